@@ -1,0 +1,1 @@
+"""The pure core: count, then price. Reads no file, prints nothing, holds no state."""

@@ -1,0 +1,173 @@
+"""Turn counts into hardware actions: OpCounts x Precision -> Activity.
+
+A precision says, for the role of each operator, which actions one unit of a quantity costs: one MAC of an INT8
+product costs ``mul.int8`` and an addition in the accumulator, one quantised input three additions, and so on.
+Activity is therefore linear in the counts, and nothing here knows a joule.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from bitnet_cost.inputs.precision import FORMAT_BITS, Accumulator, Precision
+from bitnet_cost.inputs.workload import Array
+from bitnet_cost.result import SPECIAL_QUANTITIES, Activity, OpCounts, Operator
+
+Recipe = dict[tuple[str, str], float]  # (quantity, action) -> times
+
+
+def float_recipe(form: str) -> Recipe:
+    """A product in a floating-point format: one MUL and one ADD per MAC, ADD = m (k-1) n, and biases.
+
+    >>> float_recipe("fp16")[("mac", "mul.fp16")], float_recipe("fp16")[("reduce", "add.fp16")]
+    (1.0, 1.0)
+    """
+    return {("mac", f"mul.{form}"): 1.0, ("reduce", f"add.{form}"): 1.0, ("bias", f"add.{form}"): 1.0}
+
+
+def elementwise_recipe(form: str) -> Recipe:
+    """Elementwise work in a format."""
+    recipe: Recipe = {("mul", f"mul.{form}"): 1.0, ("add", f"add.{form}"): 1.0}
+    return recipe | {(name, f"{name}.{form}"): 1.0 for name in SPECIAL_QUANTITIES}
+
+
+def linear_recipe(precision: Precision, accumulator: Accumulator, op: str) -> Recipe:
+    """A product with the weights of a layer.
+
+    Additions follow the reduction, (k-1) of them for k products. Rescaling a 1-bit product costs a multiplication per
+    input (quantise) and per output (scale), in the product's own row (Wang et al., BitNet, 2023, arXiv:2310.11453,
+    eq. 18). Weights that are dequantised cost a multiplication each, and an addition where they have a zero point.
+    """
+    linear, form = precision.linear, precision.elsewhere
+    recipe: Recipe = {}
+
+    def cost(quantity: str, action: str, times: float) -> None:
+        recipe[quantity, action] = recipe.get((quantity, action), 0.0) + times
+
+    for named, times in linear.recipe.items():
+        action = linear.adder(named, accumulator, op)
+        adds = action.startswith("add.")
+        kept = 1.0 - linear.zero_fraction if adds else 1.0
+        if kept:
+            cost("reduce" if adds else "mac", action, times * kept)
+        if adds:
+            cost("bias", action, 1.0)
+    if linear.rescale == "product":
+        cost("inputs", f"mul.{form}", 1.0)
+        cost("outputs", f"mul.{form}", 1.0)
+    elif linear.rescale == "weights":
+        cost("weights", f"mul.{form}", 1.0)
+        if linear.weights.scale_per == "group":
+            cost("weights", f"add.{form}", 1.0)
+    return recipe
+
+
+def quantisation_recipe(precision: Precision) -> Recipe:
+    """Dynamic quantisation of activations: absmax, round and clamp per entry, one division per vector.
+
+    Where the product's row does not hold the rescaling, it is here: one multiplication per entry in and out.
+
+    >>> from bitnet_cost.inputs.precision import parse_name
+    >>> quantisation_recipe(parse_name("w8a8"))[("quantise", "mul.fp16")]
+    1.0
+    """
+    form, rescale = precision.elsewhere, precision.linear.rescale
+    if rescale in ("none", "weights"):
+        return {}
+    recipe: Recipe = {("quantise", f"add.{form}"): 3.0, ("quantise_rows", f"div.{form}"): 1.0}
+    if rescale == "elementwise":
+        recipe |= {("quantise", f"mul.{form}"): 1.0, ("dequantise", f"mul.{form}"): 1.0}
+    return recipe
+
+
+def _by_quantity(recipe: Recipe) -> dict[str, list[tuple[str, float]]]:
+    grouped: dict[str, list[tuple[str, float]]] = {}
+    for (quantity, action), times in recipe.items():
+        grouped.setdefault(quantity, []).append((action, times))
+    return grouped
+
+
+def recipes(
+    ops: tuple[Operator, ...], precision: Precision, accumulator: Accumulator
+) -> list[dict[str, list[tuple[str, float]]]]:
+    """For each operator, what its role costs in this precision: ``{quantity: [(action, times)]}``."""
+    elsewhere = elementwise_recipe(precision.elsewhere) | quantisation_recipe(precision)
+    elsewhere |= float_recipe(precision.elsewhere)
+    of_role = {
+        "attention": _by_quantity(float_recipe(precision.attention)),
+        "lm_head": _by_quantity(float_recipe(precision.lm_head)),
+        "elsewhere": _by_quantity(elsewhere),
+        "linear": _by_quantity(linear_recipe(precision, accumulator, "")),
+    }
+    of_role["embedding"] = of_role["elsewhere"]
+    wider = {op: _by_quantity(linear_recipe(precision, accumulator, op)) for op in precision.linear.wider_inputs}
+    return [wider[op.name] if op.name in wider and op.role == "linear" else of_role[op.role] for op in ops]
+
+
+def count_actions(counts: OpCounts, precision: Precision, accumulator: Accumulator = "paper") -> Activity:
+    """How often each hardware action runs, and the bits that each operator moves at least once.
+
+    Returns arrays ``[phase, op, n]``. The matrix products are kept apart from the elementwise work, so that a scope
+    can hold the one without the other.
+    """
+    ops = counts.operators
+    columns: dict[tuple[bool, str, str], list[float]] = {}
+    size = len(ops)
+    for i, (op, recipe) in enumerate(zip(ops, recipes(ops, precision, accumulator), strict=True)):
+        product = op.group not in ("elementwise", "embedding")
+        for quantity, _, _ in op.terms:
+            for action, times in recipe.get(quantity, ()):
+                column = columns.get((product, quantity, action))
+                if column is None:
+                    column = columns[product, quantity, action] = [0.0] * size
+                column[i] = times
+    parts: tuple[dict[str, Array], dict[str, Array]] = ({}, {})
+    scaled = np.array(list(columns.values()))[:, :, None]  # [column, op, 1]
+    for (product, quantity, action), column in zip(columns, scaled, strict=True):
+        term = counts.quantities[quantity] * column
+        part = parts[0] if product else parts[1]
+        part[action] = part[action] + term if action in part else term
+    return Activity(*parts, *_traffic(counts, precision))
+
+
+def _traffic(counts: OpCounts, precision: Precision) -> tuple[Array, Array, Array]:
+    """Compulsory bits per operator: weights once per pass, inputs and outputs once, the KV cache once per pass."""
+    ops = counts.operators
+    weight_of, input_of = partial(weight_bits, precision), partial(_input_bits, precision)
+    output = float(FORMAT_BITS[precision.elsewhere])
+    weights = counts["weights"] * np.array([weight_of(op) for op in ops])[:, None]
+    if "bias_weights" in counts.quantities:
+        weights = weights + counts["bias_weights"] * output
+    activations = counts["inputs"] * np.array([input_of(op) for op in ops])[:, None] + counts["outputs"] * output
+    cache = (counts["kv_read"] + counts["kv_write"]) * precision.kv_bits
+    return weights, activations, cache
+
+
+def weight_bits(precision: Precision, op: Operator) -> float:
+    """Stored bits of one weight of an operator, scales spread over the matrix.  [bit]"""
+    if op.role == "linear":
+        storage = precision.linear.weights
+        inputs, outputs = op.shape
+        per_matrix = storage.scales(inputs, outputs) * storage.scale_bits
+        return storage.bits + per_matrix / (inputs * outputs)
+    role = {"embedding": precision.embedding, "lm_head": precision.lm_head}.get(op.role, precision.elsewhere)
+    return float(FORMAT_BITS[role])
+
+
+def _input_bits(precision: Precision, op: Operator) -> float:
+    if op.role == "linear":
+        return precision.linear.wider_inputs.get(op.name, precision.linear.activation_bits)
+    return float(FORMAT_BITS[precision.attention if op.role == "attention" else precision.elsewhere])
+
+
+def mac_actions(precision: Precision, accumulator: Accumulator = "paper") -> dict[str, float]:
+    """The actions of one MAC of a linear layer, k large: what ``71.4x`` compares.
+
+    >>> from bitnet_cost.inputs.precision import parse_name
+    >>> mac_actions(parse_name("w1a8"))
+    {'add.int8': 1.0}
+    """
+    linear = precision.linear
+    return {linear.adder(action, accumulator): times for action, times in linear.recipe.items()}

@@ -1,0 +1,621 @@
+"""Count what the mathematics needs: operators x workload -> OpCounts.
+
+Conventions, once (the workload's fields choose where papers disagree):
+
+- 1 MAC is one multiplication and one addition; 2 operations per MAC, in `operations_per_mac` and nowhere else.
+- A dense product ``[m, k] x [k, n]`` has m k n multiplications and m (k-1) n additions, and m n more for a bias
+  (Wang et al., BitNet, 2023, arXiv:2310.11453, eq. 15-17).
+- Elementwise work is counted in its own group. Compare, max, round and clamp count as one addition each.
+  Divisions, roots, exponentials, tanh and erf count as special functions.
+- Serving: attention is fused (no score matrix in memory), sliding windows limit the prefill too, latent attention
+  absorbs its up-projections in decode, an elementwise tensor is quantised once.
+- Traced: what a tracing counter over the reference implementation sees: the full rectangle of scores, windows
+  ignored in the prefill, latent keys and values expanded again in each step.
+- Not counted: see `NOT_COUNTED`.
+
+Every count is linear in a few *bases*, quantities of the workload alone: tokens, attended pairs, passes ... An
+operator is a list of terms (quantity, basis, coefficient); the coefficients come from the architecture, the bases
+from the workload, and one multiplication joins them over the whole grid. Counts are floats: exact to the unit up to
+2^53 = 9.0e15 per operator, and to 16 digits above.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from bitnet_cost.inputs.architecture import (
+    Architecture,
+    Attention,
+    FeedForward,
+    LatentAttention,
+    Layer,
+    MixtureOfExperts,
+    StateSpace,
+)
+from bitnet_cost.inputs.workload import Array, Counting, Workload
+from bitnet_cost.result import Basis, OpCounts, Operator, Term
+
+NOT_COUNTED = (
+    "embedding look-up (a read, no arithmetic)",
+    "sampling from the logits",
+    "attention masks and position indices",
+    "sine and cosine tables of rotary positions",
+    "the choice among expert scores beyond one comparison per expert and pick",
+)
+
+
+def operations_per_mac() -> int:
+    """Operations (FLOP) in one multiply-accumulate: a multiplication and an addition."""
+    return 2
+
+
+# --- bases: what the workload repeats ------------------------------------------------------------------------------
+
+
+def prefill_pairs(prompt: Array, span: str, window: float = np.inf) -> Array:
+    """Query-key pairs that one prompt scores.  [pair]
+
+    Causal: query i attends to min(i, window) keys, P(P+1)/2 in all without a window. Full: P^2, or P keys within
+    the window for each query.
+
+    >>> [float(prefill_pairs(np.float64(4), span)) for span in ("causal", "full")]
+    [10.0, 16.0]
+    >>> float(prefill_pairs(np.float64(4), "causal", window=2))     # 1 + 2 + 2 + 2
+    7.0
+    """
+    width = np.minimum(prompt, window)
+    if span == "full":
+        return prompt * width
+    return width * (width + 1) / 2 + (prompt - width) * width
+
+
+def decode_pairs(prompt: Array, generate: Array, window: float = np.inf) -> Array:
+    """Query-key pairs that one sequence scores while it generates.  [pair]
+
+    The prefill yields the first token, so decode takes G-1 steps, and step i attends to min(P+i, window) keys.
+
+    >>> float(decode_pairs(np.float64(4), np.float64(3)))           # 5 + 6
+    11.0
+    >>> float(decode_pairs(np.float64(4), np.float64(5), window=6))  # 5 + 6 + 6 + 6
+    23.0
+    """
+    steps = generate - 1
+    if window == np.inf:
+        return steps * prompt + steps * (steps + 1) / 2
+    growing = np.clip(window - prompt, 0, steps)
+    return growing * prompt + growing * (growing + 1) / 2 + (steps - growing) * window
+
+
+def touched_experts(experts: int, per_token: int, tokens: Array) -> Array:
+    """Expected number of distinct experts that a pass over ``tokens`` tokens visits.  [expert]
+
+    Uniform, independent routing: E (1 - (1 - k/E)^tokens).
+
+    >>> float(touched_experts(8, 2, np.float64(1)))
+    2.0
+    >>> round(float(touched_experts(8, 2, np.float64(64))), 6)
+    8.0
+    """
+    missed = np.exp(tokens * np.log1p(-per_token / experts)) if per_token < experts else np.zeros_like(tokens)
+    return experts * (1.0 - missed)
+
+
+class _Bases:
+    """Evaluates bases for one workload. Each is an array ``[phase, n]``, phases being prefill and decode."""
+
+    def __init__(self, workload: Workload) -> None:
+        self.workload = workload
+        self.batch, self.prompt, self.generate = workload.flat()
+        self.steps = self.generate - 1
+        self.one = np.ones_like(self.steps)
+
+    def __call__(self, basis: Basis) -> Array:
+        name, *numbers = basis
+        method: Callable[..., tuple[Array, Array]] = getattr(self, name)
+        prefill, decode = method(*numbers)
+        return np.array((prefill, decode))
+
+    def tokens(self) -> tuple[Array, Array]:
+        """New tokens that pass through the layers."""
+        return self.batch * self.prompt, self.batch * self.steps
+
+    def prefill_tokens(self) -> tuple[Array, Array]:
+        return self.batch * self.prompt, 0 * self.steps
+
+    def decode_tokens(self) -> tuple[Array, Array]:
+        return 0 * self.steps, self.batch * self.steps
+
+    def passes(self) -> tuple[Array, Array]:
+        """Forward passes: how often weights are read."""
+        return self.one, self.steps
+
+    def logits(self) -> tuple[Array, Array]:
+        """Positions that get logits."""
+        first = {"last": self.one, "all": self.prompt, "none": 0 * self.one}[self.workload.logits]
+        steps = self.steps if self.workload.logits != "none" else 0 * self.steps
+        return self.batch * first, self.batch * steps
+
+    def logit_passes(self) -> tuple[Array, Array]:
+        return (0 * self.one, 0 * self.steps) if self.workload.logits == "none" else self.passes()
+
+    def pairs(self, window: float = np.inf) -> tuple[Array, Array]:
+        """Query-key pairs of one head."""
+        if self.workload.counting == "traced":
+            prefill = self.prompt * self.prompt
+        else:
+            prefill = prefill_pairs(self.prompt, self.workload.attention or "causal", window)
+        return self.batch * prefill, self.batch * decode_pairs(self.prompt, self.generate, window)
+
+    def prefill_pairs(self, window: float = np.inf) -> tuple[Array, Array]:
+        return self.pairs(window)[0], 0 * self.steps
+
+    def decode_pairs(self, window: float = np.inf) -> tuple[Array, Array]:
+        return 0 * self.steps, self.pairs(window)[1]
+
+    def keys(self, window: float = np.inf) -> tuple[Array, Array]:
+        """Cached positions that are read: each once per pass."""
+        return self.batch * self.prompt, self.batch * decode_pairs(self.prompt, self.generate, window)
+
+    def experts(self, experts: float, per_token: float) -> tuple[Array, Array]:
+        """Expert weights that are touched, summed over passes."""
+        count, chosen = int(experts), int(per_token)
+        prefill = touched_experts(count, chosen, self.batch * self.prompt)
+        return prefill, self.steps * touched_experts(count, chosen, self.batch)
+
+    def convolved(self, kernel: float) -> tuple[Array, Array]:
+        """Output positions of the causal convolution; a traced one is padded on both sides."""
+        if self.workload.counting == "traced":
+            return self.batch * (self.prompt + kernel - 1), self.batch * self.steps * 2
+        return self.tokens()
+
+
+TOKENS: Basis = ("tokens",)
+PASSES: Basis = ("passes",)
+LOGITS: Basis = ("logits",)
+
+
+# --- operators: what the architecture repeats ----------------------------------------------------------------------
+
+
+def dense(
+    inputs: int, outputs: int, *, bias: bool = False, copies: int = 1, basis: Basis = TOKENS,
+    touched: Basis = PASSES,
+) -> list[Term]:  # fmt: skip
+    """Terms of a product with a weight matrix, ``[m, k] x [k, n]``: MUL = m k n, ADD = m (k-1) n + m n for a bias.
+
+    Wang et al., BitNet, 2023, arXiv:2310.11453, eq. 15-17. ``copies`` products run per token (experts).
+
+    >>> [(quantity, times) for quantity, _, times in dense(3, 2, bias=True)][:3]
+    [('mac', 6), ('reduce', 4), ('bias', 2)]
+    """
+    terms = [
+        ("mac", basis, copies * inputs * outputs),
+        ("reduce", basis, copies * (inputs - 1) * outputs),
+        ("bias", basis, copies * outputs * bias),
+        ("inputs", basis, copies * inputs),
+        ("outputs", basis, copies * outputs),
+        ("weights", touched, inputs * outputs),
+        ("bias_weights", touched, outputs * bias),
+    ]
+    return [term for term in terms if term[2]]
+
+
+class Norms(NamedTuple):
+    """Elementwise work of a norm per vector, and its parameters."""
+
+    terms: list[Term]
+    weights: int
+    bias: int
+
+
+def norm(kind: str, width: int, vectors: int, basis: Basis = TOKENS, groups: int = 1) -> Norms:
+    """Terms of ``vectors`` norms over ``width`` entries; ``groups`` distinct sets of weights.
+
+    RMSNorm (Zhang & Sennrich, 2019, arXiv:1910.07467): d squares, d-1 additions, a mean, an epsilon, a root and a
+    reciprocal, d scalings, d gains. LayerNorm (Ba et al., 2016, arXiv:1607.06450) subtracts the mean and adds a bias.
+
+    >>> {quantity: times for quantity, _, times in norm("rmsnorm", 8, 1).terms}
+    {'mul': 25, 'add': 8, 'sqrt': 1, 'div': 1, 'inputs': 8, 'outputs': 8}
+    """
+    gain = 0 if kind == "no_weights" else width
+    bias = width if kind == "layernorm" else 0
+    if kind == "rmsnorm":
+        mul, add = 2 * width + 1 + gain, width
+    else:
+        mul, add = 2 * width + 2 + gain, 3 * width - 1 + bias
+    terms = [
+        ("mul", basis, vectors * mul),
+        ("add", basis, vectors * add),
+        ("sqrt", basis, vectors),
+        ("div", basis, vectors),
+        ("inputs", basis, vectors * width),
+        ("outputs", basis, vectors * width),
+    ]
+    return Norms(terms, groups * gain, groups * bias)
+
+
+# Work per element of an activation function, as (mul, add, special functions).
+ACTIVATIONS: dict[str, dict[str, int]] = {
+    "relu": {"add": 1},
+    "relu2": {"add": 1, "mul": 1},
+    "silu": {"exp": 1, "add": 1, "div": 1, "mul": 1},  # x / (1 + exp(-x))
+    "gelu": {"erf": 1, "mul": 3, "add": 1},  # x/2 (1 + erf(x / sqrt 2))
+    "gelu_tanh": {"tanh": 1, "mul": 6, "add": 2},  # x/2 (1 + tanh(a (x + b x^3)))
+}
+
+
+def activation(kind: str, width: int, *, gated: bool, basis: Basis = TOKENS) -> list[Term]:
+    """Terms of an activation function over ``width`` entries, and of the gate's product.
+
+    >>> {quantity: times for quantity, _, times in activation("silu", 2, gated=True)}
+    {'exp': 2, 'add': 2, 'div': 2, 'mul': 4, 'inputs': 4, 'outputs': 2}
+    """
+    work = dict(ACTIVATIONS[kind])
+    if gated:
+        work["mul"] = work.get("mul", 0) + 1
+    terms = [(quantity, basis, times * width) for quantity, times in work.items()]
+    return [*terms, ("inputs", basis, width * (1 + gated)), ("outputs", basis, width)]
+
+
+def softmax(heads: int, pairs: Basis, attention: Attention | None = None) -> list[Term]:
+    """Terms of the softmax over scores: scale, maximum, subtract, exponential, sum, and normalise.
+
+    >>> {quantity: times for quantity, _, times in softmax(2, ("pairs",))}
+    {'mul': 4, 'add': 6, 'exp': 2, 'div': 2}
+    """
+    capped, biased = bool(attention and attention.softcap), bool(attention and attention.alibi)
+    terms = [
+        ("mul", pairs, heads * (4 if capped else 2)),
+        ("add", pairs, heads * (4 if biased else 3)),
+        ("exp", pairs, heads),
+        ("div", TOKENS, heads),
+    ]
+    return [*terms, ("tanh", pairs, heads)] if capped else terms
+
+
+class _Builder:
+    """Collects the operators of an architecture, layer by layer."""
+
+    def __init__(self, architecture: Architecture, counting: Counting) -> None:
+        self.architecture = architecture
+        self.hidden = architecture.hidden_size
+        self.counting = counting
+        self.operators: list[Operator] = []
+        self.repeat = 1
+
+    def add(
+        self, name: str, group: str, role: str, terms: Iterable[Term], *, weights: int = 0, bias: int = 0,
+        matrices: int = 0, shape: tuple[int, int] = (0, 0), parameter: str = "", bias_parameter: str = "bias",
+    ) -> None:  # fmt: skip
+        self.operators.append(
+            Operator(name, group, role, self.repeat, tuple(terms), weights, bias, matrices, shape, parameter or name,
+                     bias_parameter)
+        )  # fmt: skip
+
+    def linear(
+        self, name: str, inputs: int, outputs: int, *, bias: bool = False, role: str = "linear", own: bool = True,
+        basis: Basis = TOKENS, touched: Basis = PASSES, copies: int = 1,
+        resident: int = 1, terms: Iterable[Term] = (),
+    ) -> None:  # fmt: skip
+        """A product with a weight matrix; ``resident`` copies of it are stored."""
+        group = "head" if role == "lm_head" else "linear"
+        body = [*dense(inputs, outputs, bias=bias, copies=copies, basis=basis, touched=touched), *terms]
+        stored = resident if own else 0
+        self.add(name, group, role, body, weights=stored * inputs * outputs, bias=resident * outputs * bias,
+                 matrices=stored, shape=(inputs, outputs))  # fmt: skip
+
+    def elementwise(self, name: str, terms: Iterable[Term], weights: int = 0, bias: int = 0) -> None:
+        self.add(name, "elementwise", "elsewhere", terms, weights=weights, bias=bias, parameter="norm_weight",
+                 bias_parameter="norm_bias")  # fmt: skip
+
+    def norm(self, name: str, width: int, vectors: int = 1, kind: str | None = None, groups: int | None = None) -> None:
+        norms = norm(kind or self.architecture.norm, width, vectors, groups=vectors if groups is None else groups)
+        self.elementwise(name, norms.terms, norms.weights, norms.bias)
+
+    def quantisation(self, vectors: int, inputs: int, outputs: int) -> None:
+        """Rows that cost something only where the precision quantises activations."""
+        self.elementwise("quantise", [("quantise", TOKENS, inputs), ("quantise_rows", TOKENS, vectors)])
+        self.elementwise("dequantise", [("dequantise", TOKENS, outputs)])
+
+    # -- parts of a model --
+
+    def embedding(self) -> None:
+        model, table = self.architecture, self.architecture.embedding
+        width = table.width or self.hidden
+        for name, rows in (
+            ("embed_tokens", model.vocab_size),
+            ("embed_positions", table.positions),
+            ("embed_token_type", table.token_types),
+        ):
+            if rows:
+                terms = [("outputs", TOKENS, width)]
+                if name != "embed_tokens":
+                    terms.append(("add", TOKENS, width))
+                columns = width if name == "embed_tokens" else self.hidden
+                self.add(name, "embedding", "embedding", terms, weights=rows * columns, shape=(rows, columns), matrices=1)
+        if width != self.hidden:
+            self.linear("embed_proj", width, self.hidden, role="elsewhere")
+        if table.norm:
+            self.norm("embedding_norm", self.hidden)
+
+    def layer(self, layer: Layer) -> None:
+        self.repeat = layer.repeat
+        hidden = self.hidden
+        if layer.norms:
+            self.norm("norm", hidden, layer.norms)
+        if layer.attention:
+            self.attention(layer.attention)
+        elif layer.latent_attention:
+            self.latent_attention(layer.latent_attention)
+        elif layer.state_space:
+            self.state_space(layer.state_space)
+        if layer.ffn:
+            self.feed_forward(layer.ffn)
+        elif layer.moe:
+            self.experts(layer.moe)
+        adds = 2 if layer.ffn or layer.moe else 1
+        moved = [("inputs", TOKENS, 2 * adds * hidden), ("outputs", TOKENS, adds * hidden)]
+        self.elementwise("residual", [("add", TOKENS, adds * hidden), *moved])
+
+    def attention(self, attention: Attention) -> None:
+        hidden, heads = self.hidden, attention.heads
+        kv_heads, width = attention.kv_heads or attention.heads, self.architecture.head_dim(attention)
+        queries, keys = heads * width, kv_heads * width
+        window = () if attention.window is None else (float(attention.window),)
+        pairs, cached = ("pairs", *window), ("keys", *window)
+        bias = attention.qkv_bias
+        write = [("kv_write", TOKENS, keys)]
+        self.linear("q", hidden, queries, bias=bias)
+        self.linear("k", hidden, keys, bias=bias, terms=write)
+        self.linear("v", hidden, keys, bias=bias, terms=write)
+        if attention.qk_norm == "head":
+            self.norm("qk_norm", width, heads + kv_heads, groups=2)
+        elif attention.qk_norm == "width":
+            self.norm("q_norm", queries)
+            self.norm("k_norm", keys)
+        rotated = (heads + kv_heads) * self.architecture.rotary_dim(attention)
+        if rotated:
+            self.rope(rotated)
+        self.scores(heads, width, width, pairs, cached, keys, keys)
+        self.elementwise("softmax", softmax(heads, pairs, attention))
+        if attention.sinks:
+            self.add("attn_sinks", "elementwise", "elsewhere", [("exp", TOKENS, heads), ("add", TOKENS, heads)],
+                     weights=heads)  # fmt: skip
+        if attention.sub_norm:
+            self.norm("sub_norm", queries)
+        self.linear("o", queries, hidden, bias=attention.o_bias)
+        self.quantisation(2, hidden + queries, queries + 2 * keys + hidden)
+
+    def rope(self, entries: int) -> None:
+        """Rotary positions (Su et al., RoFormer, 2021, arXiv:2104.09864, eq. 34): 2 MUL and 1 ADD per entry."""
+        moved = [("inputs", TOKENS, entries), ("outputs", TOKENS, entries)]
+        self.elementwise("rope", [("mul", TOKENS, 2 * entries), ("add", TOKENS, entries), *moved])
+
+    def scores(
+        self, heads: int, query_dim: int, value_dim: int, pairs: Basis,
+        cached: Basis, keys: int, values: int,
+    ) -> None:  # fmt: skip
+        """Scores Q K^T and context P V of fused attention. A context entry sums as many products as keys attended."""
+        self.add("attn_scores", "attention", "attention", [
+            ("mac", pairs, heads * query_dim),
+            ("reduce", pairs, heads * (query_dim - 1)),
+            ("inputs", TOKENS, heads * query_dim),
+            ("kv_read", cached, keys),
+        ])  # fmt: skip
+        self.add("attn_context", "attention", "attention", [
+            ("mac", pairs, heads * value_dim),
+            ("reduce", pairs, heads * value_dim),
+            ("reduce", TOKENS, -heads * value_dim),
+            ("outputs", TOKENS, heads * value_dim),
+            ("kv_read", cached, values),
+        ])  # fmt: skip
+
+    def latent_attention(self, mla: LatentAttention) -> None:
+        hidden, heads, rank, rope = self.hidden, mla.heads, mla.kv_rank, mla.rope_dim
+        query = mla.nope_dim + rope
+        if mla.q_rank is None:
+            self.linear("q", hidden, heads * query)
+        else:
+            self.linear("q_a", hidden, mla.q_rank, bias=mla.bias)
+            self.norm("q_norm", mla.q_rank)
+            self.linear("q_b", mla.q_rank, heads * query)
+        self.linear("kv_a", hidden, rank + rope, bias=mla.bias, terms=[("kv_write", TOKENS, rank + rope)])
+        self.norm("kv_norm", rank)
+        self.rope((heads + 1) * rope)
+        expanded = heads * (mla.nope_dim + mla.value_dim)
+        terms = [
+            ("inputs", TOKENS, rank),
+            ("outputs", TOKENS, expanded),
+            ("weights", PASSES, rank * expanded),
+        ]
+        if self.counting == "traced":  # every cached position is expanded again in each step
+            for basis in (("prefill_tokens",), ("decode_pairs",)):
+                terms += [("mac", basis, rank * expanded), ("reduce", basis, (rank - 1) * expanded)]
+            score, context = query, mla.value_dim
+        else:  # absorbed in decode: q W_UK, then (P C) W_UV, at one product per token
+            terms += [
+                ("mac", TOKENS, rank * expanded),
+                ("reduce", ("prefill_tokens",), (rank - 1) * expanded),
+                ("reduce", ("decode_tokens",), heads * ((mla.nope_dim - 1) * rank + (rank - 1) * mla.value_dim)),
+            ]
+            score, context = rank + rope, rank
+        self.add("kv_b", "linear", "linear", terms, weights=rank * expanded, matrices=1, shape=(rank, expanded))
+        first, later = ("prefill_pairs",), ("decode_pairs",)
+        self.add("attn_scores", "attention", "attention", [
+            ("mac", first, heads * query), ("reduce", first, heads * (query - 1)),
+            ("mac", later, heads * score), ("reduce", later, heads * (score - 1)),
+            ("inputs", TOKENS, heads * query), ("kv_read", ("keys",), rank + rope),
+        ])  # fmt: skip
+        self.elementwise("softmax", softmax(heads, ("pairs",)))
+        value = mla.value_dim
+        self.add("attn_context", "attention", "attention", [
+            ("mac", first, heads * value), ("reduce", first, heads * value),
+            ("reduce", ("prefill_tokens",), -heads * value),
+            ("mac", later, heads * context), ("reduce", later, heads * context),
+            ("reduce", ("decode_tokens",), -heads * context),
+            ("outputs", TOKENS, heads * value),
+        ])  # fmt: skip
+        self.linear("o", heads * value, hidden, bias=mla.bias)
+        self.quantisation(4, hidden + (mla.q_rank or 0) + rank + heads * value,
+                          heads * query + (mla.q_rank or 0) + rank + rope + expanded + hidden)  # fmt: skip
+
+    def state_space(self, ssm: StateSpace) -> None:
+        """Gu & Dao, Mamba, 2023, arXiv:2312.00752, section 3; Dao & Gu, 2024, arXiv:2405.21060, section 6."""
+        hidden, inner, state = self.hidden, ssm.inner_size, ssm.state_size
+        if ssm.heads is None:
+            assert ssm.dt_rank is not None
+            entering, convolved, small = 2 * inner, inner, inner * state + inner
+        else:
+            shared = 2 * ssm.groups * state
+            entering, convolved, small = 2 * inner + shared + ssm.heads, inner + shared, 2 * ssm.heads
+        self.linear("ssm_in_proj", hidden, entering, bias=ssm.bias)
+        positions = ("convolved", float(ssm.conv_kernel))
+        self.add("ssm_conv1d", "state_space", "elsewhere", [
+            ("mac", positions, convolved * ssm.conv_kernel),
+            ("reduce", positions, convolved * (ssm.conv_kernel - 1)),
+            ("bias", positions, convolved * ssm.conv_bias),
+            ("inputs", TOKENS, convolved), ("outputs", TOKENS, convolved),
+            ("weights", PASSES, convolved * (ssm.conv_kernel + ssm.conv_bias)),
+        ], weights=convolved * ssm.conv_kernel, bias=convolved * ssm.conv_bias)  # fmt: skip
+        self.elementwise("activation", activation("silu", convolved, gated=False))
+        if ssm.heads is None:
+            assert ssm.dt_rank is not None
+            self.linear("ssm_x_proj", inner, ssm.dt_rank + 2 * state)
+            self.linear("ssm_dt_proj", ssm.dt_rank, inner, bias=True)
+        self.add("ssm_scan", "state_space", "elsewhere", [
+            ("mac", TOKENS, inner * state), ("reduce", TOKENS, inner * (state - 1)),
+            ("inputs", TOKENS, convolved), ("outputs", TOKENS, inner),
+        ])  # fmt: skip
+        steps = inner if ssm.heads is None else ssm.heads  # softplus and decay, per channel or per head
+        decays = inner * state if ssm.heads is None else ssm.heads
+        self.add("ssm_A_log", "elementwise", "elsewhere", [
+            ("exp", TOKENS, 2 * steps + decays), ("add", TOKENS, 2 * steps + inner * state + inner),
+            ("mul", TOKENS, decays + 3 * inner * state + inner), ("weights", PASSES, small),
+        ], weights=small - (inner if ssm.heads is None else ssm.heads))  # fmt: skip
+        self.add("ssm_D", "elementwise", "elsewhere", [], weights=inner if ssm.heads is None else ssm.heads)
+        if ssm.heads is not None:
+            self.add("ssm_dt", "elementwise", "elsewhere", [("add", TOKENS, ssm.heads)], weights=ssm.heads)
+            self.norm("ssm_norm", inner, kind="rmsnorm")
+        self.elementwise("gate", activation("silu", inner, gated=True))
+        self.linear("ssm_out_proj", inner, hidden, bias=ssm.bias)
+        self.quantisation(2, hidden + inner, entering + hidden)
+
+    def feed_forward(self, ffn: FeedForward) -> None:
+        hidden, size = self.hidden, ffn.size
+        if ffn.gated:
+            self.linear("gate", hidden, size, bias=ffn.bias)
+        self.linear("up", hidden, size, bias=ffn.bias)
+        self.elementwise("activation", activation(ffn.activation, size, gated=ffn.gated))
+        if ffn.sub_norm:
+            self.norm("sub_norm", size)
+        self.linear("down", size, hidden, bias=ffn.bias)
+        self.quantisation(2, hidden + size, size * (1 + ffn.gated) + hidden)
+
+    def experts(self, moe: MixtureOfExperts) -> None:
+        """Routed experts: arithmetic for the tokens routed, weights read for the experts touched, all resident."""
+        hidden, size, chosen = self.hidden, moe.size, moe.experts_per_token
+        touched = ("experts", float(moe.experts), float(chosen))
+        self.linear("router", hidden, moe.experts, bias=moe.router_bias, role="elsewhere")
+        routing = [
+            ("exp", TOKENS, moe.experts), ("div", TOKENS, moe.experts),
+            ("add", TOKENS, moe.experts * (1 + chosen)),
+        ]  # fmt: skip
+        self.elementwise("routing", routing)
+        for name, inputs, outputs in [("expert_gate", hidden, size)] * moe.gated + [
+            ("expert_up", hidden, size),
+            ("expert_down", size, hidden),
+        ]:
+            self.linear(name, inputs, outputs, bias=moe.bias, copies=chosen, resident=moe.experts, touched=touched)
+        self.elementwise("activation", activation(moe.activation, chosen * size, gated=moe.gated))
+        shared = moe.shared_size or 0
+        if shared:
+            for name, inputs, outputs in [("shared_expert_gate", hidden, shared)] * moe.gated + [
+                ("shared_expert_up", hidden, shared),
+                ("shared_expert_down", shared, hidden),
+            ]:
+                self.linear(name, inputs, outputs)
+            self.elementwise("shared_activation", activation(moe.activation, shared, gated=moe.gated))
+            if moe.shared_gate:
+                self.linear("shared_expert_router", hidden, 1, role="elsewhere")
+        summed = chosen + bool(shared)
+        self.elementwise("combine", [
+            ("mul", TOKENS, (chosen + moe.shared_gate) * hidden), ("add", TOKENS, (summed - 1) * hidden),
+            ("inputs", TOKENS, summed * hidden), ("outputs", TOKENS, hidden),
+        ])  # fmt: skip
+        width = chosen * size + shared
+        self.quantisation(1 + chosen + bool(shared), hidden + width, width * (1 + moe.gated) + summed * hidden)
+
+    def head(self) -> None:
+        model, head = self.architecture, self.architecture.lm_head
+        if head is None:
+            return
+        width = model.embedding.width or self.hidden
+        if head.transform:
+            self.linear("mlm_transform", self.hidden, self.hidden, bias=True, role="elsewhere", basis=LOGITS,
+                        touched=("logit_passes",))  # fmt: skip
+            self.elementwise("mlm_activation", activation("gelu", self.hidden, gated=False, basis=LOGITS))
+            norms = norm(model.norm, self.hidden, 1, basis=LOGITS)
+            self.elementwise("mlm_norm", norms.terms, norms.weights, norms.bias)
+        if width != self.hidden:
+            self.linear("embed_proj", self.hidden, width, role="elsewhere", basis=LOGITS, touched=("logit_passes",))
+        self.linear("lm_head", width, model.vocab_size, bias=head.bias, role="lm_head", own=not head.tied,
+                    basis=LOGITS, touched=("logit_passes",))  # fmt: skip
+        if head.softcap:
+            capped = [("tanh", LOGITS, model.vocab_size), ("mul", LOGITS, 2 * model.vocab_size)]
+            self.elementwise("logit_softcap", capped)
+
+
+def operators(architecture: Architecture, counting: Counting = "serving") -> tuple[Operator, ...]:
+    """The operators of an architecture, in the order in which they run.
+
+    >>> from bitnet_cost.inputs.architecture import Architecture
+    >>> tiny = Architecture.model_validate(dict(name="tiny", source="doctest", seen="own", hidden_size=8,
+    ...     vocab_size=10, layers=[dict(repeat=2, attention=dict(heads=2), ffn=dict(size=32, activation="gelu"))]))
+    >>> [o.name for o in operators(tiny) if o.group == "linear"]
+    ['q', 'k', 'v', 'o', 'up', 'down']
+    """
+    builder = _Builder(architecture, counting)
+    builder.embedding()
+    for layer in architecture.layers:
+        builder.layer(layer)
+    builder.repeat = 1
+    if architecture.final_norm:
+        builder.norm("final_norm", architecture.hidden_size)
+    builder.head()
+    return tuple(builder.operators)
+
+
+def count_ops(architecture: Architecture, workload: Workload) -> OpCounts:
+    """What the mathematics needs, per phase and operator, over the workload's whole grid.
+
+    Returns arrays ``[phase, op, n]``: every figure is the total over an operator's layers and a phase's steps.
+
+    Raises:
+        BitnetCostError: a convention that the architecture's kind excludes.
+    """
+    workload = workload.for_kind(architecture.kind)
+    ops = operators(architecture, workload.counting)
+    bases = _Bases(workload)
+    size = len(ops)
+    columns: dict[Basis, dict[str, list[float]]] = {}
+    for i, op in enumerate(ops):
+        repeat = op.repeat
+        for quantity, basis, coefficient in op.terms:
+            of_basis = columns.get(basis)
+            if of_basis is None:
+                of_basis = columns[basis] = {}
+            column = of_basis.get(quantity)
+            if column is None:
+                column = of_basis[quantity] = [0.0] * size
+            column[i] += coefficient * repeat
+    phases = ("prefill", "decode") if np.any(bases.steps) else ("prefill",)
+    quantities: dict[str, Array] = {}
+    for basis, of_basis in columns.items():
+        value = bases(basis)[None, : len(phases), None, :]
+        terms = np.array(list(of_basis.values()))[:, None, :, None] * value  # [quantity, phase, op, n]
+        for quantity, term in zip(of_basis, terms, strict=True):
+            quantities[quantity] = quantities[quantity] + term if quantity in quantities else term
+    return OpCounts(ops, phases, quantities, workload)

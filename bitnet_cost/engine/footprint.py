@@ -1,0 +1,97 @@
+"""What is resident: weights by role, scales, KV cache, peak activations. Architecture x Precision x Workload."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bitnet_cost.engine.activity import weight_bits
+from bitnet_cost.inputs.architecture import Architecture
+from bitnet_cost.inputs.precision import FORMAT_BITS, Precision
+from bitnet_cost.inputs.workload import Array
+from bitnet_cost.result import Footprint, OpCounts, Operator
+
+
+def parameters_by_role(operators: tuple[Operator, ...]) -> dict[str, int]:
+    """Parameters of each role, tied weights once. Biases of products are one role, norms two.
+
+    Matches the roles of a tracing counter over the reference implementations.
+    """
+    found: dict[str, int] = {}
+    for op in operators:
+        for role, count in ((op.parameter, op.weights), (op.bias_parameter, op.bias)):
+            if count:
+                found[role] = found.get(role, 0) + count * op.repeat
+    return found
+
+
+def cached_entries(architecture: Architecture, batch: Array, positions: Array, counting: str) -> Array:
+    """Entries of the KV cache and of recurrent states after ``positions`` tokens.  [n]
+
+    Keys and values per KV head; for latent attention the latent and the shared rotary key; a window keeps its last
+    ``window`` positions (a traced reference implementation one fewer, the newest being at hand); a state-space
+    layer a fixed state.
+    """
+    entries = np.zeros_like(batch)
+    for layer in architecture.layers:
+        if layer.attention:
+            attention = layer.attention
+            width = 2 * (attention.kv_heads or attention.heads) * architecture.head_dim(attention)
+            held = positions
+            if attention.window is not None:
+                held = np.minimum(positions, attention.window - (counting == "traced"))
+            entries = entries + layer.repeat * width * batch * held
+        elif layer.latent_attention:
+            latent = layer.latent_attention.kv_rank + layer.latent_attention.rope_dim
+            entries = entries + layer.repeat * latent * batch * positions
+        elif layer.state_space:
+            ssm = layer.state_space
+            shared = 2 * ssm.groups * ssm.state_size if ssm.heads else 0
+            state = (ssm.inner_size + shared) * ssm.conv_kernel + ssm.inner_size * ssm.state_size
+            entries = entries + layer.repeat * state * batch
+    return entries
+
+
+def peak_activation_entries(counts: OpCounts) -> Array:
+    """Most operands and results that one operator of one layer holds at once.  [n]
+
+    The prefill of the whole prompt is taken as one pass; scores are never held, attention being fused.
+    """
+    repeats = np.array([op.repeat for op in counts.operators], dtype=np.float64)[:, None]
+    held: Array = (counts["inputs"][0] + counts["outputs"][0]) / repeats
+    return held.max(axis=0)
+
+
+def footprint(architecture: Architecture, precision: Precision, counts: OpCounts) -> Footprint:
+    """Bits resident with this precision: ideal beside stored.
+
+    Ideal is parameters x information bits of a linear weight, what articles quote: 175e9 x 1 bit = 21.875 GB.
+    Stored holds embeddings, head and norms in their own format, packing, and scales.
+    """
+    elsewhere = float(FORMAT_BITS[precision.elsewhere])
+    stored: dict[str, float] = {}
+    scales = 0.0
+    for op in counts.operators:
+        storage = precision.linear.weights
+        bits = storage.bits if op.role == "linear" else weight_bits(precision, op)
+        stored[op.parameter] = stored.get(op.parameter, 0.0) + op.weights * op.repeat * bits
+        stored[op.bias_parameter] = stored.get(op.bias_parameter, 0.0) + op.bias * op.repeat * elsewhere
+        if op.role == "linear":
+            scales += storage.scales(*op.shape) * storage.scale_bits * op.matrices * op.repeat
+    stored = {role: bits for role, bits in stored.items() if bits}
+    if scales:
+        stored["scales"] = scales
+    batch, prompt, generate = counts.workload.flat()
+    parameters = parameters_by_role(counts.operators)
+    kv = np.zeros_like(batch)
+    if architecture.kind == "decoder":
+        kv = cached_entries(architecture, batch, prompt + generate - 1, counts.workload.counting) * precision.kv_bits
+    stream = batch * prompt * architecture.hidden_size
+    nominal = architecture.nominal_parameters or sum(parameters.values())
+    return Footprint(
+        parameters=parameters,
+        weight_bits=stored,
+        scale_bits=scales,
+        kv_bits=kv,
+        activation_bits=(peak_activation_entries(counts) + stream) * elsewhere,
+        ideal_bits=nominal * precision.information_bits,
+    )

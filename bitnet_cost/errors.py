@@ -1,0 +1,62 @@
+"""What can go wrong, in the words a user sees: where, what, what was expected, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class BitnetCostError(Exception):
+    """Bad input. The message is complete; the command line prints it after ``error:`` and exits with 2."""
+
+
+class UnknownName(BitnetCostError):
+    """A name that is neither in the catalogue nor a file.
+
+    >>> str(UnknownName("model", "gpt3-175", ["gpt3-175b", "bert-base"]))
+    "unknown model 'gpt3-175'. Did you mean 'gpt3-175b'? 'bitnet-cost list models' prints all 2."
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], *, hint: str = "") -> None:
+        names = sorted(known)
+        listing = {"hardware": "hardware", "study": "studies"}.get(kind, kind + "s")
+        text = f"unknown {kind} {name!r}."
+        close = nearest(name, names)
+        if close:
+            text += f" Did you mean {close!r}?"
+        if names:
+            text += f" 'bitnet-cost list {listing}' prints all {len(names)}."
+        super().__init__(text + (f" {hint}" if hint else ""))
+
+
+class InvalidFile(BitnetCostError):
+    """A file that cannot be read as what it should be; ``where`` is a path inside it."""
+
+    def __init__(self, file: object, where: str, what: str) -> None:
+        super().__init__(f"{file}: {where}\n  {what}" if where else f"{file}: {what}")
+
+
+class MissingPrice(BitnetCostError):
+    """A recipe needs an action that the hardware profile has no price for."""
+
+    def __init__(self, action: str, hardware: str, precision: str, priced: Iterable[str]) -> None:
+        self.action = action
+        super().__init__(
+            f"{hardware!r} has no price for action {action!r} (needed by precision {precision!r}) and runs nothing"
+            f" in its place\n  priced: {', '.join(sorted(priced))}\n  Add it to the profile, or choose another --precision."
+        )
+
+
+class UnsupportedScope(BitnetCostError):
+    """A scope that this hardware cannot answer, with the reason."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name closest to ``name``, or None when nothing is close.
+
+    >>> nearest("hardwear", ["hardware", "models"])
+    'hardware'
+    """
+    import difflib  # only on the way to an error message
+
+    matches = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)
+    return matches[0] if matches else None

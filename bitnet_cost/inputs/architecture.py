@@ -1,0 +1,214 @@
+"""The architecture: what a model's layers are made of. One class per concept, and no other schema beside it.
+
+Identical layers are one `Layer` with a ``repeat``. A layer has one mixer (attention, latent attention or a
+state-space block) and at most one feed-forward part (dense or mixture of experts).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from bitnet_cost.inputs.cited import Input
+
+Activation = Literal["relu", "relu2", "gelu", "gelu_tanh", "silu"]
+Norm = Literal["rmsnorm", "layernorm", "layernorm_no_bias", "no_weights"]
+
+_WIDTH = 10_000_000  # believable limits, far above any model and far below what would overflow
+_COUNT = 100_000
+
+
+class Attention(Input):
+    """Softmax attention: multi-head, multi-query or grouped-query."""
+
+    heads: int = Field(gt=0, le=_COUNT, description="query heads")
+    kv_heads: int | None = Field(None, gt=0, le=_COUNT, description="key and value heads; left out: as heads")
+    head_dim: int | None = Field(None, gt=0, le=_WIDTH, description="width of a head; left out: hidden_size / heads")
+    qkv_bias: bool = Field(False, description="biases on the q, k and v projections")
+    o_bias: bool = Field(False, description="bias on the output projection")
+    window: int | None = Field(None, gt=0, le=10**9, description="keys a query attends to at most, itself included")
+    rotary_dim: int | None = Field(
+        None, ge=0, le=_WIDTH, description="rotated entries of a head; left out: all with rotary positions"
+    )
+    qk_norm: Literal["none", "head", "width"] = Field("none", description="norm on q and k: per head, or over all heads")
+    sub_norm: bool = Field(False, description="norm before the output projection (BitNet's SubLN)")
+    sinks: bool = Field(False, description="one learned sink logit per head")
+    softcap: bool = Field(False, description="scores pass through a scaled tanh")
+    alibi: bool = Field(False, description="a linear bias is added to every score")
+
+    @model_validator(mode="after")
+    def _grouped(self) -> Attention:
+        if self.kv_heads is not None and self.heads % self.kv_heads:
+            raise ValueError(f"kv_heads {self.kv_heads} does not divide heads {self.heads}")
+        return self
+
+
+class LatentAttention(Input):
+    """Multi-head latent attention (DeepSeek-AI, DeepSeek-V2, 2024, arXiv:2405.04434, section 2.1)."""
+
+    heads: int = Field(gt=0, le=_COUNT, description="query heads")
+    q_rank: int | None = Field(None, gt=0, le=_WIDTH, description="rank of the query's compression; left out: one plain q")
+    kv_rank: int = Field(gt=0, le=_WIDTH, description="rank of the key-value latent, which is what is cached")
+    nope_dim: int = Field(gt=0, le=_WIDTH, description="entries of a query head without position")
+    rope_dim: int = Field(gt=0, le=_WIDTH, description="rotated entries of a query head; their key is shared by all heads")
+    value_dim: int = Field(gt=0, le=_WIDTH, description="width of a value head")
+    bias: bool = Field(False, description="biases on q_a, kv_a and the output projection")
+
+
+class StateSpace(Input):
+    """Selective state-space block: Mamba (arXiv:2312.00752), or Mamba-2 (arXiv:2405.21060) with ``heads``."""
+
+    inner_size: int = Field(gt=0, le=_WIDTH, description="width inside the block")
+    state_size: int = Field(gt=0, le=_WIDTH, description="state entries per channel")
+    conv_kernel: int = Field(gt=0, le=1024, description="taps of the causal convolution")
+    dt_rank: int | None = Field(None, gt=0, le=_WIDTH, description="rank of the step-size projection (Mamba)")
+    heads: int | None = Field(None, gt=0, le=_COUNT, description="heads (Mamba-2)")
+    groups: int = Field(1, gt=0, le=_COUNT, description="groups that share B and C (Mamba-2)")
+    chunk: int = Field(256, gt=0, le=_WIDTH, description="chunk length of the scan (Mamba-2)")
+    bias: bool = Field(False, description="biases on the in and out projections")
+    conv_bias: bool = Field(True, description="bias on the convolution")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> StateSpace:
+        if (self.dt_rank is None) == (self.heads is None):
+            raise ValueError("give dt_rank (Mamba) or heads (Mamba-2), one of the two")
+        if self.heads is not None and self.inner_size % self.heads:
+            raise ValueError(f"heads {self.heads} does not divide inner_size {self.inner_size}")
+        if self.heads is not None and self.heads % self.groups:
+            raise ValueError(f"groups {self.groups} does not divide heads {self.heads}")
+        return self
+
+
+class FeedForward(Input):
+    """Dense feed-forward part: up, (gate,) down."""
+
+    size: int = Field(gt=0, le=_WIDTH, description="width between up and down")
+    gated: bool = Field(False, description="a gate projection multiplies the up projection")
+    activation: Activation = Field(description="activation function")
+    bias: bool = Field(False, description="biases on every projection")
+    sub_norm: bool = Field(False, description="norm before the down projection (BitNet's SubLN)")
+
+
+class MixtureOfExperts(Input):
+    """Routed experts, with or without an expert that every token shares. Routing is taken as uniform."""
+
+    experts: int = Field(gt=0, le=_COUNT, description="routed experts")
+    experts_per_token: int = Field(gt=0, le=_COUNT, description="experts that one token visits")
+    size: int = Field(gt=0, le=_WIDTH, description="width of one expert")
+    gated: bool = Field(True, description="a gate projection multiplies the up projection")
+    activation: Activation = Field(description="activation function")
+    bias: bool = Field(False, description="biases in every expert")
+    router_bias: bool = Field(False, description="bias on the router")
+    shared_size: int | None = Field(None, gt=0, le=_WIDTH, description="width of the shared expert, if there is one")
+    shared_gate: bool = Field(False, description="the shared expert has a sigmoid gate of its own")
+
+    @model_validator(mode="after")
+    def _enough(self) -> MixtureOfExperts:
+        if self.experts_per_token > self.experts:
+            raise ValueError(f"experts_per_token {self.experts_per_token} exceeds experts {self.experts}")
+        if self.shared_gate and self.shared_size is None:
+            raise ValueError("shared_gate without shared_size")
+        return self
+
+
+class Layer(Input):
+    """A run of identical layers."""
+
+    repeat: int = Field(gt=0, le=_COUNT, description="how many such layers")
+    attention: Attention | None = Field(None, description="softmax attention")
+    latent_attention: LatentAttention | None = Field(None, description="multi-head latent attention")
+    state_space: StateSpace | None = Field(None, description="state-space block")
+    ffn: FeedForward | None = Field(None, description="dense feed-forward part")
+    moe: MixtureOfExperts | None = Field(None, description="mixture of experts")
+    norms: int = Field(2, ge=0, le=16, description="norms of the residual stream's width in the layer")
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Layer:
+        mixers = [n for n in ("attention", "latent_attention", "state_space") if getattr(self, n) is not None]
+        if len(mixers) != 1:
+            raise ValueError(f"wants one of attention, latent_attention, state_space; has {mixers or 'none'}")
+        if self.ffn is not None and self.moe is not None:
+            raise ValueError("has both ffn and moe; one layer takes one of them")
+        return self
+
+
+class Embedding(Input):
+    """The input tables."""
+
+    positions: int = Field(0, ge=0, le=10**9, description="rows of the learned position table; 0: none")
+    token_types: int = Field(0, ge=0, le=_COUNT, description="rows of the token-type table; 0: none")
+    width: int | None = Field(None, gt=0, le=_WIDTH, description="width of the tables where it is not the hidden size")
+    norm: bool = Field(False, description="a norm follows the sum of the tables")
+
+
+class Head(Input):
+    """The output matrix."""
+
+    tied: bool = Field(description="shares the token table's weights")
+    bias: bool = Field(False, description="a bias per vocabulary entry")
+    transform: bool = Field(False, description="dense layer, activation and norm before it (BERT's masked-language head)")
+    softcap: bool = Field(False, description="logits pass through a scaled tanh")
+
+
+class Architecture(Input):
+    """A transformer or state-space language model, complete enough to count every parameter and operation."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80, description="catalogue id")
+    title: str = Field(default="", description="name as people write it")
+    source: str = Field(min_length=2, description="where the hyper-parameters come from")
+    seen: Literal["opened", "second-hand", "memory", "own"] = Field(
+        description="opened: the source was read; second-hand: quoted elsewhere; memory: recalled, weak; own: the user's"
+    )
+    note: str = Field(default="", description="what a reader should know")
+    kind: Literal["decoder", "encoder"] = Field("decoder", description="causal decoder, or bidirectional encoder")
+    hidden_size: int = Field(gt=0, le=_WIDTH, description="width of the residual stream")
+    vocab_size: int = Field(gt=0, le=10**9, description="rows of the token table")
+    max_positions: int | None = Field(None, gt=0, le=10**10, description="longest context the model was made for")
+    norm: Norm = Field("rmsnorm", description="kind of norm")
+    final_norm: bool = Field(True, description="a norm follows the last layer")
+    rotary: bool = Field(True, description="rotary positions on q and k")
+    embedding: Embedding = Field(default_factory=lambda: Embedding(), description="the input tables")
+    layers: list[Layer] = Field(min_length=1, max_length=1000, description="runs of identical layers")
+    lm_head: Head | None = Field(None, description="the output matrix; left out: none")
+    nominal_parameters: int | None = Field(
+        None, gt=0, le=10**15, description="the count a size such as 175B stands for, where it names no exact model"
+    )
+
+    @model_validator(mode="after")
+    def _heads_fit(self) -> Architecture:
+        for layer in self.layers:
+            attention = layer.attention
+            if attention and attention.head_dim is None and self.hidden_size % attention.heads:
+                raise ValueError(
+                    f"heads {attention.heads} does not divide hidden_size {self.hidden_size}; "
+                    "give head_dim where a head is not hidden_size / heads wide"
+                )
+            if attention and (attention.rotary_dim or 0) > self.head_dim(attention):
+                raise ValueError(f"rotary_dim {attention.rotary_dim} exceeds the head's width {self.head_dim(attention)}")
+        return self
+
+    def head_dim(self, attention: Attention) -> int:
+        """Width of one query, key or value head."""
+        return attention.head_dim or self.hidden_size // attention.heads
+
+    def rotary_dim(self, attention: Attention) -> int:
+        """Entries of a head that rotary positions turn."""
+        if not self.rotary:
+            return 0
+        return self.head_dim(attention) if attention.rotary_dim is None else attention.rotary_dim
+
+    @property
+    def depth(self) -> int:
+        """Number of layers."""
+        return sum(layer.repeat for layer in self.layers)
+
+
+def qualified_name(text: str) -> str:
+    """A catalogue id made of any text.
+
+    >>> qualified_name("My Model (v2)")
+    'my-model-v2'
+    """
+    kept = "".join(c if c.isalnum() or c in "._-" else "-" for c in text.lower())
+    return "-".join(p for p in kept.split("-") if p)[:80].strip("._-") or "model"

@@ -1,0 +1,159 @@
+"""Figures with their unit, range, basis and source; the strict base of every input model."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from bitnet_cost import units
+from bitnet_cost.errors import BitnetCostError
+
+Basis = Literal["measured", "published", "scaled", "assumed"]
+
+
+class Input(BaseModel):
+    """Base of what is read: frozen, no unknown keys, no silent conversion."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True, allow_inf_nan=False)
+
+
+class Source(Input):
+    """Where a figure was published."""
+
+    author: str = Field(min_length=2, description="authors, or the organisation")
+    title: str = Field(min_length=2, description="title of the publication, data sheet or file")
+    year: int = Field(ge=1900, le=2100, description="year of publication")
+    where: str = Field(min_length=2, description="table or figure, and DOI, arXiv number or other locator")
+    seen: Literal["opened", "second-hand", "memory", "own"] = Field(
+        description="opened: the text was read; second-hand: quoted elsewhere; memory: recalled, weak; own: stated here"
+    )
+
+
+class Figure(Input):
+    """A number in SI with its range, basis and source. Subclasses fix the dimension."""
+
+    dimension: ClassVar[units.Dimension]
+
+    value: float = Field(description="nominal figure")
+    low: float = Field(description="lowest believable figure")
+    high: float = Field(description="highest believable figure")
+    basis: Basis = Field(description="how it is known")
+    source: str = Field(min_length=1, description="a key of the file's sources")
+    note: str = Field(default="", description="what a reader should know before relying on it")
+
+    @field_validator("value", "low", "high", mode="before")
+    @classmethod
+    def _parse(cls, text: object) -> float:
+        try:
+            return units.parse(text, cls.dimension)
+        except BitnetCostError as error:
+            raise ValueError(str(error)) from error
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Figure:
+        if not self.low <= self.value <= self.high:
+            raise ValueError(f"low <= value <= high does not hold: {self.low:g}, {self.value:g}, {self.high:g}")
+        return self
+
+    def __str__(self) -> str:
+        low, value, high = (units.with_prefix(x, self.dimension.si) for x in (self.low, self.value, self.high))
+        return f"{value} ({low} to {high}, {self.basis}, {self.source})"
+
+
+class EnergyPerOperation(Figure):
+    """Energy of one action.  [J]"""
+
+    dimension = units.ENERGY_PER_OPERATION
+
+
+class EnergyPerBit(Figure):
+    """Energy of moving one bit.  [J/bit]"""
+
+    dimension = units.ENERGY_PER_BIT
+
+
+class Bandwidth(Figure):
+    """Bits moved per second.  [bit/s]"""
+
+    dimension = units.BANDWIDTH
+
+
+class Capacity(Figure):
+    """Bits that fit.  [bit]"""
+
+    dimension = units.CAPACITY
+
+
+def check_sources(sources: dict[str, Source], used: dict[str, str]) -> None:
+    """Every ``{place: source key}`` must name a source, and every source must be used.
+
+    Raises:
+        ValueError: a key without an entry, or an entry without a use.
+    """
+    for place, key in used.items():
+        if key not in sources:
+            raise ValueError(f"{place}: source {key!r} is not among the file's sources ({', '.join(sources) or 'none'})")
+    for key in sources.keys() - used.values():
+        raise ValueError(f"source {key!r} is cited by no figure")
+
+
+def explain(error: Any, lines: dict[tuple[str | int, ...], int], model: type[BaseModel]) -> tuple[str, str]:
+    """The first fault of a pydantic ValidationError as ``(where, what)``, in a user's words.
+
+    Shapes: ``lines`` maps a path of the document to its line.
+    """
+    from bitnet_cost.errors import nearest
+
+    faults = error.errors(include_url=False)
+    fault = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])
+    place = tuple(p for p in fault["loc"] if isinstance(p, int) or not p.startswith("function-"))
+    depth = max((d for d in range(len(place) + 1) if place[:d] in lines), default=0)
+    line = lines.get(place[:depth])
+    where = ".".join(str(p) for p in place) or "the file"
+    where += f" (line {line})" if line else ""
+    kind, value = fault["type"], fault.get("input")
+    if kind == "extra_forbidden":
+        known = _fields_at(model, place[:-1])
+        close = nearest(str(place[-1]), known)
+        what = f"unknown key {place[-1]!r}" + (f"; did you mean {close!r}?" if close else f"; known: {', '.join(known)}")
+    elif kind == "missing":
+        what = "is missing" + _described(model, place)
+    elif kind in ("value_error", "assertion_error"):
+        what = str(fault["ctx"]["error"])
+    else:
+        message = fault["msg"][0].lower() + fault["msg"][1:]
+        what = f"{_short(value)}: {message}"
+    return where, what
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _fields_at(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:
+    found = _model_at(model, path)
+    return list(found.model_fields) if found else []
+
+
+def _described(model: type[BaseModel], place: tuple[str | int, ...]) -> str:
+    found = _model_at(model, place[:-1])
+    field = found.model_fields.get(str(place[-1])) if found else None
+    return f" ({field.description})" if field and field.description else ""
+
+
+def _model_at(model: type[BaseModel], path: tuple[str | int, ...]) -> type[BaseModel] | None:
+    """The model class that a path of field names and indexes leads to."""
+    from typing import get_args
+
+    def models_in(annotation: object) -> type[BaseModel] | None:
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            return annotation
+        return next((m for a in get_args(annotation) if (m := models_in(a))), None)
+
+    here: type[BaseModel] | None = model
+    for step in path:
+        if here is not None and step in here.model_fields:
+            here = models_in(here.model_fields[str(step)].annotation)
+    return here

@@ -1,0 +1,204 @@
+"""Precision: what is stored, what is computed, role by role.
+
+Three numbers are kept apart: *information* bits (log2 3 for a ternary weight), *stored* bits (the packing, with
+its scales) and *arithmetic* (a recipe of actions per MAC). Products of two activations (attention) never become
+1-bit; they run in the format that ``attention`` names.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.inputs.cited import Input, Source, check_sources
+
+Format = Literal["fp32", "fp16", "bf16", "fp8"]
+FORMAT_BITS: dict[str, int] = {"fp32": 32, "fp16": 16, "bf16": 16, "fp8": 8}
+Accumulator = Literal["paper", "int32"]
+ACCUMULATE = "add.accumulator"
+TERNARY_BITS = math.log2(3)
+
+_ACTION = re.compile(r"(mul|add)\.[a-z]+[0-9]+")
+
+
+class WeightStorage(Input):
+    """How a weight matrix is stored."""
+
+    bits: float = Field(ge=1, le=32, description="bits per weight as packed, without scales")
+    information_bits: float = Field(ge=1, le=32, description="bits per weight that carry information")
+    scale_bits: float = Field(0, ge=0, le=64, description="bits of one scale and zero point")
+    scale_per: Literal["none", "tensor", "channel", "group"] = Field("none", description="what shares a scale")
+    group: int = Field(0, ge=0, le=10**6, description="weights that share a scale, with scale_per: group")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> WeightStorage:
+        if (self.scale_per == "none") != (self.scale_bits == 0):
+            raise ValueError("scale_bits and scale_per go together")
+        if (self.scale_per == "group") != (self.group > 0):
+            raise ValueError("group goes with scale_per: group")
+        if self.information_bits > self.bits + 1e-9:
+            raise ValueError(f"information_bits {self.information_bits:g} do not fit into bits {self.bits:g}")
+        return self
+
+    def scales(self, inputs: int, outputs: int) -> int:
+        """Number of scales of one ``[inputs, outputs]`` matrix.
+
+        >>> WeightStorage(bits=4, information_bits=4, scale_bits=20, scale_per="group", group=128).scales(4096, 11)
+        352
+        """
+        if self.scale_per == "group":
+            return math.ceil(inputs / self.group) * outputs
+        return {"none": 0, "tensor": 1, "channel": outputs}[self.scale_per]
+
+
+class LinearPrecision(Input):
+    """The weight matrices of the layers: storage, activations that enter, arithmetic per MAC."""
+
+    weights: WeightStorage = Field(description="storage of the weights")
+    activation_bits: float = Field(ge=1, le=32, description="bits of an activation that enters the product")
+    recipe: dict[str, float] = Field(min_length=1, description="actions per MAC; add.accumulator is the adder")
+    accumulator: str | None = Field(None, description="the adder that the source prices (--accumulator paper)")
+    rescale: Literal["none", "product", "elementwise", "weights"] = Field(
+        "none",
+        description="product: inputs and outputs are scaled in the product's own row (BitNet, eq. 18); elementwise: "
+        "quantised and dequantised in rows of their own; weights: dequantised before use",
+    )
+    zero_fraction: float = Field(0.0, ge=0, le=1, description="share of weights that are 0 and whose addition is skipped")
+    wider_inputs: dict[str, float] = Field(
+        default_factory=dict, description="operators whose inputs keep more bits, e.g. {o: 8, down: 8}"
+    )
+
+    @model_validator(mode="after")
+    def _known_actions(self) -> LinearPrecision:
+        for action, times in self.recipe.items():
+            if action != ACCUMULATE and not _ACTION.fullmatch(action):
+                raise ValueError(f"recipe: {action!r} is not an action such as mul.fp16, add.int8 or {ACCUMULATE}")
+            if not 0 < times <= 64:
+                raise ValueError(f"recipe: {action} runs {times:g} times per MAC; expected more than 0 and at most 64")
+        if (ACCUMULATE in self.recipe) != (self.accumulator is not None):
+            raise ValueError(f"accumulator and {ACCUMULATE} go together")
+        if self.accumulator is not None and not _ACTION.fullmatch(self.accumulator):
+            raise ValueError(f"accumulator: {self.accumulator!r} is not an action such as add.int8")
+        return self
+
+    @property
+    def multiplies(self) -> bool:
+        """Whether a MAC holds a multiplication."""
+        return any(a.startswith("mul.") for a in self.recipe)
+
+    def adder(self, action: str, accumulator: Accumulator, op: str = "") -> str:
+        """The priced action that ``action`` stands for in operator ``op``."""
+        if action != ACCUMULATE:
+            return action
+        if accumulator == "int32":
+            return "add.int32"
+        wider = self.wider_inputs.get(op)
+        return f"add.int{wider:g}" if wider else str(self.accumulator)
+
+
+class Precision(Input):
+    """A named precision."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=60, description="catalogue id")
+    title: str = Field(min_length=2, description="in words")
+    note: str = Field(default="", description="what a reader should know")
+    source: str = Field(min_length=1, description="a key of sources")
+    sources: dict[str, Source] = Field(min_length=1, description="where the recipe comes from")
+    linear: LinearPrecision = Field(description="weight matrices of the layers")
+    attention: Format = Field(description="products of queries, keys and values")
+    elsewhere: Format = Field(description="elementwise work, norms, biases, routers, residual stream")
+    embedding: Format = Field(description="input tables")
+    lm_head: Format = Field(description="output matrix and its product")
+    kv_bits: float = Field(ge=1, le=32, description="bits of a cached key or value entry")
+
+    @model_validator(mode="after")
+    def _cited(self) -> Precision:
+        check_sources(self.sources, {"source": self.source})
+        return self
+
+    @property
+    def information_bits(self) -> float:
+        """Information bits of a linear weight, which is what articles quote."""
+        return self.linear.weights.information_bits
+
+
+_NAME = re.compile(r"w(\d+(?:\.\d+)?)a(\d+(?:\.\d+)?)(?:kv(\d+(?:\.\d+)?))?")
+_GRAMMAR = Source(
+    author="bitnet-cost",
+    title="Grammar of precision names",
+    year=2026,
+    where="w<bits>a<bits>[kv<bits>]: README, section Precisions",
+    seen="own",
+)
+
+
+def parse_name(name: str) -> Precision | None:
+    """A precision from a name such as ``w4a16``, ``w1.58a8kv8``; None when the name is of another form.
+
+    N or M bits multiply at max(N, M). Weights of 1 or 1.58 bits only add. M of 16 dequantises the weights, which
+    then multiply in FP16. 1.58 means ternary: log2 3 information bits, stored in 2 (I2_S). Weights up to 1.58 bits
+    share a scale per tensor, from 8 bits per output channel, in between per group of 128 with a zero point, all FP16.
+
+    >>> p = parse_name("w1.58a8kv8")
+    >>> p.linear.weights.bits, round(p.information_bits, 3), p.linear.recipe, p.kv_bits
+    (2.0, 1.585, {'add.accumulator': 1.0}, 8.0)
+    >>> parse_name("w4a16").linear.recipe
+    {'mul.fp16': 1.0, 'add.fp16': 1.0}
+
+    Raises:
+        BitnetCostError: bits below 1 or above 16, or activation bits that name no format.
+    """
+    match = _NAME.fullmatch(name)
+    if match is None:
+        return None
+    weight, activation, kv = (float(g) if g else None for g in match.groups())
+    assert weight is not None and activation is not None
+    for what, bits in (("weights", weight), ("activations", activation), ("KV cache", kv)):
+        if bits is not None and not 1 <= bits <= 16:
+            raise BitnetCostError(f"precision {name!r}: {bits:g} bits for {what}; the grammar takes 1 to 16, and fp32 by name")
+    if activation != int(activation) and activation < 16:
+        raise BitnetCostError(f"precision {name!r}: activations of {activation:g} bits name no arithmetic; give a whole number")
+    ternary = weight in (1.58, 1.585)
+    if weight == 16:
+        storage = WeightStorage(bits=16, information_bits=16)
+    elif ternary:
+        storage = WeightStorage(bits=2.0, information_bits=TERNARY_BITS, scale_bits=16, scale_per="tensor")
+    elif weight == 1:
+        storage = WeightStorage(bits=1.0, information_bits=1.0, scale_bits=16, scale_per="tensor")
+    elif weight >= 8:
+        storage = WeightStorage(bits=weight, information_bits=weight, scale_bits=16, scale_per="channel")
+    else:
+        scale = 16 + math.ceil(weight)
+        storage = WeightStorage(bits=weight, information_bits=weight, scale_bits=scale, scale_per="group", group=128)
+    recipe: dict[str, float]
+    accumulator = None
+    if activation >= 16:
+        recipe, rescale = {"mul.fp16": 1.0, "add.fp16": 1.0}, "none" if weight == 16 else "weights"
+    elif ternary or weight == 1:
+        recipe, rescale, accumulator = {ACCUMULATE: 1.0}, "product", f"add.int{activation:g}"
+    else:
+        width = math.ceil(max(weight, activation))
+        recipe, rescale, accumulator = {f"mul.int{width}": 1.0, ACCUMULATE: 1.0}, "elementwise", f"add.int{width}"
+    return Precision(
+        name=name,
+        title=f"{weight:g}-bit weights, {activation:g}-bit activations" + (f", {kv:g}-bit KV cache" if kv else ""),
+        note="parsed from the name; attention, embedding, head and norms FP16",
+        source="grammar",
+        sources={"grammar": _GRAMMAR},
+        linear=LinearPrecision(
+            weights=storage,
+            activation_bits=activation,
+            recipe=recipe,
+            accumulator=accumulator,
+            rescale=rescale,  # type: ignore[arg-type]  # one of the literals above
+        ),
+        attention="fp16",
+        elsewhere="fp16",
+        embedding="fp16",
+        lm_head="fp16",
+        kv_bits=kv if kv is not None else 16.0,
+    )

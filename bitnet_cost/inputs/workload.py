@@ -1,0 +1,95 @@
+"""The workload: what the model is asked to do, and the conventions papers disagree on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitnet_cost.errors import BitnetCostError, nearest
+
+Array = NDArray[np.float64]
+AttentionSpan = Literal["causal", "full"]
+Logits = Literal["last", "all", "none"]
+Counting = Literal["serving", "traced"]
+
+LIMITS = {"batch": 10**6, "prompt": 10**8, "generate": 10**8}
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """Batch, prompt and generated tokens (integers, or arrays that broadcast), and conventions.
+
+    The first generated token comes from the prefill; decode takes ``generate - 1`` steps.
+
+    Args:
+        batch: sequences that run together.
+        prompt: tokens of each prompt.
+        generate: tokens generated per sequence, at least 1.
+        attention: ``causal`` scores P(P+1)/2 pairs in the prefill, ``full`` P^2; None: causal, full for an encoder.
+        logits: positions of the prefill that get logits: the ``last``, ``all`` or ``none``.
+        counting: ``serving`` is what good serving software does, ``traced`` the convention of a tracing counter.
+
+    Raises:
+        BitnetCostError: a number that is not a positive integer within `LIMITS`, or an unknown convention.
+
+    >>> Workload(prompt=0)
+    Traceback (most recent call last):
+    ...
+    bitnet_cost.errors.BitnetCostError: prompt: 0 is not a whole number from 1 to 100000000
+    """
+
+    batch: Any = 1
+    prompt: Any = 512
+    generate: Any = 1
+    attention: AttentionSpan | None = None
+    logits: Logits = "last"
+    counting: Counting = "serving"
+
+    def __post_init__(self) -> None:
+        for name, limit in LIMITS.items():
+            value = getattr(self, name)
+            if type(value) is int:
+                if not 1 <= value <= limit:
+                    raise BitnetCostError(f"{name}: {value} is not a whole number from 1 to {limit}")
+                continue
+            array = np.asarray(value)
+            numeric = array.dtype.kind in "iuf" and array.size > 0
+            if not numeric or not bool(np.all((array >= 1) & (array <= limit) & (array == np.floor(array)))):
+                raise BitnetCostError(f"{name}: {value!r} is not a whole number from 1 to {limit}")
+        for name, choices in (("attention", AttentionSpan), ("logits", Logits), ("counting", Counting)):
+            value = getattr(self, name)
+            if value not in get_args(choices) and not (name == "attention" and value is None):
+                close = nearest(str(value), get_args(choices))
+                hint = f"; did you mean {close!r}?" if close else f"; choose from {', '.join(get_args(choices))}"
+                raise BitnetCostError(f"{name}: {value!r} is not known{hint}")
+
+    def for_kind(self, kind: str) -> Workload:
+        """The workload with the conventions that a decoder or an encoder gives to what was left open.
+
+        Raises:
+            BitnetCostError: causal attention or generation asked of an encoder.
+        """
+        if kind == "encoder":
+            if self.attention == "causal":
+                raise BitnetCostError("attention: an encoder attends both ways; 'causal' does not apply to it")
+            if np.any(np.asarray(self.generate) > 1):
+                raise BitnetCostError("generate: an encoder generates nothing; leave it at 1")
+            return replace(self, attention="full")
+        return self if self.attention else replace(self, attention="causal")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the grid: ``()`` for a single point."""
+        return np.broadcast_shapes(np.shape(self.batch), np.shape(self.prompt), np.shape(self.generate))
+
+    def flat(self) -> tuple[Array, Array, Array]:
+        """``(batch, prompt, generate)`` as flat float arrays of one length; a single point has length 1.  [n]"""
+        shape = self.shape
+        if not shape:
+            return np.array([float(self.batch)]), np.array([float(self.prompt)]), np.array([float(self.generate)])
+        parts = (np.asarray(x, dtype=np.float64) for x in (self.batch, self.prompt, self.generate))
+        batch, prompt, generate = (np.broadcast_to(p, shape).ravel() for p in parts)
+        return batch, prompt, generate

@@ -1,0 +1,1 @@
+"""Files and names in, validated inputs out."""

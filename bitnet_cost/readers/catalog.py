@@ -1,0 +1,140 @@
+"""Names and paths to inputs: the shipped catalogue, a user's YAML, or a size such as ``175B``.
+
+The catalogue is YAML inside the installed package, else beside the checkout. A path (anything with a separator or a
+known suffix) always wins over a name.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from bitnet_cost.errors import BitnetCostError, InvalidFile, UnknownName
+from bitnet_cost.inputs.architecture import Architecture
+from bitnet_cost.inputs.cited import Input, explain
+from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.precision import Precision, parse_name
+from bitnet_cost.readers.yaml_file import Document, read_yaml
+
+FOLDERS = {"model": "models", "hardware": "hw_profiles", "precision": "precisions", "study": "reports"}
+_SUFFIXES = (".yaml", ".yml", ".json")
+
+M = TypeVar("M", bound=Input)
+
+
+def folder(kind: str) -> Path:
+    """The folder of the catalogue that holds a kind.
+
+    Raises:
+        BitnetCostError: an installation without its data.
+    """
+    package = Path(__file__).resolve().parent.parent
+    for root in (package, package.parent):
+        found = root / FOLDERS[kind]
+        if found.is_dir():
+            return found
+    raise BitnetCostError(f"the catalogue folder {FOLDERS[kind]!r} is missing; reinstall bitnet-cost")
+
+
+def names(kind: str) -> list[str]:
+    """Names of a kind in the catalogue, small before large."""
+    return sorted((path.stem for path in folder(kind).glob("*.yaml")), key=_natural)
+
+
+def _natural(name: str) -> list[tuple[int, float, str]]:
+    import re
+
+    parts = re.split(r"(\d+(?:\.\d+)?)", name)
+    return [(1, float(p), "") if i % 2 else (0, 0.0, p) for i, p in enumerate(parts)]
+
+
+def is_path(name: str) -> bool:
+    """Whether a word means a file rather than a name.
+
+    >>> is_path("gpt3-175b"), is_path("my.yaml"), is_path("./folder")
+    (False, True, True)
+    """
+    return os.sep in name or "/" in name or name.lower().endswith(_SUFFIXES) or name in (".", "..", "")
+
+
+def locate(kind: str, name: str) -> Path:
+    """The file that a path or a catalogue name means.
+
+    Raises:
+        UnknownName: not in the catalogue; suggests the nearest.
+    """
+    if is_path(name):
+        return Path(name)
+    known = names(kind)
+    if name in known:
+        return folder(kind) / f"{name}.yaml"
+    hint = "A folder or file of that name exists; write './" + name + "' to read it." if Path(name).exists() else ""
+    raise UnknownName(kind, name, known, hint=hint)
+
+
+def validate(document: Document, model: type[M], path: Path) -> M:
+    """Build an input from a document, with one clear fault if it is not one.
+
+    Raises:
+        InvalidFile: where, what, and what was expected.
+    """
+    if not isinstance(document.data, dict):
+        raise InvalidFile(path, "", f"holds a {type(document.data).__name__}; expected keys and values")
+    try:
+        return model.model_validate(document.data)
+    except ValidationError as error:
+        where, what = explain(error, document.lines, model)
+        raise InvalidFile(path, where, what) from None
+    except RecursionError:
+        raise InvalidFile(path, "", "is nested too deeply") from None
+
+
+@cache
+def _shipped(kind: str, name: str) -> Input:
+    models: dict[str, type[Input]] = {"model": Architecture, "hardware": Hardware, "precision": Precision}
+    path = folder(kind) / f"{name}.yaml"
+    return validate(read_yaml(path), models[kind], path)
+
+
+def _load(kind: str, name: str, model: type[M]) -> M:
+    path = locate(kind, name)
+    if not is_path(name):
+        shipped = _shipped(kind, name)
+        assert isinstance(shipped, model)
+        return shipped
+    return validate(read_yaml(path), model, path)
+
+
+def model(name: str) -> Architecture:
+    """A model by catalogue name, YAML file, or size such as ``175B``.
+
+    Raises:
+        BitnetCostError: an unknown name, an unreadable or invalid file, an absurd size.
+    """
+    from bitnet_cost.readers.size import architecture_of_size, parse_size
+
+    if not is_path(name):
+        parameters = parse_size(name)
+        if parameters is not None:
+            entries = [entry for entry in names("model") if entry.startswith("gpt3-")]
+            table = {parse_size(entry.removeprefix("gpt3-")) or 0: model(entry) for entry in entries}
+            return architecture_of_size(name, parameters, table)
+    return _load("model", name, Architecture)
+
+
+def hardware(name: str) -> Hardware:
+    """A hardware profile by catalogue name or YAML file."""
+    return _load("hardware", name, Hardware)
+
+
+def precision(name: str) -> Precision:
+    """A precision by catalogue name, YAML file, or a name of the grammar ``w<bits>a<bits>[kv<bits>]``."""
+    if not is_path(name) and name not in names("precision"):
+        parsed = parse_name(name)
+        if parsed is not None:
+            return parsed
+    return _load("precision", name, Precision)

@@ -1,0 +1,228 @@
+"""The data that engine and views share: operators, counts, activity, footprint, and the result of one evaluation.
+
+Arrays are ``[phase, op, n]`` where n runs over the flattened grid of the workload; a single estimate has n = 1, so
+one evaluation and a million are the same lines of code. Sums run in one fixed order (`ordered_sum`), so that an
+element of a grid equals the single estimate to the last bit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from bitnet_cost.inputs.architecture import Architecture
+from bitnet_cost.inputs.hardware import Hardware, Scope
+from bitnet_cost.inputs.precision import Accumulator, Precision
+from bitnet_cost.inputs.workload import Array, Workload
+
+SPECIAL_QUANTITIES = ("exp", "tanh", "erf", "div", "sqrt")
+
+
+Basis = tuple[str, *tuple[float, ...]]
+"""A quantity of the workload, by name, with its numbers: ``("tokens",)``, ``("pairs", 4096.0)``."""
+
+Term = tuple[str, Basis, float]
+"""``(quantity, basis, coefficient)``: so much of a quantity for each unit of a basis, in one layer."""
+
+
+class Operator(NamedTuple):
+    """One operator of a run of identical layers, and the parameters it owns.
+
+    ``role`` is what a precision decides on: linear, attention, lm_head, embedding or elsewhere.
+    """
+
+    name: str
+    group: str
+    role: str
+    repeat: int
+    terms: tuple[Term, ...]
+    weights: int = 0  # resident weights of one layer
+    bias: int = 0  # resident biases of one layer
+    matrices: int = 0  # weight matrices of one layer, which share a shape
+    shape: tuple[int, int] = (0, 0)  # inputs, outputs of one matrix
+    parameter: str = ""  # role under which the weights are listed
+    bias_parameter: str = "bias"
+
+
+def ordered_sum(values: Array, axis: int) -> Array:
+    """Sum along an axis strictly from first to last, whatever the other axes hold.
+
+    NumPy's own sum adds pairwise along contiguous memory, so that its last bits depend on the shape of the grid.
+
+    >>> ordered_sum(np.array([[1e16], [1.0], [1.0]]), axis=0).tolist()
+    [1e+16]
+    """
+    if values.shape[axis] == 0:
+        return np.zeros(values.shape[:axis] + values.shape[axis + 1 :])
+    last = np.add.accumulate(values, axis=axis)
+    return np.take(last, -1, axis=axis)
+
+
+@dataclass(frozen=True, slots=True)
+class OpCounts:
+    """What the mathematics needs.  Each quantity ``[phase, op, n]``."""
+
+    operators: tuple[Operator, ...]
+    phases: tuple[str, ...]
+    quantities: dict[str, Array]
+    workload: Workload
+
+    def __getitem__(self, quantity: str) -> Array:
+        """A quantity, zero where no operator has it."""
+        found = self.quantities.get(quantity)
+        return found if found is not None else np.zeros((len(self.phases), len(self.operators), self.points))
+
+    @property
+    def points(self) -> int:
+        """Number of points of the grid."""
+        return next(iter(self.quantities.values())).shape[-1]
+
+    def total(self, quantity: str) -> Array:
+        """Sum over phases and operators.  [n]"""
+        return total(self[quantity])
+
+
+def total(values: Array) -> Array:
+    """Sum of ``[phase, op, n]`` over phases and operators, in order.  [n]"""
+    return ordered_sum(values.reshape(-1, values.shape[-1]), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """How often each hardware action runs.  ``times[action]`` is ``[phase, op, n]``.
+
+    ``arithmetic`` holds the actions of the matrix products, ``elementwise`` those of everything else.
+    """
+
+    arithmetic: dict[str, Array]
+    elementwise: dict[str, Array]
+    weight_bits: Array  # [phase, op, n] moved at least once per pass
+    activation_bits: Array
+    kv_bits: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """Bits resident. Rows of ``parameters`` and ``weight_bits`` are parameter roles; arrays are ``[n]``."""
+
+    parameters: dict[str, int]
+    weight_bits: dict[str, float]
+    scale_bits: float
+    kv_bits: Array
+    activation_bits: Array
+    ideal_bits: float
+
+    @property
+    def total_parameters(self) -> int:
+        """Parameters of the shape, tied weights once."""
+        return sum(self.parameters.values())
+
+    @property
+    def total_weight_bits(self) -> float:
+        """Stored bits of all weights with their scales."""
+        return sum(self.weight_bits.values())
+
+    @property
+    def bits(self) -> Array:
+        """Stored bits of weights, KV cache and peak activations.  [n]"""
+        return self.total_weight_bits + self.kv_bits + self.activation_bits
+
+
+COMPONENTS = ("mul", "add", "mac", "special")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One evaluation: architecture x precision x hardware x workload, with everything that went in.
+
+    ``joules[component]`` is ``[bound, phase, op, n]``, bounds being low, nominal and high, within ``scope``.
+    """
+
+    architecture: Architecture
+    precision: Precision
+    hardware: Hardware
+    workload: Workload
+    scope: Scope
+    accumulator: Accumulator
+    counts: OpCounts
+    activity: Activity
+    footprint: Footprint
+    prices: dict[str, tuple[float, float, float]]
+    joules: dict[str, Array]
+    baseline: str | None = None
+    saving: Array | None = None  # [bound, *grid]: least, nominal, most
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the workload's grid."""
+        return self.workload.shape
+
+    @property
+    def parameters(self) -> int:
+        """The nominal count where a size was asked for, else the exact count."""
+        return self.architecture.nominal_parameters or self.footprint.total_parameters
+
+    @property
+    def by_operator(self) -> Array:
+        """Energy of each operator, components summed.  [bound, phase, op, n]  [J]"""
+        return _sum_in_order(list(self.joules.values()))
+
+    @property
+    def by_component(self) -> dict[str, Array]:
+        """Energy of each component, operators summed.  Each [bound, n]  [J]"""
+        return {name: _over_operators(values) for name, values in self.joules.items()}
+
+    @property
+    def energy_bounds(self) -> Array:
+        """Low, nominal and high energy.  [bound, *grid]  [J]
+
+        The sum over operators of `by_operator`, which is itself the sum over components.
+        """
+        return _over_operators(self.by_operator).reshape(3, *self.shape)
+
+    @property
+    def energy_j(self) -> Array:
+        """Nominal energy of the whole workload within the scope.  [*grid]  [J]"""
+        return self.energy_bounds[1]
+
+    @property
+    def mac(self) -> Array:
+        """Multiply-accumulates of the mathematics, whatever runs them.  [*grid]"""
+        return self.counts.total("mac").reshape(self.shape)
+
+    def actions(self, kind: str) -> Array:
+        """How often actions of a kind (mul, add, mac, special) run, elementwise work included.  [phase, op, n]"""
+        return _times_of(self.counts, [self.activity.arithmetic, self.activity.elementwise], kind)
+
+
+def _sum_in_order(parts: list[Array]) -> Array:
+    result = parts[0]
+    for part in parts[1:]:
+        result = result + part
+    return result
+
+
+def _over_operators(values: Array) -> Array:
+    """[bound, phase, op, n] -> [bound, n]."""
+    return ordered_sum(values.reshape(values.shape[0], -1, values.shape[-1]), 1)
+
+
+def component_of(action: str) -> str:
+    """The component under which an action is listed.
+
+    >>> component_of("mul.fp16"), component_of("exp.fp16")
+    ('mul', 'special')
+    """
+    stem = action.partition(".")[0]
+    return "special" if stem in SPECIAL_QUANTITIES else stem
+
+
+def _times_of(counts: OpCounts, parts: list[dict[str, Array]], kind: str) -> Array:
+    result = np.zeros((len(counts.phases), len(counts.operators), counts.points))
+    for part in parts:
+        for action, times in part.items():
+            if component_of(action) == kind:
+                result = result + times
+    return result

@@ -1,0 +1,1 @@
+"""Many points: published tables held against the model."""

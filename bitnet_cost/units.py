@@ -1,0 +1,104 @@
+"""Units at the door: text with a unit in, plain SI floats inside, prefixes back only in views.
+
+GB is 10^9 bytes, GiB is 2^30.  [J], [s], [bit], [byte], [W]
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import NamedTuple
+
+from bitnet_cost.errors import BitnetCostError
+
+_PREFIX = {
+    "f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "µ": 1e-6, "m": 1e-3, "": 1.0,
+    "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15,
+}  # fmt: skip
+_BINARY = {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
+_NUMBER = re.compile(r"\s*([+-]?(?:\d+(?:_\d+)*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(\S.*?)?\s*")
+
+
+class Dimension(NamedTuple):
+    """What a figure measures: its words, its SI unit, the spellings accepted, and the believable range."""
+
+    words: str
+    si: str
+    spellings: dict[str, float]
+    low: float
+    high: float
+    example: str
+
+
+def _with(prefixes: str, *units: tuple[str, float]) -> dict[str, float]:
+    return {p + u: _PREFIX[p] * scale for u, scale in units for p in ["", *prefixes]}
+
+
+def _bytes(suffix: str = "") -> dict[str, float]:
+    """Spellings of a number of bytes, in bits: decimal and binary prefixes."""
+    decimal = {p + "B" + suffix: _PREFIX[p] * 8.0 for p in ["", *"kKMGTP"]}
+    binary = {p + "B" + suffix: scale * 8.0 for p, scale in _BINARY.items()}
+    bits = {p + "bit" + suffix: _PREFIX[p] for p in ["", *"kKMGTP"]}
+    return decimal | binary | bits
+
+
+# fmt: off
+ENERGY_PER_OPERATION = Dimension("energy per operation", "J", _with("fpnumµ", ("J", 1.0)), 1e-18, 1e-3, "0.03 pJ")
+ENERGY_PER_BIT = Dimension("energy per bit", "J/bit", _with("fpnumµ", ("J/bit", 1.0), ("J/B", 0.125)), 1e-18, 1e-6, "3.9 pJ/bit")
+POWER = Dimension("power", "W", _with("numµkM", ("W", 1.0)), 1e-9, 1e9, "700 W")
+BANDWIDTH = Dimension("bandwidth", "bit/s", _bytes("/s"), 1.0, 1e18, "3350 GB/s")
+CAPACITY = Dimension("capacity", "bit", _bytes(), 1.0, 1e18, "80 GB")
+LENGTH = Dimension("length", "m", {"nm": 1e-9, "um": 1e-6}, 1e-10, 1e-3, "45 nm")
+# fmt: on
+DIMENSIONS = (ENERGY_PER_OPERATION, ENERGY_PER_BIT, POWER, BANDWIDTH, CAPACITY, LENGTH)
+
+
+def parse(text: object, dimension: Dimension) -> float:
+    """Read a figure with its unit; return it in SI.
+
+    >>> parse("3.7 pJ", ENERGY_PER_OPERATION)
+    3.7e-12
+    >>> parse("1.25 GB/s", BANDWIDTH)
+    10000000000.0
+    >>> parse("0.03 pJ/bit", ENERGY_PER_OPERATION)
+    Traceback (most recent call last):
+    ...
+    bitnet_cost.errors.BitnetCostError: '0.03 pJ/bit' is energy per bit; this field wants energy per operation. \
+Write it as in '0.03 pJ'.
+
+    Raises:
+        BitnetCostError: no number, no unit, a unit of another dimension, or a figure outside the believable range.
+    """
+    wants = f"this field wants {dimension.words}. Write it as in {dimension.example!r}."
+    if not isinstance(text, str):
+        raise BitnetCostError(f"{text!r} has no unit; {wants}")
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        raise BitnetCostError(f"{text!r} is not a number with a unit; {wants}")
+    number, unit = float(match[1]), (match[2] or "")
+    if not unit:
+        raise BitnetCostError(f"{text!r} has no unit; {wants}")
+    scale = dimension.spellings.get(unit)
+    if scale is None:
+        other = next((d.words for d in DIMENSIONS if unit in d.spellings), None)
+        reason = f"is {other}" if other else f"has an unknown unit {unit!r}"
+        raise BitnetCostError(f"{text!r} {reason}; {wants}")
+    value = float(f"{number * scale:.15g}")  # 3.7 * 1e-12 is 3.7e-12, not its neighbour
+    if not math.isfinite(value) or not dimension.low <= value <= dimension.high:
+        low, high = dimension.low, dimension.high
+        raise BitnetCostError(f"{text!r} is outside {low:g} to {high:g} {dimension.si}, what any {dimension.words} can be")
+    return value
+
+
+def with_prefix(value: float, unit: str, digits: int = 4) -> str:
+    """Print an SI figure with the prefix that reads best.
+
+    >>> with_prefix(3.7e-12, "J"), with_prefix(6.99e11, "B"), with_prefix(0.0, "J")
+    ('3.7 pJ', '699 GB', '0 J')
+    """
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g} {unit}"
+    for prefix, scale in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0), ("m", 1e-3), ("µ", 1e-6), ("n", 1e-9), ("p", 1e-12)):
+        if abs(value) >= scale * 0.99995:
+            return f"{value / scale:.{digits}g} {prefix}{unit}"
+    return f"{value / 1e-15:.{digits}g} f{unit}"

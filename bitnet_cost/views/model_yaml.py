@@ -1,0 +1,54 @@
+"""An architecture as the YAML that reads back as the same architecture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bitnet_cost.inputs.architecture import Architecture
+
+
+def model_yaml(architecture: Architecture) -> str:
+    """YAML text of an architecture: defaults left out, layers one line per part.
+
+    >>> from bitnet_cost.inputs.architecture import Architecture
+    >>> text = dict(name="tiny", source="doctest", seen="own", hidden_size=8, vocab_size=10,
+    ...     layers=[dict(repeat=2, attention=dict(heads=2), ffn=dict(size=32, activation="gelu"))])
+    >>> print(model_yaml(Architecture.model_validate(text)))
+    name: tiny
+    source: doctest
+    seen: own
+    hidden_size: 8
+    vocab_size: 10
+    layers:
+      - repeat: 2
+        attention: {heads: 2}
+        ffn: {size: 32, activation: gelu}
+    <BLANKLINE>
+    """
+    lines: list[str] = []
+    for key, value in architecture.model_dump(exclude_defaults=True).items():
+        if key == "layers":
+            lines.append("layers:")
+            for layer in value:
+                for i, (part, content) in enumerate(layer.items()):
+                    lines.append(f"  {'- ' if i == 0 else '  '}{part}: {_inline(content)}")
+        else:
+            lines.append(f"{key}: {_inline(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _inline(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k}: {_inline(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return value if _plain(value) else "'" + value.replace("'", "''") + "'"
+    return str(value)
+
+
+def _plain(text: str) -> bool:
+    """Whether YAML reads the bare text back as this text, in block and in flow style."""
+    return text.replace("-", "").replace("_", "").replace(".", "").isalnum() and text[0].isalpha() and text.lower() not in (
+        "true", "false", "null",
+    )  # fmt: skip
