@@ -1,2 +1,50 @@
-"""What a language model costs in memory and energy, in FP32, FP16, INT8, 1-bit and what lies between."""
+"""What a language model costs in memory and energy, in FP32, FP16, INT8, 1-bit (BitNet) and what lies between.
+
+>>> import bitnet_cost
+>>> result = bitnet_cost.estimate("gpt3-175b", "cmos-45nm", "bitnet", baseline="fp32")
+>>> print(f"{float(result.saving[1]):.3f}")
+0.992
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bitnet_cost.api import answer as answer
+    from bitnet_cost.api import estimate as estimate
+    from bitnet_cost.errors import BitnetCostError as BitnetCostError
+    from bitnet_cost.inputs.architecture import Architecture as Architecture
+    from bitnet_cost.inputs.hardware import Hardware as Hardware
+    from bitnet_cost.inputs.precision import Precision as Precision
+    from bitnet_cost.inputs.workload import Workload as Workload
+    from bitnet_cost.result import Result as Result
+
 __version__ = "0.1.0"
+
+# Loaded when first used: `bitnet-cost --help` needs none of it.
+_HOMES = {
+    "answer": "bitnet_cost.api",
+    "estimate": "bitnet_cost.api",
+    "BitnetCostError": "bitnet_cost.errors",
+    "Architecture": "bitnet_cost.inputs.architecture",
+    "Hardware": "bitnet_cost.inputs.hardware",
+    "Precision": "bitnet_cost.inputs.precision",
+    "Workload": "bitnet_cost.inputs.workload",
+    "Result": "bitnet_cost.result",
+}
+__all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604  # names of the table above
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

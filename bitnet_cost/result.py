@@ -7,7 +7,7 @@ element of a grid equals the single estimate to the last bit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -149,10 +149,11 @@ class Result:
     counts: OpCounts
     activity: Activity
     footprint: Footprint
-    prices: dict[str, tuple[float, float, float]]
-    joules: dict[str, Array]
+    prices: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+    joules: dict[str, Array] = field(default_factory=dict)  # empty where no energy can be said
     baseline: str | None = None
     saving: Array | None = None  # [bound, *grid]: least, nominal, most
+    reason: str | None = None  # why there is no energy
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -167,6 +168,8 @@ class Result:
     @property
     def by_operator(self) -> Array:
         """Energy of each operator, components summed.  [bound, phase, op, n]  [J]"""
+        if not self.joules:
+            return np.full((3, len(self.counts.phases), len(self.counts.operators), self.counts.points), np.nan)
         return _sum_in_order(list(self.joules.values()))
 
     @property
@@ -226,3 +229,41 @@ def _times_of(counts: OpCounts, parts: list[dict[str, Array]], kind: str) -> Arr
             if component_of(action) == kind:
                 result = result + times
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The results of one question, each against the same baseline where there is one, and what a reader must know."""
+
+    results: tuple[Result, ...]
+    accumulated: dict[tuple[str, str, str], float]  # (model, hardware, precision) -> saving with INT32 accumulation
+    wider: dict[tuple[str, str, str], float]  # (model, hardware, precision) -> energy of the next wider scope  [J]
+    not_counted: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table: its heading, and whether it holds figures."""
+
+    heading: str
+    figures: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of text: what every view renders."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str, ...], ...]
+    footer: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One answer in a sentence, tables, and notes below them."""
+
+    title: str
+    sentence: str
+    tables: tuple[Table, ...]
+    notes: tuple[str, ...] = ()

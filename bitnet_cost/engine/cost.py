@@ -54,49 +54,39 @@ def action_totals(activity: Activity, scope: Scope) -> dict[str, Array]:
     return totals
 
 
-def extreme_ratio(runs: Array, base: Array, low: Array, high: Array, sign: int) -> Array:
-    """Largest (sign 1) or smallest (sign -1) ``sum(p runs) / sum(p base)`` over all prices p in [low, high].  [n]
+def saving_bounds(runs: Array, base: Array, prices: Array) -> Array:
+    """Least, nominal and most of 1 - sum(p runs) / sum(p base) when prices move within their ranges.  [bound, n]
 
-    Each price is one variable, the same in numerator and denominator. A ratio of linear functions takes its extremes
-    at corners of the box; Dinkelbach's iteration (Management Science 13(7), 1967, 492-498) climbs to them in a few
-    steps: at ratio r, price an action high where it raises ``sum(p (runs - r base))``.
+    Each price moves alone, then all move together, to its low and to its high, always in numerator and denominator
+    at once; the widest of these is the range. The low of one energy is never set against the high of the other.
 
-    Shapes: ``runs`` and ``base`` [action, n], ``low`` and ``high`` [action, 1].
+    Shapes: ``runs`` and ``base`` [action, n]; ``prices`` [action, bound] with bounds low, nominal, high.
 
     >>> runs, base = np.array([[1.0], [0.0]]), np.array([[1.0], [1.0]])
-    >>> low, high = np.array([[1.0], [1.0]]), np.array([[2.0], [3.0]])
-    >>> float(extreme_ratio(runs, base, low, high, 1)[0])           # 2 / (2 + 1)
-    0.6666666666666666
-    >>> float(extreme_ratio(runs, base, low, high, -1)[0])          # 1 / (1 + 3)
-    0.25
+    >>> saving_bounds(runs, base, np.array([[1.0, 1.0, 1.0], [0.5, 1.0, 3.0]]))[:, 0].tolist()
+    [0.33333333333333337, 0.5, 0.75]
     """
-    ratio = ordered_sum(low * runs, 0) / ordered_sum(low * base, 0)
-    for _ in range(64):
-        prices = np.where(sign * (runs - ratio * base) > 0, high, low)
-        better = ordered_sum(prices * runs, 0) / ordered_sum(prices * base, 0)
-        if not np.any(sign * (better - ratio) > 1e-15):
-            break
-        ratio = better
-    return ratio
+    low, nominal, high = (prices[:, i, None] for i in range(3))
+    energy, reference = ordered_sum(nominal * runs, 0), ordered_sum(nominal * base, 0)
+    savings = [(1 - energy / reference)[None]]
+    for bound in (low, high):
+        step = bound - nominal
+        savings.append(1 - (energy + step * runs) / (reference + step * base))
+        savings.append((1 - ordered_sum(bound * runs, 0) / ordered_sum(bound * base, 0))[None])
+    every = np.concatenate(savings)
+    return np.array([every.min(0), every[0], every.max(0)])
 
 
-def saving(
-    activity: Activity, baseline: Activity, prices: Prices, baseline_prices: Prices, scope: Scope, energies: tuple[Array, Array]
-) -> Array:
-    """Least, nominal and most of 1 - E / E_baseline within a scope, over all prices in their ranges.  [bound, n]
-
-    ``energies`` are the nominal energies of the two, [n] each.
-    """
+def saving(activity: Activity, baseline: Activity, prices: Prices, scope: Scope) -> Array:
+    """Least, nominal and most saving of one activity over another within a scope; see `saving_bounds`.  [bound, n]"""
     runs, base = action_totals(activity, scope), action_totals(baseline, scope)
     actions = sorted(runs.keys() | base.keys())
-    zero = np.zeros_like(energies[0])
-    table = {**baseline_prices, **prices}
-    low = np.array([[table[a][0]] for a in actions])
-    high = np.array([[table[a][2]] for a in actions])
-    mine = np.array([runs.get(a, zero) for a in actions])
-    theirs = np.array([base.get(a, zero) for a in actions])
-    most, least = extreme_ratio(mine, theirs, low, high, 1), extreme_ratio(mine, theirs, low, high, -1)
-    return np.array([1 - most, 1 - energies[0] / energies[1], 1 - least])
+    zero = np.zeros_like(next(iter(runs.values())))
+    return saving_bounds(
+        np.array([runs.get(a, zero) for a in actions]),
+        np.array([base.get(a, zero) for a in actions]),
+        np.array([prices[a] for a in actions]),
+    )
 
 
 def unshrinking_share(claimed: float, modelled: float) -> float | None:

@@ -315,10 +315,10 @@ class _Builder:
         norms = norm(kind or self.architecture.norm, width, vectors, groups=vectors if groups is None else groups)
         self.elementwise(name, norms.terms, norms.weights, norms.bias)
 
-    def quantisation(self, vectors: int, inputs: int, outputs: int) -> None:
+    def quantisation(self, part: str, vectors: int, inputs: int, outputs: int) -> None:
         """Rows that cost something only where the precision quantises activations."""
-        self.elementwise("quantise", [("quantise", TOKENS, inputs), ("quantise_rows", TOKENS, vectors)])
-        self.elementwise("dequantise", [("dequantise", TOKENS, outputs)])
+        self.elementwise(f"{part}_quantise", [("quantise", TOKENS, inputs), ("quantise_rows", TOKENS, vectors)])
+        self.elementwise(f"{part}_dequantise", [("dequantise", TOKENS, outputs)])
 
     # -- parts of a model --
 
@@ -385,9 +385,9 @@ class _Builder:
             self.add("attn_sinks", "elementwise", "elsewhere", [("exp", TOKENS, heads), ("add", TOKENS, heads)],
                      weights=heads)  # fmt: skip
         if attention.sub_norm:
-            self.norm("sub_norm", queries)
+            self.norm("attn_sub_norm", queries)
         self.linear("o", queries, hidden, bias=attention.o_bias)
-        self.quantisation(2, hidden + queries, queries + 2 * keys + hidden)
+        self.quantisation("attn", 2, hidden + queries, queries + 2 * keys + hidden)
 
     def rope(self, entries: int) -> None:
         """Rotary positions (Su et al., RoFormer, 2021, arXiv:2104.09864, eq. 34): 2 MUL and 1 ADD per entry."""
@@ -459,7 +459,7 @@ class _Builder:
             ("outputs", TOKENS, heads * value),
         ])  # fmt: skip
         self.linear("o", heads * value, hidden, bias=mla.bias)
-        self.quantisation(4, hidden + (mla.q_rank or 0) + rank + heads * value,
+        self.quantisation("attn", 4, hidden + (mla.q_rank or 0) + rank + heads * value,
                           heads * query + (mla.q_rank or 0) + rank + rope + expanded + hidden)  # fmt: skip
 
     def state_space(self, ssm: StateSpace) -> None:
@@ -501,7 +501,7 @@ class _Builder:
             self.norm("ssm_norm", inner, kind="rmsnorm")
         self.elementwise("gate", activation("silu", inner, gated=True))
         self.linear("ssm_out_proj", inner, hidden, bias=ssm.bias)
-        self.quantisation(2, hidden + inner, entering + hidden)
+        self.quantisation("ssm", 2, hidden + inner, entering + hidden)
 
     def feed_forward(self, ffn: FeedForward) -> None:
         hidden, size = self.hidden, ffn.size
@@ -510,9 +510,9 @@ class _Builder:
         self.linear("up", hidden, size, bias=ffn.bias)
         self.elementwise("activation", activation(ffn.activation, size, gated=ffn.gated))
         if ffn.sub_norm:
-            self.norm("sub_norm", size)
+            self.norm("ffn_sub_norm", size)
         self.linear("down", size, hidden, bias=ffn.bias)
-        self.quantisation(2, hidden + size, size * (1 + ffn.gated) + hidden)
+        self.quantisation("ffn", 2, hidden + size, size * (1 + ffn.gated) + hidden)
 
     def experts(self, moe: MixtureOfExperts) -> None:
         """Routed experts: arithmetic for the tokens routed, weights read for the experts touched, all resident."""
@@ -546,7 +546,7 @@ class _Builder:
             ("inputs", TOKENS, summed * hidden), ("outputs", TOKENS, hidden),
         ])  # fmt: skip
         width = chosen * size + shared
-        self.quantisation(1 + chosen + bool(shared), hidden + width, width * (1 + moe.gated) + summed * hidden)
+        self.quantisation("ffn", 1 + chosen + bool(shared), hidden + width, width * (1 + moe.gated) + summed * hidden)
 
     def head(self) -> None:
         model, head = self.architecture, self.architecture.lm_head

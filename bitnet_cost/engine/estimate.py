@@ -36,41 +36,51 @@ def check_scope(hardware: Hardware, scope: Scope) -> None:
         raise UnsupportedScope(f"scope {scope!r}: data movement is not modelled yet. Scopes answered: {', '.join(SCOPES)}.")
 
 
-def evaluate(
-    architecture: Architecture,
-    precision: Precision,
-    hardware: Hardware,
-    workload: Workload,
-    *,
-    scope: Scope | None = None,
-    accumulator: Accumulator = "paper",
-) -> Result:
-    """Memory and energy of one model in one precision on one piece of hardware, over a workload's whole grid.
+def measure(
+    architecture: Architecture, precision: Precision, hardware: Hardware, workload: Workload, *,
+    scope: Scope | None = None, accumulator: Accumulator = "paper",
+) -> Result:  # fmt: skip
+    """Counts, actions and memory, not yet priced: what is known whatever the hardware's figures are.
 
     Raises:
-        MissingPrice: an action of the precision has no price.
-        UnsupportedScope: the hardware cannot answer the scope.
         BitnetCostError: a convention that the architecture excludes.
     """
-    scope = scope or hardware.default_scope
-    check_scope(hardware, scope)
     counts = count_ops(architecture, workload)
-    activity = count_actions(counts, precision, accumulator)
-    prices = prices_of(activity, hardware, precision, scope)
-    joules = price(activity, prices, scope)
     return Result(
         architecture=architecture,
         precision=precision,
         hardware=hardware,
         workload=counts.workload,
-        scope=scope,
+        scope=scope or hardware.default_scope,
         accumulator=accumulator,
         counts=counts,
-        activity=activity,
+        activity=count_actions(counts, precision, accumulator),
         footprint=footprint(architecture, precision, counts),
-        prices=prices,
-        joules=joules,
     )
+
+
+def priced(result: Result) -> Result:
+    """The result with its energy.
+
+    Raises:
+        UnsupportedScope: the hardware cannot answer the scope.
+        MissingPrice: an action of the precision has no price.
+    """
+    check_scope(result.hardware, result.scope)
+    prices = prices_of(result.activity, result.hardware, result.precision, result.scope)
+    return replace(result, prices=prices, joules=price(result.activity, prices, result.scope))
+
+
+def evaluate(
+    architecture: Architecture, precision: Precision, hardware: Hardware, workload: Workload, *,
+    scope: Scope | None = None, accumulator: Accumulator = "paper",
+) -> Result:  # fmt: skip
+    """Memory and energy of one model in one precision on one piece of hardware, over a workload's whole grid.
+
+    Raises:
+        UnsupportedScope, MissingPrice, BitnetCostError: see `priced` and `measure`.
+    """
+    return priced(measure(architecture, precision, hardware, workload, scope=scope, accumulator=accumulator))
 
 
 def against(result: Result, baseline: Result) -> Result:
@@ -79,6 +89,5 @@ def against(result: Result, baseline: Result) -> Result:
     if result.precision == baseline.precision:
         zeros = np.zeros(shape)
         return replace(result, baseline=baseline.precision.name, saving=zeros)
-    energies = (result.energy_j.ravel(), baseline.energy_j.ravel())
-    found = saving(result.activity, baseline.activity, result.prices, baseline.prices, result.scope, energies)
+    found = saving(result.activity, baseline.activity, {**baseline.prices, **result.prices}, result.scope)
     return replace(result, baseline=baseline.precision.name, saving=found.reshape(shape))

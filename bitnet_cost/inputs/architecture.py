@@ -154,7 +154,7 @@ class Head(Input):
 class Architecture(Input):
     """A transformer or state-space language model, complete enough to count every parameter and operation."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80, description="catalogue id")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80, description="catalogue id")
     title: str = Field(default="", description="name as people write it")
     source: str = Field(min_length=2, description="where the hyper-parameters come from")
     seen: Literal["opened", "second-hand", "memory", "own"] = Field(

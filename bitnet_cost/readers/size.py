@@ -51,7 +51,7 @@ def architecture_of_size(name: str, parameters: int, table: Mapping[int, Archite
 
     Source: Brown et al., Language Models are Few-Shot Learners, 2020, arXiv:2005.14165, Table 2.1.
     """
-    update = {"name": name.lower(), "nominal_parameters": parameters}
+    update = {"name": name.upper(), "nominal_parameters": parameters}
     for nominal, entry in table.items():
         if abs(parameters - nominal) <= 0.03 * nominal:
             note = f"nominal size; operations and stored bytes from the shape of {entry.name}"
@@ -66,7 +66,7 @@ def architecture_of_size(name: str, parameters: int, table: Mapping[int, Archite
     below = max(1, int(root // 128))
     width = min((128 * below, 128 * (below + 1)), key=lambda d: abs(count(layers, d, vocabulary, positions) - parameters))
     return Architecture(
-        name=name.lower(),
+        name=name.upper(),
         title=f"{name.upper()} (GPT-3-like shape)",
         source=base.source,
         seen=base.seen,

@@ -1,0 +1,140 @@
+"""Names in, results out: what the command line and Python users call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from bitnet_cost.engine.counts import NOT_COUNTED
+from bitnet_cost.engine.estimate import against, check_scope, measure, priced
+from bitnet_cost.errors import BitnetCostError, MissingPrice, UnsupportedScope
+from bitnet_cost.inputs.architecture import Architecture
+from bitnet_cost.inputs.hardware import Hardware, Scope
+from bitnet_cost.inputs.precision import Accumulator, Precision
+from bitnet_cost.inputs.workload import AttentionSpan, Counting, Logits, Workload
+from bitnet_cost.readers import catalog
+from bitnet_cost.result import Answer, Result
+
+CLASSIC_HARDWARE = ("cmos-45nm", "cmos-7nm")
+CLASSIC_PRECISIONS = ("fp32", "fp16", "int8", "bitnet")
+DEFAULT_BASELINE = "fp32"
+
+
+def estimate(
+    model: str | Architecture,
+    hardware: str | Hardware = "cmos-45nm",
+    precision: str | Precision = "bitnet",
+    *,
+    batch: Any = 1,
+    prompt: Any = 512,
+    generate: Any = 1,
+    attention: AttentionSpan | None = None,
+    logits: Logits = "last",
+    counting: Counting = "serving",
+    scope: Scope | None = None,
+    accumulator: Accumulator = "paper",
+    baseline: str | Precision | None = None,
+) -> Result:
+    """Memory and energy of one model in one precision on one piece of hardware.
+
+    ``batch``, ``prompt`` and ``generate`` may be arrays that broadcast; every figure of the result then has their
+    shape, and an element equals the single estimate to the last bit. With a ``baseline`` the result has its
+    `saving`, as ``[least, nominal, most]``.
+
+    >>> result = estimate("llama-2-7b", "cmos-45nm", "fp16", attention="full", logits="all")
+    >>> result.parameters, round(2 * float(result.mac) / 1e12, 4)
+    (6738415616, 6.9031)
+
+    Raises:
+        BitnetCostError: an unknown name, an invalid file or number, a missing price, a scope that cannot be answered.
+    """
+    workload = Workload(batch, prompt, generate, attention, logits, counting)
+    architecture = catalog.model(model) if isinstance(model, str) else model
+    profile = catalog.hardware(hardware) if isinstance(hardware, str) else hardware
+    chosen = catalog.precision(precision) if isinstance(precision, str) else precision
+
+    def priced_in(what: Precision) -> Result:
+        return priced(measure(architecture, what, profile, workload, scope=scope, accumulator=accumulator))
+
+    result = priced_in(chosen)
+    if baseline is None:
+        return result
+    other = catalog.precision(baseline) if isinstance(baseline, str) else baseline
+    return against(result, priced_in(other))
+
+
+def answer(
+    models: Sequence[Architecture],
+    hardware: Sequence[Hardware],
+    precisions: Sequence[Precision],
+    workload: Workload,
+    *,
+    scope: Scope | None = None,
+    accumulator: Accumulator = "paper",
+    baseline: Precision | None = None,
+) -> Answer:
+    """Every model on every hardware in every precision, each against the baseline of its model and hardware.
+
+    With several cells, one that has no price is a result with its ``reason`` and no energy; a single one raises.
+    The baseline is the one given, else FP32, else the widest asked precision that has an energy.
+
+    Raises:
+        BitnetCostError: bad input, or the fault of the only cell.
+    """
+    single = len(models) * len(hardware) * len(precisions) == 1
+    results: list[Result] = []
+    accumulated: dict[tuple[str, str, str], float] = {}
+    wider: dict[tuple[str, str, str], float] = {}
+    for architecture in models:
+        for profile in hardware:
+            check_scope(profile, scope or profile.default_scope)
+
+            def cell(precision: Precision, adder: Accumulator = accumulator, *, must: bool = False) -> Result:
+                found = measure(architecture, precision, profile, workload, scope=scope, accumulator=adder)  # noqa: B023
+                try:
+                    return priced(found)
+                except (MissingPrice, UnsupportedScope) as error:
+                    if must:
+                        raise
+                    return replace(found, reason=_short_reason(error))
+
+            row = [cell(p, must=single) for p in precisions]
+            reference = _baseline(row, cell, baseline)
+            for result in row:
+                compared = against(result, reference) if reference is not None and result.joules else result
+                results.append(compared)
+                if not result.joules or result.shape:
+                    continue
+                key = (architecture.name, profile.name, result.precision.name)
+                if reference is not None and result.precision.linear.accumulator and accumulator == "paper":
+                    saving = against(cell(result.precision, "int32"), cell(reference.precision, "int32")).saving
+                    if saving is not None:
+                        accumulated[key] = float(saving[1])
+                if result.scope == "arithmetic":
+                    wider[key] = float(_in_scope(result, "compute"))
+    return Answer(tuple(results), accumulated, wider, NOT_COUNTED)
+
+
+def _short_reason(error: BitnetCostError) -> str:
+    if isinstance(error, MissingPrice):
+        return f"no price for {error.action}"
+    return str(error).splitlines()[0]
+
+
+def _baseline(row: list[Result], cell: Any, asked: Precision | None) -> Result | None:
+    if asked is not None:
+        found: Result = cell(asked, must=True)
+        return found
+    default: Result = cell(catalog.precision(DEFAULT_BASELINE))
+    if default.joules:
+        return default
+    answered = [r for r in row if r.joules]
+    return max(answered, key=lambda r: r.precision.linear.weights.bits, default=None)
+
+
+def _in_scope(result: Result, scope: Scope) -> Any:
+    try:
+        return priced(replace(result, scope=scope)).energy_j
+    except MissingPrice:
+        return float("nan")

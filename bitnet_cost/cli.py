@@ -1,0 +1,411 @@
+"""The command ``bitnet-cost``: words in, words out. Results to stdout, everything else to stderr.
+
+Only typer is imported here; a command imports what it needs when it runs, so that ``--help`` is quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from bitnet_cost import __version__
+from bitnet_cost.errors import BitnetCostError
+
+if TYPE_CHECKING:
+    from bitnet_cost.result import Answer, Report
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help="What a language model costs in memory and energy, in FP32, FP16, INT8, 1-bit and what lies between.",
+    epilog="Start with: bitnet-cost estimate gpt3-175b",
+)
+
+
+class Format(str, Enum):
+    """Output formats."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+    markdown = "markdown"
+
+
+class Attention(str, Enum):
+    """Pairs scored in the prefill."""
+
+    causal = "causal"
+    full = "full"
+
+
+class Logits(str, Enum):
+    """Prefill positions that get logits."""
+
+    last = "last"
+    all = "all"
+    none = "none"
+
+
+class Counting(str, Enum):
+    """Counting conventions."""
+
+    serving = "serving"
+    traced = "traced"
+
+
+class Scope(str, Enum):
+    """What the energy holds."""
+
+    arithmetic = "arithmetic"
+    compute = "compute"
+    memory = "memory"
+    device = "device"
+    facility = "facility"
+
+
+class Accumulator(str, Enum):
+    """Width of integer additions."""
+
+    paper = "paper"
+    int32 = "int32"
+
+
+class Kind(str, Enum):
+    """What can be listed."""
+
+    models = "models"
+    hardware = "hardware"
+    precisions = "precisions"
+    runtimes = "runtimes"
+    studies = "studies"
+
+
+ModelArgument = Annotated[
+    str, typer.Argument(metavar="MODEL", help="Catalogue name, YAML file, config.json (or its folder), or a size like 175B.")
+]
+HardwareOption = Annotated[
+    list[str] | None,
+    typer.Option("--hardware", "-H", metavar="HARDWARE", help="Name or YAML file; repeat for several. Default: cmos-45nm, cmos-7nm."),
+]
+PrecisionOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--precision", "-p", metavar="PRECISION",
+        help="Name, YAML file or w<bits>a<bits>[kv<bits>]; repeat for several. Default: fp32, fp16, int8, bitnet.",
+    ),
+]  # fmt: skip
+BatchOption = Annotated[int, typer.Option("--batch", "-b", help="Sequences that run together.")]
+PromptOption = Annotated[int, typer.Option("--prompt", help="Prompt tokens per sequence.")]
+GenerateOption = Annotated[
+    int | None, typer.Option("--generate", help="Generated tokens per sequence. Default: 1 on technology nodes.")
+]
+ScopeOption = Annotated[
+    Scope | None, typer.Option("--scope", help="What the energy holds. Default: arithmetic on technology nodes.")
+]
+BaselineOption = Annotated[
+    str | None, typer.Option("--baseline", metavar="PRECISION", help="Savings are against this. Default: fp32.")
+]
+AttentionOption = Annotated[
+    Attention | None, typer.Option("--attention", help="P(P+1)/2 pairs or P^2. Default: causal; encoders: full.")
+]
+LogitsOption = Annotated[Logits, typer.Option("--logits", help="Prefill positions that get logits.")]
+CountingOption = Annotated[Counting, typer.Option("--counting", help="Good serving software, or a tracing counter.")]
+AccumulatorOption = Annotated[
+    Accumulator, typer.Option("--accumulator", help="Price integer additions as the papers do, or as INT32.")
+]
+FormatOption = Annotated[Format, typer.Option("--format", "-f", help="Output format.")]
+OutputOption = Annotated[
+    str | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file (whole or not at all) instead of stdout.")
+]
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"bitnet-cost {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """What a language model costs in memory and energy."""
+
+
+def _ask(
+    model: str, hardware: list[str] | None, precision: list[str] | None, batch: int, prompt: int, generate: int | None,
+    scope: Scope | None, baseline: str | None, attention: Attention | None, logits: Logits, counting: Counting,
+    accumulator: Accumulator, *, default_hardware: tuple[str, ...] = (),
+) -> Answer:  # fmt: skip
+    from bitnet_cost import api
+    from bitnet_cost.inputs.workload import Workload
+    from bitnet_cost.readers import catalog
+
+    workload = Workload(
+        batch, prompt, 1 if generate is None else generate, attention.value if attention else None, logits.value, counting.value
+    )
+    profiles = [catalog.hardware(h) for h in _once(hardware or default_hardware or api.CLASSIC_HARDWARE)]
+    precisions = [catalog.precision(p) for p in _once(precision or api.CLASSIC_PRECISIONS)]
+    return api.answer(
+        [catalog.model(model)], profiles, precisions, workload,
+        scope=scope.value if scope else None, accumulator=accumulator.value,
+        baseline=catalog.precision(baseline) if baseline else None,
+    )  # fmt: skip
+
+
+def _once(names: Any) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+@app.command()
+def estimate(
+    model: ModelArgument,
+    hardware: HardwareOption = None,
+    precision: PrecisionOption = None,
+    batch: BatchOption = 1,
+    prompt: PromptOption = 512,
+    generate: GenerateOption = None,
+    scope: ScopeOption = None,
+    baseline: BaselineOption = None,
+    attention: AttentionOption = None,
+    logits: LogitsOption = Logits.last,
+    counting: CountingOption = Counting.serving,
+    accumulator: AccumulatorOption = Accumulator.paper,
+    form: FormatOption = Format.table,
+    output: OutputOption = None,
+) -> None:
+    """Memory by precision and energy with its saving.
+
+    Example: bitnet-cost estimate gpt3-175b -p fp16 -p bitnet
+    """
+    answer = _ask(
+        model, hardware, precision, batch, prompt, generate, scope, baseline, attention, logits, counting, accumulator
+    )
+    from bitnet_cost.views import report
+
+    _deliver(form, output, lambda: report.estimate_report(answer), answer)
+
+
+@app.command()
+def layers(
+    model: ModelArgument,
+    hardware: HardwareOption = None,
+    precision: PrecisionOption = None,
+    batch: BatchOption = 1,
+    prompt: PromptOption = 512,
+    generate: GenerateOption = None,
+    scope: ScopeOption = None,
+    baseline: BaselineOption = None,
+    attention: AttentionOption = None,
+    logits: LogitsOption = Logits.last,
+    counting: CountingOption = Counting.serving,
+    accumulator: AccumulatorOption = Accumulator.paper,
+    form: FormatOption = Format.table,
+    output: OutputOption = None,
+) -> None:
+    """The per-operator table: MACs, actions and energy. One precision shows its MUL, ADD and special operations.
+
+    Example: bitnet-cost layers bert-base -p int8 --scope compute
+    """
+    answer = _ask(
+        model, hardware, precision, batch, prompt, generate, scope, baseline, attention, logits, counting, accumulator,
+        default_hardware=("cmos-45nm",),
+    )  # fmt: skip
+    from bitnet_cost.views import report
+
+    if form is Format.csv:
+        from bitnet_cost.views import records
+
+        rows = [
+            {"precision": r.precision.name, "hardware": r.hardware.name, **row}
+            for i, r in enumerate(answer.results)
+            for row in records.operations(r, i)
+        ]
+        _write(records.csv_text(rows), output)
+        return
+    _deliver(form, output, lambda: report.layers_report(answer), answer)
+
+
+@app.command("list")
+def list_(
+    kind: Annotated[Kind, typer.Argument(help="What to list.")],
+    form: FormatOption = Format.table,
+    output: OutputOption = None,
+) -> None:
+    """Names in the catalogue.
+
+    Example: bitnet-cost list models
+    """
+    from bitnet_cost import listing
+
+    rows = listing.rows(kind.value)
+    _deliver_rows(form, output, rows, listing.title(kind.value, len(rows)))
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A model, hardware profile, precision or study; name or file.")],
+    form: FormatOption = Format.table,
+    output: OutputOption = None,
+) -> None:
+    """Every figure of a catalogue entry, with unit, range, basis and source.
+
+    Example: bitnet-cost show cmos-7nm
+    """
+    from bitnet_cost import listing
+
+    reports, data = listing.details(name)
+    if form is Format.json:
+        from bitnet_cost.views.records import json_text
+
+        _write(json_text(data), output)
+        return
+    if form is Format.csv:
+        raise BitnetCostError("show prints table, json or markdown; for csv there is 'estimate' and 'layers'")
+    _write("\n".join(_rendered(form, r, output) for r in reports), output)
+
+
+@app.command()
+def check(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Your own YAML files.")],
+) -> None:
+    """Check YAML before you use it: what it is, and its first fault. Exit code 1 if a file has one.
+
+    Example: bitnet-cost check my-model.yaml
+    """
+    from pathlib import Path
+
+    from bitnet_cost import listing
+    from bitnet_cost.readers.yaml_file import read_text
+
+    for file in files:
+        read_text(Path(file))  # what cannot be read at all is bad input
+    lines, faults = [], []
+    for file in files:
+        try:
+            lines.append(f"{file}: {listing.check(Path(file))}")
+        except BitnetCostError as error:
+            faults.append(str(error))
+    if lines:
+        _write("\n".join(lines) + "\n", None)
+    for fault in faults:
+        typer.echo(f"error: {fault}", err=True)
+    if faults:
+        raise typer.Exit(1)
+
+
+@app.command()
+def validate(
+    studies: Annotated[list[str] | None, typer.Argument(metavar="[STUDY]...", help="Names or YAML files. Default: all.")] = None,
+    form: FormatOption = Format.table,
+    output: OutputOption = None,
+) -> None:
+    """Published tables against modelled ones, cell by cell. Exit code 1 if a cell leaves its stated tolerance.
+
+    Example: bitnet-cost validate bitnet-table-1
+    """
+    from bitnet_cost.studies import validation
+
+    outcomes = validation.run(studies or None)
+    if form is Format.json:
+        from bitnet_cost.views.records import json_text
+
+        _write(json_text(validation.document(outcomes)), output)
+    elif form is Format.csv:
+        from bitnet_cost.views.records import csv_text
+
+        _write(csv_text(validation.cell_rows(outcomes)), output)
+    else:
+        texts = [_rendered(form, validation.report(outcome), output) for outcome in outcomes]
+        _write("\n\n".join(text.rstrip("\n") for text in texts) + "\n", output)
+    failed = [o for o in outcomes if not o.passed]
+    cells = sum(o.checked for o in outcomes)
+    outside = sum(o.failed for o in outcomes)
+    typer.echo(f"{len(outcomes)} studies, {cells} cells held, {outside} outside their tolerance", err=True)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _deliver(form: Format, output: str | None, make: Callable[[], Report], answer: Answer) -> None:
+    if form in (Format.json, Format.csv):
+        from bitnet_cost.views import records
+
+        _write(records.as_json(answer) if form is Format.json else records.as_csv(answer), output)
+    else:
+        _write(_rendered(form, make(), output), output)
+
+
+def _rendered(form: Format, report: Report, output: str | None) -> str:
+    from bitnet_cost.views import table
+
+    if form is Format.markdown:
+        return table.as_markdown(report)
+    colour = output is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    return table.as_text(report, colour=colour)
+
+
+def _deliver_rows(form: Format, output: str | None, rows: list[dict[str, Any]], title: str) -> None:
+    from bitnet_cost.result import Column, Report, Table
+
+    if form is Format.json:
+        from bitnet_cost.views.records import json_text
+
+        _write(json_text(rows), output)
+        return
+    if form is Format.csv:
+        from bitnet_cost.views.records import csv_text
+
+        _write(csv_text(rows) if rows else "", output)
+        return
+    columns = tuple(Column(key, isinstance(rows[0][key], int | float)) for key in rows[0]) if rows else ()
+    body = tuple(tuple(_cell(value) for value in row.values()) for row in rows)
+    tables = (Table("", columns, body),) if rows else ()
+    _write(_rendered(form, Report(title, title, tables), output), output)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _write(text: str, output: str | None) -> None:
+    """Print, or write a file whole or not at all."""
+    if output is None or output == "-":
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
+    from bitnet_cost.views.files import write_atomically
+
+    write_atomically(output, text)
+
+
+def _fail(message: str) -> NoReturn:
+    sys.stderr.write(f"error: {message}\n")
+    raise SystemExit(2)
+
+
+def main() -> None:
+    """Run the command line; turn every foreseen fault into one message and an exit code."""
+    try:
+        app()
+    except BitnetCostError as error:
+        _fail(str(error))
+    except BrokenPipeError:  # the reader of our pipe has seen enough
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, sys.stdout.fileno())
+        raise SystemExit(0) from None
+    except OSError as error:
+        _fail(f"cannot write: {error.strerror or error}")
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

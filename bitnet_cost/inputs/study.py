@@ -1,0 +1,110 @@
+"""Studies: published tables, cell by cell, with what must be evaluated to answer each."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from bitnet_cost.inputs.cited import Input, Source, check_sources
+from bitnet_cost.inputs.hardware import Scope
+from bitnet_cost.inputs.precision import Accumulator
+from bitnet_cost.inputs.workload import AttentionSpan, Counting, Logits
+
+Quantity = Literal[
+    "energy", "energy.mul", "energy.add", "mac_energy", "price", "saving", "ideal_weights", "stored_weights", "parameters", "mac"
+]
+Unit = Literal["J", "pJ", "GB", "%", "x", "1", "T"]
+UNIT_SCALES: dict[str, float] = {"J": 1.0, "pJ": 1e-12, "GB": 8e9, "%": 0.01, "x": 1.0, "1": 1.0, "T": 1e12}
+
+
+class Options(Input):
+    """What to evaluate. A table's, a column's and a row's options add to the study's, the later ones first."""
+
+    model: str | None = Field(None, description="catalogue name or size")
+    hardware: str | None = Field(None, description="catalogue name")
+    precision: str | None = Field(None, description="catalogue name")
+    baseline: str | None = Field(None, description="precision that a saving or ratio refers to")
+    scope: Scope | None = Field(None, description="scope of the energy")
+    accumulator: Accumulator | None = Field(None, description="paper or int32")
+    batch: int | None = Field(None, description="sequences")
+    prompt: int | None = Field(None, description="prompt tokens")
+    generate: int | None = Field(None, description="generated tokens")
+    attention: AttentionSpan | None = Field(None, description="causal or full")
+    logits: Logits | None = Field(None, description="last, all or none")
+    counting: Counting | None = Field(None, description="serving or traced")
+    quantity: Quantity | None = Field(None, description="what the cell holds")
+    action: str | None = Field(None, description="with quantity price: the action, or its stem where format completes it")
+    format: str | None = Field(None, description="with quantity price: the action's format")
+
+
+class Column(Options):
+    """A column of a published table."""
+
+    label: str = Field(min_length=1, description="heading")
+
+
+class Row(Options):
+    """A row of a published table: one printed cell per column, null where nothing is printed."""
+
+    label: str = Field(min_length=1, description="heading")
+    printed: list[float | int | None] = Field(description="cells as printed")
+    relation: Literal["=", ">", "<="] = Field("=", description="what a claim says of its figure: equal, more than, up to")
+
+
+class Exception_(Input):
+    """A cell with a tolerance of its own, and why."""
+
+    row: str = Field(description="label of the row")
+    column: str = Field(description="label of the column")
+    tolerance: float = Field(gt=0, description="absolute, in the table's unit")
+    why: str = Field(min_length=10, description="reason")
+
+
+class PrintedTable(Input):
+    """One published table."""
+
+    title: str = Field(min_length=2, description="caption")
+    unit: Unit = Field(description="unit of the printed cells")
+    decimals: int | None = Field(None, ge=0, le=9, description="digits printed after the point")
+    ratio: bool = Field(False, description="cells are the baseline's figure divided by the precision's")
+    claims: bool = Field(False, description="cells are claims to be judged, not figures to be met")
+    tolerance: float | None = Field(None, ge=0, description="absolute, in the unit; default: half a unit of the last digit")
+    why: str = Field("", description="reason for a tolerance wider than the print")
+    options: Options = Field(default_factory=lambda: Options(), description="for every cell")
+    columns: list[Column] = Field(min_length=1, description="columns")
+    rows: list[Row] = Field(min_length=1, description="rows")
+    exceptions: list[Exception_] = Field(default_factory=list, description="cells with a tolerance of their own")
+
+    @model_validator(mode="after")
+    def _rectangular(self) -> PrintedTable:
+        for row in self.rows:
+            if len(row.printed) != len(self.columns):
+                raise ValueError(f"row {row.label!r} has {len(row.printed)} cells for {len(self.columns)} columns")
+        if not self.claims and self.tolerance is None and self.decimals is None:
+            raise ValueError(f"table {self.title!r}: give decimals or a tolerance")
+        half_digit = 0.5 * 10.0**-self.decimals if self.decimals is not None else 0.0
+        if self.tolerance is not None and self.tolerance > half_digit and not self.why:
+            raise ValueError(f"table {self.title!r}: a tolerance wider than the print needs its reason in 'why'")
+        rows, columns = {r.label for r in self.rows}, {c.label for c in self.columns}
+        for exception in self.exceptions:
+            if exception.row not in rows or exception.column not in columns:
+                raise ValueError(f"exceptions: there is no cell {exception.row!r}, {exception.column!r}")
+        return self
+
+
+class Study(Input):
+    """A public table or claim, reproduced."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=60, description="catalogue id")
+    title: str = Field(min_length=2, description="in words")
+    source: str = Field(min_length=1, description="a key of sources")
+    sources: dict[str, Source] = Field(min_length=1, description="where the table was printed")
+    options: Options = Field(default_factory=lambda: Options(), description="for every cell")
+    tables: list[PrintedTable] = Field(min_length=1, description="the tables")
+    findings: list[str] = Field(default_factory=list, description="what the comparison teaches")
+
+    @model_validator(mode="after")
+    def _cited(self) -> Study:
+        check_sources(self.sources, {"source": self.source})
+        return self

@@ -1,0 +1,202 @@
+"""The catalogue as tables: what there is, and every figure of an entry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from bitnet_cost.engine.counts import operators
+from bitnet_cost.engine.footprint import parameters_by_role
+from bitnet_cost.errors import BitnetCostError, InvalidFile, nearest
+from bitnet_cost.inputs.architecture import Architecture
+from bitnet_cost.inputs.cited import Figure, Input
+from bitnet_cost.inputs.hardware import Hardware, SpecialFunction
+from bitnet_cost.inputs.precision import Precision, parse_name
+from bitnet_cost.inputs.study import Study
+from bitnet_cost.readers import catalog
+from bitnet_cost.readers.size import parse_size
+from bitnet_cost.readers.yaml_file import read_yaml
+from bitnet_cost.result import Column, Report, Table
+from bitnet_cost.units import with_prefix
+from bitnet_cost.views.report import percent
+
+_KINDS = {"models": "model", "hardware": "hardware", "precisions": "precision", "studies": "study"}
+
+
+def title(plural: str, count: int) -> str:
+    """Heading of a listing."""
+    if plural == "runtimes":
+        return "No runtimes: technology nodes have no clock, and no device profile is shipped yet."
+    return f"{count} {plural}"
+
+
+def rows(plural: str) -> list[dict[str, Any]]:
+    """One row per entry of a kind."""
+    if plural == "runtimes":
+        return []
+    kind = _KINDS[plural]
+    return [_row(kind, name) for name in catalog.names(kind)]
+
+
+def _row(kind: str, name: str) -> dict[str, Any]:
+    if kind == "study":
+        study = catalog.validate(read_yaml(catalog.locate(kind, name)), Study, catalog.locate(kind, name))
+        return {"name": name, "title": study.title}
+    if kind == "model":
+        model = catalog.model(name)
+        return {
+            "name": name,
+            "title": model.title,
+            "layers": model.depth,
+            "width": model.hidden_size,
+            "vocabulary": model.vocab_size,
+            "seen": model.seen,
+        }
+    if kind == "precision":
+        precision = catalog.precision(name)
+        return {
+            "name": name,
+            "stored bits": precision.linear.weights.bits,
+            "information": round(precision.information_bits, 3),
+            "activations": precision.linear.activation_bits,
+            "title": precision.title,
+        }
+    hardware = catalog.hardware(name)
+    return {"name": name, "kind": hardware.kind, "actions": len(hardware.actions), "title": hardware.title}
+
+
+def _entries(name: str) -> list[tuple[str, Path | None, Input]]:
+    """Every entry of any kind that a name means."""
+    if catalog.is_path(name):
+        path = Path(name)
+        return [(kind_of(path), path, _load_any(path))]
+    found: list[tuple[str, Path | None, Input]] = []
+    for kind in catalog.FOLDERS:
+        if name in catalog.names(kind):
+            path = catalog.folder(kind) / f"{name}.yaml"
+            loaders: dict[str, Any] = {"model": catalog.model, "hardware": catalog.hardware, "precision": catalog.precision}
+            entry = loaders[kind](name) if kind in loaders else catalog.validate(read_yaml(path), Study, path)
+            found.append((kind, path, entry))
+    if not found:
+        precision = parse_name(name)
+        if precision is not None:
+            return [("precision", None, precision)]
+        if parse_size(name) is not None:
+            return [("model", None, catalog.model(name))]
+        every = [n for kind in catalog.FOLDERS for n in catalog.names(kind)]
+        close = nearest(name, every)
+        hint = f" Did you mean {close!r}?" if close else ""
+        listings = "'bitnet-cost list models' (hardware, precisions, studies) prints the names."
+        raise BitnetCostError(f"nothing is called {name!r}.{hint} {listings}")
+    return found
+
+
+def details(name: str) -> tuple[list[Report], dict[str, Any]]:
+    """Reports and plain data of every entry that a name means.
+
+    Raises:
+        BitnetCostError: nothing of that name.
+    """
+    reports, data = [], {}
+    for kind, path, entry in _entries(name):
+        file = str(path) if path else "made from its name"
+        reports.append(_report(kind, file, entry))
+        data[kind] = {"file": file, **entry.model_dump(exclude_none=True)}
+    return reports, data
+
+
+def _report(kind: str, file: str, entry: Input) -> Report:
+    sections: dict[str, list[tuple[str, ...]]] = {}
+    fields, remarks = [], []
+    for place, value in _leaves(entry):
+        section, _, name = place.partition(".")
+        if isinstance(value, Figure):
+            low, nominal, high = (with_prefix(x, value.dimension.si) for x in (value.low, value.value, value.high))
+            sections.setdefault(section, []).append((name, nominal, f"{low} to {high}", value.basis, value.source))
+            if value.note:
+                remarks.append((place, value.note))
+        elif isinstance(value, SpecialFunction):
+            work = f"{value.mul:g} mul, {value.add:g} add"
+            span = f"x{value.low_factor:g} to x{value.high_factor:g}"
+            sections.setdefault(section, []).append((name, work, span, value.basis, value.source))
+            remarks.append((place, value.note))
+        elif section != "sources":
+            fields.append((place, _text(value)))
+    tables = []
+    if fields:
+        tables.append(Table("Fields", (Column("field", False), Column("value", False)), tuple(fields)))
+    for section, figures in sections.items():
+        heads = [Column(h, h == "value") for h in ("name", "value", "range", "basis", "source")]
+        tables.append(Table(section.replace("_", " ").capitalize(), tuple(heads), tuple(figures)))
+    if remarks:
+        tables.append(Table("Notes", (Column("figure", False), Column("note", False)), tuple(remarks)))
+    sources = getattr(entry, "sources", {})
+    notes = [f"[{key}] {s.author}: {s.title}, {s.year}. {s.where}. ({s.seen})" for key, s in sources.items()]
+    name = getattr(entry, "title", "") or getattr(entry, "name", "")
+    counted = ""
+    if isinstance(entry, Architecture):
+        parameters = parameters_by_role(operators(entry))
+        total = sum(parameters.values())
+        counts = tuple((role, f"{count:,}", percent(count / total)) for role, count in parameters.items())
+        heads = (Column("role", False), Column("parameters"), Column("share %"))
+        tables.append(Table("Parameters", heads, counts, ("total", f"{total:,}", "100.00")))
+        counted = f"; {total:,} parameters"
+    return Report(f"{kind} {name}", f"{kind} {name}{counted}", tuple(tables), (*notes, f"file: {file}"))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _leaves(value: Any, place: str = "") -> list[tuple[str, Any]]:
+    if isinstance(value, Figure | SpecialFunction):
+        return [(place, value)]
+    if isinstance(value, BaseModel):
+        chosen = value.model_fields_set
+        parts = [(name, getattr(value, name)) for name in type(value).model_fields if name in chosen or name in ("kind",)]
+    elif isinstance(value, dict):
+        parts = list(value.items())
+    elif isinstance(value, list | tuple):
+        parts = [(str(i), v) for i, v in enumerate(value)]
+    else:
+        return [] if value is None or value == "" else [(place, value)]
+    return [leaf for name, part in parts for leaf in _leaves(part, f"{place}.{name}" if place else str(name))]
+
+
+def kind_of(path: Path) -> str:
+    """What a YAML file describes, by the keys that only one kind has.
+
+    Raises:
+        InvalidFile: none of the kinds, or not keys and values.
+    """
+    data = read_yaml(path).data
+    marks = {"actions": "hardware", "extends": "hardware", "layers": "model", "linear": "precision", "tables": "study"}
+    if isinstance(data, dict):
+        for mark, kind in marks.items():
+            if mark in data:
+                return kind
+    wanted = ", ".join(f"{mark}: ({kind})" for mark, kind in marks.items() if mark != "extends")
+    raise InvalidFile(path, "", f"is no model, hardware profile, precision or study; expected one of the keys {wanted}")
+
+
+def _load_any(path: Path) -> Input:
+    models: dict[str, type[Input]] = {"model": Architecture, "hardware": Hardware, "precision": Precision, "study": Study}
+    return catalog.validate(read_yaml(path), models[kind_of(path)], path)
+
+
+def check(path: Path) -> str:
+    """What a file is, in words, when it has no fault.
+
+    Raises:
+        InvalidFile: its first fault.
+    """
+    if path.suffix == ".json":
+        return f"model {catalog.model(str(path)).name}: no fault found"
+    kind, entry = kind_of(path), _load_any(path)
+    return f"{kind} {getattr(entry, 'name', '')}: no fault found"

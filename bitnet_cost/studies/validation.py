@@ -1,0 +1,288 @@
+"""Hold published tables against the model, cell by cell, each within a stated tolerance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from bitnet_cost.api import estimate
+from bitnet_cost.engine.activity import mac_actions
+from bitnet_cost.engine.cost import unshrinking_share
+from bitnet_cost.errors import InvalidFile, MissingPrice
+from bitnet_cost.inputs.study import UNIT_SCALES, Options, PrintedTable, Study
+from bitnet_cost.readers import catalog
+from bitnet_cost.readers.yaml_file import read_yaml
+from bitnet_cost.result import Column, Report, Result, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One printed figure beside the modelled one, both in the table's unit."""
+
+    table: str
+    row: str
+    column: str
+    printed: float
+    modelled: float
+    decimals: int | None
+    tolerance: float | None  # None: a claim, judged but not held to
+    relation: str = "="
+    share: float | None = None  # of a claim: the share of the baseline that would have to stay
+    why: str = ""
+
+    @property
+    def error(self) -> float:
+        """Modelled minus printed."""
+        return self.modelled - self.printed
+
+    @property
+    def equal_digits(self) -> bool:
+        """Whether the modelled figure prints as the printed one, half a unit of its last digit either way."""
+        half = 0.5 * 10.0**-self.decimals if self.decimals is not None else 0.0
+        return abs(self.error) <= half + 1e-9 * abs(self.printed)
+
+    @property
+    def follows(self) -> bool:
+        """Whether a claim is what the model says: the same to a point of percent, more, or up to it."""
+        if self.relation == ">":
+            return self.modelled > self.printed
+        if self.relation == "<=":
+            return self.modelled <= self.printed
+        return abs(self.error) <= 1.0
+
+    @property
+    def passed(self) -> bool:
+        """Whether the cell is within its tolerance; a claim is never failed."""
+        return self.tolerance is None or abs(self.error) <= self.tolerance + 1e-9 * abs(self.printed)
+
+    @property
+    def verdict(self) -> str:
+        """In words."""
+        if self.tolerance is None:
+            return "follows" if self.follows else "does not"
+        if self.equal_digits:
+            return "equal"
+        return "within" if self.passed else "OUTSIDE"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A study and its cells."""
+
+    study: Study
+    cells: tuple[Cell, ...]
+
+    @property
+    def checked(self) -> int:
+        """Cells that are held to a tolerance."""
+        return sum(c.tolerance is not None for c in self.cells)
+
+    @property
+    def failed(self) -> int:
+        """Cells outside their tolerance."""
+        return sum(not c.passed for c in self.cells)
+
+    @property
+    def passed(self) -> bool:
+        """No cell is outside its tolerance."""
+        return self.failed == 0
+
+
+def run(names: Sequence[str] | None = None) -> list[Outcome]:
+    """Evaluate studies by name or file; all of the catalogue when none is named.
+
+    Raises:
+        BitnetCostError: an unknown name, an invalid file, or a cell that asks for what cannot be said.
+    """
+    return [outcome(load(name)) for name in names or catalog.names("study")]
+
+
+def load(name: str) -> Study:
+    """A study by catalogue name or YAML file."""
+    path = catalog.locate("study", name)
+    return catalog.validate(read_yaml(path), Study, path)
+
+
+def outcome(study: Study) -> Outcome:
+    """Every printed cell of a study beside the modelled one."""
+    cells = []
+    for table in study.tables:
+        exceptions = {(e.row, e.column): e for e in table.exceptions}
+        for row in table.rows:
+            for column, printed in zip(table.columns, row.printed, strict=True):
+                if printed is None:
+                    continue
+                options = _merged(study.options, table.options, column, row)
+                modelled = _modelled(study, table, options) / UNIT_SCALES[table.unit]
+                own = exceptions.get((row.label, column.label))
+                share = unshrinking_share(printed, modelled) if table.claims else None
+                cells.append(
+                    Cell(table.title, row.label, column.label, float(printed), modelled, table.decimals,
+                         None if table.claims else own.tolerance if own else _tolerance(table),
+                         row.relation, share, own.why if own else "")
+                )  # fmt: skip
+    return Outcome(study, tuple(cells))
+
+
+def _tolerance(table: PrintedTable) -> float:
+    if table.tolerance is not None:
+        return table.tolerance
+    assert table.decimals is not None
+    return float(0.5 * 10.0**-table.decimals)
+
+
+def _merged(*parts: Options) -> Options:
+    values: dict[str, Any] = {}
+    for part in parts:
+        values |= {k: v for k in Options.model_fields if (v := getattr(part, k)) is not None}
+    return Options.model_validate(values)
+
+
+def _modelled(study: Study, table: PrintedTable, options: Options) -> float:
+    """The modelled figure of one cell, in SI (memory in bits)."""
+    quantity = _wanted(study, options, "quantity")
+    if quantity == "price":
+        action = ".".join(part for part in (options.action, options.format) if part)
+        profile = catalog.hardware(_wanted(study, options, "hardware"))
+        price = profile.price(action)
+        if price is None:
+            raise MissingPrice(action, profile.name, study.name, profile.actions)
+        return price[1]
+    value = _figure(study, options, _wanted(study, options, "precision"))
+    if not table.ratio:
+        return value
+    return _figure(study, options, _wanted(study, options, "baseline")) / value
+
+
+def _wanted(study: Study, options: Options, name: str) -> str:
+    value = getattr(options, name)
+    if value is None:
+        raise InvalidFile(f"study {study.name}", f"options.{name}", "is missing for one of its cells")
+    return str(value)
+
+
+def _figure(study: Study, options: Options, precision: str) -> float:
+    if options.quantity == "mac_energy":  # one MAC of a long linear product: its recipe at the profile's prices
+        profile, what = catalog.hardware(_wanted(study, options, "hardware")), catalog.precision(precision)
+        energy = 0.0
+        for action, times in mac_actions(what, options.accumulator or "paper").items():
+            price = profile.price(action)
+            if price is None:
+                raise MissingPrice(action, profile.name, what.name, profile.actions)
+            energy += times * price[1]
+        return energy
+    asked = {
+        name: getattr(options, name)
+        for name in ("scope", "accumulator", "batch", "prompt", "generate", "attention", "logits", "counting")
+        if getattr(options, name) is not None
+    }
+    baseline = options.baseline if options.quantity == "saving" else None
+    hardware = options.hardware or "cmos-45nm"  # memory does not depend on it
+    result = _estimate(_wanted(study, options, "model"), hardware, precision, baseline, tuple(sorted(asked.items())))
+    return _read(result, str(options.quantity))
+
+
+@cache
+def _estimate(model: str, hardware: str, precision: str, baseline: str | None, asked: tuple[tuple[str, Any], ...]) -> Result:
+    return estimate(model, hardware, precision, baseline=baseline, **dict(asked))
+
+
+def _read(result: Result, quantity: str) -> float:
+    if quantity == "energy":
+        return float(result.energy_j)
+    if quantity.startswith("energy."):
+        return float(result.by_component[quantity.removeprefix("energy.")][1, 0])
+    if quantity == "saving":
+        assert result.saving is not None
+        return float(result.saving[1])
+    memory = result.footprint
+    values = {
+        "ideal_weights": memory.ideal_bits,
+        "stored_weights": memory.total_weight_bits,
+        "parameters": float(result.parameters),
+        "mac": float(result.mac),
+    }
+    return values[quantity]
+
+
+def _printed(value: float, decimals: int | None, extra: int = 0) -> str:
+    return f"{value:.{decimals + extra}f}" if decimals is not None else f"{value:g}"
+
+
+def report(found: Outcome) -> Report:
+    """A study's tables, cell by cell, and its findings."""
+    study = found.study
+    source = study.sources[study.source]
+    tables = []
+    for table in study.tables:
+        cells = [c for c in found.cells if c.table == table.title]
+        tables.append(_claims_table(table, cells) if table.claims else _cells_table(table, cells))
+    held = [c for c in found.cells if c.tolerance is not None]
+    equal = sum(c.equal_digits for c in held)
+    sentence = f"{study.title}: {equal} of {len(held)} cells equal the printed digits"
+    if found.failed:
+        sentence += f", {found.failed} outside their tolerance"
+    elif equal < len(held):
+        worst = max(held, key=lambda c: abs(c.error) if not c.equal_digits else 0.0)
+        sentence += f", the others are within their tolerance (worst {worst.row}, {worst.column})"
+    claims = [c for c in found.cells if c.tolerance is None]
+    if claims:
+        follow = sum(c.follows for c in claims)
+        sentence += f"; {follow} of {len(claims)} claims follow" if follow else f"; none of {len(claims)} claims follows"
+    reasons = [f"{c.row}, {c.column}: {c.why}" for c in found.cells if c.why]
+    reasons += [f"{table.title}: {table.why}" for table in study.tables if table.why]
+    cited = f"Source: {source.author}: {source.title}, {source.year}. {source.where}. ({source.seen})"
+    return Report(study.title, sentence + ".", tuple(tables), (*study.findings, *reasons, cited))
+
+
+def _cells_table(table: PrintedTable, cells: Sequence[Cell]) -> Table:
+    unit = "" if table.unit == "1" else f" {table.unit}"
+    heads = (
+        Column("row", False), Column("column", False), Column(f"printed{unit}"), Column(f"modelled{unit}"),
+        Column("error"), Column("allowed"), Column("verdict", False),
+    )  # fmt: skip
+    rows = [
+        (c.row, c.column, _printed(c.printed, c.decimals), _printed(c.modelled, c.decimals, 2),
+         f"{c.error:+.{(c.decimals or 0) + 2}f}", f"{c.tolerance:g}", c.verdict)
+        for c in cells
+    ]  # fmt: skip
+    return Table(table.title, heads, tuple(rows))
+
+
+def _claims_table(table: PrintedTable, cells: Sequence[Cell]) -> Table:
+    heads = (
+        Column("claim", False), Column("at", False), Column(f"claimed {table.unit}"), Column(f"modelled {table.unit}"),
+        Column("verdict", False), Column("must stay %"),
+    )  # fmt: skip
+    words = {"=": "", ">": "> ", "<=": "<= "}
+    rows = []
+    for c in cells:
+        needed = "none" if c.share is None else f"{100 * c.share:.2f}"
+        rows.append((c.row, c.column, words[c.relation] + f"{c.printed:g}", f"{c.modelled:.2f}", c.verdict, needed))
+    return Table(table.title, heads, tuple(rows))
+
+
+def cell_rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """Every cell as a flat row."""
+    return [
+        {
+            "study": o.study.name, "table": c.table, "row": c.row, "column": c.column, "printed": c.printed,
+            "modelled": c.modelled, "error": c.error, "relative_error": c.error / c.printed if c.printed else None,
+            "tolerance": c.tolerance, "verdict": c.verdict, "unshrinking_share": c.share, "why": c.why or None,
+        }
+        for o in outcomes
+        for c in o.cells
+    ]  # fmt: skip
+
+
+def document(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """The outcomes as JSON data."""
+    return {
+        "schema": "bitnet-cost/validation-1",
+        "passed": all(o.passed for o in outcomes),
+        "cells": cell_rows(outcomes),
+    }
+
+

@@ -1,0 +1,204 @@
+"""Results as records: the JSON and CSV that programs read. Names carry their SI unit; what cannot be said is null."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from typing import Any
+
+import numpy as np
+
+from bitnet_cost import __version__
+from bitnet_cost.inputs.workload import Array
+from bitnet_cost.result import Answer, Result
+
+SCHEMA = "bitnet-cost/1"
+FIELDS = (
+    "model", "parameters", "hardware", "runtime", "precision", "scope", "batch", "prompt", "generate", "attention",
+    "logits", "counting", "devices", "mac", "mul", "add", "special", "ideal_weights_bytes", "weights_bytes",
+    "kv_cache_bytes", "peak_activation_bytes", "footprint_bytes", "capacity_bytes", "fits", "energy_j",
+    "energy_low_j", "energy_high_j", "energy_per_token_j", "saving", "saving_low", "saving_high", "baseline",
+    "prefill_s", "decode_s", "latency_s", "tokens_per_s", "power_w", "bound", "carbon_g", "cost_usd", "reason",
+)  # fmt: skip
+NO_CLOCK = "technology node: no clock, no capacity"
+
+
+def _number(value: Any) -> float | int | None:
+    """A JSON number: whole counts as integers, what is not finite as null."""
+    number = float(value)
+    if not math.isfinite(number):
+        return None
+    return int(number) if number.is_integer() and abs(number) >= 1 else number
+
+
+def _count(value: Any) -> int:
+    return round(float(value))
+
+
+def _float(value: Any) -> float | None:
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def record(result: Result) -> dict[str, Any]:
+    """One record of a single point (grid shape ``()``)."""
+    workload, memory = result.workload, result.footprint
+    low, nominal, high = (_float(x) for x in result.energy_bounds)
+    saving = [None, None, None] if result.saving is None else [_float(x) for x in result.saving]
+    tokens = int(workload.batch) * int(workload.generate)
+    kinds = {kind: _count(_total(result.actions(kind))) for kind in ("mul", "add", "special")}
+    values: dict[str, Any] = dict.fromkeys(FIELDS)
+    values |= {
+        "model": result.architecture.name,
+        "parameters": result.parameters,
+        "hardware": result.hardware.name,
+        "precision": result.precision.name,
+        "scope": result.scope,
+        "batch": int(workload.batch),
+        "prompt": int(workload.prompt),
+        "generate": int(workload.generate),
+        "attention": workload.attention,
+        "logits": workload.logits,
+        "counting": workload.counting,
+        "devices": 1,
+        "mac": _count(result.mac),
+        **kinds,
+        "ideal_weights_bytes": _number(memory.ideal_bits / 8),
+        "weights_bytes": _number(memory.total_weight_bits / 8),
+        "kv_cache_bytes": _number(memory.kv_bits[0] / 8),
+        "peak_activation_bytes": _number(memory.activation_bits[0] / 8),
+        "footprint_bytes": _number(memory.bits[0] / 8),
+        "energy_j": nominal,
+        "energy_low_j": low,
+        "energy_high_j": high,
+        "energy_per_token_j": nominal / tokens if nominal is not None and workload.generate > 1 else None,
+        "saving": saving[1],
+        "saving_low": saving[0],
+        "saving_high": saving[2],
+        "baseline": result.baseline,
+        "reason": result.reason or NO_CLOCK,
+    }
+    return values
+
+
+def _total(values: Array) -> float:
+    return float(values.sum())
+
+
+def operations(result: Result, index: int) -> list[dict[str, Any]]:
+    """One row per phase and operator; runs of layers with the same operator are one row."""
+    counts, activity = result.counts, result.activity
+    columns: dict[str, Array] = {
+        "mac": counts["mac"],
+        "mul": result.actions("mul"),
+        "add": result.actions("add"),
+        "special": result.actions("special"),
+        "weight_bytes": activity.weight_bits / 8,
+        "activation_bytes": activity.activation_bits / 8,
+        "kv_bytes": activity.kv_bits / 8,
+    }
+    energy = result.by_operator[1]
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for p, phase in enumerate(counts.phases):
+        for i, op in enumerate(counts.operators):
+            values = {name: float(column[p, i, 0]) for name, column in columns.items()}
+            if not any(values.values()):
+                continue
+            row = rows.get((phase, op.name))
+            if row is None:
+                row = rows[phase, op.name] = {
+                    "record": index, "phase": phase, "op": op.name, "group": op.group, "repeat": 0,
+                    **dict.fromkeys(columns, 0.0), "energy_j": 0.0, "seconds": None, "bound": None,
+                }  # fmt: skip
+            row["repeat"] += op.repeat
+            for name, value in values.items():
+                row[name] += value
+            row["energy_j"] += float(energy[p, i, 0])
+    for row in rows.values():
+        for name in columns:
+            row[name] = _number(row[name])
+        row["energy_j"] = _float(row["energy_j"])
+    return list(rows.values())
+
+
+def components(result: Result, index: int) -> list[dict[str, Any]]:
+    """Energy of each component within the record's scope."""
+    return [
+        {"record": index, "component": name, "energy_j": _float(values[1, 0])}
+        for name, values in result.by_component.items()
+    ]
+
+
+def inputs(answer: Answer) -> dict[str, Any]:
+    """Everything that went in, each model, precision and profile once."""
+    first = answer.results[0]
+    models = {r.architecture.name: r for r in answer.results}
+    return {
+        "workload": {
+            "batch": int(first.workload.batch),
+            "prompt": int(first.workload.prompt),
+            "generate": int(first.workload.generate),
+            "logits": first.workload.logits,
+            "counting": first.workload.counting,
+        },
+        "accumulator": first.accumulator,
+        "models": {
+            name: {
+                "shape_parameters": r.footprint.total_parameters,
+                "parameters_by_role": r.footprint.parameters,
+                **r.architecture.model_dump(exclude_none=True),
+            }
+            for name, r in models.items()
+        },
+        "precisions": {r.precision.name: r.precision.model_dump(exclude_none=True) for r in answer.results},
+        "hardware": {r.hardware.name: r.hardware.model_dump(exclude_none=True) for r in answer.results},
+    }
+
+
+def document(answer: Answer) -> dict[str, Any]:
+    """The JSON document of an answer."""
+    scope = answer.results[0].scope
+    left_out = ["elementwise work (scope compute)"] if scope == "arithmetic" else []
+    left_out += ["data movement (memory, caches)", "static power, cooling, the system around the chip"]
+    return {
+        "schema": SCHEMA,
+        "version": __version__,
+        "records": [record(r) for r in answer.results],
+        "operations": [row for i, r in enumerate(answer.results) for row in operations(r, i)],
+        "components": [row for i, r in enumerate(answer.results) for row in components(r, i)],
+        "inputs": inputs(answer),
+        "not_counted": [*answer.not_counted, *left_out],
+    }
+
+
+def as_json(answer: Answer) -> str:
+    """The document as JSON text."""
+    return json_text(document(answer))
+
+
+def json_text(data: Any) -> str:
+    """Strict JSON: no NaN, no infinity."""
+    return json.dumps(data, indent=1, allow_nan=False, default=_plain) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} is no JSON value")
+
+
+def csv_text(rows: list[dict[str, Any]]) -> str:
+    """Rows of one shape as CSV; null is an empty cell."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: "" if v is None else v for k, v in row.items()})
+    return stream.getvalue()
+
+
+def as_csv(answer: Answer) -> str:
+    """The records as CSV."""
+    return csv_text([record(r) for r in answer.results])

@@ -1,0 +1,318 @@
+"""An answer as a report: one sentence, tables, notes. Chosen here once; every format renders the same."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from bitnet_cost.inputs.workload import Array
+from bitnet_cost.result import Answer, Column, Report, Result, Table
+from bitnet_cost.units import with_prefix
+
+_PREFIXES = (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0), ("m", 1e-3), ("µ", 1e-6), ("n", 1e-9), ("p", 1e-12))
+
+
+def figures(values: Sequence[float | None], unit: str, digits: int = 4) -> tuple[str, list[str]]:
+    """One prefix for a column: its unit, and the figures in it with ``digits`` significant ones.
+
+    >>> figures([698.4e9, 21.83e9, 1e3, None], "B")
+    ('GB', ['698.4', '21.83', '<0.0001', '-'])
+    """
+    largest = max((abs(v) for v in values if v is not None and math.isfinite(v)), default=0.0)
+    prefix, scale = next(((p, s) for p, s in _PREFIXES if largest >= s), ("", 1.0) if not largest else _PREFIXES[-1])
+    return prefix + unit, [_significant(v, scale, digits) for v in values]
+
+
+def _significant(value: float | None, scale: float, digits: int) -> str:
+    if value is None or not math.isfinite(value):
+        return "-"
+    scaled = value / scale
+    if scaled == 0:
+        return "0"
+    if abs(scaled) < 0.0001:
+        return "<0.0001"
+    places = min(4, max(0, digits - 1 - math.floor(math.log10(abs(scaled)))))
+    return f"{scaled:,.{places}f}"
+
+
+def percent(value: float | None, places: int = 2) -> str:
+    """A share in percent; never rounded up to 100.
+
+    >>> percent(0.99234), percent(0.6), percent(None), percent(0.999999)
+    ('99.23', '60.00', '-', '99.99')
+    """
+    if value is None or not math.isfinite(value):
+        return "-"
+    text = f"{100 * value:.{places}f}"
+    return f"{100 - 10.0**-places:.{places}f}" if value < 1 and float(text) >= 100 else text
+
+
+def estimate_report(answer: Answer) -> Report:
+    """Memory by precision, energy by hardware and precision, and for a single cell where its energy goes."""
+    results = answer.results
+    tables = [memory_table(results), energy_table(results)]
+    if len(results) == 1 and results[0].joules:
+        tables.append(breakdown_table(results[0]))
+    return Report(_title(results), sentence(results), tuple(tables), tuple(notes(answer)))
+
+
+def _title(results: Sequence[Result]) -> str:
+    names = list(dict.fromkeys(r.architecture.title or r.architecture.name for r in results))
+    return f"{', '.join(names)}: memory and energy by precision"
+
+
+def _unique(items: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(items))
+
+
+def _describe(result: Result) -> str:
+    work = result.workload
+    text = f"batch {work.batch}, {work.prompt} tokens in"
+    if int(work.generate) > 1:
+        text += f", {work.generate} out"
+    return f"{text}, {work.attention} attention, logits {work.logits}"
+
+
+def sentence(results: Sequence[Result]) -> str:
+    """The answer in a sentence with units: the narrowest precision against the baseline."""
+    answered = [r for r in results if r.joules]
+    subject = min(answered or results, key=lambda r: r.footprint.total_weight_bits)
+    name = subject.architecture.title or subject.architecture.name
+    text = f"{name} in {subject.precision.name} stores {with_prefix(subject.footprint.total_weight_bits / 8, 'B')} of weights"
+    wide = max(results, key=lambda r: r.footprint.total_weight_bits)
+    if wide.precision.name != subject.precision.name and wide.architecture.name == subject.architecture.name:
+        text += f" instead of {with_prefix(wide.footprint.total_weight_bits / 8, 'B')} in {wide.precision.name}"
+    same = [r for r in answered if r.precision.name == subject.precision.name and r.architecture == subject.architecture]
+    if not same:
+        return f"{text}. No energy can be said: {subject.reason}."
+    compared = [r for r in same if r.saving is not None and r.baseline != r.precision.name]
+    work = "matrix products" if subject.scope == "arithmetic" else "arithmetic"
+    if compared:
+        parts = [f"{percent(float(np.asarray(r.saving)[1]))} % less energy at {r.hardware.name}" for r in compared]
+        return f"{text}; its {work} need {' and '.join(parts)} than {compared[0].baseline}."
+    parts = [f"{with_prefix(float(r.energy_j), 'J')} at {r.hardware.name}" for r in same]
+    return f"{text}; its {work} need {' and '.join(parts)}."
+
+
+def _columns(*headings: str, texts: int = 1) -> tuple[Column, ...]:
+    return tuple(Column(h, figures=i >= texts) for i, h in enumerate(headings))
+
+
+def memory_table(results: Sequence[Result]) -> Table:
+    """Ideal beside stored, KV cache, activations, and the sum: one row per model and precision."""
+    seen: dict[tuple[str, str], Result] = {}
+    for r in results:
+        seen.setdefault((r.architecture.name, r.precision.name), r)
+    rows = list(seen.values())
+    several = len({r.architecture.name for r in rows}) > 1
+    columns: list[tuple[str, Callable[[Result], float]]] = [
+        ("ideal", lambda r: r.footprint.ideal_bits / 8),
+        ("stored", lambda r: r.footprint.total_weight_bits / 8),
+        ("KV cache", lambda r: float(r.footprint.kv_bits[0]) / 8),
+        ("activations", lambda r: float(r.footprint.activation_bits[0]) / 8),
+        ("total", lambda r: float(r.footprint.bits[0]) / 8),
+    ]
+    cells, headings = [], []
+    for heading, value in columns:
+        unit, texts = figures([value(r) for r in rows], "B")
+        headings.append(f"{heading} {unit}")
+        cells.append(texts)
+    texts = 1 + several
+    head = (["model"] if several else []) + ["precision"]
+    lead = [([r.architecture.name] if several else []) + [r.precision.name] for r in rows]
+    body = tuple((*lead[i], *(column[i] for column in cells)) for i in range(len(rows)))
+    shape = rows[0]
+    title = "Memory: weights ideal (parameters x information bits) and stored (packing, scales, FP16 parts)"
+    if not several:
+        title += f"; {shape.parameters:,} parameters"
+    return Table(title, _columns(*head, *headings, texts=texts), body)
+
+
+def energy_table(results: Sequence[Result]) -> Table:
+    """Energy with its range, and saving with its range: one row per result."""
+    several = len({r.architecture.name for r in results}) > 1
+    head = (["model"] if several else []) + ["hardware", "precision"]
+    bounds = [[float(x) for x in r.energy_bounds] for r in results]
+    unit, _ = figures([b[2] for b in bounds], "J")
+    scale = next(s for p, s in _PREFIXES if p + "J" == unit) if unit != "J" else 1.0
+    body = []
+    for r, (low, value, high) in zip(results, bounds, strict=True):
+        lead = ([r.architecture.name] if several else []) + [r.hardware.name, r.precision.name]
+        if not r.joules:
+            body.append((*lead, "-", str(r.reason), "-", "-"))
+            continue
+        energy = _significant(value, scale, 4)
+        span = f"{_significant(low, scale, 3)} to {_significant(high, scale, 3)}"
+        saving = None if r.saving is None else [float(x) for x in r.saving]
+        own = r.baseline == r.precision.name
+        saved = "baseline" if own else percent(saving[1] if saving else None)
+        saved_span = "" if own or not saving else f"{percent(saving[0], 1)} to {percent(saving[2], 1)}"
+        body.append((*lead, energy, span, saved, saved_span))
+    baseline = next((r.baseline for r in results if r.baseline), None)
+    title = f"Energy, scope {results[0].scope}: {_describe(results[0])}"
+    columns = _columns(*head, f"energy {unit}", "range", "saving %" + (f" on {baseline}" if baseline else ""), "range",
+                       texts=len(head))  # fmt: skip
+    return Table(title, columns, tuple(body))
+
+
+def breakdown_table(result: Result) -> Table:
+    """Where the energy of one cell goes: by phase and group of operators, with shares and the total."""
+    energy = result.by_operator[1]
+    mac = result.counts["mac"]
+    actions = {kind: result.actions(kind) for kind in ("mul", "add")}
+    groups: dict[tuple[str, str], list[float]] = {}
+    for p, phase in enumerate(result.counts.phases):
+        for i, op in enumerate(result.counts.operators):
+            row = groups.setdefault((phase, op.group), [0.0, 0.0, 0.0, 0.0])
+            for j, column in enumerate((mac, actions["mul"], actions["add"], energy)):
+                row[j] += float(column[p, i, 0])
+    rows = [(*key, *values) for key, values in groups.items() if values[3]]  # what the scope holds
+    whole = sum(row[5] for row in rows)
+    totals = [sum(row[j] for row in rows) for j in range(2, 6)]
+    cells, headings = [], []
+    for j, (heading, unit) in enumerate((("MAC", ""), ("MUL", ""), ("ADD", ""), ("energy", "J")), 2):
+        prefix, texts = figures([*(float(row[j]) for row in rows), totals[j - 2]], unit)
+        headings.append(f"{heading} {prefix}".strip())
+        cells.append(texts)
+    body = tuple(
+        (row[0], row[1], *(column[i] for column in cells), percent(row[5] / whole)) for i, row in enumerate(rows)
+    )
+    footer = ("total", "", *(column[-1] for column in cells), "100.00")
+    title = f"Where it goes: {result.precision.name} at {result.hardware.name}, scope {result.scope}"
+    return Table(title, _columns("phase", "group", *headings, "share %", texts=2), body, footer)
+
+
+def layers_report(answer: Answer) -> Report:
+    """The per-operator table: counts, and the energy of each precision beside each other."""
+    tables = []
+    for model in _unique(r.architecture.name for r in answer.results):
+        for hardware in _unique(r.hardware.name for r in answer.results):
+            cells = [r for r in answer.results if r.architecture.name == model and r.hardware.name == hardware]
+            if cells:
+                tables.append(operators_table(cells))
+    first = answer.results[0]
+    name = first.architecture.title or first.architecture.name
+    top = max(answer.results, key=lambda r: float(r.mac))
+    text = (
+        f"{name} runs {with_prefix(float(top.mac), 'MAC')} for {_describe(first)}; "
+        f"{percent(_group_share(top, 'linear'))} % of them meet weights of the layers."
+    )
+    return Report(f"{name}: operators", text, tuple(tables), tuple(notes(answer)))
+
+
+def _group_share(result: Result, group: str) -> float:
+    mac = result.counts["mac"]
+    mine = [i for i, op in enumerate(result.counts.operators) if op.group == group]
+    whole = float(mac.sum())
+    return float(mac[:, mine].sum()) / whole if whole else 0.0
+
+
+def operators_table(cells: Sequence[Result]) -> Table:
+    """One row per phase and operator of a model; with one precision its actions, with several their energies."""
+    first = cells[0]
+    merged: dict[tuple[str, str], list[float]] = {}
+    repeats: dict[tuple[str, str], int] = {}
+    columns: list[tuple[str, str, Array]] = [("MAC", "", first.counts["mac"])]
+    if len(cells) == 1:
+        columns += [(kind.upper(), "", first.actions(kind)) for kind in ("mul", "add", "special")]
+    columns += [(r.precision.name if len(cells) > 1 else "energy", "J", r.by_operator[1]) for r in cells]
+    for p, phase in enumerate(first.counts.phases):
+        for i, op in enumerate(first.counts.operators):
+            values = [float(column[p, i, 0]) for _, _, column in columns]
+            if not any(v for v in values if math.isfinite(v)):
+                continue
+            row = merged.setdefault((phase, op.name), [0.0] * len(columns))
+            repeats[phase, op.name] = repeats.get((phase, op.name), 0) + op.repeat
+            for j, value in enumerate(values):
+                row[j] += value
+    totals = [sum(row[j] for row in merged.values()) for j in range(len(columns))]
+    texts, headings = [], []
+    for j, (heading, unit, _) in enumerate(columns):
+        prefix, printed = figures([*(row[j] for row in merged.values()), totals[j]], unit)
+        headings.append(f"{heading} {prefix}".strip())
+        texts.append(printed)
+    single = len(cells) == 1
+    shares = [percent(row[-1] / totals[-1]) if totals[-1] else "-" for row in merged.values()] if single else []
+    several_phases = len(first.counts.phases) > 1
+    body = []
+    for i, (phase, name) in enumerate(merged):
+        lead = [phase] * several_phases + [name, str(repeats[phase, name])]
+        body.append((*lead, *(column[i] for column in texts), *([shares[i]] if single else [])))
+    footer = (*["total"], *[""] * (1 + several_phases), *(column[-1] for column in texts), *(["100.00"] if single else []))
+    head = ["phase"] * several_phases + ["operator", "repeat"]
+    title = f"{first.architecture.name} at {first.hardware.name}, scope {first.scope}: {_describe(first)}"
+    if single:
+        title = f"{first.precision.name}: {title}"
+    table = _columns(*head, *headings, *(["share %"] if single else []), texts=len(head) - 1)
+    return Table(title, table, tuple(body), footer)
+
+
+def notes(answer: Answer) -> list[str]:
+    """What stands below the tables: accumulators, wider scopes, shapes, refusals, how sure, what is not counted."""
+    results = answer.results
+    found: list[str] = []
+    by_key = {(r.architecture.name, r.hardware.name, r.precision.name): r for r in results}
+    parts = []
+    for (_, hardware, precision), saving in answer.accumulated.items():
+        nominal = by_key[_, hardware, precision].saving
+        if nominal is not None and by_key[_, hardware, precision].baseline != precision:
+            parts.append(f"{precision} {percent(saving)} % instead of {percent(float(nominal[1]))} at {hardware}")
+    if parts:
+        found.append("Additions are priced as the papers do; with INT32 accumulators the saving is " + _limited(parts))
+    elif any(r.accumulator == "int32" and r.precision.linear.accumulator for r in results):
+        found.append("Integer products accumulate in INT32 here; the papers price INT8 additions (--accumulator paper).")
+    added: dict[str, tuple[float, str]] = {}
+    for key, energy in answer.wider.items():
+        _, hardware, precision = key
+        more = energy / float(by_key[key].energy_j) - 1
+        if math.isfinite(more) and more > added.get(hardware, (0.0, ""))[0]:
+            added[hardware] = (more, precision)
+    if added:
+        parts = [f"up to {percent(more)} % ({precision}) at {hardware}" for hardware, (more, precision) in added.items()]
+        found.append("Elementwise work (--scope compute) would add " + _limited(parts))
+    if all(r.hardware.kind == "technology" for r in results):
+        found.append("Memory traffic, static power and cooling come on top and shrink less: a whole system saves less.")
+    for r in {r.architecture.name: r for r in results}.values():
+        model = r.architecture
+        if model.nominal_parameters:
+            shape = f"{model.depth} layers of width {model.hidden_size}, {r.footprint.total_parameters:,} parameters"
+            found.append(f"{model.name}: nominal size; operations and stored bytes from the shape of {shape}.")
+        longest = int(r.workload.prompt) + int(r.workload.generate) - 1
+        if model.max_positions and longest > model.max_positions:
+            found.append(f"{model.name} was made for {model.max_positions:,} positions; {longest:,} are asked for.")
+        if any(layer.moe for layer in model.layers):
+            found.append(f"{model.name}: routing over experts is taken as uniform.")
+    found.extend(_limited([f"{r.precision.name} at {r.hardware.name}: {r.reason}"]) for r in results if not r.joules)
+    found.append(how_sure(results))
+    return found
+
+
+def _limited(parts: list[str], most: int = 4) -> str:
+    shown = ", ".join(parts[:most])
+    return shown + (f", and {len(parts) - most} more." if len(parts) > most else ".")
+
+
+def how_sure(results: Sequence[Result]) -> str:
+    """The last line: what the figures rest on, weak ones named."""
+    bases: dict[str, set[str]] = {}
+    sources: dict[str, None] = {}
+    for r in results:
+        for action in r.prices:
+            bases.setdefault(str(r.hardware.basis(action)), set()).add(action)
+            figure = r.hardware.actions.get(action)
+            if figure is not None:
+                source = r.hardware.sources[figure.source]
+                if source.seen != "own":
+                    sources[f"{source.author.split(',')[0]} {source.year}"] = None
+    if not bases:
+        return "No figure was used."
+    kinds = []
+    for basis in ("measured", "published", "scaled", "assumed"):
+        if basis in bases:
+            actions = sorted(bases[basis])
+            weak = f" ({', '.join(actions[:4])}{' ...' if len(actions) > 4 else ''})" if basis in ("scaled", "assumed") else ""
+            kinds.append(f"{len(actions)} {basis}{weak}")
+    ranges = "Ranges: energy with all prices low or high; saving with each price moved alone, and all together."
+    return f"{ranges} Prices: {', '.join(kinds)} ({', '.join(sources) or 'own'}); 'bitnet-cost show NAME' prints each."
