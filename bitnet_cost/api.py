@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from bitnet_cost.engine.counts import NOT_COUNTED
+from bitnet_cost.engine.counts import NOT_COUNTED, count_ops
 from bitnet_cost.engine.estimate import against, check_scope, measure, priced
-from bitnet_cost.errors import BitnetCostError, MissingPrice, UnsupportedScope
+from bitnet_cost.errors import MissingPrice
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.hardware import Hardware, Scope
 from bitnet_cost.inputs.precision import Accumulator, Precision
@@ -76,30 +76,34 @@ def answer(
 ) -> Answer:
     """Every model on every hardware in every precision, each against the baseline of its model and hardware.
 
-    With several cells, one that has no price is a result with its ``reason`` and no energy; a single one raises.
+    A cell that has no price is a result with its ``reason`` and no energy, as long as another cell has one.
     The baseline is the one given, else FP32, else the widest asked precision that has an energy.
 
     Raises:
-        BitnetCostError: bad input, or the fault of the only cell.
+        BitnetCostError: bad input, or MissingPrice where no cell at all has an energy.
     """
-    single = len(models) * len(hardware) * len(precisions) == 1
     results: list[Result] = []
+    faults: list[MissingPrice] = []
     accumulated: dict[tuple[str, str, str], float] = {}
     wider: dict[tuple[str, str, str], float] = {}
     for architecture in models:
+        counts = count_ops(architecture, workload)
         for profile in hardware:
             check_scope(profile, scope or profile.default_scope)
 
             def cell(precision: Precision, adder: Accumulator = accumulator, *, must: bool = False) -> Result:
-                found = measure(architecture, precision, profile, workload, scope=scope, accumulator=adder)  # noqa: B023
+                found = measure(  # noqa: B023
+                    architecture, precision, profile, workload, scope=scope, accumulator=adder, counts=counts
+                )
                 try:
                     return priced(found)
-                except (MissingPrice, UnsupportedScope) as error:
+                except MissingPrice as error:
                     if must:
                         raise
-                    return replace(found, reason=_short_reason(error))
+                    faults.append(error)
+                    return replace(found, reason=f"no price for {error.action}")
 
-            row = [cell(p, must=single) for p in precisions]
+            row = [cell(p) for p in precisions]
             reference = _baseline(row, cell, baseline)
             for result in row:
                 compared = against(result, reference) if reference is not None and result.joules else result
@@ -113,13 +117,9 @@ def answer(
                         accumulated[key] = float(saving[1])
                 if result.scope == "arithmetic":
                     wider[key] = float(_in_scope(result, "compute"))
+    if not any(result.joules for result in results):
+        raise faults[0]
     return Answer(tuple(results), accumulated, wider, NOT_COUNTED)
-
-
-def _short_reason(error: BitnetCostError) -> str:
-    if isinstance(error, MissingPrice):
-        return f"no price for {error.action}"
-    return str(error).splitlines()[0]
 
 
 def _baseline(row: list[Result], cell: Any, asked: Precision | None) -> Result | None:

@@ -11,7 +11,7 @@ from bitnet_cost.engine.counts import operators
 from bitnet_cost.engine.footprint import parameters_by_role
 from bitnet_cost.errors import BitnetCostError, InvalidFile, nearest
 from bitnet_cost.inputs.architecture import Architecture
-from bitnet_cost.inputs.cited import Figure, Input
+from bitnet_cost.inputs.cited import Capacity, Figure, Input
 from bitnet_cost.inputs.hardware import Hardware, SpecialFunction
 from bitnet_cost.inputs.precision import Precision, parse_name
 from bitnet_cost.inputs.study import Study
@@ -19,7 +19,7 @@ from bitnet_cost.readers import catalog
 from bitnet_cost.readers.size import parse_size
 from bitnet_cost.readers.yaml_file import read_yaml
 from bitnet_cost.result import Column, Report, Table
-from bitnet_cost.units import with_prefix
+from bitnet_cost.units import range_of, with_prefix
 from bitnet_cost.views.report import percent
 
 _KINDS = {"models": "model", "hardware": "hardware", "precisions": "precision", "studies": "study"}
@@ -113,8 +113,8 @@ def _report(kind: str, file: str, entry: Input) -> Report:
     for place, value in _leaves(entry):
         section, _, name = place.partition(".")
         if isinstance(value, Figure):
-            low, nominal, high = (with_prefix(x, value.dimension.si) for x in (value.low, value.value, value.high))
-            sections.setdefault(section, []).append((name, nominal, f"{low} to {high}", value.basis, value.source))
+            figures = sections.setdefault(section, [])
+            figures.append((name, *_printed(value), value.basis, value.source))
             if value.note:
                 remarks.append((place, value.note))
         elif isinstance(value, SpecialFunction):
@@ -127,9 +127,9 @@ def _report(kind: str, file: str, entry: Input) -> Report:
     tables = []
     if fields:
         tables.append(Table("Fields", (Column("field", False), Column("value", False)), tuple(fields)))
-    for section, figures in sections.items():
+    for section, rows_ in sections.items():
         heads = [Column(h, h == "value") for h in ("name", "value", "range", "basis", "source")]
-        tables.append(Table(section.replace("_", " ").capitalize(), tuple(heads), tuple(figures)))
+        tables.append(Table(section.replace("_", " ").capitalize(), tuple(heads), tuple(rows_)))
     if remarks:
         tables.append(Table("Notes", (Column("figure", False), Column("note", False)), tuple(remarks)))
     sources = getattr(entry, "sources", {})
@@ -144,6 +144,13 @@ def _report(kind: str, file: str, entry: Input) -> Report:
         tables.append(Table("Parameters", heads, counts, ("total", f"{total:,}", "100.00")))
         counted = f"; {total:,} parameters"
     return Report(f"{kind} {name}", f"{kind} {name}{counted}", tuple(tables), (*notes, f"file: {file}"))
+
+
+def _printed(figure: Figure) -> tuple[str, str]:
+    """Value with unit, and range; capacities in bytes."""
+    scale, unit = (8.0, "B") if isinstance(figure, Capacity) else (1.0, figure.dimension.si)
+    low, value, high = (x / scale for x in (figure.low, figure.value, figure.high))
+    return with_prefix(value, unit), range_of(low, high, value)
 
 
 def _text(value: Any) -> str:

@@ -60,7 +60,7 @@ def ordered_sum(values: Array, axis: int) -> Array:
     return np.take(last, -1, axis=axis)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class OpCounts:
     """What the mathematics needs.  Each quantity ``[phase, op, n]``."""
 
@@ -89,7 +89,7 @@ def total(values: Array) -> Array:
     return ordered_sum(values.reshape(-1, values.shape[-1]), 0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Activity:
     """How often each hardware action runs.  ``times[action]`` is ``[phase, op, n]``.
 
@@ -103,7 +103,7 @@ class Activity:
     kv_bits: Array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Footprint:
     """Bits resident. Rows of ``parameters`` and ``weight_bits`` are parameter roles; arrays are ``[n]``."""
 
@@ -133,7 +133,7 @@ class Footprint:
 COMPONENTS = ("mul", "add", "mac", "special")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Result:
     """One evaluation: architecture x precision x hardware x workload, with everything that went in.
 
@@ -231,7 +231,7 @@ def _times_of(counts: OpCounts, parts: list[dict[str, Array]], kind: str) -> Arr
     return result
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Answer:
     """The results of one question, each against the same baseline where there is one, and what a reader must know."""
 
@@ -241,7 +241,7 @@ class Answer:
     not_counted: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Column:
     """A column of a table: its heading, and whether it holds figures."""
 
@@ -249,7 +249,7 @@ class Column:
     figures: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Table:
     """A table of text: what every view renders."""
 
@@ -259,7 +259,7 @@ class Table:
     footer: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Report:
     """One answer in a sentence, tables, and notes below them."""
 

@@ -90,15 +90,37 @@ Write it as in '0.03 pJ'.
     return value
 
 
+_STEPS = (
+    ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0), ("m", 1e-3), ("µ", 1e-6), ("n", 1e-9), ("p", 1e-12),
+)  # fmt: skip
+
+
+def prefix_of(value: float) -> tuple[str, float]:
+    """The prefix that reads best for an SI figure, and its scale. Pico is the smallest, as in the field's tables.
+
+    >>> prefix_of(6.99e11), prefix_of(3e-14)
+    (('G', 1000000000.0), ('p', 1e-12))
+    """
+    if not value or not math.isfinite(value):
+        return "", 1.0
+    return next((step for step in _STEPS if abs(value) >= step[1] * 0.99995), _STEPS[-1])
+
+
 def with_prefix(value: float, unit: str, digits: int = 4) -> str:
     """Print an SI figure with the prefix that reads best.
 
     >>> with_prefix(3.7e-12, "J"), with_prefix(6.99e11, "B"), with_prefix(0.0, "J")
     ('3.7 pJ', '699 GB', '0 J')
     """
-    if value == 0 or not math.isfinite(value):
-        return f"{value:g} {unit}"
-    for prefix, scale in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0), ("m", 1e-3), ("µ", 1e-6), ("n", 1e-9), ("p", 1e-12)):
-        if abs(value) >= scale * 0.99995:
-            return f"{value / scale:.{digits}g} {prefix}{unit}"
-    return f"{value / 1e-15:.{digits}g} f{unit}"
+    prefix, scale = prefix_of(value)
+    return f"{value / scale:.{digits}g} {prefix}{unit}"
+
+
+def range_of(low: float, high: float, value: float) -> str:
+    """Print a range in the prefix that `with_prefix` gives its nominal value.
+
+    >>> range_of(1.8e-14, 4.8e-14, 3e-14), range_of(8e9, 8e9, 8e9)
+    ('0.018 to 0.048', 'exact')
+    """
+    _, scale = prefix_of(value)
+    return "exact" if low == high else f"{low / scale:.4g} to {high / scale:.4g}"

@@ -15,7 +15,7 @@ from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.hardware import Hardware, Scope
 from bitnet_cost.inputs.precision import Accumulator, Precision
 from bitnet_cost.inputs.workload import Workload
-from bitnet_cost.result import Result
+from bitnet_cost.result import OpCounts, Result
 
 NO_CLOCK = "is a technology node: it has prices per operation and no clock, so no time, no static power, no system around it"
 SCOPES: dict[Scope, str] = {
@@ -38,14 +38,17 @@ def check_scope(hardware: Hardware, scope: Scope) -> None:
 
 def measure(
     architecture: Architecture, precision: Precision, hardware: Hardware, workload: Workload, *,
-    scope: Scope | None = None, accumulator: Accumulator = "paper",
+    scope: Scope | None = None, accumulator: Accumulator = "paper", counts: OpCounts | None = None,
 ) -> Result:  # fmt: skip
     """Counts, actions and memory, not yet priced: what is known whatever the hardware's figures are.
+
+    ``counts`` of the same architecture and workload save counting again.
 
     Raises:
         BitnetCostError: a convention that the architecture excludes.
     """
-    counts = count_ops(architecture, workload)
+    if counts is None:
+        counts = count_ops(architecture, workload)
     return Result(
         architecture=architecture,
         precision=precision,

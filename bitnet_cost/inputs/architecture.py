@@ -4,9 +4,7 @@ Identical layers are one `Layer` with a ``repeat``. A layer has one mixer (atten
 state-space block) and at most one feed-forward part (dense or mixture of experts).
 """
 
-from __future__ import annotations
-
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -31,14 +29,19 @@ class Attention(Input):
     rotary_dim: int | None = Field(
         None, ge=0, le=_WIDTH, description="rotated entries of a head; left out: all with rotary positions"
     )
-    qk_norm: Literal["none", "head", "width"] = Field("none", description="norm on q and k: per head, or over all heads")
+    qk_norm: Literal["none", "head", "per_head", "width"] = Field(
+        "none", description="norm on q and k: of each head with shared or with own weights, or over all heads at once"
+    )
     sub_norm: bool = Field(False, description="norm before the output projection (BitNet's SubLN)")
     sinks: bool = Field(False, description="one learned sink logit per head")
     softcap: bool = Field(False, description="scores pass through a scaled tanh")
     alibi: bool = Field(False, description="a linear bias is added to every score")
+    repeated_cache: bool = Field(
+        False, description="the reference implementation caches keys and values once per query head (traced counting)"
+    )
 
     @model_validator(mode="after")
-    def _grouped(self) -> Attention:
+    def _grouped(self) -> Self:
         if self.kv_heads is not None and self.heads % self.kv_heads:
             raise ValueError(f"kv_heads {self.kv_heads} does not divide heads {self.heads}")
         return self
@@ -70,7 +73,7 @@ class StateSpace(Input):
     conv_bias: bool = Field(True, description="bias on the convolution")
 
     @model_validator(mode="after")
-    def _one_kind(self) -> StateSpace:
+    def _one_kind(self) -> Self:
         if (self.dt_rank is None) == (self.heads is None):
             raise ValueError("give dt_rank (Mamba) or heads (Mamba-2), one of the two")
         if self.heads is not None and self.inner_size % self.heads:
@@ -102,13 +105,14 @@ class MixtureOfExperts(Input):
     router_bias: bool = Field(False, description="bias on the router")
     shared_size: int | None = Field(None, gt=0, le=_WIDTH, description="width of the shared expert, if there is one")
     shared_gate: bool = Field(False, description="the shared expert has a sigmoid gate of its own")
+    shared_bias: bool = Field(False, description="biases in the shared expert")
 
     @model_validator(mode="after")
-    def _enough(self) -> MixtureOfExperts:
+    def _enough(self) -> Self:
         if self.experts_per_token > self.experts:
             raise ValueError(f"experts_per_token {self.experts_per_token} exceeds experts {self.experts}")
-        if self.shared_gate and self.shared_size is None:
-            raise ValueError("shared_gate without shared_size")
+        if (self.shared_gate or self.shared_bias) and self.shared_size is None:
+            raise ValueError("shared_gate or shared_bias without shared_size")
         return self
 
 
@@ -124,7 +128,7 @@ class Layer(Input):
     norms: int = Field(2, ge=0, le=16, description="norms of the residual stream's width in the layer")
 
     @model_validator(mode="after")
-    def _one_of_each(self) -> Layer:
+    def _one_of_each(self) -> Self:
         mixers = [n for n in ("attention", "latent_attention", "state_space") if getattr(self, n) is not None]
         if len(mixers) != 1:
             raise ValueError(f"wants one of attention, latent_attention, state_space; has {mixers or 'none'}")
@@ -147,6 +151,7 @@ class Head(Input):
 
     tied: bool = Field(description="shares the token table's weights")
     bias: bool = Field(False, description="a bias per vocabulary entry")
+    spare_bias: bool = Field(False, description="a second such bias, stored and not used (untied BERT)")
     transform: bool = Field(False, description="dense layer, activation and norm before it (BERT's masked-language head)")
     softcap: bool = Field(False, description="logits pass through a scaled tanh")
 
@@ -176,7 +181,7 @@ class Architecture(Input):
     )
 
     @model_validator(mode="after")
-    def _heads_fit(self) -> Architecture:
+    def _heads_fit(self) -> Self:
         for layer in self.layers:
             attention = layer.attention
             if attention and attention.head_dim is None and self.hidden_size % attention.heads:

@@ -1,8 +1,6 @@
 """Figures with their unit, range, basis and source; the strict base of every input model."""
 
-from __future__ import annotations
-
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -51,7 +49,7 @@ class Figure(Input):
             raise ValueError(str(error)) from error
 
     @model_validator(mode="after")
-    def _ordered(self) -> Figure:
+    def _ordered(self) -> Self:
         if not self.low <= self.value <= self.high:
             raise ValueError(f"low <= value <= high does not hold: {self.low:g}, {self.value:g}, {self.high:g}")
         return self

@@ -3,10 +3,8 @@
 A *technology node* has prices and no clock: it answers energy of arithmetic, not latency or static power.
 """
 
-from __future__ import annotations
-
 import re
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -64,7 +62,7 @@ class Hardware(Input):
     sources: dict[str, Source] = Field(min_length=1, description="where the figures come from")
 
     @model_validator(mode="after")
-    def _consistent(self) -> Hardware:
+    def _consistent(self) -> Self:
         for action in self.actions:
             if not _ACTION.fullmatch(action):
                 stem, _, form = action.partition(".")

@@ -5,11 +5,9 @@ its scales) and *arithmetic* (a recipe of actions per MAC). Products of two acti
 1-bit; they run in the format that ``attention`` names.
 """
 
-from __future__ import annotations
-
 import math
 import re
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -35,7 +33,7 @@ class WeightStorage(Input):
     group: int = Field(0, ge=0, le=10**6, description="weights that share a scale, with scale_per: group")
 
     @model_validator(mode="after")
-    def _consistent(self) -> WeightStorage:
+    def _consistent(self) -> Self:
         if (self.scale_per == "none") != (self.scale_bits == 0):
             raise ValueError("scale_bits and scale_per go together")
         if (self.scale_per == "group") != (self.group > 0):
@@ -73,7 +71,7 @@ class LinearPrecision(Input):
     )
 
     @model_validator(mode="after")
-    def _known_actions(self) -> LinearPrecision:
+    def _known_actions(self) -> Self:
         for action, times in self.recipe.items():
             if action != ACCUMULATE and not _ACTION.fullmatch(action):
                 raise ValueError(f"recipe: {action!r} is not an action such as mul.fp16, add.int8 or {ACCUMULATE}")
@@ -116,7 +114,7 @@ class Precision(Input):
     kv_bits: float = Field(ge=1, le=32, description="bits of a cached key or value entry")
 
     @model_validator(mode="after")
-    def _cited(self) -> Precision:
+    def _cited(self) -> Self:
         check_sources(self.sources, {"source": self.source})
         return self
 
@@ -127,13 +125,13 @@ class Precision(Input):
 
 
 _NAME = re.compile(r"w(\d+(?:\.\d+)?)a(\d+(?:\.\d+)?)(?:kv(\d+(?:\.\d+)?))?")
-_GRAMMAR = Source(
-    author="bitnet-cost",
-    title="Grammar of precision names",
-    year=2026,
-    where="w<bits>a<bits>[kv<bits>]: README, section Precisions",
-    seen="own",
-)
+_GRAMMAR = {
+    "author": "bitnet-cost",
+    "title": "Grammar of precision names",
+    "year": 2026,
+    "where": "w<bits>a<bits>[kv<bits>]: README, section Precisions",
+    "seen": "own",
+}
 
 
 def parse_name(name: str) -> Precision | None:
@@ -188,7 +186,7 @@ def parse_name(name: str) -> Precision | None:
         title=f"{weight:g}-bit weights, {activation:g}-bit activations" + (f", {kv:g}-bit KV cache" if kv else ""),
         note="parsed from the name; attention, embedding, head and norms FP16",
         source="grammar",
-        sources={"grammar": _GRAMMAR},
+        sources={"grammar": Source.model_validate(_GRAMMAR)},
         linear=LinearPrecision(
             weights=storage,
             activation_bits=activation,

@@ -1,8 +1,6 @@
 """Studies: published tables, cell by cell, with what must be evaluated to answer each."""
 
-from __future__ import annotations
-
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -77,7 +75,7 @@ class PrintedTable(Input):
     exceptions: list[Exception_] = Field(default_factory=list, description="cells with a tolerance of their own")
 
     @model_validator(mode="after")
-    def _rectangular(self) -> PrintedTable:
+    def _rectangular(self) -> Self:
         for row in self.rows:
             if len(row.printed) != len(self.columns):
                 raise ValueError(f"row {row.label!r} has {len(row.printed)} cells for {len(self.columns)} columns")
@@ -105,6 +103,6 @@ class Study(Input):
     findings: list[str] = Field(default_factory=list, description="what the comparison teaches")
 
     @model_validator(mode="after")
-    def _cited(self) -> Study:
+    def _cited(self) -> Self:
         check_sources(self.sources, {"source": self.source})
         return self

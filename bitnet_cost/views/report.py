@@ -9,9 +9,7 @@ import numpy as np
 
 from bitnet_cost.inputs.workload import Array
 from bitnet_cost.result import Answer, Column, Report, Result, Table
-from bitnet_cost.units import with_prefix
-
-_PREFIXES = (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0), ("m", 1e-3), ("µ", 1e-6), ("n", 1e-9), ("p", 1e-12))
+from bitnet_cost.units import prefix_of, with_prefix
 
 
 def figures(values: Sequence[float | None], unit: str, digits: int = 4) -> tuple[str, list[str]]:
@@ -21,7 +19,7 @@ def figures(values: Sequence[float | None], unit: str, digits: int = 4) -> tuple
     ('GB', ['698.4', '21.83', '<0.0001', '-'])
     """
     largest = max((abs(v) for v in values if v is not None and math.isfinite(v)), default=0.0)
-    prefix, scale = next(((p, s) for p, s in _PREFIXES if largest >= s), ("", 1.0) if not largest else _PREFIXES[-1])
+    prefix, scale = prefix_of(largest)
     return prefix + unit, [_significant(v, scale, digits) for v in values]
 
 
@@ -135,13 +133,12 @@ def energy_table(results: Sequence[Result]) -> Table:
     several = len({r.architecture.name for r in results}) > 1
     head = (["model"] if several else []) + ["hardware", "precision"]
     bounds = [[float(x) for x in r.energy_bounds] for r in results]
-    unit, _ = figures([b[2] for b in bounds], "J")
-    scale = next(s for p, s in _PREFIXES if p + "J" == unit) if unit != "J" else 1.0
+    prefix, scale = prefix_of(max((b[2] for b in bounds if math.isfinite(b[2])), default=0.0))
     body = []
     for r, (low, value, high) in zip(results, bounds, strict=True):
         lead = ([r.architecture.name] if several else []) + [r.hardware.name, r.precision.name]
         if not r.joules:
-            body.append((*lead, "-", str(r.reason), "-", "-"))
+            body.append((*lead, "-", "refused", "-", "-"))
             continue
         energy = _significant(value, scale, 4)
         span = f"{_significant(low, scale, 3)} to {_significant(high, scale, 3)}"
@@ -152,7 +149,7 @@ def energy_table(results: Sequence[Result]) -> Table:
         body.append((*lead, energy, span, saved, saved_span))
     baseline = next((r.baseline for r in results if r.baseline), None)
     title = f"Energy, scope {results[0].scope}: {_describe(results[0])}"
-    columns = _columns(*head, f"energy {unit}", "range", "saving %" + (f" on {baseline}" if baseline else ""), "range",
+    columns = _columns(*head, f"energy {prefix}J", "range", "saving %" + (f" on {baseline}" if baseline else ""), "range",
                        texts=len(head))  # fmt: skip
     return Table(title, columns, tuple(body))
 
@@ -241,7 +238,7 @@ def operators_table(cells: Sequence[Result]) -> Table:
         lead = [phase] * several_phases + [name, str(repeats[phase, name])]
         body.append((*lead, *(column[i] for column in texts), *([shares[i]] if single else [])))
     footer = (*["total"], *[""] * (1 + several_phases), *(column[-1] for column in texts), *(["100.00"] if single else []))
-    head = ["phase"] * several_phases + ["operator", "repeat"]
+    head = ["phase"] * several_phases + ["operator", "x"]
     title = f"{first.architecture.name} at {first.hardware.name}, scope {first.scope}: {_describe(first)}"
     if single:
         title = f"{first.precision.name}: {title}"

@@ -7,7 +7,6 @@ import textwrap
 from bitnet_cost.result import Report, Table
 
 WIDTH = 80
-_NAME = 26  # longer texts wrap; names and figures never do
 
 
 def as_markdown(report: Report) -> str:
@@ -32,45 +31,90 @@ def _markdown_rows(table: Table) -> list[str]:
     return lines
 
 
-def as_text(report: Report, *, width: int = WIDTH, colour: bool = False) -> str:
-    """The report for a terminal: the sentence first, tables within ``width``, notes last."""
+def as_text(report: Report) -> str:
+    """The report as plain text, for pipes and files: the sentence first, tables within `WIDTH`, notes last.
+
+    Laid out here in a few lines, since loading a terminal library would cost a fifth of a command's run.
+    """
+    blocks = [_wrapped(report.sentence)]
+    blocks += ["\n".join([*([_wrapped(t.title)] if t.title else []), *_text_rows(t)]) for t in report.tables]
+    if report.notes:
+        blocks.append("\n".join(_wrapped(note) for note in report.notes))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _wrapped(text: str, width: int = WIDTH) -> str:
+    return "\n".join(textwrap.wrap(text, width))
+
+
+def column_widths(table: Table, width: int = WIDTH) -> list[int]:
+    """Width of each column: as wide as its cells; where a table is too wide, its longest column of text gives way.
+
+    A heading wraps rather than widen a column beyond its longest word.
+    """
+    cells = [[*(row[i] for row in table.rows), table.footer[i] if table.footer else ""] for i in range(len(table.columns))]
+    longest = [max(len(cell) for cell in column) for column in cells]
+    words = [max((len(word) for word in column.heading.split()), default=0) for column in table.columns]
+    spare = width - 2 * (len(longest) - 1)
+    widths = [max(a, len(c.heading)) for a, c in zip(longest, table.columns, strict=True)]
+    if sum(widths) > spare:
+        widths = [max(a, b) for a, b in zip(longest, words, strict=True)]
+    texts = [i for i, column in enumerate(table.columns) if not column.figures]
+    if sum(widths) > spare and texts:
+        flexible = max(texts, key=lambda i: widths[i])
+        widths[flexible] = max(words[flexible], 12, widths[flexible] - (sum(widths) - spare))
+    return widths
+
+
+def _text_rows(table: Table) -> list[str]:
+    widths = column_widths(table)
+
+    def lines(cells: tuple[str, ...]) -> list[str]:
+        wrapped = [textwrap.wrap(cell, w) or [""] for cell, w in zip(cells, widths, strict=True)]
+        height = max(len(part) for part in wrapped)
+        rows = []
+        for line in range(height):
+            parts = [
+                (part[line] if line < len(part) else "").rjust(w) if c.figures else (part[line] if line < len(part) else "").ljust(w)
+                for part, w, c in zip(wrapped, widths, table.columns, strict=True)
+            ]
+            rows.append("  ".join(parts).rstrip())
+        return rows
+
+    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+    body = [line for row in table.rows for line in lines(row)]
+    footer = [rule, *lines(table.footer)] if table.footer else []
+    return [*lines(tuple(c.heading for c in table.columns)), rule, *body, *footer]
+
+
+def as_terminal(report: Report) -> str:
+    """The report with weights and dimming for a terminal; the same cells and widths as `as_text`."""
     import io
 
+    from rich import box
     from rich.console import Console
+    from rich.table import Table as RichTable
     from rich.text import Text
 
     stream = io.StringIO()
-    console = Console(
-        file=stream, width=width, force_terminal=colour, no_color=not colour, highlight=False, legacy_windows=False
-    )
-    for line in textwrap.wrap(report.sentence, width):
-        console.print(Text(line, style="bold"), soft_wrap=True)
+    console = Console(file=stream, width=WIDTH, force_terminal=True, highlight=False, emoji=False, markup=False)
+    console.print(Text(report.sentence, style="bold"))
     for table in report.tables:
         console.print()
         if table.title:
             console.print(Text(table.title, style="italic"))
-        _print_table(console, table)
+        grid = RichTable(box=box.SIMPLE_HEAD, show_edge=False, show_footer=table.footer is not None, padding=(0, 1, 0, 0))
+        footer = table.footer or ("",) * len(table.columns)
+        for column, total, width in zip(table.columns, footer, column_widths(table), strict=True):
+            grid.add_column(
+                Text(column.heading), footer=Text(total), justify="right" if column.figures else "left", width=width,
+                overflow="fold", header_style="bold", footer_style="bold",
+            )  # fmt: skip
+        for row in table.rows:
+            grid.add_row(*(Text(cell) for cell in row))  # text, not markup: a name may hold brackets
+        console.print(grid)
     if report.notes:
         console.print()
     for note in report.notes:
         console.print(Text(note, style="dim"))
-    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
-
-
-def _print_table(console: object, table: Table) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table as RichTable
-
-    assert isinstance(console, Console)
-    grid = RichTable(box=box.SIMPLE_HEAD, show_footer=table.footer is not None, pad_edge=False, padding=(0, 1))
-    footer = table.footer or ("",) * len(table.columns)
-    for i, (column, total) in enumerate(zip(table.columns, footer, strict=True)):
-        longest = max((len(row[i]) for row in table.rows), default=0)
-        grid.add_column(
-            column.heading, footer=total, justify="right" if column.figures else "left", overflow="fold",
-            header_style="bold", footer_style="bold", min_width=longest if longest <= _NAME else None,
-        )  # fmt: skip
-    for row in table.rows:
-        grid.add_row(*row)
-    console.print(grid)
+    return stream.getvalue()
