@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bitnet_cost.engine.counts import NOT_COUNTED, count_ops
@@ -14,7 +14,7 @@ from bitnet_cost.inputs.hardware import Hardware, Scope
 from bitnet_cost.inputs.precision import Accumulator, Precision
 from bitnet_cost.inputs.workload import AttentionSpan, Counting, Logits, Workload
 from bitnet_cost.readers import catalog
-from bitnet_cost.result import Answer, Result
+from bitnet_cost.result import Answer, OpCounts, Result
 
 CLASSIC_HARDWARE = ("cmos-45nm", "cmos-7nm")
 CLASSIC_PRECISIONS = ("fp32", "fp16", "int8", "bitnet")
@@ -90,51 +90,75 @@ def answer(
         counts = count_ops(architecture, workload)
         for profile in hardware:
             check_scope(profile, scope or profile.default_scope)
-
-            def cell(precision: Precision, adder: Accumulator = accumulator, *, must: bool = False) -> Result:
-                found = measure(  # noqa: B023
-                    architecture, precision, profile, workload, scope=scope, accumulator=adder, counts=counts
-                )
-                try:
-                    return priced(found)
-                except MissingPrice as error:
-                    if must:
-                        raise
-                    faults.append(error)
-                    return replace(found, reason=f"no price for {error.action}")
-
-            row = [cell(p) for p in precisions]
-            reference = _baseline(row, cell, baseline)
+            cell = _Cell(architecture, profile, workload, counts, scope)
+            row = [cell.refused_or_priced(precision, accumulator, faults) for precision in precisions]
+            reference = _baseline(cell, row, baseline, accumulator)
             for result in row:
-                compared = against(result, reference) if reference is not None and result.joules else result
-                results.append(compared)
+                results.append(against(result, reference) if reference and result.joules else result)
                 if not result.joules or result.shape:
                     continue
                 key = (architecture.name, profile.name, result.precision.name)
-                if reference is not None and result.precision.linear.accumulator and accumulator == "paper":
-                    saving = against(cell(result.precision, "int32"), cell(reference.precision, "int32")).saving
-                    if saving is not None:
-                        accumulated[key] = float(saving[1])
+                if reference and result.precision.linear.accumulator and accumulator == "paper":
+                    exact = cell.saving(result.precision, reference.precision, "int32")
+                    if exact is not None:
+                        accumulated[key] = exact
                 if result.scope == "arithmetic":
-                    wider[key] = float(_in_scope(result, "compute"))
+                    wider[key] = _energy_in(result, "compute")
     if not any(result.joules for result in results):
         raise faults[0]
     return Answer(tuple(results), accumulated, wider, NOT_COUNTED)
 
 
-def _baseline(row: list[Result], cell: Any, asked: Precision | None) -> Result | None:
+@dataclass(frozen=True)
+class _Cell:
+    """One model on one hardware, counted once, to be priced in one precision after another."""
+
+    architecture: Architecture
+    hardware: Hardware
+    workload: Workload
+    counts: OpCounts
+    scope: Scope | None
+
+    def priced(self, precision: Precision, accumulator: Accumulator) -> Result:
+        return priced(self._measured(precision, accumulator))
+
+    def refused_or_priced(self, precision: Precision, accumulator: Accumulator, faults: list[MissingPrice]) -> Result:
+        measured = self._measured(precision, accumulator)
+        try:
+            return priced(measured)
+        except MissingPrice as fault:
+            faults.append(fault)
+            return replace(measured, reason=f"no price for {fault.action}")
+
+    def saving(self, precision: Precision, baseline: Precision, accumulator: Accumulator) -> float | None:
+        """Nominal saving with another accumulator; None where that has no price."""
+        try:
+            found = against(self.priced(precision, accumulator), self.priced(baseline, accumulator))
+        except MissingPrice:
+            return None
+        return None if found.saving is None else float(found.saving[1])
+
+    def _measured(self, precision: Precision, accumulator: Accumulator) -> Result:
+        return measure(
+            self.architecture, precision, self.hardware, self.workload,
+            scope=self.scope, accumulator=accumulator, counts=self.counts,
+        )  # fmt: skip
+
+
+def _baseline(cell: _Cell, row: list[Result], asked: Precision | None, accumulator: Accumulator) -> Result | None:
+    """The result that savings refer to: the asked one, else FP32, else the widest that has an energy."""
     if asked is not None:
-        found: Result = cell(asked, must=True)
-        return found
-    default: Result = cell(catalog.precision(DEFAULT_BASELINE))
+        return cell.priced(asked, accumulator)
+    widest = catalog.precision(DEFAULT_BASELINE)
+    default = next((r for r in row if r.precision is widest), None) or cell.refused_or_priced(widest, accumulator, [])
     if default.joules:
         return default
     answered = [r for r in row if r.joules]
     return max(answered, key=lambda r: r.precision.linear.weights.bits, default=None)
 
 
-def _in_scope(result: Result, scope: Scope) -> Any:
+def _energy_in(result: Result, scope: Scope) -> float:
     try:
-        return priced(replace(result, scope=scope)).energy_j
+        return float(priced(replace(result, scope=scope)).energy_j)
     except MissingPrice:
         return float("nan")

@@ -9,7 +9,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable
-from enum import Enum
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -31,7 +31,7 @@ app = typer.Typer(
 )
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """Output formats."""
 
     table = "table"
@@ -40,14 +40,14 @@ class Format(str, Enum):
     markdown = "markdown"
 
 
-class Attention(str, Enum):
+class Attention(StrEnum):
     """Pairs scored in the prefill."""
 
     causal = "causal"
     full = "full"
 
 
-class Logits(str, Enum):
+class Logits(StrEnum):
     """Prefill positions that get logits."""
 
     last = "last"
@@ -55,14 +55,14 @@ class Logits(str, Enum):
     none = "none"
 
 
-class Counting(str, Enum):
+class Counting(StrEnum):
     """Counting conventions."""
 
     serving = "serving"
     traced = "traced"
 
 
-class Scope(str, Enum):
+class Scope(StrEnum):
     """What the energy holds."""
 
     arithmetic = "arithmetic"
@@ -72,14 +72,14 @@ class Scope(str, Enum):
     facility = "facility"
 
 
-class Accumulator(str, Enum):
+class Accumulator(StrEnum):
     """Width of integer additions."""
 
     paper = "paper"
     int32 = "int32"
 
 
-class Kind(str, Enum):
+class Kind(StrEnum):
     """What can be listed."""
 
     models = "models"
@@ -90,11 +90,19 @@ class Kind(str, Enum):
 
 
 ModelArgument = Annotated[
-    str, typer.Argument(metavar="MODEL", help="Catalogue name, YAML file, config.json (or its folder), or a size like 175B.")
+    str,
+    typer.Argument(
+        metavar="MODEL", help="Catalogue name, YAML file, config.json (or its folder), or a size like 175B."
+    ),
 ]
 HardwareOption = Annotated[
     list[str] | None,
-    typer.Option("--hardware", "-H", metavar="HARDWARE", help="Name or YAML file; repeat for several. Default: cmos-45nm, cmos-7nm."),
+    typer.Option(
+        "--hardware",
+        "-H",
+        metavar="HARDWARE",
+        help="Name or YAML file; repeat for several. Default: cmos-45nm, cmos-7nm.",
+    ),
 ]
 PrecisionOption = Annotated[
     list[str] | None,
@@ -124,7 +132,8 @@ AccumulatorOption = Annotated[
 ]
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="Output format.")]
 OutputOption = Annotated[
-    str | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file (whole or not at all) instead of stdout.")
+    str | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Write to a file (whole or not at all) instead of stdout."),
 ]
 
 
@@ -153,7 +162,12 @@ def _ask(
     from bitnet_cost.readers import catalog
 
     workload = Workload(
-        batch, prompt, 1 if generate is None else generate, attention.value if attention else None, logits.value, counting.value
+        batch,
+        prompt,
+        1 if generate is None else generate,
+        attention.value if attention else None,
+        logits.value,
+        counting.value,
     )
     profiles = [catalog.hardware(h) for h in _once(hardware or default_hardware or api.CLASSIC_HARDWARE)]
     precisions = [catalog.precision(p) for p in _once(precision or api.CLASSIC_PRECISIONS)]
@@ -255,7 +269,9 @@ def list_(
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A model, hardware profile, precision or study; name or file.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A model, hardware profile, precision or study; name or file.")
+    ],
     form: FormatOption = Format.table,
     output: OutputOption = None,
 ) -> None:
@@ -307,7 +323,9 @@ def check(
 
 @app.command()
 def validate(
-    studies: Annotated[list[str] | None, typer.Argument(metavar="[STUDY]...", help="Names or YAML files. Default: all.")] = None,
+    studies: Annotated[
+        list[str] | None, typer.Argument(metavar="[STUDY]...", help="Names or YAML files. Default: all.")
+    ] = None,
     form: FormatOption = Format.table,
     output: OutputOption = None,
 ) -> None:
@@ -414,3 +432,5 @@ def main() -> None:
         _fail(f"cannot write: {error.strerror or error}")
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+    finally:
+        gc.freeze()  # a process about to end has nothing to collect: a sixth of a short run

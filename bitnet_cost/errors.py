@@ -41,8 +41,10 @@ class MissingPrice(BitnetCostError):
     def __init__(self, action: str, hardware: str, precision: str, priced: Iterable[str]) -> None:
         self.action = action
         super().__init__(
-            f"{hardware!r} has no price for action {action!r} (needed by precision {precision!r}) and runs nothing"
-            f" in its place\n  priced: {', '.join(sorted(priced))}\n  Add it to the profile, or choose another --precision."
+            f"{hardware!r} has no price for action {action!r} (needed by precision {precision!r})"
+            " and runs nothing in its place\n"
+            f"  priced: {', '.join(sorted(priced))}\n"
+            "  Add it to the profile, or choose another --precision."
         )
 
 

@@ -74,9 +74,13 @@ def _entries(name: str) -> list[tuple[str, Path | None, Input]]:
         return [(kind_of(path), path, _load_any(path))]
     found: list[tuple[str, Path | None, Input]] = []
     for kind in catalog.FOLDERS:
-        if name in catalog.names(kind):
+        if catalog.has(kind, name):
             path = catalog.folder(kind) / f"{name}.yaml"
-            loaders: dict[str, Any] = {"model": catalog.model, "hardware": catalog.hardware, "precision": catalog.precision}
+            loaders: dict[str, Any] = {
+                "model": catalog.model,
+                "hardware": catalog.hardware,
+                "precision": catalog.precision,
+            }
             entry = loaders[kind](name) if kind in loaders else catalog.validate(read_yaml(path), Study, path)
             found.append((kind, path, entry))
     if not found:
@@ -128,8 +132,8 @@ def _report(kind: str, file: str, entry: Input) -> Report:
     if fields:
         tables.append(Table("Fields", (Column("field", False), Column("value", False)), tuple(fields)))
     for section, rows_ in sections.items():
-        heads = [Column(h, h == "value") for h in ("name", "value", "range", "basis", "source")]
-        tables.append(Table(section.replace("_", " ").capitalize(), tuple(heads), tuple(rows_)))
+        columns = tuple(Column(h, h == "value") for h in ("name", "value", "range", "basis", "source"))
+        tables.append(Table(section.replace("_", " ").capitalize(), columns, tuple(rows_)))
     if remarks:
         tables.append(Table("Notes", (Column("figure", False), Column("note", False)), tuple(remarks)))
     sources = getattr(entry, "sources", {})
@@ -166,7 +170,9 @@ def _leaves(value: Any, place: str = "") -> list[tuple[str, Any]]:
         return [(place, value)]
     if isinstance(value, BaseModel):
         chosen = value.model_fields_set
-        parts = [(name, getattr(value, name)) for name in type(value).model_fields if name in chosen or name in ("kind",)]
+        parts = [
+            (name, getattr(value, name)) for name in type(value).model_fields if name in chosen or name in ("kind",)
+        ]
     elif isinstance(value, dict):
         parts = list(value.items())
     elif isinstance(value, list | tuple):
@@ -193,7 +199,12 @@ def kind_of(path: Path) -> str:
 
 
 def _load_any(path: Path) -> Input:
-    models: dict[str, type[Input]] = {"model": Architecture, "hardware": Hardware, "precision": Precision, "study": Study}
+    models: dict[str, type[Input]] = {
+        "model": Architecture,
+        "hardware": Hardware,
+        "precision": Precision,
+        "study": Study,
+    }
     return catalog.validate(read_yaml(path), models[kind_of(path)], path)
 
 

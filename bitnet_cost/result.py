@@ -56,8 +56,8 @@ def ordered_sum(values: Array, axis: int) -> Array:
     """
     if values.shape[axis] == 0:
         return np.zeros(values.shape[:axis] + values.shape[axis + 1 :])
-    last = np.add.accumulate(values, axis=axis)
-    return np.take(last, -1, axis=axis)
+    last: Array = np.take(np.add.accumulate(values, axis=axis), -1, axis=axis)
+    return last
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -77,7 +77,7 @@ class OpCounts:
     @property
     def points(self) -> int:
         """Number of points of the grid."""
-        return next(iter(self.quantities.values())).shape[-1]
+        return int(next(iter(self.quantities.values())).shape[-1])
 
     def total(self, quantity: str) -> Array:
         """Sum over phases and operators.  [n]"""
@@ -188,7 +188,8 @@ class Result:
     @property
     def energy_j(self) -> Array:
         """Nominal energy of the whole workload within the scope.  [*grid]  [J]"""
-        return self.energy_bounds[1]
+        nominal: Array = self.energy_bounds[1]
+        return nominal
 
     @property
     def mac(self) -> Array:

@@ -42,15 +42,15 @@ def _bytes(suffix: str = "") -> dict[str, float]:
     return decimal | binary | bits
 
 
+_PER_BIT = _with("fpnumµ", ("J/bit", 1.0), ("J/B", 0.125))
 # fmt: off
 ENERGY_PER_OPERATION = Dimension("energy per operation", "J", _with("fpnumµ", ("J", 1.0)), 1e-18, 1e-3, "0.03 pJ")
-ENERGY_PER_BIT = Dimension("energy per bit", "J/bit", _with("fpnumµ", ("J/bit", 1.0), ("J/B", 0.125)), 1e-18, 1e-6, "3.9 pJ/bit")
+ENERGY_PER_BIT = Dimension("energy per bit", "J/bit", _PER_BIT, 1e-18, 1e-6, "3.9 pJ/bit")
 POWER = Dimension("power", "W", _with("numµkM", ("W", 1.0)), 1e-9, 1e9, "700 W")
 BANDWIDTH = Dimension("bandwidth", "bit/s", _bytes("/s"), 1.0, 1e18, "3350 GB/s")
 CAPACITY = Dimension("capacity", "bit", _bytes(), 1.0, 1e18, "80 GB")
-LENGTH = Dimension("length", "m", {"nm": 1e-9, "um": 1e-6}, 1e-10, 1e-3, "45 nm")
 # fmt: on
-DIMENSIONS = (ENERGY_PER_OPERATION, ENERGY_PER_BIT, POWER, BANDWIDTH, CAPACITY, LENGTH)
+DIMENSIONS = (ENERGY_PER_OPERATION, ENERGY_PER_BIT, POWER, BANDWIDTH, CAPACITY)
 
 
 def parse(text: object, dimension: Dimension) -> float:
@@ -86,7 +86,9 @@ Write it as in '0.03 pJ'.
     value = float(f"{number * scale:.15g}")  # 3.7 * 1e-12 is 3.7e-12, not its neighbour
     if not math.isfinite(value) or not dimension.low <= value <= dimension.high:
         low, high = dimension.low, dimension.high
-        raise BitnetCostError(f"{text!r} is outside {low:g} to {high:g} {dimension.si}, what any {dimension.words} can be")
+        raise BitnetCostError(
+            f"{text!r} is outside {low:g} to {high:g} {dimension.si}, what any {dimension.words} can be"
+        )
     return value
 
 

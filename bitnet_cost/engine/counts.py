@@ -67,9 +67,8 @@ def prefill_pairs(prompt: Array, span: str, window: float = np.inf) -> Array:
     7.0
     """
     width = np.minimum(prompt, window)
-    if span == "full":
-        return prompt * width
-    return width * (width + 1) / 2 + (prompt - width) * width
+    pairs: Array = prompt * width if span == "full" else width * (width + 1) / 2 + (prompt - width) * width
+    return pairs
 
 
 def decode_pairs(prompt: Array, generate: Array, window: float = np.inf) -> Array:
@@ -171,6 +170,22 @@ class _Bases:
             return self.batch * (self.prompt + kernel - 1), self.batch * self.steps * 2
         return self.tokens()
 
+    def chunks(self, chunk: float) -> Array:
+        """Chunks of a prefill, the last one padded."""
+        return np.ceil(self.prompt / chunk)
+
+    def chunk_tokens(self, chunk: float) -> tuple[Array, Array]:
+        """Positions of all chunks, padding included."""
+        return self.batch * self.chunks(chunk) * chunk, 0 * self.steps
+
+    def chunk_pairs(self, chunk: float) -> tuple[Array, Array]:
+        """Pairs of positions inside the chunks."""
+        return self.batch * self.chunks(chunk) * chunk * chunk, 0 * self.steps
+
+    def chunk_states(self, chunk: float) -> tuple[Array, Array]:
+        """Pairs of states at the chunks' boundaries, the initial state included."""
+        return self.batch * (self.chunks(chunk) + 1) ** 2, 0 * self.steps
+
 
 TOKENS: Basis = ("tokens",)
 PASSES: Basis = ("passes",)
@@ -191,7 +206,7 @@ def dense(
     >>> [(quantity, times) for quantity, _, times in dense(3, 2, bias=True)][:3]
     [('mac', 6), ('reduce', 4), ('bias', 2)]
     """
-    terms = [
+    terms: list[Term] = [
         ("mac", basis, copies * inputs * outputs),
         ("reduce", basis, copies * (inputs - 1) * outputs),
         ("bias", basis, copies * outputs * bias),
@@ -226,7 +241,7 @@ def norm(kind: str, width: int, vectors: int, basis: Basis = TOKENS, groups: int
         mul, add = 2 * width + 1 + gain, width
     else:
         mul, add = 2 * width + 2 + gain, 3 * width - 1 + bias
-    terms = [
+    terms: list[Term] = [
         ("mul", basis, vectors * mul),
         ("add", basis, vectors * add),
         ("sqrt", basis, vectors),
@@ -237,7 +252,7 @@ def norm(kind: str, width: int, vectors: int, basis: Basis = TOKENS, groups: int
     return Norms(terms, groups * gain, groups * bias)
 
 
-# Work per element of an activation function, as (mul, add, special functions).
+# Work per element of an activation function.
 ACTIVATIONS: dict[str, dict[str, int]] = {
     "relu": {"add": 1},
     "relu2": {"add": 1, "mul": 1},
@@ -256,7 +271,7 @@ def activation(kind: str, width: int, *, gated: bool, basis: Basis = TOKENS) -> 
     work = dict(ACTIVATIONS[kind])
     if gated:
         work["mul"] = work.get("mul", 0) + 1
-    terms = [(quantity, basis, times * width) for quantity, times in work.items()]
+    terms: list[Term] = [(quantity, basis, times * width) for quantity, times in work.items()]
     return [*terms, ("inputs", basis, width * (1 + gated)), ("outputs", basis, width)]
 
 
@@ -267,13 +282,33 @@ def softmax(heads: int, pairs: Basis, attention: Attention | None = None) -> lis
     {'mul': 4, 'add': 6, 'exp': 2, 'div': 2}
     """
     capped, biased = bool(attention and attention.softcap), bool(attention and attention.alibi)
-    terms = [
+    terms: list[Term] = [
         ("mul", pairs, heads * (4 if capped else 2)),
         ("add", pairs, heads * (4 if biased else 3)),
         ("exp", pairs, heads),
         ("div", TOKENS, heads),
     ]
     return [*terms, ("tanh", pairs, heads)] if capped else terms
+
+
+def chunked_scan(inner: int, state: int, heads: int, chunk: float) -> list[Term]:
+    """Products of the scan in chunks, as the reference implementation of Mamba-2 runs a prefill.
+
+    Inside a chunk of L positions, per head of width p and state n: scores C B^T (L^2 n), their product with x
+    (L^2 p), the chunk's state (L n p) and the output from the state before it (L n p); then every state from all
+    chunks before ((c + 1)^2 n p for c chunks). A decode step is the recurrence, n p.
+
+    Dao & Gu, Transformers are SSMs, 2024, arXiv:2405.21060, section 6, listing 1; the last, short chunk is padded.
+
+    >>> [(basis[0], times) for _, basis, times in chunked_scan(12, 4, 3, 8.0)]
+    [('chunk_pairs', 24), ('chunk_tokens', 96), ('chunk_states', 48), ('decode_tokens', 48)]
+    """
+    return [
+        ("mac", ("chunk_pairs", chunk), heads * state + inner),
+        ("mac", ("chunk_tokens", chunk), 2 * inner * state),
+        ("mac", ("chunk_states", chunk), inner * state),
+        ("mac", ("decode_tokens",), inner * state),
+    ]
 
 
 class _Builder:
@@ -335,7 +370,9 @@ class _Builder:
                 if name != "embed_tokens":
                     terms.append(("add", TOKENS, width))
                 columns = width if name == "embed_tokens" else self.hidden
-                self.add(name, "embedding", "embedding", terms, weights=rows * columns, shape=(rows, columns), matrices=1)
+                self.add(
+                    name, "embedding", "embedding", terms, weights=rows * columns, shape=(rows, columns), matrices=1
+                )
         if width != self.hidden:
             self.linear("embed_proj", width, self.hidden, role="elsewhere")
         if table.norm:
@@ -371,8 +408,9 @@ class _Builder:
         self.linear("q", hidden, queries, bias=bias)
         self.linear("k", hidden, keys, bias=bias, terms=write)
         self.linear("v", hidden, keys, bias=bias, terms=write)
-        if attention.qk_norm == "head":
-            self.norm("qk_norm", width, heads + kv_heads, groups=2)
+        if attention.qk_norm in ("head", "per_head"):
+            vectors = heads + kv_heads
+            self.norm("qk_norm", width, vectors, groups=2 if attention.qk_norm == "head" else vectors)
         elif attention.qk_norm == "width":
             self.norm("q_norm", queries)
             self.norm("k_norm", keys)
@@ -485,10 +523,12 @@ class _Builder:
             assert ssm.dt_rank is not None
             self.linear("ssm_x_proj", inner, ssm.dt_rank + 2 * state)
             self.linear("ssm_dt_proj", ssm.dt_rank, inner, bias=True)
-        self.add("ssm_scan", "state_space", "elsewhere", [
-            ("mac", TOKENS, inner * state), ("reduce", TOKENS, inner * (state - 1)),
-            ("inputs", TOKENS, convolved), ("outputs", TOKENS, inner),
-        ])  # fmt: skip
+        moved = [("inputs", TOKENS, convolved), ("outputs", TOKENS, inner)]
+        if ssm.heads is not None and self.counting == "traced":
+            scan = chunked_scan(inner, state, ssm.heads, float(ssm.chunk))
+        else:
+            scan = [("mac", TOKENS, inner * state), ("reduce", TOKENS, inner * (state - 1))]
+        self.add("ssm_scan", "state_space", "elsewhere", [*scan, *moved])
         steps = inner if ssm.heads is None else ssm.heads  # softplus and decay, per channel or per head
         decays = inner * state if ssm.heads is None else ssm.heads
         self.add("ssm_A_log", "elementwise", "elsewhere", [
@@ -536,7 +576,7 @@ class _Builder:
                 ("shared_expert_up", hidden, shared),
                 ("shared_expert_down", shared, hidden),
             ]:
-                self.linear(name, inputs, outputs)
+                self.linear(name, inputs, outputs, bias=moe.shared_bias)
             self.elementwise("shared_activation", activation(moe.activation, shared, gated=moe.gated))
             if moe.shared_gate:
                 self.linear("shared_expert_router", hidden, 1, role="elsewhere")
@@ -563,6 +603,8 @@ class _Builder:
             self.linear("embed_proj", self.hidden, width, role="elsewhere", basis=LOGITS, touched=("logit_passes",))
         self.linear("lm_head", width, model.vocab_size, bias=head.bias, role="lm_head", own=not head.tied,
                     basis=LOGITS, touched=("logit_passes",))  # fmt: skip
+        if head.spare_bias:
+            self.add("lm_head_spare_bias", "head", "elsewhere", [], bias=model.vocab_size, parameter="lm_head")
         if head.softcap:
             capped = [("tanh", LOGITS, model.vocab_size), ("mul", LOGITS, 2 * model.vocab_size)]
             self.elementwise("logit_softcap", capped)

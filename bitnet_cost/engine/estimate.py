@@ -17,7 +17,9 @@ from bitnet_cost.inputs.precision import Accumulator, Precision
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.result import OpCounts, Result
 
-NO_CLOCK = "is a technology node: it has prices per operation and no clock, so no time, no static power, no system around it"
+NO_CLOCK = (
+    "is a technology node: it has prices per operation and no clock, so no time, no static power, no system around it"
+)
 SCOPES: dict[Scope, str] = {
     "arithmetic": "the matrix products alone, as in the papers",
     "compute": "matrix products and elementwise work",
@@ -33,7 +35,9 @@ def check_scope(hardware: Hardware, scope: Scope) -> None:
     if scope in ("device", "facility"):
         raise UnsupportedScope(f"scope {scope!r}: {hardware.name!r} {NO_CLOCK}. It answers {', '.join(SCOPES)}.")
     if scope not in SCOPES:
-        raise UnsupportedScope(f"scope {scope!r}: data movement is not modelled yet. Scopes answered: {', '.join(SCOPES)}.")
+        raise UnsupportedScope(
+            f"scope {scope!r}: data movement is not modelled yet. Scopes answered: {', '.join(SCOPES)}."
+        )
 
 
 def measure(

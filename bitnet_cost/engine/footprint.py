@@ -24,18 +24,29 @@ def parameters_by_role(operators: tuple[Operator, ...]) -> dict[str, int]:
     return found
 
 
+def biases_by_role(operators: tuple[Operator, ...]) -> dict[str, int]:
+    """Biases of products by the role of the product; `parameters_by_role` has their sum under ``bias``."""
+    found: dict[str, int] = {}
+    for op in operators:
+        if op.bias and op.bias_parameter == "bias":
+            found[op.parameter] = found.get(op.parameter, 0) + op.bias * op.repeat
+    return found
+
+
 def cached_entries(architecture: Architecture, batch: Array, positions: Array, counting: str) -> Array:
     """Entries of the KV cache and of recurrent states after ``positions`` tokens.  [n]
 
     Keys and values per KV head; for latent attention the latent and the shared rotary key; a window keeps its last
-    ``window`` positions (a traced reference implementation one fewer, the newest being at hand); a state-space
-    layer a fixed state.
+    ``window`` positions; a state-space layer a fixed state. A traced reference implementation keeps one position
+    fewer in a window, the newest being at hand, and Falcon's new decoder keeps keys and values per query head.
     """
     entries = np.zeros_like(batch)
     for layer in architecture.layers:
         if layer.attention:
             attention = layer.attention
-            width = 2 * (attention.kv_heads or attention.heads) * architecture.head_dim(attention)
+            repeated = counting == "traced" and attention.repeated_cache
+            cached_heads = attention.heads if repeated else attention.kv_heads or attention.heads
+            width = 2 * cached_heads * architecture.head_dim(attention)
             held = positions
             if attention.window is not None:
                 held = np.minimum(positions, attention.window - (counting == "traced"))
@@ -58,7 +69,8 @@ def peak_activation_entries(counts: OpCounts) -> Array:
     """
     repeats = np.array([op.repeat for op in counts.operators], dtype=np.float64)[:, None]
     held: Array = (counts["inputs"][0] + counts["outputs"][0]) / repeats
-    return held.max(axis=0)
+    widest: Array = held.max(axis=0)
+    return widest
 
 
 def footprint(architecture: Architecture, precision: Precision, counts: OpCounts) -> Footprint:

@@ -51,10 +51,14 @@ class LatentAttention(Input):
     """Multi-head latent attention (DeepSeek-AI, DeepSeek-V2, 2024, arXiv:2405.04434, section 2.1)."""
 
     heads: int = Field(gt=0, le=_COUNT, description="query heads")
-    q_rank: int | None = Field(None, gt=0, le=_WIDTH, description="rank of the query's compression; left out: one plain q")
+    q_rank: int | None = Field(
+        None, gt=0, le=_WIDTH, description="rank of the query's compression; left out: one plain q"
+    )
     kv_rank: int = Field(gt=0, le=_WIDTH, description="rank of the key-value latent, which is what is cached")
     nope_dim: int = Field(gt=0, le=_WIDTH, description="entries of a query head without position")
-    rope_dim: int = Field(gt=0, le=_WIDTH, description="rotated entries of a query head; their key is shared by all heads")
+    rope_dim: int = Field(
+        gt=0, le=_WIDTH, description="rotated entries of a query head; their key is shared by all heads"
+    )
     value_dim: int = Field(gt=0, le=_WIDTH, description="width of a value head")
     bias: bool = Field(False, description="biases on q_a, kv_a and the output projection")
 
@@ -152,7 +156,9 @@ class Head(Input):
     tied: bool = Field(description="shares the token table's weights")
     bias: bool = Field(False, description="a bias per vocabulary entry")
     spare_bias: bool = Field(False, description="a second such bias, stored and not used (untied BERT)")
-    transform: bool = Field(False, description="dense layer, activation and norm before it (BERT's masked-language head)")
+    transform: bool = Field(
+        False, description="dense layer, activation and norm before it (BERT's masked-language head)"
+    )
     softcap: bool = Field(False, description="logits pass through a scaled tanh")
 
 
@@ -163,7 +169,7 @@ class Architecture(Input):
     title: str = Field(default="", description="name as people write it")
     source: str = Field(min_length=2, description="where the hyper-parameters come from")
     seen: Literal["opened", "second-hand", "memory", "own"] = Field(
-        description="opened: the source was read; second-hand: quoted elsewhere; memory: recalled, weak; own: the user's"
+        description="opened: the source was read; second-hand: quoted elsewhere; memory: recalled; own: the user's"
     )
     note: str = Field(default="", description="what a reader should know")
     kind: Literal["decoder", "encoder"] = Field("decoder", description="causal decoder, or bidirectional encoder")
@@ -173,7 +179,7 @@ class Architecture(Input):
     norm: Norm = Field("rmsnorm", description="kind of norm")
     final_norm: bool = Field(True, description="a norm follows the last layer")
     rotary: bool = Field(True, description="rotary positions on q and k")
-    embedding: Embedding = Field(default_factory=lambda: Embedding(), description="the input tables")
+    embedding: Embedding = Field(default_factory=Embedding, description="the input tables")
     layers: list[Layer] = Field(min_length=1, max_length=1000, description="runs of identical layers")
     lm_head: Head | None = Field(None, description="the output matrix; left out: none")
     nominal_parameters: int | None = Field(
@@ -190,7 +196,9 @@ class Architecture(Input):
                     "give head_dim where a head is not hidden_size / heads wide"
                 )
             if attention and (attention.rotary_dim or 0) > self.head_dim(attention):
-                raise ValueError(f"rotary_dim {attention.rotary_dim} exceeds the head's width {self.head_dim(attention)}")
+                raise ValueError(
+                    f"rotary_dim {attention.rotary_dim} exceeds the head's width {self.head_dim(attention)}"
+                )
         return self
 
     def head_dim(self, attention: Attention) -> int:

@@ -83,6 +83,17 @@ class Capacity(Figure):
     dimension = units.CAPACITY
 
 
+def check_basis(sources: dict[str, Source], figures: dict[str, tuple[str, Basis]]) -> None:
+    """A figure ``{place: (source key, basis)}`` whose source was only recalled must say that it is assumed.
+
+    Raises:
+        ValueError: names the figure.
+    """
+    for place, (key, basis) in figures.items():
+        if sources[key].seen == "memory" and basis != "assumed":
+            raise ValueError(f"{place}: source {key!r} was recalled, not seen; its basis is 'assumed', not {basis!r}")
+
+
 def check_sources(sources: dict[str, Source], used: dict[str, str]) -> None:
     """Every ``{place: source key}`` must name a source, and every source must be used.
 
@@ -91,7 +102,9 @@ def check_sources(sources: dict[str, Source], used: dict[str, str]) -> None:
     """
     for place, key in used.items():
         if key not in sources:
-            raise ValueError(f"{place}: source {key!r} is not among the file's sources ({', '.join(sources) or 'none'})")
+            raise ValueError(
+                f"{place}: source {key!r} is not among the file's sources ({', '.join(sources) or 'none'})"
+            )
     for key in sources.keys() - used.values():
         raise ValueError(f"source {key!r} is cited by no figure")
 
@@ -114,7 +127,9 @@ def explain(error: Any, lines: dict[tuple[str | int, ...], int], model: type[Bas
     if kind == "extra_forbidden":
         known = _fields_at(model, place[:-1])
         close = nearest(str(place[-1]), known)
-        what = f"unknown key {place[-1]!r}" + (f"; did you mean {close!r}?" if close else f"; known: {', '.join(known)}")
+        what = f"unknown key {place[-1]!r}" + (
+            f"; did you mean {close!r}?" if close else f"; known: {', '.join(known)}"
+        )
     elif kind == "missing":
         what = "is missing" + _described(model, place)
     elif kind in ("value_error", "assertion_error"):

@@ -17,6 +17,7 @@ from bitnet_cost.inputs.cited import (
     EnergyPerOperation,
     Input,
     Source,
+    check_basis,
     check_sources,
 )
 
@@ -68,11 +69,15 @@ class Hardware(Input):
                 stem, _, form = action.partition(".")
                 close = nearest(stem, ["mul", "add", "mac", *SPECIAL])
                 hint = f"; did you mean '{close}.{form}'?" if close and form else ""
-                raise ValueError(f"actions: {action!r} is no action; expected mul, add, mac or a special function of a format, as in mul.fp16{hint}")
+                raise ValueError(
+                    f"actions: {action!r} is no action; expected mul, add, mac or a special function"
+                    f" of a format, as in mul.fp16{hint}"
+                )
         for name in self.special_functions:
             if name not in SPECIAL:
                 raise ValueError(f"special_functions: {name!r} is not one of {', '.join(SPECIAL)}")
         check_sources(self.sources, self._cited())
+        check_basis(self.sources, {f"actions.{a}": (f.source, f.basis) for a, f in self.actions.items()})
         return self
 
     def _cited(self) -> dict[str, str]:

@@ -65,7 +65,9 @@ class LinearPrecision(Input):
         description="product: inputs and outputs are scaled in the product's own row (BitNet, eq. 18); elementwise: "
         "quantised and dequantised in rows of their own; weights: dequantised before use",
     )
-    zero_fraction: float = Field(0.0, ge=0, le=1, description="share of weights that are 0 and whose addition is skipped")
+    zero_fraction: float = Field(
+        0.0, ge=0, le=1, description="share of weights that are 0 and whose addition is skipped"
+    )
     wider_inputs: dict[str, float] = Field(
         default_factory=dict, description="operators whose inputs keep more bits, e.g. {o: 8, down: 8}"
     )
@@ -154,12 +156,17 @@ def parse_name(name: str) -> Precision | None:
     if match is None:
         return None
     weight, activation, kv = (float(g) if g else None for g in match.groups())
-    assert weight is not None and activation is not None
+    assert weight is not None
+    assert activation is not None
     for what, bits in (("weights", weight), ("activations", activation), ("KV cache", kv)):
         if bits is not None and not 1 <= bits <= 16:
-            raise BitnetCostError(f"precision {name!r}: {bits:g} bits for {what}; the grammar takes 1 to 16, and fp32 by name")
+            raise BitnetCostError(
+                f"precision {name!r}: {bits:g} bits for {what}; the grammar takes 1 to 16, and fp32 by name"
+            )
     if activation != int(activation) and activation < 16:
-        raise BitnetCostError(f"precision {name!r}: activations of {activation:g} bits name no arithmetic; give a whole number")
+        raise BitnetCostError(
+            f"precision {name!r}: activations of {activation:g} bits name no arithmetic; give a whole number"
+        )
     ternary = weight in (1.58, 1.585)
     if weight == 16:
         storage = WeightStorage(bits=16, information_bits=16)

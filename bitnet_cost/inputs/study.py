@@ -10,7 +10,16 @@ from bitnet_cost.inputs.precision import Accumulator
 from bitnet_cost.inputs.workload import AttentionSpan, Counting, Logits
 
 Quantity = Literal[
-    "energy", "energy.mul", "energy.add", "mac_energy", "price", "saving", "ideal_weights", "stored_weights", "parameters", "mac"
+    "energy",
+    "energy.mul",
+    "energy.add",
+    "mac_energy",
+    "price",
+    "saving",
+    "ideal_weights",
+    "stored_weights",
+    "parameters",
+    "mac",
 ]
 Unit = Literal["J", "pJ", "GB", "%", "x", "1", "T"]
 UNIT_SCALES: dict[str, float] = {"J": 1.0, "pJ": 1e-12, "GB": 8e9, "%": 0.01, "x": 1.0, "1": 1.0, "T": 1e12}
@@ -32,7 +41,9 @@ class Options(Input):
     logits: Logits | None = Field(None, description="last, all or none")
     counting: Counting | None = Field(None, description="serving or traced")
     quantity: Quantity | None = Field(None, description="what the cell holds")
-    action: str | None = Field(None, description="with quantity price: the action, or its stem where format completes it")
+    action: str | None = Field(
+        None, description="with quantity price: the action, or its stem where format completes it"
+    )
     format: str | None = Field(None, description="with quantity price: the action's format")
 
 
@@ -47,10 +58,12 @@ class Row(Options):
 
     label: str = Field(min_length=1, description="heading")
     printed: list[float | int | None] = Field(description="cells as printed")
-    relation: Literal["=", ">", "<="] = Field("=", description="what a claim says of its figure: equal, more than, up to")
+    relation: Literal["=", ">", "<="] = Field(
+        "=", description="what a claim says of its figure: equal, more than, up to"
+    )
 
 
-class Exception_(Input):
+class ExceptionalCell(Input):
     """A cell with a tolerance of its own, and why."""
 
     row: str = Field(description="label of the row")
@@ -67,12 +80,14 @@ class PrintedTable(Input):
     decimals: int | None = Field(None, ge=0, le=9, description="digits printed after the point")
     ratio: bool = Field(False, description="cells are the baseline's figure divided by the precision's")
     claims: bool = Field(False, description="cells are claims to be judged, not figures to be met")
-    tolerance: float | None = Field(None, ge=0, description="absolute, in the unit; default: half a unit of the last digit")
+    tolerance: float | None = Field(
+        None, ge=0, description="absolute, in the unit; default: half a unit of the last digit"
+    )
     why: str = Field("", description="reason for a tolerance wider than the print")
-    options: Options = Field(default_factory=lambda: Options(), description="for every cell")
+    options: Options = Field(default_factory=Options, description="for every cell")
     columns: list[Column] = Field(min_length=1, description="columns")
     rows: list[Row] = Field(min_length=1, description="rows")
-    exceptions: list[Exception_] = Field(default_factory=list, description="cells with a tolerance of their own")
+    exceptions: list[ExceptionalCell] = Field(default_factory=list, description="cells with a tolerance of their own")
 
     @model_validator(mode="after")
     def _rectangular(self) -> Self:
@@ -98,7 +113,7 @@ class Study(Input):
     title: str = Field(min_length=2, description="in words")
     source: str = Field(min_length=1, description="a key of sources")
     sources: dict[str, Source] = Field(min_length=1, description="where the table was printed")
-    options: Options = Field(default_factory=lambda: Options(), description="for every cell")
+    options: Options = Field(default_factory=Options, description="for every cell")
     tables: list[PrintedTable] = Field(min_length=1, description="the tables")
     findings: list[str] = Field(default_factory=list, description="what the comparison teaches")
 

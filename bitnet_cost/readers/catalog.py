@@ -26,6 +26,7 @@ _SUFFIXES = (".yaml", ".yml", ".json")
 M = TypeVar("M", bound=Input)
 
 
+@cache
 def folder(kind: str) -> Path:
     """The folder of the catalogue that holds a kind.
 
@@ -52,6 +53,14 @@ def _natural(name: str) -> list[tuple[int, float, str]]:
     return [(1, float(p), "") if i % 2 else (0, 0.0, p) for i, p in enumerate(parts)]
 
 
+def has(kind: str, name: str) -> bool:
+    """Whether the catalogue has an entry of exactly this name."""
+    try:
+        return not is_path(name) and (folder(kind) / f"{name}.yaml").is_file()
+    except (OSError, ValueError):  # too long, or no file name at all
+        return False
+
+
 def is_path(name: str) -> bool:
     """Whether a word means a file rather than a name.
 
@@ -69,11 +78,10 @@ def locate(kind: str, name: str) -> Path:
     """
     if is_path(name):
         return Path(name)
-    known = names(kind)
-    if name in known:
+    if has(kind, name):
         return folder(kind) / f"{name}.yaml"
     hint = "A folder or file of that name exists; write './" + name + "' to read it." if Path(name).exists() else ""
-    raise UnknownName(kind, name, known, hint=hint)
+    raise UnknownName(kind, name, names(kind), hint=hint)
 
 
 def validate(document: Document, model: type[M], path: Path) -> M:
@@ -110,19 +118,25 @@ def _load(kind: str, name: str, model: type[M]) -> M:
 
 
 def model(name: str) -> Architecture:
-    """A model by catalogue name, YAML file, or size such as ``175B``.
+    """A model by catalogue name, YAML file, Hugging Face ``config.json`` (or its folder), or size such as ``175B``.
 
     Raises:
         BitnetCostError: an unknown name, an unreadable or invalid file, an absurd size.
     """
-    from bitnet_cost.readers.size import architecture_of_size, parse_size
-
     if not is_path(name):
+        from bitnet_cost.readers.size import architecture_of_size, parse_size
+
         parameters = parse_size(name)
         if parameters is not None:
             entries = [entry for entry in names("model") if entry.startswith("gpt3-")]
             table = {parse_size(entry.removeprefix("gpt3-")) or 0: model(entry) for entry in entries}
             return architecture_of_size(name, parameters, table)
+        return _load("model", name, Architecture)
+    path = Path(name)
+    if path.suffix.lower() == ".json" or path.is_dir():
+        from bitnet_cost.readers.huggingface import read_config
+
+        return read_config(path)
     return _load("model", name, Architecture)
 
 
@@ -133,7 +147,7 @@ def hardware(name: str) -> Hardware:
 
 def precision(name: str) -> Precision:
     """A precision by catalogue name, YAML file, or a name of the grammar ``w<bits>a<bits>[kv<bits>]``."""
-    if not is_path(name) and name not in names("precision"):
+    if not is_path(name) and not has("precision", name):
         parsed = parse_name(name)
         if parsed is not None:
             return parsed

@@ -46,8 +46,8 @@ def count(layers: int, width: int, vocabulary: int, positions: int) -> int:
 def architecture_of_size(name: str, parameters: int, table: Mapping[int, Architecture]) -> Architecture:
     """A shape for a nominal count: an entry of GPT-3's table within 3 %, else interpolated.
 
-    ``table`` maps nominal counts to shapes. Layers by log-interpolation of the table over its nominal counts, extended along its last segments; then the width,
-    a multiple of 128, whose count comes closest. Heads are 128 wide.
+    ``table`` maps nominal counts to shapes. Layers by log-interpolation of the table over its nominal counts, extended
+    along its last segments; then the width, a multiple of 128, whose count comes closest. Heads are 128 wide.
 
     Source: Brown et al., Language Models are Few-Shot Learners, 2020, arXiv:2005.14165, Table 2.1.
     """
@@ -55,7 +55,8 @@ def architecture_of_size(name: str, parameters: int, table: Mapping[int, Archite
     for nominal, entry in table.items():
         if abs(parameters - nominal) <= 0.03 * nominal:
             note = f"nominal size; operations and stored bytes from the shape of {entry.name}"
-            return entry.model_copy(update=update | {"title": f"{name.upper()} (shape of {entry.title})", "note": note})
+            title = f"{name.upper()} (shape of {entry.title})"
+            return entry.model_copy(update=update | {"title": title, "note": note})
     known = [(math.log(nominal), math.log(table[nominal].depth)) for nominal in sorted(table)]
     layers = max(1, round(math.exp(_interpolate(math.log(parameters), known))))
     base = table[max(table)]
@@ -64,7 +65,9 @@ def architecture_of_size(name: str, parameters: int, table: Mapping[int, Archite
     slope = 13 * layers + 2 + vocabulary + positions
     root = (-slope + math.sqrt(slope**2 + 48 * layers * parameters)) / (24 * layers)
     below = max(1, int(root // 128))
-    width = min((128 * below, 128 * (below + 1)), key=lambda d: abs(count(layers, d, vocabulary, positions) - parameters))
+    width = min(
+        (128 * below, 128 * (below + 1)), key=lambda d: abs(count(layers, d, vocabulary, positions) - parameters)
+    )
     return Architecture(
         name=name.upper(),
         title=f"{name.upper()} (GPT-3-like shape)",

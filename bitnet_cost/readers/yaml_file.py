@@ -77,11 +77,11 @@ def read_yaml(path: Path) -> Document:
 
 
 def parse_yaml(text: str, name: object = "<text>") -> Document:
-    """Build plain data from YAML text.
+    r"""Build plain data from YAML text.
 
     >>> parse_yaml("a: {b: [1, 2.5, yes]}").data
     {'a': {'b': [1, 2.5, 'yes']}}
-    >>> parse_yaml("a: 1\\na: 2")
+    >>> parse_yaml("a: 1\na: 2")
     Traceback (most recent call last):
     ...
     bitnet_cost.errors.InvalidFile: <text>: line 2

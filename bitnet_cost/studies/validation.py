@@ -185,7 +185,9 @@ def _figure(study: Study, options: Options, precision: str) -> float:
 
 
 @cache
-def _estimate(model: str, hardware: str, precision: str, baseline: str | None, asked: tuple[tuple[str, Any], ...]) -> Result:
+def _estimate(
+    model: str, hardware: str, precision: str, baseline: str | None, asked: tuple[tuple[str, Any], ...]
+) -> Result:
     return estimate(model, hardware, precision, baseline=baseline, **dict(asked))
 
 
@@ -230,7 +232,9 @@ def report(found: Outcome) -> Report:
     claims = [c for c in found.cells if c.tolerance is None]
     if claims:
         follow = sum(c.follows for c in claims)
-        sentence += f"; {follow} of {len(claims)} claims follow" if follow else f"; none of {len(claims)} claims follows"
+        sentence += (
+            f"; {follow} of {len(claims)} claims follow" if follow else f"; none of {len(claims)} claims follows"
+        )
     reasons = [f"{c.row}, {c.column}: {c.why}" for c in found.cells if c.why]
     reasons += [f"{table.title}: {table.why}" for table in study.tables if table.why]
     cited = f"Source: {source.author}: {source.title}, {source.year}. {source.where}. ({source.seen})"
@@ -284,5 +288,3 @@ def document(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "passed": all(o.passed for o in outcomes),
         "cells": cell_rows(outcomes),
     }
-
-

@@ -49,6 +49,5 @@ def _inline(value: Any) -> str:
 
 def _plain(text: str) -> bool:
     """Whether YAML reads the bare text back as this text, in block and in flow style."""
-    return text.replace("-", "").replace("_", "").replace(".", "").isalnum() and text[0].isalpha() and text.lower() not in (
-        "true", "false", "null",
-    )  # fmt: skip
+    bare = text.replace("-", "").replace("_", "").replace(".", "")
+    return bare.isalnum() and text[0].isalpha() and text.lower() not in ("true", "false", "null")

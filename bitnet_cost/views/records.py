@@ -30,7 +30,7 @@ def _number(value: Any) -> float | int | None:
     number = float(value)
     if not math.isfinite(number):
         return None
-    return int(number) if number.is_integer() and abs(number) >= 1 else number
+    return int(number) if number.is_integer() else number
 
 
 def _count(value: Any) -> int:

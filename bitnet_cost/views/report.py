@@ -78,11 +78,14 @@ def sentence(results: Sequence[Result]) -> str:
     answered = [r for r in results if r.joules]
     subject = min(answered or results, key=lambda r: r.footprint.total_weight_bits)
     name = subject.architecture.title or subject.architecture.name
-    text = f"{name} in {subject.precision.name} stores {with_prefix(subject.footprint.total_weight_bits / 8, 'B')} of weights"
+    stored = with_prefix(subject.footprint.total_weight_bits / 8, "B")
+    text = f"{name} in {subject.precision.name} stores {stored} of weights"
     wide = max(results, key=lambda r: r.footprint.total_weight_bits)
     if wide.precision.name != subject.precision.name and wide.architecture.name == subject.architecture.name:
         text += f" instead of {with_prefix(wide.footprint.total_weight_bits / 8, 'B')} in {wide.precision.name}"
-    same = [r for r in answered if r.precision.name == subject.precision.name and r.architecture == subject.architecture]
+    same = [
+        r for r in answered if r.precision.name == subject.precision.name and r.architecture == subject.architecture
+    ]
     if not same:
         return f"{text}. No energy can be said: {subject.reason}."
     compared = [r for r in same if r.saving is not None and r.baseline != r.precision.name]
@@ -114,10 +117,9 @@ def memory_table(results: Sequence[Result]) -> Table:
     ]
     cells, headings = [], []
     for heading, value in columns:
-        unit, texts = figures([value(r) for r in rows], "B")
+        unit, printed = figures([value(r) for r in rows], "B")
         headings.append(f"{heading} {unit}")
-        cells.append(texts)
-    texts = 1 + several
+        cells.append(printed)
     head = (["model"] if several else []) + ["precision"]
     lead = [([r.architecture.name] if several else []) + [r.precision.name] for r in rows]
     body = tuple((*lead[i], *(column[i] for column in cells)) for i in range(len(rows)))
@@ -125,7 +127,7 @@ def memory_table(results: Sequence[Result]) -> Table:
     title = "Memory: weights ideal (parameters x information bits) and stored (packing, scales, FP16 parts)"
     if not several:
         title += f"; {shape.parameters:,} parameters"
-    return Table(title, _columns(*head, *headings, texts=texts), body)
+    return Table(title, _columns(*head, *headings, texts=len(head)), body)
 
 
 def energy_table(results: Sequence[Result]) -> Table:
@@ -149,8 +151,8 @@ def energy_table(results: Sequence[Result]) -> Table:
         body.append((*lead, energy, span, saved, saved_span))
     baseline = next((r.baseline for r in results if r.baseline), None)
     title = f"Energy, scope {results[0].scope}: {_describe(results[0])}"
-    columns = _columns(*head, f"energy {prefix}J", "range", "saving %" + (f" on {baseline}" if baseline else ""), "range",
-                       texts=len(head))  # fmt: skip
+    saving_heading = f"saving % on {baseline}" if baseline else "saving %"
+    columns = _columns(*head, f"energy {prefix}J", "range", saving_heading, "range", texts=len(head))
     return Table(title, columns, tuple(body))
 
 
@@ -165,16 +167,16 @@ def breakdown_table(result: Result) -> Table:
             row = groups.setdefault((phase, op.group), [0.0, 0.0, 0.0, 0.0])
             for j, column in enumerate((mac, actions["mul"], actions["add"], energy)):
                 row[j] += float(column[p, i, 0])
-    rows = [(*key, *values) for key, values in groups.items() if values[3]]  # what the scope holds
-    whole = sum(row[5] for row in rows)
-    totals = [sum(row[j] for row in rows) for j in range(2, 6)]
+    groups = {key: values for key, values in groups.items() if values[3]}  # what the scope holds
+    totals = [sum(column) for column in zip(*groups.values(), strict=True)]
     cells, headings = [], []
-    for j, (heading, unit) in enumerate((("MAC", ""), ("MUL", ""), ("ADD", ""), ("energy", "J")), 2):
-        prefix, texts = figures([*(float(row[j]) for row in rows), totals[j - 2]], unit)
+    for j, (heading, unit) in enumerate((("MAC", ""), ("MUL", ""), ("ADD", ""), ("energy", "J"))):
+        prefix, printed = figures([*(values[j] for values in groups.values()), totals[j]], unit)
         headings.append(f"{heading} {prefix}".strip())
-        cells.append(texts)
+        cells.append(printed)
     body = tuple(
-        (row[0], row[1], *(column[i] for column in cells), percent(row[5] / whole)) for i, row in enumerate(rows)
+        (*key, *(column[i] for column in cells), percent(values[3] / totals[3]))
+        for i, (key, values) in enumerate(groups.items())
     )
     footer = ("total", "", *(column[-1] for column in cells), "100.00")
     title = f"Where it goes: {result.precision.name} at {result.hardware.name}, scope {result.scope}"
@@ -237,7 +239,12 @@ def operators_table(cells: Sequence[Result]) -> Table:
     for i, (phase, name) in enumerate(merged):
         lead = [phase] * several_phases + [name, str(repeats[phase, name])]
         body.append((*lead, *(column[i] for column in texts), *([shares[i]] if single else [])))
-    footer = (*["total"], *[""] * (1 + several_phases), *(column[-1] for column in texts), *(["100.00"] if single else []))
+    footer = (
+        *["total"],
+        *[""] * (1 + several_phases),
+        *(column[-1] for column in texts),
+        *(["100.00"] if single else []),
+    )
     head = ["phase"] * several_phases + ["operator", "x"]
     title = f"{first.architecture.name} at {first.hardware.name}, scope {first.scope}: {_describe(first)}"
     if single:
@@ -259,7 +266,9 @@ def notes(answer: Answer) -> list[str]:
     if parts:
         found.append("Additions are priced as the papers do; with INT32 accumulators the saving is " + _limited(parts))
     elif any(r.accumulator == "int32" and r.precision.linear.accumulator for r in results):
-        found.append("Integer products accumulate in INT32 here; the papers price INT8 additions (--accumulator paper).")
+        found.append(
+            "Integer products accumulate in INT32 here; the papers price INT8 additions (--accumulator paper)."
+        )
     added: dict[str, tuple[float, str]] = {}
     for key, energy in answer.wider.items():
         _, hardware, precision = key
@@ -267,7 +276,9 @@ def notes(answer: Answer) -> list[str]:
         if math.isfinite(more) and more > added.get(hardware, (0.0, ""))[0]:
             added[hardware] = (more, precision)
     if added:
-        parts = [f"up to {percent(more)} % ({precision}) at {hardware}" for hardware, (more, precision) in added.items()]
+        parts = [
+            f"up to {percent(more)} % ({precision}) at {hardware}" for hardware, (more, precision) in added.items()
+        ]
         found.append("Elementwise work (--scope compute) would add " + _limited(parts))
     if all(r.hardware.kind == "technology" for r in results):
         found.append("Memory traffic, static power and cooling come on top and shrink less: a whole system saves less.")
@@ -309,7 +320,11 @@ def how_sure(results: Sequence[Result]) -> str:
     for basis in ("measured", "published", "scaled", "assumed"):
         if basis in bases:
             actions = sorted(bases[basis])
-            weak = f" ({', '.join(actions[:4])}{' ...' if len(actions) > 4 else ''})" if basis in ("scaled", "assumed") else ""
+            weak = (
+                f" ({', '.join(actions[:4])}{' ...' if len(actions) > 4 else ''})"
+                if basis in ("scaled", "assumed")
+                else ""
+            )
             kinds.append(f"{len(actions)} {basis}{weak}")
     ranges = "Ranges: energy with all prices low or high; saving with each price moved alone, and all together."
     return f"{ranges} Prices: {', '.join(kinds)} ({', '.join(sources) or 'own'}); 'bitnet-cost show NAME' prints each."

@@ -52,7 +52,9 @@ def column_widths(table: Table, width: int = WIDTH) -> list[int]:
 
     A heading wraps rather than widen a column beyond its longest word.
     """
-    cells = [[*(row[i] for row in table.rows), table.footer[i] if table.footer else ""] for i in range(len(table.columns))]
+    cells = [
+        [*(row[i] for row in table.rows), table.footer[i] if table.footer else ""] for i in range(len(table.columns))
+    ]
     longest = [max(len(cell) for cell in column) for column in cells]
     words = [max((len(word) for word in column.heading.split()), default=0) for column in table.columns]
     spare = width - 2 * (len(longest) - 1)
@@ -75,7 +77,9 @@ def _text_rows(table: Table) -> list[str]:
         rows = []
         for line in range(height):
             parts = [
-                (part[line] if line < len(part) else "").rjust(w) if c.figures else (part[line] if line < len(part) else "").ljust(w)
+                (part[line] if line < len(part) else "").rjust(w)
+                if c.figures
+                else (part[line] if line < len(part) else "").ljust(w)
                 for part, w, c in zip(wrapped, widths, table.columns, strict=True)
             ]
             rows.append("  ".join(parts).rstrip())
@@ -103,7 +107,9 @@ def as_terminal(report: Report) -> str:
         console.print()
         if table.title:
             console.print(Text(table.title, style="italic"))
-        grid = RichTable(box=box.SIMPLE_HEAD, show_edge=False, show_footer=table.footer is not None, padding=(0, 1, 0, 0))
+        grid = RichTable(
+            box=box.SIMPLE_HEAD, show_edge=False, show_footer=table.footer is not None, padding=(0, 1, 0, 0)
+        )
         footer = table.footer or ("",) * len(table.columns)
         for column, total, width in zip(table.columns, footer, column_widths(table), strict=True):
             grid.add_column(

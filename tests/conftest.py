@@ -1,0 +1,42 @@
+"""Shared by all tests: a command line run in this process, and small models."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from bitnet_cost import cli
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Ran(NamedTuple):
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def bitnet_cost(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
+    """``bitnet_cost("estimate", "gpt2")`` runs the command line in this process."""
+
+    def run(*words: object) -> Ran:
+        out, err = io.StringIO(), io.StringIO()
+        monkeypatch.setattr(sys, "argv", ["bitnet-cost", *map(str, words)])
+        code = 0
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                cli.main()
+            except SystemExit as stop:
+                code = stop.code if isinstance(stop.code, int) else 1 if stop.code else 0
+        return Ran(code, out.getvalue(), err.getvalue())
+
+    return run

@@ -1,0 +1,80 @@
+"""Predicted file sizes against published ones (tests/golden/file_sizes.json)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from bitnet_cost.engine.checkpoint import (
+    FORMATS,
+    GGUF,
+    SAFETENSORS,
+    checkpoint_bytes,
+    gguf_tensor_bytes,
+    tensors,
+    use_more_bits,
+)
+from bitnet_cost.engine.counts import operators
+from bitnet_cost.engine.footprint import parameters_by_role
+from bitnet_cost.errors import BitnetCostError
+from tests.golden.golden_data import HERE, architecture, golden, odd_configs
+
+ROWS: list[dict[str, Any]] = json.loads((HERE / "file_sizes.json").read_text())
+TWICE = "Qwen/Qwen2.5-0.5B-Instruct-GGUF q8_0"  # an early converter wrote the tied table a second time
+
+
+def published(row: dict[str, Any]) -> float:
+    """Published size.  [byte]"""
+    unit, size = next((unit, row[unit]) for unit in ("bytes", "mib", "gib") if unit in row)
+    return float(size) * {"bytes": 1, "mib": 2**20, "gib": 2**30}[unit]
+
+
+def predicted(row: dict[str, Any]) -> int:
+    model = architecture(row["model"])
+    if row.get("tensors_only"):
+        return gguf_tensor_bytes(model, GGUF[row["format"]])
+    return checkpoint_bytes(model, row["format"])
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row["file"] != TWICE], ids=lambda row: row["file"][:60])
+def test_published_sizes(row: dict[str, Any]) -> None:
+    bar = 0.001 if row["format"] in SAFETENSORS else 0.005
+    assert predicted(row) == pytest.approx(published(row), rel=bar)
+
+
+def test_a_table_that_is_stored_twice() -> None:
+    row = next(row for row in ROWS if row["file"] == TWICE)
+    model = architecture(row["model"])
+    again = model.vocab_size * model.hidden_size * 34 // 32
+    assert predicted(row) + again == pytest.approx(published(row), rel=0.005)
+
+
+def test_enough_files_are_compared() -> None:
+    exact = [row for row in ROWS if "bytes" in row]
+    assert sum(row["format"] in SAFETENSORS for row in exact) >= 10
+    assert sum(row["format"] in GGUF for row in exact) >= 20
+    assert {row["format"] for row in ROWS} >= set(GGUF)
+
+
+@pytest.mark.parametrize("name", sorted(golden()))
+def test_every_parameter_is_stored_once(name: str) -> None:
+    model = architecture(name)
+    stored = sum(t.rows * t.columns * (t.copies if t.columns > 1 else 1) for t in tensors(model))
+    assert stored == sum(parameters_by_role(operators(model)).values())
+    sizes = {name: checkpoint_bytes(model, name) for name in FORMATS}
+    assert sizes["safetensors-f32"] > 1.9 * sizes["safetensors-f16"]
+    assert sizes["safetensors-f16"] == sizes["safetensors-bf16"]
+    if name in odd_configs():  # rows that no block divides fall back to FP16
+        return
+    assert sizes["gguf-f16"] >= sizes["gguf-q8_0"] >= sizes["gguf-q4_0"] >= sizes["gguf-tq2_0"] >= sizes["gguf-tq1_0"]
+
+
+def test_half_of_the_layers_get_more_bits() -> None:
+    assert [layer for layer in range(16) if use_more_bits(layer, 16)] == [0, 1, 4, 7, 10, 13, 14, 15]
+
+
+def test_an_unknown_format_is_refused() -> None:
+    with pytest.raises(BitnetCostError, match="did you mean 'gguf-q4_k_m'"):
+        checkpoint_bytes(architecture("gpt2"), "gguf-q4_k_s")

@@ -1,0 +1,96 @@
+"""Prices, scopes, ranges and savings."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import bitnet_cost
+from bitnet_cost.engine.cost import saving_bounds, unshrinking_share
+from bitnet_cost.readers import catalog
+
+
+def test_ideal_memory_at_175b_is_exact() -> None:
+    for precision, gigabytes in (("fp32", 700), ("fp16", 350), ("int8", 175), ("bitnet", 21.875)):
+        result = bitnet_cost.estimate("175B", precision=precision)
+        assert result.footprint.ideal_bits / 8e9 == gigabytes
+
+
+def test_stored_holds_what_ideal_leaves_out() -> None:
+    result = bitnet_cost.estimate("llama-2-7b", precision="bitnet")
+    stored = result.footprint.weight_bits
+    assert stored["embed_tokens"] == 32000 * 4096 * 16
+    assert stored["lm_head"] == 32000 * 4096 * 16
+    assert stored["q"] == 32 * 4096 * 4096
+    assert stored["scales"] == 16 * 7 * 32  # one per weight matrix
+
+
+def test_int4_stores_scales_and_zero_points() -> None:
+    result = bitnet_cost.estimate("llama-2-7b", precision="int4")
+    linear = 6_738_415_616 - 2 * 32000 * 4096 - 65 * 4096
+    assert result.footprint.scale_bits == pytest.approx(linear / 128 * 20)
+    assert bitnet_cost.estimate("llama-2-7b", precision="w4a16").footprint.weight_bits == result.footprint.weight_bits
+
+
+@pytest.mark.parametrize(("packing", "bits"), [("", 2), ("-i2s", 2), ("-tl1", 2), ("-tl2", 1.67), ("-ideal", 1.585)])
+def test_packings_keep_information_and_storage_apart(packing: str, bits: float) -> None:
+    precision = catalog.precision("bitnet-b1.58" + packing)
+    assert precision.linear.weights.bits == pytest.approx(bits, rel=1e-4)
+    assert precision.information_bits == pytest.approx(1.58496, rel=1e-5)
+
+
+def test_compute_holds_arithmetic() -> None:
+    narrow = bitnet_cost.estimate("gpt2", precision="fp16", scope="arithmetic")
+    wide = bitnet_cost.estimate("gpt2", precision="fp16", scope="compute")
+    assert float(wide.energy_j) > float(narrow.energy_j)
+    assert float(wide.mac) == float(narrow.mac)
+    assert np.array_equal(wide.actions("mul"), narrow.actions("mul"))  # what runs does not depend on the scope
+
+
+def test_a_special_function_costs_its_stated_work() -> None:
+    node = catalog.hardware("cmos-7nm")
+    low, nominal, high = node.price("exp.fp16") or (0, 0, 0)
+    assert nominal == pytest.approx(8 * 0.34e-12 + 8 * 0.16e-12)
+    assert low == pytest.approx(0.3 * nominal)
+    assert high == pytest.approx(3 * nominal)
+    assert node.basis("exp.fp16") == "assumed"
+    assert node.price("exp.int3") is None
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0.1, 1e6), st.floats(0.1, 1e6), st.floats(0.1, 10), st.floats(0, 0.9), st.floats(0, 3)),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_the_range_of_a_saving_is_within_what_prices_allow(actions: list[tuple[float, ...]]) -> None:
+    runs, base, nominal, below, above = (np.array(column) for column in zip(*actions, strict=True))
+    prices = np.array([nominal * (1 - below), nominal, nominal * (1 + above)]).T
+    least, middle, most = saving_bounds(runs[:, None], base[:, None], prices)[:, 0]
+    corners = [1 - np.dot(p, runs) / np.dot(p, base) for p in map(np.array, itertools.product(*prices[:, [0, 2]]))]
+    assert min(*corners, middle) - 1e-9 <= least <= middle <= most <= max(*corners, middle) + 1e-9
+    for i in range(len(runs)):  # each price alone, in numerator and denominator together
+        for bound in (0, 2):
+            moved = prices[:, 1].copy()
+            moved[i] = prices[i, bound]
+            assert least - 1e-9 <= 1 - np.dot(moved, runs) / np.dot(moved, base) <= most + 1e-9
+
+
+def test_the_baseline_saves_nothing_on_itself() -> None:
+    result = bitnet_cost.estimate("gpt2", precision="fp32", baseline="fp32")
+    assert result.saving is not None
+    assert result.saving.tolist() == [0, 0, 0]
+    assert result.baseline == "fp32"
+
+
+def test_the_share_that_would_make_a_claim_true() -> None:
+    for claim, saving in ((0.45, 0.6739), (0.8, 0.9923)):
+        share = unshrinking_share(claim, saving)
+        assert share is not None
+        assert (1 - share) * saving == pytest.approx(claim, rel=1e-15)
+    assert unshrinking_share(0.9, 0.8) is None

@@ -1,0 +1,115 @@
+"""The JSON contract, and the same figures in every format."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Ran
+
+RECORD = """model, parameters, hardware, runtime, precision, scope, batch, prompt, generate, attention, logits,
+counting, devices, mac, mul, add, special, ideal_weights_bytes, weights_bytes, kv_cache_bytes, peak_activation_bytes,
+footprint_bytes, capacity_bytes, fits, energy_j, energy_low_j, energy_high_j, energy_per_token_j, saving, saving_low,
+saving_high, baseline, prefill_s, decode_s, latency_s, tokens_per_s, power_w, bound, carbon_g, cost_usd, reason"""
+OPERATION = """record phase op group repeat mac mul add special weight_bytes activation_bytes kv_bytes energy_j seconds
+bound"""
+
+
+def answer(bitnet_cost: Callable[..., Ran], *words: str) -> dict[str, Any]:
+    ran = bitnet_cost("estimate", *words, "-f", "json")
+    assert ran.code == 0, ran.err
+    found: dict[str, Any] = json.loads(ran.out)
+    return found
+
+
+def test_the_document(bitnet_cost: Callable[..., Ran]) -> None:
+    document = answer(bitnet_cost, "gpt3-175b")
+    assert list(document) == ["schema", "version", "records", "operations", "components", "inputs", "not_counted"]
+    assert document["schema"] == "bitnet-cost/1"
+    assert [list(r) for r in document["records"]] == [[f.strip() for f in RECORD.split(",")]] * 8
+    assert all(set(o) == set(OPERATION.split()) for o in document["operations"])
+    cells = [(r["hardware"], r["precision"], r["scope"]) for r in document["records"]]
+    assert cells == [
+        (h, p, "arithmetic") for h in ("cmos-45nm", "cmos-7nm") for p in ("fp32", "fp16", "int8", "bitnet")
+    ]
+    assert {r["baseline"] for r in document["records"]} == {"fp32"}
+    assert document["not_counted"]
+
+
+@pytest.mark.parametrize(
+    "words", [["gpt2"], ["llama-3-8b", "--generate", "9", "-b", "3", "--scope", "compute"], ["bert-base"]]
+)
+def test_parts_add_up(bitnet_cost: Callable[..., Ran], words: list[str]) -> None:
+    document = answer(bitnet_cost, *words)
+    for i, record in enumerate(document["records"]):
+        rows = [o for o in document["operations"] if o["record"] == i]
+        parts = [c for c in document["components"] if c["record"] == i]
+        for total in (sum(o["energy_j"] for o in rows), sum(c["energy_j"] for c in parts)):
+            assert math.isclose(total, record["energy_j"], rel_tol=1e-9)
+        for count in ("mac", "mul", "add", "special"):
+            assert math.isclose(sum(o[count] for o in rows), record[count], rel_tol=1e-12)
+        stored = record["weights_bytes"] + record["kv_cache_bytes"] + record["peak_activation_bytes"]
+        assert math.isclose(stored, record["footprint_bytes"], rel_tol=1e-12)
+        assert record["energy_low_j"] < record["energy_j"] < record["energy_high_j"]
+        assert record["saving_low"] <= record["saving"] <= record["saving_high"] < 1
+        assert len({(o["phase"], o["op"]) for o in rows}) == len(rows)
+        if record["precision"] == "fp32":
+            assert record["saving"] == 0
+
+
+def test_energy_per_token_is_null_for_one_pass(bitnet_cost: Callable[..., Ran]) -> None:
+    (one,) = answer(bitnet_cost, "gpt2", "-p", "fp16", "-H", "cmos-7nm")["records"]
+    assert one["energy_per_token_j"] is None
+    (many,) = answer(bitnet_cost, "gpt2", "-p", "fp16", "-H", "cmos-7nm", "--generate", "10", "-b", "4")["records"]
+    assert many["energy_per_token_j"] == many["energy_j"] / 40
+
+
+def test_a_node_says_why_it_has_no_time(bitnet_cost: Callable[..., Ran]) -> None:
+    for record in answer(bitnet_cost, "gpt2")["records"]:
+        for field in ("latency_s", "power_w", "tokens_per_s", "capacity_bytes", "fits", "carbon_g"):
+            assert record[field] is None
+        assert "no clock" in record["reason"]
+
+
+def test_mac_does_not_depend_on_precision(bitnet_cost: Callable[..., Ran]) -> None:
+    records = answer(bitnet_cost, "gpt2", "-p", "fp16", "-p", "bitnet", "-p", "int8", "--baseline", "fp16")["records"]
+    assert len({r["mac"] for r in records}) == 1
+    assert records[1]["mul"] < 0.2 * records[0]["mul"]
+    assert {r["baseline"] for r in records} == {"fp16"}
+
+
+def test_inputs_hold_the_shape_and_every_figure(bitnet_cost: Callable[..., Ran]) -> None:
+    document = answer(bitnet_cost, "175B")
+    (model,) = document["inputs"]["models"].values()
+    assert model["shape_parameters"] == 174_604_259_328
+    assert {r["parameters"] for r in document["records"]} == {175_000_000_000}
+    figure = document["inputs"]["hardware"]["cmos-45nm"]["actions"]["add.int8"]
+    assert (figure["value"], figure["source"]) == (3e-14, "horowitz2014")
+
+
+def test_every_format_prints_the_same_figures(bitnet_cost: Callable[..., Ran], tmp_path: Path) -> None:
+    records = answer(bitnet_cost, "llama-2-7b")["records"]
+    rows = list(csv.DictReader(io.StringIO(bitnet_cost("estimate", "llama-2-7b", "-f", "csv").out)))
+    for record, row in zip(records, rows, strict=True):
+        assert {k: "" if v is None else str(v) for k, v in record.items()} == row
+    text, markdown = (bitnet_cost("estimate", "llama-2-7b", "-f", form).out for form in ("table", "markdown"))
+    for record in records:
+        figure = f"{100 * record['saving']:.2f}"
+        if record["saving"]:
+            assert figure in text
+            assert figure in markdown
+    file = tmp_path / "answer.txt"
+    assert bitnet_cost("estimate", "llama-2-7b", "-o", file).out == ""
+    assert file.read_text("utf-8") == text
+
+
+def test_layers_as_csv(bitnet_cost: Callable[..., Ran]) -> None:
+    rows = list(csv.DictReader(io.StringIO(bitnet_cost("layers", "gpt2", "-p", "fp16", "-f", "csv").out)))
+    assert sum(int(r["mac"]) for r in rows) == answer(bitnet_cost, "gpt2", "-p", "fp16")["records"][0]["mac"]

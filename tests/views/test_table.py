@@ -1,0 +1,84 @@
+"""Tables on terminals, in pipes and in Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from bitnet_cost.result import Column, Report, Table
+from bitnet_cost.views.table import WIDTH, as_markdown, as_terminal, as_text, column_widths
+from tests.conftest import Ran
+
+COMMANDS = [
+    ["estimate", "gpt3-175b"],
+    ["estimate", "gpt2", "-p", "bitnet-b1.58-ideal", "-H", "cmos-45nm", "--generate", "100", "-b", "64"],
+    ["estimate", "gpt2", "-p", "w3a3", "-p", "w4a4"],
+    ["layers", "bert-base", "-p", "int8", "--scope", "compute"],
+    ["layers", "gpt3-175b"],
+    ["list", "models"],
+    ["list", "precisions"],
+    ["list", "studies"],
+    ["list", "runtimes"],
+    ["show", "cmos-45nm"],
+    ["show", "bitnet"],
+    ["show", "bert-base"],
+    ["validate"],
+]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_nothing_is_wider_than_a_terminal(bitnet_cost: Callable[..., Ran], words: list[str]) -> None:
+    ran = bitnet_cost(*words)
+    assert ran.code == 0
+    for line in ran.out.splitlines():
+        # a path or a long word cannot be folded
+        assert len(line) <= WIDTH or " " not in line.strip(), line
+        assert line == line.rstrip()
+    assert "\x1b" not in ran.out
+
+
+REPORT = Report(
+    "title",
+    "One sentence.",
+    (
+        Table(
+            "A table",
+            (Column("name", False), Column("figure J"), Column("a long heading of words")),
+            (("[bold]x[/bold]", "1.5", "2"), ("a | b", "10.25", "<0.0001")),
+            ("total", "11.75", ""),
+        ),
+    ),
+    ("A note.",),
+)
+
+
+def test_terminal_and_pipe_show_the_same_cells() -> None:
+    plain = as_text(REPORT)
+    terminal = re.sub(r"\x1b\[[0-9;]*m", "", as_terminal(REPORT))
+    for cell in ("[bold]x[/bold]", "a | b", "10.25", "<0.0001", "11.75", "One sentence.", "A note.", "A table"):
+        assert cell in plain
+        assert cell in terminal
+    assert "\x1b[1m" in as_terminal(REPORT)
+
+
+def test_markdown_escapes_what_would_break_a_row() -> None:
+    text = as_markdown(REPORT)
+    assert "a \\| b" in text
+    assert "| --- | ---: | ---: |" in text
+    assert "**11.75**" in text
+
+
+def test_figures_align_on_the_right_and_names_on_the_left() -> None:
+    lines = as_text(REPORT).splitlines()
+    first = next(line for line in lines if line.startswith("[bold]"))
+    second = next(line for line in lines if line.startswith("a | b"))
+    assert first.index("1.5") + 3 == second.index("10.25") + 5
+
+
+def test_a_long_text_column_gives_way() -> None:
+    table = Table("", (Column("name", False), Column("note", False)), (("short", "word " * 60),))
+    widths = column_widths(table)
+    assert sum(widths) + 2 == WIDTH
+    assert widths[0] == 5
