@@ -321,6 +321,31 @@ def check(
         raise typer.Exit(1)
 
 
+@app.command("import")
+def import_(
+    config: Annotated[
+        str,
+        typer.Argument(metavar="CONFIG", help="A Hugging Face config.json, its folder, or with the extra 'hub' an id."),
+    ],
+    output: OutputOption = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the model. Default: of the file or folder.")
+    ] = None,
+) -> None:
+    """A Hugging Face config.json into a model file.
+
+    Example: bitnet-cost import path/to/config.json -o my-model.yaml
+    """
+    from bitnet_cost.readers import catalog, hub
+    from bitnet_cost.views.model_yaml import model_yaml
+
+    if hub.is_hub_id(config):
+        architecture = catalog.imported(hub.fetch_config(config), name=name or config, source=f"{config}: config.json")
+    else:
+        architecture = catalog.imported(config, name=name)
+    _write(model_yaml(architecture), output)
+
+
 @app.command()
 def validate(
     studies: Annotated[

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from bitnet_cost.engine.checkpoint import FORMATS, checkpoint_bytes
 from bitnet_cost.engine.counts import operators
 from bitnet_cost.engine.footprint import parameters_by_role
 from bitnet_cost.errors import BitnetCostError, InvalidFile, nearest
@@ -71,6 +72,8 @@ def _entries(name: str) -> list[tuple[str, Path | None, Input]]:
     """Every entry of any kind that a name means."""
     if catalog.is_path(name):
         path = Path(name)
+        if is_config(path):
+            return [("model", path, catalog.model(name))]
         return [(kind_of(path), path, _load_any(path))]
     found: list[tuple[str, Path | None, Input]] = []
     for kind in catalog.FOLDERS:
@@ -147,7 +150,14 @@ def _report(kind: str, file: str, entry: Input) -> Report:
         heads = (Column("role", False), Column("parameters"), Column("share %"))
         tables.append(Table("Parameters", heads, counts, ("total", f"{total:,}", "100.00")))
         counted = f"; {total:,} parameters"
+        tables.append(_checkpoint_table(entry))
     return Report(f"{kind} {name}", f"{kind} {name}{counted}", tuple(tables), (*notes, f"file: {file}"))
+
+
+def _checkpoint_table(model: Architecture) -> Table:
+    sizes = [(form, checkpoint_bytes(model, form)) for form in FORMATS]
+    rows = tuple((form, f"{size / 1e9:,.3f}", f"{size / 2**30:,.3f}") for form, size in sizes)
+    return Table("Checkpoint files, predicted", (Column("format", False), Column("GB"), Column("GiB")), rows)
 
 
 def _printed(figure: Figure) -> tuple[str, str]:
@@ -182,6 +192,11 @@ def _leaves(value: Any, place: str = "") -> list[tuple[str, Any]]:
     return [leaf for name, part in parts for leaf in _leaves(part, f"{place}.{name}" if place else str(name))]
 
 
+def is_config(path: Path) -> bool:
+    """Whether a path means a Hugging Face configuration rather than one of our files."""
+    return path.suffix.lower() == ".json" or path.is_dir()
+
+
 def kind_of(path: Path) -> str:
     """What a YAML file describes, by the keys that only one kind has.
 
@@ -214,7 +229,7 @@ def check(path: Path) -> str:
     Raises:
         InvalidFile: its first fault.
     """
-    if path.suffix == ".json":
+    if is_config(path):
         return f"model {catalog.model(str(path)).name}: no fault found"
     kind, entry = kind_of(path), _load_any(path)
     return f"{kind} {getattr(entry, 'name', '')}: no fault found"

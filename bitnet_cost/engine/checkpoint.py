@@ -2,8 +2,8 @@
 
 safetensors holds every parameter in one format. GGUF files of llama.cpp hold matrices in a mixture of types that the
 quantiser chooses by a matrix's role and layer, and vectors (norms, biases) in FP32. Rules as of llama.cpp,
-src/llama-quant.cpp (https://github.com/ggml-org/llama.cpp), `llama_tensor_get_type_impl`. Two things are not in an
-architecture: which projections a converter fuses (taken as separate) and the text of the vocabulary (estimated).
+src/llama-quant.cpp (https://github.com/ggml-org/llama.cpp), `llama_tensor_get_type_impl`, without an importance matrix.
+The text of the vocabulary is not in an architecture; its size is estimated.
 """
 
 from __future__ import annotations
@@ -142,6 +142,7 @@ class _Shape(NamedTuple):
     experts: int
     tied: bool
     grouped: bool
+    fused: bool = False
 
 
 def output_type(base: str, columns: int) -> str:
@@ -160,6 +161,8 @@ def output_type(base: str, columns: int) -> str:
 def mixed_type(base: str, tensor: Tensor, shape: _Shape) -> str:
     """Type of one matrix under a base type: llama.cpp, src/llama-quant.cpp, `llama_tensor_get_type_impl`.
 
+    Falcon's exceptions are left out.
+
     >>> dense = _Shape(layers=32, experts=0, tied=False, grouped=True)
     >>> [mixed_type("q4_k", Tensor(role, 4096, 4096, 1, 0), dense) for role in ("q", "v", "down", "lm_head")]
     ['q4_k', 'q6_k', 'q6_k', 'q6_k']
@@ -175,6 +178,8 @@ def mixed_type(base: str, tensor: Tensor, shape: _Shape) -> str:
         return "q8_0"
     if base != "q4_k":
         return base
+    if role in ("q", "k", "v") and shape.fused:
+        return "q5_k"
     if role in (*_VALUES, *_DOWN) and use_more_bits(tensor.layer, shape.layers):
         return "q6_k"
     if role in _VALUES and shape.layers == 80 and shape.grouped:  # llama.cpp's type 70B: few value heads, cheap bits
@@ -206,6 +211,7 @@ def gguf_tensor_bytes(architecture: Architecture, base: str) -> int:
         experts=max((layer.moe.experts for layer in architecture.layers if layer.moe), default=0),
         tied=bool(architecture.lm_head and architecture.lm_head.tied),
         grouped=any(a.kv_heads not in (None, a.heads) for a in attentions),
+        fused=any(a.fused for a in attentions),
     )
     total = 0
     for tensor in tensors(architecture):
@@ -216,6 +222,18 @@ def gguf_tensor_bytes(architecture: Architecture, base: str) -> int:
         entries, size = BLOCKS[kind]
         total += tensor.copies * (tensor.rows * tensor.columns // entries * size + 32 * (kind == "i2_s"))
     return total
+
+
+def second_table_bytes(architecture: Architecture, format: str) -> int:
+    """What a GGUF file holds more if its converter wrote a tied table twice, as token table and as output.  [byte]
+
+    Qwen's own files of its tied models do, because their safetensors hold both. The token table then has the base type.
+    """
+    base = GGUF[format]
+    width = architecture.embedding.width or architecture.hidden_size
+    kind = compatible({"tq1_0": "q4_k", "tq2_0": "q4_k", "i2_s": "f16"}.get(base, base), width)
+    entries, size = BLOCKS[kind]
+    return architecture.vocab_size * width // entries * size
 
 
 def checkpoint_bytes(architecture: Architecture, format: str) -> int:

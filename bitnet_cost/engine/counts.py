@@ -10,7 +10,8 @@ Conventions, once (the workload's fields choose where papers disagree):
 - Serving: attention is fused (no score matrix in memory), sliding windows limit the prefill too, latent attention
   absorbs its up-projections in decode, an elementwise tensor is quantised once.
 - Traced: what a tracing counter over the reference implementation sees: the full rectangle of scores, windows
-  ignored in the prefill, latent keys and values expanded again in each step.
+  ignored in the prefill, latent keys and values expanded again in each step, convolutions padded on both sides, and
+  Mamba-2's prefill in padded chunks, where serving counts the recurrence, which is the mathematics.
 - Not counted: see `NOT_COUNTED`.
 
 Every count is linear in a few *bases*, quantities of the workload alone: tokens, attended pairs, passes ... An

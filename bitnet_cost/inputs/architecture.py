@@ -36,6 +36,7 @@ class Attention(Input):
     sinks: bool = Field(False, description="one learned sink logit per head")
     softcap: bool = Field(False, description="scores pass through a scaled tanh")
     alibi: bool = Field(False, description="a linear bias is added to every score")
+    fused: bool = Field(False, description="q, k and v are one matrix in checkpoints (no effect on counts)")
     repeated_cache: bool = Field(
         False, description="the reference implementation caches keys and values once per query head (traced counting)"
     )

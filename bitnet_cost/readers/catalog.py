@@ -140,6 +140,20 @@ def model(name: str) -> Architecture:
     return _load("model", name, Architecture)
 
 
+def imported(file: str | Path, *, name: str | None = None, source: str | None = None) -> Architecture:
+    """A Hugging Face ``config.json`` or its folder, under another name or source if given.
+
+    Raises:
+        BitnetCostError: no such file, or one that is not read; see `read_config`.
+    """
+    from bitnet_cost.inputs.architecture import qualified_name
+    from bitnet_cost.readers.huggingface import read_config
+
+    found = read_config(Path(file))
+    update = {"name": qualified_name(name)} if name is not None else {}
+    return found.model_copy(update=update | ({"source": source} if source else {}))
+
+
 def hardware(name: str) -> Hardware:
     """A hardware profile by catalogue name or YAML file."""
     return _load("hardware", name, Hardware)

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# ruff: noqa
+# mypy: ignore-errors
 """Measure more models as make_counts.py does, and store only what the tests compare.
 
     python make_more_counts.py ../configs odd_configs.json --out more_counts.json
@@ -18,8 +20,6 @@ import make_counts
 import torch
 import transformers
 
-make_counts.PREFILL[:] = [("prefill_b1_s512", 1, 512)]
-make_counts.DECODE[:] = [("decode_b1_past511", 1, 511)]
 make_counts.MODEL_TYPE_ALIAS["minicpm"] = "llama"
 
 
@@ -61,9 +61,14 @@ def compact(record):
     parameters = record["params"]
     keys = ("total", "embedding", "tied", "active_per_token", "by_role", "bias_by_role")
     out = {"params": {key: parameters[key] for key in keys}}
-    for scenario in ("prefill_b1_s512", "decode_b1_past511"):
-        run = record["flops"].get(scenario)
-        out[scenario] = run and {role: flops // 2 for role, flops in run["by_role"].items()}
+    out["macs"] = {
+        scenario: run and {role: flops // 2 for role, flops in run["by_role"].items()}
+        for scenario, run in record["flops"].items()
+        if "last_logit" not in scenario
+    }
+    last = record["flops"].get("prefill_b1_s512_last_logit_only")
+    if last:
+        out["last_logit_macs"] = last["macs"]
     cache = record["kv_cache"]
     if cache:
         fields = ("elements_per_token", "fixed_state_elements", "derived_from_kv_heads_bytes_per_token_fp16")
@@ -75,8 +80,12 @@ def compact(record):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sources", nargs="+", type=Path)
+    parser.add_argument("--all", action="store_true", help="every scenario, not one prefill and one step")
     parser.add_argument("--out", type=Path, default=Path("more_counts.json"))
     arguments = parser.parse_args()
+    if not arguments.all:
+        make_counts.PREFILL[:] = [("prefill_b1_s512", 1, 512)]
+        make_counts.DECODE[:] = [("decode_b1_past511", 1, 511)]
     known = json.loads((Path(__file__).parent / "counts.json").read_text())["models"]
     configs = {}
     for source in arguments.sources:

@@ -1,0 +1,336 @@
+"""Reading a config.json: real files, what files leave out, and what is refused."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import time
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bitnet_cost.engine.counts import operators
+from bitnet_cost.engine.footprint import parameters_by_role
+from bitnet_cost.errors import BitnetCostError, InvalidFile
+from bitnet_cost.inputs.architecture import Architecture
+from bitnet_cost.readers import catalog
+from bitnet_cost.readers.huggingface import FAMILIES, architecture_from_config, read_config
+from bitnet_cost.readers.json_file import parse_json
+from bitnet_cost.readers.yaml_file import parse_yaml
+from bitnet_cost.views.model_yaml import model_yaml
+from tests.golden.golden_data import CONFIGS, config, golden
+
+ROOT = Path(__file__).resolve().parents[2]
+LLAMA: dict[str, Any] = {
+    "model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 100,
+    "intermediate_size": 128, "num_key_value_heads": 2,
+}  # fmt: skip
+MAMBA2: dict[str, Any] = {
+    "model_type": "mamba2", "hidden_size": 64, "num_hidden_layers": 2, "num_heads": 16, "head_dim": 8,
+    "vocab_size": 100, "n_groups": 1,
+}  # fmt: skip
+
+
+def read(config: dict[str, Any]) -> Architecture:
+    return architecture_from_config(config, name="tiny", source="test", file="config.json")
+
+
+def total(architecture: Architecture) -> int:
+    return sum(parameters_by_role(operators(architecture)).values())
+
+
+# --- real files -----------------------------------------------------------------------------------------------------
+
+
+def test_a_file_and_its_folder_are_read_alike() -> None:
+    folder = CONFIGS / "gpt2"
+    assert read_config(folder).layers == read_config(folder / "config.json").layers
+    assert read_config(folder).name == "gpt2"
+    assert catalog.model(str(folder)) == read_config(folder)
+    assert catalog.model(str(folder / "config.json")).seen == "own"
+
+
+@pytest.mark.parametrize("name", sorted(json.loads((CONFIGS / "provenance.json").read_text())))
+def test_published_totals(name: str) -> None:
+    known = json.loads((CONFIGS / "provenance.json").read_text())[name]
+    count = known.get("parameters_published")
+    if isinstance(count, int) and "text_config" not in config(name):
+        assert total(read(config(name))) == count
+
+
+def test_the_catalogue_is_what_the_importer_writes() -> None:
+    script = ROOT / "scripts" / "import_models.py"
+    ran = subprocess.run([sys.executable, str(script), "--check"], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+
+
+def test_the_catalogue_spans_what_people_run() -> None:
+    totals = [total(catalog.model(name)) for name in catalog.names("model")]
+    assert len(totals) >= 60
+    assert min(totals) < 100e6
+    assert max(totals) > 1e12
+
+
+@pytest.mark.parametrize("name", sorted(golden()))
+def test_yaml_round_trip(name: str) -> None:
+    model = read(config(name))
+    assert Architecture.model_validate(parse_yaml(model_yaml(model)).data) == model
+
+
+# --- what files leave out, and other spellings ----------------------------------------------------------------------
+
+
+def test_irrelevant_fields_change_nothing() -> None:
+    noise = {"bos_token_id": 1, "auto_map": {"a": "b"}, "id2label": {"0": "x"}, "rope_theta": 1e6, "note": None}
+    assert read(LLAMA | noise) == read(LLAMA)
+
+
+def test_a_left_out_query_rank_is_not_a_null_one() -> None:
+    latent = config("deepseek-v3") | {"q_lora_rank": None}
+    assert read(latent).layers[0].latent_attention.q_rank is None  # type: ignore[union-attr]
+    del latent["q_lora_rank"]
+    assert read(latent).layers[0].latent_attention.q_rank == 1536  # type: ignore[union-attr]
+
+
+def test_class_defaults() -> None:
+    mistral = LLAMA | {"model_type": "mistral", "num_attention_heads": 8}
+    del mistral["num_key_value_heads"]
+    attention = read(mistral).layers[0].attention
+    assert attention is not None
+    assert (attention.kv_heads, attention.window) == (None, 4096)  # eight by default, and eight query heads
+    assert read(mistral | {"sliding_window": None}).layers[0].attention == attention.model_copy(update={"window": None})
+
+
+def test_original_files_of_falcon() -> None:
+    """Falcon-7B and 40B as TII's own code wrote them, against the files of today."""
+    seven = {"model_type": "RefinedWebModel", "hidden_size": 4544, "n_layer": 32, "n_head": 71, "vocab_size": 65024}
+    seven |= {"multi_query": True, "parallel_attn": True, "bias": False, "alibi": False}
+    assert read(seven).layers == read(config("falcon-7b")).layers
+    forty = {"model_type": "RefinedWeb", "hidden_size": 8192, "n_layer": 60, "n_head": 128, "n_head_kv": 8}
+    forty |= {"vocab_size": 65024, "parallel_attn": True, "bias": False, "alibi": False}
+    assert read(forty).layers == read(config("falcon-40b")).layers
+
+
+def test_original_file_of_phi() -> None:
+    old = {"model_type": "phi-msft", "n_embd": 2560, "n_head": 32, "n_layer": 32, "n_inner": None, "n_head_kv": None}
+    old |= {"n_positions": 2048, "vocab_size": 51200, "rotary_dim": 32, "activation_function": "gelu_new"}
+    assert read(old).layers == read(config("phi-2")).layers
+
+
+def test_older_spelling_of_bloom() -> None:
+    spelt = {"model_type": "bloom", "n_embed": 64, "n_layer": 2, "num_attention_heads": 4, "vocab_size": 100}
+    modern = {"model_type": "bloom", "hidden_size": 64, "num_hidden_layers": 2, "n_head": 4, "vocab_size": 100}
+    assert read(spelt) == read(modern)
+
+
+def test_a_multimodal_file_is_its_language_model() -> None:
+    text = {key: value for key, value in LLAMA.items() if key != "num_key_value_heads"}
+    outer = {"model_type": "llava", "text_config": text, "vision_config": {"hidden_size": 7}}
+    assert read(outer).layers == read(text).layers
+    assert "vision parts" in read(outer).note
+    assert read(outer | {"tie_word_embeddings": True}).lm_head.tied  # type: ignore[union-attr]
+
+
+def test_a_multimodal_file_may_leave_out_what_its_class_knows() -> None:
+    """LLaVA-1.5 7B's language model says little more than that it is a Llama."""
+    outer = {"model_type": "llava", "text_config": {"model_type": "llama", "vocab_size": 32064}}
+    assert total(read(outer)) == 6738415616 + 2 * 64 * 4096
+
+
+def test_the_class_decides_beside_the_model_type() -> None:
+    bitnet = read(LLAMA | {"architectures": ["BitnetForCausalLM"]}).layers[0]
+    assert bitnet.attention is not None
+    assert bitnet.attention.sub_norm
+    assert read(LLAMA | {"architectures": ["LlamaForCausalLM"]}) == read(LLAMA)
+
+
+def test_partial_rotary_under_either_name() -> None:
+    phi = LLAMA | {"model_type": "phi"}
+    newer = phi | {"rope_parameters": {"rope_type": "default", "partial_rotary_factor": 0.25}}
+    assert read(newer).layers == read(phi | {"partial_rotary_factor": 0.25}).layers
+    assert read(phi).layers[0].attention.rotary_dim == 8  # type: ignore[union-attr]
+
+
+# --- what is refused ------------------------------------------------------------------------------------------------
+
+REQUIRED = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "intermediate_size")
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_a_missing_field_is_named_with_its_family(name: str) -> None:
+    with pytest.raises(InvalidFile, match=rf"(?s){name}.*is missing.*'llama'"):
+        read({key: value for key, value in LLAMA.items() if key != name})
+
+
+@pytest.mark.parametrize(
+    ("name", "missing"),
+    [
+        ("opt-125m", "ffn_dim"), ("qwen1.5-moe-a2.7b", "moe_intermediate_size"), ("mixtral-8x7b", "intermediate_size"),
+        ("qwen1.5-moe-a2.7b", "shared_expert_intermediate_size"), ("deepseek-v3", "moe_intermediate_size"),
+        ("gemma-3-1b", "num_attention_heads"), ("gemma-3-1b", "vocab_size"), ("gpt2", "n_head"),
+        ("bloom-7b1", "n_layer"), ("deepseek-v2", "num_experts_per_tok"), ("mamba2-130m", "num_heads"),
+    ],
+)  # fmt: skip
+def test_widths_that_the_class_does_not_derive_must_stand_there(name: str, missing: str) -> None:
+    with pytest.raises(InvalidFile, match=missing):
+        read({key: value for key, value in config(name).items() if key != missing})
+
+
+BAD_NUMBERS = [0, -1, True, 64.0, float("nan"), float("inf"), "64", None, [], {}, 10**9, 10**60]
+
+
+@pytest.mark.parametrize("value", BAD_NUMBERS, ids=repr)
+@pytest.mark.parametrize("name", REQUIRED)
+def test_a_number_that_is_none_is_refused(name: str, value: object) -> None:
+    if name == "vocab_size" and value == 10**9:
+        return  # absurd and within the limit of the table
+    with pytest.raises(InvalidFile, match=name):
+        read(LLAMA | {name: value})
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"hidden_size": 66}, "66 is not divisible by num_attention_heads 4"),
+        ({"num_key_value_heads": 0}, "expected a whole number"),
+        ({"num_key_value_heads": 3}, "3 does not divide num_attention_heads 4"),
+        ({"model_type": "mistral", "sliding_window": "4096"}, "sliding_window"),
+        ({"model_type": "mistral", "sliding_window": 0}, "sliding_window"),
+        ({"model_type": "qwen2", "use_sliding_window": False, "sliding_window": "no"}, "sliding_window"),
+        ({"model_type": "gemma2", "layer_types": ["full_attention"]}, "1 entries: .* each of the 2 layers"),
+        ({"model_type": "gemma2", "layer_types": ["full_attention", "linear_attention"]}, "layer_types.1"),
+        ({"model_type": "gemma2", "layer_types": "full_attention"}, "layer_types"),
+        ({"tie_word_embeddings": "true"}, "expected true or false"),
+        ({"attention_bias": 1}, "expected true or false"),
+        ({"hidden_act": "snake"}, "'snake': expected one of silu"),
+        ({"hidden_act": 5}, "hidden_act"),
+        ({"model_type": "phi", "partial_rotary_factor": 2}, "expected a number above 0"),
+        ({"model_type": "gemma2", "final_logit_softcapping": "x"}, "expected a positive number"),
+        ({"model_type": "qwen3_moe", "moe_intermediate_size": 8, "mlp_only_layers": ["0"]}, "mlp_only_layers"),
+        ({"model_type": "qwen3_moe", "moe_intermediate_size": 8, "decoder_sparse_step": 0}, "decoder_sparse_step"),
+        ({"model_type": "mixtral", "num_local_experts": 2, "num_experts_per_tok": 3}, "3 exceeds the 2 experts"),
+        ({"model_type": "gpt2", "n_embd": 32, "n_head": 4, "n_layer": 2}, "32 contradicts hidden_size 64"),
+        ({"model_type": "falcon", "num_ln_in_parallel_attn": 2}, "needs new_decoder_architecture"),
+        ({"model_type": "minicpm", "num_experts": 8}, "not known here"),
+        ({"model_type": ["llama"]}, "model_type"),
+        ({"model_type": None}, "model_type"),
+        ({"model_type": "mistral3"}, "text_config"),
+    ],
+)  # fmt: skip
+def test_contradictions_are_refused(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidFile, match=words):
+        read(LLAMA | change)
+
+
+def test_latent_attention_has_a_key_per_head() -> None:
+    with pytest.raises(InvalidFile, match="num_key_value_heads"):
+        read(config("deepseek-v3") | {"num_key_value_heads": 8})
+
+
+@pytest.mark.parametrize(("change", "words"), [({"num_heads": 15}, "do not make"), ({"n_groups": 3}, "n_groups")])
+def test_state_space_shapes_must_fit(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidFile, match=words):
+        read(MAMBA2 | change)
+
+
+def test_an_unknown_family_is_refused_by_name() -> None:
+    with pytest.raises(InvalidFile, match=r"'qwen9' is not known; did you mean 'qwen"):
+        read(LLAMA | {"model_type": "qwen9"})
+    with pytest.raises(InvalidFile, match=r"known: llama, "):
+        read(LLAMA | {"model_type": "zzzzzz"})
+    with pytest.raises(InvalidFile, match="did you mean it by 'hiden_size'"):
+        read({("hiden_size" if key == "hidden_size" else key): value for key, value in LLAMA.items()})
+
+
+TEXTS = {
+    "empty": "",
+    "blank": "  \n",
+    "array": "[1, 2]",
+    "number": "7",
+    "cut": '{"model_type": "llama",',
+    "twice": '{"model_type": "llama", "model_type": "llama"}',
+    "deep": '{"a":' * 50_000 + "1" + "}" * 50_000,
+    "nested": '{"a":' * 100 + "1" + "}" * 100,
+    "digits": '{"hidden_size": 1' + "0" * 5000 + "}",
+    "long name": json.dumps({"model_type": "x" * 100_000}),
+    "many layers": json.dumps(LLAMA | {"num_hidden_layers": 10**9}),
+    "other layers": json.dumps(config("mamba-130m") | {"num_hidden_layers": 10**9}),
+    "many types": json.dumps(LLAMA | {"model_type": "gemma2", "layer_types": ["full_attention"] * 100_000}),
+    "surrogate": '{"model_type": "\\ud800"}',
+}
+
+
+@pytest.mark.parametrize("case", TEXTS)
+def test_hostile_files_are_refused_quickly(case: str, tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    file.write_text(TEXTS[case])
+    tracemalloc.start()
+    began = time.perf_counter()
+    with pytest.raises(BitnetCostError) as caught:
+        read_config(tmp_path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert time.perf_counter() - began < 2
+    assert peak < 50e6
+    assert len(str(caught.value)) < len(str(file)) + 600
+
+
+def test_files_that_are_no_text_or_far_too_large(tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    with pytest.raises(BitnetCostError, match="without a config"):
+        read_config(tmp_path)
+    file.write_bytes(bytes(range(256)))
+    with pytest.raises(BitnetCostError, match="not a UTF-8 text"):
+        read_config(file)
+    with file.open("wb") as sparse:
+        sparse.truncate(100_000_000)
+    with pytest.raises(BitnetCostError, match="100 MB"):
+        read_config(file)
+
+
+def test_most_layers_are_still_quick() -> None:
+    began = time.perf_counter()
+    read(LLAMA | {"model_type": "qwen2", "use_sliding_window": True, "num_hidden_layers": 100_000})
+    assert time.perf_counter() - began < 1
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from([1, 2, 4, 8, 64]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=4,
+)
+NAMES = sorted({name for kind in golden() for name in config(kind)} - {"model_type"})
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    family=st.sampled_from([*FAMILIES, "gemma3", "llava"]),
+    changes=st.dictionaries(st.sampled_from(NAMES), ANYTHING, max_size=5),
+    dropped=st.sets(st.sampled_from(sorted(LLAMA)), max_size=1),
+)
+def test_any_values_are_read_or_refused(family: str, changes: dict[str, Any], dropped: set[str]) -> None:
+    """Whatever stands in a file: an architecture that can be counted, or one clear message."""
+    whole = LLAMA | MAMBA2 | {"moe_intermediate_size": 8, "shared_expert_intermediate_size": 8, "ffn_dim": 8}
+    file = {key: value for key, value in whole.items() if key not in dropped} | changes | {"model_type": family}
+    try:
+        model = read(file)
+    except InvalidFile as error:
+        message = str(error)
+    else:
+        message = ""
+        assert total(model) > 0
+        assert Architecture.model_validate(parse_yaml(model_yaml(model)).data) == model
+    assert len(message) < 800
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=60))
+def test_any_text_is_json_or_refused(text: str) -> None:
+    with contextlib.suppress(InvalidFile):
+        assert isinstance(parse_json(text), dict)
