@@ -8,17 +8,21 @@ from typing import Any
 
 from bitnet_cost.engine.counts import NOT_COUNTED, count_ops
 from bitnet_cost.engine.estimate import against, check_scope, measure, priced
-from bitnet_cost.errors import MissingPrice
+from bitnet_cost.engine.fit import fit
+from bitnet_cost.errors import BitnetCostError, MissingPrice
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.hardware import Hardware, Scope
 from bitnet_cost.inputs.precision import Accumulator, Precision
+from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import AttentionSpan, Counting, Logits, Workload
 from bitnet_cost.readers import catalog
-from bitnet_cost.result import Answer, OpCounts, Result
+from bitnet_cost.result import Answer, Fit, OpCounts, Result
 
+FIT_PRECISIONS = ("fp32", "fp16", "int8", "int4", "bitnet-b1.58", "bitnet")
 CLASSIC_HARDWARE = ("cmos-45nm", "cmos-7nm")
 CLASSIC_PRECISIONS = ("fp32", "fp16", "int8", "bitnet")
 DEFAULT_BASELINE = "fp32"
+GENERATE_ON_DEVICES = 128
 
 
 def estimate(
@@ -35,6 +39,7 @@ def estimate(
     scope: Scope | None = None,
     accumulator: Accumulator = "paper",
     baseline: str | Precision | None = None,
+    runtime: str | RuntimeProfile | None = None,
 ) -> Result:
     """Memory and energy of one model in one precision on one piece of hardware.
 
@@ -54,14 +59,33 @@ def estimate(
     profile = catalog.hardware(hardware) if isinstance(hardware, str) else hardware
     chosen = catalog.precision(precision) if isinstance(precision, str) else precision
 
+    software = runtime_of(profile, runtime)
+
     def priced_in(what: Precision) -> Result:
-        return priced(measure(architecture, what, profile, workload, scope=scope, accumulator=accumulator))
+        found = measure(architecture, what, profile, workload, scope=scope, accumulator=accumulator, runtime=software)
+        return priced(found)
 
     result = priced_in(chosen)
     if baseline is None:
         return result
     other = catalog.precision(baseline) if isinstance(baseline, str) else baseline
     return against(result, priced_in(other))
+
+
+def runtime_of(hardware: Hardware, asked: str | RuntimeProfile | None) -> RuntimeProfile | None:
+    """The runtime on a device: the one asked for, else the device's default; None for a technology node.
+
+    Raises:
+        BitnetCostError: a runtime asked of a technology node, or one that does not exist for the device's class.
+    """
+    if hardware.kind == "technology":
+        if asked is not None:
+            raise BitnetCostError(f"runtime: {hardware.name!r} is a technology node; no software runs on it")
+        return None
+    if isinstance(asked, RuntimeProfile):
+        return asked
+    assert hardware.device_class is not None
+    return catalog.runtime(asked or str(hardware.runtime), hardware.device_class)
 
 
 def answer(
@@ -73,10 +97,13 @@ def answer(
     scope: Scope | None = None,
     accumulator: Accumulator = "paper",
     baseline: Precision | None = None,
+    runtime: str | RuntimeProfile | None = None,
+    generate_on_devices: int | None = None,
 ) -> Answer:
     """Every model on every hardware in every precision, each against the baseline of its model and hardware.
 
     A cell that has no price is a result with its ``reason`` and no energy, as long as another cell has one.
+    ``generate_on_devices`` replaces the workload's generated tokens for decoders on devices.
     The baseline is the one given, else FP32, else the widest asked precision that has an energy.
 
     Raises:
@@ -87,10 +114,15 @@ def answer(
     accumulated: dict[tuple[str, str, str], float] = {}
     wider: dict[tuple[str, str, str], float] = {}
     for architecture in models:
-        counts = count_ops(architecture, workload)
+        counted: dict[str, OpCounts] = {}
         for profile in hardware:
             check_scope(profile, scope or profile.default_scope)
-            cell = _Cell(architecture, profile, workload, counts, scope)
+            asked = workload
+            if generate_on_devices and profile.kind == "device" and architecture.kind == "decoder":
+                asked = replace(workload, generate=generate_on_devices)
+            if profile.kind not in counted:
+                counted[profile.kind] = count_ops(architecture, asked)
+            cell = _Cell(architecture, profile, asked, counted[profile.kind], scope, runtime_of(profile, runtime))
             row = [cell.refused_or_priced(precision, accumulator, faults) for precision in precisions]
             reference = _baseline(cell, row, baseline, accumulator)
             for result in row:
@@ -98,13 +130,14 @@ def answer(
                 if not result.joules or result.shape:
                     continue
                 key = (architecture.name, profile.name, result.precision.name)
-                if reference and result.precision.linear.accumulator and accumulator == "paper":
+                adds = profile.kind == "technology" and result.precision.linear.accumulator is not None
+                if reference and adds and accumulator == "paper":
                     exact = cell.saving(result.precision, reference.precision, "int32")
                     if exact is not None:
                         accumulated[key] = exact
                 if result.scope == "arithmetic":
                     wider[key] = _energy_in(result, "compute")
-    if not any(result.joules for result in results):
+    if faults and not any(result.joules for result in results):
         raise faults[0]
     return Answer(tuple(results), accumulated, wider, NOT_COUNTED)
 
@@ -118,6 +151,7 @@ class _Cell:
     workload: Workload
     counts: OpCounts
     scope: Scope | None
+    runtime: RuntimeProfile | None
 
     def priced(self, precision: Precision, accumulator: Accumulator) -> Result:
         return priced(self._measured(precision, accumulator))
@@ -141,7 +175,7 @@ class _Cell:
     def _measured(self, precision: Precision, accumulator: Accumulator) -> Result:
         return measure(
             self.architecture, precision, self.hardware, self.workload,
-            scope=self.scope, accumulator=accumulator, counts=self.counts,
+            scope=self.scope, accumulator=accumulator, counts=self.counts, runtime=self.runtime,
         )  # fmt: skip
 
 
@@ -162,3 +196,24 @@ def _energy_in(result: Result, scope: Scope) -> float:
         return float(priced(replace(result, scope=scope)).energy_j)
     except MissingPrice:
         return float("nan")
+
+
+def fitting(
+    model: Architecture,
+    hardware: Sequence[Hardware],
+    precisions: Sequence[Precision],
+    workload: Workload,
+    runtime: str | RuntimeProfile | None = None,
+) -> list[Fit]:
+    """What fits each device in each precision.
+
+    Raises:
+        BitnetCostError: a technology node, which has no memory to fit; an encoder asked to generate.
+    """
+    found = []
+    for profile in hardware:
+        if profile.kind == "technology":
+            raise BitnetCostError(f"{profile.name!r} is a technology node: it has no capacity that a model could fit")
+        asked = replace(workload, generate=1) if model.kind == "encoder" else workload
+        found += [fit(model, precision, profile, asked, runtime_of(profile, runtime)) for precision in precisions]
+    return found

@@ -114,10 +114,12 @@ PrecisionOption = Annotated[
 BatchOption = Annotated[int, typer.Option("--batch", "-b", help="Sequences that run together.")]
 PromptOption = Annotated[int, typer.Option("--prompt", help="Prompt tokens per sequence.")]
 GenerateOption = Annotated[
-    int | None, typer.Option("--generate", help="Generated tokens per sequence. Default: 1 on technology nodes.")
+    int | None,
+    typer.Option("--generate", help="Generated tokens per sequence. Default: 1 on technology nodes, 128 on devices."),
 ]
 ScopeOption = Annotated[
-    Scope | None, typer.Option("--scope", help="What the energy holds. Default: arithmetic on technology nodes.")
+    Scope | None,
+    typer.Option("--scope", help="What the energy holds. Default: arithmetic on technology nodes, device on devices."),
 ]
 BaselineOption = Annotated[
     str | None, typer.Option("--baseline", metavar="PRECISION", help="Savings are against this. Default: fp32.")
@@ -129,6 +131,9 @@ LogitsOption = Annotated[Logits, typer.Option("--logits", help="Prefill position
 CountingOption = Annotated[Counting, typer.Option("--counting", help="Good serving software, or a tracing counter.")]
 AccumulatorOption = Annotated[
     Accumulator, typer.Option("--accumulator", help="Price integer additions as the papers do, or as INT32.")
+]
+RuntimeOption = Annotated[
+    str | None, typer.Option("--runtime", metavar="RUNTIME", help="Software on a device. Default: a tuned one for it.")
 ]
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="Output format.")]
 OutputOption = Annotated[
@@ -155,7 +160,7 @@ def root(
 def _ask(
     model: str, hardware: list[str] | None, precision: list[str] | None, batch: int, prompt: int, generate: int | None,
     scope: Scope | None, baseline: str | None, attention: Attention | None, logits: Logits, counting: Counting,
-    accumulator: Accumulator, *, default_hardware: tuple[str, ...] = (),
+    accumulator: Accumulator, runtime: str | None, *, default_hardware: tuple[str, ...] = (),
 ) -> Answer:  # fmt: skip
     from bitnet_cost import api
     from bitnet_cost.inputs.workload import Workload
@@ -174,7 +179,8 @@ def _ask(
     return api.answer(
         [catalog.model(model)], profiles, precisions, workload,
         scope=scope.value if scope else None, accumulator=accumulator.value,
-        baseline=catalog.precision(baseline) if baseline else None,
+        baseline=catalog.precision(baseline) if baseline else None, runtime=runtime,
+        generate_on_devices=api.GENERATE_ON_DEVICES if generate is None else None,
     )  # fmt: skip
 
 
@@ -196,6 +202,7 @@ def estimate(
     logits: LogitsOption = Logits.last,
     counting: CountingOption = Counting.serving,
     accumulator: AccumulatorOption = Accumulator.paper,
+    runtime: RuntimeOption = None,
     form: FormatOption = Format.table,
     output: OutputOption = None,
 ) -> None:
@@ -204,8 +211,9 @@ def estimate(
     Example: bitnet-cost estimate gpt3-175b -p fp16 -p bitnet
     """
     answer = _ask(
-        model, hardware, precision, batch, prompt, generate, scope, baseline, attention, logits, counting, accumulator
-    )
+        model, hardware, precision, batch, prompt, generate, scope, baseline, attention, logits, counting, accumulator,
+        runtime,
+    )  # fmt: skip
     from bitnet_cost.views import report
 
     _deliver(form, output, lambda: report.estimate_report(answer), answer)
@@ -225,6 +233,7 @@ def layers(
     logits: LogitsOption = Logits.last,
     counting: CountingOption = Counting.serving,
     accumulator: AccumulatorOption = Accumulator.paper,
+    runtime: RuntimeOption = None,
     form: FormatOption = Format.table,
     output: OutputOption = None,
 ) -> None:
@@ -234,7 +243,7 @@ def layers(
     """
     answer = _ask(
         model, hardware, precision, batch, prompt, generate, scope, baseline, attention, logits, counting, accumulator,
-        default_hardware=("cmos-45nm",),
+        runtime, default_hardware=("cmos-45nm",),
     )  # fmt: skip
     from bitnet_cost.views import report
 
@@ -249,6 +258,43 @@ def layers(
         _write(records.csv_text(rows), output)
         return
     _deliver(form, output, lambda: report.layers_report(answer), answer)
+
+
+@app.command()
+def fit(
+    model: ModelArgument,
+    hardware: Annotated[
+        list[str], typer.Option("--hardware", "-H", metavar="HARDWARE", help="Device; repeat for several.")
+    ],
+    precision: PrecisionOption = None,
+    batch: BatchOption = 1,
+    prompt: PromptOption = 512,
+    generate: GenerateOption = None,
+    runtime: RuntimeOption = None,
+    form: FormatOption = Format.table,
+    output: OutputOption = None,
+) -> None:
+    """What fits a device: memory used, largest batch and longest context by precision.
+
+    Example: bitnet-cost fit llama-2-7b -H h100-sxm-80gb
+    """
+    from bitnet_cost import api
+    from bitnet_cost.inputs.workload import Workload
+    from bitnet_cost.readers import catalog
+    from bitnet_cost.views import report
+
+    steps = api.GENERATE_ON_DEVICES if generate is None else generate
+    found = api.fitting(
+        catalog.model(model), [catalog.hardware(h) for h in _once(hardware)],
+        [catalog.precision(p) for p in _once(precision or api.FIT_PRECISIONS)], Workload(batch, prompt, steps), runtime,
+    )  # fmt: skip
+    if form in (Format.json, Format.csv):
+        from bitnet_cost.views import records
+
+        rows = records.fit_rows(found)
+        _write(records.json_text(rows) if form is Format.json else records.csv_text(rows), output)
+        return
+    _write(_rendered(form, report.fit_report(found), output), output)
 
 
 @app.command("list")

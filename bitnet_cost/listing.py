@@ -15,6 +15,7 @@ from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Capacity, Figure, Input
 from bitnet_cost.inputs.hardware import Hardware, SpecialFunction
 from bitnet_cost.inputs.precision import Precision, parse_name
+from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.study import Study
 from bitnet_cost.readers import catalog
 from bitnet_cost.readers.size import parse_size
@@ -23,20 +24,29 @@ from bitnet_cost.result import Column, Report, Table
 from bitnet_cost.units import range_of, with_prefix
 from bitnet_cost.views.report import percent
 
-_KINDS = {"models": "model", "hardware": "hardware", "precisions": "precision", "studies": "study"}
+_MODELS: dict[str, type[Input]] = {
+    "model": Architecture,
+    "hardware": Hardware,
+    "precision": Precision,
+    "runtime": RuntimeProfile,
+    "study": Study,
+}
+_KINDS = {
+    "models": "model",
+    "hardware": "hardware",
+    "precisions": "precision",
+    "runtimes": "runtime",
+    "studies": "study",
+}
 
 
 def title(plural: str, count: int) -> str:
     """Heading of a listing."""
-    if plural == "runtimes":
-        return "No runtimes: technology nodes have no clock, and no device profile is shipped yet."
     return f"{count} {plural}"
 
 
 def rows(plural: str) -> list[dict[str, Any]]:
     """One row per entry of a kind."""
-    if plural == "runtimes":
-        return []
     kind = _KINDS[plural]
     return [_row(kind, name) for name in catalog.names(kind)]
 
@@ -64,8 +74,17 @@ def _row(kind: str, name: str) -> dict[str, Any]:
             "activations": precision.linear.activation_bits,
             "title": precision.title,
         }
+    if kind == "runtime":
+        runtime = catalog.entry("runtime", name, RuntimeProfile)
+        return {"runtime": runtime.runtime, "devices": runtime.device_class, "title": runtime.title}
     hardware = catalog.hardware(name)
-    return {"name": name, "kind": hardware.kind, "actions": len(hardware.actions), "title": hardware.title}
+    memory = list(hardware.hierarchy.values())[-1].capacity if hardware.kind == "device" else None
+    return {
+        "name": name,
+        "kind": hardware.device_class or hardware.kind,
+        "memory": with_prefix(memory.value / 8, "B") if memory else "-",
+        "title": hardware.title,
+    }
 
 
 def _entries(name: str) -> list[tuple[str, Path | None, Input]]:
@@ -79,13 +98,7 @@ def _entries(name: str) -> list[tuple[str, Path | None, Input]]:
     for kind in catalog.FOLDERS:
         if catalog.has(kind, name):
             path = catalog.folder(kind) / f"{name}.yaml"
-            loaders: dict[str, Any] = {
-                "model": catalog.model,
-                "hardware": catalog.hardware,
-                "precision": catalog.precision,
-            }
-            entry = loaders[kind](name) if kind in loaders else catalog.validate(read_yaml(path), Study, path)
-            found.append((kind, path, entry))
+            found.append((kind, path, catalog.validate(read_yaml(path), _MODELS[kind], path)))
     if not found:
         precision = parse_name(name)
         if precision is not None:
@@ -204,23 +217,25 @@ def kind_of(path: Path) -> str:
         InvalidFile: none of the kinds, or not keys and values.
     """
     data = read_yaml(path).data
-    marks = {"actions": "hardware", "extends": "hardware", "layers": "model", "linear": "precision", "tables": "study"}
+    marks = {
+        "actions": "hardware",
+        "layers": "model",
+        "linear": "precision",
+        "kernels": "runtime",
+        "tables": "study",
+    }
     if isinstance(data, dict):
         for mark, kind in marks.items():
             if mark in data:
                 return kind
-    wanted = ", ".join(f"{mark}: ({kind})" for mark, kind in marks.items() if mark != "extends")
-    raise InvalidFile(path, "", f"is no model, hardware profile, precision or study; expected one of the keys {wanted}")
+    wanted = ", ".join(f"{mark}: ({kind})" for mark, kind in marks.items())
+    raise InvalidFile(
+        path, "", f"is no model, hardware profile, precision, runtime or study; expected one of the keys {wanted}"
+    )
 
 
 def _load_any(path: Path) -> Input:
-    models: dict[str, type[Input]] = {
-        "model": Architecture,
-        "hardware": Hardware,
-        "precision": Precision,
-        "study": Study,
-    }
-    return catalog.validate(read_yaml(path), models[kind_of(path)], path)
+    return catalog.validate(read_yaml(path), _MODELS[kind_of(path)], path)
 
 
 def check(path: Path) -> str:

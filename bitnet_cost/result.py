@@ -11,13 +11,16 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.hardware import Hardware, Scope
 from bitnet_cost.inputs.precision import Accumulator, Precision
+from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import Array, Workload
 
 SPECIAL_QUANTITIES = ("exp", "tanh", "erf", "div", "sqrt")
+_SPECIAL_ACTIONS = (*SPECIAL_QUANTITIES, "unpack")
 
 
 Basis = tuple[str, *tuple[float, ...]]
@@ -44,6 +47,7 @@ class Operator(NamedTuple):
     shape: tuple[int, int] = (0, 0)  # inputs, outputs of one matrix
     parameter: str = ""  # role under which the weights are listed
     bias_parameter: str = "bias"
+    parts: int = 1  # separate invocations in one layer, e.g. two norms
 
 
 def ordered_sum(values: Array, axis: int) -> Array:
@@ -91,16 +95,37 @@ def total(values: Array) -> Array:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Activity:
-    """How often each hardware action runs.  ``times[action]`` is ``[phase, op, n]``.
+    """How often each hardware action runs. Every array is ``[phase, op, n]``.
 
-    ``arithmetic`` holds the actions of the matrix products, ``elementwise`` those of everything else.
+    The parts widen with the scope: ``arithmetic`` holds the actions of the matrix products, ``elementwise`` those of
+    everything else, ``movement`` the bits read and written at each memory level (``hbm.read``), ``static`` the seconds
+    that the floor of power is drawn.
     """
 
     arithmetic: dict[str, Array]
     elementwise: dict[str, Array]
-    weight_bits: Array  # [phase, op, n] moved at least once per pass
-    activation_bits: Array
-    kv_bits: Array
+    weight_bits: Array  # moved at least once per pass
+    input_bits: Array
+    output_bits: Array
+    kv_read_bits: Array
+    kv_write_bits: Array
+    movement: dict[str, Array] = field(default_factory=dict)
+    static: dict[str, Array] = field(default_factory=dict)
+
+    @property
+    def activation_bits(self) -> Array:
+        """Bits that enter and leave operators, unfused."""
+        return self.input_bits + self.output_bits
+
+    @property
+    def kv_bits(self) -> Array:
+        """Bits read from and written to the KV cache."""
+        return self.kv_read_bits + self.kv_write_bits
+
+    def within(self, scope: Scope) -> list[dict[str, Array]]:
+        """The parts that a scope holds."""
+        parts = [self.arithmetic, self.elementwise, self.movement, self.static]
+        return parts[: {"arithmetic": 1, "compute": 2, "memory": 3, "device": 4, "facility": 4}[scope]]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -130,7 +155,43 @@ class Footprint:
         return self.total_weight_bits + self.kv_bits + self.activation_bits
 
 
-COMPONENTS = ("mul", "add", "mac", "special")
+@dataclass(frozen=True, eq=False, repr=False)
+class Timing:
+    """How long it takes on a device. ``seconds`` is [phase, op, n], stretched where power binds."""
+
+    seconds: Array
+    compute: Array  # time that products alone would need at the reached rate
+    memory: Array  # time that moving bits alone would need
+    overhead: Array  # launches
+    stretch: Array  # [phase, n]: how much the power cap stretches a phase; 1 where it does not bind
+
+    @property
+    def waits(self) -> dict[str, Array]:
+        """What each operator waits for: its seconds by the bound that sets them.  Each [phase, op, n]
+
+        Launches are overhead; the rest is whichever of compute and memory takes longer, or power where the cap
+        stretches the phase.
+        """
+        stretched = self.stretch[:, None, :]
+        busy = self.seconds - self.overhead
+        power = np.where(stretched > 1, self.seconds, 0.0)
+        free = stretched <= 1
+        return {
+            "compute": np.where(free & (self.compute > self.memory), busy, 0.0),
+            "memory": np.where(free & (self.compute <= self.memory), busy, 0.0),
+            "overhead": np.where(free, self.overhead, 0.0),
+            "power": power,
+        }
+
+    @property
+    def by_phase(self) -> Array:
+        """Seconds of each phase.  [phase, n]"""
+        return ordered_sum(self.seconds, 1)
+
+    @property
+    def total(self) -> Array:
+        """Seconds of all phases.  [n]"""
+        return ordered_sum(self.by_phase, 0)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -154,6 +215,8 @@ class Result:
     baseline: str | None = None
     saving: Array | None = None  # [bound, *grid]: least, nominal, most
     reason: str | None = None  # why there is no energy
+    runtime: RuntimeProfile | None = None  # devices
+    timing: Timing | None = None  # devices
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -192,6 +255,25 @@ class Result:
         return nominal
 
     @property
+    def fits(self) -> NDArray[np.bool_] | None:
+        """Whether everything resident fits the device's memory; None for a technology node.  [*grid]"""
+        capacity = self.capacity_bits
+        if capacity is None:
+            return None
+        fits: NDArray[np.bool_] = (self.footprint.bits <= capacity).reshape(self.shape)
+        return fits
+
+    @property
+    def capacity_bits(self) -> float | None:
+        """Bits of the device's memory, less what the runtime keeps as workspace; None for a technology node."""
+        if self.hardware.kind == "technology":
+            return None
+        memory = self.hardware.memory.capacity
+        assert memory is not None
+        kept = self.runtime.workspace.value if self.runtime and self.runtime.workspace else 0.0
+        return memory.value * (1 - kept)
+
+    @property
     def mac(self) -> Array:
         """Multiply-accumulates of the mathematics, whatever runs them.  [*grid]"""
         return self.counts.total("mac").reshape(self.shape)
@@ -220,7 +302,7 @@ def component_of(action: str) -> str:
     ('mul', 'special')
     """
     stem = action.partition(".")[0]
-    return "special" if stem in SPECIAL_QUANTITIES else stem
+    return "special" if stem in _SPECIAL_ACTIONS else stem
 
 
 def _times_of(counts: OpCounts, parts: list[dict[str, Array]], kind: str) -> Array:
@@ -230,6 +312,15 @@ def _times_of(counts: OpCounts, parts: list[dict[str, Array]], kind: str) -> Arr
             if component_of(action) == kind:
                 result = result + times
     return result
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Fit:
+    """What one precision leaves room for. 0: not even one; a limit of `Workload`: as many as may be asked for."""
+
+    result: Result  # at the batch and prompt asked for
+    batch: int  # most sequences of the prompt asked for
+    positions: int  # longest prompt of the batch asked for, generated tokens on top
 
 
 @dataclass(frozen=True, eq=False, repr=False)

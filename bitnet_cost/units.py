@@ -49,8 +49,14 @@ ENERGY_PER_BIT = Dimension("energy per bit", "J/bit", _PER_BIT, 1e-18, 1e-6, "3.
 POWER = Dimension("power", "W", _with("numµkM", ("W", 1.0)), 1e-9, 1e9, "700 W")
 BANDWIDTH = Dimension("bandwidth", "bit/s", _bytes("/s"), 1.0, 1e18, "3350 GB/s")
 CAPACITY = Dimension("capacity", "bit", _bytes(), 1.0, 1e18, "80 GB")
+TIME = Dimension("time", "s", _with("pnumµ", ("s", 1.0)) | {"h": 3600.0, "year": 31_557_600.0}, 1e-12, 1e10, "3.4 us")
+_PER_SECOND = _with("kMGTP", ("FLOP/s", 1.0), ("OP/s", 1.0))
+RATE = Dimension("operations per second", "OP/s", _PER_SECOND, 1e3, 1e18, "989 TFLOP/s")
+ENERGY = Dimension("energy", "J", _with("mkM", ("J", 1.0), ("Wh", 3600.0)), 1e-3, 1e12, "19.4 Wh")
+MASS = Dimension("mass of CO2 equivalent", "g", {"g": 1.0, "kg": 1e3, "t": 1e6}, 1e-3, 1e12, "164 kg")
+RATIO = Dimension("ratio", "", {"x": 1.0, "%": 0.01}, 1e-6, 100.0, "0.88 x")
 # fmt: on
-DIMENSIONS = (ENERGY_PER_OPERATION, ENERGY_PER_BIT, POWER, BANDWIDTH, CAPACITY)
+DIMENSIONS = (ENERGY_PER_OPERATION, ENERGY_PER_BIT, POWER, BANDWIDTH, CAPACITY, TIME, RATE, MASS)
 
 
 def parse(text: object, dimension: Dimension) -> float:

@@ -154,6 +154,45 @@ def bitnet_b158() -> Iterator[dict[str, Any]]:
     }
 
 
+# arXiv:2410.16144, Appendix A: hidden size, FFN width, layers, heads.
+BITNET_CPP = {
+    "125m": (768, 3072, 11, 12),
+    "350m": (1024, 3072, 24, 16),
+    "700m": (1536, 4096, 24, 16),
+    "1b": (2048, 3584, 24, 32),
+    "1.5b": (1536, 9216, 28, 32),
+    "2.5b": (2560, 6912, 30, 20),
+    "3.8b": (3840, 8192, 24, 32),
+    "7b": (4096, 12032, 32, 32),
+    "13b": (5120, 13824, 40, 40),
+    "30b": (6656, 16384, 60, 52),
+    "70b": (8192, 24576, 80, 64),
+    "100b": (8192, 45568, 72, 64),
+}
+
+
+def bitnet_cpp() -> Iterator[dict[str, Any]]:
+    """The dummies that bitnet.cpp was timed on."""
+    for size, (hidden, ffn, layers, heads) in BITNET_CPP.items():
+        yield {
+            "name": f"bitnet.cpp-{size}",
+            "title": f"bitnet.cpp dummy {size.upper()}",
+            "source": "Wang et al., 1-bit AI Infra: Part 1.1, 2024, arXiv:2410.16144, Appendix A",
+            "seen": "opened",
+            "note": "random weights of this shape; multi-head attention, a gated FFN and 32,000 tokens are assumed",
+            "hidden_size": hidden,
+            "vocab_size": 32000,
+            "layers": [
+                {
+                    "repeat": layers,
+                    "attention": {"heads": heads},
+                    "ffn": {"size": ffn, "gated": True, "activation": "silu"},
+                }
+            ],
+            "lm_head": {"tied": False},
+        }
+
+
 def configured() -> Iterator[Architecture]:
     """The models that have a configuration. One that only emulates a table's model is left out."""
     for name, known in json.loads((CONFIGS / "provenance.json").read_text()).items():
@@ -176,7 +215,7 @@ def catalogue() -> dict[str, str]:
     Raises:
         ValueError: one id twice.
     """
-    tables = [*gpt3(), *bitnet_paper(), *bitnet_b158()]
+    tables = [*gpt3(), *bitnet_paper(), *bitnet_b158(), *bitnet_cpp()]
     texts: dict[str, str] = {}
     for architecture in [*configured(), *map(Architecture.model_validate, tables)]:
         file = f"{architecture.name}.yaml"

@@ -123,7 +123,11 @@ def cases() -> Iterator[tuple[str, str, list[Callable[[], object]], dict[str, fl
         (1, 32, 32, 128, 512), (8, 32, 32, 128, 512), (1, 32, 32, 128, 2048), (1, 32, 4, 64, 512), (8, 32, 4, 64, 512),
         (1, 32, 4, 64, 2048), (1, 32, 32, 128, 8192),
     ):  # fmt: skip
-        q, k, v = rand(batch, heads, prompt, dim), rand(batch, kv_heads, prompt, dim), rand(batch, kv_heads, prompt, dim)
+        q, k, v = (
+            rand(batch, heads, prompt, dim),
+            rand(batch, kv_heads, prompt, dim),
+            rand(batch, kv_heads, prompt, dim),
+        )
         yield "sdpa_prefill", f"b{batch} h{heads} kv{kv_heads} d{dim} p{prompt}", [
             lambda: F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=kv_heads != heads)
         ] * 4, {"macs": 1.0 * batch * heads * dim * prompt * prompt}  # fmt: skip
@@ -147,7 +151,19 @@ def main(out: str) -> None:
     pynvml.nvmlInit()
     handle = pynvml.nvmlDeviceGetHandleByIndex(0)
     name = torch.cuda.get_device_name(0)
-    fields = ["device", "torch", "op", "shape", "seconds", "joules", "power_w", "macs", "weight_bytes", "kv_bytes", "elements"]
+    fields = [
+        "device",
+        "torch",
+        "op",
+        "shape",
+        "seconds",
+        "joules",
+        "power_w",
+        "macs",
+        "weight_bytes",
+        "kv_bytes",
+        "elements",
+    ]
     with open(out, "w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, fields, extrasaction="ignore")
         writer.writeheader()

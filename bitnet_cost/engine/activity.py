@@ -7,6 +7,7 @@ Activity is therefore linear in the counts, and nothing here knows a joule.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -16,6 +17,7 @@ from bitnet_cost.inputs.workload import Array
 from bitnet_cost.result import SPECIAL_QUANTITIES, Activity, OpCounts, Operator
 
 Recipe = dict[tuple[str, str], float]  # (quantity, action) -> times
+Executed = Callable[[str], str | None]  # format of a product -> format in which it runs
 
 
 def float_recipe(form: str) -> Recipe:
@@ -89,6 +91,53 @@ def _by_quantity(recipe: Recipe) -> dict[str, list[tuple[str, float]]]:
     return grouped
 
 
+def product_format(op: Operator, precision: Precision) -> str | None:
+    """The format in which an operator multiplies, or adds where its weights are 1-bit: that of the wider operand.
+
+    >>> from bitnet_cost.inputs.precision import parse_name
+    >>> linear = Operator("q", "linear", "linear", 1, ())
+    >>> [product_format(linear, parse_name(n)) for n in ("w1.58a8", "w4a16", "w4a4")]
+    ['int8', 'fp16', 'int4']
+    """
+    if op.group in ("elementwise", "embedding"):
+        return None
+    if op.role != "linear":
+        return {"attention": precision.attention, "lm_head": precision.lm_head}.get(op.role, precision.elsewhere)
+    multiplied = [a.partition(".")[2] for a in precision.linear.recipe if a.startswith("mul.")]
+    if multiplied:
+        return multiplied[0]
+    wider = precision.linear.wider_inputs.get(op.name)
+    return f"int{wider:g}" if wider else str(precision.linear.accumulator).partition(".")[2]
+
+
+def executed_recipe(op: Operator, precision: Precision, executed: Executed) -> dict[str, list[tuple[str, float]]]:
+    """A product on a device, which prices a MAC whole: in its own format, or in the one that the device runs instead.
+
+    Widening packed weights, once per pass, and rescaling a 1-bit product are priced apart; adders inside a MAC are part
+    of its price.
+    """
+    form = product_format(op, precision)
+    assert form is not None
+    found = {"mac": [(f"mac.{executed(form) or form}", 1.0)]}
+    if op.role == "linear":
+        if precision.linear.weights.bits < 8:
+            found["weights"] = [(f"unpack.{precision.elsewhere}", 1.0)]
+        if precision.linear.rescale == "product":
+            scale = [(f"mul.{precision.elsewhere}", 1.0)]
+            found |= {"inputs": scale, "outputs": scale}
+    return found
+
+
+def _on_device(recipe: dict[str, list[tuple[str, float]]], executed: Executed) -> dict[str, list[tuple[str, float]]]:
+    """A recipe in the formats that a device runs."""
+
+    def run(action: str) -> str:
+        stem, _, form = action.partition(".")
+        return f"{stem}.{executed(form) or form}"
+
+    return {quantity: [(run(a), times) for a, times in actions] for quantity, actions in recipe.items()}
+
+
 def recipes(
     ops: tuple[Operator, ...], precision: Precision, accumulator: Accumulator
 ) -> list[dict[str, list[tuple[str, float]]]]:
@@ -106,9 +155,12 @@ def recipes(
     return [wider[op.name] if op.name in wider and op.role == "linear" else of_role[op.role] for op in ops]
 
 
-def count_actions(counts: OpCounts, precision: Precision, accumulator: Accumulator = "paper") -> Activity:
+def count_actions(
+    counts: OpCounts, precision: Precision, accumulator: Accumulator = "paper", executed: Executed | None = None
+) -> Activity:
     """How often each hardware action runs, and the bits that each operator moves at least once.
 
+    ``executed`` says in which format a device runs a product; without it, products are actions of their recipe.
     Returns arrays ``[phase, op, n]``. The matrix products are kept apart from the elementwise work, so that a scope
     can hold the one without the other.
     """
@@ -117,6 +169,10 @@ def count_actions(counts: OpCounts, precision: Precision, accumulator: Accumulat
     size = len(ops)
     for i, (op, recipe) in enumerate(zip(ops, recipes(ops, precision, accumulator), strict=True)):
         product = op.group not in ("elementwise", "embedding")
+        if executed is not None:  # a device prices MACs whole, and runs what it lacks in another format
+            if product:
+                recipe = executed_recipe(op, precision, executed)  # noqa: PLW2901
+            recipe = _on_device(recipe, executed)  # noqa: PLW2901
         for quantity, _, _ in op.terms:
             for action, times in recipe.get(quantity, ()):
                 column = columns.get((product, quantity, action))
@@ -132,7 +188,7 @@ def count_actions(counts: OpCounts, precision: Precision, accumulator: Accumulat
     return Activity(*parts, *_traffic(counts, precision))
 
 
-def _traffic(counts: OpCounts, precision: Precision) -> tuple[Array, Array, Array]:
+def _traffic(counts: OpCounts, precision: Precision) -> tuple[Array, Array, Array, Array, Array]:
     """Compulsory bits per operator: weights once per pass, inputs and outputs once, the KV cache once per pass."""
     ops = counts.operators
     weight_of, input_of = partial(weight_bits, precision), partial(_input_bits, precision)
@@ -140,9 +196,9 @@ def _traffic(counts: OpCounts, precision: Precision) -> tuple[Array, Array, Arra
     weights = counts["weights"] * np.array([weight_of(op) for op in ops])[:, None]
     if "bias_weights" in counts.quantities:
         weights = weights + counts["bias_weights"] * output
-    activations = counts["inputs"] * np.array([input_of(op) for op in ops])[:, None] + counts["outputs"] * output
-    cache = (counts["kv_read"] + counts["kv_write"]) * precision.kv_bits
-    return weights, activations, cache
+    inputs = counts["inputs"] * np.array([input_of(op) for op in ops])[:, None]
+    kv = precision.kv_bits
+    return weights, inputs, counts["outputs"] * output, counts["kv_read"] * kv, counts["kv_write"] * kv
 
 
 def weight_bits(precision: Precision, op: Operator) -> float:

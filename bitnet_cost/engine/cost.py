@@ -19,11 +19,8 @@ def prices_of(activity: Activity, hardware: Hardware, precision: Precision, scop
     Raises:
         MissingPrice: names the action, the profile and the precision. Nothing unknown is priced as something known.
     """
-    needed = dict.fromkeys(activity.arithmetic)
-    if scope != "arithmetic":
-        needed |= dict.fromkeys(activity.elementwise)
     found: Prices = {}
-    for action in needed:
+    for action in dict.fromkeys(action for part in activity.within(scope) for action in part):
         price = hardware.price(action)
         if price is None:
             raise MissingPrice(action, hardware.name, precision.name, hardware.actions)
@@ -33,9 +30,8 @@ def prices_of(activity: Activity, hardware: Hardware, precision: Precision, scop
 
 def price(activity: Activity, prices: Prices, scope: Scope) -> dict[str, Array]:
     """Energy by component within a scope: each ``[bound, phase, op, n]``, bounds low, nominal, high.  [J]"""
-    parts = [activity.arithmetic] if scope == "arithmetic" else [activity.arithmetic, activity.elementwise]
     joules: dict[str, Array] = {}
-    for part in parts:
+    for part in activity.within(scope):
         for action, times in part.items():
             energy = np.array(prices[action])[:, None, None, None] * times
             component = component_of(action)
@@ -45,9 +41,8 @@ def price(activity: Activity, prices: Prices, scope: Scope) -> dict[str, Array]:
 
 def action_totals(activity: Activity, scope: Scope) -> dict[str, Array]:
     """How often each action runs in a scope, over all operators and phases.  Each ``[n]``"""
-    parts = [activity.arithmetic] if scope == "arithmetic" else [activity.arithmetic, activity.elementwise]
     totals: dict[str, Array] = {}
-    for part in parts:
+    for part in activity.within(scope):
         for action, times in part.items():
             runs = total(times)
             totals[action] = totals[action] + runs if action in totals else runs

@@ -325,10 +325,11 @@ class _Builder:
     def add(
         self, name: str, group: str, role: str, terms: Iterable[Term], *, weights: int = 0, bias: int = 0,
         matrices: int = 0, shape: tuple[int, int] = (0, 0), parameter: str = "", bias_parameter: str = "bias",
+        parts: int = 1,
     ) -> None:  # fmt: skip
         self.operators.append(
             Operator(name, group, role, self.repeat, tuple(terms), weights, bias, matrices, shape, parameter or name,
-                     bias_parameter)
+                     bias_parameter, parts)
         )  # fmt: skip
 
     def linear(
@@ -343,17 +344,21 @@ class _Builder:
         self.add(name, group, role, body, weights=stored * inputs * outputs, bias=resident * outputs * bias,
                  matrices=stored, shape=(inputs, outputs))  # fmt: skip
 
-    def elementwise(self, name: str, terms: Iterable[Term], weights: int = 0, bias: int = 0) -> None:
+    def elementwise(self, name: str, terms: Iterable[Term], weights: int = 0, bias: int = 0, parts: int = 1) -> None:
         self.add(name, "elementwise", "elsewhere", terms, weights=weights, bias=bias, parameter="norm_weight",
-                 bias_parameter="norm_bias")  # fmt: skip
+                 bias_parameter="norm_bias", parts=parts)  # fmt: skip
 
     def norm(self, name: str, width: int, vectors: int = 1, kind: str | None = None, groups: int | None = None) -> None:
         norms = norm(kind or self.architecture.norm, width, vectors, groups=vectors if groups is None else groups)
-        self.elementwise(name, norms.terms, norms.weights, norms.bias)
+        # norms of the whole width are separate; those of heads run together
+        parts = vectors if groups is None else min(groups, 2)
+        self.elementwise(name, norms.terms, norms.weights, norms.bias, parts)
 
     def quantisation(self, part: str, vectors: int, inputs: int, outputs: int) -> None:
         """Rows that cost something only where the precision quantises activations."""
-        self.elementwise(f"{part}_quantise", [("quantise", TOKENS, inputs), ("quantise_rows", TOKENS, vectors)])
+        self.elementwise(
+            f"{part}_quantise", [("quantise", TOKENS, inputs), ("quantise_rows", TOKENS, vectors)], parts=vectors
+        )
         self.elementwise(f"{part}_dequantise", [("dequantise", TOKENS, outputs)])
 
     # -- parts of a model --
@@ -396,7 +401,7 @@ class _Builder:
             self.experts(layer.moe)
         adds = 2 if layer.ffn or layer.moe else 1
         moved = [("inputs", TOKENS, 2 * adds * hidden), ("outputs", TOKENS, adds * hidden)]
-        self.elementwise("residual", [("add", TOKENS, adds * hidden), *moved])
+        self.elementwise("residual", [("add", TOKENS, adds * hidden), *moved], parts=adds)
 
     def attention(self, attention: Attention) -> None:
         hidden, heads = self.hidden, attention.heads
@@ -431,7 +436,7 @@ class _Builder:
     def rope(self, entries: int) -> None:
         """Rotary positions (Su et al., RoFormer, 2021, arXiv:2104.09864, eq. 34): 2 MUL and 1 ADD per entry."""
         moved = [("inputs", TOKENS, entries), ("outputs", TOKENS, entries)]
-        self.elementwise("rope", [("mul", TOKENS, 2 * entries), ("add", TOKENS, entries), *moved])
+        self.elementwise("rope", [("mul", TOKENS, 2 * entries), ("add", TOKENS, entries), *moved], parts=2)
 
     def scores(
         self, heads: int, query_dim: int, value_dim: int, pairs: Basis,

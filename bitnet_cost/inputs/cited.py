@@ -83,6 +83,42 @@ class Capacity(Figure):
     dimension = units.CAPACITY
 
 
+class Rate(Figure):
+    """Operations per second; a MAC is two.  [op/s]"""
+
+    dimension = units.RATE
+
+
+class Power(Figure):
+    """Power.  [W]"""
+
+    dimension = units.POWER
+
+
+class Duration(Figure):
+    """A time.  [s]"""
+
+    dimension = units.TIME
+
+
+class Ratio(Figure):
+    """A share or a factor.  [1]"""
+
+    dimension = units.RATIO
+
+
+class Energy(Figure):
+    """An amount of energy.  [J]"""
+
+    dimension = units.ENERGY
+
+
+class Mass(Figure):
+    """A mass of CO2 equivalent.  [g]"""
+
+    dimension = units.MASS
+
+
 def check_basis(sources: dict[str, Source], figures: dict[str, tuple[str, Basis]]) -> None:
     """A figure ``{place: (source key, basis)}`` whose source was only recalled must say that it is assumed.
 

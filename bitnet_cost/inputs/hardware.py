@@ -1,9 +1,11 @@
 """Hardware: the energy of each action and memory level, with source and range.
 
-A *technology node* has prices and no clock: it answers energy of arithmetic, not latency or static power.
+A *technology node* has prices and no clock: it answers energy of arithmetic, not latency or static power. A *device*
+has memory, rates and power as well: it answers time, energy of the whole device, and whether a model fits.
 """
 
 import re
+from collections.abc import Iterator
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -13,18 +15,24 @@ from bitnet_cost.inputs.cited import (
     Bandwidth,
     Basis,
     Capacity,
+    Energy,
     EnergyPerBit,
     EnergyPerOperation,
+    Figure,
     Input,
+    Mass,
+    Power,
+    Rate,
     Source,
     check_basis,
     check_sources,
 )
 
 Scope = Literal["arithmetic", "compute", "memory", "device", "facility"]
-SPECIAL = ("exp", "tanh", "erf", "div", "sqrt")
+SPECIAL = ("exp", "tanh", "erf", "div", "sqrt", "unpack")  # unpack: a packed weight widened before use
 
-_ACTION = re.compile(r"(mul|add|mac|exp|tanh|erf|div|sqrt)\.(fp|bf|int)[0-9]+")
+DeviceClass = Literal["gpu", "tpu", "cpu", "soc", "phone", "board", "mcu", "npu"]
+_ACTION = re.compile(r"(mul|add|mac|exp|tanh|erf|div|sqrt|unpack)\.(fp|bf|int)[0-9]+")
 
 
 class SpecialFunction(Input):
@@ -48,18 +56,52 @@ class MemoryLevel(Input):
     bandwidth: Bandwidth | None = Field(None, description="bits per second; a technology node has none")
 
 
+class PowerProfile(Input):
+    """Power of a device."""
+
+    static: Power = Field(description="floor while active: what an active device draws before any work")
+    idle: Power | None = Field(None, description="drawn while nothing runs")
+    cap: Power | None = Field(None, description="limit of the board or package")
+
+
+class Interconnect(Input):
+    """Link between devices of one node."""
+
+    energy: EnergyPerBit = Field(description="energy of moving one bit to another device, both ends")
+    bandwidth: Bandwidth = Field(description="bits per second out of one device, one direction")
+    devices: int = Field(gt=1, le=100_000, description="devices that the link joins")
+
+
 class Hardware(Input):
     """A hardware profile."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=60, description="catalogue id")
     title: str = Field(min_length=2, description="in words")
-    kind: Literal["technology"] = Field(description="technology: prices of a process node, no clock")
+    kind: Literal["technology", "device"] = Field(
+        description="technology: prices of a process node, no clock; device: memory, rates and power as well"
+    )
+    device_class: DeviceClass | None = Field(None, description="what runtimes it takes (devices)")
+    runtime: str | None = Field(None, description="the runtime that is taken when none is asked for (devices)")
     note: str = Field(default="", description="what a reader should know")
     actions: dict[str, EnergyPerOperation] = Field(min_length=1, description="energy of one action")
     special_functions: dict[str, SpecialFunction] = Field(
         default_factory=dict, description="special functions without a published figure"
     )
-    hierarchy: dict[str, MemoryLevel] = Field(default_factory=dict, description="memory levels, nearest first")
+    hierarchy: dict[str, MemoryLevel] = Field(
+        default_factory=dict, description="memory levels, nearest first; the last holds the model"
+    )
+    priced: Literal["actions", "time"] = Field(
+        "actions", description="time: the measured package power is constant under load and includes every action"
+    )
+    executes: dict[str, str] = Field(
+        default_factory=dict,
+        description="format that runs in place of one without a unit of its own, e.g. {int4: fp16}",
+    )
+    rates: dict[str, Rate] = Field(default_factory=dict, description="peak rate of products by format (devices)")
+    power: PowerProfile | None = Field(None, description="power (devices)")
+    interconnect: Interconnect | None = Field(None, description="link to other devices of the node")
+    battery: Energy | None = Field(None, description="energy of a full battery")
+    embodied: Mass | None = Field(None, description="emissions of making the device")
     sources: dict[str, Source] = Field(min_length=1, description="where the figures come from")
 
     @model_validator(mode="after")
@@ -76,32 +118,57 @@ class Hardware(Input):
         for name in self.special_functions:
             if name not in SPECIAL:
                 raise ValueError(f"special_functions: {name!r} is not one of {', '.join(SPECIAL)}")
-        check_sources(self.sources, self._cited())
-        check_basis(self.sources, {f"actions.{a}": (f.source, f.basis) for a, f in self.actions.items()})
+        self._check_device()
+        figures = dict(_figures(self))
+        used = {place: figure.source for place, figure in figures.items()}
+        check_sources(
+            self.sources, used | {f"special_functions.{n}": f.source for n, f in self.special_functions.items()}
+        )
+        check_basis(self.sources, {place: (figure.source, figure.basis) for place, figure in figures.items()})
         return self
 
-    def _cited(self) -> dict[str, str]:
-        used = {f"actions.{a}": figure.source for a, figure in self.actions.items()}
-        used |= {f"special_functions.{n}": f.source for n, f in self.special_functions.items()}
+    def _check_device(self) -> None:
+        given = {name for name in ("device_class", "runtime", "power") if getattr(self, name) is not None}
+        if self.kind == "technology":
+            if given or self.rates or self.interconnect or self.battery:
+                raise ValueError("a technology node has no clock: it takes no rates, power, runtime or interconnect")
+            return
+        for name in ("device_class", "runtime", "power"):
+            if name not in given:
+                raise ValueError(f"{name} is missing; a device needs it")
+        if not self.rates or not self.hierarchy:
+            raise ValueError("a device needs rates and a hierarchy of memory levels")
         for name, level in self.hierarchy.items():
-            for field in ("capacity", "read", "write", "bandwidth"):
-                figure = getattr(level, field)
-                if figure is not None:
-                    used[f"hierarchy.{name}.{field}"] = figure.source
-        return used
+            if level.capacity is None or level.bandwidth is None:
+                raise ValueError(f"hierarchy.{name}: a device's level needs capacity and bandwidth")
+        for form, other in self.executes.items():
+            if other not in self.rates:
+                raise ValueError(f"executes.{form}: runs as {other!r}, which has no rate")
 
     @property
     def default_scope(self) -> Scope:
         """The scope that is answered when none is asked for."""
-        return "arithmetic"
+        return "device" if self.kind == "device" else "arithmetic"
+
+    @property
+    def memory(self) -> MemoryLevel:
+        """The level that holds the model."""
+        return list(self.hierarchy.values())[-1]
+
+    def executed(self, form: str) -> str | None:
+        """The format in which a product of ``form`` runs here: itself, a substitute, or None."""
+        if form in self.rates:
+            return form
+        return self.executes.get(form)
 
     def price(self, action: str) -> tuple[float, float, float] | None:
         """``(low, nominal, high)`` energy of an action, or None.  [J]
 
-        A special function without a figure of its own costs its stated number of multiplications and additions at
+        Moving a bit at a level is an action (``hbm.read``), and so is a second of static power (``static.power``). A
+        special function without a figure of its own costs its stated number of multiplications and additions at
         their nominal price, within its own range.
         """
-        figure = self.actions.get(action)
+        figure = self.figure(action)
         if figure is not None:
             return figure.low, figure.value, figure.high
         name, _, form = action.partition(".")
@@ -112,10 +179,34 @@ class Hardware(Input):
         energy = function.mul * mul.value + function.add * add.value
         return function.low_factor * energy, energy, function.high_factor * energy
 
+    def figure(self, action: str) -> Figure | None:
+        """The cited figure behind an action's price, if it has one of its own."""
+        found = self.actions.get(action)
+        if found is not None:
+            return found
+        stem, _, part = action.partition(".")
+        if stem == "static" and self.power is not None:
+            return self.power.static
+        level = self.hierarchy.get(stem)
+        return None if level is None else level.write if part == "write" else level.read
+
     def basis(self, action: str) -> Basis | None:
         """How an action's price is known."""
-        figure = self.actions.get(action)
+        figure = self.figure(action)
         if figure is not None:
             return figure.basis
         function = self.special_functions.get(action.partition(".")[0])
         return function.basis if function else None
+
+
+def _figures(model: Input, place: str = "") -> Iterator[tuple[str, Figure]]:
+    """Every figure of an input, by its place."""
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        parts = value.items() if isinstance(value, dict) else [("", value)]
+        for key, part in parts:
+            here = ".".join(p for p in (place, name, key) if p)
+            if isinstance(part, Figure):
+                yield here, part
+            elif isinstance(part, Input):
+                yield from _figures(part, here)

@@ -11,6 +11,9 @@ from bitnet_cost.inputs.workload import AttentionSpan, Counting, Logits
 
 Quantity = Literal[
     "energy",
+    "energy_per_token",
+    "tokens_per_s",
+    "decode_step",
     "energy.mul",
     "energy.add",
     "mac_energy",
@@ -21,8 +24,18 @@ Quantity = Literal[
     "parameters",
     "mac",
 ]
-Unit = Literal["J", "pJ", "GB", "%", "x", "1", "T"]
-UNIT_SCALES: dict[str, float] = {"J": 1.0, "pJ": 1e-12, "GB": 8e9, "%": 0.01, "x": 1.0, "1": 1.0, "T": 1e12}
+Unit = Literal["J", "pJ", "GB", "%", "x", "1", "T", "1/s", "ms"]
+UNIT_SCALES: dict[str, float] = {
+    "J": 1.0,
+    "pJ": 1e-12,
+    "GB": 8e9,
+    "%": 0.01,
+    "x": 1.0,
+    "1": 1.0,
+    "T": 1e12,
+    "1/s": 1.0,
+    "ms": 1e-3,
+}
 
 
 class Options(Input):
@@ -33,6 +46,7 @@ class Options(Input):
     precision: str | None = Field(None, description="catalogue name")
     baseline: str | None = Field(None, description="precision that a saving or ratio refers to")
     scope: Scope | None = Field(None, description="scope of the energy")
+    runtime: str | None = Field(None, description="software on a device")
     accumulator: Accumulator | None = Field(None, description="paper or int32")
     batch: int | None = Field(None, description="sequences")
     prompt: int | None = Field(None, description="prompt tokens")
@@ -83,6 +97,7 @@ class PrintedTable(Input):
     tolerance: float | None = Field(
         None, ge=0, description="absolute, in the unit; default: half a unit of the last digit"
     )
+    relative: float | None = Field(None, gt=0, le=1, description="tolerance as a share of the printed cell")
     why: str = Field("", description="reason for a tolerance wider than the print")
     options: Options = Field(default_factory=Options, description="for every cell")
     columns: list[Column] = Field(min_length=1, description="columns")
@@ -94,8 +109,10 @@ class PrintedTable(Input):
         for row in self.rows:
             if len(row.printed) != len(self.columns):
                 raise ValueError(f"row {row.label!r} has {len(row.printed)} cells for {len(self.columns)} columns")
-        if not self.claims and self.tolerance is None and self.decimals is None:
+        if not self.claims and self.tolerance is None and self.relative is None and self.decimals is None:
             raise ValueError(f"table {self.title!r}: give decimals or a tolerance")
+        if self.relative is not None and not self.why:
+            raise ValueError(f"table {self.title!r}: a relative tolerance needs its reason in 'why'")
         half_digit = 0.5 * 10.0**-self.decimals if self.decimals is not None else 0.0
         if self.tolerance is not None and self.tolerance > half_digit and not self.why:
             raise ValueError(f"table {self.title!r}: a tolerance wider than the print needs its reason in 'why'")

@@ -18,9 +18,16 @@ from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Input, explain
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision, parse_name
+from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.readers.yaml_file import Document, read_yaml
 
-FOLDERS = {"model": "models", "hardware": "hw_profiles", "precision": "precisions", "study": "reports"}
+FOLDERS = {
+    "model": "models",
+    "hardware": "hw_profiles",
+    "precision": "precisions",
+    "runtime": "runtimes",
+    "study": "reports",
+}
 _SUFFIXES = (".yaml", ".yml", ".json")
 
 M = TypeVar("M", bound=Input)
@@ -103,12 +110,18 @@ def validate(document: Document, model: type[M], path: Path) -> M:
 
 @cache
 def _shipped(kind: str, name: str) -> Input:
-    models: dict[str, type[Input]] = {"model": Architecture, "hardware": Hardware, "precision": Precision}
+    models: dict[str, type[Input]] = {
+        "model": Architecture,
+        "hardware": Hardware,
+        "precision": Precision,
+        "runtime": RuntimeProfile,
+    }
     path = folder(kind) / f"{name}.yaml"
     return validate(read_yaml(path), models[kind], path)
 
 
-def _load(kind: str, name: str, model: type[M]) -> M:
+def entry(kind: str, name: str, model: type[M]) -> M:
+    """An entry of the catalogue, or a file, as what it should be."""
     path = locate(kind, name)
     if not is_path(name):
         shipped = _shipped(kind, name)
@@ -131,13 +144,13 @@ def model(name: str) -> Architecture:
             entries = [entry for entry in names("model") if entry.startswith("gpt3-")]
             table = {parse_size(entry.removeprefix("gpt3-")) or 0: model(entry) for entry in entries}
             return architecture_of_size(name, parameters, table)
-        return _load("model", name, Architecture)
+        return entry("model", name, Architecture)
     path = Path(name)
     if path.suffix.lower() == ".json" or path.is_dir():
         from bitnet_cost.readers.huggingface import read_config
 
         return read_config(path)
-    return _load("model", name, Architecture)
+    return entry("model", name, Architecture)
 
 
 def imported(file: str | Path, *, name: str | None = None, source: str | None = None) -> Architecture:
@@ -156,7 +169,7 @@ def imported(file: str | Path, *, name: str | None = None, source: str | None = 
 
 def hardware(name: str) -> Hardware:
     """A hardware profile by catalogue name or YAML file."""
-    return _load("hardware", name, Hardware)
+    return entry("hardware", name, Hardware)
 
 
 def precision(name: str) -> Precision:
@@ -165,4 +178,20 @@ def precision(name: str) -> Precision:
         parsed = parse_name(name)
         if parsed is not None:
             return parsed
-    return _load("precision", name, Precision)
+    return entry("precision", name, Precision)
+
+
+def runtime(name: str, device_class: str) -> RuntimeProfile:
+    """A runtime on a class of devices, by name or YAML file.
+
+    Raises:
+        UnknownName: no such runtime, or none for this class; the message names those there are.
+    """
+    if is_path(name):
+        return entry("runtime", name, RuntimeProfile)
+    full_name = f"{name}-{device_class}"
+    if has("runtime", full_name):
+        return entry("runtime", full_name, RuntimeProfile)
+    there = [n.removesuffix(f"-{device_class}") for n in names("runtime") if n.endswith(f"-{device_class}")]
+    known = f"there are {', '.join(there)}" if there else "there is none yet"
+    raise UnknownName("runtime", name, there, hint=f"For devices of class {device_class!r} {known}.")

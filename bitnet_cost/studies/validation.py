@@ -120,13 +120,15 @@ def outcome(study: Study) -> Outcome:
                 share = unshrinking_share(printed, modelled) if table.claims else None
                 cells.append(
                     Cell(table.title, row.label, column.label, float(printed), modelled, table.decimals,
-                         None if table.claims else own.tolerance if own else _tolerance(table),
+                         None if table.claims else own.tolerance if own else _tolerance(table, float(printed)),
                          row.relation, share, own.why if own else "")
                 )  # fmt: skip
     return Outcome(study, tuple(cells))
 
 
-def _tolerance(table: PrintedTable) -> float:
+def _tolerance(table: PrintedTable, printed: float) -> float:
+    if table.relative is not None:
+        return table.relative * abs(printed)
     if table.tolerance is not None:
         return table.tolerance
     assert table.decimals is not None
@@ -175,7 +177,17 @@ def _figure(study: Study, options: Options, precision: str) -> float:
         return energy
     asked = {
         name: getattr(options, name)
-        for name in ("scope", "accumulator", "batch", "prompt", "generate", "attention", "logits", "counting")
+        for name in (
+            "scope",
+            "runtime",
+            "accumulator",
+            "batch",
+            "prompt",
+            "generate",
+            "attention",
+            "logits",
+            "counting",
+        )
         if getattr(options, name) is not None
     }
     baseline = options.baseline if options.quantity == "saving" else None
@@ -196,6 +208,8 @@ def _read(result: Result, quantity: str) -> float:
         return float(result.energy_j)
     if quantity.startswith("energy."):
         return float(result.by_component[quantity.removeprefix("energy.")][1, 0])
+    if quantity in ("energy_per_token", "tokens_per_s", "decode_step"):
+        return _decoding(result, quantity)
     if quantity == "saving":
         assert result.saving is not None
         return float(result.saving[1])
@@ -209,8 +223,21 @@ def _read(result: Result, quantity: str) -> float:
     return values[quantity]
 
 
+def _decoding(result: Result, quantity: str) -> float:
+    """Of the decode phase alone, as decoding benchmarks report it."""
+    steps = int(result.workload.generate) - 1
+    if result.timing is None or steps < 1:
+        raise InvalidFile(
+            f"study cell of {result.architecture.name}", quantity, "needs a device, and tokens to generate"
+        )
+    seconds = float(result.timing.by_phase[1, 0])
+    if quantity == "energy_per_token":
+        return float(result.by_operator[1, 1].sum()) / steps / int(result.workload.batch)
+    return int(result.workload.batch) * steps / seconds if quantity == "tokens_per_s" else seconds / steps
+
+
 def _printed(value: float, decimals: int | None, extra: int = 0) -> str:
-    return f"{value:.{decimals + extra}f}" if decimals is not None else f"{value:g}"
+    return f"{value:.{decimals + extra}f}" if decimals is not None else f"{value:.4g}"
 
 
 def report(found: Outcome) -> Report:
@@ -249,7 +276,7 @@ def _cells_table(table: PrintedTable, cells: Sequence[Cell]) -> Table:
     )  # fmt: skip
     rows = [
         (c.row, c.column, _printed(c.printed, c.decimals), _printed(c.modelled, c.decimals, 2),
-         f"{c.error:+.{(c.decimals or 0) + 2}f}", f"{c.tolerance:g}", c.verdict)
+         f"{c.error:+.{(c.decimals or 0) + 2}f}", f"{c.tolerance:.3g}", c.verdict)
         for c in cells
     ]  # fmt: skip
     return Table(table.title, heads, tuple(rows))

@@ -6,13 +6,14 @@ import csv
 import io
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from bitnet_cost import __version__
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.result import Answer, Result
+from bitnet_cost.result import Answer, Fit, Result
 
 SCHEMA = "bitnet-cost/1"
 FIELDS = (
@@ -78,9 +79,34 @@ def record(result: Result) -> dict[str, Any]:
         "saving_low": saving[0],
         "saving_high": saving[2],
         "baseline": result.baseline,
-        "reason": result.reason or NO_CLOCK,
+        "reason": result.reason or (NO_CLOCK if result.hardware.kind == "technology" else None),
     }
+    capacity = result.capacity_bits
+    if capacity is not None:
+        values |= {
+            "runtime": result.runtime.runtime if result.runtime else None,
+            "capacity_bytes": _number(capacity / 8),
+            "fits": bool(result.fits),
+        }
+    if result.timing is not None:
+        phases = [float(x) for x in result.timing.by_phase[:, 0]]
+        latency = sum(phases)
+        decode = phases[1] if len(phases) > 1 else 0.0
+        values |= {
+            "prefill_s": phases[0],
+            "decode_s": decode,
+            "latency_s": latency,
+            "tokens_per_s": int(workload.batch) * (int(workload.generate) - 1) / decode if decode else None,
+            "power_w": nominal / latency if nominal is not None and result.scope == "device" else None,
+            "bound": _bound({name: _total(waits) for name, waits in result.timing.waits.items()}),
+        }
     return values
+
+
+def _bound(waits: dict[str, float]) -> str | None:
+    """What most of the time waits for."""
+    longest = max(waits, key=lambda name: waits[name])
+    return longest if waits[longest] else None
 
 
 def _total(values: Array) -> float:
@@ -100,11 +126,15 @@ def operations(result: Result, index: int) -> list[dict[str, Any]]:
         "kv_bytes": activity.kv_bits / 8,
     }
     energy = result.by_operator[1]
+    seconds = result.timing.seconds if result.timing is not None else None
+    waits = result.timing.waits if result.timing is not None else {}
+    waited: dict[tuple[str, str], dict[str, float]] = {}
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for p, phase in enumerate(counts.phases):
         for i, op in enumerate(counts.operators):
             values = {name: float(column[p, i, 0]) for name, column in columns.items()}
-            if not any(values.values()):
+            took = seconds is not None and seconds[p, i, 0]
+            if not any(values.values()) and not took:
                 continue
             row = rows.get((phase, op.name))
             if row is None:
@@ -116,6 +146,12 @@ def operations(result: Result, index: int) -> list[dict[str, Any]]:
             for name, value in values.items():
                 row[name] += value
             row["energy_j"] += float(energy[p, i, 0])
+            if seconds is not None:
+                row["seconds"] = (row["seconds"] or 0.0) + float(seconds[p, i, 0])
+                sums = waited.setdefault((phase, op.name), dict.fromkeys(waits, 0.0))
+                for name, values_of in waits.items():
+                    sums[name] += float(values_of[p, i, 0])
+                row["bound"] = _bound(sums)
     for row in rows.values():
         for name in columns:
             row[name] = _number(row[name])
@@ -135,6 +171,7 @@ def inputs(answer: Answer) -> dict[str, Any]:
     """Everything that went in, each model, precision and profile once."""
     first = answer.results[0]
     models = {r.architecture.name: r for r in answer.results}
+    runtimes = {r.runtime.name: r.runtime.model_dump(exclude_none=True) for r in answer.results if r.runtime}
     return {
         "workload": {
             "batch": int(first.workload.batch),
@@ -154,14 +191,20 @@ def inputs(answer: Answer) -> dict[str, Any]:
         },
         "precisions": {r.precision.name: r.precision.model_dump(exclude_none=True) for r in answer.results},
         "hardware": {r.hardware.name: r.hardware.model_dump(exclude_none=True) for r in answer.results},
+        **({"runtimes": runtimes} if runtimes else {}),
     }
 
 
 def document(answer: Answer) -> dict[str, Any]:
     """The JSON document of an answer."""
-    scope = answer.results[0].scope
-    left_out = ["elementwise work (scope compute)"] if scope == "arithmetic" else []
-    left_out += ["data movement (memory, caches)", "static power, cooling, the system around the chip"]
+    scopes = ("arithmetic", "compute", "memory", "device")
+    widest = max(scopes.index(r.scope) for r in answer.results if r.scope in scopes)
+    left_out = [
+        "elementwise work (scope compute)",
+        "data movement (memory, caches)",
+        "static power",
+        "cooling, power supply, the system around the device",
+    ][widest:]
     return {
         "schema": SCHEMA,
         "version": __version__,
@@ -202,3 +245,22 @@ def csv_text(rows: list[dict[str, Any]]) -> str:
 def as_csv(answer: Answer) -> str:
     """The records as CSV."""
     return csv_text([record(r) for r in answer.results])
+
+
+def fit_rows(fits: Sequence[Fit]) -> list[dict[str, Any]]:
+    """What fits, one row per hardware and precision."""
+    rows = []
+    for f in fits:
+        r, capacity = f.result, f.result.capacity_bits
+        assert capacity is not None
+        rows.append(
+            {
+                "model": r.architecture.name, "hardware": r.hardware.name, "precision": r.precision.name,
+                "batch": int(r.workload.batch), "prompt": int(r.workload.prompt), "generate": int(r.workload.generate),
+                "weights_bytes": _number(r.footprint.total_weight_bits / 8),
+                "footprint_bytes": _number(r.footprint.bits[0] / 8), "capacity_bytes": _number(capacity / 8),
+                "fits": bool(r.fits), "largest_batch": f.batch, "longest_prompt": f.positions,
+                "devices": math.ceil(float(r.footprint.bits[0]) / capacity),
+            }
+        )  # fmt: skip
+    return rows

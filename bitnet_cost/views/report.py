@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.result import Answer, Column, Report, Result, Table
+from bitnet_cost.result import Answer, Column, Fit, Report, Result, Table
 from bitnet_cost.units import prefix_of, with_prefix
 
 
@@ -50,9 +50,14 @@ def percent(value: float | None, places: int = 2) -> str:
 def estimate_report(answer: Answer) -> Report:
     """Memory by precision, energy by hardware and precision, and for a single cell where its energy goes."""
     results = answer.results
-    tables = [memory_table(results), energy_table(results)]
+    tables = [memory_table(results)]
+    if any(r.timing is not None or r.reason for r in results if r.runtime):
+        tables.append(time_table([r for r in results if r.runtime]))
+    tables.append(energy_table(results))
     if len(results) == 1 and results[0].joules:
         tables.append(breakdown_table(results[0]))
+        if results[0].runtime:
+            tables.append(component_table(results[0]))
     return Report(_title(results), sentence(results), tuple(tables), tuple(notes(answer)))
 
 
@@ -89,12 +94,13 @@ def sentence(results: Sequence[Result]) -> str:
     if not same:
         return f"{text}. No energy can be said: {subject.reason}."
     compared = [r for r in same if r.saving is not None and r.baseline != r.precision.name]
-    work = "matrix products" if subject.scope == "arithmetic" else "arithmetic"
+    work = {"arithmetic": "matrix products need", "compute": "arithmetic needs"}.get(subject.scope)
+    work = work or {"memory": "arithmetic and memory need"}.get(subject.scope, "whole run needs")
     if compared:
         parts = [f"{percent(float(np.asarray(r.saving)[1]))} % less energy at {r.hardware.name}" for r in compared]
-        return f"{text}; its {work} need {' and '.join(parts)} than {compared[0].baseline}."
+        return f"{text}; its {work} {' and '.join(parts)} than {compared[0].baseline}."
     parts = [f"{with_prefix(float(r.energy_j), 'J')} at {r.hardware.name}" for r in same]
-    return f"{text}; its {work} need {' and '.join(parts)}."
+    return f"{text}; its {work} {' and '.join(parts)}."
 
 
 def _columns(*headings: str, texts: int = 1) -> tuple[Column, ...]:
@@ -130,6 +136,36 @@ def memory_table(results: Sequence[Result]) -> Table:
     return Table(title, _columns(*head, *headings, texts=len(head)), body)
 
 
+def time_table(results: Sequence[Result]) -> Table:
+    """Time on devices, what it waits for, and whether the model fits: one row per result."""
+    several = len({r.architecture.name for r in results}) > 1
+    head = (["model"] if several else []) + ["hardware", "precision"]
+    body = []
+    for r in results:
+        lead = ([r.architecture.name] if several else []) + [r.hardware.name, r.precision.name]
+        capacity = r.capacity_bits
+        used = percent(float(r.footprint.bits[0]) / capacity, 1) if capacity else "-"
+        if r.timing is None:
+            body.append(
+                (*lead, used, "-", "-", "-", "does not fit" if r.fits is not None and not r.fits else "refused")
+            )
+            continue
+        phases = [float(x) for x in r.timing.by_phase[:, 0]]
+        decode = phases[1] if len(phases) > 1 else 0.0
+        steps = int(r.workload.generate) - 1
+        rate = _significant(int(r.workload.batch) * steps / decode, 1.0, 4) if decode else "-"
+        waits = {name: float(values.sum()) for name, values in r.timing.waits.items()}
+        bound = max(waits, key=lambda name: waits[name])
+        body.append(
+            (*lead, used, with_prefix(phases[0], "s"), with_prefix(decode, "s") if decode else "-", rate, bound)
+        )
+    runtime = next((r.runtime.runtime for r in results if r.runtime), "")
+    title = f"Time, runtime {runtime}: {_describe(results[0])}"
+    columns = _columns(*head, "memory %", "prefill", "decode", "tokens/s", "bound", texts=len(head))
+    columns = (*columns[:-1], Column("bound", figures=False))
+    return Table(title, columns, tuple(body))
+
+
 def energy_table(results: Sequence[Result]) -> Table:
     """Energy with its range, and saving with its range: one row per result."""
     several = len({r.architecture.name for r in results}) > 1
@@ -140,7 +176,7 @@ def energy_table(results: Sequence[Result]) -> Table:
     for r, (low, value, high) in zip(results, bounds, strict=True):
         lead = ([r.architecture.name] if several else []) + [r.hardware.name, r.precision.name]
         if not r.joules:
-            body.append((*lead, "-", "refused", "-", "-"))
+            body.append((*lead, "-", "", "-", ""))
             continue
         energy = _significant(value, scale, 4)
         span = f"{_significant(low, scale, 3)} to {_significant(high, scale, 3)}"
@@ -181,6 +217,73 @@ def breakdown_table(result: Result) -> Table:
     footer = ("total", "", *(column[-1] for column in cells), "100.00")
     title = f"Where it goes: {result.precision.name} at {result.hardware.name}, scope {result.scope}"
     return Table(title, _columns("phase", "group", *headings, "share %", texts=2), body, footer)
+
+
+def component_table(result: Result) -> Table:
+    """What the energy of one cell is drawn for: products, memory levels, static power."""
+    energies = {name: float(values[1, 0]) for name, values in result.by_component.items()}
+    whole = sum(energies.values())
+    unit, texts = figures([*energies.values(), whole], "J")
+    rows = tuple((name, texts[i], percent(energy / whole)) for i, (name, energy) in enumerate(energies.items()))
+    return Table(
+        "What draws it", _columns("component", f"energy {unit}", "share %"), rows, ("total", texts[-1], "100.00")
+    )
+
+
+def fit_report(fits: Sequence[Fit]) -> Report:
+    """What fits: memory used, largest batch, longest context, and how many devices hold the rest."""
+    rows = []
+    for f in fits:
+        r, capacity = f.result, f.result.capacity_bits
+        assert capacity is not None
+        needed = float(r.footprint.bits[0])
+        batch, positions = f"{f.batch:,}" if f.batch else "-", f"{f.positions:,}" if f.positions else "-"
+        devices = f"{math.ceil(needed / capacity):,}"
+        rows.append(
+            (
+                r.hardware.name,
+                r.precision.name,
+                with_prefix(needed / 8, "B"),
+                percent(needed / capacity, 1),
+                batch,
+                positions,
+                devices,
+            )
+        )
+    first = fits[0].result
+    name = first.architecture.title or first.architecture.name
+    held = [f for f in fits if f.batch]
+    if held:
+        narrow = max(held, key=lambda f: f.batch)
+        device, precision = narrow.result.hardware.name, narrow.result.precision.name
+        text = f"{name} fits {device} in {precision} with a batch of up to {narrow.batch:,}"
+        out = [
+            f.result.precision.name
+            for f in fits
+            if not f.batch and f.result.hardware.name == narrow.result.hardware.name
+        ]
+        text += f"; {', '.join(out)} {'do' if len(out) > 1 else 'does'} not fit." if out else "."
+    else:
+        least = min(fits, key=lambda f: float(f.result.footprint.bits[0]) / (f.result.capacity_bits or 1))
+        factor = float(least.result.footprint.bits[0]) / (least.result.capacity_bits or 1)
+        text = (
+            f"{name} does not fit in any of these precisions: {least.result.precision.name} needs {factor:.3g} times"
+            f" the memory of {least.result.hardware.name}."
+        )
+    columns = _columns(
+        "hardware", "precision", "needs", "memory %", "largest batch", "longest prompt", "devices", texts=2
+    )
+    work = first.workload
+    title = (
+        f"Fit at batch {work.batch}, {work.prompt} tokens in, {work.generate} out; batch and prompt as far as each goes"
+    )
+    longest = first.architecture.max_positions
+    limits = [f"{name} was made for {longest:,} positions."] if longest else []
+    kept = first.runtime.workspace if first.runtime else None
+    limits += [f"{percent(kept.value, 0)} % of the memory is kept for the runtime's workspace."] if kept else []
+    limits.append("Stored bits count: packing, scales, FP16 parts, KV cache, widest activations.")
+    limits.append("'devices': how many would hold it.")
+    return Report(f"{name}: what fits", text, (Table(title, columns, tuple(rows)),), tuple(limits))
 
 
 def layers_report(answer: Answer) -> Report:
@@ -292,9 +395,28 @@ def notes(answer: Answer) -> list[str]:
             found.append(f"{model.name} was made for {model.max_positions:,} positions; {longest:,} are asked for.")
         if any(layer.moe for layer in model.layers):
             found.append(f"{model.name}: routing over experts is taken as uniform.")
+    for r in results:
+        instead = _substitute(r) if r.runtime and r.joules else None
+        if instead:
+            found.append(instead)
     found.extend(_limited([f"{r.precision.name} at {r.hardware.name}: {r.reason}"]) for r in results if not r.joules)
     found.append(how_sure(results))
     return found
+
+
+def _substitute(result: Result) -> str | None:
+    """What a device runs in place of a 1-bit product, or of one in a format that it has no unit for."""
+    linear, hardware = result.precision.linear, result.hardware
+    if not linear.multiplies:
+        asked = str(linear.accumulator).partition(".")[2]
+        what = "has no unit for 1-bit products"
+    else:
+        asked = next(a.partition(".")[2] for a in linear.recipe if a.startswith("mul."))
+        if asked in hardware.rates:
+            return None
+        what = f"has no unit for {asked}"
+    runs = hardware.executed(asked)
+    return f"{hardware.name} {what}: {result.precision.name} runs as mac.{runs} there, and --accumulator has no effect."
 
 
 def _limited(parts: list[str], most: int = 4) -> str:
@@ -309,7 +431,7 @@ def how_sure(results: Sequence[Result]) -> str:
     for r in results:
         for action in r.prices:
             bases.setdefault(str(r.hardware.basis(action)), set()).add(action)
-            figure = r.hardware.actions.get(action)
+            figure = r.hardware.figure(action)
             if figure is not None:
                 source = r.hardware.sources[figure.source]
                 if source.seen != "own":

@@ -18,7 +18,7 @@ from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import Result, ordered_sum
 
-NODES = [catalog.hardware(name) for name in catalog.names("hardware")]
+NODES = [h for name in catalog.names("hardware") if (h := catalog.hardware(name)).kind == "technology"]
 PRECISIONS = [catalog.precision(name) for name in catalog.names("precision")]
 MODELS = [
     catalog.model(name) for name in ("gpt2", "llama-2-7b", "mistral-7b", "gemma-3-1b", "bitnet-b1.58-2b4t", "bert-base")

@@ -1,0 +1,218 @@
+"""How long it takes: Activity x rates -> seconds, operator by operator, then the board's power limit.
+
+Per operator ``max(MACs / rate, bits / bandwidth)`` plus launches (Williams et al., Roofline, CACM 52(4), 2009), with
+the shares of the peaks that the runtime reaches. Decode sums the maximum of each step: everything but attention costs
+the same in each step, and attention's two lines over the growing context cross at most once.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bitnet_cost.engine.activity import product_format
+from bitnet_cost.engine.counts import decode_pairs
+from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.precision import Precision
+from bitnet_cost.inputs.runtime import Kernel, KernelClass, RuntimeProfile
+from bitnet_cost.inputs.workload import Array
+from bitnet_cost.result import Activity, OpCounts, Operator, Timing
+
+# Operators that run in the kernel of another, where the model has that one and the runtime fuses projections.
+_FUSED = {"k": "q", "v": "q", "up": "gate", "expert_up": "expert_gate", "shared_expert_up": "shared_expert_gate"}
+_CLASSES: dict[str, KernelClass] = {
+    "rope": "rope",
+    "residual": "residual",
+    "activation": "activation",
+    "shared_activation": "activation",
+    "mlm_activation": "activation",
+    "gate": "activation",
+}
+
+
+def kernel_class(op: Operator, precision: Precision) -> KernelClass | None:
+    """The class of kernels that an operator runs in; None where it is part of another.
+
+    >>> from bitnet_cost.inputs.precision import parse_name
+    >>> [kernel_class(Operator(n, g, "linear", 1, ()), parse_name("w1.58a8")) for n, g in
+    ...  (("q", "linear"), ("norm", "elementwise"), ("softmax", "elementwise"), ("attn_quantise", "elementwise"))]
+    ['lowbit', 'norm', None, 'quantise']
+    """
+    if op.group in ("linear", "head"):
+        if op.role != "linear" or precision.linear.weights.bits >= 8:
+            return "linear"
+        return "dequantised" if precision.linear.rescale == "weights" else "lowbit"
+    if op.group == "attention":
+        return "attention"
+    if op.name == "softmax" or op.name.endswith("_dequantise"):
+        return None  # inside the attention kernel, and in the epilogue of the product
+    if op.name.endswith("_quantise"):
+        return "quantise" if precision.linear.rescale in ("product", "elementwise") else None
+    if "norm" in op.name:
+        return "norm"
+    return _CLASSES.get(op.name, "elementwise")
+
+
+def launches_of(op: Operator, kernel: Kernel, runtime: RuntimeProfile, names: set[str]) -> float:
+    """Kernels launched for an operator in one pass over one layer, ``names`` being all operators of the model."""
+    fused = runtime.fused_projections and _FUSED.get(op.name) in names
+    return 0.0 if fused or op.name == "attn_context" else kernel.launches * op.parts
+
+
+def movement(
+    counts: OpCounts, activity: Activity, precision: Precision, hardware: Hardware, runtime: RuntimeProfile
+) -> dict[str, Array]:
+    """Bits that each operator reads and writes at each memory level: ``{"hbm.read": [phase, op, n] ...}``.
+
+    Weights and the KV cache come from the memory that holds the model, once per pass; weights from an on-chip level
+    where all of them fit it. What passes between operators stays in the last on-chip level where one operator's tensors
+    fit it, and goes to memory and back where they do not. A kernel fused into another moves nothing of its own; one
+    that runs as several steps moves its operands several times, half in, half out.
+    """
+    ops, levels = counts.operators, list(hardware.hierarchy)
+    main = levels[-1]
+    kernels = [runtime.kernel(c) if (c := kernel_class(op, precision)) else None for op in ops]
+    moves = np.array([0.0 if k is None or k.bandwidth is None else 1.0 for k in kernels])[:, None]
+    stepwise = np.array([bool(k and k.bytes_per_entry is not None) for k in kernels])[:, None]
+    steps = np.array([k.bytes_per_entry * 8.0 if k and k.bytes_per_entry is not None else 0.0 for k in kernels])[
+        :, None
+    ]
+    several = steps * (counts["inputs"] + counts["quantise"]) / 2
+    read = np.where(stepwise, several, activity.input_bits) * moves
+    write = np.where(stepwise, several, activity.output_bits) * moves
+    found = {f"{name}.{way}": np.zeros_like(read) for name in levels for way in ("read", "write")}
+    near = levels[-2] if len(levels) > 1 else main
+    repeats = np.array([op.repeat * op.parts for op in ops], dtype=np.float64)[:, None]
+    at_once = activity.activation_bits / (repeats * np.maximum(_passes(counts), 1.0)[:, None, :])
+    stays = at_once <= _capacity(hardware, near)
+    for way, bits in (("read", read), ("write", write)):
+        found[f"{near}.{way}"] = found[f"{near}.{way}"] + np.where(stays, bits, 0.0)
+        found[f"{main}.{way}"] = found[f"{main}.{way}"] + np.where(stays, 0.0, bits)
+    resident = sum(op.weights * op.repeat for op in ops) * precision.linear.weights.bits
+    holder = next((name for name in levels[:-1] if resident <= _capacity(hardware, name)), main)
+    found[f"{holder}.read"] = found[f"{holder}.read"] + activity.weight_bits
+    found[f"{main}.read"] = found[f"{main}.read"] + activity.kv_read_bits
+    found[f"{main}.write"] = found[f"{main}.write"] + activity.kv_write_bits
+    return found
+
+
+def _passes(counts: OpCounts) -> Array:
+    """Forward passes of each phase: one prefill, G - 1 steps.  [phase, n]"""
+    _, _, generate = counts.workload.flat()
+    return np.array([np.ones_like(generate), generate - 1])[: len(counts.phases)]
+
+
+def sum_of_maxima(compute: Array, memory: Array, fixed: Array, batch: Array, prompt: Array, generate: Array) -> Array:
+    """Sum over decode steps of max(c k, m k + f), k = P + 1 ... P + G - 1 keys attended.  [s]
+
+    ``compute`` and ``memory`` are the sums of c k and m k over all steps, ``fixed`` that of f. The lines cross at most
+    once, at k* = f / (c - m): steps below it wait for memory, those above for arithmetic.
+
+    >>> one = np.array([1.0])
+    >>> total = sum_of_maxima(18 * one, 6 * one, 12 * one, one, 1 * one, 4 * one)   # k = 2, 3, 4; c 2, m 2/3, f 4
+    >>> bool(abs(total[0] - (16 / 3 + 6 + 8)) < 1e-12)                              # max(4, 16/3), max(6, 6), 8
+    True
+    """
+    steps = generate - 1
+    keys = decode_pairs(prompt, generate)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        crossing = np.where(compute > memory, (fixed / steps) / ((compute - memory) / keys), np.inf)
+    below = np.clip(np.floor(crossing) - prompt, 0, steps)
+    waiting = decode_pairs(prompt, below + 1)
+    share = np.divide(waiting, keys, out=np.zeros_like(keys), where=keys > 0)
+    part = np.divide(below, steps, out=np.zeros_like(steps), where=steps > 0)
+    total: Array = memory * share + fixed * part + compute * (1 - share)
+    return total
+
+
+def roofline(
+    counts: OpCounts, activity: Activity, precision: Precision, hardware: Hardware, runtime: RuntimeProfile
+) -> Timing:
+    """Seconds of each operator at the rates that the runtime reaches, before the power limit."""
+    ops = counts.operators
+    kernels = [runtime.kernel(c) if (c := kernel_class(op, precision)) else None for op in ops]
+    rate = np.array([_reached_rate(op, k, precision, hardware) for op, k in zip(ops, kernels, strict=True)])[:, None]
+    compute = counts["mac"] / rate
+    share = np.array([k.bandwidth.value if k and k.bandwidth else 1.0 for k in kernels])[:, None]
+    memory = np.zeros_like(compute)
+    for place, bits in activity.movement.items():
+        bandwidth = hardware.hierarchy[place.partition(".")[0]].bandwidth
+        assert bandwidth is not None
+        memory = memory + bits / (bandwidth.value * share)
+    names = {op.name for op in ops}
+    per_pass = np.array(
+        [
+            launches_of(op, k, runtime, names) * op.repeat * _overhead(k, op) if k else 0.0
+            for op, k in zip(ops, kernels, strict=True)
+        ]
+    )
+    cache = runtime.kernels.get("cache")
+    if cache is not None:
+        written = np.array([op.repeat if any(q == "kv_write" for q, _, _ in op.terms) else 0 for op in ops])
+        per_pass = per_pass + written * cache.launches * _overhead(cache)
+    runs = _passes(counts)[:, None, :]
+    if any(op.group == "head" for op in ops) and counts.workload.logits == "none":
+        per_pass = per_pass * np.array([op.group != "head" for op in ops])
+    overhead = per_pass[:, None] * runs
+    overhead[:, 0] = overhead[:, 0] + _host(runtime, counts) * runs[:, 0]  # booked on the first operator
+    longest = np.maximum(compute, memory)
+    if len(counts.phases) > 1:
+        batch, prompt, generate = counts.workload.flat()
+        cached = activity.kv_read_bits[1] / _bandwidth(hardware)
+        for i, op in enumerate(ops):
+            if op.group == "attention":
+                grows = cached[i] / share[i]
+                longest[1, i] = sum_of_maxima(compute[1, i], grows, memory[1, i] - grows, batch, prompt, generate)
+    return Timing(longest + overhead, compute, memory, overhead, np.ones((len(counts.phases), counts.points)))
+
+
+def _host(runtime: RuntimeProfile, counts: OpCounts) -> Array:
+    """Seconds of one pass in which the device waits for the host.  [n]"""
+    batch, _, _ = counts.workload.flat()
+    fixed = runtime.per_pass.value if runtime.per_pass else 0.0
+    each = runtime.per_sequence.value if runtime.per_sequence else 0.0
+    return fixed + each * batch
+
+
+def _capacity(hardware: Hardware, level: str) -> float:
+    capacity = hardware.hierarchy[level].capacity
+    assert capacity is not None
+    return capacity.value
+
+
+def _bandwidth(hardware: Hardware) -> float:
+    bandwidth = hardware.memory.bandwidth
+    assert bandwidth is not None
+    return bandwidth.value
+
+
+def _overhead(kernel: Kernel, op: Operator | None = None) -> float:
+    """Seconds of one launch in which too little runs to matter."""
+    walked = kernel.per_input.value * op.shape[0] if kernel.per_input and op else 0.0
+    return (kernel.overhead.value if kernel.overhead else 0.0) + walked
+
+
+def _reached_rate(op: Operator, kernel: Kernel | None, precision: Precision, hardware: Hardware) -> float:
+    """MACs per second that an operator's products reach; infinite where it has none.  [MAC/s]"""
+    form = product_format(op, precision)
+    if kernel is None or form is None:
+        return np.inf
+    executed = hardware.executed(form)
+    if executed is None:
+        return np.inf  # the missing price is refused by name
+    share = kernel.compute.value if kernel.compute else 1.0
+    return hardware.rates[executed].value / 2 * share
+
+
+def capped(timing: Timing, dynamic: Array, hardware: Hardware) -> Timing:
+    """The timing under the board's limit: a phase whose dynamic power and floor exceed it takes E / (P_cap - P_static).
+
+    ``dynamic`` is the dynamic energy of each phase, [phase, n].
+    """
+    power = hardware.power
+    assert power is not None
+    if power.cap is None:
+        return timing
+    seconds = timing.by_phase
+    least = dynamic / (power.cap.value - power.static.value)
+    stretch = np.maximum(1.0, np.divide(least, seconds, out=np.ones_like(seconds), where=seconds > 0))
+    return Timing(timing.seconds * stretch[:, None, :], timing.compute, timing.memory, timing.overhead, stretch)

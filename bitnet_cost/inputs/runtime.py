@@ -1,0 +1,84 @@
+"""Runtimes: how much of a device software reaches. One entry per runtime and device class, every figure with source."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from bitnet_cost.inputs.cited import Duration, Input, Ratio, Source, check_basis, check_sources
+from bitnet_cost.inputs.hardware import DeviceClass
+
+KernelClass = Literal[
+    "linear",
+    "dequantised",
+    "lowbit",
+    "attention",
+    "norm",
+    "rope",
+    "activation",
+    "residual",
+    "cache",
+    "quantise",
+    "elementwise",
+]
+
+
+class Kernel(Input):
+    """How one class of operators runs: launches, memory passes, and the shares of the peaks that are reached."""
+
+    launches: float = Field(ge=0, le=1000, description="kernels launched per operator and pass; 0: fused into another")
+    overhead: Duration | None = Field(None, description="time of one launch in which nothing else runs")
+    per_input: Duration | None = Field(
+        None, description="time per entry of the inner dimension, where a product walks it without enough at once"
+    )
+    bandwidth: Ratio | None = Field(None, description="share of the peak bandwidth; left out: fused, moves nothing")
+    compute: Ratio | None = Field(None, description="share of the peak rate; left out: not limited by it")
+    bytes_per_entry: float | None = Field(
+        None,
+        ge=0,
+        le=1000,
+        description="bytes moved per entry of the operator's input, where steps are kernels of their own",
+    )
+    note: str = Field(default="", description="which kernels these are")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.launches and self.overhead is None:
+            raise ValueError("a kernel that is launched needs its overhead")
+        return self
+
+
+class RuntimeProfile(Input):
+    """A runtime on a class of devices."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=60, description="catalogue id, <runtime>-<class>")
+    runtime: str = Field(min_length=2, description="name of the runtime")
+    device_class: DeviceClass = Field(description="devices it describes")
+    title: str = Field(min_length=2, description="in words")
+    note: str = Field(default="", description="what a reader should know")
+    fused_projections: bool = Field(description="q, k, v in one kernel, gate and up in one")
+    per_pass: Duration | None = Field(None, description="time of a pass in which the device waits for the host")
+    per_sequence: Duration | None = Field(None, description="time of a pass that the host takes for each sequence")
+    workspace: Ratio | None = Field(None, description="memory kept for workspace, as a share of the capacity")
+    kernels: dict[KernelClass, Kernel] = Field(min_length=1, description="by class of operators")
+    sources: dict[str, Source] = Field(min_length=1, description="where the figures come from")
+
+    @model_validator(mode="after")
+    def _cited(self) -> Self:
+        figures = {
+            f"kernels.{name}.{field}": figure
+            for name, kernel in self.kernels.items()
+            for field in ("overhead", "per_input", "bandwidth", "compute")
+            if (figure := getattr(kernel, field)) is not None
+        }
+        whole = ("per_pass", "per_sequence", "workspace")
+        figures |= {name: figure for name in whole if (figure := getattr(self, name)) is not None}
+        check_sources(self.sources, {place: figure.source for place, figure in figures.items()})
+        check_basis(self.sources, {place: (figure.source, figure.basis) for place, figure in figures.items()})
+        return self
+
+    def kernel(self, name: KernelClass) -> Kernel:
+        """The entry of a class of operators, else that of plain elementwise work."""
+        found = self.kernels.get(name)
+        if found is None:
+            found = self.kernels["linear" if name in ("dequantised", "lowbit", "attention") else "elementwise"]
+        return found
