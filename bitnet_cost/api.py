@@ -11,6 +11,7 @@ from bitnet_cost.engine.estimate import against, check_scope, measure, priced
 from bitnet_cost.engine.fit import fit
 from bitnet_cost.errors import BitnetCostError, MissingPrice
 from bitnet_cost.inputs.architecture import Architecture
+from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware, Scope
 from bitnet_cost.inputs.precision import Accumulator, Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
@@ -40,6 +41,7 @@ def estimate(
     accumulator: Accumulator = "paper",
     baseline: str | Precision | None = None,
     runtime: str | RuntimeProfile | None = None,
+    facility: Facility | None = None,
 ) -> Result:
     """Memory and energy of one model in one precision on one piece of hardware.
 
@@ -62,7 +64,16 @@ def estimate(
     software = runtime_of(profile, runtime)
 
     def priced_in(what: Precision) -> Result:
-        found = measure(architecture, what, profile, workload, scope=scope, accumulator=accumulator, runtime=software)
+        found = measure(
+            architecture,
+            what,
+            profile,
+            workload,
+            scope=scope,
+            accumulator=accumulator,
+            runtime=software,
+            facility=facility,
+        )
         return priced(found)
 
     result = priced_in(chosen)
@@ -99,6 +110,7 @@ def answer(
     baseline: Precision | None = None,
     runtime: str | RuntimeProfile | None = None,
     generate_on_devices: int | None = None,
+    facility: Facility | None = None,
 ) -> Answer:
     """Every model on every hardware in every precision, each against the baseline of its model and hardware.
 
@@ -122,10 +134,14 @@ def answer(
                 asked = replace(workload, generate=generate_on_devices)
             if profile.kind not in counted:
                 counted[profile.kind] = count_ops(architecture, asked)
-            cell = _Cell(architecture, profile, asked, counted[profile.kind], scope, runtime_of(profile, runtime))
+            cell = _Cell(
+                architecture, profile, asked, counted[profile.kind], scope, runtime_of(profile, runtime), facility
+            )
             row = [cell.refused_or_priced(precision, accumulator, faults) for precision in precisions]
             reference = _baseline(cell, row, baseline, accumulator)
             for result in row:
+                if result.fits is not None and not result.fits:
+                    result = _with_what_fits(cell, result)  # noqa: PLW2901
                 results.append(against(result, reference) if reference and result.joules else result)
                 if not result.joules or result.shape:
                     continue
@@ -152,12 +168,13 @@ class _Cell:
     counts: OpCounts
     scope: Scope | None
     runtime: RuntimeProfile | None
+    facility: Facility | None
 
     def priced(self, precision: Precision, accumulator: Accumulator) -> Result:
-        return priced(self._measured(precision, accumulator))
+        return priced(self.measured(precision, accumulator))
 
     def refused_or_priced(self, precision: Precision, accumulator: Accumulator, faults: list[MissingPrice]) -> Result:
-        measured = self._measured(precision, accumulator)
+        measured = self.measured(precision, accumulator)
         try:
             return priced(measured)
         except MissingPrice as fault:
@@ -172,10 +189,11 @@ class _Cell:
             return None
         return None if found.saving is None else float(found.saving[1])
 
-    def _measured(self, precision: Precision, accumulator: Accumulator) -> Result:
+    def measured(self, precision: Precision, accumulator: Accumulator) -> Result:
+        """What is known before pricing."""
         return measure(
             self.architecture, precision, self.hardware, self.workload,
-            scope=self.scope, accumulator=accumulator, counts=self.counts, runtime=self.runtime,
+            scope=self.scope, accumulator=accumulator, counts=self.counts, runtime=self.runtime, facility=self.facility,
         )  # fmt: skip
 
 
@@ -189,6 +207,16 @@ def _baseline(cell: _Cell, row: list[Result], asked: Precision | None, accumulat
         return default
     answered = [r for r in row if r.joules]
     return max(answered, key=lambda r: r.precision.linear.weights.bits, default=None)
+
+
+def _with_what_fits(cell: _Cell, result: Result) -> Result:
+    """A result that does not fit, its reason naming the widest precision that would."""
+    for name in FIT_PRECISIONS:
+        other = catalog.precision(name)
+        narrower = other.linear.weights.bits < result.precision.linear.weights.bits
+        if narrower and cell.measured(other, "paper").fits:
+            return replace(result, reason=f"{result.reason}, or {name} would fit one")
+    return result
 
 
 def _energy_in(result: Result, scope: Scope) -> float:

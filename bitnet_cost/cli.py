@@ -9,6 +9,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -18,6 +19,7 @@ from bitnet_cost import __version__
 from bitnet_cost.errors import BitnetCostError
 
 if TYPE_CHECKING:
+    from bitnet_cost.inputs.facility import Facility
     from bitnet_cost.result import Answer, Report
 
 app = typer.Typer(
@@ -135,6 +137,16 @@ AccumulatorOption = Annotated[
 RuntimeOption = Annotated[
     str | None, typer.Option("--runtime", metavar="RUNTIME", help="Software on a device. Default: a tuned one for it.")
 ]
+PueOption = Annotated[
+    float | None, typer.Option("--pue", help="Facility energy / device energy, for --scope facility.")
+]
+CarbonOption = Annotated[
+    str | None, typer.Option("--carbon", metavar="GRID|G/KWH", help="A country code such as deu, 'world', or g/kWh.")
+]
+PriceOption = Annotated[float | None, typer.Option("--price", help="Price of electricity in USD per kWh.")]
+RequestsOption = Annotated[
+    float | None, typer.Option("--requests-per-day", help="Adds energy, carbon and cost of a day and a year.")
+]
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="Output format.")]
 OutputOption = Annotated[
     str | None,
@@ -160,7 +172,8 @@ def root(
 def _ask(
     model: str, hardware: list[str] | None, precision: list[str] | None, batch: int, prompt: int, generate: int | None,
     scope: Scope | None, baseline: str | None, attention: Attention | None, logits: Logits, counting: Counting,
-    accumulator: Accumulator, runtime: str | None, *, default_hardware: tuple[str, ...] = (),
+    accumulator: Accumulator, runtime: str | None, *, facility: Facility | None = None,
+    default_hardware: tuple[str, ...] = (),
 ) -> Answer:  # fmt: skip
     from bitnet_cost import api
     from bitnet_cost.inputs.workload import Workload
@@ -180,8 +193,18 @@ def _ask(
         [catalog.model(model)], profiles, precisions, workload,
         scope=scope.value if scope else None, accumulator=accumulator.value,
         baseline=catalog.precision(baseline) if baseline else None, runtime=runtime,
-        generate_on_devices=api.GENERATE_ON_DEVICES if generate is None else None,
+        facility=facility, generate_on_devices=api.GENERATE_ON_DEVICES if generate is None else None,
     )  # fmt: skip
+
+
+def _facility(pue: float | None, carbon: str | None, price: float | None) -> Facility | None:
+    if pue is None and carbon is None and price is None:
+        return None
+    from bitnet_cost.inputs.facility import Facility
+    from bitnet_cost.readers import catalog
+
+    intensity, grid = catalog.carbon_intensity(carbon) if carbon is not None else (None, "")
+    return Facility(1.0 if pue is None else pue, intensity, None if price is None else price / 3.6e6, grid)
 
 
 def _once(names: Any) -> list[str]:
@@ -203,6 +226,10 @@ def estimate(
     counting: CountingOption = Counting.serving,
     accumulator: AccumulatorOption = Accumulator.paper,
     runtime: RuntimeOption = None,
+    pue: PueOption = None,
+    carbon: CarbonOption = None,
+    price: PriceOption = None,
+    requests_per_day: RequestsOption = None,
     form: FormatOption = Format.table,
     output: OutputOption = None,
 ) -> None:
@@ -212,11 +239,20 @@ def estimate(
     """
     answer = _ask(
         model, hardware, precision, batch, prompt, generate, scope, baseline, attention, logits, counting, accumulator,
-        runtime,
+        runtime, facility=_facility(pue, carbon, price),
     )  # fmt: skip
     from bitnet_cost.views import report
 
-    _deliver(form, output, lambda: report.estimate_report(answer), answer)
+    if requests_per_day is not None and not 0 < requests_per_day <= 1e15:
+        raise BitnetCostError(f"requests-per-day: {requests_per_day:g} is not a number above 0, up to 1e15")
+
+    def make() -> Report:
+        found = report.estimate_report(answer)
+        if requests_per_day is None:
+            return found
+        return replace(found, tables=(*found.tables, report.day_report(answer, requests_per_day)))
+
+    _deliver(form, output, make, answer)
 
 
 @app.command()

@@ -23,7 +23,7 @@ class UnknownName(BitnetCostError):
         close = nearest(name, names)
         if close:
             text += f" Did you mean {close!r}?"
-        if names:
+        if names and kind != "grid":
             text += f" 'bitnet-cost list {listing}' prints all {len(names)}."
         super().__init__(text + (f" {hint}" if hint else ""))
 

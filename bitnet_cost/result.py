@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitnet_cost.inputs.architecture import Architecture
+from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware, Scope
 from bitnet_cost.inputs.precision import Accumulator, Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
@@ -217,6 +218,7 @@ class Result:
     reason: str | None = None  # why there is no energy
     runtime: RuntimeProfile | None = None  # devices
     timing: Timing | None = None  # devices
+    facility: Facility | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -272,6 +274,20 @@ class Result:
         assert memory is not None
         kept = self.runtime.workspace.value if self.runtime and self.runtime.workspace else 0.0
         return memory.value * (1 - kept)
+
+    @property
+    def carbon_g(self) -> Array | None:
+        """Emissions of the electricity, where its carbon intensity was given.  [*grid]  [g]"""
+        if self.facility is None or self.facility.carbon_g_per_j is None or not self.joules:
+            return None
+        return self.energy_j * self.facility.carbon_g_per_j
+
+    @property
+    def cost_usd(self) -> Array | None:
+        """Cost of the electricity, where its price was given.  [*grid]  [USD]"""
+        if self.facility is None or self.facility.usd_per_j is None or not self.joules:
+            return None
+        return self.energy_j * self.facility.usd_per_j
 
     @property
     def mac(self) -> Array:

@@ -53,10 +53,11 @@ TIME = Dimension("time", "s", _with("pnumµ", ("s", 1.0)) | {"h": 3600.0, "year"
 _PER_SECOND = _with("kMGTP", ("FLOP/s", 1.0), ("OP/s", 1.0))
 RATE = Dimension("operations per second", "OP/s", _PER_SECOND, 1e3, 1e18, "989 TFLOP/s")
 ENERGY = Dimension("energy", "J", _with("mkM", ("J", 1.0), ("Wh", 3600.0)), 1e-3, 1e12, "19.4 Wh")
+CARBON = Dimension("carbon intensity", "g/J", {"g/kWh": 1 / 3.6e6, "kg/MWh": 1 / 3.6e6}, 1e-9, 1e-2, "344 g/kWh")
 MASS = Dimension("mass of CO2 equivalent", "g", {"g": 1.0, "kg": 1e3, "t": 1e6}, 1e-3, 1e12, "164 kg")
 RATIO = Dimension("ratio", "", {"x": 1.0, "%": 0.01}, 1e-6, 100.0, "0.88 x")
 # fmt: on
-DIMENSIONS = (ENERGY_PER_OPERATION, ENERGY_PER_BIT, POWER, BANDWIDTH, CAPACITY, TIME, RATE, MASS)
+DIMENSIONS = (ENERGY_PER_OPERATION, ENERGY_PER_BIT, POWER, BANDWIDTH, CAPACITY, TIME, RATE, CARBON, MASS)
 
 
 def parse(text: object, dimension: Dimension) -> float:

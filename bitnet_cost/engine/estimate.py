@@ -14,6 +14,7 @@ from bitnet_cost.engine.footprint import footprint
 from bitnet_cost.engine.timing import capped, movement, roofline
 from bitnet_cost.errors import UnsupportedScope
 from bitnet_cost.inputs.architecture import Architecture
+from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware, Scope
 from bitnet_cost.inputs.precision import Accumulator, Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
@@ -29,6 +30,7 @@ SCOPES: dict[Scope, str] = {
     "compute": "matrix products and elementwise work",
     "memory": "and all data movement",
     "device": "and static power x time",
+    "facility": "times the facility's PUE",
 }
 
 
@@ -53,7 +55,7 @@ def check_scope(hardware: Hardware, scope: Scope) -> None:
 def measure(
     architecture: Architecture, precision: Precision, hardware: Hardware, workload: Workload, *,
     scope: Scope | None = None, accumulator: Accumulator = "paper", counts: OpCounts | None = None,
-    runtime: RuntimeProfile | None = None,
+    runtime: RuntimeProfile | None = None, facility: Facility | None = None,
 ) -> Result:  # fmt: skip
     """Counts, actions and memory, not yet priced: what is known whatever the hardware's figures are.
 
@@ -76,6 +78,7 @@ def measure(
         activity=count_actions(counts, precision, accumulator, hardware.executed if on_device else None),
         footprint=footprint(architecture, precision, counts),
         runtime=runtime if on_device else None,
+        facility=facility,
     )
 
 
@@ -104,10 +107,15 @@ def priced(result: Result) -> Result:
         dynamic = sum(ordered_sum(values[1], 1) for values in price(activity, prices, "memory").values())
         timing = capped(timing, np.asarray(dynamic), hardware)
     activity = replace(activity, static={"static.power": timing.seconds})
-    if hardware.priced == "time" and result.scope == "device":  # the package's power includes every action
+    if hardware.priced == "time" and result.scope in (
+        "device",
+        "facility",
+    ):  # the package's power includes every action
         activity = replace(activity, arithmetic={}, elementwise={}, movement={})
     prices = prices_of(activity, hardware, precision, result.scope)
     joules = price(activity, prices, result.scope)
+    if result.scope == "facility" and result.facility is not None:
+        joules["facility"] = (result.facility.pue - 1) * replace(result, joules=joules).by_operator
     if not np.all(fits):
         outside = np.logical_not(fits).ravel()
         for values in joules.values():

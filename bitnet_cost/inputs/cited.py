@@ -113,6 +113,14 @@ class Energy(Figure):
     dimension = units.ENERGY
 
 
+class CarbonIntensity(Figure):
+    """Emissions of electricity.  [g/J]"""
+
+    dimension = units.CARBON
+
+    year: int = Field(ge=1990, le=2100, description="year of the average")
+
+
 class Mass(Figure):
     """A mass of CO2 equivalent.  [g]"""
 

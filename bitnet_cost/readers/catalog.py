@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from bitnet_cost.errors import BitnetCostError, InvalidFile, UnknownName
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Input, explain
+from bitnet_cost.inputs.facility import Grids
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision, parse_name
 from bitnet_cost.inputs.runtime import RuntimeProfile
@@ -40,12 +41,16 @@ def folder(kind: str) -> Path:
     Raises:
         BitnetCostError: an installation without its data.
     """
+    return _root(FOLDERS[kind])
+
+
+def _root(name: str) -> Path:
     package = Path(__file__).resolve().parent.parent
     for root in (package, package.parent):
-        found = root / FOLDERS[kind]
+        found = root / name
         if found.is_dir():
             return found
-    raise BitnetCostError(f"the catalogue folder {FOLDERS[kind]!r} is missing; reinstall bitnet-cost")
+    raise BitnetCostError(f"the catalogue folder {name!r} is missing; reinstall bitnet-cost")
 
 
 def names(kind: str) -> list[str]:
@@ -179,6 +184,24 @@ def precision(name: str) -> Precision:
         if parsed is not None:
             return parsed
     return entry("precision", name, Precision)
+
+
+def carbon_intensity(text: str) -> tuple[float, str]:
+    """Carbon intensity from a number in g/kWh or a zone such as ``deu``, and what it describes.  [g/J]
+
+    Raises:
+        BitnetCostError: neither a number nor a known zone.
+    """
+    try:
+        return float(text) / 3.6e6, f"{float(text):g} g/kWh"
+    except ValueError:
+        pass
+    path = _root("electricity") / "grids.yaml"
+    grids = validate(read_yaml(path), Grids, path)
+    figure = grids.zones.get(text.lower())
+    if figure is None:
+        raise UnknownName("grid", text, grids.zones, hint="Zones are country codes such as 'deu', or 'world'.")
+    return figure.value, f"{text.lower()}, {figure.year}: {figure.value * 3.6e6:.0f} g/kWh"
 
 
 def runtime(name: str, device_class: str) -> RuntimeProfile:

@@ -97,10 +97,19 @@ def record(result: Result) -> dict[str, Any]:
             "decode_s": decode,
             "latency_s": latency,
             "tokens_per_s": int(workload.batch) * (int(workload.generate) - 1) / decode if decode else None,
-            "power_w": nominal / latency if nominal is not None and result.scope == "device" else None,
+            "power_w": _device_energy(result) / latency
+            if nominal is not None and result.scope in ("device", "facility")
+            else None,
+            "carbon_g": None if result.carbon_g is None else _float(result.carbon_g),
+            "cost_usd": None if result.cost_usd is None else _float(result.cost_usd),
             "bound": _bound({name: _total(waits) for name, waits in result.timing.waits.items()}),
         }
     return values
+
+
+def _device_energy(result: Result) -> float:
+    """Energy of the device itself, without the facility around it.  [J]"""
+    return sum(float(values[1, 0]) for name, values in result.by_component.items() if name != "facility")
 
 
 def _bound(waits: dict[str, float]) -> str | None:
@@ -197,13 +206,14 @@ def inputs(answer: Answer) -> dict[str, Any]:
 
 def document(answer: Answer) -> dict[str, Any]:
     """The JSON document of an answer."""
-    scopes = ("arithmetic", "compute", "memory", "device")
+    scopes = ("arithmetic", "compute", "memory", "device", "facility")
     widest = max(scopes.index(r.scope) for r in answer.results if r.scope in scopes)
     left_out = [
         "elementwise work (scope compute)",
         "data movement (memory, caches)",
         "static power",
-        "cooling, power supply, the system around the device",
+        "cooling, power supply",
+        "the host and the rest of the system around the device; making it",
     ][widest:]
     return {
         "schema": SCHEMA,

@@ -53,7 +53,8 @@ def estimate_report(answer: Answer) -> Report:
     tables = [memory_table(results)]
     if any(r.timing is not None or r.reason for r in results if r.runtime):
         tables.append(time_table([r for r in results if r.runtime]))
-    tables.append(energy_table(results))
+    if any(r.joules for r in results):
+        tables.append(energy_table(results))
     if len(results) == 1 and results[0].joules:
         tables.append(breakdown_table(results[0]))
         if results[0].runtime:
@@ -144,7 +145,8 @@ def time_table(results: Sequence[Result]) -> Table:
     for r in results:
         lead = ([r.architecture.name] if several else []) + [r.hardware.name, r.precision.name]
         capacity = r.capacity_bits
-        used = percent(float(r.footprint.bits[0]) / capacity, 1) if capacity else "-"
+        share = float(r.footprint.bits[0]) / capacity if capacity else math.nan
+        used = f"{share:,.3g}x" if share >= 10 else percent(share, 1)
         if r.timing is None:
             body.append(
                 (*lead, used, "-", "-", "-", "does not fit" if r.fits is not None and not r.fits else "refused")
@@ -244,7 +246,7 @@ def fit_report(fits: Sequence[Fit]) -> Report:
                 r.hardware.name,
                 r.precision.name,
                 with_prefix(needed / 8, "B"),
-                percent(needed / capacity, 1),
+                f"{needed / capacity:,.3g}x" if needed > 10 * capacity else percent(needed / capacity, 1),
                 batch,
                 positions,
                 devices,
@@ -400,8 +402,53 @@ def notes(answer: Answer) -> list[str]:
         if instead:
             found.append(instead)
     found.extend(_limited([f"{r.precision.name} at {r.hardware.name}: {r.reason}"]) for r in results if not r.joules)
+    found.extend(_facility(r) for r in results if r.joules and r.facility and r.runtime)
+    found.extend(_battery(r) for r in results if r.joules and r.timing and r.hardware.battery)
     found.append(how_sure(results))
     return found
+
+
+def _facility(result: Result) -> str:
+    """Emissions and money of one answer, and what they rest on."""
+    facility = result.facility
+    assert facility is not None
+    parts = [f"PUE {facility.pue:g}" + (" (--scope facility applies it)" if result.scope != "facility" else "")]
+    if result.carbon_g is not None:
+        parts.append(f"{float(result.carbon_g):.4g} g CO2e ({facility.grid})")
+    if result.cost_usd is not None:
+        parts.append(f"{float(result.cost_usd):.4g} USD of electricity")
+    return f"{result.precision.name} at {result.hardware.name}: {', '.join(parts)}."
+
+
+def _battery(result: Result) -> str:
+    """Tokens on one charge, where a device has a battery."""
+    battery = result.hardware.battery
+    assert battery is not None
+    tokens = int(result.workload.batch) * int(result.workload.generate)
+    each = float(result.energy_j) / tokens
+    return (
+        f"{result.precision.name} at {result.hardware.name}: a full battery of {battery.value / 3600:.3g} Wh gives"
+        f" {battery.value / each:,.0f} tokens; screen, radio and losses not counted."
+    )
+
+
+def day_report(answer: Answer, requests: float) -> Table:
+    """What so many requests a day cost in a day and a year of 365 days."""
+    rows = []
+    for r in answer.results:
+        if not r.joules:
+            continue
+        joules = float(r.energy_j) / int(r.workload.batch) * requests
+        carbon = "-" if r.carbon_g is None or r.facility is None else _mass(joules, r.facility.carbon_g_per_j)
+        cost = "-" if r.cost_usd is None or r.facility is None else f"{joules * (r.facility.usd_per_j or 0):,.2f}"
+        year = f"{joules * 365 / 3.6e6:,.4g}"
+        rows.append((r.hardware.name, r.precision.name, f"{joules / 3.6e6:,.4g}", year, carbon, cost))
+    columns = _columns("hardware", "precision", "kWh a day", "kWh a year", "kg CO2e a day", "USD a day", texts=2)
+    return Table(f"{requests:,.0f} requests a day", columns, tuple(rows))
+
+
+def _mass(joules: float, grams_per_joule: float | None) -> str:
+    return f"{joules * (grams_per_joule or 0) / 1e3:,.4g}"
 
 
 def _substitute(result: Result) -> str | None:

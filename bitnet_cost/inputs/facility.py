@@ -1,0 +1,51 @@
+"""The facility around a device: cooling and supply, carbon of its electricity, and price."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.inputs.cited import CarbonIntensity, Input, Source, check_basis, check_sources
+
+
+class Grids(Input):
+    """Carbon intensity of electricity by zone."""
+
+    name: str = Field(description="catalogue id")
+    title: str = Field(description="in words")
+    zones: dict[str, CarbonIntensity] = Field(min_length=1, description="by country code, in lower case")
+    sources: dict[str, Source] = Field(min_length=1, description="where the figures come from")
+
+    @model_validator(mode="after")
+    def _cited(self) -> Self:
+        check_sources(self.sources, {f"zones.{zone}": figure.source for zone, figure in self.zones.items()})
+        check_basis(self.sources, {f"zones.{z}": (figure.source, figure.basis) for z, figure in self.zones.items()})
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Facility:
+    """What turns a device's energy into a facility's, and into emissions and money. None: not asked for.
+
+    Args:
+        pue: power usage effectiveness, facility energy / device energy, at least 1.
+        carbon_g_per_j: emissions of electricity.  [g/J]
+        usd_per_j: price of electricity.  [USD/J]
+        grid: what the carbon intensity describes.
+
+    Raises:
+        BitnetCostError: a figure outside what it can be.
+    """
+
+    pue: float = 1.0
+    carbon_g_per_j: float | None = None
+    usd_per_j: float | None = None
+    grid: str = ""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.pue <= 10:
+            raise BitnetCostError(f"pue: {self.pue:g} is not facility energy / device energy; expected 1 to 10")
+        for name, value, most in (("carbon", self.carbon_g_per_j, 5e3), ("price", self.usd_per_j, 100.0)):
+            if value is not None and not 0 <= value * 3.6e6 <= most:
+                raise BitnetCostError(f"{name}: {value * 3.6e6:g} per kWh is outside 0 to {most:g}")

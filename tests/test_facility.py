@@ -1,0 +1,82 @@
+"""PUE, carbon, cost, requests a day, battery."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.conftest import Ran
+
+Run = Callable[..., Ran]
+DEVICE = ("estimate", "llama-3-8b", "-H", "h100-sxm-80gb", "-p", "fp16")
+
+
+def record(bitnet_cost: Run, *words: str) -> dict[str, Any]:
+    ran = bitnet_cost(*DEVICE, *words, "-f", "json")
+    assert ran.code == 0, ran.err
+    found: dict[str, Any] = json.loads(ran.out)["records"][0]
+    return found
+
+
+def test_the_facility_multiplies_the_device(bitnet_cost: Run) -> None:
+    device, facility = record(bitnet_cost), record(bitnet_cost, "--scope", "facility", "--pue", "1.25")
+    assert facility["energy_j"] == pytest.approx(1.25 * device["energy_j"], rel=1e-12)
+    assert facility["power_w"] == pytest.approx(device["power_w"], rel=1e-12)  # of the device
+    assert facility["saving"] == pytest.approx(device["saving"], rel=1e-9)
+    document = json.loads(bitnet_cost(*DEVICE, "--scope", "facility", "--pue", "1.25", "-f", "json").out)
+    parts = {c["component"]: c["energy_j"] for c in document["components"]}
+    assert parts["facility"] == pytest.approx(0.25 * device["energy_j"], rel=1e-12)
+    assert sum(parts.values()) == pytest.approx(facility["energy_j"], rel=1e-9)
+    assert sum(o["energy_j"] for o in document["operations"]) == pytest.approx(facility["energy_j"], rel=1e-9)
+
+
+def test_carbon_and_cost_follow_the_energy(bitnet_cost: Run) -> None:
+    found = record(bitnet_cost, "--carbon", "500", "--price", "0.36")
+    assert found["carbon_g"] == pytest.approx(found["energy_j"] / 3.6e6 * 500, rel=1e-12)
+    assert found["cost_usd"] == pytest.approx(found["energy_j"] / 3.6e6 * 0.36, rel=1e-12)
+    assert record(bitnet_cost)["carbon_g"] is None
+    germany = record(bitnet_cost, "--carbon", "DEU")
+    assert germany["carbon_g"] == pytest.approx(germany["energy_j"] / 3.6e6 * 344.14, rel=1e-12)
+
+
+def test_a_day_and_a_year(bitnet_cost: Run) -> None:
+    text = bitnet_cost(*DEVICE, "--requests-per-day", "1e6", "--carbon", "deu", "--price", "0.2").out
+    assert "1,000,000 requests a day" in text
+    assert "deu, 2024" in " ".join(text.split())
+
+
+def test_a_phone_counts_tokens_on_a_charge(bitnet_cost: Run) -> None:
+    text = bitnet_cost("estimate", "bitnet-b1.58-2b4t", "-H", "apple-a17-pro", "-p", "bitnet-b1.58").out
+    assert "full battery" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--pue", "0.9"], "pue"),
+        (["--pue", "nan"], "pue"),
+        (["--carbon", "atlantis"], "atlantis"),
+        (["--carbon", "-5"], "carbon"),
+        (["--carbon", "nan"], "carbon"),
+        (["--price", "-1"], "price"),
+        (["--price", "1e9"], "price"),
+        (["--requests-per-day", "0"], "requests-per-day"),
+        (["--requests-per-day", "inf"], "requests-per-day"),
+        (["--runtime", "bitnet.cp"], "runtime"),
+        (["--runtime", "bitnet.cpp"], "gpu"),
+    ],
+    ids=" ".join,
+)
+def test_bad_figures(bitnet_cost: Run, words: list[str], said: str) -> None:
+    ran = bitnet_cost(*DEVICE, *words)
+    assert ran.code == 2
+    assert said in ran.err
+    assert ran.out == ""
+
+
+def test_a_node_has_no_runtime_and_no_capacity(bitnet_cost: Run) -> None:
+    assert bitnet_cost("estimate", "gpt2", "--runtime", "vllm").code == 2
+    assert "no capacity" in bitnet_cost("fit", "gpt2", "-H", "cmos-7nm").err
