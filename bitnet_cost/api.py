@@ -42,6 +42,7 @@ def estimate(
     baseline: str | Precision | None = None,
     runtime: str | RuntimeProfile | None = None,
     facility: Facility | None = None,
+    devices: int = 1,
 ) -> Result:
     """Memory and energy of one model in one precision on one piece of hardware.
 
@@ -73,6 +74,7 @@ def estimate(
             accumulator=accumulator,
             runtime=software,
             facility=facility,
+            devices=devices,
         )
         return priced(found)
 
@@ -111,6 +113,7 @@ def answer(
     runtime: str | RuntimeProfile | None = None,
     generate_on_devices: int | None = None,
     facility: Facility | None = None,
+    devices: int = 1,
 ) -> Answer:
     """Every model on every hardware in every precision, each against the baseline of its model and hardware.
 
@@ -135,7 +138,14 @@ def answer(
             if profile.kind not in counted:
                 counted[profile.kind] = count_ops(architecture, asked)
             cell = _Cell(
-                architecture, profile, asked, counted[profile.kind], scope, runtime_of(profile, runtime), facility
+                architecture,
+                profile,
+                asked,
+                counted[profile.kind],
+                scope,
+                runtime_of(profile, runtime),
+                facility,
+                devices,
             )
             row = [cell.refused_or_priced(precision, accumulator, faults) for precision in precisions]
             reference = _baseline(cell, row, baseline, accumulator)
@@ -169,6 +179,7 @@ class _Cell:
     scope: Scope | None
     runtime: RuntimeProfile | None
     facility: Facility | None
+    devices: int
 
     def priced(self, precision: Precision, accumulator: Accumulator) -> Result:
         return priced(self.measured(precision, accumulator))
@@ -193,7 +204,8 @@ class _Cell:
         """What is known before pricing."""
         return measure(
             self.architecture, precision, self.hardware, self.workload,
-            scope=self.scope, accumulator=accumulator, counts=self.counts, runtime=self.runtime, facility=self.facility,
+            scope=self.scope, accumulator=accumulator, counts=self.counts, runtime=self.runtime,
+            facility=self.facility, devices=self.devices,
         )  # fmt: skip
 
 

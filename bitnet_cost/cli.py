@@ -137,6 +137,7 @@ AccumulatorOption = Annotated[
 RuntimeOption = Annotated[
     str | None, typer.Option("--runtime", metavar="RUNTIME", help="Software on a device. Default: a tuned one for it.")
 ]
+DevicesOption = Annotated[int, typer.Option("--devices", help="Devices that share the model, tensor-parallel.")]
 PueOption = Annotated[
     float | None, typer.Option("--pue", help="Facility energy / device energy, for --scope facility.")
 ]
@@ -173,7 +174,7 @@ def _ask(
     model: str, hardware: list[str] | None, precision: list[str] | None, batch: int, prompt: int, generate: int | None,
     scope: Scope | None, baseline: str | None, attention: Attention | None, logits: Logits, counting: Counting,
     accumulator: Accumulator, runtime: str | None, *, facility: Facility | None = None,
-    default_hardware: tuple[str, ...] = (),
+    devices: int = 1, default_hardware: tuple[str, ...] = (),
 ) -> Answer:  # fmt: skip
     from bitnet_cost import api
     from bitnet_cost.inputs.workload import Workload
@@ -193,7 +194,7 @@ def _ask(
         [catalog.model(model)], profiles, precisions, workload,
         scope=scope.value if scope else None, accumulator=accumulator.value,
         baseline=catalog.precision(baseline) if baseline else None, runtime=runtime,
-        facility=facility, generate_on_devices=api.GENERATE_ON_DEVICES if generate is None else None,
+        facility=facility, devices=devices, generate_on_devices=api.GENERATE_ON_DEVICES if generate is None else None,
     )  # fmt: skip
 
 
@@ -226,6 +227,7 @@ def estimate(
     counting: CountingOption = Counting.serving,
     accumulator: AccumulatorOption = Accumulator.paper,
     runtime: RuntimeOption = None,
+    devices: DevicesOption = 1,
     pue: PueOption = None,
     carbon: CarbonOption = None,
     price: PriceOption = None,
@@ -239,7 +241,7 @@ def estimate(
     """
     answer = _ask(
         model, hardware, precision, batch, prompt, generate, scope, baseline, attention, logits, counting, accumulator,
-        runtime, facility=_facility(pue, carbon, price),
+        runtime, facility=_facility(pue, carbon, price), devices=devices,
     )  # fmt: skip
     from bitnet_cost.views import report
 

@@ -7,6 +7,7 @@ element of a grid equals the single estimate to the last bit.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -123,6 +124,24 @@ class Activity:
         """Bits read from and written to the KV cache."""
         return self.kv_read_bits + self.kv_write_bits
 
+    def times(self, factor: float) -> Activity:
+        """The activity of ``factor`` devices that do the same."""
+
+        def grown(part: dict[str, Array]) -> dict[str, Array]:
+            return {action: runs * factor for action, runs in part.items()}
+
+        return Activity(
+            grown(self.arithmetic),
+            grown(self.elementwise),
+            self.weight_bits * factor,
+            self.input_bits * factor,
+            self.output_bits * factor,
+            self.kv_read_bits * factor,
+            self.kv_write_bits * factor,
+            grown(self.movement),
+            grown(self.static),
+        )
+
     def within(self, scope: Scope) -> list[dict[str, Array]]:
         """The parts that a scope holds."""
         parts = [self.arithmetic, self.elementwise, self.movement, self.static]
@@ -153,7 +172,11 @@ class Footprint:
     @property
     def bits(self) -> Array:
         """Stored bits of weights, KV cache and peak activations.  [n]"""
-        return self.total_weight_bits + self.kv_bits + self.activation_bits
+        return self.on_each(1)
+
+    def on_each(self, devices: int) -> Array:
+        """Bits on each of several devices that share weights and cache; each holds the activations whole.  [n]"""
+        return (self.total_weight_bits + self.kv_bits) / devices + self.activation_bits
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -164,6 +187,7 @@ class Timing:
     compute: Array  # time that products alone would need at the reached rate
     memory: Array  # time that moving bits alone would need
     overhead: Array  # launches
+    link: Array  # what passes between devices
     stretch: Array  # [phase, n]: how much the power cap stretches a phase; 1 where it does not bind
 
     @property
@@ -174,13 +198,14 @@ class Timing:
         stretches the phase.
         """
         stretched = self.stretch[:, None, :]
-        busy = self.seconds - self.overhead
+        busy = self.seconds - self.overhead - self.link
         power = np.where(stretched > 1, self.seconds, 0.0)
         free = stretched <= 1
         return {
             "compute": np.where(free & (self.compute > self.memory), busy, 0.0),
             "memory": np.where(free & (self.compute <= self.memory), busy, 0.0),
             "overhead": np.where(free, self.overhead, 0.0),
+            "interconnect": np.where(free, self.link, 0.0),
             "power": power,
         }
 
@@ -219,6 +244,7 @@ class Result:
     runtime: RuntimeProfile | None = None  # devices
     timing: Timing | None = None  # devices
     facility: Facility | None = None
+    devices: int = 1
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -262,12 +288,25 @@ class Result:
         capacity = self.capacity_bits
         if capacity is None:
             return None
-        fits: NDArray[np.bool_] = (self.footprint.bits <= capacity).reshape(self.shape)
+        fits: NDArray[np.bool_] = (self.footprint.on_each(self.devices) <= capacity).reshape(self.shape)
         return fits
 
     @property
+    def devices_needed(self) -> int | None:
+        """How many such devices hold the smallest point: weights and cache shared, the activations whole on each.
+
+        None for a technology node, and where no number does.
+        """
+        capacity, memory = self.capacity_bits, self.footprint
+        if capacity is None:
+            return None
+        room = capacity - float(np.min(memory.activation_bits))
+        shared = memory.total_weight_bits + float(np.min(memory.kv_bits))
+        return max(1, math.ceil(shared / room)) if room > 0 else None
+
+    @property
     def capacity_bits(self) -> float | None:
-        """Bits of the device's memory, less what the runtime keeps as workspace; None for a technology node."""
+        """Bits of one device's memory, less what the runtime keeps as workspace; None for a technology node."""
         if self.hardware.kind == "technology":
             return None
         memory = self.hardware.memory.capacity

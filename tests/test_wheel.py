@@ -62,6 +62,6 @@ def test_the_wheel_does_what_the_checkout_does(installed: Path, tmp_path: Path) 
 def test_the_wheel_is_typed_and_whole(installed: Path) -> None:
     (package,) = (installed.parent.parent / "lib").glob("python*/site-packages/bitnet_cost")
     assert (package / "py.typed").exists()
-    for folder in ("models", "hw_profiles", "precisions", "reports"):
+    for folder in ("models", "hw_profiles", "precisions", "reports", "runtimes", "electricity"):
         ours = {p.name for p in (ROOT / folder).glob("*.yaml")}
         assert {p.name for p in (package / folder).glob("*.yaml")} == ours

@@ -7,6 +7,8 @@ the same in each step, and attention's two lines over the growing context cross 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from bitnet_cost.engine.activity import product_format
@@ -124,6 +126,34 @@ def sum_of_maxima(compute: Array, memory: Array, fixed: Array, batch: Array, pro
     return total
 
 
+_SPLIT = {"softmax", "rope", "activation", "shared_activation", "gate", "qk_norm"}  # of heads and of FFN columns
+
+
+def share_of_one(counts: OpCounts, devices: int) -> OpCounts:
+    """What one of several tensor-parallel devices counts.
+
+    Its part of the products, of the heads and of what follows them; all of the norms, residuals and routers, which
+    every device repeats (Shoeybi et al., Megatron-LM, 2019, arXiv:1909.08053, section 3).
+    """
+
+    def repeated(op: Operator) -> bool:
+        elementwise = op.group in ("elementwise", "embedding") and op.name not in _SPLIT
+        return elementwise or op.name in ("router", "shared_expert_router")
+
+    share = np.array([1.0 if repeated(op) else 1 / devices for op in counts.operators])[:, None]
+    return replace(counts, quantities={name: values * share for name, values in counts.quantities.items()})
+
+
+def exchanged_bits(counts: OpCounts, devices: int, bits: float) -> Array:
+    """Bits that each device sends: an all-reduce of the residual stream for every sum, two a layer.  [phase, op, n]
+
+    A ring sends 2 (N-1)/N times the vector (Patarasuk & Yuan, 2009, doi:10.1016/j.jpdc.2008.09.002).
+    """
+    summed = np.array([op.name == "residual" for op in counts.operators])[:, None]
+    sent: Array = counts["outputs"] * summed * (bits * 2 * (devices - 1) / devices)
+    return sent
+
+
 def roofline(
     counts: OpCounts, activity: Activity, precision: Precision, hardware: Hardware, runtime: RuntimeProfile
 ) -> Timing:
@@ -135,6 +165,8 @@ def roofline(
     share = np.array([k.bandwidth.value if k and k.bandwidth else 1.0 for k in kernels])[:, None]
     memory = np.zeros_like(compute)
     for place, bits in activity.movement.items():
+        if place == "interconnect.write":
+            continue
         bandwidth = hardware.hierarchy[place.partition(".")[0]].bandwidth
         assert bandwidth is not None
         memory = memory + bits / (bandwidth.value * share)
@@ -162,7 +194,11 @@ def roofline(
             if op.group == "attention":
                 grows = cached[i] / share[i]
                 longest[1, i] = sum_of_maxima(compute[1, i], grows, memory[1, i] - grows, batch, prompt, generate)
-    return Timing(longest + overhead, compute, memory, overhead, np.ones((len(counts.phases), counts.points)))
+    link = np.zeros_like(compute)
+    if hardware.interconnect is not None and "interconnect.write" in activity.movement:
+        link = activity.movement["interconnect.write"] / hardware.interconnect.bandwidth.value
+    stretch = np.ones((len(counts.phases), counts.points))
+    return Timing(longest + overhead + link, compute, memory, overhead, link, stretch)
 
 
 def _host(runtime: RuntimeProfile, counts: OpCounts) -> Array:
@@ -215,4 +251,6 @@ def capped(timing: Timing, dynamic: Array, hardware: Hardware) -> Timing:
     seconds = timing.by_phase
     least = dynamic / (power.cap.value - power.static.value)
     stretch = np.maximum(1.0, np.divide(least, seconds, out=np.ones_like(seconds), where=seconds > 0))
-    return Timing(timing.seconds * stretch[:, None, :], timing.compute, timing.memory, timing.overhead, stretch)
+    return Timing(
+        timing.seconds * stretch[:, None, :], timing.compute, timing.memory, timing.overhead, timing.link, stretch
+    )

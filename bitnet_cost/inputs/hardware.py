@@ -187,6 +187,8 @@ class Hardware(Input):
         stem, _, part = action.partition(".")
         if stem == "static" and self.power is not None:
             return self.power.static
+        if stem == "interconnect" and self.interconnect is not None:
+            return self.interconnect.energy
         level = self.hierarchy.get(stem)
         return None if level is None else level.write if part == "write" else level.read
 

@@ -63,14 +63,14 @@ def record(result: Result) -> dict[str, Any]:
         "attention": workload.attention,
         "logits": workload.logits,
         "counting": workload.counting,
-        "devices": 1,
+        "devices": result.devices,
         "mac": _count(result.mac),
         **kinds,
         "ideal_weights_bytes": _number(memory.ideal_bits / 8),
         "weights_bytes": _number(memory.total_weight_bits / 8),
         "kv_cache_bytes": _number(memory.kv_bits[0] / 8),
         "peak_activation_bytes": _number(memory.activation_bits[0] / 8),
-        "footprint_bytes": _number(memory.bits[0] / 8),
+        "footprint_bytes": _number(memory.on_each(result.devices)[0] * result.devices / 8),
         "energy_j": nominal,
         "energy_low_j": low,
         "energy_high_j": high,
@@ -85,7 +85,7 @@ def record(result: Result) -> dict[str, Any]:
     if capacity is not None:
         values |= {
             "runtime": result.runtime.runtime if result.runtime else None,
-            "capacity_bytes": _number(capacity / 8),
+            "capacity_bytes": _number(capacity * result.devices / 8),
             "fits": bool(result.fits),
         }
     if result.timing is not None:
@@ -270,7 +270,7 @@ def fit_rows(fits: Sequence[Fit]) -> list[dict[str, Any]]:
                 "weights_bytes": _number(r.footprint.total_weight_bits / 8),
                 "footprint_bytes": _number(r.footprint.bits[0] / 8), "capacity_bytes": _number(capacity / 8),
                 "fits": bool(r.fits), "largest_batch": f.batch, "longest_prompt": f.positions,
-                "devices": math.ceil(float(r.footprint.bits[0]) / capacity),
+                "devices": r.devices_needed,
             }
         )  # fmt: skip
     return rows

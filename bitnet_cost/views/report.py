@@ -76,6 +76,8 @@ def _describe(result: Result) -> str:
     text = f"batch {work.batch}, {work.prompt} tokens in"
     if int(work.generate) > 1:
         text += f", {work.generate} out"
+    if result.devices > 1:
+        text += f" on {result.devices} devices"
     return f"{text}, {work.attention} attention, logits {work.logits}"
 
 
@@ -145,7 +147,7 @@ def time_table(results: Sequence[Result]) -> Table:
     for r in results:
         lead = ([r.architecture.name] if several else []) + [r.hardware.name, r.precision.name]
         capacity = r.capacity_bits
-        share = float(r.footprint.bits[0]) / capacity if capacity else math.nan
+        share = float(r.footprint.on_each(r.devices)[0]) / capacity if capacity else math.nan
         used = f"{share:,.3g}x" if share >= 10 else percent(share, 1)
         if r.timing is None:
             body.append(
@@ -240,7 +242,7 @@ def fit_report(fits: Sequence[Fit]) -> Report:
         assert capacity is not None
         needed = float(r.footprint.bits[0])
         batch, positions = f"{f.batch:,}" if f.batch else "-", f"{f.positions:,}" if f.positions else "-"
-        devices = f"{math.ceil(needed / capacity):,}"
+        devices = f"{r.devices_needed:,}" if r.devices_needed else "-"
         rows.append(
             (
                 r.hardware.name,
@@ -284,7 +286,7 @@ def fit_report(fits: Sequence[Fit]) -> Report:
     kept = first.runtime.workspace if first.runtime else None
     limits += [f"{percent(kept.value, 0)} % of the memory is kept for the runtime's workspace."] if kept else []
     limits.append("Stored bits count: packing, scales, FP16 parts, KV cache, widest activations.")
-    limits.append("'devices': how many would hold it.")
+    limits.append("'devices': how many would hold it, each with the activations whole.")
     return Report(f"{name}: what fits", text, (Table(title, columns, tuple(rows)),), tuple(limits))
 
 

@@ -311,3 +311,49 @@ def test_the_largest_batch_is_the_largest() -> None:
                     bool(bitnet_cost.estimate(model, device, precision, batch=batch, prompt=prompt, generate=128).fits)
                     is fits
                 )
+
+
+# --- several devices ----------------------------------------------------------------------------------------------------
+
+
+@given(
+    st.sampled_from(["h100-sxm-80gb", "mi300x", "l4"]),
+    st.sampled_from(["fp16", "bitnet-b1.58"]),
+    st.integers(2, 8),
+    st.integers(1, 32),
+)
+def test_several_devices(name: str, precision: str, devices: int, batch: int) -> None:
+    one, many = (
+        bitnet_cost.estimate("llama-2-7b", name, precision, batch=batch, generate=33, devices=n) for n in (1, devices)
+    )
+    assert float(many.mac) == pytest.approx(float(one.mac), rel=1e-12)
+    if not many.joules:
+        return
+    assert many.timing is not None
+    power = many.hardware.power
+    assert power is not None
+    assert power.cap is not None
+    drawn = float(many.energy_j) / float(many.timing.total[0]) / devices
+    assert power.static.value * (1 - 1e-9) <= drawn <= power.cap.value * (1 + 1e-9)
+    parts = sum(float(v[1, 0]) for v in many.by_component.values())
+    assert parts == pytest.approx(float(many.energy_j), rel=1e-9)
+    assert many.by_component["interconnect"][1, 0] > 0
+    sent = float(many.activity.movement["interconnect.write"].sum())
+    tokens = batch * (512 + 32)
+    assert sent == pytest.approx(devices * 2 * 32 * tokens * 4096 * 16 * 2 * (devices - 1) / devices, rel=1e-12)
+    if one.timing is not None and precision == "fp16":
+        assert float(many.timing.total[0]) < float(one.timing.total[0])  # memory-bound: more bandwidth
+
+
+def test_how_many_devices_a_precision_needs_is_an_answer() -> None:
+    for precision, enough in (("fp16", 5), ("int8", 3), ("bitnet", 1)):
+        result = bitnet_cost.estimate("gpt3-175b", "h100-sxm-80gb", precision, devices=enough)
+        assert result.joules
+        if enough > 1:
+            assert not bitnet_cost.estimate("gpt3-175b", "h100-sxm-80gb", precision, devices=enough - 1).joules
+
+
+@pytest.mark.parametrize(("hardware", "devices", "said"), [("h100-sxm-80gb", 9, "joins 8"), ("apple-m2-ultra", 2, "no interconnect"), ("cmos-7nm", 2, "technology"), ("h100-sxm-80gb", 0, "whole number")])  # fmt: skip
+def test_devices_that_nothing_joins(hardware: str, devices: int, said: str) -> None:
+    with pytest.raises(bitnet_cost.BitnetCostError, match=said):
+        bitnet_cost.estimate("gpt2", hardware, devices=devices)
