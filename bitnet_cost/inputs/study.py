@@ -21,6 +21,8 @@ Quantity = Literal[
     "saving",
     "ideal_weights",
     "stored_weights",
+    "footprint",
+    "largest_batch",
     "parameters",
     "mac",
 ]
@@ -47,6 +49,8 @@ class Options(Input):
     baseline: str | None = Field(None, description="precision that a saving or ratio refers to")
     scope: Scope | None = Field(None, description="scope of the energy")
     runtime: str | None = Field(None, description="software on a device")
+    devices: int | None = Field(None, description="devices that share the model")
+    untied: bool | None = Field(None, description="give the LM head a matrix of its own where the model ties it")
     accumulator: Accumulator | None = Field(None, description="paper or int32")
     batch: int | None = Field(None, description="sequences")
     prompt: int | None = Field(None, description="prompt tokens")
@@ -72,8 +76,8 @@ class Row(Options):
 
     label: str = Field(min_length=1, description="heading")
     printed: list[float | int | None] = Field(description="cells as printed")
-    relation: Literal["=", ">", "<="] = Field(
-        "=", description="what a claim says of its figure: equal, more than, up to"
+    relation: Literal["=", ">", ">=", "<="] = Field(
+        "=", description="what a claim says of its figure: equal, more than, at least, up to"
     )
 
 

@@ -10,8 +10,10 @@ from typing import Any
 from bitnet_cost.api import estimate
 from bitnet_cost.engine.activity import mac_actions
 from bitnet_cost.engine.cost import unshrinking_share
+from bitnet_cost.engine.fit import largest
 from bitnet_cost.errors import InvalidFile, MissingPrice
 from bitnet_cost.inputs.study import UNIT_SCALES, Options, PrintedTable, Study
+from bitnet_cost.inputs.workload import LIMITS
 from bitnet_cost.readers import catalog
 from bitnet_cost.readers.yaml_file import read_yaml
 from bitnet_cost.result import Column, Report, Result, Table
@@ -45,9 +47,11 @@ class Cell:
 
     @property
     def follows(self) -> bool:
-        """Whether a claim is what the model says: the same to a point of percent, more, or up to it."""
+        """Whether a claim is what the model says: the same to a point of percent, more, at least, or up to it."""
         if self.relation == ">":
             return self.modelled > self.printed
+        if self.relation == ">=":
+            return self.modelled >= self.printed
         if self.relation == "<=":
             return self.modelled <= self.printed
         return abs(self.error) <= 1.0
@@ -117,7 +121,7 @@ def outcome(study: Study) -> Outcome:
                 options = _merged(study.options, table.options, column, row)
                 modelled = _modelled(study, table, options) / UNIT_SCALES[table.unit]
                 own = exceptions.get((row.label, column.label))
-                share = unshrinking_share(printed, modelled) if table.claims else None
+                share = unshrinking_share(printed, modelled) if table.claims and options.quantity == "saving" else None
                 cells.append(
                     Cell(table.title, row.label, column.label, float(printed), modelled, table.decimals,
                          None if table.claims else own.tolerance if own else _tolerance(table, float(printed)),
@@ -180,6 +184,7 @@ def _figure(study: Study, options: Options, precision: str) -> float:
         for name in (
             "scope",
             "runtime",
+            "devices",
             "accumulator",
             "batch",
             "prompt",
@@ -192,15 +197,31 @@ def _figure(study: Study, options: Options, precision: str) -> float:
     }
     baseline = options.baseline if options.quantity == "saving" else None
     hardware = options.hardware or "cmos-45nm"  # memory does not depend on it
-    result = _estimate(_wanted(study, options, "model"), hardware, precision, baseline, tuple(sorted(asked.items())))
+    model, untied = _wanted(study, options, "model"), bool(options.untied)
+    if options.quantity == "largest_batch":
+        return float(
+            largest(
+                lambda n: bool(
+                    _estimate(
+                        model, untied, hardware, precision, None, tuple(sorted({**asked, "batch": n}.items()))
+                    ).fits
+                ),
+                LIMITS["batch"],
+            )
+        )
+    result = _estimate(model, untied, hardware, precision, baseline, tuple(sorted(asked.items())))
     return _read(result, str(options.quantity))
 
 
 @cache
 def _estimate(
-    model: str, hardware: str, precision: str, baseline: str | None, asked: tuple[tuple[str, Any], ...]
+    model: str, untied: bool, hardware: str, precision: str, baseline: str | None, asked: tuple[tuple[str, Any], ...]
 ) -> Result:
-    return estimate(model, hardware, precision, baseline=baseline, **dict(asked))
+    architecture = catalog.model(model)
+    head = architecture.lm_head
+    if untied and head is not None:
+        architecture = architecture.model_copy(update={"lm_head": head.model_copy(update={"tied": False})})
+    return estimate(architecture, hardware, precision, baseline=baseline, **dict(asked))
 
 
 def _read(result: Result, quantity: str) -> float:
@@ -217,6 +238,7 @@ def _read(result: Result, quantity: str) -> float:
     values = {
         "ideal_weights": memory.ideal_bits,
         "stored_weights": memory.total_weight_bits,
+        "footprint": float(memory.bits[0]),
         "parameters": float(result.parameters),
         "mac": float(result.mac),
     }
@@ -283,15 +305,19 @@ def _cells_table(table: PrintedTable, cells: Sequence[Cell]) -> Table:
 
 
 def _claims_table(table: PrintedTable, cells: Sequence[Cell]) -> Table:
+    unit = "" if table.unit == "1" else f" {table.unit}"
+    savings = any(c.share is not None for c in cells)
     heads = (
-        Column("claim", False), Column("at", False), Column(f"claimed {table.unit}"), Column(f"modelled {table.unit}"),
-        Column("verdict", False), Column("must stay %"),
+        Column("claim", False), Column("at", False), Column(f"claimed{unit}"), Column(f"modelled{unit}"),
+        Column("verdict", False), *([Column("must stay %")] if savings else []),
     )  # fmt: skip
-    words = {"=": "", ">": "> ", "<=": "<= "}
+    words = {"=": "", ">": "> ", ">=": ">= ", "<=": "<= "}
     rows = []
     for c in cells:
         needed = "none" if c.share is None else f"{100 * c.share:.2f}"
-        rows.append((c.row, c.column, words[c.relation] + f"{c.printed:g}", f"{c.modelled:.2f}", c.verdict, needed))
+        modelled = f"{c.modelled:.2f}" if table.unit != "1" else f"{c.modelled:,.0f}"
+        row = (c.row, c.column, words[c.relation] + f"{c.printed:g}", modelled, c.verdict)
+        rows.append((*row, needed) if savings else row)
     return Table(table.title, heads, tuple(rows))
 
 
