@@ -21,6 +21,7 @@ Quantity = Literal[
     "saving",
     "ideal_weights",
     "stored_weights",
+    "non_embedding_weights",
     "footprint",
     "largest_batch",
     "parameters",

@@ -238,6 +238,9 @@ def _read(result: Result, quantity: str) -> float:
     values = {
         "ideal_weights": memory.ideal_bits,
         "stored_weights": memory.total_weight_bits,
+        "non_embedding_weights": sum(
+            v for role, v in memory.weight_bits.items() if role not in ("embed_tokens", "lm_head")
+        ),
         "footprint": float(memory.bits[0]),
         "parameters": float(result.parameters),
         "mac": float(result.mac),

@@ -41,8 +41,23 @@ def test_the_price_that_would_print_every_cell() -> None:
 
 
 def test_bitnet_2b4t_energies_equal_the_printed_digits() -> None:
-    found = cells("bitnet-2b4t-energy", "Table 1")
+    found = cells("bitnet-2b4t-energy", "Table 1: energy")
     assert [round(c.modelled, 3) for c in found] == [0.258, 0.186, 0.347, 0.425, 0.649, 0.028]
+
+
+def test_bitnet_2b4t_memory() -> None:
+    found = cells("bitnet-2b4t-energy", "Table 1: memory")
+    assert [round(c.modelled, 1) for c in found] == [1.9, 1.4, 2.6, 3.2, 4.9, 0.4]
+    assert [c.row for c in found if not c.equal_digits] == ["LLaMA 3.2 1B", "MiniCPM 2B"]
+
+
+def test_the_largest_batch_of_70b_needs_an_8_bit_cache() -> None:
+    assert all(c.error == pytest.approx(0, abs=0.1 * c.printed) for c in cells("bitnet-b1.58-memory", "Table 1"))
+    fp16, narrow = cells("bitnet-b1.58-memory", "Table 3: the largest")
+    assert (fp16.modelled, narrow.modelled) == (16, 174)
+    fp16, wide = cells("bitnet-b1.58-memory", "Table 3, were")
+    assert fp16.follows
+    assert not wide.follows
 
 
 def test_71_4_and_the_end_to_end_ratios() -> None:
