@@ -98,7 +98,7 @@ def _entries(name: str) -> list[tuple[str, Path | None, Input]]:
     for kind in catalog.FOLDERS:
         if catalog.has(kind, name):
             path = catalog.folder(kind) / f"{name}.yaml"
-            found.append((kind, path, catalog.validate(read_yaml(path), _MODELS[kind], path)))
+            found.append((kind, path, catalog.validate(catalog.read(path), _MODELS[kind], path)))
     if not found:
         precision = parse_name(name)
         if precision is not None:
@@ -219,6 +219,7 @@ def kind_of(path: Path) -> str:
     data = read_yaml(path).data
     marks = {
         "actions": "hardware",
+        "extends": "hardware",
         "layers": "model",
         "linear": "precision",
         "kernels": "runtime",
@@ -228,14 +229,14 @@ def kind_of(path: Path) -> str:
         for mark, kind in marks.items():
             if mark in data:
                 return kind
-    wanted = ", ".join(f"{mark}: ({kind})" for mark, kind in marks.items())
+    wanted = ", ".join(f"{mark}: ({kind})" for mark, kind in marks.items() if mark != "extends")
     raise InvalidFile(
         path, "", f"is no model, hardware profile, precision, runtime or study; expected one of the keys {wanted}"
     )
 
 
 def _load_any(path: Path) -> Input:
-    return catalog.validate(read_yaml(path), _MODELS[kind_of(path)], path)
+    return catalog.validate(catalog.read(path), _MODELS[kind_of(path)], path)
 
 
 def check(path: Path) -> str:

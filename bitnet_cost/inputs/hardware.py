@@ -76,6 +76,7 @@ class Hardware(Input):
     """A hardware profile."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=60, description="catalogue id")
+    extends: str | None = Field(None, description="profile whose figures hold where this file gives none")
     title: str = Field(min_length=2, description="in words")
     kind: Literal["technology", "device"] = Field(
         description="technology: prices of a process node, no clock; device: memory, rates and power as well"

@@ -20,6 +20,7 @@ from bitnet_cost.inputs.facility import Grids
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision, parse_name
 from bitnet_cost.inputs.runtime import RuntimeProfile
+from bitnet_cost.readers.extends import chain_of, extended
 from bitnet_cost.readers.yaml_file import Document, read_yaml
 
 FOLDERS = {
@@ -96,6 +97,24 @@ def locate(kind: str, name: str) -> Path:
     raise UnknownName(kind, name, names(kind), hint=hint)
 
 
+def read(path: Path, chain: tuple[Path, ...] = ()) -> Document:
+    """A YAML document; a hardware profile that extends another, with what it takes from that one.
+
+    A file is named relative to the file that names it.
+
+    Raises:
+        BitnetCostError: see `read_yaml`; an unknown base, or one that leads back here.
+    """
+    document = read_yaml(path)
+    if not isinstance(document.data, dict) or "extends" not in document.data:
+        return document
+    name, chain = chain_of(document, path, chain)
+    base = path.parent / name if is_path(name) else locate("hardware", name)
+    found = read(base, chain)
+    validate(found, Hardware, base)
+    return extended(document, found.data, path)
+
+
 def validate(document: Document, model: type[M], path: Path) -> M:
     """Build an input from a document, with one clear fault if it is not one.
 
@@ -122,7 +141,7 @@ def _shipped(kind: str, name: str) -> Input:
         "runtime": RuntimeProfile,
     }
     path = folder(kind) / f"{name}.yaml"
-    return validate(read_yaml(path), models[kind], path)
+    return validate(read(path), models[kind], path)
 
 
 def entry(kind: str, name: str, model: type[M]) -> M:
@@ -132,7 +151,7 @@ def entry(kind: str, name: str, model: type[M]) -> M:
         shipped = _shipped(kind, name)
         assert isinstance(shipped, model)
         return shipped
-    return validate(read_yaml(path), model, path)
+    return validate(read(path), model, path)
 
 
 def model(name: str) -> Architecture:
