@@ -145,6 +145,13 @@ CarbonOption = Annotated[
     str | None, typer.Option("--carbon", metavar="GRID|G/KWH", help="A country code such as deu, 'world', or g/kWh.")
 ]
 PriceOption = Annotated[float | None, typer.Option("--price", help="Price of electricity in USD per kWh.")]
+DeviceHourOption = Annotated[
+    float | None, typer.Option("--device-hour", help="Rent or depreciation of one device in USD per hour of work.")
+]
+EmbodiedOption = Annotated[
+    float | None, typer.Option("--embodied", metavar="KG", help="CO2e of making one device, spread over its lifetime.")
+]
+LifetimeOption = Annotated[float, typer.Option("--lifetime", help="Years of work of a device, for --embodied.")]
 RequestsOption = Annotated[
     float | None, typer.Option("--requests-per-day", help="Adds energy, carbon and cost of a day and a year.")
 ]
@@ -198,14 +205,20 @@ def _ask(
     )  # fmt: skip
 
 
-def _facility(pue: float | None, carbon: str | None, price: float | None) -> Facility | None:
-    if pue is None and carbon is None and price is None:
+def _facility(
+    pue: float | None, carbon: str | None, price: float | None, device_hour: float | None, embodied: float | None,
+    lifetime: float,
+) -> Facility | None:  # fmt: skip
+    if all(asked is None for asked in (pue, carbon, price, device_hour, embodied)):
         return None
     from bitnet_cost.inputs.facility import Facility
     from bitnet_cost.readers import catalog
 
     intensity, grid = catalog.carbon_intensity(carbon) if carbon is not None else (None, "")
-    return Facility(1.0 if pue is None else pue, intensity, None if price is None else price / 3.6e6, grid)
+    return Facility(
+        1.0 if pue is None else pue, intensity, None if price is None else price / 3.6e6, grid, device_hour,
+        None if embodied is None else embodied * 1e3, lifetime,
+    )  # fmt: skip
 
 
 def _once(names: Any) -> list[str]:
@@ -231,6 +244,9 @@ def estimate(
     pue: PueOption = None,
     carbon: CarbonOption = None,
     price: PriceOption = None,
+    device_hour: DeviceHourOption = None,
+    embodied: EmbodiedOption = None,
+    lifetime: LifetimeOption = 3.0,
     requests_per_day: RequestsOption = None,
     form: FormatOption = Format.table,
     output: OutputOption = None,
@@ -241,7 +257,7 @@ def estimate(
     """
     answer = _ask(
         model, hardware, precision, batch, prompt, generate, scope, baseline, attention, logits, counting, accumulator,
-        runtime, facility=_facility(pue, carbon, price), devices=devices,
+        runtime, facility=_facility(pue, carbon, price, device_hour, embodied, lifetime), devices=devices,
     )  # fmt: skip
     from bitnet_cost.views import report
 

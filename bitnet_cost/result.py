@@ -316,17 +316,23 @@ class Result:
 
     @property
     def carbon_g(self) -> Array | None:
-        """Emissions of the electricity, where its carbon intensity was given.  [*grid]  [g]"""
-        if self.facility is None or self.facility.carbon_g_per_j is None or not self.joules:
-            return None
-        return self.energy_j * self.facility.carbon_g_per_j
+        """Emissions of the electricity and of making the devices, as far as they were given.  [*grid]  [g]"""
+        site = self.facility
+        return None if site is None else self._charged(site.carbon_g_per_j, site.embodied_g_per_s)
 
     @property
     def cost_usd(self) -> Array | None:
-        """Cost of the electricity, where its price was given.  [*grid]  [USD]"""
-        if self.facility is None or self.facility.usd_per_j is None or not self.joules:
+        """Cost of the electricity and of the devices' time, as far as their prices were given.  [*grid]  [USD]"""
+        site = self.facility
+        return None if site is None else self._charged(site.usd_per_j, site.usd_per_device_s)
+
+    def _charged(self, per_joule: float | None, per_device_second: float | None) -> Array | None:
+        if not self.joules:
             return None
-        return self.energy_j * self.facility.usd_per_j
+        parts = [] if per_joule is None else [self.energy_j * per_joule]
+        if per_device_second is not None and self.timing is not None:
+            parts.append(self.timing.total.reshape(self.shape) * self.devices * per_device_second)
+        return sum(parts[1:], parts[0]) if parts else None
 
     @property
     def mac(self) -> Array:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bitnet_cost.inputs.facility import Facility
 from tests.conftest import Ran
 
 Run = Callable[..., Ran]
@@ -48,6 +49,22 @@ def test_a_day_and_a_year(bitnet_cost: Run) -> None:
     assert "deu, 2024" in " ".join(text.split())
 
 
+def test_device_hours_and_embodied_carbon_go_with_time_and_devices() -> None:
+    import bitnet_cost
+
+    site = Facility(usd_per_device_hour=3.0, embodied_g=164e3, lifetime_years=2.0)
+    for devices in (1, 2):
+        result = bitnet_cost.estimate("llama-2-7b", "h100-sxm-80gb", "fp16", facility=site, devices=devices)
+        assert result.timing is not None
+        assert result.cost_usd is not None
+        assert result.carbon_g is not None
+        seconds = devices * float(result.timing.total[0])
+        assert float(result.cost_usd) == pytest.approx(seconds * 3 / 3600, rel=1e-12)
+        assert float(result.carbon_g) == pytest.approx(seconds * 164e3 / (2 * 365.25 * 86400), rel=1e-12)
+    node = bitnet_cost.estimate("llama-2-7b", "cmos-7nm", "fp16", facility=site)
+    assert node.cost_usd is None  # no clock
+
+
 def test_a_phone_counts_tokens_on_a_charge(bitnet_cost: Run) -> None:
     text = bitnet_cost("estimate", "bitnet-b1.58-2b4t", "-H", "apple-a17-pro", "-p", "bitnet-b1.58").out
     assert "full battery" in text
@@ -63,6 +80,9 @@ def test_a_phone_counts_tokens_on_a_charge(bitnet_cost: Run) -> None:
         (["--carbon", "nan"], "carbon"),
         (["--price", "-1"], "price"),
         (["--price", "1e9"], "price"),
+        (["--device-hour", "-1"], "device-hour"),
+        (["--embodied", "nan"], "embodied"),
+        (["--embodied", "100", "--lifetime", "0"], "lifetime"),
         (["--requests-per-day", "0"], "requests-per-day"),
         (["--requests-per-day", "inf"], "requests-per-day"),
         (["--runtime", "bitnet.cp"], "runtime"),

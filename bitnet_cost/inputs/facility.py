@@ -33,6 +33,9 @@ class Facility:
         carbon_g_per_j: emissions of electricity.  [g/J]
         usd_per_j: price of electricity.  [USD/J]
         grid: what the carbon intensity describes.
+        usd_per_device_hour: rent or depreciation of one device while it works.  [USD/h]
+        embodied_g: emissions of making one device, spread evenly over its lifetime of work.  [g]
+        lifetime_years: that lifetime; 3 is what ecologits takes for servers.
 
     Raises:
         BitnetCostError: a figure outside what it can be.
@@ -42,6 +45,9 @@ class Facility:
     carbon_g_per_j: float | None = None
     usd_per_j: float | None = None
     grid: str = ""
+    usd_per_device_hour: float | None = None
+    embodied_g: float | None = None
+    lifetime_years: float = 3.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.pue <= 10:
@@ -49,3 +55,19 @@ class Facility:
         for name, value, most in (("carbon", self.carbon_g_per_j, 5e3), ("price", self.usd_per_j, 100.0)):
             if value is not None and not 0 <= value * 3.6e6 <= most:
                 raise BitnetCostError(f"{name}: {value * 3.6e6:g} per kWh is outside 0 to {most:g}")
+        kilograms = None if self.embodied_g is None else self.embodied_g / 1e3
+        for name, value, most in (("device-hour", self.usd_per_device_hour, 1e5), ("embodied", kilograms, 1e6)):
+            if value is not None and not 0 <= value <= most:
+                raise BitnetCostError(f"{name}: {value:g} is outside 0 to {most:g}")
+        if not 0 < self.lifetime_years <= 100:
+            raise BitnetCostError(f"lifetime: {self.lifetime_years:g} years is outside 0 to 100")
+
+    @property
+    def usd_per_device_s(self) -> float | None:
+        """What one device costs while it works.  [USD/s]"""
+        return None if self.usd_per_device_hour is None else self.usd_per_device_hour / 3600
+
+    @property
+    def embodied_g_per_s(self) -> float | None:
+        """Emissions of making one device, per second of its lifetime.  [g/s]"""
+        return None if self.embodied_g is None else self.embodied_g / (self.lifetime_years * 365.25 * 86400)

@@ -404,7 +404,7 @@ def notes(answer: Answer) -> list[str]:
         if instead:
             found.append(instead)
     found.extend(_limited([f"{r.precision.name} at {r.hardware.name}: {r.reason}"]) for r in results if not r.joules)
-    found.extend(_facility(r) for r in results if r.joules and r.facility and r.runtime)
+    found.extend(filter(None, (_facility(r) for r in results if r.joules and r.facility and r.runtime)))
     found.extend(_battery(r) for r in results if r.joules and r.timing and r.hardware.battery)
     found.append(how_sure(results))
     return found
@@ -414,12 +414,19 @@ def _facility(result: Result) -> str:
     """Emissions and money of one answer, and what they rest on."""
     facility = result.facility
     assert facility is not None
-    parts = [f"PUE {facility.pue:g}" + (" (--scope facility applies it)" if result.scope != "facility" else "")]
+    parts = []
+    if result.scope == "facility" or facility.pue != 1:
+        parts.append(f"PUE {facility.pue:g}" + (" (--scope facility applies it)" if result.scope != "facility" else ""))
     if result.carbon_g is not None:
-        parts.append(f"{float(result.carbon_g):.4g} g CO2e ({facility.grid})")
+        of = [facility.grid] if facility.carbon_g_per_j is not None else []
+        if facility.embodied_g is not None:
+            of.append(f"{facility.embodied_g / 1e3:g} kg a device over {facility.lifetime_years:g} years of work")
+        parts.append(f"{float(result.carbon_g):.4g} g CO2e ({'; '.join(of)})")
     if result.cost_usd is not None:
-        parts.append(f"{float(result.cost_usd):.4g} USD of electricity")
-    return f"{result.precision.name} at {result.hardware.name}: {', '.join(parts)}."
+        of = ["electricity"] if facility.usd_per_j is not None else []
+        of += ["device time"] if facility.usd_per_device_hour is not None else []
+        parts.append(f"{float(result.cost_usd):.4g} USD of {' and '.join(of)}")
+    return f"{result.precision.name} at {result.hardware.name}: {', '.join(parts)}." if parts else ""
 
 
 def _battery(result: Result) -> str:
@@ -440,17 +447,14 @@ def day_report(answer: Answer, requests: float) -> Table:
     for r in answer.results:
         if not r.joules:
             continue
-        joules = float(r.energy_j) / int(r.workload.batch) * requests
-        carbon = "-" if r.carbon_g is None or r.facility is None else _mass(joules, r.facility.carbon_g_per_j)
-        cost = "-" if r.cost_usd is None or r.facility is None else f"{joules * (r.facility.usd_per_j or 0):,.2f}"
+        batches = requests / int(r.workload.batch)
+        joules = float(r.energy_j) * batches
+        carbon = "-" if r.carbon_g is None else f"{float(r.carbon_g) * batches / 1e3:,.4g}"
+        cost = "-" if r.cost_usd is None else f"{float(r.cost_usd) * batches:,.2f}"
         year = f"{joules * 365 / 3.6e6:,.4g}"
         rows.append((r.hardware.name, r.precision.name, f"{joules / 3.6e6:,.4g}", year, carbon, cost))
     columns = _columns("hardware", "precision", "kWh a day", "kWh a year", "kg CO2e a day", "USD a day", texts=2)
     return Table(f"{requests:,.0f} requests a day", columns, tuple(rows))
-
-
-def _mass(joules: float, grams_per_joule: float | None) -> str:
-    return f"{joules * (grams_per_joule or 0) / 1e3:,.4g}"
 
 
 def _substitute(result: Result) -> str | None:
