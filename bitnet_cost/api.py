@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bitnet_cost.engine.counts import NOT_COUNTED, count_ops
-from bitnet_cost.engine.estimate import against, check_scope, measure, priced
+from bitnet_cost.engine.estimate import against, check_scope, evaluate, measure, priced
 from bitnet_cost.engine.fit import fit
 from bitnet_cost.errors import BitnetCostError, MissingPrice
 from bitnet_cost.inputs.architecture import Architecture
@@ -64,25 +64,17 @@ def estimate(
 
     software = runtime_of(profile, runtime)
 
-    def priced_in(what: Precision) -> Result:
-        found = measure(
-            architecture,
-            what,
-            profile,
-            workload,
-            scope=scope,
-            accumulator=accumulator,
-            runtime=software,
-            facility=facility,
-            devices=devices,
-        )
-        return priced(found)
+    def priced_in(what: Precision, counts: OpCounts | None = None) -> Result:
+        return evaluate(
+            architecture, what, profile, workload, scope=scope, accumulator=accumulator, counts=counts,
+            runtime=software, facility=facility, devices=devices,
+        )  # fmt: skip
 
     result = priced_in(chosen)
     if baseline is None:
         return result
     other = catalog.precision(baseline) if isinstance(baseline, str) else baseline
-    return against(result, priced_in(other))
+    return against(result, priced_in(other, result.counts))
 
 
 def runtime_of(hardware: Hardware, asked: str | RuntimeProfile | None) -> RuntimeProfile | None:

@@ -19,7 +19,7 @@ from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.study import Study
 from bitnet_cost.readers import catalog
 from bitnet_cost.readers.size import parse_size
-from bitnet_cost.readers.yaml_file import read_yaml
+from bitnet_cost.readers.yaml_file import Document
 from bitnet_cost.result import Column, Report, Table
 from bitnet_cost.units import range_of, with_prefix
 from bitnet_cost.views.report import percent
@@ -53,8 +53,7 @@ def rows(plural: str) -> list[dict[str, Any]]:
 
 def _row(kind: str, name: str) -> dict[str, Any]:
     if kind == "study":
-        study = catalog.validate(read_yaml(catalog.locate(kind, name)), Study, catalog.locate(kind, name))
-        return {"name": name, "title": study.title}
+        return {"name": name, "title": catalog.study(name).title}
     if kind == "model":
         model = catalog.model(name)
         return {
@@ -93,7 +92,8 @@ def _entries(name: str) -> list[tuple[str, Path | None, Input]]:
         path = Path(name)
         if is_config(path):
             return [("model", path, catalog.model(name))]
-        return [(kind_of(path), path, _load_any(path))]
+        kind, entry = _load_any(path)
+        return [(kind, path, entry)]
     found: list[tuple[str, Path | None, Input]] = []
     for kind in catalog.FOLDERS:
         if catalog.has(kind, name):
@@ -216,10 +216,13 @@ def kind_of(path: Path) -> str:
     Raises:
         InvalidFile: none of the kinds, or not keys and values.
     """
-    data = read_yaml(path).data
+    return _kind(catalog.read(path), path)
+
+
+def _kind(document: Document, path: Path) -> str:
+    data = document.data
     marks = {
         "actions": "hardware",
-        "extends": "hardware",
         "layers": "model",
         "linear": "precision",
         "kernels": "runtime",
@@ -229,14 +232,16 @@ def kind_of(path: Path) -> str:
         for mark, kind in marks.items():
             if mark in data:
                 return kind
-    wanted = ", ".join(f"{mark}: ({kind})" for mark, kind in marks.items() if mark != "extends")
+    wanted = ", ".join(f"{mark}: ({kind})" for mark, kind in marks.items())
     raise InvalidFile(
         path, "", f"is no model, hardware profile, precision, runtime or study; expected one of the keys {wanted}"
     )
 
 
-def _load_any(path: Path) -> Input:
-    return catalog.validate(catalog.read(path), _MODELS[kind_of(path)], path)
+def _load_any(path: Path) -> tuple[str, Input]:
+    document = catalog.read(path)
+    kind = _kind(document, path)
+    return kind, catalog.validate(document, _MODELS[kind], path)
 
 
 def check(path: Path) -> str:
@@ -247,5 +252,5 @@ def check(path: Path) -> str:
     """
     if is_config(path):
         return f"model {catalog.model(str(path)).name}: no fault found"
-    kind, entry = kind_of(path), _load_any(path)
+    kind, entry = _load_any(path)
     return f"{kind} {getattr(entry, 'name', '')}: no fault found"

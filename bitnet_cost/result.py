@@ -179,6 +179,12 @@ class Footprint:
         return (self.total_weight_bits + self.kv_bits) / devices + self.activation_bits
 
 
+def longest_wait(waits: dict[str, float]) -> str | None:
+    """The bound of most seconds; None where there are none."""
+    longest = max(waits, key=lambda name: waits[name])
+    return longest if waits[longest] else None
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Timing:
     """How long it takes on a device. ``seconds`` is [phase, op, n], stretched where power binds."""
@@ -208,6 +214,18 @@ class Timing:
             "interconnect": np.where(free, self.link, 0.0),
             "power": power,
         }
+
+    @property
+    def bound(self) -> str | None:
+        """What most of the time waits for, over all phases and operators; None where nothing takes time."""
+        return longest_wait({name: float(values.sum()) for name, values in self.waits.items()})
+
+    @property
+    def decode(self) -> Array:
+        """Seconds of the decode phase; 0 without one.  [n]"""
+        phases = self.by_phase
+        found: Array = phases[1] if len(phases) > 1 else np.zeros_like(phases[0])
+        return found
 
     @property
     def by_phase(self) -> Array:
@@ -290,6 +308,12 @@ class Result:
             return None
         fits: NDArray[np.bool_] = (self.footprint.on_each(self.devices) <= capacity).reshape(self.shape)
         return fits
+
+    @property
+    def tokens_per_s(self) -> float | None:
+        """Tokens per second that a single point generates in its decode phase; None without one."""
+        decode = 0.0 if self.timing is None else float(self.timing.decode[0])
+        return int(self.workload.batch) * (int(self.workload.generate) - 1) / decode if decode else None
 
     @property
     def devices_needed(self) -> int | None:

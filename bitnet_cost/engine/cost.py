@@ -13,19 +13,26 @@ from bitnet_cost.result import Activity, component_of, ordered_sum, total
 Prices = dict[str, tuple[float, float, float]]
 
 
+def price_of(action: str, hardware: Hardware, asker: str) -> tuple[float, float, float]:
+    """``(low, nominal, high)`` of one action that ``asker``, a precision or a study, needs.  [J]
+
+    Raises:
+        MissingPrice: names the action, the profile and the asker. Nothing unknown is priced as something known.
+    """
+    price = hardware.price(action)
+    if price is None:
+        raise MissingPrice(action, hardware.name, asker, hardware.actions)
+    return price
+
+
 def prices_of(activity: Activity, hardware: Hardware, precision: Precision, scope: Scope) -> Prices:
     """``(low, nominal, high)`` of every action that the scope needs.  [J]
 
     Raises:
-        MissingPrice: names the action, the profile and the precision. Nothing unknown is priced as something known.
+        MissingPrice: see `price_of`.
     """
-    found: Prices = {}
-    for action in dict.fromkeys(action for part in activity.within(scope) for action in part):
-        price = hardware.price(action)
-        if price is None:
-            raise MissingPrice(action, hardware.name, precision.name, hardware.actions)
-        found[action] = price
-    return found
+    needed = dict.fromkeys(action for part in activity.within(scope) for action in part)
+    return {action: price_of(action, hardware, precision.name) for action in needed}
 
 
 def price(activity: Activity, prices: Prices, scope: Scope) -> dict[str, Array]:

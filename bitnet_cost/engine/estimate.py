@@ -40,6 +40,8 @@ def check_scope(hardware: Hardware, scope: Scope) -> None:
     Raises:
         UnsupportedScope: with the reason.
     """
+    if scope not in SCOPES:
+        raise UnsupportedScope(f"scope {scope!r} is not known; expected {', '.join(SCOPES)}.")
     if hardware.kind == "technology":
         if scope in ("device", "facility"):
             raise UnsupportedScope(f"scope {scope!r}: {hardware.name!r} {NO_CLOCK}. It answers arithmetic, compute.")
@@ -48,8 +50,6 @@ def check_scope(hardware: Hardware, scope: Scope) -> None:
                 f"scope {scope!r}: how software moves data is a device's matter; {hardware.name!r} is a technology"
                 " node. It answers arithmetic, compute."
             )
-    elif scope not in SCOPES:
-        raise UnsupportedScope(f"scope {scope!r} is not modelled yet; {hardware.name!r} answers {', '.join(SCOPES)}.")
 
 
 def measure(
@@ -172,26 +172,19 @@ def check_devices(hardware: Hardware, devices: int) -> None:
 
 def evaluate(
     architecture: Architecture, precision: Precision, hardware: Hardware, workload: Workload, *,
-    scope: Scope | None = None, accumulator: Accumulator = "paper", runtime: RuntimeProfile | None = None,
-    devices: int = 1,
+    scope: Scope | None = None, accumulator: Accumulator = "paper", counts: OpCounts | None = None,
+    runtime: RuntimeProfile | None = None, facility: Facility | None = None, devices: int = 1,
 ) -> Result:  # fmt: skip
     """Memory and energy of one model in one precision on one piece of hardware, over a workload's whole grid.
 
     Raises:
         UnsupportedScope, MissingPrice, BitnetCostError: see `priced` and `measure`.
     """
-    return priced(
-        measure(
-            architecture,
-            precision,
-            hardware,
-            workload,
-            scope=scope,
-            accumulator=accumulator,
-            runtime=runtime,
-            devices=devices,
-        )
-    )
+    measured = measure(
+        architecture, precision, hardware, workload, scope=scope, accumulator=accumulator, counts=counts,
+        runtime=runtime, facility=facility, devices=devices,
+    )  # fmt: skip
+    return priced(measured)
 
 
 def against(result: Result, baseline: Result) -> Result:

@@ -35,12 +35,13 @@ def fit(
     hardware: Hardware,
     workload: Workload,
     runtime: RuntimeProfile | None,
+    devices: int = 1,
 ) -> Fit:
     """The largest batch at the workload's lengths, and the longest prompt at its batch."""
 
     def result(batch: int, prompt: int) -> Result:
         asked = Workload(batch, prompt, workload.generate, workload.attention, workload.logits, workload.counting)
-        return measure(architecture, precision, hardware, asked, runtime=runtime)
+        return measure(architecture, precision, hardware, asked, runtime=runtime, devices=devices)
 
     def holds(batch: int, prompt: int) -> bool:
         return bool(result(batch, prompt).fits)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
@@ -22,6 +22,9 @@ from bitnet_cost.inputs.precision import Precision, parse_name
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.readers.extends import chain_of, extended
 from bitnet_cost.readers.yaml_file import Document, read_yaml
+
+if TYPE_CHECKING:
+    from bitnet_cost.inputs.study import Study
 
 FOLDERS = {
     "model": "models",
@@ -203,6 +206,14 @@ def precision(name: str) -> Precision:
         if parsed is not None:
             return parsed
     return entry("precision", name, Precision)
+
+
+def study(name: str) -> Study:
+    """A study by catalogue name or YAML file."""
+    from bitnet_cost.inputs.study import Study
+
+    path = locate("study", name)
+    return validate(read_yaml(path), Study, path)
 
 
 def carbon_intensity(text: str) -> tuple[float, str]:

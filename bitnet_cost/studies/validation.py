@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from bitnet_cost.api import estimate
+from bitnet_cost.api import estimate, runtime_of
 from bitnet_cost.engine.activity import mac_actions
-from bitnet_cost.engine.cost import unshrinking_share
-from bitnet_cost.engine.fit import largest
-from bitnet_cost.errors import InvalidFile, MissingPrice
+from bitnet_cost.engine.cost import price_of, unshrinking_share
+from bitnet_cost.engine.fit import fit
+from bitnet_cost.errors import InvalidFile
+from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.study import UNIT_SCALES, Options, PrintedTable, Study
-from bitnet_cost.inputs.workload import LIMITS
+from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.readers import catalog
-from bitnet_cost.readers.yaml_file import read_yaml
 from bitnet_cost.result import Column, Report, Result, Table
+
+_ASKED = (
+    "scope", "runtime", "devices", "accumulator", "batch", "prompt", "generate", "attention", "logits", "counting",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +104,7 @@ def run(names: Sequence[str] | None = None) -> list[Outcome]:
     Raises:
         BitnetCostError: an unknown name, an invalid file, or a cell that asks for what cannot be said.
     """
-    return [outcome(load(name)) for name in names or catalog.names("study")]
-
-
-def load(name: str) -> Study:
-    """A study by catalogue name or YAML file."""
-    path = catalog.locate("study", name)
-    return catalog.validate(read_yaml(path), Study, path)
+    return [outcome(catalog.study(name)) for name in names or catalog.names("study")]
 
 
 def outcome(study: Study) -> Outcome:
@@ -151,11 +149,7 @@ def _modelled(study: Study, table: PrintedTable, options: Options) -> float:
     quantity = _wanted(study, options, "quantity")
     if quantity == "price":
         action = ".".join(part for part in (options.action, options.format) if part)
-        profile = catalog.hardware(_wanted(study, options, "hardware"))
-        price = profile.price(action)
-        if price is None:
-            raise MissingPrice(action, profile.name, study.name, profile.actions)
-        return price[1]
+        return price_of(action, catalog.hardware(_wanted(study, options, "hardware")), study.name)[1]
     value = _figure(study, options, _wanted(study, options, "precision"))
     if not table.ratio:
         return value
@@ -172,44 +166,20 @@ def _wanted(study: Study, options: Options, name: str) -> str:
 def _figure(study: Study, options: Options, precision: str) -> float:
     if options.quantity == "mac_energy":  # one MAC of a long linear product: its recipe at the profile's prices
         profile, what = catalog.hardware(_wanted(study, options, "hardware")), catalog.precision(precision)
-        energy = 0.0
-        for action, times in mac_actions(what, options.accumulator or "paper").items():
-            price = profile.price(action)
-            if price is None:
-                raise MissingPrice(action, profile.name, what.name, profile.actions)
-            energy += times * price[1]
-        return energy
-    asked = {
-        name: getattr(options, name)
-        for name in (
-            "scope",
-            "runtime",
-            "devices",
-            "accumulator",
-            "batch",
-            "prompt",
-            "generate",
-            "attention",
-            "logits",
-            "counting",
-        )
-        if getattr(options, name) is not None
-    }
-    baseline = options.baseline if options.quantity == "saving" else None
-    hardware = options.hardware or "cmos-45nm"  # memory does not depend on it
+        recipe = mac_actions(what, options.accumulator or "paper")
+        return sum(times * price_of(action, profile, what.name)[1] for action, times in recipe.items())
     model, untied = _wanted(study, options, "model"), bool(options.untied)
     if options.quantity == "largest_batch":
-        return float(
-            largest(
-                lambda n: bool(
-                    _estimate(
-                        model, untied, hardware, precision, None, tuple(sorted({**asked, "batch": n}.items()))
-                    ).fits
-                ),
-                LIMITS["batch"],
-            )
-        )
-    result = _estimate(model, untied, hardware, precision, baseline, tuple(sorted(asked.items())))
+        profile = catalog.hardware(_wanted(study, options, "hardware"))
+        work = Workload(1, options.prompt or 512, options.generate or 1)
+        software = runtime_of(profile, options.runtime)
+        what, count = catalog.precision(precision), options.devices or 1
+        found = fit(_architecture(model, untied), what, profile, work, software, count)
+        return float(found.batch)
+    asked = {name: value for name in _ASKED if (value := getattr(options, name)) is not None}
+    baseline = options.baseline if options.quantity == "saving" else None
+    hardware = options.hardware or "cmos-45nm"  # memory does not depend on it
+    result = _estimate(model, untied, hardware, precision, baseline, tuple(asked.items()))
     return _read(result, str(options.quantity))
 
 
@@ -217,11 +187,14 @@ def _figure(study: Study, options: Options, precision: str) -> float:
 def _estimate(
     model: str, untied: bool, hardware: str, precision: str, baseline: str | None, asked: tuple[tuple[str, Any], ...]
 ) -> Result:
-    architecture = catalog.model(model)
-    head = architecture.lm_head
-    if untied and head is not None:
-        architecture = architecture.model_copy(update={"lm_head": head.model_copy(update={"tied": False})})
-    return estimate(architecture, hardware, precision, baseline=baseline, **dict(asked))
+    return estimate(_architecture(model, untied), hardware, precision, baseline=baseline, **dict(asked))
+
+
+def _architecture(model: str, untied: bool) -> Architecture:
+    found = catalog.model(model)
+    if not untied or found.lm_head is None:
+        return found
+    return found.model_copy(update={"lm_head": found.lm_head.model_copy(update={"tied": False})})
 
 
 def _read(result: Result, quantity: str) -> float:
@@ -255,10 +228,12 @@ def _decoding(result: Result, quantity: str) -> float:
         raise InvalidFile(
             f"study cell of {result.architecture.name}", quantity, "needs a device, and tokens to generate"
         )
-    seconds = float(result.timing.by_phase[1, 0])
     if quantity == "energy_per_token":
         return float(result.by_operator[1, 1].sum()) / steps / int(result.workload.batch)
-    return int(result.workload.batch) * steps / seconds if quantity == "tokens_per_s" else seconds / steps
+    if quantity == "tokens_per_s":
+        assert result.tokens_per_s is not None
+        return result.tokens_per_s
+    return float(result.timing.decode[0]) / steps
 
 
 def _printed(value: float, decimals: int | None, extra: int = 0) -> str:

@@ -7,13 +7,14 @@ import io
 import json
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from bitnet_cost import __version__
+from bitnet_cost.inputs.hardware import Scope
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.result import Answer, Fit, Result
+from bitnet_cost.result import Answer, Fit, Result, longest_wait
 
 SCHEMA = "bitnet-cost/1"
 FIELDS = (
@@ -49,7 +50,7 @@ def record(result: Result) -> dict[str, Any]:
     low, nominal, high = (_float(x) for x in result.energy_bounds)
     saving = [None, None, None] if result.saving is None else [_float(x) for x in result.saving]
     tokens = int(workload.batch) * int(workload.generate)
-    kinds = {kind: _count(_total(result.actions(kind))) for kind in ("mul", "add", "special")}
+    kinds = {kind: _count(float(result.actions(kind).sum())) for kind in ("mul", "add", "special")}
     values: dict[str, Any] = dict.fromkeys(FIELDS)
     values |= {
         "model": result.architecture.name,
@@ -89,20 +90,18 @@ def record(result: Result) -> dict[str, Any]:
             "fits": bool(result.fits),
         }
     if result.timing is not None:
-        phases = [float(x) for x in result.timing.by_phase[:, 0]]
-        latency = sum(phases)
-        decode = phases[1] if len(phases) > 1 else 0.0
+        latency = float(result.timing.total[0])
         values |= {
-            "prefill_s": phases[0],
-            "decode_s": decode,
+            "prefill_s": float(result.timing.by_phase[0, 0]),
+            "decode_s": float(result.timing.decode[0]),
             "latency_s": latency,
-            "tokens_per_s": int(workload.batch) * (int(workload.generate) - 1) / decode if decode else None,
+            "tokens_per_s": result.tokens_per_s,
             "power_w": _device_energy(result) / latency
             if nominal is not None and result.scope in ("device", "facility")
             else None,
             "carbon_g": None if result.carbon_g is None else _float(result.carbon_g),
             "cost_usd": None if result.cost_usd is None else _float(result.cost_usd),
-            "bound": _bound({name: _total(waits) for name, waits in result.timing.waits.items()}),
+            "bound": result.timing.bound,
         }
     return values
 
@@ -110,16 +109,6 @@ def record(result: Result) -> dict[str, Any]:
 def _device_energy(result: Result) -> float:
     """Energy of the device itself, without the facility around it.  [J]"""
     return sum(float(values[1, 0]) for name, values in result.by_component.items() if name != "facility")
-
-
-def _bound(waits: dict[str, float]) -> str | None:
-    """What most of the time waits for."""
-    longest = max(waits, key=lambda name: waits[name])
-    return longest if waits[longest] else None
-
-
-def _total(values: Array) -> float:
-    return float(values.sum())
 
 
 def operations(result: Result, index: int) -> list[dict[str, Any]]:
@@ -160,7 +149,7 @@ def operations(result: Result, index: int) -> list[dict[str, Any]]:
                 sums = waited.setdefault((phase, op.name), dict.fromkeys(waits, 0.0))
                 for name, values_of in waits.items():
                     sums[name] += float(values_of[p, i, 0])
-                row["bound"] = _bound(sums)
+                row["bound"] = longest_wait(sums)
     for row in rows.values():
         for name in columns:
             row[name] = _number(row[name])
@@ -206,8 +195,8 @@ def inputs(answer: Answer) -> dict[str, Any]:
 
 def document(answer: Answer) -> dict[str, Any]:
     """The JSON document of an answer."""
-    scopes = ("arithmetic", "compute", "memory", "device", "facility")
-    widest = max(scopes.index(r.scope) for r in answer.results if r.scope in scopes)
+    scopes = get_args(Scope)
+    widest = max(scopes.index(r.scope) for r in answer.results)
     left_out = [
         "elementwise work (scope compute)",
         "data movement (memory, caches)",

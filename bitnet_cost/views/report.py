@@ -63,7 +63,7 @@ def estimate_report(answer: Answer) -> Report:
 
 
 def _title(results: Sequence[Result]) -> str:
-    names = list(dict.fromkeys(r.architecture.title or r.architecture.name for r in results))
+    names = _unique(r.architecture.title or r.architecture.name for r in results)
     return f"{', '.join(names)}: memory and energy by precision"
 
 
@@ -110,13 +110,31 @@ def _columns(*headings: str, texts: int = 1) -> tuple[Column, ...]:
     return tuple(Column(h, figures=i >= texts) for i, h in enumerate(headings))
 
 
+def _leads(results: Sequence[Result], names: list[str]) -> tuple[list[str], list[list[str]]]:
+    """Headings and cells that say which result a row is: its model where there are several, then what is named."""
+    several = len({r.architecture.name for r in results}) > 1
+    head = (["model"] if several else []) + names
+    parts = {"model": "architecture"}
+    return head, [[getattr(r, parts.get(name, name)).name for name in head] for r in results]
+
+
+def memory_share(result: Result) -> float:
+    """What is resident on one device, as a share of what it holds; NaN for a technology node."""
+    capacity = result.capacity_bits
+    return float(result.footprint.on_each(result.devices)[0]) / capacity if capacity else math.nan
+
+
+def _used(share: float) -> str:
+    return f"{share:,.3g}x" if share >= 10 else percent(share, 1)
+
+
 def memory_table(results: Sequence[Result]) -> Table:
     """Ideal beside stored, KV cache, activations, and the sum: one row per model and precision."""
     seen: dict[tuple[str, str], Result] = {}
     for r in results:
         seen.setdefault((r.architecture.name, r.precision.name), r)
     rows = list(seen.values())
-    several = len({r.architecture.name for r in rows}) > 1
+    head, leads = _leads(rows, ["precision"])
     columns: list[tuple[str, Callable[[Result], float]]] = [
         ("ideal", lambda r: r.footprint.ideal_bits / 8),
         ("stored", lambda r: r.footprint.total_weight_bits / 8),
@@ -129,40 +147,29 @@ def memory_table(results: Sequence[Result]) -> Table:
         unit, printed = figures([value(r) for r in rows], "B")
         headings.append(f"{heading} {unit}")
         cells.append(printed)
-    head = (["model"] if several else []) + ["precision"]
-    lead = [([r.architecture.name] if several else []) + [r.precision.name] for r in rows]
-    body = tuple((*lead[i], *(column[i] for column in cells)) for i in range(len(rows)))
+    body = tuple((*leads[i], *(column[i] for column in cells)) for i in range(len(rows)))
     shape = rows[0]
     title = "Memory: weights ideal (parameters x information bits) and stored (packing, scales, FP16 parts)"
-    if not several:
+    if "model" not in head:
         title += f"; {shape.parameters:,} parameters"
     return Table(title, _columns(*head, *headings, texts=len(head)), body)
 
 
 def time_table(results: Sequence[Result]) -> Table:
     """Time on devices, what it waits for, and whether the model fits: one row per result."""
-    several = len({r.architecture.name for r in results}) > 1
-    head = (["model"] if several else []) + ["hardware", "precision"]
+    head, leads = _leads(results, ["hardware", "precision"])
     body = []
-    for r in results:
-        lead = ([r.architecture.name] if several else []) + [r.hardware.name, r.precision.name]
-        capacity = r.capacity_bits
-        share = float(r.footprint.on_each(r.devices)[0]) / capacity if capacity else math.nan
-        used = f"{share:,.3g}x" if share >= 10 else percent(share, 1)
+    for r, lead in zip(results, leads, strict=True):
+        used = _used(memory_share(r))
         if r.timing is None:
             body.append(
                 (*lead, used, "-", "-", "-", "does not fit" if r.fits is not None and not r.fits else "refused")
             )
             continue
-        phases = [float(x) for x in r.timing.by_phase[:, 0]]
-        decode = phases[1] if len(phases) > 1 else 0.0
-        steps = int(r.workload.generate) - 1
-        rate = _significant(int(r.workload.batch) * steps / decode, 1.0, 4) if decode else "-"
-        waits = {name: float(values.sum()) for name, values in r.timing.waits.items()}
-        bound = max(waits, key=lambda name: waits[name])
-        body.append(
-            (*lead, used, with_prefix(phases[0], "s"), with_prefix(decode, "s") if decode else "-", rate, bound)
-        )
+        prefill, decode = float(r.timing.by_phase[0, 0]), float(r.timing.decode[0])
+        rate = _significant(r.tokens_per_s, 1.0, 4)
+        took = with_prefix(decode, "s") if decode else "-"
+        body.append((*lead, used, with_prefix(prefill, "s"), took, rate, r.timing.bound or "-"))
     runtime = next((r.runtime.runtime for r in results if r.runtime), "")
     title = f"Time, runtime {runtime}: {_describe(results[0])}"
     columns = _columns(*head, "memory %", "prefill", "decode", "tokens/s", "bound", texts=len(head))
@@ -172,13 +179,11 @@ def time_table(results: Sequence[Result]) -> Table:
 
 def energy_table(results: Sequence[Result]) -> Table:
     """Energy with its range, and saving with its range: one row per result."""
-    several = len({r.architecture.name for r in results}) > 1
-    head = (["model"] if several else []) + ["hardware", "precision"]
+    head, leads = _leads(results, ["hardware", "precision"])
     bounds = [[float(x) for x in r.energy_bounds] for r in results]
     prefix, scale = prefix_of(max((b[2] for b in bounds if math.isfinite(b[2])), default=0.0))
     body = []
-    for r, (low, value, high) in zip(results, bounds, strict=True):
-        lead = ([r.architecture.name] if several else []) + [r.hardware.name, r.precision.name]
+    for r, lead, (low, value, high) in zip(results, leads, bounds, strict=True):
         if not r.joules:
             body.append((*lead, "-", "", "-", ""))
             continue
@@ -238,17 +243,15 @@ def fit_report(fits: Sequence[Fit]) -> Report:
     """What fits: memory used, largest batch, longest context, and how many devices hold the rest."""
     rows = []
     for f in fits:
-        r, capacity = f.result, f.result.capacity_bits
-        assert capacity is not None
-        needed = float(r.footprint.bits[0])
+        r = f.result
         batch, positions = f"{f.batch:,}" if f.batch else "-", f"{f.positions:,}" if f.positions else "-"
         devices = f"{r.devices_needed:,}" if r.devices_needed else "-"
         rows.append(
             (
                 r.hardware.name,
                 r.precision.name,
-                with_prefix(needed / 8, "B"),
-                f"{needed / capacity:,.3g}x" if needed > 10 * capacity else percent(needed / capacity, 1),
+                with_prefix(float(r.footprint.bits[0]) / 8, "B"),
+                _used(memory_share(r)),
                 batch,
                 positions,
                 devices,
@@ -268,11 +271,10 @@ def fit_report(fits: Sequence[Fit]) -> Report:
         ]
         text += f"; {', '.join(out)} {'do' if len(out) > 1 else 'does'} not fit." if out else "."
     else:
-        least = min(fits, key=lambda f: float(f.result.footprint.bits[0]) / (f.result.capacity_bits or 1))
-        factor = float(least.result.footprint.bits[0]) / (least.result.capacity_bits or 1)
+        least = min((f.result for f in fits), key=memory_share)
         text = (
-            f"{name} does not fit in any of these precisions: {least.result.precision.name} needs {factor:.3g} times"
-            f" the memory of {least.result.hardware.name}."
+            f"{name} does not fit in any of these precisions: {least.precision.name} needs {memory_share(least):.3g}"
+            f" times the memory of {least.hardware.name}."
         )
     columns = _columns(
         "hardware", "precision", "needs", "memory %", "largest batch", "longest prompt", "devices", texts=2
