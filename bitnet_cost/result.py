@@ -8,7 +8,7 @@ element of a grid equals the single estimate to the last bit.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -68,8 +68,15 @@ def ordered_sum(values: Array, axis: int) -> Array:
     if axis < values.ndim - 1 and values.shape[-1] >= 64 and values.flags.c_contiguous:
         rows: Array = np.add.reduce(values, axis=axis)  # whole rows of memory are added one after the other
         return rows
-    last: Array = np.take(np.add.accumulate(values, axis=axis), -1, axis=axis)
+    sums = np.add.accumulate(values, axis=axis)
+    last: Array = sums[-1] if axis == 0 else sums[:, -1] if axis == 1 else sums[:, :, -1]
     return last
+
+
+def over_phases(values: Array) -> Array:
+    """Sum over prefill and, where there is one, decode.  ``values`` [phase, n]  ->  [n]"""
+    found: Array = values[0] if len(values) == 1 else values[0] + values[1]
+    return found
 
 
 Coefficients = dict[str, dict[Basis, Array]]
@@ -80,6 +87,53 @@ def span_of(column: Array) -> slice | None:
     """From the first to the last entry that is not zero; None where all are."""
     rows = np.flatnonzero(column)
     return slice(int(rows[0]), int(rows[-1]) + 1) if len(rows) else None
+
+
+class _Term(NamedTuple):
+    """Coefficients of consecutive operators for one basis; ``fresh`` where no term before has any of them."""
+
+    basis: Basis
+    rows: slice
+    column: Array  # [row, 1]
+    fresh: bool
+
+
+class Linear:
+    """A figure of each operator that is linear in what the workload repeats: ``[op]`` coefficients by basis."""
+
+    __slots__ = ("columns", "rows", "size", "terms")
+
+    def __init__(self, columns: Iterable[tuple[Basis, Array]], size: int) -> None:
+        self.size = size
+        self.columns = tuple(columns)
+        filled = np.zeros(size, dtype=bool)
+        terms = []
+        for basis, column in self.columns:  # only where there is something: most bases belong to few operators
+            rows = span_of(column)
+            if rows is not None:
+                terms.append(_Term(basis, rows, column[rows, None], not filled[rows].any()))
+                filled[rows] = True
+        self.terms = tuple(terms)
+        self.rows = span_of(filled) or slice(0, 0)  # from the first to the last operator that has any
+
+    def of(self, rows: list[int]) -> Linear:
+        """The figure of some operators."""
+        return Linear([(basis, column[rows]) for basis, column in self.columns], len(rows))
+
+    def over(self, bases: Mapping[Basis, Array]) -> Array:
+        """The figure where the workload's bases are known, ``[phase, n]`` each.  [phase, op, n]"""
+        if len(self.terms) == 1 and self.rows == slice(0, self.size):
+            whole: Array = self.terms[0].column * bases[self.terms[0].basis][:, None]
+            return whole
+        phases, points = next(iter(bases.values())).shape
+        found = np.zeros((phases, self.size, points))
+        for basis, rows, column, fresh in self.terms:
+            part = found[:, rows]
+            if fresh:
+                np.multiply(column, bases[basis][:, None], out=part)
+            else:
+                part += column * bases[basis][:, None]
+        return found
 
 
 class Later(Mapping[str, Array]):
@@ -119,7 +173,7 @@ class OpCounts:
     coefficients: Coefficients
     bases: dict[Basis, Array]  # each [phase, n]
     workload: Workload
-    prefill_passes: Array | None = None  # [n], where a prefill is cut into several; None: one
+    prefill_passes: Array | None = None  # [n], where a prefill is cut into several; None: one. `bases` know it
     _made: dict[str, Array] = field(init=False, default_factory=dict)
 
     @cached_property
@@ -141,34 +195,8 @@ class OpCounts:
 
     def times(self, quantity: str, each: Array | float) -> Array:
         """A quantity times a figure of each operator, ``[op]`` or one for all.  [phase, op, n]"""
-        terms = [
-            (basis, column * each, rows)
-            for basis, column in self.coefficients.get(quantity, {}).items()
-            if (rows := span_of(column)) is not None
-        ]
-        size = len(self.operators)
-        shape = (len(self.phases), size, self.points)
-        if len(terms) == 1 and terms[0][2] == slice(0, size):
-            whole: Array = terms[0][1][:, None] * self.basis(quantity, terms[0][0])[:, None, :]
-            return whole
-        found = np.zeros(shape)
-        for basis, column, rows in terms:  # only where there is something: most bases belong to few operators
-            part = found[:, rows]
-            part += column[rows, None] * self.basis(quantity, basis)[:, None, :]
-        return found
-
-    def span(self, quantity: str) -> slice:
-        """From the first to the last operator that has a quantity."""
-        spans = [rows for column in self.coefficients.get(quantity, {}).values() if (rows := span_of(column))]
-        return slice(min((s.start for s in spans), default=0), max((s.stop for s in spans), default=0))
-
-    def basis(self, quantity: str, basis: Basis) -> Array:
-        """What a quantity's coefficients are multiplied with; weights are read once per pass.  [phase, n]"""
-        value = self.bases[basis]
-        if self.prefill_passes is None or quantity not in ("weights", "bias_weights"):
-            return value
-        again: Array = value * np.array([self.prefill_passes, np.ones(self.points)])[: len(value)]
-        return again
+        columns = [(basis, column * each) for basis, column in self.coefficients.get(quantity, {}).items()]
+        return Linear(columns, len(self.operators)).over(self.bases)
 
     @property
     def quantities(self) -> dict[str, Array]:
@@ -196,8 +224,8 @@ class Activity:
 
     The parts widen with the scope: ``arithmetic`` holds the actions of the matrix products, ``elementwise`` those of
     everything else, ``movement`` the bits read and written at each memory level (``hbm.read``), ``static`` the seconds
-    that the floor of power is drawn. ``runs`` are the sums of the first two over operators, [phase, n], folded before
-    they are multiplied: the same figures without a table.
+    that the floor of power is drawn. ``runs`` are the sums of the first two over phases and operators, [n], folded
+    before they are multiplied: the same figures without a table.
     """
 
     arithmetic: Mapping[str, Array]
@@ -209,7 +237,7 @@ class Activity:
     kv_write_bits: Array
     movement: dict[str, Array] = field(default_factory=dict)
     static: Mapping[str, Array] = field(default_factory=dict)
-    runs: tuple[dict[str, Array], dict[str, Array]] = ({}, {})
+    runs: tuple[Mapping[str, Array], Mapping[str, Array]] = ({}, {})
 
     @property
     def activation_bits(self) -> Array:
@@ -237,27 +265,22 @@ class Activity:
             self.kv_write_bits * factor,
             grown(self.movement),
             grown(self.static),
-            (grown(self.runs[0]), grown(self.runs[1])),
+            (Later(lambda: grown(self.runs[0])), Later(lambda: grown(self.runs[1]))),
         )
 
     def within(self, scope: Scope) -> list[Mapping[str, Array]]:
         """The parts that a scope holds."""
-        return [self.arithmetic, self.elementwise, self.movement, self.static][: _PARTS[scope]]
+        return [self.arithmetic, self.elementwise, self.movement, self.static][: PARTS[scope]]
 
-    def actions_within(self, scope: Scope) -> list[Mapping[str, Array]]:
-        """The parts that a scope holds, for the names of their actions."""
-        return [*self.runs, self.movement, self.static][: _PARTS[scope]]
-
-    def runs_within(self, scope: Scope) -> list[dict[str, Array]]:
-        """How often each action of a scope's parts runs, operators summed.  Each [phase, n]"""
-        parts = list(self.runs[: _PARTS[scope]])
-        for moved in (self.movement, self.static)[: max(0, _PARTS[scope] - 2)]:
-            sums = {action: ordered_sum(times, 1) for action, times in moved.items()}
-            parts = [*parts, sums]
-        return parts
+    def runs_within(self, scope: Scope) -> list[Mapping[str, Array]]:
+        """How often each action of a scope's parts runs, phases and operators summed.  Each [n]"""
+        moved = (self.movement, self.static)[: max(0, PARTS[scope] - 2)]
+        summed = [{action: over_phases(ordered_sum(times, 1)) for action, times in part.items()} for part in moved]
+        return [*self.runs[: PARTS[scope]], *summed]
 
 
-_PARTS: dict[Scope, int] = {"arithmetic": 1, "compute": 2, "memory": 3, "device": 4, "facility": 4}
+# Parts of an activity that each scope holds.
+PARTS: dict[Scope, int] = {"arithmetic": 1, "compute": 2, "memory": 3, "device": 4, "facility": 4}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -369,7 +392,7 @@ class Result:
     """One evaluation: architecture x precision x hardware x workload, with everything that went in.
 
     ``joules[component]`` is ``[bound, phase, op, n]``, bounds being low, nominal and high, within ``scope``;
-    ``spent[component]`` is its sum over operators, [bound, phase, n], priced from the sums of the actions.
+    ``spent[component]`` is its sum over phases and operators, [bound, n], from prices folded over actions.
     """
 
     architecture: Architecture
@@ -408,12 +431,12 @@ class Result:
         """Energy of each operator, components summed.  [bound, phase, op, n]  [J]"""
         if not self.joules:
             return np.full((3, len(self.counts.phases), len(self.counts.operators), self.counts.points), np.nan)
-        return _sum_in_order(list(self.joules.values()))
+        return sum_in_order(list(self.joules.values()))
 
     @property
     def by_component(self) -> dict[str, Array]:
-        """Energy of each component, operators summed.  Each [bound, n]  [J]"""
-        return {name: ordered_sum(values, 1) for name, values in self.spent.items()}
+        """Energy of each component, phases and operators summed.  Each [bound, n]  [J]"""
+        return dict(self.spent)
 
     @property
     def energy_bounds(self) -> Array:
@@ -423,7 +446,7 @@ class Result:
         """
         if not self.spent:
             return np.full((3, *self.shape), np.nan)
-        return _sum_in_order(list(self.by_component.values())).reshape(3, *self.shape)
+        return sum_in_order(list(self.spent.values())).reshape(3, *self.shape)
 
     @property
     def energy_j(self) -> Array:
@@ -501,7 +524,8 @@ class Result:
         return _times_of(self.counts, [self.activity.arithmetic, self.activity.elementwise], kind)
 
 
-def _sum_in_order(parts: list[Array]) -> Array:
+def sum_in_order(parts: list[Array]) -> Array:
+    """The sum of arrays, from first to last."""
     result = parts[0]
     for part in parts[1:]:
         result = result + part

@@ -8,13 +8,23 @@ Activity is therefore linear in the counts, and nothing here knows a joule.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from bitnet_cost.inputs.precision import FORMAT_BITS, Accumulator, Precision
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.result import SPECIAL_QUANTITIES, Activity, Basis, Coefficients, Later, OpCounts, Operator
+from bitnet_cost.result import (
+    SPECIAL_QUANTITIES,
+    Activity,
+    Basis,
+    Coefficients,
+    Later,
+    Linear,
+    OpCounts,
+    Operator,
+    over_phases,
+)
 
 Recipe = dict[tuple[str, str], float]  # (quantity, action) -> times
 Executed = Callable[[str], str | None]  # format of a product -> format in which it runs
@@ -160,20 +170,23 @@ class Actions:
     """What operators do in a precision on some hardware, whatever the workload.
 
     ``columns`` is ``{(of a product, quantity, action): [op]}``, times per unit of the quantity; ``folded`` the same
-    summed over operators: ``{(of a product, action): [(quantity, basis, times)]}``. The widths are ``[op]``.
+    summed over operators: ``{(of a product, action): [(basis, times)]}``. The bits are what each operator moves.
     """
 
+    coefficients: Coefficients
     columns: dict[tuple[bool, str, str], Array]
-    folded: dict[tuple[bool, str], list[tuple[str, Basis, float]]]
-    weight_bits: Array
-    input_bits: Array
-    output_bits: float
-    kv_bits: float
+    folded: dict[tuple[bool, str], list[tuple[Basis, float]]]
+    weights: Linear
+    inputs: Linear
+    outputs: Linear
+    kv_read: Linear
+    kv_write: Linear
 
-    def of(self, rows: list[int]) -> Actions:
-        """The tables of some operators; what is folded stays that of all."""
+    def of(self, rows: list[int], coefficients: Coefficients) -> Actions:
+        """The tables of some operators, which have these coefficients; what is folded stays that of all."""
+        bits = (bits.of(rows) for bits in (self.weights, self.inputs, self.outputs, self.kv_read, self.kv_write))
         columns = {key: column[rows] for key, column in self.columns.items()}
-        return replace(self, columns=columns, weight_bits=self.weight_bits[rows], input_bits=self.input_bits[rows])
+        return Actions(coefficients, columns, self.folded, *bits)
 
 
 def actions_of(
@@ -199,21 +212,31 @@ def actions_of(
                     column = columns[product, quantity, action] = [0.0] * size
                 column[i] = times
     made = {key: np.array(column) for key, column in columns.items()}
-    folded: dict[tuple[bool, str], list[tuple[str, Basis, float]]] = {}
+    folded: dict[tuple[bool, str], list[tuple[Basis, float]]] = {}
     for (product, quantity, action), per_unit in made.items():
+        terms = folded.setdefault((product, action), [])
         for basis, each in coefficients[quantity].items():
             times = sum((each * per_unit).tolist())  # in the order of the operators
             if times:
-                folded.setdefault((product, action), []).append((quantity, basis, times))
-            else:
-                folded.setdefault((product, action), [])
+                terms.append((basis, times))
+
+    def bits(*parts: tuple[str, Array | float]) -> Linear:
+        found = [
+            (basis, each * width) for quantity, width in parts for basis, each in coefficients.get(quantity, {}).items()
+        ]
+        return Linear(found, size)
+
+    elsewhere, cached = float(FORMAT_BITS[precision.elsewhere]), float(precision.kv_bits)
+    weights = np.array([weight_bits(precision, op) for op in ops])
     return Actions(
+        coefficients,
         made,
         folded,
-        np.array([weight_bits(precision, op) for op in ops]),
-        np.array([input_bits_of(precision, op) for op in ops]),
-        float(FORMAT_BITS[precision.elsewhere]),
-        float(precision.kv_bits),
+        weights=bits(("weights", weights), ("bias_weights", elsewhere)),
+        inputs=bits(("inputs", np.array([input_bits_of(precision, op) for op in ops]))),
+        outputs=bits(("outputs", elsewhere)),
+        kv_read=bits(("kv_read", cached)),
+        kv_write=bits(("kv_write", cached)),
     )
 
 
@@ -223,6 +246,7 @@ def count_actions(counts: OpCounts, found: Actions) -> Activity:
     Returns arrays ``[phase, op, n]``. The matrix products are kept apart from the elementwise work, so that a scope
     can hold the one without the other.
     """
+    bases = counts.bases
 
     def table(products: bool) -> dict[str, Array]:
         part: dict[str, Array] = {}
@@ -232,25 +256,24 @@ def count_actions(counts: OpCounts, found: Actions) -> Activity:
                 part[action] = part[action] + term if action in part else term
         return part
 
-    runs: tuple[dict[str, Array], dict[str, Array]] = ({}, {})
-    for (product, action), terms in found.folded.items():
-        total: Array | None = None
-        for quantity, basis, times in terms:
-            term = counts.basis(quantity, basis) * times
-            total = term if total is None else np.add(total, term, out=total)
-        runs[not product][action] = np.zeros((len(counts.phases), counts.points)) if total is None else total
-    weights = counts.times("weights", found.weight_bits)
-    if "bias_weights" in counts:
-        weights += counts.times("bias_weights", found.output_bits)
+    def runs(products: bool) -> dict[str, Array]:
+        part: dict[str, Array] = {}
+        for (product, action), terms in found.folded.items():
+            if product is products:
+                part[action] = np.zeros(counts.points)
+                for basis, times in terms:
+                    part[action] += over_phases(bases[basis]) * times
+        return part
+
     return Activity(
         Later(lambda: table(True)),
         Later(lambda: table(False)),
-        weights,  # once per pass; what follows once, and the cache once per pass
-        counts.times("inputs", found.input_bits),
-        counts.times("outputs", found.output_bits),
-        counts.times("kv_read", found.kv_bits),
-        counts.times("kv_write", found.kv_bits),
-        runs=runs,
+        found.weights.over(bases),  # once per pass; what follows once, and the cache once per pass
+        found.inputs.over(bases),
+        found.outputs.over(bases),
+        found.kv_read.over(bases),
+        found.kv_write.over(bases),
+        runs=(Later(lambda: runs(True)), Later(lambda: runs(False))),
     )
 
 

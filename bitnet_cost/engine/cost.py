@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
 import numpy as np
 
+from bitnet_cost.engine.activity import Actions
 from bitnet_cost.errors import MissingPrice
+from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.hardware import Hardware, Scope
-from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.result import Activity, component_of, ordered_sum
+from bitnet_cost.result import Activity, Basis, component_of, ordered_sum, over_phases, sum_in_order
 
 Prices = dict[str, tuple[float, float, float]]
 
@@ -25,46 +30,114 @@ def price_of(action: str, hardware: Hardware, asker: str) -> tuple[float, float,
     return price
 
 
-def prices_of(activity: Activity, hardware: Hardware, precision: Precision, scope: Scope) -> Prices:
-    """``(low, nominal, high)`` of every action that the scope needs.  [J]
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """What an activity costs within a scope: prices, and those of products and elementwise work folded over actions.
+
+    ``each[component]`` is the energy per unit of what the workload repeats, ``{basis: [bound, 1]}``; ``nominal`` the
+    sum over components, at nominal prices. ``columns[action]`` is a price as ``[bound, 1]``.
+    """
+
+    prices: Prices
+    columns: dict[str, Array]
+    each: dict[str, dict[Basis, Array]]
+    nominal: dict[Basis, float]
+    of_operators: Callable[[], dict[str, dict[Basis, Array]]]  # ``{component: {basis: [bound, 1, op, 1]}}``
+
+    def spent(self, bases: Mapping[Basis, Array]) -> dict[str, Array]:
+        """Energy of products and elementwise work by component, phases summed.  Each [bound, n]  [J]"""
+        whole = {basis: over_phases(bases[basis]) for basis in self.nominal}
+        nothing = np.zeros((3, next(iter(bases.values())).shape[-1]))
+        return {
+            component: sum_in_order([price * whole[basis] for basis, price in terms.items()] or [nothing])
+            for component, terms in self.each.items()
+        }
+
+    def dynamic(self, bases: Mapping[Basis, Array]) -> Array | float:
+        """Nominal energy of products and elementwise work in each phase.  [phase, n]  [J]"""
+        return sum_in_order([bases[basis] * price for basis, price in self.nominal.items()] or [np.zeros(1)])
+
+    def by_operator(self, bases: Mapping[Basis, Array]) -> dict[str, Array]:
+        """Energy of products and elementwise work by component.  Each [bound, phase, op, n]  [J]"""
+        return {
+            component: sum_in_order([price * bases[basis][:, None] for basis, price in terms.items()])
+            for component, terms in self.of_operators().items()
+            if terms
+        }
+
+
+def add_energy(joules: dict[str, Array], runs: Mapping[str, Array], columns: Mapping[str, Array]) -> None:
+    """Add the energy of actions to that of their components.
+
+    Shapes: runs [...]; ``columns``, the prices, [bound, 1]; energies [bound, ...].  [J]
+    """
+    for action, times in runs.items():
+        energy = columns[action].reshape(3, *(1,) * times.ndim) * times
+        component = component_of(action)
+        joules[component] = joules[component] + energy if component in joules else energy
+
+
+def spend(parts: Sequence[Mapping[str, Array]], prices: Prices) -> dict[str, Array]:
+    """Energy by component of how often actions run: of ``[n]`` each ``[bound, n]``.  [J]"""
+    joules: dict[str, Array] = {}
+    for part in parts:
+        add_energy(joules, part, columns_of(prices))
+    return joules
+
+
+def columns_of(prices: Prices) -> dict[str, Array]:
+    """Each price as ``[bound, 1]``."""
+    return {action: np.array(price)[:, None] for action, price in prices.items()}
+
+
+def tariff(actions: Actions, hardware: Hardware, asker: str, parts: int, others: tuple[str, ...] = ()) -> Tariff:
+    """The tariff of the first ``parts`` of products and elementwise work, and of ``others``, actions besides them.
 
     Raises:
         MissingPrice: see `price_of`.
     """
-    needed = dict.fromkeys(action for part in activity.actions_within(scope) for action in part)
-    return {action: price_of(action, hardware, precision.name) for action in needed}
+    return _tariff(Same(actions), Same(hardware), asker, parts, others)
 
 
-def price(activity: Activity, prices: Prices, scope: Scope) -> dict[str, Array]:
-    """Energy by component within a scope: each ``[bound, phase, op, n]``, bounds low, nominal, high.  [J]"""
-    joules: dict[str, Array] = {}
-    for part in activity.within(scope):
-        for action, times in part.items():
-            energy = np.array(prices[action])[:, None, None, None] * times
-            component = component_of(action)
-            joules[component] = joules[component] + energy if component in joules else energy
-    return joules
+@lru_cache(maxsize=256)
+def _tariff(same: Same, profile: Same, asker: str, parts: int, others: tuple[str, ...]) -> Tariff:
+    actions, hardware = same.it, profile.it
+    folded = [
+        (action, terms) for part in (True, False)[:parts] for (product, action), terms in actions.folded.items()
+        if product is part
+    ]  # fmt: skip
+    prices = {action: price_of(action, hardware, asker) for action in (*(action for action, _ in folded), *others)}
+    columns = columns_of(prices)
+    each: dict[str, dict[Basis, Array]] = {}
+    nominal: dict[Basis, float] = {}
+    for action, terms in folded:
+        into = each.setdefault(component_of(action), {})
+        for basis, times in terms:
+            energy = columns[action] * times
+            into[basis] = into[basis] + energy if basis in into else energy
+            nominal[basis] = nominal.get(basis, 0.0) + float(energy[1, 0])
 
+    @cache
+    def of_operators() -> dict[str, dict[Basis, Array]]:
+        found: dict[str, dict[Basis, Array]] = {}
+        for part in (True, False)[:parts]:
+            for (product, quantity, action), times in actions.columns.items():
+                if product is not part:
+                    continue
+                into = found.setdefault(component_of(action), {})
+                for basis, coefficient in actions.coefficients.get(quantity, {}).items():
+                    energy = columns[action][:, :, None, None] * (coefficient * times)[None, None, :, None]
+                    into[basis] = into[basis] + energy if basis in into else energy
+        return {component: {b: e for b, e in terms.items() if e.any()} for component, terms in found.items()}
 
-def spend(runs: list[dict[str, Array]], prices: Prices) -> dict[str, Array]:
-    """Energy by component from how often each action runs, ``[phase, n]`` each: ``[bound, phase, n]``.  [J]"""
-    joules: dict[str, Array] = {}
-    for part in runs:
-        for action, times in part.items():
-            energy = np.array(prices[action])[:, None, None] * times
-            component = component_of(action)
-            joules[component] = (
-                np.add(joules[component], energy, out=joules[component]) if component in joules else energy
-            )
-    return joules
+    return Tariff(prices, columns, each, nominal, of_operators)
 
 
 def action_totals(activity: Activity, scope: Scope) -> dict[str, Array]:
     """How often each action runs in a scope, over all operators and phases.  Each ``[n]``"""
     totals: dict[str, Array] = {}
     for part in activity.runs_within(scope):
-        for action, times in part.items():
-            runs = ordered_sum(times, 0)
+        for action, runs in part.items():
             totals[action] = totals[action] + runs if action in totals else runs
     return totals
 

@@ -188,6 +188,7 @@ class _Bases:
         return self.batch * (self.chunks(chunk) + 1) ** 2, 0 * self.steps
 
 
+READ_ONCE = {"passes", "logit_passes", "experts"}  # bases of weights alone, which a pass reads once
 TOKENS: Basis = ("tokens",)
 PASSES: Basis = ("passes",)
 LOGITS: Basis = ("logits",)

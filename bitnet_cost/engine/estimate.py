@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from bitnet_cost.engine.activity import Actions, actions_of, count_actions
-from bitnet_cost.engine.cost import price, price_of, prices_of, saving, spend
+from bitnet_cost.engine.cost import Tariff, add_energy, saving, tariff
 from bitnet_cost.engine.counts import coefficients_of, count_ops, operators
 from bitnet_cost.engine.footprint import Resident, footprint, resident
 from bitnet_cost.engine.parallel import pipeline_share, split, tensor_share
@@ -23,15 +23,19 @@ from bitnet_cost.inputs.precision import FORMAT_BITS, Accumulator, Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import Array, Counting, Logits, Workload
 from bitnet_cost.result import (
+    PARTS,
     Activity,
     Basis,
     Coefficients,
     Later,
+    Linear,
     OpCounts,
     Operator,
     Result,
     Timing,
     ordered_sum,
+    over_phases,
+    sum_in_order,
 )
 from bitnet_cost.units import with_prefix
 
@@ -80,6 +84,7 @@ class Prepared:
     part: Actions
     weights: Resident
     plan: Schedule | None
+    compute: Linear | None  # seconds of the products at the rate that a device reaches
 
 
 def prepare(
@@ -109,17 +114,26 @@ def _prepared(
     part = folded
     if devices > 1 and parallel == "tensor":
         part = actions_of(ops, split(ops, coefficients, devices), precision, accumulator, executed)
-    weights = resident(architecture, precision, ops)
+    weights = resident(architecture, precision, ops, coefficients)
     plan = schedule(ops, precision, hardware, runtime, logits) if on_device and runtime is not None else None
     if lean and plan is not None:
         kept = needed_rows(ops, plan)
         ops = tuple(ops[i] for i in kept)
-        coefficients = {
-            quantity: {basis: column[kept] for basis, column in of.items() if column[kept].any()}
-            for quantity, of in coefficients.items()
-        }
-        folded, part, plan = folded.of(kept), part.of(kept), plan.of(kept)
-    return Prepared(ops, coefficients, bases, folded, part, weights, plan)
+
+        def few(of_all: Coefficients) -> Coefficients:
+            return {
+                quantity: {basis: column[kept] for basis, column in of.items() if column[kept].any()}
+                for quantity, of in of_all.items()
+            }
+
+        same = part is folded
+        coefficients, folded, plan = few(coefficients), folded.of(kept, few(coefficients)), plan.of(kept)
+        part = folded if same else part.of(kept, few(part.coefficients))
+    compute = None
+    if plan is not None:
+        products = part.coefficients.get("mac", {}).items()
+        compute = Linear([(basis, column * plan.per_mac[:, 0]) for basis, column in products], len(ops))
+    return Prepared(ops, coefficients, bases, folded, part, weights, plan, compute)
 
 
 def measure(
@@ -171,23 +185,34 @@ def priced(result: Result, prepared: Prepared | None = None) -> Result:
     """
     hardware, precision, scope = result.hardware, result.precision, result.scope
     check_scope(hardware, scope)
+    ready = prepared or _prepared_for(result)
     if hardware.kind == "technology":
-        prices = prices_of(result.activity, hardware, precision, scope)
-        spent = spend(result.activity.runs_within(scope), prices)
-        return replace(result, prices=prices, spent=spent, joules=Later(lambda: price(result.activity, prices, scope)))
-    activity, timing, turns, moved, reason = _run(result, prepared)
-    if timing is None:
-        return replace(result, activity=activity, reason=reason)
+        bill = tariff(ready.folded, hardware, precision.name, PARTS[scope])
+        bases = result.counts.bases
+        return replace(
+            result, prices=bill.prices, spent=bill.spent(bases), joules=Later(lambda: bill.by_operator(bases))
+        )
     assert hardware.power is not None
-    gaps = None if hardware.power.between is None else np.minimum(timing.overhead, timing.seconds)
+    assert ready.plan is not None
     waits = hardware.power.active is not None and hardware.priced == "actions"
-    drawn = timing.by_phase * result.devices
+    between = hardware.power.between is not None
+    moves = (*ready.plan.places, "interconnect.write") if result.devices > 1 else ready.plan.places
+    floor = ("static.power", *("static.between",) * between, *("static.waiting",) * waits)
+    whole = tariff(ready.part, hardware, precision.name, 2, moves + floor)
+    fits = result.fits
+    assert fits is not None
+    every = bool(fits.all())
+    if not every and not fits.any():
+        return replace(result, reason=does_not_fit(result))
+    counts, activity, timing, turns, moved = _run(result, ready, whole)
+    drawn = over_phases(timing.by_phase) * result.devices
     still = {"static.power": drawn}
+    gaps = np.minimum(timing.overhead, timing.seconds) if between else None
     if gaps is not None:
-        short = ordered_sum(gaps, 1) * result.devices
+        short = over_phases(ordered_sum(gaps, 1)) * result.devices
         still = {"static.power": drawn - short, "static.between": short}
     if waits:
-        still["static.waiting"] = timing.waited * turns
+        still["static.waiting"] = over_phases(timing.waited) * turns
     kept = timing
 
     def apart() -> dict[str, Array]:
@@ -200,49 +225,61 @@ def priced(result: Result, prepared: Prepared | None = None) -> Result:
         return static
 
     activity = replace(activity, static=Later(apart))
+    bill, others = whole, [moved, still][: max(0, PARTS[scope] - 2)]
     if hardware.priced == "time" and scope in ("device", "facility"):  # its power includes every action
         activity = replace(activity, arithmetic={}, elementwise={}, movement={}, runs=({}, {}))
-        moved = {}
-    parts = [*activity.runs, moved, still][: len(activity.within(scope))]
-    prices = {action: price_of(action, hardware, precision.name) for part in parts for action in part}
-    spent = spend(parts, prices)
+        bill, others = tariff(ready.part, hardware, precision.name, 0, floor), [still]
+    elif PARTS[scope] < 4:
+        bill = tariff(ready.part, hardware, precision.name, min(2, PARTS[scope]), moves if scope == "memory" else ())
+    spent = bill.spent(counts.bases)
+    if result.devices > 1:
+        spent = {component: energy * turns for component, energy in spent.items()}
+    for part in others:
+        add_energy(spent, part, bill.columns)
     if scope == "facility" and result.facility is not None:
-        spent["facility"] = (result.facility.pue - 1) * sum(list(spent.values())[1:], next(iter(spent.values())))
-    fits = result.fits
-    assert fits is not None
-    outside = None if np.all(fits) else np.logical_not(fits).ravel()
+        spent["facility"] = (result.facility.pue - 1) * sum_in_order(list(spent.values()))
+    outside = None if every else np.logical_not(fits).ravel()
     if outside is not None:
         for values in spent.values():
             values[..., outside] = np.nan
         timing = replace(timing, seconds=np.where(outside, np.nan, timing.seconds))
 
     def table() -> dict[str, Array]:
-        joules = price(activity, prices, scope)
+        joules = bill.by_operator(counts.bases)
+        if result.devices > 1:
+            joules = {component: energy * turns for component, energy in joules.items()}
+        for part in activity.within(scope)[2:]:
+            add_energy(joules, part, bill.columns)
         if scope == "facility" and result.facility is not None:
-            joules["facility"] = (result.facility.pue - 1) * replace(result, joules=joules).by_operator
+            joules["facility"] = (result.facility.pue - 1) * sum_in_order(list(joules.values()))
         if outside is not None:
             for values in joules.values():
                 values[..., outside] = np.nan
         return joules
 
-    return replace(result, activity=activity, prices=prices, spent=spent, joules=Later(table), timing=timing)
+    return replace(result, activity=activity, prices=bill.prices, spent=spent, joules=Later(table), timing=timing)
+
+
+def _prepared_for(result: Result) -> Prepared:
+    return prepare(
+        result.architecture, result.precision, result.hardware, result.runtime, counting=result.workload.counting,
+        logits=result.workload.logits, accumulator=result.accumulator, devices=result.devices,
+        parallel=result.parallel,
+    )  # fmt: skip
 
 
 def _run(
-    result: Result, prepared: Prepared | None
-) -> tuple[Activity, Timing | None, float | Array, dict[str, Array], str | None]:
-    """What all devices do in a workload, how long it takes, how often a device's turn runs in all, and bits moved.
+    result: Result, ready: Prepared, whole: Tariff
+) -> tuple[OpCounts, Activity, Timing, float | Array, dict[str, Array]]:
+    """What one device counts in its turn; what all do, how long it takes, how often turns run in all, and bits moved.
 
-    The bits are summed over operators, [phase, n]. No time, and a reason, where nothing fits.
+    The bits are summed over phases and operators, [n].
     """
     hardware, precision, runtime, devices = result.hardware, result.precision, result.runtime, result.devices
     assert runtime is not None
-    counts, activity, share = result.counts, result.activity, None
-    ready = prepared or prepare(
-        result.architecture, precision, hardware, runtime, counting=result.workload.counting,
-        logits=result.workload.logits, accumulator=result.accumulator, devices=devices, parallel=result.parallel,
-    )  # fmt: skip
     assert ready.plan is not None
+    assert ready.compute is not None
+    counts, activity, share = result.counts, result.activity, None
     if devices > 1:
         bits = float(FORMAT_BITS[precision.elsewhere])
         if result.parallel == "pipeline":
@@ -254,27 +291,30 @@ def _run(
     if share is not None or cut is not counts:
         counts = cut
         activity = count_actions(counts, ready.part)
-    movements = movement(counts, activity, runtime, ready.plan)
+    bits_moved = movement(counts, activity, ready.part, runtime, ready.plan)
+    movements = dict(zip(ready.plan.places, bits_moved, strict=True))
+    exchanges = None
     if share is not None:
-        movements["interconnect.write"] = share.sent_bits
+        movements["interconnect.write"], exchanges = share.sent_bits, share.exchanges
     activity = replace(activity, movement=movements)
-    prices = prices_of(activity, hardware, precision, "memory")
-    fits = result.fits
-    assert fits is not None
-    if not np.any(fits):
-        return result.activity, None, 1.0, {}, does_not_fit(result)
-    timing = roofline(counts, activity, hardware, runtime, ready.plan, None if share is None else share.exchanges)
-    moved = {place: ordered_sum(bits, 1) for place, bits in movements.items()}
+    compute = ready.compute.over(counts.bases)
+    timing = roofline(counts, activity, hardware, runtime, ready.plan, compute, bits_moved, exchanges)
+    moved = dict(zip(ready.plan.places, ordered_sum(bits_moved, 2), strict=True))
+    if share is not None:
+        moved["interconnect.write"] = ordered_sum(share.sent_bits, 1)
     if hardware.priced == "actions":
-        dynamic = sum(values[1] for values in spend([*activity.runs, moved], prices).values())
+        dynamic = whole.dynamic(counts.bases)
+        for place, sent in moved.items():
+            dynamic = dynamic + sent * whole.prices[place][1]
         assert hardware.power is not None
         if hardware.power.active is not None:
             dynamic = dynamic + hardware.power.active.value * timing.waited
         timing = capped(timing, np.asarray(dynamic), hardware)
-    if share is not None:
-        activity, timing = activity.times(share.turns), timing.longer(share.wait)
-        moved = {place: bits * share.turns for place, bits in moved.items()}
-    return activity, timing, 1.0 if share is None else share.turns, moved, None
+    moved = {place: over_phases(bits) for place, bits in moved.items()}
+    if share is None:
+        return counts, activity, timing, 1.0, moved
+    moved = {place: bits * share.turns for place, bits in moved.items()}
+    return counts, activity.times(share.turns), timing.longer(share.wait), share.turns, moved
 
 
 def does_not_fit(result: Result) -> str:

@@ -11,7 +11,7 @@ from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.precision import FORMAT_BITS, Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.result import Footprint, OpCounts, Operator
+from bitnet_cost.result import Basis, Coefficients, Footprint, OpCounts, Operator, sum_in_order
 
 
 def parameters_by_role(operators: tuple[Operator, ...]) -> dict[str, int]:
@@ -65,23 +65,30 @@ def cached_entries(architecture: Architecture, batch: Array, positions: Array, c
     return entries
 
 
-def peak_activation_entries(counts: OpCounts) -> Array:
+def widest_operators(ops: tuple[Operator, ...], coefficients: Coefficients) -> dict[Basis, Array]:
+    """Operands and results of one layer of the operators that can be the widest, by basis.  ``[op, 1]``
+
+    Where an operator has one basis, those of the largest coefficient can be.
+    """
+    layers = 1 / np.array([op.repeat for op in ops], dtype=np.float64)
+    held = [coefficients.get(quantity, {}) for quantity in ("inputs", "outputs")]
+    columns = {}
+    for basis in dict.fromkeys(basis for of in held for basis in of):
+        both = [of[basis] for of in held if basis in of]
+        columns[basis] = sum(both[1:], both[0]) * layers
+    several = sum((column > 0).astype(int) for column in columns.values())
+    kept = [int(column.argmax()) for column in columns.values()] if np.all(several <= 1) else list(range(len(ops)))
+    return {basis: column[kept, None] for basis, column in columns.items()}
+
+
+def peak_activation_entries(counts: OpCounts, widest: dict[Basis, Array] | None = None) -> Array:
     """Most operands and results that one operator of one layer holds at once.  [n]
 
     The prefill of the whole prompt is one pass; scores are never held, attention being fused.
     """
-    layers = 1 / np.array([op.repeat for op in counts.operators], dtype=np.float64)
-    bases = dict.fromkeys((*counts.coefficients.get("inputs", ()), *counts.coefficients.get("outputs", ())))
-    columns = {}
-    for basis in bases:
-        both = [of[basis] for q in ("inputs", "outputs") if basis in (of := counts.coefficients.get(q, {}))]
-        columns[basis] = sum(both[1:], both[0]) * layers
-    several = sum((column > 0).astype(int) for column in columns.values())
-    if np.all(several <= 1):  # an operator has one basis: its widest entry is that of the largest coefficient
-        widest = [counts.bases[basis][0] * column.max() for basis, column in columns.items()]
-    else:
-        widest = list(sum(column[:, None] * counts.bases[basis][0] for basis, column in columns.items()))
-    found: Array = np.maximum.reduce(widest)
+    if widest is None:
+        widest = widest_operators(counts.operators, counts.coefficients)
+    found: Array = sum_in_order([column * counts.bases[basis][0] for basis, column in widest.items()]).max(axis=0)
     return found
 
 
@@ -93,9 +100,12 @@ class Resident:
     weight_bits: dict[str, float]
     scale_bits: float
     ideal_bits: float
+    widest: dict[Basis, Array]  # see `widest_operators`
 
 
-def resident(architecture: Architecture, precision: Precision, ops: tuple[Operator, ...]) -> Resident:
+def resident(
+    architecture: Architecture, precision: Precision, ops: tuple[Operator, ...], coefficients: Coefficients
+) -> Resident:
     """Weights, ideal beside stored.
 
     Ideal is parameters x information bits of a linear weight, what articles quote: 175e9 x 1 bit = 21.875 GB.
@@ -116,7 +126,8 @@ def resident(architecture: Architecture, precision: Precision, ops: tuple[Operat
         stored["scales"] = scales
     parameters = parameters_by_role(ops)
     nominal = architecture.nominal_parameters or sum(parameters.values())
-    return Resident(parameters, stored, scales, nominal * precision.information_bits)
+    ideal = nominal * precision.information_bits
+    return Resident(parameters, stored, scales, ideal, widest_operators(ops, coefficients))
 
 
 def footprint(
@@ -128,7 +139,7 @@ def footprint(
     On a device as its runtime holds them.
     """
     elsewhere = float(FORMAT_BITS[precision.elsewhere])
-    held_weights = weights or resident(architecture, precision, counts.operators)
+    held_weights = weights or resident(architecture, precision, counts.operators, counts.coefficients)
     batch, prompt, generate = counts.workload.flat()
     kv = np.zeros_like(batch)
     if architecture.kind == "decoder":
@@ -138,7 +149,7 @@ def footprint(
     stream = batch * prompt * architecture.hidden_size
     chunk = runtime.chunk if runtime else None
     at_once = np.minimum(1.0, chunk / (batch * prompt)) if chunk else np.ones_like(batch)
-    held = (peak_activation_entries(counts) + stream) * at_once * elsewhere
+    held = (peak_activation_entries(counts, held_weights.widest) + stream) * at_once * elsewhere
     if runtime and runtime.logits_bits and architecture.lm_head is not None:
         held = np.maximum(held, batch * prompt * (architecture.vocab_size * runtime.logits_bits))
     return Footprint(

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from bitnet_cost.engine.activity import product_format
-from bitnet_cost.engine.counts import decode_pairs
+from bitnet_cost.engine.activity import Actions, product_format
+from bitnet_cost.engine.counts import READ_ONCE, decode_pairs
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import Kernel, KernelClass, RuntimeProfile
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.result import Activity, OpCounts, Operator, Timing, ordered_sum
+from bitnet_cost.result import Activity, OpCounts, Operator, Timing, ordered_sum, sum_in_order
 
 # Operators that run in the kernel of another, where the model has that one and the runtime fuses projections.
 _FUSED = {"k": "q", "v": "q", "up": "gate", "expert_up": "expert_gate", "shared_expert_up": "shared_expert_gate"}
@@ -83,6 +83,8 @@ class Schedule:
     near: str
     main: str
     holder: str  # the level that weights are read from
+    places: tuple[str, ...]  # reads and writes of the levels that move anything: of the near one, then of the main one
+    attention: tuple[int, ...]  # operators whose steps grow with the context
     per_mac: Array  # seconds
     per_bit: dict[str, Array]  # seconds, by level
     busy_compute: Array  # share of a kernel's time in which the peak rate, or the bandwidth, does not wait
@@ -91,7 +93,10 @@ class Schedule:
 
     def of(self, rows: list[int]) -> Schedule:
         """The schedule of some operators."""
-        changed: dict[str, Any] = {"kernels": tuple(self.kernels[i] for i in rows)}
+        changed: dict[str, Any] = {
+            "kernels": tuple(self.kernels[i] for i in rows),
+            "attention": tuple(rows.index(i) for i in self.attention),
+        }
         for name in ("moves", "stepwise", "steps", "room", "per_mac", "busy_compute", "busy_memory", "per_pass"):
             values = getattr(self, name)
             changed[name] = None if values is None else values[rows]
@@ -144,6 +149,8 @@ def schedule(
         per_pass = per_pass + written * cache.launches * launch_seconds(cache)
     if any(op.group == "head" for op in ops) and logits == "none":
         per_pass = per_pass * np.array([op.group != "head" for op in ops])
+    holder = next((name for name in levels[:-1] if resident <= _capacity(hardware, name)), main)
+    ways = dict.fromkeys(f"{level}.{way}" for level in (near, main) for way in ("read", "write"))
     return Schedule(
         kernels=kernels,
         moves=None if moves.all() else moves,
@@ -152,7 +159,9 @@ def schedule(
         room=repeats * _capacity(hardware, near),
         near=near,
         main=main,
-        holder=next((name for name in levels[:-1] if resident <= _capacity(hardware, name)), main),
+        holder=holder,
+        places=(*ways, *(f"{holder}.read",) * (holder not in (near, main))),
+        attention=tuple(i for i, op in enumerate(ops) if op.group == "attention"),
         per_mac=1 / rate,
         per_bit={name: 1 / (_bandwidth(hardware, name) * share) for name in levels},
         busy_compute=reached / REACHED_RATE,
@@ -161,8 +170,8 @@ def schedule(
     )
 
 
-def movement(counts: OpCounts, activity: Activity, runtime: RuntimeProfile, plan: Schedule) -> dict[str, Array]:
-    """Bits that each operator reads and writes at each memory level: ``{"hbm.read": [phase, op, n] ...}``.
+def movement(counts: OpCounts, activity: Activity, actions: Actions, runtime: RuntimeProfile, plan: Schedule) -> Array:
+    """Bits that each operator reads and writes at each of the schedule's places.  [place, phase, op, n]
 
     Weights and the KV cache come from the memory that holds the model, once per pass; weights from an on-chip level
     where all of them fit it. What passes between operators stays in the last on-chip level where one operator's tensors
@@ -170,33 +179,33 @@ def movement(counts: OpCounts, activity: Activity, runtime: RuntimeProfile, plan
     that runs as several steps moves its operands several times, half in, half out.
     """
     read, write = activity.input_bits, activity.output_bits
-    stays = (read + write <= plan.room * np.maximum(counts.passes, 1.0)[:, None, :]).astype(np.float64)
+    stays = read + write <= plan.room * np.maximum(counts.passes, 1.0)[:, None, :]
     if plan.stepwise is not None:
         several = plan.steps * (counts["inputs"] + counts["quantise"]) / 2
         read, write = np.where(plan.stepwise, several, read), np.where(plan.stepwise, several, write)
     if plan.moves is not None:
         read, write = read * plan.moves, write * plan.moves
-    found: dict[str, Array] = {}
+    places = plan.places
+    found: Array = np.empty((len(places), *read.shape))
     if plan.near == plan.main:
-        found = {f"{plan.main}.read": read.copy(), f"{plan.main}.write": write.copy()}
+        found[0], found[1] = read, write
     else:
-        for way, bits in (("read", read), ("write", write)):
-            kept = bits * stays
-            found[f"{plan.near}.{way}"] = kept
-            found[f"{plan.main}.{way}"] = bits - kept
+        np.multiply(read, stays, out=found[0])
+        np.multiply(write, stays, out=found[1])
+        np.subtract(read, found[0], out=found[2])
+        np.subtract(write, found[1], out=found[3])
+    if plan.holder not in (plan.near, plan.main):
+        found[-1] = 0.0
     pairs = scores_in_memory(counts, runtime)
     if pairs is not None:
         for way in ("read", "write"):
-            found[f"{plan.main}.{way}"] += pairs / 2
-    if f"{plan.holder}.read" not in found:
-        found[f"{plan.holder}.read"] = np.zeros_like(read)
-    weights = slice(0, None) if "bias_weights" in counts else counts.span("weights")
+            found[places.index(f"{plan.main}.{way}")] += pairs / 2
     for place, bits, rows in (
-        (f"{plan.holder}.read", activity.weight_bits, weights),
-        (f"{plan.main}.read", activity.kv_read_bits, counts.span("kv_read")),
-        (f"{plan.main}.write", activity.kv_write_bits, counts.span("kv_write")),
+        (f"{plan.holder}.read", activity.weight_bits, actions.weights.rows),
+        (f"{plan.main}.read", activity.kv_read_bits, actions.kv_read.rows),
+        (f"{plan.main}.write", activity.kv_write_bits, actions.kv_write.rows),
     ):
-        part = found[place][:, rows]
+        part = found[places.index(place), :, rows]
         part += bits[:, rows]
     return found
 
@@ -225,7 +234,9 @@ def cut_prefill(counts: OpCounts, chunk: int | None) -> OpCounts:
     runs = np.maximum(1.0, np.ceil(batch * prompt / chunk))
     if np.all(runs == 1):
         return counts
-    return replace(counts, prefill_passes=runs)
+    again = np.array([runs, np.ones_like(runs)])[: len(counts.phases)]
+    bases = {basis: value * again if basis[0] in READ_ONCE else value for basis, value in counts.bases.items()}
+    return replace(counts, bases=bases, prefill_passes=runs)
 
 
 def sum_of_maxima(compute: Array, memory: Array, fixed: Array, batch: Array, prompt: Array, generate: Array) -> Array:
@@ -242,42 +253,40 @@ def sum_of_maxima(compute: Array, memory: Array, fixed: Array, batch: Array, pro
     steps = generate - 1
     keys = decode_pairs(prompt, generate)
     with np.errstate(divide="ignore", invalid="ignore"):
-        crossing = np.where(compute > memory, (fixed / steps) / ((compute - memory) / keys), np.inf)
-    below = np.clip(np.floor(crossing) - prompt, 0, steps)
-    waiting = decode_pairs(prompt, below + 1)
-    share = np.divide(waiting, keys, out=np.zeros_like(keys), where=keys > 0)
-    part = np.divide(below, steps, out=np.zeros_like(steps), where=steps > 0)
+        crossing = (fixed / steps) / ((compute - memory) / keys)
+        below = np.floor(np.where(compute > memory, crossing, np.inf)) - prompt
+        below = np.minimum(np.maximum(below, 0.0), steps)
+        share = np.where(keys > 0, decode_pairs(prompt, below + 1) / keys, 0.0)
+        part = np.where(steps > 0, below / steps, 0.0)
     total: Array = memory * share + fixed * part + compute * (1 - share)
     return total
 
 
 def roofline(
     counts: OpCounts, activity: Activity, hardware: Hardware, runtime: RuntimeProfile, plan: Schedule,
-    exchanges: Array | None = None,
+    compute: Array, bits: Array, exchanges: Array | None = None,
 ) -> Timing:  # fmt: skip
     """Seconds of each operator at the rates that the runtime reaches, before the power limit.
 
+    ``compute`` are the seconds of the products alone, [phase, op, n], ``bits`` what moves at the schedule's places.
     ``exchanges`` are the messages that each operator waits for where several devices work together, [phase, op, n].
     """
-    ops = counts.operators
-    compute = counts.times("mac", plan.per_mac[:, 0])
     memory: Array | None = None
     for level, per_bit in plan.per_bit.items():
-        ways = [bits for way in ("read", "write") if (bits := activity.movement.get(f"{level}.{way}")) is not None]
+        ways = [moved for place, moved in zip(plan.places, bits, strict=True) if place.startswith(f"{level}.")]
         if ways:
-            bits = ways[0] + ways[1] if len(ways) > 1 else ways[0].copy()
-            bits *= per_bit
-            memory = bits if memory is None else np.add(memory, bits, out=memory)
+            taken = sum_in_order(ways) * per_bit
+            memory = taken if memory is None else np.add(memory, taken, out=memory)
     assert memory is not None
     overhead = plan.per_pass * counts.passes[:, None, :]
     host = _host(runtime, counts) * counts.passes
     longest = np.maximum(compute, memory)
-    if len(counts.phases) > 1:
+    if len(counts.phases) > 1 and plan.attention:
         batch, prompt, generate = counts.workload.flat()
-        for i, op in enumerate(ops):
-            if op.group == "attention":
-                grows = activity.kv_read_bits[1, i] * plan.per_bit[plan.main][i]
-                longest[1, i] = sum_of_maxima(compute[1, i], grows, memory[1, i] - grows, batch, prompt, generate)
+        rows = list(plan.attention)
+        grows = activity.kv_read_bits[1, rows] * plan.per_bit[plan.main][rows]
+        fixed = memory[1, rows] - grows
+        longest[1, rows] = sum_of_maxima(compute[1, rows], grows, fixed, batch, prompt, generate)
     link = np.broadcast_to(0.0, compute.shape)
     if hardware.interconnect is not None and "interconnect.write" in activity.movement:
         link = activity.movement["interconnect.write"] / hardware.interconnect.bandwidth.value

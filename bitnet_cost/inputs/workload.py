@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -49,6 +49,7 @@ class Workload:
     logits: Logits = "last"
     counting: Counting = "serving"
     staggered: bool = False
+    _flat: tuple[Array, Array, Array] | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name, limit in LIMITS.items():
@@ -85,10 +86,18 @@ class Workload:
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the grid: ``()`` for a single point."""
+        if type(self.batch) is type(self.prompt) is type(self.generate) is int:
+            return ()
         return np.broadcast_shapes(np.shape(self.batch), np.shape(self.prompt), np.shape(self.generate))
 
     def flat(self) -> tuple[Array, Array, Array]:
         """``(batch, prompt, generate)`` as flat float arrays of one length; a single point has length 1.  [n]"""
+        if self._flat is None:
+            object.__setattr__(self, "_flat", self._flattened())
+        assert self._flat is not None
+        return self._flat
+
+    def _flattened(self) -> tuple[Array, Array, Array]:
         given = (self.batch, self.prompt, self.generate)
         if all(isinstance(x, np.ndarray) and x.dtype == np.float64 and x.ndim == 1 for x in given) and (
             len(self.batch) == len(self.prompt) == len(self.generate)
@@ -97,6 +106,6 @@ class Workload:
         shape = self.shape
         if not shape:
             return np.array([float(self.batch)]), np.array([float(self.prompt)]), np.array([float(self.generate)])
-        parts = (np.asarray(x, dtype=np.float64) for x in (self.batch, self.prompt, self.generate))
+        parts = (np.asarray(x, dtype=np.float64) for x in given)
         batch, prompt, generate = (np.broadcast_to(p, shape).ravel() for p in parts)
         return batch, prompt, generate

@@ -90,8 +90,9 @@ def _natural(name: str) -> list[tuple[int, float, str]]:
     return [(1, float(p), "") if i % 2 else (0, 0.0, p) for i, p in enumerate(parts)]
 
 
+@lru_cache(maxsize=4096)
 def has(kind: str, name: str) -> bool:
-    """Whether the catalogue has an entry of exactly this name."""
+    """Whether the catalogue, which does not change while it is read, has an entry of exactly this name."""
     try:
         return not is_path(name) and (folder(kind) / f"{name}.yaml").is_file()
     except (OSError, ValueError):  # too long, or no file name at all

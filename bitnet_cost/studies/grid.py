@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitnet_cost.engine.cost import action_totals, price, saving_bounds
+from bitnet_cost.engine.cost import action_totals, saving_bounds, spend
 from bitnet_cost.engine.counts import count_ops
 from bitnet_cost.engine.estimate import measure, priced
 from bitnet_cost.engine.footprint import footprint
@@ -20,7 +20,7 @@ from bitnet_cost.inputs.hardware import Scope
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.workload import LIMITS, Array, Workload
 from bitnet_cost.readers import catalog
-from bitnet_cost.result import Answer, OpCounts, Result, ordered_sum
+from bitnet_cost.result import Answer, OpCounts, Result
 
 SIZES = ("125M", "350M", "1.3B", "6.7B", "13B", "70B", "175B", "1T")
 Mask = NDArray[np.bool_]
@@ -125,7 +125,7 @@ def _within(found: Result, scope: Scope) -> Result:
         return priced(replace(found, scope=scope, joules={}, timing=None, reason=None))
     if scope == "facility":
         return found
-    return replace(found, scope=scope, joules=price(found.activity, found.prices, scope))
+    return replace(found, scope=scope, spent=spend(found.activity.runs_within(scope), found.prices))
 
 
 def _cell(at: int, result: Result, found: Result | None, base: Result | None) -> dict[str, Any]:
@@ -142,7 +142,7 @@ def _cell(at: int, result: Result, found: Result | None, base: Result | None) ->
     if found.timing is not None:
         batch, _, generate = found.workload.flat()
         seconds, decode = found.timing.total, found.timing.decode
-        device = sum(v[1].sum(axis=(0, 1)) for name, v in found.joules.items() if name != "facility")
+        device = sum(v[1] for name, v in found.spent.items() if name != "facility")
         with np.errstate(divide="ignore", invalid="ignore"):
             values |= {
                 "seconds": _list(np.where(fits, seconds, np.nan), at),
@@ -155,7 +155,7 @@ def _cell(at: int, result: Result, found: Result | None, base: Result | None) ->
             narrow = _within(found, scope)
         except BitnetCostError:
             continue
-        parts = {n: ordered_sum(v.reshape(3, -1, points), 1) for n, v in narrow.joules.items()}  # each [bound, n]
+        parts = narrow.by_component
         whole = np.where(fits, sum(parts.values()), np.nan)
         scopes[scope] = {"energy": [_list(v, at) for v in whole]}
         if scope in ("arithmetic", _scopes(result)[-1]) or found.hardware.priced == "time":
