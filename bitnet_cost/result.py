@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -179,6 +179,9 @@ class OpCounts:
     @cached_property
     def passes(self) -> Array:
         """Forward passes of each phase: one prefill unless it is cut, G - 1 steps.  [phase, n]"""
+        known = self.bases.get(("passes",))
+        if known is not None:
+            return known
         _, _, generate = self.workload.flat()
         first = np.ones_like(generate) if self.prefill_passes is None else self.prefill_passes
         return np.array([first, generate - 1])[: len(self.phases)]
@@ -250,7 +253,7 @@ class Activity:
         return self.kv_read_bits + self.kv_write_bits
 
     def times(self, factor: float | Array) -> Activity:
-        """The activity of ``factor`` devices or turns that do the same.  ``factor`` [n] or a number"""
+        """Arithmetic, elementwise work and bits of as many turns that do the same.  ``factor`` [n] or a number"""
 
         def grown(part: Mapping[str, Array]) -> dict[str, Array]:
             return {action: runs * factor for action, runs in part.items()}
@@ -263,9 +266,7 @@ class Activity:
             self.output_bits * factor,
             self.kv_read_bits * factor,
             self.kv_write_bits * factor,
-            grown(self.movement),
-            grown(self.static),
-            (Later(lambda: grown(self.runs[0])), Later(lambda: grown(self.runs[1]))),
+            runs=(Later(lambda: grown(self.runs[0])), Later(lambda: grown(self.runs[1]))),
         )
 
     def within(self, scope: Scope) -> list[Mapping[str, Array]]:
@@ -532,6 +533,7 @@ def sum_in_order(parts: list[Array]) -> Array:
     return result
 
 
+@cache
 def component_of(action: str) -> str:
     """The component under which an action is listed.
 

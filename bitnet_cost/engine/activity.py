@@ -240,11 +240,12 @@ def actions_of(
     )
 
 
-def count_actions(counts: OpCounts, found: Actions) -> Activity:
+def count_actions(counts: OpCounts, found: Actions, once: Activity | None = None) -> Activity:
     """How often each hardware action runs, and the bits that each operator moves at least once.
 
     Returns arrays ``[phase, op, n]``. The matrix products are kept apart from the elementwise work, so that a scope
-    can hold the one without the other.
+    can hold the one without the other. ``once`` is the activity of the same workload whose weights are read in one
+    pass: what it moves besides them is the same.
     """
     bases = counts.bases
 
@@ -269,10 +270,10 @@ def count_actions(counts: OpCounts, found: Actions) -> Activity:
         Later(lambda: table(True)),
         Later(lambda: table(False)),
         found.weights.over(bases),  # once per pass; what follows once, and the cache once per pass
-        found.inputs.over(bases),
-        found.outputs.over(bases),
-        found.kv_read.over(bases),
-        found.kv_write.over(bases),
+        found.inputs.over(bases) if once is None else once.input_bits,
+        found.outputs.over(bases) if once is None else once.output_bits,
+        found.kv_read.over(bases) if once is None else once.kv_read_bits,
+        found.kv_write.over(bases) if once is None else once.kv_write_bits,
         runs=(Later(lambda: runs(True)), Later(lambda: runs(False))),
     )
 

@@ -9,11 +9,12 @@ from functools import cache, lru_cache
 import numpy as np
 
 from bitnet_cost.engine.activity import Actions
+from bitnet_cost.engine.counts import PASSES
 from bitnet_cost.errors import MissingPrice
 from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.hardware import Hardware, Scope
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.result import Activity, Basis, component_of, ordered_sum, over_phases, sum_in_order
+from bitnet_cost.result import Activity, Basis, component_of, ordered_sum, sum_in_order
 
 Prices = dict[str, tuple[float, float, float]]
 
@@ -30,40 +31,41 @@ def price_of(action: str, hardware: Hardware, asker: str) -> tuple[float, float,
     return price
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
 class Tariff:
     """What an activity costs within a scope: prices, and those of products and elementwise work folded over actions.
 
-    ``each[component]`` is the energy per unit of what the workload repeats, ``{basis: [bound, 1]}``; ``nominal`` the
-    sum over components, at nominal prices. ``columns[action]`` is a price as ``[bound, 1]``.
+    ``each`` is their energy per unit of what the workload repeats, [component, bound, basis, 1]; ``nominal`` the sum
+    over components at nominal prices, [basis, 1, 1]; ``of_operators`` makes the same for each operator,
+    [component, bound, 1, op, 1] for each basis. ``columns[action]`` is a price as [bound, 1].
     """
 
     prices: Prices
     columns: dict[str, Array]
-    each: dict[str, dict[Basis, Array]]
-    nominal: dict[Basis, float]
-    of_operators: Callable[[], dict[str, dict[Basis, Array]]]  # ``{component: {basis: [bound, 1, op, 1]}}``
+    components: tuple[str, ...]
+    bases: tuple[Basis, ...]
+    each: Array
+    nominal: Array
+    of_operators: Callable[[], list[Array]]
 
     def spent(self, bases: Mapping[Basis, Array]) -> dict[str, Array]:
         """Energy of products and elementwise work by component, phases summed.  Each [bound, n]  [J]"""
-        whole = {basis: over_phases(bases[basis]) for basis in self.nominal}
-        nothing = np.zeros((3, next(iter(bases.values())).shape[-1]))
-        return {
-            component: sum_in_order([price * whole[basis] for basis, price in terms.items()] or [nothing])
-            for component, terms in self.each.items()
-        }
+        if not self.components:
+            return {}
+        repeated = np.array([bases[basis] for basis in self.bases])
+        whole = repeated[:, 0] if repeated.shape[1] == 1 else repeated[:, 0] + repeated[:, 1]
+        return dict(zip(self.components, ordered_sum(self.each * whole, 2), strict=True))
 
-    def dynamic(self, bases: Mapping[Basis, Array]) -> Array | float:
+    def dynamic(self, bases: Mapping[Basis, Array]) -> Array:
         """Nominal energy of products and elementwise work in each phase.  [phase, n]  [J]"""
-        return sum_in_order([bases[basis] * price for basis, price in self.nominal.items()] or [np.zeros(1)])
+        return ordered_sum(self.nominal * np.array([bases[basis] for basis in self.bases]), 0)
 
     def by_operator(self, bases: Mapping[Basis, Array]) -> dict[str, Array]:
         """Energy of products and elementwise work by component.  Each [bound, phase, op, n]  [J]"""
-        return {
-            component: sum_in_order([price * bases[basis][:, None] for basis, price in terms.items()])
-            for component, terms in self.of_operators().items()
-            if terms
-        }
+        if not self.components:
+            return {}
+        parts = [price * bases[basis][:, None] for basis, price in zip(self.bases, self.of_operators(), strict=True)]
+        return dict(zip(self.components, sum_in_order(parts), strict=True))
 
 
 def add_energy(joules: dict[str, Array], runs: Mapping[str, Array], columns: Mapping[str, Array]) -> None:
@@ -72,7 +74,8 @@ def add_energy(joules: dict[str, Array], runs: Mapping[str, Array], columns: Map
     Shapes: runs [...]; ``columns``, the prices, [bound, 1]; energies [bound, ...].  [J]
     """
     for action, times in runs.items():
-        energy = columns[action].reshape(3, *(1,) * times.ndim) * times
+        price = columns[action]
+        energy = (price if times.ndim == 1 else price.reshape(3, *(1,) * times.ndim)) * times
         component = component_of(action)
         joules[component] = joules[component] + energy if component in joules else energy
 
@@ -108,29 +111,27 @@ def _tariff(same: Same, profile: Same, asker: str, parts: int, others: tuple[str
     ]  # fmt: skip
     prices = {action: price_of(action, hardware, asker) for action in (*(action for action, _ in folded), *others)}
     columns = columns_of(prices)
-    each: dict[str, dict[Basis, Array]] = {}
-    nominal: dict[Basis, float] = {}
+    components = tuple(dict.fromkeys(component_of(action) for action, _ in folded))
+    bases = tuple(dict.fromkeys(basis for _, terms in folded for basis, _ in terms)) or (PASSES,)
+    each = np.zeros((len(components), 3, len(bases), 1))
     for action, terms in folded:
-        into = each.setdefault(component_of(action), {})
         for basis, times in terms:
-            energy = columns[action] * times
-            into[basis] = into[basis] + energy if basis in into else energy
-            nominal[basis] = nominal.get(basis, 0.0) + float(energy[1, 0])
+            each[components.index(component_of(action)), :, bases.index(basis)] += columns[action] * times
 
     @cache
-    def of_operators() -> dict[str, dict[Basis, Array]]:
-        found: dict[str, dict[Basis, Array]] = {}
-        for part in (True, False)[:parts]:
-            for (product, quantity, action), times in actions.columns.items():
-                if product is not part:
-                    continue
-                into = found.setdefault(component_of(action), {})
-                for basis, coefficient in actions.coefficients.get(quantity, {}).items():
-                    energy = columns[action][:, :, None, None] * (coefficient * times)[None, None, :, None]
-                    into[basis] = into[basis] + energy if basis in into else energy
-        return {component: {b: e for b, e in terms.items() if e.any()} for component, terms in found.items()}
+    def of_operators() -> list[Array]:
+        found = np.zeros((len(bases), len(components), 3, 1, actions.weights.size, 1))
+        for (product, quantity, action), times in actions.columns.items():
+            if product not in (True, False)[:parts]:
+                continue
+            for basis, coefficient in actions.coefficients.get(quantity, {}).items():
+                if basis in bases:
+                    energy = columns[action][:, :, None, None] * (coefficient * times)[:, None]
+                    found[bases.index(basis), components.index(component_of(action))] += energy
+        return list(found)
 
-    return Tariff(prices, columns, each, nominal, of_operators)
+    nominal = ordered_sum(each[:, 1], 0)[:, :, None] if components else np.zeros((1, 1, 1))
+    return Tariff(prices, columns, components, bases, each, nominal, of_operators)
 
 
 def action_totals(activity: Activity, scope: Scope) -> dict[str, Array]:

@@ -110,7 +110,8 @@ class _Bases:
         self.workload = workload
         self.batch, self.prompt, self.generate = workload.flat()
         self.steps = self.generate - 1
-        self.one = np.ones_like(self.steps)
+        self.one, self.none = np.ones(self.steps.shape), np.zeros(self.steps.shape)
+        self._decoded: dict[float, Array] = {}
 
     def __call__(self, basis: Basis) -> Array:
         name, *numbers = basis
@@ -123,10 +124,10 @@ class _Bases:
         return self.batch * self.prompt, self.batch * self.steps
 
     def prefill_tokens(self) -> tuple[Array, Array]:
-        return self.batch * self.prompt, 0 * self.steps
+        return self.batch * self.prompt, self.none
 
     def decode_tokens(self) -> tuple[Array, Array]:
-        return 0 * self.steps, self.batch * self.steps
+        return self.none, self.batch * self.steps
 
     def passes(self) -> tuple[Array, Array]:
         """Forward passes: how often weights are read."""
@@ -134,12 +135,12 @@ class _Bases:
 
     def logits(self) -> tuple[Array, Array]:
         """Positions that get logits."""
-        first = {"last": self.one, "all": self.prompt, "none": 0 * self.one}[self.workload.logits]
-        steps = self.steps if self.workload.logits != "none" else 0 * self.steps
+        first = {"last": self.one, "all": self.prompt, "none": self.none}[self.workload.logits]
+        steps = self.steps if self.workload.logits != "none" else self.none
         return self.batch * first, self.batch * steps
 
     def logit_passes(self) -> tuple[Array, Array]:
-        return (0 * self.one, 0 * self.steps) if self.workload.logits == "none" else self.passes()
+        return (self.none, self.none) if self.workload.logits == "none" else self.passes()
 
     def pairs(self, window: float = np.inf) -> tuple[Array, Array]:
         """Query-key pairs of one head."""
@@ -147,17 +148,23 @@ class _Bases:
             prefill = self.prompt * self.prompt
         else:
             prefill = prefill_pairs(self.prompt, self.workload.attention or "causal", window)
-        return self.batch * prefill, self.batch * decode_pairs(self.prompt, self.generate, window)
+        return self.batch * prefill, self.batch * self.decoded(window)
 
     def prefill_pairs(self, window: float = np.inf) -> tuple[Array, Array]:
-        return self.pairs(window)[0], 0 * self.steps
+        return self.pairs(window)[0], self.none
 
     def decode_pairs(self, window: float = np.inf) -> tuple[Array, Array]:
-        return 0 * self.steps, self.pairs(window)[1]
+        return self.none, self.pairs(window)[1]
 
     def keys(self, window: float = np.inf) -> tuple[Array, Array]:
         """Cached positions that are read: each once per pass."""
-        return self.batch * self.prompt, self.batch * decode_pairs(self.prompt, self.generate, window)
+        return self.batch * self.prompt, self.batch * self.decoded(window)
+
+    def decoded(self, window: float) -> Array:
+        """Query-key pairs of one head that one sequence scores while it generates; worked out once."""
+        if window not in self._decoded:
+            self._decoded[window] = decode_pairs(self.prompt, self.generate, window)
+        return self._decoded[window]
 
     def experts(self, experts: float, per_token: float) -> tuple[Array, Array]:
         """Expert weights that are touched, summed over passes."""
@@ -177,15 +184,15 @@ class _Bases:
 
     def chunk_tokens(self, chunk: float) -> tuple[Array, Array]:
         """Positions of all chunks, padding included."""
-        return self.batch * self.chunks(chunk) * chunk, 0 * self.steps
+        return self.batch * self.chunks(chunk) * chunk, self.none
 
     def chunk_pairs(self, chunk: float) -> tuple[Array, Array]:
         """Pairs of positions inside the chunks."""
-        return self.batch * self.chunks(chunk) * chunk * chunk, 0 * self.steps
+        return self.batch * self.chunks(chunk) * chunk * chunk, self.none
 
     def chunk_states(self, chunk: float) -> tuple[Array, Array]:
         """Pairs of states at the chunks' boundaries, the initial state included."""
-        return self.batch * (self.chunks(chunk) + 1) ** 2, 0 * self.steps
+        return self.batch * (self.chunks(chunk) + 1) ** 2, self.none
 
 
 READ_ONCE = {"passes", "logit_passes", "experts"}  # bases of weights alone, which a pass reads once
@@ -680,7 +687,7 @@ def count_ops(
     if coefficients is None:
         coefficients = coefficients_of(ops)
     bases = _Bases(workload)
-    phases = ("prefill", "decode") if np.any(bases.steps) else ("prefill",)
+    phases = ("prefill", "decode") if bases.steps.any() else ("prefill",)
     if needed is None:
         needed = dict.fromkeys(basis for of in coefficients.values() for basis in of)
     values = {basis: bases(basis)[: len(phases)] for basis in needed}

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
 from bitnet_cost.engine.activity import Actions, actions_of, count_actions
-from bitnet_cost.engine.cost import Tariff, add_energy, saving, tariff
+from bitnet_cost.engine.cost import add_energy, saving, tariff
 from bitnet_cost.engine.counts import coefficients_of, count_ops, operators
+from bitnet_cost.engine.device import floor_of, places_of, run
 from bitnet_cost.engine.footprint import Resident, footprint, resident
-from bitnet_cost.engine.parallel import pipeline_share, split, tensor_share
-from bitnet_cost.engine.timing import Schedule, capped, cut_prefill, movement, needed_rows, roofline, schedule
+from bitnet_cost.engine.parallel import split
+from bitnet_cost.engine.timing import Schedule, needed_rows, schedule
 from bitnet_cost.errors import BitnetCostError, UnsupportedScope
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware, Parallel, Scope
-from bitnet_cost.inputs.precision import FORMAT_BITS, Accumulator, Precision
+from bitnet_cost.inputs.precision import Accumulator, Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import Array, Counting, Logits, Workload
 from bitnet_cost.result import (
     PARTS,
-    Activity,
     Basis,
     Coefficients,
     Later,
@@ -32,9 +33,6 @@ from bitnet_cost.result import (
     OpCounts,
     Operator,
     Result,
-    Timing,
-    ordered_sum,
-    over_phases,
     sum_in_order,
 )
 from bitnet_cost.units import with_prefix
@@ -192,63 +190,30 @@ def priced(result: Result, prepared: Prepared | None = None) -> Result:
         return replace(
             result, prices=bill.prices, spent=bill.spent(bases), joules=Later(lambda: bill.by_operator(bases))
         )
-    assert hardware.power is not None
-    assert ready.plan is not None
-    waits = hardware.power.active is not None and hardware.priced == "actions"
-    between = hardware.power.between is not None
-    moves = (*ready.plan.places, "interconnect.write") if result.devices > 1 else ready.plan.places
-    floor = ("static.power", *("static.between",) * between, *("static.waiting",) * waits)
-    whole = tariff(ready.part, hardware, precision.name, 2, moves + floor)
+    places, floor = places_of(result, ready.plan), floor_of(hardware)
+    whole = tariff(ready.part, hardware, precision.name, 2, places + floor)
     fits = result.fits
     assert fits is not None
     every = bool(fits.all())
     if not every and not fits.any():
         return replace(result, reason=does_not_fit(result))
-    counts, activity, timing, turns, moved = _run(result, ready, whole)
-    drawn = over_phases(timing.by_phase) * result.devices
-    still = {"static.power": drawn}
-    gaps = np.minimum(timing.overhead, timing.seconds) if between else None
-    if gaps is not None:
-        short = over_phases(ordered_sum(gaps, 1)) * result.devices
-        still = {"static.power": drawn - short, "static.between": short}
-    if waits:
-        still["static.waiting"] = over_phases(timing.waited) * turns
-    kept = timing
-
-    def apart() -> dict[str, Array]:
-        static = {"static.power": kept.seconds * result.devices}
-        if gaps is not None:
-            each = gaps * result.devices
-            static = {"static.power": static["static.power"] - each, "static.between": each}
-        if waits:
-            static["static.waiting"] = kept.waiting * turns
-        return static
-
-    activity = replace(activity, static=Later(apart))
-    bill, others = whole, [moved, still][: max(0, PARTS[scope] - 2)]
+    assert ready.plan is not None
+    assert ready.compute is not None
+    done = run(result, ready.part, ready.plan, ready.compute, whole)
+    activity, timing, bases = done.activity, done.timing, done.counts.bases
+    bill, others = whole, (done.moved, done.still)[: max(0, PARTS[scope] - 2)]
     if hardware.priced == "time" and scope in ("device", "facility"):  # its power includes every action
         activity = replace(activity, arithmetic={}, elementwise={}, movement={}, runs=({}, {}))
-        bill, others = tariff(ready.part, hardware, precision.name, 0, floor), [still]
+        bill, others = tariff(ready.part, hardware, precision.name, 0, floor), (done.still,)
     elif PARTS[scope] < 4:
-        bill = tariff(ready.part, hardware, precision.name, min(2, PARTS[scope]), moves if scope == "memory" else ())
-    spent = bill.spent(counts.bases)
-    if result.devices > 1:
-        spent = {component: energy * turns for component, energy in spent.items()}
-    for part in others:
-        add_energy(spent, part, bill.columns)
-    if scope == "facility" and result.facility is not None:
-        spent["facility"] = (result.facility.pue - 1) * sum_in_order(list(spent.values()))
+        bill = tariff(ready.part, hardware, precision.name, min(2, PARTS[scope]), places if scope == "memory" else ())
     outside = None if every else np.logical_not(fits).ravel()
-    if outside is not None:
-        for values in spent.values():
-            values[..., outside] = np.nan
-        timing = replace(timing, seconds=np.where(outside, np.nan, timing.seconds))
 
-    def table() -> dict[str, Array]:
-        joules = bill.by_operator(counts.bases)
+    def whole_of(joules: dict[str, Array], parts: Iterable[Mapping[str, Array]]) -> dict[str, Array]:
+        """One device's energy of arithmetic and elementwise work, with what all devices spend besides."""
         if result.devices > 1:
-            joules = {component: energy * turns for component, energy in joules.items()}
-        for part in activity.within(scope)[2:]:
+            joules = {component: energy * done.turns for component, energy in joules.items()}
+        for part in parts:
             add_energy(joules, part, bill.columns)
         if scope == "facility" and result.facility is not None:
             joules["facility"] = (result.facility.pue - 1) * sum_in_order(list(joules.values()))
@@ -257,7 +222,16 @@ def priced(result: Result, prepared: Prepared | None = None) -> Result:
                 values[..., outside] = np.nan
         return joules
 
-    return replace(result, activity=activity, prices=bill.prices, spent=spent, joules=Later(table), timing=timing)
+    if outside is not None:
+        timing = replace(timing, seconds=np.where(outside, np.nan, timing.seconds))
+    return replace(
+        result,
+        activity=activity,
+        prices=bill.prices,
+        spent=whole_of(bill.spent(bases), others),
+        joules=Later(lambda: whole_of(bill.by_operator(bases), activity.within(scope)[2:])),
+        timing=timing,
+    )
 
 
 def _prepared_for(result: Result) -> Prepared:
@@ -266,55 +240,6 @@ def _prepared_for(result: Result) -> Prepared:
         logits=result.workload.logits, accumulator=result.accumulator, devices=result.devices,
         parallel=result.parallel,
     )  # fmt: skip
-
-
-def _run(
-    result: Result, ready: Prepared, whole: Tariff
-) -> tuple[OpCounts, Activity, Timing, float | Array, dict[str, Array]]:
-    """What one device counts in its turn; what all do, how long it takes, how often turns run in all, and bits moved.
-
-    The bits are summed over phases and operators, [n].
-    """
-    hardware, precision, runtime, devices = result.hardware, result.precision, result.runtime, result.devices
-    assert runtime is not None
-    assert ready.plan is not None
-    assert ready.compute is not None
-    counts, activity, share = result.counts, result.activity, None
-    if devices > 1:
-        bits = float(FORMAT_BITS[precision.elsewhere])
-        if result.parallel == "pipeline":
-            share = pipeline_share(result.architecture, counts, devices, bits)
-        else:
-            share = tensor_share(counts, devices, bits)
-        counts = share.counts
-    cut = cut_prefill(counts, runtime.chunk)
-    if share is not None or cut is not counts:
-        counts = cut
-        activity = count_actions(counts, ready.part)
-    bits_moved = movement(counts, activity, ready.part, runtime, ready.plan)
-    movements = dict(zip(ready.plan.places, bits_moved, strict=True))
-    exchanges = None
-    if share is not None:
-        movements["interconnect.write"], exchanges = share.sent_bits, share.exchanges
-    activity = replace(activity, movement=movements)
-    compute = ready.compute.over(counts.bases)
-    timing = roofline(counts, activity, hardware, runtime, ready.plan, compute, bits_moved, exchanges)
-    moved = dict(zip(ready.plan.places, ordered_sum(bits_moved, 2), strict=True))
-    if share is not None:
-        moved["interconnect.write"] = ordered_sum(share.sent_bits, 1)
-    if hardware.priced == "actions":
-        dynamic = whole.dynamic(counts.bases)
-        for place, sent in moved.items():
-            dynamic = dynamic + sent * whole.prices[place][1]
-        assert hardware.power is not None
-        if hardware.power.active is not None:
-            dynamic = dynamic + hardware.power.active.value * timing.waited
-        timing = capped(timing, np.asarray(dynamic), hardware)
-    moved = {place: over_phases(bits) for place, bits in moved.items()}
-    if share is None:
-        return counts, activity, timing, 1.0, moved
-    moved = {place: bits * share.turns for place, bits in moved.items()}
-    return counts, activity.times(share.turns), timing.longer(share.wait), share.turns, moved
 
 
 def does_not_fit(result: Result) -> str:

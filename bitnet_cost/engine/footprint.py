@@ -43,7 +43,7 @@ def cached_entries(architecture: Architecture, batch: Array, positions: Array, c
     ``window`` positions; a state-space layer a fixed state. A traced reference implementation keeps one position
     fewer in a window, the newest being at hand, and Falcon's new decoder keeps keys and values per query head.
     """
-    entries = np.zeros_like(batch)
+    entries = np.zeros(batch.shape)
     for layer in architecture.layers:
         if layer.attention:
             attention = layer.attention
@@ -141,15 +141,16 @@ def footprint(
     elsewhere = float(FORMAT_BITS[precision.elsewhere])
     held_weights = weights or resident(architecture, precision, counts.operators, counts.coefficients)
     batch, prompt, generate = counts.workload.flat()
-    kv = np.zeros_like(batch)
+    kv = np.zeros(batch.shape)
     if architecture.kind == "decoder":
         positions = prompt + (generate - 1) / (2 if counts.workload.staggered else 1)
         kv = cached_entries(architecture, batch, positions, counts.workload.counting) * precision.kv_bits
         kv = kv * (runtime.cache_copies if runtime else 1.0)
     stream = batch * prompt * architecture.hidden_size
     chunk = runtime.chunk if runtime else None
-    at_once = np.minimum(1.0, chunk / (batch * prompt)) if chunk else np.ones_like(batch)
-    held = (peak_activation_entries(counts, held_weights.widest) + stream) * at_once * elsewhere
+    held = (peak_activation_entries(counts, held_weights.widest) + stream) * elsewhere
+    if chunk:
+        held = held * np.minimum(1.0, chunk / (batch * prompt))
     if runtime and runtime.logits_bits and architecture.lm_head is not None:
         held = np.maximum(held, batch * prompt * (architecture.vocab_size * runtime.logits_bits))
     return Footprint(

@@ -14,6 +14,7 @@ import numpy as np
 
 from bitnet_cost.engine.activity import Actions, product_format
 from bitnet_cost.engine.counts import READ_ONCE, decode_pairs
+from bitnet_cost.engine.parallel import Share
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import Kernel, KernelClass, RuntimeProfile
@@ -84,7 +85,8 @@ class Schedule:
     main: str
     holder: str  # the level that weights are read from
     places: tuple[str, ...]  # reads and writes of the levels that move anything: of the near one, then of the main one
-    attention: tuple[int, ...]  # operators whose steps grow with the context
+    ways: tuple[tuple[int, int, Array], ...]  # of each level its first place, its last, and seconds for a bit
+    attention: tuple[slice, ...]  # operators whose steps grow with the context
     per_mac: Array  # seconds
     per_bit: dict[str, Array]  # seconds, by level
     busy_compute: Array  # share of a kernel's time in which the peak rate, or the bandwidth, does not wait
@@ -95,7 +97,8 @@ class Schedule:
         """The schedule of some operators."""
         changed: dict[str, Any] = {
             "kernels": tuple(self.kernels[i] for i in rows),
-            "attention": tuple(rows.index(i) for i in self.attention),
+            "attention": tuple(slice(rows.index(span.start), rows.index(span.stop - 1) + 1) for span in self.attention),
+            "ways": tuple((first, last, per_bit[rows]) for first, last, per_bit in self.ways),
         }
         for name in ("moves", "stepwise", "steps", "room", "per_mac", "busy_compute", "busy_memory", "per_pass"):
             values = getattr(self, name)
@@ -150,7 +153,14 @@ def schedule(
     if any(op.group == "head" for op in ops) and logits == "none":
         per_pass = per_pass * np.array([op.group != "head" for op in ops])
     holder = next((name for name in levels[:-1] if resident <= _capacity(hardware, name)), main)
-    ways = dict.fromkeys(f"{level}.{way}" for level in (near, main) for way in ("read", "write"))
+    places = tuple(dict.fromkeys(f"{level}.{way}" for level in (near, main) for way in ("read", "write")))
+    places += (f"{holder}.read",) * (holder not in (near, main))
+    per_bit = {name: 1 / (_bandwidth(hardware, name) * share) for name in levels}
+    ways = []
+    for name in levels:
+        at = [i for i, place in enumerate(places) if place.startswith(f"{name}.")]
+        if at:
+            ways.append((at[0], at[-1] + 1, per_bit[name]))
     return Schedule(
         kernels=kernels,
         moves=None if moves.all() else moves,
@@ -160,14 +170,29 @@ def schedule(
         near=near,
         main=main,
         holder=holder,
-        places=(*ways, *(f"{holder}.read",) * (holder not in (near, main))),
-        attention=tuple(i for i, op in enumerate(ops) if op.group == "attention"),
+        places=places,
+        ways=tuple(ways),
+        attention=_spans(ops),
         per_mac=1 / rate,
-        per_bit={name: 1 / (_bandwidth(hardware, name) * share) for name in levels},
+        per_bit=per_bit,
         busy_compute=reached / REACHED_RATE,
         busy_memory=share / REACHED_BANDWIDTH,
         per_pass=per_pass[:, None],
     )
+
+
+def _spans(ops: tuple[Operator, ...]) -> tuple[slice, ...]:
+    """Runs of attention's operators. What lies between two of them, a softmax, has neither products nor a cache."""
+    spans: list[slice] = []
+    for i, op in enumerate(ops):
+        if op.group != "attention":
+            continue
+        between = ops[spans[-1].stop : i] if spans else ()
+        if spans and not any(quantity in ("mac", "kv_read") for other in between for quantity, _, _ in other.terms):
+            spans[-1] = slice(spans[-1].start, i + 1)
+        else:
+            spans.append(slice(i, i + 1))
+    return tuple(spans)
 
 
 def movement(counts: OpCounts, activity: Activity, actions: Actions, runtime: RuntimeProfile, plan: Schedule) -> Array:
@@ -231,12 +256,13 @@ def cut_prefill(counts: OpCounts, chunk: int | None) -> OpCounts:
     if chunk is None:
         return counts
     batch, prompt, _ = counts.workload.flat()
-    runs = np.maximum(1.0, np.ceil(batch * prompt / chunk))
-    if np.all(runs == 1):
+    tokens = batch * prompt
+    if (tokens <= chunk).all():
         return counts
-    again = np.array([runs, np.ones_like(runs)])[: len(counts.phases)]
+    again = np.ones((len(counts.phases), counts.points))
+    again[0] = np.maximum(1.0, np.ceil(tokens / chunk))
     bases = {basis: value * again if basis[0] in READ_ONCE else value for basis, value in counts.bases.items()}
-    return replace(counts, bases=bases, prefill_passes=runs)
+    return replace(counts, bases=bases, prefill_passes=again[0])
 
 
 def sum_of_maxima(compute: Array, memory: Array, fixed: Array, batch: Array, prompt: Array, generate: Array) -> Array:
@@ -250,61 +276,56 @@ def sum_of_maxima(compute: Array, memory: Array, fixed: Array, batch: Array, pro
     >>> bool(abs(total[0] - (16 / 3 + 6 + 8)) < 1e-12)                              # max(4, 16/3), max(6, 6), 8
     True
     """
-    steps = generate - 1
-    keys = decode_pairs(prompt, generate)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        crossing = (fixed / steps) / ((compute - memory) / keys)
-        below = np.floor(np.where(compute > memory, crossing, np.inf)) - prompt
-        below = np.minimum(np.maximum(below, 0.0), steps)
-        share = np.where(keys > 0, decode_pairs(prompt, below + 1) / keys, 0.0)
-        part = np.where(steps > 0, below / steps, 0.0)
+    steps, keys = generate - 1, decode_pairs(prompt, generate)
+    least, fewest = np.maximum(steps, 1.0), np.maximum(keys, 1.0)  # where there is no step, there is nothing to divide
+    gap = (compute - memory) / fewest
+    crossing = np.divide(fixed / least, gap, out=np.full(gap.shape, np.inf), where=gap > 0)
+    below = np.minimum(np.maximum(np.floor(crossing) - prompt, 0.0), steps)
+    share, part = decode_pairs(prompt, below + 1) / fewest, below / least
     total: Array = memory * share + fixed * part + compute * (1 - share)
     return total
 
 
 def roofline(
     counts: OpCounts, activity: Activity, hardware: Hardware, runtime: RuntimeProfile, plan: Schedule,
-    compute: Array, bits: Array, exchanges: Array | None = None,
+    compute: Array, bits: Array, share: Share | None = None,
 ) -> Timing:  # fmt: skip
     """Seconds of each operator at the rates that the runtime reaches, before the power limit.
 
     ``compute`` are the seconds of the products alone, [phase, op, n], ``bits`` what moves at the schedule's places.
-    ``exchanges`` are the messages that each operator waits for where several devices work together, [phase, op, n].
+    Where several devices work together, each waits for what they send, its ``share`` of the work.
     """
     memory: Array | None = None
-    for level, per_bit in plan.per_bit.items():
-        ways = [moved for place, moved in zip(plan.places, bits, strict=True) if place.startswith(f"{level}.")]
-        if ways:
-            taken = sum_in_order(ways) * per_bit
-            memory = taken if memory is None else np.add(memory, taken, out=memory)
+    for first, last, per_bit in plan.ways:
+        taken = sum_in_order(list(bits[first:last])) * per_bit
+        memory = taken if memory is None else np.add(memory, taken, out=memory)
     assert memory is not None
     overhead = plan.per_pass * counts.passes[:, None, :]
-    host = _host(runtime, counts) * counts.passes
     longest = np.maximum(compute, memory)
-    if len(counts.phases) > 1 and plan.attention:
-        batch, prompt, generate = counts.workload.flat()
-        rows = list(plan.attention)
-        grows = activity.kv_read_bits[1, rows] * plan.per_bit[plan.main][rows]
-        fixed = memory[1, rows] - grows
-        longest[1, rows] = sum_of_maxima(compute[1, rows], grows, fixed, batch, prompt, generate)
-    link = np.broadcast_to(0.0, compute.shape)
-    if hardware.interconnect is not None and "interconnect.write" in activity.movement:
-        link = activity.movement["interconnect.write"] / hardware.interconnect.bandwidth.value
-        if exchanges is not None and hardware.interconnect.latency is not None:
-            link = link + exchanges * hardware.interconnect.latency.value
-    if runtime.overlapped:
-        host = np.maximum(0.0, host - ordered_sum(longest + overhead + link, 1))
-    overhead[:, 0] += host  # booked on the first operator
-    stretch = np.ones((len(counts.phases), counts.points))
-    waiting = np.broadcast_to(0.0, compute.shape)
+    if len(counts.phases) > 1:
+        numbers = counts.workload.flat()
+        for rows in plan.attention:
+            grows = activity.kv_read_bits[1, rows] * plan.per_bit[plan.main][rows]
+            longest[1, rows] = sum_of_maxima(compute[1, rows], grows, memory[1, rows] - grows, *numbers)
+    link = np.zeros(compute.shape)
+    if share is not None and hardware.interconnect is not None:
+        link = share.sent_bits / hardware.interconnect.bandwidth.value
+        if hardware.interconnect.latency is not None:
+            link = link + share.exchanges * hardware.interconnect.latency.value
+    if runtime.per_pass or runtime.per_sequence:
+        host = _host(runtime, counts) * counts.passes
+        if runtime.overlapped:
+            host = np.maximum(0.0, host - ordered_sum(longest + overhead + link, 1))
+        overhead[:, 0] += host  # booked on the first operator
+    waiting = np.zeros(compute.shape)
     if hardware.power is not None and hardware.power.active is not None:
         busy = compute * plan.busy_compute
         np.maximum(busy, memory * plan.busy_memory, out=busy)
-        waiting = np.subtract(longest, busy, out=busy)
-        np.maximum(waiting, 0.0, out=waiting)
+        np.maximum(np.subtract(longest, busy, out=busy), 0.0, out=waiting)
     longest += overhead
-    if "interconnect.write" in activity.movement:
+    if share is not None:
         longest += link
+    stretch = np.ones((len(counts.phases), counts.points))
     return Timing(longest, compute, memory, overhead, link, waiting, stretch)
 
 
@@ -357,8 +378,8 @@ def capped(timing: Timing, dynamic: Array, hardware: Hardware) -> Timing:
         return timing
     seconds = timing.by_phase
     least = dynamic / (power.cap.value - power.static.value)
-    stretch = np.maximum(1.0, np.divide(least, seconds, out=np.ones_like(seconds), where=seconds > 0))
-    if not np.any(stretch > 1):
+    stretch = np.maximum(1.0, np.divide(least, seconds, out=np.ones(seconds.shape), where=seconds > 0))
+    if stretch.max() <= 1:
         return timing
     return Timing(
         timing.seconds * stretch[:, None, :],

@@ -15,6 +15,9 @@ AttentionSpan = Literal["causal", "full"]
 Logits = Literal["last", "all", "none"]
 Counting = Literal["serving", "traced"]
 
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "attention": get_args(AttentionSpan), "logits": get_args(Logits), "counting": get_args(Counting),
+}  # fmt: skip
 LIMITS = {"batch": 10**6, "prompt": 10**8, "generate": 10**8}
 
 
@@ -62,11 +65,11 @@ class Workload:
             numeric = array.dtype.kind in "iuf" and array.size > 0
             if not numeric or not bool(np.all((array >= 1) & (array <= limit) & (array == np.floor(array)))):
                 raise BitnetCostError(f"{name}: {value!r} is not a whole number from 1 to {limit}")
-        for name, choices in (("attention", AttentionSpan), ("logits", Logits), ("counting", Counting)):
+        for name, choices in _CHOICES.items():
             value = getattr(self, name)
-            if value not in get_args(choices) and not (name == "attention" and value is None):
-                close = nearest(str(value), get_args(choices))
-                hint = f"; did you mean {close!r}?" if close else f"; choose from {', '.join(get_args(choices))}"
+            if value not in choices and not (name == "attention" and value is None):
+                close = nearest(str(value), choices)
+                hint = f"; did you mean {close!r}?" if close else f"; choose from {', '.join(choices)}"
                 raise BitnetCostError(f"{name}: {value!r} is not known{hint}")
 
     def for_kind(self, kind: str) -> Workload:

@@ -165,18 +165,17 @@ def _shipped(kind: str, name: str) -> Input:
         "precision": Precision,
         "runtime": RuntimeProfile,
     }
-    path = folder(kind) / f"{name}.yaml"
+    path = locate(kind, name)
     return validate(read(path), models[kind], path)
 
 
 def entry(kind: str, name: str, model: type[M]) -> M:
     """An entry of the catalogue, or a file, as what it should be."""
-    path = locate(kind, name)
-    if not is_path(name):
-        shipped = _shipped(kind, name)
-        assert isinstance(shipped, model)
-        return shipped
-    return validate(read(path), model, path)
+    if is_path(name):
+        return validate(read(Path(name)), model, Path(name))
+    shipped = _shipped(kind, name)
+    assert isinstance(shipped, model)
+    return shipped
 
 
 def model(name: str) -> Architecture:

@@ -51,6 +51,37 @@ def _of_two(values: Array, rows: NDArray[np.intp]) -> NDArray[np.intp]:
     return rows[order[kept]]
 
 
+class Front:
+    """The front of rows that stream by, for those that may still be on it.
+
+    >>> front = Front()
+    >>> front.add(np.array([[1.0, 5.0], [2.0, 2.0]])).tolist(), front.add(np.array([[2.0, 2.0], [3.0, 1.0]])).tolist()
+    ([0, 1], [1])
+    """
+
+    def __init__(self) -> None:
+        self._values: Array | None = None  # of two objectives, by the first
+
+    def add(self, values: Array) -> NDArray[np.intp]:
+        """Rows that no row before them, here or in what was added before, beats or equals, in their order.  [k]"""
+        if values.shape[1] != 2:
+            return pareto(values)
+        rows = np.flatnonzero(self._unbeaten(values))
+        kept = rows[pareto(values[rows])]
+        both = values[kept] if self._values is None else np.concatenate((self._values, values[kept]))
+        both = both[pareto(both)]
+        self._values = both[np.argsort(both[:, 0])]
+        return kept
+
+    def _unbeaten(self, values: Array) -> NDArray[np.bool_]:
+        """Whether the row of the front before each is larger in the second objective: it is the smallest there."""
+        if self._values is None or not len(self._values):
+            return np.ones(len(values), dtype=bool)
+        before = np.searchsorted(self._values[:, 0], values[:, 0], side="right") - 1
+        unbeaten: NDArray[np.bool_] = (before < 0) | (values[:, 1] < self._values[before, 1])
+        return unbeaten
+
+
 def best(values: Array, count: int) -> NDArray[np.intp]:
     """The ``count`` rows of the smallest value, smallest first, the earlier of equals first; never NaN.  [k]
 

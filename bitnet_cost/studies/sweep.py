@@ -24,7 +24,7 @@ from bitnet_cost.inputs.sweep import Range, Sweep, Varied, whole_numbers
 from bitnet_cost.inputs.workload import Array, Workload
 from bitnet_cost.readers import catalog
 from bitnet_cost.studies.expressions import Filter
-from bitnet_cost.studies.front import best, pareto
+from bitnet_cost.studies.front import Front, best, pareto
 
 CHUNK = 2048  # points evaluated at once: their arrays stay in the second-level cache
 PARTITION = 32 * CHUNK  # points of one task
@@ -264,6 +264,7 @@ def chunks(whole: Plan, number: int) -> Iterator[tuple[int, Columns]]:
         "runtime": cell.runtime.runtime if cell.runtime else None, "scope": cell.scope, "reason": None,
         **dict(zip(whole.varied, cell.varied, strict=True)),
     }  # fmt: skip
+    front = Front()
     for first in range(start, stop, CHUNK):
         last = min(first + CHUNK, stop)
         workload = whole.workload(cell, first, last)
@@ -291,7 +292,7 @@ def chunks(whole: Plan, number: int) -> Iterator[tuple[int, Columns]]:
         part["index"] = np.arange(offset + first, offset + last)
         if rows is not None and not rows.all():
             part = taken(part, np.flatnonzero(rows))
-        yield len(part["index"]), reduced(whole, part)
+        yield len(part["index"]), reduced(whole, part, front)
 
 
 def taken(columns: Columns, rows: NDArray[np.intp]) -> Columns:
@@ -299,8 +300,8 @@ def taken(columns: Columns, rows: NDArray[np.intp]) -> Columns:
     return {name: values[rows] if isinstance(values, np.ndarray) else values for name, values in columns.items()}
 
 
-def reduced(whole: Plan, columns: Columns) -> Columns:
-    """The rows on the front, or the best, where the sweep asks for them; else all."""
+def reduced(whole: Plan, columns: Columns, front: Front | None = None) -> Columns:
+    """The rows on the front, or the best, where the sweep asks for them; else all. ``front`` is that of rows before."""
     spec = whole.spec
     if not spec.pareto and spec.top is None:
         return columns
@@ -311,7 +312,7 @@ def reduced(whole: Plan, columns: Columns) -> Columns:
         values[:, i] = columns[objective.column]
         values[:, i] *= sign
     if spec.pareto:
-        return taken(columns, pareto(values))
+        return taken(columns, pareto(values) if front is None else front.add(values))
     assert spec.top is not None
     return taken(columns, best(values[:, 0], spec.top))
 
