@@ -37,16 +37,17 @@ class Tariff:
 
     ``each`` is their energy per unit of what the workload repeats, [component, bound, basis, 1]; ``nominal`` the sum
     over components at nominal prices, [basis, 1, 1]; ``of_operators`` makes the same for each operator,
-    [component, bound, 1, op, 1] for each basis. ``columns[action]`` is a price as [bound, 1].
+    [component, bound, 1, op, 1] for each basis. ``of_others`` are the prices of other actions, [action, bound].
     """
 
     prices: Prices
-    columns: dict[str, Array]
     components: tuple[str, ...]
     bases: tuple[Basis, ...]
     each: Array
     nominal: Array
     of_operators: Callable[[], list[Array]]
+    others: tuple[str, ...]
+    of_others: Array
 
     def spent(self, bases: Mapping[Basis, Array]) -> dict[str, Array]:
         """Energy of products and elementwise work by component, phases summed.  Each [bound, n]  [J]"""
@@ -67,30 +68,26 @@ class Tariff:
         parts = [price * bases[basis][:, None] for basis, price in zip(self.bases, self.of_operators(), strict=True)]
         return dict(zip(self.components, sum_in_order(parts), strict=True))
 
-
-def add_energy(joules: dict[str, Array], runs: Mapping[str, Array], columns: Mapping[str, Array]) -> None:
-    """Add the energy of actions to that of their components.
-
-    Shapes: runs [...]; ``columns``, the prices, [bound, 1]; energies [bound, ...].  [J]
-    """
-    for action, times in runs.items():
-        price = columns[action]
-        energy = (price if times.ndim == 1 else price.reshape(3, *(1,) * times.ndim)) * times
-        component = component_of(action)
-        joules[component] = joules[component] + energy if component in joules else energy
+    def add_others(self, joules: dict[str, Array], runs: Mapping[str, Array]) -> None:
+        """Add the energy of the other actions, in their order.  Runs [...]; energies [bound, ...]  [J]"""
+        if not self.others:
+            return
+        times = np.array([runs[action] for action in self.others])
+        energies = self.of_others.reshape(-1, 3, *(1,) * (times.ndim - 1)) * times[:, None]
+        for action, energy in zip(self.others, energies, strict=True):
+            component = component_of(action)
+            joules[component] = joules[component] + energy if component in joules else energy
 
 
 def spend(parts: Sequence[Mapping[str, Array]], prices: Prices) -> dict[str, Array]:
-    """Energy by component of how often actions run: of ``[n]`` each ``[bound, n]``.  [J]"""
+    """Energy by component of how often actions run, ``[n]`` each: ``[bound, n]``.  [J]"""
     joules: dict[str, Array] = {}
     for part in parts:
-        add_energy(joules, part, columns_of(prices))
+        for action, times in part.items():
+            energy = np.array(prices[action])[:, None] * times
+            component = component_of(action)
+            joules[component] = joules[component] + energy if component in joules else energy
     return joules
-
-
-def columns_of(prices: Prices) -> dict[str, Array]:
-    """Each price as ``[bound, 1]``."""
-    return {action: np.array(price)[:, None] for action, price in prices.items()}
 
 
 def tariff(actions: Actions, hardware: Hardware, asker: str, parts: int, others: tuple[str, ...] = ()) -> Tariff:
@@ -110,7 +107,7 @@ def _tariff(same: Same, profile: Same, asker: str, parts: int, others: tuple[str
         if product is part
     ]  # fmt: skip
     prices = {action: price_of(action, hardware, asker) for action in (*(action for action, _ in folded), *others)}
-    columns = columns_of(prices)
+    columns = {action: np.array(price)[:, None] for action, price in prices.items()}
     components = tuple(dict.fromkeys(component_of(action) for action, _ in folded))
     bases = tuple(dict.fromkeys(basis for _, terms in folded for basis, _ in terms)) or (PASSES,)
     each = np.zeros((len(components), 3, len(bases), 1))
@@ -131,7 +128,8 @@ def _tariff(same: Same, profile: Same, asker: str, parts: int, others: tuple[str
         return list(found)
 
     nominal = ordered_sum(each[:, 1], 0)[:, :, None] if components else np.zeros((1, 1, 1))
-    return Tariff(prices, columns, components, bases, each, nominal, of_operators)
+    of_others = np.array([prices[action] for action in others])
+    return Tariff(prices, components, bases, each, nominal, of_operators, others, of_others)
 
 
 def action_totals(activity: Activity, scope: Scope) -> dict[str, Array]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
 from bitnet_cost.engine.activity import Actions, actions_of, count_actions
-from bitnet_cost.engine.cost import add_energy, saving, tariff
+from bitnet_cost.engine.cost import saving, tariff
 from bitnet_cost.engine.counts import coefficients_of, count_ops, operators
 from bitnet_cost.engine.device import floor_of, places_of, run
 from bitnet_cost.engine.footprint import Resident, footprint, resident
@@ -201,20 +201,19 @@ def priced(result: Result, prepared: Prepared | None = None) -> Result:
     assert ready.compute is not None
     done = run(result, ready.part, ready.plan, ready.compute, whole)
     activity, timing, bases = done.activity, done.timing, done.counts.bases
-    bill, others = whole, (done.moved, done.still)[: max(0, PARTS[scope] - 2)]
+    bill = whole
     if hardware.priced == "time" and scope in ("device", "facility"):  # its power includes every action
         activity = replace(activity, arithmetic={}, elementwise={}, movement={}, runs=({}, {}))
-        bill, others = tariff(ready.part, hardware, precision.name, 0, floor), (done.still,)
+        bill = tariff(ready.part, hardware, precision.name, 0, floor)
     elif PARTS[scope] < 4:
         bill = tariff(ready.part, hardware, precision.name, min(2, PARTS[scope]), places if scope == "memory" else ())
     outside = None if every else np.logical_not(fits).ravel()
 
-    def whole_of(joules: dict[str, Array], parts: Iterable[Mapping[str, Array]]) -> dict[str, Array]:
+    def whole_of(joules: dict[str, Array], others: Mapping[str, Array]) -> dict[str, Array]:
         """One device's energy of arithmetic and elementwise work, with what all devices spend besides."""
         if result.devices > 1:
             joules = {component: energy * done.turns for component, energy in joules.items()}
-        for part in parts:
-            add_energy(joules, part, bill.columns)
+        bill.add_others(joules, others)
         if scope == "facility" and result.facility is not None:
             joules["facility"] = (result.facility.pue - 1) * sum_in_order(list(joules.values()))
         if outside is not None:
@@ -228,8 +227,8 @@ def priced(result: Result, prepared: Prepared | None = None) -> Result:
         result,
         activity=activity,
         prices=bill.prices,
-        spent=whole_of(bill.spent(bases), others),
-        joules=Later(lambda: whole_of(bill.by_operator(bases), activity.within(scope)[2:])),
+        spent=whole_of(bill.spent(bases), {**done.moved, **done.still}),
+        joules=Later(lambda: whole_of(bill.by_operator(bases), {**activity.movement, **activity.static})),
         timing=timing,
     )
 

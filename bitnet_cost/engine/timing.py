@@ -262,7 +262,7 @@ def cut_prefill(counts: OpCounts, chunk: int | None) -> OpCounts:
     again = np.ones((len(counts.phases), counts.points))
     again[0] = np.maximum(1.0, np.ceil(tokens / chunk))
     bases = {basis: value * again if basis[0] in READ_ONCE else value for basis, value in counts.bases.items()}
-    return replace(counts, bases=bases, prefill_passes=again[0])
+    return OpCounts(counts.operators, counts.phases, counts.coefficients, bases, counts.workload, again[0])
 
 
 def sum_of_maxima(compute: Array, memory: Array, fixed: Array, batch: Array, prompt: Array, generate: Array) -> Array:
