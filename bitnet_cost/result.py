@@ -85,7 +85,7 @@ Coefficients = dict[str, dict[Basis, Array]]
 
 def span_of(column: Array) -> slice | None:
     """From the first to the last entry that is not zero; None where all are."""
-    rows = np.flatnonzero(column)
+    rows = np.flatnonzero(column if column.ndim == 1 else column.any(axis=1))
     return slice(int(rows[0]), int(rows[-1]) + 1) if len(rows) else None
 
 
@@ -94,12 +94,12 @@ class _Term(NamedTuple):
 
     basis: Basis
     rows: slice
-    column: Array  # [row, 1]
+    column: Array  # [row, 1], or [row, n]
     fresh: bool
 
 
 class Linear:
-    """A figure of each operator that is linear in what the workload repeats: ``[op]`` coefficients by basis."""
+    """A figure of each operator that is linear in what the workload repeats: coefficients by basis, [op] or [op, n]."""
 
     __slots__ = ("columns", "rows", "size", "terms")
 
@@ -111,7 +111,8 @@ class Linear:
         for basis, column in self.columns:  # only where there is something: most bases belong to few operators
             rows = span_of(column)
             if rows is not None:
-                terms.append(_Term(basis, rows, column[rows, None], not filled[rows].any()))
+                part = column[rows] if column.ndim == 2 else column[rows, None]
+                terms.append(_Term(basis, rows, part, not filled[rows].any()))
                 filled[rows] = True
         self.terms = tuple(terms)
         self.rows = span_of(filled) or slice(0, 0)  # from the first to the last operator that has any

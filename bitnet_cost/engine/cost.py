@@ -37,7 +37,8 @@ class Tariff:
 
     ``each`` is their energy per unit of what the workload repeats, [component, bound, basis, 1]; ``nominal`` the sum
     over components at nominal prices, [basis, 1, 1]; ``of_operators`` makes the same for each operator,
-    [component, bound, 1, op, 1] for each basis. ``of_others`` are the prices of other actions, [action, bound].
+    [component, bound, 1, op, 1] for each basis. ``of_others`` are the prices of other actions, [action, bound, 1].
+    Where a price differs from point to point of a grid, the last axis is the grid's.
     """
 
     prices: Prices
@@ -73,7 +74,8 @@ class Tariff:
         if not self.others:
             return
         times = np.array([runs[action] for action in self.others])
-        energies = self.of_others.reshape(-1, 3, *(1,) * (times.ndim - 1)) * times[:, None]
+        prices = self.of_others.reshape(len(times), 3, *(1,) * (times.ndim - 2), -1)
+        energies = prices * times[:, None]
         for action, energy in zip(self.others, energies, strict=True):
             component = component_of(action)
             joules[component] = joules[component] + energy if component in joules else energy
@@ -90,13 +92,18 @@ def spend(parts: Sequence[Mapping[str, Array]], prices: Prices) -> dict[str, Arr
     return joules
 
 
-def tariff(actions: Actions, hardware: Hardware, asker: str, parts: int, others: tuple[str, ...] = ()) -> Tariff:
+def tariff(
+    actions: Actions, hardware: Hardware, asker: str, parts: int, others: tuple[str, ...] = (), *, lasting: bool = True
+) -> Tariff:
     """The tariff of the first ``parts`` of products and elementwise work, and of ``others``, actions besides them.
+
+    The same is made once, unless it is not ``lasting``, as prices that differ from point to point of a grid.
 
     Raises:
         MissingPrice: see `price_of`.
     """
-    return _tariff(Same(actions), Same(hardware), asker, parts, others)
+    make = _tariff if lasting else _tariff.__wrapped__
+    return make(Same(actions), Same(hardware), asker, parts, others)
 
 
 @lru_cache(maxsize=256)
@@ -107,28 +114,31 @@ def _tariff(same: Same, profile: Same, asker: str, parts: int, others: tuple[str
         if product is part
     ]  # fmt: skip
     prices = {action: price_of(action, hardware, asker) for action in (*(action for action, _ in folded), *others)}
-    columns = {action: np.array(price)[:, None] for action, price in prices.items()}
+    columns = {action: np.array(price).reshape(3, -1) for action, price in prices.items()}
+    points = max((column.shape[1] for column in columns.values()), default=1)
     components = tuple(dict.fromkeys(component_of(action) for action, _ in folded))
     bases = tuple(dict.fromkeys(basis for _, terms in folded for basis, _ in terms)) or (PASSES,)
-    each = np.zeros((len(components), 3, len(bases), 1))
+    each = np.zeros((len(components), 3, len(bases), points))
     for action, terms in folded:
         for basis, times in terms:
             each[components.index(component_of(action)), :, bases.index(basis)] += columns[action] * times
 
     @cache
     def of_operators() -> list[Array]:
-        found = np.zeros((len(bases), len(components), 3, 1, actions.weights.size, 1))
+        found = np.zeros((len(bases), len(components), 3, 1, actions.weights.size, points))
         for (product, quantity, action), times in actions.columns.items():
             if product not in (True, False)[:parts]:
                 continue
             for basis, coefficient in actions.coefficients.get(quantity, {}).items():
                 if basis in bases:
-                    energy = columns[action][:, :, None, None] * (coefficient * times)[:, None]
+                    energy = columns[action][:, None, None] * (coefficient * times)[:, None]
                     found[bases.index(basis), components.index(component_of(action))] += energy
         return list(found)
 
-    nominal = ordered_sum(each[:, 1], 0)[:, :, None] if components else np.zeros((1, 1, 1))
-    of_others = np.array([prices[action] for action in others])
+    nominal = ordered_sum(each[:, 1], 0)[:, None] if components else np.zeros((1, 1, 1))
+    of_others = np.zeros((len(others), 3, points))
+    for i, action in enumerate(others):
+        of_others[i] = columns[action]
     return Tariff(prices, components, bases, each, nominal, of_operators, others, of_others)
 
 

@@ -83,24 +83,29 @@ class Prepared:
     weights: Resident
     plan: Schedule | None
     compute: Linear | None  # seconds of the products at the rate that a device reaches
+    lasting: bool  # whether the same names may be asked for again
 
 
 def prepare(
     architecture: Architecture, precision: Precision, hardware: Hardware, runtime: RuntimeProfile | None = None, *,
     counting: Counting = "serving", logits: Logits = "last", accumulator: Accumulator = "paper", devices: int = 1,
-    parallel: Parallel = "tensor", lean: bool = False,
+    parallel: Parallel = "tensor", lean: bool = False, lasting: bool = True,
 ) -> Prepared:  # fmt: skip
-    """What `measure` and `priced` need of the names; see `Prepared`. The same inputs are prepared once."""
-    return _prepared(
+    """What `measure` and `priced` need of the names; see `Prepared`. The same inputs are prepared once.
+
+    What is not ``lasting``, as figures that differ from point to point of a grid, is prepared each time.
+    """
+    make = _prepared if lasting else _prepared.__wrapped__
+    return make(
         Same(architecture), Same(precision), Same(hardware), Same(runtime), counting, logits, accumulator, devices,
-        parallel, lean,
+        parallel, lean, lasting,
     )  # fmt: skip
 
 
 @lru_cache(maxsize=64)
 def _prepared(
     model: Same, chosen: Same, profile: Same, software: Same, counting: Counting, logits: Logits,
-    accumulator: Accumulator, devices: int, parallel: Parallel, lean: bool,
+    accumulator: Accumulator, devices: int, parallel: Parallel, lean: bool, lasting: bool,
 ) -> Prepared:  # fmt: skip
     architecture, precision, hardware, runtime = model.it, chosen.it, profile.it, software.it
     ops = operators(architecture, counting)
@@ -130,8 +135,8 @@ def _prepared(
     compute = None
     if plan is not None:
         products = part.coefficients.get("mac", {}).items()
-        compute = Linear([(basis, column * plan.per_mac[:, 0]) for basis, column in products], len(ops))
-    return Prepared(ops, coefficients, bases, folded, part, weights, plan, compute)
+        compute = Linear([(basis, column[:, None] * plan.per_mac) for basis, column in products], len(ops))
+    return Prepared(ops, coefficients, bases, folded, part, weights, plan, compute, lasting)
 
 
 def measure(
@@ -185,13 +190,13 @@ def priced(result: Result, prepared: Prepared | None = None) -> Result:
     check_scope(hardware, scope)
     ready = prepared or _prepared_for(result)
     if hardware.kind == "technology":
-        bill = tariff(ready.folded, hardware, precision.name, PARTS[scope])
+        bill = tariff(ready.folded, hardware, precision.name, PARTS[scope], lasting=ready.lasting)
         bases = result.counts.bases
         return replace(
             result, prices=bill.prices, spent=bill.spent(bases), joules=Later(lambda: bill.by_operator(bases))
         )
     places, floor = places_of(result, ready.plan), floor_of(hardware)
-    whole = tariff(ready.part, hardware, precision.name, 2, places + floor)
+    whole = tariff(ready.part, hardware, precision.name, 2, places + floor, lasting=ready.lasting)
     fits = result.fits
     assert fits is not None
     every = bool(fits.all())
@@ -204,9 +209,10 @@ def priced(result: Result, prepared: Prepared | None = None) -> Result:
     bill = whole
     if hardware.priced == "time" and scope in ("device", "facility"):  # its power includes every action
         activity = replace(activity, arithmetic={}, elementwise={}, movement={}, runs=({}, {}))
-        bill = tariff(ready.part, hardware, precision.name, 0, floor)
+        bill = tariff(ready.part, hardware, precision.name, 0, floor, lasting=ready.lasting)
     elif PARTS[scope] < 4:
-        bill = tariff(ready.part, hardware, precision.name, min(2, PARTS[scope]), places if scope == "memory" else ())
+        moves = places if scope == "memory" else ()
+        bill = tariff(ready.part, hardware, precision.name, min(2, PARTS[scope]), moves, lasting=ready.lasting)
     outside = None if every else np.logical_not(fits).ravel()
 
     def whole_of(joules: dict[str, Array], others: Mapping[str, Array]) -> dict[str, Array]:
@@ -245,6 +251,7 @@ def does_not_fit(result: Result) -> str:
     """By how much a single point does not fit, and how many devices would hold it."""
     capacity = result.capacity_bits
     assert capacity is not None
+    capacity = float(np.max(capacity))
     needed = float(np.min(result.footprint.on_each(result.devices)))
     factor = needed / capacity
     each = "" if result.devices == 1 else f" on each of {result.devices} devices"

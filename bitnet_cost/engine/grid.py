@@ -30,11 +30,12 @@ def components_of(hardware: Hardware) -> tuple[str, ...]:
 def figures(
     architecture: Architecture, precision: Precision, hardware: Hardware, workload: Workload, *,
     scope: Scope | None = None, accumulator: Accumulator = "paper", runtime: RuntimeProfile | None = None,
-    devices: int = 1, parallel: Parallel = "tensor",
+    devices: int = 1, parallel: Parallel = "tensor", varied: bool = False,
 ) -> dict[str, NDArray[Any]]:  # fmt: skip
     """Columns of full records: energy with its components, time, memory, fit. NaN where a record says nothing.  [n]
 
-    The figures are those of single estimates, to the bit.
+    The figures are those of single estimates, to the bit. Figures of the hardware and of the runtime may be ``varied``:
+    arrays over the points.
 
     Raises:
         BitnetCostError: see `measure`; a missing price is a ``MissingPrice`` that has ``figures``, what is known
@@ -42,7 +43,7 @@ def figures(
     """
     ready = prepare(
         architecture, precision, hardware, runtime, counting=workload.counting, logits=workload.logits,
-        accumulator=accumulator, devices=devices, parallel=parallel, lean=True,
+        accumulator=accumulator, devices=devices, parallel=parallel, lean=True, lasting=not varied,
     )  # fmt: skip
     result = measure(
         architecture, precision, hardware, workload, scope=scope, accumulator=accumulator, runtime=runtime,

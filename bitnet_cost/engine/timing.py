@@ -7,6 +7,7 @@ the same in each step, and attention's two lines over the growing context cross 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -74,7 +75,10 @@ def launches_of(op: Operator, kernel: Kernel, runtime: RuntimeProfile, names: se
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How operators run in a runtime on a device, whatever the workload. Arrays are ``[op, 1]``."""
+    """How operators run in a runtime on a device, whatever the workload.
+
+    Arrays are ``[op, 1]``; ``[op, n]`` where a figure behind them differs from point to point of a grid.
+    """
 
     kernels: tuple[Kernel | None, ...]
     moves: Array | None  # 0 where a kernel is fused into another; None: nowhere
@@ -116,7 +120,7 @@ def needed_rows(ops: tuple[Operator, ...], plan: Schedule) -> list[int]:
         for i, op in enumerate(ops)
         if i == 0
         or (op.name == "softmax" and any(k and k.bytes_per_pair is not None for k in plan.kernels))
-        or plan.per_pass[i, 0]
+        or plan.per_pass[i].any()
         or plan.steps[i, 0]
         or any(quantity in felt for quantity, _, _ in op.terms)
     ]
@@ -134,13 +138,13 @@ def schedule(
     steps = [k.bytes_per_entry * 8.0 if k and k.bytes_per_entry is not None else 0.0 for k in kernels]
     repeats = np.array([op.repeat * op.parts for op in ops], dtype=np.float64)[:, None]
     resident = sum(op.weights * op.repeat for op in ops) * precision.linear.weights.bits
-    rate = np.array([reached_rate(op, k, precision, hardware) for op, k in zip(ops, kernels, strict=True)])[:, None]
+    rate = _stacked([reached_rate(op, k, precision, hardware) for op, k in zip(ops, kernels, strict=True)])
     scores = runtime.kernel("attention")
     moving = [scores if op.name == "softmax" else k for op, k in zip(ops, kernels, strict=True)]
-    reached = np.array([k.compute.value if k and k.compute else 1.0 for k in kernels])[:, None]
-    share = np.array([k.bandwidth.value if k and k.bandwidth else 1.0 for k in moving])[:, None]
+    reached = _stacked([k.compute.value if k and k.compute else 1.0 for k in kernels])
+    share = _stacked([k.bandwidth.value if k and k.bandwidth else 1.0 for k in moving])
     names = {op.name for op in ops}
-    per_pass = np.array(
+    per_pass = _stacked(
         [
             launches_of(op, k, runtime, names) * op.repeat * launch_seconds(k, op) if k else 0.0
             for op, k in zip(ops, kernels, strict=True)
@@ -149,9 +153,9 @@ def schedule(
     cache = runtime.kernels.get("cache")
     if cache is not None:
         written = np.array([op.repeat if any(q == "kv_write" for q, _, _ in op.terms) else 0 for op in ops])
-        per_pass = per_pass + written * cache.launches * launch_seconds(cache)
+        per_pass = per_pass + (written * cache.launches)[:, None] * launch_seconds(cache)
     if any(op.group == "head" for op in ops) and logits == "none":
-        per_pass = per_pass * np.array([op.group != "head" for op in ops])
+        per_pass = per_pass * np.array([op.group != "head" for op in ops])[:, None]
     holder = next((name for name in levels[:-1] if resident <= _capacity(hardware, name)), main)
     places = tuple(dict.fromkeys(f"{level}.{way}" for level in (near, main) for way in ("read", "write")))
     places += (f"{holder}.read",) * (holder not in (near, main))
@@ -177,8 +181,15 @@ def schedule(
         per_bit=per_bit,
         busy_compute=reached / REACHED_RATE,
         busy_memory=share / REACHED_BANDWIDTH,
-        per_pass=per_pass[:, None],
+        per_pass=per_pass,
     )
+
+
+def _stacked(values: Sequence[float | Array]) -> Array:
+    """Numbers, or arrays over a grid, one below the other.  [k, 1] or [k, n]"""
+    if any(isinstance(value, np.ndarray) for value in values):
+        return np.array(np.broadcast_arrays(*values))
+    return np.array(values)[:, None]
 
 
 def _spans(ops: tuple[Operator, ...]) -> tuple[slice, ...]:

@@ -44,7 +44,7 @@ class Cell(NamedTuple):
     runtime: RuntimeProfile | None
     devices: int
     scope: Scope
-    varied: tuple[float, ...]
+    varied: dict[str, float]  # those that are no axis of the arrays
 
 
 @dataclass(frozen=True)
@@ -64,16 +64,33 @@ class Plan:
     generate: NDArray[np.int64] | None
     varied: dict[str, Array]  # values by path, in SI
 
-    @property
+    @cached_property
+    def inner(self) -> tuple[str, ...]:
+        """Varied figures that are an axis of the arrays, as batch and prompt are, where these alone make short ones.
+
+        They are the last, so that the order of the points is the same; each other makes cells of its own.
+        """
+        workloads = len(self.batch) * len(self.prompt) * (1 if self.generate is None else len(self.generate))
+        if workloads >= CHUNK // 4:
+            return ()
+        paths = list(self.varied)
+        first = len(paths)
+        while first and all(broadcasts(hardware, runtime, paths[first - 1]) for hardware, runtime in self.settings):
+            first -= 1
+        return tuple(paths[first:])
+
+    @cached_property
     def radices(self) -> tuple[int, ...]:
         """How many there are of each name: model, precision, setting, devices, scope, and each varied figure."""
         names = (len(self.models), len(self.precisions), len(self.settings), len(self.spec.devices))
-        return (*names, len(self.spec.scopes or [0]), *(len(values) for values in self.varied.values()))
+        outer = (len(values) for path, values in self.varied.items() if path not in self.inner)
+        return (*names, len(self.spec.scopes or [0]), *outer)
 
-    @property
-    def lengths(self) -> tuple[int, int, int]:
-        """Values of batch, prompt and generate in one cell."""
-        return len(self.batch), len(self.prompt), 1 if self.generate is None else len(self.generate)
+    @cached_property
+    def lengths(self) -> tuple[int, ...]:
+        """Values of the inner figures, of batch, prompt and generate in one cell."""
+        figures = (len(self.varied[path]) for path in self.inner)
+        return *figures, len(self.batch), len(self.prompt), 1 if self.generate is None else len(self.generate)
 
     @property
     def points(self) -> int:
@@ -111,29 +128,26 @@ class Plan:
             digits.append(digit)
         model, precision, setting, devices, scope, *varied = reversed(digits)
         hardware, runtime = self.settings[setting]
-        values = tuple(float(self.varied[path][i]) for path, i in zip(self.varied, varied, strict=True))
-        for path, value in zip(self.varied, values, strict=True):
-            if path.startswith("runtime."):
-                if runtime is not None:
-                    runtime = changed(runtime, path.split(".")[1:], value, path)
-            else:
-                hardware = changed(hardware, path.split("."), value, path)
+        outer = [path for path in self.varied if path not in self.inner]
+        values = {path: float(self.varied[path][i]) for path, i in zip(outer, varied, strict=True)}
+        for path, value in values.items():
+            hardware, runtime = changed_setting(hardware, runtime, path, value)
         asked = self.spec.scopes[scope] if self.spec.scopes else hardware.default_scope
         return Cell(
             self.models[model], self.precisions[precision], hardware, runtime, self.spec.devices[devices], asked, values
         )
 
-    def workload(self, cell: Cell, start: int, stop: int) -> Workload:
-        """The workload of some points of a cell."""
-        lengths = self.lengths
+    def slice(self, cell: Cell, start: int, stop: int) -> tuple[Workload, dict[str, Array]]:
+        """The workload of some points of a cell, and the values of its inner figures there, each [n]."""
         generate = self.generate
         if generate is None:
             decodes = cell.hardware.kind == "device" and cell.architecture.kind == "decoder"
             generate = np.array([api.GENERATE_ON_DEVICES if decodes else 1])
-        axes = (self.batch, self.prompt, generate)
-        indexes = np.unravel_index(np.arange(start, stop), lengths)
-        batch, prompt, steps = (axis.astype(np.float64)[i] for axis, i in zip(axes, indexes, strict=True))
-        return Workload(batch, prompt, steps, self.spec.attention, self.spec.logits, self.spec.counting)
+        axes = (*(self.varied[path] for path in self.inner), self.batch, self.prompt, generate)
+        indexes = np.unravel_index(np.arange(start, stop), self.lengths)
+        *varied, batch, prompt, steps = (axis.astype(np.float64)[i] for axis, i in zip(axes, indexes, strict=True))
+        workload = Workload(batch, prompt, steps, self.spec.attention, self.spec.logits, self.spec.counting)
+        return workload, dict(zip(self.inner, varied, strict=True))
 
     @cached_property
     def components(self) -> tuple[str, ...]:
@@ -225,12 +239,12 @@ def plan(spec: Sweep) -> Plan:
 def _refuse_empty(found: Plan) -> None:
     """Raise the first fault if no combination of names can be evaluated."""
     first: BitnetCostError | None = None
-    step = math.prod(found.radices[5:])
+    step = math.prod(found.radices[5:])  # one of each varied figure will do
     for number in range(0, math.prod(found.radices), step):
         try:
             cell = found.cell(number)
             check_scope(cell.hardware, cell.scope)
-            _evaluated(found, cell, found.workload(cell, 0, 1))
+            _evaluated(found, cell, *found.slice(cell, 0, 1))
             return
         except BitnetCostError as fault:
             first = first or fault
@@ -238,11 +252,13 @@ def _refuse_empty(found: Plan) -> None:
         raise first
 
 
-def _evaluated(whole: Plan, cell: Cell, workload: Workload) -> dict[str, NDArray[Any]]:
-    spec = whole.spec
+def _evaluated(whole: Plan, cell: Cell, workload: Workload, varied: dict[str, Array]) -> dict[str, NDArray[Any]]:
+    spec, hardware, runtime = whole.spec, cell.hardware, cell.runtime
+    for path, values in varied.items():
+        hardware, runtime = changed_setting(hardware, runtime, path, values)
     return figures(
-        cell.architecture, cell.precision, cell.hardware, workload, scope=cell.scope, accumulator=spec.accumulator,
-        runtime=cell.runtime, devices=cell.devices, parallel=spec.parallel,
+        cell.architecture, cell.precision, hardware, workload, scope=cell.scope, accumulator=spec.accumulator,
+        runtime=runtime, devices=cell.devices, parallel=spec.parallel, varied=bool(varied),
     )  # fmt: skip
 
 
@@ -262,16 +278,16 @@ def chunks(whole: Plan, number: int) -> Iterator[tuple[int, Columns]]:
     words: Columns = {
         "model": cell.architecture.name, "hardware": cell.hardware.name, "precision": cell.precision.name,
         "runtime": cell.runtime.runtime if cell.runtime else None, "scope": cell.scope, "reason": None,
-        **dict(zip(whole.varied, cell.varied, strict=True)),
+        **cell.varied,
     }  # fmt: skip
     front = Front()
     for first in range(start, stop, CHUNK):
         last = min(first + CHUNK, stop)
-        workload = whole.workload(cell, first, last)
-        found: Columns = dict(words)
+        workload, varied = whole.slice(cell, first, last)
+        found: Columns = words | varied
         try:
             check_scope(cell.hardware, cell.scope)
-            found |= _evaluated(whole, cell, workload)
+            found |= _evaluated(whole, cell, workload, varied)
         except MissingPrice as fault:
             found |= {**fault.figures, "reason": f"no price for {fault.action}"}
         except BitnetCostError as fault:
@@ -358,7 +374,29 @@ def merged(whole: Plan, one: Columns | None, other: Columns) -> Columns:
 # --- varied figures ------------------------------------------------------------------------------------------------
 
 
-def changed(profile: Any, path: list[str], value: float, whole: str) -> Any:
+def changed_setting(
+    hardware: Hardware, runtime: RuntimeProfile | None, path: str, value: float | Array
+) -> tuple[Hardware, RuntimeProfile | None]:
+    """Hardware and runtime with one figure replaced; one of the runtime where there is none changes nothing.
+
+    Raises:
+        BitnetCostError: see `changed`.
+    """
+    if not path.startswith("runtime."):
+        return changed(hardware, path.split("."), value, path), runtime
+    return hardware, None if runtime is None else changed(runtime, path.split(".")[1:], value, path)
+
+
+def broadcasts(hardware: Hardware, runtime: RuntimeProfile | None, path: str) -> bool:
+    """Whether a figure may be an array: all but an on-chip capacity, on which it rests where weights are read from."""
+    of_runtime = path.startswith("runtime.")
+    parts = path.split(".")[of_runtime:]
+    found = figure_at(runtime if of_runtime else hardware, parts) if runtime or not of_runtime else None
+    on_chip = parts[0] == "hierarchy" and parts[-1] == "capacity" and parts[1] != list(hardware.hierarchy)[-1]
+    return isinstance(found, Figure) and not on_chip
+
+
+def changed(profile: Any, path: list[str], value: float | Array, whole: str) -> Any:
     """A profile with one numeric field replaced; of a figure the value, with no range.
 
     Raises:
@@ -376,16 +414,17 @@ def changed(profile: Any, path: list[str], value: float, whole: str) -> Any:
     return profile.model_copy(update={name: _replaced(getattr(profile, name), rest, value, whole)})
 
 
-def _replaced(field: Any, rest: list[str], value: float, whole: str) -> Any:
+def _replaced(field: Any, rest: list[str], value: float | Array, whole: str) -> Any:
     if isinstance(field, Figure) and not rest:
         dimension = field.dimension
-        if not dimension.low <= value <= dimension.high:
-            raise BitnetCostError(
-                f"vary: {whole}: {value:g} is outside {dimension.low:g} to {dimension.high:g} {dimension.si}"
-            )
+        for end in (np.min(value), np.max(value)):
+            if not dimension.low <= end <= dimension.high:
+                raise BitnetCostError(
+                    f"vary: {whole}: {end:g} is outside {dimension.low:g} to {dimension.high:g} {dimension.si}"
+                )
         update = {"value": value, "low": value, "high": value, "basis": "assumed", "note": "varied by a sweep"}
         return field.model_copy(update=update)
-    if type(field) in (int, float) and not rest:
+    if type(field) in (int, float) and not rest and not isinstance(value, np.ndarray):
         return int(value) if isinstance(field, int) and value == int(value) else value
     if field is None or not rest:
         raise BitnetCostError(f"vary: {whole}: is no figure of this profile")
@@ -398,22 +437,23 @@ def _no_path(whole: str, name: str, known: Any) -> BitnetCostError:
     return BitnetCostError(f"vary: {whole}: the profile has no {name!r}{hint}")
 
 
-def _found(profile: Any, path: list[str]) -> Any:
+def figure_at(profile: Any, path: list[str]) -> Any:
+    """What a profile has at a path; None where it has nothing there."""
     if not path:
         return profile
     if isinstance(profile, dict):
         for length in range(len(path), 0, -1):
             if (key := ".".join(path[:length])) in profile:
-                return _found(profile[key], path[length:])
+                return figure_at(profile[key], path[length:])
         return None
-    return _found(getattr(profile, path[0]), path[1:]) if path[0] in type(profile).model_fields else None
+    return figure_at(getattr(profile, path[0]), path[1:]) if path[0] in type(profile).model_fields else None
 
 
 def _unit(profile: Any, path: str) -> str | None:
     if profile is None:
         return None
     parts = path.split(".")
-    found = _found(profile, parts[1:] if parts[0] == "runtime" else parts)
+    found = figure_at(profile, parts[1:] if parts[0] == "runtime" else parts)
     return found.dimension.si or "1" if isinstance(found, Figure) else None
 
 
@@ -431,8 +471,8 @@ def _values(path: str, asked: Varied, settings: list[tuple[Hardware, RuntimeProf
         where = parts[1:] if of_runtime else parts
         if profile is None or not where:
             raise BitnetCostError(f"vary: {path}: {hardware.name!r} has no such figure")
-        changed(profile, where, _value_now(_found(profile, where)), path)
-        figure = _found(profile, where)
+        changed(profile, where, _value_now(figure_at(profile, where)), path)
+        figure = figure_at(profile, where)
 
     def number(value: float | str) -> float:
         if not isinstance(value, str):

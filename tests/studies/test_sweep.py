@@ -18,6 +18,7 @@ import pytest
 
 import bitnet_cost as package
 from bitnet_cost.engine.estimate import evaluate
+from bitnet_cost.engine.uncertainty import walk
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.studies import running
@@ -82,16 +83,60 @@ def test_components_add_up_and_equal_the_table_of_operators() -> None:
 
 
 def test_a_varied_figure_is_that_of_a_changed_profile() -> None:
-    whole = plan(vary={"hierarchy.hbm.bandwidth": ["1 TB/s", 2.68e13], "actions.mac.bf16": [1e-12, 2e-12]}, prompt=[64])
-    table = running.table(whole)
-    assert table["hierarchy.hbm.bandwidth"].tolist() == [8e12, 8e12, 2.68e13, 2.68e13]
-    cell = whole.cell(1)
-    assert cell.hardware.hierarchy["hbm"].bandwidth is not None
-    assert cell.hardware.hierarchy["hbm"].bandwidth.value == 8e12
-    assert cell.hardware.actions["mac.bf16"].value == 2e-12
-    single = evaluate(cell.architecture, cell.precision, cell.hardware, Workload(1, 64, 128), runtime=cell.runtime)
-    assert float(single.energy_j) == table["energy_j"][1]
-    assert table["latency_s"][0] > table["latency_s"][2]
+    vary = {"hierarchy.hbm.bandwidth": ["1 TB/s", 2.68e13], "actions.mac.bf16": [1e-12, 2e-12]}
+    for prompt in ([64], list(range(1, 1025))):  # few workloads: the figures are an axis of the arrays; many: a loop
+        whole = plan(vary=vary, prompt=prompt)
+        assert whole.inner == (tuple(vary) if len(prompt) == 1 else ())
+        table = running.table(whole)
+        at = [i for i in range(whole.points) if table["prompt"][i] == 64]
+        assert [table["hierarchy.hbm.bandwidth"][i] for i in at] == [8e12, 8e12, 2.68e13, 2.68e13]
+        profile, runtime = whole.settings[0]
+        for path, value in (("hierarchy.hbm.bandwidth", 8e12), ("actions.mac.bf16", 2e-12)):
+            profile, runtime = sweeps.changed_setting(profile, runtime, path, value)
+        single = evaluate(whole.models[0], whole.precisions[0], profile, Workload(1, 64, 128), runtime=runtime)
+        assert float(single.energy_j) == table["energy_j"][at[1]]
+        assert table["latency_s"][at[0]] > table["latency_s"][at[2]]
+
+
+H100 = plan().settings[0]
+FIGURES = [".".join(place[1:]) for place, _ in walk(H100[0], ("",))]
+FIGURES += [".".join(("runtime", *place[1:])) for place, _ in walk(H100[1], ("",))]  # type: ignore[arg-type]
+
+
+def by_loop_and_by_axis(vary: dict[str, list[float]], monkeypatch: pytest.MonkeyPatch, **asked: Any) -> None:
+    """Evaluate a grid with varied figures as an axis and again one profile at a time, and compare every column."""
+    axis = plan(vary=vary, **asked)
+    assert axis.inner == tuple(vary)
+    table = running.table(axis)
+    with monkeypatch.context() as patch:
+        patch.setattr(sweeps, "CHUNK", 1)
+        loop = plan(vary=vary, **asked)
+        assert loop.inner == ()
+        expected = running.table(loop)
+    for column in loop.known:
+        assert repr(list(table[column])) == repr(list(expected[column])), column
+
+
+@pytest.mark.parametrize("path", [p for p in FIGURES if sweeps.broadcasts(*H100, p)])
+def test_every_figure_may_be_an_axis(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = path.split(".")
+    profile: Any = H100[parts[0] == "runtime"]
+    value = sweeps.figure_at(profile, parts[parts[0] == "runtime" :]).value
+    by_loop_and_by_axis({path: [0.7 * value, value, 1.3 * value]}, monkeypatch, precisions=["bf16", "w1.58a8"])
+
+
+def test_figures_vary_with_one_another_and_with_the_workload(monkeypatch: pytest.MonkeyPatch) -> None:
+    vary = {"hierarchy.hbm.bandwidth": [1e13, 3e13], "power.static": [80.0, 90.0], "power.cap": [300.0, 700.0]}
+    asked: dict[str, Any] = {"batch": [1, 64], "prompt": [16, 3000], "precisions": ["bf16", "w4a16"]}
+    by_loop_and_by_axis(vary, monkeypatch, devices=[1, 2], **asked)
+    by_loop_and_by_axis(vary, monkeypatch, devices=[2], parallel="pipeline", models=["mixtral-8x7b"], **asked)
+
+
+def test_the_capacity_that_decides_where_weights_are_is_no_axis() -> None:
+    path = "hierarchy.l2.capacity"
+    assert sweeps.broadcasts(*H100, "hierarchy.hbm.capacity")
+    assert not sweeps.broadcasts(*H100, path)
+    assert len(running.table(plan(vary={path: [1e9, 1e12]}))["energy_j"]) == 2
 
 
 def test_the_order_is_that_of_the_grid_and_no_point_is_lost_or_doubled() -> None:
