@@ -28,20 +28,31 @@ def points() -> Iterator[tuple[int, int, int]]:
     return itertools.cycle(itertools.product(range(1, 65), range(16, 4097, 16), (32, 128, 512)))
 
 
-def rate(call: Callable[[int, int, int], Any], seconds: float = SECONDS) -> dict[str, float]:
-    """Evaluations a second: the median of some runs, and the time of a single warm call.  [1/s], [s]"""
+def rate(
+    call: Callable[[int, int, int], Any], seconds: float = SECONDS, refusal: type[Exception] | tuple[()] = ()
+) -> dict[str, float]:
+    """Evaluations a second: the median of some runs, and the time of a single warm call.  [1/s], [s]
+
+    A point that a tool refuses is walked past; its time and itself do not count.
+    """
     grid = points()
     for _ in range(3):
         call(*next(grid))
-    rates = []
+    rates, refused = [], 0
     for _ in range(RUNS):
-        done, start = 0, time.perf_counter()
-        while time.perf_counter() - start < seconds:
-            call(*next(grid))
+        done, busy, end = 0, 0.0, time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            point, start = next(grid), time.perf_counter()
+            try:
+                call(*point)
+            except refusal:
+                refused += 1
+                continue
+            busy += time.perf_counter() - start
             done += 1
-        rates.append(done / (time.perf_counter() - start))
+        rates.append(done / busy)
     best = statistics.median(rates)
-    return {"rate": best, "single": 1 / best}
+    return {"rate": best, "single": 1 / best, "refused": refused}
 
 
 def llm_flops() -> dict[str, float]:
@@ -79,7 +90,7 @@ def llm_analysis() -> dict[str, float]:
     def call(b: int, p: int, g: int) -> Any:
         return analysis.inference(batch_size_per_gpu=b, seq_len=p, num_tokens_to_generate=g)
 
-    return rate(call)
+    return rate(call, refusal=AssertionError)  # what does not fit a device
 
 
 def ecologits() -> dict[str, float]:

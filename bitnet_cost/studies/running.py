@@ -12,9 +12,10 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from bitnet_cost.studies.sweep import PARTITION, Columns, Plan, merged, partitio
 from bitnet_cost.views import columns as files
 
 Outcome = tuple[int, Columns]
+T = TypeVar("T")
 MANIFEST = "manifest.json"
 AHEAD = 3  # partitions under way for each worker: enough to keep it busy, few enough to hold
 
@@ -45,16 +47,16 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _work(number: int) -> Outcome:
+def _work(task: Callable[[Plan, int], T], number: int) -> T:
     assert _plan is not None
-    return partition(_plan, number)
+    return task(_plan, number)
 
 
-def in_processes(whole: Plan, workers: int, numbers: list[int] | range) -> Iterator[Outcome]:
-    """Partitions in their order, from as many processes; one worker runs them here."""
+def in_processes(whole: Plan, workers: int, numbers: list[int] | range, task: Callable[[Plan, int], T]) -> Iterator[T]:
+    """What a task makes of the numbers, in their order, from as many processes; one worker runs them here."""
     if workers == 1 or len(numbers) <= 1:
         for number in numbers:
-            yield partition(whole, number)
+            yield task(whole, number)
         return
     from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 
@@ -63,7 +65,7 @@ def in_processes(whole: Plan, workers: int, numbers: list[int] | range) -> Itera
     try:
         under_way: deque[Any] = deque()
         for number in numbers:
-            under_way.append(pool.submit(_work, number))
+            under_way.append(pool.submit(_work, task, number))
             if len(under_way) >= AHEAD * workers:
                 yield under_way.popleft().result()
         while under_way:
@@ -89,7 +91,9 @@ def in_dask(whole: Plan, scheduler: str | None, workers: int, numbers: list[int]
     cluster: Any = None
     try:
         if scheduler is None:
-            cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None, host="127.0.0.1")  # type: ignore[no-untyped-call]
+            cluster = LocalCluster(
+                n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1"
+            )  # type: ignore[no-untyped-call]
         client: Any = Client(cluster or scheduler, timeout=20)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise BitnetCostError(f"scheduler: {scheduler}: does not answer ({error})") from None
@@ -161,16 +165,12 @@ class Runner:
         """Partitions in their order."""
         if self.engine == "dask":
             return in_dask(self.whole, self.scheduler, self.workers, numbers)
-        return in_processes(self.whole, self.workers, numbers)
+        return in_processes(self.whole, self.workers, numbers, partition)
 
     @property
     def reducing(self) -> bool:
         """Whether only a front or the best are kept."""
         return self.whole.spec.pareto or self.whole.spec.top is not None
-
-    def kinds(self) -> dict[str, str]:
-        """The written columns and what they hold."""
-        return {name: self.whole.kind_of(name) for name in self.whole.columns}
 
     def kept(self) -> tuple[int, Columns]:
         """The front or the best of the whole grid: how many rows, and their columns."""
@@ -218,9 +218,7 @@ class Runner:
         return rows
 
     def _writer(self, path: str, suffix: str) -> files.Writer:
-        if suffix == ".csv":
-            return files.CsvWriter(path, self.kinds())
-        return files.ParquetWriter(path, self.kinds(), self.whole.units(), self.whole.inputs())
+        return files.CsvWriter(path, self.whole.kinds) if suffix == ".csv" else parquet_of(self.whole, path)
 
     def to_folder(self, name: str, *, resume: bool) -> int:
         """Write one Parquet file for each run of partitions and a manifest; how many rows were written now.
@@ -253,21 +251,16 @@ class Runner:
         except OSError as error:
             raise BitnetCostError(f"{name}: cannot be written ({error.strerror or error})") from error
         missing = [i for i in range(count) if not (folder / part_name(i)).is_file()]
-        numbers = [n for i in missing for n in range(i * each, min((i + 1) * each, self.whole.partitions))]
-        self.progress = Progress(
-            sum(b - a for _, a, b in map(self.whole.span, numbers)), self.progress._watched
-        )  # what is there is not done again
-        rows, stream = 0, iter(self.rows(numbers))
-        for i in missing:
-            with files.whole_or_nothing(str(folder / part_name(i))) as temporary:
-                writer = self._writer(temporary, ".parquet")
-                try:
-                    for _ in range(i * each, min((i + 1) * each, self.whole.partitions)):
-                        kept, part = next(stream)
-                        writer.write(part, kept)
-                        rows += kept
-                finally:
-                    writer.close()
+        spans = {i: [self.whole.span(n) for n in part_numbers(self.whole, each, i)] for i in missing}
+        points = {i: sum(stop - start for _, start, stop in of) for i, of in spans.items()}
+        self.progress = Progress(sum(points.values()), self.progress._watched)  # what is there is not done again
+        if self.engine == "dask":  # its workers may not see the folder: what they find is written here
+            stream = iter(self.rows([n for i in missing for n in part_numbers(self.whole, each, i)]))
+            return sum(write_part(self.whole, i, folder=folder, each=each, stream=stream) for i in missing)
+        rows, task = 0, partial(write_part, folder=folder, each=each)
+        for i, written in zip(missing, in_processes(self.whole, self.workers, missing, task), strict=True):
+            rows += written
+            self.progress.add(points[i])
         return rows
 
     def identity(self) -> str:
@@ -316,10 +309,10 @@ class Runner:
         try:
             files.parquet()
         except BitnetCostError:
-            return 8 * len(self.kinds()) * rows
+            return 8 * len(self.whole.kinds) * rows
         with tempfile.TemporaryDirectory() as folder:
             path = str(Path(folder) / "sample.parquet")
-            writer = files.ParquetWriter(path, self.kinds(), self.whole.units(), {})
+            writer = files.ParquetWriter(path, self.whole.kinds, self.whole.units(), {})
             writer.write(part, rows)
             writer.close()
             return os.path.getsize(path)
@@ -342,6 +335,35 @@ PART_ROWS = 1 << 20  # points of one part
 def part_name(number: int) -> str:
     """The file of a part."""
     return f"part-{number:06d}.parquet"
+
+
+def part_numbers(whole: Plan, each: int, part: int) -> range:
+    """The partitions of a part."""
+    return range(part * each, min((part + 1) * each, whole.partitions))
+
+
+def parquet_of(whole: Plan, path: str) -> files.ParquetWriter:
+    """A Parquet file for a sweep's rows."""
+    return files.ParquetWriter(path, whole.kinds, whole.units(), whole.inputs())
+
+
+def write_part(whole: Plan, part: int, *, folder: Path, each: int, stream: Iterator[Outcome] | None = None) -> int:
+    """Write one part, evaluated here or taken from a stream of outcomes, whole or not at all; its rows.
+
+    Raises:
+        BitnetCostError: a place that cannot be written.
+    """
+    rows = 0
+    with files.whole_or_nothing(str(folder / part_name(part))) as temporary:
+        writer = parquet_of(whole, temporary)
+        try:
+            for number in part_numbers(whole, each, part):
+                kept, columns = partition(whole, number) if stream is None else next(stream)
+                writer.write(columns, kept)
+                rows += kept
+        finally:
+            writer.close()
+    return rows
 
 
 def run(whole: Plan, output: str, *, resume: bool = False, **means: Any) -> tuple[int, Progress]:

@@ -176,6 +176,11 @@ class Plan:
             return "word"
         return "whole" if column in AXES else "bool" if column == "fits" else "figure"
 
+    @cached_property
+    def kinds(self) -> dict[str, str]:
+        """The written columns and what they hold."""
+        return {name: self.kind_of(name) for name in self.columns}
+
     def units(self) -> dict[str, str]:
         """Unit of each written column; words have none."""
         found = {}

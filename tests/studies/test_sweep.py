@@ -188,8 +188,12 @@ def test_cells_of_one_point_share_a_row_group(tmp_path: Path) -> None:
     assert np.array_equal(table.column("power.static").to_numpy(), np.tile(np.linspace(50, 250, 120), 2))
 
 
+def _die(*_: Any) -> None:
+    os._exit(1)
+
+
 def test_a_worker_that_dies_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "_work", os._exit)
+    monkeypatch.setattr(running, "partition", _die)
     with pytest.raises(BitnetCostError, match="worker process"):
         running.run(plan(batch=[1, 2], precisions=["bf16", "fp8"]), str(tmp_path / "a.csv"), workers=2)
     assert not list(tmp_path.iterdir())
@@ -408,7 +412,7 @@ def test_dask_gives_the_same_rows_while_a_worker_dies() -> None:
     expected = running.Runner(whole, workers=1).kept()[1]
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1", silence_logs=50
+            n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1", silence_logs=50
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
