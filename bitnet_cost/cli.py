@@ -300,10 +300,10 @@ def _facility(
     from bitnet_cost.inputs.facility import Facility
     from bitnet_cost.readers import catalog
 
-    intensity, grid = catalog.carbon_intensity(carbon) if carbon is not None else (None, "")
+    intensity, grid, zone = catalog.carbon_intensity(carbon) if carbon is not None else (None, "", None)
     return Facility(
         1.0 if pue is None else pue, intensity, None if price is None else price / 3.6e6, grid, device_hour,
-        _grams(embodied), lifetime,
+        _grams(embodied), lifetime, zone,
     )  # fmt: skip
 
 
@@ -786,6 +786,7 @@ def explain(
     device_hour: DeviceHourOption = None,
     embodied: EmbodiedOption = None,
     lifetime: LifetimeOption = 3.0,
+    requests_per_day: RequestsOption = None,
     prices: PricesOption = None,
     form: FormatOption = Format.table,
     output: OutputOption = None,
@@ -803,7 +804,9 @@ def explain(
     from bitnet_cost.views import explanation
 
     result = answer.results[0]
-    told = explained(result, answer.baselines.get((result.architecture.name, result.hardware.name)), cell)
+    told = explained(
+        result, answer.baselines.get((result.architecture.name, result.hardware.name)), cell, requests_per_day
+    )
     if form is Format.json:
         from bitnet_cost.views.records import json_text
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -51,6 +52,26 @@ def _share(result: Result) -> Share | None:
     return tensor_share(result.counts, result.devices, bits)
 
 
+class Turn(NamedTuple):
+    """What one device does, or one turn of a pipeline; on one device, all of it."""
+
+    counts: OpCounts
+    activity: Activity
+    bits: Array  # moved at the schedule's places, [place, phase, op, n]
+    share: Share | None  # of the work, where several devices have one
+
+
+def turn_of(result: Result, actions: Actions, plan: Schedule) -> Turn:
+    """The turn that the energy and time of a measured result are multiples of; see `run`."""
+    runtime, share = result.runtime, _share(result)
+    assert runtime is not None
+    counts = cut_prefill(result.counts if share is None else share.counts, runtime.chunk)
+    activity = result.activity
+    if counts is not result.counts:
+        activity = count_actions(counts, actions, activity if share is None else None)
+    return Turn(counts, activity, movement(counts, activity, actions, runtime, plan), share)
+
+
 def run(result: Result, actions: Actions, plan: Schedule, products: Linear, whole: Tariff) -> Run:
     """A measured result run on its devices.
 
@@ -59,12 +80,7 @@ def run(result: Result, actions: Actions, plan: Schedule, products: Linear, whol
     """
     hardware, runtime = result.hardware, result.runtime
     assert runtime is not None
-    share = _share(result)
-    counts = cut_prefill(result.counts if share is None else share.counts, runtime.chunk)
-    activity = result.activity
-    if counts is not result.counts:
-        activity = count_actions(counts, actions, activity if share is None else None)
-    bits = movement(counts, activity, actions, runtime, plan)  # [place, phase, op, n]
+    counts, activity, bits, share = turn_of(result, actions, plan)
     moved = ordered_sum(bits, 2)  # [place, phase, n]
     movements = dict(zip(plan.places, bits, strict=True))
     if share is not None:

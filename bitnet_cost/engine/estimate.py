@@ -188,7 +188,7 @@ def priced(result: Result, prepared: Prepared | None = None) -> Result:
     """
     hardware, precision, scope = result.hardware, result.precision, result.scope
     check_scope(hardware, scope)
-    ready = prepared or _prepared_for(result)
+    ready = prepared or prepared_for(result)
     if hardware.kind == "technology":
         bill = tariff(ready.folded, hardware, precision.name, PARTS[scope], lasting=ready.lasting)
         bases = result.counts.bases
@@ -239,7 +239,8 @@ def priced(result: Result, prepared: Prepared | None = None) -> Result:
     )
 
 
-def _prepared_for(result: Result) -> Prepared:
+def prepared_for(result: Result) -> Prepared:
+    """What follows from the names of a result."""
     return prepare(
         result.architecture, result.precision, result.hardware, result.runtime, counting=result.workload.counting,
         logits=result.workload.logits, accumulator=result.accumulator, devices=result.devices,

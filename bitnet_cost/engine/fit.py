@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from bitnet_cost.engine.estimate import measure
 from bitnet_cost.inputs.architecture import Architecture
@@ -38,16 +39,17 @@ def fit(
     devices: int = 1,
 ) -> Fit:
     """The largest batch at the workload's lengths, and the longest prompt at its batch."""
-
-    def result(batch: int, prompt: int) -> Result:
-        asked = Workload(batch, prompt, workload.generate, workload.attention, workload.logits, workload.counting)
-        return measure(architecture, precision, hardware, asked, runtime=runtime, devices=devices)
-
-    def holds(batch: int, prompt: int) -> bool:
-        return bool(result(batch, prompt).fits)
-
+    here = measure(architecture, precision, hardware, workload, runtime=runtime, devices=devices)
     return Fit(
-        result(workload.batch, workload.prompt),
-        largest(lambda n: holds(n, workload.prompt), LIMITS["batch"]),
-        largest(lambda n: holds(workload.batch, n), LIMITS["prompt"]),
+        here,
+        largest(lambda n: bool(held_at(here, batch=n).fits), LIMITS["batch"]),
+        largest(lambda n: bool(held_at(here, prompt=n).fits), LIMITS["prompt"]),
     )
+
+
+def held_at(result: Result, **numbers: int) -> Result:
+    """What is resident at another batch or prompt; not priced."""
+    return measure(
+        result.architecture, result.precision, result.hardware, replace(result.workload, **numbers),  # type: ignore[arg-type]
+        runtime=result.runtime, devices=result.devices,
+    )  # fmt: skip

@@ -28,13 +28,14 @@ class Share:
     wait: Array  # [phase, n]
 
 
+def repeated(op: Operator) -> bool:
+    """Whether each of several tensor-parallel devices does all of an operator."""
+    elementwise = op.group in ("elementwise", "embedding") and op.name not in _SPLIT
+    return elementwise or op.name in ("router", "shared_expert_router")
+
+
 def split(ops: tuple[Operator, ...], coefficients: Coefficients, devices: int) -> Coefficients:
     """The coefficients of one of ``devices``: its part of what is split, all of what each repeats."""
-
-    def repeated(op: Operator) -> bool:
-        elementwise = op.group in ("elementwise", "embedding") and op.name not in _SPLIT
-        return elementwise or op.name in ("router", "shared_expert_router")
-
     share = np.array([1.0 if repeated(op) else 1 / devices for op in ops])
     return {name: {b: column * share for b, column in of.items()} for name, of in coefficients.items()}
 

@@ -137,19 +137,36 @@ def saving_extremes(runs: Array, base: Array, prices: Array) -> tuple[float, flo
     >>> saving_extremes(np.array([1.0, 0.0]), np.array([0.0, 1.0]), np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]))
     (0.25, 0.8333333333333334)
     """
+    least, most = (1 - float(np.dot(p, runs)) / float(np.dot(p, base)) for p in saving_corners(runs, base, prices))
+    return least, most
+
+
+def saving_corners(runs: Array, base: Array, prices: Array) -> tuple[Array, Array]:
+    """The prices at which the saving is least, and those at which it is most; see `saving_extremes`.  [action]"""
     with np.errstate(divide="ignore", invalid="ignore"):
         slope = np.where(base > 0, runs / base, np.where(runs > 0, np.inf, 0.0))
     order = np.argsort(-slope, kind="stable")
     low, high = prices[order, 0], prices[order, 2]
     found = []
-    for first, rest in ((high, low), (low, high)):
+    for first, rest, best in ((high, low, np.argmin), (low, high, np.argmax)):
         corners = []
         for amounts in (runs[order], base[order]):
             taken = np.concatenate(([0.0], np.cumsum(first * amounts)))
             left = np.concatenate((np.cumsum((rest * amounts)[::-1])[::-1], [0.0]))
             corners.append(taken + left)
-        found.append(1 - corners[0] / corners[1])
-    return float(found[0].min()), float(found[1].max())
+        until = int(best(1 - corners[0] / corners[1]))
+        chosen = np.empty_like(low)
+        chosen[order] = np.where(np.arange(len(order)) < until, first, rest)
+        found.append(chosen)
+    return found[0], found[1]
+
+
+def extreme_prices(result: Result, baseline: Result, *, most: bool) -> dict[str, float]:
+    """The price of each action, within its range, at which the saving over a baseline is least, or most.  [J]"""
+    actions = sorted(result.prices.keys() | baseline.prices.keys())
+    ends = np.array([[m.low, m.nominal, m.high] for m in levers(result.hardware, actions)])
+    found = saving_corners(runs_of(result, actions), runs_of(baseline, actions), ends)[most]
+    return dict(zip(actions, found.tolist(), strict=True))
 
 
 def spread(

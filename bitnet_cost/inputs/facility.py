@@ -25,6 +25,15 @@ class Grids(Input):
 
 
 @dataclass(frozen=True, slots=True)
+class Zone:
+    """The electricity of one zone: its carbon intensity with range, and where that comes from."""
+
+    name: str
+    figure: CarbonIntensity
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
 class Facility:
     """What turns a device's energy into a facility's, and into emissions and money. None: not asked for.
 
@@ -33,6 +42,7 @@ class Facility:
         carbon_g_per_j: emissions of electricity.  [g/J]
         usd_per_j: price of electricity.  [USD/J]
         grid: what the carbon intensity describes.
+        zone: the zone that it is of, whose range it moves within; None: typed in, and taken as exact.
         usd_per_device_hour: rent or depreciation of one device while it works.  [USD/h]
         embodied_g: emissions of making one device, spread evenly over its lifetime of work; ``"profile"``: what the
             hardware's profile cites.  [g]
@@ -49,6 +59,7 @@ class Facility:
     usd_per_device_hour: float | None = None
     embodied_g: float | Literal["profile"] | None = None
     lifetime_years: float = 3.0
+    zone: Zone | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.pue <= 10:
@@ -62,6 +73,15 @@ class Facility:
                 raise BitnetCostError(f"{name}: {value:g} is outside 0 to {most:g}")
         if not 0 < self.lifetime_years <= 100:
             raise BitnetCostError(f"lifetime: {self.lifetime_years:g} years is outside 0 to 100")
+
+    @property
+    def carbon_range(self) -> tuple[float, float] | None:
+        """Low and high of the carbon intensity; both the figure itself where it has no range.  [g/J]"""
+        if self.carbon_g_per_j is None:
+            return None
+        if self.zone is None:
+            return self.carbon_g_per_j, self.carbon_g_per_j
+        return self.zone.figure.low, self.zone.figure.high
 
     @property
     def usd_per_device_s(self) -> float | None:

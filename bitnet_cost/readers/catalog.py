@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from bitnet_cost.errors import BitnetCostError, InvalidFile, UnknownName
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Input, Same, explain
-from bitnet_cost.inputs.facility import Grids
+from bitnet_cost.inputs.facility import Grids, Zone
 from bitnet_cost.inputs.hardware import Hardware, Links
 from bitnet_cost.inputs.precision import Precision, parse_name
 from bitnet_cost.inputs.runtime import RuntimeProfile
@@ -303,22 +303,25 @@ def study(name: str) -> Study:
     return validate(read_yaml(path), Study, path)
 
 
-def carbon_intensity(text: str) -> tuple[float, str]:
-    """Carbon intensity from a number in g/kWh or a zone such as ``deu``, and what it describes.  [g/J]
+def carbon_intensity(text: str) -> tuple[float, str, Zone | None]:
+    """Carbon intensity from a number in g/kWh or a zone such as ``deu``, what it describes, and the zone.  [g/J]
 
     Raises:
         BitnetCostError: neither a number nor a known zone.
     """
     try:
-        return float(text) / 3.6e6, f"{float(text):g} g/kWh"
+        return float(text) / 3.6e6, f"{float(text):g} g/kWh", None
     except ValueError:
         pass
     path = _root("electricity") / "grids.yaml"
     grids = validate(read_yaml(path), Grids, path)
-    figure = grids.zones.get(text.lower())
+    name = text.lower()
+    figure = grids.zones.get(name)
     if figure is None:
         raise UnknownName("grid", text, grids.zones, hint="Zones are country codes such as 'deu', or 'world'.")
-    return figure.value, f"{text.lower()}, {figure.year}: {figure.value * 3.6e6:.0f} g/kWh"
+    low, value, high = (f"{x * 3.6e6:.0f}" for x in (figure.low, figure.value, figure.high))
+    words = f"{name}, {figure.year}: {value} g/kWh, {low} to {high}"
+    return figure.value, words, Zone(name, figure, grids.sources[figure.source])
 
 
 def runtime(name: str, device_class: str) -> RuntimeProfile:
