@@ -307,6 +307,12 @@ def _facility(
     )  # fmt: skip
 
 
+def _requests(per_day: float | None) -> float | None:
+    if per_day is not None and not 0 < per_day <= 1e15:
+        raise BitnetCostError(f"requests-per-day: {per_day:g} is not a number above 0, up to 1e15")
+    return per_day
+
+
 def _grams(embodied: str | None) -> float | Literal["profile"] | None:
     if embodied is None or embodied == "profile":
         return embodied  # type: ignore[return-value]  # one of the two
@@ -365,10 +371,7 @@ def estimate(
     )  # fmt: skip
     from bitnet_cost.views import report
 
-    if requests_per_day is not None and not 0 < requests_per_day <= 1e15:
-        raise BitnetCostError(f"requests-per-day: {requests_per_day:g} is not a number above 0, up to 1e15")
-
-    answer = replace(answer, requests_per_day=requests_per_day)
+    answer = replace(answer, requests_per_day=_requests(requests_per_day))
     if sensitivity or draws is not None:
         from bitnet_cost.studies import ranges
 
@@ -762,7 +765,8 @@ def explain(
         typer.Option(
             "--cell",
             metavar="CELL",
-            help="A field of a record (energy_j), op:q, mac:q, group:prefill:linear, component:mul or must_stay:80.",
+            help="A column of estimate, layers, fit or compare, for a part of it as op:decode:q, seconds:q, mac:q,"
+            " group:prefill:linear, component:hbm, share:component:hbm, or must_stay:80.",
         ),
     ],
     hardware: Annotated[str, typer.Option("--hardware", "-H", metavar="HARDWARE", help="One of them.")] = "cmos-45nm",
@@ -804,9 +808,8 @@ def explain(
     from bitnet_cost.views import explanation
 
     result = answer.results[0]
-    told = explained(
-        result, answer.baselines.get((result.architecture.name, result.hardware.name)), cell, requests_per_day
-    )
+    baseline_of = answer.baselines.get((result.architecture.name, result.hardware.name))
+    told = explained(result, baseline_of, cell, _requests(requests_per_day))
     if form is Format.json:
         from bitnet_cost.views.records import json_text
 

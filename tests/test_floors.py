@@ -57,7 +57,7 @@ def test_imports_go_downwards(path: Path) -> None:
 
 def test_the_engine_is_pure() -> None:
     banned = {"os", "sys", "io", "pathlib", "subprocess", "socket", "yaml", "rich", "typer"}
-    for path in (PACKAGE / "engine").glob("*.py"):
+    for path in (PACKAGE / "engine").rglob("*.py"):
         tree = ast.parse(path.read_text("utf-8"))
         names = {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
         names |= {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}

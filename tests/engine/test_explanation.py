@@ -8,11 +8,20 @@ import math
 import operator
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from bitnet_cost import api
+from bitnet_cost.engine.explanation import CELLS, explain
+from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.inputs.facility import Facility
+from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.readers import catalog
+from bitnet_cost.result import Answer
 from bitnet_cost.studies import validation
+from bitnet_cost.views import explanation, records
 from tests.conftest import Ran
 
 Cli = Callable[..., Ran]
@@ -42,13 +51,19 @@ def evaluate(text: str) -> float:
 
 
 def recomputed(text: str, cell: str) -> float:
-    """The last line of the arithmetic, after evaluating every line and following each figure to an earlier line."""
+    """The last line of the arithmetic, after evaluating every line.
+
+    No line is a bare number, but for one that repeats an earlier line, a zero, or a size that was asked for.
+    """
     block = text.split("\nArithmetic\n")[1].split("\n\n", maxsplit=1)[0]
     lines = [LINE.fullmatch(line) for line in block.splitlines()]
     assert all(lines), [line for line, m in zip(block.splitlines(), lines, strict=True) if not m]
-    value = math.nan
+    value, known = math.nan, {0.0}
     for match in lines:
         assert match
+        bare = match["expression"] == match["value"] and float(match["value"]) not in known
+        assert not bare or (match["name"], match["value"]) in SIZES, match[0]
+        known.add(float(match["value"]))
         value = evaluate(match["expression"])
         assert value == pytest.approx(float(match["value"]), rel=1e-9, abs=1e-12), match[0]
     assert lines[-1]
@@ -56,6 +71,7 @@ def recomputed(text: str, cell: str) -> float:
     return value
 
 
+SIZES = {("parameters", "175000000000"), ("parameters", "30000000000")}
 STUDY = catalog.study("overview-175b")
 
 
@@ -90,52 +106,167 @@ def test_every_cell_of_the_175b_study(
         assert f"\n{heading}\n" in ran.out
 
 
-FIELDS = (
-    "parameters", "ideal_weights_bytes", "weights_bytes", "kv_cache_bytes", "peak_activation_bytes", "footprint_bytes",
-    "mac", "mul", "add", "special", "energy_j", "energy_low_j", "energy_high_j", "saving", "saving_low", "saving_high",
-)  # fmt: skip
-DEVICE_FIELDS = (
-    "capacity_bytes", "energy_per_token_j", "prefill_s", "decode_s", "latency_s", "tokens_per_s", "power_w",
-    "carbon_g", "cost_usd",
-)  # fmt: skip
-QUESTIONS = {
-    "node": ("gpt2", "-H", "cmos-7nm", "-p", "w4a16", "--scope", "compute", "--baseline", "fp16"),
-    "generating": ("gemma-3-1b", "-H", "cmos-45nm", "-p", "bitnet-b1.58", "--generate", "20", "--baseline", "fp16"),
-    "size": ("30B", "-H", "cmos-45nm", "-p", "int8", "--accumulator", "int32"),
-    "gpu": ("llama-2-7b", "-H", "h100-sxm-80gb", "-p", "bitnet", "--baseline", "fp16", "--carbon", "400", "--price", "0.2"),
-    "chunks": ("mistral-7b", "-H", "h100-sxm-80gb", "-p", "int8", "--baseline", "fp16", "--runtime", "vllm", "--prompt",
-               "9000", "--batch", "2", "--carbon", "400", "--price", "0.2", "--pue", "1.3", "--scope", "facility"),
-    "two": ("llama-2-7b", "-H", "a100-sxm-80gb", "-p", "fp16", "--baseline", "fp32", "--devices", "2", "--carbon", "deu",
-            "--price", "0.2"),
-    "laptop": ("llama-2-7b", "-H", "intel-i7-13700h", "-p", "bitnet-b1.58", "--baseline", "int8", "--carbon", "9",
-               "--price", "1"),
+NODE = {"hardware": "cmos-7nm", "baseline": "fp16"}
+GPU = {"hardware": "h100-sxm-80gb", "baseline": "fp16", "generate": 128}
+QUESTIONS: dict[str, dict[str, Any]] = {
+    "node": NODE | {"model": "gpt2", "precision": "w4a16", "scope": "compute"},
+    "generating": NODE | {"model": "gemma-3-1b", "precision": "bitnet-b1.58", "generate": 20, "batch": 3},
+    "traced": NODE | {"model": "mamba2-2.7b", "precision": "int8", "counting": "traced", "generate": 5, "logits": "all"},
+    "size": {"model": "30B", "hardware": "cmos-45nm", "precision": "int8", "baseline": "fp32", "accumulator": "int32"},
+    "encoder": NODE | {"model": "bert-base", "precision": "bitnet", "scope": "compute", "batch": 4},
+    "gpu": GPU | {"model": "llama-2-7b", "precision": "bitnet", "batch": 8},
+    "crossing": GPU | {"model": "falcon-7b", "precision": "int4", "hardware": "apple-m2-ultra-gpu-76c", "prompt": 1,
+                       "generate": 400},
+    "chunks": GPU | {"model": "mistral-7b", "precision": "int8", "runtime": "vllm", "prompt": 9000, "batch": 2,
+                     "scope": "facility"},
+    "host": GPU | {"model": "gpt2", "precision": "w4a16", "runtime": "vllm-2023", "batch": 5},
+    "scores": GPU | {"model": "qwen3-0.6b", "precision": "bitnet-b1.58-tl2", "runtime": "llama.cpp", "prompt": 700},
+    "capped": GPU | {"model": "llama-2-7b", "precision": "fp16", "baseline": "int8", "hardware": "apple-m2-ultra",
+                     "batch": 32, "prompt": 1000},
+    "tensor": GPU | {"model": "llama-2-7b", "precision": "fp16", "baseline": "int8", "devices": 2, "batch": 3},
+    "tensor experts": GPU | {"model": "mixtral-8x7b", "precision": "int8", "devices": 4, "batch": 7},
+    "pipeline": GPU | {"model": "llama-2-7b", "precision": "bitnet-b1.58", "devices": 4, "parallel": "pipeline",
+                       "batch": 6},
+    "pipeline of one": GPU | {"model": "mamba-2.8b", "precision": "fp16", "baseline": "fp32", "devices": 2,
+                              "parallel": "pipeline", "scope": "facility"},
+    "latent": GPU | {"model": "deepseek-v2-lite", "precision": "w4a8kv8", "devices": 2, "batch": 2, "prompt": 40},
+    "state space": GPU | {"model": "mamba2-2.7b", "precision": "w1a8", "batch": 2, "scope": "memory"},
+    "laptop": {"model": "llama-2-7b", "hardware": "intel-i7-13700h", "precision": "bitnet-b1.58", "baseline": "int8",
+               "generate": 128},
+    "phone": {"model": "bitnet-b1.58-2b4t", "hardware": "apple-a17-pro", "precision": "bitnet-b1.58",
+              "baseline": "int4", "generate": 20},
+}  # fmt: skip
+COLUMNS = {
+    "op": "energy_j", "mac": "mac", "mul": "mul", "add": "add", "special": "special", "seconds": "seconds",
+    "weight_bytes": "weight_bytes", "activation_bytes": "activation_bytes", "kv_bytes": "kv_bytes",
 }  # fmt: skip
 
 
+def answered(question: dict[str, Any]) -> Answer:
+    """The answer to one of the questions, with a facility around a device."""
+    asked = {"scope": None, "runtime": None, "accumulator": "paper", "devices": 1, "parallel": "tensor"} | question
+    hardware = catalog.hardware(asked["hardware"])
+    intensity, words, zone = catalog.carbon_intensity("deu")
+    site = (
+        Facility(1.3, intensity, 0.2 / 3.6e6, words, 2.5, "profile", 3.0, zone) if hardware.kind == "device" else None
+    )
+    work = Workload(asked.get("batch", 1), asked.get("prompt", 512), asked.get("generate", 1), None,
+                    asked.get("logits", "last"), asked.get("counting", "serving"))  # fmt: skip
+    return api.answer(
+        [catalog.model(asked["model"])], [hardware], [catalog.precision(asked["precision"])], work,
+        baseline=catalog.precision(asked["baseline"]), facility=site,
+        **{name: asked[name] for name in ("scope", "runtime", "accumulator", "devices", "parallel")},
+    )  # fmt: skip
+
+
+def told(answer: Answer, cell: str) -> str:
+    """What is printed for a cell of an answer's only result."""
+    (result,) = answer.results
+    baseline = answer.baselines[result.architecture.name, result.hardware.name]
+    return explanation.as_text(explain(result, baseline, cell, requests_per_day=1e6))
+
+
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_every_field_of_a_record(question: str, bitnet_cost: Cli) -> None:
-    words = QUESTIONS[question]
-    document = json.loads(bitnet_cost("estimate", *words, "-f", "json").out)
+def test_every_cell_of_every_table(question: str) -> None:
+    answer = answered(QUESTIONS[question])
+    document = records.document(replace(answer, requests_per_day=1e6))
     (record,) = document["records"]
-    fields = FIELDS if record["prefill_s"] is None else (*FIELDS, *DEVICE_FIELDS)
-    for field in fields:
-        ran = bitnet_cost("explain", *words, "--cell", field)
-        assert ran.code == 0, (field, ran.err)
-        assert recomputed(ran.out, field) == pytest.approx(record[field], rel=1e-9, abs=1e-13), field
-    for kind in ("mac", "mul", "add"):
-        row = document["operations"][0]
-        cell = f"{kind}:{row['phase']}:{row['op']}"
+    opened = {cell: record[cell] for cell in CELLS if record.get(cell) is not None}
+    assert len(opened) >= (22 if record["prefill_s"] is not None else 15)
+    if record["prefill_s"] is not None:
+        assert {"latency_s", "power_w", "carbon_g", "cost_usd"} - opened.keys() <= {"power_w"}
+        opened |= {name: document["days"][0][name] for name in ("energy_j_per_day", "carbon_g_per_day")}
+        opened["cost_usd_per_year"] = 365 * document["days"][0]["cost_usd_per_day"]
+        opened["memory_share"] = record["footprint_bytes"] / record["capacity_bytes"]
+    opened |= {f"component:{row['component']}": row["energy_j"] for row in document["components"]}
+    for row in document["operations"][::3]:
+        columns = {kind: row[column] for kind, column in COLUMNS.items() if row[column] is not None}
+        opened |= {f"{kind}:{row['phase']}:{row['op']}": value for kind, value in columns.items()}
+    groups: dict[str, float] = {}
+    for row in document["operations"]:
+        cell = f"{row['phase']}:{row['group']}"
+        groups[cell] = groups.get(cell, 0.0) + row["energy_j"]
+    opened |= {f"group:{cell}": value for cell, value in groups.items()}
+    opened |= {f"share:group:{cell}": value / record["energy_j"] for cell, value in groups.items()}
+    for cell, value in opened.items():
+        assert recomputed(told(answer, cell), cell) == pytest.approx(value, rel=1e-9, abs=1e-12 * abs(value)), cell
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8", "int4", "bitnet-b1.58", "bitnet"])
+@pytest.mark.parametrize("model", ["llama-2-7b", "mamba-2.8b", "gpt3-175b", "gemma-3-1b"])
+def test_every_cell_of_fit(model: str, precision: str) -> None:
+    work = Workload(1, 512, 128)
+    device = catalog.hardware("h100-sxm-80gb")
+    (found,) = api.fitting(catalog.model(model), [device], [catalog.precision(precision)], work)
+    (row,) = records.fit_rows([found])
+    names = {"devices": "devices_needed"}
+    for field in ("weights_bytes", "footprint_bytes", "capacity_bytes", "largest_batch", "longest_prompt", "devices"):
+        cell = names.get(field, field)
+        text = explanation.as_text(explain(found.result, None, cell))
+        assert recomputed(text, cell) == row[field], cell
+
+
+@pytest.mark.parametrize(("devices", "parallel"), [(8, "tensor"), (16, "pipeline")])
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8", "bitnet"])
+def test_the_cells_of_the_175b_study_on_several_devices(precision: str, devices: int, parallel: str) -> None:
+    asked = {"model": "175B", "hardware": "gb200", "precision": precision, "baseline": "fp32", "generate": 128}
+    answer = answered(asked | {"devices": devices, "parallel": parallel, "batch": 4})
+    record = records.record(answer.results[0])
+    for cell in ("ideal_weights_bytes", "energy_j", "saving", "saving_low", "saving_high", "latency_s", "power_w"):
+        if cell in ("saving_low", "saving_high") and precision == "fp32":
+            continue
+        assert recomputed(told(answer, cell), cell) == pytest.approx(record[cell], rel=1e-9, abs=1e-12), cell
+    if precision != "fp32":
+        share = 1 - 0.1 / record["saving"]
+        assert recomputed(told(answer, "must_stay:10"), "must_stay:10") == pytest.approx(share, rel=1e-9)
+
+
+def test_the_command_prints_what_was_worked_through(bitnet_cost: Cli) -> None:
+    words = (
+        "llama-2-7b",
+        "-H",
+        "h100-sxm-80gb",
+        "-p",
+        "w1a8",
+        "--devices",
+        "2",
+        "--parallel",
+        "pipeline",
+        "--batch",
+        4,
+    )
+    (record,) = json.loads(bitnet_cost("estimate", *words, "-f", "json").out)["records"]
+    for cell in ("latency_s", "energy_j", "saving"):
         ran = bitnet_cost("explain", *words, "--cell", cell)
-        assert recomputed(ran.out, cell) == pytest.approx(row[kind], rel=1e-9), cell
-    for row in document["components"]:
-        cell = f"component:{row['component']}"
-        assert recomputed(bitnet_cost("explain", *words, "--cell", cell).out, cell) == pytest.approx(row["energy_j"])
-    if record["scope"] == "facility":
-        return  # the facility's part of an operator is in its row, and is multiplied here
-    for row in document["operations"][::4]:
-        cell = f"op:{row['phase']}:{row['op']}"
-        ran = bitnet_cost("explain", *words, "--cell", cell)
-        assert recomputed(ran.out, cell) == pytest.approx(row["energy_j"], rel=1e-9, abs=1e-18), cell
+        assert recomputed(ran.out, cell) == pytest.approx(record[cell], rel=1e-9)
+    day = bitnet_cost("explain", *words, "--cell", "cost_usd_per_day", "--price", "0.2", "--requests-per-day", "1e6")
+    assert recomputed(day.out, "cost_usd_per_day") == pytest.approx(record["energy_j"] / 3.6e6 * 0.2 * 1e6 / 4)
+
+
+@pytest.mark.parametrize(
+    ("question", "cell", "line"),
+    [
+        ("crossing", "decode_s", r"decode attn_scores, steps that wait for memory \[1\] = min\(399, .* = [1-9]\d*$"),
+        ("host", "decode_s", r"decode host beyond it \[s\] = max\(0, \S+ - \S+\) = \S*[1-9]"),
+        ("capped", "prefill_s", r"prefill stretch of the power cap \[1\] = max\(1, .* = 1\.\d+"),
+        ("pipeline", "prefill_s", r"prefill turns of the pipeline \[1\] = \(4 \+ 3 - 1\) / 4 = 1\.5"),
+        ("tensor", "decode_s", r"decode residual, link \[s\] = "),
+        ("tensor experts", "mac", r"prefill expert_up, MAC \[MAC\] = "),
+        ("chunks", "prefill_s", r"prefill q, hbm.read \[bit\] = .* 32 x 4096 x 4096 x 1 x 8\.\d+ x 3 = "),
+        ("scores", "prefill_s", r"prefill softmax, \S+\.read \[bit\] = .*2 x 700 / \(700 \+ 1\) x 64"),
+    ],
+)  # fmt: skip
+def test_what_differs_from_a_plain_product_is_worked_through(question: str, cell: str, line: str) -> None:
+    assert re.search(line, told(answered(QUESTIONS[question]), cell), re.MULTILINE)
+
+
+def test_a_line_that_differs_from_the_table_is_refused() -> None:
+    answer = answered(QUESTIONS["gpu"])
+    (result,) = answer.results
+    assert result.timing is not None
+    timing = replace(result.timing, seconds=result.timing.seconds * 1.001)
+    with pytest.raises(BitnetCostError, match="cannot be worked through: prefill"):
+        explain(replace(result, timing=timing), None, "prefill_s")
 
 
 def test_counts_are_worked_out_from_layers_and_shapes(bitnet_cost: Cli) -> None:

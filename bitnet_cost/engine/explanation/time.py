@@ -192,14 +192,13 @@ def _sum_of_maxima(case: Case, p: int, i: int, arithmetic: float, memory: float)
     _, prompt, generate = sequence(case.counts)
     steps = generate - 1
     read = total(cached(case, p, i, "read"))
-    grows = 0.0
-    if read.value:
-        bandwidth = _bandwidth(case, i, case.turn.plan.main)
-        grows = work.step(f"{name}, memory that grows", "s", product(read, over=[bandwidth]))
-    if arithmetic <= grows:
+    growing = product(read, over=[_bandwidth(case, i, case.turn.plan.main)]) if read.value else total([])
+    if arithmetic <= growing.value:  # in every step memory takes longer
         return work.step(f"{name}, busy", "s", larger(arithmetic, memory))
+    grows = work.line(f"{name}, memory that grows", "s", growing)
     fixed = work.step(f"{name}, memory that stays", "s", less(memory, grows)) if memory != grows else 0.0
-    keys = work.step(f"{case.label}decode keys", "1", generated_pairs(prompt, less(generate, 1.0)))
+    steps_keys = generated_pairs(prompt, less(generate, 1.0))
+    keys = work.step(f"{case.label}keys that one sequence attends to in decode", "1", steps_keys)
     crossing = product(fixed, keys, over=[steps, less(arithmetic, grows)])
     until = smaller(steps, larger(0.0, less(floored(crossing), prompt)))
     below = work.step(f"{name}, steps that wait for memory", "1", until)
