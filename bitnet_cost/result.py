@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from bitnet_cost.inputs.accuracy import Spread
 from bitnet_cost.inputs.architecture import Architecture
-from bitnet_cost.inputs.facility import Facility
+from bitnet_cost.inputs.facility import Facility, Range
 from bitnet_cost.inputs.hardware import Hardware, Parallel, Scope
 from bitnet_cost.inputs.precision import Accumulator, Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
@@ -495,25 +495,46 @@ class Result:
         return memory.value * (1 - kept)
 
     @property
-    def carbon_g(self) -> Array | None:
-        """Emissions of the electricity and of making the devices, as far as they were given.  [*grid]  [g]"""
+    def carbon_bounds(self) -> Array | None:
+        """Emissions of the electricity and of making the devices, as far as they were given.  [bound, *grid]  [g]
+
+        Low, nominal and high: prices, carbon intensity and emissions of making it at their lows, or at their highs.
+        """
         site = self.facility
-        return (
-            None if site is None else self._charged(site.carbon_g_per_j, site.embodied_g_per_s(self.hardware.embodied))
-        )
+        return None if site is None else self._charged(site.carbon_range, site.embodied_range(self.hardware.embodied))
+
+    @property
+    def cost_bounds(self) -> Array | None:
+        """Cost of the electricity and of the devices' time, as far as their prices were given.  [bound, *grid]  [USD]
+
+        Low, nominal and high of the energy; prices of electricity and of device time have no range.
+        """
+        site = self.facility
+        if site is None:
+            return None
+        prices = [None if price is None else (price, price, price) for price in (site.usd_per_j, site.usd_per_device_s)]
+        return self._charged(*prices)
+
+    @property
+    def carbon_g(self) -> Array | None:
+        """Nominal emissions.  [*grid]  [g]"""
+        bounds = self.carbon_bounds
+        return None if bounds is None else bounds[1]
 
     @property
     def cost_usd(self) -> Array | None:
-        """Cost of the electricity and of the devices' time, as far as their prices were given.  [*grid]  [USD]"""
-        site = self.facility
-        return None if site is None else self._charged(site.usd_per_j, site.usd_per_device_s)
+        """Nominal cost.  [*grid]  [USD]"""
+        bounds = self.cost_bounds
+        return None if bounds is None else bounds[1]
 
-    def _charged(self, per_joule: float | None, per_device_second: float | None) -> Array | None:
+    def _charged(self, per_joule: Range | None, per_device_second: Range | None) -> Array | None:
         if not self.joules:
             return None
-        parts = [] if per_joule is None else [self.energy_j * per_joule]
-        if per_device_second is not None and self.timing is not None:
-            parts.append(self.timing.total.reshape(self.shape) * self.devices * per_device_second)
+        each = [None if figures is None else np.array(figures) for figures in (per_joule, per_device_second)]
+        wide = (3, *[1] * len(self.shape))
+        parts = [] if each[0] is None else [self.energy_bounds * each[0].reshape(wide)]
+        if each[1] is not None and self.timing is not None:
+            parts.append(self.timing.total.reshape(self.shape) * self.devices * each[1].reshape(wide))
         return sum(parts[1:], parts[0]) if parts else None
 
     @property
@@ -665,8 +686,10 @@ class Band:
     saving_extremes: tuple[float, float, float] | None  # every price at whichever end is worst, or best
     seconds: tuple[float, float, float] | None  # fast end, nominal, slow end of every figure of time
     energy_scenarios: tuple[float, float] | None  # energy at the fast and low, and at the slow and high ends
-    carbon: tuple[float, float, float] | None = None  # of the electricity and the devices, at given intensities  [g]
-    cost: tuple[float, float, float] | None = None  # likewise  [USD]
+    carbon: tuple[float, float, float] | None = None  # of the electricity and of making the devices  [g]
+    carbon_bounds: tuple[float, float, float] | None = None
+    cost: tuple[float, float, float] | None = None  # at prices without a range  [USD]
+    cost_bounds: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

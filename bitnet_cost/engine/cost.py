@@ -156,6 +156,7 @@ def saving_bounds(runs: Array, base: Array, prices: Array) -> Array:
 
     Each price moves alone, then all move together, to its low and to its high, always in numerator and denominator
     at once; the widest of these is the range. The low of one energy is never set against the high of the other.
+    Prices that move apart can leave it: `uncertainty.saving_extremes` is the bound that no prices leave.
 
     Shapes: ``runs`` and ``base`` [action, n]; ``prices`` [action, bound] with bounds low, nominal, high.
 

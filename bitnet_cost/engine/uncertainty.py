@@ -4,7 +4,13 @@ What moves: every price (actions, bits moved at each level, static power) within
 activity and time, energy is linear in prices, so that ten thousand draws are one product ``runs [action] x prices
 [action, draw]``; a saving is paired, both energies of a draw being priced with the same figures. A special function
 without a figure of its own moves within its stated range around its work at nominal prices. Figures of a source that
-is marked ``together`` share one quantile; the others are independent.
+is marked ``together`` share one quantile; the others are independent. Emissions are of the same draws: the carbon
+intensity of a grid, and the emissions of making a device that its profile cites, are drawn as well. What was typed in
+is exact, and so are prices of electricity and of device time.
+
+A saving has two ranges. The one of a record (`engine.cost.saving_bounds`) moves each price alone, then all together to
+one side: what a reader would try, but other prices within the ranges can leave it. `saving_extremes` is the bound: no
+prices within their ranges leave it, it holds every draw and the record's range, and narrowing a figure never widens it.
 
 What does not move in a draw: counts, stored bits, and time. Time has its own bounds (`scenario`): all bandwidths,
 rates, shares and launches at their fast, or at their slow ends, with the power cap applied to the low, or high, prices.
@@ -28,6 +34,7 @@ from bitnet_cost.engine.estimate import against, measure, priced
 from bitnet_cost.engine.timing import kernel_class
 from bitnet_cost.errors import BitnetCostError, MissingPrice
 from bitnet_cost.inputs.cited import Bandwidth, Duration, EnergyPerOperation, Figure, Input, Rate, Ratio
+from bitnet_cost.inputs.facility import Range
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import Array
@@ -60,11 +67,13 @@ def lognormal(quantile: Array, low: float, median: float, high: float) -> Array:
     """The value below which a share ``quantile`` of a log-normal distribution lies, cut at low and high.
 
     Its median is the nominal figure. Each side has the width that puts low, and high, at 2.5 % of an uncut tail; the
-    tails beyond are left out. Figures are positive.
+    tails beyond are left out. A range that begins at 0 has no logarithm, and is drawn as a triangle.
 
     >>> [round(float(lognormal(np.array(q), 0.5, 1.0, 4.0)), 9) for q in (0.0, 0.5, 1.0)]
     [0.5, 1.0, 4.0]
     """
+    if low <= 0:
+        return triangular(quantile, low, median, high)
     normal = np.interp(_TAIL + (1 - 2 * _TAIL) * quantile, _GRID, _NORMAL) / _NORMAL[-1]
     drawn = median * np.where(normal < 0, (low / median) ** -normal, (high / median) ** normal)
     found: Array = np.clip(drawn, low, high)
@@ -207,27 +216,49 @@ def spread(
         scenarios = (float(fast.energy_j), float(slow.energy_j))
     return Band(
         draws, seed, distribution, energies, (bounds[0], bounds[1], bounds[2]), saving, extremes, seconds,
-        scenarios, *_charged(result, energies),
+        scenarios, _emitted(result, energy, seed, distribution), _bounds(result.carbon_bounds),
+        _paid(result, energy), _bounds(result.cost_bounds),
     )  # fmt: skip
 
 
-Three = tuple[float, float, float]
+def _emitted(result: Result, energy: Array, seed: int, distribution: Distribution) -> Range | None:
+    """Percentiles of emissions: the energy of each draw, the grid's intensity and the making of devices drawn too."""
+    site = result.facility
+    if site is None or result.carbon_bounds is None:
+        return None
+    grid = f"electricity {site.zone.name}" if site.zone else "electricity"
+    intensity = _drawn(grid, site.carbon_range, len(energy), seed, distribution)
+    making = _drawn("embodied", site.embodied_range(result.hardware.embodied), len(energy), seed, distribution)
+    return _percentiles(energy * intensity + _device_seconds(result) * making)
 
 
-def _charged(result: Result, energy: Three) -> tuple[Three | None, Three | None]:
-    """Percentiles of emissions and of money: linear in energy, what devices add for their time being fixed."""
-    site, nominal = result.facility, float(result.energy_j)
-    found: list[Three | None] = []
-    for whole, each in ((result.carbon_g, site and site.carbon_g_per_j), (result.cost_usd, site and site.usd_per_j)):
-        if whole is None:
-            found.append(None)
-            continue
-        low, middle, high = (float(whole) + (each or 0.0) * (e - nominal) for e in energy)
-        found.append((low, middle, high))
-    return found[0], found[1]
+def _paid(result: Result, energy: Array) -> Range | None:
+    """Percentiles of money: the energy of each draw, at prices that have no range."""
+    site = result.facility
+    if site is None or result.cost_bounds is None:
+        return None
+    return _percentiles(energy * (site.usd_per_j or 0.0) + _device_seconds(result) * (site.usd_per_device_s or 0.0))
 
 
-def _percentiles(values: Array) -> tuple[float, float, float]:
+def _device_seconds(result: Result) -> float:
+    return 0.0 if result.timing is None else float(result.timing.total[0]) * result.devices
+
+
+def _drawn(name: str, figures: Range | None, draws: int, seed: int, distribution: Distribution) -> Array:
+    """A figure that moves alone, drawn from its range; 0 where there is none, itself where it is exact.  [draw]"""
+    low, nominal, high = figures or (0.0, 0.0, 0.0)
+    if low == high:
+        return np.full(draws, nominal)
+    (values,) = draw_prices([Lever(name, low, nominal, high, "", "published", "", name)], draws, seed, distribution)
+    drawn: Array = values
+    return drawn
+
+
+def _bounds(values: Array | None) -> Range | None:
+    return None if values is None else (float(values[0]), float(values[1]), float(values[2]))
+
+
+def _percentiles(values: Array) -> Range:
     low, middle, high = (float(x) for x in np.percentile(values, PERCENTILES))
     return low, middle, high
 

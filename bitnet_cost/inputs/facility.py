@@ -24,6 +24,10 @@ class Grids(Input):
         return self
 
 
+Range = tuple[float, float, float]
+"""Low, nominal, high."""
+
+
 @dataclass(frozen=True, slots=True)
 class Zone:
     """The electricity of one zone: its carbon intensity with range, and where that comes from."""
@@ -75,13 +79,12 @@ class Facility:
             raise BitnetCostError(f"lifetime: {self.lifetime_years:g} years is outside 0 to 100")
 
     @property
-    def carbon_range(self) -> tuple[float, float] | None:
-        """Low and high of the carbon intensity; both the figure itself where it has no range.  [g/J]"""
-        if self.carbon_g_per_j is None:
+    def carbon_range(self) -> Range | None:
+        """Low, nominal and high carbon intensity; one that was typed in is exact.  [g/J]"""
+        value = self.carbon_g_per_j
+        if value is None:
             return None
-        if self.zone is None:
-            return self.carbon_g_per_j, self.carbon_g_per_j
-        return self.zone.figure.low, self.zone.figure.high
+        return (value, value, value) if self.zone is None else (self.zone.figure.low, value, self.zone.figure.high)
 
     @property
     def usd_per_device_s(self) -> float | None:
@@ -94,7 +97,14 @@ class Facility:
             return None if profile is None else profile.value
         return self.embodied_g
 
-    def embodied_g_per_s(self, profile: Figure | None) -> float | None:
-        """Emissions of making one device, per second of its lifetime.  [g/s]"""
+    def embodied_range(self, profile: Figure | None) -> Range | None:
+        """Low, nominal and high emissions of making one device, per second of its lifetime.  [g/s]
+
+        Those of a profile have its range; a number that was given is exact.
+        """
         grams = self.embodied_of(profile)
-        return None if grams is None else grams / (self.lifetime_years * 365.25 * 86400)
+        if grams is None:
+            return None
+        ends = (profile.low, profile.high) if self.embodied_g == "profile" and profile else (grams, grams)
+        seconds = self.lifetime_years * 365.25 * 86400
+        return ends[0] / seconds, grams / seconds, ends[1] / seconds

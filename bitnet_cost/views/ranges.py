@@ -36,13 +36,7 @@ def notes(answer: Answer) -> list[str]:
         )
         text += " 'least' and 'most' have every price at its worst and at its best end; no draw leaves them."
         found.append(text)
-        for r, s in zip(answer.results, answer.spreads, strict=True):
-            charged = [
-                f"{value[0]:.4g} to {value[2]:.4g} {unit}"
-                for value, unit in ((s and s.carbon, "g CO2e"), (s and s.cost, "USD")) if value
-            ]  # fmt: skip
-            if charged:
-                found.append(f"{r.precision.name} at {r.hardware.name}, p5 to p95: {', '.join(charged)}.")
+        found += _charged_notes(answer)
         if any(s.seconds for s in spreads):
             found.append(
                 "Time: every bandwidth, rate, share and launch at its fast, or its slow end. Draws hold time fixed."
@@ -53,6 +47,28 @@ def notes(answer: Answer) -> list[str]:
             " of the energy or of what is left of the baseline's, whichever is larger."
         )
     return found
+
+
+def _charged_notes(answer: Answer) -> list[str]:
+    """Bands of emissions and of money, and which of what sets them has no range."""
+    found: list[str] = []
+    exact: dict[str, bool] = {}
+    for r, s in zip(answer.results, answer.spreads, strict=True):
+        charged = [
+            f"{value[0]:.4g} to {value[2]:.4g} {unit} ({bounds[0]:.4g} to {bounds[2]:.4g} at most)"
+            for value, bounds, unit in ((s.carbon, s.carbon_bounds, "g CO2e"), (s.cost, s.cost_bounds, "USD"))
+            if value and bounds
+        ] if s else []  # fmt: skip
+        if charged:
+            found.append(f"{r.precision.name} at {r.hardware.name}, p5 to p95: {', '.join(charged)}.")
+        site = r.facility
+        if s and site is not None:
+            exact |= {"the carbon intensity": site.carbon_g_per_j is not None and site.zone is None,
+                      "the price of electricity": site.usd_per_j is not None,
+                      "the price of device time": site.usd_per_device_hour is not None,
+                      "the emissions of making a device": isinstance(site.embodied_g, float | int)}  # fmt: skip
+    typed = [name for name, given in exact.items() if given]
+    return found + ([f"Typed in, so without a range: {', '.join(typed)}."] if typed else [])
 
 
 def _together(result: Result) -> set[str]:
@@ -174,7 +190,9 @@ def _spread(s: Band) -> dict[str, Any]:
         **parts(s.seconds[::2] if s.seconds else None, ("latency_fast_s", "latency_slow_s")),
         **parts(s.energy_scenarios, ("energy_fast_j", "energy_slow_j")),
         **parts(s.carbon, ("carbon_p5_g", "carbon_p50_g", "carbon_p95_g")),
+        **parts(s.carbon_bounds and s.carbon_bounds[::2], ("carbon_least_g", "carbon_most_g")),
         **parts(s.cost, ("cost_p5_usd", "cost_p50_usd", "cost_p95_usd")),
+        **parts(s.cost_bounds and s.cost_bounds[::2], ("cost_least_usd", "cost_most_usd")),
     }  # fmt: skip
 
 

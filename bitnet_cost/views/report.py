@@ -469,12 +469,13 @@ def _facility(result: Result) -> str:
     parts = []
     if result.scope == "facility" or facility.pue != 1:
         parts.append(f"PUE {facility.pue:g}" + (" (--scope facility applies it)" if result.scope != "facility" else ""))
-    if result.carbon_g is not None:
+    if result.carbon_bounds is not None:
         of = [facility.grid] if facility.carbon_g_per_j is not None else []
         grams = facility.embodied_of(result.hardware.embodied)
         if grams is not None:
             of.append(f"{grams / 1e3:g} kg a device over {facility.lifetime_years:g} years of work")
-        parts.append(f"{float(result.carbon_g):.4g} g CO2e ({'; '.join(of)})")
+        least, value, most = (f"{float(x):.4g}" for x in result.carbon_bounds)
+        parts.append(f"{value} g CO2e, {least} to {most} ({'; '.join(of)})")
     if facility.embodied_g == "profile":
         figure = result.hardware.embodied
         if figure is None:
@@ -482,10 +483,11 @@ def _facility(result: Result) -> str:
         else:
             low, high = figure.low / 1e3, figure.high / 1e3
             parts.append(f"making it {low:g} to {high:g} kg, {figure.basis}")
-    if result.cost_usd is not None:
+    if result.cost_bounds is not None:
         of = ["electricity"] if facility.usd_per_j is not None else []
         of += ["device time"] if facility.usd_per_device_hour is not None else []
-        parts.append(f"{float(result.cost_usd):.4g} USD of {' and '.join(of)}")
+        least, value, most = (f"{float(x):.4g}" for x in result.cost_bounds)
+        parts.append(f"{value} USD, {least} to {most}, of {' and '.join(of)} (a price has no range)")
     return f"{result.precision.name} at {result.hardware.name}: {', '.join(parts)}." if parts else ""
 
 

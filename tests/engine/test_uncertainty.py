@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bitnet_cost
 from bitnet_cost.engine import uncertainty
+from bitnet_cost.engine.estimate import against
 from bitnet_cost.engine.uncertainty import draw_prices, levers, runs_of, saving_extremes, scenario, spread, swings
 from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.inputs.cited import Figure
+from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.readers import catalog
-from bitnet_cost.result import Lever, Result
+from bitnet_cost.result import Band, Lever, Result
+
+AnyFigure = TypeVar("AnyFigure", bound=Figure)
 
 NODE = catalog.hardware("cmos-45nm")
 DISTRIBUTIONS: tuple[Literal["triangular", "lognormal"], ...] = ("triangular", "lognormal")
@@ -197,8 +203,6 @@ def test_a_result_without_energy_has_no_spread() -> None:
 
 
 def test_pue_multiplies_every_draw() -> None:
-    from bitnet_cost.inputs.facility import Facility
-
     plain = ON_DEVICE["fp16"]
     hot = bitnet_cost.estimate(
         "llama-2-7b", "h100-sxm-80gb", "fp16", generate=128, scope="facility", facility=Facility(pue=1.5)
@@ -234,15 +238,186 @@ def test_narrowing_a_figure_of_a_profile_never_widens_a_result(action: str, belo
     assert found.saving_extremes[2] <= wide.saving_extremes[2] + 1e-12
 
 
-def test_emissions_and_money_follow_the_energy_of_each_draw() -> None:
-    from bitnet_cost.inputs.facility import Facility
+def with_site(zone: str | None, embodied: Literal["profile"] | float | None, lifetime: float = 3.0) -> Result:
+    intensity, words, found = catalog.carbon_intensity(zone or "350")
+    site = Facility(
+        carbon_g_per_j=intensity, usd_per_j=5e-8, grid=words, usd_per_device_hour=2.0, embodied_g=embodied,
+        lifetime_years=lifetime, zone=found,
+    )  # fmt: skip
+    return bitnet_cost.estimate("llama-2-7b", "h100-sxm-80gb", "bitnet", generate=8, facility=site)
 
+
+def every_draw(result: Result, baseline: Result | None, seed: int, distribution: uncertainty.Distribution) -> Band:
+    """A band whose percentiles are the least, the middle and the most of all draws."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(uncertainty, "PERCENTILES", (0.0, 50.0, 100.0))
+        found = spread(result, baseline, 400, seed, distribution)
+    assert found is not None
+    return found
+
+
+def test_emissions_and_money_that_are_typed_in_follow_the_energy_of_each_draw() -> None:
     site = Facility(carbon_g_per_j=1e-4, usd_per_j=5e-8)
     result = bitnet_cost.estimate("llama-2-7b", "h100-sxm-80gb", "fp16", generate=128, facility=site)
     found = spread(result, None, 500)
     assert found is not None
     assert found.carbon == pytest.approx([1e-4 * x for x in found.energy])
     assert found.cost == pytest.approx([5e-8 * x for x in found.energy])
+    assert found.carbon_bounds == pytest.approx([1e-4 * x for x in found.energy_bounds])
+
+
+def test_the_range_of_a_grid_widens_emissions() -> None:
+    typed, zone = with_site("344.14", None), with_site("deu", None)
+    one, other = spread(typed, None, 3000), spread(zone, None, 3000)
+    assert one is not None
+    assert other is not None
+    assert one.carbon is not None
+    assert other.carbon is not None
+    assert other.carbon_bounds is not None
+    assert np.ptp(other.carbon) > 1.05 * np.ptp(one.carbon)
+    assert one.energy == other.energy
+    assert one.cost == other.cost
+    low, nominal, high = (float(x) for x in zone.energy_bounds)
+    ends = [low * 309.7, nominal * 344.14, high * 378.6]
+    assert other.carbon_bounds == pytest.approx([x / 3.6e6 for x in ends])
+
+
+@given(st.sampled_from(["deu", "fra", "world", None]), st.sampled_from(["profile", None, 1e5]), st.floats(0.5, 9),
+       st.sampled_from(DISTRIBUTIONS), st.integers(0, 99))  # fmt: skip
+def test_bounds_of_emissions_and_money_enclose_every_draw(
+    zone: str | None, embodied: Literal["profile"] | float | None, lifetime: float,
+    distribution: Literal["triangular", "lognormal"], seed: int,
+) -> None:  # fmt: skip
+    result = with_site(zone, embodied, lifetime)
+    found = every_draw(result, None, seed, distribution)
+    for drawn, bounds, nominal in (
+        (found.carbon, found.carbon_bounds, result.carbon_g), (found.cost, found.cost_bounds, result.cost_usd),
+    ):  # fmt: skip
+        assert drawn is not None
+        assert bounds is not None
+        assert nominal is not None
+        assert bounds[0] <= drawn[0] <= drawn[2] <= bounds[2]
+        assert bounds[0] <= float(nominal) <= bounds[2]
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
+def test_narrowing_a_grid_or_a_device_never_widens_emissions(a: float, b: float, c: float, d: float) -> None:
+    result = with_site("deu", "profile")
+    assert result.facility is not None
+    assert result.facility.zone is not None
+    zone, made = result.facility.zone, result.hardware.embodied
+    assert made is not None
+    narrow = replace(
+        result,
+        facility=replace(result.facility, zone=replace(zone, figure=narrowed(zone.figure, a, b))),
+        hardware=result.hardware.model_copy(update={"embodied": narrowed(made, c, d)}),
+    )
+    outer, inner = result.carbon_bounds, narrow.carbon_bounds
+    assert outer is not None
+    assert inner is not None
+    assert outer[0] <= inner[0] <= inner[1] == outer[1] <= inner[2] <= outer[2]
+
+
+def narrowed(figure: AnyFigure, below: float, above: float) -> AnyFigure:
+    """A figure whose ends have come nearer to its value, by these shares."""
+    low = min(figure.value, figure.low + below * (figure.value - figure.low))
+    high = max(figure.value, figure.high - above * (figure.high - figure.value))
+    return figure.model_copy(update={"low": low, "high": high})
+
+
+@given(st.sampled_from(["bitnet", "int8", "w4a16", "bitnet-a4.8"]), st.sampled_from(["cmos-45nm", "cmos-7nm"]),
+       st.sampled_from(["arithmetic", "compute"]), st.sampled_from(DISTRIBUTIONS), st.integers(0, 9))  # fmt: skip
+def test_bounds_of_a_node_enclose_every_draw(
+    precision: str, node: str, scope: str, distribution: Literal["triangular", "lognormal"], seed: int
+) -> None:
+    pair = [bitnet_cost.estimate("gpt2", node, p, scope=scope) for p in (precision, "fp16")]  # type: ignore[arg-type]
+    enclosed(pair[0], pair[1], seed, distribution)
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+@pytest.mark.parametrize("precision", ["bitnet", "int8", "w4a16", "fp16"])
+@pytest.mark.parametrize("device", ["h100-sxm-80gb", "apple-m2-ultra", "raspberry-pi-5", "intel-i7-13700h"])
+def test_bounds_of_a_device_enclose_every_draw(
+    device: str, precision: str, distribution: Literal["triangular", "lognormal"]
+) -> None:
+    pair = [bitnet_cost.estimate("qwen3-0.6b", device, p, generate=16, batch=2) for p in (precision, "int4")]
+    enclosed(pair[0], pair[1], 3, distribution)
+
+
+def enclosed(result: Result, baseline: Result, seed: int, distribution: Literal["triangular", "lognormal"]) -> None:
+    """Every draw, the nominal figure and the record's own range lie within the bounds."""
+    found = every_draw(result, baseline, seed, distribution)
+    low, nominal, high = found.energy_bounds
+    assert low * (1 - 1e-12) <= found.energy[0] <= found.energy[2] <= high * (1 + 1e-12)
+    assert low <= nominal <= high
+    compared = against(result, baseline)
+    if found.saving is None or found.saving_extremes is None:
+        assert result.precision == baseline.precision
+        return
+    assert compared.saving is not None
+    least, middle, most = found.saving_extremes
+    assert least - 1e-12 <= found.saving[0] <= found.saving[2] <= most + 1e-12
+    assert least - 1e-12 <= float(compared.saving[0]) <= float(compared.saving[2]) <= most + 1e-12
+    assert middle == pytest.approx(float(compared.saving[1]), abs=1e-12)
+
+
+@pytest.mark.parametrize("scope", ["arithmetic", "compute"])
+def test_the_prices_of_an_extreme_saving_give_it(scope: str) -> None:
+    result, base = priced("bitnet", scope=scope), priced("fp16", scope=scope)
+    found = spread(result, base, 10)
+    assert found is not None
+    assert found.saving_extremes is not None
+    for most, wanted in ((False, found.saving_extremes[0]), (True, found.saving_extremes[2])):
+        prices = uncertainty.extreme_prices(result, base, most=most)
+        energy, other = (float(np.dot(runs_of(r, list(prices)), list(prices.values()))) for r in (result, base))
+        assert 1 - energy / other == pytest.approx(wanted, rel=1e-12)
+        for action, price in prices.items():
+            assert price in (*result.prices.get(action, ()), *base.prices.get(action, ()))
+
+
+@settings(max_examples=15)
+@given(st.sampled_from(sorted(ON_DEVICE)), st.integers(0, 10**6))
+def test_times_within_the_ranges_lie_within_the_bounds_of_time(precision: str, seed: int) -> None:
+    result = ON_DEVICE[precision]
+    shares = np.random.default_rng(seed)
+    values = {
+        place: figure.low + shares.random() * (figure.high - figure.low)
+        for place, figure in uncertainty.time_figures(result).items()
+    }
+    drawn, fast, slow = uncertainty.moved(result, values), scenario(result, "fast"), scenario(result, "slow")
+    assert drawn.timing is not None
+    assert fast.timing is not None
+    assert slow.timing is not None
+    assert float(fast.timing.total[0]) <= float(drawn.timing.total[0]) <= float(slow.timing.total[0])
+
+
+@settings(max_examples=15)
+@given(st.sampled_from(sorted(ON_DEVICE)), st.integers(0, 10**6), st.floats(0, 1), st.floats(0, 1))
+def test_narrowing_a_figure_of_time_never_widens_the_bounds_of_time(
+    precision: str, pick: int, below: float, above: float
+) -> None:
+    result = ON_DEVICE[precision]
+    places = list(uncertainty.time_figures(result).items())
+    place, figure = places[pick % len(places)]
+    root = result.hardware if place[0] == "hardware" else result.runtime
+    changed = with_figure(root, place[1:], narrowed(figure, below, above))
+    narrow = replace(result, **{place[0]: changed})
+    outer = [scenario(result, way).timing for way in WAYS]
+    inner = [scenario(narrow, way).timing for way in WAYS]
+    ends = [float(t.total[0]) for t in (outer[0], inner[0], inner[1], outer[1]) if t is not None]
+    assert ends[0] <= ends[1] * (1 + 1e-12) <= ends[2] * (1 + 2e-12) <= ends[3] * (1 + 3e-12)
+
+
+WAYS: tuple[Literal["fast", "slow"], ...] = ("fast", "slow")
+
+
+def with_figure(model: Any, place: tuple[str, ...], figure: Figure) -> Any:
+    """A copy of an input with another figure at a place."""
+    if not place:
+        return figure
+    if isinstance(model, dict):
+        return {**model, place[0]: with_figure(model[place[0]], place[1:], figure)}
+    return model.model_copy(update={place[0]: with_figure(getattr(model, place[0]), place[1:], figure)})
 
 
 def test_a_power_floor_that_reaches_the_cap_does_not_stop_the_clock() -> None:
