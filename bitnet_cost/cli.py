@@ -842,6 +842,9 @@ def break_even(
     prompt: PromptOption = 512,
     generate: GenerateOption = None,
     scope: ScopeOption = None,
+    draws: Annotated[int, typer.Option("--draws", metavar="N", help="Draws of every price, for the range.")] = 1000,
+    seed: SeedOption = 0,
+    distribution: DistributionOption = Distribution.triangular,
     form: FormatOption = Format.table,
     output: OutputOption = None,
 ) -> None:
@@ -855,6 +858,7 @@ def break_even(
     from bitnet_cost.inputs.workload import Workload
     from bitnet_cost.readers import catalog
     from bitnet_cost.studies import breakeven
+    from bitnet_cost.studies import breakeven_report as told
 
     architecture, profile = catalog.model(model), catalog.hardware(hardware)
     many = profile.kind == "device" and architecture.kind == "decoder"
@@ -864,27 +868,27 @@ def break_even(
     found = breakeven.find(
         architecture, profile, new, old, workload, wanted=saving / 100,
         axes=[a.value for a in axis or BreakEvenAxis], runtimes=_once(runtime or ()),
-        scope=scope.value if scope else None,
+        scope=scope.value if scope else None, draws=breakeven.Draws(draws, seed, distribution.value),
     )  # fmt: skip
     if form is Format.json:
         from bitnet_cost.views.records import json_text
 
-        _write(json_text({"schema": "bitnet-cost/break-even-1", "crossings": breakeven.rows(found)}), output)
+        _write(json_text({"schema": "bitnet-cost/break-even-1", "crossings": told.rows(found)}), output)
         return
     if form is Format.csv:
         from bitnet_cost.views.records import csv_text
 
-        plain = [{k: v for k, v in row.items() if not isinstance(v, list)} for row in breakeven.rows(found)]
+        plain = [{k: v for k, v in row.items() if not isinstance(v, list)} for row in told.rows(found)]
         points = [" ".join(f"{x:.10g}" for x in c.at) for c in found]
         _write(csv_text([row | {"at": at} for row, at in zip(plain, points, strict=True)]), output)
         return
-    told = breakeven.report(architecture, profile, new, old, workload, found)
+    answer = told.report(architecture, profile, new, old, workload, found)
     if output and output.lower().endswith((".html", ".htm")):
         from bitnet_cost.views.curve import as_html
 
-        _write(as_html(told, found), output)
+        _write(as_html(answer, found), output)
         return
-    _write(_rendered(form, told, output), output)
+    _write(_rendered(form, answer, output), output)
 
 
 class Engine(StrEnum):

@@ -718,6 +718,22 @@ class Explanation:
     not_counted: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Turning:
+    """How far a crossing moves with the figures: over draws of every price, and with all of them at one end.
+
+    Along an axis, the number from which the saving is beyond what is wanted; infinite: not at all. Of a share of the
+    energy, the share; outside 0 to 1: none.
+    """
+
+    draws: int
+    seed: int
+    distribution: str
+    nominal: float
+    band: tuple[float, float, float]  # p5, p50, p95 of the draws
+    ends: tuple[float, float]  # every price low and every figure of time fast; every price high and those slow
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Crossing:
     """Where one precision stops saving a given amount against another along one axis."""
@@ -732,3 +748,4 @@ class Crossing:
     saving: tuple[float, ...]  # NaN where one of both does not fit; of a share: with none of the part, with all of it
     method: str
     now: float | None = None  # the share at the workload asked for
+    turning: Turning | None = None

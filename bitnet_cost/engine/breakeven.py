@@ -84,3 +84,37 @@ def crossings(function: Callable[[Array], Array], low: int, high: int, level: fl
     slack = 1e-12 * (np.nanmax(np.abs(values)) if np.any(~np.isnan(values)) else 0.0)
     rising, falling = bool(np.all(steps >= -slack)), bool(np.all(steps <= slack))
     return Curve(at, values, tuple(sorted(found)), rising, falling)
+
+
+def first_beyond(at: Array, values: Array, level: float, *, falling: bool) -> Array:
+    """The whole number from which each curve is beyond a level: below it where ``falling``, else at or above it.
+
+    ``values`` is [curve, n] over ``at`` [n], whole and rising; NaN is not beyond. Between two points a curve is taken
+    as straight. Infinite where it never is beyond.  [curve]
+
+    >>> at = np.array([1.0, 2.0, 10.0])
+    >>> first_beyond(at, np.array([[9.0, 8.0, 0.0], [9.0, 8.0, 7.0], [1.0, 0.0, 0.0]]), 5.0, falling=True).tolist()
+    [6.0, inf, 1.0]
+    """
+    with np.errstate(invalid="ignore"):
+        beyond = values < level if falling else values >= level
+    last = np.argmax(beyond, axis=1)
+    first = np.maximum(last - 1, 0)
+    rows = np.arange(len(values))
+    before, after = values[rows, first], values[rows, last]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        crossing = at[first] + (level - before) / (after - before) * (at[last] - at[first])
+    whole = np.floor(crossing) + 1 if falling else np.ceil(crossing)
+    found: Array = np.where(last == 0, at[0], np.clip(whole, at[first] + 1, at[last]))
+    return np.where(np.any(beyond, axis=1), found, np.inf)
+
+
+def middle_and_tails(values: Array) -> tuple[float, float, float]:
+    """The 5th, 50th and 95th percentile of values that may be infinite: each is one of them.
+
+    >>> middle_and_tails(np.array([3.0, np.inf, 1.0, 2.0, 4.0]))
+    (1.0, 3.0, inf)
+    """
+    ordered = np.sort(values)
+    low, middle, high = (float(ordered[round(share * (len(ordered) - 1))]) for share in (0.05, 0.5, 0.95))
+    return low, middle, high

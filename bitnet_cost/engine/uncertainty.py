@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from statistics import NormalDist
 from typing import Any, Literal
 
@@ -38,7 +37,7 @@ from bitnet_cost.inputs.facility import Range
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.result import Band, Lever, Result, Swing, ordered_sum
+from bitnet_cost.result import Band, Lever, Result, Swing, component_of, ordered_sum
 
 Distribution = Literal["triangular", "lognormal"]
 PERCENTILES = (5.0, 50.0, 95.0)
@@ -122,6 +121,29 @@ def draw_prices(moving: Sequence[Lever], draws: int, seed: int, distribution: Di
     if not moving:
         return np.zeros((0, draws))
     return np.array([inverse(quantiles[m.moves_with], m.low, m.nominal, m.high) for m in moving])
+
+
+def drawn_energies(
+    results: Sequence[Result], draws: int, seed: int, distribution: Distribution = "triangular"
+) -> list[dict[str, Array]]:
+    """Energy of the device by component over draws of every price, which all results share.  Each [draw, n]  [J]
+
+    Results may be grids: this is the band of a curve. Time is held.
+
+    Raises:
+        BitnetCostError: see `draw_prices`.
+    """
+    actions = sorted({action for r in results for action in r.prices})
+    prices = draw_prices(levers(results[0].hardware, actions), draws, seed, distribution)
+    found = []
+    for result in results:
+        parts: dict[str, Array] = {}
+        for action, runs in action_totals(result.activity, result.scope).items():
+            energy = prices[actions.index(action)][:, None] * runs
+            component = component_of(action)
+            parts[component] = parts[component] + energy if component in parts else energy
+        found.append(parts)
+    return found
 
 
 def runs_of(result: Result, actions: Sequence[str], point: int = 0) -> Array:
@@ -340,13 +362,19 @@ def moved(result: Result, values: dict[Place, float]) -> Result:
     Raises:
         BitnetCostError: see `priced`.
     """
-    hardware, runtime = result.hardware, result.runtime
+    hardware, runtime = _changed(result.hardware, result.runtime, values)
+    return revalued(result, hardware=hardware, runtime=runtime)
+
+
+def _changed(
+    hardware: Hardware, runtime: RuntimeProfile | None, values: dict[Place, float]
+) -> tuple[Hardware, RuntimeProfile | None]:
     for place, value in values.items():
         if place[0] == "hardware":
             hardware = with_value(hardware, place[1:], value)
         else:
             runtime = with_value(runtime, place[1:], value)
-    return revalued(result, hardware=hardware, runtime=runtime)
+    return hardware, runtime
 
 
 def end_of(figure: Figure, way: Literal["fast", "slow"]) -> float:
@@ -356,14 +384,20 @@ def end_of(figure: Figure, way: Literal["fast", "slow"]) -> float:
 
 
 def scenario(result: Result, way: Literal["fast", "slow"]) -> Result:
-    """The result with every figure of time at its fast end and every price at its low, or all at the other ends.
-
-    Its nominal energy and time are those of the scenario. See the head of this module for what it bounds. Where the
-    high of the power floor comes within a tenth of the low of the cap, the cap stays nominal, and the floor below it: a
-    device at both ends would never finish.
+    """The result with every figure at one end; see `at_end`. Its nominal energy and time are those of the scenario.
 
     Raises:
         BitnetCostError: see `priced`.
+    """
+    hardware, runtime = at_end(result, way)
+    return revalued(result, hardware=hardware, runtime=runtime)
+
+
+def at_end(result: Result, way: Literal["fast", "slow"]) -> tuple[Hardware, RuntimeProfile | None]:
+    """Hardware and runtime with every figure of time at its fast end and every price at its low, or all at the others.
+
+    See the head of this module for what that bounds. Where the high of the power floor comes within a tenth of the low
+    of the cap, the cap stays nominal, and the floor below it: a device at both ends would never finish.
     """
     hardware = result.hardware
     prices = {a: hardware.price(a) for a in _prices_needed(result)}
@@ -376,13 +410,13 @@ def scenario(result: Result, way: Literal["fast", "slow"]) -> Result:
             hardware = hardware.model_copy(update={"actions": {**hardware.actions, action: own}})
         else:
             hardware = with_value(hardware, place, value)
-    at_end = {place: end_of(figure, way) for place, figure in time_figures(result).items()}
+    values = {place: end_of(figure, way) for place, figure in time_figures(result).items()}
     power = hardware.power
     if power is not None and power.cap is not None and power.static.value >= 0.9 * power.cap.low:
-        at_end.pop(("hardware", "power", "cap"), None)
+        values.pop(("hardware", "power", "cap"), None)
         if power.static.value >= 0.9 * power.cap.value:  # the two ranges overlap: a device that never works
             hardware = with_value(hardware, ("power", "static"), min(power.static.value, 0.9 * power.cap.value))
-    return moved(replace(result, hardware=hardware), at_end)
+    return _changed(hardware, result.runtime, values)
 
 
 def _prices_needed(result: Result) -> set[str]:

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -13,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bitnet_cost as package
-from bitnet_cost.engine.breakeven import crossings, share_at
-from bitnet_cost.engine.cost import unshrinking_share
+from bitnet_cost.engine import uncertainty
+from bitnet_cost.engine.breakeven import crossings, first_beyond, share_at
+from bitnet_cost.engine.cost import action_totals, unshrinking_share
 from bitnet_cost.inputs.workload import Array, Workload
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import Crossing
@@ -149,9 +151,109 @@ def test_json_and_chart(bitnet_cost: Cli, tmp_path: Path) -> None:
     assert "crosses at" in text
 
 
+def test_the_ends_are_where_the_saving_turns_with_every_figure_at_one_end() -> None:
+    batch = find()[0]
+    assert batch.turning is not None
+    assert batch.turning.nominal == batch.at[0]
+    pair = [package.estimate("llama-2-7b", "h100-sxm-80gb", p, generate=128) for p in ("w1a8", "fp16")]
+    ways: tuple[Literal["fast", "slow"], ...] = ("fast", "slow")
+    for way, at in zip(ways, batch.turning.ends, strict=True):
+
+        def saved(n: float, way: Literal["fast", "slow"] = way) -> float:
+            energies = []
+            for result in pair:
+                hardware, runtime = uncertainty.at_end(result, way)
+                there = package.estimate(
+                    "llama-2-7b", hardware, result.precision, generate=128, batch=int(n), runtime=runtime
+                )
+                energies.append(float(there.energy_j))
+            return 1 - energies[0] / energies[1]
+
+        assert saved(at - 1) >= 0.5 > saved(at)
+
+
+def test_each_draw_turns_where_its_prices_say() -> None:
+    """Prices drawn by hand: the band is that of the savings at them, both precisions paired."""
+    batch = find()[0]
+    assert batch.turning is not None
+    at = np.arange(1.0, 26.0)
+    runs = [
+        package.estimate("llama-2-7b", "h100-sxm-80gb", p, generate=128, batch=at, runtime="tensorrt-llm")
+        for p in ("w1a8", "fp16")
+    ]
+    actions = sorted(runs[0].prices.keys() | runs[1].prices.keys())
+    prices = uncertainty.draw_prices(uncertainty.levers(runs[0].hardware, actions), 1000, 0)
+    first = []
+    for draw in prices.T:
+        energies = [
+            sum(draw[actions.index(a)] * n for a, n in action_totals(r.activity, "device").items()) for r in runs
+        ]
+        first.append(float(at[np.argmax(1 - energies[0] / energies[1] < 0.5)]))
+    band = np.percentile(first, (5, 50, 95), method="nearest")
+    assert batch.turning.band == pytest.approx(band)
+
+
+def test_a_seed_repeats_a_range_and_exact_prices_have_none() -> None:
+    one, same = (find()[0].turning for _ in range(2))
+    assert one == same
+    node = catalog.hardware("cmos-7nm")
+    exact = {n: f.model_copy(update={"low": f.value, "high": f.value}) for n, f in node.actions.items()}
+    for hardware in (node, node.model_copy(update={"actions": exact})):
+        found = breakeven.find(
+            catalog.model("gpt3-175b"), hardware, catalog.precision("bitnet"), catalog.precision("fp16"),
+            Workload(1, 512, 1), wanted=0.9, axes=("context",),
+        )  # fmt: skip
+        for crossing in found:
+            turning = crossing.turning
+            assert turning is not None
+            least, middle, most = turning.band
+            if hardware is node:
+                assert least < turning.nominal < most
+            else:
+                assert least == middle == most == pytest.approx(turning.nominal, rel=0.01)  # straight between points
+
+
+def test_a_range_says_when_it_ends_in_no_crossing(bitnet_cost: Cli) -> None:
+    words = (
+        "break-even",
+        "llama-2-7b",
+        "-H",
+        "h100-sxm-80gb",
+        "-p",
+        "w1a8",
+        "--runtime",
+        "vllm-2023",
+        "--axis",
+        "context",
+    )
+    context, *_ = json.loads(bitnet_cost(*words, "-f", "json").out)["crossings"]
+    assert context["at"] == []
+    assert context["at_p5"] == context["at_p95"] == 1  # less than half from the start
+    assert context["at_all_low"] > 1
+    assert "all high from the start" in context["range"]
+    node = ("break-even", "gpt3-175b", "-H", "cmos-7nm", "-p", "bitnet", "--saving", "90")
+    batch, context, stays = json.loads(bitnet_cost(*node, "-f", "json").out)["crossings"]
+    assert batch["at_p5"] is None
+    assert batch["range"] == "p5 to p95 not at all; all low not at all; all high not at all"
+    assert context["at_p5"] < context["at"][0] < context["at_p95"]
+    assert stays["at_p5"] < stays["at"][0] < stays["at_p95"]
+    table = bitnet_cost(*node).out
+    assert "never" in table
+    assert all(len(line) <= 80 for line in table.splitlines())
+
+
+@given(st.lists(st.floats(-1, 1), min_size=2, max_size=30), st.floats(-0.9, 0.9), st.booleans())
+def test_the_first_number_beyond_a_level_is_the_first(values: list[float], level: float, falling: bool) -> None:
+    at = np.arange(1.0, len(values) + 1)  # neighbours: nothing lies between two points
+    (found,) = first_beyond(at, np.array([values]), level, falling=falling).tolist()
+    beyond = [n for n, v in zip(at.tolist(), values, strict=True) if (v < level if falling else v >= level)]
+    assert found == (beyond[0] if beyond else math.inf)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (("-p", "w1a8", "--draws", "0"), "whole number from 1 to 10000"),
         (("-p", "fp16"), "saves nothing against itself"),
         (("-p", "w1a8", "--saving", "100"), "not a saving"),
         (("-p", "w1a8", "--runtime", "nothing"), "unknown runtime"),

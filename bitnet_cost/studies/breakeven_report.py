@@ -1,0 +1,206 @@
+"""Break-even points in words, tables and records."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from bitnet_cost.api import setting
+from bitnet_cost.engine.counts import count_ops
+from bitnet_cost.engine.timing import kernel_class
+from bitnet_cost.inputs.architecture import Architecture
+from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.precision import Precision
+from bitnet_cost.inputs.workload import Workload
+from bitnet_cost.result import Column, Crossing, Report, Table, Turning
+from bitnet_cost.views.report import percent
+
+
+def report(
+    model: Architecture, hardware: Hardware, precision: Precision, baseline: Precision, workload: Workload,
+    found: Sequence[Crossing],
+) -> Report:  # fmt: skip
+    """Each answer in words, by runtime and axis, and what ran."""
+    wanted = percent(found[0].wanted, 1)
+    name = model.title or model.name
+    text = f"{name} at {hardware.name}: " + _sentence(hardware, precision, baseline, found, wanted)
+    title = f"Where {precision.name} saves {wanted} % against {baseline.name}"
+    work = f"batch {workload.batch}, {workload.prompt} tokens in, {workload.generate} out, unless it is the axis"
+    notes = [f"Energy of the whole run, and so per token: both generate the same tokens. {work.capitalize()}."]
+    longest = model.max_positions
+    if longest and any(c.axis == "context" and c.axis_values and c.axis_values[-1] > longest for c in found):
+        notes.append(f"{model.name} was made for {longest:,} positions; context is tried as far as both fit.")
+    notes += _kernels(model, hardware, (precision, baseline), workload, found)
+    own = [c for c in found if c.axis == "share that stays"]
+    claims = {c.verdict for c in own if c.runtime in (None, hardware.runtime)} or {c.verdict for c in own[:1]}
+    notes += [f"Claim: {text}." for text in sorted(claims)]
+    notes.append(
+        "Batch and context: the model on a grid of whole numbers, each crossing narrowed to neighbours. Shares: closed"
+        " form, the savings of the parts held."
+    )
+    scope = "device" if hardware.kind == "device" else "arithmetic"
+    out = {"device": "the host, power supply and cooling", "arithmetic": "data movement, static power, cooling"}[scope]
+    notes += _ranges(found)
+    notes.append(f"Not counted: {out}.")
+    tables = (_axes_table(found, title), _shares_table(found, precision, baseline), _turning_table(found))
+    return Report(title, text, tuple(t for t in tables if t.rows), tuple(notes))
+
+
+def _sentence(
+    hardware: Hardware, precision: Precision, baseline: Precision, found: Sequence[Crossing], wanted: str
+) -> str:
+    """The answer along the first axis, for the device's own runtime where it is among those asked for."""
+    axis = found[0].axis
+    mine = [c for c in found if c.axis == axis]
+    own = next((c for c in mine if c.runtime == hardware.runtime), mine[0])
+    words = f"{precision.name} against {baseline.name}"
+    text = f"{words}{f' with {own.runtime}' if own.runtime else ''}: {own.verdict.removeprefix(precision.name + ' ')}"
+    if own.turning is not None:
+        (low, _, high), ends = own.turning.band, own.turning.ends
+        drawn, least, most = span(own, low, high), place(own, ends[0]), place(own, ends[1])
+        if drawn == least == most:
+            text += f"; {drawn} either in nine of ten draws of every price, or with all figures low or high"
+        else:
+            text += f"; {drawn} in nine of ten draws of every price, {least} with all figures low, {most} with all high"
+    crossed = sorted(int(c.at[0]) for c in mine if c.at)
+    if len(mine) > 1:
+        never = [str(c.runtime) for c in mine if not c.at]
+        over = f"{crossed[0]:,}" + (f" to {crossed[-1]:,}" if crossed[0] < crossed[-1] else "") if crossed else ""
+        text += f". By runtime it crosses {wanted} % at {axis} {over}" if crossed else ""
+        text += f"{';' if crossed else '.'} not at all with {', '.join(never)}" if never else ""
+    return text + "."
+
+
+def place(crossing: Crossing, value: float) -> str:
+    """Where the saving turns, as a number of the axis or a share in percent; in words where it does not turn.
+
+    >>> batch = Crossing("x", None, "batch", 0.5, (), "", (1.0, 9.0), (0.6, 0.6), "")
+    >>> [place(batch, x) for x in (1.0, 7.0, math.inf)]
+    ['from the start', '7', 'not at all']
+    """
+    if "share" in crossing.axis:
+        return f"{percent(value, 1)} %" if 0 <= value <= 1 else "none"
+    if math.isinf(value):
+        return "not at all"
+    return "from the start" if value <= crossing.axis_values[0] else f"{value:,.0f}"
+
+
+def span(crossing: Crossing, first: float, last: float) -> str:
+    """From one place to another; one of them where both are the same."""
+    ends = place(crossing, first), place(crossing, last)
+    return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
+
+
+_SHORT = {"from the start": "start", "not at all": "never"}
+
+
+def _turning_table(found: Sequence[Crossing]) -> Table:
+    """How far each answer moves."""
+    body = []
+    for c in found:
+        t = c.turning
+        if t is not None:
+            places = [_SHORT.get(text, text) for text in (place(c, x) for x in (t.nominal, *t.band, *t.ends))]
+            body.append((c.runtime or "-", c.axis, *places))
+    heads = ("runtime", "axis", "nominal", "p5", "p50", "p95", "all low", "all high")
+    title = "How far it moves: from where on, over draws and with every figure at one end"
+    return Table(title, tuple(Column(h, i > 1) for i, h in enumerate(heads)), tuple(body))
+
+
+def _ranges(found: Sequence[Crossing]) -> list[str]:
+    """What the ranges of the answers hold."""
+    t: Turning | None = next((c.turning for c in found if c.turning), None)
+    if t is None:
+        return []
+    shape = {"triangular": "triangular", "lognormal": "log-normal"}[t.distribution]
+    return [
+        f"p5 to p95: {t.draws:,} draws of every price, {shape} over its range, seed {t.seed}, the same for both"
+        " precisions, time held; along an axis between the points of the grid. All low: every price low and every"
+        " figure of time fast; all high: every price high and those slow. 'start': from the start of the axis on;"
+        " 'never': not up to its end; 'none': no share from 0 to 100 %."
+    ]
+
+
+def _axes_table(found: Sequence[Crossing], title: str) -> Table:
+    """Crossings of batch and context: one row per runtime and axis, only the first crossing in figures."""
+    body = []
+    for c in found:
+        if len(c.axis_values) < 1 or "share" in c.axis:
+            continue
+        known = [x for x in c.saving if not math.isnan(x)]
+        span = f"{percent(min(known), 1)} to {percent(max(known), 1)}" if known else "-"
+        at, before, after, more = "none", "", "", ""
+        if c.at:
+            i = c.axis_values.index(c.at[0])
+            at, before, after = f"{c.at[0]:,.0f}", percent(c.saving[i - 1]), percent(c.saving[i])
+            more = str(len(c.at) - 1) if len(c.at) > 1 else ""
+        body.append((c.runtime or "-", c.axis, at, before, after, more, span, f"{c.axis_values[-1]:,.0f}"))
+    heads = ("runtime", "axis", "crosses at", "before %", "there %", "more crossings", "saving % over axis", "up to")
+    return Table(title, tuple(Column(h, i > 1) for i, h in enumerate(heads)), tuple(body))
+
+
+def _shares_table(found: Sequence[Crossing], precision: Precision, baseline: Precision) -> Table:
+    """Shares of the baseline's energy at which the saving is what is wanted."""
+    body = []
+    for c in found:
+        if "share" in c.axis:
+            rest, own = c.saving
+            at = percent(c.at[0]) if c.at else "none"
+            body.append((c.runtime or "-", c.axis, percent(c.now, 1), percent(own, 1), percent(rest, 1), at))
+    wanted = percent(found[0].wanted, 1)
+    heads = ("runtime", "part", "now %", "it saves %", "rest saves %", f"{wanted} % saved at %")
+    title = f"Shares of {baseline.name}'s energy, and the one at which {precision.name} saves {wanted} %"
+    return Table(title, tuple(Column(h, i > 1) for i, h in enumerate(heads)), tuple(body))
+
+
+def _kernels(
+    model: Architecture, hardware: Hardware, pair: tuple[Precision, Precision], workload: Workload,
+    found: Sequence[Crossing],
+) -> list[str]:  # fmt: skip
+    """What the linear layers of both run as, with each runtime."""
+    notes = []
+    linear = next((op for op in count_ops(model, workload).operators if op.role == "linear"), None)
+    for name in dict.fromkeys(c.runtime for c in found if c.runtime):
+        _, software = setting(hardware, name)
+        assert software is not None
+        parts = []
+        for precision in pair:
+            kind = kernel_class(linear, precision) if linear else None
+            if kind is None:
+                continue
+            kernel = software.kernel(kind)
+            shares = [f"{percent(f.value, 0)} % of the {what}{'*' if f.basis in ('assumed', 'scaled') else ''}"
+                      for what, f in (("bandwidth", kernel.bandwidth), ("rate", kernel.compute)) if f]  # fmt: skip
+            parts.append(f"{precision.name} in {kind} kernels at {' and '.join(shares)}")
+        notes.append(f"{name}: {'; '.join(parts)}.")
+    if any("*" in n for n in notes):
+        notes.append("* an assumed or scaled figure.")
+    return notes
+
+
+def rows(found: Sequence[Crossing]) -> list[dict[str, Any]]:
+    """Crossings as records; where a range has no crossing, its end is null and the words say which."""
+    return [
+        {
+            "hardware": c.hardware, "runtime": c.runtime, "axis": c.axis, "wanted_saving": c.wanted,
+            "at": list(c.at), "verdict": c.verdict, "method": c.method, "axis_values": list(c.axis_values),
+            "saving": [None if math.isnan(x) else x for x in c.saving], **_turning_fields(c),
+        }
+        for c in found
+    ]  # fmt: skip
+
+
+def _turning_fields(c: Crossing) -> dict[str, Any]:
+    t = c.turning
+    values = (None,) * 5 if t is None else (*t.band, *t.ends)
+    fields: dict[str, Any] = {
+        f"at_{name}": None if value is None or place(c, value) in ("not at all", "none") else value
+        for name, value in zip(("p5", "p50", "p95", "all_low", "all_high"), values, strict=True)
+    }
+    words = None if t is None else f"p5 to p95 {span(c, t.band[0], t.band[2])}"
+    words = words if t is None else f"{words}; all low {place(c, t.ends[0])}; all high {place(c, t.ends[1])}"
+    return fields | {
+        "range": words, "draws": t and t.draws, "seed": None if t is None else t.seed,
+        "distribution": t and t.distribution,
+    }  # fmt: skip
