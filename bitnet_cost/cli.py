@@ -400,6 +400,7 @@ def compare(
     carbon: CarbonOption = None,
     price: PriceOption = None,
     device_hour: DeviceHourOption = None,
+    prices: PricesOption = None,
     sort: Annotated[
         str | None,
         typer.Option("--sort", metavar="COLUMN", help="energy, tokens, memory, saving, ... best first; -COLUMN: last."),
@@ -417,7 +418,7 @@ def compare(
     """
     answer, made = _compared(
         models, hardware, precision, batch, prompt, generate, scope, baseline, runtime, devices, parallel,
-        _facility(pue, carbon, price, device_hour, None, 3.0), sort, where,
+        _facility(pue, carbon, price, device_hour, None, 3.0), sort, where, prices,
     )  # fmt: skip
     _deliver_page(form, output, lambda: made, answer, plotly)
 
@@ -426,6 +427,7 @@ def _compared(
     models: list[str], hardware: list[str] | None, precision: list[str] | None, batch: int, prompt: int,
     generate: int | None, scope: Scope | None, baseline: str | None, runtime: str | None, devices: int,
     parallel: Parallel, facility: Facility | None, sort: str | None, where: str | None,
+    prices: list[str] | None = None,
 ) -> tuple[Answer, Report]:  # fmt: skip
     from bitnet_cost import api
     from bitnet_cost.readers import catalog
@@ -436,7 +438,7 @@ def _compared(
         api.GENERATE_ON_DEVICES if generate is None and _decoders(models) else generate,
         scope, baseline, None, Logits.last, Counting.serving, Accumulator.paper, runtime,
         facility=facility, devices=devices, parallel=parallel,
-        default_hardware=tuple(catalog.devices()), usual_baseline=api.COMPARED_PRECISIONS[0],
+        default_hardware=tuple(catalog.devices()), usual_baseline=api.COMPARED_PRECISIONS[0], prices=prices,
     )  # fmt: skip
     answer = views.chosen(answer, sort, where)
     return answer, views.compare_report(answer)

@@ -115,3 +115,28 @@ def test_carbon_and_cost(bitnet_cost: Command) -> None:
     assert "CO2e g" in bitnet_cost(*words).out
     rows = records(bitnet_cost(*words, "--sort", "cost", "-f", "json"))
     assert all(r["cost_usd"] for r in rows)
+
+
+def test_published_values_of_a_profile_stand_side_by_side(bitnet_cost: Command) -> None:
+    words = (
+        "compare",
+        "gpt3-175b",
+        "-H",
+        "cmos-45nm",
+        "-p",
+        "fp16",
+        "-p",
+        "bitnet",
+        "--prices",
+        "own",
+        "--prices",
+        "aladdin",
+    )
+    rows = records(bitnet_cost(*words, "-f", "json"))
+    found = {(r["hardware"], r["precision"]): r for r in rows}
+    assert len(found) == 4
+    own, other = (found[name, "bitnet"] for name in ("cmos-45nm", "cmos-45nm.aladdin"))
+    assert own["energy_j"] != other["energy_j"]
+    assert own["saving"] != other["saving"]  # each against FP16 at the same prices
+    assert "cmos-45nm.aladdin  bitnet" in bitnet_cost(*words).out
+    assert bitnet_cost("compare", "gpt2", "-H", "cmos-45nm", "--prices", "aladin").code == 2

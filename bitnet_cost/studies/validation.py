@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from bitnet_cost.api import estimate, setting
 from bitnet_cost.engine.activity import mac_actions
@@ -17,6 +17,7 @@ from bitnet_cost.inputs.study import UNIT_SCALES, Options, PrintedTable, Study
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import Column, Report, Result, Table
+from bitnet_cost.views import honesty
 
 _ASKED = (
     "scope", "runtime", "devices", "parallel", "accumulator", "batch", "prompt", "generate", "attention", "logits",
@@ -38,6 +39,7 @@ class Cell:
     relation: str = "="
     share: float | None = None  # of a claim: the share of the baseline that would have to stay
     why: str = ""
+    weak: bool = False  # whether the modelled figure rests on figures that are scaled or assumed
 
     @property
     def error(self) -> float:
@@ -118,13 +120,14 @@ def outcome(study: Study) -> Outcome:
                 if printed is None:
                     continue
                 options = _merged(study.options, table.options, column, row)
-                modelled = _modelled(study, table, options) / UNIT_SCALES[table.unit]
+                found = _modelled(study, table, options)
+                modelled = found.value / UNIT_SCALES[table.unit]
                 own = exceptions.get((row.label, column.label))
                 share = unshrinking_share(printed, modelled) if table.claims and options.quantity == "saving" else None
                 cells.append(
                     Cell(table.title, row.label, column.label, float(printed), modelled, table.decimals,
                          None if table.claims else own.tolerance if own else _tolerance(table, float(printed)),
-                         row.relation, share, own.why if own else "")
+                         row.relation, share, own.why if own else "", found.weak)
                 )  # fmt: skip
     return Outcome(study, tuple(cells))
 
@@ -145,16 +148,25 @@ def _merged(*parts: Options) -> Options:
     return Options.model_validate(values)
 
 
-def _modelled(study: Study, table: PrintedTable, options: Options) -> float:
-    """The modelled figure of one cell, in SI (memory in bits)."""
+class Modelled(NamedTuple):
+    """A figure in SI (memory in bits), and whether it rests on figures that are scaled or assumed."""
+
+    value: float
+    weak: bool
+
+
+def _modelled(study: Study, table: PrintedTable, options: Options) -> Modelled:
+    """The modelled figure of one cell."""
     quantity = _wanted(study, options, "quantity")
     if quantity == "price":
         action = ".".join(part for part in (options.action, options.format) if part)
-        return price_of(action, catalog.hardware(_wanted(study, options, "hardware")), study.name)[1]
-    value = _figure(study, options, _wanted(study, options, "precision"))
+        profile = catalog.hardware(_wanted(study, options, "hardware"))
+        return Modelled(price_of(action, profile, study.name)[1], bool(honesty.mark_basis(profile.basis(action))))
+    found = _figure(study, options, _wanted(study, options, "precision"))
     if not table.ratio:
-        return value
-    return _figure(study, options, _wanted(study, options, "baseline")) / value
+        return found
+    base = _figure(study, options, _wanted(study, options, "baseline"))
+    return Modelled(base.value / found.value, base.weak or found.weak)
 
 
 def _wanted(study: Study, options: Options, name: str) -> str:
@@ -164,24 +176,41 @@ def _wanted(study: Study, options: Options, name: str) -> str:
     return str(value)
 
 
-def _figure(study: Study, options: Options, precision: str) -> float:
+def _figure(study: Study, options: Options, precision: str) -> Modelled:
     if options.quantity == "mac_energy":  # one MAC of a long linear product: its recipe at the profile's prices
         profile, what = catalog.hardware(_wanted(study, options, "hardware")), catalog.precision(precision)
         recipe = mac_actions(what, options.accumulator or "paper")
-        return sum(times * price_of(action, profile, what.name)[1] for action, times in recipe.items())
+        energy = sum(times * price_of(action, profile, what.name)[1] for action, times in recipe.items())
+        return Modelled(energy, any(honesty.mark_basis(profile.basis(action)) for action in recipe))
     model, untied = _wanted(study, options, "model"), bool(options.untied)
     if options.quantity == "largest_batch":
         profile = catalog.hardware(_wanted(study, options, "hardware"))
         work = Workload(1, options.prompt or 512, options.generate or 1)
         profile, software = setting(profile, options.runtime)
         what, count = catalog.precision(precision), options.devices or 1
-        found = fit(_architecture(model, untied), what, profile, work, software, count)
-        return float(found.batch)
+        fits = fit(_architecture(model, untied), what, profile, work, software, count)
+        kept = [profile.memory.capacity, software.workspace if software else None]
+        return Modelled(float(fits.batch), any(honesty.mark_basis(figure.basis) for figure in kept if figure))
     asked = {name: value for name in _ASKED if (value := getattr(options, name)) is not None}
     baseline = options.baseline if options.quantity == "saving" else None
     hardware = options.hardware or "cmos-45nm"  # memory does not depend on it
     result = _estimate(model, untied, hardware, precision, baseline, tuple(asked.items()))
-    return _read(result, str(options.quantity))
+    against = [_estimate(model, untied, hardware, baseline, None, tuple(asked.items()))] if baseline else []
+    quantity = str(options.quantity)
+    return Modelled(_read(result, quantity), any(_weak(r, quantity) for r in (result, *against)))
+
+
+TIMES = ("tokens_per_s", "decode_step", "product_time")
+
+
+def _weak(result: Result, quantity: str) -> bool:
+    """Whether weak figures make up a percent of an energy, or set a time; memory and counts have none."""
+    if quantity in TIMES:
+        return bool(honesty.mark_time(result))
+    if "energy" in quantity or quantity == "saving":
+        component = quantity.partition(".")[2] or None
+        return bool(honesty.mark(result, component))
+    return False
 
 
 @cache
@@ -279,11 +308,21 @@ def report(found: Outcome) -> Report:
         )
     reasons = [f"{c.row}, {c.column}: {c.why}" for c in found.cells if c.why]
     reasons += [f"{table.title}: {table.why}" for table in study.tables if table.why]
+    weak = sum(c.weak for c in found.cells)
+    if weak:
+        reasons.append(
+            f"{honesty.MARK} rests on figures that are scaled or assumed, by a percent of its energy or more, or in"
+            f" what sets its time: {weak} of {len(found.cells)} cells."
+        )
     cited = [
         f"Source: {source.author}: {source.title}, {source.year}. {source.where}. ({source.seen})"
         for source in (study.sources[key] for key in used)
     ]
     return Report(study.title, sentence + ".", tuple(tables), (*study.findings, *reasons, *cited))
+
+
+def _mark(cell: Cell) -> str:
+    return honesty.MARK if cell.weak else ""
 
 
 def _cells_table(table: PrintedTable, cells: Sequence[Cell]) -> Table:
@@ -293,7 +332,7 @@ def _cells_table(table: PrintedTable, cells: Sequence[Cell]) -> Table:
         Column("error"), Column("allowed"), Column("verdict", False),
     )  # fmt: skip
     rows = [
-        (c.row, c.column, _printed(c.printed, c.decimals), _printed(c.modelled, c.decimals, 2),
+        (c.row, c.column, _printed(c.printed, c.decimals), _printed(c.modelled, c.decimals, 2) + _mark(c),
          f"{c.error:+.{(c.decimals or 0) + 2}f}", f"{c.tolerance:.3g}", c.verdict)
         for c in cells
     ]  # fmt: skip
@@ -311,7 +350,7 @@ def _claims_table(table: PrintedTable, cells: Sequence[Cell]) -> Table:
     rows = []
     for c in cells:
         needed = "none" if c.share is None else f"{100 * c.share:.2f}"
-        modelled = f"{c.modelled:.2f}" if table.unit != "1" else f"{c.modelled:,.0f}"
+        modelled = (f"{c.modelled:.2f}" if table.unit != "1" else f"{c.modelled:,.0f}") + _mark(c)
         row = (c.row, c.column, words[c.relation] + f"{c.printed:g}", modelled, c.verdict)
         rows.append((*row, needed) if savings else row)
     return Table(table.title, heads, tuple(rows))
@@ -323,7 +362,8 @@ def cell_rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
         {
             "study": o.study.name, "table": c.table, "row": c.row, "column": c.column, "printed": c.printed,
             "modelled": c.modelled, "error": c.error, "relative_error": c.error / c.printed if c.printed else None,
-            "tolerance": c.tolerance, "verdict": c.verdict, "unshrinking_share": c.share, "why": c.why or None,
+            "tolerance": c.tolerance, "verdict": c.verdict, "unshrinking_share": c.share, "weak": c.weak,
+            "why": c.why or None,
         }
         for o in outcomes
         for c in o.cells

@@ -97,3 +97,26 @@ def test_a_cell_outside_its_tolerance_fails(bitnet_cost: Callable[..., Ran], tmp
     assert ran.code == 1
     assert "OUTSIDE" in ran.out
     assert "1 outside" in ran.err
+
+
+def test_figures_that_rest_on_weak_ones_are_marked_in_every_format(bitnet_cost: Callable[..., Ran]) -> None:
+    (weak,) = validation.run(["bitnet-b1.58-latency"])
+    assert all(c.weak for c in weak.cells)  # every time rests on what a runtime is assumed to reach
+    text = bitnet_cost("validate", "bitnet-b1.58-latency").out
+    assert text.count("*") == len(weak.cells) + 1
+    assert "13 of 13 cells" in " ".join(text.split())
+    assert "* rests on figures" in bitnet_cost("validate", "bitnet-b1.58-latency", "-f", "markdown").out.replace(
+        "\\*", "*"
+    )
+    document = json.loads(bitnet_cost("validate", "bitnet-b1.58-latency", "-f", "json").out)
+    assert all(cell["weak"] for cell in document["cells"])
+    assert ",weak," in bitnet_cost("validate", "bitnet-b1.58-latency", "-f", "csv").out.splitlines()[0]
+    (strong,) = validation.run(["bitnet-table-1"])
+    assert not any(c.weak for c in strong.cells)  # published prices
+    assert "*" not in bitnet_cost("validate", "bitnet-table-1").out
+
+
+def test_memory_is_weak_only_where_a_capacity_is() -> None:
+    (found,) = validation.run(["bitnet-b1.58-memory"])
+    for cell in found.cells:
+        assert cell.weak == ("batch" in cell.table), cell

@@ -56,6 +56,23 @@ def test_json_lists_swings_and_bands_beside_unchanged_records(bitnet_cost: Cli) 
     assert {s["figure"] for s in full["sensitivity"] if s["record"] == 1} >= {"add.int8", "accumulator: add.int32"}
 
 
+def test_the_saving_of_bitnet_has_its_band_and_rests_on_the_accumulator_and_the_int8_addition(bitnet_cost: Cli) -> None:
+    """GPT-3 175B, 512 tokens, arithmetic scope, against FP16 at 45 and 7 nm."""
+    document = json.loads(bitnet_cost(*ASKED, "--sensitivity", "--draws", "10000", "-f", "json").out)
+    told = " ".join(bitnet_cost(*ASKED, "--sensitivity", "--draws", "10000").out.split())
+    records = {i: r for i, r in enumerate(document["records"]) if r["precision"] == "bitnet"}
+    assert [r["hardware"] for r in records.values()] == ["cmos-45nm", "cmos-7nm"]
+    for i, record in records.items():
+        (band,) = (row for row in document["monte_carlo"] if row["record"] == i)
+        assert 0.94 < band["saving_least"] < band["saving_p5"] < record["saving"] < band["saving_p95"] < 0.994
+        first, second, *others = (row for row in document["sensitivity"] if row["record"] == i)
+        assert first["figure"] == "accumulator: add.int32"
+        assert second["figure"] == "add.int8"
+        moved = [abs(row["saving_at_high"] - row["saving_at_low"]) for row in (first, second, *others)]
+        assert moved[0] > moved[1] > max(moved[2:])
+        assert f"{100 * band['saving_p5']:.1f} {100 * band['saving_p50']:.1f} {100 * band['saving_p95']:.1f}" in told
+
+
 def test_a_seed_repeats_a_band_and_another_changes_it(bitnet_cost: Cli) -> None:
     one, same, other = (bitnet_cost(*ASKED, "--draws", "500", "--seed", s).out for s in ("1", "1", "2"))
     assert one == same != other
