@@ -252,7 +252,7 @@ def test_the_command_prints_what_was_worked_through(bitnet_cost: Cli) -> None:
         ("pipeline", "prefill_s", r"prefill turns of the pipeline \[1\] = \(4 \+ 3 - 1\) / 4 = 1\.5"),
         ("tensor", "decode_s", r"decode residual, link \[s\] = "),
         ("tensor experts", "mac", r"prefill expert_up, MAC \[MAC\] = "),
-        ("chunks", "prefill_s", r"prefill q, hbm.read \[bit\] = .* 32 x 4096 x 4096 x 1 x 8\.\d+ x 3 = "),
+        ("chunks", "prefill_s", r"prefill q, hbm.read \[bit\] = .* 32 x 4096 x 4096 x 3 x 8\.\d+ = "),
         ("scores", "prefill_s", r"prefill softmax, \S+\.read \[bit\] = .*2 x 700 / \(700 \+ 1\) x 64"),
     ],
 )  # fmt: skip
