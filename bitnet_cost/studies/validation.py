@@ -312,7 +312,7 @@ def report(found: Outcome) -> Report:
     if weak:
         reasons.append(
             f"{honesty.MARK} rests on figures that are scaled or assumed, by a percent of its energy or more, or in"
-            f" what sets its time: {weak} of {len(found.cells)} cells."
+            f" what sets its time, or what is free for it: {weak} of {len(found.cells)} cells."
         )
     cited = [
         f"Source: {source.author}: {source.title}, {source.year}. {source.where}. ({source.seen})"
