@@ -131,7 +131,8 @@ def sent(case: Case, p: int, i: int) -> list[Expression]:
     bits, devices = float(FORMAT_BITS[result.precision.elsewhere]), float(result.devices)
     if result.parallel == "tensor":
         return [product(term, 2.0, devices - 1, over=[devices]) for term in operands(case, p, i, "write")]
-    return [product(term, *hops(case)[:1], over=hops(case)[1:]) for term in case.terms(p, i, "outputs", bits)]
+    onward, sums = hops(case)
+    return [product(term, onward, over=[sums]) for term in case.terms(p, i, "outputs", bits)]
 
 
 def hops(case: Case) -> tuple[float, float]:

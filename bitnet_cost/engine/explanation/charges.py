@@ -40,9 +40,9 @@ def _carbon(case: Case, site: Facility) -> tuple[list[Part], Formula]:
     if site.carbon_g_per_j is not None:
         more, joules = energy(case, "energy_j")
         if site.zone is not None:
-            case.work.figure(
-                f"electricity of {site.grid}", site.zone.figure, {site.zone.figure.source: site.zone.source}
-            )
+            zone = site.zone
+            name = f"electricity of {zone.name}, {zone.figure.year}"
+            case.work.figure(name, zone.figure, {zone.figure.source: zone.source})
         formula = (*formula, *more)
         terms.append(product(joules, site.carbon_g_per_j))
     grams = site.embodied_of(case.result.hardware.embodied)

@@ -68,7 +68,7 @@ def weights(case: Case) -> float:
             each = [float(op.matrices), float(storage.scales(*op.shape)), float(storage.scale_bits)]
             roles.setdefault("scales", []).append(product(repeat, *each))
     known = result.footprint.weight_bits
-    parts = [work.step(f"{role} weights", "bit", total(terms), known.get(role)) for role, terms in roles.items()]
+    parts = [work.step(f"bits of {role}", "bit", total(terms), known.get(role)) for role, terms in roles.items()]
     whole = work.line("weights", "bit", total(parts), result.footprint.total_weight_bits)
     return work.step("weights_bytes", "B", product(whole, over=[8.0]))
 
