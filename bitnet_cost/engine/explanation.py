@@ -20,8 +20,9 @@ from bitnet_cost.engine.counts import NOT_COUNTED, basis_values
 from bitnet_cost.engine.estimate import against
 from bitnet_cost.engine.footprint import cached_entries, peak_activation_entries
 from bitnet_cost.engine.timing import kernel_class, launch_seconds, launches_of, reached_rate
-from bitnet_cost.engine.uncertainty import levers, overhead_factor, walk
+from bitnet_cost.engine.uncertainty import levers, overhead_factor
 from bitnet_cost.errors import BitnetCostError, nearest
+from bitnet_cost.inputs.cited import figures_in
 from bitnet_cost.inputs.precision import FORMAT_BITS
 from bitnet_cost.inputs.runtime import Kernel
 from bitnet_cost.inputs.workload import Array
@@ -610,7 +611,7 @@ def _time_constants(result: Result) -> tuple[Lever, ...]:
     shared = [result.runtime.kernel(k) for op in ops if (k := kernel_class(op, precision))]
     found = []
     for root, model in (("device", hardware), ("runtime", result.runtime)):
-        for place, figure in walk(model, (root,)):
+        for place, figure in figures_in(model, (root,)):
             last = place[-1]
             of_device = root == "device" and (
                 last == "bandwidth" or (place[1] == "rates" and place[2] in forms) or place[1:] == ("power", "cap")
