@@ -175,7 +175,7 @@ def answer(
                         accumulated[key] = exact
                 if result.scope == "arithmetic":
                     wider[key] = _energy_in(result, "compute")
-    if faults and not any(result.joules for result in results):
+    if faults and len(faults) == len(results):
         raise faults[0]
     held = {
         (r.hardware.name, r.runtime.runtime): catalog.accuracy().of(r.hardware.name, r.runtime.runtime)

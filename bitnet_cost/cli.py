@@ -504,7 +504,8 @@ def report(
         import webbrowser
         from pathlib import Path
 
-        webbrowser.open(Path(str(output)).resolve().as_uri())
+        if not webbrowser.open(Path(str(output)).resolve().as_uri()):
+            typer.echo(f"no browser found; open {output} yourself", err=True)
 
 
 def _typed() -> str:

@@ -1,4 +1,4 @@
-"""Write what is generated from the code: README samples and the rendered studies in reports/.
+"""Write what is generated from the code: README samples, the rendered studies in reports/, parity.json.
 
 python -m scripts.write_docs           writes them
 python -m scripts.write_docs --check   exits 1 and names the files that differ
@@ -9,9 +9,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import json
 import re
 import shlex
 import sys
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,23 +57,24 @@ def accuracy_table() -> str:
     return "\n".join(lines) + "\n"
 
 
+@cache
 def generated() -> dict[Path, str]:
     """Path and content of every generated file."""
     from bitnet_cost.readers import catalog
-    from bitnet_cost.studies import validation
+    from bitnet_cost.studies import accuracy, pages, validation
+    from bitnet_cost.views.html import as_html
     from bitnet_cost.views.table import as_markdown
 
     files = {ROOT / "README.md": readme((ROOT / "README.md").read_text("utf-8"))}
     for name in catalog.names("study"):
         found = validation.run([name])[0]
         files[ROOT / "reports" / f"{name}.md"] = as_markdown(validation.report(found))
-    from bitnet_cost.studies import accuracy, pages
-    from bitnet_cost.views.html import as_html
-
-    page = pages.of_study("bitnet-table-1", "bitnet-cost report bitnet-table-1 --plotly none -o bitnet-table-1.html")
-    files[ROOT / "reports" / "bitnet-table-1.html"] = as_html(page, "none")
-
-    files[ROOT / "reports" / "accuracy.md"] = as_markdown(accuracy.report(accuracy.compare()))
+        page = pages.of_study(name, f"bitnet-cost report {name} -o {name}.html")
+        files[ROOT / "reports" / f"{name}.html"] = as_html(page)
+    held = accuracy.compare()
+    files[ROOT / "reports" / "accuracy.md"] = as_markdown(accuracy.report(held))
+    lines = (f"{json.dumps(name)}: {json.dumps(pairs)}" for name, pairs in accuracy.parity(held.rows).items())
+    files[ROOT / "measured" / "parity.json"] = "{\n" + ",\n".join(lines) + "\n}\n"
     return files
 
 

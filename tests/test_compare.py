@@ -60,6 +60,23 @@ def test_says_why_there_is_no_figure(bitnet_cost: Command) -> None:
     assert "no price" in unpriced.out
 
 
+def test_cells_that_do_not_fit_are_rows_also_where_no_cell_has_an_answer(bitnet_cost: Command) -> None:
+    ran = bitnet_cost("compare", "llama-2-7b", "-H", "gap8", "-H", "l4", "-p", "fp16", "-b", "4096", "-f", "json")
+    assert {r["hardware"]: r["reason"].partition(":")[0] for r in records(ran)} == {  # type: ignore[attr-defined]
+        "gap8": "no price for mac.fp16", "l4": "does not fit",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("bert-base", "-b", "100000"), ("deepseek-v3", "-b", "64"), ("llama-2-7b", "--carbon", "deu", "--price", "0.2")],
+)
+def test_tables_keep_to_eighty_columns(bitnet_cost: Command, words: tuple[str, ...]) -> None:
+    lines = bitnet_cost("compare", *words).out.splitlines()
+    assert max(len(line) for line in lines) <= 80
+    assert not any(line.startswith("No room") for line in lines)
+
+
 def test_marks_the_best_and_the_efficient(bitnet_cost: Command) -> None:
     text = bitnet_cost("compare", "llama-2-7b", *SMALL, "-f", "csv").out
     rows = records(bitnet_cost("compare", "llama-2-7b", *SMALL, "-f", "json"))

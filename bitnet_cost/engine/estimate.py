@@ -102,7 +102,7 @@ def prepare(
     )  # fmt: skip
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)  # every device in four precisions
 def _prepared(
     model: Same, chosen: Same, profile: Same, software: Same, counting: Counting, logits: Logits,
     accumulator: Accumulator, devices: int, parallel: Parallel, lean: bool, lasting: bool,

@@ -22,17 +22,18 @@ products is lower, and waiting is priced.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from statistics import NormalDist
 from typing import Any, Literal
 
 import numpy as np
 
 from bitnet_cost.engine.cost import action_totals
-from bitnet_cost.engine.estimate import against, measure, priced
+from bitnet_cost.engine.estimate import Prepared, against, measure, prepare, priced
 from bitnet_cost.engine.timing import kernel_class
 from bitnet_cost.errors import BitnetCostError, MissingPrice
-from bitnet_cost.inputs.cited import Bandwidth, Duration, EnergyPerOperation, Figure, Input, Rate, Ratio
+from bitnet_cost.inputs.cited import Bandwidth, Duration, EnergyPerOperation, Figure, Rate, Ratio, figures_in
 from bitnet_cost.inputs.facility import Range
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.runtime import RuntimeProfile
@@ -302,7 +303,7 @@ def time_figures(result: Result) -> dict[Place, Figure]:
     names = {str(n) for n in used} | {aliases.get(str(n), "linear") for n in used if n not in result.runtime.kernels}
     found: dict[Place, Figure] = {}
     for root, model in (("hardware", result.hardware), ("runtime", result.runtime)):
-        for place, figure in walk(model, (root,)):
+        for place, figure in figures_in(model, (root,)):
             if figure.low == figure.high or place[-1] == "workspace" or place[1] == "alternatives":
                 continue
             if place[1] == "kernels" and place[2] not in names:
@@ -317,21 +318,11 @@ def time_figures(result: Result) -> dict[Place, Figure]:
     return found
 
 
-def walk(model: Input, place: Place) -> Iterator[tuple[Place, Figure]]:
-    """Every figure of an input, by its place below ``place``."""
-    for name in type(model).model_fields:
-        value = getattr(model, name)
-        parts = value.items() if isinstance(value, dict) else [("", value)]
-        for key, part in parts:
-            here = (*place, name, key) if key else (*place, name)
-            if isinstance(part, Figure):
-                yield here, part
-            elif isinstance(part, Input):
-                yield from walk(part, here)
+def with_value(model: Any, place: Place, value: float | Array) -> Any:
+    """A copy of an input whose figure at ``place`` has another nominal value, or one for each point of a grid.
 
-
-def with_value(model: Any, place: Place, value: float) -> Any:
-    """A copy of an input whose figure at ``place`` has another nominal value; its range stays."""
+    Its range stays.
+    """
     if not place:
         return model.model_copy(update={"value": value})
     if isinstance(model, dict):
@@ -341,9 +332,9 @@ def with_value(model: Any, place: Place, value: float) -> Any:
 
 def revalued(
     result: Result, *, hardware: Hardware | None = None, runtime: RuntimeProfile | None = None,
-    accumulator: Literal["paper", "int32"] | None = None,
+    accumulator: Literal["paper", "int32"] | None = None, ready: Prepared | None = None,
 ) -> Result:  # fmt: skip
-    """The same question with another profile, runtime or accumulator.
+    """The same question with another profile, runtime or accumulator, and what may be ``ready`` for it.
 
     Raises:
         BitnetCostError: see `priced`.
@@ -351,9 +342,9 @@ def revalued(
     counted = measure(
         result.architecture, result.precision, hardware or result.hardware, result.workload, scope=result.scope,
         accumulator=accumulator or result.accumulator, counts=result.counts, runtime=runtime or result.runtime,
-        facility=result.facility, devices=result.devices, parallel=result.parallel,
+        facility=result.facility, devices=result.devices, parallel=result.parallel, prepared=ready,
     )  # fmt: skip
-    return priced(counted)
+    return priced(counted, ready)
 
 
 def moved(result: Result, values: dict[Place, float]) -> Result:
@@ -375,6 +366,38 @@ def _changed(
         else:
             runtime = with_value(runtime, place[1:], value)
     return hardware, runtime
+
+
+def moved_each(result: Result, values: Sequence[tuple[Place, float]]) -> Array:
+    """Energy of a single point with one figure of time at another value, one after the other, as one grid.  [n]  [J]
+
+    The figures become arrays over the points of a grid that is the same point n times.
+
+    Raises:
+        BitnetCostError: see `priced`.
+    """
+    n, counts = len(values), result.counts
+    hardware, runtime = result.hardware, result.runtime
+    for place in dict.fromkeys(place for place, _ in values):
+        root: Any = hardware if place[0] == "hardware" else runtime
+        for name in place[1:]:
+            root = root[name] if isinstance(root, dict) else getattr(root, name)
+        column = np.array([value if place == own else root.value for own, value in values])
+        if place[0] == "hardware":
+            hardware = with_value(hardware, place[1:], column)
+        else:
+            runtime = with_value(runtime, place[1:], column)
+    batch, prompt, generate = (np.repeat(v, n) for v in result.workload.flat())
+    wide = replace(
+        counts, workload=replace(result.workload, batch=batch, prompt=prompt, generate=generate),
+        bases={basis: np.repeat(v, n, axis=-1) for basis, v in counts.bases.items()},
+    )  # fmt: skip
+    ready = prepare(
+        result.architecture, result.precision, hardware, runtime, counting=result.workload.counting,
+        logits=result.workload.logits, accumulator=result.accumulator, devices=result.devices, parallel=result.parallel,
+        lasting=False,
+    )  # fmt: skip
+    return revalued(replace(result, counts=wide), hardware=hardware, runtime=runtime, ready=ready).energy_j
 
 
 def end_of(figure: Figure, way: Literal["fast", "slow"]) -> float:
@@ -468,14 +491,16 @@ def swings(result: Result, baseline: Result | None) -> list[Swing]:
         energy = [whole + step * float(runs[i]) for step in steps]
         other = None if base is None or reference is None else [reference + step * float(base[i]) for step in steps]
         found.append(_swing(lever, energy, other, whole, reference))
-    for place, figure in time_figures(result).items():
-        pairs = [_energies(result, compared, {place: bound}) for bound in (figure.low, figure.high)]
+    timed = time_figures(result)
+    ends = [(place, bound) for place, figure in timed.items() for bound in (figure.low, figure.high)]
+    energies = moved_each(result, ends).reshape(-1, 2).tolist() if ends else []
+    others = moved_each(compared, ends).reshape(-1, 2).tolist() if ends and compared else [None] * len(timed)
+    for (place, figure), pair, other in zip(timed.items(), energies, others, strict=True):
         name = ".".join(place[1:]) + ("" if place[0] == "runtime" else " (device)")
         lever = Lever(
             name, figure.low, figure.value, figure.high, figure.dimension.si, figure.basis, figure.source, name
         )
-        other = None if compared is None else [float(p[1]) for p in pairs if p[1] is not None]
-        found.append(_swing(lever, [p[0] for p in pairs], other, whole, reference))
+        found.append(_swing(lever, pair, other, whole, reference))
     found += _accumulated(result, compared, whole, reference)
     return sorted((s for s in found if s.size > 0), key=lambda s: -s.size)
 
@@ -490,11 +515,6 @@ def _swing(
         saving = (1 - left[0], 1 - left[1])
         size = max(size, abs(left[1] - left[0]) / (whole / reference))
     return Swing(lever, (energy[0], energy[1]), saving, size if size > 1e-9 else 0.0)
-
-
-def _energies(result: Result, baseline: Result | None, values: dict[Place, float]) -> tuple[float, float | None]:
-    other = float(moved(baseline, values).energy_j) if baseline is not None else None
-    return float(moved(result, values).energy_j), other
 
 
 def _accumulated(result: Result, baseline: Result | None, whole: float, reference: float | None) -> list[Swing]:

@@ -1,5 +1,6 @@
 """Figures with their unit, range, basis and source; the strict base of every input model."""
 
+from collections.abc import Iterator
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -143,6 +144,19 @@ class Mass(Figure):
     """A mass of CO2 equivalent.  [g]"""
 
     dimension = units.MASS
+
+
+def figures_in(model: Input, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Figure]]:
+    """Every figure of an input, by its place below ``place``."""
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        parts = value.items() if isinstance(value, dict) else [("", value)]
+        for key, part in parts:
+            here = (*place, name, key) if key else (*place, name)
+            if isinstance(part, Figure):
+                yield here, part
+            elif isinstance(part, Input):
+                yield from figures_in(part, here)
 
 
 def check_basis(sources: dict[str, Source], figures: dict[str, tuple[str, Basis]]) -> None:

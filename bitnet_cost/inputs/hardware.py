@@ -5,7 +5,6 @@ has memory, rates and power as well: it answers time, energy of the whole device
 """
 
 import re
-from collections.abc import Iterator
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -27,6 +26,7 @@ from bitnet_cost.inputs.cited import (
     Source,
     check_basis,
     check_sources,
+    figures_in,
 )
 
 Scope = Literal["arithmetic", "compute", "memory", "device", "facility"]
@@ -99,7 +99,7 @@ class Links(Input):
 
     @model_validator(mode="after")
     def _cited(self) -> Self:
-        figures = dict(_figures(self))
+        figures = {".".join(place): figure for place, figure in figures_in(self)}
         check_sources(self.sources, {place: figure.source for place, figure in figures.items()})
         check_basis(self.sources, {place: (figure.source, figure.basis) for place, figure in figures.items()})
         return self
@@ -157,7 +157,7 @@ class Hardware(Input):
             if name not in SPECIAL:
                 raise ValueError(f"special_functions: {name!r} is not one of {', '.join(SPECIAL)}")
         self._check_device()
-        figures = dict(_figures(self))
+        figures = {".".join(place): figure for place, figure in figures_in(self)}
         used = {place: figure.source for place, figure in figures.items()}
         check_sources(
             self.sources, used | {f"special_functions.{n}": f.source for n, f in self.special_functions.items()}
@@ -255,16 +255,3 @@ class Hardware(Input):
             return figure.basis
         function = self.special_functions.get(action.partition(".")[0])
         return function.basis if function else None
-
-
-def _figures(model: Input, place: str = "") -> Iterator[tuple[str, Figure]]:
-    """Every figure of an input, by its place."""
-    for name in type(model).model_fields:
-        value = getattr(model, name)
-        parts = value.items() if isinstance(value, dict) else [("", value)]
-        for key, part in parts:
-            here = ".".join(p for p in (place, name, key) if p)
-            if isinstance(part, Figure):
-                yield here, part
-            elif isinstance(part, Input):
-                yield from _figures(part, here)

@@ -21,7 +21,7 @@ from bitnet_cost.inputs.hardware import Hardware, Links
 from bitnet_cost.inputs.precision import Precision, parse_name
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.readers.extends import chain_of, extended
-from bitnet_cost.readers.yaml_file import Document, read_yaml
+from bitnet_cost.readers.yaml_file import Document, read_text, read_yaml
 
 if TYPE_CHECKING:
     from bitnet_cost.inputs.accuracy import Accuracy
@@ -277,6 +277,24 @@ def accuracy() -> Accuracy:
     if not path.is_file():
         return Accuracy(classes={}, devices={})
     return validate(read_yaml(path), Accuracy, path)
+
+
+def parity() -> dict[str, list[tuple[float, float]]]:
+    """The committed figures of scored rows by class: measured and modelled, four digits.
+
+    Raises:
+        InvalidFile: the file is no JSON.
+    """
+    import json
+
+    path = measured_folder() / "parity.json"
+    if not path.is_file():
+        return {}
+    try:
+        found: dict[str, list[tuple[float, float]]] = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise InvalidFile(path, f"line {error.lineno}", str(error.msg)) from None
+    return found
 
 
 def tuned(device: Hardware, software: RuntimeProfile) -> tuple[Hardware, RuntimeProfile]:

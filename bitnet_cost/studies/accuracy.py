@@ -197,6 +197,15 @@ def accuracy(rows: Sequence[Scored]) -> Accuracy:
     return Accuracy(classes={name: spread(of_class[name]) for name in CLASSES if name in of_class}, devices=devices)
 
 
+def parity(rows: Sequence[Scored]) -> dict[str, list[tuple[float, float]]]:
+    """Measured and modelled figures by class, with four digits: what a page draws."""
+    return {
+        name: [(float(f"{r.measured:.4g}"), float(f"{r.modelled:.4g}")) for r in rows if r.kind == name]
+        for name in CLASSES
+        if any(r.kind == name for r in rows)
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """All measured rows beside the model."""

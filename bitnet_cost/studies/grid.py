@@ -5,6 +5,7 @@ Every list of points runs over batches, then contexts. What cannot be said at a 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,15 +14,19 @@ from numpy.typing import NDArray
 
 from bitnet_cost.engine.cost import action_totals, saving_bounds, spend
 from bitnet_cost.engine.counts import count_ops
-from bitnet_cost.engine.estimate import measure, priced
+from bitnet_cost.engine.estimate import evaluate, measure, priced
 from bitnet_cost.engine.footprint import footprint
+from bitnet_cost.engine.uncertainty import PERCENTILES, draw_prices, levers
 from bitnet_cost.errors import BitnetCostError
-from bitnet_cost.inputs.hardware import Scope
+from bitnet_cost.inputs.architecture import Architecture
+from bitnet_cost.inputs.hardware import Hardware, Scope
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.workload import LIMITS, Array, Workload
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import Answer, OpCounts, Result
 
+DRAWS = 1000
+SIZED = 6  # pieces of hardware up to which models of every size are run on each
 SIZES = ("125M", "350M", "1.3B", "6.7B", "13B", "70B", "175B", "1T")
 Mask = NDArray[np.bool_]
 _NARROW: tuple[Scope, ...] = ("arithmetic", "compute", "memory")
@@ -58,7 +63,8 @@ def grid(answer: Answer) -> dict[str, Any]:
 
     ``at`` is the point that was asked for; its figures are whole, the others have five digits. ``cells`` are in the
     order of the answer's results. Memory in bytes; energies in J, as [low, nominal, high]; savings as [least, nominal,
-    most]. ``parts`` of the scopes between the first and the last follow from the last's.
+    most], and their ``band`` as the percentiles of `DRAWS` draws. ``parts`` of the scopes between the first and the
+    last follow from the last's.
     """
     first = answer.results[0]
     batches, contexts = axes(first.workload)
@@ -80,11 +86,12 @@ def grid(answer: Answer) -> dict[str, Any]:
         return run[key]
 
     at = contexts.index(int(first.workload.prompt))
+    drawn = Drawn()
     cells = []
     for result in answer.results:
         base = result.precision if result.baseline == result.precision.name else _precision(answer, result.baseline)
         found = on_grid(result, result.precision)
-        cells.append(_cell(at, result, found, None if base is None else on_grid(result, base)))
+        cells.append(_cell(at, result, found, None if base is None else on_grid(result, base), drawn))
     return {"batches": batches, "contexts": contexts, "at": at, "cells": cells}
 
 
@@ -128,7 +135,7 @@ def _within(found: Result, scope: Scope) -> Result:
     return replace(found, scope=scope, spent=spend(found.activity.runs_within(scope), found.prices))
 
 
-def _cell(at: int, result: Result, found: Result | None, base: Result | None) -> dict[str, Any]:
+def _cell(at: int, result: Result, found: Result | None, base: Result | None, drawn: Drawn) -> dict[str, Any]:
     """One cell of `grid`."""
     assert found is not None
     memory = found.footprint
@@ -161,38 +168,67 @@ def _cell(at: int, result: Result, found: Result | None, base: Result | None) ->
         if scope in ("arithmetic", _scopes(result)[-1]) or found.hardware.priced == "time":
             scopes[scope]["parts"] = {n: _list(np.where(fits, v[1], np.nan), at) for n, v in parts.items()}
         if base is not None and base.joules:
-            scopes[scope]["saving"] = _saving(at, narrow, base, scope, fits)
+            scopes[scope] |= _saving(at, narrow, base, scope, fits, drawn)
     values["scopes"] = scopes
     return values
 
 
-def _saving(at: int, found: Result, base: Result, scope: Scope, fits: Mask) -> list[list[float | None]] | None:
+class Drawn:
+    """Prices of each piece of hardware drawn from their ranges, once; two precisions are priced with the same draws."""
+
+    def __init__(self) -> None:
+        self._of: dict[tuple[str, str], Array] = {}
+
+    def __call__(self, hardware: Hardware, actions: Sequence[str]) -> Array:
+        """The draws of these actions.  [action, draw]  [J]"""
+        new = [a for a in actions if (hardware.name, a) not in self._of]
+        for action, prices in zip(new, draw_prices(levers(hardware, new), DRAWS, seed=0), strict=True):
+            self._of[hardware.name, action] = prices
+        return np.array([self._of[hardware.name, a] for a in actions])
+
+
+def _saving(
+    at: int, found: Result, base: Result, scope: Scope, fits: Mask, drawn: Drawn
+) -> dict[str, list[list[float | None]]]:
+    """Saving and band of a cell in a scope; empty where the baseline has no answer in it."""
     try:
         other = _within(base, scope) if base.hardware.priced == "time" else base
     except BitnetCostError:
-        return None
+        return {}
     runs, reference = action_totals(found.activity, scope), action_totals(other.activity, scope)
     prices = {**other.prices, **found.prices}
     actions = sorted(runs.keys() | reference.keys())
     zero = np.zeros(found.counts.points)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        bounds = saving_bounds(
-            np.array([runs.get(a, zero) for a in actions]), np.array([reference.get(a, zero) for a in actions]),
-            np.array([prices[a] for a in actions]),
-        )  # fmt: skip
+    ours, theirs = (np.array([totals.get(a, zero) for a in actions]) for totals in (runs, reference))
     both = fits if other.fits is None else fits & np.asarray(other.fits).ravel()
-    bounds[:, ~both] = np.nan
-    return [_list(v, at) for v in bounds]
+    values = {}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        bounds = saving_bounds(ours, theirs, np.array([prices[a] for a in actions]))
+        bounds[:, ~both] = np.nan
+        values["saving"] = [_list(v, at) for v in bounds]
+        if found.precision.name != base.precision.name:
+            draws = drawn(found.hardware, actions).T
+            band = np.percentile(1 - (draws @ ours) / (draws @ theirs), PERCENTILES, axis=0)
+            band[:, ~both] = np.nan
+            values["band"] = [[_plain(x, 4) for x in v.tolist()] for v in band]
+    return values
 
 
-def by_size(answer: Answer) -> list[dict[str, Any]]:
-    """Bytes of memory that models of `SIZES` need in every precision of the answer, over the grid of `axes`."""
+def by_size(answer: Answer, opening: Result) -> list[dict[str, Any]]:
+    """Models of `SIZES` in every precision of the answer, over the grid of `axes`: bytes of memory, and what they cost.
+
+    ``run`` is energy of the whole run and tokens per second by hardware: of all where there are at most `SIZED`, else
+    of the piece that a page opens with. None where nothing can be said.
+    """
     workload = answer.results[0].workload
     batches, contexts = axes(workload)
     at = contexts.index(int(workload.prompt))
     precisions = {r.precision.name: r.precision for r in answer.results}
     generate = max(int(r.workload.generate) for r in answer.results)
     wide = Workload(np.array(batches)[:, None], np.array(contexts)[None, :], generate)
+    own = [r for r in answer.results if r.architecture.name == opening.architecture.name]
+    if len({r.hardware.name for r in own}) > SIZED:
+        own = [r for r in own if r.hardware.name == opening.hardware.name]
     rows = []
     for size in SIZES:
         model = catalog.model(size)
@@ -205,7 +241,31 @@ def by_size(answer: Answer) -> list[dict[str, Any]]:
                     "size": size,
                     "parameters": parameters,
                     "precision": precision.name,
-                    "needs": _list(found.bits / 8, at),
+                    "needs": _list(found.on_each(opening.devices) / 8, at),
+                    "run": {
+                        r.hardware.name: _sized(at, r, model, counts)
+                        for r in own
+                        if r.precision.name == precision.name and int(r.workload.generate) == generate
+                    },
                 }
             )
     return rows
+
+
+def _sized(at: int, like: Result, model: Architecture, counts: OpCounts) -> list[list[float | None]] | None:
+    """Energy of a run and tokens per second of a model on the hardware and in the precision of another result."""
+    try:
+        found = evaluate(
+            model, like.precision, like.hardware, counts.workload, scope=like.scope, accumulator=like.accumulator,
+            counts=counts, runtime=like.runtime, facility=like.facility, devices=like.devices, parallel=like.parallel,
+        )  # fmt: skip
+    except BitnetCostError:
+        return None
+    if not found.joules:
+        return None
+    rate = np.full(counts.points, np.nan)
+    if found.timing is not None:
+        batch, _, steps = counts.workload.flat()
+        decode = found.timing.decode
+        rate = np.divide(batch * (steps - 1), decode, out=rate, where=decode > 0)
+    return [_list(found.energy_j, at), _list(rate, at)]

@@ -8,17 +8,20 @@ from dataclasses import replace
 from typing import Any
 
 from bitnet_cost import __version__
-from bitnet_cost.inputs.cited import Figure, Source
-from bitnet_cost.inputs.hardware import _figures as figures_in
+from bitnet_cost.engine.uncertainty import swings
+from bitnet_cost.inputs.cited import Figure, Source, figures_in
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import Answer, Column, Report, Result, Table
 from bitnet_cost.studies import accuracy, validation
 from bitnet_cost.studies.grid import by_size, grid
+from bitnet_cost.studies.ranges import baseline_of
 from bitnet_cost.units import range_of, with_prefix
 from bitnet_cost.views import records
 from bitnet_cost.views.compare import usual_baseline
 from bitnet_cost.views.page import Chart, Cited, Data, Page, charts, numbers
+from bitnet_cost.views.ranges import SHOWN, lever_name, range_text
 from bitnet_cost.views.report import energy_table, memory_table
+from bitnet_cost.views.scatter import parity_svg
 
 WEAK = ("scaled", "assumed")
 _LINKS = (
@@ -108,15 +111,13 @@ def _data(answer: Answer, document: dict[str, Any], opening: Result) -> Data:
         }
     precisions = {r.precision.name: r.precision for r in results}
     wide = sorted(precisions.values(), key=lambda p: -p.linear.weights.bits)
-    found = accuracy.compare()
-    classes = accuracy.accuracy(found.rows).classes
-    kinds = list(classes)
+    held = catalog.parity()
+    errors = catalog.accuracy().classes
+    kinds = [name for name in errors if name in held]
     parity = {
-        "classes": [{"name": n, "title": accuracy.CLASSES[n].title, **s.model_dump()} for n, s in classes.items()],
-        "points": [
-            [kinds.index(r.kind), float(f"{r.measured:.4g}"), float(f"{r.modelled:.4g}")] for r in found.rows
-        ],
-    }  # fmt: skip
+        "classes": [{"name": n, "title": accuracy.CLASSES[n].title, **errors[n].model_dump()} for n in kinds],
+        "points": [[i, *pair] for i, name in enumerate(kinds) for pair in held[name]],
+    }
     return {
         "state": {
             "model": opening.architecture.name, "hardware": opening.hardware.name,
@@ -131,12 +132,35 @@ def _data(answer: Answer, document: dict[str, Any], opening: Result) -> Data:
         "baselines": {f"{r.architecture.name}|{r.hardware.name}": r.baseline for r in results if r.baseline},
         "generate": {f"{r.architecture.name}|{r.hardware.name}": int(r.workload.generate) for r in results},
         "grid": points,
-        "sizes": by_size(answer),
+        "devices": opening.devices,
+        "sizes": by_size(answer, opening),
+        **_swings(answer),
         "parity": parity,
         "operations": document["operations"],
         "document": document,
         "fields": list(records.record(results[0])) if answer.requests_per_day is None else None,
     }  # fmt: skip
+
+
+def _swings(answer: Answer) -> dict[str, Any]:
+    """What moves the energy of each result most, at the point and scope asked for, the largest first.
+
+    ``swings`` are in the order of the results: the scope, the nominal energy, and rows of a figure (its place in
+    ``levers``), the energy at its low and at its high, and the saving at both.
+    """
+    levers: dict[tuple[str, ...], int] = {}
+    found = []
+    for result in answer.results:
+        moving = swings(result, baseline_of(answer, result))
+        moving = sorted(moving, key=lambda s: -abs(s.energy[1] - s.energy[0]))[:SHOWN]
+        rows = []
+        for s in moving:
+            words = (lever_name(s.lever), range_text(s.lever), marked(s.lever.basis), s.lever.source)
+            figures = [*s.energy, *(s.saving or (None, None))]
+            short = [None if x is None else float(f"{x:.5g}") for x in figures]
+            rows.append([levers.setdefault(words, len(levers)), *short])
+        found.append({"scope": result.scope, "rows": rows})
+    return {"levers": list(levers), "swings": found}
 
 
 def _choices(data: Data) -> dict[str, list[tuple[str, str]]]:
@@ -155,14 +179,19 @@ def _assumptions(opening: Result) -> list[Table]:
     """Every figure that the opening answer was priced and timed with, weak ones marked."""
     rows = []
     for place, figure in _figures(opening):
-        value = with_prefix(figure.value, figure.dimension.si)
-        span = range_of(figure.low, figure.high, figure.value)
-        rows.append((place, value, span, _marked(figure.basis), figure.source))
+        if figure.dimension.si:
+            value, span = (
+                with_prefix(figure.value, figure.dimension.si),
+                range_of(figure.low, figure.high, figure.value),
+            )
+        else:  # a share takes no prefix
+            value, span = f"{figure.value:.4g}", f"{figure.low:.3g} to {figure.high:.3g}"
+        rows.append((place, value, span, marked(figure.basis), figure.source))
     for action, (low, value_j, high) in sorted(opening.prices.items()):
         made = opening.hardware.special_functions.get(action.partition(".")[0])
         if made is not None and opening.hardware.figure(action) is None:
             span = range_of(low, high, value_j)
-            rows.append((f"energy of {action}", with_prefix(value_j, "J"), span, _marked(made.basis), made.source))
+            rows.append((f"energy of {action}", with_prefix(value_j, "J"), span, marked(made.basis), made.source))
     columns = (
         Column("figure", False), Column("value"), Column("range"), Column("basis", False), Column("source", False),
     )  # fmt: skip
@@ -171,7 +200,8 @@ def _assumptions(opening: Result) -> list[Table]:
     return [Table(title, columns, tuple(rows))]
 
 
-def _marked(basis: str) -> str:
+def marked(basis: str) -> str:
+    """How a figure is known, weak ones marked in words."""
     return f"weak: {basis}" if basis in WEAK else basis
 
 
@@ -180,7 +210,7 @@ def _figures(opening: Result) -> list[tuple[str, Figure]]:
     for action in sorted(opening.prices):
         figure = opening.hardware.figure(action)
         if figure is not None:
-            found[f"energy of {action}"] = figure
+            found[f"{'power' if figure.dimension.si == 'W' else 'energy'} of {action}"] = figure
     for form, rate in opening.hardware.rates.items():
         found[f"rate of {form}"] = rate
     for name, level in opening.hardware.hierarchy.items():
@@ -190,7 +220,7 @@ def _figures(opening: Result) -> list[tuple[str, Figure]]:
                 found[f"{what} of {name}"] = figure
     if opening.runtime is not None:
         for place, figure in figures_in(opening.runtime):
-            found[f"runtime: {place.replace('.', ' ')}"] = figure
+            found[f"runtime: {' '.join(place)}"] = figure
     return list(found.items())
 
 
@@ -231,20 +261,28 @@ def of_study(name: str, command: str) -> Page:
     found = validation.run([name])
     study = found[0].study
     report = validation.report(found[0])
-    pairs = [
-        (c.row, c.column, c.printed, c.modelled) for c in found[0].cells if c.printed > 0 and c.modelled > 0
-    ]  # fmt: skip
+    cells = [c for c in found[0].cells if c.relation == "=" and c.printed > 0 and c.modelled > 0]
     held, claims = ([c for c in found[0].cells if (c.tolerance is None) is claim] for claim in (False, True))
     parts = [f"{sum(c.passed for c in held)} of {len(held)} printed cells are within tolerance"] if held else []
     parts += [f"{sum(c.follows for c in claims)} of {len(claims)} claims follow from the model"] if claims else []
-    rows = tuple((row, column, f"{printed:.4g}", f"{ours:.4g}") for row, column, printed, ours in pairs)
-    heads = (Column("row", False), Column("column", False), Column("printed"), Column("modelled"))
+    rows, drawn = [], []
+    for c in cells:
+        kind, printed, ours = "claim" if c.tolerance is None else "held", f"{c.printed:.4g}", f"{c.modelled:.4g}"
+        rows.append((c.row, c.column, printed, ours, f"{c.modelled / c.printed:.3f}", kind))
+        words = f"{c.row}, {c.column}: printed {printed}, modelled {ours}"
+        drawn.append((c.printed, c.modelled, words, c.tolerance is not None))
+    heads = (
+        Column("row", False), Column("column", False), Column("printed"), Column("modelled"), Column("ratio"),
+        Column("kind", False),
+    )  # fmt: skip
     chart = Chart(
         "printed", "How right is the model?", "; ".join(parts),
-        Table("Modelled against printed, in the tables' units", heads, rows),
+        Table("Modelled against printed, in the tables' units", heads, tuple(rows)),
+        "Hollow: claims, judged but held to no tolerance." if any(c.tolerance is None for c in cells) else "",
+        parity_svg(drawn, "printed", "modelled"),
     )  # fmt: skip
     return Page(
-        report, (chart.heading + ".",), (chart,), (), tuple(_cited(study.sources)), (),
+        report, (), (chart,) if cells else (), (), tuple(_cited(study.sources)), (),
         (("Command", command), ("Version", f"bitnet-cost {__version__}"), ("Study", study.name)),
-        {"printed": [[p, m, f"{r}, {c}"] for r, c, p, m in pairs], "document": validation.document(found)},
+        {"document": validation.document(found)},
     )  # fmt: skip

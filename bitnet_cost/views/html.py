@@ -1,7 +1,7 @@
 """A page as one offline file: markup from jinja2 with autoescape, data as one JSON block, no network.
 
 The Content-Security-Policy names the file's own scripts and style by their hashes; nothing else may run, nothing is
-fetched. plotly.js travels compressed, as text, and is unpacked by the page's own script.
+fetched. plotly.js travels compressed, as text, where the script draws charts; the page's own script unpacks it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def as_html(page: Page, plotly: Plotly = "inline") -> str:
         lstrip_blocks=True,
     )  # fmt: skip
     style, script = ((HERE / "templates" / name).read_text("utf-8") for name in ("report.css", "report.js"))
-    library, library_hash = _library() if plotly == "inline" else ("", "")
+    drawn = plotly == "inline" and any(not chart.drawing for chart in page.charts)
+    library, library_hash = _library() if drawn else ("", "")
     scripts = [f"'{h}'" for h in (_hash(script), library_hash) if h]
     policy = (
         f"default-src 'none'; script-src {' '.join(scripts)}; style-src '{_hash(style)}' '{_EMPTY}';"
@@ -55,7 +56,7 @@ def as_html(page: Page, plotly: Plotly = "inline") -> str:
     )
     return environment.get_template("report.html.j2").render(
         page=page, policy=policy, style=Markup(style), script=Markup(script),  # our own files
-        library=library, data=Markup(_embedded(page.data)), version=__version__, plotly=plotly,
+        library=library, data=Markup(_embedded(page.data)), version=__version__, markup=Markup,
         where=choice_words(page.data["state"]) if page.choices else "",  # escaped
     )  # fmt: skip
 
@@ -93,7 +94,7 @@ def _plain(value: Any) -> Any:
 
 
 def _packed(data: dict[str, Any]) -> dict[str, Any]:
-    """The data with lists of like rows as columns: a fifth of the size. ``operations`` share what is alike in cells."""
+    """The data with like rows as columns and figures as lists; ``operations`` share what is alike in cells."""
     packed = {key: value for key, value in data.items() if key != "operations"}
     document = dict(packed.get("document", {}))
     for key, rows in document.items():
@@ -101,7 +102,21 @@ def _packed(data: dict[str, Any]) -> dict[str, Any]:
             document[key] = _operations(rows)
         elif isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows):
             document[key] = {"$fields": list(rows[0]), "$rows": [list(row.values()) for row in rows]}
+    if "inputs" in document:
+        document["inputs"] = _short(document["inputs"])
     return packed | {"document": document}
+
+
+_FIGURE = ("value", "low", "high", "basis", "source", "note")
+
+
+def _short(value: Any) -> Any:
+    """The same with figures as ``{"$": [value, low, ...]}``."""
+    if isinstance(value, dict):
+        if tuple(value) == _FIGURE:
+            return {"$": list(value.values())}
+        return {key: _short(part) for key, part in value.items()}
+    return value
 
 
 _OWN = ("record", "energy_j", "seconds", "bound")

@@ -25,13 +25,17 @@ _COMPUTE = ("mul", "add", "mac", "special")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Chart:
-    """A question, its finding as the heading, and the numbers; ``name`` finds the drawing in the script."""
+    """A question, its finding as the heading, and the numbers.
+
+    ``drawing`` is markup that `bitnet_cost.views.scatter` made; without one, the script draws what ``name`` says.
+    """
 
     name: str
     question: str
     heading: str
     table: Table
     note: str = ""
+    drawing: str = ""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -146,7 +150,7 @@ def energy_chart(data: Data, state: State) -> tuple[str, Table]:
 
 
 def saving_chart(data: Data, state: State) -> tuple[str, Table]:
-    """Savings by scope and precision, with their ranges."""
+    """Savings by scope and precision, with their bands and ranges."""
     k, rows, heading = point(data, state), [], ""
     base = data["baselines"].get(f"{state['model']}|{state['hardware']}")
     for p in data["precisions"]:
@@ -157,21 +161,20 @@ def saving_chart(data: Data, state: State) -> tuple[str, Table]:
             if not saving or saving[1][k] is None:
                 continue
             low, value, high = (float(v[k]) for v in saving)
-            rows.append((p, scope, percent(value), percent(low, 1), percent(high, 1)))
+            band = [float(v[k]) for v in values["band"]]
+            rows.append((p, scope, percent(value), *(percent(v, 1) for v in (*band, low, high))))
             if (p, scope) == (state["precision"], state["scope"]):
                 verb = "saves" if value >= 0 else "costs"
-                span = f"{percent(low, 1)} to {percent(high, 1)}"
-                if value < 0:
-                    span = f"{percent(-high, 1)} to {percent(-low, 1)}"
+                ends = band[::2] if value >= 0 else [-band[2], -band[0]]
                 more = "" if value >= 0 else " more"
-                heading = f"At {state['hardware']}, {p} {verb} {percent(abs(value), 1)} %{more} energy ({span})"
-                heading += f" against {base}, scope {scope}"
+                heading = f"At {state['hardware']}, {p} {verb} {percent(abs(value), 1)} %{more} energy (p5 to p95"
+                heading += f" {percent(ends[0], 1)} to {percent(ends[1], 1)}) against {base}, scope {scope}"
     if not heading:
         if state["precision"] == base:
             heading = f"{base} is the baseline: choose another precision to see what it saves"
         else:
             heading = f"No saving of {state['precision']} at {state['hardware']} can be said at this point"
-    heads = ["precision", "scope", "saving %", "least %", "most %"]
+    heads = ["precision", "scope", "saving %", "p5 %", "p50 %", "p95 %", "least %", "most %"]
     return heading, _table(f"Savings against {base or 'no baseline'}: {where_words(data, state)}", heads, rows, 2)
 
 
@@ -254,8 +257,44 @@ def size_chart(data: Data, state: State) -> tuple[str, Table]:
         heading = f"In {state['precision']}, {state['hardware']} holds models up to {largest}"
     else:
         heading = f"In {state['precision']}, {state['hardware']} holds none of these sizes"
-    title = f"Memory by size, GPT-3-like shapes: batch {state['batch']}, {state['context']} tokens in"
+    each = f" on each of {data['devices']} devices" if data["devices"] > 1 else ""
+    title = f"Memory by size{each}, GPT-3-like shapes: batch {state['batch']}, {state['context']} tokens in"
     return heading, _table(title, ["parameters", *data["precisions"]], rows)
+
+
+def growth_chart(data: Data, state: State) -> tuple[str, Table]:
+    """Energy and tokens per second of models of 125M to 1T parameters, by precision."""
+    k, hardware = point(data, state), state["hardware"]
+    tokens = state["batch"] * data["generate"][f"{state['model']}|{hardware}"]
+    unit = "token" if tokens > state["batch"] else "sequence"
+    timed = data["hardware"][hardware]["capacity"] is not None and unit == "token"
+    sizes: dict[str, dict[str, tuple[float | None, float | None]]] = {}
+    for row in data["sizes"]:
+        run = row["run"].get(hardware)
+        energy, rate = (None, None) if run is None else (run[0][k], run[1][k])
+        each = None if energy is None else energy / (tokens if unit == "token" else state["batch"])
+        sizes.setdefault(row["size"], {})[row["precision"]] = (each, rate)
+    rows, mine = [], []
+    for size, found in sizes.items():
+        energies = [found[p][0] for p in data["precisions"]]
+        rates = [significant(found[p][1], 1.0, 4) for p in data["precisions"]] if timed else []
+        rows.append((size, *("-" if e is None else with_prefix(e, "J") for e in energies), *rates))
+        each = found[state["precision"]][0]
+        mine += [] if each is None else [(size, each)]
+    if len(mine) > 1:
+        (small, least), (large, most) = mine[0], mine[-1]
+        heading = f"At {hardware}, a {unit} in {state['precision']} takes {with_prefix(least, 'J')} at {small} and"
+        heading += f" {with_prefix(most, 'J')} at {large}"
+    elif any(hardware in row["run"] for row in data["sizes"]):
+        heading = f"Fewer than two of these sizes have an energy in {state['precision']} at {hardware}"
+    else:
+        known = next(iter(data["sizes"][0]["run"]))
+        heading = f"Models of every size were run at {known} alone; choose it to see them"
+    title = f"Energy per {unit}{' and tokens/s' if timed else ''} by size at {hardware}: batch {state['batch']},"
+    title += f" {state['context']} tokens in"
+    heads = ["parameters", *(f"{p} energy" for p in data["precisions"])]
+    heads += [f"{p} tokens/s" for p in data["precisions"]] if timed else []
+    return heading, _table(title, heads, rows)
 
 
 def point_chart(data: Data, state: State) -> tuple[str, Table]:
@@ -292,6 +331,41 @@ def point_chart(data: Data, state: State) -> tuple[str, Table]:
     return heading, _table(title, ["batch", "tokens in", f"energy per {unit}", "tokens/s", "memory"], rows)
 
 
+def tornado_chart(data: Data, state: State) -> tuple[str, Table]:
+    """The figures that move the energy most, each alone at its low and at its high."""
+    found = data["swings"][data["cells"].index([state[n] for n in ("model", "hardware", "precision")])]
+    cell, scope, rows = find(data, state), found["scope"], []
+    whole = cell["scopes"][scope]["energy"][1][data["grid"]["at"]] if found["rows"] else 0.0
+    prefix, scale = prefix_of(max((e for row in found["rows"] for e in row[1:3]), default=0.0))
+    for lever, low, high, *saving in found["rows"]:
+        name, span, basis, source = data["levers"][lever]
+        ends = (significant(low, scale, 4), significant(high, scale, 4), percent(abs(high - low) / whole, 1))
+        saved = "-" if saving[0] is None else f"{percent(saving[0], 1)} to {percent(saving[1], 1)}"
+        rows.append((name, span, *ends, saved, basis, source))
+    if rows:
+        name, _, _, _, share, _, basis, _ = rows[0]
+        heading = f"{name} ({basis}) moves the energy of {state['precision']} at {state['hardware']} most: by {share} %"
+        heading += " over its range"
+    else:
+        heading = f"No figure moves {state['precision']} at {state['hardware']}, which has no energy there"
+    grid = data["grid"]
+    title = f"What moves it: {state['model']} in {state['precision']} at {state['hardware']}, scope {scope}, batch"
+    title += f" {grid['batches'][0]}, {grid['contexts'][grid['at']]} tokens in"
+    heads = [
+        "figure",
+        "low to high",
+        f"{prefix}J at low",
+        f"{prefix}J at high",
+        "moves %",
+        "saving %",
+        "basis",
+        "source",
+    ]
+    table = _table(title, heads, rows)
+    words = tuple(Column(heading, False) for heading in heads[-2:])
+    return heading, Table(table.title, (*table.columns[:-2], *words), table.rows)
+
+
 def parity_chart(data: Data, state: State) -> tuple[str, Table]:
     """Errors on measured rows, by class."""
     parity = data["parity"]
@@ -308,15 +382,26 @@ def parity_chart(data: Data, state: State) -> tuple[str, Table]:
 
 CHARTS: dict[str, tuple[str, Callable[[Data, State], tuple[str, Table]], str]] = {
     "energy": ("Where does the energy go?", energy_chart, ""),
-    "saving": ("What does precision buy?", saving_chart, "Bands: each price moved within its range alone, and all."),
+    "saving": (
+        "What does precision buy?", saving_chart,
+        "Whiskers and p5, p50, p95: draws of every price within its range, both energies of a draw priced alike."
+        " Least and most: each price at its low or high alone, and all together.",
+    ),
     "roofline": (
         "What binds each operator?", roofline_chart,
-        "Per-operator rows are of the batch and context asked for; the choice of batch and context does not move them.",
+        "Per-operator rows are of the batch and context asked for; the choice of batch and context does not move them."
+        " Bytes are what an operator needs at least once: what stays in a cache lifts it above the roof of the memory.",
     ),
     "fit": ("Does it fit?", fit_chart, ""),
-    "size": ("How does it scale with size?", size_chart, "Shapes like GPT-3's, so a named model differs a little."),
+    "size": ("How does memory grow with size?", size_chart, "Shapes like GPT-3's, so a named model differs a little."),
+    "growth": ("How does energy grow with size?", growth_chart, "A dash: does not fit, or has no price."),
     "point": ("How does it scale with batch and context?", point_chart, ""),
-    # Which figure matters (a tornado, and Monte Carlo bands): one more line here and one drawing in report.js.
+    "tornado": (
+        "Which figure matters?", tornado_chart,
+        "Each figure alone at its low and at its high, of the batch, context and scope asked for. Prices move at fixed"
+        " time; bandwidths, rates, shares and launches move the time as well. What moves 0.0 % moves the baseline, and"
+        " so the saving. Weak: assumed, or scaled from elsewhere.",
+    ),
     "parity": ("How right is the model?", parity_chart, ""),
 }  # fmt: skip
 

@@ -137,9 +137,8 @@ def tornado_table(result: Result, rows: tuple[Swing, ...]) -> Table:
         saving = "" if s.saving is None else f"{percent(s.saving[0], 1)} to {percent(s.saving[1], 1)}"
         energy = f"{texts[2 * i]} to {texts[2 * i + 1]}"
         mark = "*" if s.lever.basis in ("scaled", "assumed") else ""
-        name = s.lever.name.removeprefix("kernels.").removeprefix("hierarchy.").removesuffix(" (device)")
-        name = name.replace("accumulator: add.int32", "INT32 adder")
-        body.append((name + mark, range_text(s.lever), energy, saving, f"{s.lever.basis}, {s.lever.source}"))
+        words = f"{s.lever.basis}, {s.lever.source}"
+        body.append((lever_name(s.lever) + mark, range_text(s.lever), energy, saving, words))
     heads: tuple[str, ...] = (
         "figure",
         "low to high",
@@ -153,6 +152,16 @@ def tornado_table(result: Result, rows: tuple[Swing, ...]) -> Table:
     figured = {"low to high", f"energy {unit}", f"saving % on {result.baseline}"}
     title = f"What moves it: {result.precision.name} at {result.hardware.name}, scope {result.scope}"
     return Table(title, tuple(Column(h, h in figured) for h in heads), tuple(body))
+
+
+def lever_name(lever: Lever) -> str:
+    """The name of a figure as tables print it.
+
+    >>> lever_name(Lever("kernels.lowbit.compute", 0.1, 0.2, 0.3, "", "assumed", "x", "kernels.lowbit.compute"))
+    'lowbit.compute'
+    """
+    name = lever.name.removeprefix("kernels.").removeprefix("hierarchy.").removesuffix(" (device)")
+    return name.replace("accumulator: add.int32", "INT32 adder")
 
 
 def range_text(lever: Lever) -> str:

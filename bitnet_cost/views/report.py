@@ -136,8 +136,15 @@ def memory_share(result: Result) -> float:
 
 
 def used(share: float) -> str:
-    """A share of memory: percent, or how many times it where it is far beyond."""
-    return f"{share:,.3g}x" if share >= 10 else percent(share, 1)
+    """A share of memory: percent, or how many times it where it is far beyond.
+
+    >>> used(0.5), used(12.34), used(7613.2)
+    ('50.0', '12.3x', '7,610x')
+    """
+    if share < 10 or not math.isfinite(share):
+        return percent(share, 1)
+    times = float(f"{share:.3g}")
+    return f"{times:,.0f}x" if times >= 100 else f"{times:g}x"
 
 
 def memory_table(results: Sequence[Result]) -> Table:

@@ -62,14 +62,42 @@ def column_widths(table: Table, width: int = WIDTH) -> list[int]:
     if sum(widths) > spare:
         widths = [max(a, b) for a, b in zip(longest, words, strict=True)]
     texts = [i for i, column in enumerate(table.columns) if not column.figures]
-    for flexible in sorted(texts, key=lambda i: -widths[i]):
-        if sum(widths) <= spare:
-            break
-        widths[flexible] = max(words[flexible], 12, widths[flexible] - (sum(widths) - spare))
+    for least in (12, 8):
+        for flexible in sorted(texts, key=lambda i: -widths[i]):
+            over = sum(widths) - spare
+            if over > 0:
+                widths[flexible] = min(widths[flexible], max(words[flexible], least, widths[flexible] - over))
     return widths
 
 
+def within(table: Table, width: int = WIDTH) -> tuple[Table, str]:
+    """The table without the last columns of figures that ``width`` has no room for, and a line that names them.
+
+    >>> wide = Table("", (Column("name", False), Column("J"), Column("tokens/s")), (("l4", "1.25", "264.4"),))
+    >>> within(wide, 20)[1], within(wide, 13)[1]
+    ('', 'No room for tokens/s; -f markdown prints every column.')
+    """
+    kept = list(range(len(table.columns)))
+    found = table
+    while sum(column_widths(found, width)) + 2 * (len(kept) - 1) > width:
+        figures = [i for i in kept if table.columns[i].figures]
+        if len(figures) < 2:
+            break
+        kept.remove(figures[-1])
+
+        def pick(cells: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(cells[i] for i in kept)
+
+        found = Table(
+            table.title, tuple(table.columns[i] for i in kept), tuple(pick(row) for row in table.rows),
+            pick(table.footer) if table.footer else None,
+        )  # fmt: skip
+    gone = [column.heading for i, column in enumerate(table.columns) if i not in kept]
+    return found, f"No room for {', '.join(gone)}; -f markdown prints every column." if gone else ""
+
+
 def _text_rows(table: Table) -> list[str]:
+    table, left_out = within(table)
     widths = column_widths(table)
 
     def lines(cells: tuple[str, ...]) -> list[str]:
@@ -89,7 +117,8 @@ def _text_rows(table: Table) -> list[str]:
     rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
     body = [line for row in table.rows for line in lines(row)]
     footer = [rule, *lines(table.footer)] if table.footer else []
-    return [*lines(tuple(c.heading for c in table.columns)), rule, *body, *footer]
+    headings = lines(tuple(c.heading for c in table.columns))
+    return [*headings, rule, *body, *footer, *([_wrapped(left_out)] if left_out else [])]
 
 
 def as_terminal(report: Report) -> str:
@@ -108,6 +137,7 @@ def as_terminal(report: Report) -> str:
         console.print()
         if table.title:
             console.print(Text(table.title, style="italic"))
+        table, left_out = within(table)  # noqa: PLW2901
         grid = RichTable(
             box=box.SIMPLE_HEAD, show_edge=False, show_footer=table.footer is not None, padding=(0, 1, 0, 0)
         )
@@ -120,6 +150,8 @@ def as_terminal(report: Report) -> str:
         for row in table.rows:
             grid.add_row(*(Text(cell) for cell in row))  # text, not markup: a name may hold brackets
         console.print(grid)
+        if left_out:
+            console.print(Text(left_out, style="dim"))
     if report.notes:
         console.print()
     for note in report.notes:

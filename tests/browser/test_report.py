@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import HARDWARE, HOSTILE, Opened, chosen, written
+from tests.browser.conftest import HOSTILE, Opened, chosen, missing, written
 from tests.conftest import ROOT, Ran
 
 AXE = (Path(__file__).parent / "axe.min.js").read_text("utf-8")
 PAGES = ("page_file", "study_file", "nodes_file", "bare_file")
-MARKS = ".bars path, .scatterlayer path, .trace path"
+MARKS = ".bars path, .scatterlayer path, .trace path, path.mark"
 
 
 @pytest.fixture(params=PAGES)
@@ -30,7 +32,7 @@ def any_file(request: pytest.FixtureRequest) -> Path:
 
 def test_every_chart_has_drawn_marks(any_file: Path, opened: Opened) -> None:
     page = opened(any_file)
-    boxes = page.query_selector_all(".draw")
+    boxes = page.query_selector_all(".draw, .drawn")
     assert len(boxes) == len(page.query_selector_all("section.chart")) or "bare" in any_file.name
     assert bool(boxes) is ("bare" not in any_file.name)
     for box in boxes:
@@ -49,12 +51,12 @@ def texts(page: Any, selector: str) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "value", "charts"),
     [
-        ("model", "gpt2", ("energy", "saving", "roofline", "fit", "point")),
-        ("precision", "int8", ("roofline", "fit", "point")),
-        ("hardware", "l4", ("energy", "saving", "roofline", "size", "point")),
+        ("model", "gpt2", ("energy", "saving", "roofline", "fit", "point", "tornado")),
+        ("precision", "int8", ("roofline", "fit", "point", "tornado")),
+        ("hardware", "l4", ("energy", "saving", "roofline", "size", "growth", "point", "tornado")),
         ("scope", "memory", ("energy", "point")),
-        ("batch", "64", ("energy", "saving", "fit", "size")),
-        ("context", "2048", ("energy", "saving", "fit", "size")),
+        ("batch", "64", ("energy", "saving", "fit", "size", "growth")),
+        ("context", "2048", ("energy", "saving", "fit", "size", "growth")),
     ],
 )
 def test_selectors_change_charts_and_numbers(
@@ -177,6 +179,30 @@ def test_print_keeps_all_tables(page_file: Path, opened: Opened, tmp_path: Path)
     assert len(page.pdf(path=tmp_path / "page.pdf")) > 50_000
 
 
+def test_print_repeats_the_headings_of_a_table_on_every_sheet(folder: Path, opened: Opened, tmp_path: Path) -> None:
+    if shutil.which("pdftotext") is None:
+        missing("pdftotext")
+    written(folder / "long.html", "compare", "gpt2", "-f", "html", "--plotly", "none")
+    page = opened(folder / "long.html", color_scheme="dark")
+    page.pdf(path=tmp_path / "long.pdf", format="A4")
+    done = subprocess.run(
+        ["pdftotext", "-layout", str(tmp_path / "long.pdf"), "-"], capture_output=True, text=True, check=True
+    )
+    sheets = done.stdout.split("\f")
+    with_rows = [
+        s for s in sheets if len(re.findall(r"(?:fp16|int8|int4|bitnet-b1\.58) +\*?[\d.]+ +\*?[\d.]+ ", s)) > 10
+    ]
+    assert len(with_rows) > 2
+    assert all(re.search(r"hardware +precision", sheet) for sheet in with_rows)
+
+
+def test_print_is_dark_on_light_whatever_the_theme(page_file: Path, opened: Opened) -> None:
+    page = opened(page_file, color_scheme="dark")
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
 @pytest.fixture(scope="module")
 def hostile_file(folder: Path) -> Path:
     """A model, a profile and a source that would like to be markup."""
@@ -228,10 +254,37 @@ def test_a_report_is_small_and_quiet(tmp_path: Path) -> None:
     assert path.stat().st_size < 2.5e6
 
 
-def test_every_shipped_page_opens(opened: Opened) -> None:
-    shipped = sorted((ROOT / "reports").glob("*.html"))
-    assert shipped
-    for path in shipped:
-        page = opened(path)
+def test_open_hands_the_file_to_the_browser(tmp_path: Path) -> None:
+    fake, path = tmp_path / "browser", tmp_path / "page.html"
+    fake.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/asked\n', "utf-8")
+    fake.chmod(0o755)
+    command = [sys.executable, "-m", "bitnet_cost", "report", "bitnet-table-1", "-o", str(path), "--open"]
+    with_one = {**os.environ, "BROWSER": str(fake)}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, env=with_one, timeout=60)
+    assert (tmp_path / "asked").read_text("utf-8").strip() == path.as_uri()
+    assert done.stdout == done.stderr == ""
+
+
+def test_open_without_a_browser_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    command = [sys.executable, "-m", "bitnet_cost", "report", "bitnet-table-1", "-o", str(path), "--open"]
+    bare = {k: v for k, v in os.environ.items() if k not in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")}
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, cwd=ROOT, env={**bare, "PATH": ""}, timeout=60
+    )
+    assert "no browser found" in done.stderr
+    assert path.stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "reports").glob("*.html")), ids=lambda p: p.stem)
+def test_every_shipped_page_opens(path: Path, opened: Opened) -> None:
+    for width in (1200, 390):
+        page = opened(path, width=width)
         assert page.query_selector_all("table")
-    assert len(HARDWARE) == 4
+        assert len(page.query_selector_all("path.mark")) == len(page.query_selector_all("#t-printed tbody tr"))
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_every_study_has_a_shipped_page() -> None:
+    studies = {p.stem for p in (ROOT / "reports").glob("*.yaml")}
+    assert {p.stem for p in (ROOT / "reports").glob("*.html")} == studies

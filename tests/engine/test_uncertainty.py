@@ -195,6 +195,15 @@ def test_a_swing_of_a_price_is_linear_and_one_of_time_moves_the_energy() -> None
     assert "kernels.experts.compute" not in found  # no expert runs here
 
 
+@pytest.mark.parametrize("name", ["fp16", "bitnet"])
+def test_figures_moved_as_one_grid_give_what_each_gives_alone(name: str) -> None:
+    result = ON_DEVICE[name]
+    ends = [(place, bound) for place, f in uncertainty.time_figures(result).items() for bound in (f.low, f.high)]
+    assert len(ends) > 20
+    alone = [float(uncertainty.moved(result, {place: value}).energy_j) for place, value in ends]
+    assert uncertainty.moved_each(result, ends).tolist() == pytest.approx(alone, rel=1e-15)
+
+
 def test_a_result_without_energy_has_no_spread() -> None:
     none = bitnet_cost.estimate("gpt3-175b", "h100-sxm-80gb", "fp16")
     assert not none.joules

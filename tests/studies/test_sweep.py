@@ -18,8 +18,8 @@ import pytest
 
 import bitnet_cost as package
 from bitnet_cost.engine.estimate import evaluate
-from bitnet_cost.engine.uncertainty import walk
 from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.inputs.cited import figures_in
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.studies import running
 from bitnet_cost.studies import sweep as sweeps
@@ -99,8 +99,9 @@ def test_a_varied_figure_is_that_of_a_changed_profile() -> None:
 
 
 H100 = plan().settings[0]
-FIGURES = [".".join(place[1:]) for place, _ in walk(H100[0], ("",))]
-FIGURES += [".".join(("runtime", *place[1:])) for place, _ in walk(H100[1], ("",))]  # type: ignore[arg-type]
+assert H100[1] is not None
+FIGURES = [".".join(place) for place, _ in figures_in(H100[0])]
+FIGURES += [".".join(("runtime", *place)) for place, _ in figures_in(H100[1])]
 
 
 def by_loop_and_by_axis(vary: dict[str, list[float]], monkeypatch: pytest.MonkeyPatch, **asked: Any) -> None:

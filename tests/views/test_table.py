@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from bitnet_cost.result import Column, Report, Table
-from bitnet_cost.views.table import WIDTH, as_markdown, as_terminal, as_text, column_widths
+from bitnet_cost.views.table import WIDTH, as_markdown, as_terminal, as_text, column_widths, within
 from tests.conftest import Ran
 
 COMMANDS = [
@@ -82,3 +82,16 @@ def test_a_long_text_column_gives_way() -> None:
     widths = column_widths(table)
     assert sum(widths) + 2 == WIDTH
     assert widths[0] == 5
+
+
+def test_columns_without_room_are_left_out_and_named() -> None:
+    heads = (Column("name", False), *(Column(f"figure{i}") for i in range(12)))
+    wide = Table("Wide", heads, (("hopper", *["1,234.5678"] * 12),))
+    text = as_text(Report("t", "s.", (wide,)))
+    assert all(len(line) <= WIDTH for line in text.splitlines())
+    assert "figure11; -f markdown prints every column." in " ".join(text.split())
+    kept, words = within(wide)
+    named = re.findall(r"figure\d+", words)
+    assert named
+    assert [c.heading for c in kept.columns] + named == [c.heading for c in heads]
+    assert "figure11" in as_markdown(Report("t", "s.", (wide,)))

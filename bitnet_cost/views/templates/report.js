@@ -1,10 +1,12 @@
 "use strict";
 (() => {
   const $ = (id) => document.getElementById(id);
+  const FIGURE = ["value", "low", "high", "basis", "source", "note"];
   const data = JSON.parse($("data").textContent);
   const doc = unpacked(data.document);
   const state = data.state ? { ...data.state } : null;
   const opened = state ? { ...state } : null;
+  const FLOOR = -100; // savings below it are cut off, their figure in the bar
   const COMPUTE = ["mul", "add", "mac", "special"];
   const NAMES = { mul: "multiplying", add: "adding", mac: "multiply-accumulate", special: "special functions", static: "static power", facility: "the facility" };
   const STEPS = [["T", 1e12], ["G", 1e9], ["M", 1e6], ["k", 1e3], ["", 1], ["m", 1e-3], ["\u00b5", 1e-6], ["n", 1e-9], ["p", 1e-12]];
@@ -30,7 +32,13 @@
         }
       } else found[key] = value;
     }
+    if (found.inputs) found.inputs = longer(found.inputs);
     return found;
+  }
+  function longer(value) {
+    if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
+    if ("$" in value) return Object.fromEntries(FIGURE.map((name, i) => [name, value.$[i]]));
+    return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, longer(part)]));
   }
 
   // Figures, printed as the tables of the command line print them (views/report.py, units.py).
@@ -72,7 +80,7 @@
     const text = fixed(100 * value, places);
     return value < 1 && Number(text) >= 100 ? (100 - 10 ** -places).toFixed(places) : text;
   }
-  const used = (share) => (share >= 10 ? grouped(general(share, 3)) + "x" : percent(share, 1));
+  const used = (share) => (share >= 10 ? grouped(String(Number(general(share, 3)))) + "x" : percent(share, 1));
 
   // The chosen cell.
   const find = (other) => {
@@ -109,6 +117,16 @@
   const SIGNS = ["circle", "square", "diamond", "cross", "triangle-up", "star", "x", "hexagon"];
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const bar = (i) => ({ color: COLOURS[i % 8], pattern: { shape: PATTERNS[i % 8], fillmode: "overlay", fgcolor: "#ffffff", fgopacity: 0.55, size: 7, solidity: 0.25 } });
+  // Ticks of a logarithmic axis: whole powers of ten, and 1, 2 and 5 where they are few.
+  function ticks(values) {
+    const given = values.filter((v) => v > 0), low = Math.min(...given) / 1.2, high = Math.max(...given) * 1.2, found = [];
+    if (!given.length) return {};
+    const decades = Math.log10(high / low), steps = decades > 3 ? [1] : [1, 2, 5], every = decades > 7 ? 2 : 1;
+    for (let d = Math.floor(Math.log10(low)); d <= Math.ceil(Math.log10(high)); d += 1) {
+      if (d % every === 0) for (const step of steps) found.push(Number(`${step}e${d}`));
+    }
+    return { tickvals: found, ticktext: found.map((v) => (v >= 1e-3 && v < 1e5 ? grouped(String(v)) : v.toExponential(0).replace("+", ""))) };
+  }
   function draw(name, traces, layout) {
     const box = $("d-" + name);
     if (!box || !window.Plotly) return;
@@ -121,7 +139,11 @@
       margin: { l: 8, r: 12, t: 12, b: 8 }, legend: { orientation: "h", traceorder: "normal", y: 1.02, yanchor: "bottom", x: 0, itemclick: false, itemdoubleclick: false }, barmode: "stack",
       hoverlabel: { namelength: -1 }, dragmode: false,
     };
-    const merged = { ...base, ...layout, xaxis: { ...axis, ...layout.xaxis }, yaxis: { ...axis, ...layout.yaxis } };
+    const axisOf = (own, which) => {
+      const found = { ...axis, ...own, title: { ...own.title, font: { size: base.font.size } } };
+      return own.type === "log" && !own.tickvals ? { ...found, ...ticks(traces.flatMap((trace) => trace[which])) } : found;
+    };
+    const merged = { ...base, ...layout, xaxis: axisOf(layout.xaxis, "x"), yaxis: axisOf(layout.yaxis, "y") };
     window.Plotly.react(box, traces, merged, { displayModeBar: false, responsive: true });
   }
 
@@ -158,16 +180,17 @@
         for (const [scope, values] of Object.entries(find({ precision: p }).scopes || {})) {
           const [low, value, high] = values.saving ? values.saving.map((v) => v[k]) : [null, null, null];
           if (value === null) continue;
-          rows.push([p, scope, percent(value), percent(low, 1), percent(high, 1)]);
-          xs.push(100 * value); ys.push(scope); up.push(100 * (high - value)); down.push(100 * (value - low));
+          const band = values.band.map((v) => v[k]);
+          rows.push([p, scope, percent(value), ...[...band, low, high].map((v) => percent(v, 1))]);
+          xs.push(100 * value); ys.push(scope); up.push(100 * Math.max(0, band[2] - value)); down.push(100 * Math.max(0, value - band[0]));
           if (p === state.precision && scope === state.scope) {
-            const span = value < 0 ? `${percent(-high, 1)} to ${percent(-low, 1)}` : `${percent(low, 1)} to ${percent(high, 1)}`;
-            heading = `At ${state.hardware}, ${p} ${value < 0 ? "costs" : "saves"} ${percent(Math.abs(value), 1)} %${value < 0 ? " more" : ""} energy (${span}) against ${base}, scope ${scope}`;
+            const ends = value < 0 ? [-band[2], -band[0]] : [band[0], band[2]];
+            heading = `At ${state.hardware}, ${p} ${value < 0 ? "costs" : "saves"} ${percent(Math.abs(value), 1)} %${value < 0 ? " more" : ""} energy (p5 to p95 ${percent(ends[0], 1)} to ${percent(ends[1], 1)}) against ${base}, scope ${scope}`;
           }
         }
         const i = data.precisions.indexOf(p);
         traces.push({
-          type: "bar", orientation: "h", name: p, x: xs, y: ys, marker: bar(i), error_x: { type: "data", symmetric: false, array: up, arrayminus: down, color: css("--ink") },
+          type: "bar", orientation: "h", name: p, x: xs, y: ys, marker: bar(i), text: xs.map((x) => (x < FLOOR ? `<b>\u25c4 ${fixed(x, 0)} %</b>` : "")), textposition: "inside", insidetextanchor: "start", textfont: { color: "#000" }, error_x: { type: "data", symmetric: false, array: up, arrayminus: down, color: css("--ink") },
           hovertemplate: `${p}, %{y}: %{x:.4g} %<extra></extra>`,
         });
       });
@@ -175,8 +198,9 @@
         heading = state.precision === base ? `${base} is the baseline: choose another precision to see what it saves`
           : `No saving of ${state.precision} at ${state.hardware} can be said at this point`;
       }
-      draw("saving", traces, { barmode: "group", xaxis: { title: { text: `energy saved against ${base || "-"}, %` } }, yaxis: { autorange: "reversed", type: "category" } });
-      return { heading, title: `Savings against ${base || "no baseline"}: ${words()}`, heads: ["precision", "scope", "saving %", "least %", "most %"], rows, texts: [0, 1] };
+      const clipped = traces.some((trace) => trace.x.some((x) => x < FLOOR));
+      draw("saving", traces, { barmode: "group", xaxis: { title: { text: `energy saved against ${base || "-"}, %` }, ...(clipped ? { range: [FLOOR, 100] } : {}) }, yaxis: { autorange: "reversed", type: "category" } });
+      return { heading, title: `Savings against ${base || "no baseline"}: ${words()}`, heads: ["precision", "scope", "saving %", "p5 %", "p50 %", "p95 %", "least %", "most %"], rows, texts: [0, 1] };
     },
     roofline() {
       const index = data.cells.findIndex(([m, h, p]) => m === state.model && h === state.hardware && p === state.precision);
@@ -266,7 +290,63 @@
       }));
       if (capacity !== null) traces.push({ type: "scatter", mode: "lines", name: `capacity of ${state.hardware}`.slice(0, 60), x: [xs[0], xs[xs.length - 1]], y: [capacity / 1e9, capacity / 1e9], line: { color: css("--ink"), dash: "dash", width: 2 }, hoverinfo: "name" });
       draw("size", traces, { xaxis: { type: "log", title: { text: "parameters" }, tickvals: xs, ticktext: Object.keys(sizes) }, yaxis: { type: "log", title: { text: "GB" } } });
-      return { heading, title: `Memory by size, GPT-3-like shapes: batch ${state.batch}, ${state.context} tokens in`, heads: ["parameters", ...data.precisions], rows, texts: [0] };
+      return { heading, title: `Memory by size${data.devices > 1 ? ` on each of ${data.devices} devices` : ""}, GPT-3-like shapes: batch ${state.batch}, ${state.context} tokens in`, heads: ["parameters", ...data.precisions], rows, texts: [0] };
+    },
+    growth() {
+      const k = point(), tokens = state.batch * generate(), unit = tokens > state.batch ? "token" : "sequence";
+      const timed = data.hardware[state.hardware].capacity !== null && unit === "token";
+      const sizes = {}, parameters = {}, mine = [];
+      for (const row of data.sizes) {
+        const run = row.run[state.hardware], energy = run ? run[0][k] : null;
+        (sizes[row.size] = sizes[row.size] || {})[row.precision] = [energy === null ? null : energy / (unit === "token" ? tokens : state.batch), run ? run[1][k] : null];
+        parameters[row.size] = row.parameters;
+      }
+      const rows = Object.entries(sizes).map(([size, found]) => {
+        if (found[state.precision][0] !== null) mine.push([size, found[state.precision][0]]);
+        return [size, ...data.precisions.map((p) => (found[p][0] === null ? "-" : withPrefix(found[p][0], "J"))), ...(timed ? data.precisions.map((p) => significant(found[p][1], 1, 4)) : [])];
+      });
+      let heading = `Models of every size were run at ${Object.keys(data.sizes[0].run)[0]} alone; choose it to see them`;
+      if (mine.length > 1) {
+        const [small, least] = mine[0], [large, most] = mine[mine.length - 1];
+        heading = `At ${state.hardware}, a ${unit} in ${state.precision} takes ${withPrefix(least, "J")} at ${small} and ${withPrefix(most, "J")} at ${large}`;
+      } else if (data.sizes.some((row) => state.hardware in row.run)) heading = `Fewer than two of these sizes have an energy in ${state.precision} at ${state.hardware}`;
+      const xs = Object.values(parameters);
+      draw("growth", data.precisions.map((p, i) => {
+        const ys = Object.values(sizes).map((found) => found[p][0]);
+        return {
+          type: "scatter", mode: "lines+markers", name: p, x: xs.filter((_, j) => ys[j] !== null), y: ys.filter((y) => y !== null), marker: { symbol: SIGNS[i % 8], size: 8, color: COLOURS[i % 8] }, line: { color: COLOURS[i % 8] },
+          hovertemplate: `${p}, %{x:.4s}: %{y:.4s}J<extra></extra>`,
+        };
+      }), { xaxis: { type: "log", title: { text: "parameters" }, tickvals: xs, ticktext: Object.keys(sizes) }, yaxis: { type: "log", title: { text: `J per ${unit}` } } });
+      return {
+        heading, title: `Energy per ${unit}${timed ? " and tokens/s" : ""} by size at ${state.hardware}: batch ${state.batch}, ${state.context} tokens in`,
+        heads: ["parameters", ...data.precisions.map((p) => `${p} energy`), ...(timed ? data.precisions.map((p) => `${p} tokens/s`) : [])], rows, texts: [0],
+      };
+    },
+    tornado() {
+      const index = data.cells.findIndex(([m, h, p]) => m === state.model && h === state.hardware && p === state.precision);
+      const g = data.grid, found = data.swings[index], [prefix, scale] = prefixOf(Math.max(0, ...found.rows.flatMap((row) => row.slice(1, 3))));
+      const whole = found.rows.length ? find().scopes[found.scope].energy[1][g.at] : 0;
+      const rows = found.rows.map(([lever, low, high, least, most]) => {
+        const [name, span, basis, source] = data.levers[lever];
+        return [name, span, significant(low, scale, 4), significant(high, scale, 4), percent(Math.abs(high - low) / whole, 1), least === null ? "-" : `${percent(least, 1)} to ${percent(most, 1)}`, basis, source];
+      });
+      const heading = rows.length ? `${rows[0][0]} (${rows[0][6]}) moves the energy of ${state.precision} at ${state.hardware} most: by ${rows[0][4]} % over its range`
+        : `No figure moves ${state.precision} at ${state.hardware}, which has no energy there`;
+      const drawn = found.rows.filter((row) => Math.abs(row[2] - row[1]) > 5e-4 * whole); // the others move the baseline alone
+      const labels = drawn.map(([lever]) => data.levers[lever].map(escaped)).map(([name, , basis, source]) => `${name}<br>${basis}, ${source}`);
+      const end = (name, i, colour) => ({
+        type: "bar", orientation: "h", name, y: labels, x: drawn.map((row) => (row[i] - whole) / scale), base: drawn.map(() => whole / scale), width: 0.6, marker: bar(colour),
+        customdata: drawn.map((row) => row[i] / scale), hovertemplate: `%{y}<br>${name}: %{customdata:.4g} ${prefix}J<extra></extra>`,
+      });
+      draw("tornado", [end("figure at its low", 1, 0), end("figure at its high", 2, 1)], {
+        barmode: "overlay", xaxis: { title: { text: `energy, ${prefix}J; nominal ${significant(whole, scale, 4)}` } }, yaxis: { autorange: "reversed", type: "category" },
+        shapes: [{ type: "line", xref: "x", yref: "paper", x0: whole / scale, x1: whole / scale, y0: 0, y1: 1, line: { color: css("--ink"), width: 1 } }],
+      });
+      return {
+        heading, title: `What moves it: ${state.model} in ${state.precision} at ${state.hardware}, scope ${found.scope}, batch ${g.batches[0]}, ${g.contexts[g.at]} tokens in`,
+        heads: ["figure", "low to high", `${prefix}J at low`, `${prefix}J at high`, "moves %", "saving %", "basis", "source"], rows, texts: [0, 6, 7],
+      };
     },
     point() {
       const g = data.grid, cell = find(), n = generate(), energy = ((cell.scopes || {})[state.scope] || {}).energy;
@@ -294,20 +374,12 @@
     },
     parity() {
       const points = data.parity.points, ends = [Math.min(...points.map((p) => p[1])), Math.max(...points.map((p) => p[1]))];
-      const traces = data.parity.classes.map((c, i) => {
-        const mine = points.filter((p) => p[0] === i);
-        return { type: "scatter", mode: "markers", name: c.title, x: mine.map((p) => p[1]), y: mine.map((p) => p[2]), marker: { symbol: SIGNS[i % 8], size: 5, opacity: 0.6, color: COLOURS[i % 8] }, hovertemplate: "measured %{x:.4g}, modelled %{y:.4g}<extra></extra>", showlegend: false };
-      });
+      const traces = [{
+        type: "scatter", mode: "markers", x: points.map((p) => p[1]), y: points.map((p) => p[2]), text: points.map((p) => data.parity.classes[p[0]].title), marker: { size: 5, opacity: 0.5, color: css("--mark") },
+        hovertemplate: "%{text}<br>measured %{x:.4g}, modelled %{y:.4g}<extra></extra>", showlegend: false,
+      }];
       traces.push({ type: "scatter", mode: "lines", name: "equal", x: ends, y: ends, line: { color: css("--ink"), width: 1 }, hoverinfo: "skip", showlegend: false });
       draw("parity", traces, { hovermode: "closest", xaxis: { type: "log", title: { text: "measured (s, J, W, GB or a ratio)" } }, yaxis: { type: "log", title: { text: "modelled" } } });
-      return null;
-    },
-    printed() {
-      const p = data.printed, ends = [Math.min(...p.map((q) => q[0])), Math.max(...p.map((q) => q[0]))];
-      draw("printed", [
-        { type: "scatter", mode: "markers", name: "cells", x: p.map((q) => q[0]), y: p.map((q) => q[1]), text: p.map((q) => escaped(q[2])), marker: { symbol: "diamond", size: 9, color: COLOURS[0] }, hovertemplate: "%{text}<br>printed %{x:.4g}, modelled %{y:.4g}<extra></extra>", showlegend: false },
-        { type: "scatter", mode: "lines", name: "equal", x: ends, y: ends, line: { color: css("--ink"), width: 1 }, hoverinfo: "skip", showlegend: false },
-      ], { xaxis: { type: "log", title: { text: "printed" } }, yaxis: { type: "log", title: { text: "modelled" } } });
       return null;
     },
   };
@@ -388,6 +460,7 @@
       button.type = "button"; button.textContent = words || "sign";
       button.addEventListener("click", () => sortBy(table, th));
       th.setAttribute("aria-sort", "none");
+      th.dataset.words = words; // printed in its place: a button is not repeated on the next sheet
       th.replaceChildren(button);
     }
   }
@@ -468,8 +541,25 @@
     show();
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
-  addEventListener("beforeprint", () => { document.querySelectorAll(".js-plotly-plot").forEach((box) => window.Plotly.relayout(box, { "font.color": "#000", width: 640 })); });
-  addEventListener("afterprint", () => { document.querySelectorAll(".js-plotly-plot").forEach((box) => window.Plotly.relayout(box, { width: null })); show(); });
+  // On paper the charts are light, as wide as a sheet and no longer.
+  let theme;
+  addEventListener("beforeprint", () => {
+    theme = document.documentElement.dataset.theme;
+    document.documentElement.dataset.theme = "light";
+    show();
+    for (const box of document.querySelectorAll(".js-plotly-plot")) {
+      box.style.maxHeight = "800px"; // one sheet
+      window.Plotly.relayout(box, { width: 640, height: box.clientHeight });
+    }
+  });
+  addEventListener("afterprint", () => {
+    if (theme) document.documentElement.dataset.theme = theme; else delete document.documentElement.dataset.theme;
+    for (const box of document.querySelectorAll(".js-plotly-plot")) {
+      box.style.maxHeight = "";
+      window.Plotly.relayout(box, { width: null, height: null });
+    }
+    show();
+  });
 
   // plotly.js lies in the file as compressed text; unpacked it is a script whose hash the page's policy names.
   async function library() {

@@ -1,0 +1,113 @@
+"""What a page holds: bands, swings and sizes are those of the commands and of the engine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bitnet_cost import api
+from bitnet_cost.engine.uncertainty import spread
+from bitnet_cost.inputs.workload import Workload
+from bitnet_cost.readers import catalog
+from bitnet_cost.result import Answer
+from bitnet_cost.studies import pages
+from bitnet_cost.studies.ranges import baseline_of
+from bitnet_cost.views import compare, page
+from tests.conftest import ROOT, Ran
+
+PRECISIONS = ("fp16", "int8", "bitnet-b1.58")
+
+
+@pytest.fixture(scope="module")
+def answer() -> Answer:
+    names = ("h100-sxm-80gb", "l4", "cmos-7nm")
+    return api.answer(
+        [catalog.model("gpt2")], [catalog.hardware(n) for n in names], [catalog.precision(p) for p in PRECISIONS],
+        Workload(1, 64, 32), usual_baseline="fp16",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data(answer: Answer) -> dict[str, Any]:
+    return pages.of_answer(answer, compare.compare_report(answer), "bitnet-cost report gpt2").data
+
+
+def test_the_band_of_a_page_is_that_of_many_draws(answer: Answer, data: dict[str, Any]) -> None:
+    at, compared = data["grid"]["at"], 0
+    for cell, result in zip(data["grid"]["cells"], answer.results, strict=True):
+        found = spread(result, baseline_of(answer, result), 20_000, seed=5)
+        values = cell["scopes"][result.scope]
+        assert found is not None
+        if found.saving is None:
+            assert "band" not in values
+            continue
+        compared += 1
+        least, _, most = (v[at] for v in values["saving"])
+        band = [v[at] for v in values["band"]]
+        assert band == pytest.approx(found.saving, abs=0.1 * (found.saving[2] - found.saving[0]) + 1e-4)
+        assert least - 1e-3 <= band[0] <= band[1] <= band[2] <= most + 1e-3
+    assert compared == 6
+
+
+def test_the_tornado_of_a_page_is_that_of_the_command(data: dict[str, Any], bitnet_cost: Callable[..., Ran]) -> None:
+    words = ("estimate", "gpt2", "-H", "l4", "-p", "fp16", "-p", "bitnet-b1.58", "--baseline", "fp16", "--prompt", "64")
+    ran = bitnet_cost(*words, "--generate", "32", "--sensitivity", "-f", "json")
+    swings = [s for s in json.loads(ran.out)["sensitivity"] if s["record"] == 1]
+    by_energy = sorted(swings, key=lambda s: -abs(s["energy_at_high_j"] - s["energy_at_low_j"]))
+    mine = data["swings"][data["cells"].index(["gpt2", "l4", "bitnet-b1.58"])]["rows"]
+    assert len(mine) == 8
+    for (lever, *figures), theirs in zip(mine, by_energy, strict=False):
+        name, _, basis, source = data["levers"][lever]
+        assert theirs["figure"].removesuffix(" (device)").endswith(name)
+        assert (basis.removeprefix("weak: "), source) == (theirs["basis"], theirs["source"])
+        assert basis.startswith("weak") is (theirs["basis"] in ("scaled", "assumed"))
+        keys = ("energy_at_low_j", "energy_at_high_j", "saving_at_low", "saving_at_high")
+        assert figures == pytest.approx([theirs[k] for k in keys], rel=1e-4, abs=1e-5)
+
+
+def test_the_heading_of_the_tornado_names_the_largest(data: dict[str, Any]) -> None:
+    for hardware in ("l4", "cmos-7nm"):
+        heading, table = page.tornado_chart(data, {**data["state"], "hardware": hardware, "precision": "bitnet-b1.58"})
+        assert heading.startswith(f"{table.rows[0][0]} (")
+        moves = [float(row[4]) for row in table.rows]
+        assert moves == sorted(moves, reverse=True)
+        assert f"by {table.rows[0][4]} %" in heading
+
+
+def test_models_of_every_size_cost_what_an_estimate_says(data: dict[str, Any]) -> None:
+    row = next(r for r in data["sizes"] if (r["size"], r["precision"]) == ("1.3B", "int8"))
+    alone = api.estimate("1.3B", "l4", "int8", prompt=64, generate=32)
+    energy, rate = row["run"]["l4"]
+    assert energy[data["grid"]["at"]] == pytest.approx(float(alone.energy_j))
+    assert rate[data["grid"]["at"]] == pytest.approx(alone.tokens_per_s)
+    assert row["run"]["cmos-7nm"][1] == [None] * len(rate)
+
+
+def test_with_many_devices_sizes_are_run_on_the_one_that_a_page_opens_with() -> None:
+    names = ("h100-sxm-80gb", "l4", "t4", "a40", "a10g", "l40s", "mi210")
+    found = api.answer(
+        [catalog.model("gpt2")], [catalog.hardware(n) for n in names], [catalog.precision("int8")], Workload(1, 64, 8)
+    )
+    made = pages.of_answer(found, compare.compare_report(found), "x")
+    assert {h for row in made.data["sizes"] for h in row["run"]} == {made.data["state"]["hardware"]}
+    other = next(n for n in names if n != made.data["state"]["hardware"])
+    heading, _ = page.growth_chart(made.data, {**made.data["state"], "hardware": other})
+    assert f"run at {made.data['state']['hardware']} alone" in heading
+
+
+def test_a_page_of_a_study_is_small_and_draws_without_a_library() -> None:
+    pages_of_studies = sorted((ROOT / "reports").glob("*.html"))
+    assert pages_of_studies
+    for path in pages_of_studies:
+        text = path.read_text("utf-8")
+        assert len(text) < 100_000
+        assert "plotly.js (MIT" not in text
+        assert 'class="mark' in text
+
+
+def test_the_drawn_points_are_those_of_the_errors() -> None:
+    held, errors = catalog.parity(), catalog.accuracy().classes
+    assert {name: len(pairs) for name, pairs in held.items()} == {name: s.n for name, s in errors.items()}
