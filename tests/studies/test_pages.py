@@ -14,6 +14,7 @@ from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import Answer
 from bitnet_cost.studies import pages
+from bitnet_cost.studies.grid import DRAWS
 from bitnet_cost.studies.ranges import baseline_of
 from bitnet_cost.views import compare, page
 from tests.conftest import ROOT, Ran
@@ -50,6 +51,7 @@ def test_the_band_of_a_page_is_that_of_many_draws(answer: Answer, data: dict[str
         assert band == pytest.approx(found.saving, abs=0.1 * (found.saving[2] - found.saving[0]) + 1e-4)
         assert least - 1e-3 <= band[0] <= band[1] <= band[2] <= most + 1e-3
     assert compared == 6
+    assert f"{DRAWS:,} draws" in page.CHARTS["saving"][2]
 
 
 def test_the_tornado_of_a_page_is_that_of_the_command(data: dict[str, Any], bitnet_cost: Callable[..., Ran]) -> None:
