@@ -384,9 +384,9 @@ CHARTS: dict[str, tuple[str, Callable[[Data, State], tuple[str, Table]], str]] =
     "energy": ("Where does the energy go?", energy_chart, ""),
     "saving": (
         "What does precision buy?", saving_chart,
-        "Whiskers and p5, p50, p95: 1,000 draws of every price within its range (seed 0), both energies of a draw priced"
-        " alike. Least and most: each price at its low or high alone, and all together. Bars are cut off at -100 %; the"
-        " figure stands in them.",
+        "Whiskers and p5, p50, p95: 1,000 draws of every price within its range (seed 0), both energies of a draw"
+        " priced alike. Least and most: each price at its low or high alone, and all together. Bars end at -100 %;"
+        " their figure stands in them.",
     ),
     "roofline": (
         "What binds each operator?", roofline_chart,
