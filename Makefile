@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types docs accuracy models reports bench clean
+.PHONY: demo test docs site accuracy models reports bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/bitnet-cost estimate gpt3-175b
@@ -20,9 +20,13 @@ test: $(VENV)/.dev
 	$(BIN)/python -m scripts.calibrate --check
 	$(BIN)/pytest -q -n 2
 
-# Everything that is generated from the code: README samples, rendered studies.
+# Everything that is generated from the code: samples and tables of the pages, JSON Schemas, rendered studies.
 docs: $(VENV)/.dev
 	$(BIN)/python -m scripts.write_docs
+
+# The documentation as a site that loads nothing from elsewhere.
+site: $(VENV)/.dev
+	$(BIN)/mkdocs build --strict --quiet
 
 # Constants from measured rows, then the errors on the others; refuses where a class has become worse.
 accuracy: $(VENV)/.dev
@@ -52,4 +56,4 @@ $(VENV)/.dev: $(VENV)/.installed pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -129,6 +129,22 @@ class Kind(StrEnum):
     studies = "studies"
 
 
+class FileKind(StrEnum):
+    """Kinds of files that have a schema."""
+
+    model = "model"
+    hardware = "hardware"
+    precision = "precision"
+    runtime = "runtime"
+    study = "study"
+    sweep = "sweep"
+    links = "links"
+    grids = "grids"
+    measured = "measured"
+    constants = "constants"
+    accuracy = "accuracy"
+
+
 ModelArgument = Annotated[
     str,
     typer.Argument(
@@ -663,6 +679,21 @@ def check(
         typer.echo(f"error: {fault}", err=True)
     if faults:
         raise typer.Exit(1)
+
+
+@app.command()
+def schema(
+    kind: Annotated[FileKind, typer.Argument(help="Kind of file.")],
+    output: OutputOption = None,
+) -> None:
+    """The JSON Schema of a kind of YAML file, with which an editor completes and checks it.
+
+    Example: bitnet-cost schema hardware
+    """
+    from bitnet_cost.inputs.schema import json_schema
+    from bitnet_cost.views.records import json_text
+
+    _write(json_text(json_schema(kind.value)), output)
 
 
 @app.command("import")
