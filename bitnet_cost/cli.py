@@ -127,6 +127,8 @@ class Kind(StrEnum):
     precisions = "precisions"
     runtimes = "runtimes"
     studies = "studies"
+    links = "links"
+    grids = "grids"
 
 
 class FileKind(StrEnum):
@@ -762,7 +764,8 @@ def validate(
     failed = [o for o in outcomes if not o.passed]
     cells = sum(o.checked for o in outcomes)
     outside = sum(o.failed for o in outcomes)
-    typer.echo(f"{len(outcomes)} studies, {cells} cells held, {outside} outside their tolerance", err=True)
+    counted = "1 study" if len(outcomes) == 1 else f"{len(outcomes)} studies"
+    typer.echo(f"{counted}, {cells} cells held, {outside} outside their tolerance", err=True)
     if failed:
         raise typer.Exit(1)
 

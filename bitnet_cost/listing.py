@@ -42,6 +42,22 @@ def title(plural: str, count: int) -> str:
 
 def rows(plural: str) -> list[dict[str, Any]]:
     """One row per entry of a kind."""
+    if plural == "links":
+        return [
+            {
+                "name": name,
+                "bandwidth": with_prefix(link.bandwidth.value / 8, "B/s"),
+                "latency": with_prefix(link.latency.value, "s") if link.latency else "-",
+                "energy": with_prefix(link.energy.value, "J/bit"),
+                "devices": link.devices,
+            }
+            for name, link in catalog.links().links.items()
+        ]
+    if plural == "grids":
+        return [
+            {"zone": zone, "g/kWh": round(figure.value * 3.6e6, 1), "source": f"{figure.source}, {figure.year}"}
+            for zone, figure in catalog.grids().zones.items()
+        ]
     kind = _KINDS[plural]
     return [_row(kind, name) for name in catalog.names(kind)]
 

@@ -139,6 +139,7 @@ def main() -> int:
         if not path.exists() or path.read_text("utf-8") != content:
             stale.append(path.relative_to(ROOT))
             if not check:
+                path.parent.mkdir(exist_ok=True)
                 path.write_text(content, "utf-8")
     if stale:
         verb = "differ from what the code prints; run 'make docs'" if check else "written"

@@ -435,9 +435,11 @@ def notes(answer: Answer) -> list[str]:
     found.extend(_limited([f"{r.precision.name} at {r.hardware.name}: {r.reason}"]) for r in results if not r.joules)
     found.extend(filter(None, (_facility(r) for r in results if r.joules and r.facility and r.runtime)))
     found.extend(_battery(r) for r in results if r.joules and r.timing and r.hardware.battery)
+    if answer.requests_per_day is not None:
+        found.extend(_busy(r, answer.requests_per_day) for r in results if r.joules and r.timing)
     found.extend(validated(answer))
     found.append(how_sure(results))
-    return found
+    return _unique(found)
 
 
 # What an answer holds, and the class of measured rows that says how right it is.
@@ -467,6 +469,17 @@ def validated(answer: Answer) -> list[str]:
         else:
             found.append(f"Not held to measurements: no measured row of {hardware} with {runtime} is scored.")
     return found
+
+
+def _busy(result: Result, requests_per_day: float) -> str:
+    """How many devices the requests of a day keep busy."""
+    assert result.timing is not None
+    seconds = float(result.timing.total[0]) * requests_per_day / int(result.workload.batch)
+    kept = seconds * result.devices / 86400
+    return (
+        f"{result.precision.name} at {result.hardware.name}: {kept:,.3g} devices busy all day, every batch full; what"
+        " devices draw while they wait for requests is not counted."
+    )
 
 
 def _facility(result: Result) -> str:
@@ -532,7 +545,8 @@ def day_table(answer: Answer) -> Table:
             )
         )
     columns = _columns(
-        "hardware", "precision", "kWh/day", "kWh/year", "kg CO2e/day", "t CO2e/year", "USD/day", "USD/year", texts=2
+        "hardware", "precision", "kWh a day", "kWh a year", "kg CO2e a day", "t CO2e a year", "USD a day", "USD a year",
+        texts=2,
     )
     return Table(f"{answer.requests_per_day:,.0f} requests a day", columns, tuple(rows))
 
@@ -542,6 +556,8 @@ def _substitute(result: Result) -> str | None:
     linear, hardware = result.precision.linear, result.hardware
     if not linear.multiplies:
         asked = str(linear.accumulator).partition(".")[2]
+        if asked in ("int1", "int2") and asked in hardware.rates:
+            return None
         what = "has no unit for 1-bit products"
     else:
         asked = next(a.partition(".")[2] for a in linear.recipe if a.startswith("mul."))
