@@ -16,7 +16,6 @@ from bitnet_cost.inputs.cited import Capacity, Figure, Input
 from bitnet_cost.inputs.hardware import SpecialFunction
 from bitnet_cost.inputs.precision import parse_name
 from bitnet_cost.inputs.runtime import RuntimeProfile
-from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.schema import KINDS
 from bitnet_cost.readers import catalog
 from bitnet_cost.readers.size import parse_size
@@ -249,7 +248,9 @@ def _kind(document: Document, path: Path) -> str:
                 return kind
     wanted = ", ".join(f"{mark}: ({kind})" for mark, kind in marks.items())
     raise InvalidFile(
-        path, "", f"is no model, hardware profile, precision, runtime, study or sweep; expected one of the keys {wanted}"
+        path,
+        "",
+        f"is no model, hardware profile, precision, runtime, study or sweep; expected one of the keys {wanted}",
     )
 
 

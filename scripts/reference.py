@@ -22,7 +22,6 @@ from bitnet_cost.inputs.measurement import Measurement
 from bitnet_cost.inputs.schema import KINDS
 
 FIGURES: tuple[type[cited.Figure], ...] = tuple(cited.Figure.__subclasses__())
-SHARED = (cited.Figure, cited.Source)  # described once, whatever the kind of file
 
 
 def table(heads: list[str], rows: list[list[str]]) -> str:
@@ -75,7 +74,7 @@ def _classes(root: type[BaseModel]) -> list[type[BaseModel]]:
     pending = [root]
     while pending:
         cls = pending.pop(0)
-        if cls in found or issubclass(cls, SHARED):
+        if cls in found or cls is cited.Source or issubclass(cls, cited.Figure):  # described once, for all
             continue
         found.append(cls)
         pending += [c for f in cls.model_fields.values() for c in _models_in(f.annotation)]
@@ -234,7 +233,7 @@ def _signature(name: str, function: Callable[..., Any]) -> str:
             lines.append("    *,")
             starred = True
         default = "" if p.default is p.empty else f" = {p.default!r}"
-        prefix = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")
+        prefix = "*" if p.kind is p.VAR_POSITIONAL else "**" if p.kind is p.VAR_KEYWORD else ""
         lines.append(f"    {prefix}{p.name}: {p.annotation}{default},")
     return "\n".join([f"{name}(", *lines, f") -> {signature.return_annotation}"])
 
@@ -279,7 +278,8 @@ def accuracy_by_device() -> str:
     from bitnet_cost.readers import catalog
 
     found = [
-        [f"`{hardware}`", f"`{runtime}`", f"`{name}`", str(s.n), f"{s.median:.1f} %", f"{s.p90:.1f} %", f"{s.bias:+.1f} %"]
+        [*(f"`{word}`" for word in (hardware, runtime, name)), str(s.n)]
+        + [f"{s.median:.1f} %", f"{s.p90:.1f} %", f"{s.bias:+.1f} %"]
         for hardware, runtimes in sorted(catalog.accuracy().devices.items())
         for runtime, classes in sorted(runtimes.items())
         for name, s in classes.items()
@@ -325,7 +325,14 @@ def precisions() -> str:
         recipe = " + ".join(f"{times:g} {action}" for action, times in p.linear.recipe.items())
         w = p.linear.weights
         lines.append(
-            [f"`{name}`", f"{w.information_bits:.4g}", f"{w.bits:.4g}", f"{p.linear.activation_bits:g}", recipe, p.title]
+            [
+                f"`{name}`",
+                f"{w.information_bits:.4g}",
+                f"{w.bits:.4g}",
+                f"{p.linear.activation_bits:g}",
+                recipe,
+                p.title,
+            ]
         )
     heads = ["name", "information bits", "stored bits", "activation bits", "per MAC of a layer", "in words"]
     return table(heads, lines)

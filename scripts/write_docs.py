@@ -6,7 +6,7 @@ python -m scripts.write_docs --check   exits 1 and names the files that differ
 A page is written by hand; between marks it is filled in:
 
     <!-- sample: bitnet-cost COMMAND -->            the command, and what it prints ('| head -N': its first lines)
-    <!-- refused: bitnet-cost COMMAND -->           the command, and its message on stderr
+    <!-- refused: bitnet-cost COMMAND -->           a command that fails, and what it says
     <!-- file: docs/examples/NAME.yaml -->          a file's text
     <!-- generated: NAME [ARGUMENT] --> <!-- end -->    a table of `scripts.reference`
 """
@@ -37,7 +37,11 @@ GENERATED = re.compile(r"<!-- generated: (?P<name>[\w-]+) ?(?P<argument>[\w-]*) 
 
 
 def run(command: str, *, refused: bool = False) -> str:
-    """What a ``bitnet-cost`` command prints in the root of the checkout, on stderr if it is to be ``refused``."""
+    """What a ``bitnet-cost`` command prints in the root of the checkout; of one that is ``refused`` stderr too.
+
+    Raises:
+        RuntimeError: a command that fails and should not, or the other way round.
+    """
     from bitnet_cost import cli
 
     command, _, cut = command.partition(" | head -")
@@ -56,7 +60,8 @@ def run(command: str, *, refused: bool = False) -> str:
         os.chdir(folder)
     if bool(code) is not refused:
         raise RuntimeError(f"{command}: exit code {code}\n{errors.getvalue()}")
-    lines = (errors if refused else stream).getvalue().splitlines(keepends=True)
+    printed = stream.getvalue() + (errors.getvalue() if refused else "")
+    lines = printed.splitlines(keepends=True)
     return "".join(lines[: int(cut)] if cut else lines)
 
 
