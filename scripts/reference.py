@@ -25,9 +25,14 @@ FIGURES: tuple[type[cited.Figure], ...] = tuple(cited.Figure.__subclasses__())
 
 
 def table(heads: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table; bars in cells are escaped."""
+    """A Markdown table; bars in cells are escaped, and what would be a tag outside of code."""
+
+    def escaped(cell: str) -> str:
+        parts = [part if i % 2 else part.replace("<", "&lt;") for i, part in enumerate(cell.split("`"))]
+        return "`".join(parts).replace("|", "\\|")
+
     lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(map(escaped, line)) + " |" for line in lines)
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
@@ -278,8 +283,10 @@ def accuracy_by_device() -> str:
     from bitnet_cost.readers import catalog
 
     found = [
-        [*(f"`{word}`" for word in (hardware, runtime, name)), str(s.n)]
-        + [f"{s.median:.1f} %", f"{s.p90:.1f} %", f"{s.bias:+.1f} %"]
+        [
+            *(f"`{word}`" for word in (hardware, runtime, name)),
+            str(s.n), f"{s.median:.1f} %", f"{s.p90:.1f} %", f"{s.bias:+.1f} %",
+        ]
         for hardware, runtimes in sorted(catalog.accuracy().devices.items())
         for runtime, classes in sorted(runtimes.items())
         for name, s in classes.items()
