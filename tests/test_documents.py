@@ -68,7 +68,7 @@ def run_python(text: str, names: dict[str, Any], name: str) -> None:
         exec(compile(text, name, "exec"), names)
         return
     test = doctest.DocTestParser().get_doctest(text, names, name, None, None)
-    runner = doctest.DocTestRunner(verbose=False)
+    runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS)
     said: list[str] = []
     runner.run(test, out=said.append, clear_globs=False)
     names.update(test.globs)
