@@ -26,7 +26,7 @@ docs: $(VENV)/.dev
 
 # The documentation as a site that loads nothing from elsewhere.
 site: $(VENV)/.dev
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # Constants from measured rows, then the errors on the others; refuses where a class has become worse.
 accuracy: $(VENV)/.dev

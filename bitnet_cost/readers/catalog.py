@@ -371,5 +371,5 @@ def runtime(name: str, device_class: str) -> RuntimeProfile:
     if has("runtime", full_name):
         return entry("runtime", full_name, RuntimeProfile)
     there = [n.removesuffix(f"-{device_class}") for n in names("runtime") if n.endswith(f"-{device_class}")]
-    known = f"there are {', '.join(there)}" if there else "there is none yet"
+    known = f"there {'are' if len(there) > 1 else 'is'} {', '.join(there)}" if there else "there is none yet"
     raise UnknownName("runtime", name, there, hint=f"For devices of class {device_class!r} {known}.")
