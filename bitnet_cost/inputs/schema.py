@@ -36,14 +36,15 @@ KINDS: dict[str, type[Input]] = {
 
 
 def json_schema(kind: str) -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of a kind of file.
+    """The JSON Schema of a kind of file, in draft 7, which editors support.
 
     >>> json_schema("grids")["properties"]["zones"]["additionalProperties"]
-    {'$ref': '#/$defs/CarbonIntensity'}
+    {'$ref': '#/definitions/CarbonIntensity'}
     """
-    whole: dict[str, Any] = _untitled(KINDS[kind].model_json_schema())
+    whole: dict[str, Any] = _untitled(KINDS[kind].model_json_schema(ref_template="#/definitions/{model}"))
+    whole["definitions"] = whole.pop("$defs")
     return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$schema": "http://json-schema.org/draft-07/schema#",
         "title": f"bitnet-cost {kind}",
         **(_extending(whole) if "extends" in whole["properties"] else whole),
     }
@@ -60,7 +61,7 @@ def _untitled(schema: Any) -> Any:
 
 def _extending(whole: dict[str, Any]) -> dict[str, Any]:
     """A schema that asks less of a file with ``extends``: figures and sources stand whole, sections may be parts."""
-    definitions = whole["$defs"]
+    definitions = whole["definitions"]
     sections = [name for name, d in definitions.items() if "basis" not in d.get("properties", {}) and name != "Source"]
 
     def part_of(schema: Any) -> Any:
@@ -73,10 +74,10 @@ def _extending(whole: dict[str, Any]) -> dict[str, Any]:
             found["$ref"] += "Part"
         return found
 
-    root = {key: part for key, part in whole.items() if key != "$defs"}
+    root = {key: part for key, part in whole.items() if key != "definitions"}
     return {
         "if": {"required": ["extends"]},
         "then": part_of(root) | {"required": ["name", "title", "extends"]},
         "else": root,
-        "$defs": definitions | {f"{name}Part": part_of(definitions[name]) for name in sections},
+        "definitions": definitions | {f"{name}Part": part_of(definitions[name]) for name in sections},
     }
