@@ -254,9 +254,11 @@ def _prose(text: str) -> str:
         if part.startswith(">>> "):
             parts.append(f"```python\n{part.rstrip()}\n\n```")
         elif section:
-            items = re.split(r"\n(?=\S)", inspect.cleandoc(section[2]))
-            listed = "\n".join(f"- {' '.join(item.split())}" for item in items)
-            parts.append(f"**{section[1]}**\n\n{listed}")
+            body = inspect.cleandoc(section[2])
+            if section[1] in ("Args", "Raises"):
+                items = re.split(r"\n(?=\S)", body)
+                body = "\n".join(f"- {' '.join(item.split())}" for item in items)
+            parts.append(f"**{section[1]}**\n\n{body}")
         else:
             parts.append(part)
     return "\n\n".join(p if p.startswith("```") else p.replace("``", "`") for p in parts)
