@@ -11,6 +11,7 @@ BIN := $(VENV)/bin
 
 demo: $(VENV)/.installed
 	$(BIN)/bitnet-cost estimate gpt3-175b
+	@echo "The command: source $(BIN)/activate, then bitnet-cost. What to read: docs/index.md" >&2
 
 test: $(VENV)/.dev
 	$(BIN)/ruff check .
