@@ -312,12 +312,11 @@ def scopes() -> str:
 
 def weak() -> str:
     """Shares of figures by basis, for each profile, the weakest first."""
-    from bitnet_cost.engine.uncertainty import walk
     from bitnet_cost.readers import catalog
 
     lines = []
     for name in catalog.names("hardware"):
-        bases = [figure.basis for _, figure in walk(catalog.hardware(name), ())]
+        bases = [figure.basis for _, figure in cited.figures_in(catalog.hardware(name))]
         counts = [bases.count(b) for b in ("measured", "published", "scaled", "assumed")]
         lines.append((counts[3] / len(bases), [f"`{name}`", *map(str, counts)]))
     heads = ["hardware", "measured", "published", "scaled", "assumed"]

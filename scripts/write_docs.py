@@ -1,4 +1,4 @@
-"""Write what is generated from the code: samples and tables in the pages, JSON Schemas, the rendered studies.
+"""Write what is generated from the code: samples and tables of the pages, JSON Schemas, rendered studies, parity.json.
 
 python -m scripts.write_docs           writes them
 python -m scripts.write_docs --check   exits 1 and names the files that differ
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import json
 import os
 import re
 import shlex
@@ -93,13 +94,12 @@ def study(name: str) -> str:
     return as_markdown(validation.report(validation.run([name])[0]))
 
 
-def study_page() -> str:
-    """The HTML page of one study, without charts."""
+def study_page(name: str) -> str:
+    """The HTML page of a study."""
     from bitnet_cost.studies import pages
     from bitnet_cost.views.html import as_html
 
-    made = pages.of_study("bitnet-table-1", "bitnet-cost report bitnet-table-1 --plotly none -o bitnet-table-1.html")
-    return as_html(made, "none")
+    return as_html(pages.of_study(name, f"bitnet-cost report {name} -o {name}.html"))
 
 
 def measured() -> str:
@@ -108,6 +108,14 @@ def measured() -> str:
     from bitnet_cost.views.table import as_markdown
 
     return as_markdown(accuracy.report(accuracy.compare()))
+
+
+def parity() -> str:
+    """Modelled and measured figures of each class, for the charts."""
+    from bitnet_cost.studies import accuracy
+
+    pairs = accuracy.parity(accuracy.compare().rows).items()
+    return "{\n" + ",\n".join(f"{json.dumps(name)}: {json.dumps(found)}" for name, found in pairs) + "\n}\n"
 
 
 def schema(kind: str) -> str:
@@ -128,8 +136,9 @@ def targets() -> dict[Path, Callable[[], str]]:
         **{path: partial(page, path) for path in PAGES},
         **{ROOT / "schemas" / f"{kind}.json": partial(schema, kind) for kind in KINDS},
         **{reports / f"{name}.md": partial(study, name) for name in catalog.names("study")},
-        reports / "bitnet-table-1.html": study_page,
+        **{reports / f"{name}.html": partial(study_page, name) for name in catalog.names("study")},
         reports / "accuracy.md": measured,
+        ROOT / "measured" / "parity.json": parity,
     }
 
 

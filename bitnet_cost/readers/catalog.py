@@ -352,11 +352,13 @@ def carbon_intensity(text: str) -> tuple[float, str, Zone | None]:
         return float(text) / 3.6e6, f"{float(text):g} g/kWh", None
     except ValueError:
         pass
-    zones = grids().zones
-    figure = zones.get(text.lower())
+    known, name = grids(), text.lower()
+    figure = known.zones.get(name)
     if figure is None:
-        raise UnknownName("grid", text, zones, hint="Zones are country codes such as 'deu', or 'world'.")
-    return figure.value, f"{text.lower()}, {figure.year}: {figure.value * 3.6e6:.0f} g/kWh"
+        raise UnknownName("grid", text, known.zones, hint="Zones are country codes such as 'deu', or 'world'.")
+    low, value, high = (f"{x * 3.6e6:.0f}" for x in (figure.low, figure.value, figure.high))
+    words = f"{name}, {figure.year}: {value} g/kWh, {low} to {high}"
+    return figure.value, words, Zone(name, figure, known.sources[figure.source])
 
 
 def runtime(name: str, device_class: str) -> RuntimeProfile:
