@@ -7,10 +7,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types docs accuracy models reports bench clean
+.PHONY: demo test docs site accuracy models reports bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/bitnet-cost estimate gpt3-175b
+	@echo "The command: source $(BIN)/activate, then bitnet-cost. What to read: docs/index.md" >&2
 
 test: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -20,9 +21,13 @@ test: $(VENV)/.dev
 	$(BIN)/python -m scripts.calibrate --check
 	$(BIN)/pytest -q -n 2
 
-# Everything that is generated from the code: README samples, rendered studies.
+# Everything that is generated from the code: samples and tables of the pages, JSON Schemas, rendered studies.
 docs: $(VENV)/.dev
 	$(BIN)/python -m scripts.write_docs
+
+# The documentation as a site that loads nothing from elsewhere.
+site: $(VENV)/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # Constants from measured rows, then the errors on the others; refuses where a class has become worse.
 accuracy: $(VENV)/.dev
@@ -52,4 +57,4 @@ $(VENV)/.dev: $(VENV)/.installed pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -127,6 +127,24 @@ class Kind(StrEnum):
     precisions = "precisions"
     runtimes = "runtimes"
     studies = "studies"
+    links = "links"
+    grids = "grids"
+
+
+class FileKind(StrEnum):
+    """Kinds of files that have a schema."""
+
+    model = "model"
+    hardware = "hardware"
+    precision = "precision"
+    runtime = "runtime"
+    study = "study"
+    sweep = "sweep"
+    links = "links"
+    grids = "grids"
+    measured = "measured"
+    constants = "constants"
+    accuracy = "accuracy"
 
 
 ModelArgument = Annotated[
@@ -665,6 +683,21 @@ def check(
         raise typer.Exit(1)
 
 
+@app.command()
+def schema(
+    kind: Annotated[FileKind, typer.Argument(help="Kind of file.")],
+    output: OutputOption = None,
+) -> None:
+    """The JSON Schema of a kind of YAML file, with which an editor completes and checks it.
+
+    Example: bitnet-cost schema hardware
+    """
+    from bitnet_cost.inputs.schema import json_schema
+    from bitnet_cost.views.records import json_text
+
+    _write(json_text(json_schema(kind.value)), output)
+
+
 @app.command("import")
 def import_(
     config: Annotated[
@@ -731,7 +764,8 @@ def validate(
     failed = [o for o in outcomes if not o.passed]
     cells = sum(o.checked for o in outcomes)
     outside = sum(o.failed for o in outcomes)
-    typer.echo(f"{len(outcomes)} studies, {cells} cells held, {outside} outside their tolerance", err=True)
+    counted = "1 study" if len(outcomes) == 1 else f"{len(outcomes)} studies"
+    typer.echo(f"{counted}, {cells} cells held, {outside} outside their tolerance", err=True)
     if failed:
         raise typer.Exit(1)
 

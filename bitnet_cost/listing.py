@@ -13,10 +13,10 @@ from bitnet_cost.engine.footprint import parameters_by_role
 from bitnet_cost.errors import BitnetCostError, InvalidFile, nearest
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Capacity, Figure, Input
-from bitnet_cost.inputs.hardware import Hardware, SpecialFunction
-from bitnet_cost.inputs.precision import Precision, parse_name
+from bitnet_cost.inputs.hardware import SpecialFunction
+from bitnet_cost.inputs.precision import parse_name
 from bitnet_cost.inputs.runtime import RuntimeProfile
-from bitnet_cost.inputs.study import Study
+from bitnet_cost.inputs.schema import KINDS
 from bitnet_cost.readers import catalog
 from bitnet_cost.readers.size import parse_size
 from bitnet_cost.readers.yaml_file import Document
@@ -25,13 +25,6 @@ from bitnet_cost.units import range_of, with_prefix
 from bitnet_cost.views.honesty import MARK, mark_basis
 from bitnet_cost.views.report import percent
 
-_MODELS: dict[str, type[Input]] = {
-    "model": Architecture,
-    "hardware": Hardware,
-    "precision": Precision,
-    "runtime": RuntimeProfile,
-    "study": Study,
-}
 _KINDS = {
     "models": "model",
     "hardware": "hardware",
@@ -48,6 +41,22 @@ def title(plural: str, count: int) -> str:
 
 def rows(plural: str) -> list[dict[str, Any]]:
     """One row per entry of a kind."""
+    if plural == "links":
+        return [
+            {
+                "name": name,
+                "bandwidth": with_prefix(link.bandwidth.value / 8, "B/s"),
+                "latency": with_prefix(link.latency.value, "s") if link.latency else "-",
+                "energy": with_prefix(link.energy.value, "J/bit"),
+                "devices": link.devices,
+            }
+            for name, link in catalog.links().links.items()
+        ]
+    if plural == "grids":
+        return [
+            {"zone": zone, "g/kWh": round(figure.value * 3.6e6, 1), "source": f"{figure.source}, {figure.year}"}
+            for zone, figure in catalog.grids().zones.items()
+        ]
     kind = _KINDS[plural]
     return [_row(kind, name) for name in catalog.names(kind)]
 
@@ -99,7 +108,7 @@ def _entries(name: str) -> list[tuple[str, Path | None, Input]]:
     for kind in catalog.FOLDERS:
         if catalog.has(kind, name):
             path = catalog.folder(kind) / f"{name}.yaml"
-            found.append((kind, path, catalog.validate(catalog.read(path), _MODELS[kind], path)))
+            found.append((kind, path, catalog.validate(catalog.read(path), KINDS[kind], path)))
     if not found:
         precision = parse_name(name)
         if precision is not None:
@@ -231,6 +240,7 @@ def _kind(document: Document, path: Path) -> str:
         "linear": "precision",
         "kernels": "runtime",
         "tables": "study",
+        "models": "sweep",
     }
     if isinstance(data, dict):
         for mark, kind in marks.items():
@@ -238,14 +248,16 @@ def _kind(document: Document, path: Path) -> str:
                 return kind
     wanted = ", ".join(f"{mark}: ({kind})" for mark, kind in marks.items())
     raise InvalidFile(
-        path, "", f"is no model, hardware profile, precision, runtime or study; expected one of the keys {wanted}"
+        path,
+        "",
+        f"is no model, hardware profile, precision, runtime, study or sweep; expected one of the keys {wanted}",
     )
 
 
 def _load_any(path: Path) -> tuple[str, Input]:
     document = catalog.read(path)
     kind = _kind(document, path)
-    return kind, catalog.validate(document, _MODELS[kind], path)
+    return kind, catalog.validate(document, KINDS[kind], path)
 
 
 def check(path: Path) -> str:

@@ -99,6 +99,16 @@ Write it as in '0.03 pJ'.
     return value
 
 
+def pattern(dimension: Dimension) -> str:
+    """A regular expression (ECMA 262) for what `parse` reads, its believable range aside.
+
+    >>> bool(re.fullmatch(pattern(RATE), "989 TFLOP/s")), bool(re.fullmatch(pattern(RATE), "989 W"))
+    (True, False)
+    """
+    spelled = "|".join(sorted(dimension.spellings, key=lambda unit: (-len(unit), unit)))
+    return rf"^\s*[+-]?(\d+(_\d+)*\.?\d*|\.\d+)([eE][+-]?\d+)?\s*({spelled})\s*$"
+
+
 _STEPS = (
     ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0), ("m", 1e-3), ("µ", 1e-6), ("n", 1e-9), ("p", 1e-12),
 )  # fmt: skip

@@ -1,7 +1,14 @@
-"""Write what is generated from the code: README samples, the rendered studies in reports/, parity.json.
+"""Write what is generated from the code: samples and tables of the pages, JSON Schemas, rendered studies, parity.json.
 
 python -m scripts.write_docs           writes them
 python -m scripts.write_docs --check   exits 1 and names the files that differ
+
+A page is written by hand; between marks it is filled in:
+
+    <!-- sample: bitnet-cost COMMAND -->            the command, and what it prints ('| head -N': its first lines)
+    <!-- refused: bitnet-cost COMMAND -->           a command that fails, and what it says
+    <!-- file: docs/examples/NAME.yaml -->          a file's text
+    <!-- generated: NAME [ARGUMENT] --> <!-- end -->    a table of `scripts.reference`
 """
 
 from __future__ import annotations
@@ -10,72 +17,129 @@ import argparse
 import contextlib
 import io
 import json
+import os
 import re
 import shlex
 import sys
-from functools import cache
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from scripts import reference
+
 ROOT = Path(__file__).resolve().parent.parent
-SAMPLE = re.compile(r"(<!-- sample: (?P<command>[^>]+?) -->\n```text\n)(?P<output>.*?)(```\n)", re.DOTALL)
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+MARK = re.compile(
+    r"<!-- (?P<kind>sample|refused|file): (?P<what>[^\n]+?) -->\n"
+    r"(?:```sh\n.*?\n```\n\n```text\n.*?```\n|```yaml\n.*?```\n)?",
+    re.DOTALL,
+)
+GENERATED = re.compile(r"<!-- generated: (?P<name>[\w-]+) ?(?P<argument>[\w-]*) -->\n.*?<!-- end -->", re.DOTALL)
 
-ACCURACY = re.compile(r"(<!-- accuracy -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
+def run(command: str, *, refused: bool = False) -> str:
+    """What a ``bitnet-cost`` command prints in the root of the checkout; of one that is ``refused`` stderr too.
 
-def run(command: str) -> str:
-    """What a ``bitnet-cost`` command prints on stdout."""
+    Raises:
+        RuntimeError: a command that fails and should not, or the other way round.
+    """
     from bitnet_cost import cli
 
+    command, _, cut = command.partition(" | head -")
     words = shlex.split(command)
     assert words[0] == "bitnet-cost", command
-    stream, errors, arguments = io.StringIO(), io.StringIO(), sys.argv
+    stream, errors, arguments, folder, code = io.StringIO(), io.StringIO(), sys.argv, Path.cwd(), 0
     sys.argv = words
+    os.chdir(ROOT)
     try:
-        with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(errors), contextlib.suppress(SystemExit):
+        with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(errors):
             cli.main()
+    except SystemExit as stop:
+        code = int(stop.code or 0)
     finally:
         sys.argv = arguments
-    return stream.getvalue()
+        os.chdir(folder)
+    if bool(code) is not refused:
+        raise RuntimeError(f"{command}: exit code {code}\n{errors.getvalue()}")
+    printed = stream.getvalue() + (errors.getvalue() if refused else "")
+    lines = printed.splitlines(keepends=True)
+    return "".join(lines[: int(cut)] if cut else lines)
 
 
-def readme(text: str) -> str:
-    """The README with each sample replaced by what its command prints now, and the table of errors."""
-    text = ACCURACY.sub(lambda m: m[1] + accuracy_table() + m[3], text)
-    return SAMPLE.sub(lambda m: m[1] + run(m["command"]) + m[4], text)
+def _filled(match: re.Match[str]) -> str:
+    kind, what = match["kind"], match["what"]
+    if kind == "file":
+        shown = f"```yaml\n{(ROOT / what).read_text('utf-8')}```\n"
+    else:
+        shown = f"```sh\n{what}\n```\n\n```text\n{run(what, refused=kind == 'refused')}```\n"
+    return f"<!-- {kind}: {what} -->\n{shown}"
 
 
-def accuracy_table() -> str:
-    """The committed errors by class as a Markdown table."""
-    from bitnet_cost.readers import catalog
-    from bitnet_cost.studies.accuracy import CLASSES
-
-    lines = ["| measured | rows | median error | nine in ten | target |", "| --- | ---: | ---: | ---: | ---: |"]
-    for name, s in catalog.accuracy().classes.items():
-        c = CLASSES[name]
-        target = "" if c.median is None else f"{c.median:g}" + (f" / {c.p90:g} %" if c.p90 else " %")
-        lines.append(f"| {c.title} | {s.n} | {s.median:.1f} % | {s.p90:.1f} % | {target} |")
-    return "\n".join(lines) + "\n"
+def _table(match: re.Match[str]) -> str:
+    name, argument = match["name"], match["argument"]
+    text = reference.PARTS[name](*[argument] if argument else [])
+    return f"<!-- generated: {name}{argument and ' '}{argument} -->\n\n{text.strip()}\n\n<!-- end -->"
 
 
-@cache
-def generated() -> dict[Path, str]:
-    """Path and content of every generated file."""
-    from bitnet_cost.readers import catalog
-    from bitnet_cost.studies import accuracy, pages, validation
-    from bitnet_cost.views.html import as_html
+def page(path: Path) -> str:
+    """A page with its samples, files and tables as they are now."""
+    return GENERATED.sub(_table, MARK.sub(_filled, path.read_text("utf-8")))
+
+
+def study(name: str) -> str:
+    """A published table beside the modelled one."""
+    from bitnet_cost.studies import validation
     from bitnet_cost.views.table import as_markdown
 
-    files = {ROOT / "README.md": readme((ROOT / "README.md").read_text("utf-8"))}
-    for name in catalog.names("study"):
-        found = validation.run([name])[0]
-        files[ROOT / "reports" / f"{name}.md"] = as_markdown(validation.report(found))
-        page = pages.of_study(name, f"bitnet-cost report {name} -o {name}.html")
-        files[ROOT / "reports" / f"{name}.html"] = as_html(page)
-    held = accuracy.compare()
-    files[ROOT / "reports" / "accuracy.md"] = as_markdown(accuracy.report(held))
-    lines = (f"{json.dumps(name)}: {json.dumps(pairs)}" for name, pairs in accuracy.parity(held.rows).items())
-    files[ROOT / "measured" / "parity.json"] = "{\n" + ",\n".join(lines) + "\n}\n"
-    return files
+    return as_markdown(validation.report(validation.run([name])[0]))
+
+
+def study_page(name: str) -> str:
+    """The HTML page of a study."""
+    from bitnet_cost.studies import pages
+    from bitnet_cost.views.html import as_html
+
+    return as_html(pages.of_study(name, f"bitnet-cost report {name} -o {name}.html"))
+
+
+def measured() -> str:
+    """Errors on measured rows, by device and row."""
+    from bitnet_cost.studies import accuracy
+    from bitnet_cost.views.table import as_markdown
+
+    return as_markdown(accuracy.report(accuracy.compare()))
+
+
+def parity() -> str:
+    """Modelled and measured figures of each class, for the charts."""
+    from bitnet_cost.studies import accuracy
+
+    pairs = accuracy.parity(accuracy.compare().rows).items()
+    return "{\n" + ",\n".join(f"{json.dumps(name)}: {json.dumps(found)}" for name, found in pairs) + "\n}\n"
+
+
+def schema(kind: str) -> str:
+    """The JSON Schema of a kind of file."""
+    from bitnet_cost.inputs.schema import json_schema
+    from bitnet_cost.views.records import json_text
+
+    return json_text(json_schema(kind))
+
+
+def targets() -> dict[Path, Callable[[], str]]:
+    """Path of every generated file, and what makes it."""
+    from bitnet_cost.inputs.schema import KINDS
+    from bitnet_cost.readers import catalog
+
+    reports = ROOT / "reports"
+    return {
+        **{path: partial(page, path) for path in PAGES},
+        **{ROOT / "schemas" / f"{kind}.json": partial(schema, kind) for kind in KINDS},
+        **{reports / f"{name}.md": partial(study, name) for name in catalog.names("study")},
+        **{reports / f"{name}.html": partial(study_page, name) for name in catalog.names("study")},
+        reports / "accuracy.md": measured,
+        ROOT / "measured" / "parity.json": parity,
+    }
 
 
 def main() -> int:
@@ -84,10 +148,12 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a file differs")
     check = parser.parse_args().check
     stale = []
-    for path, content in generated().items():
+    for path, make in targets().items():
+        content = make()
         if not path.exists() or path.read_text("utf-8") != content:
             stale.append(path.relative_to(ROOT))
             if not check:
+                path.parent.mkdir(exist_ok=True)
                 path.write_text(content, "utf-8")
     if stale:
         verb = "differ from what the code prints; run 'make docs'" if check else "written"

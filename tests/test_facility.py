@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -58,6 +59,23 @@ def test_a_day_in_json_and_csv(bitnet_cost: Run) -> None:
     assert day["carbon_g_per_day"] is None
     table = bitnet_cost(*DEVICE, "--requests-per-day", "1e6", "-f", "csv").out
     assert table.splitlines()[0].endswith("requests_per_day,energy_j_per_day,carbon_g_per_day,cost_usd_per_day")
+
+
+def test_a_day_says_how_many_devices_it_keeps_busy(bitnet_cost: Run) -> None:
+    words = ("--batch", "8", "--devices", "2", "--requests-per-day", "1e6")
+    seconds = record(bitnet_cost, *words)["latency_s"]
+    said = re.search(r"fp16 at h100-sxm-80gb:\s([\d.]+)\sdevices\sbusy", bitnet_cost(*DEVICE, *words).out)
+    assert said
+    assert float(said[1]) == pytest.approx(2 * seconds * 1e6 / 8 / 86400, rel=5e-3)
+
+
+def test_grids_and_links_are_listed_and_suggested(bitnet_cost: Run) -> None:
+    zones = {row["zone"]: row for row in json.loads(bitnet_cost("list", "grids", "-f", "json").out)}
+    assert zones["deu"]["g/kWh"] == pytest.approx(344, abs=0.5)
+    links = [row["name"] for row in json.loads(bitnet_cost("list", "links", "-f", "json").out)]
+    assert "nvlink-4" in links
+    assert "'deu'? 'bitnet-cost list grids'" in bitnet_cost(*DEVICE, "--carbon", "de").err
+    assert "'bitnet-cost list links' prints all" in bitnet_cost(*DEVICE, "--link", "nvlink-9").err
 
 
 def test_embodied_carbon_of_the_profile(bitnet_cost: Run) -> None:

@@ -73,6 +73,15 @@ class Figure(Input):
             raise ValueError(f"low <= value <= high does not hold: {self.low:g}, {self.value:g}, {self.high:g}")
         return self
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
+        """In a file the three numbers are text with a unit."""
+        found: dict[str, Any] = handler.resolve_ref_schema(handler(core_schema))
+        text = {"type": "string", "pattern": units.pattern(cls.dimension), "examples": [cls.dimension.example]}
+        for name in ("value", "low", "high"):
+            found["properties"][name] = text | {"description": cls.model_fields[name].description}
+        return found
+
     def __str__(self) -> str:
         low, value, high = (units.with_prefix(x, self.dimension.si) for x in (self.low, self.value, self.high))
         return f"{value} ({low} to {high}, {self.basis}, {self.source})"

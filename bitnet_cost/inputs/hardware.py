@@ -7,7 +7,7 @@ has memory, rates and power as well: it answers time, energy of the whole device
 import re
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from bitnet_cost.errors import BitnetCostError, nearest
 from bitnet_cost.inputs.cited import (
@@ -35,6 +35,7 @@ SPECIAL = ("exp", "tanh", "erf", "div", "sqrt", "unpack")  # unpack: a packed we
 
 DeviceClass = Literal["gpu", "igpu", "tpu", "cpu", "soc", "phone", "board", "mcu", "npu"]
 _ACTION = re.compile(r"(mul|add|mac|exp|tanh|erf|div|sqrt|unpack)\.(fp|bf|int)[0-9]+")
+_NAMES: dict[str, JsonValue] = {"propertyNames": {"pattern": f"^{_ACTION.pattern}$"}}  # of its JSON Schema
 
 
 class SpecialFunction(Input):
@@ -77,7 +78,9 @@ class PriceSet(Input):
 
     title: str = Field(min_length=2, description="in words")
     note: str = Field(default="", description="what a reader should know before comparing")
-    actions: dict[str, EnergyPerOperation] = Field(min_length=1, description="energy of one action")
+    actions: dict[str, EnergyPerOperation] = Field(
+        min_length=1, description="energy of one action", json_schema_extra=_NAMES
+    )
 
 
 class Interconnect(Input):
@@ -117,12 +120,16 @@ class Hardware(Input):
     device_class: DeviceClass | None = Field(None, description="what runtimes it takes (devices)")
     runtime: str | None = Field(None, description="the runtime that is taken when none is asked for (devices)")
     note: str = Field(default="", description="what a reader should know")
-    actions: dict[str, EnergyPerOperation] = Field(min_length=1, description="energy of one action")
+    actions: dict[str, EnergyPerOperation] = Field(
+        min_length=1, description="energy of one action", json_schema_extra=_NAMES
+    )
     alternatives: dict[str, PriceSet] = Field(
         default_factory=dict, description="other published values of the actions, by name (--prices)"
     )
     special_functions: dict[str, SpecialFunction] = Field(
-        default_factory=dict, description="special functions without a published figure"
+        default_factory=dict,
+        description="special functions without a published figure",
+        json_schema_extra={"propertyNames": {"enum": list(SPECIAL)}},
     )
     hierarchy: dict[str, MemoryLevel] = Field(
         default_factory=dict, description="memory levels, nearest first; the last holds the model"

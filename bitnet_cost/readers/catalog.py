@@ -233,11 +233,32 @@ def linked(device: Hardware, name: str | None) -> Hardware:
         return device
     if device.kind == "technology":
         raise BitnetCostError(f"link: {device.name!r} is a technology node; nothing joins it to another")
-    path = _root("interconnects") / "links.yaml"
-    known = validate(read_yaml(path), Links, path)
+    known = links()
     if name not in known.links:
         raise UnknownName("link", name, known.links)
     return device.model_copy(update={"interconnect": known.links[name], "sources": device.sources | known.sources})
+
+
+@cache
+def links() -> Links:
+    """Links between devices, by name.
+
+    Raises:
+        BitnetCostError: an invalid file.
+    """
+    path = _root("interconnects") / "links.yaml"
+    return validate(read_yaml(path), Links, path)
+
+
+@cache
+def grids() -> Grids:
+    """Carbon intensity of electricity, by zone.
+
+    Raises:
+        BitnetCostError: an invalid file.
+    """
+    path = _root("electricity") / "grids.yaml"
+    return validate(read_yaml(path), Grids, path)
 
 
 def precision(name: str) -> Precision:
@@ -331,15 +352,13 @@ def carbon_intensity(text: str) -> tuple[float, str, Zone | None]:
         return float(text) / 3.6e6, f"{float(text):g} g/kWh", None
     except ValueError:
         pass
-    path = _root("electricity") / "grids.yaml"
-    grids = validate(read_yaml(path), Grids, path)
-    name = text.lower()
-    figure = grids.zones.get(name)
+    known, name = grids(), text.lower()
+    figure = known.zones.get(name)
     if figure is None:
-        raise UnknownName("grid", text, grids.zones, hint="Zones are country codes such as 'deu', or 'world'.")
+        raise UnknownName("grid", text, known.zones, hint="Zones are country codes such as 'deu', or 'world'.")
     low, value, high = (f"{x * 3.6e6:.0f}" for x in (figure.low, figure.value, figure.high))
     words = f"{name}, {figure.year}: {value} g/kWh, {low} to {high}"
-    return figure.value, words, Zone(name, figure, grids.sources[figure.source])
+    return figure.value, words, Zone(name, figure, known.sources[figure.source])
 
 
 def runtime(name: str, device_class: str) -> RuntimeProfile:
@@ -354,5 +373,5 @@ def runtime(name: str, device_class: str) -> RuntimeProfile:
     if has("runtime", full_name):
         return entry("runtime", full_name, RuntimeProfile)
     there = [n.removesuffix(f"-{device_class}") for n in names("runtime") if n.endswith(f"-{device_class}")]
-    known = f"there are {', '.join(there)}" if there else "there is none yet"
+    known = f"there {'are' if len(there) > 1 else 'is'} {', '.join(there)}" if there else "there is none yet"
     raise UnknownName("runtime", name, there, hint=f"For devices of class {device_class!r} {known}.")

@@ -227,7 +227,8 @@ def _tables(model: str, scope: Scope, cells: Sequence[Row]) -> list[Table]:
 def sentence(rows: Sequence[Row]) -> str:
     """How many cells have an answer, and which is best in energy and in speed."""
     answered = [(r, v) for r, v in rows if v["energy_j"] is not None]
-    name = rows[0][0].architecture.title or rows[0][0].architecture.name
+    names = list(dict.fromkeys(r.architecture.title or r.architecture.name for r, _ in rows))
+    name = f"{len(names)} models" if len(names) > 3 else ", ".join(names)
     devices = len({r.hardware.name for r, _ in rows})
     precisions = len({r.precision.name for r, _ in rows})
     text = f"{name} on {devices} {_plural('piece', devices)} of hardware in {precisions}"
@@ -239,11 +240,16 @@ def sentence(rows: Sequence[Row]) -> str:
     energy = energy_field([v for _, v in same])
     least, values = min(same, key=lambda row: row[1][energy] if row[1][energy] is not None else float("inf"))
     per = " a token" if energy == "energy_per_token_j" else ""
-    text += f"; least energy {with_prefix(values[energy], 'J')}{per} ({least.precision.name} at {least.hardware.name})"
+
+    def cell(r: Result) -> str:
+        whose = f"{r.architecture.name} in " if len(names) > 1 else ""
+        return f"({whose}{r.precision.name} at {r.hardware.name})"
+
+    text += f"; least energy {with_prefix(values[energy], 'J')}{per} {cell(least)}"
     timed = [(r, v) for r, v in same if v["tokens_per_s"] is not None]
     if timed:
         fastest, values = max(timed, key=lambda row: float(row[1]["tokens_per_s"]))
-        text += f", most tokens {values['tokens_per_s']:,.4g} /s ({fastest.precision.name} at {fastest.hardware.name})"
+        text += f", most tokens {values['tokens_per_s']:,.4g} /s {cell(fastest)}"
     return f"{text}."
 
 

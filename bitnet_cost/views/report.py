@@ -111,10 +111,14 @@ def sentence(results: Sequence[Result]) -> str:
     work = {"arithmetic": "matrix products need", "compute": "arithmetic needs"}.get(subject.scope)
     work = work or {"memory": "arithmetic and memory need"}.get(subject.scope, "whole run needs")
     if compared:
-        parts = [f"{percent(float(np.asarray(r.saving)[1]))} % less energy at {r.hardware.name}" for r in compared]
+        parts = [f"{_less(float(np.asarray(r.saving)[1]))} energy at {r.hardware.name}" for r in compared]
         return f"{text}; its {work} {' and '.join(parts)} than {compared[0].baseline}."
     parts = [f"{with_prefix(float(r.energy_j), 'J')} at {r.hardware.name}" for r in same]
     return f"{text}; its {work} {' and '.join(parts)}."
+
+
+def _less(saving: float) -> str:
+    return f"{percent(abs(saving))} % {'less' if saving >= 0 else 'more'}"
 
 
 def _columns(*headings: str, texts: int = 1) -> tuple[Column, ...]:
@@ -282,23 +286,7 @@ def fit_report(fits: Sequence[Fit]) -> Report:
         )
     first = fits[0].result
     name = first.architecture.title or first.architecture.name
-    held = [f for f in fits if f.batch]
-    if held:
-        narrow = max(held, key=lambda f: f.batch)
-        device, precision = narrow.result.hardware.name, narrow.result.precision.name
-        text = f"{name} fits {device} in {precision} with a batch of up to {narrow.batch:,}"
-        out = [
-            f.result.precision.name
-            for f in fits
-            if not f.batch and f.result.hardware.name == narrow.result.hardware.name
-        ]
-        text += f"; {', '.join(out)} {'do' if len(out) > 1 else 'does'} not fit." if out else "."
-    else:
-        least = min((f.result for f in fits), key=memory_share)
-        text = (
-            f"{name} does not fit in any of these precisions: {least.precision.name} needs {memory_share(least):.3g}"
-            f" times the memory of {least.hardware.name}."
-        )
+    text = _fit_sentence(name, fits)
     columns = _columns(
         "hardware", "precision", "needs", "memory %", "largest batch", "longest prompt", "devices", texts=2
     )
@@ -314,6 +302,23 @@ def fit_report(fits: Sequence[Fit]) -> Report:
     limits.append("Not counted: code and buffers of the framework beyond that, and fragmentation.")
     limits.insert(-1, "'devices': how many would hold it, each with the activations whole.")
     return Report(f"{name}: what fits", text, (Table(title, columns, tuple(rows)),), tuple(limits))
+
+
+def _fit_sentence(name: str, fits: Sequence[Fit]) -> str:
+    """The widest of the precisions that each device holds."""
+    parts, without = [], []
+    for device in _unique(f.result.hardware.name for f in fits):
+        asked = [f.result for f in fits if f.result.hardware.name == device]
+        held = sorted((r for r in asked if r.fits), key=lambda r: r.footprint.total_weight_bits)
+        if held:
+            narrower = " and narrower" if len(held) > 1 else ""
+            parts.append(f"{device} in {held[-1].precision.name}{narrower}")
+        else:
+            least = min(asked, key=memory_share)
+            without.append(f"{device} ({least.precision.name} needs {memory_share(least):.3g} times its memory)")
+    fitting = [f"fits {', '.join(parts)}"] if parts else []
+    lacking = [f"does not fit {', '.join(without)} in any of these precisions"] if without else []
+    return f"{name} {'; it '.join([*fitting, *lacking])}."
 
 
 def layers_report(answer: Answer) -> Report:
@@ -435,9 +440,11 @@ def notes(answer: Answer) -> list[str]:
     found.extend(_limited([f"{r.precision.name} at {r.hardware.name}: {r.reason}"]) for r in results if not r.joules)
     found.extend(filter(None, (_facility(r) for r in results if r.joules and r.facility and r.runtime)))
     found.extend(_battery(r) for r in results if r.joules and r.timing and r.hardware.battery)
+    if answer.requests_per_day is not None:
+        found.extend(_busy(r, answer.requests_per_day) for r in results if r.joules and r.timing)
     found.extend(validated(answer))
     found.append(how_sure(results))
-    return found
+    return _unique(found)
 
 
 # What an answer holds, and the class of measured rows that says how right it is.
@@ -467,6 +474,17 @@ def validated(answer: Answer) -> list[str]:
         else:
             found.append(f"Not held to measurements: no measured row of {hardware} with {runtime} is scored.")
     return found
+
+
+def _busy(result: Result, requests_per_day: float) -> str:
+    """How many devices the requests of a day keep busy."""
+    assert result.timing is not None
+    seconds = float(result.timing.total[0]) * requests_per_day / int(result.workload.batch)
+    kept = seconds * result.devices / 86400
+    return (
+        f"{result.precision.name} at {result.hardware.name}: {kept:,.3g} devices busy all day, every batch full; what"
+        " devices draw while they wait for requests is not counted."
+    )
 
 
 def _facility(result: Result) -> str:
@@ -532,7 +550,15 @@ def day_table(answer: Answer) -> Table:
             )
         )
     columns = _columns(
-        "hardware", "precision", "kWh/day", "kWh/year", "kg CO2e/day", "t CO2e/year", "USD/day", "USD/year", texts=2
+        "hardware",
+        "precision",
+        "kWh a day",
+        "kWh a year",
+        "kg CO2e a day",
+        "t CO2e a year",
+        "USD a day",
+        "USD a year",
+        texts=2,
     )
     return Table(f"{answer.requests_per_day:,.0f} requests a day", columns, tuple(rows))
 
@@ -542,6 +568,8 @@ def _substitute(result: Result) -> str | None:
     linear, hardware = result.precision.linear, result.hardware
     if not linear.multiplies:
         asked = str(linear.accumulator).partition(".")[2]
+        if asked in ("int1", "int2") and asked in hardware.rates:
+            return None
         what = "has no unit for 1-bit products"
     else:
         asked = next(a.partition(".")[2] for a in linear.recipe if a.startswith("mul."))

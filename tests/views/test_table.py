@@ -21,10 +21,14 @@ COMMANDS = [
     ["list", "precisions"],
     ["list", "studies"],
     ["list", "runtimes"],
+    ["list", "links"],
+    ["list", "grids"],
+    ["estimate", "llama-3.1-8b", "-H", "h100-sxm-80gb", "-p", "fp16", "--carbon", "deu", "--requests-per-day", "1e6"],
     ["show", "cmos-45nm"],
     ["show", "bitnet"],
     ["show", "bert-base"],
     ["validate"],
+    ["fit", "llama-3.1-8b", "-H", "apple-m1-pro-gpu-14c", "-H", "stm32h7"],
 ]
 
 

@@ -1,0 +1,361 @@
+"""The parts of the documentation that are made of the code: fields of files, commands, the Python API, errors."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from enum import Enum
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+from typer.models import OptionInfo
+
+from bitnet_cost import units
+from bitnet_cost.cli import app
+from bitnet_cost.inputs import cited
+from bitnet_cost.inputs.measurement import Measurement
+from bitnet_cost.inputs.schema import KINDS
+
+FIGURES: tuple[type[cited.Figure], ...] = tuple(cited.Figure.__subclasses__())
+
+
+def table(heads: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table; bars in cells are escaped, and what would be a tag outside of code."""
+
+    def escaped(cell: str) -> str:
+        parts = [part if i % 2 else part.replace("<", "&lt;") for i, part in enumerate(cell.split("`"))]
+        return "`".join(parts).replace("|", "\\|")
+
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(map(escaped, line)) + " |" for line in lines)
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+
+def figures() -> str:
+    """What a figure holds, and the units that each kind of figure takes."""
+    return "\n\n".join(
+        [
+            _fields(cited.Figure),
+            table(
+                ["figure", "what", "SI unit inside", "written as", "spellings", "believable"],
+                [[f"`{c.__name__}`", *_dimension(c.dimension)] for c in FIGURES],
+            ),
+            "### Source",
+            _fields(cited.Source),
+        ]
+    )
+
+
+def _dimension(d: units.Dimension) -> list[str]:
+    spelled = ", ".join(f"`{unit}`" for unit in d.spellings)
+    return [d.words, f"`{d.si}`" if d.si else "none", f"`{d.example}`", spelled, f"{d.low:g} to {d.high:g}"]
+
+
+def kind(name: str) -> str:
+    """The fields of a kind of file, section by section; what an earlier kind holds too stands there."""
+    root, *sections = _classes(KINDS[name])
+    earlier = [c for other in list(KINDS)[: list(KINDS).index(name)] for c in _classes(KINDS[other])]
+    parts = [_first(root), _fields(root)]
+    for section in (c for c in sections if c not in earlier):
+        parts += [f"### {section.__name__}", _first(section), _fields(section)]
+    return "\n\n".join(parts)
+
+
+def rows() -> str:
+    """The columns of a file of measured rows."""
+    return _fields(Measurement)
+
+
+def _classes(root: type[BaseModel]) -> list[type[BaseModel]]:
+    """A class and those of its fields, each once, in their order."""
+    found: list[type[BaseModel]] = []
+    pending = [root]
+    while pending:
+        cls = pending.pop(0)
+        if cls in found or cls is cited.Source or issubclass(cls, cited.Figure):  # described once, for all
+            continue
+        found.append(cls)
+        pending += [c for f in cls.model_fields.values() for c in _models_in(f.annotation)]
+    return found
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)
+
+
+def _fields(cls: type[BaseModel]) -> str:
+    lines = []
+    for name, field in cls.model_fields.items():
+        words, unit = _type(field.annotation)
+        if cls is cited.Figure and name in ("value", "low", "high"):
+            words, unit = "text with a unit", "its kind's"
+        lines.append([f"`{field.alias or name}`", words, unit, _default(field), field.description or ""])
+    return table(["field", "type", "unit", "default", "description"], lines)
+
+
+def _type(annotation: Any) -> tuple[str, str]:
+    """A field's type in words, and the unit in which its figures are written."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return ", ".join(f"`{a}`" for a in arguments), ""
+    if origin in (Union, UnionType):
+        parts = [_type(a) for a in arguments if a is not type(None)]
+        return " or ".join(dict.fromkeys(words for words, _ in parts)), next((u for _, u in parts if u), "")
+    if origin in (dict, list):
+        words, unit = _type(arguments[-1])
+        return (f"{words}, by name" if origin is dict else f"list of {words}"), unit
+    if isinstance(annotation, type) and issubclass(annotation, cited.Figure):
+        return annotation.__name__, f"`{annotation.dimension.example}`"
+    plain = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+    return plain.get(annotation) or f"[{annotation.__name__}](#{annotation.__name__.lower()})", ""
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    if field.default_factory is not None or field.default is None or field.default == "":
+        return "none"
+    assert field.default is not PydanticUndefined
+    return f"`{str(field.default).lower() if isinstance(field.default, bool) else field.default}`"
+
+
+def _first(thing: Any) -> str:
+    return _prose(inspect.getdoc(thing) or "")
+
+
+# --- commands --------------------------------------------------------------------------------------------------------
+
+
+def commands() -> str:
+    """Every command with its arguments and options."""
+    parts = []
+    for command in app.registered_commands:
+        assert command.callback is not None
+        name = command.name or command.callback.__name__
+        text, _, example = (inspect.getdoc(command.callback) or "").partition("Example: ")
+        parts += [f"## {name}", text.strip(), table(["option", "value", "default", "what it does"], _options(command))]
+        parts += [f"```sh\n{example.strip()}\n```"] if example else []
+    return "\n\n".join(parts)
+
+
+def _options(command: Any) -> list[list[str]]:
+    """A row for each argument and option of a command, from the annotations of its function."""
+    lines = []
+    hints = get_type_hints(command.callback, include_extras=True)
+    for name, p in inspect.signature(command.callback).parameters.items():
+        annotation, info = get_args(hints[name])
+        words, repeated = _words(annotation)
+        words = info.metavar or words
+        option = isinstance(info, OptionInfo)
+        flags = ", ".join([info.default, *(info.param_decls or ())]) if option else words
+        default = "required" if p.default is p.empty else _value(p.default)
+        lines.append([f"`{flags}`", f"{words}, repeated" if repeated else words, default, info.help or ""])
+    return lines
+
+
+def _words(annotation: Any) -> tuple[str, bool]:
+    """A parameter's type in words, and whether it may be repeated."""
+    if get_origin(annotation) in (Union, UnionType):
+        annotation = next(a for a in get_args(annotation) if a is not type(None))
+    if get_origin(annotation) is list:
+        return _words(get_args(annotation)[0])[0], True
+    if issubclass(annotation, Enum):
+        return ", ".join(f"`{member.value}`" for member in annotation), False
+    return {bool: "flag", int: "whole number", float: "number", str: "text"}[annotation], False
+
+
+def _value(default: object) -> str:
+    shown = default.value if isinstance(default, Enum) else default
+    return "" if shown is None or shown is False else f"`{shown}`"
+
+
+# --- Python API ------------------------------------------------------------------------------------------------------
+
+
+def api() -> str:
+    """Every public name of the package with its docstring."""
+    import bitnet_cost
+
+    parts = []
+    for name in bitnet_cost.__all__:
+        thing = getattr(bitnet_cost, name)
+        parts.append(f"## {name}")
+        if inspect.isclass(thing):
+            parts += _class(thing)
+        elif callable(thing):
+            parts += [f"```text\n{_signature(name, thing)}\n```", _prose(inspect.getdoc(thing) or "")]
+        else:
+            parts.append(f"`{thing!r}`")
+    return "\n\n".join(part for part in parts if part)
+
+
+def _class(cls: type) -> list[str]:
+    parts = [_prose(inspect.getdoc(cls) or "")]
+    if issubclass(cls, BaseModel):
+        kinds = {model: kind for kind, model in KINDS.items()}
+        if cls in kinds:
+            parts.append(f"Its fields are those of the file: [{kinds[cls]}](files.md#{kinds[cls]}).")
+    elif dataclasses.is_dataclass(cls):
+        parts.append(", ".join(f"`{f.name}`" for f in dataclasses.fields(cls) if not f.name.startswith("_")))
+        parts[-1] = "Fields: " + parts[-1] + "."
+    members = [(n, m) for n, m in vars(cls).items() if not n.startswith("_") and inspect.getdoc(m)]
+    lines = []
+    for name, member in members:
+        if inspect.isfunction(member):
+            lines.append([f"`{name}{_short(member)}`", _sentence(member)])
+        elif isinstance(member, classmethod | staticmethod):
+            lines.append([f"`{name}{_short(member.__func__)}`", _sentence(member.__func__)])
+        elif isinstance(member, property) or hasattr(member, "func"):
+            lines.append([f"`{name}`", _sentence(member)])
+    return [*parts, table(["member", "what it is"], lines)] if lines else parts
+
+
+def _sentence(thing: Any) -> str:
+    return " ".join(_prose(inspect.getdoc(thing) or "").split("\n\n")[0].split())
+
+
+def _short(function: Callable[..., Any]) -> str:
+    """A method's parameters without types."""
+    names = [p.name for p in inspect.signature(function).parameters.values() if p.name not in ("self", "cls")]
+    return f"({', '.join(names)})"
+
+
+def _signature(name: str, function: Callable[..., Any]) -> str:
+    lines, starred = [], False
+    signature = inspect.signature(function)
+    for p in signature.parameters.values():
+        if p.kind is p.KEYWORD_ONLY and not starred:
+            lines.append("    *,")
+            starred = True
+        default = "" if p.default is p.empty else f" = {p.default!r}"
+        prefix = "*" if p.kind is p.VAR_POSITIONAL else "**" if p.kind is p.VAR_KEYWORD else ""
+        lines.append(f"    {prefix}{p.name}: {p.annotation}{default},")
+    return "\n".join([f"{name}(", *lines, f") -> {signature.return_annotation}"])
+
+
+_SECTION = re.compile(r"(Args|Raises|Returns|Shapes):[ ]*(.*)", re.DOTALL)
+
+
+def _prose(text: str) -> str:
+    """A docstring as Markdown: code in single backticks, examples fenced, sections in bold."""
+    parts = []
+    for part in text.split("\n\n"):
+        section = _SECTION.fullmatch(part)
+        if part.startswith(">>> "):
+            parts.append(f"```python\n{part.rstrip()}\n\n```")
+        elif section:
+            body = inspect.cleandoc(section[2])
+            if section[1] in ("Args", "Raises"):
+                items = re.split(r"\n(?=\S)", body)
+                body = "\n".join(f"- {' '.join(item.split())}" for item in items)
+            parts.append(f"**{section[1]}**\n\n{body}")
+        else:
+            parts.append(part)
+    return "\n\n".join(p if p.startswith("```") else p.replace("``", "`") for p in parts)
+
+
+# --- accuracy and catalogue ------------------------------------------------------------------------------------------
+
+
+def accuracy() -> str:
+    """The committed errors by class."""
+    from bitnet_cost.readers import catalog
+    from bitnet_cost.studies.accuracy import CLASSES
+
+    lines = ["| measured | rows | median error | nine in ten | target |", "| --- | ---: | ---: | ---: | ---: |"]
+    for name, s in catalog.accuracy().classes.items():
+        c = CLASSES[name]
+        target = "" if c.median is None else f"{c.median:g}" + (f" / {c.p90:g} %" if c.p90 else " %")
+        lines.append(f"| {c.title} | {s.n} | {s.median:.1f} % | {s.p90:.1f} % | {target} |")
+    return "\n".join(lines)
+
+
+def accuracy_by_device() -> str:
+    """The committed errors by device, runtime and class."""
+    from bitnet_cost.readers import catalog
+
+    found = [
+        [
+            *(f"`{word}`" for word in (hardware, runtime, name)),
+            str(s.n), f"{s.median:.1f} %", f"{s.p90:.1f} %", f"{s.bias:+.1f} %",
+        ]
+        for hardware, runtimes in sorted(catalog.accuracy().devices.items())
+        for runtime, classes in sorted(runtimes.items())
+        for name, s in classes.items()
+    ]  # fmt: skip
+    return table(["device", "runtime", "class", "rows", "median error", "nine in ten", "bias"], found)
+
+
+def not_counted() -> str:
+    """What every answer leaves out."""
+    from bitnet_cost.engine.counts import NOT_COUNTED
+
+    return "\n".join(f"- {what}" for what in NOT_COUNTED)
+
+
+def scopes() -> str:
+    """The scopes, each holding those before it."""
+    from bitnet_cost.engine.estimate import SCOPES
+
+    return table(["scope", "holds"], [[f"`{name}`", words] for name, words in SCOPES.items()])
+
+
+def weak() -> str:
+    """Shares of figures by basis, for each profile, the weakest first."""
+    from bitnet_cost.readers import catalog
+
+    lines = []
+    for name in catalog.names("hardware"):
+        bases = [figure.basis for _, figure in cited.figures_in(catalog.hardware(name))]
+        counts = [bases.count(b) for b in ("measured", "published", "scaled", "assumed")]
+        lines.append((counts[3] / len(bases), [f"`{name}`", *map(str, counts)]))
+    heads = ["hardware", "measured", "published", "scaled", "assumed"]
+    return table(heads, [line for _, line in sorted(lines, key=lambda pair: -pair[0])])
+
+
+def precisions() -> str:
+    """The catalogue's precisions with their bits and recipes."""
+    from bitnet_cost.readers import catalog
+
+    lines = []
+    for name in catalog.names("precision"):
+        p = catalog.precision(name)
+        recipe = " + ".join(f"{times:g} {action}" for action, times in p.linear.recipe.items())
+        w = p.linear.weights
+        lines.append(
+            [
+                f"`{name}`",
+                f"{w.information_bits:.4g}",
+                f"{w.bits:.4g}",
+                f"{p.linear.activation_bits:g}",
+                recipe,
+                p.title,
+            ]
+        )
+    heads = ["name", "information bits", "stored bits", "activation bits", "per MAC of a layer", "in words"]
+    return table(heads, lines)
+
+
+PARTS: dict[str, Callable[..., str]] = {
+    "figures": figures,
+    "kind": kind,
+    "rows": rows,
+    "commands": commands,
+    "api": api,
+    "accuracy": accuracy,
+    "accuracy-by-device": accuracy_by_device,
+    "not-counted": not_counted,
+    "scopes": scopes,
+    "weak": weak,
+    "precisions": precisions,
+}

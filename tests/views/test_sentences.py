@@ -1,0 +1,53 @@
+"""The first line of an answer says what a reader takes from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.conftest import ROOT, Ran
+
+Run = Callable[..., Ran]
+NPU, TERNARY = (str(ROOT / "docs" / "examples" / f"{name}.yaml") for name in ("example-npu", "example-npu-ternary"))
+
+
+def first(text: str) -> str:
+    """The sentence before the first table, unwrapped."""
+    return " ".join(text.partition("\n\n")[0].split())
+
+
+def test_a_negative_saving_is_more_energy(bitnet_cost: Run) -> None:
+    words = ("estimate", "llama-3.1-8b", "-H", "h100-sxm-80gb", "--runtime", "vllm", "--baseline", "fp16")
+    saved = first(bitnet_cost(*words, "-p", "fp16", "-p", "bitnet-b1.58").out)
+    lost = first(bitnet_cost(*words, "-p", "fp16", "-p", "bitnet-b1.58", "--batch", "64").out)
+    assert "% less energy at h100-sxm-80gb than fp16" in saved
+    assert "% more energy at h100-sxm-80gb than fp16" in lost
+    assert "-" not in lost.partition("needs")[2].partition("%")[0]
+
+
+def test_fit_names_the_widest_precision_of_each_device(bitnet_cost: Run) -> None:
+    devices = ("-H", "apple-m1-pro-gpu-14c", "-H", "h100-sxm-80gb", "-H", "stm32h7")
+    text = first(bitnet_cost("fit", "llama-3.1-8b", *devices, "-p", "fp16", "-p", "int8").out)
+    assert "fits apple-m1-pro-gpu-14c in int8, h100-sxm-80gb in fp16 and narrower; it does not fit stm32h7" in text
+    alone = first(bitnet_cost("fit", "llama-3.1-8b", "-H", "stm32h7", "-p", "fp16").out)
+    assert alone.startswith("Llama 3.1 8B does not fit stm32h7 (fp16 needs ")
+
+
+def test_compare_says_whose_cell_is_best(bitnet_cost: Run) -> None:
+    text = first(bitnet_cost("compare", "gpt2", "llama-2-7b", "-H", "l4", "-p", "fp16", "-p", "int8").out)
+    assert text.startswith("GPT-2, Llama 2 7B on 1 piece of hardware")
+    assert "(gpt2 in int8 at l4)" in text
+
+
+def test_a_note_stands_once_and_a_ternary_unit_is_one(bitnet_cost: Run) -> None:
+    text = " ".join(
+        bitnet_cost("compare", "gpt2", "gemma-2b", "-H", NPU, "-p", "fp16", "-p", "bitnet-b1.58").out.split()
+    )
+    assert text.count("has no unit for 1-bit products") == 1
+    own = str(ROOT / "docs" / "examples" / "example-ternary.yaml")
+    assert "has no unit" not in bitnet_cost("estimate", "gpt2", "-H", TERNARY, "-p", own).out
+
+
+def test_a_device_class_with_one_runtime_names_it(bitnet_cost: Run) -> None:
+    ran = bitnet_cost("estimate", "gpt2", "-H", NPU, "-p", "fp16", "--runtime", "vllm")
+    assert ran.code == 2
+    assert ran.err.endswith("For devices of class 'npu' there is roofline.\n")
