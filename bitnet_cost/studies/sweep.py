@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bitnet_cost import __version__, api
 from bitnet_cost.engine.estimate import check_scope
-from bitnet_cost.engine.grid import FIGURES, components_of, figures
+from bitnet_cost.engine.grid import components_of, figures, swept
 from bitnet_cost.errors import BitnetCostError, MissingPrice, nearest
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Figure, Input
@@ -158,7 +158,7 @@ class Plan:
     def known(self) -> tuple[str, ...]:
         """All columns, in their order."""
         parts = tuple(f"energy_{name}_j" for name in self.components)
-        return (*WORDS[:-1], *self.varied, *AXES, *FIGURES, *parts, "reason")
+        return (*WORDS[:-1], *self.varied, *AXES, *(metric.name for metric in swept()), *parts, "reason")
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
