@@ -259,12 +259,12 @@ def root(
 
 
 def _ask(
-    model: str | list[str], hardware: list[str] | None, precision: list[str] | None, batch: int, prompt: int,
+    model: str, hardware: list[str] | None, precision: list[str] | None, batch: int, prompt: int,
     generate: int | None,
     scope: Scope | None, baseline: str | None, attention: Attention | None, logits: Logits, counting: Counting,
     accumulator: Accumulator, runtime: str | None, *, facility: Facility | None = None,
     devices: int = 1, parallel: Parallel = Parallel.tensor, link: str | None = None,
-    default_hardware: tuple[str, ...] = (), prices: list[str] | None = None, usual_baseline: str = "fp32",
+    default_hardware: tuple[str, ...] = (), prices: list[str] | None = None,
 ) -> Answer:  # fmt: skip
     from bitnet_cost import api
     from bitnet_cost.inputs.workload import Workload
@@ -283,10 +283,10 @@ def _ask(
     profiles = [h.with_prices(name) for h in named for name in _once(prices or ["own"])]
     precisions = [catalog.precision(p) for p in _once(precision or api.CLASSIC_PRECISIONS)]
     return api.answer(
-        [catalog.model(m) for m in _once([model] if isinstance(model, str) else model)], profiles, precisions, workload,
+        [catalog.model(model)], profiles, precisions, workload,
         scope=scope.value if scope else None, accumulator=accumulator.value,
         baseline=catalog.precision(baseline) if baseline else None, runtime=runtime,
-        facility=facility, devices=devices, parallel=parallel.value, usual_baseline=usual_baseline,
+        facility=facility, devices=devices, parallel=parallel.value,
         generate_on_devices=api.GENERATE_ON_DEVICES if generate is None else None,
     )  # fmt: skip
 
@@ -430,24 +430,14 @@ def _compared(
     prices: list[str] | None = None,
 ) -> tuple[Answer, Report]:  # fmt: skip
     from bitnet_cost import api
-    from bitnet_cost.readers import catalog
-    from bitnet_cost.views import compare as views
+    from bitnet_cost.views.compare import compare_report
 
-    answer = _ask(
-        list(models), hardware, precision or list(api.COMPARED_PRECISIONS), batch, prompt,
-        api.GENERATE_ON_DEVICES if generate is None and _decoders(models) else generate,
-        scope, baseline, None, Logits.last, Counting.serving, Accumulator.paper, runtime,
-        facility=facility, devices=devices, parallel=parallel,
-        default_hardware=tuple(catalog.devices()), usual_baseline=api.COMPARED_PRECISIONS[0], prices=prices,
+    answer = api.compare(
+        models, hardware, precision, batch=batch, prompt=prompt, generate=generate,
+        scope=scope.value if scope else None, baseline=baseline, runtime=runtime, facility=facility, devices=devices,
+        parallel=parallel.value, sort=sort, where=where, prices=prices,
     )  # fmt: skip
-    answer = views.chosen(answer, sort, where)
-    return answer, views.compare_report(answer)
-
-
-def _decoders(models: list[str]) -> bool:
-    from bitnet_cost.readers import catalog
-
-    return all(catalog.model(name).kind == "decoder" for name in models)
+    return answer, compare_report(answer)
 
 
 @app.command()

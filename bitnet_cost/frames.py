@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, Literal, get_args
+
+import numpy as np
 
 from bitnet_cost.errors import BitnetCostError
 
@@ -35,8 +37,8 @@ def installed(library: Library | None = None) -> tuple[Library, Any]:
     raise BitnetCostError(f"a data frame needs {' or '.join(wanted)}: {needed}")
 
 
-def dataframe(columns: Mapping[str, Sequence[Any]], kinds: Mapping[str, str], library: Library | None = None) -> Any:
-    """A data frame of columns of one length; None, and NaN of a figure, is a missing value.
+def dataframe(columns: Mapping[str, Any], kinds: Mapping[str, str], library: Library | None = None) -> Any:
+    """A data frame of columns of one length, lists or arrays; None, and NaN of a figure, is a missing value.
 
     ``kinds`` gives each column's: ``word`` becomes text, ``whole`` a 64-bit integer, ``bool`` a boolean that may be
     missing, any other a 64-bit float.
@@ -46,8 +48,11 @@ def dataframe(columns: Mapping[str, Sequence[Any]], kinds: Mapping[str, str], li
     """
     name, module = installed(library)
     types = {column: _TYPES[name].get(kinds[column], _TYPES[name]["figure"]) for column in columns}
-    if name == "polars":
-        return module.DataFrame(
-            {c: module.Series(c, list(values), dtype=getattr(module, types[c])) for c, values in columns.items()},
-        )
-    return module.DataFrame({c: module.array(list(values), dtype=types[c]) for c, values in columns.items()})
+    # arrays of objects hold words, or booleans of which some are missing
+    made = {c: v.tolist() if isinstance(v, np.ndarray) and v.dtype.hasobject else v for c, v in columns.items()}
+    if name == "pandas":
+        return module.DataFrame({c: module.array(values, dtype=types[c]) for c, values in made.items()})
+    polars = {c: getattr(module, types[c]) for c in columns}
+    return module.DataFrame(
+        {c: module.Series(c, values, dtype=polars[c], nan_to_null=True) for c, values in made.items()}
+    )

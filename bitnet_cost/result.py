@@ -369,9 +369,10 @@ class Timing:
 
     @property
     def bounds(self) -> list[str | None]:
-        """What most of the time waits for at each point.  [n]"""
+        """What most of the time waits for at each point; None where nothing takes time, or no time can be said.  [n]"""
         waits = {name: total(values).tolist() for name, values in self.waits.items()}
-        return [longest_wait(dict(zip(waits, each, strict=True))) for each in zip(*waits.values(), strict=True)]
+        points = [dict(zip(waits, each, strict=True)) for each in zip(*waits.values(), strict=True)]
+        return [None if any(map(math.isnan, waits.values())) else longest_wait(waits) for waits in points]
 
     @property
     def decode(self) -> Array:
@@ -390,7 +391,7 @@ class Timing:
         """Waiting of each phase.  [phase, n]"""
         return ordered_sum(self.waiting, 1)
 
-    @property
+    @cached_property
     def total(self) -> Array:
         """Seconds of all phases.  [n]"""
         return ordered_sum(self.by_phase, 0)
