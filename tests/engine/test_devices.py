@@ -361,10 +361,10 @@ def test_a_link_in_place_of_the_profiles_own() -> None:
 
 
 def test_a_bare_product_is_one_product() -> None:
-    result = bitnet_cost.estimate("linear-13824x2560", "h100-sxm-80gb", "fp16", prompt=7)
+    result = bitnet_cost.estimate("linear-13824x2560", "h100-sxm-80gb", "fp16", prompt=7, generate=1)
     assert float(result.mac) == 7 * 13824 * 2560
     assert [op.name for op in result.counts.operators if op.group == "linear"] == ["product"]
-    several = bitnet_cost.estimate("linear-13824x2560x60", "h100-sxm-80gb", "fp16", prompt=7)
+    several = bitnet_cost.estimate("linear-13824x2560x60", "h100-sxm-80gb", "fp16", prompt=7, generate=1)
     assert float(several.mac) == 60 * float(result.mac)
 
 
