@@ -132,11 +132,6 @@ def _ranges(answer: Answer) -> dict[str, Any]:
     return found | ({"sensitivity": ranges.swing_rows(answer)} if answer.swings else {})
 
 
-def as_json(answer: Answer) -> str:
-    """The document as JSON text."""
-    return json_text(document(answer))
-
-
 def json_text(data: Any) -> str:
     """Strict JSON: no NaN, no infinity."""
     return json.dumps(data, indent=1, allow_nan=False, default=_plain) + "\n"
@@ -158,14 +153,12 @@ def csv_text(rows: list[dict[str, Any]]) -> str:
     return stream.getvalue()
 
 
-def as_csv(answer: Answer) -> str:
-    """The records as CSV."""
-    rows = answer.to_records()
-    if answer.requests_per_day is not None:
-        rows = [
-            row | {k: v for k, v in day.items() if k != "record"} for row, day in zip(rows, days(answer), strict=True)
-        ]
-    return csv_text(rows)
+def rows(answer: Answer) -> list[dict[str, Any]]:
+    """The records for CSV, each with its day of requests where one was asked for."""
+    found = answer.to_records()
+    if answer.requests_per_day is None:
+        return found
+    return [row | {k: v for k, v in day.items() if k != "record"} for row, day in zip(found, days(answer), strict=True)]
 
 
 def days(answer: Answer) -> list[dict[str, Any]]:
