@@ -59,7 +59,8 @@ class Operator(NamedTuple):
 def ordered_sum(values: Array, axis: int) -> Array:
     """Sum along an axis strictly from first to last, whatever the other axes hold.
 
-    NumPy's own sum adds pairwise along contiguous memory, so that its last bits depend on the shape of the grid.
+    NumPy's own sum adds pairwise along contiguous memory, so that its last bits depend on the shape of the grid;
+    Python's carries what rounding lost from 3.12 on, so that they would depend on the version.
 
     >>> ordered_sum(np.array([[1e16], [1.0], [1.0]]), axis=0).tolist()
     [1e+16]
@@ -305,7 +306,7 @@ class Footprint:
     @property
     def total_weight_bits(self) -> float:
         """Stored bits of all weights with their scales."""
-        return sum(self.weight_bits.values())
+        return float(ordered_sum(np.array(list(self.weight_bits.values())), 0))
 
     @property
     def bits(self) -> Array:

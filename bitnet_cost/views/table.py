@@ -73,6 +73,7 @@ def column_widths(table: Table, width: int = WIDTH) -> list[int]:
 def within(table: Table, width: int = WIDTH) -> tuple[Table, str]:
     """The table without the last columns of figures that ``width`` has no room for, and a line that names them.
 
+    >>> from bitnet_cost.result import Column
     >>> wide = Table("", (Column("name", False), Column("J"), Column("tokens/s")), (("l4", "1.25", "264.4"),))
     >>> within(wide, 20)[1], within(wide, 13)[1]
     ('', 'No room for tokens/s; -f markdown prints every column.')
