@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test docs site accuracy models reports bench clean
+.PHONY: demo test docs site accuracy models reports lock lowest dist bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/bitnet-cost estimate gpt3-175b
@@ -38,6 +38,23 @@ accuracy: $(VENV)/.dev
 models: $(VENV)/.dev
 	$(BIN)/python scripts/import_models.py
 
+# The test environment with every version and hash, for Python 3.11 to 3.14 and any platform. Needs uv.
+lock:
+	uv pip compile --no-config --universal --python-version 3.11 --generate-hashes --extra dev \
+		--custom-compile-command 'make lock' --output-file requirements-dev.lock --quiet pyproject.toml
+
+# The tests with the lowest versions that pyproject.toml declares, whose own deprecations are no fault of ours. Needs uv.
+lowest:
+	uv venv --quiet --no-config --clear --python $(PYTHON) .venv-lowest
+	uv pip install --quiet --no-config --python .venv-lowest --resolution lowest-direct --editable '.[dev,hub]'
+	.venv-lowest/bin/python -m pytest -q -n 2 -W ignore::DeprecationWarning -W ignore::FutureWarning --ignore tests/browser
+
+# What goes to the package index, checked: sdist, wheel from it.
+dist: $(VENV)/.dev
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.estimate
@@ -57,4 +74,4 @@ $(VENV)/.dev: $(VENV)/.installed pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-lowest dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -12,25 +12,43 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bitnet_cost.api import answer as answer
+    from bitnet_cost.api import compare as compare
     from bitnet_cost.api import estimate as estimate
+    from bitnet_cost.api import load_hardware as load_hardware
+    from bitnet_cost.api import load_model as load_model
+    from bitnet_cost.api import load_precision as load_precision
     from bitnet_cost.errors import BitnetCostError as BitnetCostError
     from bitnet_cost.inputs.architecture import Architecture as Architecture
+    from bitnet_cost.inputs.facility import Facility as Facility
     from bitnet_cost.inputs.hardware import Hardware as Hardware
     from bitnet_cost.inputs.precision import Precision as Precision
     from bitnet_cost.inputs.workload import Workload as Workload
+    from bitnet_cost.result import Answer as Answer
+    from bitnet_cost.result import Comparison as Comparison
     from bitnet_cost.result import Result as Result
+    from bitnet_cost.studies.stream import Grid as Grid
+    from bitnet_cost.studies.stream import sweep as sweep
 
 __version__ = "0.1.0"
 
 # Loaded when first used: `bitnet-cost --help` needs none of it.
 _HOMES = {
     "answer": "bitnet_cost.api",
+    "compare": "bitnet_cost.api",
     "estimate": "bitnet_cost.api",
+    "load_hardware": "bitnet_cost.api",
+    "load_model": "bitnet_cost.api",
+    "load_precision": "bitnet_cost.api",
+    "sweep": "bitnet_cost.studies.stream",
     "BitnetCostError": "bitnet_cost.errors",
     "Architecture": "bitnet_cost.inputs.architecture",
+    "Facility": "bitnet_cost.inputs.facility",
     "Hardware": "bitnet_cost.inputs.hardware",
     "Precision": "bitnet_cost.inputs.precision",
     "Workload": "bitnet_cost.inputs.workload",
+    "Answer": "bitnet_cost.result",
+    "Comparison": "bitnet_cost.result",
+    "Grid": "bitnet_cost.studies.stream",
     "Result": "bitnet_cost.result",
 }
 __all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604  # names of the table above

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,7 +18,7 @@ from bitnet_cost.inputs.precision import Accumulator, Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import AttentionSpan, Counting, Logits, Workload
 from bitnet_cost.readers import catalog
-from bitnet_cost.result import Answer, Fit, OpCounts, Result
+from bitnet_cost.result import Answer, Comparison, Fit, OpCounts, Result
 
 FIT_PRECISIONS = ("fp32", "fp16", "int8", "int4", "bitnet-b1.58", "bitnet")
 CLASSIC_HARDWARE = ("cmos-45nm", "cmos-7nm")
@@ -27,45 +28,126 @@ DEFAULT_BASELINE = "fp32"
 GENERATE_ON_DEVICES = 128
 
 
+Name = str | os.PathLike[str]
+
+
+def _word(name: Name) -> str:
+    """A name, or a path in a form that is never taken for one."""
+    if isinstance(name, str):
+        return name
+    path = os.fspath(name)
+    return path if catalog.is_path(path) else os.path.join(os.curdir, path)
+
+
+def load_model(name: Name) -> Architecture:
+    """A model: a catalogue name, a YAML file, a Hugging Face ``config.json`` or its folder, or a size such as ``175B``.
+
+    Raises:
+        BitnetCostError: an unknown name, an unreadable or invalid file, an absurd size.
+
+    >>> load_model("llama-2-7b").hidden_size, load_model("175B").nominal_parameters
+    (4096, 175000000000)
+    """
+    return catalog.model(_word(name))
+
+
+def load_hardware(name: Name, *, link: str | None = None, prices: str = "own") -> Hardware:
+    """A hardware profile: a catalogue name or a YAML file. Figures are in SI and carry range, basis and source.
+
+    Args:
+        name: of the profile.
+        link: what joins several devices, from the catalogue's interconnects; the profile's own if left out.
+        prices: other published values of the same profile, by their name.
+
+    Raises:
+        BitnetCostError: an unknown name, link or prices, an unreadable or invalid file.
+
+    >>> load_hardware("cmos-45nm").actions["add.int8"].value  # J; Horowitz 2014: 0.03 pJ
+    3e-14
+    """
+    return catalog.linked(catalog.hardware(_word(name)), link).with_prices(prices)
+
+
+def load_precision(name: Name) -> Precision:
+    """A precision: a catalogue name, a YAML file, or a name of the grammar ``w<bits>a<bits>[kv<bits>]``.
+
+    Raises:
+        BitnetCostError: an unknown name, an unreadable or invalid file.
+
+    >>> load_precision("bitnet-b1.58").linear.weights.bits, load_precision("w4a8kv8").linear.activation_bits
+    (2.0, 8.0)
+    """
+    return catalog.precision(_word(name))
+
+
+def _generated(model: Architecture, hardware: Hardware) -> int:
+    """Tokens generated where nobody says how many."""
+    return GENERATE_ON_DEVICES if hardware.kind == "device" and model.kind == "decoder" else 1
+
+
 def estimate(
-    model: str | Architecture,
-    hardware: str | Hardware = "cmos-45nm",
-    precision: str | Precision = "bitnet",
+    model: Name | Architecture,
+    hardware: Name | Hardware = "cmos-45nm",
+    precision: Name | Precision = "bitnet",
     *,
     batch: Any = 1,
     prompt: Any = 512,
-    generate: Any = 1,
+    generate: Any = None,
     attention: AttentionSpan | None = None,
     logits: Logits = "last",
     counting: Counting = "serving",
     scope: Scope | None = None,
     accumulator: Accumulator = "paper",
-    baseline: str | Precision | None = None,
+    baseline: Name | Precision | None = None,
     runtime: str | RuntimeProfile | None = None,
     facility: Facility | None = None,
     devices: int = 1,
     parallel: Parallel = "tensor",
     link: str | None = None,
 ) -> Result:
-    """Memory and energy of one model in one precision on one piece of hardware.
+    """Memory, energy and on a device time of one model in one precision on one piece of hardware.
 
-    ``batch``, ``prompt`` and ``generate`` may be arrays that broadcast; every figure of the result then has their
-    shape, and an element equals the single estimate to the last bit. With a ``baseline`` the result has its
-    `saving`, as ``[least, nominal, most]``.
+    Arrays for ``batch``, ``prompt`` and ``generate`` broadcast to a grid; every figure of the result then has its
+    shape, and an element equals the single estimate to the last bit.
+
+    Args:
+        model: see `load_model`.
+        hardware: see `load_hardware`. A technology node has prices and no clock, a device has both.
+        precision: see `load_precision`.
+        batch: sequences that run together.
+        prompt: tokens of each prompt.
+        generate: tokens generated per sequence, the first by the prefill; 128 for decoders on devices, else 1, if
+            left out.
+        attention: pairs scored in the prefill, ``causal`` or ``full``; causal, for encoders full, if left out.
+        logits: positions of the prefill that get logits: ``last``, ``all`` or ``none``.
+        counting: ``serving``, what good serving software does, or ``traced``, the convention of a tracing counter.
+        scope: what the energy holds: ``arithmetic``, ``compute``, ``memory``, ``device`` or ``facility``; arithmetic
+            on technology nodes, device on devices, if left out.
+        accumulator: price integer additions as papers do (``paper``) or as ``int32``.
+        baseline: a precision; the result then has its ``saving``, as ``[least, nominal, most]``.
+        runtime: software on a device; the device's default if left out.
+        facility: PUE, carbon intensity and prices around a device.
+        devices: how many share the model.
+        parallel: how they do: ``tensor`` splits every matrix, ``pipeline`` the layers.
+        link: what joins them; the device's own if left out.
+
+    Returns:
+        A `Result`: ``energy_j`` [J], ``energy_bounds`` [J], ``timing`` [s], ``footprint`` [bit], counts and all that
+        went in; `to_records` and `to_dataframe` give the names and units of ``-f json``.
+
+    Raises:
+        BitnetCostError: an unknown name, an invalid file or number, a missing price, a scope that cannot be answered.
 
     >>> result = estimate("llama-2-7b", "cmos-45nm", "fp16", attention="full", logits="all")
     >>> result.parameters, round(2 * float(result.mac) / 1e12, 4)
     (6738415616, 6.9031)
-
-    Raises:
-        BitnetCostError: an unknown name, an invalid file or number, a missing price, a scope that cannot be answered.
     """
-    workload = Workload(batch, prompt, generate, attention, logits, counting)
-    architecture = catalog.model(model) if isinstance(model, str) else model
-    profile = catalog.hardware(hardware) if isinstance(hardware, str) else hardware
-    chosen = catalog.precision(precision) if isinstance(precision, str) else precision
-
-    profile, software = setting(catalog.linked(profile, link), runtime)
+    architecture = model if isinstance(model, Architecture) else load_model(model)
+    profile = catalog.linked(hardware, link) if isinstance(hardware, Hardware) else load_hardware(hardware, link=link)
+    chosen = precision if isinstance(precision, Precision) else load_precision(precision)
+    steps = _generated(architecture, profile) if generate is None else generate
+    workload = Workload(batch, prompt, steps, attention, logits, counting)
+    profile, software = setting(profile, runtime)
 
     def priced_in(what: Precision, counts: OpCounts | None = None) -> Result:
         return evaluate(
@@ -76,8 +158,80 @@ def estimate(
     result = priced_in(chosen)
     if baseline is None:
         return result
-    other = catalog.precision(baseline) if isinstance(baseline, str) else baseline
+    other = baseline if isinstance(baseline, Precision) else load_precision(baseline)
     return against(result, priced_in(other, result.counts))
+
+
+def compare(
+    models: Name | Architecture | Sequence[Name | Architecture],
+    hardware: Name | Hardware | Sequence[Name | Hardware] | None = None,
+    precisions: Name | Precision | Sequence[Name | Precision] | None = None,
+    *,
+    batch: int = 1,
+    prompt: int = 512,
+    generate: int | None = None,
+    scope: Scope | None = None,
+    baseline: Name | Precision | None = None,
+    runtime: str | RuntimeProfile | None = None,
+    facility: Facility | None = None,
+    devices: int = 1,
+    parallel: Parallel = "tensor",
+    prices: str | Sequence[str] | None = None,
+    sort: str | None = None,
+    where: str | None = None,
+) -> Comparison:
+    """Every model on every hardware in every precision, ranked: the rows of ``bitnet-cost compare``.
+
+    Args:
+        models: one or several, see `load_model`. Models stay together, in their order.
+        hardware: one or several, see `load_hardware`; every device of the catalogue if left out.
+        precisions: one or several, see `load_precision`; FP16, INT8, INT4 and BitNet b1.58 if left out.
+        batch: sequences that run together.
+        prompt: tokens of each prompt.
+        generate: tokens generated per sequence; 128 for decoders if left out.
+        scope: what the energy holds; each hardware's default if left out.
+        baseline: what savings refer to; FP16 if left out, else the widest precision that has an energy.
+        runtime: software on the devices; each one's default if left out.
+        facility: PUE, carbon intensity and prices around the devices.
+        devices: how many share a model.
+        parallel: how they do: ``tensor`` or ``pipeline``.
+        prices: other published values of the profiles, by name; each makes rows of its own.
+        sort: a column of the records, or energy, tokens, memory, power, carbon, cost, latency; best first, ``-COLUMN``
+            turned round. Energy per token if left out.
+        where: a filter of records, as in ``"fits and tokens_per_s > 20"``.
+
+    Returns:
+        A `Comparison`: ``results``, `to_records`, `to_dataframe`; in a notebook, its tables. A cell that does not fit
+        or has no price is a record with its ``reason``.
+
+    Raises:
+        BitnetCostError: bad input, a filter that nothing meets, or no cell that has a price.
+
+    >>> found = compare("llama-2-7b", ["h100-sxm-80gb", "l4"], ["fp16", "int4"], sort="tokens")
+    >>> [(row["hardware"], row["precision"]) for row in found.to_records()][0]
+    ('h100-sxm-80gb', 'int4')
+    """
+    from bitnet_cost.views.compare import chosen
+
+    architectures = [m if isinstance(m, Architecture) else load_model(m) for m in _each(models)]
+    named = [h if isinstance(h, Hardware) else load_hardware(h) for h in _each(hardware or catalog.devices())]
+    profiles = [profile.with_prices(name) for profile in named for name in _each(prices or "own")]
+    wanted = [p if isinstance(p, Precision) else load_precision(p) for p in _each(precisions or COMPARED_PRECISIONS)]
+    reference = load_precision(baseline) if isinstance(baseline, str | os.PathLike) else baseline
+    decoders = all(model.kind == "decoder" for model in architectures)
+    steps = GENERATE_ON_DEVICES if generate is None and decoders else generate
+    found = answer(
+        architectures, profiles, wanted, Workload(batch, prompt, 1 if steps is None else steps), scope=scope,
+        baseline=reference, runtime=runtime, facility=facility, devices=devices, parallel=parallel,
+        usual_baseline=COMPARED_PRECISIONS[0], generate_on_devices=GENERATE_ON_DEVICES if steps is None else None,
+    )  # fmt: skip
+    return Comparison(**vars(chosen(found, sort, where)))
+
+
+def _each(given: Any) -> list[Any]:
+    """One or several, each once."""
+    several = given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
+    return list({each if isinstance(each, str) else id(each): each for each in several}.values())
 
 
 def runtime_of(hardware: Hardware, asked: str | RuntimeProfile | None) -> RuntimeProfile | None:
@@ -280,21 +434,20 @@ def fitting(
     return found
 
 
-def _answer_html(found: Answer) -> str:
-    """The answer's report, for a notebook."""
+def _html(found: Result | Answer) -> str:
+    """What a notebook shows: the tables of an answer; of a result over a grid, its records."""
+    from bitnet_cost.views.compare import compare_report
     from bitnet_cost.views.html import fragment
-    from bitnet_cost.views.report import estimate_report
+    from bitnet_cost.views.report import estimate_report, grid_report
 
-    return fragment(estimate_report(found))
-
-
-def _result_html(found: Result) -> str:
-    """The report of a single point, for a notebook; of a grid its shape alone."""
+    if isinstance(found, Comparison):
+        return fragment(compare_report(found))
+    if isinstance(found, Answer):
+        return fragment(estimate_report(found))
     if found.shape:
-        return f"<p>Result over a grid of shape {found.shape}</p>"
-    return _answer_html(Answer((found,), {}, {}, NOT_COUNTED))
+        return fragment(grid_report(found))
+    return fragment(estimate_report(Answer((found,), {}, {}, NOT_COUNTED)))
 
 
-# Set here, since the floors keep result.py from the views.
-setattr(Answer, "_repr_html_", _answer_html)  # noqa: B010
-setattr(Result, "_repr_html_", _result_html)  # noqa: B010
+for _shown in (Result, Answer):  # set here, since the floors keep result.py from the views
+    setattr(_shown, "_repr_html_", _html)  # noqa: B010

@@ -17,6 +17,8 @@ import typer
 
 from bitnet_cost import __version__
 from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.views import formats
+from bitnet_cost.views.formats import Offer, Shape
 
 if TYPE_CHECKING:
     from bitnet_cost.inputs.facility import Facility
@@ -31,25 +33,6 @@ app = typer.Typer(
     help="What a language model costs in memory and energy, in FP32, FP16, INT8, 1-bit and what lies between.",
     epilog="Start with: bitnet-cost estimate gpt3-175b",
 )
-
-
-class Format(StrEnum):
-    """Output formats."""
-
-    table = "table"
-    json = "json"
-    csv = "csv"
-    markdown = "markdown"
-
-
-class PageFormat(StrEnum):
-    """Output formats of what can also be a page."""
-
-    table = "table"
-    json = "json"
-    csv = "csv"
-    markdown = "markdown"
-    html = "html"
 
 
 class Charts(StrEnum):
@@ -250,8 +233,23 @@ DrawsOption = Annotated[
 ]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the draws.")]
 DistributionOption = Annotated[Distribution, typer.Option("--distribution", help="What the draws of a range follow.")]
-FormatOption = Annotated[Format, typer.Option("--format", "-f", help="Output format.")]
-PageFormatOption = Annotated[PageFormat, typer.Option("--format", "-f", help="Output format; html: one offline page.")]
+
+
+def _format(*shapes: Shape, more: str = "") -> Any:
+    """The option of a command that offers its answer in some shapes."""
+
+    def chosen(word: str) -> str:
+        known = formats.names(*shapes)
+        if word not in known:
+            raise typer.BadParameter(f"{word!r} is not one of {', '.join(map(repr, known))}.")
+        return word
+
+    shown = "|".join(formats.names(*shapes))
+    return typer.Option("--format", "-f", parser=chosen, metavar=f"[{shown}]", help=f"Output format{more}.")
+
+
+FormatOption = Annotated[str, _format("reports", "document", "rows")]
+PageFormatOption = Annotated[str, _format("reports", "document", "rows", "page", more="; html: one offline page")]
 PlotlyOption = Annotated[
     Charts, typer.Option("--plotly", help="HTML: charts in the file (inline), or tables alone (none).")
 ]
@@ -277,12 +275,12 @@ def root(
 
 
 def _ask(
-    model: str | list[str], hardware: list[str] | None, precision: list[str] | None, batch: int, prompt: int,
+    model: str, hardware: list[str] | None, precision: list[str] | None, batch: int, prompt: int,
     generate: int | None,
     scope: Scope | None, baseline: str | None, attention: Attention | None, logits: Logits, counting: Counting,
     accumulator: Accumulator, runtime: str | None, *, facility: Facility | None = None,
     devices: int = 1, parallel: Parallel = Parallel.tensor, link: str | None = None,
-    default_hardware: tuple[str, ...] = (), prices: list[str] | None = None, usual_baseline: str = "fp32",
+    default_hardware: tuple[str, ...] = (), prices: list[str] | None = None,
 ) -> Answer:  # fmt: skip
     from bitnet_cost import api
     from bitnet_cost.inputs.workload import Workload
@@ -301,10 +299,10 @@ def _ask(
     profiles = [h.with_prices(name) for h in named for name in _once(prices or ["own"])]
     precisions = [catalog.precision(p) for p in _once(precision or api.CLASSIC_PRECISIONS)]
     return api.answer(
-        [catalog.model(m) for m in _once([model] if isinstance(model, str) else model)], profiles, precisions, workload,
+        [catalog.model(model)], profiles, precisions, workload,
         scope=scope.value if scope else None, accumulator=accumulator.value,
         baseline=catalog.precision(baseline) if baseline else None, runtime=runtime,
-        facility=facility, devices=devices, parallel=parallel.value, usual_baseline=usual_baseline,
+        facility=facility, devices=devices, parallel=parallel.value,
         generate_on_devices=api.GENERATE_ON_DEVICES if generate is None else None,
     )  # fmt: skip
 
@@ -374,7 +372,7 @@ def estimate(
     draws: DrawsOption = None,
     seed: SeedOption = 0,
     distribution: DistributionOption = Distribution.triangular,
-    form: PageFormatOption = PageFormat.table,
+    form: PageFormatOption = "table",
     plotly: PlotlyOption = Charts.inline,
     output: OutputOption = None,
 ) -> None:
@@ -395,7 +393,7 @@ def estimate(
 
         answer = answer if draws is None else ranges.with_spreads(answer, draws, seed, distribution.value)
         answer = ranges.with_swings(answer) if sensitivity else answer
-    _deliver_page(form, output, lambda: report.estimate_report(answer), answer, plotly)
+    _deliver_answer(form, output, lambda: report.estimate_report(answer), answer, plotly)
 
 
 @app.command()
@@ -426,7 +424,7 @@ def compare(
     where: Annotated[
         str | None, typer.Option("--where", metavar="EXPR", help="Filter, as in 'fits and tokens_per_s > 20'.")
     ] = None,
-    form: PageFormatOption = PageFormat.table,
+    form: PageFormatOption = "table",
     plotly: PlotlyOption = Charts.inline,
     output: OutputOption = None,
 ) -> None:
@@ -438,7 +436,7 @@ def compare(
         models, hardware, precision, batch, prompt, generate, scope, baseline, runtime, devices, parallel,
         _facility(pue, carbon, price, device_hour, None, 3.0), sort, where, prices,
     )  # fmt: skip
-    _deliver_page(form, output, lambda: made, answer, plotly)
+    _deliver_answer(form, output, lambda: made, answer, plotly)
 
 
 def _compared(
@@ -448,24 +446,14 @@ def _compared(
     prices: list[str] | None = None,
 ) -> tuple[Answer, Report]:  # fmt: skip
     from bitnet_cost import api
-    from bitnet_cost.readers import catalog
-    from bitnet_cost.views import compare as views
+    from bitnet_cost.views.compare import compare_report
 
-    answer = _ask(
-        list(models), hardware, precision or list(api.COMPARED_PRECISIONS), batch, prompt,
-        api.GENERATE_ON_DEVICES if generate is None and _decoders(models) else generate,
-        scope, baseline, None, Logits.last, Counting.serving, Accumulator.paper, runtime,
-        facility=facility, devices=devices, parallel=parallel,
-        default_hardware=tuple(catalog.devices()), usual_baseline=api.COMPARED_PRECISIONS[0], prices=prices,
+    answer = api.compare(
+        models, hardware, precision, batch=batch, prompt=prompt, generate=generate,
+        scope=scope.value if scope else None, baseline=baseline, runtime=runtime, facility=facility, devices=devices,
+        parallel=parallel.value, sort=sort, where=where, prices=prices,
     )  # fmt: skip
-    answer = views.chosen(answer, sort, where)
-    return answer, views.compare_report(answer)
-
-
-def _decoders(models: list[str]) -> bool:
-    from bitnet_cost.readers import catalog
-
-    return all(catalog.model(name).kind == "decoder" for name in models)
+    return answer, compare_report(answer)
 
 
 @app.command()
@@ -550,7 +538,7 @@ def layers(
     counting: CountingOption = Counting.serving,
     accumulator: AccumulatorOption = Accumulator.paper,
     runtime: RuntimeOption = None,
-    form: FormatOption = Format.table,
+    form: FormatOption = "table",
     output: OutputOption = None,
 ) -> None:
     """The per-operator table: MACs, actions and energy. One precision shows its MUL, ADD and special operations.
@@ -561,19 +549,16 @@ def layers(
         model, hardware, precision, batch, prompt, generate, scope, baseline, attention, logits, counting, accumulator,
         runtime, default_hardware=("cmos-45nm",),
     )  # fmt: skip
-    from bitnet_cost.views import report
+    from bitnet_cost.views import records, report
 
-    if form is Format.csv:
-        from bitnet_cost.views import records
-
-        rows = [
+    def rows() -> list[dict[str, Any]]:
+        return [
             {"precision": r.precision.name, "hardware": r.hardware.name, **row}
             for i, r in enumerate(answer.results)
             for row in records.operations(r, i)
         ]
-        _write(records.csv_text(rows), output)
-        return
-    _deliver(form, output, lambda: report.layers_report(answer), answer)
+
+    _deliver(form, output, Offer(lambda: [report.layers_report(answer)], lambda: records.document(answer), rows))
 
 
 @app.command()
@@ -587,7 +572,7 @@ def fit(
     prompt: PromptOption = 512,
     generate: GenerateOption = None,
     runtime: RuntimeOption = None,
-    form: FormatOption = Format.table,
+    form: FormatOption = "table",
     output: OutputOption = None,
 ) -> None:
     """What fits a device: memory used, largest batch and longest context by precision.
@@ -604,19 +589,16 @@ def fit(
         catalog.model(model), [catalog.hardware(h) for h in _once(hardware)],
         [catalog.precision(p) for p in _once(precision or api.FIT_PRECISIONS)], Workload(batch, prompt, steps), runtime,
     )  # fmt: skip
-    if form in (Format.json, Format.csv):
-        from bitnet_cost.views import records
+    from bitnet_cost.views.records import fit_rows
 
-        rows = records.fit_rows(found)
-        _write(records.json_text(rows) if form is Format.json else records.csv_text(rows), output)
-        return
-    _write(_rendered(form, report.fit_report(found), output), output)
+    rows = fit_rows(found)
+    _deliver(form, output, Offer(lambda: [report.fit_report(found)], lambda: rows, lambda: rows))
 
 
 @app.command("list")
 def list_(
     kind: Annotated[Kind, typer.Argument(help="What to list.")],
-    form: FormatOption = Format.table,
+    form: FormatOption = "table",
     output: OutputOption = None,
 ) -> None:
     """Names in the catalogue.
@@ -626,7 +608,8 @@ def list_(
     from bitnet_cost import listing
 
     rows = listing.rows(kind.value)
-    _deliver_rows(form, output, rows, listing.title(kind.value, len(rows)))
+    told = _table_of(rows, listing.title(kind.value, len(rows)))
+    _deliver(form, output, Offer(lambda: [told], lambda: rows, lambda: rows))
 
 
 @app.command()
@@ -634,7 +617,7 @@ def show(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="A model, hardware profile, precision or study; name or file.")
     ],
-    form: FormatOption = Format.table,
+    form: Annotated[str, _format("reports", "document")] = "table",
     output: OutputOption = None,
 ) -> None:
     """Every figure of a catalogue entry, with unit, range, basis and source.
@@ -644,14 +627,7 @@ def show(
     from bitnet_cost import listing
 
     reports, data = listing.details(name)
-    if form is Format.json:
-        from bitnet_cost.views.records import json_text
-
-        _write(json_text(data), output)
-        return
-    if form is Format.csv:
-        raise BitnetCostError("show prints table, json or markdown; for csv there is 'estimate' and 'layers'")
-    _write("\n".join(_rendered(form, r, output) for r in reports), output)
+    _deliver(form, output, Offer(lambda: reports, lambda: data))
 
 
 @app.command()
@@ -733,7 +709,7 @@ def validate(
     plot: Annotated[
         str | None, typer.Option("--plot", metavar="FILE.html", help="With --measured: modelled against measured.")
     ] = None,
-    form: FormatOption = Format.table,
+    form: FormatOption = "table",
     output: OutputOption = None,
 ) -> None:
     """Published tables against modelled ones, cell by cell. Exit code 1 if a cell leaves its stated tolerance.
@@ -750,17 +726,10 @@ def validate(
     from bitnet_cost.studies import validation
 
     outcomes = validation.run(studies or None)
-    if form is Format.json:
-        from bitnet_cost.views.records import json_text
-
-        _write(json_text(validation.document(outcomes)), output)
-    elif form is Format.csv:
-        from bitnet_cost.views.records import csv_text
-
-        _write(csv_text(validation.cell_rows(outcomes)), output)
-    else:
-        texts = [_rendered(form, validation.report(outcome), output) for outcome in outcomes]
-        _write("\n\n".join(text.rstrip("\n") for text in texts) + "\n", output)
+    _deliver(form, output, Offer(
+        lambda: [validation.report(outcome) for outcome in outcomes], lambda: validation.document(outcomes),
+        lambda: validation.cell_rows(outcomes),
+    ))  # fmt: skip
     failed = [o for o in outcomes if not o.passed]
     cells = sum(o.checked for o in outcomes)
     outside = sum(o.failed for o in outcomes)
@@ -770,20 +739,13 @@ def validate(
         raise typer.Exit(1)
 
 
-def _validate_measured(kinds: list[str] | None, plot: str | None, form: Format, output: str | None) -> None:
+def _validate_measured(kinds: list[str] | None, plot: str | None, form: str, output: str | None) -> None:
     from bitnet_cost.studies import accuracy
 
     found = accuracy.compare(kinds)
-    if form is Format.json:
-        from bitnet_cost.views.records import json_text
-
-        _write(json_text(accuracy.document(found)), output)
-    elif form is Format.csv:
-        from bitnet_cost.views.records import csv_text
-
-        _write(csv_text(accuracy.rows_of(found)), output)
-    else:
-        _write(_rendered(form, accuracy.report(found), output), output)
+    _deliver(form, output, Offer(
+        lambda: [accuracy.report(found)], lambda: accuracy.document(found), lambda: accuracy.rows_of(found)
+    ))  # fmt: skip
     if plot is not None:
         from bitnet_cost.views.parity import parity_html
 
@@ -829,7 +791,7 @@ def explain(
     lifetime: LifetimeOption = 3.0,
     requests_per_day: RequestsOption = None,
     prices: PricesOption = None,
-    form: FormatOption = Format.table,
+    form: FormatOption = "table",
     output: OutputOption = None,
 ) -> None:
     """One number worked through: formula, counts, constants with range and source, arithmetic, conventions.
@@ -847,17 +809,11 @@ def explain(
     result = answer.results[0]
     baseline_of = answer.baselines.get((result.architecture.name, result.hardware.name))
     told = explained(result, baseline_of, cell, _requests(requests_per_day))
-    if form is Format.json:
-        from bitnet_cost.views.records import json_text
-
-        _write(json_text(explanation.as_data(told)), output)
+    if form in formats.names("reports"):  # a text of its own: every step on one line
+        _write(explanation.as_markdown(told) if form == "markdown" else explanation.as_text(told), output)
         return
-    if form is Format.csv:
-        from bitnet_cost.views.records import csv_text
-
-        _write(csv_text(explanation.as_data(told)["steps"]), output)
-        return
-    _write(explanation.as_markdown(told) if form is Format.markdown else explanation.as_text(told), output)
+    data = explanation.as_data(told)
+    _deliver(form, output, Offer(document=lambda: data, rows=lambda: data["steps"]))
 
 
 @app.command("break-even")
@@ -882,7 +838,7 @@ def break_even(
     draws: Annotated[int, typer.Option("--draws", metavar="N", help="Draws of every price, for the range.")] = 1000,
     seed: SeedOption = 0,
     distribution: DistributionOption = Distribution.triangular,
-    form: FormatOption = Format.table,
+    form: FormatOption = "table",
     output: OutputOption = None,
 ) -> None:
     """From which batch or context, and with which shares of the energy, a precision stops saving a given amount.
@@ -907,25 +863,20 @@ def break_even(
         axes=[a.value for a in axis or BreakEvenAxis], runtimes=_once(runtime or ()),
         scope=scope.value if scope else None, draws=breakeven.Draws(draws, seed, distribution.value),
     )  # fmt: skip
-    if form is Format.json:
-        from bitnet_cost.views.records import json_text
-
-        _write(json_text({"schema": "bitnet-cost/break-even-1", "crossings": told.rows(found)}), output)
-        return
-    if form is Format.csv:
-        from bitnet_cost.views.records import csv_text
-
-        plain = [{k: v for k, v in row.items() if not isinstance(v, list)} for row in told.rows(found)]
-        points = [" ".join(f"{x:.10g}" for x in c.at) for c in found]
-        _write(csv_text([row | {"at": at} for row, at in zip(plain, points, strict=True)]), output)
-        return
     answer = told.report(architecture, profile, new, old, workload, found)
-    if output and output.lower().endswith((".html", ".htm")):
+    if form in formats.names("reports") and output and output.lower().endswith((".html", ".htm")):
         from bitnet_cost.views.curve import as_html
 
         _write(as_html(answer, found), output)
         return
-    _write(_rendered(form, answer, output), output)
+
+    def rows() -> list[dict[str, Any]]:
+        plain = [{k: v for k, v in row.items() if not isinstance(v, list)} for row in told.rows(found)]
+        points = [" ".join(f"{x:.10g}" for x in c.at) for c in found]
+        return [row | {"at": at} for row, at in zip(plain, points, strict=True)]
+
+    document = {"schema": "bitnet-cost/break-even-1", "crossings": told.rows(found)}
+    _deliver(form, output, Offer(lambda: [answer], lambda: document, rows))
 
 
 class Engine(StrEnum):
@@ -1045,54 +996,36 @@ def plot(
     typer.echo(f"{target}: written", err=True)
 
 
-def _deliver_page(
-    form: PageFormat, output: str | None, make: Callable[[], Report], answer: Answer, plotly: Charts
-) -> None:
-    if form is not PageFormat.html:
-        _deliver(Format(form.value), output, make, answer)
+def _deliver_answer(form: str, output: str | None, make: Callable[[], Report], answer: Answer, plotly: Charts) -> None:
+    from bitnet_cost.views import records
+
+    def page() -> str:
+        from bitnet_cost.studies import pages
+        from bitnet_cost.views import html
+
+        return html.as_html(pages.of_answer(answer, make(), _typed()), plotly.value)
+
+    _deliver(
+        form, output, Offer(lambda: [make()], lambda: records.document(answer), lambda: records.rows(answer), page)
+    )
+
+
+def _deliver(form: str, output: str | None, offer: Offer) -> None:
+    """Write an answer in a format; on a terminal a table has weight and colour."""
+    if form == "table" and offer.reports and output is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ:
+        from bitnet_cost.views.table import as_terminal
+
+        _write("\n".join(map(as_terminal, offer.reports())), output)
         return
-    from bitnet_cost.studies import pages
-    from bitnet_cost.views import html
-
-    _write(html.as_html(pages.of_answer(answer, make(), _typed()), plotly.value), output)
+    _write(formats.text_of(form, offer), output)
 
 
-def _deliver(form: Format, output: str | None, make: Callable[[], Report], answer: Answer) -> None:
-    if form in (Format.json, Format.csv):
-        from bitnet_cost.views import records
-
-        _write(records.as_json(answer) if form is Format.json else records.as_csv(answer), output)
-    else:
-        _write(_rendered(form, make(), output), output)
-
-
-def _rendered(form: Format, report: Report, output: str | None) -> str:
-    from bitnet_cost.views import table
-
-    if form is Format.markdown:
-        return table.as_markdown(report)
-    if output is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ:
-        return table.as_terminal(report)
-    return table.as_text(report)
-
-
-def _deliver_rows(form: Format, output: str | None, rows: list[dict[str, Any]], title: str) -> None:
+def _table_of(rows: list[dict[str, Any]], title: str) -> Report:
     from bitnet_cost.result import Column, Report, Table
 
-    if form is Format.json:
-        from bitnet_cost.views.records import json_text
-
-        _write(json_text(rows), output)
-        return
-    if form is Format.csv:
-        from bitnet_cost.views.records import csv_text
-
-        _write(csv_text(rows) if rows else "", output)
-        return
     columns = tuple(Column(key, isinstance(rows[0][key], int | float)) for key in rows[0]) if rows else ()
     body = tuple(tuple(_cell(value) for value in row.values()) for row in rows)
-    tables = (Table("", columns, body),) if rows else ()
-    _write(_rendered(form, Report(title, title, tables), output), output)
+    return Report(title, title, (Table("", columns, body),) if rows else ())
 
 
 def _cell(value: Any) -> str:

@@ -11,11 +11,12 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bitnet_cost.frames import Library
 from bitnet_cost.inputs.accuracy import Spread
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.facility import Facility, Range
@@ -58,7 +59,8 @@ class Operator(NamedTuple):
 def ordered_sum(values: Array, axis: int) -> Array:
     """Sum along an axis strictly from first to last, whatever the other axes hold.
 
-    NumPy's own sum adds pairwise along contiguous memory, so that its last bits depend on the shape of the grid.
+    NumPy's own sum adds pairwise along contiguous memory, so that its last bits depend on the shape of the grid;
+    Python's carries what rounding lost from 3.12 on, so that they would depend on the version.
 
     >>> ordered_sum(np.array([[1e16], [1.0], [1.0]]), axis=0).tolist()
     [1e+16]
@@ -304,7 +306,7 @@ class Footprint:
     @property
     def total_weight_bits(self) -> float:
         """Stored bits of all weights with their scales."""
-        return sum(self.weight_bits.values())
+        return float(ordered_sum(np.array(list(self.weight_bits.values())), 0))
 
     @property
     def bits(self) -> Array:
@@ -367,6 +369,13 @@ class Timing:
         return longest_wait({name: float(values.sum()) for name, values in self.waits.items()})
 
     @property
+    def bounds(self) -> list[str | None]:
+        """What most of the time waits for at each point; None where nothing takes time, or no time can be said.  [n]"""
+        waits = {name: total(values).tolist() for name, values in self.waits.items()}
+        points = [dict(zip(waits, each, strict=True)) for each in zip(*waits.values(), strict=True)]
+        return [None if any(map(math.isnan, waits.values())) else longest_wait(waits) for waits in points]
+
+    @property
     def decode(self) -> Array:
         """Seconds of the decode phase; 0 without one.  [n]"""
         phases = self.by_phase
@@ -383,7 +392,7 @@ class Timing:
         """Waiting of each phase.  [phase, n]"""
         return ordered_sum(self.waiting, 1)
 
-    @property
+    @cached_property
     def total(self) -> Array:
         """Seconds of all phases.  [n]"""
         return ordered_sum(self.by_phase, 0)
@@ -435,12 +444,12 @@ class Result:
             return np.full((3, len(self.counts.phases), len(self.counts.operators), self.counts.points), np.nan)
         return sum_in_order(list(self.joules.values()))
 
-    @property
+    @cached_property
     def by_component(self) -> dict[str, Array]:
         """Energy of each component, phases and operators summed.  Each [bound, n]  [J]"""
         return dict(self.spent)
 
-    @property
+    @cached_property
     def energy_bounds(self) -> Array:
         """Low, nominal and high energy.  [bound, *grid]  [J]
 
@@ -537,6 +546,28 @@ class Result:
             parts.append(self.timing.total.reshape(self.shape) * self.devices * each[1].reshape(wide))
         return sum(parts[1:], parts[0]) if parts else None
 
+    def to_records(self) -> list[dict[str, Any]]:
+        """One record for each point of the grid, in its order: the columns of ``record.METRICS`` in plain figures.
+
+        They are the records of ``-f json``; what cannot be said is None.
+        """
+        from bitnet_cost.record import rows
+
+        return rows(self)
+
+    def to_dataframe(self, library: Library | None = None) -> Any:
+        """The records as a data frame of pandas, or of polars.
+
+        Args:
+            library: ``pandas`` or ``polars``; None: pandas where it is installed, else polars.
+
+        Raises:
+            BitnetCostError: none of them is installed.
+        """
+        from bitnet_cost.record import frame
+
+        return frame(self.to_records(), library)
+
     @property
     def mac(self) -> Array:
         """Multiply-accumulates of the mathematics, whatever runs them.  [*grid]"""
@@ -607,6 +638,20 @@ class Answer:
     swings: tuple[tuple[Swing, ...], ...] = ()  # of each result, largest first; empty where not asked for
     spreads: tuple[Band | None, ...] = ()  # of each result; empty where not asked for
 
+    def to_records(self) -> list[dict[str, Any]]:
+        """The records of all results, in their order: those of ``-f json``."""
+        return [row for result in self.results for row in result.to_records()]
+
+    def to_dataframe(self, library: Library | None = None) -> Any:
+        """The records as a data frame; see `Result.to_dataframe`.
+
+        Raises:
+            BitnetCostError: neither pandas nor polars is installed.
+        """
+        from bitnet_cost.record import frame
+
+        return frame(self.to_records(), library)
+
     def day(self, result: Result) -> Day:
         """What the requests of a day cost in one of the results, each batch being served as it stands."""
         batches = (self.requests_per_day or 0.0) / int(result.workload.batch)
@@ -616,6 +661,11 @@ class Answer:
             None if carbon is None else float(carbon) * batches,
             None if cost is None else float(cost) * batches,
         )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(Answer):
+    """An answer whose results stand side by side, ranked."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -23,6 +23,7 @@ from bitnet_cost.result import (
     Linear,
     OpCounts,
     Operator,
+    ordered_sum,
     over_phases,
 )
 
@@ -216,7 +217,7 @@ def actions_of(
     for (product, quantity, action), per_unit in made.items():
         terms = folded.setdefault((product, action), [])
         for basis, each in coefficients[quantity].items():
-            times = sum((each * per_unit).tolist())  # in the order of the operators
+            times = float(ordered_sum(each * per_unit, 0))  # in the order of the operators
             if times:
                 terms.append((basis, times))
 

@@ -310,8 +310,8 @@ def against(result: Result, baseline: Result) -> Result:
         why = result.reason or f"no saving: baseline {baseline.precision.name} {baseline.reason or 'has no energy'}"
         return replace(result, baseline=baseline.precision.name, saving=None, reason=why)
     if result.precision == baseline.precision:
-        zeros = np.zeros(shape)
-        return replace(result, baseline=baseline.precision.name, saving=zeros)
+        none = np.where(np.isnan(result.energy_j), np.nan, 0.0)
+        return replace(result, baseline=baseline.precision.name, saving=np.broadcast_to(none, shape).copy())
     found = saving(result.activity, baseline.activity, {**baseline.prices, **result.prices}, result.scope)
     found[:, np.isnan(result.energy_j + baseline.energy_j).ravel()] = np.nan
     return replace(result, baseline=baseline.precision.name, saving=found.reshape(shape))

@@ -109,7 +109,7 @@ class Links(Input):
 
 
 class Hardware(Input):
-    """A hardware profile."""
+    """A hardware profile: prices of actions, and of a device memory, rates and power; SI, with range, basis, source."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=60, description="catalogue id")
     extends: str | None = Field(None, description="profile whose figures hold where this file gives none")

@@ -101,7 +101,7 @@ class LinearPrecision(Input):
 
 
 class Precision(Input):
-    """A named precision."""
+    """A named precision: what each part of a model is stored in, and what its products are made of."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=60, description="catalogue id")
     title: str = Field(min_length=2, description="in words")

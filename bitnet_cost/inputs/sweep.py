@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Mapping, Sequence, Sized
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -158,10 +160,10 @@ def _number(text: str) -> int | float | str:
 
 
 def options(**given: Any) -> dict[str, Any]:
-    """What the command line gives, in the form that `Sweep` reads; what was left out is left out.
+    """What the command line or a Python caller gives, in the form that `Sweep` reads; what was left out is left out.
 
-    >>> options(batch="1,2", devices="1,2", vary=["power.static=100:200:3"], objectives=["max tokens_per_s"], top=None)
-    {'batch': [1, 2], 'devices': [1, 2], \
+    >>> options(batch="1,2", devices=2, vary=["power.static=100:200:3"], objectives="max tokens_per_s", top=None)
+    {'batch': [1, 2], 'devices': [2], \
 'vary': {'power.static': {'first': 100, 'last': 200, 'points': 3, 'scale': 'linear'}}, \
 'objectives': [{'column': 'tokens_per_s', 'goal': 'max'}]}
 
@@ -170,23 +172,41 @@ def options(**given: Any) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for name, value in given.items():
-        if value is None or value == []:
+        if value is None or (isinstance(value, Sized) and len(value) == 0):
             continue
         if name in ("batch", "prompt", "generate"):
-            found[name] = parse_axis(value)
+            found[name] = _axis(value)
         elif name == "devices":
-            found[name] = parse_axis(value)
+            found[name] = [value] if isinstance(value, int) else _axis(value)
             if not isinstance(found[name], list):
                 raise BitnetCostError("devices: takes a list such as 1,2,4")
         elif name == "vary":
-            found[name] = dict(_varied(text) for text in value)
+            pairs = value.items() if isinstance(value, Mapping) else map(_varied, value)
+            found[name] = {path: _axis(axis) for path, axis in pairs}
         elif name == "objectives":
-            found[name] = [_objective(text) for text in value]
+            found[name] = [_objective(goal) if isinstance(goal, str) else goal for goal in _several(value)]
         elif name == "columns":
-            found[name] = [part.strip() for part in value.split(",")]
+            found[name] = [part.strip() for part in value.split(",")] if isinstance(value, str) else list(value)
+        elif name in ("models", "precisions", "hardware", "runtimes"):
+            found[name] = [os.fspath(each) if isinstance(each, os.PathLike) else each for each in _several(value)]
+        elif name in ("scopes", "where"):
+            found[name] = _several(value)
         else:
             found[name] = value
     return found
+
+
+def _several(value: Any) -> list[Any]:
+    return [value] if isinstance(value, str | os.PathLike | Mapping) else list(value)
+
+
+def _axis(value: Any) -> Any:
+    """An axis in the form that `Sweep` reads: text is parsed, arrays, ranges and tuples become lists."""
+    if isinstance(value, str):
+        return parse_axis(value)
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return list(value) if isinstance(value, Sequence) else value
 
 
 def _varied(text: str) -> tuple[str, Any]:

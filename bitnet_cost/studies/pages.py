@@ -11,6 +11,7 @@ from bitnet_cost import __version__
 from bitnet_cost.engine.uncertainty import swings
 from bitnet_cost.inputs.cited import Figure, Source, figures_in
 from bitnet_cost.readers import catalog
+from bitnet_cost.record import METRICS
 from bitnet_cost.result import Answer, Column, Report, Result, Table
 from bitnet_cost.studies import accuracy, validation
 from bitnet_cost.studies.grid import by_size, grid
@@ -138,7 +139,7 @@ def _data(answer: Answer, document: dict[str, Any], opening: Result) -> Data:
         "parity": parity,
         "operations": document["operations"],
         "document": document,
-        "fields": list(records.record(results[0])) if answer.requests_per_day is None else None,
+        "fields": list(METRICS) if answer.requests_per_day is None else None,
     }  # fmt: skip
 
 

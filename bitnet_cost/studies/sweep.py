@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bitnet_cost import __version__, api
 from bitnet_cost.engine.estimate import check_scope
-from bitnet_cost.engine.grid import FIGURES, components_of, figures
+from bitnet_cost.engine.grid import components_of, figures, swept
 from bitnet_cost.errors import BitnetCostError, MissingPrice, nearest
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Figure, Input
@@ -23,6 +23,7 @@ from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.sweep import Range, Sweep, Varied, whole_numbers
 from bitnet_cost.inputs.workload import Array, Workload
 from bitnet_cost.readers import catalog
+from bitnet_cost.record import METRICS
 from bitnet_cost.studies.expressions import Filter
 from bitnet_cost.studies.front import Front, best, pareto
 
@@ -30,7 +31,6 @@ CHUNK = 2048  # points evaluated at once: their arrays stay in the second-level 
 PARTITION = 32 * CHUNK  # points of one task
 WORDS = ("model", "hardware", "runtime", "precision", "scope", "reason")
 AXES = ("devices", "batch", "prompt", "generate")
-UNITS = {"batch": "1", "prompt": "token", "generate": "token", "devices": "1", "fits": "bool"}
 
 Columns = dict[str, Any]  # arrays [n]; a word, or a value of `vary`, that holds for all rows stands alone
 
@@ -158,7 +158,7 @@ class Plan:
     def known(self) -> tuple[str, ...]:
         """All columns, in their order."""
         parts = tuple(f"energy_{name}_j" for name in self.components)
-        return (*WORDS[:-1], *self.varied, *AXES, *FIGURES, *parts, "reason")
+        return (*WORDS[:-1], *self.varied, *AXES, *(metric.name for metric in swept()), *parts, "reason")
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -172,9 +172,8 @@ class Plan:
 
     def kind_of(self, column: str) -> str:
         """``word``, ``whole``, ``bool`` or ``figure``."""
-        if column in WORDS:
-            return "word"
-        return "whole" if column in AXES else "bool" if column == "fits" else "figure"
+        kind = METRICS[column].kind if column in METRICS else "figure"
+        return kind if kind in ("word", "whole", "bool") else "figure"
 
     @cached_property
     def kinds(self) -> dict[str, str]:
@@ -185,13 +184,12 @@ class Plan:
         """Unit of each written column; words have none."""
         found = {}
         for column in self.columns:
-            tail = column.rpartition("_")[2]
-            unit = {"j": "J", "s": "s", "bytes": "byte", "w": "W"}.get(tail, "1")
-            unit = {"tokens_per_s": "token/s", "energy_per_token_j": "J/token"}.get(column, unit)
             if column in self.varied:
-                unit = next((u for u in (_unit(part, column) for part in self.settings[0]) if u), "SI")
-            if column not in WORDS:
-                found[column] = UNITS.get(column, unit)
+                found[column] = next((u for u in (_unit(part, column) for part in self.settings[0]) if u), "SI")
+            elif column not in METRICS:  # a component
+                found[column] = "J"
+            elif METRICS[column].kind != "word":
+                found[column] = METRICS[column].unit or "bool"
         return found
 
     def inputs(self) -> dict[str, Any]:

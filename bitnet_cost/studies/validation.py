@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from bitnet_cost.api import estimate, setting
 from bitnet_cost.engine.activity import mac_actions
 from bitnet_cost.engine.cost import price_of, unshrinking_share
@@ -16,7 +18,7 @@ from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.study import UNIT_SCALES, Options, PrintedTable, Study
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.readers import catalog
-from bitnet_cost.result import Column, Report, Result, Table
+from bitnet_cost.result import Column, Report, Result, Table, ordered_sum
 from bitnet_cost.views import honesty
 
 _ASKED = (
@@ -176,11 +178,17 @@ def _wanted(study: Study, options: Options, name: str) -> str:
     return str(value)
 
 
+def _added(values: Sequence[float]) -> float:
+    """First to last, alike in every version of Python; see `ordered_sum`."""
+    return float(ordered_sum(np.array(values), 0))
+
+
 def _figure(study: Study, options: Options, precision: str) -> Modelled:
     if options.quantity == "mac_energy":  # one MAC of a long linear product: its recipe at the profile's prices
         profile, what = catalog.hardware(_wanted(study, options, "hardware")), catalog.precision(precision)
         recipe = mac_actions(what, options.accumulator or "paper")
-        energy = sum(times * price_of(action, profile, what.name)[1] for action, times in recipe.items())
+        each = [times * price_of(action, profile, what.name)[1] for action, times in recipe.items()]
+        energy = _added(each)
         return Modelled(energy, any(honesty.mark_basis(profile.basis(action)) for action in recipe))
     model, untied = _wanted(study, options, "model"), bool(options.untied)
     if options.quantity == "largest_batch":
@@ -243,8 +251,8 @@ def _read(result: Result, quantity: str) -> float:
     values = {
         "ideal_weights": memory.ideal_bits,
         "stored_weights": memory.total_weight_bits,
-        "non_embedding_weights": sum(
-            v for role, v in memory.weight_bits.items() if role not in ("embed_tokens", "lm_head")
+        "non_embedding_weights": _added(
+            [bits for role, bits in memory.weight_bits.items() if role not in ("embed_tokens", "lm_head")]
         ),
         "footprint": float(memory.bits[0]),
         "parameters": float(result.parameters),

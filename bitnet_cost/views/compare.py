@@ -8,9 +8,9 @@ from typing import Any
 
 from bitnet_cost.errors import BitnetCostError, UnknownName
 from bitnet_cost.inputs.hardware import Scope
+from bitnet_cost.record import METRICS, record
 from bitnet_cost.result import Answer, Column, Report, Result, Table
 from bitnet_cost.units import with_prefix
-from bitnet_cost.views.records import FIELDS, record
 from bitnet_cost.views.report import describe, figures, memory_share, notes, percent, significant, used
 from bitnet_cost.views.where import where
 
@@ -43,8 +43,8 @@ def chosen(answer: Answer, sort: str | None = None, condition: str | None = None
     turned = sort is not None and sort.startswith("-")
     column = (sort or DEFAULT_SORT).removeprefix("-")
     column = _SHORT.get(column, column)
-    if column not in FIELDS:
-        raise UnknownName("column", column, [*_SHORT, *FIELDS])
+    if column not in METRICS:
+        raise UnknownName("column", column, [*_SHORT, *METRICS])
     if sort is None and all(values[column] is None for _, values in rows):
         column = "energy_j"
     order = list(dict.fromkeys(r.architecture.name for r in answer.results))

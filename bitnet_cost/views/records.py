@@ -1,11 +1,10 @@
-"""Results as records: the JSON and CSV that programs read. Names carry their SI unit; what cannot be said is null."""
+"""Records as the JSON and CSV that programs read. Names carry their SI unit; what cannot be said is null."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,102 +12,11 @@ import numpy as np
 
 from bitnet_cost import __version__
 from bitnet_cost.inputs.workload import Array
+from bitnet_cost.record import figure, size
 from bitnet_cost.result import Answer, Fit, Result, longest_wait
 from bitnet_cost.views.honesty import left_out
 
 SCHEMA = "bitnet-cost/1"
-FIELDS = (
-    "model", "parameters", "hardware", "runtime", "precision", "scope", "batch", "prompt", "generate", "attention",
-    "logits", "counting", "devices", "mac", "mul", "add", "special", "ideal_weights_bytes", "weights_bytes",
-    "kv_cache_bytes", "peak_activation_bytes", "footprint_bytes", "capacity_bytes", "fits", "energy_j",
-    "energy_low_j", "energy_high_j", "energy_per_token_j", "saving", "saving_low", "saving_high", "baseline",
-    "prefill_s", "decode_s", "latency_s", "tokens_per_s", "power_w", "bound", "carbon_g", "cost_usd", "reason",
-)  # fmt: skip
-NO_CLOCK = "technology node: no clock, no capacity"
-
-
-def _number(value: Any) -> float | int | None:
-    """A JSON number: whole counts as integers, what is not finite as null."""
-    number = float(value)
-    if not math.isfinite(number):
-        return None
-    return int(number) if number.is_integer() else number
-
-
-def _count(value: Any) -> int:
-    return round(float(value))
-
-
-def _float(value: Any) -> float | None:
-    number = float(value)
-    return number if math.isfinite(number) else None
-
-
-def record(result: Result) -> dict[str, Any]:
-    """One record of a single point (grid shape ``()``)."""
-    workload, memory = result.workload, result.footprint
-    low, nominal, high = (_float(x) for x in result.energy_bounds)
-    saving = [None, None, None] if result.saving is None else [_float(x) for x in result.saving]
-    tokens = int(workload.batch) * int(workload.generate)
-    kinds = {kind: _count(float(result.actions(kind).sum())) for kind in ("mul", "add", "special")}
-    values: dict[str, Any] = dict.fromkeys(FIELDS)
-    values |= {
-        "model": result.architecture.name,
-        "parameters": result.parameters,
-        "hardware": result.hardware.name,
-        "precision": result.precision.name,
-        "scope": result.scope,
-        "batch": int(workload.batch),
-        "prompt": int(workload.prompt),
-        "generate": int(workload.generate),
-        "attention": workload.attention,
-        "logits": workload.logits,
-        "counting": workload.counting,
-        "devices": result.devices,
-        "mac": _count(result.mac),
-        **kinds,
-        "ideal_weights_bytes": _number(memory.ideal_bits / 8),
-        "weights_bytes": _number(memory.total_weight_bits / 8),
-        "kv_cache_bytes": _number(memory.kv_bits[0] / 8),
-        "peak_activation_bytes": _number(memory.activation_bits[0] / 8),
-        "footprint_bytes": _number(memory.on_each(result.devices)[0] * result.devices / 8),
-        "energy_j": nominal,
-        "energy_low_j": low,
-        "energy_high_j": high,
-        "energy_per_token_j": nominal / tokens if nominal is not None and workload.generate > 1 else None,
-        "saving": saving[1],
-        "saving_low": saving[0],
-        "saving_high": saving[2],
-        "baseline": result.baseline,
-        "reason": result.reason or (NO_CLOCK if result.hardware.kind == "technology" else None),
-    }
-    capacity = result.capacity_bits
-    if capacity is not None:
-        values |= {
-            "runtime": result.runtime.runtime if result.runtime else None,
-            "capacity_bytes": _number(capacity * result.devices / 8),
-            "fits": bool(result.fits),
-        }
-    if result.timing is not None:
-        latency = float(result.timing.total[0])
-        values |= {
-            "prefill_s": float(result.timing.by_phase[0, 0]),
-            "decode_s": float(result.timing.decode[0]),
-            "latency_s": latency,
-            "tokens_per_s": result.tokens_per_s,
-            "power_w": _device_energy(result) / latency
-            if nominal is not None and result.scope in ("device", "facility")
-            else None,
-            "carbon_g": None if result.carbon_g is None else _float(result.carbon_g),
-            "cost_usd": None if result.cost_usd is None else _float(result.cost_usd),
-            "bound": result.timing.bound,
-        }
-    return values
-
-
-def _device_energy(result: Result) -> float:
-    """Energy of the device itself, without the facility around it.  [J]"""
-    return sum(float(values[1, 0]) for name, values in result.by_component.items() if name != "facility")
 
 
 def operations(result: Result, index: int) -> list[dict[str, Any]]:
@@ -152,15 +60,15 @@ def operations(result: Result, index: int) -> list[dict[str, Any]]:
                 row["bound"] = longest_wait(sums)
     for row in rows.values():
         for name in columns:
-            row[name] = _number(row[name])
-        row["energy_j"] = _float(row["energy_j"])
+            row[name] = size(row[name])
+        row["energy_j"] = figure(row["energy_j"])
     return list(rows.values())
 
 
 def components(result: Result, index: int) -> list[dict[str, Any]]:
     """Energy of each component within the record's scope."""
     return [
-        {"record": index, "component": name, "energy_j": _float(values[1, 0])}
+        {"record": index, "component": name, "energy_j": figure(values[1, 0])}
         for name, values in result.by_component.items()
     ]
 
@@ -204,7 +112,7 @@ def document(answer: Answer) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "version": __version__,
-        "records": [record(r) for r in answer.results],
+        "records": answer.to_records(),
         **({"days": days(answer)} if answer.requests_per_day is not None else {}),
         **_ranges(answer),
         "operations": [row for i, r in enumerate(answer.results) for row in operations(r, i)],
@@ -222,11 +130,6 @@ def _ranges(answer: Answer) -> dict[str, Any]:
 
     found = {"monte_carlo": ranges.spread_rows(answer)} if answer.spreads else {}
     return found | ({"sensitivity": ranges.swing_rows(answer)} if answer.swings else {})
-
-
-def as_json(answer: Answer) -> str:
-    """The document as JSON text."""
-    return json_text(document(answer))
 
 
 def json_text(data: Any) -> str:
@@ -250,14 +153,12 @@ def csv_text(rows: list[dict[str, Any]]) -> str:
     return stream.getvalue()
 
 
-def as_csv(answer: Answer) -> str:
-    """The records as CSV."""
-    rows = [record(r) for r in answer.results]
-    if answer.requests_per_day is not None:
-        rows = [
-            row | {k: v for k, v in day.items() if k != "record"} for row, day in zip(rows, days(answer), strict=True)
-        ]
-    return csv_text(rows)
+def rows(answer: Answer) -> list[dict[str, Any]]:
+    """The records for CSV, each with its day of requests where one was asked for."""
+    found = answer.to_records()
+    if answer.requests_per_day is None:
+        return found
+    return [row | {k: v for k, v in day.items() if k != "record"} for row, day in zip(found, days(answer), strict=True)]
 
 
 def days(answer: Answer) -> list[dict[str, Any]]:
@@ -268,7 +169,7 @@ def days(answer: Answer) -> list[dict[str, Any]]:
         rows.append(
             {
                 "record": index, "requests_per_day": answer.requests_per_day,
-                "energy_j_per_day": None if day is None else _float(day.energy_j),
+                "energy_j_per_day": None if day is None else figure(day.energy_j),
                 "carbon_g_per_day": None if day is None else day.carbon_g,
                 "cost_usd_per_day": None if day is None else day.cost_usd,
             }
@@ -286,8 +187,8 @@ def fit_rows(fits: Sequence[Fit]) -> list[dict[str, Any]]:
             {
                 "model": r.architecture.name, "hardware": r.hardware.name, "precision": r.precision.name,
                 "batch": int(r.workload.batch), "prompt": int(r.workload.prompt), "generate": int(r.workload.generate),
-                "weights_bytes": _number(r.footprint.total_weight_bits / 8),
-                "footprint_bytes": _number(r.footprint.bits[0] / 8), "capacity_bytes": _number(capacity / 8),
+                "weights_bytes": size(r.footprint.total_weight_bits / 8),
+                "footprint_bytes": size(r.footprint.bits[0] / 8), "capacity_bytes": size(capacity / 8),
                 "fits": bool(r.fits), "largest_batch": f.batch, "longest_prompt": f.positions,
                 "devices": r.devices_needed,
             }

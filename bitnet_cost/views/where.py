@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bitnet_cost.errors import BitnetCostError, UnknownName
-from bitnet_cost.views.records import FIELDS
+from bitnet_cost.record import METRICS
 
 Predicate = Callable[[dict[str, Any]], bool]
 _LONGEST = 500
@@ -51,8 +51,8 @@ def _value(node: ast.expr) -> Callable[[dict[str, Any]], Any]:
         return _comparison(node)
     if isinstance(node, ast.Name):
         name = node.id
-        if name not in FIELDS:
-            raise UnknownName("column", name, FIELDS)
+        if name not in METRICS:
+            raise UnknownName("column", name, METRICS)
         return lambda r: r.get(name)
     constant = _constant(node)
     return lambda _: constant

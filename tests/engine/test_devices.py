@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 import statistics
 from functools import cache
@@ -18,10 +17,10 @@ from bitnet_cost.engine.activity import product_format
 from bitnet_cost.engine.estimate import evaluate
 from bitnet_cost.errors import MissingPrice
 from bitnet_cost.inputs.architecture import Architecture, Attention, FeedForward, Head, Layer
+from bitnet_cost.inputs.measurement import Measurement
 from bitnet_cost.inputs.workload import Workload
-from bitnet_cost.readers import catalog
+from bitnet_cost.readers import catalog, measured
 from bitnet_cost.result import Result
-from tests.conftest import ROOT
 
 DEVICES = [h for name in catalog.names("hardware") if (h := catalog.hardware(name)).kind == "device"]
 MODELS = [
@@ -110,47 +109,36 @@ def test_more_stored_bits_never_cost_less(precision: object, more: float) -> Non
 
 # --- the project's own H100 -----------------------------------------------------------------------------------------
 
-MEASURED = {"fp16": "fp16", "bf16": "bf16", "fp32": "fp32", "ternary (2-bit packed)": "bitnet-b1.58"}
-
 
 @cache
-def h100_rows() -> list[dict[str, str]]:
-    with (ROOT / "tests" / "measured" / "h100_llm.csv").open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
+def h100_rows(kind: str) -> list[Measurement]:
+    return [row for row in measured.rows() if row.source == "own" and row.id.startswith(f"h100-{kind}-")]
 
 
-def as_run(model: Architecture) -> Architecture:
-    """The operators that ran, whatever the model's name: two norms a layer, none before the head, no sub-norms."""
-    layers = []
-    for layer in model.layers:
-        assert layer.attention
-        assert layer.ffn
-        parts = {
-            "norms": 2,
-            "attention": layer.attention.model_copy(update={"sub_norm": False}),
-            "ffn": layer.ffn.model_copy(update={"sub_norm": False}),
-        }
-        layers.append(layer.model_copy(update=parts))
-    return model.model_copy(update={"layers": layers, "final_norm": False})
+def seconds_and_joules(row: Measurement) -> tuple[float, float]:
+    """What was measured of a step, or of a product."""
+    assert row.seconds is not None
+    assert row.energy_j_per_token is not None
+    assert row.prompt is not None
+    return row.seconds, row.energy_j_per_token * row.batch * (row.prompt if row.phase == "prefill" else 1)
 
 
-def modelled(row: dict[str, str]) -> tuple[float, float]:
-    """Seconds and joules of a whole-model row."""
-    hardware = catalog.hardware("h100-sxm-80gb")
-    batch, tokens, decode = int(row["batch"]), int(row["prompt_tokens"]), row["phase"] == "decode"
-    workload = Workload(batch, tokens - 1, 2) if decode else Workload(batch, tokens, 1)
-    precision = catalog.precision(MEASURED[row["precision_weights"]])
-    runtime = catalog.runtime("cuda-graph", "gpu")
-    result = evaluate(as_run(catalog.model(row["model"])), precision, hardware, workload, runtime=runtime)
+def modelled(row: Measurement) -> tuple[float, float]:
+    """The same of the model."""
+    hardware, decode = catalog.hardware(row.hardware), row.phase == "decode"
+    runtime = catalog.runtime(row.runtime, "gpu")
+    workload = Workload(row.batch, row.prompt, row.generate)
+    precision = catalog.precision(row.precision)
+    result = evaluate(catalog.model(row.model), precision, hardware, workload, runtime=runtime)
     assert result.timing is not None
     return float(result.timing.by_phase[int(decode), 0]), float(result.by_operator[1, int(decode)].sum())
 
 
 def test_whole_models_on_an_h100_in_16_bit() -> None:
     """No constant comes from a whole-model row. Medians: time 4.5 %, energy 4.5 %."""
-    rows = [r for r in h100_rows() if r["id"].startswith("h100-llm-") and r["precision_weights"] != "fp32"]
+    rows = [row for row in h100_rows("llm") if row.precision != "fp32"]
     assert len(rows) == 14
-    errors = [[m / float(r[k]) - 1 for m, k in zip(modelled(r), ("latency_s", "energy_j"), strict=True)] for r in rows]
+    errors = [[m / s - 1 for m, s in zip(modelled(row), seconds_and_joules(row), strict=True)] for row in rows]
     time, energy = (statistics.median(map(abs, column)) for column in zip(*errors, strict=True))
     assert time <= 0.08
     assert energy <= 0.08
@@ -158,22 +146,22 @@ def test_whole_models_on_an_h100_in_16_bit() -> None:
 
 def test_a_bitnet_decode_step_is_slower_than_bf16_and_saves_little() -> None:
     """Measured: 5.2 against 4.2 ms, 23 % less energy instead of the 87 % that traffic alone would give."""
-    ternary, wide = (next(r for r in h100_rows() if r["id"] == f"h100-bitnet2b-{i}") for i in ("000", "004"))
+    ternary, wide = h100_rows("bitnet2b")
+    assert (ternary.precision, wide.precision) == ("bitnet-b1.58", "bf16")
     (slow, little), (fast, much) = modelled(ternary), modelled(wide)
     assert slow > fast
-    measured = 1 - float(ternary["energy_j"]) / float(wide["energy_j"])
-    assert measured == pytest.approx(0.23, abs=0.005)
-    assert abs((1 - little / much) - measured) <= 0.06
+    saved = 1 - seconds_and_joules(ternary)[1] / seconds_and_joules(wide)[1]
+    assert saved == pytest.approx(0.23, abs=0.005)
+    assert abs((1 - little / much) - saved) <= 0.06
 
 
 def test_single_linear_layers_ternary_against_bf16() -> None:
     """Energy saving of the W2A8 kernel within 5 points in the median, 10 at worst."""
     hardware, runtime = catalog.hardware("h100-sxm-80gb"), catalog.runtime("cuda-graph", "gpu")
     pairs: dict[tuple[int, int], dict[str, float]] = {}
-    for row in h100_rows():
-        shape = re.match(r"single linear layer (\d+)x(\d+)", row["model"])
-        if shape:
-            pairs.setdefault((int(shape[1]), int(shape[2])), {})[row["precision_weights"][:4]] = float(row["energy_j"])
+    for row in h100_rows("linear"):
+        outputs, inputs, _ = map(int, row.model.removeprefix("linear-").split("x"))
+        pairs.setdefault((outputs, inputs), {})[row.precision] = seconds_and_joules(row)[1]
     gaps = []
     for (outputs, inputs), energy in pairs.items():
         repeat = 60 if outputs * inputs < 1e8 else 20  # more than the L2 holds, and fits
@@ -184,7 +172,7 @@ def test_single_linear_layers_ternary_against_bf16() -> None:
             result = evaluate(model, catalog.precision(precision), hardware, Workload(1, 1, 2), runtime=runtime)
             index = [op.name for op in result.counts.operators].index("up")
             joules[precision] = float(result.by_operator[1, 1, index, 0])
-        gaps.append(abs((1 - joules["bitnet-b1.58"] / joules["bf16"]) - (1 - energy["tern"] / energy["bf16"])))
+        gaps.append(abs((1 - joules["bitnet-b1.58"] / joules["bf16"]) - (1 - energy["bitnet-b1.58"] / energy["bf16"])))
     assert len(gaps) == 5
     assert statistics.median(gaps) <= 0.05
     assert max(gaps) <= 0.10
@@ -361,10 +349,10 @@ def test_a_link_in_place_of_the_profiles_own() -> None:
 
 
 def test_a_bare_product_is_one_product() -> None:
-    result = bitnet_cost.estimate("linear-13824x2560", "h100-sxm-80gb", "fp16", prompt=7)
+    result = bitnet_cost.estimate("linear-13824x2560", "h100-sxm-80gb", "fp16", prompt=7, generate=1)
     assert float(result.mac) == 7 * 13824 * 2560
     assert [op.name for op in result.counts.operators if op.group == "linear"] == ["product"]
-    several = bitnet_cost.estimate("linear-13824x2560x60", "h100-sxm-80gb", "fp16", prompt=7)
+    several = bitnet_cost.estimate("linear-13824x2560x60", "h100-sxm-80gb", "fp16", prompt=7, generate=1)
     assert float(several.mac) == 60 * float(result.mac)
 
 

@@ -211,7 +211,7 @@ def test_every_cell_of_fit(model: str, precision: str) -> None:
 def test_the_cells_of_the_175b_study_on_several_devices(precision: str, devices: int, parallel: str) -> None:
     asked = {"model": "175B", "hardware": "gb200", "precision": precision, "baseline": "fp32", "generate": 128}
     answer = answered(asked | {"devices": devices, "parallel": parallel, "batch": 4})
-    record = records.record(answer.results[0])
+    (record,) = answer.results[0].to_records()
     for cell in ("ideal_weights_bytes", "energy_j", "saving", "saving_low", "saving_high", "latency_s", "power_w"):
         if cell in ("saving_low", "saving_high") and precision == "fp32":
             continue

@@ -21,15 +21,15 @@ from bitnet_cost.engine.estimate import evaluate
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.cited import figures_in
 from bitnet_cost.inputs.workload import Workload
+from bitnet_cost.record import METRICS
 from bitnet_cost.studies import running
 from bitnet_cost.studies import sweep as sweeps
 from bitnet_cost.studies.expressions import Filter
 from bitnet_cost.studies.front import best, pareto
-from bitnet_cost.views import records
 from tests.conftest import ROOT, Ran
 
 NAMES = {"models": ["llama-2-7b"], "precisions": ["bf16"], "hardware": ["h100-sxm-80gb"]}
-COLUMNS = set(records.FIELDS)
+COLUMNS = set(METRICS)
 
 
 def plan(**asked: Any) -> sweeps.Plan:
@@ -61,7 +61,7 @@ def test_a_row_is_the_single_estimate_to_the_bit(
             row["model"], row["hardware"], row["precision"], batch=int(row["batch"]), prompt=int(row["prompt"]),
             generate=int(row["generate"]), devices=int(row["devices"]),
         )  # fmt: skip
-        single = records.record(result)
+        single = result.to_records()[0]
         for name in COLUMNS & set(table):
             if name == "reason":
                 continue  # says how far a single point does not fit

@@ -1,0 +1,226 @@
+"""Sweeps from Python: a grid that is evaluated as it is read, chunk by chunk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitnet_cost.frames import Library, dataframe
+from bitnet_cost.inputs.hardware import Parallel, Scope
+from bitnet_cost.inputs.precision import Accumulator
+from bitnet_cost.inputs.sweep import Objective, Range, Sweep, options
+from bitnet_cost.inputs.workload import AttentionSpan, Counting, Logits
+from bitnet_cost.record import figure
+from bitnet_cost.result import Column, Report, Table
+from bitnet_cost.studies.running import Runner, run
+from bitnet_cost.studies.sweep import Columns, Plan, of_file, of_options, plan, wide
+
+Names = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+Axis = int | str | Sequence[int] | NDArray[Any] | Range | Mapping[str, Any]
+Objectives = str | Sequence[str | Objective | Mapping[str, Any]]
+Chunk = dict[str, NDArray[Any]]
+
+
+class Grid:
+    """A grid of design points. Nothing is evaluated before rows are asked for.
+
+    Iterating yields chunks: columns by name, arrays ``[rows]`` of one length. A chunk has the kept rows of at most
+    65,536 points of one combination of names; with one worker no more than one is held. `front` and `top` reduce as
+    they stream, and yield one chunk. Only `to_dataframe` and `to_records` hold everything at once.
+
+    Words are text or None; devices, batch, prompt and generate are whole numbers; figures are in SI (see `units`), NaN
+    where a record says nothing. Rows equal single estimates to the bit, in the order of the grid.
+    """
+
+    def __init__(self, whole: Plan, workers: int = 1) -> None:
+        self._plan, self._workers = whole, workers
+
+    @property
+    def points(self) -> int:
+        """Points that are evaluated, before filters."""
+        return self._plan.points
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns, in their order."""
+        return self._plan.columns
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Unit of each column; words have none."""
+        return self._plan.units()
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """Everything that went in, as plain data."""
+        return self._plan.inputs()
+
+    def __iter__(self) -> Iterator[Chunk]:
+        runner = Runner(self._plan, workers=self._workers)
+        outcomes = [runner.kept()] if runner.reducing else runner.rows(range(self._plan.partitions))
+        for count, part in outcomes:
+            if count:
+                yield {name: self._column(name, part, count) for name in self.columns}
+
+    def _column(self, name: str, part: Columns, rows: int) -> NDArray[Any]:
+        values = wide(part[name], rows)
+        return values.astype(np.int64) if self._plan.kind_of(name) == "whole" else values
+
+    def front(self, *objectives: str) -> Grid:
+        """The Pareto front of the whole grid: rows that no other is as good as in all objectives and better in one.
+
+        Args:
+            objectives: ``min COLUMN`` or ``max COLUMN``; left out: those of the study.
+
+        Raises:
+            BitnetCostError: no objectives, or a column that is no figure.
+        """
+        return self._reduced(objectives, pareto=True, top=None)
+
+    def top(self, count: int, objective: str | None = None) -> Grid:
+        """The best rows of the whole grid by one objective, best first; see `front`."""
+        return self._reduced(() if objective is None else (objective,), pareto=False, top=count)
+
+    def _reduced(self, objectives: Sequence[str], **how: Any) -> Grid:
+        update = {**self._plan.spec.model_dump(), **how, **options(objectives=list(objectives))}
+        return Grid(plan(of_options(update)), self._workers)
+
+    def write(self, file: str | os.PathLike[str], *, resume: bool = False) -> int:
+        """Stream into a ``.parquet`` or ``.csv`` file, whole or not at all, or into a folder of Parquet parts.
+
+        Parquet holds the units and `inputs`. A folder is named with a trailing separator, or exists; with ``resume``
+        the parts that are there are left alone.
+
+        Returns:
+            The rows written.
+
+        Raises:
+            BitnetCostError: another suffix, a place that cannot be written, a folder of another sweep, no pyarrow.
+        """
+        rows, _ = run(self._plan, os.fspath(file), resume=resume, workers=self._workers)
+        return rows
+
+    def forecast(self) -> dict[str, float]:
+        """``points``, and about how many ``seconds`` and ``bytes`` of Parquet the whole will take, from a sample."""
+        return Runner(self._plan, workers=self._workers).forecast()
+
+    def to_dataframe(self, library: Library | None = None) -> Any:
+        """All kept rows in memory, as a data frame of pandas (first choice) or polars; see `Result.to_dataframe`.
+
+        Raises:
+            BitnetCostError: neither is installed.
+        """
+        kinds = {name: self._plan.kind_of(name) for name in self.columns}
+        return dataframe(self._together(), kinds, library)
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """All kept rows in memory, as dicts of plain figures; None where a record says nothing."""
+        columns = {name: _plain(values) for name, values in self._together().items()}
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+    def _together(self) -> Chunk:
+        chunks = list(self)
+        return {n: np.concatenate([c[n] for c in chunks]) if chunks else np.array([]) for n in self.columns}
+
+    def __repr__(self) -> str:
+        """How many points of what."""
+        return f"<Grid: {self.points:,} points of {' x '.join(f'{n} {name}' for name, n in self._lengths().items())}>"
+
+    def _lengths(self) -> dict[str, int]:
+        whole = self._plan
+        names = ("models", "precisions", "hardware", "devices", "scopes", *whole.varied)
+        every = dict(zip(names, whole.radices, strict=True))
+        every |= dict(zip(("batches", "prompts", "generates"), whole.lengths, strict=True))
+        return {name: count for name, count in every.items() if count > 1} or {"point": 1}
+
+    def _repr_html_(self) -> str:
+        """What the grid spans, for a notebook; evaluates nothing."""
+        from bitnet_cost.views.html import fragment
+
+        lengths = tuple((name, f"{count:,}") for name, count in self._lengths().items())
+        table = Table("", (Column("axis", figures=False), Column("values")), lengths, ("points", f"{self.points:,}"))
+        return fragment(Report("Grid", f"A grid of {self.points:,} points, evaluated as it is read.", (table,)))
+
+
+def _plain(values: NDArray[Any]) -> list[Any]:
+    return list(map(figure, values.tolist())) if values.dtype.kind == "f" else list(values.tolist())
+
+
+def sweep(
+    study: str | os.PathLike[str] | Mapping[str, Any] | Sweep | None = None,
+    *,
+    models: Names | None = None,
+    precisions: Names | None = None,
+    hardware: Names | None = None,
+    runtimes: Names | None = None,
+    devices: Axis | None = None,
+    scopes: Scope | Sequence[Scope] | None = None,
+    vary: Mapping[str, Any] | None = None,
+    batch: Axis | None = None,
+    prompt: Axis | None = None,
+    generate: Axis | None = None,
+    attention: AttentionSpan | None = None,
+    logits: Logits | None = None,
+    counting: Counting | None = None,
+    accumulator: Accumulator | None = None,
+    parallel: Parallel | None = None,
+    where: str | Sequence[str] | None = None,
+    objectives: Objectives | None = None,
+    pareto: bool | None = None,
+    top: int | None = None,
+    columns: Sequence[str] | None = None,
+    limit: int | None = None,
+    workers: int = 1,
+) -> Grid:
+    """A grid of design points over names, workload axes, and any figure of a profile; streamed, see `Grid`.
+
+    Args:
+        study: a YAML file or its fields (`inputs.sweep.Sweep`); keywords replace its fields.
+        models: catalogue names, files or sizes; one or several.
+        precisions: catalogue names, files or ``w<bits>a<bits>``.
+        hardware: catalogue names or files.
+        runtimes: software on devices; each device's default if left out.
+        devices: how many share a model.
+        scopes: what the energy holds; each hardware's default if left out.
+        vary: figures of a profile by path, in SI or with a unit: ``{"hierarchy.hbm.bandwidth": ["2 TB/s", "4 TB/s"]}``.
+        batch: sequences together: a number, several (list, range, array), or an axis as the command takes it
+            (``"1:256:64:log"``).
+        prompt: tokens of each prompt, likewise.
+        generate: tokens generated, likewise; 128 for decoders on devices, else 1, if left out.
+        attention: ``causal`` or ``full``; each model's own if left out.
+        logits: positions of the prefill that get logits: ``last``, ``all`` or ``none``.
+        counting: ``serving`` or ``traced``.
+        accumulator: price integer additions as papers do (``paper``) or as ``int32``.
+        parallel: how several devices share a model.
+        where: filters, as in ``"fits and latency_s < 5"``; a row is kept where all hold.
+        objectives: columns to be small or large, as ``"min energy_per_token_j"``, for `Grid.front` and `Grid.top`.
+        pareto: keep the front alone, as `Grid.front` does; ``top`` likewise keeps so many.
+        top: see ``pareto``.
+        columns: the columns wanted; all if left out.
+        limit: evaluate the first points of the grid alone.
+        workers: processes. More than one needs a script that guards its start with ``__name__ == "__main__"``.
+
+    Raises:
+        BitnetCostError: an unknown name or column, a bad axis, filter or file, or names of which no combination can be
+            evaluated. A single combination that cannot be is rows with their ``reason``.
+
+    >>> grid = sweep(models="gemma-2b", hardware="l4", precisions=["fp16", "w4a16"], batch=[1, 8], prompt="128:512:2")
+    >>> grid.points, grid.units["latency_s"]
+    (8, 's')
+    >>> [(row["precision"], row["batch"]) for row in grid.top(2, "max tokens_per_s").to_records()]
+    [('w4a16', 8), ('w4a16', 8)]
+    """
+    update = options(
+        models=models, precisions=precisions, hardware=hardware, runtimes=runtimes, devices=devices, scopes=scopes,
+        vary=vary, batch=batch, prompt=prompt, generate=generate, attention=attention, logits=logits,
+        counting=counting, accumulator=accumulator, parallel=parallel, where=where, objectives=objectives,
+        pareto=pareto, top=top, columns=columns, limit=limit,
+    )  # fmt: skip
+    if isinstance(study, str | os.PathLike):
+        return Grid(plan(of_file(os.fspath(study), update)), workers)
+    given = study.model_dump() if isinstance(study, Sweep) else options(**(study or {}))
+    return Grid(plan(of_options({**given, **update})), workers)
