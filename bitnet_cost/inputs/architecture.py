@@ -234,5 +234,5 @@ def qualified_name(text: str) -> str:
     >>> qualified_name("My Model (v2)")
     'my-model-v2'
     """
-    kept = "".join(c if c.isalnum() or c in "._-" else "-" for c in text.lower())
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in text.lower())
     return "-".join(p for p in kept.split("-") if p)[:80].strip("._-") or "model"

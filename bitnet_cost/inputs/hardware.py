@@ -14,6 +14,7 @@ from bitnet_cost.inputs.cited import (
     Bandwidth,
     Basis,
     Capacity,
+    CatalogueName,
     Duration,
     Energy,
     EnergyPerBit,
@@ -115,7 +116,9 @@ class Hardware(Input):
         description="technology: prices of a process node, no clock; device: memory, rates and power as well"
     )
     device_class: DeviceClass | None = Field(None, description="what runtimes it takes (devices)")
-    runtime: str | None = Field(None, description="the runtime that is taken when none is asked for (devices)")
+    runtime: CatalogueName | None = Field(
+        None, description="the runtime that is taken when none is asked for (devices)"
+    )
     note: str = Field(default="", description="what a reader should know")
     actions: dict[str, EnergyPerOperation] = Field(min_length=1, description="energy of one action")
     alternatives: dict[str, PriceSet] = Field(

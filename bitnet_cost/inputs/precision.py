@@ -140,7 +140,8 @@ class Precision(Input):
         return self.linear.weights.information_bits
 
 
-_NAME = re.compile(r"w(\d+(?:\.\d+)?)a(\d+(?:\.\d+)?)(?:kv(\d+(?:\.\d+)?))?")
+_BITS = r"([0-9]{1,4}(?:\.[0-9]{1,9})?)"
+_NAME = re.compile(f"w{_BITS}a{_BITS}(?:kv{_BITS})?")
 _GRAMMAR = {
     "author": "bitnet-cost",
     "title": "Grammar of precision names",

@@ -112,7 +112,8 @@ def whole_numbers(name: str, axis: Whole) -> NDArray[np.int64]:
             raise BitnetCostError(f"{name}: a range of whole numbers takes no unit")
         wanted: Any = np.rint(axis.values(axis.first, axis.last))
     else:
-        wanted = np.array(axis if isinstance(axis, list) else [axis], dtype=np.float64)
+        listed = axis if isinstance(axis, list) else [axis]
+        wanted = np.array([min(max(value, 0), 2**53) for value in listed], dtype=np.float64)  # of any size until here
     if not len(wanted):
         raise BitnetCostError(f"{name}: has no values")
     if not bool(np.all((wanted >= 1) & (wanted <= LIMITS[name]))):

@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from bitnet_cost.errors import BitnetCostError, InvalidFile
+from bitnet_cost.errors import CONTROL, BitnetCostError, InvalidFile
 
 MAX_BYTES = 2_000_000
 MAX_DEPTH = 24
+MAX_VALUES = 100_000  # a fifth of a second; the largest file of the catalogue has 2,000
 
 _INTEGER = re.compile(r"[-+]?[0-9]{1,400}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -118,6 +119,8 @@ class _Builder:
 
     def node(self, event: Any, path: tuple[str | int, ...]) -> Any:
         self.lines[path] = event.start_mark.line + 1
+        if len(self.lines) > MAX_VALUES:
+            self.refuse(event, f"holds more than {MAX_VALUES:,} values")
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
             self.refuse(event, "anchors and aliases are not accepted; write the value out")
         if event.tag not in (None, "!"):
@@ -134,7 +137,7 @@ class _Builder:
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent):
                 self.refuse(event, "a key must be plain text")
-            key = event.value
+            key = self.text(event)
             if key in result:
                 self.refuse(event, f"key {key!r} stands twice")
             if key == "<<":
@@ -149,7 +152,7 @@ class _Builder:
         return result
 
     def scalar(self, event: Any) -> object:
-        text: str = event.value
+        text = self.text(event)
         if not event.implicit[0]:  # quoted or block text
             return text
         if text in _CONSTANTS:
@@ -158,6 +161,14 @@ class _Builder:
             return int(text)
         if _FLOAT.fullmatch(text):
             return float(text)
+        return text
+
+    def text(self, event: Any) -> str:
+        """The text of a scalar. Escapes can bring in what the parser refuses as such: no terminal shall see it."""
+        text: str = event.value
+        control = CONTROL.search(text)
+        if control:
+            self.refuse(event, f"holds the control character U+{ord(control[0]):04X}; plain text only")
         return text
 
     def refuse(self, event: Any, what: str) -> None:

@@ -6,17 +6,19 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from bitnet_cost import __version__, api
 from bitnet_cost.engine.estimate import check_scope
 from bitnet_cost.engine.grid import FIGURES, components_of, figures
 from bitnet_cost.errors import BitnetCostError, MissingPrice, nearest
 from bitnet_cost.inputs.architecture import Architecture
-from bitnet_cost.inputs.cited import Figure, Input
+from bitnet_cost.inputs.cited import Figure, Input, explain
 from bitnet_cost.inputs.hardware import Hardware, Scope
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
@@ -416,7 +418,21 @@ def changed(profile: Any, path: list[str], value: float | Array, whole: str) -> 
         raise _no_path(whole, name, profile)
     if not isinstance(profile, Input) or name not in type(profile).model_fields:
         raise _no_path(whole, name, type(profile).model_fields if isinstance(profile, Input) else ())
-    return profile.model_copy(update={name: _replaced(getattr(profile, name), rest, value, whole)})
+    found = profile.model_copy(update={name: _replaced(getattr(profile, name), rest, value, whole)})
+    return found if rest or isinstance(getattr(found, name), Figure) else _checked(found, whole)
+
+
+def _checked(changed: Input, whole: str) -> Input:
+    """An input with a plain number changed, held to the limits of a file.
+
+    Raises:
+        BitnetCostError: outside of them.
+    """
+    try:
+        return type(changed).model_validate(dict(changed))
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        raise BitnetCostError(f"vary: {whole}: {fault['input']!r}: {fault['msg']}") from None
 
 
 def _replaced(field: Any, rest: list[str], value: float | Array, whole: str) -> Any:
@@ -512,13 +528,21 @@ def of_file(name: str, update: dict[str, Any]) -> Sweep:
     Raises:
         BitnetCostError: an unreadable or invalid file.
     """
-    from pathlib import Path
-
     path = Path(name)
     document = catalog.read(path)
     if isinstance(document.data, dict):
-        document = document._replace(data={**document.data, **update})
+        named = {
+            kind: [_beside(path, kind, name) for name in document.data[kind]]
+            for kind in ("models", "precisions", "hardware", "runtimes")
+            if isinstance(document.data.get(kind), list)
+        }
+        document = document._replace(data={**document.data, **named, **update})
     return catalog.validate(document, Sweep, path)
+
+
+def _beside(file: Path, kind: str, name: Any) -> Any:
+    """A name as it is, a file that a sweep names relative to the sweep's."""
+    return str(catalog.beside(file, kind, name)) if isinstance(name, str) and catalog.is_path(name) else name
 
 
 def of_options(update: dict[str, Any]) -> Sweep:
@@ -527,10 +551,6 @@ def of_options(update: dict[str, Any]) -> Sweep:
     Raises:
         BitnetCostError: names that are missing, or options that exclude each other.
     """
-    from pydantic import ValidationError
-
-    from bitnet_cost.inputs.cited import explain
-
     try:
         return Sweep.model_validate(update)
     except ValidationError as error:
