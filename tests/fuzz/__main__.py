@@ -132,6 +132,7 @@ class Search:
         """As many executions, new inputs from those that reached new code."""
         import atheris
 
+        self.into.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as corpus:
             for i, each in enumerate(self.seeds):
                 Path(corpus, f"{i:04}").write_bytes(each)
@@ -139,10 +140,12 @@ class Search:
             def mutate(data: bytes, most: int, number: int) -> bytes:
                 if number % 8 == 0:
                     return bytes(atheris.Mutate(data, most))
+                if number % 8 < 4:  # what is refused early would crowd out what is accepted
+                    data = self.seeds[number % len(self.seeds)]
                 return self.mutant(data, number)[:most]
 
-            words = ["fuzz", corpus, f"-runs={runs}", f"-seed={seed}", "-max_len=20000", "-rss_limit_mb=1024",
-                     "-timeout=20", "-print_final_stats=1", f"-artifact_prefix={self.into}-"]  # fmt: skip
+            words = ["fuzz", corpus, f"-runs={runs}", f"-seed={seed}", "-max_len=20000", "-mutate_depth=2", "-rss_limit_mb=1024",
+                     "-timeout=20", "-print_final_stats=1", f"-artifact_prefix={self.into}/"]  # fmt: skip
             atheris.Setup(words, self._told(runs), custom_mutator=mutate)
             atheris.Fuzz()
 
