@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +31,7 @@ from bitnet_cost.studies.front import Front, best, pareto
 
 CHUNK = 2048  # points evaluated at once: their arrays stay in the second-level cache
 PARTITION = 32 * CHUNK  # points of one task
+TRIES = 200  # combinations of names that are tried before a sweep begins, to refuse one without an answer
 WORDS = ("model", "hardware", "runtime", "precision", "scope", "reason")
 AXES = ("devices", "batch", "prompt", "generate")
 UNITS = {"batch": "1", "prompt": "token", "generate": "token", "devices": "1", "fits": "bool"}
@@ -244,10 +246,10 @@ def plan(spec: Sweep) -> Plan:
 
 
 def _refuse_empty(found: Plan) -> None:
-    """Raise the first fault if no combination of names can be evaluated."""
+    """Raise the first fault if no combination of names can be evaluated, of the first `TRIES`."""
     first: BitnetCostError | None = None
     step = math.prod(found.radices[5:])  # one of each varied figure will do
-    for number in range(0, math.prod(found.radices), step):
+    for number in islice(range(0, math.prod(found.radices), step), TRIES):
         try:
             cell = found.cell(number)
             check_scope(cell.hardware, cell.scope)
@@ -467,7 +469,9 @@ def figure_at(profile: Any, path: list[str]) -> Any:
             if (key := ".".join(path[:length])) in profile:
                 return figure_at(profile[key], path[length:])
         return None
-    return figure_at(getattr(profile, path[0]), path[1:]) if path[0] in type(profile).model_fields else None
+    if not isinstance(profile, Input) or path[0] not in type(profile).model_fields:
+        return None
+    return figure_at(getattr(profile, path[0]), path[1:])
 
 
 def _unit(profile: Any, path: str) -> str | None:
