@@ -27,6 +27,7 @@ from pydantic import ValidationError
 
 from bitnet_cost.errors import BitnetCostError, InvalidFile, nearest, printable
 from bitnet_cost.inputs.architecture import (
+    MOST_LAYERS,
     Activation,
     Architecture,
     Attention,
@@ -43,7 +44,6 @@ from bitnet_cost.inputs.architecture import (
 from bitnet_cost.inputs.cited import explain
 from bitnet_cost.readers.json_file import read_json
 
-MOST_LAYERS = 100_000  # far above any model, and few enough to walk through
 MOST_WIDTH = 10**7
 MOST_POSITIONS = 10**10
 

@@ -34,7 +34,7 @@ def parse_size(text: str) -> int | None:
     return round(exact)
 
 
-_PRODUCT = re.compile(r"linear-([1-9][0-9]{0,6})x([1-9][0-9]{0,6})(?:x([1-9][0-9]{0,4}))?")
+_PRODUCT = re.compile(r"linear-([1-9][0-9]{0,6})x([1-9][0-9]{0,6})(?:x([1-9][0-9]{0,3}))?")
 
 
 def single_product(name: str) -> Architecture | None:
@@ -76,7 +76,8 @@ def architecture_of_size(name: str, parameters: int, table: Mapping[int, Archite
 
     Source: Brown et al., Language Models are Few-Shot Learners, 2020, arXiv:2005.14165, Table 2.1.
     """
-    name = ("0" + name if name.startswith(".") else name).upper().replace("+", "")
+    name = name.upper().replace("+", "")
+    name = f"0{name}" if name.startswith(".") else name
     update = {"name": name, "nominal_parameters": parameters}
     for nominal, entry in table.items():
         if abs(parameters - nominal) <= 0.03 * nominal:

@@ -18,6 +18,7 @@ from bitnet_cost.errors import CONTROL, BitnetCostError, InvalidFile
 
 MAX_BYTES = 2_000_000
 MAX_DEPTH = 24
+MAX_TEXT = 20_000  # characters of one text
 MAX_VALUES = 100_000  # a fifth of a second; the largest file of the catalogue has 2,000
 
 _INTEGER = re.compile(r"[-+]?[0-9]{1,400}")
@@ -166,6 +167,8 @@ class _Builder:
     def text(self, event: Any) -> str:
         """The text of a scalar. Escapes can bring in what the parser refuses as such: no terminal shall see it."""
         text: str = event.value
+        if len(text) > MAX_TEXT:
+            self.refuse(event, f"holds a text of {len(text):,} characters; at most {MAX_TEXT:,}")
         control = CONTROL.search(text)
         if control:
             self.refuse(event, f"holds the control character U+{ord(control[0]):04X}; plain text only")

@@ -348,8 +348,11 @@ _MEMORY = {
 }  # fmt: skip
 _NODE = {
     "name": "own", "title": "A node", "kind": "technology", "sources": _SOURCES,
-    "actions": {"mul.fp16": _FIGURE, "add.fp16": _FIGURE, "add.int8": _FIGURE},
-    "special_functions": {"exp": {"mul": 4, "add": 4, "low_factor": 0.3, "high_factor": 3, "basis": "assumed", "source": "me"}},
+    "actions": {"mul.fp16": _FIGURE, "add.fp16": _FIGURE},
+    "special_functions": {
+        name: {"mul": 4, "add": 4, "low_factor": 0.3, "high_factor": 3, "basis": "assumed", "source": "me"}
+        for name in ("exp", "tanh", "erf", "div", "sqrt")
+    },
 }  # fmt: skip
 _DEVICE = {
     **_NODE, "kind": "device", "device_class": "gpu", "runtime": "vllm", "hierarchy": {"hbm": _MEMORY},
