@@ -25,7 +25,7 @@ from bitnet_cost.inputs.cited import Input
 from bitnet_cost.inputs.facility import Grids
 from bitnet_cost.inputs.hardware import Hardware, Links
 from bitnet_cost.inputs.measurement import Measured
-from bitnet_cost.inputs.precision import Precision, parse_name
+from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.sweep import options
 from bitnet_cost.inputs.workload import Workload
@@ -51,6 +51,7 @@ class Target(NamedTuple):
     seeds: Callable[[], list[bytes]]
     form: Form = JSON
     suffix: str = ".yaml"  # of the files that the corpus keeps
+    short: int = 500  # executions in the normal tests
 
 
 @cache
@@ -200,7 +201,7 @@ def named(data: bytes) -> str:
     if "/" in name or "\\" in name:
         return ""
     lookups: tuple[Callable[[], object], ...] = (
-        lambda: parse_name(name), lambda: catalog.precision(name), lambda: catalog.model(name),
+        lambda: catalog.precision(name), lambda: catalog.model(name),
         lambda: catalog.hardware(name), lambda: catalog.linked(catalog.hardware("l4"), name),
         lambda: catalog.carbon_intensity(name), lambda: catalog.runtime(name, "gpu"), lambda: catalog.study(name),
     )  # fmt: skip
@@ -442,7 +443,7 @@ TARGETS: dict[str, Target] = {
         reads(Grids),
         trees({"name": "g", "title": "G", "zones": {"deu": {**_figure("344 g/kWh"), "year": 2024}}, "sources": _SOURCES}),
     ),
-    "studies": Target(shows, shipped("reports/*.yaml", largest=4000, most=4)),
+    "studies": Target(shows, shipped("reports/*.yaml", largest=4000, most=4), short=100),
     "sources": Target(
         reads(Measured),
         trees(
@@ -465,17 +466,17 @@ TARGETS: dict[str, Target] = {
     "accuracy": Target(
         reads(Accuracy), trees({"classes": {"decode": {"n": 3, "median": 5.0, "p90": 9.0, "bias": -1.0}}, "devices": {}})
     ),
-    "sweeps": Target(swept, trees(_SWEEP, _PLAIN_SWEEP)),
+    "sweeps": Target(swept, trees(_SWEEP, _PLAIN_SWEEP), short=100),
     "configs": Target(config, shipped("tests/configs/*/config.json", largest=1200, most=60), suffix=".json"),
     "rows": Target(rows, shipped("measured/*.csv", largest=10**9, most=6), CSV, ".csv"),
     "charts": Target(charted, given(_CHART), CSV, ".csv"),
     "filters": Target(filtered, _FILTERS, TEXT, ".txt"),
-    "names": Target(named, _NAMES, TEXT, ".txt"),
-    "figures": Target(figured, _FIGURES, TEXT, ".txt"),
-    "shown": Target(shows, both(_MODELS, trees(_NODE, _DEVICE, _RUNTIME), shipped("precisions/*.yaml"))),
-    "models in use": Target(model_in_use, _MODELS),
-    "hardware in use": Target(hardware_in_use, trees(_NODE, _DEVICE, _HALF)),
-    "precisions in use": Target(precision_in_use, shipped("precisions/*.yaml")),
-    "runtimes in use": Target(runtime_in_use, trees(_RUNTIME)),
-    "commands": Target(command, _COMMANDS, suffix=".json"),
+    "names": Target(named, _NAMES, TEXT, ".txt", short=150),
+    "figures": Target(figured, _FIGURES, TEXT, ".txt", short=150),
+    "shown": Target(shows, both(_MODELS, trees(_NODE, _DEVICE, _RUNTIME), shipped("precisions/*.yaml")), short=100),
+    "models in use": Target(model_in_use, _MODELS, short=100),
+    "hardware in use": Target(hardware_in_use, trees(_NODE, _DEVICE, _HALF), short=100),
+    "precisions in use": Target(precision_in_use, shipped("precisions/*.yaml"), short=100),
+    "runtimes in use": Target(runtime_in_use, trees(_RUNTIME), short=100),
+    "commands": Target(command, _COMMANDS, suffix=".json", short=60),
 }  # fmt: skip
