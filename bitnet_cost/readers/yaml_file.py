@@ -51,11 +51,14 @@ def read_text(path: Path, limit: int = MAX_BYTES) -> str:
         if not path.is_file():
             raise BitnetCostError(f"{path}: is not a regular file")
         size = path.stat().st_size
+        if size <= limit:
+            with path.open("rb") as stream:
+                content = stream.read(limit + 1)  # a file may grow, or hide its size as those under /proc do
+            size = max(size, len(content))
         if size > limit:
             raise BitnetCostError(
                 f"{path}: has {size / 1e6:.0f} MB; a file of this kind has at most {limit / 1e6:.0f} MB"
             )
-        content = path.read_bytes()
     except OSError as error:
         raise BitnetCostError(f"{path}: cannot be read ({error.strerror})") from error
     except ValueError as error:  # a NUL byte in the name

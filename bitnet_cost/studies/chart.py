@@ -15,6 +15,7 @@ from bitnet_cost.inputs.workload import Array
 from bitnet_cost.studies.front import pareto
 from bitnet_cost.views.columns import parquet
 
+MOST_BYTES = 50_000_000  # of a CSV file
 MOST_CELLS = 20_000_000  # of a Parquet file: rows times columns
 MOST_POINTS = 20_000  # drawn; the front is always of all rows
 LARGER_IS_BETTER = ("tokens_per_s",)
@@ -30,6 +31,9 @@ def read(file: str) -> tuple[dict[str, list[Any]], dict[str, Any]]:
     if not os.path.isfile(path):
         raise BitnetCostError(f"{file}: {'is not a regular file' if os.path.exists(path) else 'no such file'}")
     if path.suffix.lower() == ".csv":
+        if os.path.getsize(path) > MOST_BYTES:
+            most = f"at most {MOST_BYTES / 1e6:.0f} MB of CSV are drawn"
+            raise BitnetCostError(f"{file}: {most}; keep the front with --pareto, or write Parquet")
         try:
             with path.open(encoding="utf-8", newline="") as stream:
                 rows = list(csv.reader(stream))
