@@ -51,11 +51,11 @@ LARGEST = architecture(
     hidden_size=_W,
     vocab_size=10**9,
     layers=[
-        {"repeat": 2500, "attention": {"heads": _C, "head_dim": _W}, "moe": _EXPERTS},
-        {"repeat": 2500, "latent_attention": _LATENT, "ffn": {"size": _W, "activation": "gelu", "gated": True}},
-        {"repeat": 2500, "state_space": {"inner_size": _W, "state_size": _W, "conv_kernel": 1024, "dt_rank": _W}},
+        {"repeat": 500, "attention": {"heads": _C, "head_dim": _W}, "moe": _EXPERTS},
+        {"repeat": 500, "latent_attention": _LATENT, "ffn": {"size": _W, "activation": "gelu", "gated": True}},
+        {"repeat": 500, "state_space": {"inner_size": _W, "state_size": _W, "conv_kernel": 1024, "dt_rank": _W}},
         {
-            "repeat": 2500,
+            "repeat": 500,
             "state_space": {
                 "inner_size": _W, "state_size": _W, "conv_kernel": 1024, "heads": _C, "groups": _C, "chunk": _W,
             },

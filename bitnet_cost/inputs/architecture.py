@@ -15,7 +15,7 @@ Norm = Literal["rmsnorm", "layernorm", "layernorm_no_bias", "no_weights"]
 
 _WIDTH = 10_000_000  # believable limits, far above any model and far below what would overflow
 _COUNT = 100_000
-MOST_LAYERS = 10_000  # of a model: checkpoints are predicted layer by layer
+MOST_LAYERS = 2_000  # of a model: checkpoint files are predicted tensor by tensor
 
 
 class Attention(Input):

@@ -34,7 +34,7 @@ def parse_size(text: str) -> int | None:
     return round(exact)
 
 
-_PRODUCT = re.compile(r"linear-([1-9][0-9]{0,6})x([1-9][0-9]{0,6})(?:x([1-9][0-9]{0,3}))?")
+_PRODUCT = re.compile(r"linear-([1-9][0-9]{0,6})x([1-9][0-9]{0,6})(?:x([1-9][0-9]{0,2}))?")
 
 
 def single_product(name: str) -> Architecture | None:
