@@ -1007,8 +1007,9 @@ def plot(
 
     from bitnet_cost.studies import chart
 
+    page = chart.html(file, x, y, colour)
     target = output or str(Path(file).with_suffix(".html"))
-    _write(chart.html(file, x, y, colour), target)
+    _write(page, target)
     typer.echo(f"{target}: written", err=True)
 
 
