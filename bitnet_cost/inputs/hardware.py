@@ -72,6 +72,12 @@ class PowerProfile(Input):
     idle: Power | None = Field(None, description="drawn while nothing runs")
     cap: Power | None = Field(None, description="limit of the board or package")
 
+    @model_validator(mode="after")
+    def _leaves_room(self) -> Self:
+        if self.cap is not None and self.cap.value <= self.static.value:
+            raise ValueError(f"cap {self.cap.value:g} W is not above static {self.static.value:g} W: nothing could run")
+        return self
+
 
 class PriceSet(Input):
     """Published values for the same actions from elsewhere, whole: what it leaves out has no price with it."""

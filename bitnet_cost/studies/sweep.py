@@ -421,11 +421,11 @@ def changed(profile: Any, path: list[str], value: float | Array, whole: str) -> 
     if not isinstance(profile, Input) or name not in type(profile).model_fields:
         raise _no_path(whole, name, type(profile).model_fields if isinstance(profile, Input) else ())
     found = profile.model_copy(update={name: _replaced(getattr(profile, name), rest, value, whole)})
-    return found if rest or isinstance(getattr(found, name), Figure) else _checked(found, whole)
+    return found if rest or isinstance(value, np.ndarray) else _checked(found, whole)
 
 
 def _checked(changed: Input, whole: str) -> Input:
-    """An input with a plain number changed, held to the limits of a file.
+    """An input with a number changed, held to what a file may say.
 
     Raises:
         BitnetCostError: outside of them.
@@ -433,8 +433,7 @@ def _checked(changed: Input, whole: str) -> Input:
     try:
         return type(changed).model_validate(dict(changed))
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        raise BitnetCostError(f"vary: {whole}: {fault['input']!r}: {fault['msg']}") from None
+        raise BitnetCostError(f"vary: {whole}: {explain(error, {}, type(changed))[1]}") from None
 
 
 def _replaced(field: Any, rest: list[str], value: float | Array, whole: str) -> Any:

@@ -251,6 +251,8 @@ def command(data: bytes) -> str:
     words = [w if isinstance(w, str) else str(w)[:600] for w in (words if isinstance(words, list) else [words])]
     if any("/" in w or "\\" in w or "\x00" in w or w.partition("=")[0] in _APART for w in words):
         return ""  # other places and other programs have tests of their own
+    if words[:1] in (["compare"], ["report"]) and not {"-H", "--hardware"} & set(words):
+        words += ["-H", "l4"]  # every device of the catalogue takes its time, and is one answer for each
     if words[:1] == ["sweep"]:
         words += ["--limit", "50", "--workers", "1"]
     place = folder() / "here"
