@@ -6,6 +6,7 @@ Only typer is imported here; a command imports what it needs when it runs, so th
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 import typer
 
 from bitnet_cost import __version__
-from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.errors import CONTROL, BitnetCostError
 from bitnet_cost.views import formats
 from bitnet_cost.views.formats import Offer, Shape
 
@@ -991,8 +992,9 @@ def plot(
 
     from bitnet_cost.studies import chart
 
+    page = chart.html(file, x, y, colour)
     target = output or str(Path(file).with_suffix(".html"))
-    _write(chart.html(file, x, y, colour), target)
+    _write(page, target)
     typer.echo(f"{target}: written", err=True)
 
 
@@ -1045,6 +1047,16 @@ def _write(text: str, output: str | None) -> None:
     write_atomically(output, text)
 
 
+def _refuse_controls(words: list[str]) -> None:
+    """Names are printed again, and a terminal obeys what it should show. Tabs and newlines may stand in a filter."""
+    for number, word in enumerate(words, 1):
+        control = CONTROL.search(word)
+        if control:
+            what = f"the control character U+{ord(control[0]):04X}"
+            what = "a byte that is no UTF-8 text" if 0xDC80 <= ord(control[0]) <= 0xDCFF else what
+            _fail(f"argument {number}, {word[:60]!a}: holds {what}")
+
+
 def _fail(message: str) -> NoReturn:
     sys.stderr.write(f"error: {message}\n")
     raise SystemExit(2)
@@ -1055,6 +1067,9 @@ def main() -> None:
     # Start-up: imports make many objects and little garbage; no plugin has a say in how figures are validated.
     gc.set_threshold(100_000)
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that knows no µ gets \xb5
+        sys.stdout.reconfigure(errors="backslashreplace")
+    _refuse_controls(sys.argv[1:])
     try:
         app()
     except BitnetCostError as error:

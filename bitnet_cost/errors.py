@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
+LONGEST = 2000  # characters of a message: what it quotes may be a whole file
+
+# What a terminal obeys instead of showing: C0 but tab and newline, DEL, C1, marks of direction, halves of characters.
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    r"""Text with every control character as its escape.
+
+    >>> print(printable("\x1b[31mred"))
+    \x1b[31mred
+    """
+    return CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
+
 
 class BitnetCostError(Exception):
-    """Bad input. The message is complete; the command line prints it after ``error:`` and exits with 2."""
+    """Bad input. The message is complete; the command line prints it after ``error:`` and exits with 2.
+
+    It can be printed as it is: control characters are escaped, and the middle of a very long message is left out.
+    """
+
+    def __init__(self, message: str) -> None:
+        text = printable(message)
+        half = LONGEST // 2
+        super().__init__(text if len(text) <= LONGEST else f"{text[:half]} [...] {text[-half:]}")
 
 
 class UnknownName(BitnetCostError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -220,7 +221,7 @@ def _leaves(value: Any, place: str = "") -> list[tuple[str, Any]]:
 
 def is_config(path: Path) -> bool:
     """Whether a path means a Hugging Face configuration rather than one of our files."""
-    return path.suffix.lower() == ".json" or path.is_dir()
+    return path.suffix.lower() == ".json" or os.path.isdir(path)
 
 
 def kind_of(path: Path) -> str:

@@ -32,6 +32,9 @@ _SPECIAL_ACTIONS = (*SPECIAL_QUANTITIES, "unpack")
 Basis = tuple[str, *tuple[float, ...]]
 """A quantity of the workload, by name, with its numbers: ``("tokens",)``, ``("pairs", 4096.0)``."""
 
+EXACT = 2.0**53
+"""Whole numbers up to here, 9.0e15, are exact as floats; above they are rounded to 53 bits."""
+
 Term = tuple[str, Basis, float]
 """``(quantity, basis, coefficient)``: so much of a quantity for each unit of a basis, in one layer."""
 
@@ -572,6 +575,12 @@ class Result:
     def mac(self) -> Array:
         """Multiply-accumulates of the mathematics, whatever runs them.  [*grid]"""
         return self.counts.total("mac").reshape(self.shape)
+
+    @property
+    def rounded(self) -> bool:
+        """Whether a count is above what a float holds exactly, for any point."""
+        runs = [self.actions(kind).sum((0, 1)) for kind in ("mul", "add", "special")]
+        return bool(np.any(np.array([self.mac.ravel(), *runs]) > EXACT))
 
     def actions(self, kind: str) -> Array:
         """How often actions of a kind (mul, add, mac, special) run, elementwise work included.  [phase, op, n]"""

@@ -16,7 +16,8 @@ _PREFIX = {
     "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15,
 }  # fmt: skip
 _BINARY = {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
-_NUMBER = re.compile(r"\s*([+-]?(?:\d+(?:_\d+)*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(\S.*?)?\s*")
+_NUMBER = re.compile(r"([+-]?(?:[0-9]+(?:_[0-9]+)*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*(\S.*)?")
+_LONGEST = 100  # characters of a figure
 
 
 class Dimension(NamedTuple):
@@ -79,7 +80,7 @@ Write it as in '0.03 pJ'.
     wants = f"this field wants {dimension.words}. Write it as in {dimension.example!r}."
     if not isinstance(text, str):
         raise BitnetCostError(f"{text!r} has no unit; {wants}")
-    match = _NUMBER.fullmatch(text)
+    match = _NUMBER.fullmatch(text.strip()) if len(text) <= _LONGEST else None
     if match is None:
         raise BitnetCostError(f"{text!r} is not a number with a unit; {wants}")
     number, unit = float(match[1]), (match[2] or "")

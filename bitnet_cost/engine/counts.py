@@ -17,7 +17,8 @@ Conventions, once (the workload's fields choose where papers disagree):
 Every count is linear in a few *bases*, quantities of the workload alone: tokens, attended pairs, passes ... An
 operator is a list of terms (quantity, basis, coefficient); the coefficients come from the architecture, the bases
 from the workload, and one multiplication joins them over the whole grid. Counts are floats: exact to the unit up to
-2^53 = 9.0e15 per operator, and to 16 digits above.
+2^53 = 9.0e15, sums included; above, each is rounded to 53 bits (relative error 1.1e-16 a step) and sums are right to
+14 digits, which the answer then says.
 """
 
 from __future__ import annotations

@@ -388,7 +388,8 @@ def capped(timing: Timing, dynamic: Array, hardware: Hardware) -> Timing:
     if power.cap is None:
         return timing
     seconds = timing.by_phase
-    least = dynamic / (power.cap.value - power.static.value)
+    room = np.asarray(power.cap.value - power.static.value)  # figures that vary together may leave none: no time then
+    least = np.divide(dynamic, room, out=np.full(np.broadcast(dynamic, room).shape, np.nan), where=room > 0)
     stretch = np.maximum(1.0, np.divide(least, seconds, out=np.ones(seconds.shape), where=seconds > 0))
     if stretch.max() <= 1:
         return timing

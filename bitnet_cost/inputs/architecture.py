@@ -15,6 +15,7 @@ Norm = Literal["rmsnorm", "layernorm", "layernorm_no_bias", "no_weights"]
 
 _WIDTH = 10_000_000  # believable limits, far above any model and far below what would overflow
 _COUNT = 100_000
+MOST_LAYERS = 2_000  # of a model: checkpoint files are predicted tensor by tensor
 
 
 class Attention(Input):
@@ -130,7 +131,7 @@ class Product(Input):
 class Layer(Input):
     """A run of identical layers."""
 
-    repeat: int = Field(gt=0, le=_COUNT, description="how many such layers")
+    repeat: int = Field(gt=0, le=MOST_LAYERS, description="how many such layers")
     attention: Attention | None = Field(None, description="softmax attention")
     latent_attention: LatentAttention | None = Field(None, description="multi-head latent attention")
     state_space: StateSpace | None = Field(None, description="state-space block")
@@ -191,11 +192,17 @@ class Architecture(Input):
     final_norm: bool = Field(True, description="a norm follows the last layer")
     rotary: bool = Field(True, description="rotary positions on q and k")
     embedding: Embedding = Field(default_factory=Embedding, description="the input tables")
-    layers: list[Layer] = Field(min_length=1, max_length=1000, description="runs of identical layers")
+    layers: list[Layer] = Field(min_length=1, max_length=100, description="runs of identical layers")
     lm_head: Head | None = Field(None, description="the output matrix; left out: none")
     nominal_parameters: int | None = Field(
         None, gt=0, le=10**15, description="the count a size such as 175B stands for, where it names no exact model"
     )
+
+    @model_validator(mode="after")
+    def _not_too_deep(self) -> Self:
+        if self.depth > MOST_LAYERS:
+            raise ValueError(f"{self.depth:,} layers in all; at most {MOST_LAYERS:,}")
+        return self
 
     @model_validator(mode="after")
     def _heads_fit(self) -> Self:
@@ -234,5 +241,5 @@ def qualified_name(text: str) -> str:
     >>> qualified_name("My Model (v2)")
     'my-model-v2'
     """
-    kept = "".join(c if c.isalnum() or c in "._-" else "-" for c in text.lower())
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in text.lower())
     return "-".join(p for p in kept.split("-") if p)[:80].strip("._-") or "model"

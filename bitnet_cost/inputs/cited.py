@@ -1,9 +1,9 @@
 """Figures with their unit, range, basis and source; the strict base of every input model."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from bitnet_cost import units
 from bitnet_cost.errors import BitnetCostError
@@ -15,6 +15,16 @@ class Input(BaseModel):
     """Base of what is read: frozen, no unknown keys, no silent conversion."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True, allow_inf_nan=False)
+
+
+def _catalogue_name(text: str) -> str:
+    if any(sign in text for sign in "/\\") or text.lower().endswith((".yaml", ".yml", ".json")):
+        raise ValueError(f"{text!r} is a file; here stands a name of the catalogue")
+    return text
+
+
+CatalogueName = Annotated[str, AfterValidator(_catalogue_name)]
+"""A name that a file gives. A file opens no other: what is read is what the user named."""
 
 
 class Same:

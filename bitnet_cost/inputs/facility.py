@@ -75,8 +75,8 @@ class Facility:
         for name, value, most in (("device-hour", self.usd_per_device_hour, 1e5), ("embodied", kilograms, 1e6)):
             if value is not None and not 0 <= value <= most:
                 raise BitnetCostError(f"{name}: {value:g} is outside 0 to {most:g}")
-        if not 0 < self.lifetime_years <= 100:
-            raise BitnetCostError(f"lifetime: {self.lifetime_years:g} years is outside 0 to 100")
+        if not 0.001 <= self.lifetime_years <= 100:
+            raise BitnetCostError(f"lifetime: {self.lifetime_years:g} years is outside 0.001 to 100")
 
     @property
     def carbon_range(self) -> Range | None:

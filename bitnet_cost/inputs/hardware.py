@@ -14,6 +14,7 @@ from bitnet_cost.inputs.cited import (
     Bandwidth,
     Basis,
     Capacity,
+    CatalogueName,
     Duration,
     Energy,
     EnergyPerBit,
@@ -72,6 +73,12 @@ class PowerProfile(Input):
     idle: Power | None = Field(None, description="drawn while nothing runs")
     cap: Power | None = Field(None, description="limit of the board or package")
 
+    @model_validator(mode="after")
+    def _leaves_room(self) -> Self:
+        if self.cap is not None and self.cap.value <= self.static.value:
+            raise ValueError(f"cap {self.cap.value:g} W is not above static {self.static.value:g} W: nothing could run")
+        return self
+
 
 class PriceSet(Input):
     """Published values for the same actions from elsewhere, whole: what it leaves out has no price with it."""
@@ -118,7 +125,9 @@ class Hardware(Input):
         description="technology: prices of a process node, no clock; device: memory, rates and power as well"
     )
     device_class: DeviceClass | None = Field(None, description="what runtimes it takes (devices)")
-    runtime: str | None = Field(None, description="the runtime that is taken when none is asked for (devices)")
+    runtime: CatalogueName | None = Field(
+        None, description="the runtime that is taken when none is asked for (devices)"
+    )
     note: str = Field(default="", description="what a reader should know")
     actions: dict[str, EnergyPerOperation] = Field(
         min_length=1, description="energy of one action", json_schema_extra=_NAMES

@@ -7,7 +7,7 @@ its scales) and *arithmetic* (a recipe of actions per MAC). Products of two acti
 
 import math
 import re
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -68,7 +68,7 @@ class LinearPrecision(Input):
     zero_fraction: float = Field(
         0.0, ge=0, le=1, description="share of weights that are 0 and whose addition is skipped"
     )
-    wider_inputs: dict[str, float] = Field(
+    wider_inputs: dict[str, Annotated[float, Field(ge=1, le=32)]] = Field(
         default_factory=dict, description="operators whose inputs keep more bits, e.g. {o: 8, down: 8}"
     )
 
@@ -140,7 +140,8 @@ class Precision(Input):
         return self.linear.weights.information_bits
 
 
-_NAME = re.compile(r"w(\d+(?:\.\d+)?)a(\d+(?:\.\d+)?)(?:kv(\d+(?:\.\d+)?))?")
+_BITS = r"([0-9]{1,4}(?:\.[0-9]{1,9})?)"
+_NAME = re.compile(f"w{_BITS}a{_BITS}(?:kv{_BITS})?")
 _GRAMMAR = {
     "author": "bitnet-cost",
     "title": "Grammar of precision names",

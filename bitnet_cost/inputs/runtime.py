@@ -80,6 +80,13 @@ class RuntimeProfile(Input):
     sources: dict[str, Source] = Field(min_length=1, description="where the figures come from")
 
     @model_validator(mode="after")
+    def _covered(self) -> Self:
+        for name in ("linear", "elementwise"):
+            if name not in self.kernels:
+                raise ValueError(f"kernels.{name} is missing; classes without an entry of their own run as it")
+        return self
+
+    @model_validator(mode="after")
     def _cited(self) -> Self:
         figures = {
             f"kernels.{name}.{field}": figure

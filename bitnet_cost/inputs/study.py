@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from bitnet_cost.inputs.cited import Input, Source, check_sources
+from bitnet_cost.inputs.cited import CatalogueName, Input, Source, check_sources
 from bitnet_cost.inputs.hardware import Parallel, Scope
 from bitnet_cost.inputs.precision import Accumulator
 from bitnet_cost.inputs.workload import AttentionSpan, Counting, Logits
@@ -49,12 +49,12 @@ UNIT_SCALES: dict[str, float] = {
 class Options(Input):
     """What to evaluate. A table's, a column's and a row's options add to the study's, the later ones first."""
 
-    model: str | None = Field(None, description="catalogue name or size")
-    hardware: str | None = Field(None, description="catalogue name")
-    precision: str | None = Field(None, description="catalogue name")
-    baseline: str | None = Field(None, description="precision that a saving or ratio refers to")
+    model: CatalogueName | None = Field(None, description="catalogue name or size")
+    hardware: CatalogueName | None = Field(None, description="catalogue name")
+    precision: CatalogueName | None = Field(None, description="catalogue name")
+    baseline: CatalogueName | None = Field(None, description="precision that a saving or ratio refers to")
     scope: Scope | None = Field(None, description="scope of the energy")
-    runtime: str | None = Field(None, description="software on a device")
+    runtime: CatalogueName | None = Field(None, description="software on a device")
     devices: int | None = Field(None, description="devices that share the model")
     parallel: Parallel | None = Field(None, description="tensor or pipeline")
     untied: bool | None = Field(None, description="give the LM head a matrix of its own where the model ties it")

@@ -17,7 +17,7 @@ from bitnet_cost.inputs.hardware import Parallel, Scope
 from bitnet_cost.inputs.precision import Accumulator
 from bitnet_cost.inputs.workload import LIMITS, AttentionSpan, Counting, Logits
 
-MOST_VALUES = 10_000_000  # of one axis
+MOST_VALUES = 1_000_000  # of one axis
 
 
 class Range(Input):
@@ -69,7 +69,7 @@ class Sweep(Input):
     precisions: list[str] = Field(min_length=1, description="catalogue names, files or w<bits>a<bits>")
     hardware: list[str] = Field(min_length=1, description="catalogue names or files")
     runtimes: list[str] | None = Field(None, description="software on devices; left out: each device's default")
-    devices: list[int] = Field([1], min_length=1, description="devices that share a model")
+    devices: list[int] = Field([1], min_length=1, max_length=1000, description="devices that share a model")
     scopes: list[Scope] | None = Field(None, description="what the energy holds; left out: each hardware's default")
     vary: dict[str, Varied] = Field(
         default_factory=dict, description="figures of a profile by path, e.g. hierarchy.hbm.bandwidth, power.static"
@@ -114,7 +114,8 @@ def whole_numbers(name: str, axis: Whole) -> NDArray[np.int64]:
             raise BitnetCostError(f"{name}: a range of whole numbers takes no unit")
         wanted: Any = np.rint(axis.values(axis.first, axis.last))
     else:
-        wanted = np.array(axis if isinstance(axis, list) else [axis], dtype=np.float64)
+        listed = axis if isinstance(axis, list) else [axis]
+        wanted = np.array([min(max(value, 0), 2**53) for value in listed], dtype=np.float64)  # of any size until here
     if not len(wanted):
         raise BitnetCostError(f"{name}: has no values")
     if not bool(np.all((wanted >= 1) & (wanted <= LIMITS[name]))):

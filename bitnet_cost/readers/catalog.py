@@ -77,7 +77,7 @@ def devices() -> list[str]:
 
 def is_study(name: str) -> bool:
     """Whether a path means a study's file: YAML with ``tables``."""
-    if not is_path(name) or not name.lower().endswith((".yaml", ".yml")) or not Path(name).is_file():
+    if not is_path(name) or not name.lower().endswith((".yaml", ".yml")) or not os.path.isfile(name):
         return False
     data = read(Path(name)).data
     return isinstance(data, dict) and "tables" in data
@@ -118,23 +118,33 @@ def locate(kind: str, name: str) -> Path:
         return Path(name)
     if has(kind, name):
         return folder(kind) / f"{name}.yaml"
-    hint = "A folder or file of that name exists; write './" + name + "' to read it." if Path(name).exists() else ""
+    hint = "A folder or file of that name exists; write './" + name + "' to read it." if os.path.exists(name) else ""
     raise UnknownName(kind, name, names(kind), hint=hint)
+
+
+def beside(file: Path, place: str, name: str) -> Path:
+    """The file that another names, relative to it. Nothing outside its folder is read: nobody asked for that.
+
+    Raises:
+        InvalidFile: a path that leads out of the folder, by itself or by a link.
+    """
+    found = file.parent / name
+    if not Path(os.path.realpath(found)).is_relative_to(os.path.realpath(file.parent)):
+        raise InvalidFile(file, place, f"{name!r} is outside the folder of this file; what a file names lies beside it")
+    return found
 
 
 def read(path: Path, chain: tuple[Path, ...] = ()) -> Document:
     """A YAML document; a hardware profile that extends another, with what it takes from that one.
 
-    A file is named relative to the file that names it.
-
     Raises:
-        BitnetCostError: see `read_yaml`; an unknown base, or one that leads back here.
+        BitnetCostError: see `read_yaml`; an unknown base, one outside the folder of the file, or one that leads back.
     """
     document = read_yaml(path)
     if not isinstance(document.data, dict) or "extends" not in document.data:
         return document
     name, chain = chain_of(document, path, chain)
-    base = path.parent / name if is_path(name) else locate("hardware", name)
+    base = beside(path, "extends", name) if is_path(name) else locate("hardware", name)
     found = read(base, chain)
     validate(found, Hardware, base)
     return extended(document, found.data, path)
@@ -197,7 +207,7 @@ def model(name: str) -> Architecture:
             return architecture_of_size(name, parameters, table)
         return entry("model", name, Architecture)
     path = Path(name)
-    if path.suffix.lower() == ".json" or path.is_dir():
+    if path.suffix.lower() == ".json" or os.path.isdir(path):
         from bitnet_cost.readers.huggingface import read_config
 
         return read_config(path)

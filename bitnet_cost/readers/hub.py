@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -17,7 +18,7 @@ def is_hub_id(name: str) -> bool:
     (True, False, False, False)
     """
     known = (".json", ".yaml", ".yml")
-    return bool(_ID.fullmatch(name)) and not name.lower().endswith(known) and not Path(name).exists()
+    return bool(_ID.fullmatch(name)) and not name.lower().endswith(known) and not os.path.exists(name)
 
 
 def fetch_config(identifier: str) -> Path:

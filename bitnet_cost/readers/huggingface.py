@@ -15,6 +15,7 @@ head it was saved with. Of a multimodal file only the language model is read.
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -24,8 +25,9 @@ from typing import Any, Literal, NamedTuple, NoReturn, TypeVar
 
 from pydantic import ValidationError
 
-from bitnet_cost.errors import BitnetCostError, InvalidFile, nearest
+from bitnet_cost.errors import BitnetCostError, InvalidFile, nearest, printable
 from bitnet_cost.inputs.architecture import (
+    MOST_LAYERS,
     Activation,
     Architecture,
     Attention,
@@ -42,7 +44,6 @@ from bitnet_cost.inputs.architecture import (
 from bitnet_cost.inputs.cited import explain
 from bitnet_cost.readers.json_file import read_json
 
-MOST_LAYERS = 100_000  # far above any model, and few enough to walk through
 MOST_WIDTH = 10**7
 MOST_POSITIONS = 10**10
 
@@ -832,12 +833,13 @@ def read_config(path: Path) -> Architecture:
     Raises:
         BitnetCostError: no such file, or one that is not read; the message says which field and what was expected.
     """
-    file = path / "config.json" if path.is_dir() else path
-    if file is not path and not file.exists():
+    file = path / "config.json" if os.path.isdir(path) else path
+    if file is not path and not os.path.exists(file):
         raise BitnetCostError(f"{path}: is a folder without a config.json")
-    label = file.resolve().parent.name if file.name == "config.json" else file.stem
+    folder = os.path.basename(os.path.dirname(os.path.realpath(file)))
+    label = folder if file.name == "config.json" else file.stem
     return architecture_from_config(
-        read_json(file), name=qualified_name(label), source=f"{file.resolve().parent.name}/{file.name}", file=file
+        read_json(file), name=qualified_name(label), source=printable(f"{folder}/{file.name}"), file=file
     )
 
 

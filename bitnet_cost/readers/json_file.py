@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from bitnet_cost.errors import InvalidFile
 from bitnet_cost.readers.yaml_file import read_text
 
-MAX_BYTES = 8_000_000  # real files reach some 100 kB; long label and rope tables make them that large
+MAX_BYTES = 4_000_000  # real files reach some 100 kB; long label and rope tables make them that large
 MAX_DEPTH = 24
 MAX_DIGITS = 400
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 from functools import cache
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from bitnet_cost.errors import InvalidFile
+from bitnet_cost.errors import CONTROL, InvalidFile
 from bitnet_cost.inputs.measurement import Measured, Measurement
 from bitnet_cost.readers import catalog
 from bitnet_cost.readers.yaml_file import read_text, read_yaml
@@ -45,9 +46,21 @@ def read_rows(path: Path) -> list[Measurement]:
     Raises:
         InvalidFile: names the line and the column.
     """
-    reader = csv.DictReader(read_text(path).splitlines())
+    text = read_text(path)
+    control = CONTROL.search(text.replace("\r\n", "\n"))
+    if control:
+        line = text.count("\n", 0, control.start()) + 1
+        raise InvalidFile(path, f"line {line}", f"holds the control character U+{ord(control[0]):04X}")
+    reader = csv.DictReader(io.StringIO(text, newline=""))
     found = []
-    for number, cells in enumerate(reader, 2):
+    try:
+        headings = reader.fieldnames or []
+        lines = list(reader)
+    except csv.Error as error:
+        raise InvalidFile(path, f"line {reader.line_num}", f"is not CSV: {error}") from None
+    if len(set(headings)) < len(headings):
+        raise InvalidFile(path, "line 1", "a heading stands twice")
+    for number, cells in enumerate(lines, 2):
         if None in cells or None in cells.values():
             raise InvalidFile(path, f"line {number}", f"has another number of cells than the {len(cells)} headings")
         try:

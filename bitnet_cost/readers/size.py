@@ -10,7 +10,9 @@ from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.architecture import Architecture, Attention, Embedding, FeedForward, Head, Layer, Product
 
 SMALLEST, LARGEST = 10**7, 10**15
-_SIZE = re.compile(r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)([KMBT])", re.IGNORECASE)
+_SIZE = re.compile(
+    r"([-+]?(?:[0-9]{1,20}(?:\.[0-9]{1,20})?|\.[0-9]{1,20})(?:[eE][-+]?[0-9]{1,3})?)([KMBT])", re.IGNORECASE
+)
 _SCALE = {"K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 
 
@@ -32,7 +34,7 @@ def parse_size(text: str) -> int | None:
     return round(exact)
 
 
-_PRODUCT = re.compile(r"linear-([1-9][0-9]{0,6})x([1-9][0-9]{0,6})(?:x([1-9][0-9]{0,4}))?")
+_PRODUCT = re.compile(r"linear-([1-9][0-9]{0,6})x([1-9][0-9]{0,6})(?:x([1-9][0-9]{0,2}))?")
 
 
 def single_product(name: str) -> Architecture | None:
@@ -74,11 +76,13 @@ def architecture_of_size(name: str, parameters: int, table: Mapping[int, Archite
 
     Source: Brown et al., Language Models are Few-Shot Learners, 2020, arXiv:2005.14165, Table 2.1.
     """
-    update = {"name": name.upper(), "nominal_parameters": parameters}
+    name = name.upper().replace("+", "")
+    name = f"0{name}" if name.startswith(".") else name
+    update = {"name": name, "nominal_parameters": parameters}
     for nominal, entry in table.items():
         if abs(parameters - nominal) <= 0.03 * nominal:
             note = f"nominal size; operations and stored bytes from the shape of {entry.name}"
-            title = f"{name.upper()} (shape of {entry.title})"
+            title = f"{name} (shape of {entry.title})"
             return entry.model_copy(update=update | {"title": title, "note": note})
     known = [(math.log(nominal), math.log(table[nominal].depth)) for nominal in sorted(table)]
     layers = max(1, round(math.exp(_interpolate(math.log(parameters), known))))
@@ -92,8 +96,8 @@ def architecture_of_size(name: str, parameters: int, table: Mapping[int, Archite
         (128 * below, 128 * (below + 1)), key=lambda d: abs(count(layers, d, vocabulary, positions) - parameters)
     )
     return Architecture(
-        name=name.upper(),
-        title=f"{name.upper()} (GPT-3-like shape)",
+        name=name,
+        title=f"{name} (GPT-3-like shape)",
         source=base.source,
         seen=base.seen,
         note="nominal size; operations and stored bytes from a shape interpolated in GPT-3's Table 2.1",

@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from bitnet_cost.errors import BitnetCostError, InvalidFile
+from bitnet_cost.errors import CONTROL, BitnetCostError, InvalidFile
 
 MAX_BYTES = 2_000_000
 MAX_DEPTH = 24
+MAX_TEXT = 20_000  # characters of one text
+MAX_VALUES = 100_000  # a fifth of a second; the largest file of the catalogue has 2,000
 
 _INTEGER = re.compile(r"[-+]?[0-9]{1,400}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -49,11 +51,14 @@ def read_text(path: Path, limit: int = MAX_BYTES) -> str:
         if not path.is_file():
             raise BitnetCostError(f"{path}: is not a regular file")
         size = path.stat().st_size
+        if size <= limit:
+            with path.open("rb") as stream:
+                content = stream.read(limit + 1)  # a file may grow, or hide its size as those under /proc do
+            size = max(size, len(content))
         if size > limit:
             raise BitnetCostError(
                 f"{path}: has {size / 1e6:.0f} MB; a file of this kind has at most {limit / 1e6:.0f} MB"
             )
-        content = path.read_bytes()
     except OSError as error:
         raise BitnetCostError(f"{path}: cannot be read ({error.strerror})") from error
     except ValueError as error:  # a NUL byte in the name
@@ -118,6 +123,8 @@ class _Builder:
 
     def node(self, event: Any, path: tuple[str | int, ...]) -> Any:
         self.lines[path] = event.start_mark.line + 1
+        if len(self.lines) > MAX_VALUES:
+            self.refuse(event, f"holds more than {MAX_VALUES:,} values")
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
             self.refuse(event, "anchors and aliases are not accepted; write the value out")
         if event.tag not in (None, "!"):
@@ -134,7 +141,7 @@ class _Builder:
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent):
                 self.refuse(event, "a key must be plain text")
-            key = event.value
+            key = self.text(event)
             if key in result:
                 self.refuse(event, f"key {key!r} stands twice")
             if key == "<<":
@@ -149,7 +156,7 @@ class _Builder:
         return result
 
     def scalar(self, event: Any) -> object:
-        text: str = event.value
+        text = self.text(event)
         if not event.implicit[0]:  # quoted or block text
             return text
         if text in _CONSTANTS:
@@ -158,6 +165,16 @@ class _Builder:
             return int(text)
         if _FLOAT.fullmatch(text):
             return float(text)
+        return text
+
+    def text(self, event: Any) -> str:
+        """The text of a scalar. Escapes can bring in what the parser refuses as such: no terminal shall see it."""
+        text: str = event.value
+        if len(text) > MAX_TEXT:
+            self.refuse(event, f"holds a text of {len(text):,} characters; at most {MAX_TEXT:,}")
+        control = CONTROL.search(text)
+        if control:
+            self.refuse(event, f"holds the control character U+{ord(control[0]):04X}; plain text only")
         return text
 
     def refuse(self, event: Any, what: str) -> None:

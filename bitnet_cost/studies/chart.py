@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from bitnet_cost.inputs.workload import Array
 from bitnet_cost.studies.front import pareto
 from bitnet_cost.views.columns import parquet
 
+MOST_BYTES = 50_000_000  # of a CSV file
+MOST_CELLS = 20_000_000  # of a Parquet file: rows times columns
 MOST_POINTS = 20_000  # drawn; the front is always of all rows
 LARGER_IS_BETTER = ("tokens_per_s",)
 
@@ -25,9 +28,12 @@ def read(file: str) -> tuple[dict[str, list[Any]], dict[str, Any]]:
         BitnetCostError: no such file, or none that a sweep wrote.
     """
     path = Path(file)
-    if not path.is_file():
-        raise BitnetCostError(f"{file}: no such file")
+    if not os.path.isfile(path):
+        raise BitnetCostError(f"{file}: {'is not a regular file' if os.path.exists(path) else 'no such file'}")
     if path.suffix.lower() == ".csv":
+        if os.path.getsize(path) > MOST_BYTES:
+            most = f"at most {MOST_BYTES / 1e6:.0f} MB of CSV are drawn"
+            raise BitnetCostError(f"{file}: {most}; keep the front with --pareto, or write Parquet")
         try:
             with path.open(encoding="utf-8", newline="") as stream:
                 rows = list(csv.reader(stream))
@@ -37,11 +43,23 @@ def read(file: str) -> tuple[dict[str, list[Any]], dict[str, Any]]:
             raise BitnetCostError(f"{file}: is no CSV with one heading for each column")
         return {name: list(values) for name, values in zip(rows[0], zip(*rows[1:], strict=True), strict=False)}, {}
     try:
-        table = parquet().read_table(path)
-    except (OSError, ValueError) as error:
-        raise BitnetCostError(f"{file}: cannot be read as Parquet ({str(error).splitlines()[0]})") from None
-    metadata = json.loads((table.schema.metadata or {}).get(b"bitnet-cost", b"{}"))
+        table = _table(path)
+        metadata = json.loads((table.schema.metadata or {}).get(b"bitnet-cost", b"{}"))
+    except (OSError, ValueError, NotImplementedError, RecursionError) as error:  # pyarrow's own derive from these
+        reason = (str(error).splitlines() or [""])[0][:200]
+        raise BitnetCostError(f"{file}: cannot be read as Parquet ({reason})") from None
+    if not isinstance(metadata, dict):
+        raise BitnetCostError(f"{file}: its metadata under 'bitnet-cost' are no object")
     return {name: table.column(name).to_pylist() for name in table.column_names}, metadata
+
+
+def _table(path: Path) -> Any:
+    """The rows of a Parquet file; a small file can claim very many."""
+    stored = parquet().ParquetFile(path)
+    cells = stored.metadata.num_rows * max(1, stored.metadata.num_columns)
+    if cells > MOST_CELLS:
+        raise ValueError(f"{cells:,} cells; at most {MOST_CELLS:,} are drawn")
+    return stored.read()
 
 
 def html(file: str, x: str | None = None, y: str | None = None, colour: str | None = None) -> str:
@@ -51,7 +69,7 @@ def html(file: str, x: str | None = None, y: str | None = None, colour: str | No
         BitnetCostError: see `read`; a column that is not there or holds no figures, or no row to draw.
     """
     columns, inputs = read(file)
-    objectives = {o["column"]: o["goal"] for o in inputs.get("spec", {}).get("objectives", [])}
+    objectives = _objectives(inputs)
     asked = [name for name in objectives if name in columns]
     default = [*asked, *(n for n in ("latency_s", "energy_j", "footprint_bytes") if n in columns and n not in asked)]
     x = x or next((n for n in default if n != y), None)
@@ -72,6 +90,16 @@ def html(file: str, x: str | None = None, y: str | None = None, colour: str | No
     if colour is not None and colour not in columns:
         raise _no_column(file, colour, columns)
     return _document(columns, across, up, front, shown, (x, y), colour, named, inputs)
+
+
+def _objectives(inputs: dict[str, Any]) -> dict[str, str]:
+    """Goal by column, of the sweep that wrote the file."""
+    spec = inputs.get("spec")
+    listed = spec.get("objectives") if isinstance(spec, dict) else None
+    pairs = [
+        (o.get("column"), o.get("goal")) for o in (listed if isinstance(listed, list) else ()) if isinstance(o, dict)
+    ]
+    return {column: goal for column, goal in pairs if isinstance(column, str) and isinstance(goal, str)}
 
 
 def _document(
@@ -100,7 +128,8 @@ def _document(
             line={"shape": "hv", "color": "black"}, marker={"size": 7, "color": "black"},
         )
     )  # fmt: skip
-    units = inputs.get("units", {})
+    found = inputs.get("units")
+    units = found if isinstance(found, dict) else {}
     spread = [values[np.isfinite(values) & (values > 0)] for values in (across, up)]
     scales = ["log" if len(v) and v.max() / v.min() > 30 else "linear" for v in spread]
     titles = [f"{name} [{units[name]}]" if units.get(name) else name for name in axes]
@@ -108,8 +137,8 @@ def _document(
     figure.update_layout(
         title=heading, xaxis={"title": titles[0], "type": scales[0]}, yaxis={"title": titles[1], "type": scales[1]}
     )
-    found: str = figure.to_html(include_plotlyjs=True, full_html=True)
-    return found
+    page: str = figure.to_html(include_plotlyjs=True, full_html=True)
+    return page
 
 
 def _figures(file: str, columns: dict[str, list[Any]], name: str) -> Array:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitnet_cost.errors import BitnetCostError, nearest
+from bitnet_cost.views.where import expression
 
 _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge,
@@ -43,11 +44,15 @@ class Filter:
         self._known, self._words = known, words
         if len(text) > LONGEST:
             raise BitnetCostError(f"where: a filter has at most {LONGEST} characters")
+        tree = expression(text)
+        if tree is None:
+            raise self._bad("is not a condition; write one as in 'fits and latency_s < 0.05'")
+        self._tree = tree
         try:
-            self._tree = ast.parse(text.strip(), mode="eval").body
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            raise self._bad("is not a condition; write one as in 'fits and latency_s < 0.05'") from None
-        if not self._check(self._tree, 0):
+            condition = self._check(tree, 0)
+        except RecursionError:  # of what is quoted in an error
+            raise self._bad("is nested too deeply") from None
+        if not condition:
             raise self._bad("is a figure; write a condition as in 'latency_s < 0.05'")
 
     def __call__(self, columns: Mapping[str, Any], points: int) -> NDArray[np.bool_]:
@@ -79,7 +84,7 @@ class Filter:
         if isinstance(node, ast.Attribute | ast.Name):
             return self._named(node) == "fits"
         if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
-            if not abs(float(node.value)) < 1e300:
+            if not abs(node.value) < 1e300:
                 raise self._bad("has a number that is too large")
             return False
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -119,7 +124,8 @@ class Filter:
                 if words[0] and not isinstance(op, ast.Eq | ast.NotEq | ast.In | ast.NotIn):
                     raise self._bad("compares words with other than ==, != and in")
                 for side in () if words[0] else (one, other):
-                    self._check(side, depth + 1)
+                    if self._check(side, depth + 1):
+                        raise self._bad("compares a condition; write it alone, as in 'fits and batch > 1'")
         return True
 
     def _is_word(self, node: ast.expr) -> bool:
@@ -151,7 +157,9 @@ class Filter:
             return _ARITHMETIC[type(node.op)](self._value(node.left, columns), self._value(node.right, columns))
         if isinstance(node, ast.Compare):
             return self._comparison(node, columns)
-        return node.value if isinstance(node, ast.Constant) else columns[ast.unparse(node)]
+        if isinstance(node, ast.Constant):
+            return node.value if isinstance(node.value, str) else float(node.value)  # type: ignore[arg-type]  # checked
+        return columns[ast.unparse(node)]
 
     def _comparison(self, node: ast.Compare, columns: Mapping[str, Any]) -> Any:
         found: Any = True

@@ -6,17 +6,20 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from bitnet_cost import __version__, api
 from bitnet_cost.engine.estimate import check_scope
 from bitnet_cost.engine.grid import components_of, figures, swept
 from bitnet_cost.errors import BitnetCostError, MissingPrice, nearest
 from bitnet_cost.inputs.architecture import Architecture
-from bitnet_cost.inputs.cited import Figure, Input
+from bitnet_cost.inputs.cited import Figure, Input, explain
 from bitnet_cost.inputs.hardware import Hardware, Scope
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
@@ -29,6 +32,7 @@ from bitnet_cost.studies.front import Front, best, pareto
 
 CHUNK = 2048  # points evaluated at once: their arrays stay in the second-level cache
 PARTITION = 32 * CHUNK  # points of one task
+TRIES = 200  # combinations of names that are tried before a sweep begins, to refuse one without an answer
 WORDS = ("model", "hardware", "runtime", "precision", "scope", "reason")
 AXES = ("devices", "batch", "prompt", "generate")
 
@@ -240,10 +244,10 @@ def plan(spec: Sweep) -> Plan:
 
 
 def _refuse_empty(found: Plan) -> None:
-    """Raise the first fault if no combination of names can be evaluated."""
+    """Raise the first fault if no combination of names can be evaluated, of the first `TRIES`."""
     first: BitnetCostError | None = None
     step = math.prod(found.radices[5:])  # one of each varied figure will do
-    for number in range(0, math.prod(found.radices), step):
+    for number in islice(range(0, math.prod(found.radices), step), TRIES):
         try:
             cell = found.cell(number)
             check_scope(cell.hardware, cell.scope)
@@ -414,7 +418,20 @@ def changed(profile: Any, path: list[str], value: float | Array, whole: str) -> 
         raise _no_path(whole, name, profile)
     if not isinstance(profile, Input) or name not in type(profile).model_fields:
         raise _no_path(whole, name, type(profile).model_fields if isinstance(profile, Input) else ())
-    return profile.model_copy(update={name: _replaced(getattr(profile, name), rest, value, whole)})
+    found = profile.model_copy(update={name: _replaced(getattr(profile, name), rest, value, whole)})
+    return found if rest or isinstance(value, np.ndarray) else _checked(found, whole)
+
+
+def _checked(changed: Input, whole: str) -> Input:
+    """An input with a number changed, held to what a file may say.
+
+    Raises:
+        BitnetCostError: outside of them.
+    """
+    try:
+        return type(changed).model_validate(dict(changed))
+    except ValidationError as error:
+        raise BitnetCostError(f"vary: {whole}: {explain(error, {}, type(changed))[1]}") from None
 
 
 def _replaced(field: Any, rest: list[str], value: float | Array, whole: str) -> Any:
@@ -449,7 +466,9 @@ def figure_at(profile: Any, path: list[str]) -> Any:
             if (key := ".".join(path[:length])) in profile:
                 return figure_at(profile[key], path[length:])
         return None
-    return figure_at(getattr(profile, path[0]), path[1:]) if path[0] in type(profile).model_fields else None
+    if not isinstance(profile, Input) or path[0] not in type(profile).model_fields:
+        return None
+    return figure_at(getattr(profile, path[0]), path[1:])
 
 
 def _unit(profile: Any, path: str) -> str | None:
@@ -510,13 +529,21 @@ def of_file(name: str, update: dict[str, Any]) -> Sweep:
     Raises:
         BitnetCostError: an unreadable or invalid file.
     """
-    from pathlib import Path
-
     path = Path(name)
     document = catalog.read(path)
     if isinstance(document.data, dict):
-        document = document._replace(data={**document.data, **update})
+        named = {
+            kind: [_beside(path, kind, name) for name in document.data[kind]]
+            for kind in ("models", "precisions", "hardware", "runtimes")
+            if isinstance(document.data.get(kind), list)
+        }
+        document = document._replace(data={**document.data, **named, **update})
     return catalog.validate(document, Sweep, path)
+
+
+def _beside(file: Path, kind: str, name: Any) -> Any:
+    """A name as it is, a file that a sweep names relative to the sweep's."""
+    return str(catalog.beside(file, kind, name)) if isinstance(name, str) and catalog.is_path(name) else name
 
 
 def of_options(update: dict[str, Any]) -> Sweep:
@@ -525,10 +552,6 @@ def of_options(update: dict[str, Any]) -> Sweep:
     Raises:
         BitnetCostError: names that are missing, or options that exclude each other.
     """
-    from pydantic import ValidationError
-
-    from bitnet_cost.inputs.cited import explain
-
     try:
         return Sweep.model_validate(update)
     except ValidationError as error:

@@ -8,12 +8,12 @@ import math
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.views.files import place_of
 
 Kinds = Mapping[str, str]  # column -> word, whole, bool or figure
 ROWS = 1 << 18  # of one row group
@@ -165,13 +165,9 @@ def whole_or_nothing(name: str) -> Iterator[str]:
     """A temporary name beside a file, which takes its place when the block ends well, and goes when it does not.
 
     Raises:
-        BitnetCostError: a folder, or a place that cannot be written; what was there stays.
+        BitnetCostError: see `place_of`; or a place that cannot be written; what was there stays.
     """
-    path = Path(name).resolve()
-    if path.is_dir():
-        raise BitnetCostError(f"{name}: is a folder; give the name of a file")
-    if not path.parent.is_dir():
-        raise BitnetCostError(f"{name}: the folder {path.parent} does not exist")
+    path = place_of(name)
     if path.exists() and not (path.is_file() and os.access(path, os.W_OK)):
         raise BitnetCostError(f"{name}: cannot be written")
     try:

@@ -10,18 +10,33 @@ from pathlib import Path
 from bitnet_cost.errors import BitnetCostError
 
 
+def place_of(name: str) -> Path:
+    """Where a file of this name is to be written, links followed.
+
+    Raises:
+        BitnetCostError: no file name, a folder, or a folder that does not exist.
+    """
+    try:
+        path = Path(os.path.realpath(name))  # Path.resolve raises of its own where links run in a circle
+    except ValueError as error:  # a NUL byte
+        raise BitnetCostError(f"{name!r}: is not a file name") from error
+    if os.path.islink(path):
+        raise BitnetCostError(f"{name}: is a link that leads back to itself")
+    if os.path.isdir(path):
+        raise BitnetCostError(f"{name}: is a folder; give the name of a file")
+    if not os.path.isdir(path.parent):
+        raise BitnetCostError(f"{name}: the folder {path.parent} does not exist")
+    return path
+
+
 def write_atomically(name: str, text: str) -> None:
     """Write text to a file: to a temporary one beside it, then in its place.
 
     Raises:
-        BitnetCostError: a folder, or a place that cannot be written; what was there stays.
+        BitnetCostError: see `place_of`; or a place that cannot be written; what was there stays.
     """
+    path = place_of(name)
     try:
-        path = Path(name).resolve()
-        if path.is_dir():
-            raise BitnetCostError(f"{name}: is a folder; give the name of a file")
-        if not path.parent.is_dir():
-            raise BitnetCostError(f"{name}: the folder {path.parent} does not exist")
         if path.exists() and not path.is_file():  # a device or a pipe cannot be replaced
             path.write_text(text, encoding="utf-8")
             return
@@ -40,8 +55,6 @@ def write_atomically(name: str, text: str) -> None:
             raise
     except OSError as error:
         raise BitnetCostError(f"{name}: cannot be written ({error.strerror})") from error
-    except ValueError as error:  # a NUL byte in the name
-        raise BitnetCostError(f"{name!r}: is not a file name") from error
 
 
 def _umask() -> int:

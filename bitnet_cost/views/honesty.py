@@ -81,6 +81,13 @@ def explained(results: Sequence[Result]) -> list[str]:
     return [text + ("; of time, what the runtime reaches of the peaks." if timed else ".")]
 
 
+def rounded(answer: Answer) -> str | None:
+    """The line that says that counts are no longer exact to the unit; None where they are."""
+    if not any(r.rounded for r in answer.results):
+        return None
+    return "Counts above 2^53 (9.0e15) are rounded to 53 bits each; their sums are right to 14 digits."
+
+
 def left_out(answer: Answer) -> list[str]:
     """What no scope counts, then what lies outside the widest scope of an answer."""
     scopes = get_args(Scope)

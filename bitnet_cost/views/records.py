@@ -14,7 +14,7 @@ from bitnet_cost import __version__
 from bitnet_cost.inputs.workload import Array
 from bitnet_cost.record import figure, size
 from bitnet_cost.result import Answer, Fit, Result, longest_wait
-from bitnet_cost.views.honesty import left_out
+from bitnet_cost.views.honesty import left_out, rounded
 
 SCHEMA = "bitnet-cost/1"
 
@@ -119,6 +119,7 @@ def document(answer: Answer) -> dict[str, Any]:
         "components": [row for i, r in enumerate(answer.results) for row in components(r, i)],
         "inputs": inputs(answer),
         "not_counted": left_out(answer),
+        **({"rounded": text} if (text := rounded(answer)) else {}),
     }
 
 

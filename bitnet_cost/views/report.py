@@ -25,7 +25,11 @@ def figures(values: Sequence[float | None], unit: str, digits: int = 4) -> tuple
 
 
 def significant(value: float | None, scale: float, digits: int) -> str:
-    """A figure divided by its prefix's scale, with significant digits; '-' for none."""
+    """A figure divided by its prefix's scale, with significant digits; '-' for none.
+
+    >>> significant(1234567.8, 1.0, 4), significant(5.7e28, 1e12, 4), significant(None, 1.0, 4)
+    ('1,234,568', '5.700e+16', '-')
+    """
     if value is None or not math.isfinite(value):
         return "-"
     scaled = value / scale
@@ -33,6 +37,8 @@ def significant(value: float | None, scale: float, digits: int) -> str:
         return "0"
     if abs(scaled) < 0.0001:
         return "<0.0001"
+    if abs(scaled) >= 1e7:  # beyond the largest prefix
+        return f"{scaled:.{digits - 1}e}"
     places = min(4, max(0, digits - 1 - math.floor(math.log10(abs(scaled)))))
     return f"{scaled:,.{places}f}"
 
@@ -363,7 +369,8 @@ def layers_report(answer: Answer) -> Report:
         f"{name} runs {with_prefix(float(top.mac), 'MAC')} for {describe(first)}; "
         f"{percent(_group_share(top, 'linear'))} % of them meet weights of the layers."
     )
-    closing = [*honesty.explained(answer.results), honesty.closing(answer)]
+    rounded = honesty.rounded(answer)
+    closing = [*([rounded] if rounded else []), *honesty.explained(answer.results), honesty.closing(answer)]
     return Report(f"{name}: operators", text, tuple(tables), (*notes(answer), *closing))
 
 

@@ -448,3 +448,49 @@ def test_the_chart_is_one_file_that_names_the_front(
     assert 'src="http' not in text
     assert bitnet_cost("plot", file, "--x", "latency").code == 2
     assert bitnet_cost("plot", tmp_path / "none.csv").code == 2
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [b"[1]", b"{", b"[" * 100_000, b'{"spec": 3, "units": [1]}', b'{"spec": {"objectives": [{"column": [1]}]}}'],
+)
+def test_foreign_parquet_is_drawn_or_refused(bitnet_cost: Callable[..., Ran], metadata: bytes, tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "own.parquet"
+    table = pa.table({"latency_s": [1.0, 2.0], "energy_j": [2.0, 1.0]})
+    pq.write_table(table.replace_schema_metadata({b"bitnet-cost": metadata}), path)
+    ran = bitnet_cost("plot", path)
+    assert ran.code == (0 if metadata.startswith(b'{"') else 2), ran.err
+    whole = path.read_bytes()
+    for damaged in (whole[:50], whole[:-9], whole.replace(b"latency", b"\xff" * 7), b"PAR1" + b"\xff" * 200 + b"PAR1"):
+        path.write_bytes(damaged)
+        assert bitnet_cost("plot", path).code == 2
+
+
+def test_a_small_file_that_claims_many_rows_is_not_drawn(bitnet_cost: Callable[..., Ran], tmp_path: Path) -> None:
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    zeros = np.zeros(10_500_000, dtype=np.int8)
+    path = tmp_path / "own.parquet"
+    pq.write_table(pa.table({"latency_s": zeros, "energy_j": zeros}), path)
+    assert path.stat().st_size < 1_000_000
+    ran = bitnet_cost("plot", path)
+    assert ran.code == 2
+    assert "at most" in ran.err
+
+
+def test_a_varied_number_keeps_to_the_limits_of_its_file(bitnet_cost: Callable[..., Ran]) -> None:
+    words = ["sweep", "-m", "gpt2", "-H", "l4", "-p", "fp16", "--dry-run", "--vary"]
+    for path, value in (
+        ("runtime.chunk", "0"),
+        ("interconnect.devices", "1.5"),
+        ("runtime.kernels.linear.launches", "-1"),
+    ):
+        ran = bitnet_cost(*words, f"{path}={value}")
+        assert ran.code == 2
+        assert path in ran.err
+    assert bitnet_cost(*words, "runtime.chunk=256,512").code == 0

@@ -1,0 +1,484 @@
+"""The table of targets: what is read, from which inputs the search starts, and what one execution does."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import io
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+from unittest import mock
+
+from bitnet_cost import api, cli, listing, units
+from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.inputs.accuracy import Accuracy
+from bitnet_cost.inputs.architecture import Architecture
+from bitnet_cost.inputs.calibration import Constants
+from bitnet_cost.inputs.cited import Input
+from bitnet_cost.inputs.facility import Grids
+from bitnet_cost.inputs.hardware import Hardware, Links
+from bitnet_cost.inputs.measurement import Measured
+from bitnet_cost.inputs.precision import Precision
+from bitnet_cost.inputs.runtime import RuntimeProfile
+from bitnet_cost.inputs.sweep import options
+from bitnet_cost.inputs.workload import Workload
+from bitnet_cost.readers import catalog
+from bitnet_cost.readers.measured import read_rows
+from bitnet_cost.readers.yaml_file import parse_yaml
+from bitnet_cost.studies import chart, sweep
+from bitnet_cost.studies.expressions import Filter
+from bitnet_cost.views import records, report, table
+from bitnet_cost.views.model_yaml import model_yaml
+from bitnet_cost.views.where import where
+from tests.conftest import ROOT
+from tests.fuzz.mutation import CSV, JSON, TEXT, Form
+from tests.fuzz.verdict import Finding
+
+SMALL = 2500  # bytes of a file that the search starts from: speed counts
+
+
+class Target(NamedTuple):
+    """One row of the table."""
+
+    run: Callable[[bytes], str]  # what it would print; raises BitnetCostError where it refuses
+    seeds: Callable[[], list[bytes]]
+    form: Form = JSON
+    suffix: str = ".yaml"  # of the files that the corpus keeps
+    short: int = 500  # executions in the normal tests
+
+
+@cache
+def folder() -> Path:
+    """Where inputs are put to be read; goes when the process ends."""
+    shared = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    made = Path(tempfile.mkdtemp(prefix="bitnet-cost-fuzz-", dir=shared))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made
+
+
+def _file(data: bytes, name: str = "own.yaml") -> Path:
+    path = folder() / name
+    path.write_bytes(data)
+    return path
+
+
+# --- runs: what one execution does ---------------------------------------------------------------------------------
+
+
+def reads(model: type[Input]) -> Callable[[bytes], str]:
+    """Read a file as what it should be."""
+
+    def run(data: bytes) -> str:
+        path = _file(data)
+        return str(catalog.validate(catalog.read(path), model, path))[:0]
+
+    return run
+
+
+def shows(data: bytes) -> str:
+    """Check a file of any kind, and print all that it holds."""
+    path = _file(data)
+    if listing.kind_of(path) == "study":
+        return listing.check(path)
+    reports, found = listing.details(str(path))
+    records.json_text(found)
+    return "".join(table.as_text(each) + table.as_markdown(each) for each in reports)
+
+
+def _estimated(model: Architecture, hardware: Hardware, precision: Precision, runtime: RuntimeProfile | None) -> str:
+    found = api.answer(
+        [model], [hardware], [precision], Workload(2, 64, 1 if model.kind == "encoder" else 8), runtime=runtime
+    )
+    _strict(records.as_json(found))
+    made = report.estimate_report(found)
+    return table.as_text(made) + table.as_markdown(made) + records.as_csv(found) + table.as_terminal(made)[:0]
+
+
+def model_in_use(data: bytes) -> str:
+    """Read a model, write it, and ask what it costs."""
+    path = _file(data)
+    model = catalog.validate(catalog.read(path), Architecture, path)
+    again = catalog.validate(parse_yaml(model_yaml(model)), Architecture, path)
+    assert again == model, "what was written reads back as something else"
+    return "".join(
+        _estimated(model, catalog.hardware(name), catalog.precision("bitnet"), None) for name in ("cmos-45nm", "l4")
+    )
+
+
+def hardware_in_use(data: bytes) -> str:
+    """Read a profile, and ask what a small model costs there."""
+    path = _file(data)
+    hardware = catalog.validate(catalog.read(path), Hardware, path)
+    return _estimated(catalog.model("smollm-135m"), hardware, catalog.precision("fp16"), None)
+
+
+def precision_in_use(data: bytes) -> str:
+    """Read a precision, and ask what it costs."""
+    path = _file(data)
+    precision = catalog.validate(catalog.read(path), Precision, path)
+    return _estimated(catalog.model("smollm-135m"), catalog.hardware("cmos-45nm"), precision, None)
+
+
+def runtime_in_use(data: bytes) -> str:
+    """Read a runtime, and run it on a device."""
+    path = _file(data)
+    runtime = catalog.validate(catalog.read(path), RuntimeProfile, path)
+    return _estimated(catalog.model("smollm-135m"), catalog.hardware("l4"), catalog.precision("int8"), runtime)
+
+
+def config(data: bytes) -> str:
+    """Read a Hugging Face configuration, and write the model."""
+    path = _file(data, "config.json")
+    return model_yaml(catalog.imported(path))
+
+
+def rows(data: bytes) -> str:
+    """Read measured rows."""
+    return str(read_rows(_file(data, "own.csv")))[:0]
+
+
+def charted(data: bytes) -> str:
+    """Read what a sweep wrote, and choose what to draw; the drawing itself is another library's."""
+    path = _file(data, "own.csv")
+    with mock.patch.object(chart, "_document", return_value=""):
+        return chart.html(str(path))
+
+
+def swept(data: bytes) -> str:
+    """Plan a sweep, and evaluate some of its points."""
+    path = _file(data)
+    spec = sweep.of_file(str(path), {"limit": 50})
+    whole = sweep.plan(spec)
+    for number in range(min(2, whole.partitions)):
+        sweep.partition(whole, number)
+    return json.dumps(whole.inputs(), allow_nan=False, default=str)[:0]
+
+
+_KNOWN = ("latency_s", "batch", "model", "precision", "hardware", "fits", "energy_j", "power.static", "reason")
+
+
+def filtered(data: bytes) -> str:
+    """A filter of sweeps and one of comparisons: parse both, use what parses."""
+    text = data.decode("utf-8", "surrogateescape")
+    refusals = []
+    rows: dict[str, list[Any]] = {
+        "latency_s": [0.1, None],
+        "batch": [1, 2],
+        "energy_j": [None, 2.0],
+        "power.static": [1.0, 1.0],
+    }
+    import numpy as np
+
+    columns: dict[str, Any] = {k: np.array([np.nan if v is None else v for v in vs]) for k, vs in rows.items()}
+    words = {"model": "a", "precision": "b", "hardware": "c", "reason": None}
+    try:
+        kept = Filter(text, _KNOWN, ("model", "precision", "hardware", "reason"))
+        for fits in (None, np.array([True, False])):
+            kept({**columns, **words, "fits": fits}, 2)
+    except BitnetCostError as error:
+        refusals.append(error)
+    try:
+        test = where(text)
+        for i in range(2):
+            test({**{k: v[i] for k, v in rows.items()}, **words, "fits": [None, True][i]})
+    except BitnetCostError as error:
+        refusals.append(error)
+    if len(refusals) == 2:
+        raise BitnetCostError("\n".join(map(str, refusals)))
+    return ""
+
+
+def named(data: bytes) -> str:
+    """A word as a precision, a model, a size, hardware, a link, a grid, a runtime."""
+    name = data.decode("utf-8", "surrogateescape")
+    if "/" in name or "\\" in name:
+        return ""
+    lookups: tuple[Callable[[], object], ...] = (
+        lambda: catalog.precision(name), lambda: catalog.model(name),
+        lambda: catalog.hardware(name), lambda: catalog.linked(catalog.hardware("l4"), name),
+        lambda: catalog.carbon_intensity(name), lambda: catalog.runtime(name, "gpu"), lambda: catalog.study(name),
+    )  # fmt: skip
+    return _all_of(lookups)
+
+
+def figured(data: bytes) -> str:
+    """A text as a figure of every dimension, and as an axis of a sweep."""
+    text = data.decode("utf-8", "surrogateescape")
+    lookups: list[Callable[[], object]] = [lambda d=d: units.parse(text, d) for d in units.DIMENSIONS]  # type: ignore[misc]
+
+    def planned(**given: Any) -> None:
+        limited = {"models": ["linear-8x8"], "hardware": ["l4"], "precisions": ["fp16"], "limit": 3}
+        sweep.partition(sweep.plan(sweep.of_options(limited | options(**given))), 0)
+
+    if text.count(":") < 2 or len(text) < 20:  # a long axis costs what it should
+        lookups += [
+            lambda: planned(batch=text), lambda: planned(generate=text), lambda: planned(devices=text),
+            lambda: planned(vary=[text]), lambda: planned(vary=[f"power.static={text}"]),
+            lambda: planned(objectives=[text], top=1), lambda: planned(columns=text),
+        ]  # fmt: skip
+    return _all_of(lookups)
+
+
+def _all_of(lookups: Iterable[Callable[[], object]]) -> str:
+    accepted, refusals = False, []
+    for lookup in lookups:
+        try:
+            lookup()
+            accepted = True
+        except BitnetCostError as error:
+            refusals.append(str(error))
+    if not accepted:
+        raise BitnetCostError(max(refusals, key=len))
+    return "\n".join(refusals)  # their words are judged too
+
+
+_APART = ("--open", "--scheduler", "--workers", "dask", "--measured", "--version")
+
+
+def command(data: bytes) -> str:
+    """A command line, in a folder of its own."""
+    try:
+        words = json.loads(data)
+    except (ValueError, RecursionError):
+        words = data.decode("utf-8", "surrogateescape").split("\n")
+    words = [w if isinstance(w, str) else str(w)[:600] for w in (words if isinstance(words, list) else [words])]
+    if any("/" in w or "\\" in w or "\x00" in w or w.partition("=")[0] in _APART for w in words):
+        return ""  # other places and other programs have tests of their own
+    if words[:1] in (["compare"], ["report"]) and not {"-H", "--hardware"} & set(words):
+        words += ["-H", "l4"]  # every device of the catalogue takes its time, and is one answer for each
+    if words[:1] == ["sweep"]:
+        words += ["--limit", "50", "--workers", "1"]
+    place = folder() / "here"
+    place.mkdir(exist_ok=True)
+    before, out, err = os.getcwd(), io.StringIO(), io.StringIO()
+    os.chdir(place)
+    code: object = 0
+    try:
+        for name in ("gpt2.yaml", "l4.yaml", "int8.yaml"):
+            (place / name).write_bytes(_own_files()[name])
+        with (
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            mock.patch.object(sys, "argv", ["x", *words]),
+            mock.patch.object(cli, "app", _parser()),
+        ):
+            try:
+                cli.main()
+            except SystemExit as stop:
+                code = stop.code
+    finally:
+        os.chdir(before)
+        for left in place.iterdir():
+            shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
+    text = out.getvalue()
+    if code in (0, None) and text.startswith("{"):
+        _strict(text)
+    if code == 2:
+        if text:
+            raise Finding("output beside an error", text[:300])
+        raise BitnetCostError(err.getvalue())
+    if code not in (0, 1, None):
+        raise Finding(f"exit code {code}", err.getvalue()[-2000:])
+    return text + err.getvalue()
+
+
+@cache
+def _parser() -> Any:
+    """The parser of the command line, made once, and the measured rows evaluated that every page is held against."""
+    from typer.main import get_command
+
+    from bitnet_cost.studies import accuracy
+
+    accuracy.compare(None)
+    return get_command(cli.app)
+
+
+@cache
+def _own_files() -> dict[str, bytes]:
+    places = {"gpt2.yaml": "models", "l4.yaml": "hw_profiles", "int8.yaml": "precisions"}
+    return {name: (ROOT / place / name).read_bytes() for name, place in places.items()}
+
+
+def _strict(text: str) -> None:
+    def refuse(constant: str) -> None:
+        raise Finding("JSON with " + constant, text[:200])
+
+    json.loads(text, parse_constant=refuse)
+
+
+# --- seeds: what the search starts from ----------------------------------------------------------------------------
+
+
+def shipped(*patterns: str, largest: int = SMALL, most: int = 12) -> Callable[[], list[bytes]]:
+    """Shipped files, the small ones, as they are and as trees in JSON."""
+
+    def seeds() -> list[bytes]:
+        paths = sorted(
+            (p for pattern in patterns for p in ROOT.glob(pattern)), key=lambda p: (p.stat().st_size, p.name)
+        )
+        chosen = [p for p in paths if p.stat().st_size <= largest] or paths[:1]
+        chosen = chosen[:: max(1, len(chosen) // most)]
+        if chosen[0].suffix == ".csv":
+            return [b"".join(p.read_bytes().splitlines(keepends=True)[:4]) for p in chosen]
+        trees = [json.dumps(parse_yaml(p.read_text("utf-8")).data, ensure_ascii=False).encode() for p in chosen]
+        return [*trees, *(p.read_bytes() for p in chosen)]
+
+    return seeds
+
+
+def given(*texts: str) -> Callable[[], list[bytes]]:
+    """Texts."""
+    return lambda: [text.encode() for text in texts]
+
+
+_FIGURE = {"value": "3 pJ", "low": "1 pJ", "high": "9 pJ", "basis": "assumed", "source": "me"}
+
+
+def _figure(value: str) -> dict[str, str]:
+    return _FIGURE | {"value": value, "low": value, "high": value}
+
+
+_SOURCES = {"me": {"author": "An author", "title": "A title", "year": 2026, "where": "here", "seen": "own"}}
+_MEMORY = {
+    "capacity": _figure("24 GB"), "bandwidth": _figure("300 GB/s"), "read": _figure("4 pJ/bit"), "write": _figure("4 pJ/bit")
+}  # fmt: skip
+_NODE = {
+    "name": "own", "title": "A node", "kind": "technology", "sources": _SOURCES,
+    "actions": {"mul.fp16": _FIGURE, "add.fp16": _FIGURE},
+    "special_functions": {
+        name: {"mul": 4, "add": 4, "low_factor": 0.3, "high_factor": 3, "basis": "assumed", "source": "me"}
+        for name in ("exp", "tanh", "erf", "div", "sqrt")
+    },
+}  # fmt: skip
+_DEVICE = {
+    **_NODE, "kind": "device", "device_class": "gpu", "runtime": "vllm", "hierarchy": {"hbm": _MEMORY},
+    "actions": {"mac.fp16": _FIGURE, "mul.fp16": _FIGURE, "add.fp16": _FIGURE},
+    "rates": {"fp16": _figure("100 TFLOP/s")}, "executes": {"int8": "fp16"},
+    "power": {"static": _figure("30 W"), "idle": _figure("10 W"), "cap": _figure("72 W")},
+    "interconnect": {"energy": _figure("9 pJ/bit"), "bandwidth": _figure("32 GB/s"), "devices": 8},
+}  # fmt: skip
+_HALF = {"name": "half", "title": "Half", "extends": "l4", "power": {"static": _figure("9 W")}, "sources": _SOURCES}
+_RUNTIME = {
+    "name": "own-gpu", "runtime": "own", "device_class": "gpu", "title": "Own", "fused_projections": True,
+    "chunk": 2048, "workspace": _figure("5 %"), "per_pass": _figure("1 ms"), "sources": _SOURCES,
+    "kernels": {
+        "linear": {"launches": 1, "overhead": _figure("3 us"), "bandwidth": _figure("80 %"), "compute": _figure("60 %")},
+        "elementwise": {"launches": 0, "bandwidth": _figure("70 %")},
+    },
+}  # fmt: skip
+_SWEEP = {
+    "models": ["linear-64x64"], "precisions": ["fp16", "w4a8"], "hardware": ["l4"], "devices": [1, 2], "batch": [1, 2],
+    "prompt": {"first": 16, "last": 64, "points": 3, "scale": "log"}, "generate": 2,
+    "vary": {"power.static": {"first": "10 W", "last": "20 W", "points": 2}, "runtime.chunk": [512]},
+    "where": ["fits and latency_s < 1"], "objectives": [{"column": "latency_s"}, {"column": "energy_j", "goal": "min"}],
+    "pareto": True, "columns": ["model", "latency_s", "energy_j"],
+}  # fmt: skip
+_PLAIN_SWEEP = {"models": ["linear-64x64"], "precisions": ["fp16"], "hardware": ["cmos-45nm"], "scopes": ["arithmetic"], "top": 3,
+                "objectives": [{"column": "energy_j", "goal": "max"}]}  # fmt: skip
+
+
+def trees(*found: dict[str, Any]) -> Callable[[], list[bytes]]:
+    """Small trees of our own."""
+    return lambda: [json.dumps(tree).encode() for tree in found]
+
+
+def both(*makers: Callable[[], list[bytes]]) -> Callable[[], list[bytes]]:
+    """The inputs of several."""
+    return lambda: [seed for maker in makers for seed in maker()]
+
+
+def lines(*commands: str) -> Callable[[], list[bytes]]:
+    """Command lines."""
+    import shlex
+
+    return lambda: [json.dumps(shlex.split(each)).encode() for each in commands]
+
+
+_MODELS = shipped("models/*.yaml", largest=900)
+_CHART = "model,precision,batch,latency_s,energy_j\na,fp16,1,0.1,2\na,int8,1,0.2,1\nb,int8,2,,3\n"
+_FILTERS = given(
+    "latency_s < 0.05 and (batch == 1 or model in ('a', 'b'))", "not fits or energy_j * 2 >= -1e3 / batch",
+    "precision != 'fp16'", "fits == True and 0 < energy_j <= 2", "power.static > 5 and reason == None", "(((fits)))",
+)  # fmt: skip
+_NAMES = given(
+    "w4a8kv8", "w1.58a8", "w2.5a16kv4", "175B", "6.7b", "1e2B", "linear-128x64x3", "gpt3-175b", "bitnet-b1.58", "deu",
+    "344.5", "vllm", "nvlink-4", "h100-sxm-80gb", "own.yaml",
+)  # fmt: skip
+_FIGURES = given(
+    "3.7 pJ", "1_000.5e3 GB/s", "1,2,8", "128:8192:3:log", "3350 GB/s", "power.static=10 W:30 W:3", "runtime.chunk=512,64",
+    "runtime.kernels.linear.launches=1:4:2", "min latency_s", "model,latency_s", "interconnect.devices=2,4",
+    "special_functions.exp.mul=3", "hierarchy.hbm.bandwidth=1e12", "actions.mac.fp16=1e-12:2e-12:2",
+)  # fmt: skip
+_COMMANDS = lines(
+    "estimate linear-64x64 -p fp16 -H cmos-45nm", "estimate gpt2.yaml -H l4.yaml -p int8.yaml -b 2 --prompt 8 --generate 2",
+    "estimate smollm-135m -H l4 -p fp16 -f json --pue 1.2 --carbon deu --price 0.2 --requests-per-day 100",
+    "estimate smollm-135m -H l4 -p w4a8 -f csv --device-hour 1 --embodied 100 --lifetime 3 --devices 2 --link pcie-5",
+    "estimate smollm-135m -H cmos-45nm -p bitnet --sensitivity --draws 20 --seed 3 --distribution lognormal -f markdown",
+    "compare smollm-135m -H l4 -H t4 -p int8 --sort tokens --where 'fits and tokens_per_s > 2' -f csv",
+    "compare linear-64x64 -H l4 -p fp16 --scope facility --pue 1.1 -f json", "report linear-64x64 -H l4 -p fp16 --plotly none",
+    "layers smollm-135m -p fp16 -H cmos-45nm --attention full --logits all --counting traced --accumulator int32",
+    "fit smollm-135m -H l4 -p fp16 -b 4 --prompt 100", "list precisions -f json", "show int8", "show gpt2.yaml -f json",
+    "check gpt2.yaml l4.yaml int8.yaml", "explain smollm-135m -H l4 -p fp16 --cell energy_j -f json",
+    "explain linear-64x64 -p bitnet --cell op:product", "break-even linear-64x64 -H l4 -p w4a8 --saving 30 --axis batch",
+    "sweep -m linear-64x64 -H l4 -p fp16 --batch 1,2 --vary power.static=10:20:2 --where fits -o out.csv",
+    "sweep -m linear-64x64 -H cmos-45nm -p fp16 --objective 'min energy_j' --top 2 --dry-run", "import gpt2.yaml", "plot out.csv",
+    "estimate smollm-135m -H l4 -p fp16 --generate 5 --runtime vllm --parallel pipeline -o out.txt",
+)  # fmt: skip
+
+
+# --- the table -----------------------------------------------------------------------------------------------------
+
+TARGETS: dict[str, Target] = {
+    "models": Target(reads(Architecture), _MODELS),
+    "hardware": Target(reads(Hardware), trees(_NODE, _DEVICE, _HALF)),
+    "precisions": Target(reads(Precision), shipped("precisions/*.yaml")),
+    "runtimes": Target(reads(RuntimeProfile), trees(_RUNTIME)),
+    "links": Target(reads(Links), trees({"name": "l", "title": "L", "links": {"x": _DEVICE["interconnect"]}, "sources": _SOURCES})),
+    "grids": Target(
+        reads(Grids),
+        trees({"name": "g", "title": "G", "zones": {"deu": {**_figure("344 g/kWh"), "year": 2024}}, "sources": _SOURCES}),
+    ),
+    "studies": Target(shows, shipped("reports/*.yaml", largest=4000, most=4), short=100),
+    "sources": Target(
+        reads(Measured),
+        trees(
+            {
+                "sources": {"a": {**_SOURCES["me"], "seen": "opened", "licence": "MIT", "method": "a meter", "holds": "peak"}},
+                "tasks": {"chat": {"prompt": 100, "note": "as stated"}}, "left_out": [{"rows": 3, "why": "no units"}],
+                "used": [{"for": "the floor", "rows": ["a-1"]}],
+            }
+        ),
+    ),
+    "constants": Target(
+        reads(Constants),
+        trees(
+            {
+                "note": "none", "prompts": {"chat": 100}, "runtimes": [{"hardware": "l4", "runtime": "vllm", "compute": 0.9}],
+                "devices": [{"hardware": "l4", "static": 1.1, "rows": ["a-1"]}], "counters": [{"source": "a", "context_gb": 1.0}],
+            }
+        ),
+    ),
+    "accuracy": Target(
+        reads(Accuracy), trees({"classes": {"decode": {"n": 3, "median": 5.0, "p90": 9.0, "bias": -1.0}}, "devices": {}})
+    ),
+    "sweeps": Target(swept, trees(_SWEEP, _PLAIN_SWEEP), short=100),
+    "configs": Target(config, shipped("tests/configs/*/config.json", largest=1200, most=60), suffix=".json"),
+    "rows": Target(rows, shipped("measured/*.csv", largest=10**9, most=6), CSV, ".csv"),
+    "charts": Target(charted, given(_CHART), CSV, ".csv"),
+    "filters": Target(filtered, _FILTERS, TEXT, ".txt"),
+    "names": Target(named, _NAMES, TEXT, ".txt", short=150),
+    "figures": Target(figured, _FIGURES, TEXT, ".txt", short=150),
+    "shown": Target(shows, both(_MODELS, trees(_NODE, _DEVICE, _RUNTIME), shipped("precisions/*.yaml")), short=100),
+    "models in use": Target(model_in_use, _MODELS, short=100),
+    "hardware in use": Target(hardware_in_use, trees(_NODE, _DEVICE, _HALF), short=100),
+    "precisions in use": Target(precision_in_use, shipped("precisions/*.yaml"), short=100),
+    "runtimes in use": Target(runtime_in_use, trees(_RUNTIME), short=100),
+    "commands": Target(command, _COMMANDS, suffix=".json", short=60),
+}  # fmt: skip
