@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from enum import Enum
 from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -106,6 +106,8 @@ def _fields(cls: type[BaseModel]) -> str:
 def _type(annotation: Any) -> tuple[str, str]:
     """A field's type in words, and the unit in which its figures are written."""
     origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _type(arguments[0])
     if origin is Literal:
         return ", ".join(f"`{a}`" for a in arguments), ""
     if origin in (Union, UnionType):

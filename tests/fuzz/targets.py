@@ -96,9 +96,14 @@ def _estimated(model: Architecture, hardware: Hardware, precision: Precision, ru
     found = api.answer(
         [model], [hardware], [precision], Workload(2, 64, 1 if model.kind == "encoder" else 8), runtime=runtime
     )
-    _strict(records.as_json(found))
+    _strict(records.json_text(records.document(found)))
     made = report.estimate_report(found)
-    return table.as_text(made) + table.as_markdown(made) + records.as_csv(found) + table.as_terminal(made)[:0]
+    return (
+        table.as_text(made)
+        + table.as_markdown(made)
+        + records.csv_text(records.rows(found))
+        + table.as_terminal(made)[:0]
+    )
 
 
 def model_in_use(data: bytes) -> str:
