@@ -28,6 +28,7 @@ from bitnet_cost.studies import running
 from bitnet_cost.studies import sweep as sweeps
 
 HERE = Path(__file__).resolve().parent
+PASSES = 33  # over [phase, operator, n] in one evaluation: movement 13, roofline 14, sums over operators 6
 GOALS = [{"column": "latency_s"}, {"column": "energy_per_token_j"}]
 
 
@@ -43,13 +44,13 @@ def plan(points: int, **asked: Any) -> sweeps.Plan:
     return sweeps.plan(sweeps.of_options(spec))
 
 
-def front(points: int, workers: int) -> dict[str, float]:
+def front(points: int, workers: int, **asked: Any) -> dict[str, float]:
     """Seconds and peak memory of a sweep whose full records are reduced to their front, in a process of its own."""
     code = (
         "import json, time\n"
         "from benchmarks import sweep\n"
         "if __name__ == '__main__':\n"
-        f"    whole = sweep.plan({points}, objectives=sweep.GOALS, pareto=True)\n"
+        f"    whole = sweep.plan({points}, objectives=sweep.GOALS, pareto=True, **{asked!r})\n"
         "    start = time.perf_counter()\n"
         f"    rows, _ = sweep.running.Runner(whole, workers={workers}).kept()\n"
         "    seconds = time.perf_counter() - start\n"
@@ -80,14 +81,21 @@ def resident_mb(session: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def single() -> float:
-    """Seconds of a warm estimate by name with its whole breakdown, inputs not seen before."""
+def single(*, breakdown: bool) -> float:
+    """Seconds of a warm estimate, or of one with its whole breakdown, inputs not seen before."""
     model = catalog.model("llama-2-7b")
     times = []
     for i in range(600):
         start = time.perf_counter()
         result = bitnet_cost.estimate(model, "h100-sxm-80gb", "bf16", batch=1 + i % 64, prompt=100 + i, generate=128)
-        _ = result.by_component, result.by_operator, result.energy_bounds, result.footprint.bits, result.tokens_per_s
+        if breakdown:
+            _ = (
+                result.by_component,
+                result.by_operator,
+                result.energy_bounds,
+                result.footprint.bits,
+                result.tokens_per_s,
+            )
         times.append(time.perf_counter() - start)
     return statistics.median(times)
 
@@ -130,12 +138,12 @@ def report(python: str, largest: int) -> str:
     """The text of benchmarks/README.md."""
     cores = len(os.sched_getaffinity(0))
     theirs = peers(python)
-    rounds = [front(4_194_304, cores) for _ in range(3)]
+    rounds = [front(16_777_216, cores) for _ in range(3)]
     ours = statistics.median(r["points"] / r["seconds"] for r in rounds)
-    one = front(2_097_152, 1)
+    one = front(4_194_304, 1)
     again = peers(python)
     fastest = max(t["rate"] for t in (*theirs.values(), *again.values()) if "rate" in t)
-    lone = single()
+    bare, lone = single(breakdown=False), single(breakdown=True)
     lines = [
         "# Rates of sweeps", "",
         "Written by `python -m benchmarks.sweep PEERS_PYTHON`. Llama 2 7B, bf16, one H100, the same grid of batch x prompt x",
@@ -143,7 +151,7 @@ def report(python: str, largest: int) -> str:
         "has energy with components and range, time by phase, memory, fit; a peer's is what one call of it returns.",
         f"Load average of the machine after the run: {os.getloadavg()[1]:.1f}; above {cores} something else ran.", "",
         "| tool | evaluations/s before | after | ours is |", "| --- | ---: | ---: | ---: |",
-        f"| bitnet-cost sweep, {cores} workers, reduced to a Pareto front | {ours:,.0f} | | |",
+        f"| bitnet-cost sweep, {cores} workers, 2^24 points reduced to a Pareto front, start of the workers included | {ours:,.0f} | | |",
         f"| bitnet-cost sweep, 1 worker | {one['points'] / one['seconds']:,.0f} | | |",
     ]  # fmt: skip
     for name, before in theirs.items():
@@ -154,8 +162,9 @@ def report(python: str, largest: int) -> str:
         mean = (before["rate"] + after["rate"]) / 2
         lines.append(f"| {name} | {before['rate']:,.3g} | {after['rate']:,.3g} | {ours / mean:,.0f} x |")
     lines += [
-        "", f"A warm single estimate by name with its whole breakdown: {lone * 1e3:.2f} ms, {lone * fastest:.1f} times the",
-        f"fastest peer's call ({1e3 / fastest:.3f} ms).", "",
+        "", f"A warm single estimate: {bare * 1e3:.2f} ms, {bare * fastest:.1f} times the fastest peer's call"
+        f" ({1e3 / fastest:.3f} ms); with its whole", f"breakdown made, by operator and component: {lone * 1e3:.2f} ms,"
+        f" {lone * fastest:.1f} times.", "",
         "| points | seconds | us/point | peak MB, all processes |", "| ---: | ---: | ---: | ---: |",
     ]  # fmt: skip
     for power in range(1, largest + 1):
@@ -163,19 +172,26 @@ def report(python: str, largest: int) -> str:
         each = found["seconds"] / found["points"] * 1e6
         lines.append(f"| {found['points']:,.0f} | {found['seconds']:.3g} | {each:.3g} | {found['mb']:.0f} |")
     written = to_parquet(10_000_000)
+    bandwidths, floors = {"first": 1e13, "last": 4e13, "points": 1000}, {"first": 50, "last": 150, "points": 1000}
+    vary = {"hierarchy.hbm.bandwidth": bandwidths, "power.static": floors}
+    profiles = front(1, cores, vary=vary)
     cost = floor()
     per_point = cores / ours * 1e9
     lines += [
         "", f"Five columns of {written['rows']:,.0f} points into Parquet: {written['rate']:,.0f} points/s, {written['bytes']:.1f}"
-        " bytes a row.", "",
+        " bytes a row.",
+        f"One workload on {profiles['points']:,.0f} profiles that differ in bandwidth and static power, reduced to their front:"
+        f" {profiles['points'] / profiles['seconds']:,.0f} points/s.", "",
         "## What bounds the rate", "",
         f"A point takes {per_point:,.0f} ns of one core. Its tables are 2 phases x 17 operators that move, compute or launch"
         f" something; one pass of NumPy over such a table in cache takes {34 * cost['multiply']:.1f} ns a point for a product,"
-        f" {34 * cost['maximum']:.1f} for a maximum, {34 * cost['divide']:.1f} for a quotient. About 45 such passes are left"
-        f" (traffic, two memory levels, the roofline's maximum, waiting, sums): a floor of {45 * 34 * cost['multiply']:,.0f} ns."
-        " The rest is pricing, the front, and the interpreter between some 800 calls for each chunk of"
+        f" {34 * cost['maximum']:.1f} for a maximum, {34 * cost['divide']:.1f} for a quotient. About {PASSES} such passes are"
+        f" left (traffic, two memory levels, the roofline's maximum, waiting, sums): a floor of"
+        f" {PASSES * 34 * cost['multiply']:,.0f} ns."
+        " The rest is pricing, the front, and the interpreter between some 300 calls of NumPy for each chunk of"
         f" {sweeps.CHUNK} points. No pass leaves the cache for memory, and divisions are few: the bound is the number of passes.",
-        "", "Counts are folded to one coefficient per action and basis before they meet the grid, so pricing needs no table."
+        "", "Counts and prices are folded to one figure per component and basis before they meet the grid, so pricing needs no"
+        " table."
         " With Parquet, encoding figures whose digits do not compress in the one writing process is added.", "",
     ]  # fmt: skip
     return "\n".join(lines)
