@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from bitnet_cost.errors import BitnetCostError
-from bitnet_cost.views.where import where
+from bitnet_cost.filters import Filter
+from bitnet_cost.record import METRICS
 from tests.conftest import Ran
 
 Command = Callable[..., Ran]
@@ -106,19 +107,45 @@ def test_filters(bitnet_cost: Command) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "energy_j <", "__import__('os')", "energy_j.real > 1", "energy_j + 1 > 2", "[r for r in x]", "lambda: 1",
-        "energi > 1", "energy_j > 'a' > 3 or f'{fits}'", "1 if fits else 2", "model[0] == 'l'", "(" * 300, "x" * 501,
+        "", "energy_j <", "__import__('os')", "energy_j.real > 1", "energy_j", "model + 1 > 2", "[r for r in x]", "lambda: 1",
+        "energi > 1", "energy_j > 'a' > 3 or f'{fits}'", "1 if fits else 2", "model[0] == 'l'", "(" * 300, "x" * 2001,
         "energy_j is None", "fits := True", "b'x' == b'x'", "1j > 0", "not " * 120 + "fits and energi",
     ],
 )  # fmt: skip
 def test_a_filter_is_no_code(text: str) -> None:
     with pytest.raises(BitnetCostError):
-        where(text)
+        Filter(text, METRICS, ["model"])
 
 
-def test_unlike_things_have_no_order() -> None:
-    with pytest.raises(BitnetCostError, match="no order"):
-        where("model > 3")({"model": "llama"})
+def test_unlike_things_have_no_order(bitnet_cost: Command) -> None:
+    ran = bitnet_cost("compare", "llama-2-7b", "-H", "l4", "--where", "model > 3")
+    assert (ran.code, ran.out) == (2, "")
+    assert "compares a word with a figure" in ran.err
+
+
+def test_what_is_missing_meets_no_comparison(bitnet_cost: Command) -> None:
+    words = (
+        "compare",
+        "llama-2-70b",
+        "-H",
+        "l4",
+        "-H",
+        "h200-sxm-141gb",
+        "-p",
+        "fp16",
+        "-p",
+        "int4",
+        "-f",
+        "json",
+        "--where",
+    )
+    assert not any(
+        r["fits"] for r in records(bitnet_cost(*words, "not fits and precision == 'fp16'")) if r["hardware"] == "l4"
+    )
+    priced = records(bitnet_cost(*words, "energy_j > 0 or energy_j <= 0"))
+    assert priced
+    assert all(r["energy_j"] is not None for r in priced)
+    assert records(bitnet_cost(*words, "energy_j / 2 < 1e9 and hardware in ('h200-sxm-141gb', 'l4')"))
 
 
 def test_several_models_have_a_table_each(bitnet_cost: Command) -> None:

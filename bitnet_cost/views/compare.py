@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from bitnet_cost.errors import BitnetCostError, UnknownName
+from bitnet_cost.filters import Filter
 from bitnet_cost.inputs.hardware import Scope
 from bitnet_cost.record import METRICS, record
 from bitnet_cost.result import Answer, Column, Report, Result, Table
 from bitnet_cost.units import with_prefix
 from bitnet_cost.views.report import describe, figures, memory_share, notes, percent, significant, used
-from bitnet_cost.views.where import where
 
 Row = tuple[Result, dict[str, Any]]
 DEFAULT_SORT = "energy_per_token_j"
@@ -36,8 +38,7 @@ def chosen(answer: Answer, sort: str | None = None, condition: str | None = None
     """
     rows: list[Row] = [(r, record(r)) for r in answer.results]
     if condition is not None:
-        test = where(condition)
-        rows = [row for row in rows if test(row[1])]
+        rows = _kept(rows, condition)
         if not rows:
             raise BitnetCostError(f"where: none of {len(answer.results)} cells meets {condition!r}")
     turned = sort is not None and sort.startswith("-")
@@ -53,6 +54,18 @@ def chosen(answer: Answer, sort: str | None = None, condition: str | None = None
     without = [row for row in rows if row[1][column] is None]
     ranked = sorted([*with_figure, *without], key=lambda row: order.index(row[0].architecture.name))
     return replace(answer, results=tuple(r for r, _ in ranked))
+
+
+def _kept(rows: list[Row], condition: str) -> list[Row]:
+    """The rows that meet a condition."""
+    words = [name for name, metric in METRICS.items() if metric.kind == "word"]
+    test = Filter(condition, METRICS, words)
+    columns = {}
+    for name in test.columns:
+        values = [values[name] for _, values in rows]
+        kind = object if name in words else bool if METRICS[name].kind == "bool" else float  # None: no, and NaN
+        columns[name] = np.array(values, dtype=kind)
+    return [row for row, holds in zip(rows, test(columns, len(rows)), strict=True) if holds]
 
 
 def why(values: dict[str, Any]) -> str:

@@ -11,13 +11,12 @@ from hypothesis import strategies as st
 
 from bitnet_cost import units
 from bitnet_cost.errors import CONTROL, LONGEST, BitnetCostError, UnknownName, printable
+from bitnet_cost.filters import Filter
 from bitnet_cost.inputs.architecture import Architecture, qualified_name
 from bitnet_cost.inputs.precision import parse_name
 from bitnet_cost.inputs.sweep import parse_axis
 from bitnet_cost.readers.catalog import model
 from bitnet_cost.readers.size import LARGEST, SMALLEST, parse_size
-from bitnet_cost.studies.expressions import Filter
-from bitnet_cost.views.where import where
 
 WORDS = st.text(max_size=60)
 DIGITS = st.from_regex(r"[-+]?[0-9]{0,30}\.?[0-9]{0,30}([eE][-+]?[0-9]{1,4})?", fullmatch=True)
@@ -80,8 +79,6 @@ def test_any_text_makes_a_name_that_a_model_may_have(text: str) -> None:
 def test_filters(text: str) -> None:
     with contextlib.suppress(BitnetCostError):
         Filter(text, NAMES[:4])
-    with contextlib.suppress(BitnetCostError):
-        where(text)
 
 
 @given(WORDS | st.lists(DIGITS, min_size=1, max_size=5).map(":".join) | st.lists(DIGITS, min_size=1).map(",".join))

@@ -19,12 +19,12 @@ import pytest
 import bitnet_cost as package
 from bitnet_cost.engine.estimate import evaluate
 from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.filters import Filter
 from bitnet_cost.inputs.cited import figures_in
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.record import METRICS
 from bitnet_cost.studies import running
 from bitnet_cost.studies import sweep as sweeps
-from bitnet_cost.studies.expressions import Filter
 from bitnet_cost.studies.front import best, pareto
 from tests.conftest import ROOT, Ran
 
