@@ -192,7 +192,7 @@ class Architecture(Input):
     final_norm: bool = Field(True, description="a norm follows the last layer")
     rotary: bool = Field(True, description="rotary positions on q and k")
     embedding: Embedding = Field(default_factory=Embedding, description="the input tables")
-    layers: list[Layer] = Field(min_length=1, max_length=100, description="runs of identical layers")
+    layers: list[Layer] = Field(min_length=1, max_length=200, description="runs of identical layers")
     lm_head: Head | None = Field(None, description="the output matrix; left out: none")
     nominal_parameters: int | None = Field(
         None, gt=0, le=10**15, description="the count a size such as 175B stands for, where it names no exact model"

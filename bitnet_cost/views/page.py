@@ -174,7 +174,7 @@ def saving_chart(data: Data, state: State) -> tuple[str, Table]:
             heading = f"{base} is the baseline: choose another precision to see what it saves"
         else:
             heading = f"No saving of {state['precision']} at {state['hardware']} can be said at this point"
-    heads = ["precision", "scope", "saving %", "p5 %", "p50 %", "p95 %", "least %", "most %"]
+    heads = ["precision", "scope", "saving %", "p5 %", "p50 %", "p95 %", "low %", "high %"]
     return heading, _table(f"Savings against {base or 'no baseline'}: {where_words(data, state)}", heads, rows, 2)
 
 
@@ -385,7 +385,7 @@ CHARTS: dict[str, tuple[str, Callable[[Data, State], tuple[str, Table]], str]] =
     "saving": (
         "What does precision buy?", saving_chart,
         "Whiskers and p5, p50, p95: 1,000 draws of every price within its range (seed 0), both energies of a draw"
-        " priced alike. Least and most: each price at its low or high alone, and all together. Bars end at -100 %;"
+        " priced alike. Low and high: each price at its low or high alone, and all together. Bars end at -100 %;"
         " their figure stands in them.",
     ),
     "roofline": (

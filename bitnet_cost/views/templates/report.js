@@ -200,7 +200,7 @@
       }
       const clipped = traces.some((trace) => trace.x.some((x) => x < FLOOR));
       draw("saving", traces, { barmode: "group", xaxis: { title: { text: `energy saved against ${base || "-"}, %` }, ...(clipped ? { range: [FLOOR, 100] } : {}) }, yaxis: { autorange: "reversed", type: "category" } });
-      return { heading, title: `Savings against ${base || "no baseline"}: ${words()}`, heads: ["precision", "scope", "saving %", "p5 %", "p50 %", "p95 %", "least %", "most %"], rows, texts: [0, 1] };
+      return { heading, title: `Savings against ${base || "no baseline"}: ${words()}`, heads: ["precision", "scope", "saving %", "p5 %", "p50 %", "p95 %", "low %", "high %"], rows, texts: [0, 1] };
     },
     roofline() {
       const index = data.cells.findIndex(([m, h, p]) => m === state.model && h === state.hardware && p === state.precision);
