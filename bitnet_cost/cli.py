@@ -1039,8 +1039,11 @@ def _cell(value: Any) -> str:
 def _write(text: str, output: str | None) -> None:
     """Print, or write a file whole or not at all."""
     if output is None or output == "-":
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except OSError as error:
+            _end_unwritten(error)
         return
     from bitnet_cost.views.files import write_atomically
 
@@ -1062,6 +1065,15 @@ def _fail(message: str) -> NoReturn:
     raise SystemExit(2)
 
 
+def _end_unwritten(fault: OSError) -> NoReturn:
+    """End without the rest of the answer: well where the reader of our pipe has seen enough, else with the fault."""
+    # What waits in the buffer would be tried again at the end of the process, and fail again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(fault, BrokenPipeError):
+        raise SystemExit(0)
+    _fail(f"cannot write: {fault.strerror or fault}")
+
+
 def main() -> None:
     """Run the command line; turn every foreseen fault into one message and an exit code."""
     # Start-up: imports make many objects and little garbage; no plugin has a say in how figures are validated.
@@ -1074,12 +1086,8 @@ def main() -> None:
         app()
     except BitnetCostError as error:
         _fail(str(error))
-    except BrokenPipeError:  # the reader of our pipe has seen enough
-        devnull = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(devnull, sys.stdout.fileno())
-        raise SystemExit(0) from None
     except OSError as error:
-        _fail(f"cannot write: {error.strerror or error}")
+        _end_unwritten(error)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     finally:
