@@ -79,7 +79,7 @@ def ordered_sum(values: Array, axis: int) -> Array:
 
 
 def over_phases(values: Array) -> Array:
-    """Sum over prefill and, where there is one, decode.  ``values`` [phase, n]  ->  [n]"""
+    """Sum over prefill and, where there is one, decode.  ``values`` [phase, ...]  ->  [...]"""
     found: Array = values[0] if len(values) == 1 else values[0] + values[1]
     return found
 

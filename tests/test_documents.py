@@ -21,6 +21,7 @@ from tests.conftest import ROOT, Ran
 
 FENCE = re.compile(r"(?:<!-- (?P<mark>\w+): [^\n]+ -->\n)?```(?P<language>\w+)\n(?P<text>.*?)```", re.DOTALL)
 BY_HAND = {"make demo", "source .venv/bin/activate"}  # what a page may tell a reader beside our own commands
+ABSOLUTE = re.compile(r"(?<![\w./:#)\]}*>%<-])/[A-Za-z]\w*/[\w.]")  # a path from the root of a file system
 NEED_A_FILE = {"plot", "import"}  # their examples name a file that the reader has
 
 
@@ -121,5 +122,6 @@ def test_no_path_of_a_machine_in_the_tree() -> None:
     texts = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.*"), *(ROOT / "reports").iterdir()]
     for path in [*texts, *(ROOT / "bitnet_cost").rglob("*.py"), *(ROOT / "schemas").iterdir()]:
         text = path.read_text("utf-8")
-        assert "/work/" not in text, path
+        assert not ABSOLUTE.search(text), path
+        assert "file:///" not in text, path
         assert "/home/" not in text, path

@@ -14,7 +14,7 @@ from bitnet_cost.errors import MissingPrice
 from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.hardware import Hardware, Scope
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.result import Activity, Basis, component_of, ordered_sum, sum_in_order
+from bitnet_cost.result import Activity, Basis, component_of, ordered_sum, over_phases, sum_in_order
 
 Prices = dict[str, tuple[float, float, float]]
 
@@ -55,8 +55,7 @@ class Tariff:
         if not self.components:
             return {}
         repeated = np.array([bases[basis] for basis in self.bases])
-        whole = repeated[:, 0] if repeated.shape[1] == 1 else repeated[:, 0] + repeated[:, 1]
-        return dict(zip(self.components, ordered_sum(self.each * whole, 2), strict=True))
+        return dict(zip(self.components, ordered_sum(self.each * over_phases(repeated.swapaxes(0, 1)), 2), strict=True))
 
     def dynamic(self, bases: Mapping[Basis, Array]) -> Array:
         """Nominal energy of products and elementwise work in each phase.  [phase, n]  [J]"""

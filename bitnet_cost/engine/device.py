@@ -95,7 +95,7 @@ def run(result: Result, actions: Actions, plan: Schedule, products: Linear, whol
             dynamic = dynamic + hardware.power.active.value * timing.waited
         timing = capped(timing, dynamic, hardware)
     turns: float | Array = 1.0
-    summed = moved[:, 0] if len(counts.phases) == 1 else moved[:, 0] + moved[:, 1]
+    summed = over_phases(moved.swapaxes(0, 1))
     if share is not None:
         turns = share.turns
         activity, timing, summed = activity.times(turns), timing.longer(share.wait), summed * turns
