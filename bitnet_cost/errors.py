@@ -52,7 +52,11 @@ class UnknownName(BitnetCostError):
             text += f" Did you mean {', '.join(map(repr, longer[:4]))}{' ...' if len(longer) > 4 else ''}?"
         elif close:
             text += f" Did you mean {close!r}?"
-        if names and kind not in ("runtime", "class of measured rows"):  # those name what there is in their hint
+        if names and kind not in (
+            "runtime",
+            "class of measured rows",
+            "column",
+        ):  # those name what there is in their hint
             text += f" 'bitnet-cost list {listing}' prints all {len(names)}."
         super().__init__(text + (f" {hint}" if hint else ""))
 

@@ -117,6 +117,13 @@ def test_a_filter_is_no_code(text: str) -> None:
         Filter(text, METRICS, ["model"])
 
 
+def test_an_unknown_column_names_those_there_are(bitnet_cost: Command) -> None:
+    ran = bitnet_cost("compare", "llama-2-7b", "-H", "l4", "--sort", "speed")
+    assert (ran.code, ran.out) == (2, "")
+    assert "There are energy, tokens, memory" in ran.err
+    assert "bitnet-cost list" not in ran.err  # which lists no columns
+
+
 def test_unlike_things_have_no_order(bitnet_cost: Command) -> None:
     ran = bitnet_cost("compare", "llama-2-7b", "-H", "l4", "--where", "model > 3")
     assert (ran.code, ran.out) == (2, "")

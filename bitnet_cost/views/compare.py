@@ -45,7 +45,8 @@ def chosen(answer: Answer, sort: str | None = None, condition: str | None = None
     column = (sort or DEFAULT_SORT).removeprefix("-")
     column = _SHORT.get(column, column)
     if column not in METRICS:
-        raise UnknownName("column", column, [*_SHORT, *METRICS])
+        hint = f"There are {', '.join(_SHORT)}, and the names of a record (-f json)."
+        raise UnknownName("column", column, [*_SHORT, *METRICS], hint=hint)
     if sort is None and all(values[column] is None for _, values in rows):
         column = "energy_j"
     order = list(dict.fromkeys(r.architecture.name for r in answer.results))
