@@ -18,6 +18,7 @@ from bitnet_cost.errors import CONTROL, BitnetCostError, InvalidFile
 
 MAX_BYTES = 2_000_000
 MAX_DEPTH = 24
+TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep"
 MAX_TEXT = 20_000  # characters of one text
 MAX_VALUES = 100_000  # a fifth of a second; the largest file of the catalogue has 2,000
 
@@ -99,6 +100,8 @@ def parse_yaml(text: str, name: object = "<text>") -> Document:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}" if mark is not None else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        if "nesting" in problem:  # a parser with a limit of its own may read ahead, and meet it before ours is reached
+            raise InvalidFile(name, where, TOO_DEEP) from error
         raise InvalidFile(name, where, f"not valid YAML: {problem}") from error
 
 
@@ -132,7 +135,7 @@ class _Builder:
         if isinstance(event, yaml.ScalarEvent):
             return self.scalar(event)
         if len(path) >= MAX_DEPTH:
-            self.refuse(event, f"nested more than {MAX_DEPTH} levels deep")
+            self.refuse(event, TOO_DEEP)
         build: Callable[..., Any] = self.mapping if isinstance(event, yaml.MappingStartEvent) else self.sequence
         return build(path)
 
