@@ -16,7 +16,7 @@ from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware, Parallel, Scope
 from bitnet_cost.inputs.precision import Accumulator, Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
-from bitnet_cost.inputs.workload import AttentionSpan, Counting, Logits, Workload
+from bitnet_cost.inputs.workload import AttentionSpan, Counting, Logits, Workload, usual_attention
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import Answer, Comparison, Fit, OpCounts, Result
 
@@ -146,7 +146,7 @@ def estimate(
     profile = catalog.linked(hardware, link) if isinstance(hardware, Hardware) else load_hardware(hardware, link=link)
     chosen = precision if isinstance(precision, Precision) else load_precision(precision)
     steps = _generated(architecture, profile) if generate is None else generate
-    workload = Workload(batch, prompt, steps, attention, logits, counting)
+    workload = Workload(batch, prompt, steps, attention or usual_attention(architecture.kind), logits, counting)
     profile, software = setting(profile, runtime)
 
     def priced_in(what: Precision, counts: OpCounts | None = None) -> Result:

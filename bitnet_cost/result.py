@@ -32,6 +32,8 @@ _SPECIAL_ACTIONS = (*SPECIAL_QUANTITIES, "unpack")
 Basis = tuple[str, *tuple[float, ...]]
 """A quantity of the workload, by name, with its numbers: ``("tokens",)``, ``("pairs", 4096.0)``."""
 
+PASSES: Basis = ("passes",)
+
 EXACT = 2.0**53
 """Whole numbers up to here, 9.0e15, are exact as floats; above they are rounded to 53 bits."""
 
@@ -70,7 +72,7 @@ def ordered_sum(values: Array, axis: int) -> Array:
     """
     if values.shape[axis] == 0:
         return np.zeros(values.shape[:axis] + values.shape[axis + 1 :])
-    if axis < values.ndim - 1 and values.shape[-1] >= 64 and values.flags.c_contiguous:
+    if values.strides[axis] >= 512 and values.flags.c_contiguous:
         rows: Array = np.add.reduce(values, axis=axis)  # whole rows of memory are added one after the other
         return rows
     sums = np.add.accumulate(values, axis=axis)
@@ -82,6 +84,44 @@ def over_phases(values: Array) -> Array:
     """Sum over prefill and, where there is one, decode.  ``values`` [phase, ...]  ->  [...]"""
     found: Array = values[0] if len(values) == 1 else values[0] + values[1]
     return found
+
+
+class Bases(Mapping[Basis, Array]):
+    """What a workload repeats: quantities by basis, ``[phase, n]`` each, in one array.
+
+    ``table`` is [basis, phase, n].
+    """
+
+    __slots__ = ("_rows", "names", "table")
+
+    def __init__(self, names: tuple[Basis, ...], table: Array) -> None:
+        self.names, self.table = names, table
+        self._rows: dict[Basis, int] = {}
+
+    @property
+    def rows(self) -> dict[Basis, int]:
+        """Where each basis stands."""
+        if not self._rows:
+            self._rows = {basis: row for row, basis in enumerate(self.names)}
+        return self._rows
+
+    def of(self, names: tuple[Basis, ...]) -> Array:
+        """Some of them, in their order.  [basis, phase, n]"""
+        if names is self.names or names == self.names:
+            return self.table
+        rows = self.rows
+        some: Array = self.table[[rows[basis] for basis in names]]
+        return some
+
+    def __getitem__(self, basis: Basis) -> Array:
+        found: Array = self.table[self.rows[basis]]
+        return found
+
+    def __iter__(self) -> Iterator[Basis]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
 
 
 Coefficients = dict[str, dict[Basis, Array]]
@@ -126,12 +166,12 @@ class Linear:
         """The figure of some operators."""
         return Linear([(basis, column[rows]) for basis, column in self.columns], len(rows))
 
-    def over(self, bases: Mapping[Basis, Array]) -> Array:
+    def over(self, bases: Bases) -> Array:
         """The figure where the workload's bases are known, ``[phase, n]`` each.  [phase, op, n]"""
         if len(self.terms) == 1 and self.rows == slice(0, self.size):
             whole: Array = self.terms[0].column * bases[self.terms[0].basis][:, None]
             return whole
-        phases, points = next(iter(bases.values())).shape
+        _, phases, points = bases.table.shape
         found = np.zeros((phases, self.size, points))
         for basis, rows, column, fresh in self.terms:
             part = found[:, rows]
@@ -139,6 +179,37 @@ class Linear:
                 np.multiply(column, bases[basis][:, None], out=part)
             else:
                 part += column * bases[basis][:, None]
+        return found
+
+
+class Stack:
+    """Several figures of the same operators, worked out together.  ``names`` are the bases they may need."""
+
+    __slots__ = ("_dense", "figures", "names")
+
+    def __init__(self, figures: Iterable[Linear], names: tuple[Basis, ...]) -> None:
+        self.figures, self.names = tuple(figures), names
+        self._dense: Array | None = None
+
+    def of(self, rows: list[int]) -> Stack:
+        """The figures of some operators."""
+        return Stack([figure.of(rows) for figure in self.figures], self.names)
+
+    def over(self, bases: Bases) -> Array | list[Array]:
+        """Each figure where the workload's bases are known.  [figure][phase, op, n]"""
+        if bases.table.shape[-1] > 1:
+            return [figure.over(bases) for figure in self.figures]
+        # At a single point a step of the interpreter costs more than a pass over zeros, and zeros change no sum.
+        if self._dense is None:
+            self._dense = self._table()
+        return ordered_sum(self._dense * bases.of(self.names)[:, :, None, None], 0).swapaxes(0, 1)
+
+    def _table(self) -> Array:
+        """Coefficients of every figure.  [basis, 1, figure, op, 1]"""
+        found = np.zeros((len(self.names), 1, len(self.figures), self.figures[0].size, 1))
+        for i, figure in enumerate(self.figures):
+            for basis, column in figure.columns:
+                found[self.names.index(basis), 0, i, :, 0] += column.reshape(figure.size)
         return found
 
 
@@ -177,17 +248,17 @@ class OpCounts:
     operators: tuple[Operator, ...]
     phases: tuple[str, ...]
     coefficients: Coefficients
-    bases: dict[Basis, Array]  # each [phase, n]
+    bases: Bases
     workload: Workload
     prefill_passes: Array | None = None  # [n], where a prefill is cut into several; None: one. `bases` know it
+    cut: dict[int, OpCounts] = field(init=False, default_factory=dict)  # by tokens of a pass; see `cut_prefill`
     _made: dict[str, Array] = field(init=False, default_factory=dict)
 
     @cached_property
     def passes(self) -> Array:
         """Forward passes of each phase: one prefill unless it is cut, G - 1 steps.  [phase, n]"""
-        known = self.bases.get(("passes",))
-        if known is not None:
-            return known
+        if PASSES in self.bases.rows:
+            return self.bases[PASSES]
         _, _, generate = self.workload.flat()
         first = np.ones_like(generate) if self.prefill_passes is None else self.prefill_passes
         return np.array([first, generate - 1])[: len(self.phases)]
@@ -215,7 +286,7 @@ class OpCounts:
     @property
     def points(self) -> int:
         """Number of points of the grid."""
-        return int(next(iter(self.bases.values())).shape[-1])
+        return int(self.bases.table.shape[-1])
 
     def total(self, quantity: str) -> Array:
         """Sum over phases and operators.  [n]"""
@@ -309,7 +380,10 @@ class Footprint:
     @property
     def total_weight_bits(self) -> float:
         """Stored bits of all weights with their scales."""
-        return float(ordered_sum(np.array(list(self.weight_bits.values())), 0))
+        total = 0.0
+        for bits in self.weight_bits.values():  # one after the other; Python's own sum carries what rounding lost
+            total += bits
+        return total
 
     @property
     def bits(self) -> Array:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bitnet_cost.engine.counts import bases_of
 from bitnet_cost.inputs.precision import FORMAT_BITS, Accumulator, Precision
 from bitnet_cost.inputs.workload import Array
 from bitnet_cost.result import (
@@ -23,6 +24,7 @@ from bitnet_cost.result import (
     Linear,
     OpCounts,
     Operator,
+    Stack,
     ordered_sum,
     over_phases,
 )
@@ -171,23 +173,24 @@ class Actions:
     """What operators do in a precision on some hardware, whatever the workload.
 
     ``columns`` is ``{(of a product, quantity, action): [op]}``, times per unit of the quantity; ``folded`` the same
-    summed over operators: ``{(of a product, action): [(basis, times)]}``. The bits are what each operator moves.
+    summed over operators: ``{(of a product, action): [(basis, times)]}``. ``bits`` are what each operator moves:
+    weights, inputs, outputs, what it reads of the KV cache, what it writes.
     """
 
     coefficients: Coefficients
     columns: dict[tuple[bool, str, str], Array]
     folded: dict[tuple[bool, str], list[tuple[Basis, float]]]
-    weights: Linear
-    inputs: Linear
-    outputs: Linear
-    kv_read: Linear
-    kv_write: Linear
+    bits: Stack
+
+    @property
+    def size(self) -> int:
+        """Number of operators."""
+        return self.bits.figures[0].size
 
     def of(self, rows: list[int], coefficients: Coefficients) -> Actions:
         """The tables of some operators, which have these coefficients; what is folded stays that of all."""
-        bits = (bits.of(rows) for bits in (self.weights, self.inputs, self.outputs, self.kv_read, self.kv_write))
         columns = {key: column[rows] for key, column in self.columns.items()}
-        return Actions(coefficients, columns, self.folded, *bits)
+        return Actions(coefficients, columns, self.folded, self.bits.of(rows))
 
 
 def actions_of(
@@ -221,7 +224,7 @@ def actions_of(
             if times:
                 terms.append((basis, times))
 
-    def bits(*parts: tuple[str, Array | float]) -> Linear:
+    def moved(*parts: tuple[str, Array | float]) -> Linear:
         found = [
             (basis, each * width) for quantity, width in parts for basis, each in coefficients.get(quantity, {}).items()
         ]
@@ -229,24 +232,21 @@ def actions_of(
 
     elsewhere, cached = float(FORMAT_BITS[precision.elsewhere]), float(precision.kv_bits)
     weights = np.array([weight_bits(precision, op) for op in ops])
-    return Actions(
-        coefficients,
-        made,
-        folded,
-        weights=bits(("weights", weights), ("bias_weights", elsewhere)),
-        inputs=bits(("inputs", np.array([input_bits_of(precision, op) for op in ops]))),
-        outputs=bits(("outputs", elsewhere)),
-        kv_read=bits(("kv_read", cached)),
-        kv_write=bits(("kv_write", cached)),
+    bits = (
+        moved(("weights", weights), ("bias_weights", elsewhere)),
+        moved(("inputs", np.array([input_bits_of(precision, op) for op in ops]))),
+        moved(("outputs", elsewhere)),
+        moved(("kv_read", cached)),
+        moved(("kv_write", cached)),
     )
+    return Actions(coefficients, made, folded, Stack(bits, bases_of(coefficients)))
 
 
-def count_actions(counts: OpCounts, found: Actions, once: Activity | None = None) -> Activity:
+def count_actions(counts: OpCounts, found: Actions) -> Activity:
     """How often each hardware action runs, and the bits that each operator moves at least once.
 
     Returns arrays ``[phase, op, n]``. The matrix products are kept apart from the elementwise work, so that a scope
-    can hold the one without the other. ``once`` is the activity of the same workload whose weights are read in one
-    pass: what it moves besides them is the same.
+    can hold the one without the other.
     """
     bases = counts.bases
 
@@ -267,14 +267,15 @@ def count_actions(counts: OpCounts, found: Actions, once: Activity | None = None
                     part[action] += over_phases(bases[basis]) * times
         return part
 
+    weights, inputs, outputs, kv_read, kv_write = found.bits.over(bases)  # weights and the cache once per pass
     return Activity(
         Later(lambda: table(True)),
         Later(lambda: table(False)),
-        found.weights.over(bases),  # once per pass; what follows once, and the cache once per pass
-        found.inputs.over(bases) if once is None else once.input_bits,
-        found.outputs.over(bases) if once is None else once.output_bits,
-        found.kv_read.over(bases) if once is None else once.kv_read_bits,
-        found.kv_write.over(bases) if once is None else once.kv_write_bits,
+        weights,
+        inputs,
+        outputs,
+        kv_read,
+        kv_write,
         runs=(Later(lambda: runs(True)), Later(lambda: runs(False))),
     )
 

@@ -9,12 +9,11 @@ from functools import cache, lru_cache
 import numpy as np
 
 from bitnet_cost.engine.activity import Actions
-from bitnet_cost.engine.counts import PASSES
 from bitnet_cost.errors import MissingPrice
 from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.hardware import Hardware, Scope
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.result import Activity, Basis, component_of, ordered_sum, over_phases, sum_in_order
+from bitnet_cost.result import Activity, Bases, Basis, Linear, Stack, component_of, ordered_sum, over_phases
 
 Prices = dict[str, tuple[float, float, float]]
 
@@ -36,37 +35,38 @@ class Tariff:
     """What an activity costs within a scope: prices, and those of products and elementwise work folded over actions.
 
     ``each`` is their energy per unit of what the workload repeats, [component, bound, basis, 1]; ``nominal`` the sum
-    over components at nominal prices, [basis, 1, 1]; ``of_operators`` makes the same for each operator,
-    [component, bound, 1, op, 1] for each basis. ``of_others`` are the prices of other actions, [action, bound, 1].
+    over components at nominal prices, [basis, 1, 1]; ``of_operators`` makes the same for each operator, a figure for
+    each component and bound. ``of_others`` are the prices of other actions, [action, bound, 1].
     Where a price differs from point to point of a grid, the last axis is the grid's.
     """
 
     prices: Prices
     components: tuple[str, ...]
-    bases: tuple[Basis, ...]
+    names: tuple[Basis, ...]  # bases of the counts that it prices
+    needed: slice  # those of them that it needs
     each: Array
     nominal: Array
-    of_operators: Callable[[], list[Array]]
+    of_operators: Callable[[], Stack]
     others: tuple[str, ...]
     of_others: Array
 
-    def spent(self, bases: Mapping[Basis, Array]) -> dict[str, Array]:
+    def spent(self, bases: Bases) -> dict[str, Array]:
         """Energy of products and elementwise work by component, phases summed.  Each [bound, n]  [J]"""
         if not self.components:
             return {}
-        repeated = np.array([bases[basis] for basis in self.bases])
-        return dict(zip(self.components, ordered_sum(self.each * over_phases(repeated.swapaxes(0, 1)), 2), strict=True))
+        repeated = over_phases(bases.of(self.names)[self.needed].swapaxes(0, 1))
+        return dict(zip(self.components, ordered_sum(self.each * repeated, 2), strict=True))
 
-    def dynamic(self, bases: Mapping[Basis, Array]) -> Array:
+    def dynamic(self, bases: Bases) -> Array:
         """Nominal energy of products and elementwise work in each phase.  [phase, n]  [J]"""
-        return ordered_sum(self.nominal * np.array([bases[basis] for basis in self.bases]), 0)
+        return ordered_sum(self.nominal * bases.of(self.names)[self.needed], 0)
 
-    def by_operator(self, bases: Mapping[Basis, Array]) -> dict[str, Array]:
+    def by_operator(self, bases: Bases) -> dict[str, Array]:
         """Energy of products and elementwise work by component.  Each [bound, phase, op, n]  [J]"""
         if not self.components:
             return {}
-        parts = [price * bases[basis][:, None] for basis, price in zip(self.bases, self.of_operators(), strict=True)]
-        return dict(zip(self.components, sum_in_order(parts), strict=True))
+        found = np.asarray(self.of_operators().over(bases))
+        return dict(zip(self.components, found.reshape(len(self.components), 3, *found.shape[1:]), strict=True))
 
     def add_others(self, joules: dict[str, Array], runs: Mapping[str, Array]) -> None:
         """Add the energy of the other actions, in their order.  Runs [...]; energies [bound, ...]  [J]"""
@@ -74,9 +74,7 @@ class Tariff:
             return
         times = np.array([runs[action] for action in self.others])
         prices = self.of_others.reshape(len(times), 3, *(1,) * (times.ndim - 2), -1)
-        energies = prices * times[:, None]
-        for action, energy in zip(self.others, energies, strict=True):
-            component = component_of(action)
+        for component, energy in zip(map(component_of, self.others), prices * times[:, None], strict=True):
             joules[component] = joules[component] + energy if component in joules else energy
 
 
@@ -116,29 +114,33 @@ def _tariff(same: Same, profile: Same, asker: str, parts: int, others: tuple[str
     columns = {action: np.array(price).reshape(3, -1) for action, price in prices.items()}
     points = max((column.shape[1] for column in columns.values()), default=1)
     components = tuple(dict.fromkeys(component_of(action) for action, _ in folded))
-    bases = tuple(dict.fromkeys(basis for _, terms in folded for basis, _ in terms)) or (PASSES,)
+    names = actions.bits.names
+    rows = sorted(names.index(basis) for _, terms in folded for basis, _ in terms)
+    needed = slice(rows[0], rows[-1] + 1) if rows else slice(0, 1)
+    bases = names[needed]
     each = np.zeros((len(components), 3, len(bases), points))
     for action, terms in folded:
         for basis, times in terms:
             each[components.index(component_of(action)), :, bases.index(basis)] += columns[action] * times
 
     @cache
-    def of_operators() -> list[Array]:
-        found = np.zeros((len(bases), len(components), 3, 1, actions.weights.size, points))
+    def of_operators() -> Stack:
+        found = np.zeros((len(components), 3, len(bases), actions.size, points))
         for (product, quantity, action), times in actions.columns.items():
             if product not in (True, False)[:parts]:
                 continue
             for basis, coefficient in actions.coefficients.get(quantity, {}).items():
                 if basis in bases:
-                    energy = columns[action][:, None, None] * (coefficient * times)[:, None]
-                    found[bases.index(basis), components.index(component_of(action))] += energy
-        return list(found)
+                    energy = columns[action][:, None] * (coefficient * times)[:, None]
+                    found[components.index(component_of(action)), :, bases.index(basis)] += energy
+        each = found.reshape(-1, *found.shape[2:])
+        return Stack([Linear(zip(bases, columns_of, strict=True), actions.size) for columns_of in each], names)
 
     nominal = ordered_sum(each[:, 1], 0)[:, None] if components else np.zeros((1, 1, 1))
     of_others = np.zeros((len(others), 3, points))
     for i, action in enumerate(others):
         of_others[i] = columns[action]
-    return Tariff(prices, components, bases, each, nominal, of_operators, others, of_others)
+    return Tariff(prices, components, names, needed, each, nominal, of_operators, others, of_others)
 
 
 def action_totals(activity: Activity, scope: Scope) -> dict[str, Array]:

@@ -23,7 +23,7 @@ from the workload, and one multiplication joins them over the whole grid. Counts
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -38,7 +38,7 @@ from bitnet_cost.inputs.architecture import (
     StateSpace,
 )
 from bitnet_cost.inputs.workload import Array, Counting, Workload
-from bitnet_cost.result import Basis, Coefficients, OpCounts, Operator, Term
+from bitnet_cost.result import PASSES, Bases, Basis, Coefficients, OpCounts, Operator, Term
 
 NOT_COUNTED = (
     "embedding look-up (a read, no arithmetic)",
@@ -68,7 +68,7 @@ def prefill_pairs(prompt: Array, span: str, window: float = np.inf) -> Array:
     >>> float(prefill_pairs(np.float64(4), "causal", window=2))     # 1 + 2 + 2 + 2
     7.0
     """
-    width = np.minimum(prompt, window)
+    width = prompt if window == np.inf else np.minimum(prompt, window)
     pairs: Array = prompt * width if span == "full" else width * (width + 1) / 2 + (prompt - width) * width
     return pairs
 
@@ -104,21 +104,26 @@ def touched_experts(experts: int, per_token: int, tokens: Array) -> Array:
     return experts * (1.0 - missed)
 
 
-class _Bases:
-    """Evaluates bases for one workload. Each is an array ``[phase, n]``, phases being prefill and decode."""
+class _Worked:
+    """Works bases out for one workload: each a pair of prefill and decode, ``[n]``; numbers for a single point.
+
+    Numbers of NumPy's: they round as its arrays do, and a step with them takes a fifth of the time.
+    """
 
     def __init__(self, workload: Workload) -> None:
         self.workload = workload
-        self.batch, self.prompt, self.generate = workload.flat()
+        self.batch, self.prompt, self.generate = numbers = workload.flat()
+        if len(self.batch) == 1:
+            self.batch, self.prompt, self.generate = (array[0] for array in numbers)
         self.steps = self.generate - 1
-        self.one, self.none = np.ones(self.steps.shape), np.zeros(self.steps.shape)
+        self.none = self.steps * 0
+        self.one = self.none + 1
         self._decoded: dict[float, Array] = {}
 
-    def __call__(self, basis: Basis) -> Array:
-        name, *numbers = basis
-        method: Callable[..., tuple[Array, Array]] = getattr(self, name)
-        prefill, decode = method(*numbers)
-        return np.array((prefill, decode))
+    def __call__(self, names: tuple[Basis, ...], phases: int = 2) -> Bases:
+        pairs = [getattr(self, name)(*numbers) for name, *numbers in names]
+        values = np.array(pairs).reshape(len(names), 2, -1)[:, :phases]
+        return Bases(names, values)
 
     def tokens(self) -> tuple[Array, Array]:
         """New tokens that pass through the layers."""
@@ -198,7 +203,6 @@ class _Bases:
 
 READ_ONCE = {"passes", "logit_passes", "experts"}  # bases of weights alone, which a pass reads once
 TOKENS: Basis = ("tokens",)
-PASSES: Basis = ("passes",)
 LOGITS: Basis = ("logits",)
 
 
@@ -657,7 +661,8 @@ def basis_values(workload: Workload, basis: Basis) -> Array:
     >>> basis_values(Workload(prompt=4, generate=3, attention="causal"), ("pairs",)).tolist()
     [[10.0], [11.0]]
     """
-    return _Bases(workload)(basis)
+    found: Array = _Worked(workload)((basis,)).table[0]
+    return found
 
 
 def coefficients_of(ops: tuple[Operator, ...]) -> Coefficients:
@@ -670,9 +675,14 @@ def coefficients_of(ops: tuple[Operator, ...]) -> Coefficients:
     return {q: {basis: np.array(column) for basis, column in of.items()} for q, of in columns.items()}
 
 
+def bases_of(coefficients: Coefficients) -> tuple[Basis, ...]:
+    """All bases that operators need."""
+    return tuple(dict.fromkeys(basis for of in coefficients.values() for basis in of))
+
+
 def count_ops(
     architecture: Architecture, workload: Workload, ops: tuple[Operator, ...] | None = None,
-    coefficients: Coefficients | None = None, needed: Iterable[Basis] | None = None,
+    coefficients: Coefficients | None = None, needed: tuple[Basis, ...] | None = None,
 ) -> OpCounts:  # fmt: skip
     """What the mathematics needs, per phase and operator, over the workload's whole grid.
 
@@ -687,9 +697,6 @@ def count_ops(
         ops = operators(architecture, workload.counting)
     if coefficients is None:
         coefficients = coefficients_of(ops)
-    bases = _Bases(workload)
-    phases = ("prefill", "decode") if bases.steps.any() else ("prefill",)
-    if needed is None:
-        needed = dict.fromkeys(basis for of in coefficients.values() for basis in of)
-    values = {basis: bases(basis)[: len(phases)] for basis in needed}
-    return OpCounts(ops, phases, coefficients, values, workload)
+    worked = _Worked(workload)
+    phases = ("prefill", "decode") if worked.steps.any() else ("prefill",)
+    return OpCounts(ops, phases, coefficients, worked(needed or bases_of(coefficients), len(phases)), workload)

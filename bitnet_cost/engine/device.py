@@ -66,9 +66,7 @@ def turn_of(result: Result, actions: Actions, plan: Schedule) -> Turn:
     runtime, share = result.runtime, _share(result)
     assert runtime is not None
     counts = cut_prefill(result.counts if share is None else share.counts, runtime.chunk)
-    activity = result.activity
-    if counts is not result.counts:
-        activity = count_actions(counts, actions, activity if share is None else None)
+    activity = result.activity if share is None else count_actions(counts, actions)
     return Turn(counts, activity, movement(counts, activity, actions, runtime, plan), share)
 
 

@@ -11,11 +11,11 @@ import numpy as np
 
 from bitnet_cost.engine.activity import Actions, actions_of, count_actions
 from bitnet_cost.engine.cost import saving, tariff
-from bitnet_cost.engine.counts import coefficients_of, count_ops, operators
+from bitnet_cost.engine.counts import bases_of, coefficients_of, count_ops, operators
 from bitnet_cost.engine.device import floor_of, places_of, run
 from bitnet_cost.engine.footprint import Resident, footprint, resident
 from bitnet_cost.engine.parallel import split
-from bitnet_cost.engine.timing import Schedule, needed_rows, schedule
+from bitnet_cost.engine.timing import Schedule, cut_prefill, needed_rows, schedule
 from bitnet_cost.errors import BitnetCostError, UnsupportedScope
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Same
@@ -112,7 +112,7 @@ def _prepared(
     coefficients = coefficients_of(ops)
     on_device = hardware.kind == "device"
     executed = hardware.executed if on_device else None
-    bases = tuple(dict.fromkeys(basis for of in coefficients.values() for basis in of))
+    bases = bases_of(coefficients)
     folded = actions_of(ops, coefficients, precision, accumulator, executed)
     part = folded
     if devices > 1 and parallel == "tensor":
@@ -161,7 +161,8 @@ def measure(
     )  # fmt: skip
     if counts is None:
         counts = count_ops(architecture, workload, ready.ops, ready.coefficients, ready.bases)
-    on_device = hardware.kind == "device"
+    software = runtime if hardware.kind == "device" else None
+    passes = cut_prefill(counts, software.chunk) if software is not None else counts
     return Result(
         architecture=architecture,
         precision=precision,
@@ -170,9 +171,9 @@ def measure(
         scope=scope or hardware.default_scope,
         accumulator=accumulator,
         counts=counts,
-        activity=count_actions(counts, ready.folded),
-        footprint=footprint(architecture, precision, counts, runtime if on_device else None, ready.weights),
-        runtime=runtime if on_device else None,
+        activity=count_actions(passes, ready.folded),
+        footprint=footprint(architecture, precision, counts, software, ready.weights),
+        runtime=software,
         facility=facility,
         devices=devices,
         parallel=parallel,
@@ -293,11 +294,15 @@ def evaluate(
     Raises:
         UnsupportedScope, MissingPrice, BitnetCostError: see `priced` and `measure`.
     """
+    ready = prepared or prepare(
+        architecture, precision, hardware, runtime, counting=workload.counting, logits=workload.logits,
+        accumulator=accumulator, devices=devices, parallel=parallel,
+    )  # fmt: skip
     measured = measure(
         architecture, precision, hardware, workload, scope=scope, accumulator=accumulator, counts=counts,
-        runtime=runtime, facility=facility, devices=devices, parallel=parallel, prepared=prepared,
+        runtime=runtime, facility=facility, devices=devices, parallel=parallel, prepared=ready,
     )  # fmt: skip
-    return priced(measured, prepared)
+    return priced(measured, ready)
 
 
 def against(result: Result, baseline: Result) -> Result:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from bitnet_cost.engine.activity import weight_bits
+from bitnet_cost.engine.counts import bases_of
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.precision import FORMAT_BITS, Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.result import Basis, Coefficients, Footprint, OpCounts, Operator, sum_in_order
+from bitnet_cost.result import Coefficients, Footprint, OpCounts, Operator, ordered_sum
 
 
 def parameters_by_role(operators: tuple[Operator, ...]) -> dict[str, int]:
@@ -65,30 +66,27 @@ def cached_entries(architecture: Architecture, batch: Array, positions: Array, c
     return entries
 
 
-def widest_operators(ops: tuple[Operator, ...], coefficients: Coefficients) -> dict[Basis, Array]:
-    """Operands and results of one layer of the operators that can be the widest, by basis.  ``[op, 1]``
+def widest_operators(ops: tuple[Operator, ...], coefficients: Coefficients) -> Array:
+    """Operands and results of one layer of the operators that can be the widest.  ``[basis, op, 1]``
 
     Where an operator has one basis, those of the largest coefficient can be.
     """
     layers = 1 / np.array([op.repeat for op in ops], dtype=np.float64)
     held = [coefficients.get(quantity, {}) for quantity in ("inputs", "outputs")]
-    columns = {}
-    for basis in dict.fromkeys(basis for of in held for basis in of):
-        both = [of[basis] for of in held if basis in of]
-        columns[basis] = sum(both[1:], both[0]) * layers
-    several = sum((column > 0).astype(int) for column in columns.values())
-    kept = [int(column.argmax()) for column in columns.values()] if np.all(several <= 1) else list(range(len(ops)))
-    return {basis: column[kept, None] for basis, column in columns.items()}
+    table = np.array([sum(of.get(basis, 0.0) for of in held) * layers for basis in bases_of(coefficients)])
+    lone = ((table > 0).sum(0) <= 1).all()
+    kept = sorted(set(table.argmax(1).tolist())) if lone else range(len(ops))
+    return table[:, kept, None]
 
 
-def peak_activation_entries(counts: OpCounts, widest: dict[Basis, Array] | None = None) -> Array:
+def peak_activation_entries(counts: OpCounts, widest: Array | None = None) -> Array:
     """Most operands and results that one operator of one layer holds at once.  [n]
 
     The prefill of the whole prompt is one pass; scores are never held, attention being fused.
     """
     if widest is None:
         widest = widest_operators(counts.operators, counts.coefficients)
-    found: Array = sum_in_order([column * counts.bases[basis][0] for basis, column in widest.items()]).max(axis=0)
+    found: Array = ordered_sum(widest * counts.bases.table[:, 0, None], 0).max(axis=0)
     return found
 
 
@@ -100,7 +98,7 @@ class Resident:
     weight_bits: dict[str, float]
     scale_bits: float
     ideal_bits: float
-    widest: dict[Basis, Array]  # see `widest_operators`
+    widest: Array  # see `widest_operators`
 
 
 def resident(
@@ -146,13 +144,14 @@ def footprint(
         positions = prompt + (generate - 1) / (2 if counts.workload.staggered else 1)
         kv = cached_entries(architecture, batch, positions, counts.workload.counting) * precision.kv_bits
         kv = kv * (runtime.cache_copies if runtime else 1.0)
-    stream = batch * prompt * architecture.hidden_size
+    tokens = batch * prompt
+    stream = tokens * architecture.hidden_size
     chunk = runtime.chunk if runtime else None
     held = (peak_activation_entries(counts, held_weights.widest) + stream) * elsewhere
     if chunk:
-        held = held * np.minimum(1.0, chunk / (batch * prompt))
+        held = held * np.minimum(1.0, chunk / tokens)
     if runtime and runtime.logits_bits and architecture.lm_head is not None:
-        held = np.maximum(held, batch * prompt * (architecture.vocab_size * runtime.logits_bits))
+        held = np.maximum(held, tokens * (architecture.vocab_size * runtime.logits_bits))
     return Footprint(
         parameters=held_weights.parameters,
         weight_bits=held_weights.weight_bits,

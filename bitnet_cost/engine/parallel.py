@@ -68,7 +68,7 @@ def pipeline_share(architecture: Architecture, counts: OpCounts, devices: int, b
     small = np.ceil(batch / cut)
     turns = np.ceil(batch / small)
     asked = replace(counts.workload, batch=small, prompt=prompt, generate=generate)
-    turn = count_ops(architecture, asked, counts.operators, counts.coefficients, counts.bases)
+    turn = count_ops(architecture, asked, counts.operators, counts.coefficients, counts.bases.names)
     sums = np.array([float(op.parts * op.repeat) if op.name == "residual" else 0.0 for op in turn.operators])
     hops = ((sums > 0) * (devices - 1) / max(float(sums.sum()), 1.0))[:, None]
     exchanges = sums[:, None] / max(float(sums.sum()), 1.0) * (devices - 1) * turn.passes[:, None, :]

@@ -20,7 +20,7 @@ from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import Kernel, KernelClass, RuntimeProfile
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.result import Activity, OpCounts, Operator, Timing, ordered_sum, sum_in_order
+from bitnet_cost.result import Activity, Bases, OpCounts, Operator, Timing, ordered_sum, sum_in_order
 
 # Operators that run in the kernel of another, where the model has that one and the runtime fuses projections.
 _FUSED = {"k": "q", "v": "q", "up": "gate", "expert_up": "expert_gate", "shared_expert_up": "shared_expert_gate"}
@@ -236,10 +236,11 @@ def movement(counts: OpCounts, activity: Activity, actions: Actions, runtime: Ru
     if pairs is not None:
         for way in ("read", "write"):
             found[places.index(f"{plan.main}.{way}")] += pairs / 2
+    weights, _, _, kv_read, kv_write = actions.bits.figures
     for place, bits, rows in (
-        (f"{plan.holder}.read", activity.weight_bits, actions.weights.rows),
-        (f"{plan.main}.read", activity.kv_read_bits, actions.kv_read.rows),
-        (f"{plan.main}.write", activity.kv_write_bits, actions.kv_write.rows),
+        (f"{plan.holder}.read", activity.weight_bits, weights.rows),
+        (f"{plan.main}.read", activity.kv_read_bits, kv_read.rows),
+        (f"{plan.main}.write", activity.kv_write_bits, kv_write.rows),
     ):
         part = found[places.index(place), :, rows]
         part += bits[:, rows]
@@ -263,30 +264,43 @@ def scores_in_memory(counts: OpCounts, runtime: RuntimeProfile) -> Array | None:
 
 
 def cut_prefill(counts: OpCounts, chunk: int | None) -> OpCounts:
-    """The counts with a prefill of at most ``chunk`` tokens a pass: weights are read in every pass."""
+    """The counts with a prefill of at most ``chunk`` tokens a pass: weights are read in every pass.
+
+    The same counts are cut once.
+    """
     if chunk is None:
         return counts
+    if chunk not in counts.cut:
+        counts.cut[chunk] = _cut(counts, chunk)
+    return counts.cut[chunk]
+
+
+def _cut(counts: OpCounts, chunk: int) -> OpCounts:
     batch, prompt, _ = counts.workload.flat()
     tokens = batch * prompt
     if (tokens <= chunk).all():
         return counts
-    again = np.ones((len(counts.phases), counts.points))
-    again[0] = np.maximum(1.0, np.ceil(tokens / chunk))
-    bases = {basis: value * again if basis[0] in READ_ONCE else value for basis, value in counts.bases.items()}
-    return OpCounts(counts.operators, counts.phases, counts.coefficients, bases, counts.workload, again[0])
+    passes = np.maximum(1.0, np.ceil(tokens / chunk))
+    names, values = counts.bases.names, counts.bases.table.copy()
+    for row, basis in enumerate(names):
+        if basis[0] in READ_ONCE:
+            values[row, 0] *= passes
+    return OpCounts(counts.operators, counts.phases, counts.coefficients, Bases(names, values), counts.workload, passes)
 
 
-def sum_of_maxima(compute: Array, memory: Array, fixed: Array, batch: Array, prompt: Array, generate: Array) -> Array:
+def sum_of_maxima(compute: Array, memory: Array, fixed: Array, prompt: Array, generate: Array) -> Array:
     """Sum over decode steps of max(c k, m k + f), k = P + 1 ... P + G - 1 keys attended.  [s]
 
     ``compute`` and ``memory`` are the sums of c k and m k over all steps, ``fixed`` that of f. The lines cross at most
     once, at k* = f / (c - m): steps below it wait for memory, those above for arithmetic.
 
     >>> one = np.array([1.0])
-    >>> total = sum_of_maxima(18 * one, 6 * one, 12 * one, one, 1 * one, 4 * one)   # k = 2, 3, 4; c 2, m 2/3, f 4
+    >>> total = sum_of_maxima(18 * one, 6 * one, 12 * one, 1 * one, 4 * one)        # k = 2, 3, 4; c 2, m 2/3, f 4
     >>> bool(abs(total[0] - (16 / 3 + 6 + 8)) < 1e-12)                              # max(4, 16/3), max(6, 6), 8
     True
     """
+    if (compute <= memory).all():  # no step waits for arithmetic, of no operator
+        return memory + fixed
     steps, keys = generate - 1, decode_pairs(prompt, generate)
     least, fewest = np.maximum(steps, 1.0), np.maximum(keys, 1.0)  # where there is no step, there is nothing to divide
     gap = (compute - memory) / fewest
@@ -314,7 +328,7 @@ def roofline(
     overhead = plan.per_pass * counts.passes[:, None, :]
     longest = np.maximum(compute, memory)
     if len(counts.phases) > 1:
-        numbers = counts.workload.flat()
+        _, *numbers = counts.workload.flat()
         for rows in plan.attention:
             grows = activity.kv_read_bits[1, rows] * plan.per_bit[plan.main][rows]
             longest[1, rows] = sum_of_maxima(compute[1, rows], grows, memory[1, rows] - grows, *numbers)
@@ -388,11 +402,11 @@ def capped(timing: Timing, dynamic: Array, hardware: Hardware) -> Timing:
     if power.cap is None:
         return timing
     seconds = timing.by_phase
-    room = np.asarray(power.cap.value - power.static.value)  # figures that vary together may leave none: no time then
-    least = np.divide(dynamic, room, out=np.full(np.broadcast(dynamic, room).shape, np.nan), where=room > 0)
-    stretch = np.maximum(1.0, np.divide(least, seconds, out=np.ones(seconds.shape), where=seconds > 0))
-    if stretch.max() <= 1:
+    room = power.cap.value - power.static.value
+    least = dynamic / np.where(np.greater(room, 0), room, np.nan)  # figures that vary may leave none: no time then
+    if (least <= seconds).all():
         return timing
+    stretch = np.maximum(1.0, np.divide(least, seconds, out=np.ones(seconds.shape), where=seconds > 0))
     return Timing(
         timing.seconds * stretch[:, None, :],
         timing.compute,

@@ -38,7 +38,7 @@ from bitnet_cost.inputs.facility import Range
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.result import Band, Lever, Result, Swing, component_of, ordered_sum
+from bitnet_cost.result import Band, Bases, Lever, Result, Swing, component_of, ordered_sum
 
 Distribution = Literal["triangular", "lognormal"]
 PERCENTILES = (5.0, 50.0, 95.0)
@@ -390,7 +390,7 @@ def moved_each(result: Result, values: Sequence[tuple[Place, float]]) -> Array:
     batch, prompt, generate = (np.repeat(v, n) for v in result.workload.flat())
     wide = replace(
         counts, workload=replace(result.workload, batch=batch, prompt=prompt, generate=generate),
-        bases={basis: np.repeat(v, n, axis=-1) for basis, v in counts.bases.items()},
+        bases=Bases(counts.bases.names, np.repeat(counts.bases.table, n, axis=-1)),
     )  # fmt: skip
     ready = prepare(
         result.architecture, result.precision, hardware, runtime, counting=result.workload.counting,

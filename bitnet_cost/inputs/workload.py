@@ -21,6 +21,11 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 LIMITS = {"batch": 10**6, "prompt": 10**8, "generate": 10**8}
 
 
+def usual_attention(kind: str) -> AttentionSpan:
+    """What a decoder or an encoder attends to where nobody says it."""
+    return "full" if kind == "encoder" else "causal"
+
+
 @dataclass(frozen=True, slots=True)
 class Workload:
     """Batch, prompt and generated tokens (integers, or arrays that broadcast), and conventions.
@@ -83,8 +88,8 @@ class Workload:
                 raise BitnetCostError("attention: an encoder attends both ways; 'causal' does not apply to it")
             if np.any(np.asarray(self.generate) > 1):
                 raise BitnetCostError("generate: an encoder generates nothing; leave it at 1")
-            return replace(self, attention="full")
-        return self if self.attention else replace(self, attention="causal")
+            return replace(self, attention=usual_attention(kind))
+        return self if self.attention else replace(self, attention=usual_attention(kind))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -102,13 +107,14 @@ class Workload:
 
     def _flattened(self) -> tuple[Array, Array, Array]:
         given = (self.batch, self.prompt, self.generate)
+        shape = self.shape
+        if not shape:
+            batch, prompt, generate = np.array(given, dtype=np.float64).reshape(3, 1)
+            return batch, prompt, generate
         if all(isinstance(x, np.ndarray) and x.dtype == np.float64 and x.ndim == 1 for x in given) and (
             len(self.batch) == len(self.prompt) == len(self.generate)
         ):
             return given
-        shape = self.shape
-        if not shape:
-            return np.array([float(self.batch)]), np.array([float(self.prompt)]), np.array([float(self.generate)])
         parts = (np.asarray(x, dtype=np.float64) for x in given)
         batch, prompt, generate = (np.broadcast_to(p, shape).ravel() for p in parts)
         return batch, prompt, generate
