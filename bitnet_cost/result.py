@@ -8,7 +8,7 @@ element of a grid equals the single estimate to the last bit.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, ValuesView
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any, NamedTuple
@@ -166,13 +166,12 @@ class Linear:
         """The figure of some operators."""
         return Linear([(basis, column[rows]) for basis, column in self.columns], len(rows))
 
-    def over(self, bases: Bases) -> Array:
-        """The figure where the workload's bases are known, ``[phase, n]`` each.  [phase, op, n]"""
-        if len(self.terms) == 1 and self.rows == slice(0, self.size):
-            whole: Array = self.terms[0].column * bases[self.terms[0].basis][:, None]
-            return whole
+    def over(self, bases: Bases, out: Array | None = None) -> Array:
+        """The figure where the workload's bases are known.  [phase, op, n]"""
         _, phases, points = bases.table.shape
-        found = np.zeros((phases, self.size, points))
+        found: Array = np.empty((phases, self.size, points)) if out is None else out
+        if len(self.terms) != 1 or self.rows != slice(0, self.size):
+            found.fill(0.0)
         for basis, rows, column, fresh in self.terms:
             part = found[:, rows]
             if fresh:
@@ -195,10 +194,14 @@ class Stack:
         """The figures of some operators."""
         return Stack([figure.of(rows) for figure in self.figures], self.names)
 
-    def over(self, bases: Bases) -> Array | list[Array]:
-        """Each figure where the workload's bases are known.  [figure][phase, op, n]"""
-        if bases.table.shape[-1] > 1:
-            return [figure.over(bases) for figure in self.figures]
+    def over(self, bases: Bases) -> Array:
+        """Each figure where the workload's bases are known.  [figure, phase, op, n]"""
+        _, phases, points = bases.table.shape
+        if points > 1:
+            found = np.empty((len(self.figures), phases, self.figures[0].size, points))
+            for figure, out in zip(self.figures, found, strict=True):
+                figure.over(bases, out)
+            return found
         # At a single point a step of the interpreter costs more than a pass over zeros, and zeros change no sum.
         if self._dense is None:
             self._dense = self._table()
@@ -236,6 +239,10 @@ class Later(Mapping[str, Array]):
 
     def __bool__(self) -> bool:
         return True
+
+    def values(self) -> ValuesView[Array]:
+        """The arrays, without a look-up for each."""
+        return self._arrays().values()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -305,29 +312,52 @@ class Activity:
     The parts widen with the scope: ``arithmetic`` holds the actions of the matrix products, ``elementwise`` those of
     everything else, ``movement`` the bits read and written at each memory level (``hbm.read``), ``static`` the seconds
     that the floor of power is drawn. ``runs`` are the sums of the first two over phases and operators, [n], folded
-    before they are multiplied: the same figures without a table.
+    before they are multiplied: the same figures without a table. ``bits`` are what each operator moves at least:
+    weights once per pass, inputs, outputs, what it reads of the KV cache and what it writes.  [5, phase, op, n]
     """
 
     arithmetic: Mapping[str, Array]
     elementwise: Mapping[str, Array]
-    weight_bits: Array  # moved at least once per pass
-    input_bits: Array
-    output_bits: Array
-    kv_read_bits: Array
-    kv_write_bits: Array
+    bits: Array
     movement: dict[str, Array] = field(default_factory=dict)
     static: Mapping[str, Array] = field(default_factory=dict)
     runs: tuple[Mapping[str, Array], Mapping[str, Array]] = ({}, {})
 
     @property
+    def weight_bits(self) -> Array:
+        """Bits of weights, once per pass."""
+        found: Array = self.bits[0]
+        return found
+
+    @property
+    def passing_bits(self) -> Array:
+        """Bits that enter operators and that leave them, unfused.  [2, phase, op, n]"""
+        found: Array = self.bits[1:3]
+        return found
+
+    @property
     def activation_bits(self) -> Array:
         """Bits that enter and leave operators, unfused."""
-        return self.input_bits + self.output_bits
+        found: Array = self.bits[1] + self.bits[2]
+        return found
+
+    @property
+    def kv_read_bits(self) -> Array:
+        """Bits read from the KV cache, once per pass."""
+        found: Array = self.bits[3]
+        return found
+
+    @property
+    def kv_write_bits(self) -> Array:
+        """Bits written to the KV cache."""
+        found: Array = self.bits[4]
+        return found
 
     @property
     def kv_bits(self) -> Array:
         """Bits read from and written to the KV cache."""
-        return self.kv_read_bits + self.kv_write_bits
+        found: Array = self.bits[3] + self.bits[4]
+        return found
 
     def times(self, factor: float | Array) -> Activity:
         """Arithmetic, elementwise work and bits of as many turns that do the same.  ``factor`` [n] or a number"""
@@ -338,11 +368,7 @@ class Activity:
         return Activity(
             Later(lambda: grown(self.arithmetic)),
             Later(lambda: grown(self.elementwise)),
-            self.weight_bits * factor,
-            self.input_bits * factor,
-            self.output_bits * factor,
-            self.kv_read_bits * factor,
-            self.kv_write_bits * factor,
+            self.bits * factor,
             runs=(Later(lambda: grown(self.runs[0])), Later(lambda: grown(self.runs[1]))),
         )
 

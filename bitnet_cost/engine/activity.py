@@ -267,15 +267,10 @@ def count_actions(counts: OpCounts, found: Actions) -> Activity:
                     part[action] += over_phases(bases[basis]) * times
         return part
 
-    weights, inputs, outputs, kv_read, kv_write = found.bits.over(bases)  # weights and the cache once per pass
     return Activity(
         Later(lambda: table(True)),
         Later(lambda: table(False)),
-        weights,
-        inputs,
-        outputs,
-        kv_read,
-        kv_write,
+        found.bits.over(bases),
         runs=(Later(lambda: runs(True)), Later(lambda: runs(False))),
     )
 

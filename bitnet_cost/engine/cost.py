@@ -36,7 +36,8 @@ class Tariff:
 
     ``each`` is their energy per unit of what the workload repeats, [component, bound, basis, 1]; ``nominal`` the sum
     over components at nominal prices, [basis, 1, 1]; ``of_operators`` makes the same for each operator, a figure for
-    each component and bound. ``of_others`` are the prices of other actions, [action, bound, 1].
+    each component and bound. ``of_others`` are the prices of other actions, [action, bound, 1], those of a component
+    one after the other; ``first`` says where each begins.
     Where a price differs from point to point of a grid, the last axis is the grid's.
     """
 
@@ -49,6 +50,7 @@ class Tariff:
     of_operators: Callable[[], Stack]
     others: tuple[str, ...]
     of_others: Array
+    first: dict[str, int]
 
     def spent(self, bases: Bases) -> dict[str, Array]:
         """Energy of products and elementwise work by component, phases summed.  Each [bound, n]  [J]"""
@@ -68,14 +70,14 @@ class Tariff:
         found = np.asarray(self.of_operators().over(bases))
         return dict(zip(self.components, found.reshape(len(self.components), 3, *found.shape[1:]), strict=True))
 
-    def add_others(self, joules: dict[str, Array], runs: Mapping[str, Array]) -> None:
-        """Add the energy of the other actions, in their order.  Runs [...]; energies [bound, ...]  [J]"""
+    def spent_besides(self, runs: Mapping[str, Array]) -> dict[str, Array]:
+        """Energy of the other actions by component.  Runs [...]; each [bound, ...]  [J]"""
         if not self.others:
-            return
+            return {}
         times = np.array([runs[action] for action in self.others])
         prices = self.of_others.reshape(len(times), 3, *(1,) * (times.ndim - 2), -1)
-        for component, energy in zip(map(component_of, self.others), prices * times[:, None], strict=True):
-            joules[component] = joules[component] + energy if component in joules else energy
+        energies = np.add.reduceat(prices * times[:, None], list(self.first.values()), axis=0)
+        return dict(zip(self.first, energies, strict=True))
 
 
 def spend(parts: Sequence[Mapping[str, Array]], prices: Prices) -> dict[str, Array]:
@@ -138,9 +140,11 @@ def _tariff(same: Same, profile: Same, asker: str, parts: int, others: tuple[str
 
     nominal = ordered_sum(each[:, 1], 0)[:, None] if components else np.zeros((1, 1, 1))
     of_others = np.zeros((len(others), 3, points))
+    first: dict[str, int] = {}
     for i, action in enumerate(others):
         of_others[i] = columns[action]
-    return Tariff(prices, components, names, needed, each, nominal, of_operators, others, of_others)
+        first.setdefault(component_of(action), i)
+    return Tariff(prices, components, names, needed, each, nominal, of_operators, others, of_others, first)
 
 
 def action_totals(activity: Activity, scope: Scope) -> dict[str, Array]:

@@ -698,5 +698,5 @@ def count_ops(
     if coefficients is None:
         coefficients = coefficients_of(ops)
     worked = _Worked(workload)
-    phases = ("prefill", "decode") if worked.steps.any() else ("prefill",)
+    phases = ("prefill", "decode") if np.count_nonzero(worked.steps) else ("prefill",)
     return OpCounts(ops, phases, coefficients, worked(needed or bases_of(coefficients), len(phases)), workload)

@@ -14,7 +14,7 @@ from bitnet_cost.engine.timing import Schedule, capped, cut_prefill, movement, r
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import FORMAT_BITS
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.result import Activity, Later, Linear, OpCounts, Result, Timing, ordered_sum, over_phases
+from bitnet_cost.result import Activity, Later, OpCounts, Result, Stack, Timing, ordered_sum, over_phases
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
@@ -70,7 +70,7 @@ def turn_of(result: Result, actions: Actions, plan: Schedule) -> Turn:
     return Turn(counts, activity, movement(counts, activity, actions, runtime, plan), share)
 
 
-def run(result: Result, actions: Actions, plan: Schedule, products: Linear, whole: Tariff) -> Run:
+def run(result: Result, actions: Actions, plan: Schedule, products: Stack, whole: Tariff) -> Run:
     """A measured result run on its devices.
 
     ``actions`` and ``products``, the seconds of the products, are those of one device; ``whole`` prices all that it
@@ -84,7 +84,7 @@ def run(result: Result, actions: Actions, plan: Schedule, products: Linear, whol
     if share is not None:
         movements["interconnect.write"] = share.sent_bits
         moved = np.concatenate((moved, ordered_sum(share.sent_bits, 1)[None]))
-    timing = roofline(counts, activity, hardware, runtime, plan, products.over(counts.bases), bits, share)
+    timing = roofline(counts, activity, hardware, runtime, plan, products.over(counts.bases)[0], bits, share)
     if hardware.priced == "actions":
         nominal = whole.of_others[: len(moved), 1]  # the first of them are the places
         dynamic = whole.dynamic(counts.bases) + ordered_sum(moved * nominal[:, None], 0)

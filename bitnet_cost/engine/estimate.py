@@ -33,6 +33,7 @@ from bitnet_cost.result import (
     OpCounts,
     Operator,
     Result,
+    Stack,
     sum_in_order,
 )
 from bitnet_cost.units import with_prefix
@@ -82,7 +83,7 @@ class Prepared:
     part: Actions
     weights: Resident
     plan: Schedule | None
-    compute: Linear | None  # seconds of the products at the rate that a device reaches
+    compute: Stack | None  # seconds of the products at the rate that a device reaches: one figure
     lasting: bool  # whether the same names may be asked for again
 
 
@@ -135,7 +136,8 @@ def _prepared(
     compute = None
     if plan is not None:
         products = part.coefficients.get("mac", {}).items()
-        compute = Linear([(basis, column[:, None] * plan.per_mac) for basis, column in products], len(ops))
+        taken = Linear([(basis, column[:, None] * plan.per_mac) for basis, column in products], len(ops))
+        compute = Stack([taken], bases)
     return Prepared(ops, coefficients, bases, folded, part, weights, plan, compute, lasting)
 
 
@@ -216,11 +218,11 @@ def priced(result: Result, prepared: Prepared | None = None) -> Result:
         bill = tariff(ready.part, hardware, precision.name, min(2, PARTS[scope]), moves, lasting=ready.lasting)
     outside = None if every else np.logical_not(fits).ravel()
 
-    def whole_of(joules: dict[str, Array], others: Mapping[str, Array]) -> dict[str, Array]:
+    def whole_of(joules: dict[str, Array], besides: Mapping[str, Array]) -> dict[str, Array]:
         """One device's energy of arithmetic and elementwise work, with what all devices spend besides."""
         if result.devices > 1:
             joules = {component: energy * done.turns for component, energy in joules.items()}
-        bill.add_others(joules, others)
+        joules |= bill.spent_besides(besides)
         if scope == "facility" and result.facility is not None:
             joules["facility"] = (result.facility.pue - 1) * sum_in_order(list(joules.values()))
         if outside is not None:

@@ -20,7 +20,7 @@ from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import Kernel, KernelClass, RuntimeProfile
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.result import Activity, Bases, OpCounts, Operator, Timing, ordered_sum, sum_in_order
+from bitnet_cost.result import Activity, Bases, OpCounts, Operator, Timing, ordered_sum
 
 # Operators that run in the kernel of another, where the model has that one and the runtime fuses projections.
 _FUSED = {"k": "q", "v": "q", "up": "gate", "expert_up": "expert_gate", "shared_expert_up": "shared_expert_gate"}
@@ -89,10 +89,10 @@ class Schedule:
     main: str
     holder: str  # the level that weights are read from
     places: tuple[str, ...]  # reads and writes of the levels that move anything: of the near one, then of the main one
-    ways: tuple[tuple[int, int, Array], ...]  # of each level its first place, its last, and seconds for a bit
     attention: tuple[slice, ...]  # operators whose steps grow with the context
     per_mac: Array  # seconds
     per_bit: dict[str, Array]  # seconds, by level
+    per_level: Array  # the same of the levels that are read and written, in the order of places, [level, 1, op, 1]
     busy_compute: Array  # share of a kernel's time in which the peak rate, or the bandwidth, does not wait
     busy_memory: Array
     per_pass: Array  # seconds of launches
@@ -102,7 +102,7 @@ class Schedule:
         changed: dict[str, Any] = {
             "kernels": tuple(self.kernels[i] for i in rows),
             "attention": tuple(slice(rows.index(span.start), rows.index(span.stop - 1) + 1) for span in self.attention),
-            "ways": tuple((first, last, per_bit[rows]) for first, last, per_bit in self.ways),
+            "per_level": self.per_level[:, :, rows],
         }
         for name in ("moves", "stepwise", "steps", "room", "per_mac", "busy_compute", "busy_memory", "per_pass"):
             values = getattr(self, name)
@@ -160,11 +160,6 @@ def schedule(
     places = tuple(dict.fromkeys(f"{level}.{way}" for level in (near, main) for way in ("read", "write")))
     places += (f"{holder}.read",) * (holder not in (near, main))
     per_bit = {name: 1 / (_bandwidth(hardware, name) * share) for name in levels}
-    ways = []
-    for name in levels:
-        at = [i for i, place in enumerate(places) if place.startswith(f"{name}.")]
-        if at:
-            ways.append((at[0], at[-1] + 1, per_bit[name]))
     return Schedule(
         kernels=kernels,
         moves=None if moves.all() else moves,
@@ -175,10 +170,10 @@ def schedule(
         main=main,
         holder=holder,
         places=places,
-        ways=tuple(ways),
         attention=_spans(ops),
         per_mac=1 / rate,
         per_bit=per_bit,
+        per_level=np.array([per_bit[name] for name in dict.fromkeys((near, main))])[:, None],
         busy_compute=reached / REACHED_RATE,
         busy_memory=share / REACHED_BANDWIDTH,
         per_pass=per_pass,
@@ -214,22 +209,20 @@ def movement(counts: OpCounts, activity: Activity, actions: Actions, runtime: Ru
     fit it, and goes to memory and back where they do not. A kernel fused into another moves nothing of its own; one
     that runs as several steps moves its operands several times, half in, half out.
     """
-    read, write = activity.input_bits, activity.output_bits
-    stays = read + write <= plan.room * np.maximum(counts.passes, 1.0)[:, None, :]
+    passing = activity.passing_bits
+    stays = passing[0] + passing[1] <= plan.room * np.maximum(counts.passes, 1.0)[:, None, :]
     if plan.stepwise is not None:
         several = plan.steps * (counts["inputs"] + counts["quantise"]) / 2
-        read, write = np.where(plan.stepwise, several, read), np.where(plan.stepwise, several, write)
+        passing = np.where(plan.stepwise, several, passing)
     if plan.moves is not None:
-        read, write = read * plan.moves, write * plan.moves
+        passing = passing * plan.moves
     places = plan.places
-    found: Array = np.empty((len(places), *read.shape))
+    found: Array = np.empty((len(places), *stays.shape))
     if plan.near == plan.main:
-        found[0], found[1] = read, write
+        found[:2] = passing
     else:
-        np.multiply(read, stays, out=found[0])
-        np.multiply(write, stays, out=found[1])
-        np.subtract(read, found[0], out=found[2])
-        np.subtract(write, found[1], out=found[3])
+        np.multiply(passing, stays, out=found[:2])
+        np.subtract(passing, found[:2], out=found[2:4])
     if plan.holder not in (plan.near, plan.main):
         found[-1] = 0.0
     pairs = scores_in_memory(counts, runtime)
@@ -320,11 +313,11 @@ def roofline(
     ``compute`` are the seconds of the products alone, [phase, op, n], ``bits`` what moves at the schedule's places.
     Where several devices work together, each waits for what they send, its ``share`` of the work.
     """
-    memory: Array | None = None
-    for first, last, per_bit in plan.ways:
-        taken = sum_in_order(list(bits[first:last])) * per_bit
-        memory = taken if memory is None else np.add(memory, taken, out=memory)
-    assert memory is not None
+    both = 2 * len(plan.per_level)  # a level is read and written; beyond these, weights are read from another
+    taken = (bits[0:both:2] + bits[1:both:2]) * plan.per_level
+    memory: Array = taken[0] if both == 2 else taken[0] + taken[1]
+    if both < len(bits):
+        memory = memory + bits[both] * plan.per_bit[plan.holder]
     overhead = plan.per_pass * counts.passes[:, None, :]
     longest = np.maximum(compute, memory)
     if len(counts.phases) > 1:
@@ -402,8 +395,10 @@ def capped(timing: Timing, dynamic: Array, hardware: Hardware) -> Timing:
     if power.cap is None:
         return timing
     seconds = timing.by_phase
-    room = power.cap.value - power.static.value
-    least = dynamic / np.where(np.greater(room, 0), room, np.nan)  # figures that vary may leave none: no time then
+    room: float | Array = power.cap.value - power.static.value
+    if isinstance(room, np.ndarray):  # figures that vary together may leave none: no time then
+        room = np.where(room > 0, room, np.nan)
+    least = dynamic / room
     if (least <= seconds).all():
         return timing
     stretch = np.maximum(1.0, np.divide(least, seconds, out=np.ones(seconds.shape), where=seconds > 0))

@@ -94,7 +94,7 @@ def moved(case: Case, p: int, i: int, level: str, way: str) -> list[Expression]:
     counts, activity, plan, runtime = case.counts, case.turn.activity, case.turn.plan, case.result.runtime
     assert runtime is not None
     op = counts.operators[i]
-    entering, leaving = float(activity.input_bits[p, i, 0]), float(activity.output_bits[p, i, 0])
+    entering, leaving = (float(bits) for bits in activity.passing_bits[:, p, i, 0])
     room = float(plan.room[i, 0]) * max(float(counts.passes[p, 0]), 1.0)
     here = plan.near if entering + leaving <= room else plan.main
     found: list[Expression] = []
