@@ -164,7 +164,7 @@ def measure(
     if counts is None:
         counts = count_ops(architecture, workload, ready.ops, ready.coefficients, ready.bases)
     software = runtime if hardware.kind == "device" else None
-    passes = cut_prefill(counts, software.chunk) if software is not None else counts
+    passes = cut_prefill(counts, software.cut(architecture.kind)) if software is not None else counts
     return Result(
         architecture=architecture,
         precision=precision,
@@ -210,8 +210,10 @@ def priced(result: Result, prepared: Prepared | None = None) -> Result:
     done = run(result, ready.part, ready.plan, ready.compute, whole)
     activity, timing, bases = done.activity, done.timing, done.counts.bases
     bill = whole
-    if hardware.priced == "time" and scope in ("device", "facility"):  # its power includes every action
-        activity = replace(activity, arithmetic={}, elementwise={}, movement={}, runs=({}, {}))
+    by_time = hardware.priced == "time" and scope in ("device", "facility")  # its power includes every action
+    if activity.by_time != by_time:
+        activity = replace(activity, by_time=by_time)
+    if by_time:
         bill = tariff(ready.part, hardware, precision.name, 0, floor, lasting=ready.lasting)
     elif PARTS[scope] < 4:
         moves = places if scope == "memory" else ()

@@ -444,8 +444,7 @@ def at_end(result: Result, way: Literal["fast", "slow"]) -> tuple[Hardware, Runt
 
 def _prices_needed(result: Result) -> set[str]:
     """Actions whose prices an answer needs, those that only the power cap needs among them."""
-    parts = (result.activity.arithmetic, result.activity.elementwise, result.activity.movement)
-    found = {action for part in parts for action in part} | set(result.prices)
+    found = {action for part in result.activity.within("memory") for action in part} | set(result.prices)
     if result.hardware.power is not None:
         found |= {"static.power"}
         found |= {"static.waiting"} if result.hardware.power.active else set()

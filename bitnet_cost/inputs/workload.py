@@ -105,6 +105,13 @@ class Workload:
         assert self._flat is not None
         return self._flat
 
+    def one_of(self, parts: Array) -> Workload:
+        """One of several equal parts of the batch, which need not be whole.  ``parts`` [n]"""
+        batch, prompt, generate = self.flat()
+        found = replace(self, batch=batch, prompt=prompt, generate=generate)
+        object.__setattr__(found, "_flat", (batch / parts, prompt, generate))
+        return found
+
     def _flattened(self) -> tuple[Array, Array, Array]:
         given = (self.batch, self.prompt, self.generate)
         shape = self.shape

@@ -14,7 +14,7 @@ from bitnet_cost.engine.activity import product_format
 from bitnet_cost.engine.explanation.actions import cached, hops, macs, run, runs, tables
 from bitnet_cost.engine.explanation.bases import generated_pairs, sequence
 from bitnet_cost.engine.explanation.case import Case
-from bitnet_cost.engine.explanation.work import Part, floored, larger, less, product, smaller, total
+from bitnet_cost.engine.explanation.work import Part, ceiling, floored, larger, less, product, smaller, total
 from bitnet_cost.engine.timing import REACHED_BANDWIDTH, REACHED_RATE, kernel_class, launches_of
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.runtime import Kernel, RuntimeProfile
@@ -334,11 +334,15 @@ def nominal(case: Case, hardware: Hardware, action: str) -> float:
 
 
 def _wait(case: Case, p: int) -> float:
-    """Turns that a phase waits for: a pipeline's prefill fills and drains it."""
+    """Turns that a phase waits for: all micro-batches pass a stage of a pipeline, the largest then the others."""
     assert case.turn is not None
     share, devices = case.turn.share, float(case.result.devices)
     if share is None or float(share.wait[p, 0]) == 1:
         return 1.0
+    batch = sequence(case.result.counts)[0]
+    largest = ceiling(product(batch, over=[smaller(batch, devices)]))
     turns = less(total([devices, case.turns]), 1.0)
+    if largest.value * case.turns != batch:
+        turns = total([case.turns, product(less(devices, 1.0), largest, case.turns, over=[batch])])
     name = f"{case.label}{case.counts.phases[p]} turns of the pipeline"
     return case.work.step(name, "1", product(turns, over=[devices]), float(share.wait[p, 0]))
