@@ -15,6 +15,7 @@ import bitnet_cost
 from bitnet_cost.api import fitting, runtime_of, setting
 from bitnet_cost.engine.activity import product_format
 from bitnet_cost.engine.estimate import evaluate
+from bitnet_cost.engine.timing import sum_of_maxima
 from bitnet_cost.errors import MissingPrice
 from bitnet_cost.inputs.architecture import Architecture, Attention, FeedForward, Head, Layer
 from bitnet_cost.inputs.measurement import Measurement
@@ -423,3 +424,15 @@ def test_an_encoder_holds_its_whole_prompts(device: str) -> None:
     (found,) = fitting(catalog.model("bert-base"), [catalog.hardware(device)], [catalog.precision("fp16")], Workload())
     assert found.batch < 100_000
     assert found.positions < 10_000_000
+
+
+@given(st.integers(1, 30), st.integers(2, 60), st.integers(1, 40), st.floats(0.1, 4.0), st.floats(0.1, 4.0))
+def test_decode_sums_the_maximum_of_each_step_within_a_window(
+    prompt: int, generate: int, window: int, compute: float, fixed: float
+) -> None:
+    """Against a loop over the steps."""
+    keys = [min(prompt + i, window) for i in range(1, generate)]
+    steps = sum(max(compute * k, 0.5 * k + 10 * fixed) for k in keys)
+    sums = (compute * sum(keys), 0.5 * sum(keys), 10 * fixed * len(keys), prompt, generate, window)
+    found = sum_of_maxima(*(np.array([float(x)]) for x in sums))
+    assert float(found[0]) == pytest.approx(steps, rel=1e-12)
