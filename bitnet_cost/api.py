@@ -13,12 +13,13 @@ from bitnet_cost.engine.fit import fit
 from bitnet_cost.errors import BitnetCostError, MissingPrice
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.facility import Facility
-from bitnet_cost.inputs.hardware import Hardware, Parallel, Scope
-from bitnet_cost.inputs.precision import Accumulator, Precision
+from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
-from bitnet_cost.inputs.workload import AttentionSpan, Counting, Logits, Workload, usual_attention
+from bitnet_cost.inputs.workload import Workload, usual_attention
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import Answer, Comparison, Fit, OpCounts, Result
+from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Parallel, Scope
 
 FIT_PRECISIONS = ("fp32", "fp16", "int8", "int4", "bitnet-b1.58", "bitnet")
 CLASSIC_HARDWARE = ("cmos-45nm", "cmos-7nm")

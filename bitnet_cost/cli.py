@@ -9,10 +9,9 @@ import gc
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, cast, get_args
 
 import typer
 
@@ -20,6 +19,20 @@ from bitnet_cost import __version__
 from bitnet_cost.errors import CONTROL, BitnetCostError
 from bitnet_cost.views import formats
 from bitnet_cost.views.formats import Offer, Shape
+from bitnet_cost.words import (
+    Accumulator,
+    AttentionSpan,
+    BreakEvenAxis,
+    Counting,
+    Distribution,
+    Engine,
+    FileKind,
+    Listing,
+    Logits,
+    Parallel,
+    Plotly,
+    Scope,
+)
 
 if TYPE_CHECKING:
     from bitnet_cost.inputs.facility import Facility
@@ -34,101 +47,6 @@ app = typer.Typer(
     help="What a language model costs in memory and energy, in FP32, FP16, INT8, 1-bit and what lies between.",
     epilog="Start with: bitnet-cost estimate gpt3-175b",
 )
-
-
-class Charts(StrEnum):
-    """Where a page has its chart library."""
-
-    inline = "inline"
-    none = "none"
-
-
-class Attention(StrEnum):
-    """Pairs scored in the prefill."""
-
-    causal = "causal"
-    full = "full"
-
-
-class Logits(StrEnum):
-    """Prefill positions that get logits."""
-
-    last = "last"
-    all = "all"
-    none = "none"
-
-
-class Counting(StrEnum):
-    """Counting conventions."""
-
-    serving = "serving"
-    traced = "traced"
-
-
-class Scope(StrEnum):
-    """What the energy holds."""
-
-    arithmetic = "arithmetic"
-    compute = "compute"
-    memory = "memory"
-    device = "device"
-    facility = "facility"
-
-
-class Parallel(StrEnum):
-    """How several devices share a model."""
-
-    tensor = "tensor"
-    pipeline = "pipeline"
-
-
-class Accumulator(StrEnum):
-    """Width of integer additions."""
-
-    paper = "paper"
-    int32 = "int32"
-
-
-class Distribution(StrEnum):
-    """What the draws of a range follow."""
-
-    triangular = "triangular"
-    lognormal = "lognormal"
-
-
-class BreakEvenAxis(StrEnum):
-    """What varies while a saving is looked for."""
-
-    batch = "batch"
-    context = "context"
-
-
-class Kind(StrEnum):
-    """What can be listed."""
-
-    models = "models"
-    hardware = "hardware"
-    precisions = "precisions"
-    runtimes = "runtimes"
-    studies = "studies"
-    links = "links"
-    grids = "grids"
-
-
-class FileKind(StrEnum):
-    """Kinds of files that have a schema."""
-
-    model = "model"
-    hardware = "hardware"
-    precision = "precision"
-    runtime = "runtime"
-    study = "study"
-    sweep = "sweep"
-    links = "links"
-    grids = "grids"
-    measured = "measured"
-    constants = "constants"
-    accuracy = "accuracy"
 
 
 ModelArgument = Annotated[
@@ -180,7 +98,7 @@ BaselineOption = Annotated[
     str | None, typer.Option("--baseline", metavar="PRECISION", help="Savings are against this. Default: fp32.")
 ]
 AttentionOption = Annotated[
-    Attention | None, typer.Option("--attention", help="P(P+1)/2 pairs or P^2. Default: causal; encoders: full.")
+    AttentionSpan | None, typer.Option("--attention", help="P(P+1)/2 pairs or P^2. Default: causal; encoders: full.")
 ]
 LogitsOption = Annotated[Logits, typer.Option("--logits", help="Prefill positions that get logits.")]
 CountingOption = Annotated[Counting, typer.Option("--counting", help="Good serving software, or a tracing counter.")]
@@ -236,23 +154,26 @@ SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the draws.")]
 DistributionOption = Annotated[Distribution, typer.Option("--distribution", help="What the draws of a range follow.")]
 
 
-def _format(*shapes: Shape, more: str = "") -> Any:
-    """The option of a command that offers its answer in some shapes."""
+def _one_of(words: Sequence[str], *flags: str, meaning: str) -> Any:
+    """An option that takes one of some words, where no type says which: typer knows Literal, but no list of it."""
 
     def chosen(word: str) -> str:
-        known = formats.names(*shapes)
-        if word not in known:
-            raise typer.BadParameter(f"{word!r} is not one of {', '.join(map(repr, known))}.")
+        if word not in words:
+            raise typer.BadParameter(f"{word!r} is not one of {', '.join(map(repr, words))}.")
         return word
 
-    shown = "|".join(formats.names(*shapes))
-    return typer.Option("--format", "-f", parser=chosen, metavar=f"[{shown}]", help=f"Output format{more}.")
+    return typer.Option(*flags, parser=chosen, metavar=f"[{'|'.join(words)}]", help=meaning)
+
+
+def _format(*shapes: Shape, more: str = "") -> Any:
+    """The option of a command that offers its answer in some shapes."""
+    return _one_of(formats.names(*shapes), "--format", "-f", meaning=f"Output format{more}.")
 
 
 FormatOption = Annotated[str, _format("reports", "document", "rows")]
 PageFormatOption = Annotated[str, _format("reports", "document", "rows", "page", more="; html: one offline page")]
 PlotlyOption = Annotated[
-    Charts, typer.Option("--plotly", help="HTML: charts in the file (inline), or tables alone (none).")
+    Plotly, typer.Option("--plotly", help="HTML: charts in the file (inline), or tables alone (none).")
 ]
 OutputOption = Annotated[
     str | None,
@@ -278,9 +199,9 @@ def root(
 def _ask(
     model: str, hardware: list[str] | None, precision: list[str] | None, batch: int, prompt: int,
     generate: int | None,
-    scope: Scope | None, baseline: str | None, attention: Attention | None, logits: Logits, counting: Counting,
+    scope: Scope | None, baseline: str | None, attention: AttentionSpan | None, logits: Logits, counting: Counting,
     accumulator: Accumulator, runtime: str | None, *, facility: Facility | None = None,
-    devices: int = 1, parallel: Parallel = Parallel.tensor, link: str | None = None,
+    devices: int = 1, parallel: Parallel = "tensor", link: str | None = None,
     default_hardware: tuple[str, ...] = (), prices: list[str] | None = None,
 ) -> Answer:  # fmt: skip
     from bitnet_cost import api
@@ -291,9 +212,9 @@ def _ask(
         batch,
         prompt,
         1 if generate is None else generate,
-        attention.value if attention else None,
-        logits.value,
-        counting.value,
+        attention,
+        logits,
+        counting,
     )
     names = _once(hardware or default_hardware or api.CLASSIC_HARDWARE)
     named = [catalog.linked(catalog.hardware(name), link) for name in names]
@@ -301,9 +222,9 @@ def _ask(
     precisions = [catalog.precision(p) for p in _once(precision or api.CLASSIC_PRECISIONS)]
     return api.answer(
         [catalog.model(model)], profiles, precisions, workload,
-        scope=scope.value if scope else None, accumulator=accumulator.value,
+        scope=scope, accumulator=accumulator,
         baseline=catalog.precision(baseline) if baseline else None, runtime=runtime,
-        facility=facility, devices=devices, parallel=parallel.value,
+        facility=facility, devices=devices, parallel=parallel,
         generate_on_devices=api.GENERATE_ON_DEVICES if generate is None else None,
     )  # fmt: skip
 
@@ -354,12 +275,12 @@ def estimate(
     scope: ScopeOption = None,
     baseline: BaselineOption = None,
     attention: AttentionOption = None,
-    logits: LogitsOption = Logits.last,
-    counting: CountingOption = Counting.serving,
-    accumulator: AccumulatorOption = Accumulator.paper,
+    logits: LogitsOption = "last",
+    counting: CountingOption = "serving",
+    accumulator: AccumulatorOption = "paper",
     runtime: RuntimeOption = None,
     devices: DevicesOption = 1,
-    parallel: ParallelOption = Parallel.tensor,
+    parallel: ParallelOption = "tensor",
     link: LinkOption = None,
     pue: PueOption = None,
     carbon: CarbonOption = None,
@@ -372,9 +293,9 @@ def estimate(
     sensitivity: SensitivityOption = False,
     draws: DrawsOption = None,
     seed: SeedOption = 0,
-    distribution: DistributionOption = Distribution.triangular,
+    distribution: DistributionOption = "triangular",
     form: PageFormatOption = "table",
-    plotly: PlotlyOption = Charts.inline,
+    plotly: PlotlyOption = "inline",
     output: OutputOption = None,
 ) -> None:
     """Memory by precision and energy with its saving.
@@ -392,7 +313,7 @@ def estimate(
     if sensitivity or draws is not None:
         from bitnet_cost.studies import ranges
 
-        answer = answer if draws is None else ranges.with_spreads(answer, draws, seed, distribution.value)
+        answer = answer if draws is None else ranges.with_spreads(answer, draws, seed, distribution)
         answer = ranges.with_swings(answer) if sensitivity else answer
     _deliver_answer(form, output, lambda: report.estimate_report(answer), answer, plotly)
 
@@ -412,7 +333,7 @@ def compare(
     baseline: BaselineOption = None,
     runtime: RuntimeOption = None,
     devices: DevicesOption = 1,
-    parallel: ParallelOption = Parallel.tensor,
+    parallel: ParallelOption = "tensor",
     pue: PueOption = None,
     carbon: CarbonOption = None,
     price: PriceOption = None,
@@ -426,7 +347,7 @@ def compare(
         str | None, typer.Option("--where", metavar="EXPR", help="Filter, as in 'fits and tokens_per_s > 20'.")
     ] = None,
     form: PageFormatOption = "table",
-    plotly: PlotlyOption = Charts.inline,
+    plotly: PlotlyOption = "inline",
     output: OutputOption = None,
 ) -> None:
     """Hardware x precision side by side: fit, energy, saving, tokens/s, power, carbon, cost; ranked.
@@ -451,8 +372,8 @@ def _compared(
 
     answer = api.compare(
         models, hardware, precision, batch=batch, prompt=prompt, generate=generate,
-        scope=scope.value if scope else None, baseline=baseline, runtime=runtime, facility=facility, devices=devices,
-        parallel=parallel.value, sort=sort, where=where, prices=prices,
+        scope=scope, baseline=baseline, runtime=runtime, facility=facility, devices=devices,
+        parallel=parallel, sort=sort, where=where, prices=prices,
     )  # fmt: skip
     return answer, compare_report(answer)
 
@@ -475,12 +396,12 @@ def report(
     baseline: BaselineOption = None,
     runtime: RuntimeOption = None,
     devices: DevicesOption = 1,
-    parallel: ParallelOption = Parallel.tensor,
+    parallel: ParallelOption = "tensor",
     pue: PueOption = None,
     carbon: CarbonOption = None,
     price: PriceOption = None,
     device_hour: DeviceHourOption = None,
-    plotly: PlotlyOption = Charts.inline,
+    plotly: PlotlyOption = "inline",
     open_: Annotated[bool, typer.Option("--open", help="Open the written file in the browser.")] = False,
 ) -> None:
     """One offline HTML file: the finding, tables, charts to choose from, assumptions, how to make it again.
@@ -504,7 +425,7 @@ def report(
             _facility(pue, carbon, price, device_hour, None, 3.0), None, None,
         )  # fmt: skip
         page = pages.of_answer(answer, pages.full(answer, made), _typed())
-    _write(html.as_html(page, plotly.value), output)
+    _write(html.as_html(page, plotly), output)
     if output not in (None, "-") and loud:
         typer.echo(f"written: {output}", err=True)
     if open_:
@@ -535,9 +456,9 @@ def layers(
     scope: ScopeOption = None,
     baseline: BaselineOption = None,
     attention: AttentionOption = None,
-    logits: LogitsOption = Logits.last,
-    counting: CountingOption = Counting.serving,
-    accumulator: AccumulatorOption = Accumulator.paper,
+    logits: LogitsOption = "last",
+    counting: CountingOption = "serving",
+    accumulator: AccumulatorOption = "paper",
     runtime: RuntimeOption = None,
     form: FormatOption = "table",
     output: OutputOption = None,
@@ -598,7 +519,7 @@ def fit(
 
 @app.command("list")
 def list_(
-    kind: Annotated[Kind, typer.Argument(help="What to list.")],
+    kind: Annotated[Listing, typer.Argument(help="What to list.")],
     form: FormatOption = "table",
     output: OutputOption = None,
 ) -> None:
@@ -608,8 +529,8 @@ def list_(
     """
     from bitnet_cost import listing
 
-    rows = listing.rows(kind.value)
-    told = _table_of(rows, listing.title(kind.value, len(rows)))
+    rows = listing.rows(kind)
+    told = _table_of(rows, listing.title(kind, len(rows)))
     _deliver(form, output, Offer(lambda: [told], lambda: rows, lambda: rows))
 
 
@@ -672,7 +593,7 @@ def schema(
     from bitnet_cost.inputs.schema import json_schema
     from bitnet_cost.views.records import json_text
 
-    _write(json_text(json_schema(kind.value)), output)
+    _write(json_text(json_schema(kind)), output)
 
 
 @app.command("import")
@@ -777,12 +698,12 @@ def explain(
     scope: ScopeOption = None,
     baseline: BaselineOption = None,
     attention: AttentionOption = None,
-    logits: LogitsOption = Logits.last,
-    counting: CountingOption = Counting.serving,
-    accumulator: AccumulatorOption = Accumulator.paper,
+    logits: LogitsOption = "last",
+    counting: CountingOption = "serving",
+    accumulator: AccumulatorOption = "paper",
     runtime: RuntimeOption = None,
     devices: DevicesOption = 1,
-    parallel: ParallelOption = Parallel.tensor,
+    parallel: ParallelOption = "tensor",
     link: LinkOption = None,
     pue: PueOption = None,
     carbon: CarbonOption = None,
@@ -827,7 +748,8 @@ def break_even(
     baseline: Annotated[str, typer.Option("--baseline", metavar="PRECISION", help="What it should save on.")] = "fp16",
     saving: Annotated[float, typer.Option("--saving", metavar="PERCENT", help="The saving wanted, or claimed.")] = 50.0,
     axis: Annotated[
-        list[BreakEvenAxis] | None, typer.Option("--axis", help="What varies; repeat for both. Default: both.")
+        list[str] | None,
+        _one_of(get_args(BreakEvenAxis), "--axis", meaning="What varies; repeat for both. Default: both."),
     ] = None,
     runtime: Annotated[
         list[str] | None, typer.Option("--runtime", metavar="RUNTIME", help="Repeat for several. Default: all.")
@@ -838,7 +760,7 @@ def break_even(
     scope: ScopeOption = None,
     draws: Annotated[int, typer.Option("--draws", metavar="N", help="Draws of every price, for the range.")] = 1000,
     seed: SeedOption = 0,
-    distribution: DistributionOption = Distribution.triangular,
+    distribution: DistributionOption = "triangular",
     form: FormatOption = "table",
     output: OutputOption = None,
 ) -> None:
@@ -861,8 +783,8 @@ def break_even(
     new, old = catalog.precision(precision), catalog.precision(baseline)
     found = breakeven.find(
         architecture, profile, new, old, workload, wanted=saving / 100,
-        axes=[a.value for a in axis or BreakEvenAxis], runtimes=_once(runtime or ()),
-        scope=scope.value if scope else None, draws=breakeven.Draws(draws, seed, distribution.value),
+        axes=cast("list[BreakEvenAxis]", axis) or get_args(BreakEvenAxis), runtimes=_once(runtime or ()),
+        scope=scope, draws=breakeven.Draws(draws, seed, distribution),
     )  # fmt: skip
     answer = told.report(architecture, profile, new, old, workload, found)
     if form in formats.names("reports") and output and output.lower().endswith((".html", ".htm")):
@@ -878,13 +800,6 @@ def break_even(
 
     document = {"schema": "bitnet-cost/break-even-1", "crossings": told.rows(found)}
     _deliver(form, output, Offer(lambda: [answer], lambda: document, rows))
-
-
-class Engine(StrEnum):
-    """Where partitions of a sweep run."""
-
-    processes = "processes"
-    dask = "dask"
 
 
 AxisOption = "A,B,C or FIRST:LAST:POINTS[:log]."
@@ -913,7 +828,9 @@ def sweep(
     devices: Annotated[
         str | None, typer.Option("--devices", metavar="A,B,C", help="Devices that share a model.")
     ] = None,
-    scope: Annotated[list[Scope] | None, typer.Option("--scope", help="What the energy holds; repeat.")] = None,
+    scope: Annotated[
+        list[str] | None, _one_of(get_args(Scope), "--scope", meaning="What the energy holds; repeat.")
+    ] = None,
     vary: Annotated[
         list[str] | None,
         typer.Option(
@@ -937,7 +854,7 @@ def sweep(
     resume: Annotated[bool, typer.Option("--resume", help="Continue a folder of parts.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many points, how long, how many bytes.")] = False,
     workers: Annotated[int | None, typer.Option("--workers", help="Processes. Default: one per core.")] = None,
-    engine: Annotated[Engine, typer.Option("--engine", help="Processes here, or a Dask cluster.")] = Engine.processes,
+    engine: Annotated[Engine, typer.Option("--engine", help="Processes here, or a Dask cluster.")] = "processes",
     scheduler: Annotated[
         str | None,
         typer.Option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler. Default: a local one."),
@@ -953,7 +870,7 @@ def sweep(
 
     update = options(
         models=model, hardware=hardware, precisions=precision, runtimes=runtime, batch=batch, prompt=prompt,
-        generate=generate, devices=devices, scopes=[s.value for s in scope] if scope else None, vary=vary, where=where,
+        generate=generate, devices=devices, scopes=scope, vary=vary, where=where,
         objectives=objective, pareto=pareto or None, top=top, columns=columns, limit=limit,
     )  # fmt: skip
     whole = sweeps.plan(sweeps.of_file(study, update) if study is not None else sweeps.of_options(update))
@@ -964,7 +881,7 @@ def sweep(
     if output is None:
         raise BitnetCostError("sweep: give a file to write with -o FILE.parquet, or --dry-run")
     rows, progress = running.run(
-        whole, output, resume=resume, workers=workers, engine=engine.value, scheduler=scheduler,
+        whole, output, resume=resume, workers=workers, engine=engine, scheduler=scheduler,
         watched=sys.stderr.isatty(),
     )  # fmt: skip
     rate = progress.done / max(progress.seconds, 1e-9)
@@ -998,14 +915,14 @@ def plot(
     typer.echo(f"{target}: written", err=True)
 
 
-def _deliver_answer(form: str, output: str | None, make: Callable[[], Report], answer: Answer, plotly: Charts) -> None:
+def _deliver_answer(form: str, output: str | None, make: Callable[[], Report], answer: Answer, plotly: Plotly) -> None:
     from bitnet_cost.views import records
 
     def page() -> str:
         from bitnet_cost.studies import pages
         from bitnet_cost.views import html
 
-        return html.as_html(pages.of_answer(answer, make(), _typed()), plotly.value)
+        return html.as_html(pages.of_answer(answer, make(), _typed()), plotly)
 
     _deliver(
         form, output, Offer(lambda: [make()], lambda: records.document(answer), lambda: records.rows(answer), page)

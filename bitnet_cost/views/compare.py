@@ -10,11 +10,11 @@ import numpy as np
 
 from bitnet_cost.errors import BitnetCostError, UnknownName
 from bitnet_cost.filters import Filter
-from bitnet_cost.inputs.hardware import Scope
 from bitnet_cost.record import METRICS, record
 from bitnet_cost.result import Answer, Column, Report, Result, Table
 from bitnet_cost.units import with_prefix
 from bitnet_cost.views.report import describe, figures, memory_share, notes, percent, significant, used
+from bitnet_cost.words import Scope
 
 Row = tuple[Result, dict[str, Any]]
 DEFAULT_SORT = "energy_per_token_j"
