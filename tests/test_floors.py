@@ -18,7 +18,7 @@ FLOORS = {
     "result": 3, "record": 3, "filters": 3, "readers": 3,
     "engine": 4, "views": 4,
     "api": 5, "listing": 5, "studies": 5,
-    "cli": 6, "__main__": 7,
+    "cli": 6, "options": 6, "__main__": 7,
 }  # fmt: skip
 WINGS = ("engine", "views", "readers")
 
