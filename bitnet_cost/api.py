@@ -189,7 +189,7 @@ def compare(
         precisions: one or several, see `load_precision`; FP16, INT8, INT4 and BitNet b1.58 if left out.
         batch: sequences that run together.
         prompt: tokens of each prompt.
-        generate: tokens generated per sequence; 128 for decoders if left out.
+        generate: tokens generated per sequence; 128 for decoders on devices, else 1, if left out.
         scope: what the energy holds; each hardware's default if left out.
         baseline: what savings refer to; FP16 if left out, else the widest precision that has an energy.
         runtime: software on the devices; each one's default if left out.
@@ -219,12 +219,10 @@ def compare(
     profiles = [profile.with_prices(name) for profile in named for name in _each(prices or "own")]
     wanted = [p if isinstance(p, Precision) else load_precision(p) for p in _each(precisions or COMPARED_PRECISIONS)]
     reference = load_precision(baseline) if isinstance(baseline, str | os.PathLike) else baseline
-    decoders = all(model.kind == "decoder" for model in architectures)
-    steps = GENERATE_ON_DEVICES if generate is None and decoders else generate
     found = answer(
-        architectures, profiles, wanted, Workload(batch, prompt, 1 if steps is None else steps), scope=scope,
+        architectures, profiles, wanted, Workload(batch, prompt, 1 if generate is None else generate), scope=scope,
         baseline=reference, runtime=runtime, facility=facility, devices=devices, parallel=parallel,
-        usual_baseline=COMPARED_PRECISIONS[0], generate_on_devices=GENERATE_ON_DEVICES if steps is None else None,
+        usual_baseline=COMPARED_PRECISIONS[0], generate_on_devices=GENERATE_ON_DEVICES if generate is None else None,
     )  # fmt: skip
     return Comparison(**vars(chosen(found, sort, where)))
 
