@@ -191,7 +191,8 @@ def compare(
         prompt: tokens of each prompt.
         generate: tokens generated per sequence; 128 for decoders on devices, else 1, if left out.
         scope: what the energy holds; each hardware's default if left out.
-        baseline: what savings refer to; FP16 if left out, else the widest precision that has an energy.
+        baseline: what savings refer to; if left out, on each hardware the first that has an energy of FP32 where it
+            is among the precisions, FP16, the widest of the precisions.
         runtime: software on the devices; each one's default if left out.
         facility: PUE, carbon intensity and prices around the devices.
         devices: how many share a model.
@@ -279,7 +280,8 @@ def answer(
 
     A cell that has no price is a result with its ``reason`` and no energy, as long as another cell has one.
     ``generate_on_devices`` replaces the workload's generated tokens for decoders on devices.
-    The baseline is the one given, else ``usual_baseline``, else the widest asked precision that has an energy.
+    The baseline is the one given, else the first that has an energy of FP32 where it is asked for, ``usual_baseline``,
+    the widest precision asked for.
 
     Raises:
         BitnetCostError: bad input, or MissingPrice where no cell at all has an energy.
@@ -383,11 +385,17 @@ class _Cell:
 def _baseline(
     cell: _Cell, row: list[Result], asked: Precision | None, accumulator: Accumulator, usual: str
 ) -> Result | None:
-    """The result that savings refer to: the asked one, else the usual, else the widest that has an energy."""
+    """The result that savings refer to: the asked one, else the first with an energy of FP32, the usual, the widest.
+
+    The usual one is priced for it if need be; FP32 and the widest are of the row.
+    """
     if asked is not None:
         return cell.priced(asked, accumulator)
-    widest = catalog.precision(usual)
-    default = next((r for r in row if r.precision is widest), None) or cell.refused_or_priced(widest, accumulator, [])
+    full, other = catalog.precision(DEFAULT_BASELINE), catalog.precision(usual)
+    in_row = {id(r.precision): r for r in row}
+    default = in_row.get(id(full))
+    if default is None or not default.joules:
+        default = in_row.get(id(other)) or cell.refused_or_priced(other, accumulator, [])
     if default.joules:
         return default
     answered = [r for r in row if r.joules]

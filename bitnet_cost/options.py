@@ -91,9 +91,6 @@ ScopeOption = Annotated[
     Scope | None,
     typer.Option("--scope", help="What the energy holds. Default: arithmetic on technology nodes, device on devices."),
 ]
-BaselineOption = Annotated[
-    str | None, typer.Option("--baseline", metavar="PRECISION", help="Savings are against this. Default: fp32.")
-]
 RuntimeOption = Annotated[
     str | None, typer.Option("--runtime", metavar="RUNTIME", help="Software on a device. Default: a tuned one for it.")
 ]
@@ -134,7 +131,9 @@ class Terms(NamedTuple):
 
     work: Work = Work()
     scope: ScopeOption = None
-    baseline: BaselineOption = None
+    baseline: Annotated[
+        str | None, typer.Option("--baseline", metavar="PRECISION", help="Savings are against this. Default: fp32.")
+    ] = None
     attention: Annotated[
         AttentionSpan | None,
         typer.Option("--attention", help="P(P+1)/2 pairs or P^2. Default: causal; encoders: full."),
@@ -237,7 +236,14 @@ class SideBySide(NamedTuple):
     ] = None  # fmt: skip
     work: Work = Work()
     scope: ScopeOption = None
-    baseline: BaselineOption = None
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            "--baseline", metavar="PRECISION",
+            help="Savings are against this."
+            " Default, if it has an energy: fp32 where asked for, else fp16, else the widest.",
+        ),
+    ] = None  # fmt: skip
     runtime: RuntimeOption = None
     sharing: Sharing = Sharing()
     site: Site = Site()

@@ -49,6 +49,22 @@ def test_devices_generate_and_technology_nodes_do_not_unless_told(bitnet_cost: C
         }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("gpt2 -H l4 -H cmos-7nm -p fp16 -p int8", {"l4": "fp16", "cmos-7nm": "fp16"}),
+        ("gpt2 -H l4 -H cmos-7nm -p int8 -p int4", {"l4": "fp16", "cmos-7nm": "fp16"}),
+        ("gpt2 -H l4 -H cmos-7nm -p int8 -p fp32", {"l4": "fp32", "cmos-7nm": "fp32"}),
+        ("gpt2 -H l4 -p fp32 -p int8 --baseline int8", {"l4": "int8"}),
+        ("llama-2-7b -H l4 -H h100-sxm-80gb -p fp32 -p int8", {"l4": "fp16", "h100-sxm-80gb": "fp32"}),
+        ("llama-2-13b -H l4 -p fp32 -p int4 -p int8", {"l4": "int8"}),  # neither FP32 nor FP16 fits
+    ],
+)
+def test_the_usual_baseline(bitnet_cost: Command, asked: str, found: dict[str, str]) -> None:
+    rows = records(bitnet_cost("compare", *asked.split(), "-f", "json"))
+    assert {r["hardware"]: r["baseline"] for r in rows if r["energy_j"] is not None} == found
+
+
 def test_what_generates_nothing_is_ranked_by_its_energy_in_a_table_of_its_own(bitnet_cost: Command) -> None:
     words = ("compare", "gpt2", "-H", "cmos-45nm", "-H", "cmos-7nm", "-H", "l4", "-p", "int8", "--scope", "arithmetic")
     for sort, order in ((), ["l4", "cmos-7nm", "cmos-45nm"]), (("--sort", "-energy"), ["l4", "cmos-45nm", "cmos-7nm"]):
