@@ -24,7 +24,6 @@ from bitnet_cost.options import (
     OutputOption,
     PageWriting,
     PlotlyOption,
-    PrecisionOption,
     PricesOption,
     Question,
     RuntimeOption,
@@ -280,7 +279,16 @@ def fit(
     hardware: Annotated[
         list[str], typer.Option("--hardware", "-H", metavar="HARDWARE", help="Device; repeat for several.")
     ],
-    precision: PrecisionOption = None,
+    precision: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--precision",
+            "-p",
+            metavar="PRECISION",
+            help="Name, YAML file or w<bits>a<bits>[kv<bits>]; repeat for several."
+            " Default: fp32, fp16, int8, int4, bitnet-b1.58, bitnet.",
+        ),
+    ] = None,
     work: Work,
     runtime: RuntimeOption = None,
     to: Writing,

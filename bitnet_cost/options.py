@@ -80,13 +80,6 @@ ModelArgument = Annotated[
         metavar="MODEL", help="Catalogue name, YAML file, config.json (or its folder), or a size like 175B."
     ),
 ]
-PrecisionOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--precision", "-p", metavar="PRECISION",
-        help="Name, YAML file or w<bits>a<bits>[kv<bits>]; repeat for several. Default: fp32, fp16, int8, bitnet.",
-    ),
-]  # fmt: skip
 ScopeOption = Annotated[
     Scope | None,
     typer.Option("--scope", help="What the energy holds. Default: arithmetic on technology nodes, device on devices."),
@@ -159,7 +152,13 @@ class Question(NamedTuple):
             help="Name or YAML file; repeat for several. Default: cmos-45nm, cmos-7nm.",
         ),
     ] = None  # fmt: skip
-    precision: PrecisionOption = None
+    precision: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--precision", "-p", metavar="PRECISION",
+            help="Name, YAML file or w<bits>a<bits>[kv<bits>]; repeat for several. Default: fp32, fp16, int8, bitnet.",
+        ),
+    ] = None  # fmt: skip
     terms: Terms = Terms()
 
 
