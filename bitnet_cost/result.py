@@ -20,10 +20,11 @@ from bitnet_cost.frames import Library
 from bitnet_cost.inputs.accuracy import Spread
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.facility import Facility, Range
-from bitnet_cost.inputs.hardware import Hardware, Parallel, Scope
-from bitnet_cost.inputs.precision import Accumulator, Precision
+from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import Array, Workload
+from bitnet_cost.words import Accumulator, Parallel, Scope
 
 SPECIAL_QUANTITIES = ("exp", "tanh", "erf", "div", "sqrt")
 _SPECIAL_ACTIONS = (*SPECIAL_QUANTITIES, "unpack")

@@ -20,10 +20,10 @@ from bitnet_cost.errors import BitnetCostError, UnsupportedScope
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.facility import Facility
-from bitnet_cost.inputs.hardware import Hardware, Parallel, Scope
-from bitnet_cost.inputs.precision import Accumulator, Precision
+from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
-from bitnet_cost.inputs.workload import Array, Counting, Logits, Workload
+from bitnet_cost.inputs.workload import Array, Workload
 from bitnet_cost.result import (
     PARTS,
     Basis,
@@ -37,6 +37,7 @@ from bitnet_cost.result import (
     sum_in_order,
 )
 from bitnet_cost.units import with_prefix
+from bitnet_cost.words import Accumulator, Counting, Logits, Parallel, Scope
 
 NO_CLOCK = (
     "is a technology node: it has prices per operation and no clock, so no time, no static power, no system around it"

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bitnet_cost.errors import BitnetCostError, nearest
+from bitnet_cost.words import AttentionSpan, Counting, Logits
 
 Array = NDArray[np.float64]
-AttentionSpan = Literal["causal", "full"]
-Logits = Literal["last", "all", "none"]
-Counting = Literal["serving", "traced"]
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "attention": get_args(AttentionSpan), "logits": get_args(Logits), "counting": get_args(Counting),
