@@ -14,7 +14,8 @@ from bitnet_cost.inputs.hardware import Scope
 from bitnet_cost.record import METRICS, record
 from bitnet_cost.result import Answer, Column, Report, Result, Table
 from bitnet_cost.units import with_prefix
-from bitnet_cost.views.report import describe, figures, memory_share, notes, percent, significant, used
+from bitnet_cost.views.groups import alike, describe
+from bitnet_cost.views.report import figures, memory_share, notes, percent, significant, used
 
 Row = tuple[Result, dict[str, Any]]
 DEFAULT_SORT = "energy_per_token_j"
@@ -202,12 +203,12 @@ def _marked(
 
 
 def compare_report(answer: Answer) -> Report:
-    """One table per model and scope, rows as they are ranked; carbon and cost in a second one where they are known."""
+    """One table per model, scope and workload, rows as they are ranked; carbon and cost, where known, in a second."""
     rows: list[Row] = [(r, record(r)) for r in answer.results]
     tables = []
-    for model, scope in dict.fromkeys((r.architecture.name, r.scope) for r, _ in rows):
-        cells = [(r, v) for r, v in rows if r.architecture.name == model and r.scope == scope]
-        tables += _tables(model, scope, cells)
+    values = {id(r): v for r, v in rows}
+    for group in alike(answer.results, lambda r: (r.architecture.name, r.scope, describe(r))):
+        tables += _tables(group[0].architecture.name, group[0].scope, [(r, values[id(r)]) for r in group])
     names = list(dict.fromkeys(r.architecture.title or r.architecture.name for r, _ in rows))
     signs = (
         f"{BEST} best of the column, of cells with an answer; {EFFICIENT} efficient: no other cell is as good in"
@@ -259,7 +260,8 @@ def sentence(rows: Sequence[Row]) -> str:
         whose = f"{r.architecture.name} in " if len(names) > 1 else ""
         return f"({whose}{r.precision.name} at {r.hardware.name})"
 
-    text += f"; least energy {with_prefix(values[energy], 'J')}{per} {cell(least)}"
+    within = f" within scope {scope}" if len(same) < len(answered) else ""
+    text += f"; least energy{within} {with_prefix(values[energy], 'J')}{per} {cell(least)}"
     timed = [(r, v) for r, v in same if v["tokens_per_s"] is not None]
     if timed:
         fastest, values = max(timed, key=lambda row: float(row[1]["tokens_per_s"]))
