@@ -107,3 +107,14 @@ def test_a_day_of_requests_is_of_one_scope(bitnet_cost: Run) -> None:
     text = bitnet_cost("estimate", *UNLIKE, "--requests-per-day", "1e6").out
     assert "1,000,000 requests a day, scope device" in text
     assert "1,000,000 requests a day, scope arithmetic" in text
+
+
+def test_inputs_hold_what_records_share(bitnet_cost: Run) -> None:
+    inputs = json.loads(bitnet_cost("estimate", *UNLIKE, "-f", "json").out)["inputs"]
+    assert (inputs["workload"]["prompt"], inputs["workload"]["generate"], inputs["scope"]) == (512, None, None)
+    alone = json.loads(bitnet_cost("estimate", "gpt2", "-f", "json").out)["inputs"]
+    assert (alone["workload"]["generate"], alone["workload"]["attention"], alone["scope"]) == (
+        1,
+        "causal",
+        "arithmetic",
+    )
