@@ -205,7 +205,7 @@ def compare(
         or has no price is a record with its ``reason``.
 
     Raises:
-        BitnetCostError: bad input, a filter that nothing meets, or no cell that has a price.
+        BitnetCostError: bad input, a filter that nothing meets, or a single cell without a price.
 
     >>> found = compare("llama-2-7b", ["h100-sxm-80gb", "l4"], ["fp16", "int4"], sort="tokens")
     >>> [(row["hardware"], row["precision"]) for row in found.to_records()][0]
@@ -278,12 +278,13 @@ def answer(
 ) -> Answer:
     """Every model on every hardware in every precision, each against the baseline of its model and hardware.
 
-    A cell that has no price is a result with its ``reason`` and no energy, as long as another cell has one.
+    Of several cells, one without a price is a result with its ``reason`` and no energy; where the baseline has none
+    on some hardware, the results there have their ``reason`` and no saving.
     ``generate_on_devices`` replaces the workload's generated tokens for decoders on devices.
     The baseline is the one given, else ``usual_baseline``, else the widest asked precision that has an energy.
 
     Raises:
-        BitnetCostError: bad input, or MissingPrice where no cell at all has an energy.
+        BitnetCostError: bad input, or MissingPrice where the only cell or its baseline has no price.
     """
     results: list[Result] = []
     faults: list[MissingPrice] = []
@@ -312,7 +313,7 @@ def answer(
                 parallel,
             )
             row = [cell.refused_or_priced(precision, accumulator, faults) for precision in precisions]
-            reference = _baseline(cell, row, baseline, accumulator, usual_baseline)
+            reference = _baseline(cell, row, baseline, accumulator, usual_baseline, faults)
             if reference is not None:
                 baselines[architecture.name, profile.name] = reference
             for result in row:
@@ -329,7 +330,7 @@ def answer(
                         accumulated[key] = exact
                 if result.scope == "arithmetic":
                     wider[key] = _energy_in(result, "compute")
-    if faults and len(faults) == len(results):
+    if faults and len(results) == 1:
         raise faults[0]
     held = {
         (r.hardware.name, r.runtime.runtime): catalog.accuracy().of(r.hardware.name, r.runtime.runtime)
@@ -382,11 +383,12 @@ class _Cell:
 
 
 def _baseline(
-    cell: _Cell, row: list[Result], asked: Precision | None, accumulator: Accumulator, usual: str
-) -> Result | None:
+    cell: _Cell, row: list[Result], asked: Precision | None, accumulator: Accumulator, usual: str,
+    faults: list[MissingPrice],
+) -> Result | None:  # fmt: skip
     """The result that savings refer to: the asked one, else the usual, else the widest that has an energy."""
     if asked is not None:
-        return cell.priced(asked, accumulator)
+        return cell.refused_or_priced(asked, accumulator, faults)
     widest = catalog.precision(usual)
     default = next((r for r in row if r.precision is widest), None) or cell.refused_or_priced(widest, accumulator, [])
     if default.joules:

@@ -312,7 +312,9 @@ def against(result: Result, baseline: Result) -> Result:
     """
     shape = (3, *result.shape)
     if not result.joules or not baseline.joules:
-        why = result.reason or f"no saving: baseline {baseline.precision.name} {baseline.reason or 'has no energy'}"
+        lacks = baseline.reason or "no energy"
+        lacks = f"has {lacks}" if lacks.startswith("no ") else lacks
+        why = result.reason or f"no saving: baseline {baseline.precision.name} {lacks}"
         return replace(result, baseline=baseline.precision.name, saving=None, reason=why)
     if result.precision == baseline.precision:
         none = np.where(np.isnan(result.energy_j), np.nan, 0.0)

@@ -509,7 +509,7 @@ def notes(answer: Answer) -> list[str]:
         instead = _substitute(r) if r.runtime and r.joules else None
         if instead:
             found.append(instead)
-    found.extend(_limited([f"{r.precision.name} at {r.hardware.name}: {r.reason}"]) for r in results if not r.joules)
+    found.extend(f"{r.precision.name} at {r.hardware.name}: {r.reason}." for r in results if r.reason)
     found.extend(filter(None, (_facility(r) for r in results if r.joules and r.facility and r.runtime)))
     found.extend(_battery(r) for r in results if r.joules and r.timing and r.hardware.battery)
     if answer.requests_per_day is not None:
