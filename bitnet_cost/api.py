@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bitnet_cost.engine.counts import NOT_COUNTED, count_ops
-from bitnet_cost.engine.estimate import against, check_scope, evaluate, measure, priced
+from bitnet_cost.engine.estimate import against, check_scope, evaluate, joined_at_most, measure, priced
 from bitnet_cost.engine.fit import fit
 from bitnet_cost.errors import BitnetCostError, MissingPrice
 from bitnet_cost.inputs.architecture import Architecture
@@ -403,7 +403,9 @@ def _with_what_fits(cell: _Cell, result: Result) -> Result:
         other = catalog.precision(name)
         narrower = other.linear.weights.bits < result.precision.linear.weights.bits
         if narrower and cell.measured(other, "paper").fits:
-            return replace(result, reason=f"{result.reason}, or {name} would fit one")
+            needed = result.devices_needed
+            promised = needed is not None and needed <= joined_at_most(result.hardware)
+            return replace(result, reason=f"{result.reason}{', or' if promised else ';'} {name} would fit one")
     return result
 
 

@@ -371,11 +371,21 @@ def fit_report(fits: Sequence[Fit]) -> Report:
     limits += [f"{percent(kept.value, 0)} % of the memory is kept for the runtime's workspace."] if kept else []
     limits.append("Stored bits count: packing, scales, FP16 parts, KV cache, widest activations.")
     limits.append("Not counted: code and buffers of the framework beyond that, and fragmentation.")
-    limits.insert(-1, "'devices': how many would hold it, each with the activations whole.")
+    limits.insert(-1, f"'devices': how many would hold it, each with the activations whole{_joined(fits)}.")
     return Report(f"{name}: what fits", text, (Table(title, columns, tuple(rows)),), tuple(limits))
 
 
 def _fit_sentence(name: str, fits: Sequence[Fit]) -> str:
+def _joined(fits: Sequence[Fit]) -> str:
+    """Where more devices are needed than anything joins."""
+    found: dict[str, str] = {}
+    for r in (f.result for f in fits):
+        link = r.hardware.interconnect
+        if r.devices_needed and r.devices_needed > (1 if link is None else link.devices):
+            found[r.hardware.name] = "runs alone" if link is None else f"joins {link.devices:,}"
+    return f"; {', '.join(f'{name} {most}' for name, most in found.items())}" if found else ""
+
+
     """The widest of the precisions that each device holds."""
     parts, without = [], []
     for device in _unique(f.result.hardware.name for f in fits):

@@ -368,3 +368,19 @@ def test_how_many_devices_a_precision_needs_is_an_answer() -> None:
 def test_devices_that_nothing_joins(hardware: str, devices: int, said: str) -> None:
     with pytest.raises(bitnet_cost.BitnetCostError, match=said):
         bitnet_cost.estimate("gpt2", hardware, devices=devices)
+
+
+@pytest.mark.parametrize(
+    ("model", "hardware", "precision", "said"),
+    [
+        ("llama-2-7b", "raspberry-pi-5", "fp16", "; 2 such devices would hold it, but nothing joins them"),
+        ("llama-2-7b", "rtx-3070", "fp16", "; 2 such devices would hold it"),
+        ("gpt3-175b", "l4", "fp32", "; 31 such devices would hold it, more than the 8 that its interconnect joins"),
+    ],
+)
+def test_no_device_is_promised_that_nothing_joins(model: str, hardware: str, precision: str, said: str) -> None:
+    reason = str(bitnet_cost.estimate(model, hardware, precision).reason)
+    assert reason.endswith(said)
+    number = re.search(r"; (\d+) such devices would hold it$", reason)
+    if number:
+        assert bitnet_cost.estimate(model, hardware, precision, devices=int(number[1])).fits
