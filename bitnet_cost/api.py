@@ -323,9 +323,8 @@ def answer(
                 if not result.joules or result.shape:
                     continue
                 key = (architecture.name, profile.name, result.precision.name)
-                adds = profile.kind == "technology" and result.precision.linear.accumulator is not None
-                if reference and reference.joules and adds and accumulator == "paper":
-                    exact = cell.saving(result.precision, reference.precision, "int32")
+                if reference and reference.joules and profile.kind == "technology":
+                    exact = cell.saving(result.precision, reference.precision, _OTHER[accumulator])
                     if exact is not None:
                         accumulated[key] = exact
                 if result.scope == "arithmetic":
@@ -338,6 +337,9 @@ def answer(
         if r.runtime
     }
     return Answer(tuple(results), accumulated, wider, NOT_COUNTED, accuracy=held, baselines=baselines)
+
+
+_OTHER: dict[Accumulator, Accumulator] = {"paper": "int32", "int32": "paper"}
 
 
 @dataclass(frozen=True)
@@ -366,7 +368,9 @@ class _Cell:
             return replace(measured, reason=f"no price for {fault.action}")
 
     def saving(self, precision: Precision, baseline: Precision, accumulator: Accumulator) -> float | None:
-        """Nominal saving with another accumulator; None where that has no price."""
+        """Nominal saving with another accumulator; None where that has no price, or where neither has one."""
+        if precision.linear.accumulator is None and baseline.linear.accumulator is None:
+            return None
         try:
             found = against(self.priced(precision, accumulator), self.priced(baseline, accumulator))
         except MissingPrice:

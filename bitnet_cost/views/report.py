@@ -10,7 +10,8 @@ import numpy as np
 from bitnet_cost.inputs.workload import Array
 from bitnet_cost.result import Answer, Column, Fit, Report, Result, Table
 from bitnet_cost.units import prefix_of, with_prefix
-from bitnet_cost.views import honesty
+from bitnet_cost.views import effects, honesty
+from bitnet_cost.views.effects import limited
 from bitnet_cost.views.groups import alike, by_energy, by_memory, by_time, describe, places
 
 
@@ -375,7 +376,6 @@ def fit_report(fits: Sequence[Fit]) -> Report:
     return Report(f"{name}: what fits", text, (Table(title, columns, tuple(rows)),), tuple(limits))
 
 
-def _fit_sentence(name: str, fits: Sequence[Fit]) -> str:
 def _joined(fits: Sequence[Fit]) -> str:
     """Where more devices are needed than anything joins."""
     found: dict[str, str] = {}
@@ -386,6 +386,7 @@ def _joined(fits: Sequence[Fit]) -> str:
     return f"; {', '.join(f'{name} {most}' for name, most in found.items())}" if found else ""
 
 
+def _fit_sentence(name: str, fits: Sequence[Fit]) -> str:
     """The widest of the precisions that each device holds."""
     parts, without = [], []
     for device in _unique(f.result.hardware.name for f in fits):
@@ -480,29 +481,8 @@ def notes(answer: Answer) -> list[str]:
     """What stands below the tables: accumulators, wider scopes, shapes, refusals, how sure, what is not counted."""
     results = answer.results
     found: list[str] = []
-    by_key = {(r.architecture.name, r.hardware.name, r.precision.name): r for r in results}
-    parts = []
-    for (_, hardware, precision), saving in answer.accumulated.items():
-        nominal = by_key[_, hardware, precision].saving
-        if nominal is not None and by_key[_, hardware, precision].baseline != precision:
-            parts.append(f"{precision} {percent(saving)} % instead of {percent(float(nominal[1]))} at {hardware}")
-    if parts:
-        found.append("Additions are priced as the papers do; with INT32 accumulators the saving is " + _limited(parts))
-    elif any(r.accumulator == "int32" and r.precision.linear.accumulator for r in results):
-        found.append(
-            "Integer products accumulate in INT32 here; the papers price INT8 additions (--accumulator paper)."
-        )
-    added: dict[str, tuple[float, str]] = {}
-    for key, energy in answer.wider.items():
-        _, hardware, precision = key
-        more = energy / float(by_key[key].energy_j) - 1
-        if math.isfinite(more) and more > added.get(hardware, (0.0, ""))[0]:
-            added[hardware] = (more, precision)
-    if added:
-        parts = [
-            f"up to {percent(more)} % ({precision}) at {hardware}" for hardware, (more, precision) in added.items()
-        ]
-        found.append("Elementwise work (--scope compute) would add " + _limited(parts))
+    found += _accumulators(answer)
+    found += _elementwise(answer)
     if all(r.hardware.kind == "technology" for r in results):
         found.append("Memory traffic, static power and cooling come on top and shrink less: a whole system saves less.")
     for r in {r.architecture.name: r for r in results}.values():
@@ -515,11 +495,10 @@ def notes(answer: Answer) -> list[str]:
             found.append(f"{model.name} was made for {model.max_positions:,} positions; {longest:,} are asked for.")
         if any(layer.moe for layer in model.layers):
             found.append(f"{model.name}: routing over experts is taken as uniform.")
-    for r in results:
-        instead = _substitute(r) if r.runtime and r.joules else None
-        if instead:
-            found.append(instead)
+    found += effects.traced(results)
+    found += effects.substitutes(results)
     found.extend(f"{r.precision.name} at {r.hardware.name}: {r.reason}." for r in results if r.reason)
+    found += effects.outside_facilities(results)
     found.extend(filter(None, (_facility(r) for r in results if r.joules and r.facility and r.runtime)))
     found.extend(_battery(r) for r in results if r.joules and r.timing and r.hardware.battery)
     if answer.requests_per_day is not None:
@@ -527,6 +506,45 @@ def notes(answer: Answer) -> list[str]:
     found.extend(validated(answer))
     found.append(how_sure(results))
     return _unique(found)
+
+
+def _accumulators(answer: Answer) -> list[str]:
+    """What the accumulator that was not asked for makes of savings at technology nodes."""
+    asked = answer.results[0].accumulator
+    parts = []
+    for r in answer.results:
+        other = answer.accumulated.get(_cell(r))
+        if other is not None and r.saving is not None and r.baseline != r.precision.name:
+            nominal = percent(float(r.saving[1]))
+            parts.append(f"{r.precision.name} {percent(other)} % instead of {nominal} at {r.hardware.name}")
+    if asked == "int32" and any(r.hardware.kind == "technology" and r.joules for r in answer.results):
+        priced = "; with additions priced as the papers do (--accumulator paper) the saving is " if parts else "."
+        return [f"Integer products accumulate in INT32 at technology nodes{priced}{limited(parts) if parts else ''}"]
+    said = "Additions are priced as the papers do; with INT32 accumulators the saving is "
+    return [said + limited(parts)] if parts else []
+
+
+def _elementwise(answer: Answer) -> list[str]:
+    """What the next wider scope would add to matrix products alone."""
+    added: dict[str, tuple[float, str]] = {}
+    for r in answer.results:
+        energy = answer.wider.get(_cell(r))
+        if energy is None:
+            continue
+        more = energy / float(r.energy_j) - 1
+        if math.isfinite(more) and more > added.get(r.hardware.name, (0.0, ""))[0]:
+            added[r.hardware.name] = (more, r.precision.name)
+    if not added:
+        return []
+    parts = [f"up to {percent(more)} % ({precision}) at {hardware}" for hardware, (more, precision) in added.items()]
+    said = f"Elementwise work (--scope compute) would add {limited(parts)}"
+    if any(r.scope != "arithmetic" for r in answer.results):
+        said = f"{said[:-1]}; rows of wider scopes hold it."
+    return [said]
+
+
+def _cell(result: Result) -> tuple[str, str, str]:
+    return result.architecture.name, result.hardware.name, result.precision.name
 
 
 # What an answer holds, and the class of measured rows that says how right it is.
@@ -551,7 +569,7 @@ def validated(answer: Answer) -> list[str]:
         ]
         if parts:
             found.append(
-                f"Held to measurements on {hardware} with {runtime}, error median / nine in ten: " + _limited(parts)
+                f"Held to measurements on {hardware} with {runtime}, error median / nine in ten: " + limited(parts)
             )
         else:
             found.append(f"Not held to measurements: no measured row of {hardware} with {runtime} is scored.")
@@ -647,28 +665,6 @@ def day_table(answer: Answer, results: Sequence[Result], which: str = "") -> Tab
         texts=2,
     )
     return Table(f"{answer.requests_per_day:,.0f} requests a day{which}", columns, tuple(rows))
-
-
-def _substitute(result: Result) -> str | None:
-    """What a device runs in place of a 1-bit product, or of one in a format that it has no unit for."""
-    linear, hardware = result.precision.linear, result.hardware
-    if not linear.multiplies:
-        asked = str(linear.accumulator).partition(".")[2]
-        if asked in ("int1", "int2") and asked in hardware.rates:
-            return None
-        what = "has no unit for 1-bit products"
-    else:
-        asked = next(a.partition(".")[2] for a in linear.recipe if a.startswith("mul."))
-        if asked in hardware.rates:
-            return None
-        what = f"has no unit for {asked}"
-    runs = hardware.executed(asked)
-    return f"{hardware.name} {what}: {result.precision.name} runs as mac.{runs} there, and --accumulator has no effect."
-
-
-def _limited(parts: list[str], most: int = 4) -> str:
-    shown = ", ".join(parts[:most])
-    return shown + (f", and {len(parts) - most} more." if len(parts) > most else ".")
 
 
 def how_sure(results: Sequence[Result]) -> str:
