@@ -37,6 +37,8 @@ def refused(ran: Ran, *words: str, code: int = 2) -> None:
         (["estimate", "missing.yaml"], ["missing.yaml", "no such file"]),
         (["estimate", "."], ["folder"]),
         (["estimate", "1e30B"], ["10M to 1000T"]),
+        (["estimate", "1e16"], ["'1e16'", "10M to 1000T"]),
+        (["estimate", "1E400"], ["10M to 1000T"]),
         (["estimate", "0B"], ["10M to 1000T"]),
         (["estimate", "2000T"], ["10M to 1000T"]),
         (["estimate", "--", "-7B"], ["10M to 1000T"]),
