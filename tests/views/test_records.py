@@ -122,3 +122,14 @@ def test_a_narrow_scope_of_a_device_says_why_it_has_no_power(bitnet_cost: Callab
     assert (record["power_w"], record["latency_s"] > 0) == (None, True)
     assert record["reason"] == f"no power: scope {scope} is a part of the energy"
     assert answer(bitnet_cost, *words[:-2])["records"][0]["reason"] is None
+
+
+def test_true_and_false_are_written_alike_everywhere(bitnet_cost: Callable[..., Ran], tmp_path: Path) -> None:
+    words = ("-H", "l4", "-H", "gap8", "-p", "fp16")
+    bitnet_cost("sweep", "-m", "llama-2-7b", *words, "-o", tmp_path / "swept.csv")
+    for text in (
+        bitnet_cost("estimate", "llama-2-7b", *words, "-f", "csv").out,
+        bitnet_cost("fit", "llama-2-7b", *words, "-f", "csv").out,
+        (tmp_path / "swept.csv").read_text("utf-8"),
+    ):
+        assert [row["fits"] for row in csv.DictReader(io.StringIO(text))] == ["true", "false"]
