@@ -18,6 +18,7 @@ from bitnet_cost.studies.grid import by_size, grid
 from bitnet_cost.studies.ranges import baseline_of
 from bitnet_cost.units import range_of, with_prefix
 from bitnet_cost.views import records
+from bitnet_cost.views.groups import alike, places
 from bitnet_cost.views.page import Chart, Cited, Data, Page, charts, numbers
 from bitnet_cost.views.ranges import SHOWN, lever_name, range_text
 from bitnet_cost.views.report import energy_tables, memory_tables
@@ -232,19 +233,23 @@ def _sources(opening: Result) -> list[Cited]:
 
 
 def _inputs(answer: Answer) -> list[tuple[str, str]]:
-    first = answer.results[0]
-    work = first.workload
+    groups = alike(answer.results, _workload)
+    works = [_workload(g[0]) + (f" ({places(g)})" if len(groups) > 1 else "") for g in groups]
     return [
         ("Models", ", ".join(dict.fromkeys(r.architecture.name for r in answer.results))),
         ("Precisions", ", ".join(dict.fromkeys(r.precision.name for r in answer.results))),
         ("Hardware", ", ".join(dict.fromkeys(r.hardware.name for r in answer.results))),
         ("Runtimes", ", ".join(dict.fromkeys(r.runtime.runtime for r in answer.results if r.runtime)) or "none"),
-        (
-            "Workload",
-            f"batch {work.batch}, {work.prompt} tokens in, {work.generate} out, {work.attention} attention,"
-            f" logits {work.logits}, counting {work.counting}, devices {first.devices}",
-        ),
+        ("Workload", "; ".join(works)),
     ]
+
+
+def _workload(result: Result) -> str:
+    work = result.workload
+    return (
+        f"batch {work.batch}, {work.prompt} tokens in, {work.generate} out, {work.attention} attention,"
+        f" logits {work.logits}, counting {work.counting}, devices {result.devices}"
+    )
 
 
 def of_study(name: str, command: str) -> Page:

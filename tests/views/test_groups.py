@@ -118,3 +118,9 @@ def test_inputs_hold_what_records_share(bitnet_cost: Run) -> None:
         "causal",
         "arithmetic",
     )
+
+
+def test_a_page_lists_every_workload(bitnet_cost: Run) -> None:
+    page = flat(bitnet_cost("estimate", *UNLIKE, "-f", "html", "--plotly", "none").out)
+    assert "128 out, causal attention, logits last, counting serving, devices 1 (h100-sxm-80gb, raspberry-pi-5)" in page
+    assert "1 out, causal attention, logits last, counting serving, devices 1 (cmos-7nm)" in page
