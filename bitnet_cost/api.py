@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bitnet_cost.engine.counts import NOT_COUNTED, count_ops
-from bitnet_cost.engine.estimate import against, check_scope, evaluate, measure, priced
+from bitnet_cost.engine.estimate import against, check_scope, evaluate, joined_at_most, measure, priced
 from bitnet_cost.engine.fit import fit
 from bitnet_cost.errors import BitnetCostError, MissingPrice
 from bitnet_cost.inputs.architecture import Architecture
@@ -207,7 +207,7 @@ def compare(
         or has no price is a record with its ``reason``.
 
     Raises:
-        BitnetCostError: bad input, a filter that nothing meets, or no cell that has a price.
+        BitnetCostError: bad input, a filter that nothing meets, or a single cell without a price.
 
     >>> found = compare("llama-2-7b", ["h100-sxm-80gb", "l4"], ["fp16", "int4"], sort="tokens")
     >>> [(row["hardware"], row["precision"]) for row in found.to_records()][0]
@@ -278,13 +278,14 @@ def answer(
 ) -> Answer:
     """Every model on every hardware in every precision, each against the baseline of its model and hardware.
 
-    A cell that has no price is a result with its ``reason`` and no energy, as long as another cell has one.
+    Of several cells, one without a price is a result with its ``reason`` and no energy; where the baseline has none
+    on some hardware, the results there have their ``reason`` and no saving.
     ``generate_on_devices`` replaces the workload's generated tokens for decoders on devices.
     The baseline is the one given, else the first that has an energy of FP32 where it is asked for, ``usual_baseline``,
     the widest precision asked for.
 
     Raises:
-        BitnetCostError: bad input, or MissingPrice where no cell at all has an energy.
+        BitnetCostError: bad input, or MissingPrice where the only cell or its baseline has no price.
     """
     results: list[Result] = []
     faults: list[MissingPrice] = []
@@ -313,7 +314,7 @@ def answer(
                 parallel,
             )
             row = [cell.refused_or_priced(precision, accumulator, faults) for precision in precisions]
-            reference = _baseline(cell, row, baseline, accumulator, usual_baseline)
+            reference = _baseline(cell, row, baseline, accumulator, usual_baseline, faults)
             if reference is not None:
                 baselines[architecture.name, profile.name] = reference
             for result in row:
@@ -323,14 +324,13 @@ def answer(
                 if not result.joules or result.shape:
                     continue
                 key = (architecture.name, profile.name, result.precision.name)
-                adds = profile.kind == "technology" and result.precision.linear.accumulator is not None
-                if reference and reference.joules and adds and accumulator == "paper":
-                    exact = cell.saving(result.precision, reference.precision, "int32")
+                if reference and reference.joules and profile.kind == "technology":
+                    exact = cell.saving(result.precision, reference.precision, _OTHER[accumulator])
                     if exact is not None:
                         accumulated[key] = exact
                 if result.scope == "arithmetic":
                     wider[key] = _energy_in(result, "compute")
-    if faults and len(faults) == len(results):
+    if faults and len(results) == 1:
         raise faults[0]
     held = {
         (r.hardware.name, r.runtime.runtime): catalog.accuracy().of(r.hardware.name, r.runtime.runtime)
@@ -338,6 +338,9 @@ def answer(
         if r.runtime
     }
     return Answer(tuple(results), accumulated, wider, NOT_COUNTED, accuracy=held, baselines=baselines)
+
+
+_OTHER: dict[Accumulator, Accumulator] = {"paper": "int32", "int32": "paper"}
 
 
 @dataclass(frozen=True)
@@ -366,7 +369,9 @@ class _Cell:
             return replace(measured, reason=f"no price for {fault.action}")
 
     def saving(self, precision: Precision, baseline: Precision, accumulator: Accumulator) -> float | None:
-        """Nominal saving with another accumulator; None where that has no price."""
+        """Nominal saving with another accumulator; None where that has no price, or where neither has one."""
+        if precision.linear.accumulator is None and baseline.linear.accumulator is None:
+            return None
         try:
             found = against(self.priced(precision, accumulator), self.priced(baseline, accumulator))
         except MissingPrice:
@@ -383,14 +388,15 @@ class _Cell:
 
 
 def _baseline(
-    cell: _Cell, row: list[Result], asked: Precision | None, accumulator: Accumulator, usual: str
-) -> Result | None:
+    cell: _Cell, row: list[Result], asked: Precision | None, accumulator: Accumulator, usual: str,
+    faults: list[MissingPrice],
+) -> Result | None:  # fmt: skip
     """The result that savings refer to: the asked one, else the first with an energy of FP32, the usual, the widest.
 
     The usual one is priced for it if need be; FP32 and the widest are of the row.
     """
     if asked is not None:
-        return cell.priced(asked, accumulator)
+        return cell.refused_or_priced(asked, accumulator, faults)
     full, other = catalog.precision(DEFAULT_BASELINE), catalog.precision(usual)
     in_row = {id(r.precision): r for r in row}
     default = in_row.get(id(full))
@@ -408,7 +414,9 @@ def _with_what_fits(cell: _Cell, result: Result) -> Result:
         other = catalog.precision(name)
         narrower = other.linear.weights.bits < result.precision.linear.weights.bits
         if narrower and cell.measured(other, "paper").fits:
-            return replace(result, reason=f"{result.reason}, or {name} would fit one")
+            needed = result.devices_needed
+            promised = needed is not None and needed <= joined_at_most(result.hardware)
+            return replace(result, reason=f"{result.reason}{', or' if promised else ';'} {name} would fit one")
     return result
 
 

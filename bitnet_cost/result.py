@@ -742,7 +742,7 @@ class Answer:
     """The results of one question, each against the same baseline where there is one, and what a reader must know."""
 
     results: tuple[Result, ...]
-    accumulated: dict[tuple[str, str, str], float]  # (model, hardware, precision) -> saving with INT32 accumulation
+    accumulated: dict[tuple[str, str, str], float]  # (model, hardware, precision) -> saving, other --accumulator
     wider: dict[tuple[str, str, str], float]  # (model, hardware, precision) -> energy of the next wider scope  [J]
     not_counted: tuple[str, ...]
     requests_per_day: float | None = None

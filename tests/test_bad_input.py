@@ -52,13 +52,15 @@ def refused(ran: Ran, *words: str, code: int = 2) -> None:
         (["estimate", "missing.yaml"], ["missing.yaml", "no such file"]),
         (["estimate", "."], ["folder"]),
         (["estimate", "1e30B"], ["10M to 1000T"]),
+        (["estimate", "1e16"], ["'1e16'", "10M to 1000T"]),
+        (["estimate", "1E400"], ["10M to 1000T"]),
         (["estimate", "0B"], ["10M to 1000T"]),
         (["estimate", "2000T"], ["10M to 1000T"]),
         (["estimate", "--", "-7B"], ["10M to 1000T"]),
         (["estimate", "gpt2", "-p", "w0a8"], ["0 bits"]),
         (["estimate", "gpt2", "-p", "w99a8"], ["99 bits"]),
         (["estimate", "gpt2", "-p", "w4a3.5"], ["whole number"]),
-        (["estimate", "gpt2", "-p", "w3a3"], ["mul.int3", "cmos-45nm", "w3a3", "priced"]),
+        (["estimate", "gpt2", "-H", "cmos-45nm", "-p", "w3a3"], ["mul.int3", "cmos-45nm", "w3a3", "priced"]),
         (["estimate", "gpt2", "--scope", "device"], ["clock"]),
         (["estimate", "gpt2", "--scope", "memory"], ["arithmetic, compute"]),
         (["estimate", "bert-base", "--attention", "causal"], ["encoder"]),
@@ -284,7 +286,7 @@ def test_a_failed_write_loses_nothing(bitnet_cost: Run, tmp_path: Path, monkeypa
 
 
 def test_a_refused_question_writes_no_file(bitnet_cost: Run, tmp_path: Path) -> None:
-    refused(bitnet_cost("estimate", "gpt2", "-p", "w3a3", "-o", tmp_path / "answer.txt"), "mul.int3")
+    refused(bitnet_cost("estimate", "gpt2", "-H", "cmos-45nm", "-p", "w3a3", "-o", tmp_path / "answer.txt"), "mul.int3")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -325,3 +327,39 @@ def test_one_refused_cell_among_others_is_a_record_with_its_reason(bitnet_cost: 
     assert refused_cell["saving"] is None
     assert refused_cell["reason"] == "no price for mul.int3"
     assert refused_cell["weights_bytes"] > 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("-H", "h100-sxm-80gb", "-H", "gap8", "-p", "int8", "--baseline", "fp16"),
+        ("-H", "gap8", "-p", "int8", "-p", "fp16"),
+        ("-p", "w3a3"),
+    ],
+    ids=["baseline", "both", "nodes"],
+)
+def test_several_refused_cells_are_records_with_their_reasons(bitnet_cost: Run, words: tuple[str, ...]) -> None:
+    import json
+
+    ran = bitnet_cost("estimate", "gpt2", *words, "-f", "json")
+    assert ran.code == 0, ran.err
+    found = json.loads(ran.out)["records"]
+    assert len(found) == 2
+    for record in found:
+        refused_here = record["hardware"] == "gap8" or record["precision"] == "w3a3"
+        assert (record["energy_j"] is None) is refused_here
+        assert (record["reason"] or "").startswith("no price for m") is refused_here
+    assert "no price for m" in bitnet_cost("estimate", "gpt2", *words).out
+
+
+def test_a_baseline_without_a_price_leaves_energies_without_a_saving(bitnet_cost: Run) -> None:
+    import json
+
+    words = ("estimate", "gpt2", "-H", "cmos-7nm", "-p", "fp16", "-p", "int8", "--baseline", "w3a3")
+    for record in json.loads(bitnet_cost(*words, "-f", "json").out)["records"]:
+        assert record["energy_j"] > 0
+        assert (record["saving"], record["baseline"]) == (None, "w3a3")
+        assert record["reason"] == "no saving: baseline w3a3 has no price for mul.int3"
+    said = " ".join(bitnet_cost(*words, "--draws", "50", "--sensitivity").out.split())
+    assert "int8 at cmos-7nm: no saving: baseline w3a3 has no price for mul.int3." in said
+    refused(bitnet_cost(*words[:6], "--baseline", "w3a3"), "mul.int3", "priced")  # a single cell

@@ -255,7 +255,7 @@ def prepared_for(result: Result) -> Prepared:
 
 
 def does_not_fit(result: Result) -> str:
-    """By how much a single point does not fit, and how many devices would hold it."""
+    """By how much a single point does not fit, and how many devices would hold it where something joins them."""
     capacity = result.capacity_bits
     assert capacity is not None
     capacity = float(np.max(capacity))
@@ -264,10 +264,16 @@ def does_not_fit(result: Result) -> str:
     each = "" if result.devices == 1 else f" on each of {result.devices} devices"
     needs, has = with_prefix(needed / 8, "B"), with_prefix(capacity / 8, "B")
     text = f"does not fit: needs {needs} of {has}{each}, {factor:.3g} times"
-    enough = result.devices_needed
+    enough, joined = result.devices_needed, joined_at_most(result.hardware)
     if enough:
-        return f"{text}; {enough:,} such devices would hold it"
+        many = ", but nothing joins them" if joined == 1 else f", more than the {joined:,} that its interconnect joins"
+        return f"{text}; {enough:,} such devices would hold it{many if enough > joined else ''}"
     return f"{text}; {math.ceil(factor):,} such devices would hold it in all, but none the activations whole"
+
+
+def joined_at_most(hardware: Hardware) -> int:
+    """How many devices share a model at most: those that the interconnect joins, or one alone."""
+    return 1 if hardware.interconnect is None else hardware.interconnect.devices
 
 
 def check_devices(hardware: Hardware, devices: int) -> None:
@@ -317,7 +323,9 @@ def against(result: Result, baseline: Result) -> Result:
     """
     shape = (3, *result.shape)
     if not result.joules or not baseline.joules:
-        why = result.reason or f"no saving: baseline {baseline.precision.name} {baseline.reason or 'has no energy'}"
+        lacks = baseline.reason or "no energy"
+        lacks = f"has {lacks}" if lacks.startswith("no ") else lacks
+        why = result.reason or f"no saving: baseline {baseline.precision.name} {lacks}"
         return replace(result, baseline=baseline.precision.name, saving=None, reason=why)
     if result.precision == baseline.precision:
         none = np.where(np.isnan(result.energy_j), np.nan, 0.0)

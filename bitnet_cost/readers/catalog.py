@@ -272,8 +272,10 @@ def grids() -> Grids:
 
 
 def precision(name: str) -> Precision:
-    """A precision by catalogue name, YAML file, or a name of the grammar ``w<bits>a<bits>[kv<bits>]``."""
-    if not is_path(name) and not has("precision", name):
+    """A precision by catalogue name, YAML file, or a name of the grammar ``w<bits>a<bits>[kv<bits>]``, in any case."""
+    if not is_path(name):
+        if has("precision", name.lower()):
+            return entry("precision", name.lower(), Precision)
         parsed = parse_name(name)
         if parsed is not None:
             return parsed

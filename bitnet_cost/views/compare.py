@@ -13,8 +13,8 @@ from bitnet_cost.filters import Filter
 from bitnet_cost.record import METRICS, record
 from bitnet_cost.result import Answer, Column, Report, Result, Table
 from bitnet_cost.units import with_prefix
-from bitnet_cost.views.report import describe, figures, memory_share, notes, percent, significant, used
-from bitnet_cost.words import Scope
+from bitnet_cost.views.groups import alike, describe
+from bitnet_cost.views.report import figures, memory_share, notes, percent, significant, used
 
 Row = tuple[Result, dict[str, Any]]
 DEFAULT_SORT = "energy_per_token_j"
@@ -203,11 +203,12 @@ def _marked(
 
 
 def compare_report(answer: Answer) -> Report:
-    """One table per model, scope and tokens generated, rows as they are ranked; a second one of carbon and cost."""
+    """One table per model, scope and workload, rows as they are ranked; carbon and cost, where known, in a second."""
     rows: list[Row] = [(r, record(r)) for r in answer.results]
     tables = []
-    for alike in dict.fromkeys(_alike(r) for r, _ in rows):
-        tables += _tables([(r, v) for r, v in rows if _alike(r) == alike])
+    values = {id(r): v for r, v in rows}
+    for group in alike(answer.results, lambda r: (r.architecture.name, r.scope, describe(r))):
+        tables += _tables([(r, values[id(r)]) for r in group])
     names = list(dict.fromkeys(r.architecture.title or r.architecture.name for r, _ in rows))
     signs = (
         f"{BEST} best of the column, of cells with an answer; {EFFICIENT} efficient: no other cell is as good in"
@@ -227,14 +228,9 @@ def _per_cell(answer: Answer) -> tuple[str, ...]:
     return (*starts, *{f"{r.precision.name} at {r.hardware.name}:" for r in answer.results})
 
 
-def _alike(result: Result) -> tuple[str, Scope, int]:
-    """What results of one table have in common: devices generate tokens where technology nodes may not."""
-    return result.architecture.name, result.scope, int(result.workload.generate)
-
-
 def _tables(cells: Sequence[Row]) -> list[Table]:
     first = cells[0][0]
-    model, scope, _ = _alike(first)
+    model, scope = first.architecture.name, first.scope
     usual = usual_baseline([v for _, v in cells])
     saving = f"; saving on {usual} where that has an answer" if usual else ""
     title = f"{model}, scope {scope}: {describe(first)}{saving}"
@@ -265,7 +261,8 @@ def sentence(rows: Sequence[Row]) -> str:
         whose = f"{r.architecture.name} in " if len(names) > 1 else ""
         return f"({whose}{r.precision.name} at {r.hardware.name})"
 
-    text += f"; least energy {with_prefix(values[energy], 'J')}{per} {cell(least)}"
+    within = f" within scope {scope}" if len(same) < len(answered) else ""
+    text += f"; least energy{within} {with_prefix(values[energy], 'J')}{per} {cell(least)}"
     timed = [(r, v) for r, v in same if v["tokens_per_s"] is not None]
     if timed:
         fastest, values = max(timed, key=lambda row: float(row[1]["tokens_per_s"]))
