@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 LONGEST = 2000  # characters of a message: what it quotes may be a whole file
@@ -84,6 +84,24 @@ class MissingPrice(BitnetCostError):
 
 class UnsupportedScope(BitnetCostError):
     """A scope that this hardware cannot answer, with the reason."""
+
+
+def check_word(name: str, value: object, known: Collection[str]) -> None:
+    """Refuse what is not one of a few words; ``known`` are those.
+
+    >>> check_word("accumulator", "int64", ("paper", "int32"))
+    Traceback (most recent call last):
+    ...
+    bitnet_cost.errors.BitnetCostError: accumulator: 'int64' is not known; did you mean 'int32'?
+
+    Raises:
+        BitnetCostError: names the nearest, or all.
+    """
+    if isinstance(value, str) and value in known:
+        return
+    close = nearest(value, known) if isinstance(value, str) else None
+    hint = f"did you mean {close!r}?" if close else f"choose from {', '.join(known)}"
+    raise BitnetCostError(f"{name}: {value!r} is not known; {hint}")
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
