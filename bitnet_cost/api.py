@@ -312,6 +312,19 @@ def _loaded(name: str, given: Sequence[L], kind: type[L]) -> list[L]:
     return several
 
 
+def _distinct(name: str, given: list[L]) -> list[L]:
+    """Inputs with one name each, the same one once: rows, notes and baselines go by name.
+
+    Raises:
+        BitnetCostError: two that differ have one name.
+    """
+    found: dict[str, L] = {}
+    for each in given:
+        if found.setdefault(each.name, each) is not each and found[each.name] != each:
+            raise BitnetCostError(f"{name}: two that differ are called {each.name!r}; give each a name of its own")
+    return list(found.values())
+
+
 def runtime_of(hardware: Hardware, asked: str | RuntimeProfile | None) -> RuntimeProfile | None:
     """The runtime on a device: the one asked for, else the device's default; None for a technology node.
 
@@ -334,8 +347,12 @@ def setting(hardware: Hardware, asked: str | RuntimeProfile | None) -> tuple[Har
     A runtime that is given as such, or read from a file, is taken as it is.
     """
     software = runtime_of(hardware, asked)
-    given = isinstance(asked, RuntimeProfile) or (asked is not None and catalog.is_path(asked))
-    return (hardware, software) if software is None or given else catalog.tuned(hardware, software)
+    return (hardware, software) if software is None or _given(asked) else catalog.tuned(hardware, software)
+
+
+def _given(runtime: str | RuntimeProfile | None) -> bool:
+    """Whether a runtime is the user's own, which nobody measured."""
+    return isinstance(runtime, RuntimeProfile) or (runtime is not None and catalog.is_path(runtime))
 
 
 def answer(
@@ -364,9 +381,9 @@ def answer(
         BitnetCostError: bad input, or MissingPrice where no cell at all has an energy.
     """
     _check_options(scope, accumulator, parallel, facility, runtime)
-    models = _loaded("models", models, Architecture)
-    hardware = _loaded("hardware", hardware, Hardware)
-    precisions = _loaded("precisions", precisions, Precision)
+    models = _distinct("models", _loaded("models", models, Architecture))
+    hardware = _distinct("hardware", _loaded("hardware", hardware, Hardware))
+    precisions = _distinct("precisions", _loaded("precisions", precisions, Precision))
     if not isinstance(workload, Workload) or not isinstance(baseline, Precision | None):
         raise BitnetCostError("workload: is a Workload, and baseline a loaded precision; 'compare' takes their parts")
     for profile in hardware:
@@ -417,8 +434,11 @@ def answer(
                     wider[key] = _energy_in(result, "compute")
     if faults and len(faults) == len(results):
         raise faults[0]
+    shipped = {profile.name for profile in hardware if catalog.is_shipped(profile)} if not _given(runtime) else set()
     held = {
         (r.hardware.name, r.runtime.runtime): catalog.accuracy().of(r.hardware.name, r.runtime.runtime)
+        if r.hardware.name in shipped
+        else {}
         for r in results
         if r.runtime
     }

@@ -258,7 +258,9 @@ def _kind(document: Document, path: Path) -> str:
 def _load_any(path: Path) -> tuple[str, Input]:
     document = catalog.read(path)
     kind = _kind(document, path)
-    return kind, catalog.validate(document, KINDS[kind], path)
+    found = catalog.validate(document, KINDS[kind], path)
+    catalog.check_name(kind, found, path)
+    return kind, found
 
 
 def check(path: Path) -> str:

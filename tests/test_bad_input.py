@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from bitnet_cost import compare, load_hardware
 from tests.conftest import ROOT, Ran
 
 Run = Callable[..., Ran]
-HARDWARE = (ROOT / "hw_profiles" / "cmos-45nm.yaml").read_text("utf-8")
+HARDWARE = (ROOT / "hw_profiles" / "cmos-45nm.yaml").read_text("utf-8").replace("name: cmos-45nm", "name: own", 1)
 MODEL = (ROOT / "models" / "gpt3-125m.yaml").read_text("utf-8")
 PRECISION = (ROOT / "precisions" / "int8.yaml").read_text("utf-8")
 STUDY = (ROOT / "reports" / "overview-175b.yaml").read_text("utf-8")
@@ -286,3 +288,56 @@ def test_one_refused_cell_among_others_is_a_record_with_its_reason(bitnet_cost: 
     assert refused_cell["saving"] is None
     assert refused_cell["reason"] == "no price for mul.int3"
     assert refused_cell["weights_bytes"] > 0
+
+
+# --- names of the catalogue -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "option", "change"),
+    [
+        ("hw_profiles/l4.yaml", "-H", ("bandwidth: {value: 300 GB/s", "bandwidth: {value: 280 GB/s")),
+        ("precisions/int8.yaml", "-p", ("activation_bits: 8", "activation_bits: 7")),
+        ("models/gpt2.yaml", None, ("repeat: 12", "repeat: 11")),
+    ],
+)
+def test_a_name_of_the_catalogue_means_the_catalogue(
+    bitnet_cost: Run, source: str, option: str | None, change: tuple[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "own.yaml"
+    text = (ROOT / source).read_text("utf-8")
+    words = ["estimate", file] if option is None else ["estimate", "gpt2", option, file]
+    file.write_text(text, "utf-8")
+    assert bitnet_cost(*words).code == 0
+    assert change[0] in text
+    file.write_text(text.replace(*change), "utf-8")
+    said = ["own.yaml: name", f"'{Path(source).stem}' is taken by the catalogue", "a name of its own"]
+    refused(bitnet_cost(*words), *said)
+    refused(bitnet_cost("check", file), *said, code=1)
+    file.write_text(text.replace(*change).replace("name: ", "name: own-", 1), "utf-8")
+    assert bitnet_cost("check", file).code == 0
+
+
+def test_two_of_one_name_are_refused_and_the_same_twice_is_one(bitnet_cost: Run, tmp_path: Path) -> None:
+    text = (ROOT / "precisions" / "int8.yaml").read_text("utf-8").replace("name: int8", "name: own", 1)
+    one, other = tmp_path / "one.yaml", tmp_path / "other.yaml"
+    one.write_text(text, "utf-8")
+    other.write_text(text, "utf-8")
+    same = bitnet_cost("estimate", "gpt2", "-p", one, "-p", other, "-f", "json")
+    assert [r["precision"] for r in json.loads(same.out)["records"]] == ["own", "own"]  # at the two nodes
+    other.write_text(text.replace("activation_bits: 8", "activation_bits: 7"), "utf-8")
+    refused(bitnet_cost("estimate", "gpt2", "-p", one, "-p", other), "precisions", "called 'own'")
+
+
+def test_what_was_measured_is_said_of_the_catalogue_alone() -> None:
+    h100 = load_hardware("h100-sxm-80gb")
+    name, level = list(h100.hierarchy.items())[-1]
+    assert level.bandwidth is not None
+    bandwidth = level.bandwidth.model_copy(update={"value": level.bandwidth.value / 2})
+    slow = level.model_copy(update={"bandwidth": bandwidth})
+    other = h100.model_copy(update={"hierarchy": h100.hierarchy | {name: slow}})
+    (key,) = (shipped := compare("gpt2", "h100-sxm-80gb", "fp16")).accuracy
+    assert shipped.accuracy[key]
+    assert not compare("gpt2", other, "fp16").accuracy[key]
+    own = str(ROOT / "runtimes" / f"{key[1]}-gpu.yaml")
+    assert not compare("gpt2", "h100-sxm-80gb", "fp16", runtime=own).accuracy[key]

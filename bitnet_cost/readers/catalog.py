@@ -179,10 +179,49 @@ def _shipped(kind: str, name: str) -> Input:
     return validate(read(path), models[kind], path)
 
 
+_WORDS = {"title", "note", "source", "seen", "extends"}  # of an entry: nothing is computed from them
+
+
+def check_name(kind: str, own: Input, path: Path) -> None:
+    """Refuse a file that gives the name of a catalogue entry to something else.
+
+    Answers, measured errors and solved constants go by name: they would be told of what they do not hold for.
+
+    Raises:
+        InvalidFile: the name is taken.
+    """
+    name = getattr(own, "name", "")
+    if kind not in ("model", "hardware", "precision") or not has(kind, name):
+        return
+    shipped = _shipped(kind, name)
+    if own != shipped and own.model_dump(exclude=_WORDS) != shipped.model_dump(exclude=_WORDS):
+        what = f"{name!r} is taken by the catalogue, where it means something else; give your own a name of its own"
+        raise InvalidFile(path, "name", what)
+
+
+_OF_A_LINK = ("interconnect", "sources")
+
+
+def is_shipped(device: Hardware) -> bool:
+    """Whether a device is the catalogue's, whatever link joins several of it."""
+    if not has("hardware", device.name):
+        return False
+    shipped = hardware(device.name)
+    return device is shipped or all(
+        getattr(device, name) == getattr(shipped, name) for name in Hardware.model_fields if name not in _OF_A_LINK
+    )
+
+
 def entry(kind: str, name: str, model: type[M]) -> M:
-    """An entry of the catalogue, or a file, as what it should be."""
+    """An entry of the catalogue, or a file, as what it should be.
+
+    Raises:
+        BitnetCostError: an unknown name, an unreadable or invalid file, or one with the name of a catalogue entry.
+    """
     if is_path(name):
-        return validate(read(Path(name)), model, Path(name))
+        own = validate(read(Path(name)), model, Path(name))
+        check_name(kind, own, Path(name))
+        return own
     shipped = _shipped(kind, name)
     assert isinstance(shipped, model)
     return shipped

@@ -316,8 +316,9 @@ def shipped(*patterns: str, largest: int = SMALL, most: int = 12) -> Callable[[]
         chosen = chosen[:: max(1, len(chosen) // most)]
         if chosen[0].suffix == ".csv":
             return [b"".join(p.read_bytes().splitlines(keepends=True)[:4]) for p in chosen]
-        trees = [json.dumps(parse_yaml(p.read_text("utf-8")).data, ensure_ascii=False).encode() for p in chosen]
-        return [*trees, *(p.read_bytes() for p in chosen)]
+        texts = [p.read_text("utf-8").replace("name: ", "name: own-", 1) for p in chosen]  # the catalogue's are taken
+        trees = [json.dumps(parse_yaml(text).data, ensure_ascii=False).encode() for text in texts]
+        return [*trees, *(text.encode() for text in texts)]
 
     return seeds
 
