@@ -698,6 +698,8 @@ def import_(
     else:
         architecture = catalog.imported(config, name=name)
     _write(model_yaml(architecture), output)
+    for told in architecture.left_out():
+        typer.echo(told, err=True)
 
 
 @app.command()

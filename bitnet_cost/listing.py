@@ -178,6 +178,7 @@ def _report(kind: str, file: str, entry: Input) -> Report:
         tables.append(Table("Parameters", heads, counts, ("total", f"{total:,}", "100.00")))
         counted = f"; {total:,} parameters"
         tables.append(_checkpoint_table(entry))
+        notes += entry.left_out()
     return Report(f"{kind} {name}", f"{kind} {name}{counted}", tuple(tables), (*notes, f"file: {file}"))
 
 

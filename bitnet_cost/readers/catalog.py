@@ -179,7 +179,7 @@ def _shipped(kind: str, name: str) -> Input:
     return validate(read(path), models[kind], path)
 
 
-_WORDS = {"title", "note", "source", "seen", "extends"}  # of an entry: nothing is computed from them
+_WORDS = {"title", "note", "source", "seen", "extends", "checkpoint"}  # of an entry: nothing is computed from them
 
 
 def check_name(kind: str, own: Input, path: Path) -> None:
