@@ -75,7 +75,7 @@ def _check_options(
     check_word("parallel", parallel, _PARALLEL)
     if facility is not None and not isinstance(facility, Facility):
         raise BitnetCostError(f"facility: {_short(facility)} is no Facility; write it as in Facility(pue=1.2)")
-    if runtime is not None and not isinstance(runtime, str | RuntimeProfile):
+    if runtime is not None and (runtime == "" or not isinstance(runtime, str | RuntimeProfile)):
         raise BitnetCostError(f"runtime: {_short(runtime)} is neither a name nor a runtime")
 
 

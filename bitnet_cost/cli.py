@@ -616,7 +616,7 @@ def list_(
 @app.command()
 def show(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A model, hardware profile, precision or study; name or file.")
+        str, typer.Argument(metavar="NAME", help="A name that 'list' prints, of whatever kind, or a file.")
     ],
     form: Annotated[str, _format("reports", "document")] = "table",
     output: OutputOption = None,
@@ -694,7 +694,9 @@ def import_(
     from bitnet_cost.views.model_yaml import model_yaml
 
     if hub.is_hub_id(config):
-        architecture = catalog.imported(hub.fetch_config(config), name=name or config, source=f"{config}: config.json")
+        architecture = catalog.imported(
+            hub.fetch_config(config), name=config if name is None else name, source=f"{config}: config.json"
+        )
     else:
         architecture = catalog.imported(config, name=name)
     _write(model_yaml(architecture), output)

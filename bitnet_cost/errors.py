@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable
 from typing import Any
 
+NEAR = 0.7  # of two words, 1 for the same; below, a suggestion misleads: 'scope' for 'nope'
 LONGEST = 2000  # characters of a message: what it quotes may be a whole file
 
 # What a terminal obeys instead of showing: C0 but tab and newline, DEL, C1, marks of direction, halves of characters.
@@ -89,10 +90,10 @@ class UnsupportedScope(BitnetCostError):
 def check_word(name: str, value: object, known: Collection[str]) -> None:
     """Refuse what is not one of a few words; ``known`` are those.
 
-    >>> check_word("accumulator", "int64", ("paper", "int32"))
+    >>> check_word("parallel", "tensors", ("tensor", "pipeline"))
     Traceback (most recent call last):
     ...
-    bitnet_cost.errors.BitnetCostError: accumulator: 'int64' is not known; did you mean 'int32'?
+    bitnet_cost.errors.BitnetCostError: parallel: 'tensors' is not known; did you mean 'tensor'?
 
     Raises:
         BitnetCostError: names the nearest, or all.
@@ -107,10 +108,10 @@ def check_word(name: str, value: object, known: Collection[str]) -> None:
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name closest to ``name``, or None when nothing is close.
 
-    >>> nearest("hardwear", ["hardware", "models"])
-    'hardware'
+    >>> nearest("hardwear", ["hardware", "models"]), nearest("nope", ["scope"])
+    ('hardware', None)
     """
     import difflib  # only on the way to an error message
 
-    matches = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)
+    matches = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=NEAR)
     return matches[0] if matches else None

@@ -341,3 +341,90 @@ def test_what_was_measured_is_said_of_the_catalogue_alone() -> None:
     assert not compare("gpt2", other, "fp16").accuracy[key]
     own = str(ROOT / "runtimes" / f"{key[1]}-gpu.yaml")
     assert not compare("gpt2", "h100-sxm-80gb", "fp16", runtime=own).accuracy[key]
+
+
+# --- names and units ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["estimate", ""], ["unknown model ''"]),
+        (["estimate", "gpt2", "-H", ""], ["unknown hardware ''"]),
+        (["estimate", "gpt2", "-p", ""], ["unknown precision ''"]),
+        (["estimate", "gpt2", "-H", "l4", "--runtime", ""], ["runtime: ''"]),
+        (["import", ""], ["import: ''", "config.json"]),
+        (["import", ".", "--name", ""], ["name: ''", "no Latin letter or digit"]),
+        (["import", ".", "--name", "模型"], ["name: '模型'"]),
+        (["compare", "gpt2", "-H", "l4", "--where", "nope > 3"], ["'nope', which is no column; there are model,"]),
+    ],
+)
+def test_empty_and_far_words(
+    bitnet_cost: Run, words: list[str], said: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = ROOT / "tests" / "configs" / "gpt2" / "config.json"
+    (tmp_path / "config.json").write_bytes(config.read_bytes())  # nobody asked for the current folder
+    monkeypatch.chdir(tmp_path)
+    ran = bitnet_cost(*words)
+    refused(ran, *said)
+    assert "did you mean" not in ran.err
+
+
+def test_capitals_make_no_other_name(bitnet_cost: Run) -> None:
+    words = ("--baseline", "BF16", "--link", "NVLINK-4", "--runtime", "vLLM", "-f", "json")
+    loud = bitnet_cost("estimate", "Llama-2-7B", "-H", "H100-SXM-80GB", "-p", "FP16", "-p", "W4A8", *words)
+    words = ("--baseline", "bf16", "--link", "nvlink-4", "--runtime", "vllm", "-f", "json")
+    quiet = bitnet_cost("estimate", "llama-2-7b", "-H", "h100-sxm-80gb", "-p", "fp16", "-p", "w4a8", *words)
+    assert loud.code == 0, loud.err
+    assert json.loads(loud.out)["records"] == json.loads(quiet.out)["records"]
+    assert bitnet_cost("show", "L4").out == bitnet_cost("show", "l4").out
+
+
+OWN_L4 = """
+name: own
+title: 'An own L4'
+extends: {base}
+hierarchy:
+  gddr6:
+    bandwidth: {{value: 236 GB/s, low: 122 GB/s, high: 136 GB/s, basis: assumed, source: us}}
+sources:
+  us: {{author: us, title: 'Ours', year: 2026, where: 'this test', seen: own}}
+"""
+
+
+def test_a_range_is_told_in_the_unit_of_files(bitnet_cost: Run, tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(OWN_L4.format(base="l4"), "utf-8")
+    refused(bitnet_cost("check", file), "does not hold: 122 GB/s, 236 GB/s, 136 GB/s", code=1)
+
+
+def test_an_unknown_base_is_told_with_the_file_that_names_it(bitnet_cost: Run, tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(OWN_L4.format(base="nosuch"), "utf-8")
+    refused(bitnet_cost("check", file), "own.yaml: extends", "unknown hardware 'nosuch'", code=1)
+
+
+def test_an_unknown_family_says_the_way_out(bitnet_cost: Run, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "nobodys"}', "utf-8")
+    refused(bitnet_cost("estimate", tmp_path), "'nobodys' is not known", "by hand", "docs/extending.md")
+
+
+def test_show_tells_whatever_list_prints(bitnet_cost: Run) -> None:
+    for kind in ("runtimes", "links", "grids"):
+        rows = json.loads(bitnet_cost("list", kind, "-f", "json").out)
+        for name in sorted({next(iter(row.values())) for row in rows})[::7]:
+            ran = bitnet_cost("show", name)
+            assert ran.code == 0, (name, ran.err)
+            assert "file: " in ran.out
+    assert set(json.loads(bitnet_cost("show", "vllm", "-f", "json").out)) == {"runtime vllm-gpu", "runtime vllm-tpu"}
+    german = bitnet_cost("show", "deu").out
+    assert "344.1 g/kWh  309.7 to 378.6  published  owid" in german
+    assert "[owid] Our World in Data" in german
+
+
+def test_carbon_is_told_per_kwh(bitnet_cost: Run) -> None:
+    words = ("gpt2", "-H", "l4", "-p", "fp16", "--carbon", "deu")
+    told = bitnet_cost("explain", *words, "--cell", "carbon_g").out
+    assert "electricity of deu, 2024 = 344.1 g/kWh (309.7 to 378.6 g/kWh; published, owid)" in told
+    for text in (told, bitnet_cost("estimate", *words, "--sensitivity", "-f", "html").out):
+        assert "g/J (" not in text

@@ -262,11 +262,14 @@ class Architecture(Input):
         return sum(layer.repeat for layer in self.layers)
 
 
-def qualified_name(text: str) -> str:
-    """A catalogue id made of any text.
+def qualified_name(text: str, otherwise: str = "model") -> str:
+    """A catalogue id made of any text: letters without their accents; ``otherwise`` where nothing is left.
 
-    >>> qualified_name("My Model (v2)")
-    'my-model-v2'
+    >>> qualified_name("My Model (v2)"), qualified_name("mon modèle é"), qualified_name("模型")
+    ('my-model-v2', 'mon-modele-e', 'model')
     """
-    kept = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in text.lower())
-    return "-".join(p for p in kept.split("-") if p)[:80].strip("._-") or "model"
+    from unicodedata import combining, normalize
+
+    plain = (c for c in normalize("NFKD", text[:1000].lower()) if not combining(c))
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in plain)
+    return "-".join(p for p in kept.split("-") if p)[:80].strip("._-") or otherwise

@@ -99,13 +99,18 @@ def has(kind: str, name: str) -> bool:
         return False
 
 
+def listed(kind: str, name: str) -> str:
+    """A name as the catalogue spells it, if it only differs in capitals: ``L4`` means ``l4``."""
+    return name if has(kind, name) or not has(kind, name.lower()) else name.lower()
+
+
 def is_path(name: str) -> bool:
     """Whether a word means a file rather than a name.
 
     >>> is_path("gpt3-175b"), is_path("my.yaml"), is_path("./folder")
     (False, True, True)
     """
-    return os.sep in name or "/" in name or name.lower().endswith(_SUFFIXES) or name in (".", "..", "")
+    return os.sep in name or "/" in name or name.lower().endswith(_SUFFIXES) or name in (".", "..")
 
 
 def locate(kind: str, name: str) -> Path:
@@ -116,6 +121,7 @@ def locate(kind: str, name: str) -> Path:
     """
     if is_path(name):
         return Path(name)
+    name = listed(kind, name)
     if has(kind, name):
         return folder(kind) / f"{name}.yaml"
     hint = "A folder or file of that name exists; write './" + name + "' to read it." if os.path.exists(name) else ""
@@ -144,10 +150,17 @@ def read(path: Path, chain: tuple[Path, ...] = ()) -> Document:
     if not isinstance(document.data, dict) or "extends" not in document.data:
         return document
     name, chain = chain_of(document, path, chain)
-    base = beside(path, "extends", name) if is_path(name) else locate("hardware", name)
+    base = beside(path, "extends", name) if is_path(name) else _base(path, name)
     found = read(base, chain)
     validate(found, Hardware, base)
     return extended(document, found.data, path)
+
+
+def _base(path: Path, name: str) -> Path:
+    try:
+        return locate("hardware", name)
+    except UnknownName as fault:
+        raise InvalidFile(path, "extends", str(fault)) from None
 
 
 def validate(document: Document, model: type[M], path: Path) -> M:
@@ -222,7 +235,7 @@ def entry(kind: str, name: str, model: type[M]) -> M:
         own = validate(read(Path(name)), model, Path(name))
         check_name(kind, own, Path(name))
         return own
-    shipped = _shipped(kind, name)
+    shipped = _shipped(kind, listed(kind, name))
     assert isinstance(shipped, model)
     return shipped
 
@@ -262,8 +275,13 @@ def imported(file: str | Path, *, name: str | None = None, source: str | None = 
     from bitnet_cost.inputs.architecture import qualified_name
     from bitnet_cost.readers.huggingface import read_config
 
+    if not str(file):
+        raise BitnetCostError("import: '' names no file; give a config.json or its folder")
+    own = None if name is None else qualified_name(name, otherwise="")
+    if own == "":
+        raise BitnetCostError(f"name: {name!r} has no Latin letter or digit that a name could be made of")
     found = read_config(Path(file))
-    update = {"name": qualified_name(name)} if name is not None else {}
+    update = {} if own is None else {"name": own}
     return found.model_copy(update=update | ({"source": source} if source else {}))
 
 
@@ -283,6 +301,7 @@ def linked(device: Hardware, name: str | None) -> Hardware:
     if device.kind == "technology":
         raise BitnetCostError(f"link: {device.name!r} is a technology node; nothing joins it to another")
     known = links()
+    name = name if name in known.links else name.lower()
     if name not in known.links:
         raise UnknownName("link", name, known.links)
     return device.model_copy(update={"interconnect": known.links[name], "sources": device.sources | known.sources})
@@ -295,8 +314,12 @@ def links() -> Links:
     Raises:
         BitnetCostError: an invalid file.
     """
-    path = _root("interconnects") / "links.yaml"
-    return validate(read_yaml(path), Links, path)
+    return validate(read_yaml(links_file()), Links, links_file())
+
+
+def links_file() -> Path:
+    """The file of all links."""
+    return _root("interconnects") / "links.yaml"
 
 
 @cache
@@ -306,14 +329,18 @@ def grids() -> Grids:
     Raises:
         BitnetCostError: an invalid file.
     """
-    path = _root("electricity") / "grids.yaml"
-    return validate(read_yaml(path), Grids, path)
+    return validate(read_yaml(grids_file()), Grids, grids_file())
+
+
+def grids_file() -> Path:
+    """The file of all zones."""
+    return _root("electricity") / "grids.yaml"
 
 
 def precision(name: str) -> Precision:
     """A precision by catalogue name, YAML file, or a name of the grammar ``w<bits>a<bits>[kv<bits>]``."""
-    if not is_path(name) and not has("precision", name):
-        parsed = parse_name(name)
+    if not is_path(name) and not has("precision", listed("precision", name)):
+        parsed = parse_name(name.lower())
         if parsed is not None:
             return parsed
     return entry("precision", name, Precision)
@@ -418,7 +445,7 @@ def runtime(name: str, device_class: str) -> RuntimeProfile:
     """
     if is_path(name):
         return entry("runtime", name, RuntimeProfile)
-    full_name = f"{name}-{device_class}"
+    full_name = listed("runtime", f"{name}-{device_class}")
     if has("runtime", full_name):
         return entry("runtime", full_name, RuntimeProfile)
     there = [n.removesuffix(f"-{device_class}") for n in names("runtime") if n.endswith(f"-{device_class}")]

@@ -866,6 +866,7 @@ def architecture_from_config(
     ...
     bitnet_cost.errors.InvalidFile: <config>: model_type
       'lama' is not known; did you mean 'llama'?
+      Write the model of another family by hand: docs/extending.md, 'A model', has one to start from.
 
     Raises:
         InvalidFile: an unknown ``model_type``, a missing field, or one that contradicts another.
@@ -905,7 +906,8 @@ def _family(config: Mapping[str, Any], model_type: object, file: object) -> Fami
         return FAMILIES[model_type]
     close = nearest(model_type[:60], FAMILIES)
     hint = f"did you mean {close!r}?" if close else f"known: {', '.join(FAMILIES)}"
-    raise InvalidFile(file, "model_type", f"{_short(model_type)} is not known; {hint}")
+    by_hand = "Write the model of another family by hand: docs/extending.md, 'A model', has one to start from."
+    raise InvalidFile(file, "model_type", f"{_short(model_type)} is not known; {hint}\n  {by_hand}")
 
 
 _BITS = ("bits", "w_bit", "nbits", "num_bits")  # of a weight, as the methods spell it
