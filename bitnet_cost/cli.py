@@ -635,29 +635,34 @@ def show(
 def check(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Your own YAML files.")],
 ) -> None:
-    """Check YAML before you use it: what it is, and its first fault. Exit code 1 if a file has one.
+    """Check YAML before you use it: what it is, its first fault, and what it cannot answer.
+
+    Exit code 1 if a file has a fault, 2 if one cannot be read.
 
     Example: bitnet-cost check my-model.yaml
     """
     from pathlib import Path
 
-    from bitnet_cost import listing
+    from bitnet_cost import checking
     from bitnet_cost.readers.yaml_file import read_text
 
+    lines, faults, unreadable = [], [], False
     for file in files:
-        read_text(Path(file))  # what cannot be read at all is bad input
-    lines, faults = [], []
-    for file in files:
+        read = False
         try:
-            lines.append(f"{file}: {listing.check(Path(file))}")
+            read_text(Path(file))  # what cannot be read at all is bad input
+            read = True
+            told, *remarks = checking.check(Path(file))
+            lines += [f"{file}: {told}", *(f"  {remark}" for remark in remarks)]
         except BitnetCostError as error:
             faults.append(str(error))
+            unreadable = unreadable or not read
     if lines:
         _write("\n".join(lines) + "\n", None)
     for fault in faults:
         typer.echo(f"error: {fault}", err=True)
     if faults:
-        raise typer.Exit(1)
+        raise typer.Exit(2 if unreadable else 1)
 
 
 @app.command()

@@ -104,7 +104,7 @@ def _entries(name: str) -> list[tuple[str, Path | None, Input]]:
         path = Path(name)
         if is_config(path):
             return [("model", path, catalog.model(name))]
-        kind, entry = _load_any(path)
+        kind, entry = load_any(path)
         return [(kind, path, entry)]
     found: list[tuple[str, Path | None, Input]] = []
     for kind in catalog.FOLDERS:
@@ -289,21 +289,14 @@ def _kind(document: Document, path: Path) -> str:
     )
 
 
-def _load_any(path: Path) -> tuple[str, Input]:
+def load_any(path: Path) -> tuple[str, Input]:
+    """What a YAML file of ours is, and its content.
+
+    Raises:
+        BitnetCostError: an unreadable or invalid file, or none of the kinds.
+    """
     document = catalog.read(path)
     kind = _kind(document, path)
     found = catalog.validate(document, KINDS[kind], path)
     catalog.check_name(kind, found, path)
     return kind, found
-
-
-def check(path: Path) -> str:
-    """What a file is, in words, when it has no fault.
-
-    Raises:
-        InvalidFile: its first fault.
-    """
-    if is_config(path):
-        return f"model {catalog.model(str(path)).name}: no fault found"
-    kind, entry = _load_any(path)
-    return f"{kind} {getattr(entry, 'name', '')}: no fault found"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -428,3 +429,97 @@ def test_carbon_is_told_per_kwh(bitnet_cost: Run) -> None:
     assert "electricity of deu, 2024 = 344.1 g/kWh (309.7 to 378.6 g/kWh; published, owid)" in told
     for text in (told, bitnet_cost("estimate", *words, "--sensitivity", "-f", "html").out):
         assert "g/J (" not in text
+
+
+# --- check: what no answer could come of, and what is worth knowing --------------------------------------------------
+
+
+SWEEP = "models: [gpt2]\nhardware: [l4]\nprecisions: [fp16]\nvary: {power.static: [30]}\nwhere: ['fits']\n"
+UNUSABLE = {
+    "runtime": ("hw_profiles/l4.yaml", "runtime: tensorrt-llm", "runtime: rooflin", "own.yaml: runtime\n  unknown"),
+    "runtime of another class": ("hw_profiles/l4.yaml", "device_class: gpu", "device_class: npu", "class 'npu'"),
+    "price": ("hw_profiles/l4.yaml", "  mac.int8:", "  mac.int9:", "actions.mac.int9\n  nothing runs it"),
+    "rate": ("hw_profiles/l4.yaml", "  mac.int8: {", "  exp.int8: {", "rates.int8\n  its products have no price"),
+    "model of a study": ("reports/bitnet-table-1.yaml", "model: ", "model: no-", "unknown model 'no-"),
+    "model": (SWEEP, "gpt2", "gpt22", "own.yaml: unknown model 'gpt22'"),
+    "hardware": (SWEEP, "l4", "l44", "own.yaml: unknown hardware 'l44'"),
+    "precision": (SWEEP, "fp16", "fp17", "own.yaml: unknown precision 'fp17'"),
+    "path": (SWEEP, "power.static", "power.statc", "own.yaml: vary: power.statc"),
+    "filter": (SWEEP, "'fits'", "'fitz'", "own.yaml: where: 'fitz'"),
+}
+
+
+def named_own(source: str) -> str:
+    text = source if "\n" in source else (ROOT / source).read_text("utf-8")
+    return re.sub("^name: .*", "name: own", text, count=1, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("fault", UNUSABLE)
+def test_check_finds_what_no_answer_could_come_of(bitnet_cost: Run, fault: str, tmp_path: Path) -> None:
+    source, old, new, said = UNUSABLE[fault]
+    text, file = named_own(source), tmp_path / "own.yaml"
+    file.write_text(text, "utf-8")
+    assert bitnet_cost("check", file).code == 0
+    assert old in text
+    file.write_text(text.replace(old, new, 1), "utf-8")
+    refused(bitnet_cost("check", file), said, code=1)
+
+
+NARROW = """
+name: own
+title: 'A device of one format'
+kind: device
+device_class: npu
+runtime: roofline
+actions:
+  mac.int8: {value: 1 pJ, low: 1 pJ, high: 1 pJ, basis: assumed, source: us}
+rates:
+  int8: {value: 1 TOP/s, low: 1 TOP/s, high: 1 TOP/s, basis: assumed, source: us}
+hierarchy:
+  dram:
+    capacity: {value: 8 GB, low: 8 GB, high: 8 GB, basis: assumed, source: us}
+    bandwidth: {value: 9 GB/s, low: 9 GB/s, high: 9 GB/s, basis: assumed, source: us}
+    read: {value: 4 pJ/bit, low: 4 pJ/bit, high: 4 pJ/bit, basis: assumed, source: us}
+    write: {value: 4 pJ/bit, low: 4 pJ/bit, high: 4 pJ/bit, basis: assumed, source: us}
+power:
+  static: {value: 1 W, low: 1 W, high: 1 W, basis: assumed, source: us}
+sources:
+  us: {author: us, title: 'Ours', year: 2026, where: 'this test', seen: own}
+"""
+
+
+def test_check_says_what_has_no_price(bitnet_cost: Run, tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(NARROW, "utf-8")
+    ran = bitnet_cost("check", file)
+    assert ran.code == 0, ran.err
+    told = dict(re.findall(r"^  (\S+) cannot be priced: no (.*)$", ran.out, re.MULTILINE))
+    assert list(told) == ["fp16", "int8", "int4", "bitnet-b1.58"]
+    assert "mac.fp16" in told["fp16"].split(", ")
+    for name, actions in told.items():  # what is named is all that is missing
+        some = "{value: 1 pJ, low: 1 pJ, high: 1 pJ, basis: assumed, source: us}"
+        prices = "".join(f"  {action}: {some}\n" for action in actions.split(", "))
+        rates = NARROW[NARROW.index("  int8:") :].partition("\n")[0].replace("int8", "fp16") + "\n"
+        file.write_text(NARROW.replace("rates:\n", f"{prices}rates:\n{rates}"), "utf-8")
+        assert bitnet_cost("estimate", "smollm-135m", "-H", file, "-p", name).code == 0
+
+
+def test_check_says_who_can_price_a_precision_and_what_an_extension_loses(bitnet_cost: Run, tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(named_own("precisions/int8.yaml").replace("mul.int8", "mul.int7"), "utf-8")
+    told = bitnet_cost("check", file).out
+    assert "cmos-45nm cannot price it: no mul.int7" in told
+    assert "h100-sxm-80gb cannot price it: no mac.int7" in told
+    file.write_text("name: own\ntitle: Own\nextends: h100-sxm-80gb\n", "utf-8")
+    assert "factors from measured rows of h100-sxm-80gb do not hold for it" in bitnet_cost("check", file).out
+
+
+def test_check_tells_of_every_file_and_then_of_the_unreadable(bitnet_cost: Run, tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
+    good.write_text(named_own("models/gpt2.yaml"), "utf-8")
+    bad.write_text("a: 1\n", "utf-8")
+    ran = bitnet_cost("check", good, tmp_path / "nosuch.yaml", bad, good)
+    assert ran.code == 2
+    assert ran.out.count("no fault found") == 2
+    assert "nosuch.yaml: no such file" in ran.err
+    assert "bad.yaml: is no model" in ran.err

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
-from bitnet_cost import api, cli, listing, units
+from bitnet_cost import api, checking, cli, listing, units
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.filters import Filter
 from bitnet_cost.inputs.accuracy import Accuracy
@@ -85,7 +85,7 @@ def shows(data: bytes) -> str:
     """Check a file of any kind, and print all that it holds."""
     path = _file(data)
     if listing.kind_of(path) == "study":
-        return listing.check(path)
+        return "".join(checking.check(path))
     reports, found = listing.details(str(path))
     records.json_text(found)
     return "".join(table.as_text(each) + table.as_markdown(each) for each in reports)
