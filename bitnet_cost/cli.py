@@ -331,7 +331,7 @@ def list_(*, kind: Annotated[Listing, typer.Argument(help="What to list.")], to:
 @app.command()
 def show(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A model, hardware profile, precision or study; name or file.")
+        str, typer.Argument(metavar="NAME", help="A name that 'list' prints, of whatever kind, or a file.")
     ],
     form: Annotated[str, format_of("reports", "document")] = "table",
     output: OutputOption = None,
@@ -350,29 +350,34 @@ def show(
 def check(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Your own YAML files.")],
 ) -> None:
-    """Check YAML before you use it: what it is, and its first fault. Exit code 1 if a file has one.
+    """Check YAML before you use it: what it is, its first fault, and what it cannot answer.
+
+    Exit code 1 if a file has a fault, 2 if one cannot be read.
 
     Example: bitnet-cost check my-model.yaml
     """
     from pathlib import Path
 
-    from bitnet_cost import listing
+    from bitnet_cost import checking
     from bitnet_cost.readers.yaml_file import read_text
 
+    lines, faults, unreadable = [], [], False
     for file in files:
-        read_text(Path(file))  # what cannot be read at all is bad input
-    lines, faults = [], []
-    for file in files:
+        read = False
         try:
-            lines.append(f"{file}: {listing.check(Path(file))}")
+            read_text(Path(file))  # what cannot be read at all is bad input
+            read = True
+            told, *remarks = checking.check(Path(file))
+            lines += [f"{file}: {told}", *(f"  {remark}" for remark in remarks)]
         except BitnetCostError as error:
             faults.append(str(error))
+            unreadable = unreadable or not read
     if lines:
         _write("\n".join(lines) + "\n", None)
     for fault in faults:
         typer.echo(f"error: {fault}", err=True)
     if faults:
-        raise typer.Exit(1)
+        raise typer.Exit(2 if unreadable else 1)
 
 
 @app.command()
@@ -409,10 +414,14 @@ def import_(
     from bitnet_cost.views.model_yaml import model_yaml
 
     if hub.is_hub_id(config):
-        architecture = catalog.imported(hub.fetch_config(config), name=name or config, source=f"{config}: config.json")
+        architecture = catalog.imported(
+            hub.fetch_config(config), name=config if name is None else name, source=f"{config}: config.json"
+        )
     else:
         architecture = catalog.imported(config, name=name)
     _write(model_yaml(architecture), output)
+    for told in architecture.left_out():
+        typer.echo(told, err=True)
 
 
 @app.command()

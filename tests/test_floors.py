@@ -17,7 +17,7 @@ FLOORS = {
     "inputs": 2,
     "result": 3, "record": 3, "filters": 3, "readers": 3,
     "engine": 4, "views": 4,
-    "api": 5, "listing": 5, "studies": 5,
+    "api": 5, "listing": 5, "checking": 5, "studies": 5,
     "cli": 6, "options": 6, "__main__": 7,
 }  # fmt: skip
 WINGS = ("engine", "views", "readers")

@@ -178,7 +178,7 @@ def _assumptions(opening: Result) -> list[Table]:
         if figure.dimension.si:
             value, span = (
                 with_prefix(figure.value, figure.dimension.si),
-                range_of(figure.low, figure.high, figure.value),
+                range_of(figure.low, figure.high, figure.value, figure.dimension.si),
             )
         else:  # a share takes no prefix
             value, span = f"{figure.value:.4g}", f"{figure.low:.3g} to {figure.high:.3g}"

@@ -194,7 +194,7 @@ def range_text(lever: Lever) -> str:
     if not lever.unit:
         return f"{lever.low:.3g} to {lever.high:.3g}"
     unit = with_prefix(lever.nominal, lever.unit).partition(" ")[2]
-    return f"{range_of(lever.low, lever.high, lever.nominal)} {unit}".rstrip()
+    return f"{range_of(lever.low, lever.high, lever.nominal, lever.unit)} {unit}".rstrip()
 
 
 def spread_rows(answer: Answer) -> list[dict[str, Any]]:

@@ -368,6 +368,7 @@ def fit_report(fits: Sequence[Fit]) -> Report:
     )
     longest = first.architecture.max_positions
     limits = [f"{name} was made for {longest:,} positions."] if longest else []
+    limits += first.architecture.left_out({f.result.precision.name for f in fits})
     kept = first.runtime.workspace if first.runtime else None
     limits += [f"{percent(kept.value, 0)} % of the memory is kept for the runtime's workspace."] if kept else []
     limits.append("Stored bits count: packing, scales, FP16 parts, KV cache, widest activations.")
@@ -493,6 +494,7 @@ def notes(answer: Answer) -> list[str]:
         longest = int(r.workload.prompt) + int(r.workload.generate) - 1
         if model.max_positions and longest > model.max_positions:
             found.append(f"{model.name} was made for {model.max_positions:,} positions; {longest:,} are asked for.")
+        found.extend(model.left_out({each.precision.name for each in results}))
         if any(layer.moe for layer in model.layers):
             found.append(f"{model.name}: routing over experts is taken as uniform.")
     found += effects.traced(results)

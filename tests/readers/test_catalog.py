@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bitnet_cost import listing
+from bitnet_cost import checking, listing
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.readers import catalog
@@ -22,7 +22,7 @@ def test_a_file_is_called_what_it_holds(kind: str) -> None:
         data = read_yaml(path).data
         assert data["name"] == path.stem
         assert listing.kind_of(path) == kind
-        assert "no fault" in listing.check(path)
+        assert "no fault" in checking.check(path)[0]
 
 
 @pytest.mark.parametrize("name", catalog.names("model"))
