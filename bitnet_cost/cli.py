@@ -864,7 +864,8 @@ def break_even(
         axes=[a.value for a in axis or BreakEvenAxis], runtimes=_once(runtime or ()),
         scope=scope.value if scope else None, draws=breakeven.Draws(draws, seed, distribution.value),
     )  # fmt: skip
-    answer = told.report(architecture, profile, new, old, workload, found)
+    priced = scope.value if scope else profile.default_scope
+    answer = told.report(architecture, profile, new, old, workload, found, priced)
     if form in formats.names("reports") and output and output.lower().endswith((".html", ".htm")):
         from bitnet_cost.views.curve import as_html
 
@@ -876,7 +877,7 @@ def break_even(
         points = [" ".join(f"{x:.10g}" for x in c.at) for c in found]
         return [row | {"at": at} for row, at in zip(plain, points, strict=True)]
 
-    document = {"schema": "bitnet-cost/break-even-1", "crossings": told.rows(found)}
+    document = {"schema": "bitnet-cost/break-even-1", "scope": priced, "crossings": told.rows(found)}
     _deliver(form, output, Offer(lambda: [answer], lambda: document, rows))
 
 

@@ -90,9 +90,17 @@ def rounded(answer: Answer) -> str | None:
 
 def left_out(answer: Answer) -> list[str]:
     """What no scope counts, then what lies outside the widest scope of an answer."""
-    scopes = get_args(Scope)
-    widest = max(scopes.index(r.scope) for r in answer.results)
-    return [*answer.not_counted, *OUTSIDE[widest:]]
+    widest = max((r.scope for r in answer.results), key=get_args(Scope).index)
+    return [*answer.not_counted, *outside(widest)]
+
+
+def outside(scope: Scope) -> tuple[str, ...]:
+    """What lies outside a scope.
+
+    >>> outside("device")[0], len(outside("arithmetic"))
+    ('cooling, power supply', 5)
+    """
+    return OUTSIDE[get_args(Scope).index(scope) :]
 
 
 def closing(answer: Answer) -> str:
@@ -100,6 +108,14 @@ def closing(answer: Answer) -> str:
 
     In short: the first part of what no scope counts, and everything outside the scope.
     """
-    never = [text.partition(" (")[0] for text in answer.not_counted[:2]]
-    outside = left_out(answer)[len(answer.not_counted) :]
-    return f"Not counted: {', '.join(never)} and the like; {'; '.join(outside)}."
+    return closing_words(answer.not_counted, left_out(answer)[len(answer.not_counted) :])
+
+
+def closing_words(never: Sequence[str], beyond: Sequence[str]) -> str:
+    """The line that says what is not counted: of what no scope counts the first two, and everything beyond the scope.
+
+    >>> closing_words(["norms (few)", "rope", "look-up"], ["cooling"])
+    'Not counted: norms, rope and the like; cooling.'
+    """
+    first = [text.partition(" (")[0] for text in never[:2]]
+    return f"Not counted: {', '.join(first)} and the like; {'; '.join(beyond)}."
