@@ -20,7 +20,7 @@ from bitnet_cost.engine.grid import components_of, figures, swept
 from bitnet_cost.errors import BitnetCostError, MissingPrice, nearest
 from bitnet_cost.filters import Filter
 from bitnet_cost.inputs.architecture import Architecture
-from bitnet_cost.inputs.cited import Figure, Input, explain
+from bitnet_cost.inputs.cited import Figure, Input, explain, model_at
 from bitnet_cost.inputs.hardware import Hardware, Scope
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
@@ -469,6 +469,24 @@ def figure_at(profile: Any, path: list[str]) -> Any:
     if not isinstance(profile, Input) or path[0] not in type(profile).model_fields:
         return None
     return figure_at(getattr(profile, path[0]), path[1:])
+
+
+def unit_of(column: str) -> str:
+    """Unit of a column of a sweep, from its name alone; empty where it has none or is not known.
+
+    >>> [unit_of(name) for name in ("latency_s", "energy_sram_j", "hierarchy.hbm.bandwidth", "power.static", "model")]
+    ['s', 'J', 'bit/s', 'W', '']
+    >>> unit_of("runtime.kernels.linear.bandwidth"), unit_of("anything")
+    ('1', '')
+    """
+    if column in METRICS:
+        return METRICS[column].unit
+    if "." not in column:
+        return "J" if column.startswith("energy_") and column.endswith("_j") else ""
+    first, _, rest = column.partition(".")
+    profile, path = (RuntimeProfile, rest) if first == "runtime" else (Hardware, column)
+    found = model_at(profile, tuple(path.split(".")))
+    return found.dimension.si or "1" if found is not None and issubclass(found, Figure) else ""
 
 
 def _unit(profile: Any, path: str) -> str | None:

@@ -27,7 +27,8 @@ _COMPUTE = ("mul", "add", "mac", "special")
 class Chart:
     """A question, its finding as the heading, and the numbers.
 
-    ``drawing`` is markup that `bitnet_cost.views.scatter` made; without one, the script draws what ``name`` says.
+    ``drawing`` is markup that `bitnet_cost.views.scatter` made; without one, the script draws what ``name`` says, or
+    the figure of that name in the page's data.
     """
 
     name: str
@@ -50,7 +51,10 @@ class Cited:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Page:
-    """One page. ``data`` is embedded as JSON; ``choices`` are the selectors with their values."""
+    """One page. ``data`` is embedded as JSON; ``choices`` are the selectors with their values.
+
+    Charts that ``data`` holds as ``figures`` (`bitnet_cost.views.drawing`) come before the report's tables.
+    """
 
     report: Report
     findings: tuple[str, ...]
@@ -62,6 +66,7 @@ class Page:
     data: Data = field(default_factory=dict)
     choices: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     numbers: tuple[tuple[str, str], ...] = ()
+    tables_heading: str = "The tables beside the model"
 
 
 def find(data: Data, state: State, **other: str) -> dict[str, Any]:
