@@ -922,7 +922,9 @@ def sweep(
     vary: Annotated[
         list[str] | None,
         typer.Option(
-            "--vary", metavar="PATH=AXIS", help="A figure of the profile, as hierarchy.hbm.bandwidth; repeat."
+            "--vary",
+            metavar="PATH=AXIS",
+            help="A figure of the profile with its unit, as hierarchy.hbm.bandwidth='1 TB/s:4 TB/s:7'; repeat.",
         ),
     ] = None,
     where: Annotated[
@@ -962,6 +964,8 @@ def sweep(
         objectives=objective, pareto=pareto or None, top=top, columns=columns, limit=limit,
     )  # fmt: skip
     whole = sweeps.plan(sweeps.of_file(study, update) if study is not None else sweeps.of_options(update))
+    for note in sweeps.bare_numbers(whole):
+        typer.echo(note, err=True)
     if dry_run:
         text = running.forecast_text(running.Runner(whole, workers=workers).forecast())
         _write(text, None)

@@ -432,6 +432,18 @@ def test_dask_gives_the_same_rows_while_a_worker_dies() -> None:
         np.testing.assert_array_equal(values, kept[name], err_msg=name)
 
 
+def test_plain_numbers_of_a_figure_with_a_unit_are_said_to_be_si(bitnet_cost: Callable[..., Ran]) -> None:
+    words = ("sweep", "-m", "gpt2", "-H", "l4", "-p", "fp16", "--dry-run", "--vary")
+    plain = bitnet_cost(*words, "hierarchy.gddr6.bandwidth=1e12:4e12:4")
+    assert plain.code == 0
+    assert "plain numbers are bit/s; 1e+12 is 125 GB/s" in plain.err
+    assert "power.static: plain numbers are W; 20 is 20 W" in bitnet_cost(*words, "power.static=20,30").err
+    for silent in ("hierarchy.gddr6.bandwidth=100 GB/s:400 GB/s:4", "runtime.chunk=256,512"):
+        ran = bitnet_cost(*words, silent)
+        assert ran.code == 0
+        assert not ran.err
+
+
 # --- the chart -----------------------------------------------------------------------------------------------------
 
 
