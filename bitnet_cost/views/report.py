@@ -594,7 +594,11 @@ def day_table(answer: Answer) -> Table:
         "USD a year",
         texts=2,
     )
-    return Table(f"{answer.requests_per_day:,.0f} requests a day", columns, tuple(rows))
+    said = [
+        i for i in range(len(columns)) if not rows or any(row[i] != "-" for row in rows)
+    ]  # carbon and cost if asked
+    kept = tuple(tuple(row[i] for i in said) for row in rows)
+    return Table(f"{answer.requests_per_day:,.0f} requests a day", tuple(columns[i] for i in said), kept)
 
 
 def _substitute(result: Result) -> str | None:
