@@ -18,7 +18,7 @@ from bitnet_cost.studies.front import pareto
 from bitnet_cost.studies.sweep import unit_of
 from bitnet_cost.units import prefix_of
 from bitnet_cost.views.columns import parquet
-from bitnet_cost.views.drawing import Step, drawing, trace
+from bitnet_cost.views.drawing import Mode, Step, drawing, trace
 from bitnet_cost.views.page import Chart, Page
 from bitnet_cost.views.report import significant
 
@@ -26,6 +26,7 @@ MOST_BYTES = 50_000_000  # of a CSV file
 MOST_CELLS = 20_000_000  # of a Parquet file: rows times columns
 MOST_POINTS = 5_000  # drawn; the front is always of all rows
 MOST_ROWS = 500  # of the table
+MOST_MARKED = 30  # points of a front with a ring around each
 MOST_GROUPS = 40  # with a look of their own
 LARGER_IS_BETTER = ("tokens_per_s",)
 NAMES = ("model", "hardware", "runtime", "precision", "devices", "batch", "prompt", "generate")
@@ -234,9 +235,8 @@ def _document(
     ]
     rows = front[np.argsort(across.values[front], kind="stable")]
     step: Step = "vh" if across.goal == "max" else "hv"
-    traces.append(
-        trace("front", across.drawn(rows), up.drawn(rows), None, "lines+markers", words=words(rows), step=step)
-    )
+    mode: Mode = "lines+markers" if len(rows) <= MOST_MARKED else "lines"
+    traces.append(trace("front", across.drawn(rows), up.drawn(rows), None, mode, words=words(rows), step=step))
     finding = f"{len(rows):,} of {len(across.values):,} points are on the front of {across.wanted} and {up.wanted}"
     kept = [
         {n: str(columns[n][i]) for n in named} | {a.name: float(a.values[i]) for a in (across, up)}
