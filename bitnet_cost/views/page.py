@@ -6,6 +6,7 @@ precision, hardware, scope, batch and context; ``templates/report.js`` does the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -232,9 +233,12 @@ def fit_chart(data: Data, state: State) -> tuple[str, Table]:
         row = (h, with_prefix(needs, "B"), with_prefix(has, "B"), used(needs / has), "fits" if fits else "does not fit")
         rows.append((has, row))
     rows.sort(key=lambda row: -row[0])
-    heading = f"{len(held)} of {len(rows)} {'device' if len(rows) == 1 else 'devices'} hold"
-    heading += f"{'s' if len(rows) == 1 else ''} {state['model']} in {state['precision']}"
-    if held:
+    what = f"{state['model']} in {state['precision']}"
+    heading = f"{len(held)} of {len(rows)} devices hold {what}"
+    if len(rows) == 1:
+        name, _, has_words, *_ = rows[0][1]
+        heading = f"{name} ({has_words}) {'holds' if held else 'does not hold'} {what}"
+    elif held:
         has, smallest = min(held)
         heading += f"; the smallest is {smallest} ({with_prefix(has, 'B')})"
     title = f"Memory: {state['model']} in {state['precision']}, batch {state['batch']}, {state['context']} tokens in"
@@ -449,7 +453,7 @@ def numbers(data: Data, state: State) -> tuple[tuple[str, str], ...]:
             else f"{significant(value, 1.0, 4)} {unit}"
         )
 
-    return (
+    found = (
         ("memory", with_prefix(needs, "B") + ("" if capacity is None else f", {used(needs / capacity)}")
          + ("" if capacity is None else " %" if needs / capacity < 10 else "")),
         ("energy", why if energy is None else f"{significant(energy, scale, 4)} {prefix}J{span}"),
@@ -460,3 +464,13 @@ def numbers(data: Data, state: State) -> tuple[tuple[str, str], ...]:
         ("time", figure("seconds", "s")),
         ("power", figure("power_w", "W")),
     )  # fmt: skip
+    return tuple((name, unbroken(value)) for name, value in found)
+
+
+def unbroken(text: str) -> str:
+    r"""A figure with its unit on one line: lines break after a comma or before a bracket alone.
+
+    >>> unbroken("2.517 GB, 3.0 %"), unbroken("no clock")
+    ('2.517\xa0GB, 3.0\xa0%', 'no clock')
+    """
+    return re.sub(r"(?<!,) (?!\()", "\u00a0", text) if re.search(r"\d", text) else text

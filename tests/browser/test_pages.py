@@ -77,3 +77,20 @@ def test_on_paper_each_chart_is_on_one_sheet_and_no_sheet_is_blank(
     assert all(sheet.strip() for sheet in sheets)
     for title, name in zip(titles, first, strict=True):
         assert [s for s in sheets if title in s and re.search(rf"^{re.escape(name)}$", s, re.MULTILINE)], title
+
+
+def test_each_roof_has_a_line_of_its_own(page_file: Path, opened: Opened) -> None:
+    """Formats of one rate share a roof: two lines on top of each other would look like one."""
+    page = opened(page_file, "#hardware=l4")
+    roofs = page.evaluate("document.getElementById('d-roofline').data.filter(t => t.mode === 'lines')"
+                          ".map(t => [t.y[1], t.line.color, t.line.dash, t.x[2]])")  # fmt: skip
+    assert len(roofs) > 3
+    assert len({rate for rate, *_ in roofs}) == len({(colour, dash) for _, colour, dash, _ in roofs}) == len(roofs)
+    assert len({end for *_, end in roofs}) == 1
+
+
+def test_a_figure_stays_with_its_unit(page_file: Path, opened: Opened) -> None:
+    page = opened(page_file)
+    tiles = page.eval_on_selector_all("#numbers dd", "tiles => tiles.map(t => t.textContent)")
+    assert any(re.fullmatch(r"[0-9.]+\u00a0GB, [0-9.]+\u00a0%", tile) for tile in tiles)
+    assert not [tile for tile in tiles if re.search("[0-9] [^(]", tile)]

@@ -115,7 +115,7 @@
   const COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8a800", "#8c8c8c"];
   const PATTERNS = ["", "/", "x", "-", "\\", "+", "|", "."];
   const SIGNS = ["circle", "square", "diamond", "cross", "triangle-up", "star", "x"];
-  const DASHES = ["solid", "dash", "dot", "dashdot", "longdash"];
+  const DASHES = ["solid", "dash", "longdash", "dot", "dashdot"];
   // The look of a series: 8, 7 and 5 have no common factor, so that 40 lines and 56 signs differ in colour or form.
   const look = (i) => ({
     marker: { color: i === null ? css("--ink") : COLOURS[i % 8], symbol: i === null ? "circle-open" : SIGNS[i % 7], size: 8 },
@@ -229,13 +229,13 @@
       }
       const facts = data.hardware[state.hardware], traces = [];
       if (facts.bandwidth) {
-        Object.entries(facts.rates).forEach(([form, rate], i) => {
-          const knee = rate / facts.bandwidth;
-          traces.push({
-            type: "scatter", mode: "lines", name: `roof of ${form}`, x: [0.1, knee, Math.max(1e4, knee * 10)], y: [0.1 * facts.bandwidth / 1e12, rate / 1e12, rate / 1e12],
-            line: { color: css("--soft"), width: 1.5, dash: ["solid", "dash", "dot", "dashdot", "longdash"][i % 5] }, hovertemplate: `roof of ${form}: %{y:.4g} Top/s<extra></extra>`,
-          });
-        });
+        const roofs = new Map(); // formats of one rate share a roof
+        for (const [form, rate] of Object.entries(facts.rates)) roofs.set(rate, [...(roofs.get(rate) || []), form]);
+        const end = Math.max(1e4, 10 * Math.max(...roofs.keys()) / facts.bandwidth);
+        [...roofs].sort((one, other) => other[0] - one[0]).forEach(([rate, forms], i) => traces.push({
+          type: "scatter", mode: "lines", name: `roof of ${forms.join(", ")}`, x: [0.1, rate / facts.bandwidth, end], y: [0.1 * facts.bandwidth / 1e12, rate / 1e12, rate / 1e12],
+          line: look(i + 2).line, hovertemplate: `roof of ${forms.join(", ")}: %{y:.4g} Top/s<extra></extra>`,
+        }));
       }
       Object.entries(marks).forEach(([phase, mark], i) => traces.push({
         type: "scatter", mode: "markers", name: phase, ...mark, marker: { color: COLOURS[i], symbol: SIGNS[i], size: 10, line: { color: css("--paper"), width: 1 } },
@@ -257,11 +257,12 @@
         rows.push([has, needs, [h, withPrefix(needs, "B"), withPrefix(has, "B"), used(needs / has), needs <= has ? "fits" : "does not fit"]]);
       }
       rows.sort((a, b) => b[0] - a[0]);
-      let heading = `${held.length} of ${rows.length} ${rows.length === 1 ? "device holds" : "devices hold"} ${state.model} in ${state.precision}`;
+      let heading = `${held.length} of ${rows.length} devices hold ${state.model} in ${state.precision}`;
       if (held.length) {
         const [has, smallest] = held.reduce((a, b) => (b[0] < a[0] || (b[0] === a[0] && b[1] < a[1]) ? b : a));
         heading += `; the smallest is ${smallest} (${withPrefix(has, "B")})`;
       }
+      if (rows.length === 1) heading = `${rows[0][2][0]} (${rows[0][2][2]}) ${held.length ? "holds" : "does not hold"} ${state.model} in ${state.precision}`;
       const names = rows.map((row) => row[2][0]), box = $("d-fit");
       if (box) box.style.height = `${Math.max(14, 7 + 1.15 * rows.length)}rem`;
       const split = [true, false].map((fits) => {
@@ -454,12 +455,15 @@
     ];
   }
 
+  // A figure stays with its unit: lines break after a comma or before a bracket (views/page.py).
+  const unbroken = (text) => (/\d/.test(text) ? text.replace(/(?<!,) (?!\()/g, "\u00a0") : text);
+
   function show() {
     if (state) {
       $("where").textContent = `${state.model} in ${state.precision} at ${state.hardware}, scope ${state.scope}, batch ${state.batch}, ${state.context} tokens in`;
       $("numbers").replaceChildren(...numbers().map(([name, value]) => {
         const box = document.createElement("div"), dt = document.createElement("dt"), dd = document.createElement("dd");
-        dt.textContent = name; dd.textContent = value; box.append(dt, dd);
+        dt.textContent = name; dd.textContent = unbroken(value); box.append(dt, dd);
         return box;
       }));
     }
