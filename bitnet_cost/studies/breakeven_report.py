@@ -57,7 +57,8 @@ def _sentence(hardware: Hardware, precision: Precision, baseline: Precision, fou
     mine = [c for c in found if c.axis == found[0].axis]
     own = next((c for c in mine if c.runtime == hardware.runtime), mine[0])
     text = f"{precision.name} against {baseline.name}{f' with {own.runtime}' if own.runtime else ''}"
-    text += f" {own.verdict.removeprefix(precision.name + ' ')}."
+    saves = own.verdict.startswith(f"{precision.name} saves ")
+    text += f" {own.verdict.removeprefix(precision.name + ' ')}." if saves else f": {own.verdict}."
     if own.turning is not None:
         (low, _, high), ends = own.turning.band, own.turning.ends
         drawn, least, most = span(own, low, high), place(own, ends[0]), place(own, ends[1])

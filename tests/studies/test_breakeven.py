@@ -121,6 +121,12 @@ def test_an_answer_names_its_scope_and_what_that_leaves_out(
     assert json.loads(bitnet_cost(*words, "-f", "json").out)["scope"] == scope
 
 
+def test_a_model_that_does_not_fit_is_said_not_to(bitnet_cost: Cli, tmp_path: Path) -> None:
+    words = ("break-even", "llama-2-70b", "-H", "l4", "--runtime", "vllm")
+    assert "with vllm: one of both does not fit at all." in " ".join(bitnet_cost(*words).out.split())
+    assert bitnet_cost(*words, "-o", tmp_path / "page.html").code == 0
+
+
 def test_every_state_has_one_phrase(bitnet_cost: Cli) -> None:
     """Less from the start, less from somewhere on, never less: the same in the sentence and in both tables."""
     words = ("break-even", "llama-2-7b", "-H", "h100-sxm-80gb", "-p", "w1a8", "--axis", "batch", "--runtime")
