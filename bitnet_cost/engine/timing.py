@@ -173,7 +173,7 @@ def schedule(
         attention=_spans(ops),
         per_mac=1 / rate,
         per_bit=per_bit,
-        per_level=np.array(np.broadcast_arrays(*(per_bit[n] for n in dict.fromkeys((near, main)))))[:, None],
+        per_level=np.array(np.broadcast_arrays(*(per_bit[name] for name in dict.fromkeys((near, main)))))[:, None],
         busy_compute=reached / REACHED_RATE,
         busy_memory=share / REACHED_BANDWIDTH,
         per_pass=per_pass,
