@@ -15,7 +15,7 @@ from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.result import Column, Crossing, Report, Table, Turning
 from bitnet_cost.studies.breakeven import state
-from bitnet_cost.views.honesty import closing_words, outside
+from bitnet_cost.views.honesty import beyond
 from bitnet_cost.views.report import percent
 
 
@@ -47,7 +47,7 @@ def report(
         " form, the savings of the parts held."
     )
     notes += _ranges(found)
-    notes.append(closing_words(NOT_COUNTED, outside(scope)))
+    notes.append(beyond(scope, NOT_COUNTED))
     tables = (_axes_table(found, title), _shares_table(found, precision, baseline), _turning_table(found))
     return Report(title, text, tuple(t for t in tables if t.rows), tuple(notes))
 

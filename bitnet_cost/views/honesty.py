@@ -88,19 +88,21 @@ def rounded(answer: Answer) -> str | None:
     return "Counts above 2^53 (9.0e15) are rounded to 53 bits each; their sums are right to 14 digits."
 
 
+def beyond(scope: Scope, never: Sequence[str]) -> str:
+    """The last line of an answer at one scope: the first part of what no scope counts, and all outside the scope.
+
+    >>> beyond("facility", ["norms (few)", "rope", "look-up"])
+    'Not counted: norms, rope and the like; the host and the rest of the system around the device; making it.'
+    """
+    first = [text.partition(" (")[0] for text in never[:2]]
+    return f"Not counted: {', '.join(first)} and the like; {'; '.join(OUTSIDE[get_args(Scope).index(scope) :])}."
+
+
 def left_out(answer: Answer) -> list[str]:
     """What no scope counts, then what lies outside the widest scope of an answer."""
-    widest = max((r.scope for r in answer.results), key=get_args(Scope).index)
-    return [*answer.not_counted, *outside(widest)]
-
-
-def outside(scope: Scope) -> tuple[str, ...]:
-    """What lies outside a scope.
-
-    >>> outside("device")[0], len(outside("arithmetic"))
-    ('cooling, power supply', 5)
-    """
-    return OUTSIDE[get_args(Scope).index(scope) :]
+    scopes = get_args(Scope)
+    widest = max(scopes.index(r.scope) for r in answer.results)
+    return [*answer.not_counted, *OUTSIDE[widest:]]
 
 
 def closing(answer: Answer) -> str:
@@ -108,14 +110,6 @@ def closing(answer: Answer) -> str:
 
     In short: the first part of what no scope counts, and everything outside the scope.
     """
-    return closing_words(answer.not_counted, left_out(answer)[len(answer.not_counted) :])
-
-
-def closing_words(never: Sequence[str], beyond: Sequence[str]) -> str:
-    """The line that says what is not counted: of what no scope counts the first two, and everything beyond the scope.
-
-    >>> closing_words(["norms (few)", "rope", "look-up"], ["cooling"])
-    'Not counted: norms, rope and the like; cooling.'
-    """
-    first = [text.partition(" (")[0] for text in never[:2]]
-    return f"Not counted: {', '.join(first)} and the like; {'; '.join(beyond)}."
+    never = [text.partition(" (")[0] for text in answer.not_counted[:2]]
+    outside = left_out(answer)[len(answer.not_counted) :]
+    return f"Not counted: {', '.join(never)} and the like; {'; '.join(outside)}."

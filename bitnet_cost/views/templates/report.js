@@ -517,7 +517,7 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 5000);
   }
   const quoted = (value) => {
-    const text = value === null || value === undefined ? "" : value === true ? "True" : value === false ? "False" : Array.isArray(value) ? value.join(" ") : String(value);
+    const text = value === null || value === undefined ? "" : value === true ? "True" : value === false ? "False" : String(value);
     return /[",\r\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text;
   };
   function csv() {
@@ -526,7 +526,7 @@
       return { ...record, ...day };
     });
     const names = Object.keys(rows[0]);
-    return [names.join(","), ...rows.map((row) => names.map((name) => quoted(row[name])).join(","))].join("\n") + "\n";
+    return [names.join(","), ...rows.map((row) => names.map((name) => quoted(Array.isArray(row[name]) ? row[name].join(" ") : row[name])).join(","))].join("\n") + "\n";
   }
   $("json").addEventListener("click", () => save("bitnet-cost.json", "application/json", JSON.stringify(doc, null, 1) + "\n"));
   $("csv").addEventListener("click", () => save("bitnet-cost.csv", "text/csv", csv()));
