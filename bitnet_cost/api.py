@@ -13,12 +13,13 @@ from bitnet_cost.engine.fit import fit
 from bitnet_cost.errors import BitnetCostError, MissingPrice
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.facility import Facility
-from bitnet_cost.inputs.hardware import Hardware, Parallel, Scope
-from bitnet_cost.inputs.precision import Accumulator, Precision
+from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
-from bitnet_cost.inputs.workload import AttentionSpan, Counting, Logits, Workload, usual_attention
+from bitnet_cost.inputs.workload import Workload, usual_attention
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import Answer, Comparison, Fit, OpCounts, Result
+from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Parallel, Scope
 
 FIT_PRECISIONS = ("fp32", "fp16", "int8", "int4", "bitnet-b1.58", "bitnet")
 CLASSIC_HARDWARE = ("cmos-45nm", "cmos-7nm")
@@ -188,9 +189,10 @@ def compare(
         precisions: one or several, see `load_precision`; FP16, INT8, INT4 and BitNet b1.58 if left out.
         batch: sequences that run together.
         prompt: tokens of each prompt.
-        generate: tokens generated per sequence; 128 for decoders if left out.
+        generate: tokens generated per sequence; 128 for decoders on devices, else 1, if left out.
         scope: what the energy holds; each hardware's default if left out.
-        baseline: what savings refer to; FP16 if left out, else the widest precision that has an energy.
+        baseline: what savings refer to; if left out, on each hardware the first that has an energy of FP32 where it
+            is among the precisions, FP16, the widest of the precisions.
         runtime: software on the devices; each one's default if left out.
         facility: PUE, carbon intensity and prices around the devices.
         devices: how many share a model.
@@ -218,12 +220,10 @@ def compare(
     profiles = [profile.with_prices(name) for profile in named for name in _each(prices or "own")]
     wanted = [p if isinstance(p, Precision) else load_precision(p) for p in _each(precisions or COMPARED_PRECISIONS)]
     reference = load_precision(baseline) if isinstance(baseline, str | os.PathLike) else baseline
-    decoders = all(model.kind == "decoder" for model in architectures)
-    steps = GENERATE_ON_DEVICES if generate is None and decoders else generate
     found = answer(
-        architectures, profiles, wanted, Workload(batch, prompt, 1 if steps is None else steps), scope=scope,
+        architectures, profiles, wanted, Workload(batch, prompt, 1 if generate is None else generate), scope=scope,
         baseline=reference, runtime=runtime, facility=facility, devices=devices, parallel=parallel,
-        usual_baseline=COMPARED_PRECISIONS[0], generate_on_devices=GENERATE_ON_DEVICES if steps is None else None,
+        usual_baseline=COMPARED_PRECISIONS[0], generate_on_devices=GENERATE_ON_DEVICES if generate is None else None,
     )  # fmt: skip
     return Comparison(**vars(chosen(found, sort, where)))
 
@@ -280,7 +280,8 @@ def answer(
 
     A cell that has no price is a result with its ``reason`` and no energy, as long as another cell has one.
     ``generate_on_devices`` replaces the workload's generated tokens for decoders on devices.
-    The baseline is the one given, else ``usual_baseline``, else the widest asked precision that has an energy.
+    The baseline is the one given, else the first that has an energy of FP32 where it is asked for, ``usual_baseline``,
+    the widest precision asked for.
 
     Raises:
         BitnetCostError: bad input, or MissingPrice where no cell at all has an energy.
@@ -384,11 +385,17 @@ class _Cell:
 def _baseline(
     cell: _Cell, row: list[Result], asked: Precision | None, accumulator: Accumulator, usual: str
 ) -> Result | None:
-    """The result that savings refer to: the asked one, else the usual, else the widest that has an energy."""
+    """The result that savings refer to: the asked one, else the first with an energy of FP32, the usual, the widest.
+
+    The usual one is priced for it if need be; FP32 and the widest are of the row.
+    """
     if asked is not None:
         return cell.priced(asked, accumulator)
-    widest = catalog.precision(usual)
-    default = next((r for r in row if r.precision is widest), None) or cell.refused_or_priced(widest, accumulator, [])
+    full, other = catalog.precision(DEFAULT_BASELINE), catalog.precision(usual)
+    in_row = {id(r.precision): r for r in row}
+    default = in_row.get(id(full))
+    if default is None or not default.joules:
+        default = in_row.get(id(other)) or cell.refused_or_priced(other, accumulator, [])
     if default.joules:
         return default
     answered = [r for r in row if r.joules]

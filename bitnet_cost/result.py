@@ -20,10 +20,11 @@ from bitnet_cost.frames import Library
 from bitnet_cost.inputs.accuracy import Spread
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.facility import Facility, Range
-from bitnet_cost.inputs.hardware import Hardware, Parallel, Scope
-from bitnet_cost.inputs.precision import Accumulator, Precision
+from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import Array, Workload
+from bitnet_cost.words import Accumulator, Parallel, Scope
 
 SPECIAL_QUANTITIES = ("exp", "tanh", "erf", "div", "sqrt")
 _SPECIAL_ACTIONS = (*SPECIAL_QUANTITIES, "unpack")
@@ -322,6 +323,7 @@ class Activity:
     movement: dict[str, Array] = field(default_factory=dict)
     static: Mapping[str, Array] = field(default_factory=dict)
     runs: tuple[Mapping[str, Array], Mapping[str, Array]] = ({}, {})
+    by_time: bool = False  # whether the power of the package includes every action, so that only seconds are priced
 
     @property
     def weight_bits(self) -> Array:
@@ -374,13 +376,16 @@ class Activity:
 
     def within(self, scope: Scope) -> list[Mapping[str, Array]]:
         """The parts that a scope holds."""
+        if self.by_time:
+            return [{}, {}, {}, self.static][: PARTS[scope]]
         return [self.arithmetic, self.elementwise, self.movement, self.static][: PARTS[scope]]
 
     def runs_within(self, scope: Scope) -> list[Mapping[str, Array]]:
         """How often each action of a scope's parts runs, phases and operators summed.  Each [n]"""
-        moved = (self.movement, self.static)[: max(0, PARTS[scope] - 2)]
-        summed = [{action: over_phases(ordered_sum(times, 1)) for action, times in part.items()} for part in moved]
-        return [*self.runs[: PARTS[scope]], *summed]
+        folded = [] if self.by_time else list(self.runs[: PARTS[scope]])
+        apart = self.within(scope)[2:]
+        summed = [{action: over_phases(ordered_sum(times, 1)) for action, times in part.items()} for part in apart]
+        return [*folded, *summed]
 
 
 # Parts of an activity that each scope holds.
@@ -683,8 +688,16 @@ class Result:
         return bool(np.any(np.array([self.mac.ravel(), *runs]) > EXACT))
 
     def actions(self, kind: str) -> Array:
-        """How often actions of a kind (mul, add, mac, special) run, elementwise work included.  [phase, op, n]"""
-        return _times_of(self.counts, [self.activity.arithmetic, self.activity.elementwise], kind)
+        """How often actions of a kind (mul, add, mac, special) run, elementwise work included.  [phase, op, n]
+
+        Widening packed weights is listed among the energy of special functions; it is none.
+        """
+        found = np.zeros((len(self.counts.phases), len(self.counts.operators), self.counts.points))
+        for part in (self.activity.arithmetic, self.activity.elementwise):
+            for action, times in part.items():
+                if component_of(action) == kind and not action.startswith("unpack."):
+                    found = found + times
+        return found
 
 
 def sum_in_order(parts: list[Array]) -> Array:
@@ -704,15 +717,6 @@ def component_of(action: str) -> str:
     """
     stem = action.partition(".")[0]
     return "special" if stem in _SPECIAL_ACTIONS else stem
-
-
-def _times_of(counts: OpCounts, parts: list[Mapping[str, Array]], kind: str) -> Array:
-    result = np.zeros((len(counts.phases), len(counts.operators), counts.points))
-    for part in parts:
-        for action, times in part.items():
-            if component_of(action) == kind:
-                result = result + times
-    return result
 
 
 @dataclass(frozen=True, eq=False, repr=False)

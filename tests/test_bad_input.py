@@ -7,9 +7,24 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from bitnet_cost.words import (
+    Accumulator,
+    AttentionSpan,
+    BreakEvenAxis,
+    Counting,
+    Distribution,
+    Engine,
+    FileKind,
+    Listing,
+    Logits,
+    Parallel,
+    Plotly,
+    Scope,
+)
 from tests.conftest import ROOT, Ran
 
 Run = Callable[..., Ran]
@@ -66,6 +81,30 @@ def test_words(
     monkeypatch.chdir(tmp_path)
     refused(bitnet_cost(*words), *said)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "choices"),
+    [
+        (["estimate", "gpt2", "--scope"], Scope),
+        (["estimate", "gpt2", "--attention"], AttentionSpan),
+        (["layers", "gpt2", "--logits"], Logits),
+        (["explain", "gpt2", "--cell", "energy_j", "--counting"], Counting),
+        (["estimate", "gpt2", "--accumulator"], Accumulator),
+        (["compare", "gpt2", "--parallel"], Parallel),
+        (["estimate", "gpt2", "--distribution"], Distribution),
+        (["report", "gpt2", "--plotly"], Plotly),
+        (["break-even", "gpt2", "-H", "l4", "--axis", "batch", "--axis"], BreakEvenAxis),
+        (["sweep", "--scope", "device", "--scope"], Scope),
+        (["sweep", "--engine"], Engine),
+        (["list"], Listing),
+        (["schema"], FileKind),
+    ],
+    ids=lambda words: " ".join(words) if isinstance(words, list) else "",
+)
+def test_a_wrong_word_is_told_the_choices(bitnet_cost: Run, words: list[str], choices: object) -> None:
+    for wrong in ("wrongly", get_args(choices)[0].upper()):
+        refused(bitnet_cost(*words, wrong), repr(wrong), *map(repr, get_args(choices)))
 
 
 @pytest.mark.parametrize("option", ["--batch", "--prompt", "--generate"])

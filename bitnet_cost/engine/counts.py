@@ -37,8 +37,9 @@ from bitnet_cost.inputs.architecture import (
     MixtureOfExperts,
     StateSpace,
 )
-from bitnet_cost.inputs.workload import Array, Counting, Workload
+from bitnet_cost.inputs.workload import Array, Workload
 from bitnet_cost.result import PASSES, Bases, Basis, Coefficients, OpCounts, Operator, Term
+from bitnet_cost.words import Counting
 
 NOT_COUNTED = (
     "embedding look-up (a read, no arithmetic)",
@@ -73,7 +74,7 @@ def prefill_pairs(prompt: Array, span: str, window: float = np.inf) -> Array:
     return pairs
 
 
-def decode_pairs(prompt: Array, generate: Array, window: float = np.inf) -> Array:
+def decode_pairs(prompt: Array, generate: Array, window: Array | float = np.inf) -> Array:
     """Query-key pairs that one sequence scores while it generates.  [pair]
 
     The prefill yields the first token, so decode takes G-1 steps, and step i attends to min(P+i, window) keys.
@@ -84,7 +85,7 @@ def decode_pairs(prompt: Array, generate: Array, window: float = np.inf) -> Arra
     23.0
     """
     steps = generate - 1
-    if window == np.inf:
+    if isinstance(window, float) and window == np.inf:
         return steps * prompt + steps * (steps + 1) / 2
     growing = np.clip(window - prompt, 0, steps)
     return growing * prompt + growing * (growing + 1) / 2 + (steps - growing) * window

@@ -65,7 +65,7 @@ def turn_of(result: Result, actions: Actions, plan: Schedule) -> Turn:
     """The turn that the energy and time of a measured result are multiples of; see `run`."""
     runtime, share = result.runtime, _share(result)
     assert runtime is not None
-    counts = cut_prefill(result.counts if share is None else share.counts, runtime.chunk)
+    counts = cut_prefill(result.counts if share is None else share.counts, runtime.cut(result.architecture.kind))
     activity = result.activity if share is None else count_actions(counts, actions)
     return Turn(counts, activity, movement(counts, activity, actions, runtime, plan), share)
 

@@ -20,10 +20,10 @@ from bitnet_cost.errors import BitnetCostError, UnsupportedScope
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.facility import Facility
-from bitnet_cost.inputs.hardware import Hardware, Parallel, Scope
-from bitnet_cost.inputs.precision import Accumulator, Precision
+from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
-from bitnet_cost.inputs.workload import Array, Counting, Logits, Workload
+from bitnet_cost.inputs.workload import Array, Workload
 from bitnet_cost.result import (
     PARTS,
     Basis,
@@ -37,6 +37,7 @@ from bitnet_cost.result import (
     sum_in_order,
 )
 from bitnet_cost.units import with_prefix
+from bitnet_cost.words import Accumulator, Counting, Logits, Parallel, Scope
 
 NO_CLOCK = (
     "is a technology node: it has prices per operation and no clock, so no time, no static power, no system around it"
@@ -164,7 +165,7 @@ def measure(
     if counts is None:
         counts = count_ops(architecture, workload, ready.ops, ready.coefficients, ready.bases)
     software = runtime if hardware.kind == "device" else None
-    passes = cut_prefill(counts, software.chunk) if software is not None else counts
+    passes = cut_prefill(counts, software.cut(architecture.kind)) if software is not None else counts
     return Result(
         architecture=architecture,
         precision=precision,
@@ -210,8 +211,10 @@ def priced(result: Result, prepared: Prepared | None = None) -> Result:
     done = run(result, ready.part, ready.plan, ready.compute, whole)
     activity, timing, bases = done.activity, done.timing, done.counts.bases
     bill = whole
-    if hardware.priced == "time" and scope in ("device", "facility"):  # its power includes every action
-        activity = replace(activity, arithmetic={}, elementwise={}, movement={}, runs=({}, {}))
+    by_time = hardware.priced == "time" and scope in ("device", "facility")  # its power includes every action
+    if activity.by_time != by_time:
+        activity = replace(activity, by_time=by_time)
+    if by_time:
         bill = tariff(ready.part, hardware, precision.name, 0, floor, lasting=ready.lasting)
     elif PARTS[scope] < 4:
         moves = places if scope == "memory" else ()

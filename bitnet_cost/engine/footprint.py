@@ -79,14 +79,12 @@ def widest_operators(ops: tuple[Operator, ...], coefficients: Coefficients) -> A
     return table[:, kept, None]
 
 
-def peak_activation_entries(counts: OpCounts, widest: Array | None = None) -> Array:
+def peak_activation_entries(widest: Array, repeated: Array) -> Array:
     """Most operands and results that one operator of one layer holds at once.  [n]
 
-    The prefill of the whole prompt is one pass; scores are never held, attention being fused.
+    ``repeated`` are the bases of one pass, [basis, n]; scores are never held, attention being fused.
     """
-    if widest is None:
-        widest = widest_operators(counts.operators, counts.coefficients)
-    found: Array = ordered_sum(widest * counts.bases.table[:, 0, None], 0).max(axis=0)
+    found: Array = ordered_sum(widest * repeated[:, None], 0).max(axis=0)
     return found
 
 
@@ -134,7 +132,8 @@ def footprint(
 ) -> Footprint:  # fmt: skip
     """Bits resident with this precision: weights (see `resident`), KV cache, peak activations.
 
-    On a device as its runtime holds them.
+    On a device as its runtime holds them. Activations are those of the widest pass: of the whole prompts, of so many
+    of their tokens as the runtime takes at once, or of a decode step.
     """
     elsewhere = float(FORMAT_BITS[precision.elsewhere])
     held_weights = weights or resident(architecture, precision, counts.operators, counts.coefficients)
@@ -144,12 +143,15 @@ def footprint(
         positions = prompt + (generate - 1) / (2 if counts.workload.staggered else 1)
         kv = cached_entries(architecture, batch, positions, counts.workload.counting) * precision.kv_bits
         kv = kv * (runtime.cache_copies if runtime else 1.0)
-    tokens = batch * prompt
-    stream = tokens * architecture.hidden_size
-    chunk = runtime.chunk if runtime else None
-    held = (peak_activation_entries(counts, held_weights.widest) + stream) * elsewhere
+    tokens, widest = batch * prompt, held_weights.widest
+    chunk = runtime.cut(architecture.kind) if runtime else None
+    entries = peak_activation_entries(widest, counts.bases.table[:, 0]) + tokens * architecture.hidden_size
     if chunk:
-        held = held * np.minimum(1.0, chunk / tokens)
+        entries = entries * np.minimum(1.0, chunk / tokens)
+        if len(counts.phases) > 1:  # a decode step holds a token of every sequence, however a prefill is cut
+            step = counts.bases.table[:, 1] / np.maximum(generate - 1, 1.0)
+            entries = np.maximum(entries, peak_activation_entries(widest, step) + batch * architecture.hidden_size)
+    held = entries * elsewhere
     if runtime and runtime.logits_bits and architecture.lm_head is not None:
         held = np.maximum(held, tokens * (architecture.vocab_size * runtime.logits_bits))
     return Footprint(

@@ -58,20 +58,22 @@ def tensor_share(counts: OpCounts, devices: int, bits: float) -> Share:
 def pipeline_share(architecture: Architecture, counts: OpCounts, devices: int, bits: float) -> Share:
     """One turn of a pipeline of ``devices`` stages: a micro-batch that passes all of them.
 
-    The batch is cut into as many micro-batches as there are stages, or sequences if fewer. In decode each stage works
-    for another micro-batch, and a token of every sequence comes out in the time of one turn. A prefill of m
-    micro-batches takes (N + m - 1) / N turns, the pipeline being filled and drained (Huang et al., GPipe, 2019,
-    arXiv:1811.06965, section 2.3). Weights are read once per turn. The residual stream passes N - 1 times a turn.
+    The batch is cut into as many micro-batches as there are stages, or sequences if fewer, all of their mean size,
+    which need not be whole. In decode each stage works for another micro-batch, and a token of every sequence comes
+    out in the time of one turn. A prefill of m equal micro-batches takes (N + m - 1) / N turns, the pipeline being
+    filled and drained (Huang et al., GPipe, 2019, arXiv:1811.06965, section 2.3); of unequal ones all pass the first
+    stage, and the largest then the N - 1 others. Weights are read once per turn. The residual stream passes N - 1
+    times a turn.
     """
-    batch, prompt, generate = counts.workload.flat()
+    batch, _, _ = counts.workload.flat()
     cut = np.minimum(batch, devices)
-    small = np.ceil(batch / cut)
-    turns = np.ceil(batch / small)
-    asked = replace(counts.workload, batch=small, prompt=prompt, generate=generate)
+    largest = np.ceil(batch / cut)
+    turns = np.ceil(batch / largest)
+    asked = counts.workload.one_of(turns)
     turn = count_ops(architecture, asked, counts.operators, counts.coefficients, counts.bases.names)
     sums = np.array([float(op.parts * op.repeat) if op.name == "residual" else 0.0 for op in turn.operators])
     hops = ((sums > 0) * (devices - 1) / max(float(sums.sum()), 1.0))[:, None]
     exchanges = sums[:, None] / max(float(sums.sum()), 1.0) * (devices - 1) * turn.passes[:, None, :]
     wait = np.ones((len(turn.phases), turn.points))
-    wait[0] = (devices + turns - 1) / devices
+    wait[0] = (turns + (devices - 1) * largest * turns / batch) / devices
     return Share(turn, turn["outputs"] * hops * bits, exchanges, turns, wait)

@@ -38,6 +38,8 @@ _CLASSES: dict[str, KernelClass] = {
 # up to them a kernel's power is in the prices, beyond them it waits.
 REACHED_BANDWIDTH, REACHED_RATE = 0.92, 0.68
 
+UNLIMITED = 2.0**53  # a window of more positions than any workload has
+
 
 def kernel_class(op: Operator, precision: Precision) -> KernelClass | None:
     """The class of kernels that an operator runs in; None where it is part of another.
@@ -90,6 +92,7 @@ class Schedule:
     holder: str  # the level that weights are read from
     places: tuple[str, ...]  # reads and writes of the levels that move anything: of the near one, then of the main one
     attention: tuple[slice, ...]  # operators whose steps grow with the context
+    window: Array | None  # positions that attention reaches back, where it is limited; None: nowhere
     per_mac: Array  # seconds
     per_bit: dict[str, Array]  # seconds, by level
     per_level: Array  # the same of the levels that are read and written, in the order of places, [level, 1, op, 1]
@@ -104,12 +107,23 @@ class Schedule:
             "attention": tuple(slice(rows.index(span.start), rows.index(span.stop - 1) + 1) for span in self.attention),
             "per_level": self.per_level[:, :, rows],
         }
-        for name in ("moves", "stepwise", "steps", "room", "per_mac", "busy_compute", "busy_memory", "per_pass"):
+        names = ("moves", "stepwise", "steps", "room", "window", "per_mac", "busy_compute", "busy_memory", "per_pass")
+        for name in names:
             values = getattr(self, name)
             changed[name] = None if values is None else values[rows]
         if changed["moves"] is not None and changed["moves"].all():
             changed["moves"] = None
         return replace(self, per_bit={level: values[rows] for level, values in self.per_bit.items()}, **changed)
+
+
+def window_of(op: Operator) -> float:
+    """Positions that an operator of attention reaches back.
+
+    >>> window_of(Operator("attn_scores", "attention", "attention", 1, (("mac", ("pairs", 512.0), 64),)))
+    512.0
+    """
+    limits = [basis[1] for quantity, basis, _ in op.terms if quantity == "mac" and len(basis) == 2]
+    return limits[0] if limits and op.group == "attention" else UNLIMITED
 
 
 def needed_rows(ops: tuple[Operator, ...], plan: Schedule) -> list[int]:
@@ -157,6 +171,7 @@ def schedule(
     if any(op.group == "head" for op in ops) and logits == "none":
         per_pass = per_pass * np.array([op.group != "head" for op in ops])[:, None]
     holder = next((name for name in levels[:-1] if resident <= _capacity(hardware, name)), main)
+    windows = np.array([window_of(op) for op in ops])[:, None]
     places = tuple(dict.fromkeys(f"{level}.{way}" for level in (near, main) for way in ("read", "write")))
     places += (f"{holder}.read",) * (holder not in (near, main))
     per_bit = {name: 1 / (_bandwidth(hardware, name) * share) for name in levels}
@@ -171,6 +186,7 @@ def schedule(
         holder=holder,
         places=places,
         attention=_spans(ops),
+        window=None if windows.min() == UNLIMITED else windows,
         per_mac=1 / rate,
         per_bit=per_bit,
         per_level=np.array(np.broadcast_arrays(*(per_bit[name] for name in dict.fromkeys((near, main)))))[:, None],
@@ -281,25 +297,38 @@ def _cut(counts: OpCounts, chunk: int) -> OpCounts:
     return OpCounts(counts.operators, counts.phases, counts.coefficients, Bases(names, values), counts.workload, passes)
 
 
-def sum_of_maxima(compute: Array, memory: Array, fixed: Array, prompt: Array, generate: Array) -> Array:
-    """Sum over decode steps of max(c k, m k + f), k = P + 1 ... P + G - 1 keys attended.  [s]
+def sum_of_maxima(
+    compute: Array, memory: Array, fixed: Array, prompt: Array, generate: Array, window: Array | None = None
+) -> Array:
+    """Sum over decode steps of max(c k, m k + f), k = min(P + i, window) keys attended, i = 1 ... G - 1.  [s]
 
     ``compute`` and ``memory`` are the sums of c k and m k over all steps, ``fixed`` that of f. The lines cross at most
-    once, at k* = f / (c - m): steps below it wait for memory, those above for arithmetic.
+    once, at k* = f / (c - m): steps below it wait for memory, those above for arithmetic. From the step that fills the
+    window on, all are alike.
 
     >>> one = np.array([1.0])
     >>> total = sum_of_maxima(18 * one, 6 * one, 12 * one, 1 * one, 4 * one)        # k = 2, 3, 4; c 2, m 2/3, f 4
     >>> bool(abs(total[0] - (16 / 3 + 6 + 8)) < 1e-12)                              # max(4, 16/3), max(6, 6), 8
     True
+    >>> total = sum_of_maxima(16 * one, 16 / 3 * one, 12 * one, one, 4 * one, 3 * one)  # k = 2, 3, 3
+    >>> bool(abs(total[0] - (16 / 3 + 6 + 6)) < 1e-12)
+    True
     """
     if (compute <= memory).all():  # no step waits for arithmetic, of no operator
         return memory + fixed
-    steps, keys = generate - 1, decode_pairs(prompt, generate)
+    steps = growing = generate - 1
+    keys = decode_pairs(prompt, generate, np.inf if window is None else window)
+    if window is not None:
+        growing = np.clip(window - prompt, 0.0, steps)
     least, fewest = np.maximum(steps, 1.0), np.maximum(keys, 1.0)  # where there is no step, there is nothing to divide
     gap = (compute - memory) / fewest
     crossing = np.divide(fixed / least, gap, out=np.full(gap.shape, np.inf), where=gap > 0)
-    below = np.minimum(np.maximum(np.floor(crossing) - prompt, 0.0), steps)
-    share, part = decode_pairs(prompt, below + 1) / fewest, below / least
+    below = np.minimum(np.maximum(np.floor(crossing) - prompt, 0.0), growing)
+    in_them = decode_pairs(prompt, below + 1)
+    if window is not None:
+        alike = np.where(crossing >= window, steps - growing, 0.0)
+        below, in_them = below + alike, in_them + alike * window
+    share, part = in_them / fewest, below / least
     total: Array = memory * share + fixed * part + compute * (1 - share)
     return total
 
@@ -321,10 +350,11 @@ def roofline(
     overhead = plan.per_pass * counts.passes[:, None, :]
     longest = np.maximum(compute, memory)
     if len(counts.phases) > 1:
-        _, *numbers = counts.workload.flat()
+        _, prompt, generate = counts.workload.flat()
         for rows in plan.attention:
             grows = activity.kv_read_bits[1, rows] * plan.per_bit[plan.main][rows]
-            longest[1, rows] = sum_of_maxima(compute[1, rows], grows, memory[1, rows] - grows, *numbers)
+            window = None if plan.window is None else plan.window[rows]
+            longest[1, rows] = sum_of_maxima(compute[1, rows], grows, memory[1, rows] - grows, prompt, generate, window)
     link = np.zeros(compute.shape)
     if share is not None and hardware.interconnect is not None:
         link = share.sent_bits / hardware.interconnect.bandwidth.value

@@ -29,9 +29,8 @@ from bitnet_cost.inputs.cited import (
     check_sources,
     figures_in,
 )
+from bitnet_cost.words import Scope
 
-Scope = Literal["arithmetic", "compute", "memory", "device", "facility"]
-Parallel = Literal["tensor", "pipeline"]
 SPECIAL = ("exp", "tanh", "erf", "div", "sqrt", "unpack")  # unpack: a packed weight widened before use
 
 DeviceClass = Literal["gpu", "igpu", "tpu", "cpu", "soc", "phone", "board", "mcu", "npu"]

@@ -13,10 +13,10 @@ from pydantic import Field, model_validator
 
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.cited import Input, Source, check_sources
+from bitnet_cost.words import Accumulator
 
 Format = Literal["fp32", "fp16", "bf16", "fp8"]
 FORMAT_BITS: dict[str, int] = {"fp32": 32, "fp16": 16, "bf16": 16, "fp8": 8}
-Accumulator = Literal["paper", "int32"]
 ACCUMULATE = "add.accumulator"
 TERNARY_BITS = math.log2(3)
 

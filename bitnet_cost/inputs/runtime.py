@@ -100,6 +100,10 @@ class RuntimeProfile(Input):
         check_basis(self.sources, {place: (figure.source, figure.basis) for place, figure in figures.items()})
         return self
 
+    def cut(self, kind: str) -> int | None:
+        """Tokens of one pass of a prefill at most; an encoder attends both ways, so that nothing of it is cut."""
+        return None if kind == "encoder" else self.chunk
+
     def kernel(self, name: KernelClass) -> Kernel:
         """The entry of a class of operators, else that of plain elementwise work."""
         found = self.kernels.get(name)

@@ -13,9 +13,8 @@ from pydantic import Field, model_validator
 
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.cited import Input
-from bitnet_cost.inputs.hardware import Parallel, Scope
-from bitnet_cost.inputs.precision import Accumulator
-from bitnet_cost.inputs.workload import LIMITS, AttentionSpan, Counting, Logits
+from bitnet_cost.inputs.workload import LIMITS
+from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Parallel, Scope
 
 MOST_VALUES = 1_000_000  # of one axis
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bitnet_cost.errors import BitnetCostError, nearest
+from bitnet_cost.words import AttentionSpan, Counting, Logits
 
 Array = NDArray[np.float64]
-AttentionSpan = Literal["causal", "full"]
-Logits = Literal["last", "all", "none"]
-Counting = Literal["serving", "traced"]
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "attention": get_args(AttentionSpan), "logits": get_args(Logits), "counting": get_args(Counting),
@@ -104,6 +102,13 @@ class Workload:
             object.__setattr__(self, "_flat", self._flattened())
         assert self._flat is not None
         return self._flat
+
+    def one_of(self, parts: Array) -> Workload:
+        """One of several equal parts of the batch, which need not be whole.  ``parts`` [n]"""
+        batch, prompt, generate = self.flat()
+        found = replace(self, batch=batch, prompt=prompt, generate=generate)
+        object.__setattr__(found, "_flat", (batch / parts, prompt, generate))
+        return found
 
     def _flattened(self) -> tuple[Array, Array, Array]:
         given = (self.batch, self.prompt, self.generate)

@@ -240,6 +240,7 @@ def _sources(opening: Result) -> list[Cited]:
 def _inputs(answer: Answer) -> list[tuple[str, str]]:
     first = answer.results[0]
     work = first.workload
+    out = " or ".join(dict.fromkeys(str(r.workload.generate) for r in answer.results))
     return [
         ("Models", ", ".join(dict.fromkeys(r.architecture.name for r in answer.results))),
         ("Precisions", ", ".join(dict.fromkeys(r.precision.name for r in answer.results))),
@@ -247,7 +248,7 @@ def _inputs(answer: Answer) -> list[tuple[str, str]]:
         ("Runtimes", ", ".join(dict.fromkeys(r.runtime.runtime for r in answer.results if r.runtime)) or "none"),
         (
             "Workload",
-            f"batch {work.batch}, {work.prompt} tokens in, {work.generate} out, {work.attention} attention,"
+            f"batch {work.batch}, {work.prompt} tokens in, {out} out, {work.attention} attention,"
             f" logits {work.logits}, counting {work.counting}, devices {first.devices}",
         ),
     ]

@@ -10,14 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitnet_cost.frames import Library, dataframe
-from bitnet_cost.inputs.hardware import Parallel, Scope
-from bitnet_cost.inputs.precision import Accumulator
 from bitnet_cost.inputs.sweep import Objective, Range, Sweep, options
-from bitnet_cost.inputs.workload import AttentionSpan, Counting, Logits
 from bitnet_cost.record import figure
 from bitnet_cost.result import Column, Report, Table
 from bitnet_cost.studies.running import Runner, run
 from bitnet_cost.studies.sweep import Columns, Plan, of_file, of_options, plan, wide
+from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Parallel, Scope
 
 Names = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 Axis = int | str | Sequence[int] | NDArray[Any] | Range | Mapping[str, Any]

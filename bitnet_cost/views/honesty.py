@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import get_args
 
 from bitnet_cost.inputs.cited import Figure
-from bitnet_cost.inputs.hardware import Scope
 from bitnet_cost.result import Answer, Result, component_of
+from bitnet_cost.words import Scope
 
 MARK = "*"
 WEAK = ("scaled", "assumed")

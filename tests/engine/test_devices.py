@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bitnet_cost
-from bitnet_cost.api import fitting, runtime_of
+from bitnet_cost.api import fitting, runtime_of, setting
 from bitnet_cost.engine.activity import product_format
 from bitnet_cost.engine.estimate import evaluate
+from bitnet_cost.engine.timing import sum_of_maxima
 from bitnet_cost.errors import MissingPrice
 from bitnet_cost.inputs.architecture import Architecture, Attention, FeedForward, Head, Layer
 from bitnet_cost.inputs.measurement import Measurement
@@ -305,9 +306,12 @@ def test_several_devices(name: str, precision: str, devices: int, batch: int) ->
 @given(st.sampled_from(["a100-sxm-80gb", "l40s"]), st.integers(2, 8), st.integers(1, 40))
 def test_a_pipeline_keeps_all_stages_busy_with_micro_batches(name: str, stages: int, batch: int) -> None:
     """A decode step of B sequences takes as long as one device would need for a micro-batch, and the hops."""
-    small = -(-batch // min(batch, stages))
-    turns = -(-batch // small)
-    one = bitnet_cost.estimate("llama-2-7b", name, "fp16", batch=small, generate=33)
+    largest = -(-batch // min(batch, stages))
+    turns = -(-batch // largest)
+    small = batch / turns  # the mean, which need not be whole
+    workload = Workload(batch, 512, 33, "causal").one_of(np.array([float(turns)]))
+    device, software = setting(catalog.hardware(name), None)
+    one = evaluate(catalog.model("llama-2-7b"), catalog.precision("fp16"), device, workload, runtime=software)
     many = bitnet_cost.estimate(
         "llama-2-7b", name, "fp16", batch=batch, generate=33, devices=stages, parallel="pipeline"
     )
@@ -315,12 +319,12 @@ def test_a_pipeline_keeps_all_stages_busy_with_micro_batches(name: str, stages: 
     assert many.timing is not None
     link = float(many.timing.link[1].sum())
     assert float(many.timing.decode[0]) == pytest.approx(float(one.timing.decode[0]) + link, rel=1e-9)
-    wait = (stages + turns - 1) / stages
+    wait = (turns + (stages - 1) * largest / small) / stages  # all pass a stage, the largest then the others
     link = float(many.timing.link[0].sum())
     busy = float(one.timing.by_phase[0, 0]) * wait
     assert busy * (1 - 1e-9) <= float(many.timing.by_phase[0, 0]) <= (busy + link) * (1 + 1e-9)  # the cap may hide hops
     hops = float(many.activity.movement["interconnect.write"].sum())
-    assert hops == pytest.approx(turns * small * (512 + 32) * 4096 * 16 * (stages - 1), rel=1e-12)
+    assert hops == pytest.approx(batch * (512 + 32) * 4096 * 16 * (stages - 1), rel=1e-12)
     read = {level: float(a.movement["hbm.read"].sum()) for level, a in (("one", one.activity), ("many", many.activity))} if name != "l40s" else {}  # fmt: skip
     if read:
         assert read["many"] == pytest.approx(turns * read["one"], rel=1e-12)
@@ -330,6 +334,20 @@ def test_a_pipeline_keeps_all_stages_busy_with_micro_batches(name: str, stages: 
         float(many.activity.static[k].sum()) for k in ("static.power", "static.between") if k in many.activity.static
     )
     assert drawn == pytest.approx(stages * float(many.timing.total[0]), rel=1e-9)
+
+
+@given(st.integers(2, 8), st.integers(2, 40), st.sampled_from(["fp16", "bitnet"]))
+def test_a_pipeline_does_the_work_of_the_sequences_there_are(stages: int, batch: int, precision: str) -> None:
+    """Also where micro-batches cannot be alike."""
+    one, many = (
+        bitnet_cost.estimate(
+            "llama-2-7b", "h100-sxm-80gb", precision, batch=batch, generate=9, devices=devices, parallel="pipeline"
+        )
+        for devices in (1, stages)
+    )
+    for kind in ("mac", "mul", "add", "special"):
+        once, shared = (float(r.mac) if kind == "mac" else float(r.actions(kind).sum()) for r in (one, many))
+        assert shared == pytest.approx(once, rel=1e-12)
 
 
 def test_a_link_in_place_of_the_profiles_own() -> None:
@@ -368,3 +386,53 @@ def test_how_many_devices_a_precision_needs_is_an_answer() -> None:
 def test_devices_that_nothing_joins(hardware: str, devices: int, said: str) -> None:
     with pytest.raises(bitnet_cost.BitnetCostError, match=said):
         bitnet_cost.estimate("gpt2", hardware, devices=devices)
+
+
+def test_a_package_priced_by_its_time_counts_what_runs() -> None:
+    """The counts are those of a narrower scope, which prices each action."""
+    whole, moved = (
+        bitnet_cost.estimate("gpt2", "intel-i7-13700h", "bitnet-b1.58", scope=scope) for scope in ("device", "memory")
+    )
+    for kind in ("mul", "add", "special"):
+        assert float(whole.actions(kind).sum()) == float(moved.actions(kind).sum()) > 0
+    assert set(whole.by_component) == {"static"}
+
+
+def test_widening_packed_weights_is_no_special_function() -> None:
+    device, node = (bitnet_cost.estimate("gpt2", name, "bitnet", generate=9) for name in ("h100-sxm-80gb", "cmos-7nm"))
+    assert float(device.actions("special").sum()) == float(node.actions("special").sum())
+    assert any(action.startswith("unpack.") for action in device.prices)
+
+
+def test_a_decode_step_holds_a_token_of_every_sequence() -> None:
+    """However few tokens of a prefill the runtime takes at once: here 50,000 logits of a large vocabulary."""
+    held = bitnet_cost.estimate("gemma-3-1b", "h100-sxm-80gb", "fp16", batch=50_000, prompt=1, generate=2)
+    assert held.runtime is not None
+    assert held.runtime.chunk is not None
+    assert held.runtime.chunk < 50_000
+    logits, hidden = 262_144, 1_152
+    assert float(held.footprint.activation_bits[0]) == 50_000 * (hidden + logits + hidden) * 16
+    short = bitnet_cost.estimate("gemma-3-1b", "h100-sxm-80gb", "fp16", batch=50_000, prompt=1, generate=1)
+    assert float(short.footprint.activation_bits[0]) < float(held.footprint.activation_bits[0])
+
+
+@pytest.mark.parametrize("device", ["l4", "raspberry-pi-5"])
+def test_an_encoder_holds_its_whole_prompts(device: str) -> None:
+    """It attends both ways: the hidden states of all positions are there at once, and what fits is limited."""
+    result = bitnet_cost.estimate("bert-base", device, "fp16", prompt=100_000)
+    assert float(result.footprint.activation_bits[0]) >= 100_000 * (768 + 2 * 3072) * 16
+    (found,) = fitting(catalog.model("bert-base"), [catalog.hardware(device)], [catalog.precision("fp16")], Workload())
+    assert found.batch < 100_000
+    assert found.positions < 10_000_000
+
+
+@given(st.integers(1, 30), st.integers(2, 60), st.integers(1, 40), st.floats(0.1, 4.0), st.floats(0.1, 4.0))
+def test_decode_sums_the_maximum_of_each_step_within_a_window(
+    prompt: int, generate: int, window: int, compute: float, fixed: float
+) -> None:
+    """Against a loop over the steps."""
+    keys = [min(prompt + i, window) for i in range(1, generate)]
+    steps = sum(max(compute * k, 0.5 * k + 10 * fixed) for k in keys)
+    sums = (compute * sum(keys), 0.5 * sum(keys), 10 * fixed * len(keys), prompt, generate, window)
+    found = sum_of_maxima(*(np.array([float(x)]) for x in sums))
+    assert float(found[0]) == pytest.approx(steps, rel=1e-12)

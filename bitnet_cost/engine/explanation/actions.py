@@ -143,12 +143,10 @@ def hops(case: Case) -> tuple[float, float]:
 
 def counted(case: Case, kind: str, keep: Keep) -> list[float]:
     """The actions of a kind (mul, add, special), elementwise work included, over all devices."""
-    if not case.result.activity.arithmetic:  # a package priced by its time counts none
-        return []
     return [
         everywhere(case, action, runs(case, action, table, keep))
         for action, table in tables(case, 2).items()
-        if component_of(action) == kind
+        if component_of(action) == kind and not action.startswith("unpack.")  # listed there, and no function
     ]
 
 

@@ -61,7 +61,8 @@ class Case:
     @property
     def chunk(self) -> float | None:
         """Tokens of one pass of a prefill at most, where the runtime cuts it."""
-        return float(self.result.runtime.chunk) if self.result.runtime and self.result.runtime.chunk else None
+        chunk = self.result.runtime.cut(self.result.architecture.kind) if self.result.runtime else None
+        return None if chunk is None else float(chunk)
 
     def name(self, p: int, i: int) -> str:
         """A phase and an operator, as they stand before the name of a step."""

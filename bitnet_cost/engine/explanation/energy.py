@@ -72,7 +72,7 @@ class Energies:
         case, scope = self.case, self.case.result.scope
         found: dict[str, float] = {}
         parts = len(case.result.activity.within(scope))
-        if case.result.activity.arithmetic:  # else: priced by its time, every action included
+        if not case.result.activity.by_time:
             for action, table in tables(case, parts).items():
                 if component in (None, component_of(action)):
                     found[action] = everywhere(case, action, runs(case, action, table, keep))

@@ -124,15 +124,14 @@ def activations(case: Case, at: str = "") -> float:
     """What the widest operator and the residual stream hold at once, on each device, in bytes."""
     result, work = case.result, case.work
     counts, runtime = result.counts, result.runtime
-    batch, prompt, _ = sequence(counts)
-    whole = replace(case, turn=None)
-    widest = max((_held(whole, i) for i in range(len(counts.operators))), key=lambda found: found[1].value)
-    entries = work.step(f"entries of {widest[0]}{at}", "1", widest[1])
-    stream = work.step(f"residual stream{at}", "1", product(batch, prompt, float(result.architecture.hidden_size)))
+    batch, prompt, generate = sequence(counts)
     each = float(FORMAT_BITS[result.precision.elsewhere])
-    factors: list[Part] = [total([entries, stream])]
-    if runtime and runtime.chunk:
-        factors.append(smaller(1.0, product(float(runtime.chunk), over=[product(batch, prompt)])))
+    factors = [_of_pass(case, 0, [batch, prompt], at)]
+    if case.chunk is not None:
+        factors.append(smaller(1.0, product(case.chunk, over=[product(batch, prompt)])))
+        if generate > 1:
+            step = _of_pass(case, 1, [batch], f" of a decode step{at}")
+            factors = [larger(product(*factors), step)]
     held = product(*factors, each)
     if runtime and runtime.logits_bits and result.architecture.lm_head is not None:
         held = larger(held, product(batch, prompt, float(result.architecture.vocab_size), runtime.logits_bits))
@@ -140,13 +139,24 @@ def activations(case: Case, at: str = "") -> float:
     return work.step(f"peak_activation_bytes{at}", "B", product(held, over=[8.0]), wanted)
 
 
-def _held(case: Case, i: int) -> tuple[str, Expression]:
-    """Operands and results of one layer of an operator in the prefill, in numbers alone."""
+def _of_pass(case: Case, p: int, tokens: list[Part], at: str) -> Expression:
+    """Entries that a pass holds over so many tokens: those of its widest operator, and the residual stream."""
+    whole, work = replace(case, turn=None), case.work
+    operators = range(len(whole.counts.operators))
+    name, held = max((_held(whole, p, i) for i in operators), key=lambda found: found[1].value)
+    entries = work.step(f"entries of {name}{at}", "1", held)
+    width = float(case.result.architecture.hidden_size)
+    return total([entries, work.step(f"residual stream{at}", "1", product(*tokens, width))])
+
+
+def _held(case: Case, p: int, i: int) -> tuple[str, Expression]:
+    """Operands and results of one layer of an operator in a pass, in numbers alone."""
     op, counts = case.counts.operators[i], case.counts
+    passes = 1.0 if p == 0 else sequence(counts)[2] - 1
     terms = [
-        product(float(coefficient), float(counts.bases[basis][0, 0]))
+        product(float(coefficient), float(counts.bases[basis][p, 0]) / passes)
         for quantity, basis, coefficient in op.terms
-        if quantity in ("inputs", "outputs") and counts.bases[basis][0, 0]
+        if quantity in ("inputs", "outputs") and counts.bases[basis][p, 0]
     ]
     return op.name, total(terms)
 

@@ -14,8 +14,8 @@ from bitnet_cost.engine.activity import product_format
 from bitnet_cost.engine.explanation.actions import cached, hops, macs, run, runs, tables
 from bitnet_cost.engine.explanation.bases import generated_pairs, sequence
 from bitnet_cost.engine.explanation.case import Case
-from bitnet_cost.engine.explanation.work import Part, floored, larger, less, product, smaller, total
-from bitnet_cost.engine.timing import REACHED_BANDWIDTH, REACHED_RATE, kernel_class, launches_of
+from bitnet_cost.engine.explanation.work import Part, ceiling, floored, larger, less, product, smaller, total
+from bitnet_cost.engine.timing import REACHED_BANDWIDTH, REACHED_RATE, UNLIMITED, kernel_class, launches_of, window_of
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.runtime import Kernel, RuntimeProfile
 from bitnet_cost.result import Operator, Timing
@@ -197,12 +197,17 @@ def _sum_of_maxima(case: Case, p: int, i: int, arithmetic: float, memory: float)
         return work.step(f"{name}, busy", "s", larger(arithmetic, memory))
     grows = work.line(f"{name}, memory that grows", "s", growing)
     fixed = work.step(f"{name}, memory that stays", "s", less(memory, grows)) if memory != grows else 0.0
-    steps_keys = generated_pairs(prompt, less(generate, 1.0))
-    keys = work.step(f"{case.label}keys that one sequence attends to in decode", "1", steps_keys)
+    window = window_of(case.counts.operators[i])
+    steps_keys = generated_pairs(prompt, less(generate, 1.0), window)
+    within = "" if window == UNLIMITED else f" within {window:g}"
+    keys = work.step(f"{case.label}keys that one sequence attends to in decode{within}", "1", steps_keys)
     crossing = product(fixed, keys, over=[steps, less(arithmetic, grows)])
-    until = smaller(steps, larger(0.0, less(floored(crossing), prompt)))
-    below = work.step(f"{name}, steps that wait for memory", "1", until)
-    share = work.step(f"{name}, share of keys in them", "1", product(generated_pairs(prompt, below), over=[keys]))
+    growing_steps = min(max(window - prompt, 0.0), steps)
+    alike = steps - growing_steps if crossing.value >= window else 0.0
+    until = smaller(growing_steps, larger(0.0, less(floored(crossing), prompt)))
+    below = work.step(f"{name}, steps that wait for memory", "1", total([until, alike]) if alike else until)
+    their_keys = [generated_pairs(prompt, below - alike), *([product(alike, window)] if alike else [])]
+    share = work.step(f"{name}, share of keys in them", "1", product(total(their_keys), over=[keys]))
     parts = [product(grows, share), product(fixed, below, over=[steps]), product(arithmetic, less(1.0, share))]
     return work.step(f"{name}, busy", "s", total(parts))
 
@@ -334,11 +339,15 @@ def nominal(case: Case, hardware: Hardware, action: str) -> float:
 
 
 def _wait(case: Case, p: int) -> float:
-    """Turns that a phase waits for: a pipeline's prefill fills and drains it."""
+    """Turns that a phase waits for: all micro-batches pass a stage of a pipeline, the largest then the others."""
     assert case.turn is not None
     share, devices = case.turn.share, float(case.result.devices)
     if share is None or float(share.wait[p, 0]) == 1:
         return 1.0
+    batch = sequence(case.result.counts)[0]
+    largest = ceiling(product(batch, over=[smaller(batch, devices)]))
     turns = less(total([devices, case.turns]), 1.0)
+    if largest.value * case.turns != batch:
+        turns = total([case.turns, product(less(devices, 1.0), largest, case.turns, over=[batch])])
     name = f"{case.label}{case.counts.phases[p]} turns of the pipeline"
     return case.work.step(name, "1", product(turns, over=[devices]), float(share.wait[p, 0]))
