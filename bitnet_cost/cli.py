@@ -247,7 +247,10 @@ def _typed() -> str:
     import shlex
 
     return shlex.join(
-        ["bitnet-cost", *(word if os.sep not in word else os.path.basename(word) for word in sys.argv[1:])]
+        [
+            "bitnet-cost",
+            *(word if os.sep not in word else os.path.basename(word.rstrip(os.sep)) for word in sys.argv[1:]),
+        ]
     )
 
 
@@ -473,9 +476,10 @@ def _validate_measured(kinds: list[str] | None, plot: str | None, to: Writing) -
         lambda: [accuracy.report(found)], lambda: accuracy.document(found), lambda: accuracy.rows_of(found)
     ))  # fmt: skip
     if plot is not None:
-        from bitnet_cost.views.parity import parity_html
+        from bitnet_cost.views import html, parity
 
-        _write(parity_html(accuracy.rows_of(found)), plot)
+        made = parity.page(accuracy.report(found), accuracy.rows_of(found), accuracy.document(found), _typed())
+        _write(html.as_html(made), plot)
     missed = accuracy.missed(found)
     typer.echo(f"{len(found.rows)} figures; targets missed: {', '.join(missed) or 'none'}", err=True)
     if missed:
@@ -566,11 +570,13 @@ def break_even(
         axes=cast("list[BreakEvenAxis]", axis) or get_args(BreakEvenAxis), runtimes=_once(runtime or ()),
         scope=scope, draws=breakeven.Draws(draws, *sampling),
     )  # fmt: skip
-    answer = told.report(architecture, profile, new, old, workload, found)
+    priced = scope or profile.default_scope
+    answer = told.report(architecture, profile, new, old, workload, found, priced)
+    document = {"schema": "bitnet-cost/break-even-1", "scope": priced, "crossings": told.rows(found)}
     if to.form in formats.names("reports") and to.output and to.output.lower().endswith((".html", ".htm")):
-        from bitnet_cost.views.curve import as_html
+        from bitnet_cost.views import curve, html
 
-        _write(as_html(answer, found), to.output)
+        _write(html.as_html(curve.page(answer, found, document, profile.runtime, _typed())), to.output)
         return
 
     def rows() -> list[dict[str, Any]]:
@@ -578,7 +584,6 @@ def break_even(
         points = [" ".join(f"{x:.10g}" for x in c.at) for c in found]
         return [row | {"at": at} for row, at in zip(plain, points, strict=True)]
 
-    document = {"schema": "bitnet-cost/break-even-1", "crossings": told.rows(found)}
     _deliver(to, Offer(lambda: [answer], lambda: document, rows))
 
 
@@ -614,7 +619,9 @@ def sweep(
     vary: Annotated[
         list[str] | None,
         typer.Option(
-            "--vary", metavar="PATH=AXIS", help="A figure of the profile, as hierarchy.hbm.bandwidth; repeat."
+            "--vary",
+            metavar="PATH=AXIS",
+            help="A figure of the profile with its unit, as hierarchy.hbm.bandwidth='1 TB/s:4 TB/s:7'; repeat.",
         ),
     ] = None,
     where: Annotated[
@@ -654,6 +661,8 @@ def sweep(
         objectives=objective, pareto=pareto or None, top=top, columns=columns, limit=limit,
     )  # fmt: skip
     whole = sweeps.plan(sweeps.of_file(study, update) if study is not None else sweeps.of_options(update))
+    for note in sweeps.bare_numbers(whole):
+        typer.echo(note, err=True)
     if dry_run:
         text = running.forecast_text(running.Runner(whole, workers=workers).forecast())
         _write(text, None)
@@ -673,7 +682,7 @@ def sweep(
 
 @app.command()
 def plot(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="What a sweep wrote: .parquet or .csv.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="What a sweep wrote: .parquet, .csv or a folder.")],
     x: Annotated[str | None, typer.Option("--x", help="Column across. Default: the first objective.")] = None,
     y: Annotated[str | None, typer.Option("--y", help="Column up. Default: the second objective.")] = None,
     colour: Annotated[str | None, typer.Option("--colour", help="Column that sets the colour.")] = None,
@@ -683,15 +692,16 @@ def plot(
 ) -> None:
     """A chart of a sweep with its Pareto front, as one HTML file that works offline.
 
+    Without -o it lies beside FILE, and replaces nothing that is there.
+
     Example: bitnet-cost plot front.parquet -o front.html
     """
-    from pathlib import Path
-
     from bitnet_cost.studies import chart
+    from bitnet_cost.views import html
 
-    page = chart.html(file, x, y, colour)
-    target = output or str(Path(file).with_suffix(".html"))
-    _write(page, target)
+    page = chart.page(file, x, y, colour, _typed())
+    target = output or chart.place_beside(file)
+    _write(html.as_html(page), target)
     typer.echo(f"{target}: written", err=True)
 
 

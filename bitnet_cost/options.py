@@ -58,18 +58,21 @@ def _made(group: Any, given: dict[str, Any]) -> Any:
 
 def one_of(words: Sequence[str], *flags: str, meaning: str) -> Any:
     """An option that takes one of some words, where no type says which: typer knows Literal, but no list of it."""
-
-    def chosen(word: str) -> str:
-        if word not in words:
-            raise typer.BadParameter(f"{word!r} is not one of {', '.join(map(repr, words))}.")
-        return word
-
-    return typer.Option(*flags, parser=chosen, metavar=f"[{'|'.join(words)}]", help=meaning)
+    return _chosen(lambda: words, *flags, meaning=meaning)
 
 
 def format_of(*shapes: Shape, more: str = "") -> Any:
-    """The option of a command that offers its answer in some shapes."""
-    return one_of(formats.names(*shapes), "--format", "-f", meaning=f"Output format{more}.")
+    """The option of a command that offers its answer in some shapes, formats that are added later among them."""
+    return _chosen(lambda: formats.names(*shapes), "--format", "-f", meaning=f"Output format{more}.")
+
+
+def _chosen(words: Callable[[], Sequence[str]], *flags: str, meaning: str) -> Any:
+    def known(word: str) -> str:
+        if word not in words():
+            raise typer.BadParameter(f"{word!r} is not one of {', '.join(map(repr, words()))}.")
+        return word
+
+    return typer.Option(*flags, parser=known, metavar=f"[{'|'.join(words())}]", help=meaning)
 
 
 # --- options of several groups or commands ---------------------------------------------------------------------------

@@ -242,17 +242,17 @@ def _short(value: object) -> str:
 
 
 def _fields_at(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:
-    found = _model_at(model, path)
+    found = model_at(model, path)
     return list(found.model_fields) if found else []
 
 
 def _described(model: type[BaseModel], place: tuple[str | int, ...]) -> str:
-    found = _model_at(model, place[:-1])
+    found = model_at(model, place[:-1])
     field = found.model_fields.get(str(place[-1])) if found else None
     return f" ({field.description})" if field and field.description else ""
 
 
-def _model_at(model: type[BaseModel], path: tuple[str | int, ...]) -> type[BaseModel] | None:
+def model_at(model: type[BaseModel], path: tuple[str | int, ...]) -> type[BaseModel] | None:
     """The model class that a path of field names and indexes leads to."""
     from typing import get_args
 

@@ -94,6 +94,16 @@ def _scopes(answer: Answer) -> list[int]:
     return sorted({order.index(r.scope) for r in answer.results}, reverse=True)
 
 
+def beyond(scope: Scope, never: Sequence[str]) -> str:
+    """The last line of an answer at one scope: the first part of what no scope counts, and all outside the scope.
+
+    >>> beyond("facility", ["norms (few)", "rope", "look-up"])
+    'Not counted: norms, rope and the like; the host and the rest of the system around the device; making it.'
+    """
+    first = [text.partition(" (")[0] for text in never[:2]]
+    return f"Not counted: {', '.join(first)} and the like; {'; '.join(OUTSIDE[get_args(Scope).index(scope) :])}."
+
+
 def left_out(answer: Answer) -> list[str]:
     """What no scope counts, then what lies outside every scope of an answer, then what outside the narrower ones."""
     order, scopes = get_args(Scope), _scopes(answer)

@@ -666,7 +666,11 @@ def day_table(answer: Answer, results: Sequence[Result], which: str = "") -> Tab
         "USD a year",
         texts=2,
     )
-    return Table(f"{answer.requests_per_day:,.0f} requests a day{which}", columns, tuple(rows))
+    # carbon and cost only where they were asked for
+    said = [i for i in range(len(columns)) if not rows or any(row[i] != "-" for row in rows)]
+    kept = tuple(tuple(row[i] for i in said) for row in rows)
+    title = f"{answer.requests_per_day:,.0f} requests a day{which}"
+    return Table(title, tuple(columns[i] for i in said), kept)
 
 
 def how_sure(results: Sequence[Result]) -> str:

@@ -20,7 +20,7 @@ from tests.browser.conftest import HOSTILE, Opened, chosen, missing, written
 from tests.conftest import ROOT, Ran
 
 AXE = (Path(__file__).parent / "axe.min.js").read_text("utf-8")
-PAGES = ("page_file", "study_file", "nodes_file", "bare_file")
+PAGES = ("page_file", "study_file", "nodes_file", "bare_file", "curve_file", "chart_file", "measured_file")
 MARKS = ".bars path, .scatterlayer path, .trace path, path.mark"
 
 

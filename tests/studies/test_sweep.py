@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -431,6 +432,18 @@ def test_dask_gives_the_same_rows_while_a_worker_dies() -> None:
         np.testing.assert_array_equal(values, kept[name], err_msg=name)
 
 
+def test_plain_numbers_of_a_figure_with_a_unit_are_said_to_be_si(bitnet_cost: Callable[..., Ran]) -> None:
+    words = ("sweep", "-m", "gpt2", "-H", "l4", "-p", "fp16", "--dry-run", "--vary")
+    plain = bitnet_cost(*words, "hierarchy.gddr6.bandwidth=1e12:4e12:4")
+    assert plain.code == 0
+    assert "plain numbers are bit/s; 1e+12 is 125 GB/s" in plain.err
+    assert "power.static: plain numbers are W; 20 is 20 W" in bitnet_cost(*words, "power.static=20,30").err
+    for silent in ("hierarchy.gddr6.bandwidth=100 GB/s:400 GB/s:4", "runtime.chunk=256,512"):
+        ran = bitnet_cost(*words, silent)
+        assert ran.code == 0
+        assert not ran.err
+
+
 # --- the chart -----------------------------------------------------------------------------------------------------
 
 
@@ -444,7 +457,8 @@ def test_the_chart_is_one_file_that_names_the_front(
     ran = bitnet_cost("plot", file, "--x", "latency_s", "--y", "energy_per_token_j", "-o", tmp_path / "s.html")
     assert ran.code == 0, ran.err
     text = (tmp_path / "s.html").read_text("utf-8")
-    assert "of 8 points are on the front of latency_s and energy_per_token_j" in text
+    assert "of 8 points are on the front of least latency_s and least energy_per_token_j" in text
+    assert "latency_s [s]" in text
     assert 'src="http' not in text
     assert bitnet_cost("plot", file, "--x", "latency").code == 2
     assert bitnet_cost("plot", tmp_path / "none.csv").code == 2
@@ -481,6 +495,64 @@ def test_a_small_file_that_claims_many_rows_is_not_drawn(bitnet_cost: Callable[.
     ran = bitnet_cost("plot", path)
     assert ran.code == 2
     assert "at most" in ran.err
+
+
+def test_a_chart_says_which_way_is_better_and_in_which_unit(bitnet_cost: Callable[..., Ran], tmp_path: Path) -> None:
+    """From CSV too, which holds no units: they follow from the names of the columns."""
+    file, target = tmp_path / "s.csv", tmp_path / "s.html"
+    running.run(plan(hardware=["l4"], vary={"hierarchy.gddr6.bandwidth": ["200 GB/s", "400 GB/s"]}), str(file))
+    words = ("plot", file, "--x", "hierarchy.gddr6.bandwidth", "--y", "tokens_per_s")
+    assert bitnet_cost(*words).code == 0
+    text = target.read_text("utf-8")
+    assert "front of least hierarchy.gddr6.bandwidth and most tokens_per_s" in text
+    assert "hierarchy.gddr6.bandwidth [GB/s]" in text
+    assert re.search("The front runs from 200.0 GB/s and [0-9.]+ token/s to 400.0 GB/s and", text)
+
+
+def test_a_default_name_replaces_nothing(bitnet_cost: Callable[..., Ran], tmp_path: Path) -> None:
+    file, target = tmp_path / "s.csv", tmp_path / "s.html"
+    running.run(plan(batch=[1, 2]), str(file))
+    target.write_text("my own", "utf-8")
+    ran = bitnet_cost("plot", file)
+    assert ran.code == 2
+    assert "is there already; add -o" in ran.err
+    assert target.read_text("utf-8") == "my own"
+    assert bitnet_cost("plot", file, "-o", target).code == 0
+    assert "points are on the front" in target.read_text("utf-8")
+
+
+def test_a_folder_of_parts_is_drawn_as_one(bitnet_cost: Callable[..., Ran], tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    folder = tmp_path / "parts"
+    running.run(plan(batch=[1, 2, 4]), f"{folder}/")
+    pq.write_table(pq.read_table(folder / "part-000000.parquet"), folder / "part-000001.parquet")
+    ran = bitnet_cost("plot", folder)
+    assert ran.code == 0, ran.err
+    assert "of 6 points are on the front" in (tmp_path / "parts.html").read_text("utf-8")
+    (folder / "part-000001.parquet").unlink()
+    (folder / "part-000000.parquet").unlink()
+    ran = bitnet_cost("plot", folder)
+    assert ran.code == 2
+    assert "without parts of a sweep" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("empty.csv", "model,latency_s,energy_j\n", "has no rows; the sweep kept none"),
+        ("study.yaml", "name: x\n", "neither .csv nor .parquet"),
+        ("no-figures.csv", "latency_s,energy_j\ninf,1\n1,inf\n", "no row has both"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(
+    name: str, content: str, said: str, bitnet_cost: Callable[..., Ran], tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(content, "utf-8")
+    ran = bitnet_cost("plot", tmp_path / name)
+    assert ran.code == 2
+    assert said in ran.err
 
 
 def test_a_varied_number_keeps_to_the_limits_of_its_file(bitnet_cost: Callable[..., Ran]) -> None:
