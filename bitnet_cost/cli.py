@@ -1013,11 +1013,13 @@ def _deliver_answer(form: str, output: str | None, make: Callable[[], Report], a
 
 
 def _deliver(form: str, output: str | None, offer: Offer) -> None:
-    """Write an answer in a format; on a terminal a table has weight and colour."""
-    if form == "table" and offer.reports and output is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ:
-        from bitnet_cost.views.table import as_terminal
+    """Write an answer in a format; a terminal gets tables of its width, with weight."""
+    if form == "table" and offer.reports and output is None and sys.stdout.isatty():
+        from bitnet_cost.views.table import as_terminal, as_text, terminal_width
 
-        _write("\n".join(map(as_terminal, offer.reports())), output)
+        plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+        shown, width = as_text if plain else as_terminal, terminal_width()
+        _write("\n".join(shown(made, width) for made in offer.reports()), output)
         return
     _write(formats.text_of(form, offer), output)
 
