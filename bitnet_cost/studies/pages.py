@@ -18,7 +18,6 @@ from bitnet_cost.studies.grid import by_size, grid
 from bitnet_cost.studies.ranges import baseline_of
 from bitnet_cost.units import range_of, with_prefix
 from bitnet_cost.views import records
-from bitnet_cost.views.compare import usual_baseline
 from bitnet_cost.views.page import Chart, Cited, Data, Page, charts, numbers
 from bitnet_cost.views.ranges import SHOWN, lever_name, range_text
 from bitnet_cost.views.report import energy_table, memory_table
@@ -72,9 +71,7 @@ def full(answer: Answer, report: Report) -> Report:
     """A comparison with the memory of each precision before it, and every energy with its range behind it."""
     tables = (memory_table(answer.results), *report.tables)
     if any(r.joules for r in answer.results):
-        usual = usual_baseline([{"baseline": r.baseline} for r in answer.results])
-        alike = [r if r.baseline == usual else replace(r, baseline=None, saving=None) for r in answer.results]
-        tables = (*tables, energy_table(alike))
+        tables = (*tables, energy_table(answer.results))
     return replace(report, tables=tables)
 
 

@@ -55,6 +55,27 @@ def percent(value: float | None, places: int = 2) -> str:
     return f"{100 - 10.0**-places:.{places}f}" if value < 1 and float(text) >= 100 else text
 
 
+def lettered(baselines: Iterable[str]) -> dict[str, str]:
+    """A letter for each precision that savings are on; none for the one of most, which a heading names.
+
+    >>> lettered(["fp16", "int8", "fp16", "int4"])
+    {'fp16': '', 'int8': 'a', 'int4': 'b'}
+    """
+    on = list(baselines)
+    names = sorted(dict.fromkeys(on), key=lambda name: -on.count(name))
+    return {name: chr(ord("a") + i - 1) if i else "" for i, name in enumerate(names)}
+
+
+def said(letters: dict[str, str]) -> tuple[str, str]:
+    """The precision of most savings, and what the letters of the others mean.
+
+    >>> said({"fp16": "", "int8": "a"}), said({})
+    (('fp16', ' (a: on int8)'), ('', ''))
+    """
+    others = ", ".join(f"{letter}: on {name}" for name, letter in letters.items() if letter)
+    return next(iter(letters), ""), f" ({others})" if others else ""
+
+
 MOST_POINTS = 50  # of a grid that a notebook shows
 
 
@@ -239,6 +260,7 @@ def energy_table(results: Sequence[Result]) -> Table:
     head, leads = _leads(results, ["hardware", "precision"])
     bounds = [[float(x) for x in r.energy_bounds] for r in results]
     prefix, scale = prefix_of(max((b[2] for b in bounds if math.isfinite(b[2])), default=0.0))
+    letters = lettered(r.baseline for r in results if r.joules and r.baseline)
     body = []
     for r, lead, (low, value, high) in zip(results, leads, bounds, strict=True):
         if not r.joules:
@@ -249,10 +271,12 @@ def energy_table(results: Sequence[Result]) -> Table:
         saving = None if r.saving is None else [float(x) for x in r.saving]
         own = r.baseline == r.precision.name
         saved = "baseline" if own else percent(saving[1] if saving else None)
+        saved += letters[str(r.baseline)] if saving and not own else ""
         saved_span = "" if own or not saving else f"{percent(saving[0], 1)} to {percent(saving[2], 1)}"
         body.append((*lead, energy, span, saved, saved_span))
-    baseline = next((r.baseline for r in results if r.baseline), None)
+    baseline, others = said(letters)
     title = f"Energy, scope {results[0].scope}: {describe(results[0])}"
+    title += f"; saving on {baseline}{others}" if others else ""
     saving_heading = f"saving % on {baseline}" if baseline else "saving %"
     columns = _columns(*head, f"energy {prefix}J", "range", saving_heading, "range", texts=len(head))
     return Table(title, columns, tuple(body))

@@ -118,8 +118,8 @@ def _least(cells: Sequence[str], figures: bool) -> int:
 def column_widths(table: Table, width: int = WIDTH) -> list[int]:
     """Width of each column: as wide as its cells; where a table is too wide, its longest columns give way.
 
-    A heading wraps rather than widen a column beyond its longest word. Text gives way first, then cells of several
-    words among the figures.
+    A heading wraps rather than widen a column beyond its longest word. Long text gives way first, then cells of
+    several words among the figures, then what is left of the text.
     """
     cells = [
         [*(row[i] for row in table.rows), table.footer[i] if table.footer else ""] for i in range(len(table.columns))
@@ -131,7 +131,7 @@ def column_widths(table: Table, width: int = WIDTH) -> list[int]:
     if sum(widths) > spare:
         widths = [max(a, b) for a, b in zip(longest, words, strict=True)]
     kept = [max(a, _least(c, column.figures)) for a, c, column in zip(words, cells, table.columns, strict=True)]
-    for figures, floor in ((False, 12), (False, 0), (True, 0)):
+    for figures, floor in ((False, 12), (True, 0), (False, 0)):
         giving = [i for i, column in enumerate(table.columns) if column.figures == figures]
         for i in sorted(giving, key=lambda i: -widths[i]):
             over = sum(widths) - spare
