@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from bitnet_cost.inputs.workload import Array
+from bitnet_cost.inputs.workload import LIMITS, Array
 from bitnet_cost.result import Answer, Column, Fit, Report, Result, Table
 from bitnet_cost.units import prefix_of, with_prefix
 from bitnet_cost.views import honesty
@@ -328,7 +328,7 @@ def fit_report(fits: Sequence[Fit]) -> Report:
     rows = []
     for f in fits:
         r = f.result
-        batch, positions = f"{f.batch:,}" if f.batch else "-", f"{f.positions:,}" if f.positions else "-"
+        batch, positions = _at_most(f.batch, "batch"), _at_most(f.positions, "prompt")
         devices = f"{r.devices_needed:,}" if r.devices_needed else "-"
         rows.append(
             (
@@ -353,12 +353,35 @@ def fit_report(fits: Sequence[Fit]) -> Report:
     )
     longest = first.architecture.max_positions
     limits = [f"{name} was made for {longest:,} positions."] if longest else []
-    kept = first.runtime.workspace if first.runtime else None
-    limits += [f"{percent(kept.value, 0)} % of the memory is kept for the runtime's workspace."] if kept else []
+    limits += _workspaces([f.result for f in fits])
+    if any(f.batch == LIMITS["batch"] or f.positions == LIMITS["prompt"] for f in fits):
+        limits.append(">=: as much as may be asked for; more would fit.")
     limits.append("Stored bits count: packing, scales, FP16 parts, KV cache, widest activations.")
     limits.append("Not counted: code and buffers of the framework beyond that, and fragmentation.")
     limits.insert(-1, "'devices': how many would hold it, each with the activations whole.")
     return Report(f"{name}: what fits", text, (Table(title, columns, tuple(rows)),), tuple(limits))
+
+
+def _at_most(count: int, name: str) -> str:
+    """The largest batch or longest prompt; at the limit of what may be asked for it is no limit of the device.
+
+    >>> _at_most(0, "batch"), _at_most(1234, "batch"), _at_most(10**6, "batch")
+    ('-', '1,234', '>= 1,000,000')
+    """
+    return f"{'>= ' if count == LIMITS[name] else ''}{count:,}" if count else "-"
+
+
+def _workspaces(results: Sequence[Result]) -> list[str]:
+    """The share of the memory that each runtime keeps; where they differ, on which devices."""
+    kept = {r.hardware.name: r.runtime.workspace for r in results if r.runtime}
+    shares = {name: f"{percent(figure.value, 0)} %" if figure else "none" for name, figure in kept.items()}
+    alike = _unique(shares.values())
+    if alike in ([], ["none"]):
+        return []
+    if len(alike) == 1:
+        return [f"{alike[0]} of the memory is kept for the runtime's workspace."]
+    where = [f"{share} at {', '.join(name for name in shares if shares[name] == share)}" for share in alike]
+    return [f"Of the memory is kept for the runtime's workspace: {'; '.join(where)}."]
 
 
 def _fit_sentence(name: str, fits: Sequence[Fit]) -> str:
