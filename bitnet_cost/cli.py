@@ -493,7 +493,7 @@ def report(
     from bitnet_cost.studies import pages
     from bitnet_cost.views import html
 
-    loud = sys.stderr.isatty()
+    loud = _watched()
     if loud:
         typer.echo("evaluating ...", err=True)
     if len(subjects) == 1 and (catalog.has("study", subjects[0]) or catalog.is_study(subjects[0])):
@@ -963,15 +963,15 @@ def sweep(
         return
     if output is None:
         raise BitnetCostError("sweep: give a file to write with -o FILE.parquet, or --dry-run")
-    rows, progress = running.run(
-        whole, output, resume=resume, workers=workers, engine=engine.value, scheduler=scheduler,
-        watched=sys.stderr.isatty(),
-    )  # fmt: skip
-    rate = progress.done / max(progress.seconds, 1e-9)
-    typer.echo(
-        f"{output}: {rows:,} rows of {progress.done:,} points in {progress.seconds:.1f} s, {rate:,.0f} points/s",
-        err=True,
-    )
+    try:
+        rows, progress = running.run(
+            whole, output, resume=resume, workers=workers, engine=engine.value, scheduler=scheduler,
+            watched=_watched(),
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        typer.echo(running.interrupted_text(output), err=True)
+        raise
+    typer.echo(running.done_text(output, rows, progress), err=True)
 
 
 @app.command()
@@ -1050,6 +1050,11 @@ def _write(text: str, output: str | None) -> None:
     from bitnet_cost.views.files import write_atomically
 
     write_atomically(output, text)
+
+
+def _watched() -> bool:
+    """Whether somebody reads what goes to stderr."""
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def _refuse_controls(words: list[str]) -> None:
