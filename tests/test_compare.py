@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import pytest
 
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.filters import Filter
 from bitnet_cost.record import METRICS
+from bitnet_cost.views.compare import efficient
 from bitnet_cost.views.report import percent, significant
 from tests.conftest import ROOT, Ran
 
@@ -130,6 +133,24 @@ def test_weak_figures_have_the_sign_that_they_have_in_every_table(bitnet_cost: C
     for text in (compared, estimated):
         assert "\n- * rests on figures that are scaled or assumed" in text
     assert "^ best of the column" in compared
+
+
+def test_equal_cells_are_efficient_together_and_cells_without_an_answer_never() -> None:
+    rng = np.random.default_rng(3)
+    rows = [
+        {"energy_per_token_j": e or None, "energy_j": e or None, "tokens_per_s": t or None, "footprint_bytes": b}
+        for e, t, b in rng.integers(0, 4, (200, 3)).tolist()
+    ]
+
+    def beaten(one: dict[str, Any]) -> bool:
+        mine = (one["energy_j"], -(one["tokens_per_s"] or 0), one["footprint_bytes"])
+        others = [(r["energy_j"], -(r["tokens_per_s"] or 0), r["footprint_bytes"]) for r in rows if r["energy_j"]]
+        return any(o != mine and all(a <= b for a, b in zip(o, mine, strict=True)) for o in others)
+
+    assert efficient(rows) == [row["energy_j"] is not None and not beaten(row) for row in rows]
+    assert sum(efficient(rows)) > len(
+        {tuple(row.values()) for row, on in zip(rows, efficient(rows), strict=True) if on}
+    )
 
 
 def test_filters(bitnet_cost: Command) -> None:

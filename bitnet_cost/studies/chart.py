@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from bitnet_cost.errors import BitnetCostError, nearest
+from bitnet_cost.front import pareto
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.studies.front import pareto
 from bitnet_cost.views.columns import parquet
 
 MOST_BYTES = 50_000_000  # of a CSV file

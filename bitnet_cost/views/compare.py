@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bitnet_cost import front
 from bitnet_cost.errors import BitnetCostError, UnknownName
 from bitnet_cost.filters import Filter
 from bitnet_cost.inputs.hardware import Scope
@@ -107,18 +108,8 @@ def efficient(rows: Sequence[dict[str, Any]]) -> list[bool]:
     [True, False, True]
     """
     energy = energy_field(rows)
-
-    def point(values: dict[str, Any]) -> tuple[float, float, float] | None:
-        if values[energy] is None:
-            return None
-        return (values[energy], -(values["tokens_per_s"] or 0.0), values["footprint_bytes"])
-
-    points = [point(values) for values in rows]
-    given = [p for p in points if p is not None]
-    return [
-        p is not None and not any(q != p and all(a <= b for a, b in zip(q, p, strict=True)) for q in given)
-        for p in points
-    ]
+    points = [(v[energy], -(v["tokens_per_s"] or 0.0), v["footprint_bytes"]) for v in rows]  # None becomes NaN
+    return [bool(on) for on in front.efficient(np.array(points, dtype=np.float64))]
 
 
 def energy_field(rows: Sequence[dict[str, Any]]) -> str:

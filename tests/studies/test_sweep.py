@@ -20,12 +20,13 @@ import bitnet_cost as package
 from bitnet_cost.engine.estimate import evaluate
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.filters import Filter
+from bitnet_cost.front import best, pareto
 from bitnet_cost.inputs.cited import figures_in
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.record import METRICS
 from bitnet_cost.studies import running
 from bitnet_cost.studies import sweep as sweeps
-from bitnet_cost.studies.front import best, pareto
+from bitnet_cost.studies.sweep import PARTITION
 from tests.conftest import ROOT, Ran
 
 NAMES = {"models": ["llama-2-7b"], "precisions": ["bf16"], "hardware": ["h100-sxm-80gb"]}
@@ -423,7 +424,7 @@ def test_a_folder_of_parts_is_a_dataset_and_says_what_it_holds(
     tmp_path: Path, bitnet_cost: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
-    monkeypatch.setattr(running, "PART_ROWS", running.PARTITION)
+    monkeypatch.setattr(running, "PART_ROWS", PARTITION)
     folder = tmp_path / "p"
     first = bitnet_cost(*SMALL, "-o", f"{folder}/")
     assert "4 rows of 4 points in" in first.err
