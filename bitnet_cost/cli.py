@@ -245,19 +245,36 @@ def _format(*shapes: Shape, more: str = "") -> Any:
             raise typer.BadParameter(f"{word!r} is not one of {', '.join(map(repr, known))}.")
         return word
 
+    def asked(ctx: typer.Context, param: typer.CallbackParam, word: str) -> str:
+        """Nothing where the option was not given: the name of a file may then say it."""
+        source = ctx.get_parameter_source(str(param.name))
+        return "" if source is None or source.name == "DEFAULT" else word
+
     shown = "|".join(formats.names(*shapes))
-    return typer.Option("--format", "-f", parser=chosen, metavar=f"[{shown}]", help=f"Output format{more}.")
+    return typer.Option(
+        "--format", "-f", parser=chosen, callback=asked, metavar=f"[{shown}]", help=f"Output format{more}."
+    )
 
 
 FormatOption = Annotated[str, _format("reports", "document", "rows")]
 PageFormatOption = Annotated[str, _format("reports", "document", "rows", "page", more="; html: one offline page")]
+CurveFormatOption = Annotated[str, _format("reports", "document", "rows", "page", more="; html: charts of the curves")]
 PlotlyOption = Annotated[
     Charts, typer.Option("--plotly", help="HTML: charts in the file (inline), or tables alone (none).")
 ]
 OutputOption = Annotated[
     str | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Write to a file (whole or not at all) instead of stdout."),
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write to a file, whole or not at all; its ending (.txt .json .csv .md .html) says the format.",
+    ),
 ]
+FileOption = Annotated[
+    str | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Write to a file, whole or not at all, instead of stdout."),
+]  # fmt: skip
 
 
 def _version(value: bool) -> None:
@@ -487,6 +504,7 @@ def report(
 
     Example: bitnet-cost report bitnet-table-1 --plotly none
     """
+    _must_end(output, ".html", ".htm")
     if open_ and output in (None, "-"):
         raise BitnetCostError("--open needs a file; add -o FILE.html")
     from bitnet_cost.readers import catalog
@@ -663,7 +681,7 @@ def check(
 @app.command()
 def schema(
     kind: Annotated[FileKind, typer.Argument(help="Kind of file.")],
-    output: OutputOption = None,
+    output: FileOption = None,
 ) -> None:
     """The JSON Schema of a kind of YAML file, with which an editor completes and checks it.
 
@@ -672,6 +690,7 @@ def schema(
     from bitnet_cost.inputs.schema import json_schema
     from bitnet_cost.views.records import json_text
 
+    _must_end(output, ".json")
     _write(json_text(json_schema(kind.value)), output)
 
 
@@ -681,7 +700,7 @@ def import_(
         str,
         typer.Argument(metavar="CONFIG", help="A Hugging Face config.json, its folder, or with the extra 'hub' an id."),
     ],
-    output: OutputOption = None,
+    output: FileOption = None,
     name: Annotated[
         str | None, typer.Option("--name", help="Name of the model. Default: of the file or folder.")
     ] = None,
@@ -697,6 +716,7 @@ def import_(
         architecture = catalog.imported(hub.fetch_config(config), name=name or config, source=f"{config}: config.json")
     else:
         architecture = catalog.imported(config, name=name)
+    _must_end(output, ".yaml", ".yml")
     _write(model_yaml(architecture), output)
 
 
@@ -719,6 +739,7 @@ def validate(
 
     Example: bitnet-cost validate bitnet-table-1
     """
+    _must_end(plot, ".html", ".htm")
     if measured:
         _validate_measured(studies, plot, form, output)
         return
@@ -810,11 +831,13 @@ def explain(
     result = answer.results[0]
     baseline_of = answer.baselines.get((result.architecture.name, result.hardware.name))
     told = explained(result, baseline_of, cell, _requests(requests_per_day))
+    data = explanation.as_data(told)
+    offer = Offer(lambda: [], lambda: data, lambda: data["steps"])
+    form = formats.chosen(form, output, offer)
     if form in formats.names("reports"):  # a text of its own: every step on one line
         _write(explanation.as_markdown(told) if form == "markdown" else explanation.as_text(told), output)
         return
-    data = explanation.as_data(told)
-    _deliver(form, output, Offer(document=lambda: data, rows=lambda: data["steps"]))
+    _deliver(form, output, offer)
 
 
 @app.command("break-even")
@@ -839,12 +862,12 @@ def break_even(
     draws: Annotated[int, typer.Option("--draws", metavar="N", help="Draws of every price, for the range.")] = 1000,
     seed: SeedOption = 0,
     distribution: DistributionOption = Distribution.triangular,
-    form: FormatOption = "table",
+    form: CurveFormatOption = "table",
     output: OutputOption = None,
 ) -> None:
     """From which batch or context, and with which shares of the energy, a precision stops saving a given amount.
 
-    Writes charts of the curves with -o FILE.html.
+    Charts of the curves with -o FILE.html.
 
     Example: bitnet-cost break-even llama-2-7b -H h100-sxm-80gb -p w1a8
     """
@@ -865,19 +888,19 @@ def break_even(
         scope=scope.value if scope else None, draws=breakeven.Draws(draws, seed, distribution.value),
     )  # fmt: skip
     answer = told.report(architecture, profile, new, old, workload, found)
-    if form in formats.names("reports") and output and output.lower().endswith((".html", ".htm")):
-        from bitnet_cost.views.curve import as_html
-
-        _write(as_html(answer, found), output)
-        return
 
     def rows() -> list[dict[str, Any]]:
         plain = [{k: v for k, v in row.items() if not isinstance(v, list)} for row in told.rows(found)]
         points = [" ".join(f"{x:.10g}" for x in c.at) for c in found]
         return [row | {"at": at} for row, at in zip(plain, points, strict=True)]
 
+    def page() -> str:
+        from bitnet_cost.views.curve import as_html
+
+        return as_html(answer, found)
+
     document = {"schema": "bitnet-cost/break-even-1", "crossings": told.rows(found)}
-    _deliver(form, output, Offer(lambda: [answer], lambda: document, rows))
+    _deliver(form, output, Offer(lambda: [answer], lambda: document, rows, page))
 
 
 class Engine(StrEnum):
@@ -992,6 +1015,7 @@ def plot(
 
     from bitnet_cost.studies import chart
 
+    _must_end(output, ".html", ".htm")
     page = chart.html(file, x, y, colour)
     target = output or str(Path(file).with_suffix(".html"))
     _write(page, target)
@@ -1014,7 +1038,8 @@ def _deliver_answer(form: str, output: str | None, make: Callable[[], Report], a
 
 def _deliver(form: str, output: str | None, offer: Offer) -> None:
     """Write an answer in a format; a terminal gets tables of its width, with weight."""
-    if form == "table" and offer.reports and output is None and sys.stdout.isatty():
+    form = formats.chosen(form, output, offer)
+    if form == "table" and offer.reports and output is None and sys.stdout is not None and sys.stdout.isatty():
         from bitnet_cost.views.table import as_terminal, as_text, terminal_width
 
         plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
@@ -1041,6 +1066,8 @@ def _cell(value: Any) -> str:
 def _write(text: str, output: str | None) -> None:
     """Print, or write a file whole or not at all."""
     if output is None or output == "-":
+        if sys.stdout is None:
+            raise BitnetCostError("cannot write: standard output is closed; give a file with -o")
         try:
             sys.stdout.write(text)
             sys.stdout.flush()
@@ -1050,6 +1077,13 @@ def _write(text: str, output: str | None) -> None:
     from bitnet_cost.views.files import write_atomically
 
     write_atomically(output, text)
+
+
+def _must_end(output: str | None, *endings: str) -> None:
+    """Refuse the name of a file that says it holds something else than the command writes."""
+    ending = os.path.splitext(output or "")[1].lower()
+    if ending not in ("", *endings):
+        raise BitnetCostError(f"{output}: this command writes no {ending}; end the name in {' or '.join(endings)}")
 
 
 def _watched() -> bool:
@@ -1068,7 +1102,8 @@ def _refuse_controls(words: list[str]) -> None:
 
 
 def _fail(message: str) -> NoReturn:
-    sys.stderr.write(f"error: {message}\n")
+    if sys.stderr is not None:
+        sys.stderr.write(f"error: {message}\n")
     raise SystemExit(2)
 
 
