@@ -132,12 +132,26 @@ def column_widths(table: Table, width: int = WIDTH) -> list[int]:
         widths = [max(a, b) for a, b in zip(longest, words, strict=True)]
     kept = [max(a, _least(c, column.figures)) for a, c, column in zip(words, cells, table.columns, strict=True)]
     for figures, floor in ((False, 12), (True, 0), (False, 0)):
-        giving = [i for i, column in enumerate(table.columns) if column.figures == figures]
-        for i in sorted(giving, key=lambda i: -widths[i]):
-            over = sum(widths) - spare
-            if over > 0:
-                widths[i] = min(widths[i], max(kept[i], floor, widths[i] - over))
+        least = {i: max(kept[i], floor) for i, c in enumerate(table.columns) if c.figures == figures}
+        _narrow(widths, least, spare)
     return widths
+
+
+def _narrow(widths: list[int], least: dict[int, int], spare: int) -> None:
+    """Take from the widest of some columns, one by one, until all have room or each has its least width.
+
+    >>> widths = [30, 12, 9, 5]
+    >>> _narrow(widths, {0: 8, 1: 8}, 30)
+    >>> widths
+    [8, 8, 9, 5]
+    """
+    for i, floor in least.items():
+        widths[i] = min(widths[i], max(spare, floor))
+    while sum(widths) > spare:
+        giving = [i for i in least if widths[i] > least[i]]
+        if not giving:
+            return
+        widths[max(giving, key=lambda i: widths[i])] -= 1
 
 
 def within(table: Table, width: int = WIDTH) -> tuple[Table, str]:
