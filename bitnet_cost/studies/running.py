@@ -89,7 +89,9 @@ def in_dask(whole: Plan, scheduler: str | None, workers: int, numbers: list[int]
     try:
         from distributed import Client, LocalCluster
     except ImportError:
-        raise BitnetCostError("--engine dask needs Dask: pip install distributed") from None
+        raise BitnetCostError(
+            "--engine dask needs Dask: pip install distributed (the extra bitnet-cost[dask])"
+        ) from None
     cluster: Any = None
     try:
         if scheduler is None:

@@ -13,7 +13,7 @@ from bitnet_cost.errors import BitnetCostError
 
 Kinds = Mapping[str, str]  # column -> word, whole, bool or figure
 ROWS = 1 << 18  # of one row group
-NO_PYARROW = "Parquet needs pyarrow: pip install pyarrow, or write a .csv file"
+NO_PYARROW = "Parquet needs pyarrow: pip install pyarrow (the extra bitnet-cost[parquet]), or write a .csv file"
 
 
 def parquet() -> Any:
