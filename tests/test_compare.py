@@ -229,6 +229,7 @@ def test_carbon_and_cost(bitnet_cost: Command) -> None:
     heads = next(line for line in text.splitlines() if "CO2e" in line)
     assert "CO2e mg" in heads
     assert "cost µUSD" in heads
+    assert "CO2e" not in bitnet_cost("compare", "llama-2-7b", "-H", "l4", "--price", "0.3").out
     for row in rows:
         assert significant(float(str(row["cost_usd"])), 1e-6, 4) in text
         assert significant(float(str(row["carbon_g"])), 1e-3, 4) in text

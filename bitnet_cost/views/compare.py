@@ -129,7 +129,9 @@ def compare_table(cells: Sequence[Row], title: str, money: bool = False) -> Tabl
         (Column("precision", False), [r.precision.name for r, _ in cells]),
     ]
     if money:
-        shown += [_energy(cells), _charge(cells, "carbon_g", "CO2e", "g"), _charge(cells, "cost_usd", "cost", "USD")]
+        charges = [("carbon_g", "CO2e", "g"), ("cost_usd", "cost", "USD")]
+        known = [charge for charge in charges if any(v[charge[0]] is not None for _, v in cells)]
+        shown += [_energy(cells), *(_charge(cells, *charge) for charge in known)]
     else:
         shown += [_memory(cells), _energy(cells), _savings(cells), _speed(cells), _power(cells)]
     columns, texts = zip(*shown, strict=True)
