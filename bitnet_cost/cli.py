@@ -18,7 +18,9 @@ import typer
 from bitnet_cost import __version__
 from bitnet_cost.errors import CONTROL, BitnetCostError
 from bitnet_cost.options import (
+    CurveWriting,
     Deployment,
+    FileOption,
     Making,
     ModelArgument,
     OutputOption,
@@ -217,13 +219,14 @@ def report(
 
     Example: bitnet-cost report bitnet-table-1 --plotly none
     """
+    _must_end(output, ".html", ".htm")
     if open_ and output in (None, "-"):
         raise BitnetCostError("--open needs a file; add -o FILE.html")
     from bitnet_cost.readers import catalog
     from bitnet_cost.studies import pages
     from bitnet_cost.views import html
 
-    loud = sys.stderr.isatty()
+    loud = _watched()
     if loud:
         typer.echo("evaluating ...", err=True)
     if len(subjects) == 1 and (catalog.has("study", subjects[0]) or catalog.is_study(subjects[0])):
@@ -386,7 +389,7 @@ def check(
 @app.command()
 def schema(
     kind: Annotated[FileKind, typer.Argument(help="Kind of file.")],
-    output: OutputOption = None,
+    output: FileOption = None,
 ) -> None:
     """The JSON Schema of a kind of YAML file, with which an editor completes and checks it.
 
@@ -395,6 +398,7 @@ def schema(
     from bitnet_cost.inputs.schema import json_schema
     from bitnet_cost.views.records import json_text
 
+    _must_end(output, ".json")
     _write(json_text(json_schema(kind)), output)
 
 
@@ -404,7 +408,7 @@ def import_(
         str,
         typer.Argument(metavar="CONFIG", help="A Hugging Face config.json, its folder, or with the extra 'hub' an id."),
     ],
-    output: OutputOption = None,
+    output: FileOption = None,
     name: Annotated[
         str | None, typer.Option("--name", help="Name of the model. Default: of the file or folder.")
     ] = None,
@@ -422,6 +426,7 @@ def import_(
         )
     else:
         architecture = catalog.imported(config, name=name)
+    _must_end(output, ".yaml", ".yml")
     _write(model_yaml(architecture), output)
     for told in architecture.left_out():
         typer.echo(told, err=True)
@@ -447,6 +452,7 @@ def validate(
 
     Example: bitnet-cost validate bitnet-table-1
     """
+    _must_end(plot, ".html", ".htm")
     if measured:
         _validate_measured(studies, plot, to)
         return
@@ -517,11 +523,13 @@ def explain(
     result = answer.results[0]
     baseline_of = answer.baselines.get((result.architecture.name, result.hardware.name))
     told = explained(result, baseline_of, cell, _requests(placed.requests_per_day))
-    if to.form in formats.names("reports"):  # a text of its own: every step on one line
-        _write(explanation.as_markdown(told) if to.form == "markdown" else explanation.as_text(told), to.output)
-        return
     data = explanation.as_data(told)
-    _deliver(to, Offer(document=lambda: data, rows=lambda: data["steps"]))
+    offer = Offer(lambda: [], lambda: data, lambda: data["steps"])
+    form = formats.chosen(to.form, to.output, offer)
+    if form in formats.names("reports"):  # a text of its own: every step on one line
+        _write(explanation.as_markdown(told) if form == "markdown" else explanation.as_text(told), to.output)
+        return
+    _deliver(to, offer)
 
 
 @app.command("break-even")
@@ -546,11 +554,11 @@ def break_even(
     scope: ScopeOption = None,
     draws: Annotated[int, typer.Option("--draws", metavar="N", help="Draws of every price, for the range.")] = 1000,
     sampling: Sampling,
-    to: Writing,
+    to: CurveWriting,
 ) -> None:
     """From which batch or context, and with which shares of the energy, a precision stops saving a given amount.
 
-    Writes charts of the curves with -o FILE.html.
+    Charts of the curves with -o FILE.html.
 
     Example: bitnet-cost break-even llama-2-7b -H h100-sxm-80gb -p w1a8
     """
@@ -573,18 +581,18 @@ def break_even(
     priced = scope or profile.default_scope
     answer = told.report(architecture, profile, new, old, workload, found, priced)
     document = {"schema": "bitnet-cost/break-even-1", "scope": priced, "crossings": told.rows(found)}
-    if to.form in formats.names("reports") and to.output and to.output.lower().endswith((".html", ".htm")):
-        from bitnet_cost.views import curve, html
-
-        _write(html.as_html(curve.page(answer, found, document, profile.runtime, _typed())), to.output)
-        return
 
     def rows() -> list[dict[str, Any]]:
         plain = [{k: v for k, v in row.items() if not isinstance(v, list)} for row in told.rows(found)]
         points = [" ".join(f"{x:.10g}" for x in c.at) for c in found]
         return [row | {"at": at} for row, at in zip(plain, points, strict=True)]
 
-    _deliver(to, Offer(lambda: [answer], lambda: document, rows))
+    def page() -> str:
+        from bitnet_cost.views import curve, html
+
+        return html.as_html(curve.page(answer, found, document, profile.runtime, _typed()))
+
+    _deliver(to, Offer(lambda: [answer], lambda: document, rows, page))
 
 
 AxisOption = "A,B,C or FIRST:LAST:POINTS[:log]."
@@ -669,15 +677,14 @@ def sweep(
         return
     if output is None:
         raise BitnetCostError("sweep: give a file to write with -o FILE.parquet, or --dry-run")
-    rows, progress = running.run(
-        whole, output, resume=resume, workers=workers, engine=engine, scheduler=scheduler,
-        watched=sys.stderr.isatty(),
-    )  # fmt: skip
-    rate = progress.done / max(progress.seconds, 1e-9)
-    typer.echo(
-        f"{output}: {rows:,} rows of {progress.done:,} points in {progress.seconds:.1f} s, {rate:,.0f} points/s",
-        err=True,
-    )
+    try:
+        rows, progress = running.run(
+            whole, output, resume=resume, workers=workers, engine=engine, scheduler=scheduler, watched=_watched(),
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        typer.echo(running.interrupted_text(output), err=True)
+        raise
+    typer.echo(running.done_text(output, rows, progress), err=True)
 
 
 @app.command()
@@ -699,6 +706,7 @@ def plot(
     from bitnet_cost.studies import chart
     from bitnet_cost.views import html
 
+    _must_end(output, ".html", ".htm")
     page = chart.page(file, x, y, colour, _typed())
     target = output or chart.place_beside(file)
     _write(html.as_html(page), target)
@@ -717,13 +725,15 @@ def _deliver_answer(to: PageWriting, make: Callable[[], Report], answer: Answer)
     _deliver(to, Offer(lambda: [make()], lambda: records.document(answer), lambda: records.rows(answer), page))
 
 
-def _deliver(to: Writing | PageWriting, offer: Offer) -> None:
-    """Write an answer in a format; on a terminal a table has weight and colour."""
-    form, output = to.form, to.output
-    if form == "table" and offer.reports and output is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ:
-        from bitnet_cost.views.table import as_terminal
+def _deliver(to: Writing | PageWriting | CurveWriting, offer: Offer) -> None:
+    """Write an answer in a format; a terminal gets tables of its width, with weight."""
+    form, output = formats.chosen(to.form, to.output, offer), to.output
+    if form == "table" and offer.reports and output is None and sys.stdout is not None and sys.stdout.isatty():
+        from bitnet_cost.views.table import as_terminal, as_text, terminal_width
 
-        _write("\n".join(map(as_terminal, offer.reports())), output)
+        plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+        shown, width = as_text if plain else as_terminal, terminal_width()
+        _write("\n".join(shown(made, width) for made in offer.reports()), output)
         return
     _write(formats.text_of(form, offer), output)
 
@@ -745,6 +755,8 @@ def _cell(value: Any) -> str:
 def _write(text: str, output: str | None) -> None:
     """Print, or write a file whole or not at all."""
     if output is None or output == "-":
+        if sys.stdout is None:
+            raise BitnetCostError("cannot write: standard output is closed; give a file with -o")
         try:
             sys.stdout.write(text)
             sys.stdout.flush()
@@ -754,6 +766,18 @@ def _write(text: str, output: str | None) -> None:
     from bitnet_cost.views.files import write_atomically
 
     write_atomically(output, text)
+
+
+def _must_end(output: str | None, *endings: str) -> None:
+    """Refuse the name of a file that says it holds something else than the command writes."""
+    ending = os.path.splitext(output or "")[1].lower()
+    if ending not in ("", *endings):
+        raise BitnetCostError(f"{output}: this command writes no {ending}; end the name in {' or '.join(endings)}")
+
+
+def _watched() -> bool:
+    """Whether somebody reads what goes to stderr."""
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def _refuse_controls(words: list[str]) -> None:
@@ -767,7 +791,8 @@ def _refuse_controls(words: list[str]) -> None:
 
 
 def _fail(message: str) -> NoReturn:
-    sys.stderr.write(f"error: {message}\n")
+    if sys.stderr is not None:
+        sys.stderr.write(f"error: {message}\n")
     raise SystemExit(2)
 
 

@@ -213,8 +213,8 @@ def explain(error: Any, lines: dict[tuple[str | int, ...], int], model: type[Bas
     from bitnet_cost.errors import nearest
 
     faults = error.errors(include_url=False)
-    fault = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])
-    place = tuple(p for p in fault["loc"] if isinstance(p, int) or not p.startswith("function-"))
+    fault, loc = _of_alternatives(faults)
+    place = tuple(p for p in loc if isinstance(p, int) or not p.startswith("function-"))
     depth = max((d for d in range(len(place) + 1) if place[:d] in lines), default=0)
     line = lines.get(place[:depth])
     where = ".".join(str(p) for p in place) or "the file"
@@ -234,6 +234,22 @@ def explain(error: Any, lines: dict[tuple[str | int, ...], int], model: type[Bas
         message = fault["msg"][0].lower() + fault["msg"][1:]
         what = f"{_short(value)}: {message}"
     return where, what
+
+
+def _of_alternatives(faults: list[Any]) -> tuple[Any, tuple[str | int, ...]]:
+    """The fault to tell and its place: an unknown key, else the first.
+
+    Of a field that may be of several forms, such as a number or a range, each form has its faults; what was meant is
+    the form that was followed furthest. Its name is no part of the place.
+    """
+    unknown = next((f for f in faults if f["type"] == "extra_forbidden"), None)
+    first = faults[0]["loc"]
+    if unknown is not None or not first or first[-1] not in ("int", "float"):
+        fault = unknown or faults[0]
+        return fault, fault["loc"]
+    field = first[:-1]
+    fault = max((f for f in faults if f["loc"][: len(field)] == field), key=lambda f: len(f["loc"]))
+    return fault, (*field, *fault["loc"][len(field) + 1 :])
 
 
 def _short(value: object) -> str:

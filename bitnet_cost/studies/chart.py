@@ -12,9 +12,9 @@ import numpy as np
 
 from bitnet_cost import __version__
 from bitnet_cost.errors import BitnetCostError, nearest
+from bitnet_cost.front import pareto
 from bitnet_cost.inputs.workload import Array
 from bitnet_cost.result import Column, Report, Table
-from bitnet_cost.studies.front import pareto
 from bitnet_cost.studies.sweep import unit_of
 from bitnet_cost.units import prefix_of
 from bitnet_cost.views.columns import parquet

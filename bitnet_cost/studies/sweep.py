@@ -19,6 +19,7 @@ from bitnet_cost.engine.estimate import check_scope
 from bitnet_cost.engine.grid import components_of, figures, swept
 from bitnet_cost.errors import BitnetCostError, MissingPrice, nearest
 from bitnet_cost.filters import Filter
+from bitnet_cost.front import Front, best, pareto
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Figure, Input, explain, model_at
 from bitnet_cost.inputs.hardware import Hardware
@@ -28,7 +29,6 @@ from bitnet_cost.inputs.sweep import Range, Sweep, Varied, whole_numbers
 from bitnet_cost.inputs.workload import Array, Workload
 from bitnet_cost.readers import catalog
 from bitnet_cost.record import METRICS
-from bitnet_cost.studies.front import Front, best, pareto
 from bitnet_cost.units import with_prefix
 from bitnet_cost.words import Scope
 

@@ -21,12 +21,13 @@ import bitnet_cost as package
 from bitnet_cost.engine.estimate import evaluate
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.filters import Filter
+from bitnet_cost.front import best, pareto
 from bitnet_cost.inputs.cited import figures_in
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.record import METRICS
 from bitnet_cost.studies import running
 from bitnet_cost.studies import sweep as sweeps
-from bitnet_cost.studies.front import best, pareto
+from bitnet_cost.studies.sweep import PARTITION
 from tests.conftest import ROOT, Ran
 
 NAMES = {"models": ["llama-2-7b"], "precisions": ["bf16"], "hardware": ["h100-sxm-80gb"]}
@@ -359,7 +360,14 @@ def test_an_interrupted_sweep_leaves_no_file_under_the_final_name(tmp_path: Path
     if sent is signal.SIGINT:
         assert running_now.returncode == 130, errors
         assert b"Traceback" not in errors
+        assert b"out.csv: interrupted; nothing was written" in errors
         assert not list(tmp_path.iterdir())
+        return
+    assert list(tmp_path.iterdir())  # a hidden file of a process that is gone, which the next run removes
+    again = started(*LONG[:6], "-o", target)
+    again.communicate(timeout=60)
+    assert again.returncode == 0
+    assert list(tmp_path.iterdir()) == [target]
 
 
 def test_a_full_disk_is_one_message(
@@ -374,7 +382,96 @@ def test_a_full_disk_is_one_message(
     ran = bitnet_cost("sweep", "-m", "llama-2-7b", "-H", "h100-sxm-80gb", "-p", "bf16", "-o", tmp_path / "out.csv")
     assert ran.code == 2
     assert "No space left" in ran.err
+    assert "nothing was written" in ran.err
     assert not list(tmp_path.iterdir())
+
+
+SMALL = (
+    "sweep",
+    "-m",
+    "llama-2-7b",
+    "-H",
+    "h100-sxm-80gb",
+    "-p",
+    "bf16",
+    "-p",
+    "fp8",
+    "--batch",
+    "1,2",
+    "--workers",
+    "1",
+)
+
+
+def test_a_full_disk_under_a_folder_says_that_it_can_be_continued(
+    tmp_path: Path, bitnet_cost: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyarrow.parquet")
+    from bitnet_cost.views import columns
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(columns.ParquetWriter, "write", full)
+        ran = bitnet_cost(*SMALL, "-o", f"{tmp_path}/p/")
+    assert ran.code == 2
+    assert "whole parts stay, and --resume continues" in ran.err
+    assert "nothing" not in ran.err
+    assert bitnet_cost(*SMALL, "-o", f"{tmp_path}/p/", "--resume").code == 0
+
+
+def test_a_folder_of_parts_is_a_dataset_and_says_what_it_holds(
+    tmp_path: Path, bitnet_cost: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr(running, "PART_ROWS", PARTITION)
+    folder = tmp_path / "p"
+    first = bitnet_cost(*SMALL, "-o", f"{folder}/")
+    assert "4 rows of 4 points in" in first.err
+    assert "holds" not in first.err
+    assert parquet.read_table(folder).num_rows == 4
+    parts = sorted(folder.glob("part-*"))
+    assert len(parts) == 2
+    parts[0].unlink()
+    (folder / running.MANIFEST).rename(folder / "manifest.json")  # as version 0.1 named it
+    second = bitnet_cost(*SMALL, "-o", f"{folder}/", "--resume")
+    assert "2 rows of 2 points in" in second.err
+    assert "; with what was there it holds 4 rows of 4 points" in second.err
+    assert parquet.read_table(folder).num_rows == 4
+    third = bitnet_cost(*SMALL, "-o", f"{folder}/", "--resume")
+    assert "nothing was missing; it holds 4 rows of 4 points" in third.err
+
+
+def test_an_interrupted_folder_says_that_it_can_be_continued(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow.parquet")
+    folder = tmp_path / "parts"
+    running_now = started(*LONG, "-o", f"{folder}/")
+    limit = time.monotonic() + 60
+    while not list(folder.glob(".part-*")) and time.monotonic() < limit:
+        time.sleep(0.02)
+    running_now.send_signal(signal.SIGINT)
+    _, errors = running_now.communicate(timeout=120)
+    assert running_now.returncode == 130
+    assert b"interrupted; --resume continues" in errors
+
+
+def test_what_a_living_process_writes_is_not_removed(tmp_path: Path) -> None:
+    from bitnet_cost.views.files import whole_or_nothing
+
+    target = tmp_path / "a.csv"
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    stale, other = tmp_path / f".a.csv.{gone.pid}-abcdefgh.csv", tmp_path / f".b.csv.{gone.pid}-abcdefgh.csv"
+    for file in (stale, other):
+        file.write_text("", "utf-8")
+    with whole_or_nothing(str(target)) as mine:
+        Path(mine).write_text("mine", "utf-8")
+        with whole_or_nothing(str(target)) as second:
+            Path(second).write_text("second", "utf-8")
+        assert Path(mine).exists()
+    assert target.read_text("utf-8") == "mine"
+    assert sorted(tmp_path.iterdir()) == [other, target]
 
 
 def test_a_killed_folder_is_resumed_without_computing_or_doubling_a_point(tmp_path: Path) -> None:

@@ -481,7 +481,7 @@
   // Sorting: a button in every heading.
   const SCALE = Object.fromEntries(STEPS);
   function keyOf(text) {
-    const match = /^[*]?(<)?([+-]?[\d,]*\.?\d+(?:e[+-]?\d+)?)(x)?(?:\s+([TGMkm\u00b5np]?)(B|J|s|W)\b)?/.exec(text);
+    const match = /^[*^]?(<)?([+-]?[\d,]*\.?\d+(?:e[+-]?\d+)?)(x)?(?:\s+([TGMkm\u00b5np]?)(B|J|s|W)\b)?/.exec(text);
     if (!match) return null;
     const value = Number(match[2].replace(/,/g, "")) * (match[5] ? SCALE[match[4] || ""] : 1) * (match[3] ? 100 : 1);
     return match[1] ? value / 2 : value;
