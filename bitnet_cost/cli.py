@@ -367,23 +367,27 @@ def check(
     from bitnet_cost import checking
     from bitnet_cost.readers.yaml_file import read_text
 
-    lines, faults, unreadable = [], [], False
+    unreadable = []
     for file in files:
-        read = False
         try:
-            read_text(Path(file))  # what cannot be read at all is bad input
-            read = True
+            read_text(Path(file))
+        except BitnetCostError as error:
+            unreadable.append(str(error))
+    if unreadable:  # bad input, all of it named; nothing is written then
+        raise BitnetCostError("\nerror: ".join(unreadable))
+    lines, faults = [], []
+    for file in files:
+        try:
             told, *remarks = checking.check(Path(file))
             lines += [f"{file}: {told}", *(f"  {remark}" for remark in remarks)]
         except BitnetCostError as error:
             faults.append(str(error))
-            unreadable = unreadable or not read
     if lines:
         _write("\n".join(lines) + "\n", None)
     for fault in faults:
         typer.echo(f"error: {fault}", err=True)
     if faults:
-        raise typer.Exit(2 if unreadable else 1)
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -115,7 +115,7 @@ def test_the_numbers_of_a_choice_are_those_of_the_records(bitnet_cost: Callable[
     record = next(
         r for r in json.loads(bitnet_cost("compare", *words, "-f", "json").out)["records"] if r["precision"] == "int4"
     )
-    numbers = dict(re.findall(r"<dt>([^<]+)</dt><dd>([^<]+)</dd>", text))
+    numbers = dict(re.findall(r"<dt>([^<]+)</dt><dd>([^<]+)</dd>", text.replace("\xa0", " ")))
     assert numbers["tokens/s"] == significant(record["tokens_per_s"], 1.0, 4)
     assert numbers["power"] == significant(record["power_w"], 1.0, 4) + " W"
     assert numbers["saving"] == percent(record["saving"]) + " %"

@@ -6,6 +6,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import tempfile
@@ -13,7 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -79,6 +80,17 @@ def in_processes(whole: Plan, workers: int, numbers: list[int] | range, task: Ca
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+@lru_cache(maxsize=4)
+def _unpacked(packed: bytes) -> Plan:
+    plan: Plan = pickle.loads(packed)
+    return plan
+
+
+def _of_packed(packed: bytes, number: int) -> Outcome:
+    """One partition of a plan that a worker unpacks once."""
+    return partition(_unpacked(packed), number)
+
+
 def in_dask(whole: Plan, scheduler: str | None, workers: int, numbers: list[int] | range) -> Iterator[Outcome]:
     """Partitions in their order, from a Dask cluster: the scheduler's, or one on this machine.
 
@@ -103,11 +115,11 @@ def in_dask(whole: Plan, scheduler: str | None, workers: int, numbers: list[int]
     except (OSError, ValueError) as error:
         raise BitnetCostError(f"scheduler: {scheduler}: does not answer ({error})") from None
     try:
-        plan = client.scatter(whole, broadcast=True, hash=False)
+        packed = pickle.dumps(whole)  # each task brings it: what lies on a worker alone is lost with that worker
         under_way: deque[Any] = deque()
         most = AHEAD * max(2, sum(client.nthreads().values()))
         for number in numbers:
-            under_way.append(client.submit(partition, plan, number, pure=False, retries=3))
+            under_way.append(client.submit(_of_packed, packed, number, pure=False, retries=3))
             if len(under_way) >= most:
                 yield under_way.popleft().result()
         while under_way:

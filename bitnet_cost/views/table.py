@@ -88,6 +88,7 @@ def _laid_out(report: Report, width: int) -> Iterator[tuple[Style, str]]:
 
 
 # A space, or a word up to a hyphen with more behind it; not within a figure or a date such as 1e-5 and 2024-10-23.
+_HARD_SPACE = "\xa0"
 _BREAKS = re.compile(r"(\s+|[^\s-]+-+(?!(?<=\d-)\d|(?<=\d[eE]-)\d)(?=[^\s-]))")
 
 
@@ -104,13 +105,23 @@ def _wrapped(cell: str, width: int, figures: bool) -> list[str]:
     (['apple-m1-pro-', 'gpu-14c'], ['does not', 'fit'], ['-1.5e-05'])
     """
     if figures:
-        return textwrap.wrap(cell, width, break_long_words=False, break_on_hyphens=False) or [""]
+        lines = textwrap.wrap(_bound(cell), width, break_long_words=False, break_on_hyphens=False)
+        return [line.replace(_HARD_SPACE, " ") for line in lines] or [""]
     return _Text(width).wrap(cell) or [""]
+
+
+def _bound(cell: str) -> str:
+    """A cell whose figures keep their units.
+
+    >>> _bound("16.3 to 23.4 J").replace(_HARD_SPACE, "_")
+    '16.3 to 23.4_J'
+    """
+    return re.sub(r"(?<=[0-9*]) (?!to\b)", _HARD_SPACE, cell)
 
 
 def _least(cells: Sequence[str], figures: bool) -> int:
     """The least width that keeps the words of a column whole."""
-    pieces = (piece for cell in cells for piece in (cell.split() if figures else _BREAKS.split(cell)))
+    pieces = (piece for cell in cells for piece in (_bound(cell).split(" ") if figures else _BREAKS.split(cell)))
     longest = max((len(piece.strip()) for piece in pieces), default=0)
     return longest if figures else min(longest, LONGEST)
 

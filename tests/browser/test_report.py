@@ -190,7 +190,7 @@ def test_print_repeats_the_headings_of_a_table_on_every_sheet(folder: Path, open
     )
     sheets = done.stdout.split("\f")
     with_rows = [
-        s for s in sheets if len(re.findall(r"(?:fp16|int8|int4|bitnet-b1\.58) +\*?[\d.]+ +\*?[\d.]+ ", s)) > 10
+        s for s in sheets if len(re.findall(r"(?:fp16|int8|int4|bitnet-b1\.58) +\^?[\d.]+\*? +\^?[\d.,]+\*? ", s)) > 10
     ]
     assert len(with_rows) > 2
     assert all(re.search(r"hardware +precision", sheet) for sheet in with_rows)

@@ -91,7 +91,7 @@ def on_terminal(monkeypatch: pytest.MonkeyPatch, *words: str, **environment: str
 
 def reports_of(monkeypatch: pytest.MonkeyPatch, bitnet_cost: Callable[..., Ran], words: list[str]) -> list[Report]:
     found: list[Report] = []
-    monkeypatch.setattr(cli, "_deliver", lambda form, output, offer: found.extend(offer.reports()))
+    monkeypatch.setattr(cli, "_deliver", lambda to, offer: found.extend(offer.reports()))
     assert bitnet_cost(*words).code == 0
     return found
 
