@@ -545,6 +545,14 @@ class Result:
         return self.architecture.nominal_parameters or self.footprint.total_parameters
 
     @property
+    def not_reached(self) -> str | None:
+        """What scope memory leaves out at a technology node; None elsewhere."""
+        if self.scope != "memory" or self.hardware.kind != "technology" or len(self.hardware.hierarchy) < 2:
+            return None
+        innermost = next(iter(self.hardware.hierarchy))
+        return f"what the datapath reads of {innermost} and its registers"
+
+    @property
     def by_operator(self) -> Array:
         """Energy of each operator, components summed.  [bound, phase, op, n]  [J]"""
         if not self.joules:

@@ -89,10 +89,11 @@ def rounded(answer: Answer) -> str | None:
 
 
 def left_out(answer: Answer) -> list[str]:
-    """What no scope counts, then what lies outside the widest scope of an answer."""
+    """What no scope counts, what a node's memory leaves out, then what lies outside the widest scope of an answer."""
     scopes = get_args(Scope)
     widest = max(scopes.index(r.scope) for r in answer.results)
-    return [*answer.not_counted, *OUTSIDE[widest:]]
+    inside = dict.fromkeys(r.not_reached for r in answer.results if r.not_reached)
+    return [*answer.not_counted, *inside, *OUTSIDE[widest:]]
 
 
 def closing(answer: Answer) -> str:

@@ -23,7 +23,7 @@ PRECISIONS = [catalog.precision(name) for name in catalog.names("precision")]
 MODELS = [
     catalog.model(name) for name in ("gpt2", "llama-2-7b", "mistral-7b", "gemma-3-1b", "bitnet-b1.58-2b4t", "bert-base")
 ]
-SCOPES = ("arithmetic", "compute")
+SCOPES = ("arithmetic", "compute", "memory")
 
 
 @st.composite
