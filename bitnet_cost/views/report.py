@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -92,7 +92,7 @@ def estimate_report(answer: Answer) -> Report:
         tables.append(energy_table(results))
     if len(results) == 1 and results[0].joules:
         tables.append(breakdown_table(results[0]))
-        if results[0].runtime:
+        if results[0].runtime or results[0].scope == "memory":
             tables.append(component_table(results[0]))
     if answer.requests_per_day is not None and any(r.joules for r in results):
         tables.append(day_table(answer))
@@ -456,7 +456,7 @@ def notes(answer: Answer) -> list[str]:
         ]
         found.append("Elementwise work (--scope compute) would add " + _limited(parts))
     if all(r.hardware.kind == "technology" for r in results):
-        found.append("Memory traffic, static power and cooling come on top and shrink less: a whole system saves less.")
+        found.append(beyond_arithmetic(answer, by_key))
     for r in {r.architecture.name: r for r in results}.values():
         model = r.architecture
         if model.nominal_parameters:
@@ -479,6 +479,20 @@ def notes(answer: Answer) -> list[str]:
     found.extend(validated(answer))
     found.append(how_sure(results))
     return _unique(found)
+
+
+def beyond_arithmetic(answer: Answer, by_key: Mapping[tuple[str, str, str], Result]) -> str:
+    """What comes on top of the energy at technology nodes, with the saving once memory traffic is in."""
+    if all(r.scope == "memory" for r in answer.results):
+        return "Static power and cooling come on top and shrink less: a whole system saves less."
+    parts = []
+    for key, saving in answer.with_memory.items():
+        nominal = by_key[key].saving
+        if nominal is not None:
+            parts.append(f"{key[2]} {percent(saving)} % instead of {percent(float(nominal[1]))} at {key[1]}")
+    if not parts:
+        return "Memory traffic, static power and cooling come on top and shrink less: a whole system saves less."
+    return "Static power and cooling come on top; with memory traffic (--scope memory) the saving is " + _limited(parts)
 
 
 # What an answer holds, and the class of measured rows that says how right it is.
