@@ -864,7 +864,7 @@ def break_even(
         axes=[a.value for a in axis or BreakEvenAxis], runtimes=_once(runtime or ()),
         scope=scope.value if scope else None, draws=breakeven.Draws(draws, seed, distribution.value),
     )  # fmt: skip
-    answer = told.report(architecture, profile, new, old, workload, found)
+    answer = told.report(architecture, profile, new, old, workload, found, scope.value if scope else None)
     if form in formats.names("reports") and output and output.lower().endswith((".html", ".htm")):
         from bitnet_cost.views.curve import as_html
 

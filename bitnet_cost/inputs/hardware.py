@@ -1,6 +1,6 @@
 """Hardware: the energy of each action and memory level, with source and range.
 
-A *technology node* has prices and no clock: it answers energy of arithmetic, not latency or static power. A *device*
+A *technology node* has prices and no clock: energy of arithmetic and of memory, no latency, no static power. A *device*
 has memory, rates and power as well: it answers time, energy of the whole device, and whether a model fits.
 """
 

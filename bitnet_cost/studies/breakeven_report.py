@@ -10,7 +10,7 @@ from bitnet_cost.api import setting
 from bitnet_cost.engine.counts import count_ops
 from bitnet_cost.engine.timing import kernel_class
 from bitnet_cost.inputs.architecture import Architecture
-from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.hardware import Hardware, Scope
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.result import Column, Crossing, Report, Table, Turning
@@ -19,7 +19,7 @@ from bitnet_cost.views.report import percent
 
 def report(
     model: Architecture, hardware: Hardware, precision: Precision, baseline: Precision, workload: Workload,
-    found: Sequence[Crossing],
+    found: Sequence[Crossing], scope: Scope | None = None,
 ) -> Report:  # fmt: skip
     """Each answer in words, by runtime and axis, and what ran."""
     wanted = percent(found[0].wanted, 1)
@@ -39,12 +39,20 @@ def report(
         "Batch and context: the model on a grid of whole numbers, each crossing narrowed to neighbours. Shares: closed"
         " form, the savings of the parts held."
     )
-    scope = "device" if hardware.kind == "device" else "arithmetic"
-    out = {"device": "the host, power supply and cooling", "arithmetic": "data movement, static power, cooling"}[scope]
     notes += _ranges(found)
-    notes.append(f"Not counted: {out}.")
+    notes.append(f"Not counted: {_outside(hardware, scope or hardware.default_scope)}.")
     tables = (_axes_table(found, title), _shares_table(found, precision, baseline), _turning_table(found))
     return Report(title, text, tuple(t for t in tables if t.rows), tuple(notes))
+
+
+def _outside(hardware: Hardware, scope: Scope) -> str:
+    """What a scope leaves out."""
+    if scope in ("device", "facility"):
+        return "the host, power supply and cooling" if scope == "device" else "the host"
+    if scope != "memory":
+        return "data movement, static power, cooling"
+    inside = "what the datapath reads of the innermost level, " if hardware.kind == "technology" else ""
+    return f"{inside}static power, cooling"
 
 
 def _sentence(
