@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test docs site accuracy models reports lock lowest dist bench clean
+.PHONY: demo test docs site accuracy models reports lock lowest newest dist bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/bitnet-cost estimate gpt3-175b
@@ -40,7 +40,7 @@ models: $(VENV)/.dev
 
 # The test environment with every version and hash, for Python 3.11 to 3.14 and any platform. Needs uv.
 lock:
-	uv pip compile --no-config --universal --python-version 3.11 --generate-hashes --extra dev \
+	uv pip compile --no-config --upgrade --universal --python-version 3.11 --generate-hashes --extra dev \
 		--custom-compile-command 'make lock' --output-file requirements-dev.lock --quiet pyproject.toml
 
 # The tests with the lowest versions that pyproject.toml declares, whose own deprecations are no fault of ours. Needs uv.
@@ -48,6 +48,12 @@ lowest:
 	uv venv --quiet --no-config --clear --python $(PYTHON) .venv-lowest
 	uv pip install --quiet --no-config --python .venv-lowest --resolution lowest-direct --editable '.[dev,hub]'
 	.venv-lowest/bin/python -m pytest -q -n 2 -W ignore::DeprecationWarning -W ignore::FutureWarning --ignore tests/browser
+
+# The tests with the newest versions of everything: what the lock will hold next.
+newest:
+	$(PYTHON) -m venv --clear .venv-newest
+	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	.venv-newest/bin/python -m pytest -q -n 2 --ignore tests/browser
 
 # What goes to the package index, checked: sdist, wheel from it.
 dist: $(VENV)/.dev
@@ -69,9 +75,10 @@ $(VENV)/.installed: $(VENV)/.venv pyproject.toml
 	$(BIN)/python -m compileall -q bitnet_cost
 	touch $@
 
-$(VENV)/.dev: $(VENV)/.installed pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+# As locked, so that a checkout passes as long as its packages are there; `make newest` finds what has changed since.
+$(VENV)/.dev: $(VENV)/.installed requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-lowest dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-lowest .venv-newest dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis

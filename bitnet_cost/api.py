@@ -5,20 +5,31 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar, get_args
+
+import numpy as np
 
 from bitnet_cost.engine.counts import NOT_COUNTED, count_ops
-from bitnet_cost.engine.estimate import against, check_scope, evaluate, measure, priced
+from bitnet_cost.engine.estimate import (
+    against,
+    check_devices,
+    check_scope,
+    evaluate,
+    joined_at_most,
+    measure,
+    priced,
+)
 from bitnet_cost.engine.fit import fit
-from bitnet_cost.errors import BitnetCostError, MissingPrice
+from bitnet_cost.errors import BitnetCostError, MissingPrice, check_word
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.facility import Facility
-from bitnet_cost.inputs.hardware import Hardware, Parallel, Scope
-from bitnet_cost.inputs.precision import Accumulator, Precision
+from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
-from bitnet_cost.inputs.workload import AttentionSpan, Counting, Logits, Workload, usual_attention
+from bitnet_cost.inputs.workload import Workload, usual_attention
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import Answer, Comparison, Fit, OpCounts, Result
+from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Parallel, Scope
 
 FIT_PRECISIONS = ("fp32", "fp16", "int8", "int4", "bitnet-b1.58", "bitnet")
 CLASSIC_HARDWARE = ("cmos-45nm", "cmos-7nm")
@@ -27,16 +38,54 @@ COMPARED_PRECISIONS = ("fp16", "int8", "int4", "bitnet-b1.58")
 DEFAULT_BASELINE = "fp32"
 GENERATE_ON_DEVICES = 128
 
+L = TypeVar("L", Architecture, Hardware, Precision)
+
 
 Name = str | os.PathLike[str]
 
+_SCOPES, _ACCUMULATORS, _PARALLEL = (tuple(get_args(words)) for words in (Scope, Accumulator, Parallel))
 
-def _word(name: Name) -> str:
-    """A name, or a path in a form that is never taken for one."""
+
+def _word(kind: str, name: Name) -> str:
+    """A name, or a path in a form that is never taken for one.
+
+    Raises:
+        BitnetCostError: something else; the message names its kind.
+    """
     if isinstance(name, str):
         return name
-    path = os.fspath(name)
+    try:
+        path = os.fspath(name)
+    except TypeError:
+        hint = "; 'compare' takes several" if isinstance(name, list | tuple | set) else ""
+        raise BitnetCostError(f"{kind}: {_short(name)} is not a name or a path{hint}") from None
+    if not isinstance(path, str):
+        raise BitnetCostError(f"{kind}: {_short(name)} is a path of bytes; give it as text")
     return path if catalog.is_path(path) else os.path.join(os.curdir, path)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _check_options(
+    scope: Scope | None, accumulator: Accumulator, parallel: Parallel, facility: Facility | None,
+    runtime: str | RuntimeProfile | None,
+) -> None:  # fmt: skip
+    """Refuse what would be taken for another word further on, or be left unread.
+
+    Raises:
+        BitnetCostError: names the option and what it takes.
+    """
+    if scope is not None:
+        check_word("scope", scope, _SCOPES)
+    check_word("accumulator", accumulator, _ACCUMULATORS)
+    check_word("parallel", parallel, _PARALLEL)
+    if facility is not None and not isinstance(facility, Facility):
+        raise BitnetCostError(f"facility: {_short(facility)} is no Facility; write it as in Facility(pue=1.2)")
+    if runtime is not None and (runtime == "" or not isinstance(runtime, str | RuntimeProfile)):
+        raise BitnetCostError(f"runtime: {_short(runtime)} is neither a name nor a runtime")
 
 
 def load_model(name: Name) -> Architecture:
@@ -48,7 +97,7 @@ def load_model(name: Name) -> Architecture:
     >>> load_model("llama-2-7b").hidden_size, load_model("175B").nominal_parameters
     (4096, 175000000000)
     """
-    return catalog.model(_word(name))
+    return catalog.model(_word("model", name))
 
 
 def load_hardware(name: Name, *, link: str | None = None, prices: str = "own") -> Hardware:
@@ -65,7 +114,8 @@ def load_hardware(name: Name, *, link: str | None = None, prices: str = "own") -
     >>> load_hardware("cmos-45nm").actions["add.int8"].value  # J; Horowitz 2014: 0.03 pJ
     3e-14
     """
-    return catalog.linked(catalog.hardware(_word(name)), link).with_prices(prices)
+    joined = None if link is None else _word("link", link)
+    return catalog.linked(catalog.hardware(_word("hardware", name)), joined).with_prices(_word("prices", prices))
 
 
 def load_precision(name: Name) -> Precision:
@@ -77,7 +127,7 @@ def load_precision(name: Name) -> Precision:
     >>> load_precision("bitnet-b1.58").linear.weights.bits, load_precision("w4a8kv8").linear.activation_bits
     (2.0, 8.0)
     """
-    return catalog.precision(_word(name))
+    return catalog.precision(_word("precision", name))
 
 
 def _generated(model: Architecture, hardware: Hardware) -> int:
@@ -142,11 +192,13 @@ def estimate(
     >>> result.parameters, round(2 * float(result.mac) / 1e12, 4)
     (6738415616, 6.9031)
     """
+    _check_options(scope, accumulator, parallel, facility, runtime)
     architecture = model if isinstance(model, Architecture) else load_model(model)
     profile = catalog.linked(hardware, link) if isinstance(hardware, Hardware) else load_hardware(hardware, link=link)
     chosen = precision if isinstance(precision, Precision) else load_precision(precision)
     steps = _generated(architecture, profile) if generate is None else generate
     workload = Workload(batch, prompt, steps, attention or usual_attention(architecture.kind), logits, counting)
+    check_devices(profile, devices)
     profile, software = setting(profile, runtime)
 
     def priced_in(what: Precision, counts: OpCounts | None = None) -> Result:
@@ -188,9 +240,10 @@ def compare(
         precisions: one or several, see `load_precision`; FP16, INT8, INT4 and BitNet b1.58 if left out.
         batch: sequences that run together.
         prompt: tokens of each prompt.
-        generate: tokens generated per sequence; 128 for decoders if left out.
+        generate: tokens generated per sequence; 128 for decoders on devices, else 1, if left out.
         scope: what the energy holds; each hardware's default if left out.
-        baseline: what savings refer to; FP16 if left out, else the widest precision that has an energy.
+        baseline: what savings refer to; if left out, on each hardware the first that has an energy of FP32 where it
+            is among the precisions, FP16, the widest of the precisions.
         runtime: software on the devices; each one's default if left out.
         facility: PUE, carbon intensity and prices around the devices.
         devices: how many share a model.
@@ -205,7 +258,7 @@ def compare(
         or has no price is a record with its ``reason``.
 
     Raises:
-        BitnetCostError: bad input, a filter that nothing meets, or no cell that has a price.
+        BitnetCostError: bad input, a filter that nothing meets, or a single cell without a price.
 
     >>> found = compare("llama-2-7b", ["h100-sxm-80gb", "l4"], ["fp16", "int4"], sort="tokens")
     >>> [(row["hardware"], row["precision"]) for row in found.to_records()][0]
@@ -213,25 +266,71 @@ def compare(
     """
     from bitnet_cost.views.compare import chosen
 
-    architectures = [m if isinstance(m, Architecture) else load_model(m) for m in _each(models)]
-    named = [h if isinstance(h, Hardware) else load_hardware(h) for h in _each(hardware or catalog.devices())]
-    profiles = [profile.with_prices(name) for profile in named for name in _each(prices or "own")]
-    wanted = [p if isinstance(p, Precision) else load_precision(p) for p in _each(precisions or COMPARED_PRECISIONS)]
-    reference = load_precision(baseline) if isinstance(baseline, str | os.PathLike) else baseline
-    decoders = all(model.kind == "decoder" for model in architectures)
-    steps = GENERATE_ON_DEVICES if generate is None and decoders else generate
+    for text, words in (("sort", sort), ("where", where)):
+        if words is not None and not isinstance(words, str):
+            raise BitnetCostError(f"{text}: {_short(words)} is no text")
+    tokens: Any
+    for number, tokens in (("batch", batch), ("prompt", prompt), ("generate", generate)):
+        if np.ndim(tokens):
+            raise BitnetCostError(f"{number}: {_short(tokens)} is not one number; 'estimate' and 'sweep' take several")
+    every = {
+        "models": _each("models", models),
+        "hardware": _each("hardware", catalog.devices() if hardware is None else hardware),
+        "precisions": _each("precisions", COMPARED_PRECISIONS if precisions is None else precisions),
+        "prices": _each("prices", "own" if prices is None else prices),
+    }
+    architectures = [m if isinstance(m, Architecture) else load_model(m) for m in every["models"]]
+    named = [h if isinstance(h, Hardware) else load_hardware(h) for h in every["hardware"]]
+    profiles = [profile.with_prices(_word("prices", name)) for profile in named for name in every["prices"]]
+    wanted = [p if isinstance(p, Precision) else load_precision(p) for p in every["precisions"]]
+    reference = baseline if baseline is None or isinstance(baseline, Precision) else load_precision(baseline)
     found = answer(
-        architectures, profiles, wanted, Workload(batch, prompt, 1 if steps is None else steps), scope=scope,
+        architectures, profiles, wanted, Workload(batch, prompt, 1 if generate is None else generate), scope=scope,
         baseline=reference, runtime=runtime, facility=facility, devices=devices, parallel=parallel,
-        usual_baseline=COMPARED_PRECISIONS[0], generate_on_devices=GENERATE_ON_DEVICES if steps is None else None,
+        usual_baseline=COMPARED_PRECISIONS[0], generate_on_devices=GENERATE_ON_DEVICES if generate is None else None,
     )  # fmt: skip
     return Comparison(**vars(chosen(found, sort, where)))
 
 
-def _each(given: Any) -> list[Any]:
-    """One or several, each once."""
+def _each(name: str, given: Any) -> list[Any]:
+    """One or several, each once.
+
+    Raises:
+        BitnetCostError: none.
+    """
     several = given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
+    if not several:
+        raise BitnetCostError(f"{name}: none are given; leave it out for the usual ones, or name one")
     return list({each if isinstance(each, str) else id(each): each for each in several}.values())
+
+
+def _loaded(name: str, given: Sequence[L], kind: type[L]) -> list[L]:
+    """Several inputs that are loaded, at least one.
+
+    Raises:
+        BitnetCostError: none, or names in their place.
+    """
+    several = list(given) if isinstance(given, Sequence) and not isinstance(given, str) else []
+    wrong = next((each for each in several if not isinstance(each, kind)), None if several else given)
+    if wrong is not None:
+        raise BitnetCostError(
+            f"{name}: {_short(wrong)} is not a list of loaded inputs; load_model, load_hardware and load_precision "
+            "load them, and 'compare' takes names"
+        )
+    return several
+
+
+def _distinct(name: str, given: list[L]) -> list[L]:
+    """Inputs with one name each, the same one once: rows, notes and baselines go by name.
+
+    Raises:
+        BitnetCostError: two that differ have one name.
+    """
+    found: dict[str, L] = {}
+    for each in given:
+        if found.setdefault(each.name, each) is not each and found[each.name] != each:
+            raise BitnetCostError(f"{name}: two that differ are called {each.name!r}; give each a name of its own")
+    return list(found.values())
 
 
 def runtime_of(hardware: Hardware, asked: str | RuntimeProfile | None) -> RuntimeProfile | None:
@@ -256,8 +355,12 @@ def setting(hardware: Hardware, asked: str | RuntimeProfile | None) -> tuple[Har
     A runtime that is given as such, or read from a file, is taken as it is.
     """
     software = runtime_of(hardware, asked)
-    given = isinstance(asked, RuntimeProfile) or (asked is not None and catalog.is_path(asked))
-    return (hardware, software) if software is None or given else catalog.tuned(hardware, software)
+    return (hardware, software) if software is None or _given(asked) else catalog.tuned(hardware, software)
+
+
+def _given(runtime: str | RuntimeProfile | None) -> bool:
+    """Whether a runtime is the user's own, which nobody measured."""
+    return isinstance(runtime, RuntimeProfile) or (runtime is not None and catalog.is_path(runtime))
 
 
 def answer(
@@ -278,13 +381,23 @@ def answer(
 ) -> Answer:
     """Every model on every hardware in every precision, each against the baseline of its model and hardware.
 
-    A cell that has no price is a result with its ``reason`` and no energy, as long as another cell has one.
+    Of several cells, one without a price is a result with its ``reason`` and no energy; where the baseline has none
+    on some hardware, the results there have their ``reason`` and no saving.
     ``generate_on_devices`` replaces the workload's generated tokens for decoders on devices.
-    The baseline is the one given, else ``usual_baseline``, else the widest asked precision that has an energy.
+    The baseline is the one given, else the first that has an energy of FP32 where it is asked for, ``usual_baseline``,
+    the widest precision asked for.
 
     Raises:
-        BitnetCostError: bad input, or MissingPrice where no cell at all has an energy.
+        BitnetCostError: bad input, or MissingPrice where the only cell or its baseline has no price.
     """
+    _check_options(scope, accumulator, parallel, facility, runtime)
+    models = _distinct("models", _loaded("models", models, Architecture))
+    hardware = _distinct("hardware", _loaded("hardware", hardware, Hardware))
+    precisions = _distinct("precisions", _loaded("precisions", precisions, Precision))
+    if not isinstance(workload, Workload) or not isinstance(baseline, Precision | None):
+        raise BitnetCostError("workload: is a Workload, and baseline a loaded precision; 'compare' takes their parts")
+    for profile in hardware:
+        check_devices(profile, devices)
     results: list[Result] = []
     faults: list[MissingPrice] = []
     accumulated: dict[tuple[str, str, str], float] = {}
@@ -313,7 +426,7 @@ def answer(
                 parallel,
             )
             row = [cell.refused_or_priced(precision, accumulator, faults) for precision in precisions]
-            reference = _baseline(cell, row, baseline, accumulator, usual_baseline)
+            reference = _baseline(cell, row, baseline, accumulator, usual_baseline, faults)
             if reference is not None:
                 baselines[architecture.name, profile.name] = reference
                 with_memory |= _with_memory(cell, row, reference, accumulator)
@@ -324,23 +437,28 @@ def answer(
                 if not result.joules or result.shape:
                     continue
                 key = (architecture.name, profile.name, result.precision.name)
-                adds = profile.kind == "technology" and result.precision.linear.accumulator is not None
-                if reference and reference.joules and adds and accumulator == "paper":
-                    exact = cell.saving(result.precision, reference.precision, "int32")
+                if reference and reference.joules and profile.kind == "technology":
+                    exact = cell.saving(result.precision, reference.precision, _OTHER[accumulator])
                     if exact is not None:
                         accumulated[key] = exact
                 if result.scope == "arithmetic":
                     wider[key] = _energy_in(result, "compute")
-    if faults and len(faults) == len(results):
+    if faults and len(results) == 1:
         raise faults[0]
+    shipped = {profile.name for profile in hardware if catalog.is_shipped(profile)} if not _given(runtime) else set()
     held = {
         (r.hardware.name, r.runtime.runtime): catalog.accuracy().of(r.hardware.name, r.runtime.runtime)
+        if r.hardware.name in shipped
+        else {}
         for r in results
         if r.runtime
     }
     return Answer(
         tuple(results), accumulated, wider, NOT_COUNTED, accuracy=held, baselines=baselines, with_memory=with_memory
     )
+
+
+_OTHER: dict[Accumulator, Accumulator] = {"paper": "int32", "int32": "paper"}
 
 
 @dataclass(frozen=True)
@@ -369,7 +487,9 @@ class _Cell:
             return replace(measured, reason=f"no price for {fault.action}")
 
     def saving(self, precision: Precision, baseline: Precision, accumulator: Accumulator) -> float | None:
-        """Nominal saving with another accumulator; None where that has no price."""
+        """Nominal saving with another accumulator; None where that has no price, or where neither has one."""
+        if precision.linear.accumulator is None and baseline.linear.accumulator is None:
+            return None
         try:
             found = against(self.priced(precision, accumulator), self.priced(baseline, accumulator))
         except MissingPrice:
@@ -386,13 +506,20 @@ class _Cell:
 
 
 def _baseline(
-    cell: _Cell, row: list[Result], asked: Precision | None, accumulator: Accumulator, usual: str
-) -> Result | None:
-    """The result that savings refer to: the asked one, else the usual, else the widest that has an energy."""
+    cell: _Cell, row: list[Result], asked: Precision | None, accumulator: Accumulator, usual: str,
+    faults: list[MissingPrice],
+) -> Result | None:  # fmt: skip
+    """The result that savings refer to: the asked one, else the first with an energy of FP32, the usual, the widest.
+
+    The usual one is priced for it if need be; FP32 and the widest are of the row.
+    """
     if asked is not None:
-        return cell.priced(asked, accumulator)
-    widest = catalog.precision(usual)
-    default = next((r for r in row if r.precision is widest), None) or cell.refused_or_priced(widest, accumulator, [])
+        return cell.refused_or_priced(asked, accumulator, faults)
+    full, other = catalog.precision(DEFAULT_BASELINE), catalog.precision(usual)
+    in_row = {id(r.precision): r for r in row}
+    default = in_row.get(id(full))
+    if default is None or not default.joules:
+        default = in_row.get(id(other)) or cell.refused_or_priced(other, accumulator, [])
     if default.joules:
         return default
     answered = [r for r in row if r.joules]
@@ -420,7 +547,9 @@ def _with_what_fits(cell: _Cell, result: Result) -> Result:
         other = catalog.precision(name)
         narrower = other.linear.weights.bits < result.precision.linear.weights.bits
         if narrower and cell.measured(other, "paper").fits:
-            return replace(result, reason=f"{result.reason}, or {name} would fit one")
+            needed = result.devices_needed
+            promised = needed is not None and needed <= joined_at_most(result.hardware)
+            return replace(result, reason=f"{result.reason}{', or' if promised else ';'} {name} would fit one")
     return result
 
 

@@ -11,15 +11,36 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, cast, get_args
 
 import typer
 
 from bitnet_cost import __version__
 from bitnet_cost.errors import CONTROL, BitnetCostError
+from bitnet_cost.options import (
+    Deployment,
+    Making,
+    ModelArgument,
+    OutputOption,
+    PageWriting,
+    PlotlyOption,
+    PricesOption,
+    Question,
+    RuntimeOption,
+    Sampling,
+    ScopeOption,
+    SideBySide,
+    Site,
+    Terms,
+    Work,
+    Writing,
+    format_of,
+    grouped,
+    one_of,
+)
 from bitnet_cost.views import formats
-from bitnet_cost.views.formats import Offer, Shape
+from bitnet_cost.views.formats import Offer
+from bitnet_cost.words import BreakEvenAxis, Engine, FileKind, Listing, Scope
 
 if TYPE_CHECKING:
     from bitnet_cost.inputs.facility import Facility
@@ -34,230 +55,6 @@ app = typer.Typer(
     help="What a language model costs in memory and energy, in FP32, FP16, INT8, 1-bit and what lies between.",
     epilog="Start with: bitnet-cost estimate gpt3-175b",
 )
-
-
-class Charts(StrEnum):
-    """Where a page has its chart library."""
-
-    inline = "inline"
-    none = "none"
-
-
-class Attention(StrEnum):
-    """Pairs scored in the prefill."""
-
-    causal = "causal"
-    full = "full"
-
-
-class Logits(StrEnum):
-    """Prefill positions that get logits."""
-
-    last = "last"
-    all = "all"
-    none = "none"
-
-
-class Counting(StrEnum):
-    """Counting conventions."""
-
-    serving = "serving"
-    traced = "traced"
-
-
-class Scope(StrEnum):
-    """What the energy holds."""
-
-    arithmetic = "arithmetic"
-    compute = "compute"
-    memory = "memory"
-    device = "device"
-    facility = "facility"
-
-
-class Parallel(StrEnum):
-    """How several devices share a model."""
-
-    tensor = "tensor"
-    pipeline = "pipeline"
-
-
-class Accumulator(StrEnum):
-    """Width of integer additions."""
-
-    paper = "paper"
-    int32 = "int32"
-
-
-class Distribution(StrEnum):
-    """What the draws of a range follow."""
-
-    triangular = "triangular"
-    lognormal = "lognormal"
-
-
-class BreakEvenAxis(StrEnum):
-    """What varies while a saving is looked for."""
-
-    batch = "batch"
-    context = "context"
-
-
-class Kind(StrEnum):
-    """What can be listed."""
-
-    models = "models"
-    hardware = "hardware"
-    precisions = "precisions"
-    runtimes = "runtimes"
-    studies = "studies"
-    links = "links"
-    grids = "grids"
-
-
-class FileKind(StrEnum):
-    """Kinds of files that have a schema."""
-
-    model = "model"
-    hardware = "hardware"
-    precision = "precision"
-    runtime = "runtime"
-    study = "study"
-    sweep = "sweep"
-    links = "links"
-    grids = "grids"
-    measured = "measured"
-    constants = "constants"
-    accuracy = "accuracy"
-
-
-ModelArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="MODEL", help="Catalogue name, YAML file, config.json (or its folder), or a size like 175B."
-    ),
-]
-HardwareOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--hardware",
-        "-H",
-        metavar="HARDWARE",
-        help="Name or YAML file; repeat for several. Default: cmos-45nm, cmos-7nm.",
-    ),
-]
-PrecisionOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--precision", "-p", metavar="PRECISION",
-        help="Name, YAML file or w<bits>a<bits>[kv<bits>]; repeat for several. Default: fp32, fp16, int8, bitnet.",
-    ),
-]  # fmt: skip
-CompareHardwareOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--hardware", "-H", metavar="HARDWARE", help="Name or YAML file; repeat for several. Default: every device."
-    ),
-]
-ComparePrecisionOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--precision", "-p", metavar="PRECISION",
-        help="Name, YAML file or w4a8kv8; repeat for several. Default: fp16, int8, int4, bitnet-b1.58.",
-    ),
-]  # fmt: skip
-BatchOption = Annotated[int, typer.Option("--batch", "-b", help="Sequences that run together.")]
-PromptOption = Annotated[int, typer.Option("--prompt", help="Prompt tokens per sequence.")]
-GenerateOption = Annotated[
-    int | None,
-    typer.Option("--generate", help="Generated tokens per sequence. Default: 1 on technology nodes, 128 on devices."),
-]
-ScopeOption = Annotated[
-    Scope | None,
-    typer.Option("--scope", help="What the energy holds. Default: arithmetic on technology nodes, device on devices."),
-]
-BaselineOption = Annotated[
-    str | None, typer.Option("--baseline", metavar="PRECISION", help="Savings are against this. Default: fp32.")
-]
-AttentionOption = Annotated[
-    Attention | None, typer.Option("--attention", help="P(P+1)/2 pairs or P^2. Default: causal; encoders: full.")
-]
-LogitsOption = Annotated[Logits, typer.Option("--logits", help="Prefill positions that get logits.")]
-CountingOption = Annotated[Counting, typer.Option("--counting", help="Good serving software, or a tracing counter.")]
-AccumulatorOption = Annotated[
-    Accumulator, typer.Option("--accumulator", help="Price integer additions as the papers do, or as INT32.")
-]
-RuntimeOption = Annotated[
-    str | None, typer.Option("--runtime", metavar="RUNTIME", help="Software on a device. Default: a tuned one for it.")
-]
-DevicesOption = Annotated[int, typer.Option("--devices", help="Devices that share the model.")]
-ParallelOption = Annotated[
-    Parallel, typer.Option("--parallel", help="Several devices split every matrix (tensor) or the layers (pipeline).")
-]
-LinkOption = Annotated[
-    str | None,
-    typer.Option(
-        "--link", metavar="LINK", help="Between devices: nvlink-4, pcie-5, ethernet-400g ... Default: its own."
-    ),
-]
-PueOption = Annotated[
-    float | None, typer.Option("--pue", help="Facility energy / device energy, for --scope facility.")
-]
-CarbonOption = Annotated[
-    str | None, typer.Option("--carbon", metavar="GRID|G/KWH", help="A country code such as deu, 'world', or g/kWh.")
-]
-PriceOption = Annotated[float | None, typer.Option("--price", help="Price of electricity in USD per kWh.")]
-DeviceHourOption = Annotated[
-    float | None, typer.Option("--device-hour", help="Rent or depreciation of one device in USD per hour of work.")
-]
-EmbodiedOption = Annotated[
-    str | None,
-    typer.Option("--embodied", metavar="KG|profile", help="CO2e of making one device, spread over its lifetime."),
-]
-LifetimeOption = Annotated[float, typer.Option("--lifetime", help="Years of work of a device, for --embodied.")]
-RequestsOption = Annotated[
-    float | None, typer.Option("--requests-per-day", help="Adds energy, carbon and cost of a day and a year.")
-]
-PricesOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--prices",
-        metavar="NAME",
-        help="Published values of a profile to price with; repeat for several. Default: own.",
-    ),
-]
-SensitivityOption = Annotated[
-    bool, typer.Option("--sensitivity", help="Adds the figures that move energy and saving most, one at a time.")
-]
-DrawsOption = Annotated[
-    int | None, typer.Option("--draws", metavar="N", help="Adds percentiles over N draws of every price.")
-]
-SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the draws.")]
-DistributionOption = Annotated[Distribution, typer.Option("--distribution", help="What the draws of a range follow.")]
-
-
-def _format(*shapes: Shape, more: str = "") -> Any:
-    """The option of a command that offers its answer in some shapes."""
-
-    def chosen(word: str) -> str:
-        known = formats.names(*shapes)
-        if word not in known:
-            raise typer.BadParameter(f"{word!r} is not one of {', '.join(map(repr, known))}.")
-        return word
-
-    shown = "|".join(formats.names(*shapes))
-    return typer.Option("--format", "-f", parser=chosen, metavar=f"[{shown}]", help=f"Output format{more}.")
-
-
-FormatOption = Annotated[str, _format("reports", "document", "rows")]
-PageFormatOption = Annotated[str, _format("reports", "document", "rows", "page", more="; html: one offline page")]
-PlotlyOption = Annotated[
-    Charts, typer.Option("--plotly", help="HTML: charts in the file (inline), or tables alone (none).")
-]
-OutputOption = Annotated[
-    str | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Write to a file (whole or not at all) instead of stdout."),
-]
 
 
 def _version(value: bool) -> None:
@@ -275,52 +72,37 @@ def root(
     """What a language model costs in memory and energy."""
 
 
-def _ask(
-    model: str, hardware: list[str] | None, precision: list[str] | None, batch: int, prompt: int,
-    generate: int | None,
-    scope: Scope | None, baseline: str | None, attention: Attention | None, logits: Logits, counting: Counting,
-    accumulator: Accumulator, runtime: str | None, *, facility: Facility | None = None,
-    devices: int = 1, parallel: Parallel = Parallel.tensor, link: str | None = None,
-    default_hardware: tuple[str, ...] = (), prices: list[str] | None = None,
-) -> Answer:  # fmt: skip
+def _ask(asked: Question, placed: Deployment, default_hardware: tuple[str, ...] = ()) -> Answer:
     from bitnet_cost import api
     from bitnet_cost.inputs.workload import Workload
     from bitnet_cost.readers import catalog
 
-    workload = Workload(
-        batch,
-        prompt,
-        1 if generate is None else generate,
-        attention.value if attention else None,
-        logits.value,
-        counting.value,
-    )
-    names = _once(hardware or default_hardware or api.CLASSIC_HARDWARE)
-    named = [catalog.linked(catalog.hardware(name), link) for name in names]
-    profiles = [h.with_prices(name) for h in named for name in _once(prices or ["own"])]
-    precisions = [catalog.precision(p) for p in _once(precision or api.CLASSIC_PRECISIONS)]
+    terms, (batch, prompt, generate) = asked.terms, asked.terms.work
+    steps = 1 if generate is None else generate
+    workload = Workload(batch, prompt, steps, terms.attention, terms.logits, terms.counting)
+    names = _once(asked.hardware or default_hardware or api.CLASSIC_HARDWARE)
+    named = [catalog.linked(catalog.hardware(name), placed.link) for name in names]
+    profiles = [h.with_prices(name) for h in named for name in _once(placed.prices or ["own"])]
+    precisions = [catalog.precision(p) for p in _once(asked.precision or api.CLASSIC_PRECISIONS)]
     return api.answer(
-        [catalog.model(model)], profiles, precisions, workload,
-        scope=scope.value if scope else None, accumulator=accumulator.value,
-        baseline=catalog.precision(baseline) if baseline else None, runtime=runtime,
-        facility=facility, devices=devices, parallel=parallel.value,
+        [catalog.model(asked.model)], profiles, precisions, workload,
+        scope=terms.scope, accumulator=terms.accumulator, runtime=terms.runtime,
+        baseline=catalog.precision(terms.baseline) if terms.baseline else None,
+        facility=_facility(placed.site, placed.making), **placed.sharing._asdict(),
         generate_on_devices=api.GENERATE_ON_DEVICES if generate is None else None,
     )  # fmt: skip
 
 
-def _facility(
-    pue: float | None, carbon: str | None, price: float | None, device_hour: float | None, embodied: str | None,
-    lifetime: float,
-) -> Facility | None:  # fmt: skip
-    if all(asked is None for asked in (pue, carbon, price, device_hour, embodied)):
+def _facility(site: Site, making: Making) -> Facility | None:
+    if all(asked is None for asked in (*site, making.embodied)):
         return None
     from bitnet_cost.inputs.facility import Facility
     from bitnet_cost.readers import catalog
 
-    intensity, grid, zone = catalog.carbon_intensity(carbon) if carbon is not None else (None, "", None)
+    intensity, grid, zone = catalog.carbon_intensity(site.carbon) if site.carbon is not None else (None, "", None)
     return Facility(
-        1.0 if pue is None else pue, intensity, None if price is None else price / 3.6e6, grid, device_hour,
-        _grams(embodied), lifetime, zone,
+        1.0 if site.pue is None else site.pue, intensity, None if site.price is None else site.price / 3.6e6, grid,
+        site.device_hour, _grams(making.embodied), making.lifetime, zone,
     )  # fmt: skip
 
 
@@ -344,79 +126,45 @@ def _once(names: Any) -> list[str]:
 
 
 @app.command()
+@grouped
 def estimate(
-    model: ModelArgument,
-    hardware: HardwareOption = None,
-    precision: PrecisionOption = None,
-    batch: BatchOption = 1,
-    prompt: PromptOption = 512,
-    generate: GenerateOption = None,
-    scope: ScopeOption = None,
-    baseline: BaselineOption = None,
-    attention: AttentionOption = None,
-    logits: LogitsOption = Logits.last,
-    counting: CountingOption = Counting.serving,
-    accumulator: AccumulatorOption = Accumulator.paper,
-    runtime: RuntimeOption = None,
-    devices: DevicesOption = 1,
-    parallel: ParallelOption = Parallel.tensor,
-    link: LinkOption = None,
-    pue: PueOption = None,
-    carbon: CarbonOption = None,
-    price: PriceOption = None,
-    device_hour: DeviceHourOption = None,
-    embodied: EmbodiedOption = None,
-    lifetime: LifetimeOption = 3.0,
-    requests_per_day: RequestsOption = None,
-    prices: PricesOption = None,
-    sensitivity: SensitivityOption = False,
-    draws: DrawsOption = None,
-    seed: SeedOption = 0,
-    distribution: DistributionOption = Distribution.triangular,
-    form: PageFormatOption = "table",
-    plotly: PlotlyOption = Charts.inline,
-    output: OutputOption = None,
+    *,
+    asked: Question,
+    placed: Deployment,
+    sensitivity: Annotated[
+        bool, typer.Option("--sensitivity", help="Adds the figures that move energy and saving most, one at a time.")
+    ] = False,
+    draws: Annotated[
+        int | None, typer.Option("--draws", metavar="N", help="Adds percentiles over N draws of every price.")
+    ] = None,
+    sampling: Sampling,
+    to: PageWriting,
 ) -> None:
     """Memory by precision and energy with its saving.
 
     Example: bitnet-cost estimate gpt3-175b -p fp16 -p bitnet
     """
-    answer = _ask(
-        model, hardware, precision, batch, prompt, generate, scope, baseline, attention, logits, counting, accumulator,
-        runtime, facility=_facility(pue, carbon, price, device_hour, embodied, lifetime), devices=devices,
-        parallel=parallel, link=link, prices=prices,
-    )  # fmt: skip
+    answer = _ask(asked, placed)
     from bitnet_cost.views import report
 
-    answer = replace(answer, requests_per_day=_requests(requests_per_day))
+    answer = replace(answer, requests_per_day=_requests(placed.requests_per_day))
     if sensitivity or draws is not None:
         from bitnet_cost.studies import ranges
 
-        answer = answer if draws is None else ranges.with_spreads(answer, draws, seed, distribution.value)
+        answer = answer if draws is None else ranges.with_spreads(answer, draws, *sampling)
         answer = ranges.with_swings(answer) if sensitivity else answer
-    _deliver_answer(form, output, lambda: report.estimate_report(answer), answer, plotly)
+    _deliver_answer(to, lambda: report.estimate_report(answer), answer)
 
 
 @app.command()
+@grouped
 def compare(
+    *,
     models: Annotated[
         list[str],
         typer.Argument(metavar="MODEL...", help="Catalogue names, YAML files, config.json or sizes like 175B."),
     ],
-    hardware: CompareHardwareOption = None,
-    precision: ComparePrecisionOption = None,
-    batch: BatchOption = 1,
-    prompt: PromptOption = 512,
-    generate: GenerateOption = None,
-    scope: ScopeOption = None,
-    baseline: BaselineOption = None,
-    runtime: RuntimeOption = None,
-    devices: DevicesOption = 1,
-    parallel: ParallelOption = Parallel.tensor,
-    pue: PueOption = None,
-    carbon: CarbonOption = None,
-    price: PriceOption = None,
-    device_hour: DeviceHourOption = None,
+    asked: SideBySide,
     prices: PricesOption = None,
     sort: Annotated[
         str | None,
@@ -425,40 +173,35 @@ def compare(
     where: Annotated[
         str | None, typer.Option("--where", metavar="EXPR", help="Filter, as in 'fits and tokens_per_s > 20'.")
     ] = None,
-    form: PageFormatOption = "table",
-    plotly: PlotlyOption = Charts.inline,
-    output: OutputOption = None,
+    to: PageWriting,
 ) -> None:
     """Hardware x precision side by side: fit, energy, saving, tokens/s, power, carbon, cost; ranked.
 
     Example: bitnet-cost compare llama-2-7b -H h100-sxm-80gb -H l4 --sort tokens
     """
-    answer, made = _compared(
-        models, hardware, precision, batch, prompt, generate, scope, baseline, runtime, devices, parallel,
-        _facility(pue, carbon, price, device_hour, None, 3.0), sort, where, prices,
-    )  # fmt: skip
-    _deliver_answer(form, output, lambda: made, answer, plotly)
+    answer, made = _compared(models, asked, prices, sort, where)
+    _deliver_answer(to, lambda: made, answer)
 
 
 def _compared(
-    models: list[str], hardware: list[str] | None, precision: list[str] | None, batch: int, prompt: int,
-    generate: int | None, scope: Scope | None, baseline: str | None, runtime: str | None, devices: int,
-    parallel: Parallel, facility: Facility | None, sort: str | None, where: str | None,
-    prices: list[str] | None = None,
+    models: list[str], asked: SideBySide, prices: list[str] | None = None, sort: str | None = None,
+    where: str | None = None,
 ) -> tuple[Answer, Report]:  # fmt: skip
     from bitnet_cost import api
     from bitnet_cost.views.compare import compare_report
 
     answer = api.compare(
-        models, hardware, precision, batch=batch, prompt=prompt, generate=generate,
-        scope=scope.value if scope else None, baseline=baseline, runtime=runtime, facility=facility, devices=devices,
-        parallel=parallel.value, sort=sort, where=where, prices=prices,
+        models, asked.hardware, asked.precision, **asked.work._asdict(), scope=asked.scope, baseline=asked.baseline,
+        runtime=asked.runtime, facility=_facility(asked.site, Making()), **asked.sharing._asdict(), prices=prices,
+        sort=sort, where=where,
     )  # fmt: skip
     return answer, compare_report(answer)
 
 
 @app.command()
+@grouped
 def report(
+    *,
     subjects: Annotated[
         list[str],
         typer.Argument(metavar="MODEL...|STUDY", help="Models as for compare, or one study of the catalogue."),
@@ -466,21 +209,8 @@ def report(
     output: Annotated[
         str | None, typer.Option("--output", "-o", metavar="FILE.html", help="The file. Default: stdout.")
     ] = None,
-    hardware: CompareHardwareOption = None,
-    precision: ComparePrecisionOption = None,
-    batch: BatchOption = 1,
-    prompt: PromptOption = 512,
-    generate: GenerateOption = None,
-    scope: ScopeOption = None,
-    baseline: BaselineOption = None,
-    runtime: RuntimeOption = None,
-    devices: DevicesOption = 1,
-    parallel: ParallelOption = Parallel.tensor,
-    pue: PueOption = None,
-    carbon: CarbonOption = None,
-    price: PriceOption = None,
-    device_hour: DeviceHourOption = None,
-    plotly: PlotlyOption = Charts.inline,
+    asked: SideBySide,
+    plotly: PlotlyOption = "inline",
     open_: Annotated[bool, typer.Option("--open", help="Open the written file in the browser.")] = False,
 ) -> None:
     """One offline HTML file: the finding, tables, charts to choose from, assumptions, how to make it again.
@@ -499,12 +229,9 @@ def report(
     if len(subjects) == 1 and (catalog.has("study", subjects[0]) or catalog.is_study(subjects[0])):
         page = pages.of_study(subjects[0], _typed())
     else:
-        answer, made = _compared(
-            subjects, hardware, precision, batch, prompt, generate, scope, baseline, runtime, devices, parallel,
-            _facility(pue, carbon, price, device_hour, None, 3.0), None, None,
-        )  # fmt: skip
+        answer, made = _compared(subjects, asked)
         page = pages.of_answer(answer, pages.full(answer, made), _typed())
-    _write(html.as_html(page, plotly.value), output)
+    _write(html.as_html(page, plotly), output)
     if output not in (None, "-") and loud:
         typer.echo(f"written: {output}", err=True)
     if open_:
@@ -525,31 +252,13 @@ def _typed() -> str:
 
 
 @app.command()
-def layers(
-    model: ModelArgument,
-    hardware: HardwareOption = None,
-    precision: PrecisionOption = None,
-    batch: BatchOption = 1,
-    prompt: PromptOption = 512,
-    generate: GenerateOption = None,
-    scope: ScopeOption = None,
-    baseline: BaselineOption = None,
-    attention: AttentionOption = None,
-    logits: LogitsOption = Logits.last,
-    counting: CountingOption = Counting.serving,
-    accumulator: AccumulatorOption = Accumulator.paper,
-    runtime: RuntimeOption = None,
-    form: FormatOption = "table",
-    output: OutputOption = None,
-) -> None:
+@grouped
+def layers(*, asked: Question, to: Writing) -> None:
     """The per-operator table: MACs, actions and energy. One precision shows its MUL, ADD and special operations.
 
     Example: bitnet-cost layers bert-base -p int8 --scope compute
     """
-    answer = _ask(
-        model, hardware, precision, batch, prompt, generate, scope, baseline, attention, logits, counting, accumulator,
-        runtime, default_hardware=("cmos-45nm",),
-    )  # fmt: skip
+    answer = _ask(asked, Deployment(), default_hardware=("cmos-45nm",))
     from bitnet_cost.views import records, report
 
     def rows() -> list[dict[str, Any]]:
@@ -559,22 +268,30 @@ def layers(
             for row in records.operations(r, i)
         ]
 
-    _deliver(form, output, Offer(lambda: [report.layers_report(answer)], lambda: records.document(answer), rows))
+    _deliver(to, Offer(lambda: [report.layers_report(answer)], lambda: records.document(answer), rows))
 
 
 @app.command()
+@grouped
 def fit(
+    *,
     model: ModelArgument,
     hardware: Annotated[
         list[str], typer.Option("--hardware", "-H", metavar="HARDWARE", help="Device; repeat for several.")
     ],
-    precision: PrecisionOption = None,
-    batch: BatchOption = 1,
-    prompt: PromptOption = 512,
-    generate: GenerateOption = None,
+    precision: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--precision",
+            "-p",
+            metavar="PRECISION",
+            help="Name, YAML file or w<bits>a<bits>[kv<bits>]; repeat for several."
+            " Default: fp32, fp16, int8, int4, bitnet-b1.58, bitnet.",
+        ),
+    ] = None,
+    work: Work,
     runtime: RuntimeOption = None,
-    form: FormatOption = "table",
-    output: OutputOption = None,
+    to: Writing,
 ) -> None:
     """What fits a device: memory used, largest batch and longest context by precision.
 
@@ -585,40 +302,38 @@ def fit(
     from bitnet_cost.readers import catalog
     from bitnet_cost.views import report
 
-    steps = api.GENERATE_ON_DEVICES if generate is None else generate
+    steps = api.GENERATE_ON_DEVICES if work.generate is None else work.generate
     found = api.fitting(
         catalog.model(model), [catalog.hardware(h) for h in _once(hardware)],
-        [catalog.precision(p) for p in _once(precision or api.FIT_PRECISIONS)], Workload(batch, prompt, steps), runtime,
+        [catalog.precision(p) for p in _once(precision or api.FIT_PRECISIONS)],
+        Workload(work.batch, work.prompt, steps), runtime,
     )  # fmt: skip
     from bitnet_cost.views.records import fit_rows
 
     rows = fit_rows(found)
-    _deliver(form, output, Offer(lambda: [report.fit_report(found)], lambda: rows, lambda: rows))
+    _deliver(to, Offer(lambda: [report.fit_report(found)], lambda: rows, lambda: rows))
 
 
 @app.command("list")
-def list_(
-    kind: Annotated[Kind, typer.Argument(help="What to list.")],
-    form: FormatOption = "table",
-    output: OutputOption = None,
-) -> None:
+@grouped
+def list_(*, kind: Annotated[Listing, typer.Argument(help="What to list.")], to: Writing) -> None:
     """Names in the catalogue.
 
     Example: bitnet-cost list models
     """
     from bitnet_cost import listing
 
-    rows = listing.rows(kind.value)
-    told = _table_of(rows, listing.title(kind.value, len(rows)))
-    _deliver(form, output, Offer(lambda: [told], lambda: rows, lambda: rows))
+    rows = listing.rows(kind)
+    told = _table_of(rows, listing.title(kind, len(rows)))
+    _deliver(to, Offer(lambda: [told], lambda: rows, lambda: rows))
 
 
 @app.command()
 def show(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A model, hardware profile, precision or study; name or file.")
+        str, typer.Argument(metavar="NAME", help="A name that 'list' prints, of whatever kind, or a file.")
     ],
-    form: Annotated[str, _format("reports", "document")] = "table",
+    form: Annotated[str, format_of("reports", "document")] = "table",
     output: OutputOption = None,
 ) -> None:
     """Every figure of a catalogue entry, with unit, range, basis and source.
@@ -628,36 +343,41 @@ def show(
     from bitnet_cost import listing
 
     reports, data = listing.details(name)
-    _deliver(form, output, Offer(lambda: reports, lambda: data))
+    _deliver(Writing(form, output), Offer(lambda: reports, lambda: data))
 
 
 @app.command()
 def check(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Your own YAML files.")],
 ) -> None:
-    """Check YAML before you use it: what it is, and its first fault. Exit code 1 if a file has one.
+    """Check YAML before you use it: what it is, its first fault, and what it cannot answer.
+
+    Exit code 1 if a file has a fault, 2 if one cannot be read.
 
     Example: bitnet-cost check my-model.yaml
     """
     from pathlib import Path
 
-    from bitnet_cost import listing
+    from bitnet_cost import checking
     from bitnet_cost.readers.yaml_file import read_text
 
+    lines, faults, unreadable = [], [], False
     for file in files:
-        read_text(Path(file))  # what cannot be read at all is bad input
-    lines, faults = [], []
-    for file in files:
+        read = False
         try:
-            lines.append(f"{file}: {listing.check(Path(file))}")
+            read_text(Path(file))  # what cannot be read at all is bad input
+            read = True
+            told, *remarks = checking.check(Path(file))
+            lines += [f"{file}: {told}", *(f"  {remark}" for remark in remarks)]
         except BitnetCostError as error:
             faults.append(str(error))
+            unreadable = unreadable or not read
     if lines:
         _write("\n".join(lines) + "\n", None)
     for fault in faults:
         typer.echo(f"error: {fault}", err=True)
     if faults:
-        raise typer.Exit(1)
+        raise typer.Exit(2 if unreadable else 1)
 
 
 @app.command()
@@ -672,7 +392,7 @@ def schema(
     from bitnet_cost.inputs.schema import json_schema
     from bitnet_cost.views.records import json_text
 
-    _write(json_text(json_schema(kind.value)), output)
+    _write(json_text(json_schema(kind)), output)
 
 
 @app.command("import")
@@ -694,14 +414,20 @@ def import_(
     from bitnet_cost.views.model_yaml import model_yaml
 
     if hub.is_hub_id(config):
-        architecture = catalog.imported(hub.fetch_config(config), name=name or config, source=f"{config}: config.json")
+        architecture = catalog.imported(
+            hub.fetch_config(config), name=config if name is None else name, source=f"{config}: config.json"
+        )
     else:
         architecture = catalog.imported(config, name=name)
     _write(model_yaml(architecture), output)
+    for told in architecture.left_out():
+        typer.echo(told, err=True)
 
 
 @app.command()
+@grouped
 def validate(
+    *,
     studies: Annotated[
         list[str] | None,
         typer.Argument(metavar="[STUDY|CLASS]...", help="Names or YAML files; with --measured classes. Default: all."),
@@ -710,8 +436,7 @@ def validate(
     plot: Annotated[
         str | None, typer.Option("--plot", metavar="FILE.html", help="With --measured: modelled against measured.")
     ] = None,
-    form: FormatOption = "table",
-    output: OutputOption = None,
+    to: Writing,
 ) -> None:
     """Published tables against modelled ones, cell by cell. Exit code 1 if a cell leaves its stated tolerance.
 
@@ -720,14 +445,14 @@ def validate(
     Example: bitnet-cost validate bitnet-table-1
     """
     if measured:
-        _validate_measured(studies, plot, form, output)
+        _validate_measured(studies, plot, to)
         return
     if plot is not None:
         raise BitnetCostError("--plot draws measured rows; add --measured")
     from bitnet_cost.studies import validation
 
     outcomes = validation.run(studies or None)
-    _deliver(form, output, Offer(
+    _deliver(to, Offer(
         lambda: [validation.report(outcome) for outcome in outcomes], lambda: validation.document(outcomes),
         lambda: validation.cell_rows(outcomes),
     ))  # fmt: skip
@@ -740,11 +465,11 @@ def validate(
         raise typer.Exit(1)
 
 
-def _validate_measured(kinds: list[str] | None, plot: str | None, form: str, output: str | None) -> None:
+def _validate_measured(kinds: list[str] | None, plot: str | None, to: Writing) -> None:
     from bitnet_cost.studies import accuracy
 
     found = accuracy.compare(kinds)
-    _deliver(form, output, Offer(
+    _deliver(to, Offer(
         lambda: [accuracy.report(found)], lambda: accuracy.document(found), lambda: accuracy.rows_of(found)
     ))  # fmt: skip
     if plot is not None:
@@ -758,7 +483,9 @@ def _validate_measured(kinds: list[str] | None, plot: str | None, form: str, out
 
 
 @app.command()
+@grouped
 def explain(
+    *,
     model: ModelArgument,
     cell: Annotated[
         str,
@@ -771,54 +498,32 @@ def explain(
     ],
     hardware: Annotated[str, typer.Option("--hardware", "-H", metavar="HARDWARE", help="One of them.")] = "cmos-45nm",
     precision: Annotated[str, typer.Option("--precision", "-p", metavar="PRECISION", help="One of them.")] = "bitnet",
-    batch: BatchOption = 1,
-    prompt: PromptOption = 512,
-    generate: GenerateOption = None,
-    scope: ScopeOption = None,
-    baseline: BaselineOption = None,
-    attention: AttentionOption = None,
-    logits: LogitsOption = Logits.last,
-    counting: CountingOption = Counting.serving,
-    accumulator: AccumulatorOption = Accumulator.paper,
-    runtime: RuntimeOption = None,
-    devices: DevicesOption = 1,
-    parallel: ParallelOption = Parallel.tensor,
-    link: LinkOption = None,
-    pue: PueOption = None,
-    carbon: CarbonOption = None,
-    price: PriceOption = None,
-    device_hour: DeviceHourOption = None,
-    embodied: EmbodiedOption = None,
-    lifetime: LifetimeOption = 3.0,
-    requests_per_day: RequestsOption = None,
-    prices: PricesOption = None,
-    form: FormatOption = "table",
-    output: OutputOption = None,
+    terms: Terms,
+    placed: Deployment,
+    to: Writing,
 ) -> None:
     """One number worked through: formula, counts, constants with range and source, arithmetic, conventions.
 
     Example: bitnet-cost explain gpt3-175b -p bitnet --cell energy_j
     """
-    answer = _ask(
-        model, [hardware], [precision], batch, prompt, generate, scope, baseline, attention, logits, counting,
-        accumulator, runtime, facility=_facility(pue, carbon, price, device_hour, embodied, lifetime), devices=devices,
-        parallel=parallel, link=link, prices=prices,
-    )  # fmt: skip
+    answer = _ask(Question(model, [hardware], [precision], terms), placed)
     from bitnet_cost.engine.explanation import explain as explained
     from bitnet_cost.views import explanation
 
     result = answer.results[0]
     baseline_of = answer.baselines.get((result.architecture.name, result.hardware.name))
-    told = explained(result, baseline_of, cell, _requests(requests_per_day))
-    if form in formats.names("reports"):  # a text of its own: every step on one line
-        _write(explanation.as_markdown(told) if form == "markdown" else explanation.as_text(told), output)
+    told = explained(result, baseline_of, cell, _requests(placed.requests_per_day))
+    if to.form in formats.names("reports"):  # a text of its own: every step on one line
+        _write(explanation.as_markdown(told) if to.form == "markdown" else explanation.as_text(told), to.output)
         return
     data = explanation.as_data(told)
-    _deliver(form, output, Offer(document=lambda: data, rows=lambda: data["steps"]))
+    _deliver(to, Offer(document=lambda: data, rows=lambda: data["steps"]))
 
 
 @app.command("break-even")
+@grouped
 def break_even(
+    *,
     model: ModelArgument,
     hardware: Annotated[str, typer.Option("--hardware", "-H", metavar="HARDWARE", help="Device or node.")],
     precision: Annotated[
@@ -827,20 +532,17 @@ def break_even(
     baseline: Annotated[str, typer.Option("--baseline", metavar="PRECISION", help="What it should save on.")] = "fp16",
     saving: Annotated[float, typer.Option("--saving", metavar="PERCENT", help="The saving wanted, or claimed.")] = 50.0,
     axis: Annotated[
-        list[BreakEvenAxis] | None, typer.Option("--axis", help="What varies; repeat for both. Default: both.")
+        list[str] | None,
+        one_of(get_args(BreakEvenAxis), "--axis", meaning="What varies; repeat for both. Default: both."),
     ] = None,
     runtime: Annotated[
         list[str] | None, typer.Option("--runtime", metavar="RUNTIME", help="Repeat for several. Default: all.")
     ] = None,
-    batch: BatchOption = 1,
-    prompt: PromptOption = 512,
-    generate: GenerateOption = None,
+    work: Work,
     scope: ScopeOption = None,
     draws: Annotated[int, typer.Option("--draws", metavar="N", help="Draws of every price, for the range.")] = 1000,
-    seed: SeedOption = 0,
-    distribution: DistributionOption = Distribution.triangular,
-    form: FormatOption = "table",
-    output: OutputOption = None,
+    sampling: Sampling,
+    to: Writing,
 ) -> None:
     """From which batch or context, and with which shares of the energy, a precision stops saving a given amount.
 
@@ -856,19 +558,19 @@ def break_even(
 
     architecture, profile = catalog.model(model), catalog.hardware(hardware)
     many = profile.kind == "device" and architecture.kind == "decoder"
-    steps = generate if generate is not None else api.GENERATE_ON_DEVICES if many else 1
-    workload = Workload(batch, prompt, steps)
+    steps = work.generate if work.generate is not None else api.GENERATE_ON_DEVICES if many else 1
+    workload = Workload(work.batch, work.prompt, steps)
     new, old = catalog.precision(precision), catalog.precision(baseline)
     found = breakeven.find(
         architecture, profile, new, old, workload, wanted=saving / 100,
-        axes=[a.value for a in axis or BreakEvenAxis], runtimes=_once(runtime or ()),
-        scope=scope.value if scope else None, draws=breakeven.Draws(draws, seed, distribution.value),
+        axes=cast("list[BreakEvenAxis]", axis) or get_args(BreakEvenAxis), runtimes=_once(runtime or ()),
+        scope=scope, draws=breakeven.Draws(draws, *sampling),
     )  # fmt: skip
-    answer = told.report(architecture, profile, new, old, workload, found, scope.value if scope else None)
-    if form in formats.names("reports") and output and output.lower().endswith((".html", ".htm")):
+    answer = told.report(architecture, profile, new, old, workload, found, scope)
+    if to.form in formats.names("reports") and to.output and to.output.lower().endswith((".html", ".htm")):
         from bitnet_cost.views.curve import as_html
 
-        _write(as_html(answer, found), output)
+        _write(as_html(answer, found), to.output)
         return
 
     def rows() -> list[dict[str, Any]]:
@@ -877,14 +579,7 @@ def break_even(
         return [row | {"at": at} for row, at in zip(plain, points, strict=True)]
 
     document = {"schema": "bitnet-cost/break-even-1", "crossings": told.rows(found)}
-    _deliver(form, output, Offer(lambda: [answer], lambda: document, rows))
-
-
-class Engine(StrEnum):
-    """Where partitions of a sweep run."""
-
-    processes = "processes"
-    dask = "dask"
+    _deliver(to, Offer(lambda: [answer], lambda: document, rows))
 
 
 AxisOption = "A,B,C or FIRST:LAST:POINTS[:log]."
@@ -913,7 +608,9 @@ def sweep(
     devices: Annotated[
         str | None, typer.Option("--devices", metavar="A,B,C", help="Devices that share a model.")
     ] = None,
-    scope: Annotated[list[Scope] | None, typer.Option("--scope", help="What the energy holds; repeat.")] = None,
+    scope: Annotated[
+        list[str] | None, one_of(get_args(Scope), "--scope", meaning="What the energy holds; repeat.")
+    ] = None,
     vary: Annotated[
         list[str] | None,
         typer.Option(
@@ -937,7 +634,7 @@ def sweep(
     resume: Annotated[bool, typer.Option("--resume", help="Continue a folder of parts.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many points, how long, how many bytes.")] = False,
     workers: Annotated[int | None, typer.Option("--workers", help="Processes. Default: one per core.")] = None,
-    engine: Annotated[Engine, typer.Option("--engine", help="Processes here, or a Dask cluster.")] = Engine.processes,
+    engine: Annotated[Engine, typer.Option("--engine", help="Processes here, or a Dask cluster.")] = "processes",
     scheduler: Annotated[
         str | None,
         typer.Option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler. Default: a local one."),
@@ -953,7 +650,7 @@ def sweep(
 
     update = options(
         models=model, hardware=hardware, precisions=precision, runtimes=runtime, batch=batch, prompt=prompt,
-        generate=generate, devices=devices, scopes=[s.value for s in scope] if scope else None, vary=vary, where=where,
+        generate=generate, devices=devices, scopes=scope, vary=vary, where=where,
         objectives=objective, pareto=pareto or None, top=top, columns=columns, limit=limit,
     )  # fmt: skip
     whole = sweeps.plan(sweeps.of_file(study, update) if study is not None else sweeps.of_options(update))
@@ -964,7 +661,7 @@ def sweep(
     if output is None:
         raise BitnetCostError("sweep: give a file to write with -o FILE.parquet, or --dry-run")
     rows, progress = running.run(
-        whole, output, resume=resume, workers=workers, engine=engine.value, scheduler=scheduler,
+        whole, output, resume=resume, workers=workers, engine=engine, scheduler=scheduler,
         watched=sys.stderr.isatty(),
     )  # fmt: skip
     rate = progress.done / max(progress.seconds, 1e-9)
@@ -998,22 +695,21 @@ def plot(
     typer.echo(f"{target}: written", err=True)
 
 
-def _deliver_answer(form: str, output: str | None, make: Callable[[], Report], answer: Answer, plotly: Charts) -> None:
+def _deliver_answer(to: PageWriting, make: Callable[[], Report], answer: Answer) -> None:
     from bitnet_cost.views import records
 
     def page() -> str:
         from bitnet_cost.studies import pages
         from bitnet_cost.views import html
 
-        return html.as_html(pages.of_answer(answer, make(), _typed()), plotly.value)
+        return html.as_html(pages.of_answer(answer, make(), _typed()), to.plotly)
 
-    _deliver(
-        form, output, Offer(lambda: [make()], lambda: records.document(answer), lambda: records.rows(answer), page)
-    )
+    _deliver(to, Offer(lambda: [make()], lambda: records.document(answer), lambda: records.rows(answer), page))
 
 
-def _deliver(form: str, output: str | None, offer: Offer) -> None:
+def _deliver(to: Writing | PageWriting, offer: Offer) -> None:
     """Write an answer in a format; on a terminal a table has weight and colour."""
+    form, output = to.form, to.output
     if form == "table" and offer.reports and output is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ:
         from bitnet_cost.views.table import as_terminal
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
+NEAR = 0.7  # of two words, 1 for the same; below, a suggestion misleads: 'scope' for 'nope'
 LONGEST = 2000  # characters of a message: what it quotes may be a whole file
 
 # What a terminal obeys instead of showing: C0 but tab and newline, DEL, C1, marks of direction, halves of characters.
@@ -86,13 +87,31 @@ class UnsupportedScope(BitnetCostError):
     """A scope that this hardware cannot answer, with the reason."""
 
 
+def check_word(name: str, value: object, known: Collection[str]) -> None:
+    """Refuse what is not one of a few words; ``known`` are those.
+
+    >>> check_word("parallel", "tensors", ("tensor", "pipeline"))
+    Traceback (most recent call last):
+    ...
+    bitnet_cost.errors.BitnetCostError: parallel: 'tensors' is not known; did you mean 'tensor'?
+
+    Raises:
+        BitnetCostError: names the nearest, or all.
+    """
+    if isinstance(value, str) and value in known:
+        return
+    close = nearest(value, known) if isinstance(value, str) else None
+    hint = f"did you mean {close!r}?" if close else f"choose from {', '.join(known)}"
+    raise BitnetCostError(f"{name}: {value!r} is not known; {hint}")
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name closest to ``name``, or None when nothing is close.
 
-    >>> nearest("hardwear", ["hardware", "models"])
-    'hardware'
+    >>> nearest("hardwear", ["hardware", "models"]), nearest("nope", ["scope"])
+    ('hardware', None)
     """
     import difflib  # only on the way to an error message
 
-    matches = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)
+    matches = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=NEAR)
     return matches[0] if matches else None

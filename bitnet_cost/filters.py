@@ -148,7 +148,7 @@ class Filter:
         name = ast.unparse(node)
         if name not in self._known:
             close = nearest(name, self._known)
-            hint = f"; did you mean {close!r}?" if close else ""
+            hint = f"; did you mean {close!r}?" if close else f"; there are {', '.join(self._known)}"
             raise self._bad(f"names {name[:60]!r}, which is no column{hint}")
         self.columns.add(name)
         return name

@@ -13,8 +13,9 @@ from bitnet_cost.engine.counts import operators
 from bitnet_cost.engine.footprint import parameters_by_role
 from bitnet_cost.errors import BitnetCostError, InvalidFile, nearest
 from bitnet_cost.inputs.architecture import Architecture
-from bitnet_cost.inputs.cited import Capacity, Figure, Input
-from bitnet_cost.inputs.hardware import SpecialFunction
+from bitnet_cost.inputs.cited import Capacity, Figure, Input, figures_in
+from bitnet_cost.inputs.facility import Grids
+from bitnet_cost.inputs.hardware import Links, SpecialFunction
 from bitnet_cost.inputs.precision import parse_name
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.schema import KINDS
@@ -103,24 +104,51 @@ def _entries(name: str) -> list[tuple[str, Path | None, Input]]:
         path = Path(name)
         if is_config(path):
             return [("model", path, catalog.model(name))]
-        kind, entry = _load_any(path)
+        kind, entry = load_any(path)
         return [(kind, path, entry)]
     found: list[tuple[str, Path | None, Input]] = []
     for kind in catalog.FOLDERS:
-        if catalog.has(kind, name):
-            path = catalog.folder(kind) / f"{name}.yaml"
+        listed = catalog.listed(kind, name)
+        if catalog.has(kind, listed):
+            path = catalog.folder(kind) / f"{listed}.yaml"
             found.append((kind, path, catalog.validate(catalog.read(path), KINDS[kind], path)))
+    found += _named_within(name)
     if not found:
-        precision = parse_name(name)
+        precision = parse_name(name.lower())
         if precision is not None:
             return [("precision", None, precision)]
         if parse_size(name) is not None:
             return [("model", None, catalog.model(name))]
         every = [n for kind in catalog.FOLDERS for n in catalog.names(kind)]
+        every += [*(part.rpartition("-")[0] for part in catalog.names("runtime")), *catalog.links().links]
         close = nearest(name, every)
         hint = f" Did you mean {close!r}?" if close else ""
-        listings = "'bitnet-cost list models' (hardware, precisions, studies) prints the names."
+        listings = "'bitnet-cost list models' (hardware, precisions, runtimes, studies, links, grids) prints the names."
         raise BitnetCostError(f"nothing is called {name!r}.{hint} {listings}")
+    return found
+
+
+def _named_within(name: str) -> list[tuple[str, Path | None, Input]]:
+    """A runtime on each class of devices; a link and a grid, which share a file with others."""
+    found: list[tuple[str, Path | None, Input]] = []
+    for each in catalog.names("runtime"):
+        path = catalog.folder("runtime") / f"{each}.yaml"
+        if each.startswith(f"{name.lower()}-"):
+            runtime = catalog.entry("runtime", each, RuntimeProfile)
+            if runtime.runtime == name.lower():
+                found.append(("runtime", path, runtime))
+    links, grids, key = catalog.links(), catalog.grids(), name.lower()
+    if key in links.links:
+        link = links.links[key]
+        used = {figure.source for _, figure in figures_in(link)}
+        sources = {s: source for s, source in links.sources.items() if s in used}
+        title = f"Link {key}"
+        found.append(("link", catalog.links_file(), Links(name=key, title=title, links={key: link}, sources=sources)))
+    if key in grids.zones:
+        zone = grids.zones[key]
+        title = f"Electricity of {key}, {zone.year}"
+        sources = {zone.source: grids.sources[zone.source]}
+        found.append(("grid", catalog.grids_file(), Grids(name=key, title=title, zones={key: zone}, sources=sources)))
     return found
 
 
@@ -131,10 +159,15 @@ def details(name: str) -> tuple[list[Report], dict[str, Any]]:
         BitnetCostError: nothing of that name.
     """
     reports, data = [], {}
-    for kind, path, entry in _entries(name):
+    entries = _entries(name)
+    for kind, path, entry in entries:
         file = str(path) if path else "made from its name"
         reports.append(_report(kind, file, entry))
-        data[kind] = {"file": file, **entry.model_dump(exclude_none=True)}
+        several = sum(other == kind for other, _, _ in entries) > 1
+        data[f"{kind} {getattr(entry, 'name', '')}" if several else kind] = {
+            "file": file,
+            **entry.model_dump(exclude_none=True),
+        }
     return reports, data
 
 
@@ -178,6 +211,7 @@ def _report(kind: str, file: str, entry: Input) -> Report:
         tables.append(Table("Parameters", heads, counts, ("total", f"{total:,}", "100.00")))
         counted = f"; {total:,} parameters"
         tables.append(_checkpoint_table(entry))
+        notes += entry.left_out()
     return Report(f"{kind} {name}", f"{kind} {name}{counted}", tuple(tables), (*notes, f"file: {file}"))
 
 
@@ -191,7 +225,7 @@ def _printed(figure: Figure) -> tuple[str, str]:
     """Value with unit, and range; capacities in bytes."""
     scale, unit = (8.0, "B") if isinstance(figure, Capacity) else (1.0, figure.dimension.si)
     low, value, high = (x / scale for x in (figure.low, figure.value, figure.high))
-    return with_prefix(value, unit), range_of(low, high, value)
+    return with_prefix(value, unit), range_of(low, high, value, unit)
 
 
 def _text(value: Any) -> str:
@@ -255,19 +289,14 @@ def _kind(document: Document, path: Path) -> str:
     )
 
 
-def _load_any(path: Path) -> tuple[str, Input]:
-    document = catalog.read(path)
-    kind = _kind(document, path)
-    return kind, catalog.validate(document, KINDS[kind], path)
-
-
-def check(path: Path) -> str:
-    """What a file is, in words, when it has no fault.
+def load_any(path: Path) -> tuple[str, Input]:
+    """What a YAML file of ours is, and its content.
 
     Raises:
-        InvalidFile: its first fault.
+        BitnetCostError: an unreadable or invalid file, or none of the kinds.
     """
-    if is_config(path):
-        return f"model {catalog.model(str(path)).name}: no fault found"
-    kind, entry = _load_any(path)
-    return f"{kind} {getattr(entry, 'name', '')}: no fault found"
+    document = catalog.read(path)
+    kind = _kind(document, path)
+    found = catalog.validate(document, KINDS[kind], path)
+    catalog.check_name(kind, found, path)
+    return kind, found

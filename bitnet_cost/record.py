@@ -18,6 +18,7 @@ from bitnet_cost.inputs.workload import Array
 from bitnet_cost.result import Result, total
 
 NO_CLOCK = "technology node: no clock, no capacity"
+WITH_POWER = ("device", "facility")  # scopes that hold all energy of a device
 
 Kind = Literal["word", "whole", "count", "size", "bool", "figure"]
 """What a column holds: a word; a whole number; how often something happens; bytes; true or false; a real number."""
@@ -359,7 +360,7 @@ def tokens_per_s(result: Result) -> Array | None:
 @column(unit="W", swept=True)
 def power_w(result: Result) -> Array | None:
     """Energy of the devices / latency, in the scopes that hold all of it"""
-    if result.timing is None or not result.spent or result.scope not in ("device", "facility"):
+    if result.timing is None or not result.spent or result.scope not in WITH_POWER:
         return None
     parts = [values[1] for name, values in result.by_component.items() if name != "facility"]
     found: Array = sum(parts[1:], parts[0]) / result.timing.total
@@ -390,7 +391,12 @@ def cost_usd(result: Result) -> Array | None:
 @column("word")
 def reason(result: Result) -> str | list[str | None] | None:
     """Why something cannot be said, in a few words"""
-    if result.reason or result.hardware.kind == "technology":
+    if result.hardware.kind == "technology":
         return result.reason or NO_CLOCK
-    inside = result.fits
-    return None if inside is None else [None if fit else "does not fit" for fit in inside.ravel().tolist()]
+    why, inside = result.reason, result.fits
+    if not result.joules and why:
+        return why
+    if result.joules and result.scope not in WITH_POWER:
+        part = f"no power: scope {result.scope} is a part of the energy"
+        why = f"{why}; {part}" if why else part
+    return None if inside is None else [why if fit else "does not fit" for fit in inside.ravel().tolist()]

@@ -20,10 +20,11 @@ from bitnet_cost.frames import Library
 from bitnet_cost.inputs.accuracy import Spread
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.facility import Facility, Range
-from bitnet_cost.inputs.hardware import Hardware, Parallel, Scope
-from bitnet_cost.inputs.precision import Accumulator, Precision
+from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import Array, Workload
+from bitnet_cost.words import Accumulator, Parallel, Scope
 
 SPECIAL_QUANTITIES = ("exp", "tanh", "erf", "div", "sqrt")
 _SPECIAL_ACTIONS = (*SPECIAL_QUANTITIES, "unpack")
@@ -749,7 +750,7 @@ class Answer:
     """The results of one question, each against the same baseline where there is one, and what a reader must know."""
 
     results: tuple[Result, ...]
-    accumulated: dict[tuple[str, str, str], float]  # (model, hardware, precision) -> saving with INT32 accumulation
+    accumulated: dict[tuple[str, str, str], float]  # (model, hardware, precision) -> saving, other --accumulator
     wider: dict[tuple[str, str, str], float]  # (model, hardware, precision) -> energy of the next wider scope  [J]
     not_counted: tuple[str, ...]
     requests_per_day: float | None = None

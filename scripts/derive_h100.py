@@ -183,9 +183,10 @@ def derive(rows: Rows) -> dict[str, Derived]:
 def differences(derived: dict[str, Derived], profile: Path = PROFILE) -> list[str]:
     """What of the profile is not what the measurements give."""
     from bitnet_cost.inputs.cited import Figure
+    from bitnet_cost.inputs.hardware import Hardware
     from bitnet_cost.readers import catalog
 
-    hardware = catalog.hardware(str(profile))
+    hardware = catalog.validate(catalog.read(profile), Hardware, profile)
     assert hardware.power is not None
     faults = []
     for place, wanted in derived.items():

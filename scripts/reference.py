@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-from collections.abc import Callable, Iterator
-from enum import Enum
+from collections.abc import Callable, Iterator, Sequence
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -109,7 +108,7 @@ def _type(annotation: Any) -> tuple[str, str]:
     if origin is Annotated:
         return _type(arguments[0])
     if origin is Literal:
-        return ", ".join(f"`{a}`" for a in arguments), ""
+        return _choice(arguments), ""
     if origin in (Union, UnionType):
         parts = [_type(a) for a in arguments if a is not type(None)]
         return " or ".join(dict.fromkeys(words for words, _ in parts)), next((u for _, u in parts if u), "")
@@ -120,6 +119,10 @@ def _type(annotation: Any) -> tuple[str, str]:
         return annotation.__name__, f"`{annotation.dimension.example}`"
     plain = {str: "text", int: "whole number", float: "number", bool: "true or false"}
     return plain.get(annotation) or f"[{annotation.__name__}](#{annotation.__name__.lower()})", ""
+
+
+def _choice(words: Sequence[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words)
 
 
 def _default(field: FieldInfo) -> str:
@@ -171,14 +174,13 @@ def _words(annotation: Any) -> tuple[str, bool]:
         annotation = next(a for a in get_args(annotation) if a is not type(None))
     if get_origin(annotation) is list:
         return _words(get_args(annotation)[0])[0], True
-    if issubclass(annotation, Enum):
-        return ", ".join(f"`{member.value}`" for member in annotation), False
+    if get_origin(annotation) is Literal:
+        return _choice(get_args(annotation)), False
     return {bool: "flag", int: "whole number", float: "number", str: "text"}[annotation], False
 
 
 def _value(default: object) -> str:
-    shown = default.value if isinstance(default, Enum) else default
-    return "" if shown is None or shown is False else f"`{shown}`"
+    return "" if default is None or default is False else f"`{default}`"
 
 
 # --- Python API ------------------------------------------------------------------------------------------------------

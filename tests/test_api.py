@@ -93,6 +93,54 @@ def test_a_user_of_the_types_sees_them(tmp_path: Path) -> None:
     assert [line.split(":")[1] for line in done.stdout.splitlines() if "error" in line] == ["8", "9"], done.stdout
 
 
+# --- bad input ------------------------------------------------------------------------------------------------------
+
+
+REFUSED: dict[str, tuple[Callable[[], object], str]] = {
+    "accumulator": (lambda: estimate("gpt2", accumulator="int64"), "accumulator: 'int64' is not known"),  # type: ignore[arg-type]
+    "parallel": (lambda: estimate("gpt2", "h100-sxm-80gb", parallel="x", devices=2), "parallel: 'x' is not known"),  # type: ignore[arg-type]
+    "scope": (lambda: estimate("gpt2", "l4", scope=["device"]), "scope: .* is not known"),  # type: ignore[arg-type]
+    "facility": (lambda: estimate("gpt2", "l4", facility={"pue": 1.2}), "facility: .* is no Facility"),  # type: ignore[arg-type]
+    "runtime": (lambda: estimate("gpt2", "l4", runtime=3), "runtime: 3 is neither"),  # type: ignore[arg-type]
+    "devices": (lambda: estimate("gpt2", "l4", devices=[1]), "devices: .* whole number"),  # type: ignore[arg-type]
+    "link": (lambda: estimate("gpt2", "l4", link=3), "link: 3 is not a name"),  # type: ignore[arg-type]
+    "no model": (lambda: estimate(None), "model: None is not a name"),  # type: ignore[arg-type]
+    "bytes": (lambda: load_model(b"gpt2"), "model: .* bytes"),  # type: ignore[arg-type]
+    "a number": (lambda: load_model(3), "model: 3 is not a name"),  # type: ignore[arg-type]
+    "several": (lambda: estimate("gpt2", ["l4"]), "hardware: .*'compare' takes several"),  # type: ignore[arg-type]
+    "shapes": (lambda: estimate("gpt2", batch=[1, 2], prompt=[1, 2, 3]), r"shapes \(2,\), \(3,\), \(\) do not broadcast"),
+    "ragged": (lambda: estimate("gpt2", batch=[[1, 2], [3]]), "batch: .* whole number"),
+    "no hardware": (lambda: compare("gpt2", []), "hardware: none are given"),
+    "no models": (lambda: compare([], "l4"), "models: none are given"),
+    "no precisions": (lambda: compare("gpt2", "l4", []), "precisions: none are given"),
+    "no prices": (lambda: compare("gpt2", "l4", prices=[]), "prices: none are given"),
+    "many batches": (lambda: compare("gpt2", "l4", batch=[1, 2]), "batch: .* is not one number"),  # type: ignore[arg-type]
+    "where": (lambda: compare("gpt2", "l4", where=3), "where: 3 is no text"),  # type: ignore[arg-type]
+    "pue": (lambda: package.Facility(pue="1.2"), "pue: '1.2' is not a number"),  # type: ignore[arg-type]
+    "embodied": (lambda: package.Facility(embodied_g="prof"), "embodied_g: 'prof'"),  # type: ignore[arg-type]
+    "names": (lambda: package.answer("gpt2", "l4", "fp16", package.Workload()), "models: 'gpt2' .* load_model"),  # type: ignore[arg-type]
+    "sweep's models": (lambda: sweep(models=3, hardware="l4", precisions="fp16"), "models.0"),  # type: ignore[arg-type]
+    "sweep's filter": (lambda: sweep(**GRID, where=3), "where.0"),  # type: ignore[arg-type]
+    "sweep's figures": (lambda: sweep(**GRID, vary=3), "vary: 3 is not PATH=AXIS"),  # type: ignore[arg-type]
+    "study": (lambda: sweep(3), "study: 3 is neither"),  # type: ignore[arg-type]
+    "workers": (lambda: sweep(**GRID, workers="x"), "workers: 'x' is not a whole number"),  # type: ignore[arg-type]
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_bad_input_is_refused_in_our_words(case: str) -> None:
+    call, said = REFUSED[case]
+    with pytest.raises(BitnetCostError, match=said):
+        call()
+
+
+@pytest.mark.parametrize("several", [range(1, 4), (1, 2, 3), [1, 2, 3]])
+def test_a_range_is_an_array(several: Any) -> None:
+    grid = estimate("gpt2", "l4", "fp16", batch=several, generate=range(1, 4))
+    assert [row["batch"] for row in grid.to_records()] == [1, 2, 3]
+    assert grid._repr_html_()  # type: ignore[attr-defined]  # set where the views are known
+
+
 # --- the same rows as the commands ----------------------------------------------------------------------------------
 
 

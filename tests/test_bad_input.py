@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from bitnet_cost import compare, load_hardware
+from bitnet_cost.words import (
+    Accumulator,
+    AttentionSpan,
+    BreakEvenAxis,
+    Counting,
+    Distribution,
+    Engine,
+    FileKind,
+    Listing,
+    Logits,
+    Parallel,
+    Plotly,
+    Scope,
+)
 from tests.conftest import ROOT, Ran
 
 Run = Callable[..., Ran]
-HARDWARE = (ROOT / "hw_profiles" / "cmos-45nm.yaml").read_text("utf-8")
+HARDWARE = (ROOT / "hw_profiles" / "cmos-45nm.yaml").read_text("utf-8").replace("name: cmos-45nm", "name: own", 1)
 MODEL = (ROOT / "models" / "gpt3-125m.yaml").read_text("utf-8")
 PRECISION = (ROOT / "precisions" / "int8.yaml").read_text("utf-8")
 STUDY = (ROOT / "reports" / "overview-175b.yaml").read_text("utf-8")
@@ -37,13 +55,15 @@ def refused(ran: Ran, *words: str, code: int = 2) -> None:
         (["estimate", "missing.yaml"], ["missing.yaml", "no such file"]),
         (["estimate", "."], ["folder"]),
         (["estimate", "1e30B"], ["10M to 1000T"]),
+        (["estimate", "1e16"], ["'1e16'", "10M to 1000T"]),
+        (["estimate", "1E400"], ["10M to 1000T"]),
         (["estimate", "0B"], ["10M to 1000T"]),
         (["estimate", "2000T"], ["10M to 1000T"]),
         (["estimate", "--", "-7B"], ["10M to 1000T"]),
         (["estimate", "gpt2", "-p", "w0a8"], ["0 bits"]),
         (["estimate", "gpt2", "-p", "w99a8"], ["99 bits"]),
         (["estimate", "gpt2", "-p", "w4a3.5"], ["whole number"]),
-        (["estimate", "gpt2", "-p", "w3a3"], ["mul.int3", "cmos-45nm", "w3a3", "priced"]),
+        (["estimate", "gpt2", "-H", "cmos-45nm", "-p", "w3a3"], ["mul.int3", "cmos-45nm", "w3a3", "priced"]),
         (["estimate", "gpt2", "--scope", "device"], ["clock"]),
         (["estimate", "gpt2", "--scope", "facility"], ["clock", "arithmetic, compute, memory"]),
         (["estimate", "bert-base", "--attention", "causal"], ["encoder"]),
@@ -66,6 +86,30 @@ def test_words(
     monkeypatch.chdir(tmp_path)
     refused(bitnet_cost(*words), *said)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "choices"),
+    [
+        (["estimate", "gpt2", "--scope"], Scope),
+        (["estimate", "gpt2", "--attention"], AttentionSpan),
+        (["layers", "gpt2", "--logits"], Logits),
+        (["explain", "gpt2", "--cell", "energy_j", "--counting"], Counting),
+        (["estimate", "gpt2", "--accumulator"], Accumulator),
+        (["compare", "gpt2", "--parallel"], Parallel),
+        (["estimate", "gpt2", "--distribution"], Distribution),
+        (["report", "gpt2", "--plotly"], Plotly),
+        (["break-even", "gpt2", "-H", "l4", "--axis", "batch", "--axis"], BreakEvenAxis),
+        (["sweep", "--scope", "device", "--scope"], Scope),
+        (["sweep", "--engine"], Engine),
+        (["list"], Listing),
+        (["schema"], FileKind),
+    ],
+    ids=lambda words: " ".join(words) if isinstance(words, list) else "",
+)
+def test_a_wrong_word_is_told_the_choices(bitnet_cost: Run, words: list[str], choices: object) -> None:
+    for wrong in ("wrongly", get_args(choices)[0].upper()):
+        refused(bitnet_cost(*words, wrong), repr(wrong), *map(repr, get_args(choices)))
 
 
 @pytest.mark.parametrize("option", ["--batch", "--prompt", "--generate"])
@@ -245,7 +289,7 @@ def test_a_failed_write_loses_nothing(bitnet_cost: Run, tmp_path: Path, monkeypa
 
 
 def test_a_refused_question_writes_no_file(bitnet_cost: Run, tmp_path: Path) -> None:
-    refused(bitnet_cost("estimate", "gpt2", "-p", "w3a3", "-o", tmp_path / "answer.txt"), "mul.int3")
+    refused(bitnet_cost("estimate", "gpt2", "-H", "cmos-45nm", "-p", "w3a3", "-o", tmp_path / "answer.txt"), "mul.int3")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -286,3 +330,273 @@ def test_one_refused_cell_among_others_is_a_record_with_its_reason(bitnet_cost: 
     assert refused_cell["saving"] is None
     assert refused_cell["reason"] == "no price for mul.int3"
     assert refused_cell["weights_bytes"] > 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("-H", "h100-sxm-80gb", "-H", "gap8", "-p", "int8", "--baseline", "fp16"),
+        ("-H", "gap8", "-p", "int8", "-p", "fp16"),
+        ("-p", "w3a3"),
+    ],
+    ids=["baseline", "both", "nodes"],
+)
+def test_several_refused_cells_are_records_with_their_reasons(bitnet_cost: Run, words: tuple[str, ...]) -> None:
+    import json
+
+    ran = bitnet_cost("estimate", "gpt2", *words, "-f", "json")
+    assert ran.code == 0, ran.err
+    found = json.loads(ran.out)["records"]
+    assert len(found) == 2
+    for record in found:
+        refused_here = record["hardware"] == "gap8" or record["precision"] == "w3a3"
+        assert (record["energy_j"] is None) is refused_here
+        assert (record["reason"] or "").startswith("no price for m") is refused_here
+    assert "no price for m" in bitnet_cost("estimate", "gpt2", *words).out
+
+
+def test_a_baseline_without_a_price_leaves_energies_without_a_saving(bitnet_cost: Run) -> None:
+    import json
+
+    words = ("estimate", "gpt2", "-H", "cmos-7nm", "-p", "fp16", "-p", "int8", "--baseline", "w3a3")
+    for record in json.loads(bitnet_cost(*words, "-f", "json").out)["records"]:
+        assert record["energy_j"] > 0
+        assert (record["saving"], record["baseline"]) == (None, "w3a3")
+        assert record["reason"] == "no saving: baseline w3a3 has no price for mul.int3"
+    said = " ".join(bitnet_cost(*words, "--draws", "50", "--sensitivity").out.split())
+    assert "int8 at cmos-7nm: no saving: baseline w3a3 has no price for mul.int3." in said
+    refused(bitnet_cost(*words[:6], "--baseline", "w3a3"), "mul.int3", "priced")  # a single cell
+
+
+# --- names of the catalogue -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "option", "change"),
+    [
+        ("hw_profiles/l4.yaml", "-H", ("bandwidth: {value: 300 GB/s", "bandwidth: {value: 280 GB/s")),
+        ("precisions/int8.yaml", "-p", ("activation_bits: 8", "activation_bits: 7")),
+        ("models/gpt2.yaml", None, ("repeat: 12", "repeat: 11")),
+    ],
+)
+def test_a_name_of_the_catalogue_means_the_catalogue(
+    bitnet_cost: Run, source: str, option: str | None, change: tuple[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "own.yaml"
+    text = (ROOT / source).read_text("utf-8")
+    words = ["estimate", file] if option is None else ["estimate", "gpt2", option, file]
+    file.write_text(text, "utf-8")
+    assert bitnet_cost(*words).code == 0
+    assert change[0] in text
+    file.write_text(text.replace(*change), "utf-8")
+    said = ["own.yaml: name", f"'{Path(source).stem}' is taken by the catalogue", "a name of its own"]
+    refused(bitnet_cost(*words), *said)
+    refused(bitnet_cost("check", file), *said, code=1)
+    file.write_text(text.replace(*change).replace("name: ", "name: own-", 1), "utf-8")
+    assert bitnet_cost("check", file).code == 0
+
+
+def test_two_of_one_name_are_refused_and_the_same_twice_is_one(bitnet_cost: Run, tmp_path: Path) -> None:
+    text = (ROOT / "precisions" / "int8.yaml").read_text("utf-8").replace("name: int8", "name: own", 1)
+    one, other = tmp_path / "one.yaml", tmp_path / "other.yaml"
+    one.write_text(text, "utf-8")
+    other.write_text(text, "utf-8")
+    same = bitnet_cost("estimate", "gpt2", "-p", one, "-p", other, "-f", "json")
+    assert [r["precision"] for r in json.loads(same.out)["records"]] == ["own", "own"]  # at the two nodes
+    other.write_text(text.replace("activation_bits: 8", "activation_bits: 7"), "utf-8")
+    refused(bitnet_cost("estimate", "gpt2", "-p", one, "-p", other), "precisions", "called 'own'")
+
+
+def test_what_was_measured_is_said_of_the_catalogue_alone() -> None:
+    h100 = load_hardware("h100-sxm-80gb")
+    name, level = list(h100.hierarchy.items())[-1]
+    assert level.bandwidth is not None
+    bandwidth = level.bandwidth.model_copy(update={"value": level.bandwidth.value / 2})
+    slow = level.model_copy(update={"bandwidth": bandwidth})
+    other = h100.model_copy(update={"hierarchy": h100.hierarchy | {name: slow}})
+    (key,) = (shipped := compare("gpt2", "h100-sxm-80gb", "fp16")).accuracy
+    assert shipped.accuracy[key]
+    assert not compare("gpt2", other, "fp16").accuracy[key]
+    own = str(ROOT / "runtimes" / f"{key[1]}-gpu.yaml")
+    assert not compare("gpt2", "h100-sxm-80gb", "fp16", runtime=own).accuracy[key]
+
+
+# --- names and units ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["estimate", ""], ["unknown model ''"]),
+        (["estimate", "gpt2", "-H", ""], ["unknown hardware ''"]),
+        (["estimate", "gpt2", "-p", ""], ["unknown precision ''"]),
+        (["estimate", "gpt2", "-H", "l4", "--runtime", ""], ["runtime: ''"]),
+        (["import", ""], ["import: ''", "config.json"]),
+        (["import", ".", "--name", ""], ["name: ''", "no Latin letter or digit"]),
+        (["import", ".", "--name", "模型"], ["name: '模型'"]),
+        (["compare", "gpt2", "-H", "l4", "--where", "nope > 3"], ["'nope', which is no column; there are model,"]),
+    ],
+)
+def test_empty_and_far_words(
+    bitnet_cost: Run, words: list[str], said: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = ROOT / "tests" / "configs" / "gpt2" / "config.json"
+    (tmp_path / "config.json").write_bytes(config.read_bytes())  # nobody asked for the current folder
+    monkeypatch.chdir(tmp_path)
+    ran = bitnet_cost(*words)
+    refused(ran, *said)
+    assert "did you mean" not in ran.err
+
+
+def test_capitals_make_no_other_name(bitnet_cost: Run) -> None:
+    words = ("--baseline", "BF16", "--link", "NVLINK-4", "--runtime", "vLLM", "-f", "json")
+    loud = bitnet_cost("estimate", "Llama-2-7B", "-H", "H100-SXM-80GB", "-p", "FP16", "-p", "W4A8", *words)
+    words = ("--baseline", "bf16", "--link", "nvlink-4", "--runtime", "vllm", "-f", "json")
+    quiet = bitnet_cost("estimate", "llama-2-7b", "-H", "h100-sxm-80gb", "-p", "fp16", "-p", "w4a8", *words)
+    assert loud.code == 0, loud.err
+    assert json.loads(loud.out)["records"] == json.loads(quiet.out)["records"]
+    assert bitnet_cost("show", "L4").out == bitnet_cost("show", "l4").out
+
+
+OWN_L4 = """
+name: own
+title: 'An own L4'
+extends: {base}
+hierarchy:
+  gddr6:
+    bandwidth: {{value: 236 GB/s, low: 122 GB/s, high: 136 GB/s, basis: assumed, source: us}}
+sources:
+  us: {{author: us, title: 'Ours', year: 2026, where: 'this test', seen: own}}
+"""
+
+
+def test_a_range_is_told_in_the_unit_of_files(bitnet_cost: Run, tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(OWN_L4.format(base="l4"), "utf-8")
+    refused(bitnet_cost("check", file), "does not hold: 122 GB/s, 236 GB/s, 136 GB/s", code=1)
+
+
+def test_an_unknown_base_is_told_with_the_file_that_names_it(bitnet_cost: Run, tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(OWN_L4.format(base="nosuch"), "utf-8")
+    refused(bitnet_cost("check", file), "own.yaml: extends", "unknown hardware 'nosuch'", code=1)
+
+
+def test_an_unknown_family_says_the_way_out(bitnet_cost: Run, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "nobodys"}', "utf-8")
+    refused(bitnet_cost("estimate", tmp_path), "'nobodys' is not known", "by hand", "docs/extending.md")
+
+
+def test_show_tells_whatever_list_prints(bitnet_cost: Run) -> None:
+    for kind in ("runtimes", "links", "grids"):
+        rows = json.loads(bitnet_cost("list", kind, "-f", "json").out)
+        for name in sorted({next(iter(row.values())) for row in rows})[::7]:
+            ran = bitnet_cost("show", name)
+            assert ran.code == 0, (name, ran.err)
+            assert "file: " in ran.out
+    assert set(json.loads(bitnet_cost("show", "vllm", "-f", "json").out)) == {"runtime vllm-gpu", "runtime vllm-tpu"}
+    german = bitnet_cost("show", "deu").out
+    assert "344.1 g/kWh  309.7 to 378.6  published  owid" in german
+    assert "[owid] Our World in Data" in german
+
+
+def test_carbon_is_told_per_kwh(bitnet_cost: Run) -> None:
+    words = ("gpt2", "-H", "l4", "-p", "fp16", "--carbon", "deu")
+    told = bitnet_cost("explain", *words, "--cell", "carbon_g").out
+    assert "electricity of deu, 2024 = 344.1 g/kWh (309.7 to 378.6 g/kWh; published, owid)" in told
+    for text in (told, bitnet_cost("estimate", *words, "--sensitivity", "-f", "html").out):
+        assert "g/J (" not in text
+
+
+# --- check: what no answer could come of, and what is worth knowing --------------------------------------------------
+
+
+SWEEP = "models: [gpt2]\nhardware: [l4]\nprecisions: [fp16]\nvary: {power.static: [30]}\nwhere: ['fits']\n"
+UNUSABLE = {
+    "runtime": ("hw_profiles/l4.yaml", "runtime: tensorrt-llm", "runtime: rooflin", "own.yaml: runtime\n  unknown"),
+    "runtime of another class": ("hw_profiles/l4.yaml", "device_class: gpu", "device_class: npu", "class 'npu'"),
+    "price": ("hw_profiles/l4.yaml", "  mac.int8:", "  mac.int9:", "actions.mac.int9\n  nothing runs it"),
+    "rate": ("hw_profiles/l4.yaml", "  mac.int8: {", "  exp.int8: {", "rates.int8\n  its products have no price"),
+    "model of a study": ("reports/bitnet-table-1.yaml", "model: ", "model: no-", "unknown model 'no-"),
+    "model": (SWEEP, "gpt2", "gpt22", "own.yaml: unknown model 'gpt22'"),
+    "hardware": (SWEEP, "l4", "l44", "own.yaml: unknown hardware 'l44'"),
+    "precision": (SWEEP, "fp16", "fp17", "own.yaml: unknown precision 'fp17'"),
+    "path": (SWEEP, "power.static", "power.statc", "own.yaml: vary: power.statc"),
+    "filter": (SWEEP, "'fits'", "'fitz'", "own.yaml: where: 'fitz'"),
+}
+
+
+def named_own(source: str) -> str:
+    text = source if "\n" in source else (ROOT / source).read_text("utf-8")
+    return re.sub("^name: .*", "name: own", text, count=1, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("fault", UNUSABLE)
+def test_check_finds_what_no_answer_could_come_of(bitnet_cost: Run, fault: str, tmp_path: Path) -> None:
+    source, old, new, said = UNUSABLE[fault]
+    text, file = named_own(source), tmp_path / "own.yaml"
+    file.write_text(text, "utf-8")
+    assert bitnet_cost("check", file).code == 0
+    assert old in text
+    file.write_text(text.replace(old, new, 1), "utf-8")
+    refused(bitnet_cost("check", file), said, code=1)
+
+
+NARROW = """
+name: own
+title: 'A device of one format'
+kind: device
+device_class: npu
+runtime: roofline
+actions:
+  mac.int8: {value: 1 pJ, low: 1 pJ, high: 1 pJ, basis: assumed, source: us}
+rates:
+  int8: {value: 1 TOP/s, low: 1 TOP/s, high: 1 TOP/s, basis: assumed, source: us}
+hierarchy:
+  dram:
+    capacity: {value: 8 GB, low: 8 GB, high: 8 GB, basis: assumed, source: us}
+    bandwidth: {value: 9 GB/s, low: 9 GB/s, high: 9 GB/s, basis: assumed, source: us}
+    read: {value: 4 pJ/bit, low: 4 pJ/bit, high: 4 pJ/bit, basis: assumed, source: us}
+    write: {value: 4 pJ/bit, low: 4 pJ/bit, high: 4 pJ/bit, basis: assumed, source: us}
+power:
+  static: {value: 1 W, low: 1 W, high: 1 W, basis: assumed, source: us}
+sources:
+  us: {author: us, title: 'Ours', year: 2026, where: 'this test', seen: own}
+"""
+
+
+def test_check_says_what_has_no_price(bitnet_cost: Run, tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(NARROW, "utf-8")
+    ran = bitnet_cost("check", file)
+    assert ran.code == 0, ran.err
+    told = dict(re.findall(r"^  (\S+) cannot be priced: no (.*)$", ran.out, re.MULTILINE))
+    assert list(told) == ["fp16", "int8", "int4", "bitnet-b1.58"]
+    assert "mac.fp16" in told["fp16"].split(", ")
+    for name, actions in told.items():  # what is named is all that is missing
+        some = "{value: 1 pJ, low: 1 pJ, high: 1 pJ, basis: assumed, source: us}"
+        prices = "".join(f"  {action}: {some}\n" for action in actions.split(", "))
+        rates = NARROW[NARROW.index("  int8:") :].partition("\n")[0].replace("int8", "fp16") + "\n"
+        file.write_text(NARROW.replace("rates:\n", f"{prices}rates:\n{rates}"), "utf-8")
+        assert bitnet_cost("estimate", "smollm-135m", "-H", file, "-p", name).code == 0
+
+
+def test_check_says_who_can_price_a_precision_and_what_an_extension_loses(bitnet_cost: Run, tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(named_own("precisions/int8.yaml").replace("mul.int8", "mul.int7"), "utf-8")
+    told = bitnet_cost("check", file).out
+    assert "cmos-45nm cannot price it: no mul.int7" in told
+    assert "h100-sxm-80gb cannot price it: no mac.int7" in told
+    file.write_text("name: own\ntitle: Own\nextends: h100-sxm-80gb\n", "utf-8")
+    assert "factors from measured rows of h100-sxm-80gb do not hold for it" in bitnet_cost("check", file).out
+
+
+def test_check_tells_of_every_file_and_then_of_the_unreadable(bitnet_cost: Run, tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
+    good.write_text(named_own("models/gpt2.yaml"), "utf-8")
+    bad.write_text("a: 1\n", "utf-8")
+    ran = bitnet_cost("check", good, tmp_path / "nosuch.yaml", bad, good)
+    assert ran.code == 2
+    assert ran.out.count("no fault found") == 2
+    assert "nosuch.yaml: no such file" in ran.err
+    assert "bad.yaml: is no model" in ran.err

@@ -39,6 +39,43 @@ def test_the_document_is_that_of_estimate(bitnet_cost: Command) -> None:
     assert sorted(compared["records"], key=key) == sorted(estimated["records"], key=key)
 
 
+@pytest.mark.parametrize("command", ["estimate", "compare"])
+def test_devices_generate_and_technology_nodes_do_not_unless_told(bitnet_cost: Command, command: str) -> None:
+    words = ("-H", "cmos-7nm", "-H", "l4", "-p", "fp16", "-f", "json")
+    for model, more, generated in (("gpt2", (), 128), ("bert-base", (), 1), ("gpt2", ("--generate", "9"), 9)):
+        rows = records(bitnet_cost(command, model, *words, *more))
+        assert {r["hardware"]: r["generate"] for r in rows} == {
+            "cmos-7nm": generated if more else 1, "l4": generated,
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("gpt2 -H l4 -H cmos-7nm -p fp16 -p int8", {"l4": "fp16", "cmos-7nm": "fp16"}),
+        ("gpt2 -H l4 -H cmos-7nm -p int8 -p int4", {"l4": "fp16", "cmos-7nm": "fp16"}),
+        ("gpt2 -H l4 -H cmos-7nm -p int8 -p fp32", {"l4": "fp32", "cmos-7nm": "fp32"}),
+        ("gpt2 -H l4 -p fp32 -p int8 --baseline int8", {"l4": "int8"}),
+        ("llama-2-7b -H l4 -H h100-sxm-80gb -p fp32 -p int8", {"l4": "fp16", "h100-sxm-80gb": "fp32"}),
+        ("llama-2-13b -H l4 -p fp32 -p int4 -p int8", {"l4": "int8"}),  # neither FP32 nor FP16 fits
+    ],
+)
+def test_the_usual_baseline(bitnet_cost: Command, asked: str, found: dict[str, str]) -> None:
+    rows = records(bitnet_cost("compare", *asked.split(), "-f", "json"))
+    assert {r["hardware"]: r["baseline"] for r in rows if r["energy_j"] is not None} == found
+
+
+def test_what_generates_nothing_is_ranked_by_its_energy_in_a_table_of_its_own(bitnet_cost: Command) -> None:
+    words = ("compare", "gpt2", "-H", "cmos-45nm", "-H", "cmos-7nm", "-H", "l4", "-p", "int8", "--scope", "arithmetic")
+    for sort, order in ((), ["l4", "cmos-7nm", "cmos-45nm"]), (("--sort", "-energy"), ["l4", "cmos-45nm", "cmos-7nm"]):
+        assert [r["hardware"] for r in records(bitnet_cost(*words, *sort, "-f", "json"))] == order
+    text = bitnet_cost(*words).out
+    assert "\ngpt2, scope arithmetic: batch 1, 512 tokens in, 128 out," in text
+    assert "\ngpt2, scope arithmetic: batch 1, 512 tokens in, causal" in text
+    headings = [line.split() for line in text.splitlines() if line.startswith("+  hardware")]
+    assert [("µJ/token" in words, "mJ" in words) for words in headings] == [(True, False), (False, True)]
+
+
 @pytest.mark.parametrize("column", ["energy", "tokens", "memory", "saving", "power", "latency_s", "weights_bytes"])
 def test_sorts_best_first_and_turned(bitnet_cost: Command, column: str) -> None:
     field = {

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from bitnet_cost import api
 from bitnet_cost.cli import app
 from scripts import write_docs
 from tests.conftest import ROOT, Ran
@@ -98,6 +99,21 @@ def test_every_command_is_documented_with_an_example_that_runs(bitnet_cost: Call
         if command not in NEED_A_FILE:
             ran = bitnet_cost(*(str(own) if word == "my-model.yaml" else word for word in shlex.split(example[1])))
             assert ran.code == 0, (command, ran.err)
+
+
+@pytest.mark.parametrize(
+    ("command", "names"),
+    [
+        ("estimate", api.CLASSIC_PRECISIONS),
+        ("estimate", api.CLASSIC_HARDWARE),
+        ("layers", api.CLASSIC_PRECISIONS),
+        ("compare", api.COMPARED_PRECISIONS),
+        ("report", api.COMPARED_PRECISIONS),
+        ("fit", api.FIT_PRECISIONS),
+    ],
+)
+def test_help_names_the_defaults(bitnet_cost: Callable[..., Ran], command: str, names: tuple[str, ...]) -> None:
+    assert f"Default: {', '.join(names)}. " in " ".join(bitnet_cost(command, "--help").out.split())
 
 
 def test_every_field_of_a_record_is_described(bitnet_cost: Callable[..., Ran]) -> None:

@@ -140,3 +140,21 @@ def test_bad_figures(bitnet_cost: Run, words: list[str], said: str) -> None:
 def test_a_node_has_no_runtime_and_no_capacity(bitnet_cost: Run) -> None:
     assert bitnet_cost("estimate", "gpt2", "--runtime", "vllm").code == 2
     assert "no capacity" in bitnet_cost("fit", "gpt2", "-H", "cmos-7nm").err
+
+
+def test_a_saved_answer_of_a_facility_can_be_traced(bitnet_cost: Run) -> None:
+    """Its figures follow from what stands in the file."""
+    asked = ("--scope", "facility", "--pue", "1.3", "--carbon", "deu", "--price", "0.2", "--device-hour", "3")
+    document = json.loads(bitnet_cost(*DEVICE, *asked, "--devices", "2", "-f", "json").out)
+    (found,), given = document["records"], document["inputs"]
+    assert (given["scope"], given["devices"], given["workload"]["attention"]) == ("facility", 2, "causal")
+    site = given["facility"]
+    parts = {c["component"]: c["energy_j"] for c in document["components"]}
+    assert parts["facility"] == pytest.approx((site["pue"] - 1) * (found["energy_j"] - parts["facility"]), rel=1e-9)
+    assert found["carbon_g"] == pytest.approx(site["carbon_g_per_j"] * found["energy_j"], rel=1e-12)
+    hours = found["latency_s"] * given["devices"] / 3600
+    cost = site["usd_per_j"] * found["energy_j"] + site["usd_per_device_hour"] * hours
+    assert found["cost_usd"] == pytest.approx(cost, rel=1e-12)
+    assert (site["zone"]["name"], site["zone"]["low"] < site["zone"]["value"]) == ("deu", True)
+    assert Facility(**{name: value for name, value in site.items() if name != "zone"}).pue == 1.3
+    assert "facility" not in json.loads(bitnet_cost(*DEVICE, "-f", "json").out)["inputs"]

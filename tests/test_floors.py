@@ -13,12 +13,12 @@ from tests.conftest import ROOT
 
 PACKAGE = ROOT / "bitnet_cost"
 FLOORS = {
-    "errors": 1, "units": 1, "frames": 1,
+    "errors": 1, "units": 1, "frames": 1, "words": 1,
     "inputs": 2,
     "result": 3, "record": 3, "filters": 3, "readers": 3,
     "engine": 4, "views": 4,
-    "api": 5, "listing": 5, "studies": 5,
-    "cli": 6, "__main__": 7,
+    "api": 5, "listing": 5, "checking": 5, "studies": 5,
+    "cli": 6, "options": 6, "__main__": 7,
 }  # fmt: skip
 WINGS = ("engine", "views", "readers")
 

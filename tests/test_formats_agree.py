@@ -96,7 +96,9 @@ def test_records_print_as_the_terminal_does(bitnet_cost: Callable[..., Ran]) -> 
         assert (shown["hardware"], shown["precision"]) == (record["hardware"], record["precision"])
         for field, value in record.items():
             text = flat[field]
-            assert text == ("" if value is None else str(value)), field
+            assert text == ("" if value is None else str(value).lower() if isinstance(value, bool) else str(value)), (
+                field
+            )
         if record["energy_j"] is None:
             assert shown["J/token"] == ("no price" if record["fits"] else "does not fit")
             continue

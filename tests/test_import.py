@@ -108,3 +108,25 @@ def test_one_code_path_for_all_kinds() -> None:
         assert 0 < float(result.saving[1]) < 1
         assert result.parameters == sum(result.footprint.parameters.values())
     assert catalog.model("deepseek-v3").layers[1].moe is not None
+
+
+def test_what_a_file_holds_and_no_answer_counts_is_told_by_every_command(bitnet_cost: Run, tmp_path: Path) -> None:
+    data = json.loads(CONFIG.read_text("utf-8"))
+    data |= {"quantization_config": {"quant_method": "gptq", "bits": 4}, "num_nextn_predict_layers": 1}
+    config, own = tmp_path / "own.json", tmp_path / "own.yaml"
+    config.write_text(json.dumps(data), "utf-8")
+    imported = bitnet_cost("import", config, "-o", own)
+    shown = [
+        imported.err,
+        *(bitnet_cost("estimate", file, "-H", "l4", "-p", "fp16").out for file in (config, own)),
+        bitnet_cost("fit", own, "-H", "l4", "-p", "fp16").out,
+        bitnet_cost("show", own).out,
+        bitnet_cost("compare", own, "-H", "l4", "-p", "fp16").out,
+    ]
+    for text in shown:
+        words = " ".join(text.split())
+        assert "own: its files hold weights in GPTQ, 4 bit; ask for them with -p w4a16." in words, text
+        assert "own: its files also hold 1 layer for multi-token prediction" in words, text
+    told = bitnet_cost("estimate", own, "-H", "l4", "-p", "w4a16").out
+    assert "GPTQ" not in told
+    assert "multi-token prediction" in told

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bitnet_cost.engine.counts import bases_of
-from bitnet_cost.inputs.precision import FORMAT_BITS, Accumulator, Precision
+from bitnet_cost.inputs.precision import FORMAT_BITS, Precision
 from bitnet_cost.inputs.workload import Array
 from bitnet_cost.result import (
     SPECIAL_QUANTITIES,
@@ -28,6 +28,7 @@ from bitnet_cost.result import (
     ordered_sum,
     over_phases,
 )
+from bitnet_cost.words import Accumulator
 
 Recipe = dict[tuple[str, str], float]  # (quantity, action) -> times
 Executed = Callable[[str], str | None]  # format of a product -> format in which it runs

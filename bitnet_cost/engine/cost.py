@@ -11,9 +11,10 @@ import numpy as np
 from bitnet_cost.engine.activity import Actions
 from bitnet_cost.errors import MissingPrice
 from bitnet_cost.inputs.cited import Same
-from bitnet_cost.inputs.hardware import Hardware, Scope
+from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.workload import Array
 from bitnet_cost.result import Activity, Bases, Basis, Linear, Stack, component_of, ordered_sum, over_phases
+from bitnet_cost.words import Scope
 
 Prices = dict[str, tuple[float, float, float]]
 

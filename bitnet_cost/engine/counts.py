@@ -37,8 +37,9 @@ from bitnet_cost.inputs.architecture import (
     MixtureOfExperts,
     StateSpace,
 )
-from bitnet_cost.inputs.workload import Array, Counting, Workload
+from bitnet_cost.inputs.workload import Array, Workload
 from bitnet_cost.result import PASSES, Bases, Basis, Coefficients, OpCounts, Operator, Term
+from bitnet_cost.words import Counting
 
 NOT_COUNTED = (
     "embedding look-up (a read, no arithmetic)",

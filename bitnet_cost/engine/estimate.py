@@ -21,10 +21,10 @@ from bitnet_cost.errors import BitnetCostError, UnsupportedScope
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.facility import Facility
-from bitnet_cost.inputs.hardware import Hardware, Parallel, Scope
-from bitnet_cost.inputs.precision import Accumulator, Precision
+from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
-from bitnet_cost.inputs.workload import Array, Counting, Logits, Workload
+from bitnet_cost.inputs.workload import Array, Workload
 from bitnet_cost.result import (
     PARTS,
     Basis,
@@ -40,6 +40,7 @@ from bitnet_cost.result import (
     sum_in_order,
 )
 from bitnet_cost.units import with_prefix
+from bitnet_cost.words import Accumulator, Counting, Logits, Parallel, Scope
 
 NO_CLOCK = (
     "is a technology node: it has prices per operation and no clock, so no time, no static power, no system around it"
@@ -274,7 +275,7 @@ def prepared_for(result: Result) -> Prepared:
 
 
 def does_not_fit(result: Result) -> str:
-    """By how much a single point does not fit, and how many devices would hold it."""
+    """By how much a single point does not fit, and how many devices would hold it where something joins them."""
     capacity = result.capacity_bits
     assert capacity is not None
     capacity = float(np.max(capacity))
@@ -283,10 +284,16 @@ def does_not_fit(result: Result) -> str:
     each = "" if result.devices == 1 else f" on each of {result.devices} devices"
     needs, has = with_prefix(needed / 8, "B"), with_prefix(capacity / 8, "B")
     text = f"does not fit: needs {needs} of {has}{each}, {factor:.3g} times"
-    enough = result.devices_needed
+    enough, joined = result.devices_needed, joined_at_most(result.hardware)
     if enough:
-        return f"{text}; {enough:,} such devices would hold it"
+        many = ", but nothing joins them" if joined == 1 else f", more than the {joined:,} that its interconnect joins"
+        return f"{text}; {enough:,} such devices would hold it{many if enough > joined else ''}"
     return f"{text}; {math.ceil(factor):,} such devices would hold it in all, but none the activations whole"
+
+
+def joined_at_most(hardware: Hardware) -> int:
+    """How many devices share a model at most: those that the interconnect joins, or one alone."""
+    return 1 if hardware.interconnect is None else hardware.interconnect.devices
 
 
 def check_devices(hardware: Hardware, devices: int) -> None:
@@ -336,7 +343,9 @@ def against(result: Result, baseline: Result) -> Result:
     """
     shape = (3, *result.shape)
     if not result.joules or not baseline.joules:
-        why = result.reason or f"no saving: baseline {baseline.precision.name} {baseline.reason or 'has no energy'}"
+        lacks = baseline.reason or "no energy"
+        lacks = f"has {lacks}" if lacks.startswith("no ") else lacks
+        why = result.reason or f"no saving: baseline {baseline.precision.name} {lacks}"
         return replace(result, baseline=baseline.precision.name, saving=None, reason=why)
     if result.precision == baseline.precision:
         none = np.where(np.isnan(result.energy_j), np.nan, 0.0)

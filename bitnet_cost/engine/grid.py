@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from bitnet_cost.engine.estimate import measure, prepare, priced
 from bitnet_cost.errors import MissingPrice
 from bitnet_cost.inputs.architecture import Architecture
-from bitnet_cost.inputs.hardware import Hardware, Parallel, Scope
-from bitnet_cost.inputs.precision import Accumulator, Precision
+from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.record import METRICS, Metric
 from bitnet_cost.result import Result
+from bitnet_cost.words import Accumulator, Parallel, Scope
 
 
 def swept() -> tuple[Metric, ...]:

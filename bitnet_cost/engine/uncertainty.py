@@ -39,8 +39,8 @@ from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import Array
 from bitnet_cost.result import Band, Bases, Lever, Result, Swing, component_of, ordered_sum
+from bitnet_cost.words import Accumulator, Distribution
 
-Distribution = Literal["triangular", "lognormal"]
 PERCENTILES = (5.0, 50.0, 95.0)
 MOST_DRAWS = 1_000_000
 _TAIL = 0.025  # share beyond low, and beyond high, that a log-normal leaves out
@@ -332,7 +332,7 @@ def with_value(model: Any, place: Place, value: float | Array) -> Any:
 
 def revalued(
     result: Result, *, hardware: Hardware | None = None, runtime: RuntimeProfile | None = None,
-    accumulator: Literal["paper", "int32"] | None = None, ready: Prepared | None = None,
+    accumulator: Accumulator | None = None, ready: Prepared | None = None,
 ) -> Result:  # fmt: skip
     """The same question with another profile, runtime or accumulator, and what may be ``ready`` for it.
 

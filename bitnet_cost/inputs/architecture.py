@@ -4,6 +4,7 @@ Identical layers are one `Layer` with a ``repeat``. A layer has one mixer (atten
 state-space block) and at most one feed-forward part (dense or mixture of experts).
 """
 
+from collections.abc import Collection
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -174,6 +175,14 @@ class Head(Input):
     softcap: bool = Field(False, description="logits pass through a scaled tanh")
 
 
+class Checkpoint(Input):
+    """What the files of a model hold beyond its shape, and an answer leaves out."""
+
+    weights: str = Field(default="", max_length=80, description="format of weights that are stored quantised, in words")
+    precision: str = Field(default="", max_length=60, description="precision that comes closest to them")
+    parts: str = Field(default="", max_length=200, description="parts that are not counted, in words")
+
+
 class Architecture(Input):
     """A transformer or state-space language model, complete enough to count every parameter and operation."""
 
@@ -194,6 +203,7 @@ class Architecture(Input):
     embedding: Embedding = Field(default_factory=Embedding, description="the input tables")
     layers: list[Layer] = Field(min_length=1, max_length=200, description="runs of identical layers")
     lm_head: Head | None = Field(None, description="the output matrix; left out: none")
+    checkpoint: Checkpoint | None = Field(None, description="what its files hold and an answer leaves out")
     nominal_parameters: int | None = Field(
         None, gt=0, le=10**15, description="the count a size such as 175B stands for, where it names no exact model"
     )
@@ -229,17 +239,37 @@ class Architecture(Input):
             return 0
         return self.head_dim(attention) if attention.rotary_dim is None else attention.rotary_dim
 
+    def left_out(self, precisions: Collection[str] = ()) -> list[str]:
+        """What the model's files hold and an answer in some precisions leaves out, a sentence each."""
+        held, found = self.checkpoint or Checkpoint(), []
+        asked = held.precision and any(f"{name}-".startswith(f"{held.precision}-") for name in precisions)
+        if held.weights and not asked:
+            how = (
+                f"ask for them with -p {held.precision}"
+                if held.precision
+                else "no precision here is known to be theirs"
+            )
+            found.append(
+                f"{self.name}: its files hold weights in {held.weights}; {how}. Answers are in the one asked for."
+            )
+        if held.parts:
+            found.append(f"{self.name}: its files also hold {held.parts}, which no answer counts.")
+        return found
+
     @property
     def depth(self) -> int:
         """Number of layers."""
         return sum(layer.repeat for layer in self.layers)
 
 
-def qualified_name(text: str) -> str:
-    """A catalogue id made of any text.
+def qualified_name(text: str, otherwise: str = "model") -> str:
+    """A catalogue id made of any text: letters without their accents; ``otherwise`` where nothing is left.
 
-    >>> qualified_name("My Model (v2)")
-    'my-model-v2'
+    >>> qualified_name("My Model (v2)"), qualified_name("mon modèle é"), qualified_name("模型")
+    ('my-model-v2', 'mon-modele-e', 'model')
     """
-    kept = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in text.lower())
-    return "-".join(p for p in kept.split("-") if p)[:80].strip("._-") or "model"
+    from unicodedata import combining, normalize
+
+    plain = (c for c in normalize("NFKD", text[:1000].lower()) if not combining(c))
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in plain)
+    return "-".join(p for p in kept.split("-") if p)[:80].strip("._-") or otherwise

@@ -80,7 +80,8 @@ class Figure(Input):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if not self.low <= self.value <= self.high:
-            raise ValueError(f"low <= value <= high does not hold: {self.low:g}, {self.value:g}, {self.high:g}")
+            figures = (units.printed(figure, self.dimension) for figure in (self.low, self.value, self.high))
+            raise ValueError("low <= value <= high does not hold: " + ", ".join(figures))
         return self
 
     @classmethod

@@ -1,6 +1,7 @@
 """The facility around a device: cooling and supply, carbon of its electricity, and price."""
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -26,6 +27,10 @@ class Grids(Input):
 
 Range = tuple[float, float, float]
 """Low, nominal, high."""
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,11 @@ class Facility:
     zone: Zone | None = None
 
     def __post_init__(self) -> None:
+        for name in ("pue", "carbon_g_per_j", "usd_per_j", "usd_per_device_hour", "embodied_g", "lifetime_years"):
+            given = getattr(self, name)
+            left_out = given is None and name not in ("pue", "lifetime_years")
+            if not left_out and not _is_number(given) and not (name == "embodied_g" and given == "profile"):
+                raise BitnetCostError(f"{name}: {given!r} is not a number")
         if not 1 <= self.pue <= 10:
             raise BitnetCostError(f"pue: {self.pue:g} is not facility energy / device energy; expected 1 to 10")
         for name, value, most in (("carbon", self.carbon_g_per_j, 5e3), ("price", self.usd_per_j, 100.0)):

@@ -29,9 +29,8 @@ from bitnet_cost.inputs.cited import (
     check_sources,
     figures_in,
 )
+from bitnet_cost.words import Scope
 
-Scope = Literal["arithmetic", "compute", "memory", "device", "facility"]
-Parallel = Literal["tensor", "pipeline"]
 SPECIAL = ("exp", "tanh", "erf", "div", "sqrt", "unpack")  # unpack: a packed weight widened before use
 
 DeviceClass = Literal["gpu", "igpu", "tpu", "cpu", "soc", "phone", "board", "mcu", "npu"]
@@ -124,9 +123,9 @@ class Hardware(Input):
     kind: Literal["technology", "device"] = Field(
         description="technology: prices of a process node, no clock; device: memory, rates and power as well"
     )
-    device_class: DeviceClass | None = Field(None, description="what runtimes it takes (devices)")
+    device_class: DeviceClass | None = Field(None, description="what runtimes it takes (devices: required)")
     runtime: CatalogueName | None = Field(
-        None, description="the runtime that is taken when none is asked for (devices)"
+        None, description="the runtime that is taken when none is asked for (devices: required)"
     )
     note: str = Field(default="", description="what a reader should know")
     actions: dict[str, EnergyPerOperation] = Field(
@@ -141,7 +140,7 @@ class Hardware(Input):
         json_schema_extra={"propertyNames": {"enum": list(SPECIAL)}},
     )
     hierarchy: dict[str, MemoryLevel] = Field(
-        default_factory=dict, description="memory levels, nearest first; the last holds the model"
+        default_factory=dict, description="memory levels, nearest first; the last holds the model (devices: required)"
     )
     priced: Literal["actions", "time"] = Field(
         "actions", description="time: the measured package power is constant under load and includes every action"
@@ -150,8 +149,10 @@ class Hardware(Input):
         default_factory=dict,
         description="format that runs in place of one without a unit of its own, e.g. {int4: fp16}",
     )
-    rates: dict[str, Rate] = Field(default_factory=dict, description="peak rate of products by format (devices)")
-    power: PowerProfile | None = Field(None, description="power (devices)")
+    rates: dict[str, Rate] = Field(
+        default_factory=dict, description="peak rate of products by format (devices: required)"
+    )
+    power: PowerProfile | None = Field(None, description="power (devices: required)")
     interconnect: Interconnect | None = Field(None, description="link to other devices of the node")
     battery: Energy | None = Field(None, description="energy of a full battery")
     embodied: Mass | None = Field(None, description="emissions of making the device")

@@ -13,10 +13,10 @@ from pydantic import Field, model_validator
 
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.cited import Input, Source, check_sources
+from bitnet_cost.words import Accumulator
 
 Format = Literal["fp32", "fp16", "bf16", "fp8"]
 FORMAT_BITS: dict[str, int] = {"fp32": 32, "fp16": 16, "bf16": 16, "fp8": 8}
-Accumulator = Literal["paper", "int32"]
 ACCUMULATE = "add.accumulator"
 TERNARY_BITS = math.log2(3)
 
@@ -154,6 +154,7 @@ _GRAMMAR = {
 def parse_name(name: str) -> Precision | None:
     """A precision from a name such as ``w4a16``, ``w1.58a8kv8``; None when the name is of another form.
 
+    Capitals are read as small letters.
     N or M bits multiply at max(N, M). Weights of 1 or 1.58 bits only add. M of 16 dequantises the weights, which
     then multiply in FP16. 1.58 means ternary: log2 3 information bits, stored in 2 (I2_S). Weights up to 1.58 bits
     share a scale per tensor, from 8 bits per output channel, in between per group of 128 with a zero point, all FP16.
@@ -167,6 +168,7 @@ def parse_name(name: str) -> Precision | None:
     Raises:
         BitnetCostError: bits below 1 or above 16, or activation bits that name no format.
     """
+    name = name.lower()
     match = _NAME.fullmatch(name)
     if match is None:
         return None

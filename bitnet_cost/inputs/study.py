@@ -5,9 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from bitnet_cost.inputs.cited import CatalogueName, Input, Source, check_sources
-from bitnet_cost.inputs.hardware import Parallel, Scope
-from bitnet_cost.inputs.precision import Accumulator
-from bitnet_cost.inputs.workload import AttentionSpan, Counting, Logits
+from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Parallel, Scope
 
 Quantity = Literal[
     "energy",

@@ -13,9 +13,8 @@ from pydantic import Field, model_validator
 
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.cited import Input
-from bitnet_cost.inputs.hardware import Parallel, Scope
-from bitnet_cost.inputs.precision import Accumulator
-from bitnet_cost.inputs.workload import LIMITS, AttentionSpan, Counting, Logits
+from bitnet_cost.inputs.workload import LIMITS
+from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Parallel, Scope
 
 MOST_VALUES = 1_000_000  # of one axis
 
@@ -182,12 +181,12 @@ def options(**given: Any) -> dict[str, Any]:
             if not isinstance(found[name], list):
                 raise BitnetCostError("devices: takes a list such as 1,2,4")
         elif name == "vary":
-            pairs = value.items() if isinstance(value, Mapping) else map(_varied, value)
+            pairs = value.items() if isinstance(value, Mapping) else map(_varied, _several(value))
             found[name] = {path: _axis(axis) for path, axis in pairs}
         elif name == "objectives":
             found[name] = [_objective(goal) if isinstance(goal, str) else goal for goal in _several(value)]
         elif name == "columns":
-            found[name] = [part.strip() for part in value.split(",")] if isinstance(value, str) else list(value)
+            found[name] = [part.strip() for part in value.split(",")] if isinstance(value, str) else _several(value)
         elif name in ("models", "precisions", "hardware", "runtimes"):
             found[name] = [os.fspath(each) if isinstance(each, os.PathLike) else each for each in _several(value)]
         elif name in ("scopes", "where"):
@@ -198,7 +197,12 @@ def options(**given: Any) -> dict[str, Any]:
 
 
 def _several(value: Any) -> list[Any]:
-    return [value] if isinstance(value, str | os.PathLike | Mapping) else list(value)
+    """One or several as a list; what is neither becomes the one whose kind `Sweep` then refuses."""
+    return [value] if isinstance(value, str | os.PathLike | Mapping) or not _iterable(value) else list(value)
+
+
+def _iterable(value: Any) -> bool:
+    return hasattr(value, "__iter__")
 
 
 def _axis(value: Any) -> Any:
@@ -211,7 +215,7 @@ def _axis(value: Any) -> Any:
 
 
 def _varied(text: str) -> tuple[str, Any]:
-    path, equals, axis = text.partition("=")
+    path, equals, axis = text.partition("=") if isinstance(text, str) else ("", "", "")
     if not equals or not path or not axis:
         raise BitnetCostError(f"vary: {text!r} is not PATH=AXIS, as in hierarchy.hbm.bandwidth=1e13:4e13:4")
     return path, parse_axis(axis)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bitnet_cost.errors import BitnetCostError, nearest
+from bitnet_cost.errors import BitnetCostError, check_word
+from bitnet_cost.words import AttentionSpan, Counting, Logits
 
 Array = NDArray[np.float64]
-AttentionSpan = Literal["causal", "full"]
-Logits = Literal["last", "all", "none"]
-Counting = Literal["serving", "traced"]
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "attention": get_args(AttentionSpan), "logits": get_args(Logits), "counting": get_args(Counting),
@@ -42,7 +40,8 @@ class Workload:
         counting: ``serving`` is what good serving software does, ``traced`` the convention of a tracing counter.
 
     Raises:
-        BitnetCostError: a number that is not a positive integer within `LIMITS`, or an unknown convention.
+        BitnetCostError: a number that is not a positive integer within `LIMITS`, arrays that do not broadcast, or an
+            unknown convention.
 
     >>> Workload(prompt=0)
     Traceback (most recent call last):
@@ -66,16 +65,12 @@ class Workload:
                 if not 1 <= value <= limit:
                     raise BitnetCostError(f"{name}: {value} is not a whole number from 1 to {limit}")
                 continue
-            array = np.asarray(value)
-            numeric = array.dtype.kind in "iuf" and array.size > 0
-            if not numeric or not bool(np.all((array >= 1) & (array <= limit) & (array == np.floor(array)))):
-                raise BitnetCostError(f"{name}: {value!r} is not a whole number from 1 to {limit}")
+            object.__setattr__(self, name, _whole_numbers(name, value, limit))
         for name, choices in _CHOICES.items():
             value = getattr(self, name)
-            if value not in choices and not (name == "attention" and value is None):
-                close = nearest(str(value), choices)
-                hint = f"; did you mean {close!r}?" if close else f"; choose from {', '.join(choices)}"
-                raise BitnetCostError(f"{name}: {value!r} is not known{hint}")
+            if value is not None or name != "attention":
+                check_word(name, value, choices)
+        _ = self.shape
 
     def for_kind(self, kind: str) -> Workload:
         """The workload with the conventions that a decoder or an encoder gives to what was left open.
@@ -96,7 +91,14 @@ class Workload:
         """Shape of the grid: ``()`` for a single point."""
         if type(self.batch) is type(self.prompt) is type(self.generate) is int:
             return ()
-        return np.broadcast_shapes(np.shape(self.batch), np.shape(self.prompt), np.shape(self.generate))
+        shapes = [np.shape(value) for value in (self.batch, self.prompt, self.generate)]
+        try:
+            return np.broadcast_shapes(*shapes)
+        except ValueError:
+            raise BitnetCostError(
+                "batch, prompt, generate: arrays of shapes " + ", ".join(map(str, shapes)) + " do not broadcast; "
+                "give them one shape, or axes of their own such as batch[:, None]"
+            ) from None
 
     def flat(self) -> tuple[Array, Array, Array]:
         """``(batch, prompt, generate)`` as flat float arrays of one length; a single point has length 1.  [n]"""
@@ -125,3 +127,19 @@ class Workload:
         parts = (np.asarray(x, dtype=np.float64) for x in given)
         batch, prompt, generate = (np.broadcast_to(p, shape).ravel() for p in parts)
         return batch, prompt, generate
+
+
+def _whole_numbers(name: str, value: Any, limit: int) -> Any:
+    """An array as it is; a range or a list as an array, which all that follows can index.
+
+    Raises:
+        BitnetCostError: anything else than whole numbers from 1 to ``limit``.
+    """
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError):  # lists of several lengths
+        array = np.empty(0)
+    numeric = array.dtype.kind in "iuf" and array.size > 0
+    if not numeric or not bool(np.all((array >= 1) & (array <= limit) & (array == np.floor(array)))):
+        raise BitnetCostError(f"{name}: {value!r} is not a whole number from 1 to {limit}")
+    return array if array.ndim else value

@@ -99,13 +99,18 @@ def has(kind: str, name: str) -> bool:
         return False
 
 
+def listed(kind: str, name: str) -> str:
+    """A name as the catalogue spells it, if it only differs in capitals: ``L4`` means ``l4``."""
+    return name if has(kind, name) or not has(kind, name.lower()) else name.lower()
+
+
 def is_path(name: str) -> bool:
     """Whether a word means a file rather than a name.
 
     >>> is_path("gpt3-175b"), is_path("my.yaml"), is_path("./folder")
     (False, True, True)
     """
-    return os.sep in name or "/" in name or name.lower().endswith(_SUFFIXES) or name in (".", "..", "")
+    return os.sep in name or "/" in name or name.lower().endswith(_SUFFIXES) or name in (".", "..")
 
 
 def locate(kind: str, name: str) -> Path:
@@ -116,6 +121,7 @@ def locate(kind: str, name: str) -> Path:
     """
     if is_path(name):
         return Path(name)
+    name = listed(kind, name)
     if has(kind, name):
         return folder(kind) / f"{name}.yaml"
     hint = "A folder or file of that name exists; write './" + name + "' to read it." if os.path.exists(name) else ""
@@ -144,10 +150,17 @@ def read(path: Path, chain: tuple[Path, ...] = ()) -> Document:
     if not isinstance(document.data, dict) or "extends" not in document.data:
         return document
     name, chain = chain_of(document, path, chain)
-    base = beside(path, "extends", name) if is_path(name) else locate("hardware", name)
+    base = beside(path, "extends", name) if is_path(name) else _base(path, name)
     found = read(base, chain)
     validate(found, Hardware, base)
     return extended(document, found.data, path)
+
+
+def _base(path: Path, name: str) -> Path:
+    try:
+        return locate("hardware", name)
+    except UnknownName as fault:
+        raise InvalidFile(path, "extends", str(fault)) from None
 
 
 def validate(document: Document, model: type[M], path: Path) -> M:
@@ -179,11 +192,50 @@ def _shipped(kind: str, name: str) -> Input:
     return validate(read(path), models[kind], path)
 
 
-def entry(kind: str, name: str, model: type[M]) -> M:
-    """An entry of the catalogue, or a file, as what it should be."""
-    if is_path(name):
-        return validate(read(Path(name)), model, Path(name))
+_WORDS = {"title", "note", "source", "seen", "extends", "checkpoint"}  # of an entry: nothing is computed from them
+
+
+def check_name(kind: str, own: Input, path: Path) -> None:
+    """Refuse a file that gives the name of a catalogue entry to something else.
+
+    Answers, measured errors and solved constants go by name: they would be told of what they do not hold for.
+
+    Raises:
+        InvalidFile: the name is taken.
+    """
+    name = getattr(own, "name", "")
+    if kind not in ("model", "hardware", "precision") or not has(kind, name):
+        return
     shipped = _shipped(kind, name)
+    if own != shipped and own.model_dump(exclude=_WORDS) != shipped.model_dump(exclude=_WORDS):
+        what = f"{name!r} is taken by the catalogue, where it means something else; give your own a name of its own"
+        raise InvalidFile(path, "name", what)
+
+
+_OF_A_LINK = ("interconnect", "sources")
+
+
+def is_shipped(device: Hardware) -> bool:
+    """Whether a device is the catalogue's, whatever link joins several of it."""
+    if not has("hardware", device.name):
+        return False
+    shipped = hardware(device.name)
+    return device is shipped or all(
+        getattr(device, name) == getattr(shipped, name) for name in Hardware.model_fields if name not in _OF_A_LINK
+    )
+
+
+def entry(kind: str, name: str, model: type[M]) -> M:
+    """An entry of the catalogue, or a file, as what it should be.
+
+    Raises:
+        BitnetCostError: an unknown name, an unreadable or invalid file, or one with the name of a catalogue entry.
+    """
+    if is_path(name):
+        own = validate(read(Path(name)), model, Path(name))
+        check_name(kind, own, Path(name))
+        return own
+    shipped = _shipped(kind, listed(kind, name))
     assert isinstance(shipped, model)
     return shipped
 
@@ -223,8 +275,13 @@ def imported(file: str | Path, *, name: str | None = None, source: str | None = 
     from bitnet_cost.inputs.architecture import qualified_name
     from bitnet_cost.readers.huggingface import read_config
 
+    if not str(file):
+        raise BitnetCostError("import: '' names no file; give a config.json or its folder")
+    own = None if name is None else qualified_name(name, otherwise="")
+    if own == "":
+        raise BitnetCostError(f"name: {name!r} has no Latin letter or digit that a name could be made of")
     found = read_config(Path(file))
-    update = {"name": qualified_name(name)} if name is not None else {}
+    update = {} if own is None else {"name": own}
     return found.model_copy(update=update | ({"source": source} if source else {}))
 
 
@@ -244,6 +301,7 @@ def linked(device: Hardware, name: str | None) -> Hardware:
     if device.kind == "technology":
         raise BitnetCostError(f"link: {device.name!r} is a technology node; nothing joins it to another")
     known = links()
+    name = name if name in known.links else name.lower()
     if name not in known.links:
         raise UnknownName("link", name, known.links)
     return device.model_copy(update={"interconnect": known.links[name], "sources": device.sources | known.sources})
@@ -256,8 +314,12 @@ def links() -> Links:
     Raises:
         BitnetCostError: an invalid file.
     """
-    path = _root("interconnects") / "links.yaml"
-    return validate(read_yaml(path), Links, path)
+    return validate(read_yaml(links_file()), Links, links_file())
+
+
+def links_file() -> Path:
+    """The file of all links."""
+    return _root("interconnects") / "links.yaml"
 
 
 @cache
@@ -267,13 +329,17 @@ def grids() -> Grids:
     Raises:
         BitnetCostError: an invalid file.
     """
-    path = _root("electricity") / "grids.yaml"
-    return validate(read_yaml(path), Grids, path)
+    return validate(read_yaml(grids_file()), Grids, grids_file())
+
+
+def grids_file() -> Path:
+    """The file of all zones."""
+    return _root("electricity") / "grids.yaml"
 
 
 def precision(name: str) -> Precision:
-    """A precision by catalogue name, YAML file, or a name of the grammar ``w<bits>a<bits>[kv<bits>]``."""
-    if not is_path(name) and not has("precision", name):
+    """A precision by catalogue name, YAML file, or a name of the grammar ``w<bits>a<bits>[kv<bits>]``, in any case."""
+    if not is_path(name) and not has("precision", listed("precision", name)):
         parsed = parse_name(name)
         if parsed is not None:
             return parsed
@@ -379,7 +445,7 @@ def runtime(name: str, device_class: str) -> RuntimeProfile:
     """
     if is_path(name):
         return entry("runtime", name, RuntimeProfile)
-    full_name = f"{name}-{device_class}"
+    full_name = listed("runtime", f"{name}-{device_class}")
     if has("runtime", full_name):
         return entry("runtime", full_name, RuntimeProfile)
     there = [n.removesuffix(f"-{device_class}") for n in names("runtime") if n.endswith(f"-{device_class}")]

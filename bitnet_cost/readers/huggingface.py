@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -31,6 +32,7 @@ from bitnet_cost.inputs.architecture import (
     Activation,
     Architecture,
     Attention,
+    Checkpoint,
     Embedding,
     FeedForward,
     Head,
@@ -864,13 +866,14 @@ def architecture_from_config(
     ...
     bitnet_cost.errors.InvalidFile: <config>: model_type
       'lama' is not known; did you mean 'llama'?
+      Write the model of another family by hand: docs/extending.md, 'A model', has one to start from.
 
     Raises:
         InvalidFile: an unknown ``model_type``, a missing field, or one that contradicts another.
     """
     if not isinstance(config, Mapping):
         raise InvalidFile(file, "", f"holds a {type(config).__name__}; expected one object, {{...}}")
-    outer = config.get("model_type")
+    outer, whole = config.get("model_type"), config
     multimodal = isinstance(outer, str) and outer in MULTIMODAL
     if multimodal:
         config = _language_model(config, file)
@@ -880,11 +883,11 @@ def architecture_from_config(
     assert isinstance(model_type, str)
     note = "; ".join(part for part in (note, family.remark) if part)
     nested = (family.nested or {}) if multimodal else {}
+    about: dict[str, Any] = {"name": name, "title": title, "source": source, "seen": seen, "note": note}
+    about["checkpoint"] = _checkpoint({**whole, **config}, file)
     fields = Fields(config, file, model_type, nested)
     try:
-        return _architecture(
-            family, fields, {"name": name, "title": title, "source": source, "seen": seen, "note": note}
-        )
+        return _architecture(family, fields, about)
     except ValidationError as error:
         where, what = explain(error, {}, Architecture)
         raise InvalidFile(file, where, what) from None
@@ -903,7 +906,67 @@ def _family(config: Mapping[str, Any], model_type: object, file: object) -> Fami
         return FAMILIES[model_type]
     close = nearest(model_type[:60], FAMILIES)
     hint = f"did you mean {close!r}?" if close else f"known: {', '.join(FAMILIES)}"
-    raise InvalidFile(file, "model_type", f"{_short(model_type)} is not known; {hint}")
+    by_hand = "Write the model of another family by hand: docs/extending.md, 'A model', has one to start from."
+    raise InvalidFile(file, "model_type", f"{_short(model_type)} is not known; {hint}\n  {by_hand}")
+
+
+_BITS = ("bits", "w_bit", "nbits", "num_bits")  # of a weight, as the methods spell it
+_CLOSEST = {"fp8": "fp8", "fbgemm_fp8": "fp8", "mxfp4": "mxfp4", "bitnet": "bitnet-b1.58"}  # by method
+_SAID = {"bitnet": "BitNet, ternary", "mxfp4": "MXFP4, 4 bit"}
+_MULTI_TOKEN = ("num_nextn_predict_layers", "num_mtp_layers", "mtp_num_hidden_layers")
+
+
+def _checkpoint(config: Mapping[str, Any], file: object) -> Checkpoint | None:
+    """What the file says of its weights and of further layers: it changes no count, and an answer must not hide it."""
+    weights, precision = _quantised(config.get("quantization_config"))
+    name, further = next(((n, config[n]) for n in _MULTI_TOKEN if config.get(n) is not None), ("", 0))
+    if type(further) is not int or not 0 <= further <= MOST_LAYERS:
+        raise InvalidFile(file, name, f"{_short(further)}: expected a whole number from 0 to {MOST_LAYERS}")
+    parts = f"{further} layer{'s' if further > 1 else ''} for multi-token prediction ({name})" if further else ""
+    return Checkpoint(weights=weights, precision=precision, parts=parts) if weights or parts else None
+
+
+def _quantised(given: Any) -> tuple[str, str]:
+    """The format of quantised weights in words, and the precision that comes closest; nothing where there is none."""
+    if given is None or given == {}:
+        return "", ""
+    method = given.get("quant_method") if isinstance(given, dict) else None
+    if not isinstance(method, str) or not re.fullmatch(r"[A-Za-z0-9_.-]{1,30}", method):
+        return "a format that its quantization_config does not name", ""
+    words = method.upper() if len(method) <= 5 else method
+    bits, floating = _weight_bits(given)
+    if bits is not None and not floating:
+        return f"{words}, {bits} bit", f"w{bits}a{_activation_bits(given)}"
+    if bits == 8:
+        return f"{words}, FP8", "fp8"
+    return _SAID.get(method, words), _CLOSEST.get(method, "")
+
+
+def _weight_bits(given: Mapping[str, Any]) -> tuple[int | None, bool]:
+    """Bits of a weight, where the configuration says them, and whether they are of a floating-point number."""
+    weights = _first_group(given).get("weights")
+    for holder in (given, weights if isinstance(weights, dict) else {}):
+        for name in _BITS:
+            if type(bits := holder.get(name)) is int and 1 <= bits <= 16:
+                return bits, holder.get("type") == "float"
+    for name, bits in (("load_in_4bit", 4), ("load_in_8bit", 8)):
+        if given.get(name) is True:
+            return bits, False
+    return None, False
+
+
+def _activation_bits(given: Mapping[str, Any]) -> int:
+    """Bits of the activations that meet the weights: 16 where they are not quantised too."""
+    inputs = _first_group(given).get("input_activations")
+    bits = inputs.get("num_bits") if isinstance(inputs, dict) else None
+    return bits if type(bits) is int and 1 <= bits <= 16 else 16
+
+
+def _first_group(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The first group of compressed-tensors, which holds the linear layers."""
+    groups = given.get("config_groups")
+    first = next(iter(groups.values()), None) if isinstance(groups, dict) else None
+    return first if isinstance(first, dict) else {}
 
 
 def _language_model(config: Mapping[str, Any], file: object) -> Mapping[str, Any]:

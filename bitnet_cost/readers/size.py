@@ -10,25 +10,23 @@ from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.architecture import Architecture, Attention, Embedding, FeedForward, Head, Layer, Product
 
 SMALLEST, LARGEST = 10**7, 10**15
-_SIZE = re.compile(
-    r"([-+]?(?:[0-9]{1,20}(?:\.[0-9]{1,20})?|\.[0-9]{1,20})(?:[eE][-+]?[0-9]{1,3})?)([KMBT])", re.IGNORECASE
-)
-_SCALE = {"K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
+_SIZE = re.compile(r"([-+]?(?:[0-9]{1,20}(?:\.[0-9]{1,20})?|\.[0-9]{1,20})(e[-+]?[0-9]{1,3})?)([KMBT]?)", re.IGNORECASE)
+_SCALE = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 
 
 def parse_size(text: str) -> int | None:
-    """Parameters that a size names; None when the text is no size.
+    """Parameters that a size names; None when the text is no size. A number without K, M, B or T has an exponent.
 
-    >>> parse_size("175B"), parse_size("6.7b"), parse_size("gpt2")
-    (175000000000, 6700000000, None)
+    >>> parse_size("175B"), parse_size("6.7b"), parse_size("7e9"), parse_size("gpt2"), parse_size("7")
+    (175000000000, 6700000000, 7000000000, None, None)
 
     Raises:
         BitnetCostError: a size below 10M or above 1000T.
     """
     match = _SIZE.fullmatch(text)
-    if match is None:
+    if match is None or not (match[2] or match[3]):
         return None
-    exact = float(match[1]) * _SCALE[match[2].upper()]
+    exact = float(match[1]) * _SCALE[match[3].upper()]
     if not SMALLEST <= exact <= LARGEST:
         raise BitnetCostError(f"size {text!r}: expected 10M to 1000T (10^7 to 10^15 parameters)")
     return round(exact)
@@ -76,7 +74,7 @@ def architecture_of_size(name: str, parameters: int, table: Mapping[int, Archite
 
     Source: Brown et al., Language Models are Few-Shot Learners, 2020, arXiv:2005.14165, Table 2.1.
     """
-    name = name.upper().replace("+", "")
+    name = name.upper().replace("+", "").replace("E", "e")
     name = f"0{name}" if name.startswith(".") else name
     update = {"name": name, "nominal_parameters": parameters}
     for nominal, entry in table.items():

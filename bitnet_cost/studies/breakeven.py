@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import get_args
 
 import numpy as np
 
@@ -18,18 +18,18 @@ from bitnet_cost.engine.breakeven import Curve, crossings, first_beyond, middle_
 from bitnet_cost.engine.counts import count_ops
 from bitnet_cost.engine.estimate import against, evaluate
 from bitnet_cost.engine.fit import fit
-from bitnet_cost.engine.uncertainty import Distribution, at_end, drawn_energies
+from bitnet_cost.engine.uncertainty import at_end, drawn_energies
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.architecture import Architecture
-from bitnet_cost.inputs.hardware import Hardware, Scope
+from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import Array, Workload
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import Crossing, Result, Turning
 from bitnet_cost.views.report import percent
+from bitnet_cost.words import BreakEvenAxis, Distribution, Scope
 
-Axis = Literal["batch", "context"]
 Parts = dict[str, Array]  # energy of static power, of memory, and of the rest
 MOST_DRAWS = 10_000
 MOST = {"batch": 4096, "context": 131_072}  # on a technology node, which has no memory to fill
@@ -85,13 +85,15 @@ class Question:
             for precision, (hardware, runtime) in zip(self.pair, on, strict=True)
         ]
 
-    def along(self, axis: Axis, values: Array) -> Workload:
+    def along(self, axis: BreakEvenAxis, values: Array) -> Workload:
         """The workload with other batches, or other lengths of its prompt."""
         if axis == "batch":
             return replace(self.workload, batch=values)
         return replace(self.workload, prompt=values)
 
-    def savings(self, axis: Axis, on: Sequence[tuple[Hardware, RuntimeProfile | None]]) -> Callable[[Array], Array]:
+    def savings(
+        self, axis: BreakEvenAxis, on: Sequence[tuple[Hardware, RuntimeProfile | None]]
+    ) -> Callable[[Array], Array]:
         """The saving along an axis, NaN where one of both has no energy."""
 
         def saving(values: Array) -> Array:
@@ -121,7 +123,7 @@ def runtimes_of(hardware: Hardware, asked: Sequence[str]) -> list[str | None]:
 
 def find(
     model: Architecture, hardware: Hardware, precision: Precision, baseline: Precision, workload: Workload, *,
-    wanted: float, axes: Sequence[Axis] = ("batch", "context"), runtimes: Sequence[str] = (),
+    wanted: float, axes: Sequence[BreakEvenAxis] = get_args(BreakEvenAxis), runtimes: Sequence[str] = (),
     scope: Scope | None = None, draws: Draws | None = None,
 ) -> list[Crossing]:  # fmt: skip
     """Where the saving crosses what is wanted along each axis, with each runtime, and the shares that would do it.
@@ -145,7 +147,7 @@ def find(
     return found
 
 
-def _along(asked: Question, axis: Axis) -> Crossing:
+def _along(asked: Question, axis: BreakEvenAxis) -> Crossing:
     high = MOST[axis]
     if asked.runtime is not None:
         fits = [fit(asked.model, p, asked.hardware, asked.workload, asked.runtime) for p in asked.pair]
@@ -166,7 +168,7 @@ def _along(asked: Question, axis: Axis) -> Crossing:
     )  # fmt: skip
 
 
-def _turning(asked: Question, axis: Axis, curve: Curve, high: int) -> Turning:
+def _turning(asked: Question, axis: BreakEvenAxis, curve: Curve, high: int) -> Turning:
     """How far the first crossing of a curve moves; of a curve without one, whether there is one in a draw."""
     falling = not curve.crossings or curve.crossings[0][3] < curve.crossings[0][1]
 

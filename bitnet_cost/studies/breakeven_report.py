@@ -10,11 +10,12 @@ from bitnet_cost.api import setting
 from bitnet_cost.engine.counts import count_ops
 from bitnet_cost.engine.timing import kernel_class
 from bitnet_cost.inputs.architecture import Architecture
-from bitnet_cost.inputs.hardware import Hardware, Scope
+from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.result import Column, Crossing, Report, Table, Turning
 from bitnet_cost.views.report import percent
+from bitnet_cost.words import Scope
 
 
 def report(

@@ -19,11 +19,12 @@ from bitnet_cost.engine.footprint import footprint
 from bitnet_cost.engine.uncertainty import PERCENTILES, draw_prices, levers
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.architecture import Architecture
-from bitnet_cost.inputs.hardware import Hardware, Scope
+from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.workload import LIMITS, Array, Workload
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import Answer, OpCounts, Result
+from bitnet_cost.words import Scope
 
 DRAWS = 1000
 SIZED = 6  # pieces of hardware up to which models of every size are run on each

@@ -18,10 +18,10 @@ from bitnet_cost.studies.grid import by_size, grid
 from bitnet_cost.studies.ranges import baseline_of
 from bitnet_cost.units import range_of, with_prefix
 from bitnet_cost.views import records
-from bitnet_cost.views.compare import usual_baseline
+from bitnet_cost.views.groups import alike, places
 from bitnet_cost.views.page import Chart, Cited, Data, Page, charts, numbers
 from bitnet_cost.views.ranges import SHOWN, lever_name, range_text
-from bitnet_cost.views.report import energy_table, memory_table
+from bitnet_cost.views.report import energy_tables, memory_tables
 from bitnet_cost.views.scatter import parity_svg
 
 WEAK = ("scaled", "assumed")
@@ -70,12 +70,7 @@ def lead(results: Sequence[Result]) -> Result:
 
 def full(answer: Answer, report: Report) -> Report:
     """A comparison with the memory of each precision before it, and every energy with its range behind it."""
-    tables = (memory_table(answer.results), *report.tables)
-    if any(r.joules for r in answer.results):
-        usual = usual_baseline([{"baseline": r.baseline} for r in answer.results])
-        alike = [r if r.baseline == usual else replace(r, baseline=None, saving=None) for r in answer.results]
-        tables = (*tables, energy_table(alike))
-    return replace(report, tables=tables)
+    return replace(report, tables=(*memory_tables(answer.results), *report.tables, *energy_tables(answer.results)))
 
 
 def of_answer(answer: Answer, report: Report, command: str) -> Page:
@@ -183,7 +178,7 @@ def _assumptions(opening: Result) -> list[Table]:
         if figure.dimension.si:
             value, span = (
                 with_prefix(figure.value, figure.dimension.si),
-                range_of(figure.low, figure.high, figure.value),
+                range_of(figure.low, figure.high, figure.value, figure.dimension.si),
             )
         else:  # a share takes no prefix
             value, span = f"{figure.value:.4g}", f"{figure.low:.3g} to {figure.high:.3g}"
@@ -238,19 +233,23 @@ def _sources(opening: Result) -> list[Cited]:
 
 
 def _inputs(answer: Answer) -> list[tuple[str, str]]:
-    first = answer.results[0]
-    work = first.workload
+    groups = alike(answer.results, _workload)
+    works = [_workload(g[0]) + (f" ({places(g)})" if len(groups) > 1 else "") for g in groups]
     return [
         ("Models", ", ".join(dict.fromkeys(r.architecture.name for r in answer.results))),
         ("Precisions", ", ".join(dict.fromkeys(r.precision.name for r in answer.results))),
         ("Hardware", ", ".join(dict.fromkeys(r.hardware.name for r in answer.results))),
         ("Runtimes", ", ".join(dict.fromkeys(r.runtime.runtime for r in answer.results if r.runtime)) or "none"),
-        (
-            "Workload",
-            f"batch {work.batch}, {work.prompt} tokens in, {work.generate} out, {work.attention} attention,"
-            f" logits {work.logits}, counting {work.counting}, devices {first.devices}",
-        ),
+        ("Workload", "; ".join(works)),
     ]
+
+
+def _workload(result: Result) -> str:
+    work = result.workload
+    return (
+        f"batch {work.batch}, {work.prompt} tokens in, {work.generate} out, {work.attention} attention,"
+        f" logits {work.logits}, counting {work.counting}, devices {result.devices}"
+    )
 
 
 def of_study(name: str, command: str) -> Page:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bitnet_cost.engine.uncertainty import Distribution, spread, swings
+from bitnet_cost.engine.uncertainty import spread, swings
 from bitnet_cost.result import Answer, Result
+from bitnet_cost.words import Distribution
 
 
 def baseline_of(answer: Answer, result: Result) -> Result | None:

@@ -23,6 +23,7 @@ from bitnet_cost import __version__
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.studies.sweep import PARTITION, Columns, Plan, merged, partition
 from bitnet_cost.views import columns as files
+from bitnet_cost.words import Engine
 
 Outcome = tuple[int, Columns]
 T = TypeVar("T")
@@ -149,7 +150,7 @@ class Runner:
     """A plan and the means to run it."""
 
     def __init__(
-        self, whole: Plan, *, workers: int | None = None, engine: str = "processes", scheduler: str | None = None,
+        self, whole: Plan, *, workers: int | None = None, engine: Engine = "processes", scheduler: str | None = None,
         watched: bool = False,
     ) -> None:  # fmt: skip
         if workers is not None and not 1 <= workers <= 1024:

@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.frames import Library, dataframe
-from bitnet_cost.inputs.hardware import Parallel, Scope
-from bitnet_cost.inputs.precision import Accumulator
 from bitnet_cost.inputs.sweep import Objective, Range, Sweep, options
-from bitnet_cost.inputs.workload import AttentionSpan, Counting, Logits
 from bitnet_cost.record import figure
 from bitnet_cost.result import Column, Report, Table
 from bitnet_cost.studies.running import Runner, run
 from bitnet_cost.studies.sweep import Columns, Plan, of_file, of_options, plan, wide
+from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Parallel, Scope
 
 Names = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 Axis = int | str | Sequence[int] | NDArray[Any] | Range | Mapping[str, Any]
@@ -220,6 +219,10 @@ def sweep(
         counting=counting, accumulator=accumulator, parallel=parallel, where=where, objectives=objectives,
         pareto=pareto, top=top, columns=columns, limit=limit,
     )  # fmt: skip
+    if type(workers) is not int or not 1 <= workers <= 1024:
+        raise BitnetCostError(f"workers: {workers!r} is not a whole number from 1 to 1024")
+    if study is not None and not isinstance(study, str | os.PathLike | Mapping | Sweep):
+        raise BitnetCostError(f"study: {study!r} is neither a file nor the fields of a sweep")
     if isinstance(study, str | os.PathLike):
         return Grid(plan(of_file(os.fspath(study), update)), workers)
     given = study.model_dump() if isinstance(study, Sweep) else options(**(study or {}))

@@ -21,7 +21,7 @@ from bitnet_cost.errors import BitnetCostError, MissingPrice, nearest
 from bitnet_cost.filters import Filter
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Figure, Input, explain
-from bitnet_cost.inputs.hardware import Hardware, Scope
+from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.sweep import Range, Sweep, Varied, whole_numbers
@@ -29,6 +29,7 @@ from bitnet_cost.inputs.workload import Array, Workload
 from bitnet_cost.readers import catalog
 from bitnet_cost.record import METRICS
 from bitnet_cost.studies.front import Front, best, pareto
+from bitnet_cost.words import Scope
 
 CHUNK = 2048  # points evaluated at once: their arrays stay in the second-level cache
 PARTITION = 32 * CHUNK  # points of one task

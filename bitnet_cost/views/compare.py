@@ -10,11 +10,11 @@ import numpy as np
 
 from bitnet_cost.errors import BitnetCostError, UnknownName
 from bitnet_cost.filters import Filter
-from bitnet_cost.inputs.hardware import Scope
 from bitnet_cost.record import METRICS, record
 from bitnet_cost.result import Answer, Column, Report, Result, Table
 from bitnet_cost.units import with_prefix
-from bitnet_cost.views.report import describe, figures, memory_share, notes, percent, significant, used
+from bitnet_cost.views.groups import alike, describe
+from bitnet_cost.views.report import figures, memory_share, notes, percent, significant, used
 
 Row = tuple[Result, dict[str, Any]]
 DEFAULT_SORT = "energy_per_token_j"
@@ -31,7 +31,8 @@ def chosen(answer: Answer, sort: str | None = None, condition: str | None = None
     """The answer's results that meet a condition, in order of a column.
 
     ``sort`` is a column of the records or a short name (energy, tokens, memory, power, carbon, cost, latency), best
-    first; a leading ``-`` turns it round. What has no such figure comes last either way. Models stay together.
+    first; a leading ``-`` turns it round. What has no such figure comes last either way; what generates nothing has no
+    energy per token, and stands by its energy after those that have. Models stay together.
 
     Raises:
         UnknownName: no such column. BitnetCostError: a condition that cannot be read, or that nothing meets.
@@ -47,13 +48,13 @@ def chosen(answer: Answer, sort: str | None = None, condition: str | None = None
     if column not in METRICS:
         hint = f"There are {', '.join(_SHORT)}, and the names of a record (-f json)."
         raise UnknownName("column", column, [*_SHORT, *METRICS], hint=hint)
-    if sort is None and all(values[column] is None for _, values in rows):
-        column = "energy_j"
+    ranked: list[Row] = []
+    for figure in (column, "energy_j") if column == DEFAULT_SORT else (column,):
+        given = [row for row in rows if row[1][figure] is not None]
+        ranked += sorted(given, key=lambda row: row[1][figure], reverse=(column in _MORE) != turned)
+        rows = [row for row in rows if row[1][figure] is None]
     order = list(dict.fromkeys(r.architecture.name for r in answer.results))
-    with_figure = [row for row in rows if row[1][column] is not None]
-    with_figure.sort(key=lambda row: row[1][column], reverse=(column in _MORE) != turned)
-    without = [row for row in rows if row[1][column] is None]
-    ranked = sorted([*with_figure, *without], key=lambda row: order.index(row[0].architecture.name))
+    ranked = sorted([*ranked, *rows], key=lambda row: order.index(row[0].architecture.name))
     return replace(answer, results=tuple(r for r, _ in ranked))
 
 
@@ -202,12 +203,12 @@ def _marked(
 
 
 def compare_report(answer: Answer) -> Report:
-    """One table per model and scope, rows as they are ranked; carbon and cost in a second one where they are known."""
+    """One table per model, scope and workload, rows as they are ranked; carbon and cost, where known, in a second."""
     rows: list[Row] = [(r, record(r)) for r in answer.results]
     tables = []
-    for model, scope in dict.fromkeys((r.architecture.name, r.scope) for r, _ in rows):
-        cells = [(r, v) for r, v in rows if r.architecture.name == model and r.scope == scope]
-        tables += _tables(model, scope, cells)
+    values = {id(r): v for r, v in rows}
+    for group in alike(answer.results, lambda r: (r.architecture.name, r.scope, describe(r))):
+        tables += _tables([(r, values[id(r)]) for r in group])
     names = list(dict.fromkeys(r.architecture.title or r.architecture.name for r, _ in rows))
     signs = (
         f"{BEST} best of the column, of cells with an answer; {EFFICIENT} efficient: no other cell is as good in"
@@ -227,8 +228,9 @@ def _per_cell(answer: Answer) -> tuple[str, ...]:
     return (*starts, *{f"{r.precision.name} at {r.hardware.name}:" for r in answer.results})
 
 
-def _tables(model: str, scope: Scope, cells: Sequence[Row]) -> list[Table]:
+def _tables(cells: Sequence[Row]) -> list[Table]:
     first = cells[0][0]
+    model, scope = first.architecture.name, first.scope
     usual = usual_baseline([v for _, v in cells])
     saving = f"; saving on {usual} where that has an answer" if usual else ""
     title = f"{model}, scope {scope}: {describe(first)}{saving}"
@@ -259,7 +261,8 @@ def sentence(rows: Sequence[Row]) -> str:
         whose = f"{r.architecture.name} in " if len(names) > 1 else ""
         return f"({whose}{r.precision.name} at {r.hardware.name})"
 
-    text += f"; least energy {with_prefix(values[energy], 'J')}{per} {cell(least)}"
+    within = f" within scope {scope}" if len(same) < len(answered) else ""
+    text += f"; least energy{within} {with_prefix(values[energy], 'J')}{per} {cell(least)}"
     timed = [(r, v) for r, v in same if v["tokens_per_s"] is not None]
     if timed:
         fastest, values = max(timed, key=lambda row: float(row[1]["tokens_per_s"]))

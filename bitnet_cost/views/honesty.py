@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import get_args
 
 from bitnet_cost.inputs.cited import Figure
-from bitnet_cost.inputs.hardware import Scope
 from bitnet_cost.result import Answer, Result, component_of
+from bitnet_cost.words import Scope
 
 MARK = "*"
 WEAK = ("scaled", "assumed")
@@ -88,19 +88,34 @@ def rounded(answer: Answer) -> str | None:
     return "Counts above 2^53 (9.0e15) are rounded to 53 bits each; their sums are right to 14 digits."
 
 
+def _scopes(answer: Answer) -> list[int]:
+    """The scopes of an answer by their width, the widest first."""
+    order = get_args(Scope)
+    return sorted({order.index(r.scope) for r in answer.results}, reverse=True)
+
+
+def _unreached(answer: Answer) -> list[str]:
+    """What scope memory leaves out at technology nodes."""
+    return list(dict.fromkeys(r.not_reached for r in answer.results if r.not_reached))
+
+
 def left_out(answer: Answer) -> list[str]:
-    """What no scope counts, what a node's memory leaves out, then what lies outside the widest scope of an answer."""
-    scopes = get_args(Scope)
-    widest = max(scopes.index(r.scope) for r in answer.results)
-    inside = dict.fromkeys(r.not_reached for r in answer.results if r.not_reached)
-    return [*answer.not_counted, *inside, *OUTSIDE[widest:]]
+    """What no scope counts, what lies outside every scope of an answer, then what outside the narrower ones."""
+    order, scopes = get_args(Scope), _scopes(answer)
+    narrower = [
+        f"{OUTSIDE[i]}, in scope {' and '.join(order[s] for s in scopes if s <= i)}"
+        for i in range(scopes[-1], scopes[0])
+    ]
+    return [*answer.not_counted, *_unreached(answer), *OUTSIDE[scopes[0] :], *narrower]
 
 
 def closing(answer: Answer) -> str:
     """The last line of an answer.
 
-    In short: the first part of what no scope counts, and everything outside the scope.
+    In short: the first part of what no scope counts, and everything outside its scopes.
     """
     never = [text.partition(" (")[0] for text in answer.not_counted[:2]]
-    outside = left_out(answer)[len(answer.not_counted) :]
-    return f"Not counted: {', '.join(never)} and the like; {'; '.join(outside)}."
+    order, (widest, *narrower) = get_args(Scope), _scopes(answer)
+    parts = [f"{', '.join(never)} and the like", *_unreached(answer), *OUTSIDE[widest:]]
+    parts += [f"in scope {order[s]} also {', '.join(OUTSIDE[s:widest])}" for s in narrower]
+    return f"Not counted: {'; '.join(parts)}."

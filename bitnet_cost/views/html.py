@@ -13,15 +13,15 @@ import json
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from bitnet_cost import __version__
 from bitnet_cost.result import Report
 from bitnet_cost.views.page import Page, choice_words
+from bitnet_cost.words import Plotly
 
 HERE = Path(__file__).resolve().parent
 PLOTLY = HERE / "vendor" / "plotly-basic.min.js"
-Plotly = Literal["inline", "none"]
 _EMPTY = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="  # of the style sheet that plotly.js fills by script
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from bitnet_cost.result import Answer, Band, Column, Lever, Report, Result, Swing, Table
 from bitnet_cost.units import range_of, with_prefix
-from bitnet_cost.views.report import figures, percent
+from bitnet_cost.views.groups import by_energy, describe
+from bitnet_cost.views.report import figures, one_prefix, percent
 
 SHOWN = 8  # figures of a tornado table
 
 
 def tables(answer: Answer) -> list[Table]:
     """What was asked for: the band, then one tornado for each result with a saving (or without a baseline)."""
-    found = [] if not answer.spreads else [band_table(answer)]
+    found = band_tables(answer)
     if answer.spreads and any(s is not None and s.seconds for s in answer.spreads):
         found.append(time_band_table(answer))
     for result, rows in zip(answer.results, answer.swings, strict=False):
@@ -94,10 +96,29 @@ def _lead(answer: Answer, result: Result) -> tuple[str, ...]:
     return (*([result.architecture.name] if several else []), result.hardware.name, result.precision.name)
 
 
-def band_table(answer: Answer) -> Table:
-    """Percentiles of energy and of saving: one row per result."""
-    pairs = [(r, s) for r, s in zip(answer.results, answer.spreads, strict=True) if s is not None]
-    unit, texts = figures([e for _, s in pairs for e in s.energy], "J", 3)
+def band_tables(answer: Answer) -> list[Table]:
+    """Percentiles of draws; one table for each scope, workload and baseline."""
+    spreads = {id(r): s for r, s in zip(answer.results, answer.spreads, strict=False) if s is not None}
+    groups = by_energy([r for r in answer.results if id(r) in spreads])
+    tables = []
+    for group in groups:
+        title = "Band: percentiles of draws" if len(groups) == 1 else _band_title(group)
+        tables.append(band_table(answer, [(r, spreads[id(r)]) for r in group], title))
+    return tables
+
+
+def _band_title(group: Sequence[Result]) -> str:
+    """What the rows of a band share."""
+    baseline = next((f"; saving on {r.baseline}" for r in group if r.baseline), "")
+    return f"Band, scope {group[0].scope}: {describe(group[0])}{baseline}"
+
+
+def band_table(answer: Answer, pairs: Sequence[tuple[Result, Band]], title: str) -> Table:
+    """Percentiles of energy and of saving: one row per result of a group."""
+    drawn = [e for _, s in pairs for e in s.energy]
+    unit, texts = figures(drawn, "J", 3)
+    if one_prefix(drawn) is None:
+        unit, texts = "energy", [with_prefix(e, "J", 3) for e in drawn]
     rows = []
     for i, (result, s) in enumerate(pairs):
         saved = [percent(x, 1) for x in s.saving] if s.saving else ["", "", ""]
@@ -110,7 +131,7 @@ def band_table(answer: Answer) -> Table:
     columns = [Column(h, False) for h in heads]
     columns += [Column(f"{unit} p5"), Column("p50"), Column("p95")]
     columns += [Column("saving % p5"), Column("p50"), Column("p95"), Column("least"), Column("most")]
-    return Table("Band: percentiles of draws", tuple(columns), tuple(rows))
+    return Table(title, tuple(columns), tuple(rows))
 
 
 def time_band_table(answer: Answer) -> Table:
@@ -173,7 +194,7 @@ def range_text(lever: Lever) -> str:
     if not lever.unit:
         return f"{lever.low:.3g} to {lever.high:.3g}"
     unit = with_prefix(lever.nominal, lever.unit).partition(" ")[2]
-    return f"{range_of(lever.low, lever.high, lever.nominal)} {unit}".rstrip()
+    return f"{range_of(lever.low, lever.high, lever.nominal, lever.unit)} {unit}".rstrip()
 
 
 def spread_rows(answer: Answer) -> list[dict[str, Any]]:

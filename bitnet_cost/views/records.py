@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
 from bitnet_cost import __version__
+from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.workload import Array
 from bitnet_cost.record import figure, size
 from bitnet_cost.result import Answer, Fit, Result, longest_wait
@@ -74,7 +76,10 @@ def components(result: Result, index: int) -> list[dict[str, Any]]:
 
 
 def inputs(answer: Answer) -> dict[str, Any]:
-    """Everything that went in, each model, precision and profile once."""
+    """Everything that went in, each model, precision and profile once.
+
+    What records differ in is null here; each of them has its own.
+    """
     first = answer.results[0]
     models = {r.architecture.name: r for r in answer.results}
     accuracy = [
@@ -87,12 +92,16 @@ def inputs(answer: Answer) -> dict[str, Any]:
         "workload": {
             "batch": int(first.workload.batch),
             "prompt": int(first.workload.prompt),
-            "generate": int(first.workload.generate),
+            "generate": _shared(answer, lambda r: int(r.workload.generate)),
+            "attention": _shared(answer, lambda r: r.workload.attention),
             "logits": first.workload.logits,
             "counting": first.workload.counting,
         },
+        "scope": _shared(answer, lambda r: r.scope),
         "accumulator": first.accumulator,
+        "devices": first.devices,
         **({"parallel": first.parallel} if first.devices > 1 else {}),
+        **({"facility": _facility(first.facility)} if first.facility else {}),
         "models": {
             name: {
                 "shape_parameters": r.footprint.total_parameters,
@@ -105,6 +114,22 @@ def inputs(answer: Answer) -> dict[str, Any]:
         "hardware": {r.hardware.name: r.hardware.model_dump(exclude_none=True) for r in answer.results},
         **({"runtimes": runtimes, "accuracy": accuracy} if runtimes else {}),
     }
+
+
+def _shared(answer: Answer, of: Callable[[Result], Any]) -> Any:
+    """What all results have in common; None where they differ."""
+    found = {of(r) for r in answer.results}
+    return found.pop() if len(found) == 1 else None
+
+
+def _facility(site: Facility) -> dict[str, Any]:
+    """The fields of a facility, as Python users give them; the grid with its range and source."""
+    zone = site.zone
+    grid = None if zone is None else {
+        "name": zone.name, **zone.figure.model_dump(), "cited": zone.source.model_dump(exclude_none=True)
+    }  # fmt: skip
+    plain = {field.name: getattr(site, field.name) for field in fields(site)}
+    return plain | {"zone": grid}
 
 
 def document(answer: Answer) -> dict[str, Any]:
@@ -145,13 +170,19 @@ def _plain(value: Any) -> Any:
 
 
 def csv_text(rows: list[dict[str, Any]]) -> str:
-    """Rows of one shape as CSV; null is an empty cell."""
+    """Rows of one shape as CSV; null is an empty cell, true and false as in JSON."""
     stream = io.StringIO()
     writer = csv.DictWriter(stream, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow({k: "" if v is None else v for k, v in row.items()})
+        writer.writerow({k: _cell(v) for k, v in row.items()})
     return stream.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else value
 
 
 def rows(answer: Answer) -> list[dict[str, Any]]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
 from bitnet_cost.inputs.workload import Array
 from bitnet_cost.result import Answer, Column, Fit, Report, Result, Table
 from bitnet_cost.units import prefix_of, with_prefix
-from bitnet_cost.views import honesty
+from bitnet_cost.views import effects, honesty
+from bitnet_cost.views.effects import limited
+from bitnet_cost.views.groups import alike, by_energy, by_memory, by_time, describe, places
 
 
 def figures(values: Sequence[float | None], unit: str, digits: int = 4) -> tuple[str, list[str]]:
@@ -85,17 +87,15 @@ def grid_report(result: Result) -> Report:
 def estimate_report(answer: Answer) -> Report:
     """Memory by precision, energy by hardware and precision, and for a single cell where its energy goes."""
     results = answer.results
-    tables = [memory_table(results)]
-    if any(r.timing is not None or r.reason for r in results if r.runtime):
-        tables.append(time_table([r for r in results if r.runtime]))
-    if any(r.joules for r in results):
-        tables.append(energy_table(results))
+    tables = memory_tables(results)
+    tables += [time_table(g) for g in by_time(results) if any(r.timing is not None or r.reason for r in g)]
+    tables += energy_tables(results)
     if len(results) == 1 and results[0].joules:
         tables.append(breakdown_table(results[0]))
         if results[0].runtime or results[0].scope == "memory":
             tables.append(component_table(results[0]))
-    if answer.requests_per_day is not None and any(r.joules for r in results):
-        tables.append(day_table(answer))
+    if answer.requests_per_day is not None:
+        tables += day_tables(answer)
     closing = [*honesty.explained(results), honesty.closing(answer)]
     report = Report(_title(results), sentence(results), tuple(tables), (*notes(answer), *closing))
     if answer.spreads or answer.swings:
@@ -114,17 +114,6 @@ def _unique(items: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(items))
 
 
-def describe(result: Result) -> str:
-    """The workload in words."""
-    work = result.workload
-    text = f"batch {work.batch}, {work.prompt} tokens in"
-    if int(work.generate) > 1:
-        text += f", {work.generate} out"
-    if result.devices > 1:
-        text += f" on {result.devices} devices ({result.parallel})"
-    return f"{text}, {work.attention} attention, logits {work.logits}"
-
-
 def sentence(results: Sequence[Result]) -> str:
     """The answer in a sentence with units: the narrowest precision against the baseline."""
     answered = [r for r in results if r.joules]
@@ -139,15 +128,29 @@ def sentence(results: Sequence[Result]) -> str:
         r for r in answered if r.precision.name == subject.precision.name and r.architecture == subject.architecture
     ]
     if not same:
-        return f"{text}. No energy can be said: {subject.reason}."
+        where = f" at {subject.hardware.name}" if len({r.hardware.name for r in results}) > 1 else ""
+        return f"{text}. No energy can be said{where}: {subject.reason}."
     compared = [r for r in same if r.saving is not None and r.baseline != r.precision.name]
-    work = {"arithmetic": "matrix products need", "compute": "arithmetic needs"}.get(subject.scope)
-    work = work or {"memory": "arithmetic and memory need"}.get(subject.scope, "whole run needs")
-    if compared:
-        parts = [f"{_less(float(np.asarray(r.saving)[1]))} energy at {r.hardware.name}" for r in compared]
-        return f"{text}; its {work} {' and '.join(parts)} than {compared[0].baseline}."
-    parts = [f"{with_prefix(float(r.energy_j), 'J')} at {r.hardware.name}" for r in same]
-    return f"{text}; its {work} {' and '.join(parts)}."
+    clauses = [
+        f"its {_work(group[0])} {' and '.join(map(_saved, group))} than {group[0].baseline}"
+        for group in alike(compared, lambda r: (_work(r), r.baseline))
+    ]
+    clauses = clauses or [f"its {_work(group[0])} {' and '.join(map(_needed, group))}" for group in alike(same, _work)]
+    return f"{text}; {'; '.join(clauses)}."
+
+
+def _work(result: Result) -> str:
+    """What the energy of a result's scope is needed for, with its verb."""
+    said = {"arithmetic": "matrix products need", "compute": "arithmetic needs", "memory": "arithmetic and memory need"}
+    return said.get(result.scope, "whole run needs")
+
+
+def _saved(result: Result) -> str:
+    return f"{_less(float(np.asarray(result.saving)[1]))} energy at {result.hardware.name}"
+
+
+def _needed(result: Result) -> str:
+    return f"{with_prefix(float(result.energy_j), 'J')} at {result.hardware.name}"
 
 
 def _less(saving: float) -> str:
@@ -184,8 +187,17 @@ def used(share: float) -> str:
     return f"{times:,.0f}x" if times >= 100 else f"{times:g}x"
 
 
-def memory_table(results: Sequence[Result]) -> Table:
-    """Ideal beside stored, KV cache, activations, and the sum: one row per model and precision."""
+def memory_tables(results: Sequence[Result]) -> list[Table]:
+    """What is resident; one table where it is the same on all hardware."""
+    groups = by_memory(results)
+    return [memory_table(g, f" at {places(g)}" if len(groups) > 1 else "") for g in groups]
+
+
+def memory_table(results: Sequence[Result], where: str = "") -> Table:
+    """Ideal beside stored, KV cache, activations, and the sum: one row per model and precision.
+
+    ``where`` follows the first word of the title.
+    """
     seen: dict[tuple[str, str], Result] = {}
     for r in results:
         seen.setdefault((r.architecture.name, r.precision.name), r)
@@ -205,14 +217,14 @@ def memory_table(results: Sequence[Result]) -> Table:
         cells.append(printed)
     body = tuple((*leads[i], *(column[i] for column in cells)) for i in range(len(rows)))
     shape = rows[0]
-    title = "Memory: weights ideal (parameters x information bits) and stored (packing, scales, FP16 parts)"
+    title = f"Memory{where}: weights ideal (parameters x information bits) and stored (packing, scales, FP16 parts)"
     if "model" not in head:
         title += f"; {shape.parameters:,} parameters"
     return Table(title, _columns(*head, *headings, texts=len(head)), body)
 
 
 def time_table(results: Sequence[Result]) -> Table:
-    """Time on devices, what it waits for, and whether the model fits: one row per result."""
+    """Time on devices, what it waits for, and whether the model fits: one row per result of a group."""
     head, leads = _leads(results, ["hardware", "precision"])
     body = []
     for r, lead in zip(results, leads, strict=True):
@@ -234,28 +246,55 @@ def time_table(results: Sequence[Result]) -> Table:
     return Table(title, columns, tuple(body))
 
 
+def energy_tables(results: Sequence[Result]) -> list[Table]:
+    """Energy and saving; one table for each scope, workload and baseline of which something has an energy."""
+    return [energy_table(group) for group in by_energy(results) if any(r.joules for r in group)]
+
+
 def energy_table(results: Sequence[Result]) -> Table:
-    """Energy with its range, and saving with its range: one row per result."""
+    """Energy with its range, and saving with its range: one row per result of a group."""
     head, leads = _leads(results, ["hardware", "precision"])
-    bounds = [[float(x) for x in r.energy_bounds] for r in results]
-    prefix, scale = prefix_of(max((b[2] for b in bounds if math.isfinite(b[2])), default=0.0))
+    unit, energies = _energies([r for r in results if r.joules])
+    printed = iter(energies)
     body = []
-    for r, lead, (low, value, high) in zip(results, leads, bounds, strict=True):
+    for r, lead in zip(results, leads, strict=True):
         if not r.joules:
             body.append((*lead, "-", "", "-", ""))
             continue
-        energy = significant(value, scale, 4) + honesty.mark(r)
-        span = f"{significant(low, scale, 3)} to {significant(high, scale, 3)}"
         saving = None if r.saving is None else [float(x) for x in r.saving]
         own = r.baseline == r.precision.name
         saved = "baseline" if own else percent(saving[1] if saving else None)
         saved_span = "" if own or not saving else f"{percent(saving[0], 1)} to {percent(saving[2], 1)}"
-        body.append((*lead, energy, span, saved, saved_span))
+        body.append((*lead, *next(printed), saved, saved_span))
     baseline = next((r.baseline for r in results if r.baseline), None)
     title = f"Energy, scope {results[0].scope}: {describe(results[0])}"
     saving_heading = f"saving % on {baseline}" if baseline else "saving %"
-    columns = _columns(*head, f"energy {prefix}J", "range", saving_heading, "range", texts=len(head))
+    columns = _columns(*head, f"energy {unit}".strip(), "range", saving_heading, "range", texts=len(head))
     return Table(title, columns, tuple(body))
+
+
+def one_prefix(values: Sequence[float]) -> tuple[str, float] | None:
+    """The prefix of a column in which every figure keeps two digits; None where there is none.
+
+    >>> one_prefix([133.7, 946.0]), one_prefix([1.2e-4, 946.0])
+    (('', 1.0), None)
+    """
+    sizes = [abs(v) for v in values if v and math.isfinite(v)]
+    prefix, scale = prefix_of(max(sizes, default=0.0))
+    return (prefix, scale) if not sizes or min(sizes) / scale >= 0.001 else None
+
+
+def _energies(results: Sequence[Result]) -> tuple[str, list[tuple[str, str]]]:
+    """Unit of the column, and energy and range of each result; without a unit, each figure has its own."""
+    bounds = [[float(x) for x in r.energy_bounds] for r in results]
+    shared = one_prefix([x for each in bounds for x in each])
+    cells = []
+    for r, (low, value, high) in zip(results, bounds, strict=True):
+        prefix, scale = shared or prefix_of(value)
+        unit = "" if shared else f" {prefix}J"
+        energy = significant(value, scale, 4) + unit + honesty.mark(r)
+        cells.append((energy, f"{significant(low, scale, 3)} to {significant(high, scale, 3)}{unit}"))
+    return (f"{shared[0]}J" if shared else ""), cells
 
 
 def breakdown_table(result: Result) -> Table:
@@ -329,12 +368,23 @@ def fit_report(fits: Sequence[Fit]) -> Report:
     )
     longest = first.architecture.max_positions
     limits = [f"{name} was made for {longest:,} positions."] if longest else []
+    limits += first.architecture.left_out({f.result.precision.name for f in fits})
     kept = first.runtime.workspace if first.runtime else None
     limits += [f"{percent(kept.value, 0)} % of the memory is kept for the runtime's workspace."] if kept else []
     limits.append("Stored bits count: packing, scales, FP16 parts, KV cache, widest activations.")
     limits.append("Not counted: code and buffers of the framework beyond that, and fragmentation.")
-    limits.insert(-1, "'devices': how many would hold it, each with the activations whole.")
+    limits.insert(-1, f"'devices': how many would hold it, each with the activations whole{_joined(fits)}.")
     return Report(f"{name}: what fits", text, (Table(title, columns, tuple(rows)),), tuple(limits))
+
+
+def _joined(fits: Sequence[Fit]) -> str:
+    """Where more devices are needed than anything joins."""
+    found: dict[str, str] = {}
+    for r in (f.result for f in fits):
+        link = r.hardware.interconnect
+        if r.devices_needed and r.devices_needed > (1 if link is None else link.devices):
+            found[r.hardware.name] = "runs alone" if link is None else f"joins {link.devices:,}"
+    return f"; {', '.join(f'{name} {most}' for name, most in found.items())}" if found else ""
 
 
 def _fit_sentence(name: str, fits: Sequence[Fit]) -> str:
@@ -366,7 +416,7 @@ def layers_report(answer: Answer) -> Report:
     name = first.architecture.title or first.architecture.name
     top = max(answer.results, key=lambda r: float(r.mac))
     text = (
-        f"{name} runs {with_prefix(float(top.mac), 'MAC')} for {describe(first)}; "
+        f"{name} runs {with_prefix(float(top.mac), 'MAC')} for {describe(top)}; "
         f"{percent(_group_share(top, 'linear'))} % of them meet weights of the layers."
     )
     rounded = honesty.rounded(answer)
@@ -432,31 +482,10 @@ def notes(answer: Answer) -> list[str]:
     """What stands below the tables: accumulators, wider scopes, shapes, refusals, how sure, what is not counted."""
     results = answer.results
     found: list[str] = []
-    by_key = {(r.architecture.name, r.hardware.name, r.precision.name): r for r in results}
-    parts = []
-    for (_, hardware, precision), saving in answer.accumulated.items():
-        nominal = by_key[_, hardware, precision].saving
-        if nominal is not None and by_key[_, hardware, precision].baseline != precision:
-            parts.append(f"{precision} {percent(saving)} % instead of {percent(float(nominal[1]))} at {hardware}")
-    if parts:
-        found.append("Additions are priced as the papers do; with INT32 accumulators the saving is " + _limited(parts))
-    elif any(r.accumulator == "int32" and r.precision.linear.accumulator for r in results):
-        found.append(
-            "Integer products accumulate in INT32 here; the papers price INT8 additions (--accumulator paper)."
-        )
-    added: dict[str, tuple[float, str]] = {}
-    for key, energy in answer.wider.items():
-        _, hardware, precision = key
-        more = energy / float(by_key[key].energy_j) - 1
-        if math.isfinite(more) and more > added.get(hardware, (0.0, ""))[0]:
-            added[hardware] = (more, precision)
-    if added:
-        parts = [
-            f"up to {percent(more)} % ({precision}) at {hardware}" for hardware, (more, precision) in added.items()
-        ]
-        found.append("Elementwise work (--scope compute) would add " + _limited(parts))
+    found += _accumulators(answer)
+    found += _elementwise(answer)
     if all(r.hardware.kind == "technology" for r in results):
-        found.append(beyond_arithmetic(answer, by_key))
+        found.append(_beyond(answer))
     for r in {r.architecture.name: r for r in results}.values():
         model = r.architecture
         if model.nominal_parameters:
@@ -465,13 +494,13 @@ def notes(answer: Answer) -> list[str]:
         longest = int(r.workload.prompt) + int(r.workload.generate) - 1
         if model.max_positions and longest > model.max_positions:
             found.append(f"{model.name} was made for {model.max_positions:,} positions; {longest:,} are asked for.")
+        found.extend(model.left_out({each.precision.name for each in results}))
         if any(layer.moe for layer in model.layers):
             found.append(f"{model.name}: routing over experts is taken as uniform.")
-    for r in results:
-        instead = _substitute(r) if r.runtime and r.joules else None
-        if instead:
-            found.append(instead)
-    found.extend(_limited([f"{r.precision.name} at {r.hardware.name}: {r.reason}"]) for r in results if not r.joules)
+    found += effects.traced(results)
+    found += effects.substitutes(results)
+    found.extend(f"{r.precision.name} at {r.hardware.name}: {r.reason}." for r in results if r.reason)
+    found += effects.outside_facilities(results)
     found.extend(filter(None, (_facility(r) for r in results if r.joules and r.facility and r.runtime)))
     found.extend(_battery(r) for r in results if r.joules and r.timing and r.hardware.battery)
     if answer.requests_per_day is not None:
@@ -481,18 +510,58 @@ def notes(answer: Answer) -> list[str]:
     return _unique(found)
 
 
-def beyond_arithmetic(answer: Answer, by_key: Mapping[tuple[str, str, str], Result]) -> str:
-    """What comes on top of the energy at technology nodes, with the saving once memory traffic is in."""
+def _accumulators(answer: Answer) -> list[str]:
+    """What the accumulator that was not asked for makes of savings at technology nodes."""
+    asked = answer.results[0].accumulator
+    parts = []
+    for r in answer.results:
+        other = answer.accumulated.get(_cell(r))
+        if other is not None and r.saving is not None and r.baseline != r.precision.name:
+            nominal = percent(float(r.saving[1]))
+            parts.append(f"{r.precision.name} {percent(other)} % instead of {nominal} at {r.hardware.name}")
+    if asked == "int32" and any(r.hardware.kind == "technology" and r.joules for r in answer.results):
+        priced = "; with additions priced as the papers do (--accumulator paper) the saving is " if parts else "."
+        return [f"Integer products accumulate in INT32 at technology nodes{priced}{limited(parts) if parts else ''}"]
+    said = "Additions are priced as the papers do; with INT32 accumulators the saving is "
+    return [said + limited(parts)] if parts else []
+
+
+def _elementwise(answer: Answer) -> list[str]:
+    """What the next wider scope would add to matrix products alone."""
+    added: dict[str, tuple[float, str]] = {}
+    for r in answer.results:
+        energy = answer.wider.get(_cell(r))
+        if energy is None:
+            continue
+        more = energy / float(r.energy_j) - 1
+        if math.isfinite(more) and more > added.get(r.hardware.name, (0.0, ""))[0]:
+            added[r.hardware.name] = (more, r.precision.name)
+    if not added:
+        return []
+    parts = [f"up to {percent(more)} % ({precision}) at {hardware}" for hardware, (more, precision) in added.items()]
+    said = f"Elementwise work (--scope compute) would add {limited(parts)}"
+    if any(r.scope != "arithmetic" for r in answer.results):
+        said = f"{said[:-1]}; rows of wider scopes hold it."
+    return [said]
+
+
+def _beyond(answer: Answer) -> str:
+    """What comes on top of the energy at technology nodes, and the saving once memory traffic is in."""
     if all(r.scope == "memory" for r in answer.results):
         return "Static power and cooling come on top and shrink less: a whole system saves less."
     parts = []
-    for key, saving in answer.with_memory.items():
-        nominal = by_key[key].saving
-        if nominal is not None:
-            parts.append(f"{key[2]} {percent(saving)} % instead of {percent(float(nominal[1]))} at {key[1]}")
+    for r in answer.results:
+        saving = answer.with_memory.get(_cell(r))
+        if saving is not None and r.saving is not None:
+            nominal = percent(float(r.saving[1]))
+            parts.append(f"{r.precision.name} {percent(saving)} % instead of {nominal} at {r.hardware.name}")
     if not parts:
         return "Memory traffic, static power and cooling come on top and shrink less: a whole system saves less."
-    return "Static power and cooling come on top; with memory traffic (--scope memory) the saving is " + _limited(parts)
+    return "Static power and cooling come on top; with memory traffic (--scope memory) the saving is " + limited(parts)
+
+
+def _cell(result: Result) -> tuple[str, str, str]:
+    return result.architecture.name, result.hardware.name, result.precision.name
 
 
 # What an answer holds, and the class of measured rows that says how right it is.
@@ -517,7 +586,7 @@ def validated(answer: Answer) -> list[str]:
         ]
         if parts:
             found.append(
-                f"Held to measurements on {hardware} with {runtime}, error median / nine in ten: " + _limited(parts)
+                f"Held to measurements on {hardware} with {runtime}, error median / nine in ten: " + limited(parts)
             )
         else:
             found.append(f"Not held to measurements: no measured row of {hardware} with {runtime} is scored.")
@@ -576,12 +645,16 @@ def _battery(result: Result) -> str:
     )
 
 
-def day_table(answer: Answer) -> Table:
-    """What the requests of a day cost in a day and a year of 365 days."""
+def day_tables(answer: Answer) -> list[Table]:
+    """What the requests of a day cost; one table for each scope."""
+    groups = alike([r for r in answer.results if r.joules], lambda r: r.scope)
+    return [day_table(answer, group, f", scope {group[0].scope}" if len(groups) > 1 else "") for group in groups]
+
+
+def day_table(answer: Answer, results: Sequence[Result], which: str = "") -> Table:
+    """What the requests of a day cost in a day and a year of 365 days, in results of one scope."""
     rows = []
-    for r in answer.results:
-        if not r.joules:
-            continue
+    for r in results:
         day = answer.day(r)
         carbon = "-" if day.carbon_g is None else f"{day.carbon_g / 1e3:,.4g}"
         cost = "-" if day.cost_usd is None else f"{day.cost_usd:,.2f}"
@@ -608,29 +681,7 @@ def day_table(answer: Answer) -> Table:
         "USD a year",
         texts=2,
     )
-    return Table(f"{answer.requests_per_day:,.0f} requests a day", columns, tuple(rows))
-
-
-def _substitute(result: Result) -> str | None:
-    """What a device runs in place of a 1-bit product, or of one in a format that it has no unit for."""
-    linear, hardware = result.precision.linear, result.hardware
-    if not linear.multiplies:
-        asked = str(linear.accumulator).partition(".")[2]
-        if asked in ("int1", "int2") and asked in hardware.rates:
-            return None
-        what = "has no unit for 1-bit products"
-    else:
-        asked = next(a.partition(".")[2] for a in linear.recipe if a.startswith("mul."))
-        if asked in hardware.rates:
-            return None
-        what = f"has no unit for {asked}"
-    runs = hardware.executed(asked)
-    return f"{hardware.name} {what}: {result.precision.name} runs as mac.{runs} there, and --accumulator has no effect."
-
-
-def _limited(parts: list[str], most: int = 4) -> str:
-    shown = ", ".join(parts[:most])
-    return shown + (f", and {len(parts) - most} more." if len(parts) > most else ".")
+    return Table(f"{answer.requests_per_day:,.0f} requests a day{which}", columns, tuple(rows))
 
 
 def how_sure(results: Sequence[Result]) -> str:

@@ -436,3 +436,19 @@ def test_decode_sums_the_maximum_of_each_step_within_a_window(
     sums = (compute * sum(keys), 0.5 * sum(keys), 10 * fixed * len(keys), prompt, generate, window)
     found = sum_of_maxima(*(np.array([float(x)]) for x in sums))
     assert float(found[0]) == pytest.approx(steps, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("model", "hardware", "precision", "said"),
+    [
+        ("llama-2-7b", "raspberry-pi-5", "fp16", "; 2 such devices would hold it, but nothing joins them"),
+        ("llama-2-7b", "rtx-3070", "fp16", "; 2 such devices would hold it"),
+        ("gpt3-175b", "l4", "fp32", "; 31 such devices would hold it, more than the 8 that its interconnect joins"),
+    ],
+)
+def test_no_device_is_promised_that_nothing_joins(model: str, hardware: str, precision: str, said: str) -> None:
+    reason = str(bitnet_cost.estimate(model, hardware, precision).reason)
+    assert reason.endswith(said)
+    number = re.search(r"; (\d+) such devices would hold it$", reason)
+    if number:
+        assert bitnet_cost.estimate(model, hardware, precision, devices=int(number[1])).fits

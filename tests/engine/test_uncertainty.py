@@ -21,6 +21,7 @@ from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import Band, Lever, Result
+from bitnet_cost.words import Distribution
 
 AnyFigure = TypeVar("AnyFigure", bound=Figure)
 
@@ -256,7 +257,7 @@ def with_site(zone: str | None, embodied: Literal["profile"] | float | None, lif
     return bitnet_cost.estimate("llama-2-7b", "h100-sxm-80gb", "bitnet", generate=8, facility=site)
 
 
-def every_draw(result: Result, baseline: Result | None, seed: int, distribution: uncertainty.Distribution) -> Band:
+def every_draw(result: Result, baseline: Result | None, seed: int, distribution: Distribution) -> Band:
     """A band whose percentiles are the least, the middle and the most of all draws."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(uncertainty, "PERCENTILES", (0.0, 50.0, 100.0))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
-from bitnet_cost import api, cli, listing, units
+from bitnet_cost import api, checking, cli, listing, units
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.filters import Filter
 from bitnet_cost.inputs.accuracy import Accuracy
@@ -85,7 +85,7 @@ def shows(data: bytes) -> str:
     """Check a file of any kind, and print all that it holds."""
     path = _file(data)
     if listing.kind_of(path) == "study":
-        return listing.check(path)
+        return "".join(checking.check(path))
     reports, found = listing.details(str(path))
     records.json_text(found)
     return "".join(table.as_text(each) + table.as_markdown(each) for each in reports)
@@ -316,8 +316,9 @@ def shipped(*patterns: str, largest: int = SMALL, most: int = 12) -> Callable[[]
         chosen = chosen[:: max(1, len(chosen) // most)]
         if chosen[0].suffix == ".csv":
             return [b"".join(p.read_bytes().splitlines(keepends=True)[:4]) for p in chosen]
-        trees = [json.dumps(parse_yaml(p.read_text("utf-8")).data, ensure_ascii=False).encode() for p in chosen]
-        return [*trees, *(p.read_bytes() for p in chosen)]
+        texts = [p.read_text("utf-8").replace("name: ", "name: own-", 1) for p in chosen]  # the catalogue's are taken
+        trees = [json.dumps(parse_yaml(text).data, ensure_ascii=False).encode() for text in texts]
+        return [*trees, *(text.encode() for text in texts)]
 
     return seeds
 

@@ -12,8 +12,9 @@ import numpy as np
 from bitnet_cost.engine.counts import count_ops
 from bitnet_cost.engine.footprint import cached_entries
 from bitnet_cost.inputs.architecture import Architecture
-from bitnet_cost.inputs.workload import Counting, Logits, Workload
+from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.readers.huggingface import architecture_from_config
+from bitnet_cost.words import Counting, Logits
 
 HERE = Path(__file__).parent
 CONFIGS = HERE.parent / "configs"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bitnet_cost import estimate
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.readers import catalog
 from bitnet_cost.readers.yaml_file import read_yaml
@@ -230,3 +231,16 @@ def test_a_device_needs_what_makes_it_one(name: str) -> None:
         del data[key]
         with pytest.raises(ValueError, match=said):
             Hardware.model_validate(data)
+
+
+@pytest.mark.parametrize("name", ["cmos-45nm", "cmos-7nm"])
+def test_a_node_says_what_its_memory_levels_are_for(name: str) -> None:
+    node = catalog.hardware(name)
+    assert node.hierarchy
+    assert "Memory levels are those of scope memory" in node.note
+    assert "alone" not in node.note
+    wide = estimate("gpt2", name, "int8", scope="compute")
+    assert not wide.activity.movement
+    assert not {action.partition(".")[0] for action in wide.prices} & set(node.hierarchy)
+    moving = estimate("gpt2", name, "int8", scope="memory")
+    assert {action.partition(".")[0] for action in moving.activity.movement} == {*node.hierarchy} - {"sram-8kb"}

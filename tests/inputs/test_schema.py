@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from jsonschema import Draft7Validator
@@ -18,6 +18,7 @@ from bitnet_cost.inputs.cited import Figure
 from bitnet_cost.inputs.schema import KINDS, json_schema
 from bitnet_cost.readers import catalog
 from bitnet_cost.readers.yaml_file import Document, read_yaml
+from bitnet_cost.words import FileKind
 from tests.conftest import ROOT, Ran
 
 FOLDERS = {
@@ -51,6 +52,10 @@ def test_every_file_is_what_its_schema_says(kind: str) -> None:
     assert paths
     for path in paths:
         assert not [fault.message for fault in validator.iter_errors(read_yaml(path).data)], path
+
+
+def test_the_kinds_are_the_words_of_the_command_line() -> None:
+    assert tuple(KINDS) == get_args(FileKind)
 
 
 def test_an_example_points_to_the_schema_of_its_kind() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bitnet_cost import listing
+from bitnet_cost import checking, listing
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.readers import catalog
@@ -22,7 +22,7 @@ def test_a_file_is_called_what_it_holds(kind: str) -> None:
         data = read_yaml(path).data
         assert data["name"] == path.stem
         assert listing.kind_of(path) == kind
-        assert "no fault" in listing.check(path)
+        assert "no fault" in checking.check(path)[0]
 
 
 @pytest.mark.parametrize("name", catalog.names("model"))
@@ -78,3 +78,17 @@ def test_show_prints_every_field_with_a_description() -> None:
 
     for model in (Architecture, Hardware):
         walk(model)
+
+
+def test_a_size_may_be_a_number_with_an_exponent() -> None:
+    whole = catalog.model("7B")
+    for text in ("7e9", "7E+9", "7e9", "0.7e1B", "7e3M"):
+        found = catalog.model(text)
+        assert (found.nominal_parameters, found.layers) == (whole.nominal_parameters, whole.layers)
+    assert [catalog.model(text).name for text in ("7E+9", "1e3B", "1E3b", "6.7b")] == ["7e9", "1e3B", "1e3B", "6.7B"]
+
+
+def test_names_of_precisions_are_read_in_any_case() -> None:
+    for typed in ("W4A8", "w4A8", "FP16", "BitNet-b1.58", "W1.58A8KV8"):
+        assert catalog.precision(typed) == catalog.precision(typed.lower())
+        assert catalog.precision(typed).name == typed.lower()

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 import bitnet_cost
+from bitnet_cost.checking import check
 from bitnet_cost.errors import BitnetCostError
-from bitnet_cost.listing import check
 from bitnet_cost.readers import catalog
 
 FASTER = """
@@ -25,7 +25,7 @@ def test_a_few_figures_change_and_the_rest_stay(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(FASTER, "utf-8")
     base, mine = catalog.hardware("h100-sxm-80gb"), catalog.hardware(str(path))
-    assert check(path) == "hardware my-h100: no fault found"
+    assert check(path)[0] == "hardware my-h100: no fault found"
     assert mine.name == "my-h100"
     assert mine.memory.bandwidth is not None
     assert mine.memory.bandwidth.value == 6.7e12 * 8

@@ -217,6 +217,51 @@ def test_llama_4_is_read_from_its_multimodal_file() -> None:
     assert "chunks" in outer.note
 
 
+@pytest.mark.parametrize(
+    ("said", "weights", "precision"),
+    [
+        ({"quant_method": "gptq", "bits": 4, "group_size": 128}, "GPTQ, 4 bit", "w4a16"),
+        ({"quant_method": "awq", "w_bit": 3}, "AWQ, 3 bit", "w3a16"),
+        ({"quant_method": "bitsandbytes", "load_in_8bit": True}, "bitsandbytes, 8 bit", "w8a16"),
+        ({"quant_method": "bitnet"}, "BitNet, ternary", "bitnet-b1.58"),
+        ({"quant_method": "mxfp4"}, "MXFP4, 4 bit", "mxfp4"),
+        ({"quant_method": "fp8", "fmt": "e4m3"}, "FP8", "fp8"),
+        (
+            {"quant_method": "compressed-tensors", "config_groups": {"group_0": {
+                "weights": {"num_bits": 8, "type": "int"}, "input_activations": {"num_bits": 8}}}},
+            "compressed-tensors, 8 bit", "w8a8",
+        ),
+        (
+            {"quant_method": "compressed-tensors", "config_groups": {"group_0": {
+                "weights": {"num_bits": 8, "type": "float"}}}},
+            "compressed-tensors, FP8", "fp8",
+        ),
+        ({"quant_method": "nobodys"}, "nobodys", ""),
+        ("something", "a format that its quantization_config does not name", ""),
+    ],
+)  # fmt: skip
+def test_quantised_weights_are_told(said: Any, weights: str, precision: str) -> None:
+    found = read(LLAMA | {"quantization_config": said})
+    assert found.checkpoint is not None
+    assert (found.checkpoint.weights, found.checkpoint.precision) == (weights, precision)
+    (told,) = found.left_out(["fp16"])
+    assert f"weights in {weights};" in told
+    if precision:
+        assert f"-p {precision}" in told
+        assert found.left_out(["fp16", precision]) == []
+        assert catalog.precision(precision)
+    assert total(found) == total(read(LLAMA))
+    assert Architecture.model_validate(parse_yaml(model_yaml(found)).data) == found
+
+
+def test_layers_for_further_tokens_are_told() -> None:
+    (told,) = read(LLAMA | {"num_nextn_predict_layers": 1}).left_out()
+    assert "1 layer for multi-token prediction (num_nextn_predict_layers), which no answer counts" in told
+    assert read(LLAMA | {"num_nextn_predict_layers": 0, "quantization_config": None}).checkpoint is None
+    with pytest.raises(InvalidFile, match="num_nextn_predict_layers"):
+        read(LLAMA | {"num_nextn_predict_layers": "one"})
+
+
 def test_a_feed_forward_block_joins_the_mixer_before_it() -> None:
     layers = read(HYBRID).layers
     assert [(bool(x.state_space), bool(x.ffn), x.norms, x.repeat) for x in layers] == [

@@ -113,3 +113,23 @@ def test_every_format_prints_the_same_figures(bitnet_cost: Callable[..., Ran], t
 def test_layers_as_csv(bitnet_cost: Callable[..., Ran]) -> None:
     rows = list(csv.DictReader(io.StringIO(bitnet_cost("layers", "gpt2", "-p", "fp16", "-f", "csv").out)))
     assert sum(int(r["mac"]) for r in rows) == answer(bitnet_cost, "gpt2", "-p", "fp16")["records"][0]["mac"]
+
+
+@pytest.mark.parametrize("scope", ["arithmetic", "compute", "memory"])
+def test_a_narrow_scope_of_a_device_says_why_it_has_no_power(bitnet_cost: Callable[..., Ran], scope: str) -> None:
+    words = ("gpt2", "-H", "l4", "-p", "fp16", "--scope", scope)
+    (record,) = answer(bitnet_cost, *words)["records"]
+    assert (record["power_w"], record["latency_s"] > 0) == (None, True)
+    assert record["reason"] == f"no power: scope {scope} is a part of the energy"
+    assert answer(bitnet_cost, *words[:-2])["records"][0]["reason"] is None
+
+
+def test_true_and_false_are_written_alike_everywhere(bitnet_cost: Callable[..., Ran], tmp_path: Path) -> None:
+    words = ("-H", "l4", "-H", "gap8", "-p", "fp16")
+    bitnet_cost("sweep", "-m", "llama-2-7b", *words, "-o", tmp_path / "swept.csv")
+    for text in (
+        bitnet_cost("estimate", "llama-2-7b", *words, "-f", "csv").out,
+        bitnet_cost("fit", "llama-2-7b", *words, "-f", "csv").out,
+        (tmp_path / "swept.csv").read_text("utf-8"),
+    ):
+        assert [row["fits"] for row in csv.DictReader(io.StringIO(text))] == ["true", "false"]

@@ -51,3 +51,19 @@ def test_a_device_class_with_one_runtime_names_it(bitnet_cost: Run) -> None:
     ran = bitnet_cost("estimate", "gpt2", "-H", NPU, "-p", "fp16", "--runtime", "vllm")
     assert ran.code == 2
     assert ran.err.endswith("For devices of class 'npu' there is roofline.\n")
+
+
+def test_what_does_not_fit_is_told_what_would(bitnet_cost: Run) -> None:
+    words = ("estimate", "llama-2-7b", "-p", "fp16", "-H")
+    assert "2 such devices would hold it, but nothing joins them; int8 would fit one." in first(
+        bitnet_cost(*words, "raspberry-pi-5").out
+    )
+    assert "2 such devices would hold it, or int8 would fit one." in first(bitnet_cost(*words, "rtx-3070").out)
+    text = bitnet_cost("fit", "llama-2-7b", "-H", "raspberry-pi-5", "-H", "l4", "-f", "markdown").out
+    assert "each with the activations whole; raspberry-pi-5 runs alone." in text
+
+
+def test_an_unknown_cell_names_those_there_are(bitnet_cost: Run) -> None:
+    assert "cell: 'nope' is not known. There are parameters," in bitnet_cost("explain", "gpt2", "--cell", "nope").err
+    near = bitnet_cost("explain", "gpt2", "--cell", "power").err
+    assert "'power' is not known; did you mean 'power_w'? There are" in near

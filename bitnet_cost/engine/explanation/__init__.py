@@ -62,9 +62,9 @@ def explain(result: Result, baseline: Result | None, cell: str, requests_per_day
         raise BitnetCostError(f"cell: {cell} {WORDS[cell]}")
     if cell not in CELLS and not (kind in PARTS and rest):
         close = nearest(cell, CELLS)
-        hint = f"; did you mean {close!r}?" if close else ""
+        hint = f"; did you mean {close!r}?" if close else "."
         known = ", ".join((*CELLS, "op:NAME", "mac:NAME", "group:PHASE:NAME", "component:NAME", "must_stay:PERCENT"))
-        raise BitnetCostError(f"cell: {cell!r} is none{hint} There are {known}.")
+        raise BitnetCostError(f"cell: {cell!r} is not known{hint} There are {known}.")
     work = Work()
     paired = cell in SAVING or kind == "must_stay"
     formula, value = (

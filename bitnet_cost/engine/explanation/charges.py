@@ -35,7 +35,9 @@ def charge(case: Case, cell: str) -> tuple[Formula, float]:
 
 
 def _carbon(case: Case, site: Facility) -> tuple[list[Part], Formula]:
-    formula: Formula = ("carbon = energy x carbon intensity, plus device seconds x embodied emissions / lifetime",)
+    formula: Formula = (
+        "carbon = energy x carbon intensity (g/kWh / 3.6e6), plus device seconds x embodied emissions / lifetime",
+    )
     terms: list[Part] = []
     if site.carbon_g_per_j is not None:
         more, joules = energy(case, "energy_j")

@@ -485,7 +485,7 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 5000);
   }
   const quoted = (value) => {
-    const text = value === null || value === undefined ? "" : value === true ? "True" : value === false ? "False" : String(value);
+    const text = value === null || value === undefined ? "" : String(value);
     return /[",\r\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text;
   };
   function csv() {

@@ -1,0 +1,148 @@
+"""Own files before they are used: what one is, its first fault, and what it cannot answer.
+
+A fault is what no answer could come of: an unknown name, a price that nothing asks for. What merely is not priced is a
+remark, since a profile may be made for one precision alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from bitnet_cost import api
+from bitnet_cost.errors import BitnetCostError, InvalidFile, MissingPrice
+from bitnet_cost.inputs.cited import Input
+from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.precision import Precision
+from bitnet_cost.inputs.runtime import RuntimeProfile
+from bitnet_cost.inputs.study import Options, Study
+from bitnet_cost.listing import is_config, load_any
+from bitnet_cost.readers import catalog
+
+TRIED = ("fp16", "int8", "int4", "bitnet-b1.58")  # on a hardware profile
+TRIED_ON = ("cmos-45nm", "cmos-7nm", "h100-sxm-80gb")  # of a precision
+TRIAL = "smollm-135m"  # a decoder with every usual operator
+MOST_ACTIONS = 40
+
+
+def check(path: Path) -> list[str]:
+    """What a file is, in words, and what is remarkable about it, when it has no fault.
+
+    Raises:
+        InvalidFile: its first fault.
+    """
+    if is_config(path):
+        model = catalog.model(str(path))
+        return [f"model {model.name}: no fault found", *model.left_out()]
+    kind, entry = load_any(path)
+    remarks = [*_remarks(path, kind, entry)]
+    return [f"{kind} {getattr(entry, 'name', '')}: no fault found", *remarks]
+
+
+def _remarks(path: Path, kind: str, entry: Input) -> Iterator[str]:
+    if isinstance(entry, Hardware):
+        software = _runtime_of(path, entry)
+        if entry.kind == "device":
+            _check_rates(path, entry)
+        elif any(action.startswith("mac.") for action in entry.actions):
+            yield "no answer asks for its prices of mac: a technology node prices mul and add"
+        for name in TRIED:
+            missing = _missing(entry, catalog.precision(name), software)
+            if missing:
+                yield f"{name} cannot be priced: no {', '.join(missing)}"
+        yield from _left_behind(entry)
+    elif isinstance(entry, Precision):
+        for name in TRIED_ON:
+            missing = _missing(catalog.hardware(name), entry, None)
+            if missing:
+                yield f"{name} cannot price it: no {', '.join(missing)}"
+    elif isinstance(entry, Study):
+        _check_study(path, entry)
+    elif kind == "model":
+        yield from catalog.model(str(path)).left_out()
+    elif kind == "sweep":
+        _check_sweep(path)
+
+
+def _runtime_of(path: Path, device: Hardware) -> RuntimeProfile | None:
+    try:
+        return api.runtime_of(device, None)
+    except BitnetCostError as fault:
+        raise InvalidFile(path, "runtime", str(fault)) from None
+
+
+def _check_rates(path: Path, profile: Hardware) -> None:
+    """Refuse a price that no product asks for, and a rate whose products have no price."""
+    priced = [action.removeprefix("mac.") for action in profile.actions if action.startswith("mac.")]
+    for form in priced:
+        if form not in profile.rates:
+            there = ", ".join(profile.rates)
+            raise InvalidFile(path, f"actions.mac.{form}", f"nothing runs it: rates has no {form!r}; there are {there}")
+    for form in profile.rates:
+        if form not in priced:
+            raise InvalidFile(path, f"rates.{form}", f"its products have no price; give actions.mac.{form}")
+
+
+def _missing(profile: Hardware, precision: Precision, software: RuntimeProfile | None) -> list[str]:
+    """Every action without a price: each gets one on trial, until the next is missing."""
+    found: list[str] = []
+    some = next(iter(profile.actions.values()))
+    while len(found) < MOST_ACTIONS:
+        trial = profile.model_copy(update={"actions": profile.actions | dict.fromkeys(found, some)})
+        try:
+            api.estimate(TRIAL, trial, precision, runtime=software)
+            return found
+        except MissingPrice as fault:
+            found.append(fault.action)
+    return found
+
+
+def _left_behind(profile: Hardware) -> Iterator[str]:
+    """What measured rows gave the profile that another extends, and not the other."""
+    base, known = profile.extends, catalog.constants()
+    if base is None or profile.name == base or profile.kind == "technology":
+        return
+    if known.of_device(base) or any(part.hardware == base for part in known.runtimes):
+        yield f"factors from measured rows of {base} do not hold for it; they go by name, and so do measured errors"
+
+
+def _check_study(path: Path, study: Study) -> None:
+    for place, options in _options(study):
+        for field, kind in (("model", "model"), ("hardware", "hardware"), ("precision", "precision")):
+            _named(path, f"{place}.{field}", kind, getattr(options, field))
+        _named(path, f"{place}.baseline", "precision", options.baseline)
+        if options.runtime is not None:
+            each = [name.rpartition("-")[0] for name in catalog.names("runtime")]
+            if options.runtime not in each:
+                raise InvalidFile(path, f"{place}.runtime", f"unknown runtime {options.runtime!r}")
+
+
+def _options(study: Study) -> Iterator[tuple[str, Options]]:
+    """Every set of options of a study, by its place."""
+    yield "options", study.options
+    for i, table in enumerate(study.tables):
+        yield f"tables.{i}.options", table.options
+        yield from ((f"tables.{i}.columns.{j}", column) for j, column in enumerate(table.columns))
+        yield from ((f"tables.{i}.rows.{j}", row) for j, row in enumerate(table.rows))
+
+
+def _named(path: Path, place: str, kind: str, name: str | None) -> None:
+    read = {"model": catalog.model, "hardware": catalog.hardware, "precision": catalog.precision}[kind]
+    if name is None:
+        return
+    try:
+        read(name)
+    except BitnetCostError as fault:
+        raise InvalidFile(path, place, str(fault)) from None
+
+
+def _check_sweep(path: Path) -> None:
+    """Every name, axis, figure, filter and column of a sweep."""
+    from bitnet_cost.studies import sweep
+
+    try:
+        sweep.plan(sweep.of_file(str(path), {}))
+    except InvalidFile:
+        raise
+    except BitnetCostError as fault:
+        raise InvalidFile(path, "", str(fault)) from None

@@ -1,0 +1,82 @@
+"""Lines below the tables: options that change nothing here, and conventions that say more than their heading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bitnet_cost.inputs.facility import Facility
+from bitnet_cost.result import Result
+
+
+def limited(parts: Sequence[str], most: int = 4) -> str:
+    """Parts of a sentence, the first of them, and how many more.
+
+    >>> limited(["a", "b", "c"], most=2)
+    'a, b, and 1 more.'
+    """
+    shown = ", ".join(parts[:most])
+    return shown + (f", and {len(parts) - most} more." if len(parts) > most else ".")
+
+
+def traced(results: Sequence[Result]) -> list[str]:
+    """That a tracing counter sees all scores, where a heading says causal."""
+    if not any(r.workload.counting == "traced" and r.workload.attention == "causal" for r in results):
+        return []
+    return [
+        "Counting traced, as a tracing counter does: all P^2 scores of the prefill are counted, also those that causal"
+        " attention masks."
+    ]
+
+
+def substitutes(results: Sequence[Result]) -> list[str]:
+    """What devices run in place of products that they have no unit for, and that the accumulator changes nothing."""
+    on_devices = [r for r in results if r.runtime and r.joules]
+    said = [(r, _substitute(r)) for r in on_devices]
+    found = [text for _, text in said if text]
+    own = [
+        f"{r.precision.name} at {r.hardware.name}" for r, text in said if not text and r.precision.linear.accumulator
+    ]
+    if own:
+        found.append(f"A device's product holds its accumulation: --accumulator has no effect on {limited(own)}")
+    return found
+
+
+def _substitute(result: Result) -> str | None:
+    """What a device runs in place of a 1-bit product, or of one in a format that it has no unit for."""
+    linear, hardware = result.precision.linear, result.hardware
+    if not linear.multiplies:
+        asked = str(linear.accumulator).partition(".")[2]
+        if asked in ("int1", "int2") and asked in hardware.rates:
+            return None
+        what = "has no unit for 1-bit products"
+    else:
+        asked = next(a.partition(".")[2] for a in linear.recipe if a.startswith("mul."))
+        if asked in hardware.rates:
+            return None
+        what = f"has no unit for {asked}"
+    runs = hardware.executed(asked)
+    return f"{hardware.name} {what}: {result.precision.name} runs as mac.{runs} there, and --accumulator has no effect."
+
+
+def outside_facilities(results: Sequence[Result]) -> list[str]:
+    """That technology nodes stand in no facility, and that a facility without a PUE adds nothing."""
+    nodes = list(dict.fromkeys(r.hardware.name for r in results if r.hardware.kind == "technology" and r.facility))
+    site = next((r.facility for r in results if r.facility), None)
+    found = []
+    if site is not None and nodes:
+        found.append(
+            f"A technology node has no clock and stands in no facility: no effect of {_given(site)} at {limited(nodes)}"
+        )
+    if any(r.scope == "facility" and r.joules and (r.facility is None or r.facility.pue == 1) for r in results):
+        found.append("Scope facility with PUE 1 (--pue gives another): nothing is added to the energy of the devices.")
+    return found
+
+
+def _given(site: Facility) -> str:
+    """The options that a facility was made of."""
+    options = {
+        "--carbon": site.carbon_g_per_j, "--price": site.usd_per_j, "--device-hour": site.usd_per_device_hour,
+        "--embodied": site.embodied_g,
+    }  # fmt: skip
+    given = [name for name, value in options.items() if value is not None]
+    return ", ".join(given if given and site.pue == 1 else ["--pue", *given])

@@ -1,0 +1,79 @@
+"""Results that share what a heading says: one table for each group, so that its heading is true of every row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+
+from bitnet_cost.result import Result
+
+NAMED = 3  # pieces of hardware that a heading names
+
+
+def describe(result: Result) -> str:
+    """The workload in words."""
+    work = result.workload
+    text = f"batch {work.batch}, {work.prompt} tokens in"
+    if int(work.generate) > 1:
+        text += f", {work.generate} out"
+    if result.devices > 1:
+        text += f" on {result.devices} devices ({result.parallel})"
+    return f"{text}, {work.attention} attention, logits {work.logits}"
+
+
+def alike(results: Sequence[Result], key: Callable[[Result], Hashable]) -> list[list[Result]]:
+    """Results by what they share, in the order in which each group first appears."""
+    groups: dict[Hashable, list[Result]] = {}
+    for r in results:
+        groups.setdefault(key(r), []).append(r)
+    return list(groups.values())
+
+
+def by_time(results: Sequence[Result]) -> list[list[Result]]:
+    """Results on devices by runtime and workload."""
+    return alike([r for r in results if r.runtime], lambda r: (r.runtime and r.runtime.runtime, describe(r)))
+
+
+def by_energy(results: Sequence[Result]) -> list[list[Result]]:
+    """Results by scope, workload and what their savings refer to.
+
+    A model on some hardware of which nothing has a saving stands in the first group of its scope and workload.
+    """
+    baselines = {(r.architecture.name, r.hardware.name): r.baseline for r in results if r.baseline}
+    first: dict[tuple[str, str], str] = {}
+    for r in results:
+        baseline = baselines.get((r.architecture.name, r.hardware.name))
+        if baseline is not None:
+            first.setdefault((r.scope, describe(r)), baseline)
+
+    def key(r: Result) -> Hashable:
+        asked = (r.scope, describe(r))
+        return *asked, baselines.get((r.architecture.name, r.hardware.name), first.get(asked))
+
+    return alike(results, key)
+
+
+def by_memory(results: Sequence[Result]) -> list[list[Result]]:
+    """Results by hardware on which every model in every precision needs the same: cache and activations may differ."""
+    groups: list[tuple[dict[tuple[str, str], tuple[float, float]], list[Result]]] = []
+    for mine in alike(results, lambda r: r.hardware.name):
+        needs = {(r.architecture.name, r.precision.name): _held(r) for r in mine}
+        for seen, members in groups:
+            if all(seen.get(cell, held) == held for cell, held in needs.items()):
+                seen.update(needs)
+                members.extend(mine)
+                break
+        else:
+            groups.append((needs, list(mine)))
+    return [members for _, members in groups]
+
+
+def _held(result: Result) -> tuple[float, float]:
+    """Bits of KV cache and of peak activations of a single point."""
+    return float(result.footprint.kv_bits[0]), float(result.footprint.activation_bits[0])
+
+
+def places(results: Sequence[Result]) -> str:
+    """The hardware of some results in words: a few by name."""
+    names = list(dict.fromkeys(r.hardware.name for r in results))
+    shown = ", ".join(names[:NAMED])
+    return f"{shown} and {len(names) - NAMED} more" if len(names) > NAMED else shown

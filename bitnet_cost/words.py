@@ -1,0 +1,33 @@
+"""The words that a user chooses from, each list once: files and the Python API take them, the command line offers them.
+
+Nothing is imported here but `typing`: ``--help`` needs the words, and is to be quick.
+"""
+
+from typing import Literal
+
+# What the energy holds, each with what those before it hold.
+Scope = Literal["arithmetic", "compute", "memory", "device", "facility"]
+# How several devices share a model.
+Parallel = Literal["tensor", "pipeline"]
+# Pairs scored in the prefill.
+AttentionSpan = Literal["causal", "full"]
+# Prefill positions that get logits.
+Logits = Literal["last", "all", "none"]
+# Conventions of counting.
+Counting = Literal["serving", "traced"]
+# Width of integer additions.
+Accumulator = Literal["paper", "int32"]
+# What the draws of a range follow.
+Distribution = Literal["triangular", "lognormal"]
+# What varies while a saving is looked for.
+BreakEvenAxis = Literal["batch", "context"]
+# Where partitions of a sweep run.
+Engine = Literal["processes", "dask"]
+# Where a page has its chart library.
+Plotly = Literal["inline", "none"]
+# What can be listed.
+Listing = Literal["models", "hardware", "precisions", "runtimes", "studies", "links", "grids"]
+# Kinds of files that have a schema.
+FileKind = Literal[
+    "model", "hardware", "precision", "runtime", "study", "sweep", "links", "grids", "measured", "constants", "accuracy"
+]

@@ -1,0 +1,126 @@
+"""Unlike hardware side by side: a heading is true of each of its rows, a sentence of the hardware that it names."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.conftest import Ran
+from tests.test_formats_agree import of_markdown
+
+Run = Callable[..., Ran]
+UNLIKE = ("llama-2-7b", "-H", "h100-sxm-80gb", "-H", "raspberry-pi-5", "-H", "cmos-7nm", "-p", "fp16", "-p", "bitnet",
+          "-p", "int4")  # fmt: skip
+APART = ("linear-64x64", "-H", "h100-sxm-80gb", "-H", "max78000", "-p", "int8", "-p", "fp16", "--baseline", "int8")
+
+
+def flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def records(bitnet_cost: Run, *words: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(bitnet_cost("estimate", *words, "-f", "json").out)["records"]
+    return found
+
+
+def titled(markdown: str) -> list[tuple[str, list[list[str]]]]:
+    """Title and rows of each table."""
+    return list(zip(re.findall(r"^\*\*(.+)\*\*$", markdown, re.MULTILINE), of_markdown(markdown), strict=True))
+
+
+@pytest.mark.parametrize(
+    "words", [UNLIKE, ("llama-2-7b", "-H", "cmos-45nm", "-H", "h100-sxm-80gb", "-p", "fp16")], ids=["three", "two"]
+)
+def test_a_heading_is_true_of_each_row(bitnet_cost: Run, words: tuple[str, ...]) -> None:
+    by_cell = {(r["hardware"], r["precision"]): r for r in records(bitnet_cost, *words)}
+    seen: list[tuple[str, str]] = []
+    for title, (head, *rows) in titled(bitnet_cost("estimate", *words, "-f", "markdown").out):
+        for row in rows if title.startswith(("Energy", "Time")) else ():
+            record = by_cell[row[0], row[1]]
+            assert f"{record['prompt']} tokens in" in title
+            assert (f"{record['generate']} out" in title) is (record["generate"] > 1)
+            if title.startswith("Time"):
+                assert f"runtime {record['runtime']}:" in title
+                continue
+            seen.append((row[0], row[1]))
+            assert f"scope {record['scope']}:" in title
+            if record["saving"] is not None:
+                assert head[4] == f"saving % on {record['baseline']}"
+    assert seen == list(by_cell)
+
+
+def test_the_memory_of_each_workload_stands_by_itself(bitnet_cost: Run) -> None:
+    told = {t: rows for t, rows in titled(bitnet_cost("estimate", *UNLIKE, "-f", "markdown").out) if "Memory" in t}
+    (devices, first), (node, second) = told.items()
+    assert devices.startswith("Memory at h100-sxm-80gb, raspberry-pi-5: ")
+    assert node.startswith("Memory at cmos-7nm: ")
+    assert {row[3] for row in first[1:]} == {"335.0"}  # 639 positions
+    assert {row[3] for row in second[1:]} == {"268.4"}  # 512 of them
+    alone = bitnet_cost("estimate", "llama-2-7b", "-H", "h100-sxm-80gb", "-H", "raspberry-pi-5").out
+    assert alone.count("Memory") == 1
+
+
+def test_the_sentence_gives_each_saving_its_baseline_and_its_work(bitnet_cost: Run) -> None:
+    text = flat(bitnet_cost("estimate", *UNLIKE).out.partition("\n\n")[0])
+    assert "its whole run needs 83.96 % less energy at h100-sxm-80gb than fp32" in text
+    assert "its whole run needs 13.92 % more energy at raspberry-pi-5 than int4" in text
+    assert "its matrix products need 99.28 % less energy at cmos-7nm than fp32." in text
+    refused = bitnet_cost("estimate", "llama-2-7b", "-H", "raspberry-pi-5", "-H", "gap8", "-p", "fp32").out
+    assert "No energy can be said at raspberry-pi-5: does not fit" in flat(refused)
+
+
+def test_each_row_has_its_own_prefix_where_none_suits_all(bitnet_cost: Run) -> None:
+    """An H100 and microcontrollers share scope, workload and baseline."""
+    text = bitnet_cost("estimate", *APART, "--draws", "100").out
+    assert re.search(r"h100-sxm- +int8 +19\.29 J +16\.3 to 23\.4 J +baseline", text)
+    assert re.search(r"max78000 +int8 +260\.8 µJ\* +83\.4 to 1,021 µJ +baseline", text)
+    assert re.search(r"max78000 +int8 +285 µJ +457 µJ +678 µJ", text)
+    assert all(len(line) <= 80 for line in text.splitlines())
+
+
+@pytest.mark.parametrize("words", [UNLIKE, APART], ids=["scopes", "devices"])
+def test_no_range_is_below_its_unit(bitnet_cost: Run, words: tuple[str, ...]) -> None:
+    assert "<0.0001 to" not in bitnet_cost("estimate", *words, "--draws", "100").out
+
+
+def test_what_narrower_scopes_leave_out_is_said(bitnet_cost: Run) -> None:
+    tail = flat(bitnet_cost("estimate", *UNLIKE).out.rpartition("Not counted:")[2])
+    assert "; in scope arithmetic also elementwise work (scope compute), data movement" in tail
+    listed = json.loads(bitnet_cost("estimate", *UNLIKE, "-f", "json").out)["not_counted"]
+    assert "static power, in scope arithmetic" in listed
+    assert "cooling, power supply" in listed
+    alone = json.loads(bitnet_cost("estimate", "gpt2", "-f", "json").out)["not_counted"]
+    assert "static power" in alone
+
+
+def test_compare_names_the_scope_of_its_best_where_there_are_several(bitnet_cost: Run) -> None:
+    words = ("compare", "llama-2-7b", "-H", "h100-sxm-80gb", "-H", "cmos-7nm")
+    assert "least energy within scope device" in flat(bitnet_cost(*words, "--sort", "tokens").out)
+    assert "within scope" not in bitnet_cost(*words[:4]).out
+
+
+def test_a_day_of_requests_is_of_one_scope(bitnet_cost: Run) -> None:
+    text = bitnet_cost("estimate", *UNLIKE, "--requests-per-day", "1e6").out
+    assert "1,000,000 requests a day, scope device" in text
+    assert "1,000,000 requests a day, scope arithmetic" in text
+
+
+def test_inputs_hold_what_records_share(bitnet_cost: Run) -> None:
+    inputs = json.loads(bitnet_cost("estimate", *UNLIKE, "-f", "json").out)["inputs"]
+    assert (inputs["workload"]["prompt"], inputs["workload"]["generate"], inputs["scope"]) == (512, None, None)
+    alone = json.loads(bitnet_cost("estimate", "gpt2", "-f", "json").out)["inputs"]
+    assert (alone["workload"]["generate"], alone["workload"]["attention"], alone["scope"]) == (
+        1,
+        "causal",
+        "arithmetic",
+    )
+
+
+def test_a_page_lists_every_workload(bitnet_cost: Run) -> None:
+    page = flat(bitnet_cost("estimate", *UNLIKE, "-f", "html", "--plotly", "none").out)
+    assert "128 out, causal attention, logits last, counting serving, devices 1 (h100-sxm-80gb, raspberry-pi-5)" in page
+    assert "1 out, causal attention, logits last, counting serving, devices 1 (cmos-7nm)" in page
