@@ -206,7 +206,7 @@ def test_everything_in_the_catalogue_evaluates(model: str) -> None:
     workload = Workload(1, 128) if architecture.kind == "encoder" else Workload(1, 128, 8)
     for precision in PRECISIONS:
         for node in NODES:
-            result = evaluate(architecture, precision, node, workload, scope="compute")
+            result = evaluate(architecture, precision, node, workload, scope="memory")
             assert 0 < float(result.energy_j) < math.inf
             assert result.footprint.total_parameters > 10**6
 
