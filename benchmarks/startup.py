@@ -17,7 +17,7 @@ PAIRS = [
     (
         "bitnet-cost estimate gpt3-175b",
         ["estimate", "gpt3-175b"],
-        "import numpy, pydantic, yaml, typer, rich.table",
+        "import numpy, pydantic, yaml, typer",
         1.6,
     ),
 ]

@@ -18,7 +18,9 @@ import typer
 from bitnet_cost import __version__
 from bitnet_cost.errors import CONTROL, BitnetCostError
 from bitnet_cost.options import (
+    CurveWriting,
     Deployment,
+    FileOption,
     Making,
     ModelArgument,
     OutputOption,
@@ -217,13 +219,14 @@ def report(
 
     Example: bitnet-cost report bitnet-table-1 --plotly none
     """
+    _must_end(output, ".html", ".htm")
     if open_ and output in (None, "-"):
         raise BitnetCostError("--open needs a file; add -o FILE.html")
     from bitnet_cost.readers import catalog
     from bitnet_cost.studies import pages
     from bitnet_cost.views import html
 
-    loud = sys.stderr.isatty()
+    loud = _watched()
     if loud:
         typer.echo("evaluating ...", err=True)
     if len(subjects) == 1 and (catalog.has("study", subjects[0]) or catalog.is_study(subjects[0])):
@@ -247,7 +250,10 @@ def _typed() -> str:
     import shlex
 
     return shlex.join(
-        ["bitnet-cost", *(word if os.sep not in word else os.path.basename(word) for word in sys.argv[1:])]
+        [
+            "bitnet-cost",
+            *(word if os.sep not in word else os.path.basename(word.rstrip(os.sep)) for word in sys.argv[1:]),
+        ]
     )
 
 
@@ -383,7 +389,7 @@ def check(
 @app.command()
 def schema(
     kind: Annotated[FileKind, typer.Argument(help="Kind of file.")],
-    output: OutputOption = None,
+    output: FileOption = None,
 ) -> None:
     """The JSON Schema of a kind of YAML file, with which an editor completes and checks it.
 
@@ -392,6 +398,7 @@ def schema(
     from bitnet_cost.inputs.schema import json_schema
     from bitnet_cost.views.records import json_text
 
+    _must_end(output, ".json")
     _write(json_text(json_schema(kind)), output)
 
 
@@ -401,7 +408,7 @@ def import_(
         str,
         typer.Argument(metavar="CONFIG", help="A Hugging Face config.json, its folder, or with the extra 'hub' an id."),
     ],
-    output: OutputOption = None,
+    output: FileOption = None,
     name: Annotated[
         str | None, typer.Option("--name", help="Name of the model. Default: of the file or folder.")
     ] = None,
@@ -419,6 +426,7 @@ def import_(
         )
     else:
         architecture = catalog.imported(config, name=name)
+    _must_end(output, ".yaml", ".yml")
     _write(model_yaml(architecture), output)
     for told in architecture.left_out():
         typer.echo(told, err=True)
@@ -444,6 +452,7 @@ def validate(
 
     Example: bitnet-cost validate bitnet-table-1
     """
+    _must_end(plot, ".html", ".htm")
     if measured:
         _validate_measured(studies, plot, to)
         return
@@ -473,9 +482,10 @@ def _validate_measured(kinds: list[str] | None, plot: str | None, to: Writing) -
         lambda: [accuracy.report(found)], lambda: accuracy.document(found), lambda: accuracy.rows_of(found)
     ))  # fmt: skip
     if plot is not None:
-        from bitnet_cost.views.parity import parity_html
+        from bitnet_cost.views import html, parity
 
-        _write(parity_html(accuracy.rows_of(found)), plot)
+        made = parity.page(accuracy.report(found), accuracy.rows_of(found), accuracy.document(found), _typed())
+        _write(html.as_html(made), plot)
     missed = accuracy.missed(found)
     typer.echo(f"{len(found.rows)} figures; targets missed: {', '.join(missed) or 'none'}", err=True)
     if missed:
@@ -513,11 +523,13 @@ def explain(
     result = answer.results[0]
     baseline_of = answer.baselines.get((result.architecture.name, result.hardware.name))
     told = explained(result, baseline_of, cell, _requests(placed.requests_per_day))
-    if to.form in formats.names("reports"):  # a text of its own: every step on one line
-        _write(explanation.as_markdown(told) if to.form == "markdown" else explanation.as_text(told), to.output)
-        return
     data = explanation.as_data(told)
-    _deliver(to, Offer(document=lambda: data, rows=lambda: data["steps"]))
+    offer = Offer(lambda: [], lambda: data, lambda: data["steps"])
+    form = formats.chosen(to.form, to.output, offer)
+    if form in formats.names("reports"):  # a text of its own: every step on one line
+        _write(explanation.as_markdown(told) if form == "markdown" else explanation.as_text(told), to.output)
+        return
+    _deliver(to, offer)
 
 
 @app.command("break-even")
@@ -542,11 +554,11 @@ def break_even(
     scope: ScopeOption = None,
     draws: Annotated[int, typer.Option("--draws", metavar="N", help="Draws of every price, for the range.")] = 1000,
     sampling: Sampling,
-    to: Writing,
+    to: CurveWriting,
 ) -> None:
     """From which batch or context, and with which shares of the energy, a precision stops saving a given amount.
 
-    Writes charts of the curves with -o FILE.html.
+    Charts of the curves with -o FILE.html.
 
     Example: bitnet-cost break-even llama-2-7b -H h100-sxm-80gb -p w1a8
     """
@@ -566,20 +578,21 @@ def break_even(
         axes=cast("list[BreakEvenAxis]", axis) or get_args(BreakEvenAxis), runtimes=_once(runtime or ()),
         scope=scope, draws=breakeven.Draws(draws, *sampling),
     )  # fmt: skip
-    answer = told.report(architecture, profile, new, old, workload, found, scope)
-    if to.form in formats.names("reports") and to.output and to.output.lower().endswith((".html", ".htm")):
-        from bitnet_cost.views.curve import as_html
-
-        _write(as_html(answer, found), to.output)
-        return
+    priced = scope or profile.default_scope
+    answer = told.report(architecture, profile, new, old, workload, found, priced)
+    document = {"schema": "bitnet-cost/break-even-1", "scope": priced, "crossings": told.rows(found)}
 
     def rows() -> list[dict[str, Any]]:
         plain = [{k: v for k, v in row.items() if not isinstance(v, list)} for row in told.rows(found)]
         points = [" ".join(f"{x:.10g}" for x in c.at) for c in found]
         return [row | {"at": at} for row, at in zip(plain, points, strict=True)]
 
-    document = {"schema": "bitnet-cost/break-even-1", "crossings": told.rows(found)}
-    _deliver(to, Offer(lambda: [answer], lambda: document, rows))
+    def page() -> str:
+        from bitnet_cost.views import curve, html
+
+        return html.as_html(curve.page(answer, found, document, profile.runtime, _typed()))
+
+    _deliver(to, Offer(lambda: [answer], lambda: document, rows, page))
 
 
 AxisOption = "A,B,C or FIRST:LAST:POINTS[:log]."
@@ -614,7 +627,9 @@ def sweep(
     vary: Annotated[
         list[str] | None,
         typer.Option(
-            "--vary", metavar="PATH=AXIS", help="A figure of the profile, as hierarchy.hbm.bandwidth; repeat."
+            "--vary",
+            metavar="PATH=AXIS",
+            help="A figure of the profile with its unit, as hierarchy.hbm.bandwidth='1 TB/s:4 TB/s:7'; repeat.",
         ),
     ] = None,
     where: Annotated[
@@ -654,26 +669,27 @@ def sweep(
         objectives=objective, pareto=pareto or None, top=top, columns=columns, limit=limit,
     )  # fmt: skip
     whole = sweeps.plan(sweeps.of_file(study, update) if study is not None else sweeps.of_options(update))
+    for note in sweeps.bare_numbers(whole):
+        typer.echo(note, err=True)
     if dry_run:
         text = running.forecast_text(running.Runner(whole, workers=workers).forecast())
         _write(text, None)
         return
     if output is None:
         raise BitnetCostError("sweep: give a file to write with -o FILE.parquet, or --dry-run")
-    rows, progress = running.run(
-        whole, output, resume=resume, workers=workers, engine=engine, scheduler=scheduler,
-        watched=sys.stderr.isatty(),
-    )  # fmt: skip
-    rate = progress.done / max(progress.seconds, 1e-9)
-    typer.echo(
-        f"{output}: {rows:,} rows of {progress.done:,} points in {progress.seconds:.1f} s, {rate:,.0f} points/s",
-        err=True,
-    )
+    try:
+        rows, progress = running.run(
+            whole, output, resume=resume, workers=workers, engine=engine, scheduler=scheduler, watched=_watched(),
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        typer.echo(running.interrupted_text(output), err=True)
+        raise
+    typer.echo(running.done_text(output, rows, progress), err=True)
 
 
 @app.command()
 def plot(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="What a sweep wrote: .parquet or .csv.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="What a sweep wrote: .parquet, .csv or a folder.")],
     x: Annotated[str | None, typer.Option("--x", help="Column across. Default: the first objective.")] = None,
     y: Annotated[str | None, typer.Option("--y", help="Column up. Default: the second objective.")] = None,
     colour: Annotated[str | None, typer.Option("--colour", help="Column that sets the colour.")] = None,
@@ -683,15 +699,17 @@ def plot(
 ) -> None:
     """A chart of a sweep with its Pareto front, as one HTML file that works offline.
 
+    Without -o it lies beside FILE, and replaces nothing that is there.
+
     Example: bitnet-cost plot front.parquet -o front.html
     """
-    from pathlib import Path
-
     from bitnet_cost.studies import chart
+    from bitnet_cost.views import html
 
-    page = chart.html(file, x, y, colour)
-    target = output or str(Path(file).with_suffix(".html"))
-    _write(page, target)
+    _must_end(output, ".html", ".htm")
+    page = chart.page(file, x, y, colour, _typed())
+    target = output or chart.place_beside(file)
+    _write(html.as_html(page), target)
     typer.echo(f"{target}: written", err=True)
 
 
@@ -707,13 +725,15 @@ def _deliver_answer(to: PageWriting, make: Callable[[], Report], answer: Answer)
     _deliver(to, Offer(lambda: [make()], lambda: records.document(answer), lambda: records.rows(answer), page))
 
 
-def _deliver(to: Writing | PageWriting, offer: Offer) -> None:
-    """Write an answer in a format; on a terminal a table has weight and colour."""
-    form, output = to.form, to.output
-    if form == "table" and offer.reports and output is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ:
-        from bitnet_cost.views.table import as_terminal
+def _deliver(to: Writing | PageWriting | CurveWriting, offer: Offer) -> None:
+    """Write an answer in a format; a terminal gets tables of its width, with weight."""
+    form, output = formats.chosen(to.form, to.output, offer), to.output
+    if form == "table" and offer.reports and output is None and sys.stdout is not None and sys.stdout.isatty():
+        from bitnet_cost.views.table import as_terminal, as_text, terminal_width
 
-        _write("\n".join(map(as_terminal, offer.reports())), output)
+        plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+        shown, width = as_text if plain else as_terminal, terminal_width()
+        _write("\n".join(shown(made, width) for made in offer.reports()), output)
         return
     _write(formats.text_of(form, offer), output)
 
@@ -735,6 +755,8 @@ def _cell(value: Any) -> str:
 def _write(text: str, output: str | None) -> None:
     """Print, or write a file whole or not at all."""
     if output is None or output == "-":
+        if sys.stdout is None:
+            raise BitnetCostError("cannot write: standard output is closed; give a file with -o")
         try:
             sys.stdout.write(text)
             sys.stdout.flush()
@@ -744,6 +766,18 @@ def _write(text: str, output: str | None) -> None:
     from bitnet_cost.views.files import write_atomically
 
     write_atomically(output, text)
+
+
+def _must_end(output: str | None, *endings: str) -> None:
+    """Refuse the name of a file that says it holds something else than the command writes."""
+    ending = os.path.splitext(output or "")[1].lower()
+    if ending not in ("", *endings):
+        raise BitnetCostError(f"{output}: this command writes no {ending}; end the name in {' or '.join(endings)}")
+
+
+def _watched() -> bool:
+    """Whether somebody reads what goes to stderr."""
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def _refuse_controls(words: list[str]) -> None:
@@ -757,7 +791,8 @@ def _refuse_controls(words: list[str]) -> None:
 
 
 def _fail(message: str) -> NoReturn:
-    sys.stderr.write(f"error: {message}\n")
+    if sys.stderr is not None:
+        sys.stderr.write(f"error: {message}\n")
     raise SystemExit(2)
 
 

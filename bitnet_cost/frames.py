@@ -33,7 +33,7 @@ def installed(library: Library | None = None) -> tuple[Library, Any]:
             return name, import_module(name)
         except ImportError:
             continue
-    needed = " or ".join(f"pip install 'bitnet-cost[{name}]'" for name in wanted)
+    needed = " or ".join(f"pip install {name} (the extra bitnet-cost[{name}])" for name in wanted)
     raise BitnetCostError(f"a data frame needs {' or '.join(wanted)}: {needed}")
 
 

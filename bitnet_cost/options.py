@@ -6,7 +6,7 @@ those of other files are: it would be evaluated again for every command.
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from functools import wraps
+from functools import partial, wraps
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -58,18 +58,30 @@ def _made(group: Any, given: dict[str, Any]) -> Any:
 
 def one_of(words: Sequence[str], *flags: str, meaning: str) -> Any:
     """An option that takes one of some words, where no type says which: typer knows Literal, but no list of it."""
-
-    def chosen(word: str) -> str:
-        if word not in words:
-            raise typer.BadParameter(f"{word!r} is not one of {', '.join(map(repr, words))}.")
-        return word
-
-    return typer.Option(*flags, parser=chosen, metavar=f"[{'|'.join(words)}]", help=meaning)
+    return _chosen(lambda: words, *flags, meaning=meaning)
 
 
 def format_of(*shapes: Shape, more: str = "") -> Any:
-    """The option of a command that offers its answer in some shapes."""
-    return one_of(formats.names(*shapes), "--format", "-f", meaning=f"Output format{more}.")
+    """The option of a command that offers its answer in some shapes, formats that are added later among them.
+
+    Nothing where it is not given: the name of a file may then say it.
+    """
+
+    def asked(ctx: typer.Context, param: typer.CallbackParam, word: str) -> str:
+        source = ctx.get_parameter_source(str(param.name))
+        return "" if source is None or source.name == "DEFAULT" else word
+
+    words = partial(formats.names, *shapes)
+    return _chosen(words, "--format", "-f", meaning=f"Output format{more}.", callback=asked)
+
+
+def _chosen(words: Callable[[], Sequence[str]], *flags: str, meaning: str, callback: Any = None) -> Any:
+    def known(word: str) -> str:
+        if word not in words():
+            raise typer.BadParameter(f"{word!r} is not one of {', '.join(map(repr, words()))}.")
+        return word
+
+    return typer.Option(*flags, parser=known, callback=callback, metavar=f"[{'|'.join(words())}]", help=meaning)
 
 
 # --- options of several groups or commands ---------------------------------------------------------------------------
@@ -99,7 +111,14 @@ PlotlyOption = Annotated[
 ]
 OutputOption = Annotated[
     str | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Write to a file (whole or not at all) instead of stdout."),
+    typer.Option(
+        "--output", "-o", metavar="FILE",
+        help="Write to a file, whole or not at all; its ending (.txt .json .csv .md .html) says the format.",
+    ),
+]  # fmt: skip
+FileOption = Annotated[
+    str | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Write to a file, whole or not at all, instead of stdout."),
 ]
 
 
@@ -269,4 +288,13 @@ class PageWriting(NamedTuple):
 
     form: Annotated[str, format_of("reports", "document", "rows", "page", more="; html: one offline page")] = "table"
     plotly: PlotlyOption = "inline"
+    output: OutputOption = None
+
+
+class CurveWriting(NamedTuple):
+    """In which format an answer is written whose page has charts of its curves, and where."""
+
+    form: Annotated[str, format_of("reports", "document", "rows", "page", more="; html: charts of the curves")] = (
+        "table"
+    )
     output: OutputOption = None

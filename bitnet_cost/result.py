@@ -548,10 +548,7 @@ class Result:
     @property
     def not_reached(self) -> str | None:
         """What scope memory leaves out at a technology node; None elsewhere."""
-        if self.scope != "memory" or self.hardware.kind != "technology" or len(self.hardware.hierarchy) < 2:
-            return None
-        innermost = next(iter(self.hardware.hierarchy))
-        return f"what the datapath reads of {innermost} and its registers"
+        return self.hardware.not_reached(self.scope)
 
     @property
     def by_operator(self) -> Array:

@@ -346,7 +346,9 @@ def test_without_pandas_and_polars_the_extra_is_named(monkeypatch: pytest.Monkey
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(BitnetCostError, match=r"bitnet-cost\[pandas\].*bitnet-cost\[polars\]"):
         result.to_dataframe()
-    with pytest.raises(BitnetCostError, match=r"^a data frame needs polars: pip install 'bitnet-cost\[polars\]'$"):
+    with pytest.raises(
+        BitnetCostError, match=r"^a data frame needs polars: pip install polars \(the extra bitnet-cost\[polars\]\)$"
+    ):
         result.to_dataframe("polars")
     with pytest.raises(BitnetCostError, match="library: 'excel'"):
         result.to_dataframe("excel")  # type: ignore[arg-type]

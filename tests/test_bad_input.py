@@ -288,6 +288,57 @@ def test_a_failed_write_loses_nothing(bitnet_cost: Run, tmp_path: Path, monkeypa
     assert list(tmp_path.iterdir()) == [file]
 
 
+@pytest.mark.parametrize(
+    ("words", "name", "start"),
+    [
+        (("estimate", "gpt2"), "a.json", '{\n "schema"'), (("estimate", "gpt2"), "a.CSV", "model,parameters"),
+        (("estimate", "gpt2"), "a.md", "# GPT-2"), (("estimate", "gpt2", "--plotly", "none"), "a.html", "<!doctype html>"),
+        (("estimate", "gpt2"), "a.txt", "GPT-2 in"), (("estimate", "gpt2"), "a", "GPT-2 in"),
+        (("estimate", "gpt2", "-f", "json"), "a.txt", "{"), (("estimate", "gpt2", "-f", "csv"), "a.dat", "model,"),
+        (("explain", "gpt2", "--cell", "energy_j"), "a.json", "{"), (("list", "models"), "a.csv", "name,"),
+    ],
+)  # fmt: skip
+def test_the_ending_of_a_file_says_the_format(
+    words: tuple[str, ...], name: str, start: str, bitnet_cost: Run, tmp_path: Path
+) -> None:
+    assert bitnet_cost(*words, "-o", tmp_path / name).code == 0
+    assert (tmp_path / name).read_text("utf-8").startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "said"),
+    [
+        (("estimate", "gpt2"), "a.pdf", ".txt, .json, .csv, .md, .html, or add --format"),
+        (("estimate", "gpt2", "-f", "csv"), "a.json", "--format says csv"), (("layers", "gpt2"), "a.html", ".html"),
+        (("break-even", "llama-2-7b", "-H", "cmos-7nm", "--axis", "batch", "--draws", "10"), "a.pdf", ".md, .html, or add"),
+        (("report", "gpt2", "-H", "l4"), "a.pdf", "end the name in .html"), (("schema", "model"), "a.yaml", ".json"),
+        (("plot", "a.csv"), "a.png", ".html"), (("validate", "--measured", "--plot", "a.svg"), "a.txt", ".html"),
+    ],
+)  # fmt: skip
+def test_an_ending_that_says_something_else_is_refused(
+    words: tuple[str, ...], name: str, said: str, bitnet_cost: Run, tmp_path: Path
+) -> None:
+    refused(bitnet_cost(*words, "-o", tmp_path / name), said)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-"])
+def test_a_closed_output_is_one_message(closed: str) -> None:
+    command = f"{sys.executable} -m bitnet_cost list precisions {closed}"
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "" if "2>" in closed else "error: cannot write: standard output is closed; give a file with -o\n"
+    )
+
+
+def test_a_range_without_points_is_told_at_its_points(bitnet_cost: Run) -> None:
+    for axis, place in (("--batch", "batch"), ("--vary", "vary.power.static")):
+        words = "power.static=1:10:0" if axis == "--vary" else "1:10:0"
+        ran = bitnet_cost("sweep", "-m", "gpt2", "-H", "l4", "-p", "fp16", axis, words, "--dry-run")
+        refused(ran, f"{place}.points: 0: input should be greater than or equal to 2")
+
+
 def test_a_refused_question_writes_no_file(bitnet_cost: Run, tmp_path: Path) -> None:
     refused(bitnet_cost("estimate", "gpt2", "-H", "cmos-45nm", "-p", "w3a3", "-o", tmp_path / "answer.txt"), "mul.int3")
     assert list(tmp_path.iterdir()) == []

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import pytest
 
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.filters import Filter
 from bitnet_cost.record import METRICS
-from tests.conftest import Ran
+from bitnet_cost.views.compare import efficient
+from bitnet_cost.views.report import percent, significant
+from tests.conftest import ROOT, Ran
 
 Command = Callable[..., Ran]
 SMALL = ("-H", "l4", "-H", "h100-sxm-80gb", "-H", "cortex-m55-ethos-u55")
@@ -122,12 +126,68 @@ def test_marks_the_best_and_the_efficient(bitnet_cost: Command) -> None:
     table = bitnet_cost("compare", "llama-2-7b", *SMALL, "-f", "markdown").out
     cells = [[c.strip() for c in line.split("|")[1:-1]] for line in table.splitlines() if line.startswith("|")]
     head, body = cells[0], cells[2:]
-    tokens = head.index("tokens/s")
+    tokens = head.index("tokens/s*")  # all of them rest on what a runtime reaches
     best = max(rows, key=lambda r: r["tokens_per_s"] or 0)  # type: ignore[arg-type, return-value]
-    marked = [row for row in body if row[tokens].startswith("*")]
+    marked = [row for row in body if row[tokens].startswith("^")]
     assert [(row[1], row[2]) for row in marked] == [(best["hardware"], best["precision"])]
     assert "+" in {row[0] for row in body}
     assert all(row[0] == "" for row in body if "does not fit" in row)
+
+
+MIXED = (
+    "compare", "llama-3.1-8b", "-H", "apple-m1-pro-gpu-14c", "-H", "h100-sxm-80gb", "-H", "snapdragon-8-gen-3", "-p", "fp16",
+    "-p", "q4_0", "-p", "bitnet-b1.58", "--where", "fits",
+)  # fmt: skip
+
+
+def test_every_saving_is_shown_with_what_it_is_on(bitnet_cost: Command) -> None:
+    rows = records(bitnet_cost(*MIXED, "-f", "json"))
+    assert {r["baseline"] for r in rows} == {"fp16", "q4_0"}  # FP16 fits but one of the devices
+    table = bitnet_cost(*MIXED, "-f", "markdown").out
+    assert "saving on q4_0 (a: on fp16)" in table
+    cells = [[c.strip() for c in line.split("|")[1:-1]] for line in table.splitlines() if line.startswith("|")]
+    saving = cells[0].index("saving %")
+    for row, shown in zip(rows, cells[2:], strict=True):
+        own = row["baseline"] == row["precision"]
+        letter = "a" if row["baseline"] == "fp16" else ""
+        assert shown[saving] == ("base" if own else percent(float(str(row["saving"]))) + letter)
+
+
+def test_weak_figures_have_the_sign_that_they_have_in_every_table(bitnet_cost: Command) -> None:
+    words = ("llama-3.1-8b", "-H", "laptop-16gb.yaml", "-H", "h100-sxm-80gb", "-p", "q4_0")
+    words = (*words[:2], str(ROOT / "docs/examples/laptop-16gb.yaml"), *words[3:])
+    compared, estimated = (bitnet_cost(command, *words, "-f", "markdown").out for command in ("compare", "estimate"))
+
+    def weak(text: str, heading: str) -> dict[str, bool]:
+        lines = [[c.strip() for c in line.split("|")[1:-1]] for line in text.splitlines()]
+        heads = next(line for line in lines if any(c.startswith(heading) for c in line))
+        column = next(i for i, c in enumerate(heads) if c.startswith(heading))
+        at = lines.index(heads)
+        rows = lines[at + 2 : at + 4]
+        return {row[heads.index("hardware")]: row[column].endswith("*") for row in rows}
+
+    assert weak(compared, "J/token") == weak(estimated, "energy") == {"laptop-16gb": False, "h100-sxm-80gb": True}
+    for text in (compared, estimated):
+        assert "\n- * rests on figures that are scaled or assumed" in text
+    assert "^ best of the column" in compared
+
+
+def test_equal_cells_are_efficient_together_and_cells_without_an_answer_never() -> None:
+    rng = np.random.default_rng(3)
+    rows = [
+        {"energy_per_token_j": e or None, "energy_j": e or None, "tokens_per_s": t or None, "footprint_bytes": b}
+        for e, t, b in rng.integers(0, 4, (200, 3)).tolist()
+    ]
+
+    def beaten(one: dict[str, Any]) -> bool:
+        mine = (one["energy_j"], -(one["tokens_per_s"] or 0), one["footprint_bytes"])
+        others = [(r["energy_j"], -(r["tokens_per_s"] or 0), r["footprint_bytes"]) for r in rows if r["energy_j"]]
+        return any(o != mine and all(a <= b for a, b in zip(o, mine, strict=True)) for o in others)
+
+    assert efficient(rows) == [row["energy_j"] is not None and not beaten(row) for row in rows]
+    assert sum(efficient(rows)) > len(
+        {tuple(row.values()) for row, on in zip(rows, efficient(rows), strict=True) if on}
+    )
 
 
 def test_filters(bitnet_cost: Command) -> None:
@@ -200,9 +260,16 @@ def test_several_models_have_a_table_each(bitnet_cost: Command) -> None:
 
 def test_carbon_and_cost(bitnet_cost: Command) -> None:
     words = ("compare", "llama-2-7b", "-H", "l4", "--carbon", "deu", "--price", "0.3")
-    assert "CO2e g" in bitnet_cost(*words).out
     rows = records(bitnet_cost(*words, "--sort", "cost", "-f", "json"))
     assert all(r["cost_usd"] for r in rows)
+    text = bitnet_cost(*words, "--sort", "cost", "-f", "markdown").out
+    heads = next(line for line in text.splitlines() if "CO2e" in line)
+    assert "CO2e mg" in heads
+    assert "cost µUSD" in heads
+    assert "CO2e" not in bitnet_cost("compare", "llama-2-7b", "-H", "l4", "--price", "0.3").out
+    for row in rows:
+        assert significant(float(str(row["cost_usd"])), 1e-6, 4) in text
+        assert significant(float(str(row["carbon_g"])), 1e-3, 4) in text
 
 
 def test_published_values_of_a_profile_stand_side_by_side(bitnet_cost: Command) -> None:

@@ -48,6 +48,14 @@ def test_a_day_and_a_year(bitnet_cost: Run) -> None:
     text = bitnet_cost(*DEVICE, "--requests-per-day", "1e6", "--carbon", "deu", "--price", "0.2").out
     assert "1,000,000 requests a day" in text
     assert "deu, 2024" in " ".join(text.split())
+    assert "CO2e" in text
+    assert "USD" in text
+
+
+def test_a_day_has_no_columns_for_what_was_not_asked(bitnet_cost: Run) -> None:
+    text = bitnet_cost(*DEVICE, "--requests-per-day", "1e6", "-f", "markdown").out
+    (head,) = (line for line in text.splitlines() if "kWh a day" in line)
+    assert head == "| hardware | precision | kWh a day | kWh a year |"
 
 
 def test_a_day_in_json_and_csv(bitnet_cost: Run) -> None:

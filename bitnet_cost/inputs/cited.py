@@ -213,8 +213,8 @@ def explain(error: Any, lines: dict[tuple[str | int, ...], int], model: type[Bas
     from bitnet_cost.errors import nearest
 
     faults = error.errors(include_url=False)
-    fault = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])
-    place = tuple(p for p in fault["loc"] if isinstance(p, int) or not p.startswith("function-"))
+    fault, loc = _of_alternatives(faults)
+    place = tuple(p for p in loc if isinstance(p, int) or not p.startswith("function-"))
     depth = max((d for d in range(len(place) + 1) if place[:d] in lines), default=0)
     line = lines.get(place[:depth])
     where = ".".join(str(p) for p in place) or "the file"
@@ -236,23 +236,39 @@ def explain(error: Any, lines: dict[tuple[str | int, ...], int], model: type[Bas
     return where, what
 
 
+def _of_alternatives(faults: list[Any]) -> tuple[Any, tuple[str | int, ...]]:
+    """The fault to tell and its place: an unknown key, else the first.
+
+    Of a field that may be of several forms, such as a number or a range, each form has its faults; what was meant is
+    the form that was followed furthest. Its name is no part of the place.
+    """
+    unknown = next((f for f in faults if f["type"] == "extra_forbidden"), None)
+    first = faults[0]["loc"]
+    if unknown is not None or not first or first[-1] not in ("int", "float"):
+        fault = unknown or faults[0]
+        return fault, fault["loc"]
+    field = first[:-1]
+    fault = max((f for f in faults if f["loc"][: len(field)] == field), key=lambda f: len(f["loc"]))
+    return fault, (*field, *fault["loc"][len(field) + 1 :])
+
+
 def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _fields_at(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:
-    found = _model_at(model, path)
+    found = model_at(model, path)
     return list(found.model_fields) if found else []
 
 
 def _described(model: type[BaseModel], place: tuple[str | int, ...]) -> str:
-    found = _model_at(model, place[:-1])
+    found = model_at(model, place[:-1])
     field = found.model_fields.get(str(place[-1])) if found else None
     return f" ({field.description})" if field and field.description else ""
 
 
-def _model_at(model: type[BaseModel], path: tuple[str | int, ...]) -> type[BaseModel] | None:
+def model_at(model: type[BaseModel], path: tuple[str | int, ...]) -> type[BaseModel] | None:
     """The model class that a path of field names and indexes leads to."""
     from typing import get_args
 

@@ -205,6 +205,12 @@ class Hardware(Input):
         """The scope that is answered when none is asked for."""
         return "device" if self.kind == "device" else "arithmetic"
 
+    def not_reached(self, scope: Scope) -> str | None:
+        """What scope memory leaves out at a technology node; None elsewhere."""
+        if scope != "memory" or self.kind != "technology" or len(self.hierarchy) < 2:
+            return None
+        return f"what the datapath reads of {next(iter(self.hierarchy))} and its registers"
+
     @property
     def memory(self) -> MemoryLevel:
         """The level that holds the model."""

@@ -217,7 +217,7 @@ def _axis(value: Any) -> Any:
 def _varied(text: str) -> tuple[str, Any]:
     path, equals, axis = text.partition("=") if isinstance(text, str) else ("", "", "")
     if not equals or not path or not axis:
-        raise BitnetCostError(f"vary: {text!r} is not PATH=AXIS, as in hierarchy.hbm.bandwidth=1e13:4e13:4")
+        raise BitnetCostError(f"vary: {text!r} is not PATH=AXIS, as in hierarchy.hbm.bandwidth='1 TB/s:4 TB/s:7'")
     return path, parse_axis(axis)
 
 

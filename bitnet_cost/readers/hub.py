@@ -32,7 +32,7 @@ def fetch_config(identifier: str) -> Path:
         from huggingface_hub import hf_hub_download
     except ImportError:
         raise BitnetCostError(
-            f"{identifier!r} reads like a hub id, which needs the extra 'hub': pip install 'bitnet-cost[hub]'."
+            f"{identifier!r} reads like a hub id, which needs the extra bitnet-cost[hub]: pip install huggingface-hub."
             f" {instead}."
         ) from None
     try:

@@ -6,6 +6,7 @@ at one end, prices low and time fast, or prices high and time slow, again the sa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -187,21 +188,34 @@ def _verdict(
     values: Array, found: Sequence[tuple[int, float, int, float]], pair: tuple[Precision, Precision], axis: str,
     wanted: float, high: int,
 ) -> str:  # fmt: skip
-    name, level = pair[0].name, percent(wanted, 1)
+    name = pair[0].name
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return f"{name} or {pair[1].name} has no energy over {axis} 1 to {high:,}"
     if not found:
-        least, most = float(np.nanmin(values)), float(np.nanmax(values))
-        side = "at least" if least >= wanted else "less than"
-        reach = f"{axis} 1 to {high:,}"
-        return f"{name} saves {side} {level} % everywhere: {percent(least, 1)} to {percent(most, 1)} % over {reach}"
+        least, most = float(known.min()), float(known.max())
+        reach = f"{percent(least, 1)} to {percent(most, 1)} % over {axis} 1 to {high:,}"
+        return f"{name} {state(axis, wanted, 1.0 if least < wanted else math.inf)}: {reach}"
     parts = []
     for before, value, after, other in found:
-        way = "less" if other < value else "more"
-        parts.append(
-            f"{way} than {level} % from {axis} {after:,} ({percent(value, 2)} % at {before:,}, {percent(other, 2)} %"
-            f" at {after:,})"
-        )
+        way = "less than" if other < value else "at least"
+        there = f"{percent(value, 2)} % at {before:,}, {percent(other, 2)} % at {after:,}"
+        on = " on" if len(found) == 1 else ""
+        parts.append(f"{way} {percent(wanted, 1)} % from {axis} {after:,}{on} ({there})")
     text = f"{name} saves " + "; ".join(parts[:3])
     return text + (f"; {len(parts) - 3} more crossings, of a curve that is not monotone" if len(parts) > 3 else "")
+
+
+def state(axis: str, wanted: float, value: float, *, falling: bool = True) -> str:
+    """What holds of a saving that crosses what is wanted at ``value`` of an axis, infinite where it never does.
+
+    >>> [state("batch", 0.5, x) for x in (7.0, math.inf)]
+    ['saves less than 50.0 % from batch 7 on', 'saves at least 50.0 % at every batch asked for']
+    """
+    level = f"{percent(wanted, 1)} %"
+    if math.isinf(value):
+        return f"saves {'at least' if falling else 'less than'} {level} at every {axis} asked for"
+    return f"saves {'less than' if falling else 'at least'} {level} from {axis} {value:,.0f} on"
 
 
 def _shares(asked: Question) -> list[Crossing]:
@@ -237,7 +251,7 @@ def _shares(asked: Question) -> list[Crossing]:
                               (0.0, 1.0), (rest, own), "closed form", now, turning))  # fmt: skip
     stays = share_at(wanted, 0.0, saved) if saved > 0 else None
     if stays is None:
-        text = f"{percent(wanted, 1)} % exceeds what the model saves, {percent(saved, 2)} %: no share makes it true"
+        text = _unmet(wanted, saved, pair, found)
     else:
         text = (
             f"'{percent(wanted, 1)} % less energy' holds when at most {percent(stays, 2)} % of {pair[1].name}'s energy"
@@ -253,6 +267,17 @@ def _shares(asked: Question) -> list[Crossing]:
                  (saved, 0.0), "closed form: 1 - wanted / modelled", turning=turning)
     )  # fmt: skip
     return found
+
+
+def _unmet(wanted: float, saved: float, pair: tuple[Precision, Precision], parts: Sequence[Crossing]) -> str:
+    """A claim above what the model saves: false even where everything scales, true with other shares if there are."""
+    does = f"saves {percent(saved, 2)} %" if saved >= 0 else f"takes {percent(-saved, 2)} % more"
+    text = f"'{percent(wanted, 1)} % less energy' does not hold here: {pair[0].name} {does} where all of"
+    text += f" {pair[1].name}'s energy scales as modelled; "
+    other = [f"a {c.axis} of {percent(c.at[0], 2)} % instead of {percent(c.now, 2)} %" for c in parts if c.at]
+    return text + (
+        f"it would with {' or '.join(other)}" if other else "no share of static power or memory makes it true"
+    )
 
 
 def _drawn(results: Sequence[Result], d: Draws) -> list[dict[str, Array]]:

@@ -7,28 +7,35 @@ from collections.abc import Sequence
 from typing import Any
 
 from bitnet_cost.api import setting
-from bitnet_cost.engine.counts import count_ops
+from bitnet_cost.engine.counts import NOT_COUNTED, count_ops
 from bitnet_cost.engine.timing import kernel_class
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.result import Column, Crossing, Report, Table, Turning
+from bitnet_cost.studies.breakeven import state
+from bitnet_cost.views.honesty import beyond
 from bitnet_cost.views.report import percent
 from bitnet_cost.words import Scope
 
 
 def report(
     model: Architecture, hardware: Hardware, precision: Precision, baseline: Precision, workload: Workload,
-    found: Sequence[Crossing], scope: Scope | None = None,
+    found: Sequence[Crossing], scope: Scope,
 ) -> Report:  # fmt: skip
     """Each answer in words, by runtime and axis, and what ran."""
     wanted = percent(found[0].wanted, 1)
     name = model.title or model.name
-    text = f"{name} at {hardware.name}: " + _sentence(hardware, precision, baseline, found, wanted)
-    title = f"Where {precision.name} saves {wanted} % against {baseline.name}"
+    text = f"{name} at {hardware.name}, scope {scope}: " + _sentence(hardware, precision, baseline, found)
+    title = f"Where {precision.name} saves {wanted} % against {baseline.name}, scope {scope}"
     work = f"batch {workload.batch}, {workload.prompt} tokens in, {workload.generate} out, unless it is the axis"
-    notes = [f"Energy of the whole run, and so per token: both generate the same tokens. {work.capitalize()}."]
+    notes = [
+        f"Energy of scope {scope}, of the whole run, and so per token: both generate the same tokens."
+        f" {work.capitalize()}."
+    ]
+    if scope == "facility":
+        notes.append("PUE 1: a facility multiplies both energies alike, so every saving is that of scope device.")
     longest = model.max_positions
     if longest and any(c.axis == "context" and c.axis_values and c.axis_values[-1] > longest for c in found):
         notes.append(f"{model.name} was made for {longest:,} positions; context is tried as far as both fit.")
@@ -41,67 +48,90 @@ def report(
         " form, the savings of the parts held."
     )
     notes += _ranges(found)
-    notes.append(f"Not counted: {_outside(hardware, scope or hardware.default_scope)}.")
+    notes.append(beyond(scope, NOT_COUNTED, hardware.not_reached(scope)))
     tables = (_axes_table(found, title), _shares_table(found, precision, baseline), _turning_table(found))
     return Report(title, text, tuple(t for t in tables if t.rows), tuple(notes))
 
 
-def _outside(hardware: Hardware, scope: Scope) -> str:
-    """What a scope leaves out."""
-    if scope in ("device", "facility"):
-        return "the host, power supply and cooling" if scope == "device" else "the host"
-    if scope != "memory":
-        return "data movement, static power, cooling"
-    inside = "what the datapath reads of the innermost level, " if hardware.kind == "technology" else ""
-    return f"{inside}static power, cooling"
-
-
-def _sentence(
-    hardware: Hardware, precision: Precision, baseline: Precision, found: Sequence[Crossing], wanted: str
-) -> str:
+def _sentence(hardware: Hardware, precision: Precision, baseline: Precision, found: Sequence[Crossing]) -> str:
     """The answer along the first axis, for the device's own runtime where it is among those asked for."""
-    axis = found[0].axis
-    mine = [c for c in found if c.axis == axis]
+    mine = [c for c in found if c.axis == found[0].axis]
     own = next((c for c in mine if c.runtime == hardware.runtime), mine[0])
-    words = f"{precision.name} against {baseline.name}"
-    text = f"{words}{f' with {own.runtime}' if own.runtime else ''}: {own.verdict.removeprefix(precision.name + ' ')}"
+    text = f"{precision.name} against {baseline.name}{f' with {own.runtime}' if own.runtime else ''}"
+    saves = own.verdict.startswith(f"{precision.name} saves ")
+    text += f" {own.verdict.removeprefix(precision.name + ' ')}." if saves else f": {own.verdict}."
     if own.turning is not None:
         (low, _, high), ends = own.turning.band, own.turning.ends
         drawn, least, most = span(own, low, high), place(own, ends[0]), place(own, ends[1])
-        if drawn == least == most:
-            text += f"; {drawn} either in nine of ten draws of every price, or with all figures low or high"
+        if drawn == least == most == place(own, own.turning.nominal):
+            text += " The same holds in nine of ten draws of every price, and with all figures low or high."
         else:
-            text += f"; {drawn} in nine of ten draws of every price, {least} with all figures low, {most} with all high"
-    crossed = sorted(int(c.at[0]) for c in mine if c.at)
-    if len(mine) > 1:
-        never = [str(c.runtime) for c in mine if not c.at]
-        over = f"{crossed[0]:,}" + (f" to {crossed[-1]:,}" if crossed[0] < crossed[-1] else "") if crossed else ""
-        text += f". By runtime it crosses {wanted} % at {axis} {over}" if crossed else ""
-        text += f"{';' if crossed else '.'} not at all with {', '.join(never)}" if never else ""
-    return text + "."
+            text += f" In nine of ten draws of every price it {drawn}; with all figures low it {least}, with all high"
+            text += f" it {most}."
+    return text + (_by_runtime(mine) if len(mine) > 1 else "")
+
+
+def _by_runtime(mine: Sequence[Crossing]) -> str:
+    """What holds with each runtime along one axis, those of one answer together."""
+    groups: dict[str, list[Crossing]] = {}
+    for c in mine:
+        kind = c.verdict if c.turning is None else "falls" if c.at and falls(c) else place(c, c.turning.nominal)
+        groups.setdefault(kind, []).append(c)
+    parts = []
+    for kind, members in groups.items():
+        words = kind if members[0].turning is None else f"it {kind}"
+        if kind == "falls":
+            first = sorted(c.at[0] for c in members)
+            words = f"it {span(members[0], first[0], first[-1])}"
+        parts.append(f"with {', '.join(str(c.runtime) for c in members)} {words}")
+    return f" By runtime: {'; '.join(parts)}."
+
+
+def falls(crossing: Crossing) -> bool:
+    """Whether a saving is less than what is wanted from its first crossing on; else it is less up to there."""
+    if not crossing.at:
+        return True
+    at = crossing.axis_values.index(crossing.at[0])
+    return crossing.saving[at] < crossing.wanted
 
 
 def place(crossing: Crossing, value: float) -> str:
-    """Where the saving turns, as a number of the axis or a share in percent; in words where it does not turn.
+    """Where the saving turns, in words.
 
     >>> batch = Crossing("x", None, "batch", 0.5, (), "", (1.0, 9.0), (0.6, 0.6), "")
-    >>> [place(batch, x) for x in (1.0, 7.0, math.inf)]
-    ['from the start', '7', 'not at all']
+    >>> [place(batch, x) for x in (1.0, math.inf)]
+    ['saves less than 50.0 % from batch 1 on', 'saves at least 50.0 % at every batch asked for']
+    """
+    if "share" in crossing.axis:
+        return short(crossing, value)
+    return state(crossing.axis, crossing.wanted, value, falling=falls(crossing))
+
+
+def short(crossing: Crossing, value: float) -> str:
+    """From where on the saving is less than what is wanted, in a table; the share at which it is that.
+
+    >>> batch = Crossing("x", None, "batch", 0.5, (), "", (1.0, 9.0), (0.6, 0.6), "")
+    >>> [short(batch, x) for x in (1.0, 7.0, math.inf)]
+    ['1', '7', 'never']
     """
     if "share" in crossing.axis:
         return f"{percent(value, 1)} %" if 0 <= value <= 1 else "none"
-    if math.isinf(value):
-        return "not at all"
-    return "from the start" if value <= crossing.axis_values[0] else f"{value:,.0f}"
+    start = crossing.axis_values[0]
+    if falls(crossing):
+        return "never" if math.isinf(value) else f"{value:,.0f}"
+    return f"{start:,.0f}" if math.isinf(value) else "never" if value <= start else f"to {value - 1:,.0f}"
 
 
 def span(crossing: Crossing, first: float, last: float) -> str:
     """From one place to another; one of them where both are the same."""
-    ends = place(crossing, first), place(crossing, last)
-    return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
-
-
-_SHORT = {"from the start": "start", "not at all": "never"}
+    one, other = place(crossing, first), place(crossing, last)
+    if one == other:
+        return one
+    if "share" in crossing.axis:
+        return f"{one} to {other}"
+    if math.isinf(last):
+        return f"{one} at one end and {other} at the other"
+    return one.removesuffix(" on") + f" to {last:,.0f} on"
 
 
 def _turning_table(found: Sequence[Crossing]) -> Table:
@@ -110,10 +140,10 @@ def _turning_table(found: Sequence[Crossing]) -> Table:
     for c in found:
         t = c.turning
         if t is not None:
-            places = [_SHORT.get(text, text) for text in (place(c, x) for x in (t.nominal, *t.band, *t.ends))]
-            body.append((c.runtime or "-", c.axis, *places))
+            body.append((c.runtime or "-", c.axis, *(short(c, x) for x in (t.nominal, *t.band, *t.ends))))
     heads = ("runtime", "axis", "nominal", "p5", "p50", "p95", "all low", "all high")
-    title = "How far it moves: from where on, over draws and with every figure at one end"
+    wanted = percent(found[0].wanted, 1)
+    title = f"How far it moves: from where on less than {wanted} % is saved, and the shares, over draws and at the ends"
     return Table(title, tuple(Column(h, i > 1) for i, h in enumerate(heads)), tuple(body))
 
 
@@ -126,8 +156,8 @@ def _ranges(found: Sequence[Crossing]) -> list[str]:
     return [
         f"p5 to p95: {t.draws:,} draws of every price, {shape} over its range, seed {t.seed}, the same for both"
         " precisions, time held; along an axis between the points of the grid. All low: every price low and every"
-        " figure of time fast; all high: every price high and those slow. 'start': from the start of the axis on;"
-        " 'never': not up to its end; 'none': no share from 0 to 100 %."
+        " figure of time fast; all high: every price high and those slow. 'never': at least as much is saved"
+        " at every value asked for; 'none': no share from 0 to 100 %."
     ]
 
 
@@ -139,13 +169,13 @@ def _axes_table(found: Sequence[Crossing], title: str) -> Table:
             continue
         known = [x for x in c.saving if not math.isnan(x)]
         span = f"{percent(min(known), 1)} to {percent(max(known), 1)}" if known else "-"
-        at, before, after, more = "none", "", "", ""
+        at, before, after, more = "-" if c.turning is None else short(c, c.turning.nominal), "", "", ""
         if c.at:
             i = c.axis_values.index(c.at[0])
-            at, before, after = f"{c.at[0]:,.0f}", percent(c.saving[i - 1]), percent(c.saving[i])
+            before, after = percent(c.saving[i - 1]), percent(c.saving[i])
             more = str(len(c.at) - 1) if len(c.at) > 1 else ""
         body.append((c.runtime or "-", c.axis, at, before, after, more, span, f"{c.axis_values[-1]:,.0f}"))
-    heads = ("runtime", "axis", "crosses at", "before %", "there %", "more crossings", "saving % over axis", "up to")
+    heads = ("runtime", "axis", "less from", "before %", "there %", "more crossings", "saving % over axis", "up to")
     return Table(title, tuple(Column(h, i > 1) for i, h in enumerate(heads)), tuple(body))
 
 
@@ -204,11 +234,11 @@ def _turning_fields(c: Crossing) -> dict[str, Any]:
     t = c.turning
     values = (None,) * 5 if t is None else (*t.band, *t.ends)
     fields: dict[str, Any] = {
-        f"at_{name}": None if value is None or place(c, value) in ("not at all", "none") else value
+        f"at_{name}": None if value is None or math.isinf(value) or short(c, value) == "none" else value
         for name, value in zip(("p5", "p50", "p95", "all_low", "all_high"), values, strict=True)
     }
-    words = None if t is None else f"p5 to p95 {span(c, t.band[0], t.band[2])}"
-    words = words if t is None else f"{words}; all low {place(c, t.ends[0])}; all high {place(c, t.ends[1])}"
+    words = None if t is None else f"p5 to p95: {span(c, t.band[0], t.band[2])}"
+    words = words if t is None else f"{words}; all low: {place(c, t.ends[0])}; all high: {place(c, t.ends[1])}"
     return fields | {
         "range": words, "draws": t and t.draws, "seed": None if t is None else t.seed,
         "distribution": t and t.distribution,

@@ -1,4 +1,4 @@
-"""The chart of a sweep: its points, and their front by two objectives, as one HTML file."""
+"""The chart of a sweep: its points, and their front by two objectives, as a page."""
 
 from __future__ import annotations
 
@@ -6,42 +6,91 @@ import csv
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from bitnet_cost import __version__
 from bitnet_cost.errors import BitnetCostError, nearest
+from bitnet_cost.front import pareto
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.studies.front import pareto
+from bitnet_cost.result import Column, Report, Table
+from bitnet_cost.studies.sweep import unit_of
+from bitnet_cost.units import prefix_of
 from bitnet_cost.views.columns import parquet
+from bitnet_cost.views.drawing import Mode, Step, drawing, trace
+from bitnet_cost.views.page import Chart, Page
+from bitnet_cost.views.report import significant
 
 MOST_BYTES = 50_000_000  # of a CSV file
 MOST_CELLS = 20_000_000  # of a Parquet file: rows times columns
-MOST_POINTS = 20_000  # drawn; the front is always of all rows
+MOST_POINTS = 5_000  # drawn; the front is always of all rows
+MOST_ROWS = 500  # of the table
+MOST_MARKED = 30  # points of a front with a ring around each
+MOST_GROUPS = 40  # with a look of their own
 LARGER_IS_BETTER = ("tokens_per_s",)
+NAMES = ("model", "hardware", "runtime", "precision", "devices", "batch", "prompt", "generate")
+_WHOLE = ("devices", "batch", "prompt", "generate")
+_PREFIXED = ("s", "J", "W", "B", "B/s", "J/bit", "OP/s")
 
 
 def read(file: str) -> tuple[dict[str, list[Any]], dict[str, Any]]:
-    """Columns of a sweep's file, and everything that went in (empty for CSV).
+    """Columns of a sweep's file or folder of parts, and everything that went in (empty for CSV).
 
     Raises:
-        BitnetCostError: no such file, or none that a sweep wrote.
+        BitnetCostError: no such file, none that a sweep wrote, or one without rows.
     """
     path = Path(file)
-    if not os.path.isfile(path):
+    suffix = path.suffix.lower()
+    if os.path.isdir(path):
+        columns, inputs = _parts(path, file)
+    elif not os.path.isfile(path):
         raise BitnetCostError(f"{file}: {'is not a regular file' if os.path.exists(path) else 'no such file'}")
-    if path.suffix.lower() == ".csv":
-        if os.path.getsize(path) > MOST_BYTES:
-            most = f"at most {MOST_BYTES / 1e6:.0f} MB of CSV are drawn"
-            raise BitnetCostError(f"{file}: {most}; keep the front with --pareto, or write Parquet")
-        try:
-            with path.open(encoding="utf-8", newline="") as stream:
-                rows = list(csv.reader(stream))
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise BitnetCostError(f"{file}: cannot be read as CSV ({error})") from None
-        if not rows or any(len(row) != len(rows[0]) for row in rows):
-            raise BitnetCostError(f"{file}: is no CSV with one heading for each column")
-        return {name: list(values) for name, values in zip(rows[0], zip(*rows[1:], strict=True), strict=False)}, {}
+    elif suffix == ".csv":
+        columns, inputs = _csv(path, file), {}
+    elif suffix == ".parquet":
+        columns, inputs = _parquet(path, file)
+    else:
+        raise BitnetCostError(
+            f"{file}: is neither .csv nor .parquet; plot draws what sweep wrote with -o, a folder of its parts as well"
+        )
+    if not columns or not next(iter(columns.values())):
+        raise BitnetCostError(f"{file}: has no rows; the sweep kept none, so there is nothing to draw")
+    return columns, inputs
+
+
+def _parts(folder: Path, file: str) -> tuple[dict[str, list[Any]], dict[str, Any]]:
+    """All parts of a folder, in their order."""
+    parts = sorted(folder.glob("part-*.parquet"))
+    if not parts:
+        raise BitnetCostError(f"{file}: is a folder without parts of a sweep (part-000000.parquet ...)")
+    columns, inputs = _parquet(parts[0], str(parts[0]))
+    for part in parts[1:]:
+        more, _ = _parquet(part, str(part))
+        if list(more) != list(columns):
+            raise BitnetCostError(f"{part}: has other columns than {parts[0].name}; both are not of one sweep")
+        if sum(map(len, columns.values())) + sum(map(len, more.values())) > MOST_CELLS:
+            raise BitnetCostError(f"{file}: more than {MOST_CELLS:,} cells; at most so many are drawn")
+        for name, values in more.items():
+            columns[name] += values
+    return columns, inputs
+
+
+def _csv(path: Path, file: str) -> dict[str, list[Any]]:
+    if os.path.getsize(path) > MOST_BYTES:
+        most = f"at most {MOST_BYTES / 1e6:.0f} MB of CSV are drawn"
+        raise BitnetCostError(f"{file}: {most}; keep the front with --pareto, or write Parquet")
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.reader(stream))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BitnetCostError(f"{file}: cannot be read as CSV ({error})") from None
+    if not rows or any(len(row) != len(rows[0]) for row in rows):
+        raise BitnetCostError(f"{file}: is no CSV with one heading for each column")
+    return {name: [row[i] for row in rows[1:]] for i, name in enumerate(rows[0])}
+
+
+def _parquet(path: Path, file: str) -> tuple[dict[str, list[Any]], dict[str, Any]]:
     try:
         table = _table(path)
         metadata = json.loads((table.schema.metadata or {}).get(b"bitnet-cost", b"{}"))
@@ -62,8 +111,22 @@ def _table(path: Path) -> Any:
     return stored.read()
 
 
-def html(file: str, x: str | None = None, y: str | None = None, colour: str | None = None) -> str:
-    """The chart as an HTML document that needs no network.
+def place_beside(file: str) -> str:
+    """The page's file where none is named: that of the sweep with another suffix, and never one that is there.
+
+    Raises:
+        BitnetCostError: there is such a file, which may be anything.
+    """
+    if not Path(file).name:
+        raise BitnetCostError(f"{file}: name the page to write with -o FILE.html")
+    place = str(Path(file).with_suffix(".html"))
+    if os.path.lexists(place):
+        raise BitnetCostError(f"{place}: is there already; add -o {place} to replace it, or -o with another name")
+    return place
+
+
+def page(file: str, x: str | None = None, y: str | None = None, colour: str | None = None, command: str = "") -> Page:
+    """The chart as a page.
 
     Raises:
         BitnetCostError: see `read`; a column that is not there or holds no figures, or no row to draw.
@@ -76,20 +139,75 @@ def html(file: str, x: str | None = None, y: str | None = None, colour: str | No
     y = y or next((n for n in default if n != x), None)
     if x is None or y is None:
         raise BitnetCostError(f"{file}: name two columns with --x and --y; there are {', '.join(columns)}")
-    across, up = _figures(file, columns, x), _figures(file, columns, y)
-    signs = [-1.0 if objectives.get(n, "max" if n in LARGER_IS_BETTER else "min") == "max" else 1.0 for n in (x, y)]
-    front = pareto(np.column_stack([across * signs[0], up * signs[1]]))
-    shown = np.flatnonzero(~(np.isnan(across) | np.isnan(up)))
+    across, up = (_axis(file, columns, name, objectives, inputs) for name in (x, y))
+    front = pareto(np.column_stack([across.small, up.small]))
+    shown = np.flatnonzero(~(np.isnan(across.values) | np.isnan(up.values)))
     if not len(shown):
         raise BitnetCostError(f"{file}: no row has both {x} and {y}")
     if len(shown) > MOST_POINTS:
         shown = np.union1d(shown[:: -(-len(shown) // MOST_POINTS)], front)
-    names = ("model", "hardware", "runtime", "precision", "devices", "batch", "prompt", "generate")
-    named = [n for n in names if n in columns]
     colour = colour or next((n for n in ("precision", "hardware", "model") if len(set(columns.get(n, ()))) > 1), None)
     if colour is not None and colour not in columns:
         raise _no_column(file, colour, columns)
-    return _document(columns, across, up, front, shown, (x, y), colour, named, inputs)
+    return _document(columns, across, up, front, shown, colour, command)
+
+
+class Axis(NamedTuple):
+    """A column of figures that is drawn, with the prefix that reads best."""
+
+    name: str
+    values: Array  # as they are in the file
+    goal: str  # min or max
+    unit: str  # with its prefix
+    scale: float  # values over this are in that unit
+    logarithmic: bool  # as they span so much
+
+    @property
+    def small(self) -> Array:
+        """The values, less being better."""
+        return -self.values if self.goal == "max" else self.values
+
+    @property
+    def title(self) -> str:
+        """Name and unit."""
+        return f"{self.name} [{self.unit}]" if self.unit else self.name
+
+    @property
+    def wanted(self) -> str:
+        """Which way is better."""
+        return f"{'most' if self.goal == 'max' else 'least'} {self.name}"
+
+    def short(self, row: int) -> str:
+        """A value in the unit."""
+        return significant(float(self.values[row]), self.scale, 4)
+
+    def words(self, row: int) -> str:
+        """A value with its unit; one without a unit is a count of what the column names."""
+        return f"{self.short(row)} {self.unit or self.name}"
+
+    def drawn(self, rows: Any) -> list[float]:
+        """Some values in the unit."""
+        found: list[float] = (self.values[rows] / self.scale).tolist()
+        return found
+
+
+def _axis(
+    file: str, columns: dict[str, list[Any]], name: str, objectives: dict[str, str], inputs: dict[str, Any]
+) -> Axis:
+    values = _figures(file, columns, name)
+    listed = inputs.get("units")
+    unit = listed.get(name) if isinstance(listed, dict) else None
+    unit = unit if isinstance(unit, str) else unit_of(name)
+    if unit in ("bit", "bit/s"):  # data sheets count bytes
+        unit, scale = unit.replace("bit", "B"), 8.0
+    else:
+        scale = 1.0
+    finite = values[np.isfinite(values)]
+    prefix, step = prefix_of(float(np.abs(finite).max()) / scale) if unit in _PREFIXED and len(finite) else ("", 1.0)
+    positive = finite[finite > 0]
+    wide = len(positive) == len(finite) > 0 and float(positive.max() / positive.min()) > 30
+    goal = objectives.get(name, "max" if name in LARGER_IS_BETTER else "min")
+    return Axis(name, values, goal, prefix + unit if unit != "1" else "", scale * step, wide)
 
 
 def _objectives(inputs: dict[str, Any]) -> dict[str, str]:
@@ -103,50 +221,78 @@ def _objectives(inputs: dict[str, Any]) -> dict[str, str]:
 
 
 def _document(
-    columns: dict[str, list[Any]], across: Array, up: Array, front: Any, shown: Any, axes: tuple[str, str],
-    colour: str | None, named: list[str], inputs: dict[str, Any],
-) -> str:  # fmt: skip
-    import plotly.graph_objects as go
+    columns: dict[str, list[Any]], across: Axis, up: Axis, front: Any, shown: Any, colour: str | None, command: str
+) -> Page:
+    named = [n for n in NAMES if n in columns]
 
-    def text(rows: Any) -> list[str]:
-        return ["<br>".join(f"{n}: {columns[n][i]}" for n in named) for i in rows]
+    def words(rows: Any) -> list[str]:
+        return ["\n".join(f"{n}: {columns[n][i]}" for n in named) for i in rows]
 
-    figure = go.Figure()
-    groups = sorted({str(columns[colour][i]) for i in shown}) if colour else [""]
-    for group in groups[:40]:
-        rows = [i for i in shown if not colour or str(columns[colour][i]) == group]
-        figure.add_trace(
-            go.Scattergl(
-                x=across[rows], y=up[rows], mode="markers", name=group or "points", text=text(rows),
-                marker={"size": 5, "opacity": 0.6},
-            )
-        )  # fmt: skip
-    rows = front[np.argsort(across[front], kind="stable")]
-    figure.add_trace(
-        go.Scatter(
-            x=across[rows], y=up[rows], mode="lines+markers", name="front", text=text(rows),
-            line={"shape": "hv", "color": "black"}, marker={"size": 7, "color": "black"},
-        )
+    groups = _groups(columns, shown, colour)
+    traces = [
+        trace(name, across.drawn(rows), up.drawn(rows), look, "markers", words=words(rows))
+        for look, (name, rows) in enumerate(groups.items())
+    ]
+    rows = front[np.argsort(across.values[front], kind="stable")]
+    step: Step = "vh" if across.goal == "max" else "hv"
+    mode: Mode = "lines+markers" if len(rows) <= MOST_MARKED else "lines"
+    traces.append(trace("front", across.drawn(rows), up.drawn(rows), None, mode, words=words(rows), step=step))
+    finding = f"{len(rows):,} of {len(across.values):,} points are on the front of {across.wanted} and {up.wanted}"
+    kept = [
+        {n: str(columns[n][i]) for n in named} | {a.name: float(a.values[i]) for a in (across, up)}
+        for i in rows.tolist()
+    ]
+    logarithmic = (across.logarithmic, up.logarithmic)
+    return Page(
+        Report(f"{up.name} over {across.name}", f"{finding}.", ()), (),
+        (_chart(columns, across, up, rows, len(shown)),), (), (), (),
+        (("Command", command), ("Version", f"bitnet-cost {__version__}")),
+        {
+            "document": {"schema": "bitnet-cost/plot-1", "rows": kept},
+            "figures": {"front": drawing(traces, across.title, up.title, logarithmic=logarithmic)},
+        },
     )  # fmt: skip
-    found = inputs.get("units")
-    units = found if isinstance(found, dict) else {}
-    spread = [values[np.isfinite(values) & (values > 0)] for values in (across, up)]
-    scales = ["log" if len(v) and v.max() / v.min() > 30 else "linear" for v in spread]
-    titles = [f"{name} [{units[name]}]" if units.get(name) else name for name in axes]
-    heading = f"{len(rows):,} of {len(columns[axes[0]]):,} points are on the front of {axes[0]} and {axes[1]}"
-    figure.update_layout(
-        title=heading, xaxis={"title": titles[0], "type": scales[0]}, yaxis={"title": titles[1], "type": scales[1]}
-    )
-    page: str = figure.to_html(include_plotlyjs=True, full_html=True)
-    return page
+
+
+def _chart(columns: dict[str, list[Any]], across: Axis, up: Axis, rows: Any, shown: int) -> Chart:
+    """Where the front runs, and its rows with the names that differ."""
+    named = [n for n in NAMES if n in columns]
+    varied = [n for n in named if len(set(map(str, columns[n]))) > 1]
+    alike = ", ".join(f"{n} {columns[n][0]}" for n in named if n not in varied)
+    heads = [*(Column(n, figures=n in _WHOLE) for n in varied), Column(across.title), Column(up.title)]
+    body = [(*(str(columns[n][i]) for n in varied), across.short(i), up.short(i)) for i in rows[:MOST_ROWS]]
+    note = "On the front: no other point is as good in both and better in one."
+    note += f" {shown:,} points are drawn." if shown < len(across.values) else ""
+    note += f" The table has the first {MOST_ROWS}." if len(rows) > MOST_ROWS else ""
+    table = Table(f"The front, by {across.name}{f'; all: {alike}' if alike else ''}", tuple(heads), tuple(body))
+    ends = [f"{across.words(i)} and {up.words(i)}" for i in (rows[0], rows[-1])]
+    heading = f"The front runs from {ends[0]} to {ends[1]}" if len(rows) > 1 else f"One is best in both: {ends[0]}"
+    return Chart("front", "Which points are best?", heading, table, note)
+
+
+def _groups(columns: dict[str, list[Any]], shown: Any, colour: str | None) -> dict[str, list[int]]:
+    """Rows by the column that sets the colour, figures in their order; what is beyond `MOST_GROUPS` together."""
+    if colour is None:
+        return {"points": shown.tolist()}
+    found: dict[str, list[int]] = {}
+    for i in shown.tolist():
+        found.setdefault(str(columns[colour][i]), []).append(i)
+    try:
+        names = sorted(found, key=float)
+    except ValueError:
+        names = sorted(found)
+    kept = {name: found[name] for name in names[:MOST_GROUPS]}
+    rest = [i for name in names[MOST_GROUPS:] for i in found[name]]
+    return kept | ({f"{len(names) - MOST_GROUPS} others": rest} if rest else {})
 
 
 def _figures(file: str, columns: dict[str, list[Any]], name: str) -> Array:
     if name not in columns:
         raise _no_column(file, name, columns)
     try:
-        return np.array([np.nan if v in (None, "") else float(v) for v in columns[name]])
-    except (TypeError, ValueError):
+        found = np.array([np.nan if v in (None, "") else float(v) for v in columns[name]])
+        return np.where(np.isfinite(found), found, np.nan)
+    except (TypeError, ValueError, OverflowError):
         raise BitnetCostError(f"{file}: {name} holds no figures") from None
 
 

@@ -88,7 +88,7 @@ def of_answer(answer: Answer, report: Report, command: str) -> Page:
         report, tuple(findings), drawn, tuple(_assumptions(opening)), tuple(_sources(opening)),
         tuple(document["not_counted"]),
         (("Command", command), ("Version", f"bitnet-cost {__version__}"), *_inputs(answer)),
-        data, _choices(data), numbers(data, data["state"]),
+        data, _choices(data), numbers(data, data["state"]), tables_heading="Memory and energy in tables",
     )  # fmt: skip
 
 

@@ -23,11 +23,13 @@ from bitnet_cost import __version__
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.studies.sweep import PARTITION, Columns, Plan, merged, partition
 from bitnet_cost.views import columns as files
+from bitnet_cost.views.files import whole_or_nothing, write_atomically
 from bitnet_cost.words import Engine
 
 Outcome = tuple[int, Columns]
 T = TypeVar("T")
-MANIFEST = "manifest.json"
+MANIFEST = "_manifest.json"  # readers of a folder of Parquet skip names that begin so
+MANIFEST_BEFORE = "manifest.json"  # of folders that were begun with version 0.1
 AHEAD = 3  # partitions under way for each worker: enough to keep it busy, few enough to hold
 
 _plan: Plan | None = None  # of this worker process
@@ -88,7 +90,9 @@ def in_dask(whole: Plan, scheduler: str | None, workers: int, numbers: list[int]
     try:
         from distributed import Client, LocalCluster
     except ImportError:
-        raise BitnetCostError("--engine dask needs Dask: pip install 'bitnet-cost[dask]'") from None
+        raise BitnetCostError(
+            "--engine dask needs Dask: pip install distributed (the extra bitnet-cost[dask])"
+        ) from None
     cluster: Any = None
     try:
         if scheduler is None:
@@ -117,8 +121,9 @@ def in_dask(whole: Plan, scheduler: str | None, workers: int, numbers: list[int]
 class Progress:
     """Points a second and time left on stderr, where somebody watches."""
 
-    def __init__(self, points: int, watched: bool) -> None:
-        self._points, self._watched = points, watched
+    def __init__(self, points: int, watched: bool, whole: int | None = None) -> None:
+        self._points, self.watched = points, watched
+        self.whole = points if whole is None else whole  # with what an earlier run did
         self._start = self._last = time.monotonic()
         self.done = 0
 
@@ -126,7 +131,7 @@ class Progress:
         """Count points that are done."""
         self.done += points
         now = time.monotonic()
-        if self._watched and now - self._last > 0.2:
+        if self.watched and now - self._last > 0.2:
             self._last = now
             rate = self.done / (now - self._start)
             left = (self._points - self.done) / rate
@@ -136,7 +141,7 @@ class Progress:
 
     def close(self) -> None:
         """Clear the line."""
-        if self._watched:
+        if self.watched:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
 
@@ -204,7 +209,7 @@ class Runner:
             raise BitnetCostError(f"{name}: write a .parquet or .csv file, or a folder (a name that ends in /)")
         if suffix == ".parquet":
             files.parquet()
-        with files.whole_or_nothing(name) as temporary:
+        with whole_or_nothing(name, "; nothing was written") as temporary:
             return self._written(temporary, suffix)
 
     def _written(self, path: str, suffix: str) -> int:
@@ -239,22 +244,11 @@ class Runner:
             "schema": "bitnet-cost/sweep-parts/1", "version": __version__, "sweep": self.identity(),
             "points": self.whole.points, "parts": count, "partitions_each": each,
         }  # fmt: skip
-        try:
-            folder.mkdir(exist_ok=True)
-            there = sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))
-            for left in folder.glob(".part-*"):
-                left.unlink()
-            if there and not resume:
-                raise BitnetCostError(f"{name}: is not empty; --resume continues the sweep that began there")
-            if resume and there:
-                self._same_sweep(folder, manifest)
-            self._put(folder / MANIFEST, manifest)
-        except OSError as error:
-            raise BitnetCostError(f"{name}: cannot be written ({error.strerror or error})") from error
+        self._begin_folder(folder, manifest, resume)
         missing = [i for i in range(count) if not (folder / part_name(i)).is_file()]
         spans = {i: [self.whole.span(n) for n in part_numbers(self.whole, each, i)] for i in missing}
         points = {i: sum(stop - start for _, start, stop in of) for i, of in spans.items()}
-        self.progress = Progress(sum(points.values()), self.progress._watched)  # what is there is not done again
+        self.progress = Progress(sum(points.values()), self.progress.watched, self.whole.points)
         if self.engine == "dask":  # its workers may not see the folder: what they find is written here
             stream = iter(self.rows([n for i in missing for n in part_numbers(self.whole, each, i)]))
             return sum(write_part(self.whole, i, folder=folder, each=each, stream=stream) for i in missing)
@@ -264,6 +258,21 @@ class Runner:
             self.progress.add(points[i])
         return rows
 
+    def _begin_folder(self, folder: Path, manifest: dict[str, Any], resume: bool) -> None:
+        """Make the folder and its manifest, or see that they are those of this sweep."""
+        try:
+            folder.mkdir(exist_ok=True)
+            there = [p.name for p in folder.iterdir() if not p.name.startswith(".")]
+        except OSError as error:
+            raise BitnetCostError(f"{folder}: cannot be written ({error.strerror or error})") from error
+        if there and not resume:
+            raise BitnetCostError(f"{folder}: is not empty; --resume continues the sweep that began there")
+        if there:
+            self._same_sweep(folder, manifest)
+        if MANIFEST not in there:
+            write_atomically(str(folder / MANIFEST), json.dumps(manifest, indent=1) + "\n")
+        (folder / MANIFEST_BEFORE).unlink(missing_ok=True)
+
     def identity(self) -> str:
         """SHA-256 of everything that went in: sweeps of one identity have the same rows."""
         inputs = self.whole.inputs()
@@ -271,20 +280,15 @@ class Runner:
 
     @staticmethod
     def _same_sweep(folder: Path, manifest: dict[str, Any]) -> None:
+        names = [name for name in (MANIFEST, MANIFEST_BEFORE) if (folder / name).is_file()] or [MANIFEST]
         try:
-            found = json.loads((folder / MANIFEST).read_text("utf-8"))
+            found = json.loads((folder / names[0]).read_text("utf-8"))
         except (OSError, ValueError):
             raise BitnetCostError(f"{folder}: has no readable {MANIFEST}; it is no sweep that can be resumed") from None
         if found != manifest:
             raise BitnetCostError(
                 f"{folder}: was begun by another sweep, other inputs or another version; write to a new folder"
             )
-
-    @staticmethod
-    def _put(path: Path, manifest: dict[str, Any]) -> None:
-        from bitnet_cost.views.files import write_atomically
-
-        write_atomically(str(path), json.dumps(manifest, indent=1) + "\n")
 
     def forecast(self) -> dict[str, float]:
         """Points, seconds and bytes of the whole, from a sample that is evaluated and encoded here."""
@@ -330,6 +334,36 @@ def forecast_text(found: dict[str, float]) -> str:
     return f"{found['points']:,.0f} points, about {found['seconds']:.2g} s and {with_prefix(found['bytes'], 'B', 3)}\n"
 
 
+def done_text(output: str, rows: int, progress: Progress) -> str:
+    """What a run prints at its end: what it did and, where it continued a folder, what the whole holds."""
+    seconds = max(progress.seconds, 1e-9)
+    text = f"{rows:,} rows of {progress.done:,} points in {seconds:.1f} s, {progress.done / seconds:,.0f} points/s"
+    left = progress.whole - progress.done
+    if not left:
+        return f"{output}: {text}"
+    whole = f"{rows_in(Path(output)):,} rows of {progress.whole:,} points"
+    if not progress.done:
+        return f"{output}: nothing was missing; it holds {whole}"
+    return f"{output}: {text}; with what was there it holds {whole}"
+
+
+def rows_in(folder: Path) -> int:
+    """The rows of a folder's parts, from their footers."""
+    return sum(files.parquet().read_metadata(part).num_rows for part in folder.glob("part-*.parquet"))
+
+
+def interrupted_text(output: str) -> str:
+    """What a run that is interrupted prints: a folder can be continued, of a file nothing is left."""
+    if is_folder(output) and (Path(output) / MANIFEST).is_file():
+        return f"{output}: interrupted; --resume continues"
+    return f"{output}: interrupted; nothing was written"
+
+
+def is_folder(output: str) -> bool:
+    """Whether a sweep is to be written in parts: the name ends in a separator, or is a folder."""
+    return output.endswith(("/", os.sep)) or Path(output).is_dir()
+
+
 PART_ROWS = 1 << 20  # points of one part
 
 
@@ -355,7 +389,7 @@ def write_part(whole: Plan, part: int, *, folder: Path, each: int, stream: Itera
         BitnetCostError: a place that cannot be written.
     """
     rows = 0
-    with files.whole_or_nothing(str(folder / part_name(part))) as temporary:
+    with whole_or_nothing(str(folder / part_name(part)), "; whole parts stay, and --resume continues") as temporary:
         writer = parquet_of(whole, temporary)
         try:
             for number in part_numbers(whole, each, part):
@@ -377,7 +411,7 @@ def run(whole: Plan, output: str, *, resume: bool = False, **means: Any) -> tupl
     """
     runner = Runner(whole, **means)
     try:
-        if output.endswith(("/", os.sep)) or Path(output).is_dir():
+        if is_folder(output):
             return runner.to_folder(output, resume=resume), runner.progress
         if resume:
             raise BitnetCostError("--resume continues a folder of parts; give a folder (a name that ends in /)")

@@ -19,8 +19,9 @@ from bitnet_cost.engine.estimate import check_scope
 from bitnet_cost.engine.grid import components_of, figures, swept
 from bitnet_cost.errors import BitnetCostError, MissingPrice, nearest
 from bitnet_cost.filters import Filter
+from bitnet_cost.front import Front, best, pareto
 from bitnet_cost.inputs.architecture import Architecture
-from bitnet_cost.inputs.cited import Figure, Input, explain
+from bitnet_cost.inputs.cited import Figure, Input, explain, model_at
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
@@ -28,7 +29,7 @@ from bitnet_cost.inputs.sweep import Range, Sweep, Varied, whole_numbers
 from bitnet_cost.inputs.workload import Array, Workload
 from bitnet_cost.readers import catalog
 from bitnet_cost.record import METRICS
-from bitnet_cost.studies.front import Front, best, pareto
+from bitnet_cost.units import with_prefix
 from bitnet_cost.words import Scope
 
 CHUNK = 2048  # points evaluated at once: their arrays stay in the second-level cache
@@ -190,7 +191,7 @@ class Plan:
         found = {}
         for column in self.columns:
             if column in self.varied:
-                found[column] = next((u for u in (_unit(part, column) for part in self.settings[0]) if u), "SI")
+                found[column] = unit_varied(self, column)
             elif column not in METRICS:  # a component
                 found[column] = "J"
             elif METRICS[column].kind != "word":
@@ -470,6 +471,45 @@ def figure_at(profile: Any, path: list[str]) -> Any:
     if not isinstance(profile, Input) or path[0] not in type(profile).model_fields:
         return None
     return figure_at(getattr(profile, path[0]), path[1:])
+
+
+def unit_of(column: str) -> str:
+    """Unit of a column of a sweep, from its name alone; empty where it has none or is not known.
+
+    >>> [unit_of(name) for name in ("latency_s", "energy_sram_j", "hierarchy.hbm.bandwidth", "power.static", "model")]
+    ['s', 'J', 'bit/s', 'W', '']
+    >>> unit_of("runtime.kernels.linear.bandwidth"), unit_of("anything")
+    ('1', '')
+    """
+    if column in METRICS:
+        return METRICS[column].unit
+    if "." not in column:
+        return "J" if column.startswith("energy_") and column.endswith("_j") else ""
+    first, _, rest = column.partition(".")
+    profile, path = (RuntimeProfile, rest) if first == "runtime" else (Hardware, column)
+    found = model_at(profile, tuple(path.split(".")))
+    return found.dimension.si or "1" if found is not None and issubclass(found, Figure) else ""
+
+
+def bare_numbers(whole: Plan) -> list[str]:
+    """What plain numbers of a varied figure mean, where the figure has a unit: they are in SI, which few expect."""
+    found = []
+    for path, asked in whole.spec.vary.items():
+        first = asked.first if isinstance(asked, Range) else asked[0] if isinstance(asked, list) else asked
+        unit = unit_varied(whole, path)
+        if isinstance(first, str) or unit in ("", "1", "SI"):
+            continue
+        bits = unit.startswith("bit")
+        read = with_prefix(first / 8, unit.replace("bit", "B", 1)) if bits else with_prefix(first, unit)
+        found.append(
+            f"vary: {path}: plain numbers are {unit}; {first:g} is {read}. A unit may be written, as in '{read}'"
+        )
+    return found
+
+
+def unit_varied(whole: Plan, path: str) -> str:
+    """Unit of a varied figure; SI where no profile says."""
+    return next((u for u in (_unit(part, path) for part in whole.settings[0]) if u), "SI")
 
 
 def _unit(profile: Any, path: str) -> str | None:

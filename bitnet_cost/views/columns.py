@@ -1,23 +1,19 @@
-"""Columns to files: Parquet with units and inputs in its metadata, or CSV. Whole or not at all."""
+"""Columns to files: Parquet with units and inputs in its metadata, or CSV."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
-import os
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
 from bitnet_cost.errors import BitnetCostError
-from bitnet_cost.views.files import place_of
 
 Kinds = Mapping[str, str]  # column -> word, whole, bool or figure
 ROWS = 1 << 18  # of one row group
-NO_PYARROW = "Parquet needs pyarrow: pip install 'bitnet-cost[parquet]', or write a .csv file"
+NO_PYARROW = "Parquet needs pyarrow: pip install pyarrow (the extra bitnet-cost[parquet]), or write a .csv file"
 
 
 def parquet() -> Any:
@@ -158,33 +154,3 @@ def _cell(value: Any) -> str:
     if isinstance(value, str) and any(c in value for c in ',"\n\r'):
         return '"' + value.replace('"', '""') + '"'
     return str(value)
-
-
-@contextlib.contextmanager
-def whole_or_nothing(name: str) -> Iterator[str]:
-    """A temporary name beside a file, which takes its place when the block ends well, and goes when it does not.
-
-    Raises:
-        BitnetCostError: see `place_of`; or a place that cannot be written; what was there stays.
-    """
-    path = place_of(name)
-    if path.exists() and not (path.is_file() and os.access(path, os.W_OK)):
-        raise BitnetCostError(f"{name}: cannot be written")
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=path.suffix)
-        os.close(handle)
-    except OSError as error:
-        raise BitnetCostError(f"{name}: cannot be written ({error.strerror})") from error
-    try:
-        yield temporary
-        with open(temporary, "rb+") as stream:
-            os.fsync(stream.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise BitnetCostError(f"{name}: cannot be written ({error.strerror or error}); nothing was left") from error
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from bitnet_cost import front
 from bitnet_cost.errors import BitnetCostError, UnknownName
 from bitnet_cost.filters import Filter
 from bitnet_cost.record import METRICS, record
 from bitnet_cost.result import Answer, Column, Report, Result, Table
-from bitnet_cost.units import with_prefix
+from bitnet_cost.units import prefix_of, with_prefix
+from bitnet_cost.views import honesty
 from bitnet_cost.views.groups import alike, describe
-from bitnet_cost.views.report import figures, memory_share, notes, percent, significant, used
+from bitnet_cost.views.report import (
+    figures,
+    lettered,
+    memory_share,
+    notes,
+    percent,
+    said,
+    significant,
+    used,
+)  # fmt: skip
 
 Row = tuple[Result, dict[str, Any]]
 DEFAULT_SORT = "energy_per_token_j"
-BEST, EFFICIENT = "*", "+"
+BEST, EFFICIENT = "^", "+"  # a weak figure has the mark of `honesty`, as in every table
 # Columns of which more is better; of all others the least comes first.
 _MORE = ("saving", "saving_low", "saving_high", "tokens_per_s", "capacity_bytes", "fits")
 _SHORT = {
@@ -96,18 +108,8 @@ def efficient(rows: Sequence[dict[str, Any]]) -> list[bool]:
     [True, False, True]
     """
     energy = energy_field(rows)
-
-    def point(values: dict[str, Any]) -> tuple[float, float, float] | None:
-        if values[energy] is None:
-            return None
-        return (values[energy], -(values["tokens_per_s"] or 0.0), values["footprint_bytes"])
-
-    points = [point(values) for values in rows]
-    given = [p for p in points if p is not None]
-    return [
-        p is not None and not any(q != p and all(a <= b for a, b in zip(q, p, strict=True)) for q in given)
-        for p in points
-    ]
+    points = [(v[energy], -(v["tokens_per_s"] or 0.0), v["footprint_bytes"]) for v in rows]  # None becomes NaN
+    return [bool(on) for on in front.efficient(np.array(points, dtype=np.float64))]
 
 
 def energy_field(rows: Sequence[dict[str, Any]]) -> str:
@@ -116,90 +118,116 @@ def energy_field(rows: Sequence[dict[str, Any]]) -> str:
     return "energy_per_token_j" if generating else "energy_j"
 
 
-@dataclass(frozen=True)
-class _Shown:
-    heading: str
-    field: str
-    unit: str
-    missing: Callable[[dict[str, Any]], str]
+_Shown = tuple[Column, list[str]]  # a column and its cells
 
 
 def compare_table(cells: Sequence[Row], title: str, money: bool = False) -> Table:
     """One row per cell: memory, energy, saving, tokens/s and power, or with ``money`` carbon and cost."""
-    rows = [values for _, values in cells]
-    energy = energy_field(rows)
-    first = _Shown("J/token" if energy == "energy_per_token_j" else "J", energy, "", lambda v: why(v) or "-")
+    shown: list[_Shown] = [
+        (Column(EFFICIENT, False), [EFFICIENT if on else "" for on in efficient([v for _, v in cells])]),
+        (Column("hardware", False), [r.hardware.name for r, _ in cells]),
+        (Column("precision", False), [r.precision.name for r, _ in cells]),
+    ]
     if money:
-        shown = [first, _Shown("CO2e g", "carbon_g", "g", lambda v: why(v) or no_time(v)),
-                 _Shown("USD", "cost_usd", "", lambda v: why(v) or no_time(v))]  # fmt: skip
+        charges = [("carbon_g", "CO2e", "g"), ("cost_usd", "cost", "USD")]
+        known = [charge for charge in charges if any(v[charge[0]] is not None for _, v in cells)]
+        shown += [_energy(cells), *(_charge(cells, *charge) for charge in known)]
     else:
-        shown = [
-            first, _Shown("saving %", "saving", "%", lambda v: "-"),
-            _Shown("tokens/s", "tokens_per_s", "", no_time), _Shown("power W", "power_w", "", no_time),
-        ]  # fmt: skip
-    front = efficient(rows)
-    columns: list[list[str]] = [[EFFICIENT if on else "" for on in front]]
-    columns += [[r.hardware.name for r, _ in cells], [r.precision.name for r, _ in cells]]
-    headings = [Column(EFFICIENT, False), Column("hardware", False), Column("precision", False)]
-    if not money:
-        sizes: list[float] = [memory_share(r) for r, _ in cells]
-        heading, printed = "memory %", ["-" if r.capacity_bits is None else used(memory_share(r)) for r, _ in cells]
-        if all(r.capacity_bits is None for r, _ in cells):
-            heading, printed = figures([v["footprint_bytes"] for v in rows], "B")
-            sizes = [v["footprint_bytes"] for v in rows]
-        columns.append(_marked(sizes, printed, least=True, among=rows))
-        headings.append(Column(heading))
-    for column in shown:
-        heading, printed = _printed(column, rows)
-        values = [v[column.field] for v in rows]
-        if column.field == "saving":
-            values = [v["saving"] if v["baseline"] == usual_baseline(rows) else None for v in rows]
-        printed = [
-            column.missing(v) if v[column.field] is None else text for v, text in zip(rows, printed, strict=True)
-        ]
-        columns.append(_marked(values, printed, least=column.field not in ("saving", "tokens_per_s")))
-        headings.append(Column(heading))
-    return Table(title, tuple(headings), tuple(zip(*columns, strict=True)))
+        shown += [_memory(cells), _energy(cells), _savings(cells), _speed(cells), _power(cells)]
+    columns, texts = zip(*shown, strict=True)
+    return Table(title, columns, tuple(zip(*texts, strict=True)))
 
 
-def _printed(column: _Shown, rows: Sequence[dict[str, Any]]) -> tuple[str, list[str]]:
-    values = [v[column.field] for v in rows]
-    if column.unit == "%":
-        usual = usual_baseline(rows)
-        shown = [v["saving"] if v["baseline"] == usual else None for v in rows]
-        texts = [
-            "base" if v["baseline"] == v["precision"] == usual else percent(value)
-            for v, value in zip(rows, shown, strict=True)
-        ]
-        return column.heading, texts
-    if column.field in ("energy_per_token_j", "energy_j"):
-        unit, texts = figures(values, "J")
-        return unit + column.heading.removeprefix("J"), texts
-    return column.heading, [significant(value, 1.0, 4) for value in values]
+def _memory(cells: Sequence[Row]) -> _Shown:
+    """What is resident, as a share of what the device holds; in bytes where none holds anything."""
+    sizes = [memory_share(r) for r, _ in cells]
+    heading, texts = "memory %", ["-" if r.capacity_bits is None else used(memory_share(r)) for r, _ in cells]
+    if all(r.capacity_bits is None for r, _ in cells):
+        sizes = [v["footprint_bytes"] for _, v in cells]
+        heading, texts = figures(sizes, "B")
+    answered = [None if v["energy_j"] is None else size for size, (_, v) in zip(sizes, cells, strict=True)]
+    return Column(heading), _marked(answered, texts, least=True)
 
 
-def usual_baseline(rows: Sequence[dict[str, Any]]) -> str | None:
-    """The precision that most savings refer to; where it does not fit, savings are against another (JSON has them)."""
-    given = [v["baseline"] for v in rows if v["baseline"]]
-    return max(dict.fromkeys(given), key=given.count, default=None)
+def _energy(cells: Sequence[Row]) -> _Shown:
+    field = energy_field([v for _, v in cells])
+    values = [v[field] for _, v in cells]
+    unit, texts = _far_apart(values, "J")
+    heading = unit + ("/token" if field == "energy_per_token_j" else "")
+    return _column(cells, heading, values, texts, lambda v: why(v) or "-", honesty.mark)
 
 
-def _marked(
-    values: Sequence[float | None], texts: Sequence[str], *, least: bool, among: Sequence[dict[str, Any]] | None = None
-) -> list[str]:
-    """The best figure of a column behind a sign; of rows with an answer where ``among`` gives them."""
-    given = [
-        v for i, v in enumerate(values)
-        if v is not None and (among is None or among[i]["energy_j"] is not None)
-    ]  # fmt: skip
+def _savings(cells: Sequence[Row]) -> _Shown:
+    """The saving of each record, those on another precision than most with a letter."""
+    letters = lettered(v["baseline"] for _, v in cells if v["saving"] is not None)
+    values, texts = [], []
+    for _, v in cells:
+        own = v["saving"] is None or v["baseline"] == v["precision"]
+        values.append(None if own else v["saving"])
+        texts.append("base" if own and v["saving"] is not None else percent(v["saving"]))
+        texts[-1] += "" if own else letters[v["baseline"]]
+    best = _marked(values, texts, least=False) if len(letters) == 1 else texts  # on one precision they have an order
+    return Column("saving %"), best
+
+
+def _speed(cells: Sequence[Row]) -> _Shown:
+    values = [v["tokens_per_s"] for _, v in cells]
+    texts = [significant(value, 1.0, 4) for value in values]
+    return _column(cells, "tokens/s", values, texts, no_time, honesty.mark_time, least=False)
+
+
+def _power(cells: Sequence[Row]) -> _Shown:
+    values = [v["power_w"] for _, v in cells]
+    texts = [significant(value, 1.0, 4) for value in values]
+    return _column(cells, "power W", values, texts, no_time, lambda r: honesty.mark(r) or honesty.mark_time(r))
+
+
+def _charge(cells: Sequence[Row], field: str, name: str, unit: str) -> _Shown:
+    """Carbon or cost of the run."""
+    values = [v[field] for _, v in cells]
+    unit, texts = _far_apart(values, unit)
+    return _column(cells, f"{name} {unit}", values, texts, lambda v: why(v) or no_time(v), honesty.mark)
+
+
+def _far_apart(values: Sequence[float | None], unit: str) -> tuple[str, list[str]]:
+    """Figures in one prefix: that of the largest, or of their middle where the smallest would lose its digits.
+
+    >>> _far_apart([2e-6, 3e-4], "USD"), _far_apart([5000.0, 4e6], "J")
+    (('µUSD', ['2.000', '300.0']), ('kJ', ['5.000', '4,000']))
+    """
+    given = [value for value in values if value]
+    if not given or min(given) > 0.01 * prefix_of(max(given))[1]:
+        return figures(values, unit)
+    prefix, scale = prefix_of(math.sqrt(min(given)) * math.sqrt(max(given)))
+    return prefix + unit, [significant(value, scale, 4) for value in values]
+
+
+def _column(
+    cells: Sequence[Row], heading: str, values: Sequence[float | None], texts: Sequence[str],
+    missing: Callable[[dict[str, Any]], str], weak: Callable[[Result], str], least: bool = True,
+) -> _Shown:  # fmt: skip
+    """A column with its best figure marked, words where there is none, and weak figures marked.
+
+    Where all figures are weak, the heading bears the mark.
+    """
+    marks = [weak(r) if value is not None else "" for value, (r, _) in zip(values, cells, strict=True)]
+    if any(marks) and all(mark for mark, value in zip(marks, values, strict=True) if value is not None):
+        heading, marks = heading + honesty.MARK, [""] * len(marks)
+    best = _marked(values, texts, least=least)
+    shown = [
+        missing(v) if value is None else text + mark
+        for value, text, mark, (_, v) in zip(values, best, marks, cells, strict=True)
+    ]
+    return Column(heading), shown
+
+
+def _marked(values: Sequence[float | None], texts: Sequence[str], *, least: bool) -> list[str]:
+    """The best figure of a column behind a sign, where there are two or more."""
+    given = [value for value in values if value is not None]
     if len(given) < 2:
         return list(texts)
     best = min(given) if least else max(given)
-    return [
-        BEST + text if value == best and text != "base" and (among is None or among[i]["energy_j"] is not None)
-        else text
-        for i, (value, text) in enumerate(zip(values, texts, strict=True))
-    ]  # fmt: skip
+    return [BEST + text if value == best else text for value, text in zip(values, texts, strict=True)]
 
 
 def compare_report(answer: Answer) -> Report:
@@ -217,7 +245,8 @@ def compare_report(answer: Answer) -> Report:
     refused = {f"{r.precision.name} at {r.hardware.name}: {r.reason}" for r in answer.results if not r.joules}
     kept = [note for note in notes(answer) if note.removesuffix(".") not in refused]
     kept = [note for note in kept if not note.startswith(("Held to", "Not held", *_per_cell(answer)))]
-    return Report(f"{', '.join(names)}: hardware side by side", sentence(rows), tuple(tables), (signs, *kept))
+    weak = honesty.explained(answer.results)
+    return Report(f"{', '.join(names)}: hardware side by side", sentence(rows), tuple(tables), (signs, *weak, *kept))
 
 
 def _per_cell(answer: Answer) -> tuple[str, ...]:
@@ -231,8 +260,8 @@ def _per_cell(answer: Answer) -> tuple[str, ...]:
 def _tables(cells: Sequence[Row]) -> list[Table]:
     first = cells[0][0]
     model, scope = first.architecture.name, first.scope
-    usual = usual_baseline([v for _, v in cells])
-    saving = f"; saving on {usual} where that has an answer" if usual else ""
+    usual, others = said(lettered(v["baseline"] for _, v in cells if v["saving"] is not None))
+    saving = f"; saving on {usual}{others}" if usual else ""
     title = f"{model}, scope {scope}: {describe(first)}{saving}"
     tables = [compare_table(cells, title)]
     if any(v["carbon_g"] is not None or v["cost_usd"] is not None for _, v in cells):

@@ -1,62 +1,60 @@
-"""Savings along an axis as a chart: one offline HTML file."""
+"""Savings along an axis as a page: a chart and its table for each axis of whole numbers."""
 
 from __future__ import annotations
 
-import html
+import math
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from bitnet_cost import __version__
 from bitnet_cost.result import Crossing, Report, Table
+from bitnet_cost.views.drawing import drawing, trace
+from bitnet_cost.views.page import Chart, Page
+from bitnet_cost.views.report import percent
 
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{title}</title>
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }}
-table {{ border-collapse: collapse; font-size: 0.9rem; }} td, th {{ padding: 0.3rem 0.8rem; text-align: left; }}
-tr {{ border-bottom: 1px solid #ccc; }} footer {{ color: #666; font-size: 0.9rem; }}
-</style></head><body>
-<h1>{title}</h1><p>{sentence}</p>
-{charts}
-{tables}
-<footer>{notes}<p>bitnet-cost {version}</p></footer>
-</body></html>
-"""
+_ACROSS = {"batch": "batch (sequences)", "context": "context (prompt tokens)"}
 
 
-def as_html(report: Report, found: Sequence[Crossing]) -> str:
-    """One chart for each axis of whole numbers, a line for each runtime, and the report's table and notes."""
-    import plotly.graph_objects as go
-
-    charts: list[str] = []
-    for axis in dict.fromkeys(c.axis for c in found if len(c.axis_values) > 2):
-        figure = go.Figure()
-        mine = [c for c in found if c.axis == axis and len(c.axis_values) > 2]
-        for c in mine:
-            values = [100 * x for x in c.saving]
-            figure.add_scatter(x=list(c.axis_values), y=values, mode="lines", name=c.runtime or c.hardware)
-            marked = [(x, 100 * s) for x, s in zip(c.axis_values, c.saving, strict=True) if x in c.at]
-            if marked:
-                figure.add_scatter(
-                    x=[m[0] for m in marked], y=[m[1] for m in marked], mode="markers", showlegend=False,
-                    name=f"{c.runtime or c.hardware}: crossing",
-                )  # fmt: skip
-        figure.add_hline(y=100 * mine[0].wanted, line_dash="dot")
-        figure.update_layout(
-            xaxis={"type": "log", "title": f"{axis}{' (prompt tokens)' if axis == 'context' else ' (sequences)'}"},
-            yaxis={"title": "energy saved, %"}, height=420, margin={"t": 20}, template="plotly_white",
-        )  # fmt: skip
-        once: bool | str = not charts
-        charts.append(f"<h2>Saving along {axis}</h2>" + figure.to_html(full_html=False, include_plotlyjs=once))
-    tables = "\n".join(_table(t) for t in report.tables)
-    notes = "".join(f"<p>{html.escape(n)}</p>" for n in report.notes)
-    return _PAGE.format(
-        title=html.escape(report.title), sentence=html.escape(report.sentence), charts="\n".join(charts), tables=tables,
-        notes=notes, version=__version__,
+def page(report: Report, found: Sequence[Crossing], document: dict[str, Any], own: str | None, command: str) -> Page:
+    """One chart for each axis, a line for each runtime; ``own`` is the runtime that the headings speak of."""
+    names = list(dict.fromkeys(_name(c) for c in found))
+    drawn = {axis: [c for c in found if c.axis == axis and len(c.axis_values) > 2] for axis in _ACROSS}
+    drawn = {axis: mine for axis, mine in drawn.items() if mine}
+    charts = tuple(_chart(axis, mine, report.tables[0], own) for axis, mine in drawn.items())
+    figures = {axis: _drawing(axis, mine, names) for axis, mine in drawn.items()}
+    rest = replace(report, tables=report.tables[1:] if charts else report.tables, notes=report.notes[:-1])
+    return Page(
+        rest, (), charts, (), (), (report.notes[-1].removeprefix("Not counted: "),),
+        (("Command", command), ("Version", f"bitnet-cost {__version__}")),
+        {"document": document, "figures": figures},
+        tables_heading="Shares of the energy, and how far each answer moves",
     )  # fmt: skip
 
 
-def _table(table: Table) -> str:
-    heads = "".join(f"<th>{html.escape(c.heading)}</th>" for c in table.columns)
-    rows = "\n".join("<tr>" + "".join(f"<td>{html.escape(x)}</td>" for x in row) + "</tr>" for row in table.rows)
-    return f"<h2>{html.escape(table.title)}</h2>\n<table><tr>{heads}</tr>\n{rows}</table>"
+def _name(c: Crossing) -> str:
+    return c.runtime or c.hardware
+
+
+def _chart(axis: str, mine: Sequence[Crossing], table: Table, own: str | None) -> Chart:
+    """The finding for one runtime, and the rows of all of them."""
+    told = next((c for c in mine if c.runtime == own), mine[0])
+    finding = f"Along {axis}{f', with {told.runtime}' if told.runtime else ''}: {told.verdict}"
+    rows = tuple(row for row in table.rows if row[1] == axis)
+    note = f"Dotted: the {percent(told.wanted, 1)} % wanted. A sign on a line: where it crosses that."
+    return Chart(axis, f"Along {axis}, where does the saving end?", finding, replace(table, rows=rows), note)
+
+
+def _drawing(axis: str, mine: Sequence[Crossing], names: Sequence[str]) -> dict[str, Any]:
+    traces = []
+    for c in mine:
+        look, name = names.index(_name(c)), _name(c)
+        points = [(x, 100 * s) for x, s in zip(c.axis_values, c.saving, strict=True)]
+        traces.append(trace(name, c.axis_values, [None if math.isnan(s) else s for _, s in points], look))
+        marked = [(x, s) for x, s in points if x in c.at]
+        if marked:
+            across, up = zip(*marked, strict=True)
+            traces.append(trace(name, across, up, look, "markers", listed=False))
+    return drawing(
+        traces, _ACROSS[axis], "energy saved, %", logarithmic=(True, False), level=100 * mine[0].wanted
+    )  # fmt: skip

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from bitnet_cost.errors import BitnetCostError
@@ -30,31 +33,87 @@ def place_of(name: str) -> Path:
 
 
 def write_atomically(name: str, text: str) -> None:
-    """Write text to a file: to a temporary one beside it, then in its place.
+    """Write text to a file, whole or not at all.
+
+    Raises:
+        BitnetCostError: see `whole_or_nothing`.
+    """
+    path = place_of(name)
+    if path.exists() and not path.is_file():  # a device or a pipe cannot be replaced
+        try:
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise BitnetCostError(f"{name}: cannot be written ({error.strerror})") from error
+        return
+    with whole_or_nothing(name) as temporary:
+        Path(temporary).write_text(text, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def whole_or_nothing(name: str, after: str = "") -> Iterator[str]:
+    """A temporary name beside a file, which takes its place when the block ends well, and goes when it does not.
+
+    A process that is killed leaves its temporary file; the next that writes the same file removes it.
+
+    Args:
+        name: the file.
+        after: ends the message where it cannot be written.
 
     Raises:
         BitnetCostError: see `place_of`; or a place that cannot be written; what was there stays.
     """
     path = place_of(name)
+    if path.exists() and not path.is_file():
+        raise BitnetCostError(f"{name}: cannot be written")
+    if path.exists() and not os.access(path, os.W_OK):
+        raise BitnetCostError(f"{name}: cannot be written (it is read-only)")
+    temporary = None
     try:
-        if path.exists() and not path.is_file():  # a device or a pipe cannot be replaced
-            path.write_text(text, encoding="utf-8")
-            return
-        if path.exists() and not os.access(path, os.W_OK):
-            raise BitnetCostError(f"{name}: cannot be written (it is read-only)")
+        _remove_stale(path)
         mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(text)
-            os.chmod(temporary, mode)
-            os.replace(temporary, path)
-        except BaseException:
+        handle, temporary = tempfile.mkstemp(
+            dir=path.parent, prefix=f"{_hidden(path)}{os.getpid()}-", suffix=path.suffix
+        )
+        os.close(handle)
+        yield temporary
+        with open(temporary, "rb+") as stream:
+            os.fsync(stream.fileno())
+        os.chmod(temporary, mode)
+        os.replace(temporary, path)
+        temporary = None
+    except OSError as error:
+        raise BitnetCostError(f"{name}: cannot be written ({error.strerror or error}){after}") from error
+    finally:
+        if temporary is not None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
-            raise
-    except OSError as error:
-        raise BitnetCostError(f"{name}: cannot be written ({error.strerror})") from error
+
+
+def _hidden(path: Path) -> str:
+    """How the names of a file's temporary files begin; the number of the process that writes follows."""
+    return f".{path.name[:40]}."
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove temporary files of a file whose process is gone."""
+    pattern = re.compile(re.escape(_hidden(path)) + r"(\d+)-\w+" + re.escape(path.suffix))
+    for entry in os.scandir(path.parent):
+        found = pattern.fullmatch(entry.name)
+        if found and not _lives(int(found[1])):
+            with contextlib.suppress(OSError):
+                os.unlink(entry)
+
+
+def _lives(process: int) -> bool:
+    if sys.platform == "win32":  # where signal 0 would end it
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # somebody else's
+        return True
+    return True
 
 
 def _umask() -> int:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from os.path import splitext
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from bitnet_cost.errors import BitnetCostError
 
 if TYPE_CHECKING:
     from bitnet_cost.result import Report
@@ -21,10 +24,11 @@ class Offer(NamedTuple):
 
 
 class Format(NamedTuple):
-    """The shape that a format takes, and how it writes it."""
+    """The shape that a format takes, how it writes it, and the endings of its files beside its name."""
 
     takes: Shape
     text_of: Callable[[Any], str]
+    endings: tuple[str, ...] = ()
 
 
 def _plain_text(reports: Sequence[Report]) -> str:
@@ -52,11 +56,11 @@ def _csv(rows: list[dict[str, Any]]) -> str:
 
 
 FORMATS: dict[str, Format] = {
-    "table": Format("reports", _plain_text),
+    "table": Format("reports", _plain_text, ("txt", "text")),
     "json": Format("document", _json),
     "csv": Format("rows", _csv),
-    "markdown": Format("reports", _markdown),
-    "html": Format("page", str),
+    "markdown": Format("reports", _markdown, ("md",)),
+    "html": Format("page", str, ("html", "htm")),
 }
 
 
@@ -69,3 +73,35 @@ def text_of(name: str, offer: Offer) -> str:
     """What a command found, in one of the formats that take a shape it has."""
     chosen = FORMATS[name]
     return chosen.text_of(getattr(offer, chosen.takes)())
+
+
+def chosen(asked: str, output: str | None, offer: Offer) -> str:
+    """The format that was asked for; where none was, the one that the ending of the file says, else a table.
+
+    Plain text may hold any format, and so may a file of another ending where one was asked for.
+
+    Raises:
+        BitnetCostError: an ending that says another format than was asked for, that the command does not offer, or
+            that is none of them.
+
+    >>> text = Offer(reports=list, document=dict)
+    >>> chosen("", "a.json", text), chosen("", None, text), chosen("json", "a.txt", text), chosen("json", "a.dat", text)
+    ('json', 'table', 'json', 'json')
+    """
+    ending = splitext(output)[1][1:].lower() if output else ""
+    if not ending:
+        return asked or "table"
+    says = next((name for name, form in FORMATS.items() if ending in (name, *form.endings)), None)
+    if asked:
+        if says not in (None, "table", asked):
+            raise BitnetCostError(
+                f"output: {output} ends as {says} does, and --format says {asked}; change one of them"
+            )
+        return asked
+    offered = [name for name, form in FORMATS.items() if getattr(offer, form.takes) is not None]
+    if says not in offered:
+        ends = ", ".join(f".{next(iter(FORMATS[name].endings), name)}" for name in offered)
+        raise BitnetCostError(
+            f"output: {output}: .{ending} is no ending of this command; write {ends}, or add --format"
+        )
+    return str(says)

@@ -99,6 +99,19 @@ def _unreached(answer: Answer) -> list[str]:
     return list(dict.fromkeys(r.not_reached for r in answer.results if r.not_reached))
 
 
+def beyond(scope: Scope, never: Sequence[str], inside: str | None = None) -> str:
+    """The last line of an answer at one scope: the first part of what no scope counts, and all outside the scope.
+
+    ``inside`` is what the hardware leaves out within the scope.
+
+    >>> beyond("facility", ["norms (few)", "rope", "look-up"])
+    'Not counted: norms, rope and the like; the host and the rest of the system around the device; making it.'
+    """
+    first = [text.partition(" (")[0] for text in never[:2]]
+    outside = [*([inside] if inside else []), *OUTSIDE[get_args(Scope).index(scope) :]]
+    return f"Not counted: {', '.join(first)} and the like; {'; '.join(outside)}."
+
+
 def left_out(answer: Answer) -> list[str]:
     """What no scope counts, what lies outside every scope of an answer, then what outside the narrower ones."""
     order, scopes = get_args(Scope), _scopes(answer)

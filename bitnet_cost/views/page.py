@@ -6,6 +6,7 @@ precision, hardware, scope, batch and context; ``templates/report.js`` does the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,7 +28,8 @@ _COMPUTE = ("mul", "add", "mac", "special")
 class Chart:
     """A question, its finding as the heading, and the numbers.
 
-    ``drawing`` is markup that `bitnet_cost.views.scatter` made; without one, the script draws what ``name`` says.
+    ``drawing`` is markup that `bitnet_cost.views.scatter` made; without one, the script draws what ``name`` says, or
+    the figure of that name in the page's data.
     """
 
     name: str
@@ -50,7 +52,10 @@ class Cited:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Page:
-    """One page. ``data`` is embedded as JSON; ``choices`` are the selectors with their values."""
+    """One page. ``data`` is embedded as JSON; ``choices`` are the selectors with their values.
+
+    Charts that ``data`` holds as ``figures`` (`bitnet_cost.views.drawing`) come before the report's tables.
+    """
 
     report: Report
     findings: tuple[str, ...]
@@ -62,6 +67,7 @@ class Page:
     data: Data = field(default_factory=dict)
     choices: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     numbers: tuple[tuple[str, str], ...] = ()
+    tables_heading: str = "The tables beside the model"
 
 
 def find(data: Data, state: State, **other: str) -> dict[str, Any]:
@@ -227,9 +233,12 @@ def fit_chart(data: Data, state: State) -> tuple[str, Table]:
         row = (h, with_prefix(needs, "B"), with_prefix(has, "B"), used(needs / has), "fits" if fits else "does not fit")
         rows.append((has, row))
     rows.sort(key=lambda row: -row[0])
-    heading = f"{len(held)} of {len(rows)} {'device' if len(rows) == 1 else 'devices'} hold"
-    heading += f"{'s' if len(rows) == 1 else ''} {state['model']} in {state['precision']}"
-    if held:
+    what = f"{state['model']} in {state['precision']}"
+    heading = f"{len(held)} of {len(rows)} devices hold {what}"
+    if len(rows) == 1:
+        name, _, has_words, *_ = rows[0][1]
+        heading = f"{name} ({has_words}) {'holds' if held else 'does not hold'} {what}"
+    elif held:
         has, smallest = min(held)
         heading += f"; the smallest is {smallest} ({with_prefix(has, 'B')})"
     title = f"Memory: {state['model']} in {state['precision']}, batch {state['batch']}, {state['context']} tokens in"
@@ -444,7 +453,7 @@ def numbers(data: Data, state: State) -> tuple[tuple[str, str], ...]:
             else f"{significant(value, 1.0, 4)} {unit}"
         )
 
-    return (
+    found = (
         ("memory", with_prefix(needs, "B") + ("" if capacity is None else f", {used(needs / capacity)}")
          + ("" if capacity is None else " %" if needs / capacity < 10 else "")),
         ("energy", why if energy is None else f"{significant(energy, scale, 4)} {prefix}J{span}"),
@@ -455,3 +464,13 @@ def numbers(data: Data, state: State) -> tuple[tuple[str, str], ...]:
         ("time", figure("seconds", "s")),
         ("power", figure("power_w", "W")),
     )  # fmt: skip
+    return tuple((name, unbroken(value)) for name, value in found)
+
+
+def unbroken(text: str) -> str:
+    r"""A figure with its unit on one line: lines break after a comma or before a bracket alone.
+
+    >>> unbroken("2.517 GB, 3.0 %"), unbroken("no clock")
+    ('2.517\xa0GB, 3.0\xa0%', 'no clock')
+    """
+    return re.sub(r"(?<!,) (?!\()", "\u00a0", text) if re.search(r"\d", text) else text

@@ -1,42 +1,39 @@
-"""Modelled against measured, log over log, one colour per class: a page of its own."""
+"""Modelled against measured as a page, log over log, a colour and a sign for each class."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-_MARKS = ("circle", "square", "diamond", "cross", "triangle-up", "star", "hexagon", "x")
+from bitnet_cost import __version__
+from bitnet_cost.result import Report
+from bitnet_cost.views.drawing import drawing, trace
+from bitnet_cost.views.page import Chart, Page
+from bitnet_cost.views.report import percent
 
 
-def parity_html(rows: Sequence[dict[str, Any]]) -> str:
-    """One offline page: every figure over its measured value, and the line on which both are equal.
+def page(report: Report, rows: Sequence[dict[str, Any]], document: dict[str, Any], command: str) -> Page:
+    """Every figure over its measured value, and the line on which both are equal; below it the errors by class.
 
     ``rows`` have ``class``, ``measured``, ``modelled``, ``model``, ``hardware``, ``runtime`` and ``conditions``.
     """
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
-    kinds = list(dict.fromkeys(row["class"] for row in rows))
-    for i, kind in enumerate(kinds):
+    traces = []
+    for look, kind in enumerate(dict.fromkeys(row["class"] for row in rows)):
         mine = [row for row in rows if row["class"] == kind]
-        words = [
-            f"{r['model']}<br>{r['hardware']}, {r['runtime']}, {r['precision']}<br>{r['conditions']}" for r in mine
-        ]
-        figure.add_trace(
-            go.Scattergl(
-                x=[r["measured"] for r in mine], y=[r["modelled"] for r in mine], mode="markers", name=kind,
-                text=words, hovertemplate="%{text}<br>measured %{x:.4g}, modelled %{y:.4g}<extra></extra>",
-                marker={"symbol": _MARKS[i % len(_MARKS)], "size": 6, "opacity": 0.65},
-            )
-        )  # fmt: skip
+        words = [f"{r['model']}\n{r['hardware']}, {r['runtime']}, {r['precision']}\n{r['conditions']}" for r in mine]
+        measured, modelled = ([r[name] for r in mine] for name in ("measured", "modelled"))
+        traces.append(trace(kind, measured, modelled, look, "markers", words=words))
     ends = [min(r["measured"] for r in rows), max(r["measured"] for r in rows)]
-    figure.add_trace(
-        go.Scatter(x=ends, y=ends, mode="lines", name="equal", line={"color": "gray", "width": 1}, hoverinfo="skip")
-    )
-    figure.update_layout(
-        title=f"{len(rows):,} figures, modelled against measured (s, J, W, GB or a ratio, by class)",
-        xaxis={"type": "log", "title": "measured"}, yaxis={"type": "log", "title": "modelled"},
-        template="plotly_white", height=800,
+    traces.append(trace("equal", ends, ends, None))
+    across = "measured (s, J, W, GB or a ratio, by class)"
+    errors = sorted(abs(r["modelled"] / r["measured"] - 1) for r in rows)
+    middle = percent(errors[len(errors) // 2], 1)
+    finding = f"Half of {len(rows):,} figures, modelled against measured, are within {middle} %"
+    chart = Chart("measured", "How right is the model?", finding, report.tables[0])
+    return Page(
+        replace(report, tables=report.tables[1:]), (), (chart,), (), (), (),
+        (("Command", command), ("Version", f"bitnet-cost {__version__}")),
+        {"document": document, "figures": {"measured": drawing(traces, across, "modelled", logarithmic=(True, True))}},
+        tables_heading="Errors by device and precision, the worst rows, and what is left out",
     )  # fmt: skip
-    text: str = figure.to_html(include_plotlyjs=True, full_html=True)
-    return text

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from bitnet_cost.inputs.workload import Array
+from bitnet_cost.inputs.workload import LIMITS, Array
 from bitnet_cost.result import Answer, Column, Fit, Report, Result, Table
 from bitnet_cost.units import prefix_of, with_prefix
 from bitnet_cost.views import effects, honesty
@@ -55,6 +55,27 @@ def percent(value: float | None, places: int = 2) -> str:
         return "-"
     text = f"{100 * value:.{places}f}"
     return f"{100 - 10.0**-places:.{places}f}" if value < 1 and float(text) >= 100 else text
+
+
+def lettered(baselines: Iterable[str]) -> dict[str, str]:
+    """A letter for each precision that savings are on; none for the one of most, which a heading names.
+
+    >>> lettered(["fp16", "int8", "fp16", "int4"])
+    {'fp16': '', 'int8': 'a', 'int4': 'b'}
+    """
+    on = list(baselines)
+    names = sorted(dict.fromkeys(on), key=lambda name: -on.count(name))
+    return {name: chr(ord("a") + i - 1) if i else "" for i, name in enumerate(names)}
+
+
+def said(letters: dict[str, str]) -> tuple[str, str]:
+    """The precision of most savings, and what the letters of the others mean.
+
+    >>> said({"fp16": "", "int8": "a"}), said({})
+    (('fp16', ' (a: on int8)'), ('', ''))
+    """
+    others = ", ".join(f"{letter}: on {name}" for name, letter in letters.items() if letter)
+    return next(iter(letters), ""), f" ({others})" if others else ""
 
 
 MOST_POINTS = 50  # of a grid that a notebook shows
@@ -256,6 +277,7 @@ def energy_table(results: Sequence[Result]) -> Table:
     head, leads = _leads(results, ["hardware", "precision"])
     unit, energies = _energies([r for r in results if r.joules])
     printed = iter(energies)
+    letters = lettered(r.baseline for r in results if r.joules and r.baseline)
     body = []
     for r, lead in zip(results, leads, strict=True):
         if not r.joules:
@@ -264,10 +286,12 @@ def energy_table(results: Sequence[Result]) -> Table:
         saving = None if r.saving is None else [float(x) for x in r.saving]
         own = r.baseline == r.precision.name
         saved = "baseline" if own else percent(saving[1] if saving else None)
+        saved += letters[str(r.baseline)] if saving and not own else ""
         saved_span = "" if own or not saving else f"{percent(saving[0], 1)} to {percent(saving[2], 1)}"
         body.append((*lead, *next(printed), saved, saved_span))
-    baseline = next((r.baseline for r in results if r.baseline), None)
+    baseline, others = said(letters)
     title = f"Energy, scope {results[0].scope}: {describe(results[0])}"
+    title += f"; saving on {baseline}{others}" if others else ""
     saving_heading = f"saving % on {baseline}" if baseline else "saving %"
     columns = _columns(*head, f"energy {unit}".strip(), "range", saving_heading, "range", texts=len(head))
     return Table(title, columns, tuple(body))
@@ -343,7 +367,7 @@ def fit_report(fits: Sequence[Fit]) -> Report:
     rows = []
     for f in fits:
         r = f.result
-        batch, positions = f"{f.batch:,}" if f.batch else "-", f"{f.positions:,}" if f.positions else "-"
+        batch, positions = _at_most(f.batch, "batch"), _at_most(f.positions, "prompt")
         devices = f"{r.devices_needed:,}" if r.devices_needed else "-"
         rows.append(
             (
@@ -369,8 +393,9 @@ def fit_report(fits: Sequence[Fit]) -> Report:
     longest = first.architecture.max_positions
     limits = [f"{name} was made for {longest:,} positions."] if longest else []
     limits += first.architecture.left_out({f.result.precision.name for f in fits})
-    kept = first.runtime.workspace if first.runtime else None
-    limits += [f"{percent(kept.value, 0)} % of the memory is kept for the runtime's workspace."] if kept else []
+    limits += _workspaces([f.result for f in fits])
+    if any(f.batch == LIMITS["batch"] or f.positions == LIMITS["prompt"] for f in fits):
+        limits.append(">=: as much as may be asked for; more would fit.")
     limits.append("Stored bits count: packing, scales, FP16 parts, KV cache, widest activations.")
     limits.append("Not counted: code and buffers of the framework beyond that, and fragmentation.")
     limits.insert(-1, f"'devices': how many would hold it, each with the activations whole{_joined(fits)}.")
@@ -385,6 +410,28 @@ def _joined(fits: Sequence[Fit]) -> str:
         if r.devices_needed and r.devices_needed > (1 if link is None else link.devices):
             found[r.hardware.name] = "runs alone" if link is None else f"joins {link.devices:,}"
     return f"; {', '.join(f'{name} {most}' for name, most in found.items())}" if found else ""
+
+
+def _at_most(count: int, name: str) -> str:
+    """The largest batch or longest prompt; at the limit of what may be asked for it is no limit of the device.
+
+    >>> _at_most(0, "batch"), _at_most(1234, "batch"), _at_most(10**6, "batch")
+    ('-', '1,234', '>= 1,000,000')
+    """
+    return f"{'>= ' if count == LIMITS[name] else ''}{count:,}" if count else "-"
+
+
+def _workspaces(results: Sequence[Result]) -> list[str]:
+    """The share of the memory that each runtime keeps; where they differ, on which devices."""
+    kept = {r.hardware.name: r.runtime.workspace for r in results if r.runtime}
+    shares = {name: f"{percent(figure.value, 0)} %" if figure else "none" for name, figure in kept.items()}
+    alike = _unique(shares.values())
+    if alike in ([], ["none"]):
+        return []
+    if len(alike) == 1:
+        return [f"{alike[0]} of the memory is kept for the runtime's workspace."]
+    where = [f"{share} at {', '.join(name for name in shares if shares[name] == share)}" for share in alike]
+    return [f"Of the memory is kept for the runtime's workspace: {'; '.join(where)}."]
 
 
 def _fit_sentence(name: str, fits: Sequence[Fit]) -> str:
@@ -681,7 +728,11 @@ def day_table(answer: Answer, results: Sequence[Result], which: str = "") -> Tab
         "USD a year",
         texts=2,
     )
-    return Table(f"{answer.requests_per_day:,.0f} requests a day{which}", columns, tuple(rows))
+    # carbon and cost only where they were asked for
+    said = [i for i in range(len(columns)) if not rows or any(row[i] != "-" for row in rows)]
+    kept = tuple(tuple(row[i] for i in said) for row in rows)
+    title = f"{answer.requests_per_day:,.0f} requests a day{which}"
+    return Table(title, tuple(columns[i] for i in said), kept)
 
 
 def how_sure(results: Sequence[Result]) -> str:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import textwrap
+from collections.abc import Iterator, Sequence
+from enum import Enum
+from itertools import zip_longest
 
-from bitnet_cost.result import Report, Table
+from bitnet_cost.result import Column, Report, Table
 
-WIDTH = 80
+WIDTH = 80  # of pipes and files
+LEAST = 40  # a narrower terminal is written to as if it had so many
+PROSE = 100  # longer lines of text are hard to read, however wide a terminal is
+LONGEST = 24  # characters of a word that a column of text keeps whole
 
 
 def as_markdown(report: Report) -> str:
@@ -31,26 +39,87 @@ def _markdown_rows(table: Table) -> list[str]:
     return lines
 
 
-def as_text(report: Report) -> str:
-    """The report as plain text, for pipes and files: the sentence first, tables within `WIDTH`, notes last.
+class Style(Enum):
+    """How a terminal shows a line: the codes that begin it."""
+
+    plain = ""
+    strong = "\x1b[1m"
+    dim = "\x1b[2m"
+    title = "\x1b[3m"
+
+
+def as_text(report: Report, width: int = WIDTH) -> str:
+    """The report as plain text: the sentence first, tables within ``width``, notes last.
 
     Laid out here in a few lines, since loading a terminal library would cost a fifth of a command's run.
     """
-    blocks = [_wrapped(report.sentence)]
-    blocks += ["\n".join([*([_wrapped(t.title)] if t.title else []), *_text_rows(t)]) for t in report.tables]
+    return "".join(f"{line}\n" for _, line in _laid_out(report, width))
+
+
+def as_terminal(report: Report, width: int | None = None) -> str:
+    """The same lines with weight and dimming, by default as wide as the terminal or as ``COLUMNS`` says."""
+    wide = terminal_width() if width is None else width
+    return "".join(f"{s.value}{line}\x1b[0m\n" if s.value else f"{line}\n" for s, line in _laid_out(report, wide))
+
+
+def terminal_width() -> int:
+    """Columns of the terminal, or what ``COLUMNS`` says; `WIDTH` where neither is known."""
+    return max(LEAST, shutil.get_terminal_size((WIDTH, 24)).columns)
+
+
+def _laid_out(report: Report, width: int) -> Iterator[tuple[Style, str]]:
+    """Every line and its style."""
+    prose = min(width, PROSE)
+
+    def wrapped(style: Style, text: str) -> Iterator[tuple[Style, str]]:
+        return ((style, line) for line in textwrap.wrap(text, prose))
+
+    yield from wrapped(Style.strong, report.sentence)
+    for table in report.tables:
+        yield Style.plain, ""
+        yield from wrapped(Style.title, table.title)
+        shown, left_out = within(table, width)
+        yield from _table_lines(shown, width)
+        yield from wrapped(Style.dim, left_out)
     if report.notes:
-        blocks.append("\n".join(_wrapped(note) for note in report.notes))
-    return "\n\n".join(blocks) + "\n"
+        yield Style.plain, ""
+    for note in report.notes:
+        yield from wrapped(Style.dim, note)
 
 
-def _wrapped(text: str, width: int = WIDTH) -> str:
-    return "\n".join(textwrap.wrap(text, width))
+# A space, or a word up to a hyphen with more behind it; not within a figure or a date such as 1e-5 and 2024-10-23.
+_BREAKS = re.compile(r"(\s+|[^\s-]+-+(?!(?<=\d-)\d|(?<=\d[eE]-)\d)(?=[^\s-]))")
+
+
+class _Text(textwrap.TextWrapper):
+    """Breaks text at spaces and behind hyphens; a longer word only where it is alone too long."""
+
+    wordsep_re = _BREAKS
+
+
+def _wrapped(cell: str, width: int, figures: bool) -> list[str]:
+    """The lines of a cell. A figure is never broken.
+
+    >>> _wrapped("apple-m1-pro-gpu-14c", 15, False), _wrapped("does not fit", 8, True), _wrapped("-1.5e-05", 4, True)
+    (['apple-m1-pro-', 'gpu-14c'], ['does not', 'fit'], ['-1.5e-05'])
+    """
+    if figures:
+        return textwrap.wrap(cell, width, break_long_words=False, break_on_hyphens=False) or [""]
+    return _Text(width).wrap(cell) or [""]
+
+
+def _least(cells: Sequence[str], figures: bool) -> int:
+    """The least width that keeps the words of a column whole."""
+    pieces = (piece for cell in cells for piece in (cell.split() if figures else _BREAKS.split(cell)))
+    longest = max((len(piece.strip()) for piece in pieces), default=0)
+    return longest if figures else min(longest, LONGEST)
 
 
 def column_widths(table: Table, width: int = WIDTH) -> list[int]:
-    """Width of each column: as wide as its cells; where a table is too wide, its longest columns of text give way.
+    """Width of each column: as wide as its cells; where a table is too wide, its longest columns give way.
 
-    A heading wraps rather than widen a column beyond its longest word.
+    A heading wraps rather than widen a column beyond its longest word. Long text gives way first, then cells of
+    several words among the figures, then what is left of the text.
     """
     cells = [
         [*(row[i] for row in table.rows), table.footer[i] if table.footer else ""] for i in range(len(table.columns))
@@ -61,13 +130,28 @@ def column_widths(table: Table, width: int = WIDTH) -> list[int]:
     widths = [max(a, len(c.heading)) for a, c in zip(longest, table.columns, strict=True)]
     if sum(widths) > spare:
         widths = [max(a, b) for a, b in zip(longest, words, strict=True)]
-    texts = [i for i, column in enumerate(table.columns) if not column.figures]
-    for least in (12, 8):
-        for flexible in sorted(texts, key=lambda i: -widths[i]):
-            over = sum(widths) - spare
-            if over > 0:
-                widths[flexible] = min(widths[flexible], max(words[flexible], least, widths[flexible] - over))
+    kept = [max(a, _least(c, column.figures)) for a, c, column in zip(words, cells, table.columns, strict=True)]
+    for figures, floor in ((False, 12), (True, 0), (False, 0)):
+        least = {i: max(kept[i], floor) for i, c in enumerate(table.columns) if c.figures == figures}
+        _narrow(widths, least, spare)
     return widths
+
+
+def _narrow(widths: list[int], least: dict[int, int], spare: int) -> None:
+    """Take from the widest of some columns, one by one, until all have room or each has its least width.
+
+    >>> widths = [30, 12, 9, 5]
+    >>> _narrow(widths, {0: 8, 1: 8}, 30)
+    >>> widths
+    [8, 8, 9, 5]
+    """
+    for i, floor in least.items():
+        widths[i] = min(widths[i], max(spare, floor))
+    while sum(widths) > spare:
+        giving = [i for i in least if widths[i] > least[i]]
+        if not giving:
+            return
+        widths[max(giving, key=lambda i: widths[i])] -= 1
 
 
 def within(table: Table, width: int = WIDTH) -> tuple[Table, str]:
@@ -97,64 +181,24 @@ def within(table: Table, width: int = WIDTH) -> tuple[Table, str]:
     return found, f"No room for {', '.join(gone)}; -f markdown prints every column." if gone else ""
 
 
-def _text_rows(table: Table) -> list[str]:
-    table, left_out = within(table)
-    widths = column_widths(table)
+def _table_lines(table: Table, width: int) -> Iterator[tuple[Style, str]]:
+    """The lines of a table that `within` has given its columns."""
+    widths = column_widths(table, width)
 
-    def lines(cells: tuple[str, ...]) -> list[str]:
-        wrapped = [textwrap.wrap(cell, w) or [""] for cell, w in zip(cells, widths, strict=True)]
-        height = max(len(part) for part in wrapped)
-        rows = []
-        for line in range(height):
-            parts = [
-                (part[line] if line < len(part) else "").rjust(w)
-                if c.figures
-                else (part[line] if line < len(part) else "").ljust(w)
-                for part, w, c in zip(wrapped, widths, table.columns, strict=True)
-            ]
-            rows.append("  ".join(parts).rstrip())
-        return rows
+    def lines(style: Style, cells: tuple[str, ...]) -> Iterator[tuple[Style, str]]:
+        wrapped = [_wrapped(cell, w, c.figures) for cell, w, c in zip(cells, widths, table.columns, strict=True)]
+        for parts in zip_longest(*wrapped, fillvalue=""):
+            yield style, "  ".join(map(_placed, parts, widths, table.columns)).rstrip()
 
-    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
-    body = [line for row in table.rows for line in lines(row)]
-    footer = [rule, *lines(table.footer)] if table.footer else []
-    headings = lines(tuple(c.heading for c in table.columns))
-    return [*headings, rule, *body, *footer, *([_wrapped(left_out)] if left_out else [])]
+    rule = Style.plain, "-" * (sum(widths) + 2 * (len(widths) - 1))
+    yield from lines(Style.strong, tuple(c.heading for c in table.columns))
+    yield rule
+    for row in table.rows:
+        yield from lines(Style.plain, row)
+    if table.footer:
+        yield rule
+        yield from lines(Style.strong, table.footer)
 
 
-def as_terminal(report: Report) -> str:
-    """The report with weights and dimming for a terminal; the same cells and widths as `as_text`."""
-    import io
-
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-    stream = io.StringIO()
-    console = Console(file=stream, width=WIDTH, force_terminal=True, highlight=False, emoji=False, markup=False)
-    console.print(Text(report.sentence, style="bold"))
-    for table in report.tables:
-        console.print()
-        if table.title:
-            console.print(Text(table.title, style="italic"))
-        table, left_out = within(table)  # noqa: PLW2901
-        grid = RichTable(
-            box=box.SIMPLE_HEAD, show_edge=False, show_footer=table.footer is not None, padding=(0, 1, 0, 0)
-        )
-        footer = table.footer or ("",) * len(table.columns)
-        for column, total, width in zip(table.columns, footer, column_widths(table), strict=True):
-            grid.add_column(
-                Text(column.heading), footer=Text(total), justify="right" if column.figures else "left", width=width,
-                overflow="fold", header_style="bold", footer_style="bold",
-            )  # fmt: skip
-        for row in table.rows:
-            grid.add_row(*(Text(cell) for cell in row))  # text, not markup: a name may hold brackets
-        console.print(grid)
-        if left_out:
-            console.print(Text(left_out, style="dim"))
-    if report.notes:
-        console.print()
-    for note in report.notes:
-        console.print(Text(note, style="dim"))
-    return stream.getvalue()
+def _placed(text: str, width: int, column: Column) -> str:
+    return text.rjust(width) if column.figures else text.ljust(width)

@@ -83,6 +83,27 @@ def bare_file(folder: Path) -> Path:
     return written(folder / "bare.html", "compare", "gpt2", *chosen(), "-f", "html", "--plotly", "none")
 
 
+@pytest.fixture(scope="session")
+def curve_file(folder: Path) -> Path:
+    """A saving along batch and context, of every runtime."""
+    return written(folder / "curve.html", "break-even", "llama-3.2-1b", "-H", "l4", "--draws", "50")
+
+
+@pytest.fixture(scope="session")
+def chart_file(folder: Path) -> Path:
+    """A sweep over ten batches, each of its own look."""
+    words = ("-m", "gpt2", "-H", "l4", "-p", "fp16", "-p", "int8", "--batch", "1:10:10", "--prompt", "64,128")
+    swept = written(folder / "swept.csv", "sweep", *words, "--workers", "1")
+    return written(folder / "chart.html", "plot", str(swept), "--colour", "batch")
+
+
+@pytest.fixture(scope="session")
+def measured_file(folder: Path) -> Path:
+    """Every measured row beside its modelled one."""
+    written(folder / "measured.txt", "validate", "--measured", "--plot", str(folder / "measured.html"))
+    return folder / "measured.html"
+
+
 Opened = Callable[..., Any]
 
 

@@ -20,7 +20,7 @@ from tests.browser.conftest import HOSTILE, Opened, chosen, missing, written
 from tests.conftest import ROOT, Ran
 
 AXE = (Path(__file__).parent / "axe.min.js").read_text("utf-8")
-PAGES = ("page_file", "study_file", "nodes_file", "bare_file")
+PAGES = ("page_file", "study_file", "nodes_file", "bare_file", "curve_file", "chart_file", "measured_file")
 MARKS = ".bars path, .scatterlayer path, .trace path, path.mark"
 
 
@@ -93,11 +93,11 @@ def test_tables_read_without_script(page_file: Path, opened: Opened) -> None:
 def test_tables_sort(page_file: Path, opened: Opened) -> None:
     page = opened(page_file)
     heads = texts(page, "#t2 thead th")
-    column = heads.index("tokens/s")
+    column = heads.index("tokens/s*")
 
     def figures() -> list[float]:
         cells = texts(page, f"#t2 tbody tr :nth-child({column + 1})")
-        return [float(c.strip("*").replace(",", "")) for c in cells if re.fullmatch(r"\*?[\d.,]+", c)]
+        return [float(c.strip("^").replace(",", "")) for c in cells if re.fullmatch(r"\^?[\d.,]+", c)]
 
     button = page.locator("#t2 thead th button").nth(column)
     button.focus()

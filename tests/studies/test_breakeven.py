@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -55,7 +56,9 @@ def test_the_batch_at_which_w1a8_saves_less_than_half_on_the_h100(runtime: str) 
 def test_a_crossing_that_does_not_exist_is_said_not_to() -> None:
     batch = find(runtimes=("eager",))[0]
     assert batch.at == ()
-    assert "saves less than 50.0 % everywhere" in batch.verdict
+    assert f"saves less than 50.0 % from batch 1 on: -50.6 to 32.0 % over batch 1 to {batch.axis_values[-1]:.0f}" in (
+        batch.verdict
+    )
     known = [x for x in batch.saving if not math.isnan(x)]
     assert max(known) < 0.5
     assert len(batch.axis_values) == len(batch.saving) > 50
@@ -75,7 +78,71 @@ def test_the_claim_checker_is_the_unshrinking_share() -> None:
         if c.axis == "share that stays":
             assert c.at[0] == pytest.approx(unshrinking_share(0.6, saving()), rel=1e-12)
             assert "'60.0 % less energy' holds when at most" in c.verdict
-    assert "no share makes it true" in find(0.99)[-1].verdict
+    *parts, claim = find(0.99)
+    assert "does not hold here: w1a8 saves 64.12 % where all of fp16's energy scales" in claim.verdict
+    assert not any(c.at for c in parts)
+    assert "no share of static power or memory makes it true" in claim.verdict
+
+
+def test_a_claim_that_does_not_hold_names_the_shares_with_which_it_would() -> None:
+    """The words of the claim and the table of shares are of one mind."""
+    *parts, claim = find(0.7)
+    assert claim.at == ()
+    shares = [c for c in parts if "share" in c.axis and c.at]
+    assert shares
+    for share in shares:
+        assert share.now is not None
+        words = f"a {share.axis} of {100 * share.at[0]:.2f} % instead of {100 * share.now:.2f} %"
+        assert words in claim.verdict
+
+
+@pytest.mark.parametrize(
+    ("scope", "left_out"),
+    [
+        ("arithmetic", ("elementwise work", "data movement", "static power", "cooling")),
+        ("compute", ("data movement", "static power", "cooling")),
+        ("memory", ("static power", "cooling")),
+        ("device", ("cooling",)),
+        ("facility", ()),
+    ],
+)
+def test_an_answer_names_its_scope_and_what_that_leaves_out(
+    bitnet_cost: Cli, scope: str, left_out: tuple[str, ...]
+) -> None:
+    words = ("break-even", "llama-3.2-1b", "-H", "l4", "--runtime", "vllm", "--axis", "batch", "--scope", scope)
+    text = " ".join(bitnet_cost(*words).out.split())
+    assert f"at l4, scope {scope}:" in text
+    assert f"saves 50.0 % against fp16, scope {scope}" in text
+    closing = text[text.index("Not counted:") :]
+    for part in ("elementwise work", "data movement", "static power", "cooling"):
+        assert (part in closing) is (part in left_out), part
+    assert "the host" in closing
+    assert ("PUE 1" in text) is (scope == "facility")
+    assert json.loads(bitnet_cost(*words, "-f", "json").out)["scope"] == scope
+
+
+def test_a_model_that_does_not_fit_is_said_not_to(bitnet_cost: Cli, tmp_path: Path) -> None:
+    words = ("break-even", "llama-2-70b", "-H", "l4", "--runtime", "vllm")
+    assert "with vllm: one of both does not fit at all." in " ".join(bitnet_cost(*words).out.split())
+    assert bitnet_cost(*words, "-o", tmp_path / "page.html").code == 0
+
+
+def test_every_state_has_one_phrase(bitnet_cost: Cli) -> None:
+    """Less from the start, less from somewhere on, never less: the same in the sentence and in both tables."""
+    words = ("break-even", "llama-2-7b", "-H", "h100-sxm-80gb", "-p", "w1a8", "--axis", "batch", "--runtime")
+    text = bitnet_cost(*words, "tensorrt-llm", "--runtime", "eager").out
+    flat = " ".join(text.split())
+    assert "with eager it saves less than 50.0 % from batch 1 on" in flat
+    assert "with tensorrt-llm it saves less than 50.0 % from batch 4 on" in flat
+    assert "not at all" not in flat
+    for runtime, at in (("eager", "1"), ("tensorrt-llm", "4")):
+        rows = [line.split() for line in text.splitlines() if line.startswith(runtime) and " batch " in line]
+        assert [row[2] for row in rows] == [at, at]
+    sentence = " ".join(text.partition("\n\n")[0].split())
+    assert all(part[0].isupper() for part in sentence.split(". "))
+    always = " ".join(bitnet_cost(*words, "tensorrt-llm", "--saving", "-500").out.split())
+    assert "saves at least -500.0 % at every batch asked for" in always
+    assert "batch never" in always
 
 
 @given(st.floats(-1, 1), st.floats(-1, 1), st.floats(0, 1))
@@ -145,10 +212,10 @@ def test_json_and_chart(bitnet_cost: Cli, tmp_path: Path) -> None:
     page = tmp_path / "curve.html"
     assert bitnet_cost(*words, "-o", page).code == 0
     text = page.read_text("utf-8")
-    assert text.count("<h2>Saving along") == 2
+    assert re.findall(r'<section class="chart" id="(\w+)"', text) == ["batch", "context"]
     assert "cdn.plot.ly" not in text.split("</script>")[-1]
     assert 'src="http' not in text
-    assert "crosses at" in text
+    assert "less from" in text
 
 
 def test_the_ends_are_where_the_saving_turns_with_every_figure_at_one_end() -> None:
@@ -230,11 +297,12 @@ def test_a_range_says_when_it_ends_in_no_crossing(bitnet_cost: Cli) -> None:
     assert context["at"] == []
     assert context["at_p5"] == context["at_p95"] == 1  # less than half from the start
     assert context["at_all_low"] > 1
-    assert "all high from the start" in context["range"]
+    assert "all high: saves less than 50.0 % from context 1 on" in context["range"]
     node = ("break-even", "gpt3-175b", "-H", "cmos-7nm", "-p", "bitnet", "--saving", "90")
     batch, context, stays = json.loads(bitnet_cost(*node, "-f", "json").out)["crossings"]
     assert batch["at_p5"] is None
-    assert batch["range"] == "p5 to p95 not at all; all low not at all; all high not at all"
+    never = "saves at least 90.0 % at every batch asked for"
+    assert batch["range"] == f"p5 to p95: {never}; all low: {never}; all high: {never}"
     assert context["at_p5"] < context["at"][0] < context["at_p95"]
     assert stays["at_p5"] < stays["at"][0] < stays["at_p95"]
     table = bitnet_cost(*node).out

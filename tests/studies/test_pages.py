@@ -16,6 +16,7 @@ from bitnet_cost.result import Answer
 from bitnet_cost.studies import pages
 from bitnet_cost.studies.grid import DRAWS
 from bitnet_cost.studies.ranges import baseline_of
+from bitnet_cost.units import with_prefix
 from bitnet_cost.views import compare, page
 from tests.conftest import ROOT, Ran
 
@@ -113,3 +114,15 @@ def test_a_page_of_a_study_is_small_and_draws_without_a_library() -> None:
 def test_the_drawn_points_are_those_of_the_errors() -> None:
     held, errors = catalog.parity(), catalog.accuracy().classes
     assert {name: len(pairs) for name, pairs in held.items()} == {name: s.n for name, s in errors.items()}
+
+
+def test_one_device_is_said_plainly() -> None:
+    for model, does in (("gpt2", "holds"), ("llama-2-70b", "does not hold")):
+        found = api.answer(
+            [catalog.model(model)], [catalog.hardware("l4")], [catalog.precision("int8")], Workload(1, 64, 8)
+        )
+        made = pages.of_answer(found, compare.compare_report(found), "x")
+        bits = found.results[0].capacity_bits
+        assert bits is not None
+        size = with_prefix(bits / 8, "B")
+        assert page.fit_chart(made.data, made.data["state"])[0] == f"l4 ({size}) {does} {model} in int8"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,12 +21,13 @@ import bitnet_cost as package
 from bitnet_cost.engine.estimate import evaluate
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.filters import Filter
+from bitnet_cost.front import best, pareto
 from bitnet_cost.inputs.cited import figures_in
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.record import METRICS
 from bitnet_cost.studies import running
 from bitnet_cost.studies import sweep as sweeps
-from bitnet_cost.studies.front import best, pareto
+from bitnet_cost.studies.sweep import PARTITION
 from tests.conftest import ROOT, Ran
 
 NAMES = {"models": ["llama-2-7b"], "precisions": ["bf16"], "hardware": ["h100-sxm-80gb"]}
@@ -358,7 +360,14 @@ def test_an_interrupted_sweep_leaves_no_file_under_the_final_name(tmp_path: Path
     if sent is signal.SIGINT:
         assert running_now.returncode == 130, errors
         assert b"Traceback" not in errors
+        assert b"out.csv: interrupted; nothing was written" in errors
         assert not list(tmp_path.iterdir())
+        return
+    assert list(tmp_path.iterdir())  # a hidden file of a process that is gone, which the next run removes
+    again = started(*LONG[:6], "-o", target)
+    again.communicate(timeout=60)
+    assert again.returncode == 0
+    assert list(tmp_path.iterdir()) == [target]
 
 
 def test_a_full_disk_is_one_message(
@@ -373,7 +382,96 @@ def test_a_full_disk_is_one_message(
     ran = bitnet_cost("sweep", "-m", "llama-2-7b", "-H", "h100-sxm-80gb", "-p", "bf16", "-o", tmp_path / "out.csv")
     assert ran.code == 2
     assert "No space left" in ran.err
+    assert "nothing was written" in ran.err
     assert not list(tmp_path.iterdir())
+
+
+SMALL = (
+    "sweep",
+    "-m",
+    "llama-2-7b",
+    "-H",
+    "h100-sxm-80gb",
+    "-p",
+    "bf16",
+    "-p",
+    "fp8",
+    "--batch",
+    "1,2",
+    "--workers",
+    "1",
+)
+
+
+def test_a_full_disk_under_a_folder_says_that_it_can_be_continued(
+    tmp_path: Path, bitnet_cost: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyarrow.parquet")
+    from bitnet_cost.views import columns
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(columns.ParquetWriter, "write", full)
+        ran = bitnet_cost(*SMALL, "-o", f"{tmp_path}/p/")
+    assert ran.code == 2
+    assert "whole parts stay, and --resume continues" in ran.err
+    assert "nothing" not in ran.err
+    assert bitnet_cost(*SMALL, "-o", f"{tmp_path}/p/", "--resume").code == 0
+
+
+def test_a_folder_of_parts_is_a_dataset_and_says_what_it_holds(
+    tmp_path: Path, bitnet_cost: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr(running, "PART_ROWS", PARTITION)
+    folder = tmp_path / "p"
+    first = bitnet_cost(*SMALL, "-o", f"{folder}/")
+    assert "4 rows of 4 points in" in first.err
+    assert "holds" not in first.err
+    assert parquet.read_table(folder).num_rows == 4
+    parts = sorted(folder.glob("part-*"))
+    assert len(parts) == 2
+    parts[0].unlink()
+    (folder / running.MANIFEST).rename(folder / "manifest.json")  # as version 0.1 named it
+    second = bitnet_cost(*SMALL, "-o", f"{folder}/", "--resume")
+    assert "2 rows of 2 points in" in second.err
+    assert "; with what was there it holds 4 rows of 4 points" in second.err
+    assert parquet.read_table(folder).num_rows == 4
+    third = bitnet_cost(*SMALL, "-o", f"{folder}/", "--resume")
+    assert "nothing was missing; it holds 4 rows of 4 points" in third.err
+
+
+def test_an_interrupted_folder_says_that_it_can_be_continued(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow.parquet")
+    folder = tmp_path / "parts"
+    running_now = started(*LONG, "-o", f"{folder}/")
+    limit = time.monotonic() + 60
+    while not list(folder.glob(".part-*")) and time.monotonic() < limit:
+        time.sleep(0.02)
+    running_now.send_signal(signal.SIGINT)
+    _, errors = running_now.communicate(timeout=120)
+    assert running_now.returncode == 130
+    assert b"interrupted; --resume continues" in errors
+
+
+def test_what_a_living_process_writes_is_not_removed(tmp_path: Path) -> None:
+    from bitnet_cost.views.files import whole_or_nothing
+
+    target = tmp_path / "a.csv"
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    stale, other = tmp_path / f".a.csv.{gone.pid}-abcdefgh.csv", tmp_path / f".b.csv.{gone.pid}-abcdefgh.csv"
+    for file in (stale, other):
+        file.write_text("", "utf-8")
+    with whole_or_nothing(str(target)) as mine:
+        Path(mine).write_text("mine", "utf-8")
+        with whole_or_nothing(str(target)) as second:
+            Path(second).write_text("second", "utf-8")
+        assert Path(mine).exists()
+    assert target.read_text("utf-8") == "mine"
+    assert sorted(tmp_path.iterdir()) == [other, target]
 
 
 def test_a_killed_folder_is_resumed_without_computing_or_doubling_a_point(tmp_path: Path) -> None:
@@ -431,6 +529,18 @@ def test_dask_gives_the_same_rows_while_a_worker_dies() -> None:
         np.testing.assert_array_equal(values, kept[name], err_msg=name)
 
 
+def test_plain_numbers_of_a_figure_with_a_unit_are_said_to_be_si(bitnet_cost: Callable[..., Ran]) -> None:
+    words = ("sweep", "-m", "gpt2", "-H", "l4", "-p", "fp16", "--dry-run", "--vary")
+    plain = bitnet_cost(*words, "hierarchy.gddr6.bandwidth=1e12:4e12:4")
+    assert plain.code == 0
+    assert "plain numbers are bit/s; 1e+12 is 125 GB/s" in plain.err
+    assert "power.static: plain numbers are W; 20 is 20 W" in bitnet_cost(*words, "power.static=20,30").err
+    for silent in ("hierarchy.gddr6.bandwidth=100 GB/s:400 GB/s:4", "runtime.chunk=256,512"):
+        ran = bitnet_cost(*words, silent)
+        assert ran.code == 0
+        assert not ran.err
+
+
 # --- the chart -----------------------------------------------------------------------------------------------------
 
 
@@ -444,7 +554,8 @@ def test_the_chart_is_one_file_that_names_the_front(
     ran = bitnet_cost("plot", file, "--x", "latency_s", "--y", "energy_per_token_j", "-o", tmp_path / "s.html")
     assert ran.code == 0, ran.err
     text = (tmp_path / "s.html").read_text("utf-8")
-    assert "of 8 points are on the front of latency_s and energy_per_token_j" in text
+    assert "of 8 points are on the front of least latency_s and least energy_per_token_j" in text
+    assert "latency_s [s]" in text
     assert 'src="http' not in text
     assert bitnet_cost("plot", file, "--x", "latency").code == 2
     assert bitnet_cost("plot", tmp_path / "none.csv").code == 2
@@ -481,6 +592,64 @@ def test_a_small_file_that_claims_many_rows_is_not_drawn(bitnet_cost: Callable[.
     ran = bitnet_cost("plot", path)
     assert ran.code == 2
     assert "at most" in ran.err
+
+
+def test_a_chart_says_which_way_is_better_and_in_which_unit(bitnet_cost: Callable[..., Ran], tmp_path: Path) -> None:
+    """From CSV too, which holds no units: they follow from the names of the columns."""
+    file, target = tmp_path / "s.csv", tmp_path / "s.html"
+    running.run(plan(hardware=["l4"], vary={"hierarchy.gddr6.bandwidth": ["200 GB/s", "400 GB/s"]}), str(file))
+    words = ("plot", file, "--x", "hierarchy.gddr6.bandwidth", "--y", "tokens_per_s")
+    assert bitnet_cost(*words).code == 0
+    text = target.read_text("utf-8")
+    assert "front of least hierarchy.gddr6.bandwidth and most tokens_per_s" in text
+    assert "hierarchy.gddr6.bandwidth [GB/s]" in text
+    assert re.search("The front runs from 200.0 GB/s and [0-9.]+ token/s to 400.0 GB/s and", text)
+
+
+def test_a_default_name_replaces_nothing(bitnet_cost: Callable[..., Ran], tmp_path: Path) -> None:
+    file, target = tmp_path / "s.csv", tmp_path / "s.html"
+    running.run(plan(batch=[1, 2]), str(file))
+    target.write_text("my own", "utf-8")
+    ran = bitnet_cost("plot", file)
+    assert ran.code == 2
+    assert "is there already; add -o" in ran.err
+    assert target.read_text("utf-8") == "my own"
+    assert bitnet_cost("plot", file, "-o", target).code == 0
+    assert "points are on the front" in target.read_text("utf-8")
+
+
+def test_a_folder_of_parts_is_drawn_as_one(bitnet_cost: Callable[..., Ran], tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    folder = tmp_path / "parts"
+    running.run(plan(batch=[1, 2, 4]), f"{folder}/")
+    pq.write_table(pq.read_table(folder / "part-000000.parquet"), folder / "part-000001.parquet")
+    ran = bitnet_cost("plot", folder)
+    assert ran.code == 0, ran.err
+    assert "of 6 points are on the front" in (tmp_path / "parts.html").read_text("utf-8")
+    (folder / "part-000001.parquet").unlink()
+    (folder / "part-000000.parquet").unlink()
+    ran = bitnet_cost("plot", folder)
+    assert ran.code == 2
+    assert "without parts of a sweep" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("empty.csv", "model,latency_s,energy_j\n", "has no rows; the sweep kept none"),
+        ("study.yaml", "name: x\n", "neither .csv nor .parquet"),
+        ("no-figures.csv", "latency_s,energy_j\ninf,1\n1,inf\n", "no row has both"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(
+    name: str, content: str, said: str, bitnet_cost: Callable[..., Ran], tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(content, "utf-8")
+    ran = bitnet_cost("plot", tmp_path / name)
+    assert ran.code == 2
+    assert said in ran.err
 
 
 def test_a_varied_number_keeps_to_the_limits_of_its_file(bitnet_cost: Callable[..., Ran]) -> None:

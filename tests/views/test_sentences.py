@@ -33,6 +33,22 @@ def test_fit_names_the_widest_precision_of_each_device(bitnet_cost: Run) -> None
     assert alone.startswith("Llama 3.1 8B does not fit stm32h7 (fp16 needs ")
 
 
+def test_fit_says_what_each_runtime_keeps(bitnet_cost: Run) -> None:
+    devices = ("-H", "raspberry-pi-5", "-H", "h100-sxm-80gb")
+    both = " ".join(bitnet_cost("fit", "gpt2", *devices, "-p", "fp16").out.split())
+    assert "kept for the runtime's workspace: none at raspberry-pi-5; 3 % at h100-sxm-80gb." in both
+    alone = bitnet_cost("fit", "gpt2", *devices[2:], "-p", "fp16").out
+    assert "\n3 % of the memory is kept for the runtime's workspace.\n" in alone
+
+
+def test_fit_takes_no_limit_of_the_program_for_one_of_the_device(bitnet_cost: Run) -> None:
+    words = ("-H", "h100-sxm-80gb", "-p", "fp16")
+    text = bitnet_cost("fit", "mamba-130m", *words).out  # its state does not grow
+    assert ">= 100,000,000" in text
+    assert ">=: as much as may be asked for" in text
+    assert ">=" not in bitnet_cost("fit", "gpt2", *words).out
+
+
 def test_compare_says_whose_cell_is_best(bitnet_cost: Run) -> None:
     text = first(bitnet_cost("compare", "gpt2", "llama-2-7b", "-H", "l4", "-p", "fp16", "-p", "int8").out)
     assert text.startswith("GPT-2, Llama 2 7B on 1 piece of hardware")
@@ -92,4 +108,4 @@ def test_scope_memory_at_a_node_says_what_it_does_not_reach(bitnet_cost: Run) ->
     assert said in json.loads(bitnet_cost("estimate", *words, "-f", "json").out)["not_counted"]
     assert said in bitnet_cost("explain", *words, "--cell", "energy_j").out
     even = " ".join(bitnet_cost("break-even", *words).out.split())
-    assert even.endswith("Not counted: what the datapath reads of the innermost level, static power, cooling.")
+    assert f"and the like; {said}; static power" in even

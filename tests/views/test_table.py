@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
+import sys
 from collections.abc import Callable
 
 import pytest
 
+from bitnet_cost import cli
 from bitnet_cost.result import Column, Report, Table
 from bitnet_cost.views.table import WIDTH, as_markdown, as_terminal, as_text, column_widths, within
 from tests.conftest import Ran
@@ -65,6 +69,75 @@ def test_terminal_and_pipe_show_the_same_cells() -> None:
         assert cell in plain
         assert cell in terminal
     assert "\x1b[1m" in as_terminal(REPORT)
+
+
+class Terminal(io.StringIO):
+    """What is written to it is read by a person."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def on_terminal(monkeypatch: pytest.MonkeyPatch, *words: str, **environment: str) -> str:
+    """What a command writes to a terminal."""
+    for name, value in {"COLUMNS": "80", "TERM": "xterm", **environment}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "argv", ["bitnet-cost", *words])
+    with contextlib.redirect_stdout(Terminal()) as shown, pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert not stop.value.code
+    return shown.getvalue()
+
+
+def reports_of(monkeypatch: pytest.MonkeyPatch, bitnet_cost: Callable[..., Ran], words: list[str]) -> list[Report]:
+    found: list[Report] = []
+    monkeypatch.setattr(cli, "_deliver", lambda form, output, offer: found.extend(offer.reports()))
+    assert bitnet_cost(*words).code == 0
+    return found
+
+
+COMPARED = ["compare", "llama-2-7b", "-H", "h100-sxm-80gb", "-H", "apple-m1-pro-gpu-14c", "-p", "fp16", "-p", "q4_0"]
+
+
+@pytest.mark.parametrize("words", [COMPARED, *(COMMANDS[i] for i in (0, 3, 5, -2, -1))], ids=" ".join)
+def test_a_terminal_of_any_width_breaks_no_figure_and_no_name(
+    words: list[str], bitnet_cost: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for made in reports_of(monkeypatch, bitnet_cost, words):
+        for width in (60, 80, 100, 140):
+            text = re.sub(r"\x1b\[[0-9;]*m", "", as_terminal(made, width))
+            assert max(map(len, text.splitlines())) <= width
+            assert text == as_text(made, width)
+            for table in (within(table, width)[0] for table in made.tables):
+                for column, cells in zip(table.columns, zip(*table.rows, strict=True), strict=True):
+                    pieces = {
+                        p for cell in cells for p in (cell.split() if column.figures else re.split(r"[\s-]", cell))
+                    }
+                    assert {p for p in pieces if p not in text} == set()
+                    assert not column.figures or pieces <= set(text.split())
+
+
+def test_a_terminal_says_how_wide_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    wide = on_terminal(monkeypatch, *COMPARED, COLUMNS="140")
+    assert "apple-m1-pro-gpu-14c  q4_0 " in wide
+    assert "\x1b[1m" in wide
+    narrow = re.sub(r"\x1b\[[0-9;]*m", "", on_terminal(monkeypatch, *COMPARED, COLUMNS="60"))
+    assert 55 < max(map(len, narrow.splitlines())) <= 60
+
+
+@pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_a_terminal_without_colours_gets_plain_text(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = on_terminal(monkeypatch, "estimate", "gpt2", "-p", "fp16", COLUMNS="72", **environment)
+    assert "\x1b" not in text
+    assert 65 < max(map(len, text.splitlines())) <= 72
+
+
+def test_a_number_is_never_broken_whatever_the_room() -> None:
+    table = Table("", (Column("a-name", False), Column("J")), (("apple-m1-pro", "1,234,567.25"),))
+    for width in (1, 10, 20, 80):
+        assert "1,234,567.25" in as_text(Report("t", "s", (table,)), max(width, 5))
 
 
 def test_markdown_escapes_what_would_break_a_row() -> None:

@@ -114,7 +114,13 @@
   // Drawing: colours that most colour-blind readers tell apart, patterns and signs beside them.
   const COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8a800", "#8c8c8c"];
   const PATTERNS = ["", "/", "x", "-", "\\", "+", "|", "."];
-  const SIGNS = ["circle", "square", "diamond", "cross", "triangle-up", "star", "x", "hexagon"];
+  const SIGNS = ["circle", "square", "diamond", "cross", "triangle-up", "star", "x"];
+  const DASHES = ["solid", "dash", "longdash", "dot", "dashdot"];
+  // The look of a series: 8, 7 and 5 have no common factor, so that 40 lines and 56 signs differ in colour or form.
+  const look = (i) => ({
+    marker: { color: i === null ? css("--ink") : COLOURS[i % 8], symbol: i === null ? "circle-open" : SIGNS[i % 7], size: 8 },
+    line: { color: i === null ? css("--ink") : COLOURS[i % 8], dash: i === null ? "solid" : DASHES[i % 5], width: i === null ? 1 : 2 },
+  });
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const bar = (i) => ({ color: COLOURS[i % 8], pattern: { shape: PATTERNS[i % 8], fillmode: "overlay", fgcolor: "#ffffff", fgopacity: 0.55, size: 7, solidity: 0.25 } });
   // Ticks of a logarithmic axis: whole powers of ten, and 1, 2 and 5 where they are few.
@@ -223,13 +229,13 @@
       }
       const facts = data.hardware[state.hardware], traces = [];
       if (facts.bandwidth) {
-        Object.entries(facts.rates).forEach(([form, rate], i) => {
-          const knee = rate / facts.bandwidth;
-          traces.push({
-            type: "scatter", mode: "lines", name: `roof of ${form}`, x: [0.1, knee, Math.max(1e4, knee * 10)], y: [0.1 * facts.bandwidth / 1e12, rate / 1e12, rate / 1e12],
-            line: { color: css("--soft"), width: 1.5, dash: ["solid", "dash", "dot", "dashdot", "longdash"][i % 5] }, hovertemplate: `roof of ${form}: %{y:.4g} Top/s<extra></extra>`,
-          });
-        });
+        const roofs = new Map(); // formats of one rate share a roof
+        for (const [form, rate] of Object.entries(facts.rates)) roofs.set(rate, [...(roofs.get(rate) || []), form]);
+        const end = Math.max(1e4, 10 * Math.max(...roofs.keys()) / facts.bandwidth);
+        [...roofs].sort((one, other) => other[0] - one[0]).forEach(([rate, forms], i) => traces.push({
+          type: "scatter", mode: "lines", name: `roof of ${forms.join(", ")}`, x: [0.1, rate / facts.bandwidth, end], y: [0.1 * facts.bandwidth / 1e12, rate / 1e12, rate / 1e12],
+          line: look(i + 2).line, hovertemplate: `roof of ${forms.join(", ")}: %{y:.4g} Top/s<extra></extra>`,
+        }));
       }
       Object.entries(marks).forEach(([phase, mark], i) => traces.push({
         type: "scatter", mode: "markers", name: phase, ...mark, marker: { color: COLOURS[i], symbol: SIGNS[i], size: 10, line: { color: css("--paper"), width: 1 } },
@@ -251,11 +257,12 @@
         rows.push([has, needs, [h, withPrefix(needs, "B"), withPrefix(has, "B"), used(needs / has), needs <= has ? "fits" : "does not fit"]]);
       }
       rows.sort((a, b) => b[0] - a[0]);
-      let heading = `${held.length} of ${rows.length} ${rows.length === 1 ? "device holds" : "devices hold"} ${state.model} in ${state.precision}`;
+      let heading = `${held.length} of ${rows.length} devices hold ${state.model} in ${state.precision}`;
       if (held.length) {
         const [has, smallest] = held.reduce((a, b) => (b[0] < a[0] || (b[0] === a[0] && b[1] < a[1]) ? b : a));
         heading += `; the smallest is ${smallest} (${withPrefix(has, "B")})`;
       }
+      if (rows.length === 1) heading = `${rows[0][2][0]} (${rows[0][2][2]}) ${held.length ? "holds" : "does not hold"} ${state.model} in ${state.precision}`;
       const names = rows.map((row) => row[2][0]), box = $("d-fit");
       if (box) box.style.height = `${Math.max(14, 7 + 1.15 * rows.length)}rem`;
       const split = [true, false].map((fits) => {
@@ -285,7 +292,7 @@
       else if (largest) heading = `In ${state.precision}, ${state.hardware} holds models up to ${largest}`;
       const xs = Object.values(parameters);
       const traces = data.precisions.map((p, i) => ({
-        type: "scatter", mode: "lines+markers", name: p, x: xs, y: Object.values(sizes).map((needs) => needs[p] / 1e9), marker: { symbol: SIGNS[i % 8], size: 8, color: COLOURS[i % 8] }, line: { color: COLOURS[i % 8] },
+        type: "scatter", mode: "lines+markers", name: p, x: xs, y: Object.values(sizes).map((needs) => needs[p] / 1e9), ...look(i),
         hovertemplate: `${p}, %{x:.4s}: %{y:.4g} GB<extra></extra>`,
       }));
       if (capacity !== null) traces.push({ type: "scatter", mode: "lines", name: `capacity of ${state.hardware}`.slice(0, 60), x: [xs[0], xs[xs.length - 1]], y: [capacity / 1e9, capacity / 1e9], line: { color: css("--ink"), dash: "dash", width: 2 }, hoverinfo: "name" });
@@ -314,7 +321,7 @@
       draw("growth", data.precisions.map((p, i) => {
         const ys = Object.values(sizes).map((found) => found[p][0]);
         return {
-          type: "scatter", mode: "lines+markers", name: p, x: xs.filter((_, j) => ys[j] !== null), y: ys.filter((y) => y !== null), marker: { symbol: SIGNS[i % 8], size: 8, color: COLOURS[i % 8] }, line: { color: COLOURS[i % 8] },
+          type: "scatter", mode: "lines+markers", name: p, x: xs.filter((_, j) => ys[j] !== null), y: ys.filter((y) => y !== null), ...look(i),
           hovertemplate: `${p}, %{x:.4s}: %{y:.4s}J<extra></extra>`,
         };
       }), { xaxis: { type: "log", title: { text: "parameters" }, tickvals: xs, ticktext: Object.keys(sizes) }, yaxis: { type: "log", title: { text: `J per ${unit}` } } });
@@ -367,7 +374,7 @@
         heading += Math.abs(less - 1) < 0.005 ? "stays as it is" : `${less > 1 ? "falls" : "grows"} by a factor of ${general(Math.max(less, 1 / less), 3)}`;
       }
       draw("point", Object.entries(lines).map(([context, line], i) => ({
-        type: "scatter", mode: "lines+markers", name: `${context} tokens in`, ...line, marker: { symbol: SIGNS[i], size: 9, color: COLOURS[i] }, line: { color: COLOURS[i] },
+        type: "scatter", mode: "lines+markers", name: `${context} tokens in`, ...line, ...look(i),
         hovertemplate: `batch %{x}, ${context} tokens in: %{y:.4g} J<extra></extra>`,
       })), { xaxis: { type: "log", title: { text: "batch" }, tickvals: g.batches }, yaxis: { type: "log", title: { text: `J per ${unit}` } } });
       return { heading, title: `Batch and context: ${state.model} in ${state.precision} at ${state.hardware}, scope ${state.scope}`, heads: ["batch", "tokens in", `energy per ${unit}`, "tokens/s", "memory"], rows, texts: [0] };
@@ -383,6 +390,27 @@
       return null;
     },
   };
+  // Points and lines that came with the page (views/drawing.py). The box grows with its legend.
+  function drawFigure(name, figure) {
+    const box = $("d-" + name), listed = figure.traces.filter((trace) => trace.listed);
+    if (!box) return;
+    const each = 60 + 7 * Math.max(...listed.map((trace) => trace.name.length));
+    const rows = Math.ceil(listed.length / Math.max(1, Math.floor(box.clientWidth / each)));
+    box.style.height = `${24 + 1.4 * rows}rem`;
+    const axis = (own) => ({ title: { text: escaped(own.title) }, ...(own.log ? { type: "log" } : {}) });
+    const many = Math.max(...figure.traces.map((trace) => trace.x.length)) > 50;
+    const traces = figure.traces.map((trace) => {
+      const { marker, line } = look(trace.look), alone = trace.mode === "markers";
+      return {
+        type: "scatter", mode: trace.mode, name: escaped(trace.name), x: trace.x, y: trace.y, showlegend: trace.listed,
+        marker: { ...marker, size: trace.look === null ? 13 : alone && many && trace.listed ? 6 : 9, opacity: alone && many && trace.listed ? 0.65 : 1 },
+        line: { ...line, shape: trace.step }, text: trace.words.map((words) => escaped(words).replace(/\n/g, "<br>")),
+        hovertemplate: (trace.words.length ? "%{text}" : escaped(trace.name)) + "<br>%{x:.4g}, %{y:.4g}<extra></extra>",
+      };
+    });
+    const level = { type: "line", xref: "paper", x0: 0, x1: 1, y0: figure.level, y1: figure.level, line: { color: css("--ink"), width: 1, dash: "dot" } };
+    draw(name, traces, { hovermode: "closest", showlegend: listed.length > 1, xaxis: axis(figure.x), yaxis: axis(figure.y), shapes: figure.level === null ? [] : [level] });
+  }
   // plotly.js reads some tags in texts; names stay text.
   function escaped(text) { return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;"); }
 
@@ -427,12 +455,15 @@
     ];
   }
 
+  // A figure stays with its unit: lines break after a comma or before a bracket (views/page.py).
+  const unbroken = (text) => (/\d/.test(text) ? text.replace(/(?<!,) (?!\()/g, "\u00a0") : text);
+
   function show() {
     if (state) {
       $("where").textContent = `${state.model} in ${state.precision} at ${state.hardware}, scope ${state.scope}, batch ${state.batch}, ${state.context} tokens in`;
       $("numbers").replaceChildren(...numbers().map(([name, value]) => {
         const box = document.createElement("div"), dt = document.createElement("dt"), dd = document.createElement("dd");
-        dt.textContent = name; dd.textContent = value; box.append(dt, dd);
+        dt.textContent = name; dd.textContent = unbroken(value); box.append(dt, dd);
         return box;
       }));
     }
@@ -444,12 +475,13 @@
       if ($("f-" + name)) $("f-" + name).textContent = made.heading + ".";
       fill($("t-" + name), made);
     }
+    for (const [name, figure] of Object.entries(data.figures || {})) drawFigure(name, figure);
   }
 
   // Sorting: a button in every heading.
   const SCALE = Object.fromEntries(STEPS);
   function keyOf(text) {
-    const match = /^[*]?(<)?([+-]?[\d,]*\.?\d+(?:e[+-]?\d+)?)(x)?(?:\s+([TGMkm\u00b5np]?)(B|J|s|W)\b)?/.exec(text);
+    const match = /^[*^]?(<)?([+-]?[\d,]*\.?\d+(?:e[+-]?\d+)?)(x)?(?:\s+([TGMkm\u00b5np]?)(B|J|s|W)\b)?/.exec(text);
     if (!match) return null;
     const value = Number(match[2].replace(/,/g, "")) * (match[5] ? SCALE[match[4] || ""] : 1) * (match[3] ? 100 : 1);
     return match[1] ? value / 2 : value;
@@ -489,12 +521,12 @@
     return /[",\r\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text;
   };
   function csv() {
-    const days = doc.days || [], rows = (doc.records || doc.cells).map((record, i) => {
+    const days = doc.days || [], rows = (doc.records || doc.cells || doc.rows || doc.crossings).map((record, i) => {
       const { record: _, ...day } = days[i] || {};
       return { ...record, ...day };
     });
     const names = Object.keys(rows[0]);
-    return [names.join(","), ...rows.map((row) => names.map((name) => quoted(row[name])).join(","))].join("\n") + "\n";
+    return [names.join(","), ...rows.map((row) => names.map((name) => quoted(Array.isArray(row[name]) ? row[name].join(" ") : row[name])).join(","))].join("\n") + "\n";
   }
   $("json").addEventListener("click", () => save("bitnet-cost.json", "application/json", JSON.stringify(doc, null, 1) + "\n"));
   $("csv").addEventListener("click", () => save("bitnet-cost.csv", "text/csv", csv()));

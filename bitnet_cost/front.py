@@ -1,4 +1,4 @@
-"""What is kept of a grid as it streams: the Pareto front, or the best."""
+"""What is kept of many rows, also as they stream: the Pareto front, or the best."""
 
 from __future__ import annotations
 
@@ -80,6 +80,17 @@ class Front:
         before = np.searchsorted(self._values[:, 0], values[:, 0], side="right") - 1
         unbeaten: NDArray[np.bool_] = (before < 0) | (values[:, 1] < self._values[before, 1])
         return unbeaten
+
+
+def efficient(values: Array) -> NDArray[np.bool_]:
+    """Which rows no other beats, equal ones all: the front of `pareto` and what equals a row of it.  [n]
+
+    >>> efficient(np.array([[1.0, 5.0], [2.0, 2.0], [2.0, 2.0], [3.0, 3.0], [np.nan, 0.0]])).tolist()
+    [True, True, True, False, False]
+    """
+    front = values[pareto(values)]
+    equal: NDArray[np.bool_] = (values[:, None] == front[None]).all(axis=2).any(axis=1)
+    return equal
 
 
 def best(values: Array, count: int) -> NDArray[np.intp]:
