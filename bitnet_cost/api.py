@@ -403,6 +403,7 @@ def answer(
     accumulated: dict[tuple[str, str, str], float] = {}
     wider: dict[tuple[str, str, str], float] = {}
     baselines: dict[tuple[str, str], Result] = {}
+    with_memory: dict[tuple[str, str, str], float] = {}
     for architecture in models:
         counted: dict[str, OpCounts] = {}
         for profile in hardware:
@@ -428,6 +429,7 @@ def answer(
             reference = _baseline(cell, row, baseline, accumulator, usual_baseline, faults)
             if reference is not None:
                 baselines[architecture.name, profile.name] = reference
+                with_memory |= _with_memory(cell, row, reference, accumulator)
             for result in row:
                 if result.fits is not None and not result.fits:
                     result = _with_what_fits(cell, result)  # noqa: PLW2901
@@ -451,7 +453,9 @@ def answer(
         for r in results
         if r.runtime
     }
-    return Answer(tuple(results), accumulated, wider, NOT_COUNTED, accuracy=held, baselines=baselines)
+    return Answer(
+        tuple(results), accumulated, wider, NOT_COUNTED, accuracy=held, baselines=baselines, with_memory=with_memory
+    )
 
 
 _OTHER: dict[Accumulator, Accumulator] = {"paper": "int32", "int32": "paper"}
@@ -520,6 +524,21 @@ def _baseline(
         return default
     answered = [r for r in row if r.joules]
     return max(answered, key=lambda r: r.precision.linear.weights.bits, default=None)
+
+
+def _with_memory(
+    cell: _Cell, row: list[Result], reference: Result, accumulator: Accumulator
+) -> dict[tuple[str, str, str], float]:
+    """What the narrowest precision of a technology node saves with memory traffic, where the scope leaves that out."""
+    profile = cell.hardware
+    if profile.kind != "technology" or not profile.hierarchy or not reference.joules or reference.scope == "memory":
+        return {}
+    answered = [r for r in row if r.joules and not r.shape]
+    narrowest = min(answered, key=lambda r: r.footprint.total_weight_bits, default=None)
+    if narrowest is None or narrowest.precision == reference.precision:
+        return {}
+    saved = replace(cell, scope="memory").saving(narrowest.precision, reference.precision, accumulator)
+    return {} if saved is None else {(cell.architecture.name, profile.name, narrowest.precision.name): saved}
 
 
 def _with_what_fits(cell: _Cell, result: Result) -> Result:

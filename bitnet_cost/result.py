@@ -546,6 +546,11 @@ class Result:
         return self.architecture.nominal_parameters or self.footprint.total_parameters
 
     @property
+    def not_reached(self) -> str | None:
+        """What scope memory leaves out at a technology node; None elsewhere."""
+        return self.hardware.not_reached(self.scope)
+
+    @property
     def by_operator(self) -> Array:
         """Energy of each operator, components summed.  [bound, phase, op, n]  [J]"""
         if not self.joules:
@@ -750,6 +755,7 @@ class Answer:
     baselines: dict[tuple[str, str], Result] = field(default_factory=dict)  # (model, hardware) -> what savings refer to
     swings: tuple[tuple[Swing, ...], ...] = ()  # of each result, largest first; empty where not asked for
     spreads: tuple[Band | None, ...] = ()  # of each result; empty where not asked for
+    with_memory: dict[tuple[str, str, str], float] = field(default_factory=dict)  # key -> saving in scope memory
 
     def to_records(self) -> list[dict[str, Any]]:
         """The records of all results, in their order: those of ``-f json``."""

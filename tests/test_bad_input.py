@@ -65,7 +65,7 @@ def refused(ran: Ran, *words: str, code: int = 2) -> None:
         (["estimate", "gpt2", "-p", "w4a3.5"], ["whole number"]),
         (["estimate", "gpt2", "-H", "cmos-45nm", "-p", "w3a3"], ["mul.int3", "cmos-45nm", "w3a3", "priced"]),
         (["estimate", "gpt2", "--scope", "device"], ["clock"]),
-        (["estimate", "gpt2", "--scope", "memory"], ["arithmetic, compute"]),
+        (["estimate", "gpt2", "--scope", "facility"], ["clock", "arithmetic, compute, memory"]),
         (["estimate", "bert-base", "--attention", "causal"], ["encoder"]),
         (["estimate", "bert-base", "--generate", "2"], ["encoder"]),
         (["estimate", "gpt2", "-f", "xml"], ["xml"]),

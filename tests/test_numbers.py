@@ -135,7 +135,7 @@ def test_ten_trillion_parameters_on_a_million_tokens_of_ten_thousand_sequences(
     assert max(map(len, lines)) <= 100
 
 
-@pytest.mark.parametrize("scope", ["arithmetic", "compute"])
+@pytest.mark.parametrize("scope", ["arithmetic", "compute", "memory"])
 @pytest.mark.parametrize("counting", ["serving", "traced"])
 def test_the_largest_that_the_fields_take(scope: Any, counting: Any) -> None:
     largest = Workload(LIMITS["batch"], LIMITS["prompt"], LIMITS["generate"], counting=counting)

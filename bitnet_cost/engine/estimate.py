@@ -16,6 +16,7 @@ from bitnet_cost.engine.device import floor_of, places_of, run
 from bitnet_cost.engine.footprint import Resident, footprint, resident
 from bitnet_cost.engine.parallel import split
 from bitnet_cost.engine.timing import Schedule, cut_prefill, needed_rows, schedule
+from bitnet_cost.engine.traffic import Route, route, traffic
 from bitnet_cost.errors import BitnetCostError, UnsupportedScope
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Same
@@ -34,6 +35,8 @@ from bitnet_cost.result import (
     Operator,
     Result,
     Stack,
+    ordered_sum,
+    over_phases,
     sum_in_order,
 )
 from bitnet_cost.units import with_prefix
@@ -61,11 +64,11 @@ def check_scope(hardware: Hardware, scope: Scope) -> None:
         raise UnsupportedScope(f"scope {scope!r} is not known; expected {', '.join(SCOPES)}.")
     if hardware.kind == "technology":
         if scope in ("device", "facility"):
-            raise UnsupportedScope(f"scope {scope!r}: {hardware.name!r} {NO_CLOCK}. It answers arithmetic, compute.")
-        if scope == "memory":
+            answers = "arithmetic, compute, memory" if hardware.hierarchy else "arithmetic, compute"
+            raise UnsupportedScope(f"scope {scope!r}: {hardware.name!r} {NO_CLOCK}. It answers {answers}.")
+        if scope == "memory" and not hardware.hierarchy:
             raise UnsupportedScope(
-                f"scope {scope!r}: how software moves data is a device's matter; {hardware.name!r} is a technology"
-                " node. It answers arithmetic, compute."
+                f"scope {scope!r}: {hardware.name!r} lists no memory levels. It answers arithmetic, compute."
             )
 
 
@@ -84,6 +87,7 @@ class Prepared:
     part: Actions
     weights: Resident
     plan: Schedule | None
+    way: Route | None  # of a technology node's data
     compute: Stack | None  # seconds of the products at the rate that a device reaches: one figure
     lasting: bool  # whether the same names may be asked for again
 
@@ -121,6 +125,8 @@ def _prepared(
         part = actions_of(ops, split(ops, coefficients, devices), precision, accumulator, executed)
     weights = resident(architecture, precision, ops, coefficients)
     plan = schedule(ops, precision, hardware, runtime, logits) if on_device and runtime is not None else None
+    stored_bits = math.fsum(weights.weight_bits.values())
+    way = None if on_device else route(ops, precision, hardware, stored_bits)
     if lean and plan is not None:
         kept = needed_rows(ops, plan)
         ops = tuple(ops[i] for i in kept)
@@ -139,7 +145,7 @@ def _prepared(
         products = part.coefficients.get("mac", {}).items()
         taken = Linear([(basis, column[:, None] * plan.per_mac) for basis, column in products], len(ops))
         compute = Stack([taken], bases)
-    return Prepared(ops, coefficients, bases, folded, part, weights, plan, compute, lasting)
+    return Prepared(ops, coefficients, bases, folded, part, weights, plan, way, compute, lasting)
 
 
 def measure(
@@ -194,11 +200,7 @@ def priced(result: Result, prepared: Prepared | None = None) -> Result:
     check_scope(hardware, scope)
     ready = prepared or prepared_for(result)
     if hardware.kind == "technology":
-        bill = tariff(ready.folded, hardware, precision.name, PARTS[scope], lasting=ready.lasting)
-        bases = result.counts.bases
-        return replace(
-            result, prices=bill.prices, spent=bill.spent(bases), joules=Later(lambda: bill.by_operator(bases))
-        )
+        return _at_node(result, ready)
     places, floor = places_of(result, ready.plan), floor_of(hardware)
     whole = tariff(ready.part, hardware, precision.name, 2, places + floor, lasting=ready.lasting)
     fits = result.fits
@@ -242,6 +244,24 @@ def priced(result: Result, prepared: Prepared | None = None) -> Result:
         spent=whole_of(bill.spent(bases), {**done.moved, **done.still}),
         joules=Later(lambda: whole_of(bill.by_operator(bases), {**activity.movement, **activity.static})),
         timing=timing,
+    )
+
+
+def _at_node(result: Result, ready: Prepared) -> Result:
+    """The energy of a technology node: arithmetic, elementwise work, and in scope ``memory`` what moves."""
+    activity, bases, moved = result.activity, result.counts.bases, dict[str, Array]()
+    if result.scope == "memory" and ready.way is not None:
+        bits = traffic(result.counts, activity, ready.way)
+        activity = replace(activity, movement=dict(zip(ready.way.places, bits, strict=True)))
+        moved = dict(zip(ready.way.places, over_phases(ordered_sum(bits, 2).swapaxes(0, 1)), strict=True))
+    parts = min(2, PARTS[result.scope])
+    bill = tariff(ready.folded, result.hardware, result.precision.name, parts, tuple(moved), lasting=ready.lasting)
+    return replace(
+        result,
+        activity=activity,
+        prices=bill.prices,
+        spent=bill.spent(bases) | bill.spent_besides(moved),
+        joules=Later(lambda: bill.by_operator(bases) | bill.spent_besides(activity.movement)),
     )
 
 

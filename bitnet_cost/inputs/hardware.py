@@ -1,6 +1,6 @@
 """Hardware: the energy of each action and memory level, with source and range.
 
-A *technology node* has prices and no clock: it answers energy of arithmetic, not latency or static power. A *device*
+A *technology node* has prices and no clock: energy of arithmetic and of memory, no latency, no static power. A *device*
 has memory, rates and power as well: it answers time, energy of the whole device, and whether a model fits.
 """
 
@@ -204,6 +204,12 @@ class Hardware(Input):
     def default_scope(self) -> Scope:
         """The scope that is answered when none is asked for."""
         return "device" if self.kind == "device" else "arithmetic"
+
+    def not_reached(self, scope: Scope) -> str | None:
+        """What scope memory leaves out at a technology node; None elsewhere."""
+        if scope != "memory" or self.kind != "technology" or len(self.hierarchy) < 2:
+            return None
+        return f"what the datapath reads of {next(iter(self.hierarchy))} and its registers"
 
     @property
     def memory(self) -> MemoryLevel:

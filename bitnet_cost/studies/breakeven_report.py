@@ -48,7 +48,7 @@ def report(
         " form, the savings of the parts held."
     )
     notes += _ranges(found)
-    notes.append(beyond(scope, NOT_COUNTED))
+    notes.append(beyond(scope, NOT_COUNTED, hardware.not_reached(scope)))
     tables = (_axes_table(found, title), _shares_table(found, precision, baseline), _turning_table(found))
     return Report(title, text, tuple(t for t in tables if t.rows), tuple(notes))
 

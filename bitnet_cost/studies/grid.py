@@ -123,7 +123,7 @@ def _run(result: Result, precision: Precision, counts: OpCounts) -> Result | Non
 
 def _scopes(result: Result) -> tuple[Scope, ...]:
     if result.hardware.kind == "technology":
-        return ("arithmetic", "compute")
+        return _NARROW if result.hardware.hierarchy else _NARROW[:2]
     return (*_NARROW, "device", "facility") if result.facility is not None else (*_NARROW, "device")
 
 

@@ -94,24 +94,32 @@ def _scopes(answer: Answer) -> list[int]:
     return sorted({order.index(r.scope) for r in answer.results}, reverse=True)
 
 
-def beyond(scope: Scope, never: Sequence[str]) -> str:
+def _unreached(answer: Answer) -> list[str]:
+    """What scope memory leaves out at technology nodes."""
+    return list(dict.fromkeys(r.not_reached for r in answer.results if r.not_reached))
+
+
+def beyond(scope: Scope, never: Sequence[str], inside: str | None = None) -> str:
     """The last line of an answer at one scope: the first part of what no scope counts, and all outside the scope.
+
+    ``inside`` is what the hardware leaves out within the scope.
 
     >>> beyond("facility", ["norms (few)", "rope", "look-up"])
     'Not counted: norms, rope and the like; the host and the rest of the system around the device; making it.'
     """
     first = [text.partition(" (")[0] for text in never[:2]]
-    return f"Not counted: {', '.join(first)} and the like; {'; '.join(OUTSIDE[get_args(Scope).index(scope) :])}."
+    outside = [*([inside] if inside else []), *OUTSIDE[get_args(Scope).index(scope) :]]
+    return f"Not counted: {', '.join(first)} and the like; {'; '.join(outside)}."
 
 
 def left_out(answer: Answer) -> list[str]:
-    """What no scope counts, then what lies outside every scope of an answer, then what outside the narrower ones."""
+    """What no scope counts, what lies outside every scope of an answer, then what outside the narrower ones."""
     order, scopes = get_args(Scope), _scopes(answer)
     narrower = [
         f"{OUTSIDE[i]}, in scope {' and '.join(order[s] for s in scopes if s <= i)}"
         for i in range(scopes[-1], scopes[0])
     ]
-    return [*answer.not_counted, *OUTSIDE[scopes[0] :], *narrower]
+    return [*answer.not_counted, *_unreached(answer), *OUTSIDE[scopes[0] :], *narrower]
 
 
 def closing(answer: Answer) -> str:
@@ -121,6 +129,6 @@ def closing(answer: Answer) -> str:
     """
     never = [text.partition(" (")[0] for text in answer.not_counted[:2]]
     order, (widest, *narrower) = get_args(Scope), _scopes(answer)
-    parts = [f"{', '.join(never)} and the like", *OUTSIDE[widest:]]
+    parts = [f"{', '.join(never)} and the like", *_unreached(answer), *OUTSIDE[widest:]]
     parts += [f"in scope {order[s]} also {', '.join(OUTSIDE[s:widest])}" for s in narrower]
     return f"Not counted: {'; '.join(parts)}."

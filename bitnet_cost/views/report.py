@@ -113,7 +113,7 @@ def estimate_report(answer: Answer) -> Report:
     tables += energy_tables(results)
     if len(results) == 1 and results[0].joules:
         tables.append(breakdown_table(results[0]))
-        if results[0].runtime:
+        if results[0].runtime or results[0].scope == "memory":
             tables.append(component_table(results[0]))
     if answer.requests_per_day is not None:
         tables += day_tables(answer)
@@ -532,7 +532,7 @@ def notes(answer: Answer) -> list[str]:
     found += _accumulators(answer)
     found += _elementwise(answer)
     if all(r.hardware.kind == "technology" for r in results):
-        found.append("Memory traffic, static power and cooling come on top and shrink less: a whole system saves less.")
+        found.append(_beyond(answer))
     for r in {r.architecture.name: r for r in results}.values():
         model = r.architecture
         if model.nominal_parameters:
@@ -590,6 +590,21 @@ def _elementwise(answer: Answer) -> list[str]:
     if any(r.scope != "arithmetic" for r in answer.results):
         said = f"{said[:-1]}; rows of wider scopes hold it."
     return [said]
+
+
+def _beyond(answer: Answer) -> str:
+    """What comes on top of the energy at technology nodes, and the saving once memory traffic is in."""
+    if all(r.scope == "memory" for r in answer.results):
+        return "Static power and cooling come on top and shrink less: a whole system saves less."
+    parts = []
+    for r in answer.results:
+        saving = answer.with_memory.get(_cell(r))
+        if saving is not None and r.saving is not None:
+            nominal = percent(float(r.saving[1]))
+            parts.append(f"{r.precision.name} {percent(saving)} % instead of {nominal} at {r.hardware.name}")
+    if not parts:
+        return "Memory traffic, static power and cooling come on top and shrink less: a whole system saves less."
+    return "Static power and cooling come on top; with memory traffic (--scope memory) the saving is " + limited(parts)
 
 
 def _cell(result: Result) -> tuple[str, str, str]:

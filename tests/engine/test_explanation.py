@@ -110,6 +110,12 @@ NODE = {"hardware": "cmos-7nm", "baseline": "fp16"}
 GPU = {"hardware": "h100-sxm-80gb", "baseline": "fp16", "generate": 128}
 QUESTIONS: dict[str, dict[str, Any]] = {
     "node": NODE | {"model": "gpt2", "precision": "w4a16", "scope": "compute"},
+    "node memory": NODE | {"model": "gpt2", "precision": "bitnet", "scope": "memory", "generate": 20, "batch": 2},
+    "node traced": NODE | {"model": "gemma-3-1b", "precision": "w4a8kv8", "hardware": "cmos-45nm", "scope": "memory",
+                           "counting": "traced", "generate": 3, "prompt": 700},
+    "node latent": NODE | {"model": "deepseek-v2-lite", "precision": "int4", "scope": "memory", "generate": 4},
+    "node states": NODE | {"model": "mamba2-2.7b", "precision": "bitnet-a4.8", "scope": "memory", "generate": 4},
+    "node encoder": NODE | {"model": "bert-base", "precision": "int8", "scope": "memory", "batch": 4},
     "generating": NODE | {"model": "gemma-3-1b", "precision": "bitnet-b1.58", "generate": 20, "batch": 3},
     "traced": NODE | {"model": "mamba2-2.7b", "precision": "int8", "counting": "traced", "generate": 5, "logits": "all"},
     "size": {"model": "30B", "hardware": "cmos-45nm", "precision": "int8", "baseline": "fp32", "accumulator": "int32"},

@@ -23,7 +23,7 @@ PRECISIONS = [catalog.precision(name) for name in catalog.names("precision")]
 MODELS = [
     catalog.model(name) for name in ("gpt2", "llama-2-7b", "mistral-7b", "gemma-3-1b", "bitnet-b1.58-2b4t", "bert-base")
 ]
-SCOPES = ("arithmetic", "compute")
+SCOPES = ("arithmetic", "compute", "memory")
 
 
 @st.composite
@@ -206,7 +206,7 @@ def test_everything_in_the_catalogue_evaluates(model: str) -> None:
     workload = Workload(1, 128) if architecture.kind == "encoder" else Workload(1, 128, 8)
     for precision in PRECISIONS:
         for node in NODES:
-            result = evaluate(architecture, precision, node, workload, scope="compute")
+            result = evaluate(architecture, precision, node, workload, scope="memory")
             assert 0 < float(result.energy_j) < math.inf
             assert result.footprint.total_parameters > 10**6
 

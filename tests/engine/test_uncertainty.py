@@ -129,7 +129,7 @@ def test_special_functions_move_within_their_own_range() -> None:
     assert (moving.basis, moving.source) == ("assumed", "polynomials")
 
 
-@pytest.mark.parametrize("scope", ["arithmetic", "compute"])
+@pytest.mark.parametrize("scope", ["arithmetic", "compute", "memory"])
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS)
 def test_a_band_lies_within_the_bounds_of_the_record(
     scope: str, distribution: Literal["triangular", "lognormal"]
@@ -336,7 +336,7 @@ def narrowed(figure: AnyFigure, below: float, above: float) -> AnyFigure:
 
 
 @given(st.sampled_from(["bitnet", "int8", "w4a16", "bitnet-a4.8"]), st.sampled_from(["cmos-45nm", "cmos-7nm"]),
-       st.sampled_from(["arithmetic", "compute"]), st.sampled_from(DISTRIBUTIONS), st.integers(0, 9))  # fmt: skip
+       st.sampled_from(["arithmetic", "compute", "memory"]), st.sampled_from(DISTRIBUTIONS), st.integers(0, 9))  # fmt: skip
 def test_bounds_of_a_node_enclose_every_draw(
     precision: str, node: str, scope: str, distribution: Literal["triangular", "lognormal"], seed: int
 ) -> None:
@@ -371,7 +371,7 @@ def enclosed(result: Result, baseline: Result, seed: int, distribution: Literal[
     assert middle == pytest.approx(float(compared.saving[1]), abs=1e-12)
 
 
-@pytest.mark.parametrize("scope", ["arithmetic", "compute"])
+@pytest.mark.parametrize("scope", ["arithmetic", "compute", "memory"])
 def test_the_prices_of_an_extreme_saving_give_it(scope: str) -> None:
     result, base = priced("bitnet", scope=scope), priced("fp16", scope=scope)
     found = spread(result, base, 10)

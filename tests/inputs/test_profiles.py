@@ -234,11 +234,13 @@ def test_a_device_needs_what_makes_it_one(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["cmos-45nm", "cmos-7nm"])
-def test_a_node_that_lists_memory_says_that_no_answer_uses_it(name: str) -> None:
+def test_a_node_says_what_its_memory_levels_are_for(name: str) -> None:
     node = catalog.hardware(name)
     assert node.hierarchy
-    assert "no scope of a technology node moves data" in node.note
+    assert "Memory levels are those of scope memory" in node.note
     assert "alone" not in node.note
     wide = estimate("gpt2", name, "int8", scope="compute")
     assert not wide.activity.movement
     assert not {action.partition(".")[0] for action in wide.prices} & set(node.hierarchy)
+    moving = estimate("gpt2", name, "int8", scope="memory")
+    assert {action.partition(".")[0] for action in moving.activity.movement} == {*node.hierarchy} - {"sram-8kb"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 from tests.conftest import ROOT, Ran
@@ -83,3 +84,28 @@ def test_an_unknown_cell_names_those_there_are(bitnet_cost: Run) -> None:
     assert "cell: 'nope' is not known. There are parameters," in bitnet_cost("explain", "gpt2", "--cell", "nope").err
     near = bitnet_cost("explain", "gpt2", "--cell", "power").err
     assert "'power' is not known; did you mean 'power_w'? There are" in near
+
+
+def test_the_classic_answer_says_what_memory_makes_of_the_saving(bitnet_cost: Run) -> None:
+    text = " ".join(bitnet_cost("estimate", "gpt2").out.split())
+    note = text.partition("with memory traffic (--scope memory) the saving is ")[2].partition(". ")[0]
+    for node in ("cmos-45nm", "cmos-7nm"):
+        records = [
+            json.loads(bitnet_cost("estimate", "gpt2", "-p", "bitnet", "-H", node, "--scope", s, "-f", "json").out)
+            for s in ("memory", "arithmetic")
+        ]
+        wide, narrow = (f"{100 * document['records'][0]['saving']:.2f}" for document in records)
+        assert f"bitnet {wide} % instead of {narrow} at {node}" in note
+    assert "with memory traffic" not in bitnet_cost("estimate", "gpt2", "--scope", "memory").out
+    assert "with memory traffic" not in bitnet_cost("estimate", "gpt2", "-p", "fp32").out
+
+
+def test_scope_memory_at_a_node_says_what_it_does_not_reach(bitnet_cost: Run) -> None:
+    words = ("gpt2", "-p", "bitnet", "-H", "cmos-7nm", "--scope", "memory")
+    text = " ".join(bitnet_cost("estimate", *words).out.split())
+    said = "what the datapath reads of sram-8kb and its registers"
+    assert f"and the like; {said}; static power" in text
+    assert said in json.loads(bitnet_cost("estimate", *words, "-f", "json").out)["not_counted"]
+    assert said in bitnet_cost("explain", *words, "--cell", "energy_j").out
+    even = " ".join(bitnet_cost("break-even", *words).out.split())
+    assert f"and the like; {said}; static power" in even

@@ -76,7 +76,8 @@ def explain(result: Result, baseline: Result | None, cell: str, requests_per_day
     return Explanation(
         f"{cell} of {result.architecture.name} in {result.precision.name} at {result.hardware.name}",
         cell, value, _unit(cell), tuple(dict.fromkeys(formula)), rests_on, tuple(work.steps),
-        sources(work, result, rests_on), conventions(result, baseline if paired else None), NOT_COUNTED,
+        sources(work, result, rests_on), conventions(result, baseline if paired else None),
+        (*NOT_COUNTED, *([result.not_reached] if result.not_reached else [])),
     )  # fmt: skip
 
 

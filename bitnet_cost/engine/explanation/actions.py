@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bitnet_cost.engine.activity import input_bits_of, weight_bits
+from bitnet_cost.engine.estimate import prepared_for
 from bitnet_cost.engine.explanation.case import Case, Keep
-from bitnet_cost.engine.explanation.work import Expression, Part, product, total
+from bitnet_cost.engine.explanation.work import Expression, Part, larger, less, power, product, total
+from bitnet_cost.engine.traffic import TILED, stays, widths
 from bitnet_cost.inputs.precision import FORMAT_BITS
 from bitnet_cost.inputs.workload import Array
 from bitnet_cost.result import component_of
@@ -35,7 +37,7 @@ def run(case: Case, action: str, table: Array, p: int, i: int) -> float:
     if stem == "interconnect":
         terms = sent(case, p, i)
     elif stem in case.result.hardware.hierarchy:
-        terms = moved(case, p, i, stem, way)
+        terms = moved(case, p, i, stem, way) if case.turn else crossed(case, p, i, stem, way)
     else:
         terms = [
             term
@@ -113,6 +115,33 @@ def moved(case: Case, p: int, i: int, level: str, way: str) -> list[Expression]:
     if level == plan.main:
         found += cached(case, p, i, way)
     return [term for term in found if term.value]
+
+
+def crossed(case: Case, p: int, i: int, level: str, way: str) -> list[Expression]:
+    """Terms of the bits that an operator reads or writes at a level of a node; see `engine.traffic`."""
+    result, counts = case.result, case.counts
+    route = prepared_for(result).way
+    assert route is not None
+    at = route.levels.index(level)
+    here = at == route.last and bool(stays(counts, result.activity, route)[p, i, 0])
+    written = [*([] if here else operands(case, p, i, "write")), *cached(case, p, i, "write")]
+    if way == "write":
+        return written
+    read = [*([] if here else operands(case, p, i, "read")), *cached(case, p, i, "read")]
+    read += weights_moved(case, p, i) if at < route.holder else []
+    op, names = counts.operators[i], list(result.hardware.hierarchy)
+    inside = names[names.index(level) - 1] if len(names) > 1 else level
+    size = result.hardware.hierarchy[inside].capacity
+    if here or op.group not in TILED or len(names) == 1 or size is None:
+        return read
+    capacity = case.work.figure(f"hierarchy.{inside}.capacity", size, result.hardware.sources)
+    _, activation, accumulator = widths(op, result.precision)
+    second = result.precision.kv_bits if op.group == "attention" else stored_bits(case, i)
+    root = power(product(float(second), activation, accumulator, over=[capacity]), 0.5)
+    name = f"{case.name(p, i)}, bits for each MAC into {inside}"
+    each = case.work.step(name, "bit/MAC", product(2.0, root), float(route.tiled[at, i, 0]))
+    again = less(product(each, macs(case, p, i)), total(written)) if written else product(each, macs(case, p, i))
+    return [larger(total(read), again) if read else again]
 
 
 def _rectangle(case: Case, p: int) -> list[Part]:

@@ -15,6 +15,12 @@ from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.result import Result, component_of
 
 Formula = tuple[str, ...]
+TRAFFIC = (
+    "bits that cross into a level of S bits = max(compulsory, 2 x MAC x (b_w b_a b_acc / S)^0.5), read and written one"
+    " level further out (Hong & Kung 1981; Smith et al. 2019)",
+    "outputs are written once, the rest is read; what passes between operators stays in the last on-chip level where"
+    " one layer's tensors fit it, weights in the innermost level that holds them all",
+)
 BOUND = {"energy_low_j": 0, "energy_high_j": 2}
 
 
@@ -113,6 +119,8 @@ def formulas(result: Result) -> list[str]:
     if result.scope in ("device", "facility"):
         found.append("static energy = seconds x power, one price for the floor, between kernels, and while they wait")
         found += TIME
+    if result.scope == "memory" and result.hardware.kind == "technology":
+        found += TRAFFIC
     if overhead_factor(result) != 1:
         found.append("times the facility's PUE")
     return found
