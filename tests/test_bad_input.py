@@ -642,12 +642,15 @@ def test_check_says_who_can_price_a_precision_and_what_an_extension_loses(bitnet
     assert "factors from measured rows of h100-sxm-80gb do not hold for it" in bitnet_cost("check", file).out
 
 
-def test_check_tells_of_every_file_and_then_of_the_unreadable(bitnet_cost: Run, tmp_path: Path) -> None:
+def test_check_tells_of_every_file_or_which_cannot_be_read(bitnet_cost: Run, tmp_path: Path) -> None:
     good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
     good.write_text(named_own("models/gpt2.yaml"), "utf-8")
     bad.write_text("a: 1\n", "utf-8")
-    ran = bitnet_cost("check", good, tmp_path / "nosuch.yaml", bad, good)
-    assert ran.code == 2
+    ran = bitnet_cost("check", good, bad, good)
+    assert ran.code == 1
     assert ran.out.count("no fault found") == 2
-    assert "nosuch.yaml: no such file" in ran.err
     assert "bad.yaml: is no model" in ran.err
+    ran = bitnet_cost("check", good, tmp_path / "nosuch.yaml", bad, tmp_path / "neither.yaml")
+    assert (ran.code, ran.out) == (2, "")  # bad input: nothing is written
+    assert "nosuch.yaml: no such file" in ran.err
+    assert "neither.yaml: no such file" in ran.err
