@@ -13,7 +13,17 @@ from bitnet_cost.errors import MissingPrice
 from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.result import Activity, Bases, Basis, Linear, Stack, component_of, ordered_sum, over_phases
+from bitnet_cost.result import (
+    Activity,
+    Bases,
+    Basis,
+    Linear,
+    Stack,
+    component_of,
+    ordered_sum,
+    over_phases,
+    sum_in_order,
+)
 from bitnet_cost.words import Scope
 
 Prices = dict[str, tuple[float, float, float]]
@@ -77,8 +87,12 @@ class Tariff:
             return {}
         times = np.array([runs[action] for action in self.others])
         prices = self.of_others.reshape(len(times), 3, *(1,) * (times.ndim - 2), -1)
-        energies = np.add.reduceat(prices * times[:, None], list(self.first.values()), axis=0)
-        return dict(zip(self.first, energies, strict=True))
+        energies = prices * times[:, None]
+        ends = [*self.first.values(), len(times)]
+        return {
+            component: sum_in_order(list(energies[start:end]))
+            for component, start, end in zip(self.first, ends, ends[1:], strict=False)
+        }
 
 
 def spend(parts: Sequence[Mapping[str, Array]], prices: Prices) -> dict[str, Array]:

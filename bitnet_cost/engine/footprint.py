@@ -80,11 +80,11 @@ def widest_operators(ops: tuple[Operator, ...], coefficients: Coefficients) -> A
 
 
 def peak_activation_entries(widest: Array, repeated: Array) -> Array:
-    """Most operands and results that one operator of one layer holds at once.  [n]
+    """Most operands and results that one operator of one layer holds at once.  [phase, n]
 
-    ``repeated`` are the bases of one pass, [basis, n]; scores are never held, attention being fused.
+    ``repeated`` are the bases, [basis, phase, n]; scores are never held, attention being fused.
     """
-    found: Array = ordered_sum(widest * repeated[:, None], 0).max(axis=0)
+    found: Array = ordered_sum(widest[:, :, None] * repeated[:, None], 0).max(axis=0)
     return found
 
 
@@ -145,12 +145,12 @@ def footprint(
         kv = kv * (runtime.cache_copies if runtime else 1.0)
     tokens, widest = batch * prompt, held_weights.widest
     chunk = runtime.cut(architecture.kind) if runtime else None
-    entries = peak_activation_entries(widest, counts.bases.table[:, 0]) + tokens * architecture.hidden_size
-    if chunk:
+    peaks, width = peak_activation_entries(widest, counts.bases.table), architecture.hidden_size
+    entries = peaks[0] + tokens * width
+    if chunk and (tokens > chunk).any():
         entries = entries * np.minimum(1.0, chunk / tokens)
-        if len(counts.phases) > 1:  # a decode step holds a token of every sequence, however a prefill is cut
-            step = counts.bases.table[:, 1] / np.maximum(generate - 1, 1.0)
-            entries = np.maximum(entries, peak_activation_entries(widest, step) + batch * architecture.hidden_size)
+        if len(peaks) > 1:  # a decode step holds a token of every sequence, however a prefill is cut
+            entries = np.maximum(entries, peaks[1] / np.maximum(generate - 1, 1.0) + batch * width)
     held = entries * elsewhere
     if runtime and runtime.logits_bits and architecture.lm_head is not None:
         held = np.maximum(held, tokens * (architecture.vocab_size * runtime.logits_bits))
