@@ -179,15 +179,22 @@ def figures_in(model: Input, place: tuple[str, ...] = ()) -> Iterator[tuple[tupl
                 yield from figures_in(part, here)
 
 
-def check_basis(sources: dict[str, Source], figures: dict[str, tuple[str, Basis]]) -> None:
-    """A figure ``{place: (source key, basis)}`` whose source was only recalled must say that it is assumed.
+def check_figures(cited: Input, sources: dict[str, Source], others: dict[str, str] | None = None) -> None:
+    """Every figure of an input must cite a source, and say that it is assumed where that was only recalled.
+
+    ``others`` are ``{place: source key}`` that cite without being figures.
 
     Raises:
-        ValueError: names the figure.
+        ValueError: names the figure, or a source that nothing cites.
     """
-    for place, (key, basis) in figures.items():
-        if sources[key].seen == "memory" and basis != "assumed":
-            raise ValueError(f"{place}: source {key!r} was recalled, not seen; its basis is 'assumed', not {basis!r}")
+    figures = {".".join(place): figure for place, figure in figures_in(cited)}
+    check_sources(sources, {place: figure.source for place, figure in figures.items()} | (others or {}))
+    for place, figure in figures.items():
+        if sources[figure.source].seen == "memory" and figure.basis != "assumed":
+            raise ValueError(
+                f"{place}: source {figure.source!r} was recalled, not seen; its basis is 'assumed',"
+                f" not {figure.basis!r}"
+            )
 
 
 def check_sources(sources: dict[str, Source], used: dict[str, str]) -> None:

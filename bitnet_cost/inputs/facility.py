@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from bitnet_cost.errors import BitnetCostError
-from bitnet_cost.inputs.cited import CarbonIntensity, Figure, Input, Source, check_basis, check_sources
+from bitnet_cost.inputs.cited import CarbonIntensity, Figure, Input, Source, check_figures
 
 
 class Grids(Input):
@@ -20,8 +20,7 @@ class Grids(Input):
 
     @model_validator(mode="after")
     def _cited(self) -> Self:
-        check_sources(self.sources, {f"zones.{zone}": figure.source for zone, figure in self.zones.items()})
-        check_basis(self.sources, {f"zones.{z}": (figure.source, figure.basis) for z, figure in self.zones.items()})
+        check_figures(self, self.sources)
         return self
 
 

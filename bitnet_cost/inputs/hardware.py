@@ -25,9 +25,7 @@ from bitnet_cost.inputs.cited import (
     Power,
     Rate,
     Source,
-    check_basis,
-    check_sources,
-    figures_in,
+    check_figures,
 )
 from bitnet_cost.words import Scope
 
@@ -108,9 +106,7 @@ class Links(Input):
 
     @model_validator(mode="after")
     def _cited(self) -> Self:
-        figures = {".".join(place): figure for place, figure in figures_in(self)}
-        check_sources(self.sources, {place: figure.source for place, figure in figures.items()})
-        check_basis(self.sources, {place: (figure.source, figure.basis) for place, figure in figures.items()})
+        check_figures(self, self.sources)
         return self
 
 
@@ -174,12 +170,9 @@ class Hardware(Input):
             if name not in SPECIAL:
                 raise ValueError(f"special_functions: {name!r} is not one of {', '.join(SPECIAL)}")
         self._check_device()
-        figures = {".".join(place): figure for place, figure in figures_in(self)}
-        used = {place: figure.source for place, figure in figures.items()}
-        check_sources(
-            self.sources, used | {f"special_functions.{n}": f.source for n, f in self.special_functions.items()}
+        check_figures(
+            self, self.sources, {f"special_functions.{n}": f.source for n, f in self.special_functions.items()}
         )
-        check_basis(self.sources, {place: (figure.source, figure.basis) for place, figure in figures.items()})
         return self
 
     def _check_device(self) -> None:

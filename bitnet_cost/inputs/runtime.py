@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from bitnet_cost.inputs.cited import Duration, Input, Ratio, Source, check_basis, check_sources
+from bitnet_cost.inputs.cited import Duration, Input, Ratio, Source, check_figures
 from bitnet_cost.inputs.hardware import DeviceClass
 
 KernelClass = Literal[
@@ -88,16 +88,7 @@ class RuntimeProfile(Input):
 
     @model_validator(mode="after")
     def _cited(self) -> Self:
-        figures = {
-            f"kernels.{name}.{field}": figure
-            for name, kernel in self.kernels.items()
-            for field in ("overhead", "per_input", "bandwidth", "compute")
-            if (figure := getattr(kernel, field)) is not None
-        }
-        whole = ("per_pass", "per_sequence", "workspace")
-        figures |= {name: figure for name in whole if (figure := getattr(self, name)) is not None}
-        check_sources(self.sources, {place: figure.source for place, figure in figures.items()})
-        check_basis(self.sources, {place: (figure.source, figure.basis) for place, figure in figures.items()})
+        check_figures(self, self.sources)
         return self
 
     def cut(self, kind: str) -> int | None:
