@@ -205,7 +205,7 @@ def _axis(
     finite = values[np.isfinite(values)]
     prefix, step = prefix_of(float(np.abs(finite).max()) / scale) if unit in _PREFIXED and len(finite) else ("", 1.0)
     positive = finite[finite > 0]
-    wide = len(positive) == len(finite) > 0 and float(positive.max() / positive.min()) > 30
+    wide = len(positive) == len(finite) > 0 and float(positive.max()) > 30 * float(positive.min())
     goal = objectives.get(name, "max" if name in LARGER_IS_BETTER else "min")
     return Axis(name, values, goal, prefix + unit if unit != "1" else "", scale * step, wide)
 
