@@ -276,6 +276,16 @@ def count_actions(counts: OpCounts, found: Actions) -> Activity:
     )
 
 
+def stays(counts: OpCounts, activity: Activity, room: Array) -> Array:
+    """Whether what passes between operators stays on chip: one layer's tensors fit there.  [phase, op, n]
+
+    ``room`` are the bits that an operator's layers may hold in the last on-chip level, for one pass, [op, 1].
+    """
+    passing = activity.passing_bits
+    fits: Array = passing[0] + passing[1] <= room * np.maximum(counts.passes, 1.0)[:, None, :]
+    return fits
+
+
 def weight_bits(precision: Precision, op: Operator) -> float:
     """Stored bits of one weight of an operator, scales spread over the matrix.  [bit]"""
     if op.role == "linear":

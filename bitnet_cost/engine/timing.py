@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from bitnet_cost.engine.activity import Actions, product_format
+from bitnet_cost.engine.activity import Actions, product_format, stays
 from bitnet_cost.engine.counts import READ_ONCE, decode_pairs
 from bitnet_cost.engine.parallel import Share
 from bitnet_cost.inputs.hardware import Hardware
@@ -226,18 +226,18 @@ def movement(counts: OpCounts, activity: Activity, actions: Actions, runtime: Ru
     that runs as several steps moves its operands several times, half in, half out.
     """
     passing = activity.passing_bits
-    stays = passing[0] + passing[1] <= plan.room * np.maximum(counts.passes, 1.0)[:, None, :]
+    near = stays(counts, activity, plan.room)
     if plan.stepwise is not None:
         several = plan.steps * (counts["inputs"] + counts["quantise"]) / 2
         passing = np.where(plan.stepwise, several, passing)
     if plan.moves is not None:
         passing = passing * plan.moves
     places = plan.places
-    found: Array = np.empty((len(places), *stays.shape))
+    found: Array = np.empty((len(places), *near.shape))
     if plan.near == plan.main:
         found[:2] = passing
     else:
-        np.multiply(passing, stays, out=found[:2])
+        np.multiply(passing, near, out=found[:2])
         np.subtract(passing, found[:2], out=found[2:4])
     if plan.holder not in (plan.near, plan.main):
         found[-1] = 0.0

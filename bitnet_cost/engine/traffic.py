@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bitnet_cost.engine.activity import input_bits_of, weight_bits
+from bitnet_cost.engine.activity import input_bits_of, stays, weight_bits
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import ACCUMULATE, FORMAT_BITS, Precision
 from bitnet_cost.inputs.workload import Array
@@ -117,13 +117,6 @@ def route(ops: tuple[Operator, ...], precision: Precision, hardware: Hardware, s
     )
 
 
-def stays(counts: OpCounts, activity: Activity, way: Route) -> Array:
-    """Whether what passes between operators stays on chip: one layer's tensors fit its last level.  [phase, op, n]"""
-    passing = activity.passing_bits
-    fits: Array = passing[0] + passing[1] <= way.room * np.maximum(counts.passes, 1.0)[:, None, :]
-    return fits
-
-
 def traffic(counts: OpCounts, activity: Activity, way: Route) -> Array:
     """Bits that each operator reads and writes at each of the route's places.  [place, phase, op, n]
 
@@ -133,7 +126,7 @@ def traffic(counts: OpCounts, activity: Activity, way: Route) -> Array:
     operator whose operands and results stay there reads nothing again from memory.
     """
     weights, entering, leaving, kept, added = activity.bits
-    leaves = 1.0 - stays(counts, activity, way)
+    leaves = 1.0 - stays(counts, activity, way.room)
     mac = counts["mac"]
     found: Array = np.empty((len(way.places), *mac.shape))
     for level, per_mac in enumerate(way.tiled):

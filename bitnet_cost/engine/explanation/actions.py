@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bitnet_cost.engine.activity import input_bits_of, weight_bits
+from bitnet_cost.engine.activity import input_bits_of, stays, weight_bits
 from bitnet_cost.engine.estimate import prepared_for
 from bitnet_cost.engine.explanation.case import Case, Keep
 from bitnet_cost.engine.explanation.work import Expression, Part, larger, less, power, product, total
-from bitnet_cost.engine.traffic import TILED, stays, widths
+from bitnet_cost.engine.traffic import TILED, widths
 from bitnet_cost.inputs.precision import FORMAT_BITS
 from bitnet_cost.inputs.workload import Array
 from bitnet_cost.result import component_of
@@ -123,7 +123,7 @@ def crossed(case: Case, p: int, i: int, level: str, way: str) -> list[Expression
     route = prepared_for(result).way
     assert route is not None
     at = route.levels.index(level)
-    here = at == route.last and bool(stays(counts, result.activity, route)[p, i, 0])
+    here = at == route.last and bool(stays(counts, result.activity, route.room)[p, i, 0])
     written = [*([] if here else operands(case, p, i, "write")), *cached(case, p, i, "write")]
     if way == "write":
         return written
