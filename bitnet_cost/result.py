@@ -151,7 +151,10 @@ class Linear:
 
     def __init__(self, columns: Iterable[tuple[Basis, Array]], size: int) -> None:
         self.size = size
-        self.columns = tuple(columns)
+        merged: dict[Basis, Array] = {}  # coefficients of one basis are added before they meet it, at every point
+        for basis, column in columns:
+            merged[basis] = merged[basis] + column if basis in merged else column
+        self.columns = tuple(merged.items())
         filled = np.zeros(size, dtype=bool)
         terms = []
         for basis, column in self.columns:  # only where there is something: most bases belong to few operators

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bitnet_cost import api
 from bitnet_cost.engine.counts import count_ops
 from bitnet_cost.engine.estimate import evaluate
 from bitnet_cost.inputs.architecture import Architecture
@@ -219,3 +221,16 @@ def test_a_chain_of_identical_layers_is_one_run_of_them() -> None:
         whole, parts = count_ops(model, workload), count_ops(split, workload)
         for quantity in whole.quantities:
             assert float(parts.total(quantity)[0]) == pytest.approx(float(whole.total(quantity)[0]), rel=1e-14)
+
+
+def test_biases_of_experts_in_a_grid_are_those_of_single_estimates() -> None:
+    """Weights and biases of experts have one basis: their bits are added before they meet it, at every point."""
+    draw = np.random.default_rng(0)
+    batch, prompt, generate = (draw.integers(1, limit, 120) for limit in (64, 3000, 300))
+
+    def energy(**work: Any) -> Any:
+        return api.estimate("gpt-oss-20b", "h100-sxm-80gb", "int4", **work).energy_j
+
+    numbers = zip(batch.tolist(), prompt.tolist(), generate.tolist(), strict=True)
+    single = [float(energy(batch=b, prompt=p, generate=g)) for b, p, g in numbers]
+    assert energy(batch=batch, prompt=prompt, generate=generate).tolist() == single
