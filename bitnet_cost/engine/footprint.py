@@ -147,7 +147,7 @@ def footprint(
     chunk = runtime.cut(architecture.kind) if runtime else None
     peaks, width = peak_activation_entries(widest, counts.bases.table), architecture.hidden_size
     entries = peaks[0] + tokens * width
-    if chunk and (tokens > chunk).any():
+    if chunk:
         entries = entries * np.minimum(1.0, chunk / tokens)
         if len(peaks) > 1:  # a decode step holds a token of every sequence, however a prefill is cut
             entries = np.maximum(entries, peaks[1] / np.maximum(generate - 1, 1.0) + batch * width)

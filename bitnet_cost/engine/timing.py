@@ -287,8 +287,6 @@ def cut_prefill(counts: OpCounts, chunk: int | None) -> OpCounts:
 def _cut(counts: OpCounts, chunk: int) -> OpCounts:
     batch, prompt, _ = counts.workload.flat()
     tokens = batch * prompt
-    if (tokens <= chunk).all():
-        return counts
     passes = np.maximum(1.0, np.ceil(tokens / chunk))
     names, values = counts.bases.names, counts.bases.table.copy()
     for row, basis in enumerate(names):
@@ -314,15 +312,13 @@ def sum_of_maxima(
     >>> bool(abs(total[0] - (16 / 3 + 6 + 6)) < 1e-12)
     True
     """
-    if (compute <= memory).all():  # no step waits for arithmetic, of no operator
-        return memory + fixed
     steps = growing = generate - 1
     keys = decode_pairs(prompt, generate, np.inf if window is None else window)
     if window is not None:
         growing = np.clip(window - prompt, 0.0, steps)
     least, fewest = np.maximum(steps, 1.0), np.maximum(keys, 1.0)  # where there is no step, there is nothing to divide
     gap = (compute - memory) / fewest
-    crossing = np.divide(fixed / least, gap, out=np.full(gap.shape, np.inf), where=gap > 0)
+    crossing = np.where(gap > 0, fixed / least / np.where(gap > 0, gap, 1.0), np.inf)
     below = np.minimum(np.maximum(np.floor(crossing) - prompt, 0.0), growing)
     in_them = decode_pairs(prompt, below + 1)
     if window is not None:
@@ -425,13 +421,10 @@ def capped(timing: Timing, dynamic: Array, hardware: Hardware) -> Timing:
     if power.cap is None:
         return timing
     seconds = timing.by_phase
-    room: float | Array = power.cap.value - power.static.value
-    if isinstance(room, np.ndarray):  # figures that vary together may leave none: no time then
-        room = np.where(room > 0, room, np.nan)
-    least = dynamic / room
-    if (least <= seconds).all():
-        return timing
-    stretch = np.maximum(1.0, np.divide(least, seconds, out=np.ones(seconds.shape), where=seconds > 0))
+    room = power.cap.value - power.static.value
+    least = dynamic / np.where(room > 0, room, np.nan)  # figures that vary together may leave none: no time then
+    worked = seconds > 0
+    stretch = np.where(worked, np.maximum(1.0, least / np.where(worked, seconds, 1.0)), 1.0)
     return Timing(
         timing.seconds * stretch[:, None, :],
         timing.compute,
