@@ -24,6 +24,7 @@ from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import Array, Workload
+from bitnet_cost.told import array, filled, zeros
 from bitnet_cost.words import Accumulator, Parallel, Scope
 
 SPECIAL_QUANTITIES = ("exp", "tanh", "erf", "div", "sqrt")
@@ -131,7 +132,8 @@ Coefficients = dict[str, dict[Basis, Array]]
 
 def span_of(column: Array) -> slice | None:
     """From the first to the last entry that is not zero; None where all are."""
-    rows = np.flatnonzero(column if column.ndim == 1 else column.any(axis=1))
+    some = filled(column)
+    rows = np.flatnonzero(some if some.ndim == 1 else some.any(axis=1))
     return slice(int(rows[0]), int(rows[-1]) + 1) if len(rows) else None
 
 
@@ -155,16 +157,16 @@ class Linear:
         for basis, column in columns:
             merged[basis] = merged[basis] + column if basis in merged else column
         self.columns = tuple(merged.items())
-        filled = np.zeros(size, dtype=bool)
+        some = np.zeros(size, dtype=bool)
         terms = []
         for basis, column in self.columns:  # only where there is something: most bases belong to few operators
             rows = span_of(column)
             if rows is not None:
                 part = column[rows] if column.ndim == 2 else column[rows, None]
-                terms.append(_Term(basis, rows, part, not filled[rows].any()))
-                filled[rows] = True
+                terms.append(_Term(basis, rows, part, not some[rows].any()))
+                some[rows] = True
         self.terms = tuple(terms)
-        self.rows = span_of(filled) or slice(0, 0)  # from the first to the last operator that has any
+        self.rows = span_of(some) or slice(0, 0)  # from the first to the last operator that has any
 
     def of(self, rows: list[int]) -> Linear:
         """The figure of some operators."""
@@ -173,13 +175,12 @@ class Linear:
     def over(self, bases: Bases, out: Array | None = None) -> Array:
         """The figure where the workload's bases are known.  [phase, op, n]"""
         _, phases, points = bases.table.shape
-        found: Array = np.empty((phases, self.size, points)) if out is None else out
-        if len(self.terms) != 1 or self.rows != slice(0, self.size):
-            found.fill(0.0)
+        columns = [column for _, _, column, _ in self.terms]
+        found: Array = zeros((phases, self.size, points), bases.table, *columns) if out is None else out
         for basis, rows, column, fresh in self.terms:
             part = found[:, rows]
             if fresh:
-                np.multiply(column, bases[basis][:, None], out=part)
+                part[...] = column * bases[basis][:, None]
             else:
                 part += column * bases[basis][:, None]
         return found
@@ -202,7 +203,7 @@ class Stack:
         """Each figure where the workload's bases are known.  [figure, phase, op, n]"""
         _, phases, points = bases.table.shape
         if points > 1:
-            found = np.empty((len(self.figures), phases, self.figures[0].size, points))
+            found = np.zeros((len(self.figures), phases, self.figures[0].size, points))
             for figure, out in zip(self.figures, found, strict=True):
                 figure.over(bases, out)
             return found
@@ -213,7 +214,8 @@ class Stack:
 
     def _table(self) -> Array:
         """Coefficients of every figure.  [basis, 1, figure, op, 1]"""
-        found = np.zeros((len(self.names), 1, len(self.figures), self.figures[0].size, 1))
+        columns = [column for figure in self.figures for _, column in figure.columns]
+        found = zeros((len(self.names), 1, len(self.figures), self.figures[0].size, 1), *columns)
         for i, figure in enumerate(self.figures):
             for basis, column in figure.columns:
                 found[self.names.index(basis), 0, i, :, 0] += column.reshape(figure.size)
@@ -272,7 +274,7 @@ class OpCounts:
             return self.bases[PASSES]
         _, _, generate = self.workload.flat()
         first = np.ones_like(generate) if self.prefill_passes is None else self.prefill_passes
-        return np.array([first, generate - 1])[: len(self.phases)]
+        return array([first, generate - 1])[: len(self.phases)]
 
     def __getitem__(self, quantity: str) -> Array:
         """A quantity, zero where no operator has it."""

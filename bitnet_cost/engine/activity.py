@@ -27,7 +27,9 @@ from bitnet_cost.result import (
     Stack,
     ordered_sum,
     over_phases,
+    sum_in_order,
 )
+from bitnet_cost.told import array, filled
 from bitnet_cost.words import Accumulator
 
 Recipe = dict[tuple[str, str], float]  # (quantity, action) -> times
@@ -216,13 +218,13 @@ def actions_of(
                 if column is None:
                     column = columns[product, quantity, action] = [0.0] * size
                 column[i] = times
-    made = {key: np.array(column) for key, column in columns.items()}
+    made = {key: array(column) for key, column in columns.items()}
     folded: dict[tuple[bool, str], list[tuple[Basis, float]]] = {}
     for (product, quantity, action), per_unit in made.items():
         terms = folded.setdefault((product, action), [])
         for basis, each in coefficients[quantity].items():
-            times = float(ordered_sum(each * per_unit, 0))  # in the order of the operators
-            if times:
+            times = ordered_sum(each * per_unit, 0)  # in the order of the operators
+            if filled(times):
                 terms.append((basis, times))
 
     def moved(*parts: tuple[str, Array | float]) -> Linear:
@@ -232,10 +234,10 @@ def actions_of(
         return Linear(found, size)
 
     elsewhere, cached = float(FORMAT_BITS[precision.elsewhere]), float(precision.kv_bits)
-    weights = np.array([weight_bits(precision, op) for op in ops])
+    weights = array([weight_bits(precision, op) for op in ops])
     bits = (
         moved(("weights", weights), ("bias_weights", elsewhere)),
-        moved(("inputs", np.array([input_bits_of(precision, op) for op in ops]))),
+        moved(("inputs", array([input_bits_of(precision, op) for op in ops]))),
         moved(("outputs", elsewhere)),
         moved(("kv_read", cached)),
         moved(("kv_write", cached)),
@@ -263,9 +265,7 @@ def count_actions(counts: OpCounts, found: Actions) -> Activity:
         part: dict[str, Array] = {}
         for (product, action), terms in found.folded.items():
             if product is products:
-                part[action] = np.zeros(counts.points)
-                for basis, times in terms:
-                    part[action] += over_phases(bases[basis]) * times
+                part[action] = sum_in_order([over_phases(bases[basis]) * times for basis, times in terms])
         return part
 
     return Activity(

@@ -24,6 +24,7 @@ from bitnet_cost.result import (
     over_phases,
     sum_in_order,
 )
+from bitnet_cost.told import array, zeros
 from bitnet_cost.words import Scope
 
 Prices = dict[str, tuple[float, float, float]]
@@ -85,7 +86,7 @@ class Tariff:
         """Energy of the other actions by component.  Runs [...]; each [bound, ...]  [J]"""
         if not self.others:
             return {}
-        times = np.array([runs[action] for action in self.others])
+        times = array([runs[action] for action in self.others])
         prices = self.of_others.reshape(len(times), 3, *(1,) * (times.ndim - 2), -1)
         energies = prices * times[:, None]
         ends = [*self.first.values(), len(times)]
@@ -100,7 +101,7 @@ def spend(parts: Sequence[Mapping[str, Array]], prices: Prices) -> dict[str, Arr
     joules: dict[str, Array] = {}
     for part in parts:
         for action, times in part.items():
-            energy = np.array(prices[action])[:, None] * times
+            energy = array(prices[action])[:, None] * times
             component = component_of(action)
             joules[component] = joules[component] + energy if component in joules else energy
     return joules
@@ -128,21 +129,22 @@ def _tariff(same: Same, profile: Same, asker: str, parts: int, others: tuple[str
         if product is part
     ]  # fmt: skip
     prices = {action: price_of(action, hardware, asker) for action in (*(action for action, _ in folded), *others)}
-    columns = {action: np.array(price).reshape(3, -1) for action, price in prices.items()}
+    columns = {action: array(price).reshape(3, -1) for action, price in prices.items()}
     points = max((column.shape[1] for column in columns.values()), default=1)
     components = tuple(dict.fromkeys(component_of(action) for action, _ in folded))
     names = actions.bits.names
     rows = sorted(names.index(basis) for _, terms in folded for basis, _ in terms)
     needed = slice(rows[0], rows[-1] + 1) if rows else slice(0, 1)
     bases = names[needed]
-    each = np.zeros((len(components), 3, len(bases), points))
+    every = [*columns.values(), *(times for _, terms in folded for _, times in terms)]
+    each = zeros((len(components), 3, len(bases), points), *every)
     for action, terms in folded:
         for basis, times in terms:
             each[components.index(component_of(action)), :, bases.index(basis)] += columns[action] * times
 
     @cache
     def of_operators() -> Stack:
-        found = np.zeros((len(components), 3, len(bases), actions.size, points))
+        found = zeros((len(components), 3, len(bases), actions.size, points), *every)
         for (product, quantity, action), times in actions.columns.items():
             if product not in (True, False)[:parts]:
                 continue
@@ -154,7 +156,7 @@ def _tariff(same: Same, profile: Same, asker: str, parts: int, others: tuple[str
         return Stack([Linear(zip(bases, columns_of, strict=True), actions.size) for columns_of in each], names)
 
     nominal = ordered_sum(each[:, 1], 0)[:, None] if components else np.zeros((1, 1, 1))
-    of_others = np.zeros((len(others), 3, points))
+    of_others = zeros((len(others), 3, points), *every)
     first: dict[str, int] = {}
     for i, action in enumerate(others):
         of_others[i] = columns[action]
@@ -192,7 +194,7 @@ def saving_bounds(runs: Array, base: Array, prices: Array) -> Array:
         savings.append(1 - (energy + step * runs) / (reference + step * base))
         savings.append((1 - ordered_sum(bound * runs, 0) / ordered_sum(bound * base, 0))[None])
     every = np.concatenate(savings)
-    return np.array([every.min(0), every[0], every.max(0)])
+    return array([every.min(0), every[0], every.max(0)])
 
 
 def saving(activity: Activity, baseline: Activity, prices: Prices, scope: Scope) -> Array:
@@ -201,9 +203,9 @@ def saving(activity: Activity, baseline: Activity, prices: Prices, scope: Scope)
     actions = sorted(runs.keys() | base.keys())
     zero = np.zeros_like(next(iter(runs.values())))
     return saving_bounds(
-        np.array([runs.get(a, zero) for a in actions]),
-        np.array([base.get(a, zero) for a in actions]),
-        np.array([prices[a] for a in actions]),
+        array([runs.get(a, zero) for a in actions]),
+        array([base.get(a, zero) for a in actions]),
+        array([prices[a] for a in actions]),
     )
 
 

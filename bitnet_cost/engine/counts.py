@@ -39,6 +39,7 @@ from bitnet_cost.inputs.architecture import (
 )
 from bitnet_cost.inputs.workload import Array, Workload
 from bitnet_cost.result import PASSES, Bases, Basis, Coefficients, OpCounts, Operator, Term
+from bitnet_cost.told import array, decided
 from bitnet_cost.words import Counting
 
 NOT_COUNTED = (
@@ -87,7 +88,7 @@ def decode_pairs(prompt: Array, generate: Array, window: Array | float = np.inf)
     steps = generate - 1
     if isinstance(window, float) and window == np.inf:
         return steps * prompt + steps * (steps + 1) / 2
-    growing = np.clip(window - prompt, 0, steps)
+    growing = np.minimum(np.maximum(window - prompt, 0), steps)
     return growing * prompt + growing * (growing + 1) / 2 + (steps - growing) * window
 
 
@@ -157,7 +158,7 @@ class _Worked:
 
     def __call__(self, names: tuple[Basis, ...], phases: int = 2) -> Bases:
         pairs = [getattr(self, name)(*numbers) for name, *numbers in names]
-        values = np.array(pairs).reshape(len(names), 2, -1)[:, :phases]
+        values = array(pairs).reshape(len(names), 2, -1)[:, :phases]
         return Bases(names, values)
 
     def tokens(self) -> tuple[Array, Array]:
@@ -707,7 +708,7 @@ def coefficients_of(ops: tuple[Operator, ...]) -> Coefficients:
         for quantity, basis, coefficient in op.terms:
             column = columns.setdefault(quantity, {}).setdefault(basis, [0.0] * len(ops))
             column[i] += coefficient * op.repeat
-    return {q: {basis: np.array(column) for basis, column in of.items()} for q, of in columns.items()}
+    return {q: {basis: array(column) for basis, column in of.items()} for q, of in columns.items()}
 
 
 def bases_of(coefficients: Coefficients) -> tuple[Basis, ...]:
@@ -733,5 +734,5 @@ def count_ops(
     if coefficients is None:
         coefficients = coefficients_of(ops)
     worked = _Worked(workload)
-    phases = ("prefill", "decode") if np.count_nonzero(worked.steps) else ("prefill",)
+    phases = ("prefill", "decode") if decided(worked.steps > 0) else ("prefill",)
     return OpCounts(ops, phases, coefficients, worked(needed or bases_of(coefficients), len(phases)), workload)

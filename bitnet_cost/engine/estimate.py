@@ -39,6 +39,7 @@ from bitnet_cost.result import (
     over_phases,
     sum_in_order,
 )
+from bitnet_cost.told import filled, holds_everywhere
 from bitnet_cost.units import with_prefix
 from bitnet_cost.words import Accumulator, Counting, Logits, Parallel, Scope
 
@@ -205,8 +206,7 @@ def priced(result: Result, prepared: Prepared | None = None) -> Result:
     whole = tariff(ready.part, hardware, precision.name, 2, places + floor, lasting=ready.lasting)
     fits = result.fits
     assert fits is not None
-    every = bool(fits.all())
-    if not every and not fits.any():
+    if not filled(fits).any():
         return replace(result, reason=does_not_fit(result))
     assert ready.plan is not None
     assert ready.compute is not None
@@ -221,7 +221,7 @@ def priced(result: Result, prepared: Prepared | None = None) -> Result:
     elif PARTS[scope] < 4:
         moves = places if scope == "memory" else ()
         bill = tariff(ready.part, hardware, precision.name, min(2, PARTS[scope]), moves, lasting=ready.lasting)
-    outside = None if every else np.logical_not(fits).ravel()
+    inside = None if holds_everywhere(fits) else fits.ravel()
 
     def whole_of(joules: dict[str, Array], besides: Mapping[str, Array]) -> dict[str, Array]:
         """One device's energy of arithmetic and elementwise work, with what all devices spend besides."""
@@ -230,13 +230,12 @@ def priced(result: Result, prepared: Prepared | None = None) -> Result:
         joules |= bill.spent_besides(besides)
         if scope == "facility" and result.facility is not None:
             joules["facility"] = (result.facility.pue - 1) * sum_in_order(list(joules.values()))
-        if outside is not None:
-            for values in joules.values():
-                values[..., outside] = np.nan
-        return joules
+        if inside is None:
+            return joules
+        return {component: np.where(inside, values, np.nan) for component, values in joules.items()}
 
-    if outside is not None:
-        timing = replace(timing, seconds=np.where(outside, np.nan, timing.seconds))
+    if inside is not None:
+        timing = replace(timing, seconds=np.where(inside, timing.seconds, np.nan))
     return replace(
         result,
         activity=activity,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,8 @@ from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import Kernel, KernelClass, RuntimeProfile
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.result import Activity, Bases, OpCounts, Operator, Timing, ordered_sum
+from bitnet_cost.result import Activity, Bases, Basis, OpCounts, Operator, Timing, ordered_sum
+from bitnet_cost.told import array, decided, filled, zeros
 
 # Operators that run in the kernel of another, where the model has that one and the runtime fuses projections.
 _FUSED = {"k": "q", "v": "q", "up": "gate", "expert_up": "expert_gate", "shared_expert_up": "shared_expert_gate"}
@@ -134,7 +136,7 @@ def needed_rows(ops: tuple[Operator, ...], plan: Schedule) -> list[int]:
         for i, op in enumerate(ops)
         if i == 0
         or (op.name == "softmax" and any(k and k.bytes_per_pair is not None for k in plan.kernels))
-        or plan.per_pass[i].any()
+        or filled(plan.per_pass[i]).any()
         or plan.steps[i, 0]
         or any(quantity in felt for quantity, _, _ in op.terms)
     ]
@@ -170,7 +172,7 @@ def schedule(
         per_pass = per_pass + (written * cache.launches)[:, None] * launch_seconds(cache)
     if any(op.group == "head" for op in ops) and logits == "none":
         per_pass = per_pass * np.array([op.group != "head" for op in ops])[:, None]
-    holder = next((name for name in levels[:-1] if resident <= _capacity(hardware, name)), main)
+    holder = next((name for name in levels[:-1] if decided(resident <= _capacity(hardware, name))), main)
     windows = np.array([window_of(op) for op in ops])[:, None]
     places = tuple(dict.fromkeys(f"{level}.{way}" for level in (near, main) for way in ("read", "write")))
     places += (f"{holder}.read",) * (holder not in (near, main))
@@ -189,7 +191,7 @@ def schedule(
         window=None if windows.min() == UNLIMITED else windows,
         per_mac=1 / rate,
         per_bit=per_bit,
-        per_level=np.array(np.broadcast_arrays(*(per_bit[name] for name in dict.fromkeys((near, main)))))[:, None],
+        per_level=np.stack(np.broadcast_arrays(*(per_bit[name] for name in dict.fromkeys((near, main)))))[:, None],
         busy_compute=reached / REACHED_RATE,
         busy_memory=share / REACHED_BANDWIDTH,
         per_pass=per_pass,
@@ -199,8 +201,8 @@ def schedule(
 def _stacked(values: Sequence[float | Array]) -> Array:
     """Numbers, or arrays over a grid, one below the other.  [k, 1] or [k, n]"""
     if any(isinstance(value, np.ndarray) for value in values):
-        return np.array(np.broadcast_arrays(*values))
-    return np.array(values)[:, None]
+        return np.stack(np.broadcast_arrays(*values))
+    return array(values)[:, None]
 
 
 def _spans(ops: tuple[Operator, ...]) -> tuple[slice, ...]:
@@ -233,14 +235,12 @@ def movement(counts: OpCounts, activity: Activity, actions: Actions, runtime: Ru
     if plan.moves is not None:
         passing = passing * plan.moves
     places = plan.places
-    found: Array = np.empty((len(places), *near.shape))
+    found: Array = zeros((len(places), *near.shape), passing)
     if plan.near == plan.main:
         found[:2] = passing
     else:
-        np.multiply(passing, near, out=found[:2])
-        np.subtract(passing, found[:2], out=found[2:4])
-    if plan.holder not in (plan.near, plan.main):
-        found[-1] = 0.0
+        found[:2] = passing * near
+        found[2:4] = passing - found[:2]
     pairs = scores_in_memory(counts, runtime)
     if pairs is not None:
         for way in ("read", "write"):
@@ -267,7 +267,7 @@ def scores_in_memory(counts: OpCounts, runtime: RuntimeProfile) -> Array | None:
     exponentials = counts["exp"] * np.array([op.name == "softmax" for op in counts.operators])[:, None]
     _, prompt, _ = counts.workload.flat()
     masked = 2 * prompt / (prompt + 1) if counts.workload.attention == "causal" else np.ones_like(prompt)
-    whole = np.array([masked, np.ones_like(prompt)])[: len(counts.phases), None]
+    whole = array([masked, np.ones_like(prompt)])[: len(counts.phases), None]
     bits: Array = exponentials * whole * (each * 8)
     return bits
 
@@ -284,14 +284,18 @@ def cut_prefill(counts: OpCounts, chunk: int | None) -> OpCounts:
     return counts.cut[chunk]
 
 
+@lru_cache(maxsize=256)
+def read_once(names: tuple[Basis, ...]) -> list[int]:
+    """Where the bases stand that a pass reads once."""
+    return [row for row, basis in enumerate(names) if basis[0] in READ_ONCE]
+
+
 def _cut(counts: OpCounts, chunk: int) -> OpCounts:
     batch, prompt, _ = counts.workload.flat()
     tokens = batch * prompt
     passes = np.maximum(1.0, np.ceil(tokens / chunk))
     names, values = counts.bases.names, counts.bases.table.copy()
-    for row, basis in enumerate(names):
-        if basis[0] in READ_ONCE:
-            values[row, 0] *= passes
+    values[read_once(names), 0] *= passes
     return OpCounts(counts.operators, counts.phases, counts.coefficients, Bases(names, values), counts.workload, passes)
 
 
@@ -315,7 +319,7 @@ def sum_of_maxima(
     steps = growing = generate - 1
     keys = decode_pairs(prompt, generate, np.inf if window is None else window)
     if window is not None:
-        growing = np.clip(window - prompt, 0.0, steps)
+        growing = np.minimum(np.maximum(window - prompt, 0.0), steps)
     least, fewest = np.maximum(steps, 1.0), np.maximum(keys, 1.0)  # where there is no step, there is nothing to divide
     gap = (compute - memory) / fewest
     crossing = np.where(gap > 0, fixed / least / np.where(gap > 0, gap, 1.0), np.inf)
@@ -363,12 +367,10 @@ def roofline(
         overhead[:, 0] += host  # booked on the first operator
     waiting = np.zeros(compute.shape)
     if hardware.power is not None and hardware.power.active is not None:
-        busy = compute * plan.busy_compute
-        np.maximum(busy, memory * plan.busy_memory, out=busy)
-        np.maximum(np.subtract(longest, busy, out=busy), 0.0, out=waiting)
-    longest += overhead
+        waiting = np.maximum(longest - np.maximum(compute * plan.busy_compute, memory * plan.busy_memory), 0.0)
+    longest = longest + overhead
     if share is not None:
-        longest += link
+        longest = longest + link
     stretch = np.ones((len(counts.phases), counts.points))
     return Timing(longest, compute, memory, overhead, link, waiting, stretch)
 

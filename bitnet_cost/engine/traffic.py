@@ -23,6 +23,7 @@ from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import ACCUMULATE, FORMAT_BITS, Precision
 from bitnet_cost.inputs.workload import Array
 from bitnet_cost.result import Activity, OpCounts, Operator
+from bitnet_cost.told import array, decided, zeros
 
 TILED = ("linear", "head", "attention")
 """Groups of operators that are products of matrices. A convolution or a scan walks along the sequence with a small
@@ -38,12 +39,12 @@ def tiled_bits(weight: float, activation: float, accumulator: float, capacity: f
     doi:10.1145/800076.802486; the constant 2: Smith et al., A tight I/O lower bound for matrix multiplication, 2019,
     arXiv:1702.02017.
 
-    >>> tiled_bits(16, 16, 16, capacity=65536)     # 8 KiB hold 4096 sums, 64 x 64: 64 + 64 entries for 64 x 64 MAC
+    >>> float(tiled_bits(16, 16, 16, capacity=65536))     # 8 KiB hold 4096 sums, 64 x 64: 64 + 64 entries for 64 x 64 MAC
     0.5
-    >>> tiled_bits(1, 8, 32, capacity=65536)       # 2048 sums; 1-bit weights come sqrt(16) times cheaper than 16-bit
+    >>> float(tiled_bits(1, 8, 32, capacity=65536))       # 2048 sums; 1-bit weights come sqrt(16) times cheaper than 16-bit
     0.125
     """
-    return 2 * math.sqrt(weight * activation * accumulator / capacity)
+    return 2 * np.sqrt(weight * activation * accumulator / capacity)
 
 
 def widths(op: Operator, precision: Precision) -> tuple[float, float, float]:
@@ -106,12 +107,14 @@ def route(ops: tuple[Operator, ...], precision: Precision, hardware: Hardware, s
     per_mac = [
         [tiled_bits(*widths(op, precision), size) if op.group in TILED else 0.0 for op in ops] for size in inside
     ]
-    holder = next((i for i, size in enumerate(inside) if stored_bits <= size), len(levels)) if len(names) > 1 else 1
+    holder = (
+        next((i for i, size in enumerate(inside) if decided(stored_bits <= size)), len(levels)) if len(names) > 1 else 1
+    )
     repeats = np.array([op.repeat * op.parts for op in ops], dtype=np.float64)[:, None]
     return Route(
         levels=tuple(levels),
         places=tuple(f"{level}.{way}" for level in levels for way in ("read", "write")),
-        tiled=np.array(per_mac)[:, :, None],
+        tiled=array(per_mac)[:, :, None],
         holder=holder,
         room=repeats * (inside[-1] if len(names) > 1 else 0.0),
     )
@@ -128,14 +131,14 @@ def traffic(counts: OpCounts, activity: Activity, way: Route) -> Array:
     weights, entering, leaving, kept, added = activity.bits
     leaves = 1.0 - stays(counts, activity, way.room)
     mac = counts["mac"]
-    found: Array = np.empty((len(way.places), *mac.shape))
+    found: Array = zeros((len(way.places), *mac.shape), mac, weights)
     for level, per_mac in enumerate(way.tiled):
         outside = level == way.last
-        read, written = found[2 * level], found[2 * level + 1]
-        written[:] = leaving * leaves + added if outside else leaving + added
-        read[:] = entering * leaves + kept if outside else entering + kept
+        written = leaving * leaves + added if outside else leaving + added
+        read = entering * leaves + kept if outside else entering + kept
         if level < way.holder:
-            read += weights
+            read = read + weights
         again = per_mac * mac - written
-        np.maximum(read, again * leaves if outside else again, out=read)
+        found[2 * level] = np.maximum(read, again * leaves if outside else again)
+        found[2 * level + 1] = written
     return found

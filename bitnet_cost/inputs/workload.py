@@ -83,7 +83,6 @@ class Workload:
                 raise BitnetCostError("attention: an encoder attends both ways; 'causal' does not apply to it")
             if np.any(np.asarray(self.generate) > 1):
                 raise BitnetCostError("generate: an encoder generates nothing; leave it at 1")
-            return replace(self, attention=usual_attention(kind))
         return self if self.attention else replace(self, attention=usual_attention(kind))
 
     @property
@@ -110,8 +109,12 @@ class Workload:
     def one_of(self, parts: Array) -> Workload:
         """One of several equal parts of the batch, which need not be whole.  ``parts`` [n]"""
         batch, prompt, generate = self.flat()
-        found = replace(self, batch=batch, prompt=prompt, generate=generate)
-        object.__setattr__(found, "_flat", (batch / parts, prompt, generate))
+        return self.with_numbers(batch / parts, prompt, generate)
+
+    def with_numbers(self, batch: Array, prompt: Array, generate: Array) -> Workload:
+        """The same conventions for other numbers, which need not be whole.  Each [n]"""
+        found = replace(self)
+        object.__setattr__(found, "_flat", (batch, prompt, generate))
         return found
 
     def _flattened(self) -> tuple[Array, Array, Array]:
