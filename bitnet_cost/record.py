@@ -267,8 +267,8 @@ def fits(result: Result) -> Any:
 
 
 def _energy(result: Result, bound: int) -> Array | None:
-    found: Array = result.energy_bounds[bound]
-    return found.ravel() if result.spent else None
+    found: Array = result.energy_bounds.reshape(3, -1)[bound]
+    return found if result.spent else None
 
 
 @column(unit="J", swept=True)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 
 from bitnet_cost.errors import BitnetCostError
@@ -33,7 +34,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 _COMMUTE = {"+", "*", "max", "min"}
 
 
-class Node:
+class Node(NDArrayOperatorsMixin):
     """One number of a graph: an input (``op`` empty), or an operation on nodes and constants.
 
     ``names`` are what formulas and places call it; ``value`` is what it came to when it was traced.
@@ -51,7 +52,7 @@ class Node:
     def __float__(self) -> float:
         raise TypeError(f"a told number ({self!r}) must not become a float: it would forget what it is made of")
 
-    __int__ = __index__ = __float__  # type: ignore[assignment]
+    __int__ = __float__
 
     def __bool__(self) -> bool:
         raise TypeError(f"a told number ({self!r}) decides nothing by itself; see `decided`")
@@ -65,44 +66,7 @@ class Node:
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return _rearranged(function, args, kwargs)
 
-    def __add__(self, other: Any) -> Any:
-        return np.add(self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return np.add(other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return np.subtract(self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return np.subtract(other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return np.multiply(self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return np.multiply(other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return np.divide(self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return np.divide(other, self)
-
-    def __neg__(self) -> Any:
-        return np.subtract(0.0, self)
-
-    def __lt__(self, other: Any) -> Any:
-        return np.less(self, other)
-
-    def __le__(self, other: Any) -> Any:
-        return np.less_equal(self, other)
-
-    def __gt__(self, other: Any) -> Any:
-        return np.greater(self, other)
-
-    def __ge__(self, other: Any) -> Any:
-        return np.greater_equal(self, other)
+    __eq__, __hash__ = object.__eq__, object.__hash__  # a node is itself alone
 
 
 class Graph:
@@ -130,7 +94,7 @@ class Graph:
 
     def made(self, op: str, args: tuple[Any, ...]) -> Node | float:
         """An operation on nodes and plain numbers, folded by exact identities only; one node for equal ones."""
-        found = _folded(op, args)
+        found: Node | float | None = _folded(op, args)
         if found is not None:
             return found
         marks = [a.index if isinstance(a, Node) else float(a).hex() for a in args]
@@ -160,14 +124,10 @@ def _folded(op: str, args: tuple[Any, ...]) -> Any:
         for one, other in ((first, second), (second, first)):
             if not isinstance(one, Node) and one in (0.0, 1.0):
                 return other if one == 1.0 else 0.0
-    elif op == "+" and not isinstance(first, Node) and first == 0.0:
-        return second
-    elif op in ("+", "-") and not isinstance(second, Node) and second == 0.0:
+    elif op in ("+", "-", "/") and not isinstance(second, Node) and second == (1.0 if op == "/" else 0.0):
         return first
-    elif op == "/" and not isinstance(second, Node) and second == 1.0:
-        return first
-    elif op == "/" and not isinstance(first, Node) and first == 0.0:
-        return 0.0
+    elif op in ("+", "/") and not isinstance(first, Node) and first == 0.0:
+        return second if op == "+" else 0.0
     elif op == "where" and not isinstance(first, Node):
         return args[1] if first else args[2]
     elif op in ("max", "min") and first is second:
@@ -185,14 +145,15 @@ def _make(op: str) -> Callable[..., Any]:
         with np.errstate(all="ignore"):
             return function(*args)
 
-    return np.frompyfunc(make, 3 if op == "where" else function.nin, 1)  # type: ignore[attr-defined]
+    step: Callable[..., Any] = np.frompyfunc(make, getattr(function, "nin", 3), 1)
+    return step
 
 
 _ELEMENT = {op: _make(op) for op in FUNCTIONS}
 _OF_UFUNC = {function: _ELEMENT[op] for op, function in FUNCTIONS.items() if isinstance(function, np.ufunc)}
 
 
-class Told(NDArray[Any]):  # type: ignore[misc]  # an array of objects
+class Told(np.ndarray[Any, np.dtype[Any]]):
     """An array of told and plain numbers. Operations act on its elements, reductions from first to last."""
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:

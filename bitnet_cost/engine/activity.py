@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -223,9 +224,9 @@ def actions_of(
     for (product, quantity, action), per_unit in made.items():
         terms = folded.setdefault((product, action), [])
         for basis, each in coefficients[quantity].items():
-            times = ordered_sum(each * per_unit, 0)  # in the order of the operators
-            if filled(times):
-                terms.append((basis, times))
+            folds: Any = ordered_sum(each * per_unit, 0)  # in the order of the operators
+            if filled(folds):
+                terms.append((basis, folds))
 
     def moved(*parts: tuple[str, Array | float]) -> Linear:
         found = [

@@ -88,7 +88,7 @@ def decode_pairs(prompt: Array, generate: Array, window: Array | float = np.inf)
     steps = generate - 1
     if isinstance(window, float) and window == np.inf:
         return steps * prompt + steps * (steps + 1) / 2
-    growing = np.minimum(np.maximum(window - prompt, 0), steps)
+    growing: Array = np.minimum(np.maximum(window - prompt, 0), steps)
     return growing * prompt + growing * (growing + 1) / 2 + (steps - growing) * window
 
 
@@ -104,7 +104,8 @@ def touched_experts(experts: int, per_token: int, tokens: Array) -> Array:
     """
     if per_token == experts:
         return experts + tokens * 0.0
-    return experts * (1.0 - decay(tokens * logarithm_of_rest(per_token / experts)))
+    touched: Array = experts * (1.0 - decay(tokens * logarithm_of_rest(per_token / experts)))
+    return touched
 
 
 def logarithm_of_rest(share: float) -> float:
@@ -234,7 +235,8 @@ class _Worked:
 
     def chunk_states(self, chunk: float) -> tuple[Array, Array]:
         """Pairs of states at the chunks' boundaries, the initial state included."""
-        return self.batch * (self.chunks(chunk) + 1) ** 2, self.none
+        states = self.chunks(chunk) + 1
+        return self.batch * (states * states), self.none
 
 
 READ_ONCE = {"passes", "logit_passes", "experts"}  # bases of weights alone, which a pass reads once

@@ -54,16 +54,16 @@ def figures(
     try:
         result = priced(result, ready)
     except MissingPrice as fault:
-        fault.figures = _columns(result)
+        fault.figures = columns_of(result)
         raise
-    return _columns(result) | {f"energy_{name}_j": values[1] for name, values in result.by_component.items()}
+    return columns_of(result)
 
 
-def _columns(result: Result) -> dict[str, NDArray[Any]]:
-    """What can be said of a result in the columns of `swept`.  Each [n]"""
+def columns_of(result: Result) -> dict[str, NDArray[Any]]:
+    """What can be said of a result in the columns of `swept`, and energy by component.  Each [n]"""
     points, found = result.counts.points, {}
     for metric in swept():
         values = metric.of(result)
         if values is not None:
             found[metric.name] = values if isinstance(values, np.ndarray) else np.full(points, values)
-    return found
+    return found | {f"energy_{name}_j": values[1] for name, values in result.by_component.items()}
