@@ -418,7 +418,7 @@ class Footprint:
         """Stored bits of all weights with their scales."""
         total = 0.0
         for bits in self.weight_bits.values():  # one after the other; Python's own sum carries what rounding lost
-            total += bits
+            total = total + bits
         return total
 
     @property

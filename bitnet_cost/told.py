@@ -204,11 +204,12 @@ def _in_order(step: Any, values: NDArray[Any], method: str, axis: Any) -> Any:
     """A reduction along one axis, from first to last."""
     if not isinstance(axis, int):
         raise TypeError("told numbers are summed along one axis at a time")
-    rows = list(np.moveaxis(values, axis, 0))
+    rows = list(np.moveaxis(values, axis, 0)[..., None])  # a row is an array, never a bare number
     sums = rows[:1]
     for row in rows[1:]:
         sums.append(step(sums[-1], row))
-    return sums[-1] if method == "reduce" else np.stack(sums, axis)
+    found = sums[-1] if method == "reduce" else np.stack(sums, axis if axis >= 0 else axis - 1)
+    return found[..., 0]
 
 
 def _rearranged(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

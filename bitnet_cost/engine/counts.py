@@ -709,7 +709,7 @@ def coefficients_of(ops: tuple[Operator, ...]) -> Coefficients:
     for i, op in enumerate(ops):
         for quantity, basis, coefficient in op.terms:
             column = columns.setdefault(quantity, {}).setdefault(basis, [0.0] * len(ops))
-            column[i] += coefficient * op.repeat
+            column[i] += op.repeat * coefficient
     return {q: {basis: array(column) for basis, column in of.items()} for q, of in columns.items()}
 
 

@@ -96,7 +96,7 @@ class Prepared:
 def prepare(
     architecture: Architecture, precision: Precision, hardware: Hardware, runtime: RuntimeProfile | None = None, *,
     counting: Counting = "serving", logits: Logits = "last", accumulator: Accumulator = "paper", devices: int = 1,
-    parallel: Parallel = "tensor", lean: bool = False, lasting: bool = True,
+    parallel: Parallel = "tensor", lean: bool = False, lasting: bool = True, ops: tuple[Operator, ...] | None = None,
 ) -> Prepared:  # fmt: skip
     """What `measure` and `priced` need of the names; see `Prepared`. The same inputs are prepared once.
 
@@ -105,7 +105,7 @@ def prepare(
     make = _prepared if lasting else _prepared.__wrapped__
     return make(
         Same(architecture), Same(precision), Same(hardware), Same(runtime), counting, logits, accumulator, devices,
-        parallel, lean, lasting,
+        parallel, lean, lasting, ops,
     )  # fmt: skip
 
 
@@ -113,9 +113,11 @@ def prepare(
 def _prepared(
     model: Same, chosen: Same, profile: Same, software: Same, counting: Counting, logits: Logits,
     accumulator: Accumulator, devices: int, parallel: Parallel, lean: bool, lasting: bool,
+    ops: tuple[Operator, ...] | None,
 ) -> Prepared:  # fmt: skip
     architecture, precision, hardware, runtime = model.it, chosen.it, profile.it, software.it
-    ops = operators(architecture, counting)
+    if ops is None:
+        ops = operators(architecture, counting)
     coefficients = coefficients_of(ops)
     on_device = hardware.kind == "device"
     executed = hardware.executed if on_device else None
@@ -126,7 +128,7 @@ def _prepared(
         part = actions_of(ops, split(ops, coefficients, devices), precision, accumulator, executed)
     weights = resident(architecture, precision, ops, coefficients)
     plan = schedule(ops, precision, hardware, runtime, logits) if on_device and runtime is not None else None
-    stored_bits = math.fsum(weights.weight_bits.values())
+    stored_bits = sum_in_order(list(weights.weight_bits.values())) if weights.weight_bits else 0.0
     way = None if on_device else route(ops, precision, hardware, stored_bits)
     if lean and plan is not None:
         kept = needed_rows(ops, plan)
@@ -347,8 +349,9 @@ def against(result: Result, baseline: Result) -> Result:
         why = result.reason or f"no saving: baseline {baseline.precision.name} {lacks}"
         return replace(result, baseline=baseline.precision.name, saving=None, reason=why)
     if result.precision == baseline.precision:
-        none = np.where(np.isnan(result.energy_j), np.nan, 0.0)
+        none = np.where(result.energy_j >= 0, 0.0, np.nan)
         return replace(result, baseline=baseline.precision.name, saving=np.broadcast_to(none, shape).copy())
     found = saving(result.activity, baseline.activity, {**baseline.prices, **result.prices}, result.scope)
-    found[:, np.isnan(result.energy_j + baseline.energy_j).ravel()] = np.nan
+    known = (result.energy_bounds + baseline.energy_bounds).reshape(3, -1)[1] >= 0
+    found = np.where(known, found, np.nan)
     return replace(result, baseline=baseline.precision.name, saving=found.reshape(shape))

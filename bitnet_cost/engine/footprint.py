@@ -13,6 +13,7 @@ from bitnet_cost.inputs.precision import FORMAT_BITS, Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import Array
 from bitnet_cost.result import Coefficients, Footprint, OpCounts, Operator, ordered_sum
+from bitnet_cost.told import array, filled, is_told
 
 
 def parameters_by_role(operators: tuple[Operator, ...]) -> dict[str, int]:
@@ -23,8 +24,8 @@ def parameters_by_role(operators: tuple[Operator, ...]) -> dict[str, int]:
     found: dict[str, int] = {}
     for op in operators:
         for role, count in ((op.parameter, op.weights), (op.bias_parameter, op.bias)):
-            if count:
-                found[role] = found.get(role, 0) + count * op.repeat
+            if filled(count):
+                found[role] = found.get(role, 0) + op.repeat * count
     return found
 
 
@@ -73,8 +74,8 @@ def widest_operators(ops: tuple[Operator, ...], coefficients: Coefficients) -> A
     """
     layers = 1 / np.array([op.repeat for op in ops], dtype=np.float64)
     held = [coefficients.get(quantity, {}) for quantity in ("inputs", "outputs")]
-    table = np.array([sum(of.get(basis, 0.0) for of in held) * layers for basis in bases_of(coefficients)])
-    lone = ((table > 0).sum(0) <= 1).all()
+    table = array([sum(of.get(basis, 0.0) for of in held) * layers for basis in bases_of(coefficients)])
+    lone = not is_told(table) and ((table > 0).sum(0) <= 1).all()
     kept = sorted(set(table.argmax(1).tolist())) if lone else range(len(ops))
     return table[:, kept, None]
 
@@ -113,12 +114,12 @@ def resident(
     for op in ops:
         storage = precision.linear.weights
         bits = storage.bits if op.role == "linear" else weight_bits(precision, op)
-        stored[op.parameter] = stored.get(op.parameter, 0.0) + op.weights * op.repeat * bits
+        stored[op.parameter] = stored.get(op.parameter, 0.0) + op.repeat * op.weights * bits
         stored[op.bias_parameter] = stored.get(op.bias_parameter, 0.0) + op.bias * op.repeat * elsewhere
         if op.role == "linear":
             scales += storage.scales(*op.shape) * storage.scale_bits * op.matrices * op.repeat
-    stored = {role: bits for role, bits in stored.items() if bits}
-    if scales:
+    stored = {role: bits for role, bits in stored.items() if filled(bits)}
+    if filled(scales):
         stored["scales"] = scales
     parameters = parameters_by_role(ops)
     nominal = architecture.nominal_parameters or sum(parameters.values())

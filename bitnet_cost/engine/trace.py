@@ -1,56 +1,175 @@
-"""The engine run on told numbers: the graph of what a question comes to."""
+"""The engine run on told numbers: the graph of what a question comes to.
+
+What is free is asked for: the numbers of the workload always; with ``figures`` every cited figure of the hardware, the
+runtime and the electricity; with ``shapes`` the factors that a count is made of, so that 96 x 12288 x 12288 is no
+single number. The graph of all of it explains, the first evaluates fastest.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import copy
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 import numpy as np
 
-from bitnet_cost.engine.estimate import measure, prepare, priced
+from bitnet_cost.engine.counts import operators
+from bitnet_cost.engine.estimate import against, measure, prepare, priced
 from bitnet_cost.engine.grid import columns_of
-from bitnet_cost.inputs.architecture import Architecture
+from bitnet_cost.engine.uncertainty import levers
+from bitnet_cost.inputs.cited import Figure, Input, Source
+from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware
-from bitnet_cost.inputs.precision import Precision
-from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import Workload
-from bitnet_cost.result import Result
-from bitnet_cost.told import Graph, Node, array
+from bitnet_cost.result import Lever, Operator, Result
+from bitnet_cost.told import Graph, Node, array, named
 
 WORKLOAD = {"batch": "sequence", "prompt": "token", "generate": "token"}
+UNITS = {
+    "mac": "MAC", "reduce": "add", "tokens": "token", "pairs": "pair", "passes": "pass", "keys": "position",
+    "logits": "position", "experts": "expert",
+}  # fmt: skip
+
+I = TypeVar("I", bound=Input)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Trace:
-    """A graph, the result that it was traced from, and the numbers of each column."""
+    """A graph, and the constants and sources behind its inputs by their names."""
 
-    graph: Graph
-    result: Result
-    columns: dict[str, Node | float]
+    figures: bool = False
+    shapes: bool = False
+    graph: Graph = field(default_factory=Graph)
+    constants: dict[str, Lever] = field(default_factory=dict)
+    sources: dict[str, Source] = field(default_factory=dict)
+
+    def of(self, result: Result) -> Result:
+        """The question of a result, a single point, asked again of told numbers."""
+        architecture, hardware, runtime = result.architecture, result.hardware, result.runtime
+        site, ops = result.facility, None
+        if self.figures:
+            hardware = self._hardware(hardware, result)
+            runtime = None if runtime is None else self._cited(runtime, "runtime", runtime.sources)
+            site = None if site is None else self._facility(site)
+        if self.shapes:
+            ops = tuple(self._operator(op) for op in operators(architecture, result.workload.counting))
+        workload = self._workload(result.workload.for_kind(architecture.kind))
+        shared: dict[str, Any] = {
+            "accumulator": result.accumulator, "devices": result.devices, "parallel": result.parallel,
+        }  # fmt: skip
+        plain = not (self.figures or self.shapes)
+        ready = prepare(
+            architecture, result.precision, hardware, runtime, counting=workload.counting, logits=workload.logits,
+            lean=plain, lasting=plain, ops=ops, **shared,
+        )  # fmt: skip
+        with np.errstate(all="ignore"):
+            measured = measure(
+                architecture, result.precision, hardware, workload, scope=result.scope, runtime=runtime, facility=site,
+                prepared=ready, **shared,
+            )  # fmt: skip
+            return priced(measured, ready)
+
+    def columns(self, result: Result) -> dict[str, Node | float]:
+        """The columns of a sweep, each a number of the graph."""
+        told = self.of(result)
+        with np.errstate(all="ignore"):
+            return {name: column.ravel()[0] for name, column in columns_of(told).items()}
+
+    def pair(self, result: Result, baseline: Result) -> tuple[Result, Result]:
+        """A result with its saving over a baseline, and the baseline, of one graph."""
+        told, other = self.of(result), self.of(baseline)
+        with np.errstate(all="ignore"):
+            return against(told, other), other
+
+    # -- inputs --
+
+    def _workload(self, asked: Workload) -> Workload:
+        numbers = zip(WORKLOAD.items(), asked.flat(), strict=True)
+        told = (array([self.graph.input(name, float(value[0]), unit)]) for (name, unit), value in numbers)
+        return asked.with_numbers(*told)
+
+    def _figure(self, figure: Figure, lever: Lever, source: Source) -> Figure:
+        """A figure whose numbers are inputs, listed among the constants."""
+        self.constants[lever.name], self.sources[lever.name] = lever, source
+        values = {"value": lever.nominal}
+        values |= {} if lever.low == lever.high else {"low": lever.low, "high": lever.high}
+        ends = {"value": "", "low": " at its low", "high": " at its high"}
+        told = {key: self.graph.input(f"{lever.name}{ends[key]}", value, lever.unit) for key, value in values.items()}
+        return figure.model_copy(update={"low": told["value"], "high": told["value"], **told})
+
+    def _cited(self, model: I, place: str, sources: dict[str, Source]) -> I:
+        """An input whose figures are told, each under its place."""
+
+        def told(part: Any, here: str) -> Any:
+            if isinstance(part, Figure):
+                unit, known = part.dimension.si, sources[part.source]
+                lever = Lever(here, part.low, part.value, part.high, unit, part.basis, part.source, here)
+                return self._figure(part, lever, known)
+            if isinstance(part, dict):
+                return {key: told(value, f"{here}.{key}") for key, value in part.items()}
+            return self._cited(part, here, sources) if isinstance(part, Input) else part
+
+        fields = type(model).model_fields.keys() - {"sources", "alternatives", "special_functions", "actions"}
+        return model.model_copy(update={name: told(getattr(model, name), f"{place}.{name}") for name in sorted(fields)})
+
+    def _hardware(self, hardware: Hardware, result: Result) -> Hardware:
+        """A profile whose figures are told: those that price an action under its name, the others under their place."""
+        found, priced_actions = self._cited(hardware, "device", hardware.sources), {}
+        for lever in levers(hardware, sorted({*result.prices, *hardware.actions})):
+            cited = hardware.figure(lever.name) or next(iter(hardware.actions.values()))
+            priced_actions[lever.name] = self._figure(cited, lever, hardware.sources[lever.source])
+        return found.model_copy(update={"actions": priced_actions})
+
+    def _facility(self, site: Facility) -> Facility:
+        """A facility whose carbon intensity, if it is a zone's, is told."""
+        if site.zone is None:
+            return site
+        figure, name = site.zone.figure, f"electricity of {site.zone.name}, {site.zone.figure.year}"
+        lever = Lever(name, figure.low, figure.value, figure.high, "g/J", figure.basis, figure.source, name)
+        told = self._figure(figure, lever, site.zone.source)
+        found = copy.copy(site)
+        object.__setattr__(found, "carbon_g_per_j", told.value)
+        object.__setattr__(found, "zone", replace(site.zone, figure=told))
+        return found
+
+    def _operator(self, op: Operator) -> Operator:
+        """An operator whose coefficients and weights are products of the sizes that they follow from."""
+        terms = tuple((quantity, basis, self._product(op, quantity, times)) for quantity, basis, times in op.terms)
+        return op._replace(terms=terms, weights=self._product(op, "weights", op.weights))
+
+    def _product(self, op: Operator, quantity: str, coefficient: float) -> Any:
+        """A coefficient as inputs x outputs where the matrix of an operator shows them."""
+        inputs, outputs = op.shape
+        first = inputs - 1 if quantity == "reduce" else inputs
+        if quantity in ("mac", "weights", "reduce") and first * outputs and coefficient % (first * outputs) == 0:
+            return self._literal(first) * self._literal(outputs) * (coefficient / (first * outputs))
+        return self._literal(coefficient) if coefficient else coefficient
+
+    def _literal(self, value: float) -> Node:
+        return self.graph.input(f"{value:.17g}", float(value))
 
 
-def told_workload(workload: Workload, kind: str, graph: Graph) -> Workload:
-    """A single point whose batch, prompt and generated tokens are inputs of a graph."""
-    asked = workload.for_kind(kind)
-    numbers = zip(WORKLOAD.items(), asked.flat(), strict=True)
-    return asked.with_numbers(*(array([graph.input(name, float(x[0]), unit)]) for (name, unit), x in numbers))
-
-
-def trace(
-    architecture: Architecture, precision: Precision, hardware: Hardware, workload: Workload, *,
-    runtime: RuntimeProfile | None = None, **asked: Any,
-) -> Trace:  # fmt: skip
-    """The columns of a single point as a graph of its workload."""
-    graph = Graph()
-    told = told_workload(workload, architecture.kind, graph)
-    shared = {name: asked[name] for name in ("accumulator", "devices", "parallel") if name in asked}
-    ready = prepare(
-        architecture, precision, hardware, runtime, counting=workload.counting, logits=workload.logits, lean=True,
-        **shared,
-    )  # fmt: skip
-    with np.errstate(all="ignore"):
-        result = priced(
-            measure(architecture, precision, hardware, told, runtime=runtime, prepared=ready, **asked), ready
-        )
-        found = columns_of(result)
-    return Trace(graph, result, {name: column.ravel()[0] for name, column in found.items()})
+def label(result: Result, before: str = "") -> None:
+    """Name the numbers of a told result by what they are of: phase, operator, action, component."""
+    counts, activity = result.counts, result.activity
+    for basis, values in counts.bases.items():
+        text = " ".join([basis[0].replace("_", " "), *(f"{number:g}" for number in basis[1:])])
+        for phase, value in zip(counts.phases, values, strict=True):
+            named(value, f"{before}{phase} {text}", UNITS.get(basis[0], "1"))
+    tables: dict[str, tuple[Any, str]] = {"MAC": (counts["mac"], "MAC")}
+    tables |= {place: (bits, "bit") for place, bits in activity.movement.items()}
+    if result.timing is not None:
+        names = {"compute": "arithmetic", "memory": "memory", "overhead": "launches", "link": "link",
+                 "waiting": "waiting", "seconds": "seconds"}  # fmt: skip
+        tables |= {text: (getattr(result.timing, name), "s") for name, text in names.items()}
+    for text, (table, unit) in tables.items():
+        for phase, of_phase in zip(counts.phases, table, strict=True):
+            for op, value in zip(counts.operators, of_phase, strict=True):
+                named(value, f"{before}{phase} {op.name}, {text}", unit)
+    if result.timing is not None:
+        for phase, seconds, stretch in zip(counts.phases, result.timing.by_phase, result.timing.stretch, strict=True):
+            named(stretch, f"{before}{phase} stretch of the power cap", "1")
+            named(seconds, f"{before}{phase}_s", "s")
+    for component, joules in result.spent.items():
+        for bound, words in zip(joules, (" at low prices", "", " at high prices"), strict=True):
+            named(bound, f"{before}energy of {component}{words}", "J")
