@@ -521,7 +521,7 @@ def explain(
     Example: bitnet-cost explain gpt3-175b -p bitnet --cell energy_j
     """
     answer = _ask(Question(model, [hardware], [precision], terms), placed)
-    from bitnet_cost.engine.explanation import explain as explained
+    from bitnet_cost.engine.explain import explain as explained
     from bitnet_cost.views import explanation
 
     result = answer.results[0]

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, ValuesView
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import Array, Workload
-from bitnet_cost.told import array, filled, zeros
+from bitnet_cost.told import array, filled, is_told, named, zeros
 from bitnet_cost.words import Accumulator, Parallel, Scope
 
 SPECIAL_QUANTITIES = ("exp", "tanh", "erf", "div", "sqrt")
@@ -305,6 +305,14 @@ class OpCounts:
         """Sum over phases and operators.  [n]"""
         return total(self[quantity])
 
+    def named(self, table: Array, what: str, unit: str) -> Array:
+        """A table, its told numbers named by phase, operator and what it holds.  [phase, op, n]"""
+        if is_told(table):
+            for phase, of_phase in zip(self.phases, table, strict=True):
+                for op, value in zip(self.operators, of_phase, strict=True):
+                    named(value, f"{phase} {op.name}, {what}", unit)
+        return table
+
 
 def total(values: Array) -> Array:
     """Sum of ``[phase, op, n]`` over phases and operators, in order.  [n]"""
@@ -393,6 +401,14 @@ class Activity:
         return [*folded, *summed]
 
 
+def sum_of_roles(bits_of: Mapping[str, float]) -> float:
+    """A sum, one role after the other; Python's own carries what rounding lost."""
+    found = 0.0
+    for bits in bits_of.values():
+        found = found + bits
+    return found
+
+
 # Parts of an activity that each scope holds.
 PARTS: dict[Scope, int] = {"arithmetic": 1, "compute": 2, "memory": 3, "device": 4, "facility": 4}
 
@@ -416,10 +432,7 @@ class Footprint:
     @property
     def total_weight_bits(self) -> float:
         """Stored bits of all weights with their scales."""
-        total = 0.0
-        for bits in self.weight_bits.values():  # one after the other; Python's own sum carries what rounding lost
-            total = total + bits
-        return total
+        return sum_of_roles(self.weight_bits)
 
     @property
     def bits(self) -> Array:
@@ -429,6 +442,18 @@ class Footprint:
     def on_each(self, devices: int) -> Array:
         """Bits on each of several devices that share weights and cache; each holds the activations whole.  [n]"""
         return (self.total_weight_bits + self.kv_bits) / devices + self.activation_bits
+
+
+def devices_that_hold(shared_bits: Array, activation_bits: Array, capacity_bits: float) -> Array:
+    """How many devices hold weights and cache among them, each the activations whole; infinite: none.  [n]
+
+    >>> devices_that_hold(np.array([100.0]), np.array([2.0, 40.0]), 40.0).tolist()
+    [3.0, inf]
+    """
+    room = capacity_bits - activation_bits
+    enough = np.maximum(1.0, np.ceil(shared_bits / np.where(room > 0, room, 1.0)))
+    found: Array = np.where(room > 0, enough, np.inf)
+    return found
 
 
 def longest_wait(waits: dict[str, float]) -> str | None:
@@ -548,7 +573,8 @@ class Result:
     @property
     def parameters(self) -> int:
         """The nominal count where a size was asked for, else the exact count."""
-        return self.architecture.nominal_parameters or self.footprint.total_parameters
+        nominal = self.architecture.nominal_parameters
+        return self.footprint.total_parameters if nominal is None else nominal
 
     @property
     def not_reached(self) -> str | None:
@@ -607,9 +633,11 @@ class Result:
         capacity, memory = self.capacity_bits, self.footprint
         if capacity is None:
             return None
-        room = capacity - float(np.min(memory.activation_bits))
-        shared = memory.total_weight_bits + float(np.min(memory.kv_bits))
-        return max(1, math.ceil(shared / room)) if room > 0 else None
+        shared = memory.total_weight_bits + memory.kv_bits
+        needed = devices_that_hold(shared, memory.activation_bits, capacity)
+        if is_told(needed):
+            return cast(int, needed.item())  # the number of an explanation
+        return int(needed.min()) if np.isfinite(needed).any() else None
 
     @property
     def capacity_bits(self) -> float | None:
@@ -657,7 +685,7 @@ class Result:
     def _charged(self, per_joule: Range | None, per_device_second: Range | None) -> Array | None:
         if not self.joules:
             return None
-        each = [None if figures is None else np.array(figures) for figures in (per_joule, per_device_second)]
+        each = [None if figures is None else array(figures) for figures in (per_joule, per_device_second)]
         wide = (3, *[1] * len(self.shape))
         parts = [] if each[0] is None else [self.energy_bounds * each[0].reshape(wide)]
         if each[1] is not None and self.timing is not None:

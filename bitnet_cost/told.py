@@ -40,13 +40,15 @@ class Node(NDArrayOperatorsMixin):
     ``names`` are what formulas and places call it; ``value`` is what it came to when it was traced.
     """
 
-    __slots__ = ("args", "graph", "index", "names", "op", "unit", "value")
+    __slots__ = ("args", "graph", "index", "local", "names", "op", "shown", "unit", "value")
 
     def __init__(self, graph: Graph, op: str, args: tuple[Node | float, ...], value: float) -> None:
         self.graph, self.op, self.args, self.value = graph, op, args, value
         self.index = len(graph.nodes)
         self.names: list[str] = []
         self.unit = ""
+        self.local = False  # whether the name is a formula's own, which says nothing of where it ran
+        self.shown: tuple[str, Node | float] | None = None  # a function of one number that it stands for
         graph.nodes.append(self)
 
     def __float__(self) -> float:
@@ -75,6 +77,7 @@ class Graph:
     def __init__(self) -> None:
         self.nodes: list[Node] = []
         self.guards: list[tuple[Node, bool]] = []
+        self.before = ""  # stands before the names of what is traced now
         self._known: dict[tuple[Any, ...], Node] = {}
 
     def input(self, name: str, value: float, unit: str = "") -> Node:
@@ -277,13 +280,29 @@ def filled(values: Any) -> NDArray[np.bool_]:
     return np.asarray(True if isinstance(values, Node) else values).astype(bool)
 
 
-def named(value: Any, name: str, unit: str = "") -> Any:
-    """A number under a name that a reader knows it by; an array's elements under the name alike. Plain ones stay."""
-    for node in value.ravel().tolist() if isinstance(value, Told) else [value]:
-        if isinstance(node, Node) and name not in node.names:
-            node.names.append(name)
+def named(value: Any, name: str, unit: str = "", *, local: bool = False) -> Any:
+    """A number under a name that a reader knows it by; an array's elements under the name alike. Plain ones stay.
+
+    A ``local`` name is a formula's own: where it is printed, the place of what it is a part of stands before it.
+    """
+    for node in _elements(value):
+        if isinstance(node, Node) and (text := name if local else node.graph.before + name) not in node.names:
+            node.local = local and not node.names
+            node.names.append(text)
             node.unit = node.unit or unit
     return value
+
+
+def shown_as(value: Any, function: str, of: Any) -> Any:
+    """A number that approaches a known function of another, printed as that."""
+    for node, inside in zip(_elements(value), _elements(of), strict=True):
+        if isinstance(node, Node):
+            node.shown = (function, inside)
+    return value
+
+
+def _elements(value: Any) -> list[Any]:
+    return value.ravel().tolist() if isinstance(value, Told) else [value] if is_told(value) else []
 
 
 # --- readings of a graph -------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,8 @@ from bitnet_cost.result import (
 from bitnet_cost.told import array, zeros
 from bitnet_cost.words import Scope
 
-Prices = dict[str, tuple[float, float, float]]
+Prices = dict[str, tuple[Any, Any, Any]]
+"""Low, nominal and high price of each action: numbers, arrays over a grid, or told numbers.  [J]"""
 
 
 def price_of(action: str, hardware: Hardware, asker: str) -> tuple[float, float, float]:

@@ -39,7 +39,7 @@ from bitnet_cost.inputs.architecture import (
 )
 from bitnet_cost.inputs.workload import Array, Workload
 from bitnet_cost.result import PASSES, Bases, Basis, Coefficients, OpCounts, Operator, Term
-from bitnet_cost.told import array, decided
+from bitnet_cost.told import array, decided, shown_as
 from bitnet_cost.words import Counting
 
 NOT_COUNTED = (
@@ -138,7 +138,8 @@ def decay(x: Array) -> Array:
         found = 1.0 + found * part / term
     for _ in range(6):
         found = found * found
-    return found
+    powers: Array = shown_as(found, "exp", x)
+    return powers
 
 
 class _Worked:

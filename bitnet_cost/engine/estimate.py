@@ -128,7 +128,7 @@ def _prepared(
         part = actions_of(ops, split(ops, coefficients, devices), precision, accumulator, executed)
     weights = resident(architecture, precision, ops, coefficients)
     plan = schedule(ops, precision, hardware, runtime, logits) if on_device and runtime is not None else None
-    stored_bits = sum_in_order(list(weights.weight_bits.values())) if weights.weight_bits else 0.0
+    stored_bits = weights.total_bits
     way = None if on_device else route(ops, precision, hardware, stored_bits)
     if lean and plan is not None:
         kept = needed_rows(ops, plan)

@@ -12,7 +12,7 @@ from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.precision import FORMAT_BITS, Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.result import Coefficients, Footprint, OpCounts, Operator, ordered_sum
+from bitnet_cost.result import Coefficients, Footprint, OpCounts, Operator, ordered_sum, sum_of_roles
 from bitnet_cost.told import array, filled, is_told
 
 
@@ -99,6 +99,11 @@ class Resident:
     ideal_bits: float
     widest: Array  # see `widest_operators`
 
+    @property
+    def total_bits(self) -> float:
+        """Stored bits of all weights with their scales."""
+        return sum_of_roles(self.weight_bits)
+
 
 def resident(
     architecture: Architecture, precision: Precision, ops: tuple[Operator, ...], coefficients: Coefficients
@@ -122,8 +127,8 @@ def resident(
     if filled(scales):
         stored["scales"] = scales
     parameters = parameters_by_role(ops)
-    nominal = architecture.nominal_parameters or sum(parameters.values())
-    ideal = nominal * precision.information_bits
+    nominal = architecture.nominal_parameters
+    ideal = (sum(parameters.values()) if nominal is None else nominal) * precision.information_bits
     return Resident(parameters, stored, scales, ideal, widest_operators(ops, coefficients))
 
 

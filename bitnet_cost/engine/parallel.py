@@ -10,7 +10,7 @@ from bitnet_cost.engine.counts import count_ops
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.workload import Array
 from bitnet_cost.result import Coefficients, OpCounts, Operator
-from bitnet_cost.told import array
+from bitnet_cost.told import array, named
 
 _SPLIT = {"softmax", "rope", "activation", "shared_activation", "gate", "qk_norm"}  # of heads and of FFN columns
 
@@ -76,5 +76,6 @@ def pipeline_share(architecture: Architecture, counts: OpCounts, devices: int, b
     hops = ((sums > 0) * (devices - 1) / max(float(sums.sum()), 1.0))[:, None]
     exchanges = sums[:, None] / max(float(sums.sum()), 1.0) * (devices - 1) * turn.passes[:, None, :]
     filling = (turns + (devices - 1) * largest * turns / batch) / devices
+    filling = named(filling, "turns of the pipeline", "turn", local=True)
     wait = array([filling, *[np.ones(turn.points)] * (len(turn.phases) - 1)])
     return Share(turn, turn["outputs"] * hops * bits, exchanges, turns, wait)

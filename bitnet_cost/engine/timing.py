@@ -22,7 +22,7 @@ from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import Kernel, KernelClass, RuntimeProfile
 from bitnet_cost.inputs.workload import Array
 from bitnet_cost.result import Activity, Bases, Basis, OpCounts, Operator, Timing, ordered_sum
-from bitnet_cost.told import array, decided, filled, zeros
+from bitnet_cost.told import array, decided, filled, named, zeros
 
 # Operators that run in the kernel of another, where the model has that one and the runtime fuses projections.
 _FUSED = {"k": "q", "v": "q", "up": "gate", "expert_up": "expert_gate", "shared_expert_up": "shared_expert_gate"}
@@ -253,6 +253,8 @@ def movement(counts: OpCounts, activity: Activity, actions: Actions, runtime: Ru
     ):
         part = found[places.index(place), :, rows]
         part += bits[:, rows]
+    for place, moved in zip(places, found, strict=True):
+        counts.named(moved, place, "bit")
     return found
 
 
@@ -328,7 +330,8 @@ def sum_of_maxima(
     if window is not None:
         alike = np.where(crossing >= window, steps - growing, 0.0)
         below, in_them = below + alike, in_them + alike * window
-    share, part = in_them / fewest, below / least
+    below = named(below, "steps that wait for memory", "step", local=True)
+    share, part = named(in_them / fewest, "share of keys in them", "1", local=True), below / least
     total: Array = memory * share + fixed * part + compute * (1 - share)
     return total
 
@@ -348,6 +351,8 @@ def roofline(
     if both < len(bits):
         memory = memory + bits[both] * plan.per_bit[plan.holder]
     overhead = plan.per_pass * counts.passes[:, None, :]
+    counts.named(compute, "arithmetic", "s")
+    counts.named(memory, "memory", "s")
     longest = np.maximum(compute, memory)
     if len(counts.phases) > 1:
         _, prompt, generate = counts.workload.flat()
@@ -355,6 +360,7 @@ def roofline(
             grows = activity.kv_read_bits[1, rows] * plan.per_bit[plan.main][rows]
             window = None if plan.window is None else plan.window[rows]
             longest[1, rows] = sum_of_maxima(compute[1, rows], grows, memory[1, rows] - grows, prompt, generate, window)
+    counts.named(longest, "busy", "s")
     link = np.zeros(compute.shape)
     if share is not None and hardware.interconnect is not None:
         link = share.sent_bits / hardware.interconnect.bandwidth.value
@@ -368,9 +374,9 @@ def roofline(
     waiting = np.zeros(compute.shape)
     if hardware.power is not None and hardware.power.active is not None:
         waiting = np.maximum(longest - np.maximum(compute * plan.busy_compute, memory * plan.busy_memory), 0.0)
-    longest = longest + overhead
+    longest = longest + counts.named(overhead, "launches", "s")
     if share is not None:
-        longest = longest + link
+        longest = longest + counts.named(link, "link", "s")
     stretch = np.ones((len(counts.phases), counts.points))
     return Timing(longest, compute, memory, overhead, link, waiting, stretch)
 

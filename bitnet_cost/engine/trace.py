@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from bitnet_cost.engine.counts import operators
-from bitnet_cost.engine.estimate import against, measure, prepare, priced
+from bitnet_cost.engine.estimate import measure, prepare, priced
 from bitnet_cost.engine.grid import columns_of
 from bitnet_cost.engine.uncertainty import levers
-from bitnet_cost.inputs.cited import Figure, Input, Source
+from bitnet_cost.inputs.cited import CarbonIntensity, Figure, Input, Source
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.workload import Workload
-from bitnet_cost.result import Lever, Operator, Result
-from bitnet_cost.told import Graph, Node, array, named
+from bitnet_cost.result import Basis, Lever, Operator, Result
+from bitnet_cost.told import Graph, Node, array, is_told, named
 
 WORKLOAD = {"batch": "sequence", "prompt": "token", "generate": "token"}
 UNITS = {
@@ -30,7 +30,7 @@ UNITS = {
     "logits": "position", "experts": "expert",
 }  # fmt: skip
 
-I = TypeVar("I", bound=Input)
+In = TypeVar("In", bound=Input)
 
 
 @dataclass
@@ -43,8 +43,9 @@ class Trace:
     constants: dict[str, Lever] = field(default_factory=dict)
     sources: dict[str, Source] = field(default_factory=dict)
 
-    def of(self, result: Result) -> Result:
-        """The question of a result, a single point, asked again of told numbers."""
+    def of(self, result: Result, before: str = "") -> Result:
+        """The question of a result, a single point, asked again of told numbers; ``before`` begins their names."""
+        self.graph.before = before
         architecture, hardware, runtime = result.architecture, result.hardware, result.runtime
         site, ops = result.facility, None
         if self.figures:
@@ -52,6 +53,9 @@ class Trace:
             runtime = None if runtime is None else self._cited(runtime, "runtime", runtime.sources)
             site = None if site is None else self._facility(site)
         if self.shapes:
+            if architecture.nominal_parameters is not None:
+                nominal = self.graph.input("parameters", architecture.nominal_parameters)
+                architecture = architecture.model_copy(update={"nominal_parameters": nominal})
             ops = tuple(self._operator(op) for op in operators(architecture, result.workload.counting))
         workload = self._workload(result.workload.for_kind(architecture.kind))
         shared: dict[str, Any] = {
@@ -62,24 +66,24 @@ class Trace:
             architecture, result.precision, hardware, runtime, counting=workload.counting, logits=workload.logits,
             lean=plain, lasting=plain, ops=ops, **shared,
         )  # fmt: skip
+        for (_, action), terms in ready.part.folded.items():
+            for basis, times in terms:
+                if is_told(times) and times.op == "+":  # type: ignore[attr-defined]  # a product of sizes is its own name
+                    named(times, f"{action} for each of {basis_text(basis)}", "1")
         with np.errstate(all="ignore"):
             measured = measure(
                 architecture, result.precision, hardware, workload, scope=result.scope, runtime=runtime, facility=site,
                 prepared=ready, **shared,
             )  # fmt: skip
-            return priced(measured, ready)
+            told = priced(measured, ready)
+        label(told)
+        return told
 
     def columns(self, result: Result) -> dict[str, Node | float]:
         """The columns of a sweep, each a number of the graph."""
         told = self.of(result)
         with np.errstate(all="ignore"):
             return {name: column.ravel()[0] for name, column in columns_of(told).items()}
-
-    def pair(self, result: Result, baseline: Result) -> tuple[Result, Result]:
-        """A result with its saving over a baseline, and the baseline, of one graph."""
-        told, other = self.of(result), self.of(baseline)
-        with np.errstate(all="ignore"):
-            return against(told, other), other
 
     # -- inputs --
 
@@ -97,7 +101,7 @@ class Trace:
         told = {key: self.graph.input(f"{lever.name}{ends[key]}", value, lever.unit) for key, value in values.items()}
         return figure.model_copy(update={"low": told["value"], "high": told["value"], **told})
 
-    def _cited(self, model: I, place: str, sources: dict[str, Source]) -> I:
+    def _cited(self, model: In, place: str, sources: dict[str, Source]) -> In:
         """An input whose figures are told, each under its place."""
 
         def told(part: Any, here: str) -> Any:
@@ -129,7 +133,7 @@ class Trace:
         told = self._figure(figure, lever, site.zone.source)
         found = copy.copy(site)
         object.__setattr__(found, "carbon_g_per_j", told.value)
-        object.__setattr__(found, "zone", replace(site.zone, figure=told))
+        object.__setattr__(found, "zone", replace(site.zone, figure=cast("CarbonIntensity", told)))
         return found
 
     def _operator(self, op: Operator) -> Operator:
@@ -149,27 +153,33 @@ class Trace:
         return self.graph.input(f"{value:.17g}", float(value))
 
 
-def label(result: Result, before: str = "") -> None:
+def basis_text(basis: Basis) -> str:
+    """A basis in words: ``pairs 4096``."""
+    return " ".join([basis[0].replace("_", " "), *(f"{number:g}" for number in basis[1:])])
+
+
+def label(result: Result) -> None:
     """Name the numbers of a told result by what they are of: phase, operator, action, component."""
     counts, activity = result.counts, result.activity
     for basis, values in counts.bases.items():
-        text = " ".join([basis[0].replace("_", " "), *(f"{number:g}" for number in basis[1:])])
+        text = basis_text(basis)
         for phase, value in zip(counts.phases, values, strict=True):
-            named(value, f"{before}{phase} {text}", UNITS.get(basis[0], "1"))
-    tables: dict[str, tuple[Any, str]] = {"MAC": (counts["mac"], "MAC")}
-    tables |= {place: (bits, "bit") for place, bits in activity.movement.items()}
+            named(value, f"{phase} {text}", UNITS.get(basis[0], "1"))
+    counts.named(counts["mac"], "MAC", "MAC")
+    for place, bits in activity.movement.items():
+        counts.named(bits, place, "bit")
     if result.timing is not None:
-        names = {"compute": "arithmetic", "memory": "memory", "overhead": "launches", "link": "link",
-                 "waiting": "waiting", "seconds": "seconds"}  # fmt: skip
-        tables |= {text: (getattr(result.timing, name), "s") for name, text in names.items()}
-    for text, (table, unit) in tables.items():
-        for phase, of_phase in zip(counts.phases, table, strict=True):
-            for op, value in zip(counts.operators, of_phase, strict=True):
-                named(value, f"{before}{phase} {op.name}, {text}", unit)
+        counts.named(result.timing.waiting, "waiting", "s")
+        counts.named(result.timing.seconds, "seconds", "s")
     if result.timing is not None:
         for phase, seconds, stretch in zip(counts.phases, result.timing.by_phase, result.timing.stretch, strict=True):
-            named(stretch, f"{before}{phase} stretch of the power cap", "1")
-            named(seconds, f"{before}{phase}_s", "s")
+            named(stretch, f"{phase} stretch of the power cap", "1")
+            named(seconds, f"{phase}_s", "s")
+    memory = result.footprint
+    for role, bits in memory.weight_bits.items():
+        named(bits, f"bits of {role}", "bit")
+    named(memory.kv_bits, "bits of the KV cache", "bit")
+    named(memory.activation_bits, "bits of activations", "bit")
     for component, joules in result.spent.items():
         for bound, words in zip(joules, (" at low prices", "", " at high prices"), strict=True):
-            named(bound, f"{before}energy of {component}{words}", "J")
+            named(bound, f"energy of {component}{words}", "J")

@@ -95,7 +95,7 @@ class Route:
         return len(self.levels) - 1
 
 
-def route(ops: tuple[Operator, ...], precision: Precision, hardware: Hardware, stored_bits: float) -> Route | None:
+def route(ops: tuple[Operator, ...], precision: Precision, hardware: Hardware, stored_bits: Any) -> Route | None:
     """The route of a node's data, of a model that stores so many bits of weights; None without memory levels.
 
     A level without a capacity holds everything. A node with one level reads everything from it, once.

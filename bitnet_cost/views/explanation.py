@@ -16,7 +16,7 @@ def line(step: Step) -> str:
     >>> line(Step("q", "MAC", "96 x 2 x 512", 98304.0))
     'q [MAC] = 96 x 2 x 512 = 98304'
     """
-    value = f"{step.value:.0f}" if step.value.is_integer() and abs(step.value) < 1e15 else f"{step.value:.15g}"
+    value = f"{step.value:.0f}" if step.value.is_integer() and abs(step.value) < 1e15 else repr(step.value)
     return f"{step.name} [{step.unit}] = {step.expression} = {value}"
 
 

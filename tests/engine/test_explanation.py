@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 
 from bitnet_cost import api
-from bitnet_cost.engine.explanation import CELLS, explain
-from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.engine.explain import CELLS, explain
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.readers import catalog
@@ -29,12 +28,14 @@ OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
     ast.Pow: operator.pow,
 }  # fmt: skip
-CALLS: dict[str, Callable[..., float]] = {"max": max, "min": min, "ceil": math.ceil, "floor": math.floor}
+CALLS: dict[str, Callable[..., float]] = {
+    "max": max, "min": min, "ceil": math.ceil, "floor": math.floor, "sqrt": math.sqrt, "exp": math.exp,
+}  # fmt: skip
 LINE = re.compile(r"  (?P<name>.+?) \[(?P<unit>[^\]]+)\] = (?P<expression>.+) = (?P<value>[^ =]+)")
 
 
 def evaluate(text: str) -> float:
-    """A printed expression: numbers, x, /, +, -, ^, brackets, max, min, ceil and floor."""
+    """A printed expression: numbers, x, /, +, -, ^, brackets, max, min, ceil, floor, sqrt and exp."""
 
     def walk(node: ast.expr) -> float:
         if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
@@ -62,15 +63,17 @@ def recomputed(text: str, cell: str) -> float:
     for match in lines:
         assert match
         bare = match["expression"] == match["value"] and float(match["value"]) not in known
-        assert not bare or (match["name"], match["value"]) in SIZES, match[0]
+        assert not bare or (match["name"], match["value"]) in SIZES or match["name"] in SEARCHED, match[0]
         known.add(float(match["value"]))
         value = evaluate(match["expression"])
-        assert value == pytest.approx(float(match["value"]), rel=1e-9, abs=1e-12), match[0]
+        exact = "exp(" not in match["expression"]  # the engine's own exponential differs in its last bits
+        assert value == (float(match["value"]) if exact else pytest.approx(float(match["value"]), rel=1e-12)), match[0]
     assert lines[-1]
     assert lines[-1]["name"] == cell
     return value
 
 
+SEARCHED = {"largest_batch", "longest_prompt"}  # found by bisection: the footprints of it and of the next are shown
 SIZES = {("parameters", "175000000000"), ("parameters", "30000000000")}
 STUDY = catalog.study("overview-175b")
 
@@ -252,34 +255,37 @@ def test_the_command_prints_what_was_worked_through(bitnet_cost: Cli) -> None:
 @pytest.mark.parametrize(
     ("question", "cell", "line"),
     [
-        ("crossing", "decode_s", r"decode attn_scores, steps that wait for memory \[1\] = min\(399, .* = [1-9]\d*$"),
-        ("host", "decode_s", r"decode host beyond it \[s\] = max\(0, \S+ - \S+\) = \S*[1-9]"),
+        ("crossing", "decode_s", r"decode attn_scores, steps that wait for memory \[step\] = min\(.*, 399\) = [1-9]\d*$"),
+        ("host", "decode_s", r"decode embed_tokens, launches \[s\] = .*max\(0, .* - .*\) = \S*[1-9]"),
         ("capped", "prefill_s", r"prefill stretch of the power cap \[1\] = max\(1, .* = 1\.\d+"),
-        ("pipeline", "prefill_s", r"prefill turns of the pipeline \[1\] = \(4 \+ 3 - 1\) / 4 = 1\.5"),
+        ("pipeline", "prefill_s", r"turns of the pipeline \[turn\] = .* / 4 = 1\.5"),
         ("tensor", "decode_s", r"decode residual, link \[s\] = "),
-        ("tensor experts", "mac", r"prefill expert_up, MAC \[MAC\] = "),
-        ("chunks", "prefill_s", r"prefill q, hbm.read \[bit\] = .* 32 x 4096 x 4096 x 3 x 8\.\d+ = "),
-        ("scores", "prefill_s", r"prefill softmax, \S+\.read \[bit\] = .*2 x 700 / \(700 \+ 1\) x 64"),
+        ("tensor experts", "mac", r"prefill expert_gate, MAC \(and prefill expert_up, MAC.* \[MAC\] = "),
+        ("chunks", "prefill_s", r"prefill q, hbm.read .*\[bit\] = .* 32 x 4096 x 4096 x 8\.\d+ x max\(1, ceil\(18000 / 8192\)\) = "),
+        ("scores", "prefill_s", r"prefill softmax, \S+\.read .*\[bit\] = .*2 x 700 / \(700 \+ 1\)\) x 128 / 2 = "),
     ],
 )  # fmt: skip
 def test_what_differs_from_a_plain_product_is_worked_through(question: str, cell: str, line: str) -> None:
     assert re.search(line, told(answered(QUESTIONS[question]), cell), re.MULTILINE)
 
 
-def test_a_line_that_differs_from_the_table_is_refused() -> None:
-    answer = answered(QUESTIONS["gpu"])
+@pytest.mark.parametrize("question", ["gpu", "node memory", "pipeline", "tensor experts"])
+def test_what_is_explained_is_what_the_table_holds_to_the_bit(question: str) -> None:
+    answer = answered(QUESTIONS[question])
     (result,) = answer.results
-    assert result.timing is not None
-    timing = replace(result.timing, seconds=result.timing.seconds * 1.001)
-    with pytest.raises(BitnetCostError, match="cannot be worked through: prefill"):
-        explain(replace(result, timing=timing), None, "prefill_s")
+    baseline = answer.baselines[result.architecture.name, result.hardware.name]
+    (record,) = result.to_records()
+    opened = [cell for cell in CELLS if record.get(cell) is not None]
+    assert {"energy_j", "saving", "mac", "footprint_bytes"} <= set(opened)
+    assert [explain(result, baseline, cell).value for cell in opened] == [record[cell] for cell in opened]
 
 
 def test_counts_are_worked_out_from_layers_and_shapes(bitnet_cost: Cli) -> None:
     out = bitnet_cost("explain", "gpt3-175b", "-p", "fp16", "--cell", "mac").out
-    assert "prefill q, MAC [MAC] = 96 x 12288 x 12288 x 512 = 7421703487488" in out  # layers x 12288^2 x tokens
+    product = "prefill q, MAC (and prefill k, MAC, prefill v, MAC) [MAC] = 96 x 12288 x 12288 x 512 = 7421703487488"
+    assert product in out  # layers x 12288^2 x tokens
     out = bitnet_cost("explain", "llama-2-7b", "-H", "h100-sxm-80gb", "-p", "fp16", "--cell", "component:hbm").out
-    assert "prefill q, hbm.read [bit] = 32 x 4096 x 4096 x 1 x 16 = 8589934592" in out
+    assert "bits of q (and bits of k, bits of v) [bit] = 32 x 4096 x 4096 x 16 = 8589934592" in out
 
 
 def test_constants_carry_range_basis_and_source(bitnet_cost: Cli) -> None:
@@ -296,7 +302,7 @@ def test_time_carries_its_constants_too(bitnet_cost: Cli) -> None:
     assert "device.rates.int8" in out
     assert "runtime.kernels.lowbit.compute = 0.054*" in out
     assert "kernels.experts" not in out
-    assert re.search(r"decode o, launches \[s\] = 32 x 1 x \(\S+ \+ 1e-09 x 4096\) x 127 = ", out)
+    assert re.search(r"decode o, launches.* \[s\] = 32 x \(\S+ \+ 1e-09 x 4096\) x 127 = ", out)
 
 
 def test_groups_and_formats(bitnet_cost: Cli) -> None:

@@ -1,0 +1,460 @@
+"""Why a cell holds what it holds: the engine's own formulas, run on told numbers and printed as arithmetic.
+
+A step reads ``name [unit] = expression = value`` in full precision, with ``x``, ``/``, ``+``, ``-``, brackets,
+``max``, ``min``, ``floor``, ``ceil``, ``sqrt`` and ``exp``; a reader, or a test, can evaluate each and end at the cell.
+What a condition left out, and what a largest or smallest of many did not choose, is not printed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from bitnet_cost.engine.cost import saving, unshrinking_share
+from bitnet_cost.engine.counts import NOT_COUNTED
+from bitnet_cost.engine.estimate import against
+from bitnet_cost.engine.fit import fit, held_at
+from bitnet_cost.engine.trace import Trace
+from bitnet_cost.engine.uncertainty import extreme_prices
+from bitnet_cost.errors import BitnetCostError, nearest
+from bitnet_cost.inputs.cited import Same
+from bitnet_cost.inputs.workload import LIMITS
+from bitnet_cost.record import METRICS
+from bitnet_cost.result import EXACT, Explanation, Result, Step, ordered_sum
+from bitnet_cost.told import Node, is_told, named
+
+Number = Node | float
+Formula = tuple[str, ...]
+
+COUNTS = ("mac", "mul", "add", "special")
+SAVING = ("saving", "saving_low", "saving_high", "saving_least", "saving_most")
+FIT = {"largest_batch": "batch", "longest_prompt": "prompt"}
+PER_DAY = {f"{cell}_per_{span}": cell for cell in ("energy_j", "carbon_g", "cost_usd") for span in ("day", "year")}
+BYTES = ("weight_bytes", "activation_bytes", "kv_bytes")
+PARTS = ("op", "group", "component", "share", "must_stay", "seconds", *COUNTS, *BYTES)
+WORDS = {
+    "bound": "is a word, the longest of the times; explain latency_s, or seconds:PHASE:NAME",
+    "fits": "is yes or no; explain memory_share, footprint_bytes or capacity_bytes",
+    "devices": "is what was asked; the column of 'fit' is devices_needed",
+}
+CELLS = (
+    *(name for name, metric in METRICS.items() if metric.kind in ("count", "size", "figure") or name == "parameters"),
+    "memory_share", "devices_needed", *FIT, *SAVING[3:], *PER_DAY,
+)  # fmt: skip
+UNITS = {
+    "mac": "MAC", "mul": "operation", "add": "operation", "special": "operation", "seconds": "s", "op": "J",
+    "group": "J", "component": "J", **dict.fromkeys(BYTES, "B"),
+    **{f"{cell}_per_{span}": unit for cell, unit in (("energy_j", "J"), ("carbon_g", "g"), ("cost_usd", "USD"))
+       for span in ("day", "year")},
+}  # fmt: skip
+TIME = (
+    "time of an operator = max(MAC / rate, bits / bandwidth) + launches + link; decode sums the max of each step",
+    "time of a phase = sum over operators and the host, stretched to dynamic energy / (cap - floor) where that is more",
+    "what passes between operators stays in the last on-chip level where one layer's tensors fit it",
+)
+MEMORY = (
+    "stored weights = sum over operators of layers x weights x stored bits, biases and scales, / 8",
+    "KV cache = layers x 2 x KV heads x head width x batch x (P + G - 1) positions x bits / 8",
+    "activations = (operands and results of the widest operator of a layer + residual stream) x bits / 8",
+)
+FORMULAS: dict[str, Formula] = {
+    "parameters": ("parameters = sum over operators of layers x weights and biases, tied weights once",),
+    "ideal_weights_bytes": ("ideal = parameters x information bits / 8",),
+    "weights_bytes": MEMORY[:1], "kv_cache_bytes": MEMORY[1:2], "peak_activation_bytes": MEMORY[2:],
+    "footprint_bytes": (*MEMORY, "footprint = weights + KV cache + peak activations of each device"),
+    "capacity_bytes": ("capacity = memory x (1 - what the runtime keeps) x devices",),
+    "memory_share": (*MEMORY, "share of memory = footprint / capacity"),
+    "devices_needed": (*MEMORY, "devices = (weights + KV cache) / (capacity - activations), rounded up"),
+    "mac": ("MAC = sum over phases and operators of layers x m k n of one layer",),
+    **dict.fromkeys(COUNTS[1:], ("sum over operators of layers x quantity x actions each, elementwise work included",)),
+    **dict.fromkeys(BYTES, ("sum over operators of layers x entries x bits / 8: weights once a pass, the rest once",)),
+    **dict.fromkeys(("prefill_s", "decode_s", "seconds"), TIME),
+    "latency_s": ("latency = prefill + decode", *TIME),
+    "tokens_per_s": ("tokens per second = batch x (generated - 1) / decode", *TIME),
+    "power_w": ("power = energy of the devices / latency", *TIME),
+    "carbon_g": ("carbon = energy x carbon intensity, plus device seconds x embodied emissions / lifetime",),
+    "cost_usd": ("cost = energy x price of electricity, plus device seconds x price of device time",),
+    "share": ("share = its energy / energy in all",),
+    "must_stay": ("a share f that does not scale makes it (1 - f) saving, so f = 1 - claim / saving",),
+    **dict.fromkeys(PER_DAY, ("one run x requests / batch",)),
+}  # fmt: skip
+ENERGY = "energy = sum over actions of runs x price; static energy = seconds x power"
+SAVED = "saving = 1 - energy / energy of the baseline, every price the same in both"
+
+
+def explain(result: Result, baseline: Result | None, cell: str, requests_per_day: float | None = None) -> Explanation:
+    """The arithmetic behind one cell of a single point. ``baseline`` is what its saving refers to.
+
+    Cells are `CELLS`: the columns of a record, of `fit` and of a day's requests, and the ends of a saving's range; and
+    those of a part: ``op:NAME`` and ``group:NAME`` for energy, ``component:NAME``, ``mac:NAME`` (``mul``, ``add``,
+    ``special``, ``weight_bytes`` ...), ``seconds:NAME``, ``share:component:NAME`` for its share of the energy, and
+    ``must_stay:PERCENT`` for the share of the baseline's energy that may not scale if a saving of so much is claimed.
+
+    Raises:
+        BitnetCostError: no such cell, or one that has no figure here, with the reason.
+    """
+    kind = cell.partition(":")[0]
+    _check(cell, kind)
+    paired = cell in SAVING or kind == "must_stay"
+    formula: Formula = FORMULAS.get(kind, ())
+    notes: Formula = ()
+    if cell in FIT:
+        return _fitting(result, cell)
+    if paired:
+        trace, number, notes = _saving(result, baseline, cell)
+        formula = (SAVED, *formula)
+    else:
+        _number(result, cell, requests_per_day)  # whether there is one, before it is traced
+        trace, (told,) = _traced((Same(result),))
+        number = _number(told, cell, requests_per_day)
+    if kind in ("saving", "must_stay", "share", "op", "group", "component") or "energy" in kind or paired:
+        formula = (*formula, ENERGY, *(TIME if result.timing is not None else ()))
+    steps = Steps(cell, _unit(cell))
+    steps.end(number)
+    return _explanation(trace, result, baseline if paired else None, cell, (*formula, *notes), steps)
+
+
+@lru_cache(maxsize=4)  # the cells of one answer
+def _traced(results: tuple[Same, ...]) -> tuple[Trace, tuple[Result, ...]]:
+    """Some results on told numbers of one graph, each number under the names that it has."""
+    trace = Trace(figures=True, shapes=True)
+    names = [f"{same.it.precision.name}: " if len(results) > 1 else "" for same in results]
+    return trace, tuple(trace.of(same.it, name) for same, name in zip(results, names, strict=True))
+
+
+def _check(cell: str, kind: str) -> None:
+    if cell in WORDS:
+        raise BitnetCostError(f"cell: {cell} {WORDS[cell]}")
+    if cell not in CELLS and not (kind in PARTS and cell.partition(":")[2]):
+        close = nearest(cell, CELLS)
+        hint = f"; did you mean {close!r}?" if close else "."
+        known = ", ".join((*CELLS, "op:NAME", "mac:NAME", "group:PHASE:NAME", "component:NAME", "must_stay:PERCENT"))
+        raise BitnetCostError(f"cell: {cell!r} is not known{hint} There are {known}.")
+
+
+def _unit(cell: str) -> str:
+    kind = cell.partition(":")[0]
+    known = UNITS.get(kind) or (METRICS[kind].unit if kind in METRICS else "1")
+    return {"byte": "B", "J/token": "J"}.get(known, known)
+
+
+# --- the number behind a cell --------------------------------------------------------------------------------------
+
+
+def _number(told: Result, cell: str, requests: float | None) -> Number:
+    """What a cell is in a told result."""
+    kind, _, rest = cell.partition(":")
+    if cell.startswith("energy"):
+        _needs_energy(told)
+    if cell in PER_DAY:
+        if requests is None:
+            raise BitnetCostError(f"cell: {cell} has no figure; give --requests-per-day")
+        batches = requests / told.workload.flat()[0][0]
+        each: Number = _number(told, PER_DAY[cell], None) * batches * (365.0 if cell.endswith("year") else 1.0)
+        return each
+    if kind == "share":
+        if rest.partition(":")[0] not in ("op", "group", "component"):
+            raise BitnetCostError(
+                f"cell: {cell!r}: a share is of an energy, as share:group:prefill:linear, share:component:mul"
+            )
+        return _number(told, rest, None) / _number(told, "energy_j", None)
+    if kind == "component":
+        _needs_energy(told)
+        if rest not in told.by_component:
+            raise BitnetCostError(f"cell: {cell!r}: there are the components {', '.join(told.by_component)}")
+        return _single(told.by_component[rest][1])
+    if rest:
+        return _part(told, cell)
+    if cell == "memory_share":
+        return _number(told, "footprint_bytes", None) / _number(told, "capacity_bytes", None)
+    found = told.devices_needed if cell == "devices_needed" else METRICS[cell].of(told)
+    if found is None or (not is_told(found) and np.isnan(_single(found))):
+        raise BitnetCostError(f"cell: {cell} has no figure{_why(told, cell)}")
+    return _single(found)
+
+
+def _single(found: Any) -> Number:
+    number: Number = found.ravel()[0] if isinstance(found, np.ndarray) else found
+    return number
+
+
+def _why(told: Result, cell: str) -> str:
+    """Why a column has no figure."""
+    options = {"carbon_g": "; give --carbon", "cost_usd": "; give --price"}
+    if cell in options and told.spent and not told.reason:
+        return options[cell]
+    if cell in ("energy_per_token_j", "tokens_per_s"):
+        return ": it is said only where tokens are generated (--generate)"
+    if cell == "power_w" and told.timing is not None:
+        return ": it is said with --scope device"
+    if cell == "devices_needed" and told.capacity_bits is not None:
+        return ": no number of such devices holds the activations whole"
+    return f": {told.reason or METRICS['reason'].of(told)}"
+
+
+def _needs_energy(told: Result) -> None:
+    """Refuse a cell of an energy that there is not.
+
+    Raises:
+        BitnetCostError: with the reason.
+    """
+    if not told.joules:
+        raise BitnetCostError(f"{told.precision.name} at {told.hardware.name} has no energy: {told.reason}")
+
+
+def _actions(kind: str) -> Callable[[Result], Any]:
+    return lambda told: told.actions(kind)
+
+
+TABLES: dict[str, Callable[[Result], Any]] = {
+    "mac": lambda told: told.counts["mac"], **{kind: _actions(kind) for kind in COUNTS[1:]},
+    "weight_bytes": lambda told: told.activity.weight_bits / 8,
+    "activation_bytes": lambda told: told.activity.activation_bits / 8,
+    "kv_bytes": lambda told: told.activity.kv_bits / 8,
+    "seconds": lambda told: None if told.timing is None else told.timing.seconds,
+}  # fmt: skip
+
+
+def _part(told: Result, cell: str) -> Number:
+    """The part of a table that ``KIND:NAME`` or ``KIND:PHASE:NAME`` means, NAME an operator or a group.
+
+    Raises:
+        BitnetCostError: no such operator, group or phase, or no such table here.
+    """
+    kind, _, rest = cell.partition(":")
+    phase, _, name = rest.rpartition(":")
+    counts = told.counts
+    names, groups = {op.name for op in counts.operators}, {op.group for op in counts.operators}
+    known = {"op": names, "group": groups}.get(kind, names | groups)
+    if name not in known or (phase and phase not in counts.phases):
+        close = nearest(name, known)
+        hint = f" Did you mean {close!r}?" if close else f" There are {', '.join(sorted(known))}."
+        what = "phase" if name in known else "group" if kind == "group" else "operator"
+        hint = f" There are {', '.join(counts.phases)}." if what == "phase" else hint
+        raise BitnetCostError(f"cell: {cell!r}: no such {what} here.{hint}")
+    if kind in ("op", "group"):
+        _needs_energy(told)
+    table = told.by_operator[1] if kind in ("op", "group") else TABLES[kind](told)
+    if table is None:
+        raise BitnetCostError(f"cell: {cell} has no figure{_why(told, 'latency_s')}")
+    chosen = [
+        value
+        for at, of_phase in zip(counts.phases, table, strict=True)
+        for op, value in zip(counts.operators, of_phase, strict=True)
+        if (op.name if name in names and known is not groups else op.group) == name and phase in ("", at)
+    ]
+    return _single(ordered_sum(np.stack(chosen), 0))
+
+
+def _saving(result: Result, baseline: Result | None, cell: str) -> tuple[Trace, Number, Formula]:
+    """A saving, one end of its range, or the share of the baseline that must stay for a claim to be true."""
+    _needs_energy(result)
+    if baseline is None or not baseline.joules:
+        raise BitnetCostError(f"cell: {cell} needs a baseline that has an energy; choose --baseline")
+    if result.precision == baseline.precision and not cell.startswith("must_stay"):
+        return Trace(), 0.0, ("the baseline saves nothing on itself",)
+    notes: Formula = ()
+    if cell in ("saving_low", "saving_high"):
+        notes = (f"the {cell[7:]}est of: each price alone at its low or high, then all together",)
+    trace, (told, other) = _traced((Same(result), Same(baseline)))
+    told = against(told, other)
+    assert told.saving is not None
+    number = told.saving.ravel()[{"saving_low": 0, "saving_high": 2}.get(cell, 1)]
+    if cell in ("saving_least", "saving_most"):
+        ends = extreme_prices(result, baseline, most=cell == "saving_most")
+        prices = {action: (trace.graph.input(f"{action} at its end", end),) * 3 for action, end in ends.items()}
+        number = saving(told.activity, other.activity, prices, result.scope)[1, 0]
+        notes = (f"each price at the end that makes the saving {cell[7:]}: no prices within the ranges leave it",)
+    if not cell.startswith("must_stay"):
+        return trace, number, notes
+    text = cell.partition(":")[2]
+    try:
+        claim = float(text) / 100
+    except ValueError:
+        raise BitnetCostError(f"cell: {cell!r}: {text!r} is no percentage") from None
+    if unshrinking_share(claim, number.value) is None:
+        raise BitnetCostError(f"cell: {cell}: the claim exceeds the modelled saving; no share makes it true")
+    return trace, 1 - claim / named(number, "saving", "1"), notes
+
+
+def _fitting(result: Result, cell: str) -> Explanation:
+    """The largest batch, or the longest prompt, that fits: the footprints of it and of the next."""
+    axis = FIT[cell]
+    found = fit(result.architecture, result.precision, result.hardware, result.workload, result.runtime, result.devices)
+    most = found.batch if axis == "batch" else found.positions
+    steps, trace = Steps(cell, "1"), Trace()
+    for number in (most, most + 1):
+        if 1 <= number <= LIMITS[axis]:
+            trace, (told,) = _traced((Same(held_at(result, **{axis: number})),))
+            for name in ("footprint_bytes", "capacity_bytes"):
+                steps.add(f"{name} at {axis} {number}", "B", METRICS[name].of(told))
+    steps.found.append(Step(cell, "1", f"{most}", float(most)))
+    formula = (*MEMORY, f"the {cell.replace('_', ' ')} is the last whose footprint is at most the capacity (bisection)")
+    return _explanation(trace, result, None, cell, formula, steps)
+
+
+# --- arithmetic as text --------------------------------------------------------------------------------------------
+
+MANY = 6  # of a largest or smallest of more, the one that it is stands alone
+
+
+def number_text(value: float) -> str:
+    """A number as it is printed in a step: whole where it is whole, else in all its digits.
+
+    >>> number_text(512.0), number_text(3e-14), number_text(1 / 3)
+    ('512', '3e-14', '0.3333333333333333')
+    """
+    return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
+
+
+class Steps:
+    """The steps of a cell: every named number below it, each once, after those that it is made of."""
+
+    def __init__(self, cell: str, unit: str) -> None:
+        self.cell, self.unit = cell, unit
+        self.found: list[Step] = []
+        self.inputs: set[Node] = set()
+        self._known: set[Node] = set()
+
+    def end(self, number: Number) -> None:
+        """The cell itself, and before it all that it is made of."""
+        self.add(self.cell, self.unit, number)
+
+    def add(self, name: str, unit: str, found: Any) -> None:
+        """A step under a name, and before it those that it is made of."""
+        number = _single(found)
+        if not isinstance(number, Node):
+            self.found.append(Step(name, unit, number_text(number), float(number)))
+            return
+        waiting = [(number, name)]
+        while waiting:
+            node, said = waiting[-1]
+            text, _, parts = self._text(node, whole=True)
+            place = (said if node.local else [*node.names, ""][0]).rpartition(", ")[0]
+            missing = [(part, _step_name(part, place)) for part in parts if part.op and part not in self._known]
+            if missing:
+                waiting += missing[::-1]
+                continue
+            waiting.pop()
+            self.inputs |= {part for part in parts if not part.op}
+            if node is number or node not in self._known:
+                self._known.add(node)
+                self.found.append(Step(said, unit if node is number else node.unit or "1", text, float(node.value)))
+
+    def _text(self, number: Number, whole: bool = False) -> tuple[str, int, list[Node]]:
+        """A number as text, how loosely it binds (1 a factor, 2 a product, 3 a sum), and the nodes that it names."""
+        if not isinstance(number, Node):
+            return number_text(number), 1, []
+        if (number.names or not number.op) and not (whole and number.op):
+            return number_text(number.value), 1, [number]
+        if number.shown is not None and number.op:
+            function, inside = number.shown
+            text, _, parts = self._text(inside)
+            return f"{function}({text})", 1, parts
+        if number.op == "where":
+            return self._text(number.args[1 if _value(number.args[0]) else 2], whole=whole)
+        if number.op in ("<", "<=", ">", ">="):
+            return number_text(float(number.value)), 1, []
+        spine, kin = self._spine(number)
+        if number.op in ("max", "min"):
+            operands = [operand for _, operand in spine]
+            if len(operands) > MANY or any(np.isinf(_value(o)) for o in operands):
+                operands = [next(o for o in operands if _value(o) == number.value)]
+                return self._text(operands[0], whole=whole and operands[0] is not number)
+            texts = [self._text(operand) for operand in operands]
+            return f"{number.op}({', '.join(t for t, _, _ in texts)})", 1, [p for _, _, ps in texts for p in ps]
+        if number.op not in kin:
+            text, _, parts = self._text(number.args[0])
+            return f"{number.op}({text})", 1, parts
+        most = 3 if number.op in "+-" else 2
+        written, every = "", list[Node]()
+        exact, product = True, 1.0  # a product of whole numbers that stays exact needs no brackets
+        for sign, operand in spine:
+            text, binding, parts = self._text(operand)
+            exact = exact and sign != "/" and _is_whole(operand) and abs(product * _value(operand)) <= EXACT
+            product = product * _value(operand) if exact else 1.0
+            loose = binding > (most if not written else most - 1) and not (sign == "*" and exact)
+            written += f"{f' {sign} ' if written else ''}{f'({text})' if loose else text}".replace("*", "x")
+            every += parts
+        return written, most, every
+
+    @staticmethod
+    def _spine(number: Node) -> tuple[list[tuple[str, Number]], tuple[str, ...]]:
+        """What a chain of like operations joins, from the left: ``((a + b) - c)`` is a, + b, - c."""
+        kin = next((k for k in (("+", "-"), ("*", "/"), ("max",), ("min",)) if number.op in k), ())
+        found: list[tuple[str, Number]] = []
+        here: Number = number
+        while isinstance(here, Node) and here.op in kin and here.shown is None and (here is number or not here.names):
+            found.append((here.op, here.args[1]))
+            here = here.args[0]
+        return [("", here), *found[::-1]], kin
+
+
+def _is_whole(number: Number) -> bool:
+    """Whether a number is a product of whole ones that is exact, so that no bracket changes it."""
+    if not isinstance(number, Node):
+        return float(number).is_integer()
+    whole = float(number.value).is_integer() and abs(number.value) <= EXACT
+    return whole and number.op in ("", "*") and all(_is_whole(arg) for arg in number.args)
+
+
+def _step_name(node: Node, place: str) -> str:
+    """A node's names in a step: a formula's own after the place where it ran, and what else is the same number."""
+    if node.local:
+        return f"{place}, {node.names[0]}" if place else node.names[0]
+    also = f" (and {', '.join(node.names[1:3])})" if len(node.names) > 1 else ""
+    return node.names[0] + also
+
+
+def _value(number: Number) -> Any:
+    return number.value if isinstance(number, Node) else number
+
+
+# --- what stands beside it -----------------------------------------------------------------------------------------
+
+
+def _explanation(
+    trace: Trace, result: Result, baseline: Result | None, cell: str, formula: Sequence[str], steps: Steps
+) -> Explanation:
+    used = {node.names[0].partition(" at its ")[0] for node in steps.inputs}
+    constants = tuple(lever for name, lever in trace.constants.items() if name in used)
+    cited = (trace.sources[lever.name] for lever in constants)
+    sources = (
+        f"[{lever.source}] {s.author}: {s.title}, {s.year}. {s.where}. ({s.seen})"
+        for lever, s in zip(constants, cited, strict=True)
+    )
+    return Explanation(
+        f"{cell} of {result.architecture.name} in {result.precision.name} at {result.hardware.name}",
+        cell, steps.found[-1].value, _unit(cell), tuple(dict.fromkeys(formula)), constants, tuple(steps.found),
+        tuple(dict.fromkeys(sources)), _conventions(result, baseline),
+        (*NOT_COUNTED, *([result.not_reached] if result.not_reached else [])),
+    )  # fmt: skip
+
+
+def _conventions(result: Result, baseline: Result | None) -> tuple[str, ...]:
+    """What was asked, and what is meant by it."""
+    work = result.counts.workload
+    found = [
+        f"batch {work.batch}, prompt {work.prompt}, generated {work.generate}; the first token comes from the prefill",
+        f"attention {work.attention}, logits {work.logits}, counting {work.counting}",
+        f"scope {result.scope}, accumulator {result.accumulator}",
+        "a dense product [m, k] x [k, n] has m k n MUL and m (k-1) n ADD; 1-bit weights only add",
+    ]
+    if any(layer.moe for layer in result.architecture.layers):
+        found.append("routing over experts is uniform and independent")
+    if result.runtime is not None:
+        found.append(f"runtime {result.runtime.runtime}, {_devices(result)}")
+    if baseline is not None:
+        found.append(f"baseline {baseline.precision.name}, same scope and workload")
+    return tuple(found)
+
+
+def _devices(result: Result) -> str:
+    if result.devices == 1:
+        return "1 device"
+    if result.parallel == "tensor":
+        return f"{result.devices} devices that split every matrix; each repeats norms, residuals and routers"
+    return f"{result.devices} devices that split the layers; a turn is a micro-batch through all of them"
