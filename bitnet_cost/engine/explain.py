@@ -318,6 +318,7 @@ class Steps:
         self.found: list[Step] = []
         self.inputs: set[Node] = set()
         self._known: set[Node] = set()
+        self._texts: dict[tuple[Node, bool], tuple[str, int, list[Node]]] = {}
 
     def end(self, number: Number) -> None:
         """The cell itself, and before it all that it is made of."""
@@ -350,6 +351,12 @@ class Steps:
             return number_text(number), 1, []
         if (number.names or not number.op) and not (whole and number.op):
             return number_text(number.value), 1, [number]
+        if (number, whole) not in self._texts:
+            self._texts[number, whole] = self._written(number, whole)
+        return self._texts[number, whole]
+
+    def _written(self, number: Node, whole: bool) -> tuple[str, int, list[Node]]:
+        """A number as the text of its operation."""
         if number.shown is not None and number.op:
             function, inside = number.shown
             text, _, parts = self._text(inside)

@@ -181,5 +181,5 @@ def label(result: Result) -> None:
     named(memory.kv_bits, "bits of the KV cache", "bit")
     named(memory.activation_bits, "bits of activations", "bit")
     for component, joules in result.spent.items():
-        for bound, words in zip(joules, (" at low prices", "", " at high prices"), strict=True):
-            named(bound, f"energy of {component}{words}", "J")
+        for energy, words in zip(joules, (" at low prices", "", " at high prices"), strict=True):
+            named(energy, f"energy of {component}{words}", "J")
