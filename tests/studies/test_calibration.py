@@ -48,7 +48,7 @@ def test_a_row_of_another_kind_pulls_little() -> None:
 
 def test_factors_that_made_the_times_are_found_again() -> None:
     truth = {"bandwidth": 0.9, "compute": 0.7, "overhead": 1.5}
-    rows = synthetic(RuntimeConstants(hardware="one", runtime="one", **truth))
+    rows = synthetic(RuntimeConstants.model_validate({"hardware": "one", "runtime": "one"} | truth))
     assert len(rows) >= 3
     assert "experts" not in informed(rows)  # no model of experts among them, and one device
     assert "link" not in informed(rows)
@@ -57,7 +57,7 @@ def test_factors_that_made_the_times_are_found_again() -> None:
         assert fit.values[name] == pytest.approx(factor, rel=0.05), name
         assert fit.from_rows[name] > 0.9, name
     assert fit.values["per_pass"] == pytest.approx(1.0, rel=0.01)
-    constants = RuntimeConstants(hardware="one", runtime="one", **fit.values)
+    constants = RuntimeConstants.model_validate({"hardware": "one", "runtime": "one"} | fit.values)
     for part in rows:
         left = part.residuals(part.profile, constants.runtime_of(part.software), {"seconds": SIGMA})
         assert max(abs(gap) for gap in left) < 0.2  # about 1 % of a time
