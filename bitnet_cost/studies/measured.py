@@ -10,10 +10,12 @@ from typing import Literal
 import numpy as np
 
 from bitnet_cost.api import setting
-from bitnet_cost.engine.estimate import evaluate
+from bitnet_cost.engine.estimate import measure, priced
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.calibration import Constants, CounterConstants
+from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.measurement import Measurement
+from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import Array, Workload
 from bitnet_cost.readers import catalog, measured
 from bitnet_cost.result import Result
@@ -58,10 +60,13 @@ def grouped(rows: Iterable[Measurement]) -> dict[Group, list[Measurement]]:
 
 
 def workload_of(rows: Sequence[Measurement], prompts: Mapping[str, int] | None = None) -> Workload:
-    """The workloads of rows, as arrays; ``prompts`` are the mean prompt tokens of tasks whose rows give none."""
-    if prompts is None:
-        known = {name: task.prompt for name, task in measured.sources().tasks.items()}
-        prompts = known | catalog.constants().prompts
+    """The workloads of rows, as arrays.
+
+    ``prompts`` are mean prompt tokens of tasks whose rows give none, before those of the sources; the solved ones if
+    left out.
+    """
+    assumed = {name: task.prompt for name, task in measured.sources().tasks.items()}
+    prompts = assumed | dict(catalog.constants().prompts if prompts is None else prompts)
     return Workload(
         np.array([row.batch for row in rows]),
         np.array([row.prompt if row.prompt is not None else prompts[row.task] for row in rows]),
@@ -123,17 +128,26 @@ def modelled(group: Group, rows: Sequence[Measurement]) -> list[tuple[dict[Quant
     Raises:
         BitnetCostError: an unknown name, a missing price.
     """
-    model, hardware, devices, runtime, precision, _ = group
-    profile, software = setting(catalog.hardware(hardware), runtime)
-    result = evaluate(
-        catalog.model(model),
-        catalog.precision(precision),
-        profile,
-        workload_of(rows),
-        runtime=software,
-        devices=devices,
-    )
+    profile, software = setting(catalog.hardware(group[1]), group[3])
+    result = priced(counted(rows, profile, software))
     return list(zip(read(result, rows), bounds(result), strict=True))
+
+
+def counted(
+    rows: Sequence[Measurement],
+    hardware: Hardware,
+    runtime: RuntimeProfile | None,
+    prompts: Mapping[str, int] | None = None,
+) -> Result:
+    """Counts and memory of rows of one group on a device, without time and energy; ``prompts`` as in `workload_of`."""
+    return measure(
+        catalog.model(rows[0].model),
+        catalog.precision(rows[0].precision),
+        hardware,
+        workload_of(rows, prompts),
+        runtime=runtime,
+        devices=rows[0].devices,
+    )
 
 
 def bounds(result: Result) -> list[str]:

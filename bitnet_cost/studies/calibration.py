@@ -1,0 +1,400 @@
+"""Solve constants of devices and runtimes from measured rows: factors on the figures of their files.
+
+Times first: for every runtime and class of devices the factors that serve all of them; then those of each device with
+rows of its own, held to the former by a penalty. Where rows leave prompt lengths open, these and the former factors are
+solved on devices whose prices are measured. Then prices: floor, memory and MAC of each device from energies and powers,
+held to the profile's figures, those that are measured more tightly. Least squares of the logarithm of modelled over
+measured, large residuals damped; a factor is worth a penalty of one residual of `SIGMA` for each of its `SPREAD`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitnet_cost.api import runtime_of
+from bitnet_cost.engine.estimate import priced
+from bitnet_cost.inputs.calibration import EVERY_DEVICE, Constants, CounterConstants, DeviceConstants, RuntimeConstants
+from bitnet_cost.inputs.cited import Input
+from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.measurement import Measurement
+from bitnet_cost.inputs.runtime import RuntimeProfile
+from bitnet_cost.readers import catalog, measured
+from bitnet_cost.studies.measured import Quantity, calibration_ids, counted, grouped, memory_of, read
+
+SIGMA = 0.06  # believable noise of a time, as a logarithm
+POWER_SIGMA = 0.08
+MEMORY_SIGMA = 0.02
+DAMP = 2.5  # residuals in units of their noise
+# How far a factor may stray, as a logarithm: of a runtime on all devices, and of one device from those.
+SPREAD = {
+    "bandwidth": 0.25, "compute": 0.35, "dequantised": 0.4, "dequantised_compute": 0.6, "w8a8": 0.4,
+    "w8a8_compute": 0.5, "experts": 0.5, "experts_overhead": 1.0, "experts_w8a8": 0.6, "attention": 0.4,
+    "attention_compute": 0.6, "overhead": 0.6, "per_pass": 1.0, "per_sequence": 0.5, "link": 0.6, "link_latency": 1.0,
+}  # fmt: skip
+OWN = {name: 0.7 * spread for name, spread in SPREAD.items()}
+PRICES = {"static": 0.2, "memory": 0.25, "mac": 0.3}
+ACTIVE = 0.7
+PROMPT = 0.5  # of a task's prompt length, where rows give none
+COUNTER = {"cache": (1.0, 0.5), "context_gb": (0.1, 1.5)}  # expected value and spread
+FIXED = {"cuda-graph", "bitnet.cpp"}  # their times are measured on single kernels, or solved elsewhere
+STEP = 1e-3  # of a numeric derivative
+PROMPT_STEP = 0.05  # the same of a prompt length: it is whole tokens, so that the residuals have steps themselves
+NONE = Constants(note="none")
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Factors that rows lead to, and how well each is determined."""
+
+    values: dict[str, float]
+    sigma: dict[str, float]  # standard error of the logarithm of what was solved, from rows and penalty
+    spread: dict[str, float]  # the same before any row: the penalty's
+
+    @property
+    def from_rows(self) -> dict[str, float]:
+        """How far rows determine a factor: near 1 they alone do, at 0 it stays where the search started.
+
+        >>> Fit({"link": 1.2}, {"link": 0.3}, {"link": 0.6}).from_rows
+        {'link': 0.75}
+        """
+        return {name: max(0.0, 1 - (sigma / self.spread[name]) ** 2) for name, sigma in self.sigma.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """The constants of measured rows, and the fits that they are rounded from."""
+
+    constants: Constants
+    times: dict[tuple[str, str], Fit]  # by hardware, or *CLASS, and runtime
+    prices: dict[str, Fit]  # by hardware; ``active:RUNTIME`` is on the power of kernels that wait
+    counters: dict[str, Fit]  # by source
+
+
+def solve(
+    residuals: Callable[[Vector], Sequence[float]],
+    start: Mapping[str, float],
+    spread: Mapping[str, float],
+    coarse: Sequence[str] = (),
+    rounds: int = 30,
+) -> Fit:
+    """Positive factors by least squares, large residuals damped, each held to ``start`` by a penalty of its spread.
+
+    Levenberg and Marquardt's steps with a numeric derivative. They end where a step gains little, which may be far from
+    the minimum in directions that rows do not determine: the answers rest on where these steps end, so that another
+    solver (SciPy's moves a third of the factors by more than 2 %) is another calibration.
+
+    Args:
+        residuals: those of rows, in units of their noise, from the logarithms of the factors in ``start``'s order.
+        start: the expected factors, where the search starts.
+        spread: how far each may stray, as a logarithm.
+        coarse: factors whose derivative takes the step `PROMPT_STEP` instead of `STEP`.
+        rounds: most steps.
+
+    >>> fit = solve(lambda x: ((x - np.log([3.0, 0.5])) / 1e-3).tolist(), {"a": 1, "b": 1}, {"a": 10, "b": 10})
+    >>> {name: round(value, 3) for name, value in fit.values.items()}
+    {'a': 3.0, 'b': 0.5}
+    """
+    base, stray = np.log(list(start.values())), np.array([spread[name] for name in start])
+    steps = [PROMPT_STEP if name in coarse else STEP for name in start]
+
+    def damped(x: Vector) -> Vector:
+        """Cauchy's: a square below `DAMP`, a logarithm above, so that a row of another kind pulls little."""
+        values = np.array([*residuals(x), *((x - base) / stray)])
+        found: Vector = np.sign(values) * DAMP * np.sqrt(np.log1p((values / DAMP) ** 2))
+        return found
+
+    x, damping = base.copy(), 1e-2
+    now = damped(x)
+    normal = np.diag(stray**-2.0)
+    for _ in range(rounds):
+        columns = []
+        for i, small in enumerate(steps):
+            beside = x.copy()
+            beside[i] += small
+            columns.append((damped(beside) - now) / small)
+        jacobian = np.array(columns).T
+        normal, slope = jacobian.T @ jacobian, jacobian.T @ now
+        for _ in range(8):
+            step = np.linalg.solve(normal + damping * np.diag(np.maximum(np.diag(normal), 1e-9)), -slope)
+            after = damped(x + step)
+            if after @ after < now @ now:
+                break
+            damping *= 4
+        else:
+            break
+        gain = now @ now - after @ after
+        x, now, damping = x + step, after, max(damping / 3, 1e-7)
+        if gain < 1e-4:
+            break
+    sigma = np.sqrt(np.diag(np.linalg.inv(normal)))
+    return Fit(*(dict(zip(start, part.tolist(), strict=True)) for part in (np.exp(x), sigma, stray)))
+
+
+class Rows:
+    """Rows of one model, device, runtime and precision, counted once and timed again and again.
+
+    Args:
+        members: the rows, all of one `Group`.
+        prompts: mean prompt tokens of tasks whose rows give none; those of the sources if left out.
+        hardware: the device to solve; the catalogue's of the rows' name if left out.
+        runtime: the same of the runtime.
+    """
+
+    def __init__(
+        self, members: Sequence[Measurement], prompts: Mapping[str, int] | None = None,
+        hardware: Hardware | None = None, runtime: RuntimeProfile | None = None,
+    ) -> None:  # fmt: skip
+        self.members = members
+        self.profile = hardware or catalog.hardware(members[0].hardware)
+        software = runtime or runtime_of(self.profile, members[0].runtime)
+        assert software is not None
+        self.software: RuntimeProfile = software
+        self.result = counted(members, self.profile, software, prompts or {})
+
+    @cached_property
+    def tasks(self) -> set[str]:
+        """Tasks whose prompt lengths the rows leave open."""
+        return {row.task for row in self.members if row.prompt is None}
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        """The runtime and the class of devices."""
+        return self.software.runtime, self.software.device_class
+
+    @property
+    def has_measured_prices(self) -> bool:
+        """Whether the device's floor and prices were measured, so that its power tells how busy it was."""
+        return self.profile.power is not None and self.profile.power.static.basis == "measured"
+
+    def with_prompts(self, prompts: Mapping[str, int]) -> Rows:
+        """The same rows with the prompt lengths of their tasks."""
+        return Rows(self.members, prompts, self.profile, self.software) if self.tasks & set(prompts) else self
+
+    def residuals(
+        self, hardware: Hardware, software: RuntimeProfile, sigmas: Mapping[Quantity, float]
+    ) -> Iterator[float]:
+        """Logarithms of modelled over measured in units of noise, of the quantities in ``sigmas``; 0 if no fit."""
+        result = priced(replace(self.result, hardware=hardware, runtime=software))
+        for row, answer in zip(self.members, read(result, self.members, NONE), strict=True):
+            for quantity, sigma in sigmas.items():
+                value = getattr(row, quantity)
+                if value is not None:
+                    ratio = answer[quantity] / value
+                    yield float(np.log(ratio) / sigma) if np.isfinite(ratio) else 0.0
+
+
+def informed(rows: Sequence[Rows]) -> list[str]:
+    """Names of the factors on times that rows can say something of."""
+    precisions = {r.result.precision.name: r.result.precision for r in rows}.values()
+    dequantised = any(p.linear.weights.bits < 8 for p in precisions)
+    w8a8 = any(p.linear.rescale == "elementwise" for p in precisions)
+    experts = any(layer.moe for r in rows for layer in r.result.architecture.layers)
+    link = any(r.result.devices > 1 for r in rows)
+    within = {
+        "dequantised": dequantised, "dequantised_compute": dequantised, "w8a8": w8a8, "w8a8_compute": w8a8,
+        "experts": experts, "experts_overhead": experts, "experts_w8a8": experts and w8a8,
+        "per_pass": any(r.software.per_pass for r in rows),
+        "per_sequence": any(r.software.per_sequence for r in rows),
+        "link": link, "link_latency": link,
+    }  # fmt: skip
+    return [name for name in SPREAD if within.get(name, True)]
+
+
+def fit_times(
+    rows: Sequence[Rows], start: Mapping[str, float], spread: Mapping[str, float], tasks: Sequence[str] = ()
+) -> Fit:
+    """Factors that bring the times of rows near the measured ones, held to ``start``; others stay as there.
+
+    With ``tasks`` their prompt lengths too, one for all devices and models, under ``prompt:TASK``. Power counts as well
+    where prices are measured: a device that waits for its host draws less than one that works on prompts.
+    """
+    names = informed(rows)
+    lengths = {f"prompt:{task}": float(measured.sources().tasks[task].prompt) for task in tasks}
+    known: dict[tuple[int, ...], Sequence[Rows]] = {tuple(round(n) for n in lengths.values()): rows}
+
+    def residuals(x: Vector) -> list[float]:
+        values = np.exp(x).tolist()
+        factors = dict(start) | dict(zip(names, values, strict=False))
+        constants = RuntimeConstants(hardware="one", runtime="one", **factors)
+        asked = tuple(round(v) for v in values[len(names) :])
+        if asked not in known:
+            prompts = dict(zip(tasks, asked, strict=True))
+            known[asked] = [part.with_prompts(prompts) for part in rows]
+        found: list[float] = []
+        for part in known[asked]:
+            sigmas: dict[Quantity, float] = {"power_w": POWER_SIGMA} if part.has_measured_prices else {}
+            hardware, software = constants.hardware_of(part.profile), constants.runtime_of(part.software)
+            found += part.residuals(hardware, software, sigmas | {"seconds": SIGMA})
+        return found
+
+    expected = {name: start.get(name, 1.0) for name in names} | lengths
+    fit = solve(residuals, expected, dict(spread) | dict.fromkeys(lengths, PROMPT), list(lengths))
+    return replace(fit, values=dict(start) | fit.values)
+
+
+def fit_prices(rows: Sequence[Rows], known: Mapping[str, RuntimeConstants]) -> Fit:
+    """Factors on a device's prices, unless they are measured, and under ``active:RUNTIME`` on its waiting power.
+
+    Args:
+        rows: those of one device.
+        known: its constants by runtime.
+    """
+    names = [] if rows[0].has_measured_prices else list(PRICES)
+    runtimes = list(dict.fromkeys(part.software.runtime for part in rows))
+    spread = {name: PRICES[name] for name in names} | {f"active:{runtime}": ACTIVE for runtime in runtimes}
+    sigmas: dict[Quantity, float] = {"power_w": POWER_SIGMA, "energy_j_per_token": 2 * POWER_SIGMA}
+
+    def residuals(x: Vector) -> list[float]:
+        values = np.exp(x).tolist()
+        prices = DeviceConstants(hardware="one", **dict(zip(names, values, strict=False)))
+        active = dict(zip(runtimes, values[len(names) :], strict=True))
+        found: list[float] = []
+        for part in rows:
+            runtime = part.software.runtime
+            constants = known[runtime].model_copy(update={"active": active[runtime]})
+            hardware = constants.hardware_of(prices.hardware_of(part.profile))
+            found += part.residuals(hardware, constants.runtime_of(part.software), sigmas)
+        return found
+
+    return solve(residuals, dict.fromkeys(spread, 1.0), spread)
+
+
+def fit_counter(source: str, rows: Sequence[Rows]) -> tuple[CounterConstants, Fit]:
+    """What the memory counter of a source holds beyond the model, from its rows."""
+    own = [
+        (part, i, row) for part in rows for i, row in enumerate(part.members) if row.source == source and row.memory_gb
+    ]
+
+    def residuals(x: Vector) -> list[float]:
+        counter = CounterConstants(source=source, **dict(zip(COUNTER, np.exp(x).tolist(), strict=True)))
+        return [
+            float(np.log(memory_of(part.result, i, source, counter) / (row.memory_gb or np.nan)) / MEMORY_SIGMA)
+            for part, i, row in own
+        ]
+
+    start, spread = ({name: pair[i] for name, pair in COUNTER.items()} for i in (0, 1))
+    fit = solve(residuals, start, spread)
+    return CounterConstants(source=source, rows=[row.id for _, _, row in own], **_rounded(fit.values)), fit
+
+
+def calibrate(rows: Sequence[Measurement], progress: Callable[[str], object] = lambda line: None) -> Calibration:
+    """Constants of every device and runtime with rows among those that `calibration_ids` sets aside.
+
+    Args:
+        rows: all measured rows.
+        progress: is called with a line for every device and runtime.
+    """
+    usable, single = _set_aside(rows)
+    runtimes: list[RuntimeConstants] = []
+    times: dict[tuple[str, str], Fit] = {}
+    prompts: dict[str, int] = {}
+
+    def enter(hardware: str, runtime: str, fit: Fit, ids: Sequence[str]) -> None:
+        times[hardware, runtime] = fit
+        runtimes.append(RuntimeConstants(hardware=hardware, runtime=runtime, rows=list(ids), **_rounded(fit.values)))
+
+    for runtime, device_class in dict.fromkeys((part.software.runtime, part.software.device_class) for part in usable):
+        own = [
+            part for part in usable if (part.software.runtime, part.software.device_class) == (runtime, device_class)
+        ]
+        tasks = sorted(set().union(*(part.tasks for part in own)))
+        certain = [part for part in own if part.has_measured_prices] if tasks else own
+        shared = fit_times(certain, {}, SPREAD, tasks)
+        factors = {name: value for name, value in shared.values.items() if not name.startswith("prompt:")}
+        if tasks:
+            found = {task: round(shared.values[f"prompt:{task}"]) for task in tasks}
+            prompts |= found
+            again = [part.with_prompts(found) for part in own]
+            usable = [part for part in usable if part not in own] + again
+            own = again
+        enter(f"{EVERY_DEVICE}{device_class}", runtime, replace(shared, values=factors), ())
+        for hardware in dict.fromkeys(part.profile.name for part in own):
+            here = [part for part in own if part.profile.name == hardware]
+            ids = [r.id for part in here for r in part.members if r.seconds is not None]
+            enter(hardware, runtime, fit_times(here, factors, OWN), ids)
+            progress(f"{runtime} {hardware} {len(here)}")
+    for hardware, runtime in dict.fromkeys((part.profile.name, part.software.runtime) for part in single):
+        runtimes.append(RuntimeConstants(hardware=hardware, runtime=runtime))
+    devices, active, prices = _priced_devices([*usable, *single], runtimes)
+    for i, entry in enumerate(runtimes):
+        of_runtime = [value for (_, runtime), value in active.items() if runtime == entry.runtime]
+        factor = active.get((entry.hardware, entry.runtime)) or (float(np.median(of_runtime)) if of_runtime else 1.0)
+        runtimes[i] = entry.model_copy(update=_rounded({"active": factor}))
+    sources = dict.fromkeys(row.source for part in usable for row in part.members if row.memory_gb)
+    counters = {source: fit_counter(source, usable) for source in sources}
+    constants = Constants(
+        note="solved from rows that a rule on their ids sets aside; none of them is scored",
+        prompts=prompts,
+        runtimes=runtimes,
+        devices=devices,
+        counters=[counter for counter, _ in counters.values()],
+    )
+    return Calibration(constants, times, prices, {source: fit for source, (_, fit) in counters.items()})
+
+
+def _set_aside(rows: Sequence[Measurement]) -> tuple[list[Rows], list[Rows]]:
+    """Rows for constants, and those of products alone, of runtimes whose other figures stand."""
+    chosen = calibration_ids(rows)
+    usable: list[Rows] = []
+    single: list[Rows] = []
+    for group, members in grouped(r for r in rows if r.id in chosen).items():
+        if catalog.hardware(group[1]).device_class not in ("gpu", "igpu"):
+            continue
+        if group[3] not in FIXED:
+            usable.append(Rows(members))
+        elif all(r.phase == "product" and r.power_w for r in members):
+            single.append(Rows(members))
+    return usable, single
+
+
+def _priced_devices(
+    rows: Sequence[Rows], runtimes: Sequence[RuntimeConstants]
+) -> tuple[list[DeviceConstants], dict[tuple[str, str], float], dict[str, Fit]]:
+    """Devices with their price factors, the factors on waiting power by device and runtime, and the fits."""
+    devices: list[DeviceConstants] = []
+    active: dict[tuple[str, str], float] = {}
+    prices: dict[str, Fit] = {}
+    for hardware in dict.fromkeys(part.profile.name for part in rows):
+        ids = {id(part): [r.id for r in part.members if r.power_w or r.energy_j_per_token] for part in rows}
+        here = [part for part in rows if part.profile.name == hardware and ids[id(part)]]
+        if not here:
+            continue
+        prices[hardware] = fit_prices(here, {part.runtime: part for part in runtimes if part.hardware == hardware})
+        factors = _rounded(prices[hardware].values)
+        for name in [name for name in factors if name.startswith("active:")]:
+            active[hardware, name.removeprefix("active:")] = factors.pop(name)
+        used = [row for part in here for row in ids[id(part)]]
+        devices.append(DeviceConstants(hardware=hardware, rows=used, **factors))
+    return devices, active, prices
+
+
+def _rounded(values: Mapping[str, float]) -> dict[str, float]:
+    """Factors with three digits, as the file has them."""
+    return {name: float(f"{value:.3g}") for name, value in values.items()}
+
+
+def text_of(constants: Constants) -> str:
+    """The file of constants as text."""
+    lengths = ", ".join(f"{task}: {length}" for task, length in constants.prompts.items())
+    lines = [
+        "# Written by python -m scripts.calibrate. Factors are on the figures of runtimes/ and hw_profiles/.",
+        f"note: {constants.note!r}",
+        f"prompts: {{{lengths}}}",
+    ]
+    for kind in ("runtimes", "devices", "counters"):
+        lines.append(f"{kind}:")
+        entries: Sequence[Input] = getattr(constants, kind)
+        for entry in entries:
+            known = entry.model_dump(exclude_defaults=True)
+            rows = known.pop("rows", [])
+            words = [f"{k}: {v!r}" if isinstance(v, str) else f"{k}: {v:g}" for k, v in known.items()]
+            lines.append(f"  - {{{', '.join(words)},")
+            lines.append(f"     rows: [{', '.join(rows)}]}}")
+    return "\n".join(lines) + "\n"

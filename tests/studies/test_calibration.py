@@ -1,0 +1,83 @@
+"""The solver of constants on problems whose answers are known, and the file that it writes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bitnet_cost.engine.estimate import priced
+from bitnet_cost.inputs.calibration import RuntimeConstants
+from bitnet_cost.readers import catalog, measured
+from bitnet_cost.studies.calibration import NONE, SIGMA, SPREAD, Rows, Vector, fit_times, informed, solve, text_of
+from bitnet_cost.studies.measured import grouped, read
+from scripts import calibrate
+
+
+def synthetic(truth: RuntimeConstants) -> list[Rows]:
+    """Rows of one device whose times are what the model says with known constants."""
+    found = []
+    for group, members in grouped(measured.rows()).items():
+        if group[1:] == ("a100-sxm-40gb", 1, "vllm-2024", "fp16", False):
+            part = Rows(members)
+            hardware, software = truth.hardware_of(part.profile), truth.runtime_of(part.software)
+            answers = read(priced(replace(part.result, hardware=hardware, runtime=software)), members, NONE)
+            times = [answer["seconds"] for answer in answers]
+            exact = [r.model_copy(update={"seconds": t, "power_w": None}) for r, t in zip(members, times, strict=True)]
+            found.append(Rows(exact))
+    return found
+
+
+def test_rows_and_the_penalty_share_a_factor_by_their_variances() -> None:
+    fit = solve(lambda x: [(x[0] - 0.02) / 0.1], {"a": 1.0, "b": 2.0}, {"a": 0.2, "b": 0.5})
+    assert np.log(fit.values["a"]) == pytest.approx(0.02 * 0.2**2 / (0.1**2 + 0.2**2), rel=0.01)
+    assert fit.sigma["a"] == pytest.approx((0.1**-2 + 0.2**-2) ** -0.5, rel=0.01)
+    assert fit.from_rows["a"] == pytest.approx(0.8, rel=0.01)
+    assert fit.values["b"] == pytest.approx(2.0)  # no row says anything of it
+    assert fit.sigma["b"] == pytest.approx(0.5, rel=1e-3)
+    assert fit.from_rows["b"] == pytest.approx(0.0, abs=1e-3)
+
+
+def test_a_row_of_another_kind_pulls_little() -> None:
+    def residuals(x: Vector) -> list[float]:
+        return [float(x[0] - t) / 0.05 for t in (0.0, 0.0, 0.0, 0.0, 3.0)]
+
+    assert abs(np.log(solve(residuals, {"a": 1.0}, {"a": 100.0}).values["a"])) < 0.03  # the mean is 0.6
+
+
+def test_factors_that_made_the_times_are_found_again() -> None:
+    truth = {"bandwidth": 0.9, "compute": 0.7, "overhead": 1.5}
+    rows = synthetic(RuntimeConstants.model_validate({"hardware": "one", "runtime": "one"} | truth))
+    assert len(rows) >= 3
+    assert "experts" not in informed(rows)  # no model of experts among them, and one device
+    assert "link" not in informed(rows)
+    fit = fit_times(rows, {}, dict.fromkeys(SPREAD, 1e-3) | dict.fromkeys(truth, 10.0))
+    for name, factor in truth.items():
+        assert fit.values[name] == pytest.approx(factor, rel=0.05), name
+        assert fit.from_rows[name] > 0.9, name
+    assert fit.values["per_pass"] == pytest.approx(1.0, rel=0.01)
+    constants = RuntimeConstants.model_validate({"hardware": "one", "runtime": "one"} | fit.values)
+    for part in rows:
+        left = part.residuals(part.profile, constants.runtime_of(part.software), {"seconds": SIGMA})
+        assert max(abs(gap) for gap in left) < 0.2  # about 1 % of a time
+
+
+def test_factors_that_stand_for_one_another_are_said_to_be_undetermined() -> None:
+    truth = RuntimeConstants(hardware="one", runtime="one", overhead=1.5)
+    fit = fit_times(synthetic(truth), {}, dict.fromkeys(SPREAD, 10.0))
+    assert fit.from_rows["bandwidth"] > 0.9
+    assert fit.from_rows["overhead"] < 0.5  # launches and the host's time of a pass: one time per step
+    assert fit.sigma["overhead"] > 5
+
+
+def test_rows_start_at_a_profile_of_ones_own() -> None:
+    members = next(iter(grouped(measured.rows()).values()))
+    device = catalog.hardware("h100-sxm-80gb")
+    rows = Rows(members, hardware=device, runtime=catalog.runtime("vllm", "gpu"))
+    assert rows.profile is device
+    assert rows.kind == ("vllm", "gpu")
+
+
+def test_the_file_of_constants_is_written_as_it_is_read() -> None:
+    assert text_of(catalog.constants()) == calibrate.FILE.read_text("utf-8")
