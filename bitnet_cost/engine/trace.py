@@ -172,12 +172,12 @@ def label(result: Result) -> None:
         counts.named(result.timing.waiting, "waiting", "s")
         counts.named(result.timing.seconds, "seconds", "s")
     if result.timing is not None:
-        for phase, seconds, stretch in zip(counts.phases, result.timing.by_phase, result.timing.stretch, strict=True):
+        for phase, spent, stretch in zip(counts.phases, result.timing.by_phase, result.timing.stretch, strict=True):
             named(stretch, f"{phase} stretch of the power cap", "1")
-            named(seconds, f"{phase}_s", "s")
+            named(spent, f"{phase}_s", "s")
     memory = result.footprint
-    for role, bits in memory.weight_bits.items():
-        named(bits, f"bits of {role}", "bit")
+    for role, stored in memory.weight_bits.items():
+        named(stored, f"bits of {role}", "bit")
     named(memory.kv_bits, "bits of the KV cache", "bit")
     named(memory.activation_bits, "bits of activations", "bit")
     for component, joules in result.spent.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.readers import catalog
 from bitnet_cost.told import Graph, Node, OutsideGuards, array, decided, digest, evaluated
+from bitnet_cost.words import Counting
 
 MODELS, HARDWARE = catalog.names("model"), catalog.names("hardware")
 PRECISIONS = (
@@ -31,11 +33,17 @@ def compared(draw: random.Random, model: str, *, everything: bool) -> int:
     if link is not None and draw.random() < 0.4:
         devices = draw.choice([n for n in (2, 4, 8) if n <= link.devices] or [1])
     generate = 1 if architecture.kind == "encoder" else draw.choice([1, 2, 128, 700])
-    counting = draw.choice(["serving"] * 4 + ["traced"])
+    countings: tuple[Counting, ...] = ("serving", "serving", "serving", "traced")
+    counting = draw.choice(countings)
     work = Workload(draw.choice([1, 2, 32]), draw.choice([1, 512, 5000]), generate, None,
                     draw.choice(["last", "all", "none"]), counting)  # fmt: skip
     scope = draw.choice(["arithmetic", "compute", "memory", *(["device"] if device else [])])
-    asked = {"runtime": runtime, "devices": devices, "parallel": draw.choice(["tensor", "pipeline"]), "scope": scope}
+    asked: dict[str, Any] = {
+        "runtime": runtime,
+        "devices": devices,
+        "parallel": draw.choice(["tensor", "pipeline"]),
+        "scope": scope,
+    }
     draws = np.random.default_rng(draw.randrange(10**6))
     many = 40
     steps = draws.integers(2, 900, many) if generate > 1 else np.ones(many)
@@ -75,8 +83,7 @@ def test_figures_and_shapes_free(seed: int) -> None:
 
 def test_any_figure_may_move() -> None:
     """A graph whose figures are free is the engine at another bandwidth, to the bit."""
-    asked = ("llama-2-7b", "h100-sxm-80gb", "int8")
-    result = api.estimate(*asked)
+    result = api.estimate("llama-2-7b", "h100-sxm-80gb", "int8")
     latency = Trace(figures=True).columns(result)["latency_s"]
     assert isinstance(latency, Node)
     hardware = result.hardware
@@ -84,16 +91,17 @@ def test_any_figure_may_move() -> None:
     assert level.bandwidth is not None
     slower = level.model_copy(update={"bandwidth": level.bandwidth.model_copy(update={"value": 2e13})})
     moved = hardware.model_copy(update={"hierarchy": {**hardware.hierarchy, "hbm": slower}})
-    timing = api.estimate("llama-2-7b", moved, "int8").timing
+    timing = evaluate(result.architecture, result.precision, moved, result.workload, runtime=result.runtime).timing
     assert timing is not None
     assert evaluated([latency], {"device.hierarchy.hbm.bandwidth": 2e13}) == [timing.total[0]]
 
 
 def test_a_told_number_is_never_lost() -> None:
     batch = Graph().input("batch", 3.0)
-    for lossy in (float, int, bool):
+    lossy: tuple[Any, ...] = (float, int, bool)
+    for cast in lossy:
         with pytest.raises(TypeError, match="told number"):
-            lossy(batch)
+            cast(batch)
     with pytest.raises(TypeError, match="not for told numbers"):
         np.exp(array([batch]))
     with pytest.raises(TypeError, match="not for told numbers"):
