@@ -41,7 +41,16 @@ ROOT = Path(__file__).resolve().parent.parent
 GROUND = ("words", "errors", "units", "numbers")
 OPERATORS = ("engine/counts", "engine/operators", "engine/operators/*")
 EXPLAIN = ("engine/explain", "engine/explanation", "engine/explanation/*")
-GRAPH = ("engine/told", "engine/told/*", "engine/graph", "engine/trace", "engine/translation", "engine/translate*")
+GRAPH = (
+    "told",
+    "told/*",
+    "engine/told",
+    "engine/told/*",
+    "engine/graph",
+    "engine/trace",
+    "engine/translation",
+    "engine/translate*",
+)
 SCRIPTS = ("views/templates/*.js",)
 WIDE_ALLOWED = ("api.estimate", "api.compare", "api.sweep", "studies/stream.sweep", "cli.*")
 PHASE_AXIS = {
