@@ -6,6 +6,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST := pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test docs site accuracy models reports lock lowest newest dist bench clean
 
@@ -19,7 +20,7 @@ test: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/python -m scripts.write_docs --check
 	$(BIN)/python -m scripts.calibrate --check
-	$(BIN)/pytest -q -n 2
+	$(BIN)/$(PYTEST)
 
 # Everything that is generated from the code: samples and tables of the pages, JSON Schemas, rendered studies.
 docs: $(VENV)/.dev
@@ -47,13 +48,13 @@ lock:
 lowest:
 	uv venv --quiet --no-config --clear --python $(PYTHON) .venv-lowest
 	uv pip install --quiet --no-config --python .venv-lowest --resolution lowest-direct --editable '.[dev,hub]'
-	.venv-lowest/bin/python -m pytest -q -n 2 -W ignore::DeprecationWarning -W ignore::FutureWarning --ignore tests/browser
+	.venv-lowest/bin/python -m $(PYTEST) -W ignore::DeprecationWarning -W ignore::FutureWarning --ignore tests/browser
 
 # The tests with the newest versions of everything: what the lock will hold next.
 newest:
 	$(PYTHON) -m venv --clear .venv-newest
 	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	.venv-newest/bin/python -m pytest -q -n 2 --ignore tests/browser
+	.venv-newest/bin/python -m $(PYTEST) --ignore tests/browser
 
 # What goes to the package index, checked: sdist, wheel from it.
 dist: $(VENV)/.dev

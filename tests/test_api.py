@@ -267,7 +267,7 @@ def test_only_a_chunk_is_in_memory() -> None:
         finally:
             tracemalloc.stop()
 
-    assert peak(2048) < 1.2 * peak(512)  # one partition of a cell, or four
+    assert peak(1024) < 1.2 * peak(256)  # one partition of a cell, or four
 
 
 def test_front_and_top_reduce_the_whole_grid() -> None:

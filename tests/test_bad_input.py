@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -324,7 +325,7 @@ def test_an_ending_that_says_something_else_is_refused(
 
 @pytest.mark.parametrize("closed", [">&-", ">&- 2>&-"])
 def test_a_closed_output_is_one_message(closed: str) -> None:
-    command = f"{sys.executable} -m bitnet_cost list precisions {closed}"
+    command = f"{shlex.quote(sys.executable)} -m bitnet_cost list precisions {closed}"
     done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 2
     assert done.stderr == (
@@ -346,7 +347,7 @@ def test_a_refused_question_writes_no_file(bitnet_cost: Run, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_closed_pipe_is_no_fault(unbuffered: str) -> None:
-    command = f"set -o pipefail; {sys.executable} -m bitnet_cost estimate gpt3-175b -f json | head -n 1"
+    command = f"set -o pipefail; {shlex.quote(sys.executable)} -m bitnet_cost estimate gpt3-175b -f json | head -n 1"
     environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
     done = subprocess.run(
         ["bash", "-c", command], capture_output=True, text=True, check=False, cwd=ROOT, env=environment

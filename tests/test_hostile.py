@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 import socket
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, Ran
+from tests.fuzz import work
 
 Run = Callable[..., Ran]
 
@@ -32,7 +32,7 @@ def _nothing_hangs() -> Iterator[None]:
         raise AssertionError("it hangs")
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(60)  # a busy machine; a read of a pipe would never end
+    signal.alarm(600)  # no limit of time: a read of a pipe would never end
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)
@@ -124,35 +124,49 @@ BIG: dict[str, tuple[str, Callable[[], str]]] = {
     "JSON layers": (".json", lambda: '{"model_type": "gemma2", "layer_types": [' + "1," * 1_900_000 + "1]}"),
 }
 
+# Shows each file, one after the other in one process; memory is the most so far.
 _MEASURED = """
-import json, os, resource, sys, time
-sys.argv = ["bitnet-cost", "show", {file!r}]
+import contextlib, io, json, resource, sys
 from bitnet_cost import cli
+from tests.fuzz.work import controls
 import bitnet_cost.listing
-start = time.process_time()
-try:
-    cli.main()
-except SystemExit as stop:
-    code = stop.code
-seconds = time.process_time() - start
-print(json.dumps([code, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+found = []
+for file in {files!r}:
+    sys.argv, codes, out, err = ["bitnet-cost", "show", file], [], io.StringIO(), io.StringIO()
+    def run():
+        try:
+            cli.main()
+        except SystemExit as stop:
+            codes.append(stop.code)
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        taken = controls(run)
+    found.append([codes, err.getvalue(), taken, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024])
+print(json.dumps(found))
 """
 
 
+@pytest.fixture(scope="module")
+def big(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[list[int], str, float, float]]:
+    """Exit codes, stderr, controls and megabytes of each kind of large file."""
+    folder, files = tmp_path_factory.mktemp("big"), []
+    for i, (suffix, made) in enumerate(BIG.values()):
+        files.append(folder / f"own{i}{suffix}")
+        files[-1].write_text(made(), "utf-8")
+    code = _MEASURED.format(files=[str(file) for file in files])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stderr == ""
+    return dict(zip(BIG, json.loads(done.stdout), strict=True))
+
+
 @pytest.mark.parametrize("kind", BIG)
-def test_large_files_take_less_than_two_seconds_and_a_gigabyte(kind: str, tmp_path: Path) -> None:
-    suffix, made = BIG[kind]
-    path = tmp_path / f"own{suffix}"
-    path.write_text(made(), "utf-8")
-    code = _MEASURED.format(file=str(path))
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, timeout=100
-    )
-    status, seconds, megabytes = json.loads(done.stdout)
-    assert status == 2
-    assert done.stderr.startswith("error: ")
-    assert len(done.stderr) < 3000
-    assert seconds < 2
+def test_large_files_take_little_time_and_less_than_a_gigabyte(
+    kind: str, big: dict[str, tuple[list[int], str, float, float]]
+) -> None:
+    codes, errors, taken, megabytes = big[kind]
+    assert codes == [2]
+    assert errors.startswith("error: ")
+    assert len(errors) < 3000
+    assert taken < work.MOST
     assert megabytes < 1000
 
 
@@ -164,11 +178,11 @@ def test_long_words_are_refused_quickly(bitnet_cost: Run, what: str) -> None:
         "figure": ["sweep", "-m", "gpt2", "-H", "l4", "-p", "fp16", "--vary", f"power.static={long} W", "--dry-run"],
         "filter": ["compare", "gpt2", "-H", "l4", "--where", long], "axis": ["sweep", "-m", "gpt2", "--batch", long],
     }[what]  # fmt: skip
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_utime
-    ran = bitnet_cost(*words)
-    assert ran.code == 2
-    assert len(ran.err) < 3000
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_utime - before < 2
+    ran: list[Ran] = []
+    taken = work.controls(lambda: ran.append(bitnet_cost(*words)))
+    assert ran[0].code == 2
+    assert len(ran[0].err) < 3000
+    assert taken < work.MOST
 
 
 # --- no network, nothing run, nothing read that nobody named -------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -45,36 +46,55 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The console script of a fresh environment that holds nothing but the wheel and what it asks for."""
+    """The programs of a fresh environment that holds nothing but the wheel and what it asks for."""
     (wheel,) = built.glob("bitnet_cost-*.whl")
     environment = tmp_path_factory.mktemp("empty") / "venv"
     venv.create(environment, with_pip=True)
     binaries = environment / ("Scripts" if os.name == "nt" else "bin")
     install = [str(binaries / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", str(wheel)]
     subprocess.run(install, check=True, capture_output=True, text=True)
-    return binaries / "bitnet-cost"
+    return binaries
 
 
-def run(program: list[str], words: list[str], folder: Path) -> tuple[int, str]:
+# Runs the commands of standard input, one after the other in one process.
+_EACH = """
+import contextlib, io, json, sys
+from bitnet_cost.cli import main
+done = []
+for words in json.load(sys.stdin):
+    sys.argv, out, code = ["bitnet-cost", *words], io.StringIO(), 0
+    with contextlib.redirect_stdout(out):
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code or 0
+    done.append([code, out.getvalue()])
+json.dump(done, sys.stdout)
+"""
+
+
+def run(program: list[str], folder: Path, given: str = "") -> str:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-    done = subprocess.run([*program, *words], cwd=folder, capture_output=True, text=True, check=False, env=environment)
+    done = subprocess.run(
+        program, input=given, cwd=folder, capture_output=True, text=True, check=False, env=environment
+    )
     assert "Traceback" not in done.stderr
-    return done.returncode, done.stdout
+    assert done.returncode == 0
+    return done.stdout
 
 
 def test_the_wheel_does_what_the_checkout_does(installed: Path, tmp_path: Path) -> None:
-    checkout = [
-        sys.executable,
-        "-c",
-        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from bitnet_cost.cli import main; main()",
-    ]
-    for words in COMMANDS:
-        theirs, ours = run([str(installed)], words, tmp_path), run(checkout, words, tmp_path)
-        own_paths = [text.replace(str(ROOT), "@") for text in (theirs[1], ours[1])]
+    checkout = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+    given = json.dumps(COMMANDS)
+    theirs = json.loads(run([str(installed / "python"), "-c", _EACH], tmp_path, given))
+    ours = json.loads(run([sys.executable, "-c", checkout + _EACH], tmp_path, given))
+    for words, *both in zip(COMMANDS, theirs, ours, strict=True):
+        own_paths = [text.replace(str(ROOT), "@") for _, text in both]
         if words[0] == "show":  # prints the file it comes from
             own_paths = ["\n".join(line for line in t.splitlines() if '"file"' not in line) for t in own_paths]
-        assert theirs[0] == ours[0] == 0
+        assert both[0][0] == both[1][0] == 0
         assert own_paths[0] == own_paths[1], words
+    assert run([str(installed / "bitnet-cost"), *COMMANDS[0]], tmp_path) == theirs[0][1]
 
 
 def test_the_index_takes_both(built: Path) -> None:

@@ -7,7 +7,6 @@ cause, then keep the file in ``tests/corpus/TARGET/``, which a test runs.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import hashlib
 import json
 import os
@@ -85,10 +84,6 @@ class Search:
             except (ValueError, RecursionError):
                 continue
         self.known = sorted(known)
-        with contextlib.suppress(
-            Exception
-        ):  # what the process imports is no time of an input; judged as all others below
-            self.target.run(self.seeds[0])
         self.signatures: set[str] = set()
         self.runs = self.accepted = 0
         self.start = time.monotonic()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.fuzz import verdict
+from tests.fuzz import verdict, work
 from tests.fuzz.__main__ import Search
 from tests.fuzz.targets import TARGETS
 from tests.fuzz.verdict import Finding, judged
@@ -41,7 +41,8 @@ def test_what_was_found_stays_mended(path: Path) -> None:
     ids=["exception", "nan", "escape", "slow"],
 )
 def test_the_verdict_sees_what_it_should(run: object, signature: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verdict, "MOST_SECONDS", 0.05)
+    monkeypatch.setattr(verdict, "WATCHED_SECONDS", 0.0)
+    monkeypatch.setattr(work, "MOST", 1.0)
     with pytest.raises(Finding) as found:
         judged(run, b"data")  # type: ignore[arg-type]
     assert signature in found.value.signature
