@@ -107,9 +107,9 @@ def explain(result: Result, baseline: Result | None, cell: str, requests_per_day
         trace, number, notes = _saving(result, baseline, cell)
         formula = (SAVED, *formula)
     else:
-        _number(result, cell, requests_per_day)  # whether there is one, before it is traced
+        number_of(result, cell, requests_per_day)  # whether there is one, before it is traced
         trace, (told,) = _traced((Same(result),))
-        number = _number(told, cell, requests_per_day)
+        number = number_of(told, cell, requests_per_day)
     if kind in ("saving", "must_stay", "share", "op", "group", "component") or "energy" in kind or paired:
         formula = (*formula, ENERGY, *(TIME if result.timing is not None else ()))
     steps = Steps(cell, _unit(cell))
@@ -144,7 +144,7 @@ def _unit(cell: str) -> str:
 # --- the number behind a cell --------------------------------------------------------------------------------------
 
 
-def _number(told: Result, cell: str, requests: float | None) -> Number:
+def number_of(told: Result, cell: str, requests: float | None) -> Number:
     """What a cell is in a told result."""
     kind, _, rest = cell.partition(":")
     if cell.startswith("energy"):
@@ -153,14 +153,14 @@ def _number(told: Result, cell: str, requests: float | None) -> Number:
         if requests is None:
             raise BitnetCostError(f"cell: {cell} has no figure; give --requests-per-day")
         batches = requests / told.workload.flat()[0][0]
-        each: Number = _number(told, PER_DAY[cell], None) * batches * (365.0 if cell.endswith("year") else 1.0)
+        each: Number = number_of(told, PER_DAY[cell], None) * batches * (365.0 if cell.endswith("year") else 1.0)
         return each
     if kind == "share":
         if rest.partition(":")[0] not in ("op", "group", "component"):
             raise BitnetCostError(
                 f"cell: {cell!r}: a share is of an energy, as share:group:prefill:linear, share:component:mul"
             )
-        return _number(told, rest, None) / _number(told, "energy_j", None)
+        return number_of(told, rest, None) / number_of(told, "energy_j", None)
     if kind == "component":
         _needs_energy(told)
         if rest not in told.by_component:
@@ -169,7 +169,7 @@ def _number(told: Result, cell: str, requests: float | None) -> Number:
     if rest:
         return _part(told, cell)
     if cell == "memory_share":
-        return _number(told, "footprint_bytes", None) / _number(told, "capacity_bytes", None)
+        return number_of(told, "footprint_bytes", None) / number_of(told, "capacity_bytes", None)
     found = told.devices_needed if cell == "devices_needed" else METRICS[cell].of(told)
     if found is None or (not is_told(found) and np.isnan(_single(found))):
         raise BitnetCostError(f"cell: {cell} has no figure{_why(told, cell)}")

@@ -43,8 +43,11 @@ class Trace:
     constants: dict[str, Lever] = field(default_factory=dict)
     sources: dict[str, Source] = field(default_factory=dict)
 
-    def of(self, result: Result, before: str = "") -> Result:
-        """The question of a result, a single point, asked again of told numbers; ``before`` begins their names."""
+    def of(self, result: Result, before: str = "", *, lean: bool = False) -> Result:
+        """The question of a result, a single point, asked again of told numbers; ``before`` begins their names.
+
+        ``lean``: without the operators that only count, as in a sweep.
+        """
         self.graph.before = before
         architecture, hardware, runtime = result.architecture, result.hardware, result.runtime
         site, ops = result.facility, None
@@ -61,10 +64,10 @@ class Trace:
         shared: dict[str, Any] = {
             "accumulator": result.accumulator, "devices": result.devices, "parallel": result.parallel,
         }  # fmt: skip
-        plain = not (self.figures or self.shapes)
+        lasting = not (self.figures or self.shapes)
         ready = prepare(
             architecture, result.precision, hardware, runtime, counting=workload.counting, logits=workload.logits,
-            lean=plain, lasting=plain, ops=ops, **shared,
+            lean=lean and ops is None, lasting=lasting, ops=ops, **shared,
         )  # fmt: skip
         for (_, action), terms in ready.part.folded.items():
             for basis, times in terms:
@@ -81,7 +84,7 @@ class Trace:
 
     def columns(self, result: Result) -> dict[str, Node | float]:
         """The columns of a sweep, each a number of the graph."""
-        told = self.of(result)
+        told = self.of(result, lean=True)
         with np.errstate(all="ignore"):
             return {name: column.ravel()[0] for name, column in columns_of(told).items()}
 
