@@ -1,63 +1,60 @@
-"""Traits of operators say what their names said: the rules by name, beside the traits, until those are gone."""
+"""What operators say of themselves: kernels, fusion, tensor parallelism, checkpoints, gradients."""
 
 from __future__ import annotations
 
-from typing import Any, get_args
-
 import pytest
 
-from bitnet_cost.engine.checkpoint import _DOWN, _PLAIN, _VALUES
 from bitnet_cost.engine.counts import operators
-from bitnet_cost.engine.parallel import repeated
-from bitnet_cost.engine.timing import _FUSED, kernel_class
+from bitnet_cost.engine.timing import kernel_class
 from bitnet_cost.readers import catalog
-from bitnet_cost.words import Counting
-
-PRECISIONS = ("fp16", "int8", "int4", "bitnet-b1.58", "bitnet", "w4a8kv8", "fp8")
+from bitnet_cost.result import Traits
 
 
-def by_trait(op: Any, precision: Any) -> str | None:
-    kernel, linear = op.traits.kernel, precision.linear
-    if kernel == "dequantise":
-        return None
-    if kernel == "quantise":
-        return "quantise" if linear.rescale in ("product", "elementwise") else None
-    if kernel not in ("product", "experts"):
-        return None if op.traits.scores else str(kernel)
-    if op.role == "lm_head" and precision.bits_of("lm_head") < 8:
-        return "dequantised"
-    narrow = linear.rescale == "elementwise"
-    if kernel == "experts":
-        return "experts-w8a8" if narrow else "experts"
-    if op.role != "linear" or linear.weights.bits >= 8:
-        return "w8a8" if narrow and op.role == "linear" else "linear"
-    return "dequantised" if linear.rescale == "weights" else "lowbit"
+@pytest.mark.parametrize(
+    ("model", "name", "traits"),
+    [
+        ("llama-2-7b", "q", Traits("product", tensor="query")),
+        ("llama-2-7b", "k", Traits("product", "projections", tensor="key")),
+        ("llama-2-7b", "up", Traits("product", "projections")),
+        ("gpt2", "up", Traits("product")),
+        ("llama-2-7b", "down", Traits("product", tensor="down")),
+        ("llama-2-7b", "attn_context", Traits("attention", "always")),
+        ("llama-2-7b", "softmax", Traits("attention", "always", scores=True, backward="elementwise")),
+        ("llama-2-7b", "norm", Traits("norm", split=False, backward="elementwise")),
+        ("qwen3-8b", "qk_norm", Traits("norm", backward="elementwise")),
+        ("llama-2-7b", "residual", Traits("residual", split=False, summed=True, backward="elementwise")),
+        ("llama-2-7b", "ffn_quantise", Traits("quantise", split=False, backward="none")),
+        ("mixtral-8x7b", "expert_up", Traits("experts", "projections")),
+        ("mixtral-8x7b", "router", Traits("product", split=False, tensor="plain")),
+        ("deepseek-v3", "kv_b", Traits("product", tensor="value")),
+        ("mamba-130m", "ssm_conv1d", Traits("elementwise", tensor="plain")),
+        ("gpt2", "embed_positions", Traits("elementwise", split=False, tensor="plain", backward="elementwise")),
+        ("llama-2-7b", "lm_head", Traits("product", tensor="head")),
+    ],
+)
+def test_operators_carry_traits(model: str, name: str, traits: Traits) -> None:
+    (found,) = {op.traits for op in operators(catalog.model(model)) if op.name == name}
+    assert found == traits
 
 
-def tensor_of(parameter: str) -> str:
-    if parameter in (*_VALUES, *_DOWN, *_PLAIN):
-        return "value" if parameter in _VALUES else "down" if parameter in _DOWN else "plain"
-    return {"q": "query", "k": "key", "o": "output", "lm_head": "head", "embed_tokens": "embedding"}.get(
-        parameter, "other"
-    )
+@pytest.mark.parametrize(
+    ("precision", "classes"),
+    [
+        ("fp16", ("linear", "linear", None)),
+        ("int8", ("w8a8", "linear", "quantise")),
+        ("int4", ("dequantised", "linear", None)),
+        ("bitnet-b1.58", ("lowbit", "linear", "quantise")),
+    ],
+)
+def test_a_precision_decides_the_class_of_a_product(precision: str, classes: tuple[str | None, ...]) -> None:
+    ops = {op.name: op for op in operators(catalog.model("llama-2-7b"))}
+    chosen = catalog.precision(precision)
+    assert tuple(kernel_class(ops[name], chosen) for name in ("q", "lm_head", "attn_quantise")) == classes
+    assert kernel_class(ops["attn_dequantise"], chosen) is None
 
 
-@pytest.mark.parametrize("counting", get_args(Counting))
-def test_traits_are_the_rules_by_name(counting: Counting) -> None:
-    precisions = [catalog.precision(name) for name in PRECISIONS]
-    for name in catalog.names("model"):
-        ops = operators(catalog.model(name), counting)
-        names, first = {op.name for op in ops}, 0
-        for op in ops:
-            traits = op.traits
-            for precision in precisions:
-                assert by_trait(op, precision) == kernel_class(op, precision), (name, op)
-            fuses = "projections" if _FUSED.get(op.name) in names else "no"
-            assert traits.fused == ("always" if op.name in ("attn_context", "softmax") else fuses), (name, op)
-            assert traits.split == (not repeated(op)), (name, op)
-            assert traits.summed == (op.name == "residual"), (name, op)
-            assert traits.scores == (op.name == "softmax"), (name, op)
-            if op.matrices or op.parameter == "ssm_conv1d":
-                assert traits.tensor == tensor_of(op.parameter), (name, op)
-            assert op.layer == first, (name, op)
-            first += op.repeat if op.name == "residual" else 0
+def test_layers_of_operators_follow_one_another() -> None:
+    model = catalog.model("gemma-2-2b")
+    runs = [(op.layer, op.repeat) for op in operators(model) if op.traits.summed]
+    assert [first for first, _ in runs] == [sum(repeat for _, repeat in runs[:i]) for i in range(len(runs))]
+    assert sum(repeat for _, repeat in runs) == operators(model)[-1].layer == model.depth
