@@ -455,7 +455,7 @@ class _Builder:
     def embedding(self) -> None:
         model, table = self.architecture, self.architecture.embedding
         width = table.width or self.hidden
-        added = [("outputs", TOKENS, width), ("add", TOKENS, width)]
+        added: list[Term] = [("outputs", TOKENS, width), ("add", TOKENS, width)]
         tables: list[tuple[str, int, int, list[Term], TensorKind]] = [
             ("embed_tokens", model.vocab_size, width, added[:1], "embedding"),
             ("embed_positions", table.positions, self.hidden, added, "plain"),
