@@ -641,16 +641,15 @@ class _Builder:
         if ssm.heads is not None:
             self.add("ssm_dt", "elementwise", "elsewhere", [("add", TOKENS, ssm.heads)], weights=ssm.heads)
             self.norm("ssm_norm", inner, kind="rmsnorm")
-        self.elementwise("gate", activation("silu", inner, gated=True), traits=ACTIVATION)
+        self.elementwise("ssm_gate", activation("silu", inner, gated=True), traits=ACTIVATION)
         self.linear("ssm_out_proj", inner, hidden, bias=ssm.bias)
         self.quantisation("ssm", 2, hidden + inner, entering + hidden)
 
     def feed_forward(self, ffn: FeedForward) -> None:
         hidden, size = self.hidden, ffn.size
-        gates = any(layer.state_space or (layer.ffn and layer.ffn.gated) for layer in self.architecture.layers)
         if ffn.gated:
             self.linear("gate", hidden, size, bias=ffn.bias)
-        self.linear("up", hidden, size, bias=ffn.bias, traits=FUSED if ffn.gated or gates else PRODUCT)
+        self.linear("up", hidden, size, bias=ffn.bias, traits=FUSED if ffn.gated else PRODUCT)
         self.elementwise("activation", activation(ffn.activation, size, gated=ffn.gated), traits=ACTIVATION)
         if ffn.sub_norm:
             self.norm("ffn_sub_norm", size)

@@ -17,6 +17,8 @@ from bitnet_cost.result import Traits
         ("llama-2-7b", "k", Traits("product", "projections", tensor="key")),
         ("llama-2-7b", "up", Traits("product", "projections")),
         ("gpt2", "up", Traits("product")),
+        ("nemotron-nano-9b-v2", "up", Traits("product")),  # no gate in its layers: a kernel of its own
+        ("nemotron-nano-9b-v2", "ssm_gate", Traits("activation", backward="elementwise")),
         ("llama-2-7b", "down", Traits("product", tensor="down")),
         ("llama-2-7b", "attn_context", Traits("attention", "always")),
         ("llama-2-7b", "softmax", Traits("attention", "always", scores=True, backward="elementwise")),
