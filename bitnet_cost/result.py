@@ -44,7 +44,8 @@ Term = tuple[str, Basis, float]
 
 
 KernelKind = Literal[
-    "product", "experts", "attention", "norm", "rope", "activation", "residual", "quantise", "dequantise", "elementwise"
+    "product", "experts", "attention", "norm", "rope", "activation", "residual", "quantise", "dequantise",
+    "elementwise", "host",
 ]  # fmt: skip
 Fusion = Literal["no", "projections", "always"]
 TensorKind = Literal["embedding", "head", "query", "key", "value", "output", "down", "plain", "other"]
@@ -55,9 +56,7 @@ class Traits(NamedTuple):
     """What is asked of an operator beyond its terms, decided where a layer is built: nothing asks for its name."""
 
     kernel: KernelKind = "product"  # what it runs as; with the precision this gives the class of kernels
-    fused: Fusion = (
-        "no"  # whether the kernel is that of an operator before it: where a runtime fuses projections, always
-    )
+    fused: Fusion = "no"  # whether it runs in the kernel of an operator before it: where a runtime fuses projections
     split: bool = True  # whether tensor-parallel devices share it; else each of them does all of it
     summed: bool = False  # whether sums of the residual stream over devices are closed after each of its parts
     scores: bool = False  # whether it works on the scores of attention, one for each query-key pair
@@ -292,7 +291,7 @@ class OpCounts:
     bases: Bases
     workload: Workload
     prefill_passes: Array | None = None  # [n], where a prefill is cut into several; None: one. `bases` know it
-    cut: dict[int, OpCounts] = field(init=False, default_factory=dict)  # by tokens of a pass; see `cut_prefill`
+    derived: dict[str, OpCounts] = field(init=False, default_factory=dict)  # made once; see `cut_prefill`, `with_host`
     _made: dict[str, Array] = field(init=False, default_factory=dict)
 
     @cached_property

@@ -24,6 +24,7 @@ from the workload, and one multiplication joins them over the whole grid. Counts
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -736,6 +737,18 @@ def operators(architecture: Architecture, counting: Counting = "serving") -> tup
         builder.norm("final_norm", architecture.hidden_size)
     builder.head()
     return tuple(builder.operators)
+
+
+HOST = Operator("host", "host", "elsewhere", 1, (), traits=Traits("host", split=False, backward="none"))
+"""The time in which a device waits for the host: the last row of models that run with such a runtime."""
+
+
+def with_host(counts: OpCounts) -> OpCounts:
+    """The counts with a row for the host, which counts nothing. Those of the same counts are made once."""
+    if "host" not in counts.derived:
+        ops = (*counts.operators, HOST)
+        counts.derived["host"] = replace(counts, operators=ops, coefficients=coefficients_of(ops))
+    return counts.derived["host"]
 
 
 def basis_values(workload: Workload, basis: Basis) -> Array:

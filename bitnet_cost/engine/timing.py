@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from bitnet_cost.engine.activity import Actions, product_format, stays
-from bitnet_cost.engine.counts import READ_ONCE, decode_pairs
+from bitnet_cost.engine.counts import HOST, READ_ONCE, decode_pairs
 from bitnet_cost.engine.parallel import Share
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
@@ -32,7 +32,7 @@ UNLIMITED = 2.0**53  # a window of more positions than any workload has
 
 
 def kernel_class(op: Operator, precision: Precision) -> KernelClass | None:
-    """The class of kernels that an operator runs in; None where it is in the epilogue of a product, or is not run.
+    """The class of kernels that an operator runs in; None where it is in the epilogue of a product, or runs no kernel.
 
     >>> from bitnet_cost.inputs.precision import parse_name
     >>> from bitnet_cost.result import Traits
@@ -41,7 +41,7 @@ def kernel_class(op: Operator, precision: Precision) -> KernelClass | None:
     ['lowbit', 'norm', None, 'quantise']
     """
     kernel, narrow = op.traits.kernel, precision.linear.rescale == "elementwise"
-    if kernel == "dequantise":
+    if kernel in ("dequantise", "host"):
         return None
     if kernel == "quantise":
         return kernel if narrow or precision.linear.rescale == "product" else None
@@ -86,6 +86,7 @@ class Schedule:
     busy_compute: Array  # share of a kernel's time in which the peak rate, or the bandwidth, does not wait
     busy_memory: Array
     per_pass: Array  # seconds of launches
+    host: int | None  # the row of the host, where the device waits for it
 
     def of(self, rows: list[int]) -> Schedule:
         """The schedule of some operators."""
@@ -93,6 +94,7 @@ class Schedule:
             "kernels": tuple(self.kernels[i] for i in rows),
             "attention": tuple(slice(rows.index(span.start), rows.index(span.stop - 1) + 1) for span in self.attention),
             "per_level": self.per_level[:, :, rows],
+            "host": None if self.host is None else rows.index(self.host),
         }
         names = ("moves", "stepwise", "steps", "room", "window", "per_mac", "busy_compute", "busy_memory", "per_pass")
         for name in names:
@@ -114,12 +116,12 @@ def window_of(op: Operator) -> float:
 
 
 def needed_rows(ops: tuple[Operator, ...], plan: Schedule) -> list[int]:
-    """Operators that take time or memory traffic, or hold operands; the others add exact zeros. The first stays."""
+    """Operators that take time or memory traffic, or hold operands; the others add exact zeros."""
     felt = ("mac", "inputs", "outputs", "weights", "bias_weights", "kv_read", "kv_write")
     return [
         i
         for i, op in enumerate(ops)
-        if i == 0
+        if i == plan.host
         or (op.traits.scores and any(k and k.bytes_per_pair is not None for k in plan.kernels))
         or filled(plan.per_pass[i]).any()
         or plan.steps[i, 0]
@@ -177,6 +179,7 @@ def schedule(
         busy_compute=reached / REACHED_RATE,
         busy_memory=share / REACHED_BANDWIDTH,
         per_pass=per_pass,
+        host=ops.index(HOST) if runtime.waits_for_host else None,
     )
 
 
@@ -263,9 +266,10 @@ def cut_prefill(counts: OpCounts, chunk: int | None) -> OpCounts:
     """
     if chunk is None:
         return counts
-    if chunk not in counts.cut:
-        counts.cut[chunk] = _cut(counts, chunk)
-    return counts.cut[chunk]
+    name = f"cut into passes of {chunk}"
+    if name not in counts.derived:
+        counts.derived[name] = _cut(counts, chunk)
+    return counts.derived[name]
 
 
 @lru_cache(maxsize=256)
@@ -348,11 +352,11 @@ def roofline(
         link = share.sent_bits / hardware.interconnect.bandwidth.value
         if hardware.interconnect.latency is not None:
             link = link + share.exchanges * hardware.interconnect.latency.value
-    if runtime.per_pass or runtime.per_sequence:
+    if plan.host is not None:
         host = _host(runtime, counts) * counts.passes
         if runtime.overlapped:
             host = np.maximum(0.0, host - ordered_sum(longest + overhead + link, 1))
-        overhead[:, 0] += host  # booked on the first operator
+        overhead[:, plan.host] += host
     waiting = np.zeros(compute.shape)
     if hardware.power is not None and hardware.power.active is not None:
         waiting = np.maximum(longest - np.maximum(compute * plan.busy_compute, memory * plan.busy_memory), 0.0)
