@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, ValuesView
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from typing import Any, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,27 @@ Term = tuple[str, Basis, float]
 """``(quantity, basis, coefficient)``: so much of a quantity for each unit of a basis, in one layer."""
 
 
+KernelKind = Literal[
+    "product", "experts", "attention", "norm", "rope", "activation", "residual", "quantise", "dequantise",
+    "elementwise", "host",
+]  # fmt: skip
+Fusion = Literal["no", "projections", "always"]
+TensorKind = Literal["embedding", "head", "query", "key", "value", "output", "down", "plain", "other"]
+Backward = Literal["product", "elementwise", "none"]
+
+
+class Traits(NamedTuple):
+    """What is asked of an operator beyond its terms, decided where a layer is built: nothing asks for its name."""
+
+    kernel: KernelKind = "product"  # what it runs as; with the precision this gives the class of kernels
+    fused: Fusion = "no"  # whether it runs in the kernel of an operator before it: where a runtime fuses projections
+    split: bool = True  # whether tensor-parallel devices share it; else each of them does all of it
+    summed: bool = False  # whether sums of the residual stream over devices are closed after each of its parts
+    scores: bool = False  # whether it works on the scores of attention, one for each query-key pair
+    tensor: TensorKind = "other"  # what its weights are to a quantiser of checkpoints; plain ones stay as they are
+    backward: Backward = "product"  # gradients of the input and of the weights, one pass like the forward one, or none
+
+
 class Operator(NamedTuple):
     """One operator of a run of identical layers, and the parameters it owns.
 
@@ -61,6 +82,12 @@ class Operator(NamedTuple):
     parameter: str = ""  # role under which the weights are listed
     bias_parameter: str = "bias"
     parts: int = 1  # separate invocations in one layer, e.g. two norms
+    layer: int = 0  # the first of its layers
+    traits: Traits = Traits()
+
+    def has(self, *quantities: str) -> bool:
+        """Whether it has any of some quantities."""
+        return any(quantity in quantities for quantity, _, _ in self.terms)
 
 
 def ordered_sum(values: Array, axis: int) -> Array:
@@ -264,7 +291,7 @@ class OpCounts:
     bases: Bases
     workload: Workload
     prefill_passes: Array | None = None  # [n], where a prefill is cut into several; None: one. `bases` know it
-    cut: dict[int, OpCounts] = field(init=False, default_factory=dict)  # by tokens of a pass; see `cut_prefill`
+    derived: dict[str, OpCounts] = field(init=False, default_factory=dict)  # made once; see `cut_prefill`, `with_host`
     _made: dict[str, Array] = field(init=False, default_factory=dict)
 
     @cached_property

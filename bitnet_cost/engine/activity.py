@@ -52,8 +52,13 @@ def elementwise_recipe(form: str) -> Recipe:
     return recipe | {(name, f"{name}.{form}"): 1.0 for name in SPECIAL_QUANTITIES}
 
 
-def linear_recipe(precision: Precision, accumulator: Accumulator, op: str) -> Recipe:
-    """A product with the weights of a layer.
+def wider_input(op: Operator, precision: Precision) -> float | None:
+    """Bits of an operator's inputs where the precision, which lists such operators by name, keeps more."""
+    return precision.linear.wider_inputs.get(op.name) if op.role == "linear" else None
+
+
+def linear_recipe(precision: Precision, accumulator: Accumulator, wider: float | None = None) -> Recipe:
+    """A product with the weights of a layer, whose inputs may have ``wider`` bits.
 
     Additions follow the reduction, (k-1) of them for k products. Rescaling a 1-bit product costs a multiplication per
     input (quantise) and per output (scale), in the product's own row (Wang et al., BitNet, 2023, arXiv:2310.11453,
@@ -66,7 +71,7 @@ def linear_recipe(precision: Precision, accumulator: Accumulator, op: str) -> Re
         recipe[quantity, action] = recipe.get((quantity, action), 0.0) + times
 
     for named, times in linear.recipe.items():
-        action = linear.adder(named, accumulator, op)
+        action = linear.adder(named, accumulator, wider)
         adds = action.startswith("add.")
         kept = 1.0 - linear.zero_fraction if adds else 1.0
         if kept:
@@ -123,7 +128,7 @@ def product_format(op: Operator, precision: Precision) -> str | None:
     multiplied = [a.partition(".")[2] for a in precision.linear.recipe if a.startswith("mul.")]
     if multiplied:
         return multiplied[0]
-    wider = precision.linear.wider_inputs.get(op.name)
+    wider = wider_input(op, precision)
     return f"int{wider:g}" if wider else str(precision.linear.accumulator).partition(".")[2]
 
 
@@ -165,11 +170,13 @@ def recipes(
         "attention": _by_quantity(float_recipe(precision.attention)),
         "lm_head": _by_quantity(float_recipe(precision.lm_head)),
         "elsewhere": _by_quantity(elsewhere),
-        "linear": _by_quantity(linear_recipe(precision, accumulator, "")),
     }
     of_role["embedding"] = of_role["elsewhere"]
-    wider = {op: _by_quantity(linear_recipe(precision, accumulator, op)) for op in precision.linear.wider_inputs}
-    return [wider[op.name] if op.name in wider and op.role == "linear" else of_role[op.role] for op in ops]
+    linear = {
+        wider: _by_quantity(linear_recipe(precision, accumulator, wider))
+        for wider in (None, *precision.linear.wider_inputs.values())
+    }
+    return [linear[wider_input(op, precision)] if op.role == "linear" else of_role[op.role] for op in ops]
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +307,7 @@ def weight_bits(precision: Precision, op: Operator) -> float:
 def input_bits_of(precision: Precision, op: Operator) -> float:
     """Bits of one entry that enters an operator.  [bit]"""
     if op.role == "linear":
-        return precision.linear.wider_inputs.get(op.name, precision.linear.activation_bits)
+        return wider_input(op, precision) or precision.linear.activation_bits
     return float(FORMAT_BITS[precision.attention if op.role == "attention" else precision.elsewhere])
 
 

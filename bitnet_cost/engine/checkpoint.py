@@ -14,7 +14,7 @@ from typing import NamedTuple
 from bitnet_cost.engine.counts import operators
 from bitnet_cost.errors import BitnetCostError, nearest
 from bitnet_cost.inputs.architecture import Architecture
-from bitnet_cost.result import Operator
+from bitnet_cost.result import Operator, TensorKind
 
 BLOCKS: dict[str, tuple[int, int]] = {
     "f32": (1, 4), "f16": (1, 2), "bf16": (1, 2), "q8_0": (32, 34), "q4_0": (32, 18), "q5_0": (32, 22),
@@ -30,16 +30,11 @@ GGUF = {
 }  # fmt: skip
 FORMATS = (*SAFETENSORS, *GGUF)
 
-_VALUES = ("v", "kv_b")
-_DOWN = ("down", "expert_down", "shared_expert_down")
-# matrices that the quantiser leaves as they are: routers, the convolution, position and token-type tables
-_PLAIN = ("router", "shared_expert_router", "ssm_conv1d", "embed_positions", "embed_token_type")
-
 
 class Tensor(NamedTuple):
     """One weight matrix of a layer (``copies``: one per expert), or vectors if it has one column."""
 
-    role: str
+    kind: TensorKind
     rows: int
     columns: int
     copies: int
@@ -52,30 +47,26 @@ def tensors(architecture: Architecture) -> Iterator[Tensor]:
     >>> from bitnet_cost.inputs.architecture import Architecture
     >>> tiny = Architecture.model_validate(dict(name="tiny", source="doctest", seen="own", hidden_size=8,
     ...     vocab_size=10, layers=[dict(repeat=2, attention=dict(heads=2), ffn=dict(size=32, activation="gelu"))]))
-    >>> [(tensor.role, tensor.layer) for tensor in tensors(tiny) if tensor.role in ("embed_tokens", "v")]
-    [('embed_tokens', 0), ('v', 0), ('v', 1)]
+    >>> [(tensor.kind, tensor.layer) for tensor in tensors(tiny) if tensor.kind in ("embedding", "value")]
+    [('embedding', 0), ('value', 0), ('value', 1)]
     """
-    first, run = 0, 0  # first layer of the run, and its length once an operator of it was seen
     for operator in operators(architecture):
-        for layer in range(first, first + operator.repeat):
+        for layer in range(operator.layer, operator.layer + operator.repeat):
             yield from _of_layer(operator, layer)
-        run = operator.repeat
-        if operator.name == "residual":  # the last operator of every layer
-            first += run
 
 
 def _of_layer(operator: Operator, layer: int) -> Iterator[Tensor]:
     """The tensors that one operator stores in one layer."""
-    matrix = operator.matrices and operator.parameter not in _PLAIN
-    if matrix:
+    kind = operator.traits.tensor
+    if operator.matrices and kind != "plain":
         inputs, outputs = operator.shape
         # a table's rows are its entries; a product's matrix is stored output by output
         rows, columns = (inputs, outputs) if operator.group == "embedding" else (outputs, inputs)
-        yield Tensor(operator.parameter, rows, columns, operator.matrices, layer)
+        yield Tensor(kind, rows, columns, operator.matrices, layer)
     elif operator.weights:
-        yield Tensor(operator.parameter, operator.weights, 1, max(1, operator.matrices), layer)
+        yield Tensor("plain", operator.weights, 1, max(1, operator.matrices), layer)
     if operator.bias:
-        yield Tensor(operator.bias_parameter, operator.bias, 1, 1, layer)
+        yield Tensor("plain", operator.bias, 1, 1, layer)
 
 
 # --- safetensors ----------------------------------------------------------------------------------------------------
@@ -164,27 +155,27 @@ def mixed_type(base: str, tensor: Tensor, shape: _Shape) -> str:
     Falcon's exceptions are left out.
 
     >>> dense = _Shape(layers=32, experts=0, tied=False, grouped=True)
-    >>> [mixed_type("q4_k", Tensor(role, 4096, 4096, 1, 0), dense) for role in ("q", "v", "down", "lm_head")]
+    >>> [mixed_type("q4_k", Tensor(kind, 4096, 4096, 1, 0), dense) for kind in ("query", "value", "down", "head")]
     ['q4_k', 'q6_k', 'q6_k', 'q6_k']
     """
-    role = tensor.role
-    if role == "lm_head" or (role == "embed_tokens" and shape.tied):
+    kind = tensor.kind
+    if kind == "head" or (kind == "embedding" and shape.tied):
         return output_type(base, tensor.columns)
-    if role == "embed_tokens":
+    if kind == "embedding":
         return {"tq1_0": "q4_k", "tq2_0": "q4_k", "i2_s": "f16"}.get(base, base)
     if base in ("f16", "i2_s"):
         return base
-    if role in (*_VALUES, "k") and shape.experts == 8:
+    if kind in ("value", "key") and shape.experts == 8:
         return "q8_0"
     if base != "q4_k":
         return base
-    if role in ("q", "k", "v") and shape.fused:
+    if kind in ("query", "key", "value") and shape.fused:
         return "q5_k"
-    if role in (*_VALUES, *_DOWN) and use_more_bits(tensor.layer, shape.layers):
+    if kind in ("value", "down") and use_more_bits(tensor.layer, shape.layers):
         return "q6_k"
-    if role in _VALUES and shape.layers == 80 and shape.grouped:  # llama.cpp's type 70B: few value heads, cheap bits
+    if kind == "value" and shape.layers == 80 and shape.grouped:  # llama.cpp's type 70B: few value heads, cheap bits
         return "q5_k"
-    return "q5_k" if role == "o" and shape.experts == 8 else base
+    return "q5_k" if kind == "output" and shape.experts == 8 else base
 
 
 def vocabulary_bytes(entries: int) -> int:

@@ -24,6 +24,7 @@ from the workload, and one multiplication joins them over the whole grid. Counts
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -38,7 +39,19 @@ from bitnet_cost.inputs.architecture import (
     StateSpace,
 )
 from bitnet_cost.inputs.workload import Array, Workload
-from bitnet_cost.result import PASSES, Bases, Basis, Coefficients, OpCounts, Operator, Term
+from bitnet_cost.result import (
+    PASSES,
+    Backward,
+    Bases,
+    Basis,
+    Coefficients,
+    KernelKind,
+    OpCounts,
+    Operator,
+    TensorKind,
+    Term,
+    Traits,
+)
 from bitnet_cost.told import array, decided, shown_as
 from bitnet_cost.words import Counting
 
@@ -364,6 +377,24 @@ def chunked_scan(inner: int, state: int, heads: int, chunk: float) -> list[Term]
     ]
 
 
+# What most operators are. Tensor-parallel devices share products, heads and columns of the feed-forward part, and each
+# does all of the norms and of what else works on the whole residual stream.
+PRODUCT, FUSED = Traits(), Traits(fused="projections")
+ATTENTION = Traits("attention")
+ELEMENTWISE = Traits("elementwise", split=False, backward="elementwise")
+ROUTER, DOWN = Traits(split=False, tensor="plain"), Traits(tensor="down")
+SCAN = Traits("elementwise")  # products that run beside plain elementwise work, in kernels like it
+SOFTMAX = Traits("attention", fused="always", scores=True, backward="elementwise")
+ACTIVATION = Traits("activation", backward="elementwise")
+
+
+def runs_as(
+    kernel: KernelKind, *, split: bool = False, summed: bool = False, backward: Backward = "elementwise"
+) -> Traits:
+    """Traits of elementwise work that has kernels of its own."""
+    return Traits(kernel, split=split, summed=summed, backward=backward)
+
+
 class _Builder:
     """Collects the operators of an architecture, layer by layer."""
 
@@ -372,65 +403,69 @@ class _Builder:
         self.hidden = architecture.hidden_size
         self.counting = counting
         self.operators: list[Operator] = []
-        self.repeat = 1
+        self.first, self.repeat = 0, 1  # the layers of the run
 
     def add(
         self, name: str, group: str, role: str, terms: Iterable[Term], *, weights: int = 0, bias: int = 0,
         matrices: int = 0, shape: tuple[int, int] = (0, 0), parameter: str = "", bias_parameter: str = "bias",
-        parts: int = 1,
+        parts: int = 1, traits: Traits = ELEMENTWISE,
     ) -> None:  # fmt: skip
         self.operators.append(
             Operator(name, group, role, self.repeat, tuple(terms), weights, bias, matrices, shape, parameter or name,
-                     bias_parameter, parts)
+                     bias_parameter, parts, self.first, traits)
         )  # fmt: skip
 
     def linear(
         self, name: str, inputs: int, outputs: int, *, bias: bool = False, role: str = "linear", own: bool = True,
         basis: Basis = TOKENS, touched: Basis = PASSES, copies: int = 1,
-        resident: int = 1, terms: Iterable[Term] = (),
+        resident: int = 1, terms: Iterable[Term] = (), traits: Traits = PRODUCT,
     ) -> None:  # fmt: skip
         """A product with a weight matrix; ``resident`` copies of it are stored."""
         group = "head" if role == "lm_head" else "linear"
         body = [*dense(inputs, outputs, bias=bias, copies=copies, basis=basis, touched=touched), *terms]
         stored = resident if own else 0
         self.add(name, group, role, body, weights=stored * inputs * outputs, bias=resident * outputs * bias,
-                 matrices=stored, shape=(inputs, outputs))  # fmt: skip
+                 matrices=stored, shape=(inputs, outputs), traits=traits)  # fmt: skip
 
-    def elementwise(self, name: str, terms: Iterable[Term], weights: int = 0, bias: int = 0, parts: int = 1) -> None:
+    def elementwise(
+        self, name: str, terms: Iterable[Term], weights: int = 0, bias: int = 0, parts: int = 1,
+        traits: Traits = ELEMENTWISE,
+    ) -> None:  # fmt: skip
         self.add(name, "elementwise", "elsewhere", terms, weights=weights, bias=bias, parameter="norm_weight",
-                 bias_parameter="norm_bias", parts=parts)  # fmt: skip
+                 bias_parameter="norm_bias", parts=parts, traits=traits)  # fmt: skip
 
-    def norm(self, name: str, width: int, vectors: int = 1, kind: str | None = None, groups: int | None = None) -> None:
+    def norm(
+        self, name: str, width: int, vectors: int = 1, kind: str | None = None, groups: int | None = None,
+        split: bool = False,
+    ) -> None:  # fmt: skip
         norms = norm(kind or self.architecture.norm, width, vectors, groups=vectors if groups is None else groups)
         # norms of the whole width are separate; those of heads run together
         parts = vectors if groups is None else min(groups, 2)
-        self.elementwise(name, norms.terms, norms.weights, norms.bias, parts)
+        self.elementwise(name, norms.terms, norms.weights, norms.bias, parts, runs_as("norm", split=split))
 
     def quantisation(self, part: str, vectors: int, inputs: int, outputs: int) -> None:
         """Rows that cost something only where the precision quantises activations."""
+        rows = [("quantise", TOKENS, inputs), ("quantise_rows", TOKENS, vectors)]
+        self.elementwise(f"{part}_quantise", rows, parts=vectors, traits=runs_as("quantise", backward="none"))
         self.elementwise(
-            f"{part}_quantise", [("quantise", TOKENS, inputs), ("quantise_rows", TOKENS, vectors)], parts=vectors
+            f"{part}_dequantise", [("dequantise", TOKENS, outputs)], traits=runs_as("dequantise", backward="none")
         )
-        self.elementwise(f"{part}_dequantise", [("dequantise", TOKENS, outputs)])
 
     # -- parts of a model --
 
     def embedding(self) -> None:
         model, table = self.architecture, self.architecture.embedding
         width = table.width or self.hidden
-        for name, rows in (
-            ("embed_tokens", model.vocab_size),
-            ("embed_positions", table.positions),
-            ("embed_token_type", table.token_types),
-        ):
+        added: list[Term] = [("outputs", TOKENS, width), ("add", TOKENS, width)]
+        tables: list[tuple[str, int, int, list[Term], TensorKind]] = [
+            ("embed_tokens", model.vocab_size, width, added[:1], "embedding"),
+            ("embed_positions", table.positions, self.hidden, added, "plain"),
+            ("embed_token_type", table.token_types, self.hidden, added, "plain"),
+        ]
+        for name, rows, columns, terms, kind in tables:
             if rows:
-                terms = [("outputs", TOKENS, width)]
-                if name != "embed_tokens":
-                    terms.append(("add", TOKENS, width))
-                columns = width if name == "embed_tokens" else self.hidden
-                self.add(
-                    name, "embedding", "embedding", terms, weights=rows * columns, shape=(rows, columns), matrices=1
-                )
+                self.add(name, "embedding", "embedding", terms, weights=rows * columns, shape=(rows, columns),
+                         matrices=1, traits=ELEMENTWISE._replace(tensor=kind))  # fmt: skip
         if width != self.hidden:
             self.linear("embed_proj", width, self.hidden, role="elsewhere")
         if table.norm:
@@ -457,7 +492,8 @@ class _Builder:
             self.experts(layer.moe)
         adds = 2 if layer.ffn or layer.moe else 1
         moved = [("inputs", TOKENS, 2 * adds * hidden), ("outputs", TOKENS, adds * hidden)]
-        self.elementwise("residual", [("add", TOKENS, adds * hidden), *moved], parts=adds)
+        self.elementwise("residual", [("add", TOKENS, adds * hidden), *moved], parts=adds,
+                         traits=runs_as("residual", summed=True))  # fmt: skip
 
     def attention(self, attention: Attention) -> None:
         hidden, heads = self.hidden, attention.heads
@@ -467,12 +503,12 @@ class _Builder:
         pairs, cached = ("pairs", *window), ("keys", *window)
         bias = attention.qkv_bias
         write = [("kv_write", TOKENS, keys)]
-        self.linear("q", hidden, queries, bias=bias)
-        self.linear("k", hidden, keys, bias=bias, terms=write)
-        self.linear("v", hidden, keys, bias=bias, terms=write)
+        self.linear("q", hidden, queries, bias=bias, traits=PRODUCT._replace(tensor="query"))
+        self.linear("k", hidden, keys, bias=bias, terms=write, traits=FUSED._replace(tensor="key"))
+        self.linear("v", hidden, keys, bias=bias, terms=write, traits=FUSED._replace(tensor="value"))
         if attention.qk_norm in ("head", "per_head"):
             vectors = heads + kv_heads
-            self.norm("qk_norm", width, vectors, groups=2 if attention.qk_norm == "head" else vectors)
+            self.norm("qk_norm", width, vectors, groups=2 if attention.qk_norm == "head" else vectors, split=True)
         elif attention.qk_norm == "width":
             self.norm("q_norm", queries)
             self.norm("k_norm", keys)
@@ -480,19 +516,20 @@ class _Builder:
         if rotated:
             self.rope(rotated)
         self.scores(heads, width, width, pairs, cached, keys, keys)
-        self.elementwise("softmax", softmax(heads, pairs, attention))
+        self.elementwise("softmax", softmax(heads, pairs, attention), traits=SOFTMAX)
         if attention.sinks:
             self.add("attn_sinks", "elementwise", "elsewhere", [("exp", TOKENS, heads), ("add", TOKENS, heads)],
                      weights=heads)  # fmt: skip
         if attention.sub_norm:
             self.norm("attn_sub_norm", queries)
-        self.linear("o", queries, hidden, bias=attention.o_bias)
+        self.linear("o", queries, hidden, bias=attention.o_bias, traits=PRODUCT._replace(tensor="output"))
         self.quantisation("attn", 2, hidden + queries, queries + 2 * keys + hidden)
 
     def rope(self, entries: int) -> None:
         """Rotary positions (Su et al., RoFormer, 2021, arXiv:2104.09864, eq. 34): 2 MUL and 1 ADD per entry."""
         moved = [("inputs", TOKENS, entries), ("outputs", TOKENS, entries)]
-        self.elementwise("rope", [("mul", TOKENS, 2 * entries), ("add", TOKENS, entries), *moved], parts=2)
+        self.elementwise("rope", [("mul", TOKENS, 2 * entries), ("add", TOKENS, entries), *moved], parts=2,
+                         traits=runs_as("rope", split=True))  # fmt: skip
 
     def scores(
         self, heads: int, query_dim: int, value_dim: int, pairs: Basis,
@@ -504,20 +541,20 @@ class _Builder:
             ("reduce", pairs, heads * (query_dim - 1)),
             ("inputs", TOKENS, heads * query_dim),
             ("kv_read", cached, keys),
-        ])  # fmt: skip
+        ], traits=ATTENTION)  # fmt: skip
         self.add("attn_context", "attention", "attention", [
             ("mac", pairs, heads * value_dim),
             ("reduce", pairs, heads * value_dim),
             ("reduce", TOKENS, -heads * value_dim),
             ("outputs", TOKENS, heads * value_dim),
             ("kv_read", cached, values),
-        ])  # fmt: skip
+        ], traits=ATTENTION._replace(fused="always"))  # fmt: skip
 
     def latent_attention(self, mla: LatentAttention) -> None:
         hidden, heads, rank, rope = self.hidden, mla.heads, mla.kv_rank, mla.rope_dim
         query = mla.nope_dim + rope
         if mla.q_rank is None:
-            self.linear("q", hidden, heads * query)
+            self.linear("q", hidden, heads * query, traits=PRODUCT._replace(tensor="query"))
         else:
             self.linear("q_a", hidden, mla.q_rank, bias=mla.bias)
             self.norm("q_norm", mla.q_rank)
@@ -542,14 +579,15 @@ class _Builder:
                 ("reduce", ("decode_tokens",), heads * ((mla.nope_dim - 1) * rank + (rank - 1) * mla.value_dim)),
             ]
             score, context = rank + rope, rank
-        self.add("kv_b", "linear", "linear", terms, weights=rank * expanded, matrices=1, shape=(rank, expanded))
+        self.add("kv_b", "linear", "linear", terms, weights=rank * expanded, matrices=1, shape=(rank, expanded),
+                 traits=PRODUCT._replace(tensor="value"))  # fmt: skip
         first, later = ("prefill_pairs",), ("decode_pairs",)
         self.add("attn_scores", "attention", "attention", [
             ("mac", first, heads * query), ("reduce", first, heads * (query - 1)),
             ("mac", later, heads * score), ("reduce", later, heads * (score - 1)),
             ("inputs", TOKENS, heads * query), ("kv_read", ("keys",), rank + rope),
-        ])  # fmt: skip
-        self.elementwise("softmax", softmax(heads, ("pairs",)))
+        ], traits=ATTENTION)  # fmt: skip
+        self.elementwise("softmax", softmax(heads, ("pairs",)), traits=SOFTMAX)
         value = mla.value_dim
         self.add("attn_context", "attention", "attention", [
             ("mac", first, heads * value), ("reduce", first, heads * value),
@@ -557,8 +595,8 @@ class _Builder:
             ("mac", later, heads * context), ("reduce", later, heads * context),
             ("reduce", ("decode_tokens",), -heads * context),
             ("outputs", TOKENS, heads * value),
-        ])  # fmt: skip
-        self.linear("o", heads * value, hidden, bias=mla.bias)
+        ], traits=ATTENTION._replace(fused="always"))  # fmt: skip
+        self.linear("o", heads * value, hidden, bias=mla.bias, traits=PRODUCT._replace(tensor="output"))
         self.quantisation("attn", 4, hidden + (mla.q_rank or 0) + rank + heads * value,
                           heads * query + (mla.q_rank or 0) + rank + rope + expanded + hidden)  # fmt: skip
 
@@ -579,8 +617,9 @@ class _Builder:
             ("bias", positions, convolved * ssm.conv_bias),
             ("inputs", TOKENS, convolved), ("outputs", TOKENS, convolved),
             ("weights", PASSES, convolved * (ssm.conv_kernel + ssm.conv_bias)),
-        ], weights=convolved * ssm.conv_kernel, bias=convolved * ssm.conv_bias)  # fmt: skip
-        self.elementwise("activation", activation("silu", convolved, gated=False))
+        ], weights=convolved * ssm.conv_kernel, bias=convolved * ssm.conv_bias,
+            traits=SCAN._replace(tensor="plain"))  # fmt: skip
+        self.elementwise("activation", activation("silu", convolved, gated=False), traits=ACTIVATION)
         if ssm.heads is None:
             assert ssm.dt_rank is not None
             self.linear("ssm_x_proj", inner, ssm.dt_rank + 2 * state)
@@ -592,7 +631,7 @@ class _Builder:
             scan = [("mac", TOKENS, inner * state), ("reduce", TOKENS, inner * (state - 1))]
         # the state is read and written in every step, in FP32: two entries of a 16-bit cache
         held: list[Term] = [(way, ("decode_tokens",), 2 * inner * state) for way in ("kv_read", "kv_write")]
-        self.add("ssm_scan", "state_space", "elsewhere", [*scan, *moved, *held])
+        self.add("ssm_scan", "state_space", "elsewhere", [*scan, *moved, *held], traits=SCAN)
         steps = inner if ssm.heads is None else ssm.heads  # softplus and decay, per channel or per head
         decays = inner * state if ssm.heads is None else ssm.heads
         self.add("ssm_A_log", "elementwise", "elsewhere", [
@@ -603,7 +642,7 @@ class _Builder:
         if ssm.heads is not None:
             self.add("ssm_dt", "elementwise", "elsewhere", [("add", TOKENS, ssm.heads)], weights=ssm.heads)
             self.norm("ssm_norm", inner, kind="rmsnorm")
-        self.elementwise("gate", activation("silu", inner, gated=True))
+        self.elementwise("ssm_gate", activation("silu", inner, gated=True), traits=ACTIVATION)
         self.linear("ssm_out_proj", inner, hidden, bias=ssm.bias)
         self.quantisation("ssm", 2, hidden + inner, entering + hidden)
 
@@ -611,39 +650,42 @@ class _Builder:
         hidden, size = self.hidden, ffn.size
         if ffn.gated:
             self.linear("gate", hidden, size, bias=ffn.bias)
-        self.linear("up", hidden, size, bias=ffn.bias)
-        self.elementwise("activation", activation(ffn.activation, size, gated=ffn.gated))
+        self.linear("up", hidden, size, bias=ffn.bias, traits=FUSED if ffn.gated else PRODUCT)
+        self.elementwise("activation", activation(ffn.activation, size, gated=ffn.gated), traits=ACTIVATION)
         if ffn.sub_norm:
             self.norm("ffn_sub_norm", size)
-        self.linear("down", size, hidden, bias=ffn.bias)
+        self.linear("down", size, hidden, bias=ffn.bias, traits=DOWN)
         self.quantisation("ffn", 2, hidden + size, size * (1 + ffn.gated) + hidden)
 
     def experts(self, moe: MixtureOfExperts) -> None:
         """Routed experts: arithmetic for the tokens routed, weights read for the experts touched, all resident."""
         hidden, size, chosen = self.hidden, moe.size, moe.experts_per_token
         touched = ("experts", float(moe.experts), float(chosen))
-        self.linear("router", hidden, moe.experts, bias=moe.router_bias, role="elsewhere")
+        self.linear("router", hidden, moe.experts, bias=moe.router_bias, role="elsewhere", traits=ROUTER)
         routing = [
             ("exp", TOKENS, moe.experts), ("div", TOKENS, moe.experts),
             ("add", TOKENS, moe.experts * (1 + chosen)),
         ]  # fmt: skip
         self.elementwise("routing", routing)
-        for name, inputs, outputs in [("expert_gate", hidden, size)] * moe.gated + [
-            ("expert_up", hidden, size),
-            ("expert_down", size, hidden),
+        up = FUSED if moe.gated else PRODUCT
+        for name, inputs, outputs, traits in [("expert_gate", hidden, size, PRODUCT)] * moe.gated + [
+            ("expert_up", hidden, size, up),
+            ("expert_down", size, hidden, DOWN),
         ]:
-            self.linear(name, inputs, outputs, bias=moe.bias, copies=chosen, resident=moe.experts, touched=touched)
-        self.elementwise("activation", activation(moe.activation, chosen * size, gated=moe.gated))
+            self.linear(name, inputs, outputs, bias=moe.bias, copies=chosen, resident=moe.experts, touched=touched,
+                        traits=traits._replace(kernel="experts"))  # fmt: skip
+        self.elementwise("activation", activation(moe.activation, chosen * size, gated=moe.gated), traits=ACTIVATION)
         shared = moe.shared_size or 0
         if shared:
-            for name, inputs, outputs in [("shared_expert_gate", hidden, shared)] * moe.gated + [
-                ("shared_expert_up", hidden, shared),
-                ("shared_expert_down", shared, hidden),
+            for name, inputs, outputs, traits in [("shared_expert_gate", hidden, shared, PRODUCT)] * moe.gated + [
+                ("shared_expert_up", hidden, shared, up),
+                ("shared_expert_down", shared, hidden, DOWN),
             ]:
-                self.linear(name, inputs, outputs, bias=moe.shared_bias)
-            self.elementwise("shared_activation", activation(moe.activation, shared, gated=moe.gated))
+                self.linear(name, inputs, outputs, bias=moe.shared_bias, traits=traits)
+            shared_work = activation(moe.activation, shared, gated=moe.gated)
+            self.elementwise("shared_activation", shared_work, traits=ACTIVATION)
             if moe.shared_gate:
-                self.linear("shared_expert_router", hidden, 1, role="elsewhere")
+                self.linear("shared_expert_router", hidden, 1, role="elsewhere", traits=ROUTER)
         summed = chosen + bool(shared)
         self.elementwise("combine", [
             ("mul", TOKENS, (chosen + moe.shared_gate) * hidden), ("add", TOKENS, (summed - 1) * hidden),
@@ -660,15 +702,17 @@ class _Builder:
         if head.transform:
             self.linear("mlm_transform", self.hidden, self.hidden, bias=True, role="elsewhere", basis=LOGITS,
                         touched=("logit_passes",))  # fmt: skip
-            self.elementwise("mlm_activation", activation("gelu", self.hidden, gated=False, basis=LOGITS))
+            self.elementwise("mlm_activation", activation("gelu", self.hidden, gated=False, basis=LOGITS),
+                             traits=runs_as("activation"))  # fmt: skip
             norms = norm(model.norm, self.hidden, 1, basis=LOGITS)
-            self.elementwise("mlm_norm", norms.terms, norms.weights, norms.bias)
+            self.elementwise("mlm_norm", norms.terms, norms.weights, norms.bias, traits=runs_as("norm"))
         if width != self.hidden:
             self.linear("embed_proj", self.hidden, width, role="elsewhere", basis=LOGITS, touched=("logit_passes",))
         self.linear("lm_head", width, model.vocab_size, bias=head.bias, role="lm_head", own=not head.tied,
-                    basis=LOGITS, touched=("logit_passes",))  # fmt: skip
+                    basis=LOGITS, touched=("logit_passes",), traits=PRODUCT._replace(tensor="head"))  # fmt: skip
         if head.spare_bias:
-            self.add("lm_head_spare_bias", "head", "elsewhere", [], bias=model.vocab_size, parameter="lm_head")
+            self.add("lm_head_spare_bias", "head", "elsewhere", [], bias=model.vocab_size, parameter="lm_head",
+                     traits=PRODUCT)  # fmt: skip
         if head.softcap:
             capped = [("tanh", LOGITS, model.vocab_size), ("mul", LOGITS, 2 * model.vocab_size)]
             self.elementwise("logit_softcap", capped)
@@ -687,11 +731,24 @@ def operators(architecture: Architecture, counting: Counting = "serving") -> tup
     builder.embedding()
     for layer in architecture.layers:
         builder.layer(layer)
+        builder.first += layer.repeat
     builder.repeat = 1
     if architecture.final_norm:
         builder.norm("final_norm", architecture.hidden_size)
     builder.head()
     return tuple(builder.operators)
+
+
+HOST = Operator("host", "host", "elsewhere", 1, (), traits=Traits("host", split=False, backward="none"))
+"""The time in which a device waits for the host: the last row of models that run with such a runtime."""
+
+
+def with_host(counts: OpCounts) -> OpCounts:
+    """The counts with a row for the host, which counts nothing. Those of the same counts are made once."""
+    if "host" not in counts.derived:
+        ops = (*counts.operators, HOST)
+        counts.derived["host"] = replace(counts, operators=ops, coefficients=coefficients_of(ops))
+    return counts.derived["host"]
 
 
 def basis_values(workload: Workload, basis: Basis) -> Array:

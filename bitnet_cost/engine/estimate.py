@@ -11,7 +11,7 @@ import numpy as np
 
 from bitnet_cost.engine.activity import Actions, actions_of, count_actions
 from bitnet_cost.engine.cost import saving, tariff
-from bitnet_cost.engine.counts import bases_of, coefficients_of, count_ops, operators
+from bitnet_cost.engine.counts import HOST, bases_of, coefficients_of, count_ops, operators, with_host
 from bitnet_cost.engine.device import floor_of, places_of, run
 from bitnet_cost.engine.footprint import Resident, footprint, resident
 from bitnet_cost.engine.parallel import split
@@ -118,8 +118,10 @@ def _prepared(
     architecture, precision, hardware, runtime = model.it, chosen.it, profile.it, software.it
     if ops is None:
         ops = operators(architecture, counting)
-    coefficients = coefficients_of(ops)
     on_device = hardware.kind == "device"
+    if on_device and runtime is not None and runtime.waits_for_host:
+        ops = (*ops, HOST)
+    coefficients = coefficients_of(ops)
     executed = hardware.executed if on_device else None
     bases = bases_of(coefficients)
     folded = actions_of(ops, coefficients, precision, accumulator, executed)
@@ -173,6 +175,8 @@ def measure(
     )  # fmt: skip
     if counts is None:
         counts = count_ops(architecture, workload, ready.ops, ready.coefficients, ready.bases)
+    elif len(counts.operators) < len(ready.ops):
+        counts = with_host(counts)
     software = runtime if hardware.kind == "device" else None
     passes = cut_prefill(counts, software.cut(architecture.kind)) if software is not None else counts
     return Result(

@@ -12,8 +12,6 @@ from bitnet_cost.inputs.workload import Array
 from bitnet_cost.result import Coefficients, OpCounts, Operator
 from bitnet_cost.told import array, named
 
-_SPLIT = {"softmax", "rope", "activation", "shared_activation", "gate", "qk_norm"}  # of heads and of FFN columns
-
 
 @dataclass(frozen=True, slots=True)
 class Share:
@@ -29,16 +27,15 @@ class Share:
     wait: Array  # [phase, n]
 
 
-def repeated(op: Operator) -> bool:
-    """Whether each of several tensor-parallel devices does all of an operator."""
-    elementwise = op.group in ("elementwise", "embedding") and op.name not in _SPLIT
-    return elementwise or op.name in ("router", "shared_expert_router")
-
-
 def split(ops: tuple[Operator, ...], coefficients: Coefficients, devices: int) -> Coefficients:
     """The coefficients of one of ``devices``: its part of what is split, all of what each repeats."""
-    share = np.array([1.0 if repeated(op) else 1 / devices for op in ops])
+    share = np.array([1 / devices if op.traits.split else 1.0 for op in ops])
     return {name: {b: column * share for b, column in of.items()} for name, of in coefficients.items()}
+
+
+def sums_of(ops: tuple[Operator, ...]) -> Array:
+    """Sums of the residual stream in one pass that close what several devices did a part of.  [op]"""
+    return np.array([float(op.parts * op.repeat) if op.traits.summed else 0.0 for op in ops])
 
 
 def tensor_share(counts: OpCounts, devices: int, bits: float) -> Share:
@@ -50,7 +47,7 @@ def tensor_share(counts: OpCounts, devices: int, bits: float) -> Share:
     doi:10.1016/j.jpdc.2008.09.002).
     """
     part = replace(counts, coefficients=split(counts.operators, counts.coefficients, devices))
-    summed = np.array([float(op.parts * op.repeat) if op.name == "residual" else 0.0 for op in counts.operators])
+    summed = sums_of(counts.operators)
     sent: Array = counts["outputs"] * (summed > 0)[:, None] * (bits * 2 * (devices - 1) / devices)
     exchanges = summed[:, None] * counts.passes[:, None, :]
     return Share(part, sent, exchanges, np.full(counts.points, float(devices)), np.ones_like(counts.passes))
@@ -72,7 +69,7 @@ def pipeline_share(architecture: Architecture, counts: OpCounts, devices: int, b
     turns = np.ceil(batch / largest)
     asked = counts.workload.one_of(turns)
     turn = count_ops(architecture, asked, counts.operators, counts.coefficients, counts.bases.names)
-    sums = np.array([float(op.parts * op.repeat) if op.name == "residual" else 0.0 for op in turn.operators])
+    sums = sums_of(turn.operators)
     hops = ((sums > 0) * (devices - 1) / max(float(sums.sum()), 1.0))[:, None]
     exchanges = sums[:, None] / max(float(sums.sum()), 1.0) * (devices - 1) * turn.passes[:, None, :]
     filling = (turns + (devices - 1) * largest * turns / batch) / devices

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from bitnet_cost.engine.activity import Actions, product_format, stays
-from bitnet_cost.engine.counts import READ_ONCE, decode_pairs
+from bitnet_cost.engine.counts import HOST, READ_ONCE, decode_pairs
 from bitnet_cost.engine.parallel import Share
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
@@ -23,18 +23,6 @@ from bitnet_cost.inputs.runtime import Kernel, KernelClass, RuntimeProfile
 from bitnet_cost.inputs.workload import Array
 from bitnet_cost.result import Activity, Bases, Basis, OpCounts, Operator, Timing, ordered_sum
 from bitnet_cost.told import array, decided, filled, named, zeros
-
-# Operators that run in the kernel of another, where the model has that one and the runtime fuses projections.
-_FUSED = {"k": "q", "v": "q", "up": "gate", "expert_up": "expert_gate", "shared_expert_up": "shared_expert_gate"}
-_CLASSES: dict[str, KernelClass] = {
-    "rope": "rope",
-    "residual": "residual",
-    "activation": "activation",
-    "shared_activation": "activation",
-    "mlm_activation": "activation",
-    "gate": "activation",
-}
-
 
 # Shares of the peaks at which prices per action were measured (h100-sxm-80gb.yaml: hbm_read_8GiB, gemm_float16_8192):
 # up to them a kernel's power is in the prices, beyond them it waits.
@@ -44,37 +32,34 @@ UNLIMITED = 2.0**53  # a window of more positions than any workload has
 
 
 def kernel_class(op: Operator, precision: Precision) -> KernelClass | None:
-    """The class of kernels that an operator runs in; None where it is part of another.
+    """The class of kernels that an operator runs in; None where it is in the epilogue of a product, or runs no kernel.
 
     >>> from bitnet_cost.inputs.precision import parse_name
-    >>> [kernel_class(Operator(n, g, "linear", 1, ()), parse_name("w1.58a8")) for n, g in
-    ...  (("q", "linear"), ("norm", "elementwise"), ("softmax", "elementwise"), ("attn_quantise", "elementwise"))]
+    >>> from bitnet_cost.result import Traits
+    >>> [kernel_class(Operator("", "", "linear", 1, (), traits=Traits(kernel)), parse_name("w1.58a8")) for kernel in
+    ...  ("product", "norm", "dequantise", "quantise")]
     ['lowbit', 'norm', None, 'quantise']
     """
-    if op.group in ("linear", "head"):
-        if op.role == "lm_head" and precision.bits_of("lm_head") < 8:
-            return "dequantised"
-        narrow = precision.linear.rescale == "elementwise"
-        if op.name.startswith("expert_"):
-            return "experts-w8a8" if narrow else "experts"
-        if op.role != "linear" or precision.linear.weights.bits >= 8:
-            return "w8a8" if narrow and op.role == "linear" else "linear"
-        return "dequantised" if precision.linear.rescale == "weights" else "lowbit"
-    if op.group == "attention":
-        return "attention"
-    if op.name == "softmax" or op.name.endswith("_dequantise"):
-        return None  # inside the attention kernel, and in the epilogue of the product
-    if op.name.endswith("_quantise"):
-        return "quantise" if precision.linear.rescale in ("product", "elementwise") else None
-    if "norm" in op.name:
-        return "norm"
-    return _CLASSES.get(op.name, "elementwise")
+    kernel, narrow = op.traits.kernel, precision.linear.rescale == "elementwise"
+    if kernel in ("dequantise", "host"):
+        return None
+    if kernel == "quantise":
+        return kernel if narrow or precision.linear.rescale == "product" else None
+    if kernel == "experts":
+        return "experts-w8a8" if narrow else "experts"
+    if kernel != "product":
+        return kernel
+    if op.role == "lm_head" and precision.bits_of("lm_head") < 8:
+        return "dequantised"
+    if op.role != "linear" or precision.linear.weights.bits >= 8:
+        return "w8a8" if narrow and op.role == "linear" else "linear"
+    return "dequantised" if precision.linear.rescale == "weights" else "lowbit"
 
 
-def launches_of(op: Operator, kernel: Kernel, runtime: RuntimeProfile, names: set[str]) -> float:
-    """Kernels launched for an operator in one pass over one layer, ``names`` being all operators of the model."""
-    fused = runtime.fused_projections and _FUSED.get(op.name) in names
-    return 0.0 if fused or op.name == "attn_context" else kernel.launches * op.parts
+def launches_of(op: Operator, kernel: Kernel, runtime: RuntimeProfile) -> float:
+    """Kernels launched for an operator in one pass over one layer."""
+    fused = op.traits.fused == "always" or (op.traits.fused == "projections" and runtime.fused_projections)
+    return 0.0 if fused else kernel.launches * op.parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +86,7 @@ class Schedule:
     busy_compute: Array  # share of a kernel's time in which the peak rate, or the bandwidth, does not wait
     busy_memory: Array
     per_pass: Array  # seconds of launches
+    host: int | None  # the row of the host, where the device waits for it
 
     def of(self, rows: list[int]) -> Schedule:
         """The schedule of some operators."""
@@ -108,6 +94,7 @@ class Schedule:
             "kernels": tuple(self.kernels[i] for i in rows),
             "attention": tuple(slice(rows.index(span.start), rows.index(span.stop - 1) + 1) for span in self.attention),
             "per_level": self.per_level[:, :, rows],
+            "host": None if self.host is None else rows.index(self.host),
         }
         names = ("moves", "stepwise", "steps", "room", "window", "per_mac", "busy_compute", "busy_memory", "per_pass")
         for name in names:
@@ -129,16 +116,16 @@ def window_of(op: Operator) -> float:
 
 
 def needed_rows(ops: tuple[Operator, ...], plan: Schedule) -> list[int]:
-    """Operators that take time or memory traffic, or hold operands; the others add exact zeros. The first stays."""
-    felt = {"mac", "inputs", "outputs", "weights", "bias_weights", "kv_read", "kv_write"}
+    """Operators that take time or memory traffic, or hold operands; the others add exact zeros."""
+    felt = ("mac", "inputs", "outputs", "weights", "bias_weights", "kv_read", "kv_write")
     return [
         i
         for i, op in enumerate(ops)
-        if i == 0
-        or (op.name == "softmax" and any(k and k.bytes_per_pair is not None for k in plan.kernels))
+        if i == plan.host
+        or (op.traits.scores and any(k and k.bytes_per_pair is not None for k in plan.kernels))
         or filled(plan.per_pass[i]).any()
         or plan.steps[i, 0]
-        or any(quantity in felt for quantity, _, _ in op.terms)
+        or op.has(*felt)
     ]
 
 
@@ -155,20 +142,17 @@ def schedule(
     repeats = np.array([op.repeat * op.parts for op in ops], dtype=np.float64)[:, None]
     resident = sum(op.weights * op.repeat for op in ops) * precision.linear.weights.bits
     rate = _stacked([reached_rate(op, k, precision, hardware) for op, k in zip(ops, kernels, strict=True)])
-    scores = runtime.kernel("attention")
-    moving = [scores if op.name == "softmax" else k for op, k in zip(ops, kernels, strict=True)]
     reached = _stacked([k.compute.value if k and k.compute else 1.0 for k in kernels])
-    share = _stacked([k.bandwidth.value if k and k.bandwidth else 1.0 for k in moving])
-    names = {op.name for op in ops}
+    share = _stacked([k.bandwidth.value if k and k.bandwidth else 1.0 for k in kernels])
     per_pass = _stacked(
         [
-            launches_of(op, k, runtime, names) * op.repeat * launch_seconds(k, op) if k else 0.0
+            launches_of(op, k, runtime) * op.repeat * launch_seconds(k, op) if k else 0.0
             for op, k in zip(ops, kernels, strict=True)
         ]
     )
     cache = runtime.kernels.get("cache")
     if cache is not None:
-        written = np.array([op.repeat if any(q == "kv_write" for q, _, _ in op.terms) else 0 for op in ops])
+        written = np.array([op.repeat if op.has("kv_write") else 0 for op in ops])
         per_pass = per_pass + (written * cache.launches)[:, None] * launch_seconds(cache)
     if any(op.group == "head" for op in ops) and logits == "none":
         per_pass = per_pass * np.array([op.group != "head" for op in ops])[:, None]
@@ -195,6 +179,7 @@ def schedule(
         busy_compute=reached / REACHED_RATE,
         busy_memory=share / REACHED_BANDWIDTH,
         per_pass=per_pass,
+        host=ops.index(HOST) if runtime.waits_for_host else None,
     )
 
 
@@ -212,7 +197,7 @@ def _spans(ops: tuple[Operator, ...]) -> tuple[slice, ...]:
         if op.group != "attention":
             continue
         between = ops[spans[-1].stop : i] if spans else ()
-        if spans and not any(quantity in ("mac", "kv_read") for other in between for quantity, _, _ in other.terms):
+        if spans and not any(other.has("mac", "kv_read") for other in between):
             spans[-1] = slice(spans[-1].start, i + 1)
         else:
             spans.append(slice(i, i + 1))
@@ -266,7 +251,7 @@ def scores_in_memory(counts: OpCounts, runtime: RuntimeProfile) -> Array | None:
     each = runtime.kernel("attention").bytes_per_pair
     if each is None:
         return None
-    exponentials = counts["exp"] * np.array([op.name == "softmax" for op in counts.operators])[:, None]
+    exponentials = counts["exp"] * np.array([op.traits.scores for op in counts.operators])[:, None]
     _, prompt, _ = counts.workload.flat()
     masked = 2 * prompt / (prompt + 1) if counts.workload.attention == "causal" else np.ones_like(prompt)
     whole = array([masked, np.ones_like(prompt)])[: len(counts.phases), None]
@@ -281,9 +266,10 @@ def cut_prefill(counts: OpCounts, chunk: int | None) -> OpCounts:
     """
     if chunk is None:
         return counts
-    if chunk not in counts.cut:
-        counts.cut[chunk] = _cut(counts, chunk)
-    return counts.cut[chunk]
+    name = f"cut into passes of {chunk}"
+    if name not in counts.derived:
+        counts.derived[name] = _cut(counts, chunk)
+    return counts.derived[name]
 
 
 @lru_cache(maxsize=256)
@@ -366,11 +352,11 @@ def roofline(
         link = share.sent_bits / hardware.interconnect.bandwidth.value
         if hardware.interconnect.latency is not None:
             link = link + share.exchanges * hardware.interconnect.latency.value
-    if runtime.per_pass or runtime.per_sequence:
+    if plan.host is not None:
         host = _host(runtime, counts) * counts.passes
         if runtime.overlapped:
             host = np.maximum(0.0, host - ordered_sum(longest + overhead + link, 1))
-        overhead[:, 0] += host  # booked on the first operator
+        overhead[:, plan.host] += host
     waiting = np.zeros(compute.shape)
     if hardware.power is not None and hardware.power.active is not None:
         waiting = np.maximum(longest - np.maximum(compute * plan.busy_compute, memory * plan.busy_memory), 0.0)

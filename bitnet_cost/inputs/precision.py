@@ -90,13 +90,12 @@ class LinearPrecision(Input):
         """Whether a MAC holds a multiplication."""
         return any(a.startswith("mul.") for a in self.recipe)
 
-    def adder(self, action: str, accumulator: Accumulator, op: str = "") -> str:
-        """The priced action that ``action`` stands for in operator ``op``."""
+    def adder(self, action: str, accumulator: Accumulator, wider: float | None = None) -> str:
+        """The priced action that ``action`` stands for where inputs have the usual or ``wider`` bits."""
         if action != ACCUMULATE:
             return action
         if accumulator == "int32":
             return "add.int32"
-        wider = self.wider_inputs.get(op)
         return f"add.int{wider:g}" if wider else str(self.accumulator)
 
 

@@ -91,6 +91,11 @@ class RuntimeProfile(Input):
         check_figures(self, self.sources)
         return self
 
+    @property
+    def waits_for_host(self) -> bool:
+        """Whether passes take time in which the device waits for the host."""
+        return self.per_pass is not None or self.per_sequence is not None
+
     def cut(self, kind: str) -> int | None:
         """Tokens of one pass of a prefill at most; an encoder attends both ways, so that nothing of it is cut."""
         return None if kind == "encoder" else self.chunk

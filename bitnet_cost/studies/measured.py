@@ -195,6 +195,13 @@ def times_and_energies(result: Result) -> tuple[Array | None, Array | None]:
     return result.timing.by_phase, result.by_operator[1].sum(1)
 
 
+def bare_product(result: Result) -> int | None:
+    """Where the operator of a matrix product that is measured alone stands; None in a model of anything else."""
+    if not any(layer.product for layer in result.architecture.layers):
+        return None
+    return next(i for i, op in enumerate(result.counts.operators) if op.role == "linear")
+
+
 def _of_phase(
     result: Result, row: Measurement, i: int, seconds: Array, joules: Array | None
 ) -> tuple[float, float, float]:
@@ -202,7 +209,8 @@ def _of_phase(
     assert joules is not None
     last = len(seconds) - 1
     if row.phase == "product":
-        index = next(j for j, op in enumerate(result.counts.operators) if op.name == "product")
+        index = bare_product(result)
+        assert index is not None
         assert result.timing is not None
         steps = result.counts.operators[index].repeat * max(1, row.generate - 1)
         phase = min(last, 1 if row.generate > 1 else 0)

@@ -19,6 +19,7 @@ from bitnet_cost.inputs.study import UNIT_SCALES, Options, PrintedTable, Study
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import Column, Report, Result, Table, ordered_sum
+from bitnet_cost.studies.measured import bare_product
 from bitnet_cost.views import honesty
 
 _ASKED = (
@@ -280,12 +281,12 @@ def _decoding(result: Result, quantity: str) -> float:
 
 def _product(result: Result, quantity: str) -> float:
     """Of one bare product alone, its last phase, without the quantisation of its operand."""
-    for i, op in enumerate(result.counts.operators):
-        if op.name == "product" and result.timing is not None:
-            steps = max(1, int(result.workload.generate) - 1)
-            values = result.timing.seconds if quantity == "product_time" else result.by_operator[1]
-            return float(values[-1, i, 0]) / op.repeat / steps
-    raise InvalidFile(f"study cell of {result.architecture.name}", quantity, "needs a device, and a bare product")
+    row = bare_product(result)
+    if row is None or result.timing is None:
+        raise InvalidFile(f"study cell of {result.architecture.name}", quantity, "needs a device, and a bare product")
+    steps = max(1, int(result.workload.generate) - 1)
+    values = result.timing.seconds if quantity == "product_time" else result.by_operator[1]
+    return float(values[-1, row, 0]) / result.counts.operators[row].repeat / steps
 
 
 def _printed(value: float, decimals: int | None, extra: int = 0) -> str:

@@ -452,3 +452,26 @@ def test_no_device_is_promised_that_nothing_joins(model: str, hardware: str, pre
     number = re.search(r"; (\d+) such devices would hold it$", reason)
     if number:
         assert bitnet_cost.estimate(model, hardware, precision, devices=int(number[1])).fits
+
+
+def test_the_host_is_a_row_of_its_own() -> None:
+    model = bitnet_cost.load_model("llama-2-7b")
+    result = bitnet_cost.estimate(model, "h100-sxm-80gb", "fp16", runtime="vllm", batch=4, generate=9)
+    assert result.timing is not None
+    assert result.runtime is not None
+    (row,) = [i for i, op in enumerate(result.counts.operators) if op.group == "host"]
+    fixed = result.runtime.per_pass.value if result.runtime.per_pass else 0.0
+    each = result.runtime.per_sequence.value if result.runtime.per_sequence else 0.0
+    stretched = (fixed + 4 * each) * np.array([1.0, 8.0]) * result.timing.stretch[:, 0]
+    busy = result.timing.by_phase[:, 0] - result.timing.seconds[:, row, 0]
+    wanted = np.maximum(stretched - busy, 0) if result.runtime.overlapped else stretched
+    assert result.timing.seconds[:, row, 0] == pytest.approx(wanted)
+    assert result.timing.overhead[:, row, 0] * result.timing.stretch[:, 0] == pytest.approx(wanted)
+    assert not any(float(bits[:, row].sum()) for bits in result.activity.movement.values())
+    assert float(result.timing.overhead[1, 0, 0]) < 1e-3  # the launches of the embedding, and nothing else
+
+
+@pytest.mark.parametrize(("hardware", "runtime"), [("cmos-45nm", None), ("h100-sxm-80gb", "cuda-graph")])
+def test_without_a_host_there_is_no_row_of_it(hardware: str, runtime: str | None) -> None:
+    result = bitnet_cost.estimate("smollm-135m", hardware, "int4", runtime=runtime)
+    assert not any(op.group == "host" for op in result.counts.operators)

@@ -256,7 +256,7 @@ def test_the_command_prints_what_was_worked_through(bitnet_cost: Cli) -> None:
     ("question", "cell", "line"),
     [
         ("crossing", "decode_s", r"decode attn_scores, steps that wait for memory \[step\] = min\(.*, 399\) = [1-9]\d*$"),
-        ("host", "decode_s", r"decode embed_tokens, launches \[s\] = .*max\(0, .* - .*\) = \S*[1-9]"),
+        ("host", "decode_s", r"decode host, launches \[s\] = .*max\(0, .* - .*\) = \S*[1-9]"),
         ("capped", "prefill_s", r"prefill stretch of the power cap \[1\] = max\(1, .* = 1\.\d+"),
         ("pipeline", "prefill_s", r"turns of the pipeline \[turn\] = .* / 4 = 1\.5"),
         ("tensor", "decode_s", r"decode residual, link \[s\] = "),
