@@ -158,6 +158,8 @@ def differences(before: Any, after: Any, place: str = "") -> Iterator[str]:
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for i, (one, other) in enumerate(zip(before, after, strict=True)):
             yield from differences(one, other, f"{place}[{i}]")
+    elif isinstance(before, list) and isinstance(after, list):
+        yield f"{place}: {len(before)} rows -> {len(after)} rows"
     elif before != after:
         yield f"{place}: {before} -> {after}{_relative(before, after)}"
 
