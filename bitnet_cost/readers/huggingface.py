@@ -95,10 +95,10 @@ def architecture_from_config(
     family = _family(config, model_type, file)
     assert isinstance(model_type, str)
     note = "; ".join(part for part in (note, family.remark) if part)
-    nested = (family.nested or {}) if multimodal else {}
+    assumed = {**family.assumed, **family.nested} if multimodal else family.assumed
     about: dict[str, Any] = {"name": name, "title": title, "source": source, "seen": seen, "note": note}
     about["checkpoint"] = checkpoint({**whole, **config}, file)
-    fields = Fields(config, file, model_type, nested, _known_names)
+    fields = Fields(config, file, model_type, assumed, _known_names)
     try:
         return _architecture(family, fields, about)
     except ValidationError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from bitnet_cost.inputs.architecture import Activation, LatentAttention, Layer, Norm
@@ -81,6 +81,7 @@ class Family:
     head_bias: bool = False
     head_transform: bool = False
     kind: Literal["decoder", "encoder"] = "decoder"
-    nested: Mapping[str, Any] | None = None  # what the class takes inside a multimodal file, which leaves it out
+    assumed: Mapping[str, Any] = field(default_factory=dict)  # what this class takes, before any default of a `Field`
+    nested: Mapping[str, Any] = field(default_factory=dict)  # the same inside a multimodal file, which leaves it out
     refuses: tuple[str, ...] = ()  # fields that, when set, build parts which are not known here
     remark: str = ""  # what the class does and an `Architecture` cannot say

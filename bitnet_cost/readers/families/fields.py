@@ -48,7 +48,7 @@ def required(*names: str) -> Field:
 class Fields:
     """The fields of one file. A fault names the file, the field, and what it should be.
 
-    ``nested`` is what the class takes inside a multimodal file, ``known`` the names that are no misspelling of another.
+    ``assumed`` is what the class takes, by first spelling; ``known`` are names that are no misspelling of another.
     """
 
     def __init__(
@@ -56,13 +56,13 @@ class Fields:
         data: Mapping[str, Any],
         file: object,
         model_type: str,
-        nested: Mapping[str, Any],
+        assumed: Mapping[str, Any],
         known: Callable[[], Collection[str]],
     ) -> None:
         self.data = data
         self.file = file
         self.model_type = model_type
-        self.nested = nested
+        self.assumed = assumed
         self.known = known
 
     def refuse(self, name: str, what: str) -> NoReturn:
@@ -74,8 +74,8 @@ class Fields:
         found = [name for name in wanted.names if name in self.data]
         if not found:
             name = wanted.names[0]
-            if name in self.nested:
-                return name, self.nested[name]
+            if name in self.assumed:
+                return name, self.assumed[name]
             if wanted.required:
                 spelt = "".join(f" (or {other!r})" for other in wanted.names[1:])
                 known = self.known()

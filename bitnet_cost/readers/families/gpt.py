@@ -5,40 +5,33 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bitnet_cost.readers.families import usual
-from bitnet_cost.readers.families.family import Family, Rule
+from bitnet_cost.readers.families.family import Family
 from bitnet_cost.readers.families.fields import Fields, field, required
+
+_MULTI_QUERY = field("multi_query", default=True)
+_NEW_DECODER = field("new_decoder_architecture", default=False)
 
 
 def multi_query(fields: Fields, heads: int) -> int:
     """One key-value head unless ``multi_query`` is false (GPT-BigCode)."""
-    return 1 if fields.flag(field("multi_query", default=True)) else heads
+    return 1 if fields.flag(_MULTI_QUERY) else heads
 
 
-def falcon_kv_heads(default_new: bool, default_multi: bool) -> Rule[int]:
+def falcon_kv_heads(fields: Fields, heads: int) -> int:
     """``num_kv_heads`` counts in the new decoder and without ``multi_query`` only; else one head is shared."""
-
-    def rule(fields: Fields, heads: int) -> int:
-        own = fields.optional(field("num_kv_heads", "n_head_kv")) or heads
-        new = fields.flag(field("new_decoder_architecture", default=default_new))
-        return own if new or not fields.flag(field("multi_query", default=default_multi)) else 1
-
-    return rule
+    own = fields.optional(field("num_kv_heads", "n_head_kv")) or heads
+    return own if fields.flag(_NEW_DECODER) or not fields.flag(_MULTI_QUERY) else 1
 
 
-def falcon_norms(default_new: bool, default_parallel: bool) -> Rule[int]:
+def falcon_norms(fields: Fields, heads: int) -> int:
     """Sequential: two norms. Parallel: one shared norm; the new decoder has one each, unless told otherwise."""
-
-    def rule(fields: Fields, heads: int) -> int:
-        own = fields.optional(field("num_ln_in_parallel_attn"), most=2)
-        new = fields.flag(field("new_decoder_architecture", default=default_new))
-        parallel = fields.flag(field("parallel_attn", default=default_parallel))
-        if new and not parallel:
-            fields.refuse("parallel_attn", "false contradicts new_decoder_architecture, whose parts run in parallel")
-        if own == 2 and not new:
-            fields.refuse("num_ln_in_parallel_attn", "2 needs new_decoder_architecture")
-        return own or (1 if parallel and not new else 2)
-
-    return rule
+    own = fields.optional(field("num_ln_in_parallel_attn"), most=2)
+    new, parallel = fields.flag(_NEW_DECODER), fields.flag(field("parallel_attn", default=True))
+    if new and not parallel:
+        fields.refuse("parallel_attn", "false contradicts new_decoder_architecture, whose parts run in parallel")
+    if own == 2 and not new:
+        fields.refuse("num_ln_in_parallel_attn", "2 needs new_decoder_architecture")
+    return own or (1 if parallel and not new else 2)
 
 
 def opt_final_norm(fields: Fields, layers: int) -> bool:
@@ -65,9 +58,8 @@ _PHI = replace(
 )
 _FALCON = replace(
     GPT, layers=required("num_hidden_layers", "n_layer"), heads=required("num_attention_heads", "n_head"),
-    hidden_size=required("hidden_size", "n_embed"), kv_heads=falcon_kv_heads(False, True),
-    norms=falcon_norms(False, True), alibi=field("alibi", default=False), fused=True,
-    repeated_cache=field("new_decoder_architecture", default=False), qkv_bias=_BIAS, ffn_bias=_BIAS,
+    hidden_size=required("hidden_size", "n_embed"), kv_heads=falcon_kv_heads, norms=falcon_norms,
+    alibi=field("alibi", default=False), fused=True, repeated_cache=_NEW_DECODER, qkv_bias=_BIAS, ffn_bias=_BIAS,
     ffn_size=field("ffn_hidden_size"), activation=field("activation", default="gelu"),
 )
 
@@ -91,11 +83,8 @@ FAMILIES: dict[str, Family] = {
     ),
     "falcon": _FALCON,
     # the forms in which TII's own code wrote Falcon-7B and the RW models, and Falcon-40B
-    "RefinedWebModel": replace(_FALCON, kv_heads=falcon_kv_heads(False, False), norms=falcon_norms(False, False)),
-    "RefinedWeb": replace(
-        _FALCON, kv_heads=falcon_kv_heads(True, False), norms=falcon_norms(True, True),
-        repeated_cache=field("new_decoder_architecture", default=True),
-    ),
+    "RefinedWebModel": replace(_FALCON, assumed={"multi_query": False, "parallel_attn": False}),
+    "RefinedWeb": replace(_FALCON, assumed={"multi_query": False, "new_decoder_architecture": True}),
     "phi": _PHI,
     # the form in which Microsoft's own code for Phi-1.5 and Phi-2 wrote its files
     "phi-msft": replace(

@@ -6,18 +6,14 @@ from dataclasses import replace
 
 from bitnet_cost.inputs.architecture import LatentAttention
 from bitnet_cost.readers.families import usual
-from bitnet_cost.readers.families.family import Experts, Family, Rule
+from bitnet_cost.readers.families.family import Experts, Family
 from bitnet_cost.readers.families.fields import Fields, field
 
 
-def dense_first(default: int) -> Rule[list[bool]]:
+def dense_first(fields: Fields, layers: int) -> list[bool]:
     """The first ``first_k_dense_replace`` layers are dense (DeepSeek)."""
-
-    def rule(fields: Fields, layers: int) -> list[bool]:
-        first = fields.whole(field("first_k_dense_replace", default=default), least=0)
-        return [i >= first for i in range(layers)]
-
-    return rule
+    first = fields.whole(field("first_k_dense_replace", default=0), least=0)
+    return [i >= first for i in range(layers)]
 
 
 def latent_attention(family: Family, fields: Fields, heads: int) -> LatentAttention:
@@ -40,15 +36,15 @@ def latent_attention(family: Family, fields: Fields, heads: int) -> LatentAttent
 _DEEPSEEK_V2 = Family(
     latent=latent_attention, qkv_bias=usual.ATTENTION_BIAS, ffn_bias=usual.MLP_BIAS,
     experts=Experts(
-        count=field("n_routed_experts", "num_experts", default=64), per_token=usual.PER_TOKEN, sparse=dense_first(0),
+        count=field("n_routed_experts", "num_experts", default=64), per_token=usual.PER_TOKEN, sparse=dense_first,
         shared_count=field("n_shared_experts", default=2),
     ),
 )
 _DEEPSEEK_V3 = replace(
-    _DEEPSEEK_V2, positions=usual.POSITIONS(4096), ffn_bias=False,
+    _DEEPSEEK_V2, positions=usual.POSITIONS(4096), ffn_bias=False, assumed={"first_k_dense_replace": 3},
     experts=Experts(
         count=field("n_routed_experts", "num_local_experts", default=256), per_token=usual.PER_TOKEN(8),
-        sparse=dense_first(3), shared_count=field("n_shared_experts", default=1),
+        sparse=dense_first, shared_count=field("n_shared_experts", default=1),
     ),
 )
 FAMILIES: dict[str, Family] = {"deepseek_v2": _DEEPSEEK_V2, "deepseek_v3": _DEEPSEEK_V3, "kimi_k2": _DEEPSEEK_V3}
