@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 
 import bitnet_cost as package
 from bitnet_cost.engine import counts
-from bitnet_cost.readers import huggingface
+from bitnet_cost.readers.families import decoders, usual
 from bitnet_cost.record import METRICS, column
 from bitnet_cost.result import Result
 from bitnet_cost.views import formats
@@ -117,9 +118,11 @@ def test_a_model_family_is_one_row(bitnet_cost: Command, tmp_path: Path, monkeyp
     refused = bitnet_cost("estimate", mine)
     assert refused.code == 2
     assert "'newcomer'" in refused.err
-    monkeypatch.setitem(huggingface.FAMILIES, "newcomer", huggingface.FAMILIES["llama"])
+    row = replace(decoders.LLAMA, qkv_bias=True, o_bias=False, qk_norm="head", positions=usual.POSITIONS(777))
+    monkeypatch.setitem(decoders.FAMILIES, "newcomer", row)
     found = records(bitnet_cost("estimate", mine, "-p", "fp16", "-f", "json"))
-    assert found[0]["parameters"] == package.estimate("llama-2-7b").parameters
+    biases, norms = 32 * 3 * 4096, 32 * 2 * 128
+    assert found[0]["parameters"] == package.estimate("llama-2-7b").parameters + biases + norms
     assert bitnet_cost("import", mine, "--name", "newcomer-7b").out.startswith("name: newcomer-7b\n")
 
 

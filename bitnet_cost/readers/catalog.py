@@ -21,7 +21,7 @@ from bitnet_cost.inputs.hardware import Hardware, Links
 from bitnet_cost.inputs.precision import Precision, parse_name
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.readers.extends import chain_of, extended
-from bitnet_cost.readers.yaml_file import Document, read_text, read_yaml
+from bitnet_cost.readers.yaml_file import Document, read_yaml
 
 if TYPE_CHECKING:
     from bitnet_cost.inputs.accuracy import Accuracy
@@ -382,16 +382,10 @@ def parity() -> dict[str, list[tuple[float, float]]]:
     Raises:
         InvalidFile: the file is no JSON.
     """
-    import json
+    from bitnet_cost.readers.json_file import read_json
 
     path = measured_folder() / "parity.json"
-    if not path.is_file():
-        return {}
-    try:
-        found: dict[str, list[tuple[float, float]]] = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise InvalidFile(path, f"line {error.lineno}", str(error.msg)) from None
-    return found
+    return read_json(path) if path.is_file() else {}
 
 
 def tuned(device: Hardware, software: RuntimeProfile) -> tuple[Hardware, RuntimeProfile]:

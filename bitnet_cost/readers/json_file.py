@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bitnet_cost.errors import InvalidFile
-from bitnet_cost.readers.yaml_file import read_text
+from bitnet_cost.readers.yaml_file import MAX_DEPTH, TOO_DEEP, read_text
 
 MAX_BYTES = 4_000_000  # real files reach some 100 kB; long label and rope tables make them that large
-MAX_DEPTH = 24
 MAX_DIGITS = 400
 
 
@@ -54,7 +53,7 @@ def parse_json(text: str, name: object = "<text>") -> dict[str, Any]:
     try:
         data = json.loads(text, parse_int=whole, object_pairs_hook=unique)
     except RecursionError:
-        refuse(f"is nested more than {MAX_DEPTH} levels deep")
+        refuse(f"is {TOO_DEEP}")
     except json.JSONDecodeError as error:
         raise InvalidFile(name, f"line {error.lineno}", f"not valid JSON: {error.msg}") from None
     if not isinstance(data, dict):
@@ -63,7 +62,7 @@ def parse_json(text: str, name: object = "<text>") -> dict[str, Any]:
     for _ in range(MAX_DEPTH):
         level = [inner for outer in level for inner in _children(outer)]
     if level:
-        refuse(f"is nested more than {MAX_DEPTH} levels deep")
+        refuse(f"is {TOO_DEEP}")
     return data
 
 

@@ -1,0 +1,87 @@
+"""What a row says of a family, and the usual spellings of its fields."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+from bitnet_cost.inputs.architecture import Activation, LatentAttention, Layer, Norm
+from bitnet_cost.readers.families import usual
+from bitnet_cost.readers.families.fields import Field, Fields
+from bitnet_cost.readers.families.patterns import every_layer
+
+T = TypeVar("T")
+Rule = Callable[[Fields, int], T]  # reads the file, given the number of layers or of heads
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experts:
+    """How a family spells its mixture of experts."""
+
+    count: Field
+    per_token: Field
+    size: Field = usual.EXPERT_SIZE
+    sparse: Rule[list[bool]] = every_layer
+    shared_size: Field | None = None
+    shared_count: Field | None = None  # shared experts of the routed width, built as one
+    shared_gate: bool = False
+    gated: bool = True
+    bias: bool = False
+    router_bias: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """One row: the spelling, the class's defaults, and the parts it builds. The defaults here are Llama's."""
+
+    hidden_size: Field = usual.HIDDEN_SIZE
+    layers: Field | Callable[[Fields], int] = usual.LAYERS
+    heads: Field = usual.HEADS
+    vocab_size: Field = usual.VOCABULARY
+    positions: Field = usual.POSITIONS
+    position_table: int | None = None  # None: no table; else rows beyond the positions
+    token_types: Field | None = None
+    embedding_width: Field | None = None
+    embedding_norm: bool = False
+    latent: Callable[[Family, Fields, int], LatentAttention] | None = None  # in place of attention, given the heads
+    blocks: Callable[[Family, Fields, int, int], list[Layer]] | None = None  # all layers, given width and depth
+    kv_heads: Field | Rule[int] | None = usual.KV_HEADS  # None: as many as heads
+    head_dim: Field | None = usual.HEAD_DIM  # None: hidden_size / heads, whatever the file says
+    rotary: bool = True
+    rotated: Rule[list[bool]] = every_layer  # which layers have rotary positions at all
+    rotary_share: Field | None = None
+    rotary_dim: Field | None = None
+    alibi: Field | bool = False
+    fused: bool = False  # q, k and v are stored as one matrix
+    repeated_cache: Field | bool = False
+    qkv_bias: Field | bool = False
+    o_bias: Field | bool | None = None  # None: as q, k and v
+    qk_norm: Literal["none", "head", "per_head", "width"] = "none"
+    qk_norm_if: Field | bool = True
+    sub_norm: bool = False
+    sinks: bool = False
+    softcap: Field | None = None
+    logit_softcap: Field | None = None
+    window: Field | None = None
+    window_if: Field | bool = True
+    windowed: Rule[list[bool]] = every_layer
+    layer_types: str | None = None  # what a layer with a window is called in `layer_types`, if the class reads that
+    ffn_size: Field | None = usual.FFN_SIZE  # None, or null in the file: 4 x hidden_size
+    ffn_halves: bool = False  # the field counts the up and the gate projection as one matrix
+    gated: bool = True
+    activation: Field | Activation = usual.ACTIVATION
+    ffn_bias: Field | bool = False
+    experts: Experts | None = None
+    norm: Norm = "rmsnorm"
+    norm_weights: Field | bool = True
+    norms: int | Rule[int] = 2
+    final_norm: bool | Rule[bool] = True
+    tied: Field = usual.UNTIED
+    head_bias: bool = False
+    head_transform: bool = False
+    kind: Literal["decoder", "encoder"] = "decoder"
+    assumed: Mapping[str, Any] = field(default_factory=dict)  # what this class takes, before any default of a `Field`
+    nested: Mapping[str, Any] = field(default_factory=dict)  # the same inside a multimodal file, which leaves it out
+    refuses: tuple[str, ...] = ()  # fields that, when set, build parts which are not known here
+    remark: str = ""  # what the class does and an `Architecture` cannot say
