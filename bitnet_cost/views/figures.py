@@ -112,12 +112,13 @@ def _axis(title: str, log: bool, named: bool) -> dict[str, Any]:
 
 
 class Layout(NamedTuple):
-    """Two axes, and how bars of one row stand."""
+    """Two axes, and how bars of one row stand. ``even``: the signs of the legend are of one size, however small."""
 
     x: Axis
     y: Axis
     bars: Literal["stack", "group", "overlay"] = "stack"
     legend: bool = True
+    even: bool = False
 
     def built(self) -> dict[str, Any]:
         """As plotly.js reads it, the theme aside."""
@@ -125,7 +126,8 @@ class Layout(NamedTuple):
             f"{way}axis": _axis(axis.title, axis.log, bool(axis.names)) | axis.places
             for way, axis in (("x", self.x), ("y", self.y))
         }
-        return axes | {"barmode": self.bars, "showlegend": self.legend, "hovermode": "closest"}
+        legend = {"legend": {"itemsizing": "constant"}} if self.even else {}
+        return axes | legend | {"barmode": self.bars, "showlegend": self.legend, "hovermode": "closest"}
 
 
 class Figure(NamedTuple):
@@ -185,16 +187,17 @@ def template(theme: Theme) -> dict[str, Any]:
     from plotly import graph_objects as go
 
     colours = THEMES[theme]
-    axis = {"gridcolor": colours["line"], "zerolinecolor": colours["line"], "automargin": True}
+    lines = {"gridcolor": colours["line"], "zerolinecolor": colours["line"]}
+    axis = lines | {"automargin": True, "title": {"standoff": 8}}
     clear = "rgba(0,0,0,0)"
     found = go.layout.Template(
         data={"bar": [{"error_x": {"color": colours["ink"]}}]},
         layout={
             "paper_bgcolor": clear, "plot_bgcolor": clear,
             "font": {"color": colours["ink"], "family": "inherit", "size": 12},
-            "margin": {"l": 16, "r": 12, "t": 12, "b": 12}, "hoverlabel": {"namelength": -1}, "dragmode": False,
+            "margin": {"l": 16, "r": 12, "t": 12, "b": 20}, "hoverlabel": {"namelength": -1}, "dragmode": False,
             "legend": {"orientation": "h", "traceorder": "normal", "y": 1.02, "yanchor": "bottom", "x": 0,
-                       "itemsizing": "constant", "itemclick": False, "itemdoubleclick": False},
+                       "itemclick": False, "itemdoubleclick": False},
             "xaxis": axis, "yaxis": axis | {"ticklabelstandoff": 4},
             "shapedefaults": {"line": {"color": colours["ink"], "width": 1}},
         },
@@ -244,5 +247,5 @@ def parity(groups: dict[str, list[tuple[float, float, str]]], across: str, up: s
     values = [v for points in groups.values() for x, y, _ in points for v in (x, y)]
     ends = [min(values), max(values)]
     traces.append(trace(Look("scatter", None, listed=False), "equal", ends, ends))
-    layout = Layout(log_axis(across, values), log_axis(up, values), legend=len(groups) > 1)
+    layout = Layout(log_axis(across, values), log_axis(up, values), legend=len(groups) > 1, even=True)
     return Figure(layout, tuple(traces), rem=26.0)
