@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -142,6 +143,7 @@ _BREAKS = re.compile(r"(?<!,) (?!\()")
 _DIGIT = re.compile(r"\d")
 
 
+@lru_cache(maxsize=1 << 16)
 def unbroken(text: str) -> str:
     r"""A figure with its unit on one line: lines break after a comma or before a bracket alone.
 
