@@ -24,6 +24,7 @@ from bitnet_cost.units import with_prefix
 from bitnet_cost.views import charts, compare, figures, html, page, records
 from bitnet_cost.views.page import Page
 from tests.conftest import ROOT, Ran
+from tests.test_floors import loaded_by
 
 PRECISIONS = ("fp16", "int8", "bitnet-b1.58")
 
@@ -174,6 +175,13 @@ def test_figures_are_what_plotly_py_takes(answer: Answer) -> None:
 def test_the_bundle_is_of_the_version_that_plotly_py_carries() -> None:
     first = html.PLOTLY.read_text("utf-8")[:200]
     assert f"plotly.js (basic - minified) v{get_plotlyjs_version()}" in first
+
+
+def test_plotly_py_is_loaded_where_a_chart_is_asked_for() -> None:
+    words = ("report", "gpt2", "-H", "l4", "-p", "fp16")
+    assert "plotly" in loaded_by(*words)
+    assert "plotly" not in loaded_by(*words, "--plotly", "none")
+    assert "plotly" not in loaded_by("report", "bitnet-table-1")
 
 
 def test_charts_and_page_have_the_same_colours() -> None:
