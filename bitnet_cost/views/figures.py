@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from functools import cache
 from html import escape
+from sys import float_info
 from typing import Any, Literal, NamedTuple
 
 Theme = Literal["light", "dark"]
@@ -212,8 +213,10 @@ def ticks(low: float, high: float, most: int = 7) -> list[float]:
     ([0.5, 1.0, 2.0, 5.0, 10.0, 20.0], [1.0, 10.0, 100.0])
     """
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    tens = [10.0**d for d in decades if low <= 10.0**d <= high]
-    found = tens if len(tens) >= 4 else [s * 10.0**d for d in decades for s in _STEPS if low <= s * 10.0**d <= high]
+    steps = [(s, float(f"{s}e{d}")) for d in decades for s in _STEPS]  # 1e309 is infinite, where 10**309 is a fault
+    found = [value for s, value in steps if low <= value <= high]
+    tens = [value for s, value in steps if low <= value <= high and s == 1]
+    found = tens if len(tens) >= 4 else found
     return found[:: math.ceil(len(found) / most)] if found else [low]
 
 
@@ -232,7 +235,7 @@ def tick_text(value: float) -> str:
 def log_axis(title: str, values: Iterable[float | None]) -> Axis:
     """A logarithmic axis with ticks that suit some values."""
     given = [v for v in values if v is not None and v > 0]
-    at = tuple(ticks(min(given) / 1.2, max(given) * 1.2)) if given else ()
+    at = tuple(ticks(min(given) / 1.2, min(max(given) * 1.2, float_info.max))) if given else ()
     return Axis(title, log=True, ticks=at, texts=tuple(map(tick_text, at)))
 
 

@@ -62,7 +62,7 @@ def as_html(page: Page, plotly: Plotly = "inline") -> str:
         f"default-src 'none'; script-src {' '.join(scripts)}; style-src '{_hash(style)}' '{_EMPTY}';"
         " style-src-attr 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
     )
-    held: dict[str, Any] = {"json": page.document, "csv": csv_text(list(page.rows))}
+    held: dict[str, Any] = {"json": page.document, "csv": csv_text(list(page.rows)) if page.rows else ""}
     packed = figures or bool(page.choices)
     if packed:
         held["choices"] = _choices(page, figures)
