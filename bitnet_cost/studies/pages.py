@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +20,7 @@ from bitnet_cost.views import records
 from bitnet_cost.views.charts import Data, Shown
 from bitnet_cost.views.figures import parity
 from bitnet_cost.views.groups import alike, places
-from bitnet_cost.views.page import Chart, Cited, Page, charts, tiles
+from bitnet_cost.views.page import Chart, Cited, Page, charts, tiles, uncollected
 from bitnet_cost.views.ranges import SHOWN, lever_name, range_text
 from bitnet_cost.views.report import energy_tables, memory_tables
 from bitnet_cost.views.scatter import parity_svg
@@ -74,18 +72,6 @@ def lead(results: Sequence[Result]) -> Result:
 def full(answer: Answer, report: Report) -> Report:
     """A comparison with the memory of each precision before it, and every energy with its range behind it."""
     return replace(report, tables=(*memory_tables(answer.results), *report.tables, *energy_tables(answer.results)))
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """No search for garbage: what every choice shows is half a million objects, all of them kept."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
 
 
 @uncollected()

@@ -19,7 +19,7 @@ from typing import Any
 from bitnet_cost import __version__
 from bitnet_cost.result import Report, Table
 from bitnet_cost.views.figures import THEMES, Figure, template
-from bitnet_cost.views.page import TILES, Page
+from bitnet_cost.views.page import TILES, Page, uncollected
 from bitnet_cost.views.records import csv_text
 from bitnet_cost.words import Plotly
 
@@ -45,6 +45,7 @@ def _library() -> tuple[str, str]:
     return _packed(text), _hash(text)
 
 
+@uncollected()
 def as_html(page: Page, plotly: Plotly = "inline") -> str:
     """The page as the text of one HTML file; with ``none`` its tables and no charts."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import product
@@ -97,6 +99,18 @@ class Page:
             values = [value for value, _ in self.choices[name]]
             found = found * len(values) + values.index(self.opening[name])
         return found
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """No search for garbage: what every choice shows is half a million objects, all of them kept."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def charts(data: Data) -> tuple[Chart, ...]:
