@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import gzip
 import io
 import json
 import re
@@ -160,13 +162,15 @@ def test_the_smallest(profile: str) -> None:
 def test_pages(model: Architecture, size: tuple[int, int, int]) -> None:
     hardware = [catalog.hardware("cmos-45nm"), boundless()]
     answer = api.answer([model], hardware, [catalog.precision(p) for p in ("fp16", "bitnet")], Workload(*size))
-    page = html.as_html(pages.of_answer(answer, report.estimate_report(answer), "a command"), "none")
-    data = re.findall(r'<script[^>]*type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL)
-    assert data
-    for text in data:
-        json.loads(text, parse_constant=refuse)
+    made = pages.of_answer(answer, report.estimate_report(answer), "a command")
+    page = html.as_html(made)
+    held = dict(re.findall(r'<script type="text/plain" id="held-(\w+)" data-packed>(.*?)</script>', page))
+    assert set(held) == {"json", "csv", "choices", "library"}
+    for name in ("json", "csv", "choices"):
+        json.loads(gzip.decompress(base64.b64decode(held[name])), parse_constant=refuse)
     shown = re.sub(r"<(script|style)\b.*?</\1>", "", page, flags=re.DOTALL)
-    assert not NO_NUMBER.search(shown)
+    every = [text for chart in made.charts for s in chart.shown for row in (s.headings, *s.table.rows) for text in row]
+    assert not NO_NUMBER.search("\n".join([shown, *every, *(text for texts in made.tiles for text in texts)]))
 
 
 def of_product(outputs: int, inputs: int, batch: int, prompt: int) -> Answer:

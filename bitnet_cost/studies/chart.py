@@ -17,9 +17,10 @@ from bitnet_cost.inputs.workload import Array
 from bitnet_cost.result import Column, Report, Table
 from bitnet_cost.studies.sweep import unit_of
 from bitnet_cost.units import prefix_of
+from bitnet_cost.views import figures
 from bitnet_cost.views.columns import parquet
-from bitnet_cost.views.drawing import Mode, Step, drawing, trace
-from bitnet_cost.views.page import Chart, Page
+from bitnet_cost.views.figures import Figure, Layout, Look, log_axis, plain, trace
+from bitnet_cost.views.page import Chart, Page, one_chart
 from bitnet_cost.views.report import significant
 
 MOST_BYTES = 50_000_000  # of a CSV file
@@ -28,6 +29,7 @@ MOST_POINTS = 5_000  # drawn; the front is always of all rows
 MOST_ROWS = 500  # of the table
 MOST_MARKED = 30  # points of a front with a ring around each
 MOST_GROUPS = 40  # with a look of their own
+MANY = 50  # points of one look, beyond which they are small
 LARGER_IS_BETTER = ("tokens_per_s",)
 NAMES = ("model", "hardware", "runtime", "precision", "devices", "batch", "prompt", "generate")
 _WHOLE = ("devices", "batch", "prompt", "generate")
@@ -190,6 +192,10 @@ class Axis(NamedTuple):
         found: list[float] = (self.values[rows] / self.scale).tolist()
         return found
 
+    def axis(self, rows: Any) -> figures.Axis:
+        """The axis that some values are drawn on."""
+        return log_axis(self.title, self.drawn(rows)) if self.logarithmic else figures.Axis(self.title)
+
 
 def _axis(
     file: str, columns: dict[str, list[Any]], name: str, objectives: dict[str, str], inputs: dict[str, Any]
@@ -225,36 +231,38 @@ def _document(
 ) -> Page:
     named = [n for n in NAMES if n in columns]
 
-    def words(rows: Any) -> list[str]:
-        return ["\n".join(f"{n}: {columns[n][i]}" for n in named) for i in rows]
+    def drawn(name: str, rows: Any, look: Look) -> tuple[Look, dict[str, Any]]:
+        words = [plain("\n".join(f"{n}: {columns[n][i]}" for n in named)) for i in rows]
+        return trace(look._replace(worded=bool(named)), name, across.drawn(rows), up.drawn(rows), words)
 
     groups = _groups(columns, shown, colour)
-    traces = [
-        trace(name, across.drawn(rows), up.drawn(rows), look, "markers", words=words(rows))
-        for look, (name, rows) in enumerate(groups.items())
-    ]
+    many = max(map(len, groups.values())) > MANY
+    sign = Look("scatter", 0, "markers", size=6 if many else 9, opacity=0.65 if many else 1.0)
+    traces = [drawn(name, rows, sign._replace(number=number)) for number, (name, rows) in enumerate(groups.items())]
     rows = front[np.argsort(across.values[front], kind="stable")]
-    step: Step = "vh" if across.goal == "max" else "hv"
-    mode: Mode = "lines+markers" if len(rows) <= MOST_MARKED else "lines"
-    traces.append(trace("front", across.drawn(rows), up.drawn(rows), None, mode, words=words(rows), step=step))
+    ring = Look(
+        "scatter", None, "lines+markers" if len(rows) <= MOST_MARKED else "lines", size=13, sign="circle-open",
+        step="vh" if across.goal == "max" else "hv",
+    )  # fmt: skip
+    traces.append(drawn("front", rows, ring))
     finding = f"{len(rows):,} of {len(across.values):,} points are on the front of {across.wanted} and {up.wanted}"
     kept = [
         {n: str(columns[n][i]) for n in named} | {a.name: float(a.values[i]) for a in (across, up)}
         for i in rows.tolist()
     ]
-    logarithmic = (across.logarithmic, up.logarithmic)
+    both = np.union1d(shown, rows)
+    figure = Figure(Layout(across.axis(both), up.axis(both)), tuple(traces))
     return Page(
-        Report(f"{up.name} over {across.name}", f"{finding}.", ()), (),
-        (_chart(columns, across, up, rows, len(shown)),), (), (), (),
-        (("Command", command), ("Version", f"bitnet-cost {__version__}")),
-        {
-            "document": {"schema": "bitnet-cost/plot-1", "rows": kept},
-            "figures": {"front": drawing(traces, across.title, up.title, logarithmic=logarithmic)},
-        },
+        Report(f"{up.name} over {across.name}", f"{finding}.", ()),
+        (_chart(columns, across, up, rows, len(shown), figure),),
+        {"schema": "bitnet-cost/plot-1", "rows": kept}, kept,
+        (("Command", command), ("Version", f"bitnet-cost {__version__}")), charts_first=True,
     )  # fmt: skip
 
 
-def _chart(columns: dict[str, list[Any]], across: Axis, up: Axis, rows: Any, shown: int) -> Chart:
+def _chart(
+    columns: dict[str, list[Any]], across: Axis, up: Axis, rows: Any, shown: int, figure: Figure
+) -> Chart:  # fmt: skip
     """Where the front runs, and its rows with the names that differ."""
     named = [n for n in NAMES if n in columns]
     varied = [n for n in named if len(set(map(str, columns[n]))) > 1]
@@ -267,7 +275,7 @@ def _chart(columns: dict[str, list[Any]], across: Axis, up: Axis, rows: Any, sho
     table = Table(f"The front, by {across.name}{f'; all: {alike}' if alike else ''}", tuple(heads), tuple(body))
     ends = [f"{across.words(i)} and {up.words(i)}" for i in (rows[0], rows[-1])]
     heading = f"The front runs from {ends[0]} to {ends[1]}" if len(rows) > 1 else f"One is best in both: {ends[0]}"
-    return Chart("front", "Which points are best?", heading, table, note)
+    return one_chart("front", "Which points are best?", heading, table, figure, note)
 
 
 def _groups(columns: dict[str, list[Any]], shown: Any, colour: str | None) -> dict[str, list[int]]:

@@ -11,15 +11,16 @@ from bitnet_cost import __version__
 from bitnet_cost.engine.uncertainty import swings
 from bitnet_cost.inputs.cited import Figure, Source, figures_in
 from bitnet_cost.readers import catalog
-from bitnet_cost.record import METRICS
 from bitnet_cost.result import Answer, Column, Report, Result, Table
 from bitnet_cost.studies import accuracy, validation
 from bitnet_cost.studies.grid import by_size, grid
 from bitnet_cost.studies.ranges import baseline_of
 from bitnet_cost.units import range_of, with_prefix
 from bitnet_cost.views import records
+from bitnet_cost.views.charts import Data, Shown
+from bitnet_cost.views.figures import parity
 from bitnet_cost.views.groups import alike, places
-from bitnet_cost.views.page import Chart, Cited, Data, Page, charts, numbers
+from bitnet_cost.views.page import Chart, Cited, Page, charts, tiles, uncollected
 from bitnet_cost.views.ranges import SHOWN, lever_name, range_text
 from bitnet_cost.views.report import energy_tables, memory_tables
 from bitnet_cost.views.scatter import parity_svg
@@ -73,26 +74,35 @@ def full(answer: Answer, report: Report) -> Report:
     return replace(report, tables=(*memory_tables(answer.results), *report.tables, *energy_tables(answer.results)))
 
 
+@uncollected()
 def of_answer(answer: Answer, report: Report, command: str) -> Page:
     """The page of an answer: its report, charts over a grid of batches and contexts, sources, how to reproduce.
 
     ``command`` is what to type to make it again.
     """
+    opening = lead(answer.results)
     document = records.document(answer)
-    results = answer.results
-    opening = lead(results)
-    data = _data(answer, document, opening)
-    drawn = charts(data)
-    findings = [chart.heading + "." for chart in drawn]
+    data = data_of(answer, document["operations"], opening)
     return Page(
-        report, tuple(findings), drawn, tuple(_assumptions(opening)), tuple(_sources(opening)),
-        tuple(document["not_counted"]),
+        report, charts(data), document, records.rows(answer),
         (("Command", command), ("Version", f"bitnet-cost {__version__}"), *_inputs(answer)),
-        data, _choices(data), numbers(data, data["state"]), tables_heading="Memory and energy in tables",
+        tuple(_assumptions(opening)), tuple(_sources(opening)), tuple(document["not_counted"]),
+        {name: [(str(value), _reading(data, name, value)) for value in values]
+         for name, values in data["choices"].items()},
+        {name: str(value) for name, value in data["opening"].items()}, tiles(data),
+        tables_heading="Memory and energy in tables",
     )  # fmt: skip
 
 
-def _data(answer: Answer, document: dict[str, Any], opening: Result) -> Data:
+def _reading(data: Data, selector: str, value: Any) -> str:
+    """How a value of a selector reads."""
+    if selector == "hardware":
+        return f"{value} ({data['hardware'][value]['title']})"
+    return f"{value} tokens in" if selector == "context" else str(value)
+
+
+def data_of(answer: Answer, operations: list[dict[str, Any]], opening: Result) -> Data:
+    """What the charts are made of: all cells over a grid, and every value of every selector."""
     results, points = answer.results, grid(answer)
     hardware = {}
     for r in results:
@@ -110,31 +120,37 @@ def _data(answer: Answer, document: dict[str, Any], opening: Result) -> Data:
     held = catalog.parity()
     errors = catalog.accuracy().classes
     kinds = [name for name in errors if name in held]
-    parity = {
+    measured = {
         "classes": [{"name": n, "title": accuracy.CLASSES[n].title, **errors[n].model_dump()} for n in kinds],
         "points": [[i, *pair] for i, name in enumerate(kinds) for pair in held[name]],
     }
+    by_record: dict[int, list[dict[str, Any]]] = {}
+    for row in operations:
+        by_record.setdefault(row["record"], []).append(row)
+    scopes = list(dict.fromkeys(s for cell in points["cells"] for s in cell.get("scopes", {}))) or [opening.scope]
+    models = list(dict.fromkeys(r.architecture.name for r in results))
     return {
-        "state": {
-            "model": opening.architecture.name, "hardware": opening.hardware.name,
-            "precision": opening.precision.name, "scope": opening.scope,
-            "batch": points["batches"][0], "context": points["contexts"][points["at"]],
+        "choices": {
+            "model": models, "precision": [p.name for p in wide], "hardware": sorted(hardware), "scope": scopes,
+            "batch": points["batches"], "context": points["contexts"],
         },
-        "models": list(dict.fromkeys(r.architecture.name for r in results)),
+        "opening": {
+            "model": opening.architecture.name, "precision": opening.precision.name,
+            "hardware": opening.hardware.name, "scope": opening.scope, "batch": points["batches"][0],
+            "context": points["contexts"][points["at"]],
+        },
+        "index": {(r.architecture.name, r.hardware.name, r.precision.name): i for i, r in enumerate(results)},
         "precisions": [p.name for p in wide],
         "hardware": hardware,
-        "scopes": list(dict.fromkeys(s for cell in points["cells"] for s in cell.get("scopes", {}))) or [opening.scope],
-        "cells": [[r.architecture.name, r.hardware.name, r.precision.name] for r in results],
-        "baselines": {f"{r.architecture.name}|{r.hardware.name}": r.baseline for r in results if r.baseline},
-        "generate": {f"{r.architecture.name}|{r.hardware.name}": int(r.workload.generate) for r in results},
+        "scopes": scopes,
+        "baselines": {(r.architecture.name, r.hardware.name): r.baseline for r in results if r.baseline},
+        "generate": {(r.architecture.name, r.hardware.name): int(r.workload.generate) for r in results},
         "grid": points,
         "devices": opening.devices,
         "sizes": by_size(answer, opening),
         **_swings(answer),
-        "parity": parity,
-        "operations": document["operations"],
-        "document": document,
-        "fields": list(METRICS) if answer.requests_per_day is None else None,
+        "parity": measured,
+        "operations": by_record,
     }  # fmt: skip
 
 
@@ -157,18 +173,6 @@ def _swings(answer: Answer) -> dict[str, Any]:
             rows.append([levers.setdefault(words, len(levers)), *short])
         found.append({"scope": result.scope, "rows": rows})
     return {"levers": list(levers), "swings": found}
-
-
-def _choices(data: Data) -> dict[str, list[tuple[str, str]]]:
-    hardware = sorted(data["hardware"])
-    return {
-        "model": [(m, m) for m in data["models"]],
-        "precision": [(p, p) for p in data["precisions"]],
-        "hardware": [(h, f"{h} ({data['hardware'][h]['title']})") for h in hardware],
-        "scope": [(s, s) for s in data["scopes"]],
-        "batch": [(str(b), str(b)) for b in data["grid"]["batches"]],
-        "context": [(str(c), f"{c} tokens in") for c in data["grid"]["contexts"]],
-    }
 
 
 def _assumptions(opening: Result) -> list[Table]:
@@ -265,24 +269,25 @@ def of_study(name: str, command: str) -> Page:
     held, claims = ([c for c in found[0].cells if (c.tolerance is None) is claim] for claim in (False, True))
     parts = [f"{sum(c.passed for c in held)} of {len(held)} printed cells are within tolerance"] if held else []
     parts += [f"{sum(c.follows for c in claims)} of {len(claims)} claims follow from the model"] if claims else []
-    rows, drawn = [], []
+    rows: list[tuple[str, ...]] = []
+    groups: dict[str, list[tuple[float, float, str]]] = {}
     for c in cells:
         kind, printed, ours = "claim" if c.tolerance is None else "held", f"{c.printed:.4g}", f"{c.modelled:.4g}"
         rows.append((c.row, c.column, printed, ours, f"{c.modelled / c.printed:.3f}", kind))
         words = f"{c.row}, {c.column}: printed {printed}, modelled {ours}"
-        drawn.append((c.printed, c.modelled, words, c.tolerance is not None))
+        groups.setdefault(kind, []).append((c.printed, c.modelled, words))
     heads = (
         Column("row", False), Column("column", False), Column("printed"), Column("modelled"), Column("ratio"),
         Column("kind", False),
     )  # fmt: skip
-    chart = Chart(
-        "printed", "How right is the model?", "; ".join(parts),
-        Table("Modelled against printed, in the tables' units", heads, tuple(rows)),
-        "Hollow: claims, judged but held to no tolerance." if any(c.tolerance is None for c in cells) else "",
-        parity_svg(drawn, "printed", "modelled"),
-    )  # fmt: skip
+    table = Table("Modelled against printed, in the tables' units", heads, tuple(rows))
+    note = "Hollow: claims, judged but held to no tolerance." if "claim" in groups else ""
+    made = [
+        Chart("printed", "How right is the model?", (Shown(("; ".join(parts),), table, None),), note=note,
+              drawing=parity_svg(parity(groups, "printed", "modelled"), hollow="claim"))
+    ] if groups else []  # fmt: skip
     return Page(
-        report, (), (chart,) if cells else (), (), tuple(_cited(study.sources)), (),
+        report, tuple(made), validation.document(found), validation.cell_rows(found),
         (("Command", command), ("Version", f"bitnet-cost {__version__}"), ("Study", study.name)),
-        {"document": validation.document(found)},
+        sources=tuple(_cited(study.sources)),
     )  # fmt: skip

@@ -9,8 +9,8 @@ from typing import Any
 
 from bitnet_cost import __version__
 from bitnet_cost.result import Crossing, Report, Table
-from bitnet_cost.views.drawing import drawing, trace
-from bitnet_cost.views.page import Chart, Page
+from bitnet_cost.views.figures import Axis, Figure, Layout, Look, log_axis, trace
+from bitnet_cost.views.page import Chart, Page, one_chart
 from bitnet_cost.views.report import percent
 
 _ACROSS = {"batch": "batch (sequences)", "context": "context (prompt tokens)"}
@@ -21,14 +21,15 @@ def page(report: Report, found: Sequence[Crossing], document: dict[str, Any], ow
     names = list(dict.fromkeys(_name(c) for c in found))
     drawn = {axis: [c for c in found if c.axis == axis and len(c.axis_values) > 2] for axis in _ACROSS}
     drawn = {axis: mine for axis, mine in drawn.items() if mine}
-    charts = tuple(_chart(axis, mine, report.tables[0], own) for axis, mine in drawn.items())
-    figures = {axis: _drawing(axis, mine, names) for axis, mine in drawn.items()}
+    charts = tuple(_chart(axis, mine, report.tables[0], own, names) for axis, mine in drawn.items())
     rest = replace(report, tables=report.tables[1:] if charts else report.tables, notes=report.notes[:-1])
+    rows = [
+        {k: " ".join(map(str, v)) if isinstance(v, list) else v for k, v in c.items()} for c in document["crossings"]
+    ]
     return Page(
-        rest, (), charts, (), (), (report.notes[-1].removeprefix("Not counted: "),),
-        (("Command", command), ("Version", f"bitnet-cost {__version__}")),
-        {"document": document, "figures": figures},
-        tables_heading="Shares of the energy, and how far each answer moves",
+        rest, charts, document, rows, (("Command", command), ("Version", f"bitnet-cost {__version__}")),
+        not_counted=(report.notes[-1].removeprefix("Not counted: "),),
+        tables_heading="Shares of the energy, and how far each answer moves", charts_first=True,
     )  # fmt: skip
 
 
@@ -36,25 +37,27 @@ def _name(c: Crossing) -> str:
     return c.runtime or c.hardware
 
 
-def _chart(axis: str, mine: Sequence[Crossing], table: Table, own: str | None) -> Chart:
+def _chart(axis: str, mine: Sequence[Crossing], table: Table, own: str | None, names: Sequence[str]) -> Chart:
     """The finding for one runtime, and the rows of all of them."""
     told = next((c for c in mine if c.runtime == own), mine[0])
     finding = f"Along {axis}{f', with {told.runtime}' if told.runtime else ''}: {told.verdict}"
     rows = tuple(row for row in table.rows if row[1] == axis)
     note = f"Dotted: the {percent(told.wanted, 1)} % wanted. A sign on a line: where it crosses that."
-    return Chart(axis, f"Along {axis}, where does the saving end?", finding, replace(table, rows=rows), note)
+    question = f"Along {axis}, where does the saving end?"
+    return one_chart(axis, question, finding, replace(table, rows=rows), _figure(axis, mine, names), note)
 
 
-def _drawing(axis: str, mine: Sequence[Crossing], names: Sequence[str]) -> dict[str, Any]:
+def _figure(axis: str, mine: Sequence[Crossing], names: Sequence[str]) -> Figure:
     traces = []
     for c in mine:
-        look, name = names.index(_name(c)), _name(c)
+        number, name = names.index(_name(c)), _name(c)
         points = [(x, 100 * s) for x, s in zip(c.axis_values, c.saving, strict=True)]
-        traces.append(trace(name, c.axis_values, [None if math.isnan(s) else s for _, s in points], look))
+        saved = [None if math.isnan(s) else s for _, s in points]
+        traces.append(trace(Look("scatter", number), name, c.axis_values, saved))
         marked = [(x, s) for x, s in points if x in c.at]
         if marked:
-            across, up = zip(*marked, strict=True)
-            traces.append(trace(name, across, up, look, "markers", listed=False))
-    return drawing(
-        traces, _ACROSS[axis], "energy saved, %", logarithmic=(True, False), level=100 * mine[0].wanted
-    )  # fmt: skip
+            look = Look("scatter", number, "markers", listed=False)
+            traces.append(trace(look, name, *zip(*marked, strict=True)))
+    across = log_axis(_ACROSS[axis], [x for c in mine for x in c.axis_values])
+    layout = Layout(across, Axis("energy saved, %"), legend=len(mine) > 1)
+    return Figure(layout, tuple(traces), level=100 * mine[0].wanted)

@@ -1,7 +1,8 @@
-"""A page as one offline file: markup from jinja2 with autoescape, data as one JSON block, no network.
+"""A page as one offline file: markup from jinja2 with autoescape, no network.
 
 The Content-Security-Policy names the file's own scripts and style by their hashes; nothing else may run, nothing is
-fetched. plotly.js travels compressed, as text, where the script draws charts; the page's own script unpacks it.
+fetched. What every choice shows, figures among it, lies in the file as Python made it, and the script picks. Where
+there are figures, that, plotly.js and the downloads travel as base64 of their gzip, which the script unpacks.
 """
 
 from __future__ import annotations
@@ -10,18 +11,21 @@ import base64
 import gzip
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from bitnet_cost import __version__
-from bitnet_cost.result import Report
-from bitnet_cost.views.page import Page, choice_words
+from bitnet_cost.result import Report, Table
+from bitnet_cost.views.figures import THEMES, Figure, template
+from bitnet_cost.views.page import TILES, Page, uncollected
+from bitnet_cost.views.records import csv_text
 from bitnet_cost.words import Plotly
 
 HERE = Path(__file__).resolve().parent
 PLOTLY = HERE / "vendor" / "plotly-basic.min.js"
+_WIDTHS = {"--wide": 1000, "--medium": 560, "--narrow": 330}  # px of a chart, see report.css
 _EMPTY = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="  # of the style sheet that plotly.js fills by script
 
 
@@ -29,14 +33,19 @@ def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
 
 
+def _packed(text: str) -> str:
+    """Base64 of the gzip; level 6 takes twice the time for a tenth less."""
+    return base64.b64encode(gzip.compress(text.encode("utf-8"), compresslevel=4, mtime=0)).decode("ascii")
+
+
 @cache
 def _library() -> tuple[str, str]:
     """plotly.js as base64 of its gzip, and the hash of its text."""
     text = PLOTLY.read_text("utf-8")
-    packed = gzip.compress(text.encode("utf-8"), compresslevel=9, mtime=0)
-    return base64.b64encode(packed).decode("ascii"), _hash(text)
+    return _packed(text), _hash(text)
 
 
+@uncollected()
 def as_html(page: Page, plotly: Plotly = "inline") -> str:
     """The page as the text of one HTML file; with ``none`` its tables and no charts."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -47,18 +56,64 @@ def as_html(page: Page, plotly: Plotly = "inline") -> str:
         lstrip_blocks=True,
     )  # fmt: skip
     style, script = ((HERE / "templates" / name).read_text("utf-8") for name in ("report.css", "report.js"))
-    drawn = plotly == "inline" and any(not chart.drawing for chart in page.charts)
-    library, library_hash = _library() if drawn else ("", "")
+    figures = plotly == "inline" and any(shown.figure for chart in page.charts for shown in chart.shown)
+    library, library_hash = _library() if figures else ("", "")
     scripts = [f"'{h}'" for h in (_hash(script), library_hash) if h]
     policy = (
         f"default-src 'none'; script-src {' '.join(scripts)}; style-src '{_hash(style)}' '{_EMPTY}';"
         " style-src-attr 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
     )
+    held: dict[str, Any] = {"json": page.document, "csv": csv_text(list(page.rows)) if page.rows else ""}
+    packed = figures or bool(page.choices)
+    if packed:
+        held["choices"] = _choices(page, figures)
+    close = _packed if packed else _escaped
+    opening = [
+        (c, c.shown[page.index(c.by)].table, c.shown[page.index(c.by)].headings[page.index(c.headed_by)])
+        for c in page.charts
+    ]
     return environment.get_template("report.html.j2").render(
         page=page, policy=policy, style=Markup(style), script=Markup(script),  # our own files
-        library=library, data=Markup(_embedded(page.data)), version=__version__, markup=Markup,
-        where=choice_words(page.data["state"]) if page.choices else "",  # escaped
+        library=library, held={name: Markup(close(_json(data))) for name, data in held.items()}, packed=packed,
+        version=__version__, markup=Markup, opening=opening, figures=figures, widths=_WIDTHS,
+        tiles=dict(zip(TILES, page.tiles[page.index(tuple(page.choices))], strict=True)) if page.choices else {},
     )  # fmt: skip
+
+
+def _choices(page: Page, figures: bool) -> dict[str, Any]:
+    """What every choice shows, as the script reads it; looks, layouts and headings of tables once each."""
+    heads, looks, layouts = (_Pool() for _ in range(3))
+
+    def table(t: Table) -> list[Any]:
+        return [t.title, heads.place(tuple((c.heading, c.figures) for c in t.columns)), t.rows]
+
+    def figure(f: Figure | None) -> list[Any] | None:
+        if f is None or not figures:
+            return None
+        return [layouts.place(f.layout), [{"look": looks.place(look)} | own for look, own in f.traces], f.shapes]
+
+    charts = {
+        c.name: {
+            "by": c.by, "headed": (*c.by, *c.headed_by), "headings": [h for s in c.shown for h in s.headings],
+            "tables": [table(s.table) for s in c.shown], "figures": [figure(s.figure) for s in c.shown],
+            "row": c.row_of,
+        }
+        for c in page.charts
+    }  # fmt: skip
+    return {
+        "charts": charts, "tiles": page.tiles, "heads": list(heads),
+        "looks": {theme: [look.built(theme) for look in looks] for theme in THEMES},
+        "layouts": [layout.built() for layout in layouts],
+        "templates": {theme: template(theme) for theme in THEMES} if figures else {},
+    }  # fmt: skip
+
+
+class _Pool(dict[Any, int]):
+    """Things that many share, each once, and their places."""
+
+    def place(self, thing: Hashable) -> int:
+        """The place of a thing, which is added where it is new."""
+        return self.setdefault(thing, len(self))
 
 
 def fragment(report: Report) -> str:
@@ -81,61 +136,16 @@ def fragment(report: Report) -> str:
     return "".join(parts)
 
 
-def _embedded(data: dict[str, Any]) -> str:
-    """JSON that cannot end its element: `<`, `>`, `&` and line separators are escaped."""
-    text = json.dumps(_packed(data), separators=(",", ":"), allow_nan=False, ensure_ascii=False, default=_plain)
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
+def _json(data: Any) -> str:
+    return json.dumps(data, separators=(",", ":"), allow_nan=False, ensure_ascii=False, default=_plain)
 
 
 def _plain(value: Any) -> Any:
     return value.item()
 
 
-def _packed(data: dict[str, Any]) -> dict[str, Any]:
-    """The data with like rows as columns and figures as lists; ``operations`` share what is alike in cells."""
-    packed = {key: value for key, value in data.items() if key != "operations"}
-    document = dict(packed.get("document", {}))
-    for key, rows in document.items():
-        if key == "operations" and rows:
-            document[key] = _operations(rows)
-        elif isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows):
-            document[key] = {"$fields": list(rows[0]), "$rows": [list(row.values()) for row in rows]}
-    if "inputs" in document:
-        document["inputs"] = _short(document["inputs"])
-    return packed | {"document": document}
-
-
-_FIGURE = ("value", "low", "high", "basis", "source", "note")
-
-
-def _short(value: Any) -> Any:
-    """The same with figures as ``{"$": [value, low, ...]}``."""
-    if isinstance(value, dict):
-        if tuple(value) == _FIGURE:
-            return {"$": list(value.values())}
-        return {key: _short(part) for key, part in value.items()}
-    return value
-
-
-_OWN = ("record", "energy_j", "seconds", "bound")
-
-
-def _operations(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Rows of operators by record: a block of what several records share, and what is each one's own."""
-    groups: dict[int, list[dict[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault(row["record"], []).append(row)
-    shared = [name for name in rows[0] if name not in _OWN]
-    blocks: dict[str, int] = {}
-    kept: list[list[list[Any]]] = []
-    records: list[list[Any]] = []
-    for record, members in groups.items():
-        block = [[row[name] for name in shared] for row in members]
-        key = json.dumps(block, default=_plain)
-        if key not in blocks:
-            blocks[key] = len(kept)
-            kept.append(block)
-        records.append([record, blocks[key], *([row[name] for row in members] for name in _OWN[1:])])
-    return {"$names": list(rows[0]), "$shared": shared, "$own": _OWN[1:], "$blocks": kept, "$records": records}
+def _escaped(text: str) -> str:
+    """JSON that cannot end its element: `<`, `>`, `&` and line separators are escaped."""
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text

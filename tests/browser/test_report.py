@@ -6,21 +6,31 @@ import csv
 import io
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
+from bitnet_cost import api
+from bitnet_cost.inputs.workload import Workload
+from bitnet_cost.readers import catalog
+from bitnet_cost.studies import pages
+from bitnet_cost.views import html, report
 from tests.browser.conftest import HOSTILE, Opened, chosen, missing, written
 from tests.conftest import ROOT, Ran
 
 AXE = (Path(__file__).parent / "axe.min.js").read_text("utf-8")
 PAGES = ("page_file", "study_file", "nodes_file", "bare_file", "curve_file", "chart_file", "measured_file")
+CHOSEN = """words => [...new URLSearchParams(words)].every(
+  ([name, value]) => document.querySelector(`select[name=${name}]`).value === value)"""
 MARKS = ".bars path, .scatterlayer path, .trace path, path.mark"
 
 
@@ -76,11 +86,49 @@ def test_selectors_change_charts_and_numbers(
     assert texts(page, "#numbers dd") == numbers
 
 
-def test_the_script_prints_what_the_command_printed(any_file: Path, opened: Opened) -> None:
-    """Headings, tables and numbers made in the browser equal those made in Python, for the default choice."""
+def test_the_script_leaves_what_the_command_printed(any_file: Path, opened: Opened) -> None:
+    """Headings, tables and numbers are the same with and without the script, for the default choice."""
     with_script, without = opened(any_file), opened(any_file, java_script_enabled=False)
     for selector in ("#numbers dd", "section.chart h2", "section.chart caption", "section.chart th, section.chart td"):
         assert texts(with_script, selector) == texts(without, selector), selector
+
+
+def test_a_choice_shows_what_python_printed_for_it(folder: Path, opened: Opened) -> None:
+    """Tables, headings and numbers of random choices are those of pages that were asked for just these."""
+    found = api.answer(
+        [catalog.model("gpt2")], [catalog.hardware(n) for n in ("l4", "cmos-7nm")],
+        [catalog.precision(p) for p in ("fp16", "bitnet-b1.58")], Workload(2, 64, 16), usual_baseline="fp16",
+    )  # fmt: skip
+    made = pages.of_answer(found, report.estimate_report(found), "x")
+    path = folder / "chosen.html"
+    path.write_text(html.as_html(made), "utf-8")
+    page, draws = opened(path), random.Random(4)
+    for _ in range(12):
+        asked = {name: draws.choice(values)[0] for name, values in made.choices.items()}
+        page.evaluate("words => { location.hash = words; }", urlencode(asked))
+        page.wait_for_function(CHOSEN, arg=urlencode(asked))
+        one = replace(made, opening=asked)
+        assert texts(page, "#numbers dd") == [*made.tiles[one.index(list(made.choices))]]
+        for chart in made.charts:
+            shown, heading = chart.shown[one.index(chart.by)], f"#h-{chart.name}"
+            whole = [h for s in chart.shown for h in s.headings]
+            assert texts(page, heading) == [whole[one.index((*chart.by, *chart.headed_by))]]
+            assert texts(page, f"#t-{chart.name} caption") == [shown.table.title]
+            cells = [cell for row in shown.table.rows for cell in row]
+            assert texts(page, f"#t-{chart.name} tbody :is(th, td)") == cells
+            drawn = page.evaluate(f"document.getElementById('d-{chart.name}').hidden ? null : "
+                                  f"document.getElementById('d-{chart.name}').data.map(t => [t.name, t.x, t.y])")  # fmt: skip
+            if shown.figure is None:
+                assert drawn is None
+            else:
+                expected = [[own["name"], own["x"], own["y"]] for _, own in shown.figure.traces]
+                assert json.loads(json.dumps(drawn)) == json.loads(json.dumps(expected))
+
+
+def test_the_script_is_short_and_prints_no_number() -> None:
+    script = (html.HERE / "templates" / "report.js").read_text("utf-8")
+    assert len(script.splitlines()) < 250
+    assert not re.search(r"toFixed|toPrecision|toExponential|toLocaleString|Intl\.|Math\.", script)
 
 
 def test_tables_read_without_script(page_file: Path, opened: Opened) -> None:
