@@ -331,13 +331,13 @@ def baseline(result: Result) -> str | None:
 @column(unit="s", swept=True)
 def prefill_s(result: Result) -> Array | None:
     """Time of the prefill"""
-    return None if result.timing is None else result.timing.by_phase[0]
+    return None if result.timing is None else result.timing.of_phase("prefill")
 
 
 @column(unit="s", swept=True)
 def decode_s(result: Result) -> Array | None:
     """Time of the G - 1 decode steps"""
-    return None if result.timing is None else result.timing.decode
+    return None if result.timing is None else result.timing.of_phase("decode")
 
 
 @column(unit="s", swept=True)
@@ -352,7 +352,7 @@ def tokens_per_s(result: Result) -> Array | None:
     if result.timing is None:
         return None
     sequences, _, steps = result.workload.flat()
-    decode = result.timing.decode
+    decode = result.timing.of_phase("decode")
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(decode > 0, sequences * (steps - 1) / decode, np.nan)
 

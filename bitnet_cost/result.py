@@ -110,9 +110,29 @@ def ordered_sum(values: Array, axis: int) -> Array:
 
 
 def over_phases(values: Array) -> Array:
-    """Sum over prefill and, where there is one, decode.  ``values`` [phase, ...]  ->  [...]"""
-    found: Array = values[0] if len(values) == 1 else values[0] + values[1]
-    return found
+    """Sum over phases, in order.  ``values`` [phase, ...]  ->  [...]"""
+    return sum_in_order(list(values))
+
+
+Count = Callable[[Array, Array], Array]
+"""A number of one sequence, from its prompt and its generated tokens.  [n]"""
+
+Attended = Callable[[Array, Array, str, float], Array]
+"""The same, from the span of attention (causal, full) and the window too."""
+
+
+class Phase(NamedTuple):
+    """A phase of a workload, a row of every table: passes that are alike, and what a sequence does in them."""
+
+    name: str
+    passes: Count  # forward passes; none: the workload has no such phase
+    width: Count  # new tokens in each of them
+    pairs: Attended  # query-key pairs of one head
+    keys: Attended  # cached positions that are read, each once a pass
+    prompts: bool = False  # takes whole prompts in, in one pass, before which nothing is cached
+    cut: bool = False  # a runtime may cut a pass into several of fewer tokens
+    fills: bool = False  # fills and drains a pipeline; else its stages stay busy
+    grows: bool = False  # a pass attends to one position more than the one before
 
 
 class Bases(Mapping[Basis, Array]):
@@ -286,22 +306,21 @@ class OpCounts:
     """
 
     operators: tuple[Operator, ...]
-    phases: tuple[str, ...]
+    phases: tuple[Phase, ...]
     coefficients: Coefficients
     bases: Bases
     workload: Workload
-    prefill_passes: Array | None = None  # [n], where a prefill is cut into several; None: one. `bases` know it
     derived: dict[str, OpCounts] = field(init=False, default_factory=dict)  # made once; see `cut_prefill`, `with_host`
     _made: dict[str, Array] = field(init=False, default_factory=dict)
 
     @cached_property
     def passes(self) -> Array:
         """Forward passes of each phase: one prefill unless it is cut, G - 1 steps.  [phase, n]"""
-        if PASSES in self.bases.rows:
-            return self.bases[PASSES]
-        _, _, generate = self.workload.flat()
-        first = np.ones_like(generate) if self.prefill_passes is None else self.prefill_passes
-        return array([first, generate - 1])[: len(self.phases)]
+        return self.bases[PASSES]
+
+    def row_of(self, phase: str) -> int:
+        """Where a phase stands."""
+        return [each.name for each in self.phases].index(phase)
 
     def __getitem__(self, quantity: str) -> Array:
         """A quantity, zero where no operator has it."""
@@ -337,7 +356,7 @@ class OpCounts:
         if is_told(table):
             for phase, of_phase in zip(self.phases, table, strict=True):
                 for op, value in zip(self.operators, of_phase, strict=True):
-                    named(value, f"{phase} {op.name}, {what}", unit)
+                    named(value, f"{phase.name} {op.name}, {what}", unit)
         return table
 
 
@@ -500,13 +519,14 @@ class Timing:
     link: Array  # what passes between devices
     waiting: Array  # time of kernels beyond what the peaks of the device need
     stretch: Array  # [phase, n]: how much the power cap stretches a phase; 1 where it does not bind
+    phases: tuple[Phase, ...]
 
     def longer(self, factor: Array) -> Timing:
         """The timing where a phase takes ``factor`` times as long, [phase, n]."""
         wide = factor[:, None, :]
         return Timing(
             self.seconds * wide, self.compute * wide, self.memory * wide, self.overhead * wide, self.link * wide,
-            self.waiting, self.stretch,
+            self.waiting, self.stretch, self.phases,
         )  # fmt: skip
 
     @property
@@ -540,12 +560,10 @@ class Timing:
         points = [dict(zip(waits, each, strict=True)) for each in zip(*waits.values(), strict=True)]
         return [None if any(map(math.isnan, waits.values())) else longest_wait(waits) for waits in points]
 
-    @property
-    def decode(self) -> Array:
-        """Seconds of the decode phase; 0 without one.  [n]"""
-        phases = self.by_phase
-        found: Array = phases[1] if len(phases) > 1 else np.zeros_like(phases[0])
-        return found
+    def of_phase(self, name: str) -> Array:
+        """Seconds of a phase; 0 without one.  [n]"""
+        found = (seconds for phase, seconds in zip(self.phases, self.by_phase, strict=True) if phase.name == name)
+        return next(found, np.zeros(self.seconds.shape[-1]))
 
     @cached_property
     def by_phase(self) -> Array:
@@ -648,7 +666,7 @@ class Result:
     @property
     def tokens_per_s(self) -> float | None:
         """Tokens per second that a single point generates in its decode phase; None without one."""
-        decode = 0.0 if self.timing is None else float(self.timing.decode[0])
+        decode = 0.0 if self.timing is None else float(self.timing.of_phase("decode")[0])
         return int(self.workload.batch) * (int(self.workload.generate) - 1) / decode if decode else None
 
     @property

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 
 import bitnet_cost as package
-from bitnet_cost.engine import counts
+from bitnet_cost.engine import counts, phases
 from bitnet_cost.readers.families import decoders, usual
 from bitnet_cost.record import METRICS, column
-from bitnet_cost.result import Result
+from bitnet_cost.result import Phase, Result
 from bitnet_cost.views import formats
 from tests.conftest import ROOT, Ran
 
@@ -124,6 +124,49 @@ def test_a_model_family_is_one_row(bitnet_cost: Command, tmp_path: Path, monkeyp
     biases, norms = 32 * 3 * 4096, 32 * 2 * 128
     assert found[0]["parameters"] == package.estimate("llama-2-7b").parameters + biases + norms
     assert bitnet_cost("import", mine, "--name", "newcomer-7b").out.startswith("name: newcomer-7b\n")
+
+
+def test_a_phase_is_one_row(bitnet_cost: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = (
+        "layers",
+        "mixtral-8x7b",
+        "-p",
+        "int4",
+        "-H",
+        "h100-sxm-80gb",
+        "--batch",
+        "2",
+        "--generate",
+        "41",
+        "-f",
+        "json",
+    )
+    before = json.loads(bitnet_cost(*words).out)
+    drafts, width = 8, 5
+
+    def passes(prompt: Any, generate: Any) -> Any:
+        return (generate - 1) / width
+
+    verify = Phase(
+        "verify",  # of so many drafted tokens at once, each pass after a prompt
+        passes=passes,
+        width=lambda prompt, generate: prompt * 0 + width,
+        pairs=lambda prompt, generate, span, window: passes(prompt, generate) * width * prompt,
+        keys=lambda prompt, generate, span, window: passes(prompt, generate) * prompt,
+    )
+    monkeypatch.setattr(phases, "PHASES", (*phases.PHASES, verify))
+    document = json.loads(bitnet_cost(*words).out)
+    rows = {row["op"]: row for row in document["operations"] if row["phase"] == "verify"}
+    assert [row for row in document["operations"] if row["phase"] != "verify"] == before["operations"]
+    assert rows.keys() == {row["op"] for row in before["operations"] if row["phase"] == "decode"}
+    assert rows["q"]["mac"] == 32 * 4096**2 * 2 * drafts * width
+    assert rows["attn_scores"]["mac"] == 32 * 4096 * 2 * drafts * width * 512
+    for name in ("mac", "energy_j", "latency_s"):
+        added = sum(row["seconds" if name == "latency_s" else name] for row in rows.values())
+        assert document["records"][0][name] == pytest.approx(before["records"][0][name] + added, rel=1e-9)
+    assert document["records"][0]["decode_s"] == before["records"][0]["decode_s"]
+    several = records(bitnet_cost("estimate", *words[1:], "--devices", "4", "--parallel", "pipeline"))[0]
+    assert several["latency_s"] > several["prefill_s"] + several["decode_s"]
 
 
 def test_an_operator_is_one_method(bitnet_cost: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

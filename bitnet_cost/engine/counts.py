@@ -27,8 +27,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
-import numpy as np
-
+from bitnet_cost.engine.phases import worked
 from bitnet_cost.inputs.architecture import (
     Architecture,
     Attention,
@@ -38,11 +37,10 @@ from bitnet_cost.inputs.architecture import (
     MixtureOfExperts,
     StateSpace,
 )
-from bitnet_cost.inputs.workload import Array, Workload
+from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.result import (
     PASSES,
     Backward,
-    Bases,
     Basis,
     Coefficients,
     KernelKind,
@@ -52,7 +50,7 @@ from bitnet_cost.result import (
     Term,
     Traits,
 )
-from bitnet_cost.told import array, decided, shown_as
+from bitnet_cost.told import array
 from bitnet_cost.words import Counting
 
 NOT_COUNTED = (
@@ -69,191 +67,6 @@ def operations_per_mac() -> int:
     return 2
 
 
-# --- bases: what the workload repeats ------------------------------------------------------------------------------
-
-
-def prefill_pairs(prompt: Array, span: str, window: float = np.inf) -> Array:
-    """Query-key pairs that one prompt scores.  [pair]
-
-    Causal: query i attends to min(i, window) keys, P(P+1)/2 in all without a window. Full: P^2, or P keys within
-    the window for each query.
-
-    >>> [float(prefill_pairs(np.float64(4), span)) for span in ("causal", "full")]
-    [10.0, 16.0]
-    >>> float(prefill_pairs(np.float64(4), "causal", window=2))     # 1 + 2 + 2 + 2
-    7.0
-    """
-    width = prompt if window == np.inf else np.minimum(prompt, window)
-    pairs: Array = prompt * width if span == "full" else width * (width + 1) / 2 + (prompt - width) * width
-    return pairs
-
-
-def decode_pairs(prompt: Array, generate: Array, window: Array | float = np.inf) -> Array:
-    """Query-key pairs that one sequence scores while it generates.  [pair]
-
-    The prefill yields the first token, so decode takes G-1 steps, and step i attends to min(P+i, window) keys.
-
-    >>> float(decode_pairs(np.float64(4), np.float64(3)))           # 5 + 6
-    11.0
-    >>> float(decode_pairs(np.float64(4), np.float64(5), window=6))  # 5 + 6 + 6 + 6
-    23.0
-    """
-    steps = generate - 1
-    if isinstance(window, float) and window == np.inf:
-        return steps * prompt + steps * (steps + 1) / 2
-    growing: Array = np.minimum(np.maximum(window - prompt, 0), steps)
-    return growing * prompt + growing * (growing + 1) / 2 + (steps - growing) * window
-
-
-def touched_experts(experts: int, per_token: int, tokens: Array) -> Array:
-    """Expected number of distinct experts that a pass over ``tokens`` tokens visits.  [expert]
-
-    Uniform, independent routing: E (1 - (1 - k/E)^tokens).
-
-    >>> round(float(touched_experts(8, 2, np.float64(1))), 12)
-    2.0
-    >>> round(float(touched_experts(8, 2, np.float64(64))), 6)
-    8.0
-    """
-    if per_token == experts:
-        return experts + tokens * 0.0
-    touched: Array = experts * (1.0 - decay(tokens * logarithm_of_rest(per_token / experts)))
-    return touched
-
-
-def logarithm_of_rest(share: float) -> float:
-    """log(1 - share) for a share from 0 to 1, from sums and products alone: the same bits on every processor.
-
-    log(1 - s) = -2 artanh(s / (2 - s)), the series of which converges from s = 0 to where few are left.
-
-    >>> [bool(abs(logarithm_of_rest(share) / np.log(1 - share) - 1) < 1e-15) for share in (0.5, 0.875)]
-    [True, True]
-    """
-    part = share / (2.0 - share)
-    found, squared = 0.0, part * part
-    for term in range(301, 0, -2):
-        found = found * squared + 1.0 / term
-    return -2.0 * part * found
-
-
-def decay(x: Array) -> Array:
-    """exp(x) for x <= 0, from sums and products alone: the same bits on every processor and in every language.
-
-    The last bit of a library's exp depends on both. A Taylor series to the 14th term of x / 64, squared six times, is
-    right to 3e-14; below -40 the answer is 4e-18, which is nothing beside 1.
-
-    >>> bool(abs(decay(np.float64(-1.0)) / np.exp(-1) - 1) < 1e-13), float(decay(np.float64(0.0)))
-    (True, 1.0)
-    """
-    part = np.maximum(x, -40.0) / 64
-    found = 1.0 + part / 14
-    for term in range(13, 0, -1):
-        found = 1.0 + found * part / term
-    for _ in range(6):
-        found = found * found
-    powers: Array = shown_as(found, "exp", x)
-    return powers
-
-
-class _Worked:
-    """Works bases out for one workload: each a pair of prefill and decode, ``[n]``; numbers for a single point.
-
-    Numbers of NumPy's: they round as its arrays do, and a step with them takes a fifth of the time.
-    """
-
-    def __init__(self, workload: Workload) -> None:
-        self.workload = workload
-        self.batch, self.prompt, self.generate = numbers = workload.flat()
-        if len(self.batch) == 1:
-            self.batch, self.prompt, self.generate = (array[0] for array in numbers)
-        self.steps = self.generate - 1
-        self.none = self.steps * 0
-        self.one = self.none + 1
-        self._decoded: dict[float, Array] = {}
-
-    def __call__(self, names: tuple[Basis, ...], phases: int = 2) -> Bases:
-        pairs = [getattr(self, name)(*numbers) for name, *numbers in names]
-        values = array(pairs).reshape(len(names), 2, -1)[:, :phases]
-        return Bases(names, values)
-
-    def tokens(self) -> tuple[Array, Array]:
-        """New tokens that pass through the layers."""
-        return self.batch * self.prompt, self.batch * self.steps
-
-    def prefill_tokens(self) -> tuple[Array, Array]:
-        return self.batch * self.prompt, self.none
-
-    def decode_tokens(self) -> tuple[Array, Array]:
-        return self.none, self.batch * self.steps
-
-    def passes(self) -> tuple[Array, Array]:
-        """Forward passes: how often weights are read."""
-        return self.one, self.steps
-
-    def logits(self) -> tuple[Array, Array]:
-        """Positions that get logits."""
-        first = {"last": self.one, "all": self.prompt, "none": self.none}[self.workload.logits]
-        steps = self.steps if self.workload.logits != "none" else self.none
-        return self.batch * first, self.batch * steps
-
-    def logit_passes(self) -> tuple[Array, Array]:
-        return (self.none, self.none) if self.workload.logits == "none" else self.passes()
-
-    def pairs(self, window: float = np.inf) -> tuple[Array, Array]:
-        """Query-key pairs of one head."""
-        if self.workload.counting == "traced":
-            prefill = self.prompt * self.prompt
-        else:
-            prefill = prefill_pairs(self.prompt, self.workload.attention or "causal", window)
-        return self.batch * prefill, self.batch * self.decoded(window)
-
-    def prefill_pairs(self, window: float = np.inf) -> tuple[Array, Array]:
-        return self.pairs(window)[0], self.none
-
-    def decode_pairs(self, window: float = np.inf) -> tuple[Array, Array]:
-        return self.none, self.pairs(window)[1]
-
-    def keys(self, window: float = np.inf) -> tuple[Array, Array]:
-        """Cached positions that are read: each once per pass."""
-        return self.batch * self.prompt, self.batch * self.decoded(window)
-
-    def decoded(self, window: float) -> Array:
-        """Query-key pairs of one head that one sequence scores while it generates; worked out once."""
-        if window not in self._decoded:
-            self._decoded[window] = decode_pairs(self.prompt, self.generate, window)
-        return self._decoded[window]
-
-    def experts(self, experts: float, per_token: float) -> tuple[Array, Array]:
-        """Expert weights that are touched, summed over passes."""
-        count, chosen = int(experts), int(per_token)
-        prefill = touched_experts(count, chosen, self.batch * self.prompt)
-        return prefill, self.steps * touched_experts(count, chosen, self.batch)
-
-    def convolved(self, kernel: float) -> tuple[Array, Array]:
-        """Output positions of the causal convolution; a traced one is padded on both sides."""
-        if self.workload.counting == "traced":
-            return self.batch * (self.prompt + kernel - 1), self.batch * self.steps * 2
-        return self.tokens()
-
-    def chunks(self, chunk: float) -> Array:
-        """Chunks of a prefill, the last one padded."""
-        return np.ceil(self.prompt / chunk)
-
-    def chunk_tokens(self, chunk: float) -> tuple[Array, Array]:
-        """Positions of all chunks, padding included."""
-        return self.batch * self.chunks(chunk) * chunk, self.none
-
-    def chunk_pairs(self, chunk: float) -> tuple[Array, Array]:
-        """Pairs of positions inside the chunks."""
-        return self.batch * self.chunks(chunk) * chunk * chunk, self.none
-
-    def chunk_states(self, chunk: float) -> tuple[Array, Array]:
-        """Pairs of states at the chunks' boundaries, the initial state included."""
-        states = self.chunks(chunk) + 1
-        return self.batch * (states * states), self.none
-
-
-READ_ONCE = {"passes", "logit_passes", "experts"}  # bases of weights alone, which a pass reads once
 TOKENS: Basis = ("tokens",)
 LOGITS: Basis = ("logits",)
 
@@ -751,16 +564,6 @@ def with_host(counts: OpCounts) -> OpCounts:
     return counts.derived["host"]
 
 
-def basis_values(workload: Workload, basis: Basis) -> Array:
-    """What one basis comes to in a workload.  [phase, n], prefill and decode
-
-    >>> basis_values(Workload(prompt=4, generate=3, attention="causal"), ("pairs",)).tolist()
-    [[10.0], [11.0]]
-    """
-    found: Array = _Worked(workload)((basis,)).table[0]
-    return found
-
-
 def coefficients_of(ops: tuple[Operator, ...]) -> Coefficients:
     """What the operators' layers need in all for each unit of each basis.  ``{quantity: {basis: [op]}}``"""
     columns: dict[str, dict[Basis, list[float]]] = {}
@@ -772,8 +575,8 @@ def coefficients_of(ops: tuple[Operator, ...]) -> Coefficients:
 
 
 def bases_of(coefficients: Coefficients) -> tuple[Basis, ...]:
-    """All bases that operators need."""
-    return tuple(dict.fromkeys(basis for of in coefficients.values() for basis in of))
+    """All bases that operators need, and the passes."""
+    return tuple(dict.fromkeys([*(basis for of in coefficients.values() for basis in of), PASSES]))
 
 
 def count_ops(
@@ -793,6 +596,5 @@ def count_ops(
         ops = operators(architecture, workload.counting)
     if coefficients is None:
         coefficients = coefficients_of(ops)
-    worked = _Worked(workload)
-    phases = ("prefill", "decode") if decided(worked.steps > 0) else ("prefill",)
-    return OpCounts(ops, phases, coefficients, worked(needed or bases_of(coefficients), len(phases)), workload)
+    phases, bases = worked(workload, needed or bases_of(coefficients))
+    return OpCounts(ops, phases, coefficients, bases, workload)

@@ -227,13 +227,14 @@ def _part(told: Result, cell: str) -> Number:
     kind, _, rest = cell.partition(":")
     phase, _, name = rest.rpartition(":")
     counts = told.counts
+    phases = [each.name for each in counts.phases]
     names, groups = {op.name for op in counts.operators}, {op.group for op in counts.operators}
     known = {"op": names, "group": groups}.get(kind, names | groups)
-    if name not in known or (phase and phase not in counts.phases):
+    if name not in known or (phase and phase not in phases):
         close = nearest(name, known)
         hint = f" Did you mean {close!r}?" if close else f" There are {', '.join(sorted(known))}."
         what = "phase" if name in known else "group" if kind == "group" else "operator"
-        hint = f" There are {', '.join(counts.phases)}." if what == "phase" else hint
+        hint = f" There are {', '.join(phases)}." if what == "phase" else hint
         raise BitnetCostError(f"cell: {cell!r}: no such {what} here.{hint}")
     if kind in ("op", "group"):
         _needs_energy(told)
@@ -242,7 +243,7 @@ def _part(told: Result, cell: str) -> Number:
         raise BitnetCostError(f"cell: {cell} has no figure{_why(told, 'latency_s')}")
     chosen = [
         value
-        for at, of_phase in zip(counts.phases, table, strict=True)
+        for at, of_phase in zip(phases, table, strict=True)
         for op, value in zip(counts.operators, of_phase, strict=True)
         if (op.name if name in names and known is not groups else op.group) == name and phase in ("", at)
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -152,12 +153,13 @@ def footprint(
     tokens, widest = batch * prompt, held_weights.widest
     chunk = runtime.cut(architecture.kind) if runtime else None
     peaks, width = peak_activation_entries(widest, counts.bases.table), architecture.hidden_size
-    entries = peaks[0] + tokens * width
-    if chunk:
-        entries = entries * np.minimum(1.0, chunk / tokens)
-        if len(peaks) > 1:  # a decode step holds a token of every sequence, however a prefill is cut
-            entries = np.maximum(entries, peaks[1] / np.maximum(generate - 1, 1.0) + batch * width)
-    held = entries * elsewhere
+    passes: list[Array] = []
+    for phase, peak, times in zip(counts.phases, peaks, counts.passes, strict=True):
+        if chunk or phase.prompts:  # no pass is wider than one over whole prompts, unless that is cut
+            together = batch * phase.width(prompt, generate)
+            entries = (peak if phase.prompts else peak / np.maximum(times, 1.0)) + together * width
+            passes.append(entries * np.minimum(1.0, chunk / together) if chunk and phase.cut else entries)
+    held = reduce(np.maximum, passes) * elsewhere
     if runtime and runtime.logits_bits and architecture.lm_head is not None:
         held = np.maximum(held, tokens * (architecture.vocab_size * runtime.logits_bits))
     return Footprint(

@@ -74,5 +74,5 @@ def pipeline_share(architecture: Architecture, counts: OpCounts, devices: int, b
     exchanges = sums[:, None] / max(float(sums.sum()), 1.0) * (devices - 1) * turn.passes[:, None, :]
     filling = (turns + (devices - 1) * largest * turns / batch) / devices
     filling = named(filling, "turns of the pipeline", "turn", local=True)
-    wait = array([filling, *[np.ones(turn.points)] * (len(turn.phases) - 1)])
+    wait = array([filling if phase.fills else np.ones(turn.points) for phase in turn.phases])
     return Share(turn, turn["outputs"] * hops * bits, exchanges, turns, wait)

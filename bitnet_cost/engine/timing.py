@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import product
 from typing import Any
 
 import numpy as np
 
 from bitnet_cost.engine.activity import Actions, product_format, stays
-from bitnet_cost.engine.counts import HOST, READ_ONCE, decode_pairs
+from bitnet_cost.engine.counts import HOST
 from bitnet_cost.engine.parallel import Share
+from bitnet_cost.engine.phases import READ_ONCE, growing_pairs
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import Kernel, KernelClass, RuntimeProfile
@@ -40,20 +42,22 @@ def kernel_class(op: Operator, precision: Precision) -> KernelClass | None:
     ...  ("product", "norm", "dequantise", "quantise")]
     ['lowbit', 'norm', None, 'quantise']
     """
-    kernel, narrow = op.traits.kernel, precision.linear.rescale == "elementwise"
-    if kernel in ("dequantise", "host"):
-        return None
-    if kernel == "quantise":
-        return kernel if narrow or precision.linear.rescale == "product" else None
-    if kernel == "experts":
-        return "experts-w8a8" if narrow else "experts"
-    if kernel != "product":
-        return kernel
-    if op.role == "lm_head" and precision.bits_of("lm_head") < 8:
-        return "dequantised"
-    if op.role != "linear" or precision.linear.weights.bits >= 8:
-        return "w8a8" if narrow and op.role == "linear" else "linear"
-    return "dequantised" if precision.linear.rescale == "weights" else "lowbit"
+    narrow = precision.linear.rescale == "elementwise"
+    match op.traits.kernel:
+        case "dequantise" | "host":
+            return None
+        case "quantise":
+            return "quantise" if narrow or precision.linear.rescale == "product" else None
+        case "experts":
+            return "experts-w8a8" if narrow else "experts"
+        case "product":
+            if op.role == "lm_head" and precision.bits_of("lm_head") < 8:
+                return "dequantised"
+            if op.role != "linear" or precision.linear.weights.bits >= 8:
+                return "w8a8" if narrow and op.role == "linear" else "linear"
+            return "dequantised" if precision.linear.rescale == "weights" else "lowbit"
+        case kernel:
+            return kernel
 
 
 def launches_of(op: Operator, kernel: Kernel, runtime: RuntimeProfile) -> float:
@@ -254,13 +258,13 @@ def scores_in_memory(counts: OpCounts, runtime: RuntimeProfile) -> Array | None:
     exponentials = counts["exp"] * np.array([op.traits.scores for op in counts.operators])[:, None]
     _, prompt, _ = counts.workload.flat()
     masked = 2 * prompt / (prompt + 1) if counts.workload.attention == "causal" else np.ones_like(prompt)
-    whole = array([masked, np.ones_like(prompt)])[: len(counts.phases), None]
+    whole = array([masked if phase.prompts else np.ones_like(prompt) for phase in counts.phases])[:, None]
     bits: Array = exponentials * whole * (each * 8)
     return bits
 
 
 def cut_prefill(counts: OpCounts, chunk: int | None) -> OpCounts:
-    """The counts with a prefill of at most ``chunk`` tokens a pass: weights are read in every pass.
+    """The counts with passes of at most ``chunk`` tokens, where a phase may be cut: weights are read in every pass.
 
     The same counts are cut once.
     """
@@ -279,40 +283,40 @@ def read_once(names: tuple[Basis, ...]) -> list[int]:
 
 
 def _cut(counts: OpCounts, chunk: int) -> OpCounts:
-    batch, prompt, _ = counts.workload.flat()
-    tokens = batch * prompt
-    passes = np.maximum(1.0, np.ceil(tokens / chunk))
+    batch, prompt, generate = counts.workload.flat()
     names, values = counts.bases.names, counts.bases.table.copy()
-    values[read_once(names), 0] *= passes
-    return OpCounts(counts.operators, counts.phases, counts.coefficients, Bases(names, values), counts.workload, passes)
+    for phase, of_phase in zip(counts.phases, values.swapaxes(0, 1), strict=True):
+        if phase.cut:
+            of_phase[read_once(names)] *= np.maximum(1.0, np.ceil(batch * phase.width(prompt, generate) / chunk))
+    return OpCounts(counts.operators, counts.phases, counts.coefficients, Bases(names, values), counts.workload)
 
 
 def sum_of_maxima(
-    compute: Array, memory: Array, fixed: Array, prompt: Array, generate: Array, window: Array | None = None
+    compute: Array, memory: Array, fixed: Array, prompt: Array, steps: Array, window: Array | None = None
 ) -> Array:
-    """Sum over decode steps of max(c k, m k + f), k = min(P + i, window) keys attended, i = 1 ... G - 1.  [s]
+    """Sum over decode steps of max(c k, m k + f), k = min(P + i, window) keys attended, i = 1 ... steps.  [s]
 
     ``compute`` and ``memory`` are the sums of c k and m k over all steps, ``fixed`` that of f. The lines cross at most
     once, at k* = f / (c - m): steps below it wait for memory, those above for arithmetic. From the step that fills the
     window on, all are alike.
 
     >>> one = np.array([1.0])
-    >>> total = sum_of_maxima(18 * one, 6 * one, 12 * one, 1 * one, 4 * one)        # k = 2, 3, 4; c 2, m 2/3, f 4
+    >>> total = sum_of_maxima(18 * one, 6 * one, 12 * one, 1 * one, 3 * one)        # k = 2, 3, 4; c 2, m 2/3, f 4
     >>> bool(abs(total[0] - (16 / 3 + 6 + 8)) < 1e-12)                              # max(4, 16/3), max(6, 6), 8
     True
-    >>> total = sum_of_maxima(16 * one, 16 / 3 * one, 12 * one, one, 4 * one, 3 * one)  # k = 2, 3, 3
+    >>> total = sum_of_maxima(16 * one, 16 / 3 * one, 12 * one, one, 3 * one, 3 * one)  # k = 2, 3, 3
     >>> bool(abs(total[0] - (16 / 3 + 6 + 6)) < 1e-12)
     True
     """
-    steps = growing = generate - 1
-    keys = decode_pairs(prompt, generate, np.inf if window is None else window)
+    growing = steps
+    keys = growing_pairs(prompt, steps, np.inf if window is None else window)
     if window is not None:
         growing = np.minimum(np.maximum(window - prompt, 0.0), steps)
     least, fewest = np.maximum(steps, 1.0), np.maximum(keys, 1.0)  # where there is no step, there is nothing to divide
     gap = (compute - memory) / fewest
     crossing = np.where(gap > 0, fixed / least / np.where(gap > 0, gap, 1.0), np.inf)
     below = np.minimum(np.maximum(np.floor(crossing) - prompt, 0.0), growing)
-    in_them = decode_pairs(prompt, below + 1)
+    in_them = growing_pairs(prompt, below)
     if window is not None:
         alike = np.where(crossing >= window, steps - growing, 0.0)
         below, in_them = below + alike, in_them + alike * window
@@ -340,12 +344,11 @@ def roofline(
     counts.named(compute, "arithmetic", "s")
     counts.named(memory, "memory", "s")
     longest = np.maximum(compute, memory)
-    if len(counts.phases) > 1:
-        _, prompt, generate = counts.workload.flat()
-        for rows in plan.attention:
-            grows = activity.kv_read_bits[1, rows] * plan.per_bit[plan.main][rows]
-            window = None if plan.window is None else plan.window[rows]
-            longest[1, rows] = sum_of_maxima(compute[1, rows], grows, memory[1, rows] - grows, prompt, generate, window)
+    _, prompt, _ = counts.workload.flat()
+    for p, rows in product([p for p, phase in enumerate(counts.phases) if phase.grows], plan.attention):
+        grows = activity.kv_read_bits[p, rows] * plan.per_bit[plan.main][rows]
+        window, steps = None if plan.window is None else plan.window[rows], counts.passes[p]
+        longest[p, rows] = sum_of_maxima(compute[p, rows], grows, memory[p, rows] - grows, prompt, steps, window)
     counts.named(longest, "busy", "s")
     link = np.zeros(compute.shape)
     if share is not None and hardware.interconnect is not None:
@@ -364,7 +367,7 @@ def roofline(
     if share is not None:
         longest = longest + counts.named(link, "link", "s")
     stretch = np.ones((len(counts.phases), counts.points))
-    return Timing(longest, compute, memory, overhead, link, waiting, stretch)
+    return Timing(longest, compute, memory, overhead, link, waiting, stretch, counts.phases)
 
 
 def _host(runtime: RuntimeProfile, counts: OpCounts) -> Array:
@@ -427,4 +430,5 @@ def capped(timing: Timing, dynamic: Array, hardware: Hardware) -> Timing:
         timing.link,
         timing.waiting,
         stretch,
+        timing.phases,
     )

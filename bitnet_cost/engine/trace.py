@@ -167,7 +167,7 @@ def label(result: Result) -> None:
     for basis, values in counts.bases.items():
         text = basis_text(basis)
         for phase, value in zip(counts.phases, values, strict=True):
-            named(value, f"{phase} {text}", UNITS.get(basis[0], "1"))
+            named(value, f"{phase.name} {text}", UNITS.get(basis[0], "1"))
     counts.named(counts["mac"], "MAC", "MAC")
     for place, bits in activity.movement.items():
         counts.named(bits, place, "bit")
@@ -176,8 +176,8 @@ def label(result: Result) -> None:
         counts.named(result.timing.seconds, "seconds", "s")
     if result.timing is not None:
         for phase, spent, stretch in zip(counts.phases, result.timing.by_phase, result.timing.stretch, strict=True):
-            named(stretch, f"{phase} stretch of the power cap", "1")
-            named(spent, f"{phase}_s", "s")
+            named(stretch, f"{phase.name} stretch of the power cap", "1")
+            named(spent, f"{phase.name}_s", "s")
     memory = result.footprint
     for role, stored in memory.weight_bits.items():
         named(stored, f"bits of {role}", "bit")

@@ -149,7 +149,7 @@ def _cell(at: int, result: Result, found: Result | None, base: Result | None, dr
         return values
     if found.timing is not None:
         batch, _, generate = found.workload.flat()
-        seconds, decode = found.timing.total, found.timing.decode
+        seconds, decode = found.timing.total, found.timing.of_phase("decode")
         device = sum(v[1] for name, v in found.spent.items() if name != "facility")
         with np.errstate(divide="ignore", invalid="ignore"):
             values |= {
@@ -267,6 +267,6 @@ def _sized(at: int, like: Result, model: Architecture, counts: OpCounts) -> list
     rate = np.full(counts.points, np.nan)
     if found.timing is not None:
         batch, _, steps = counts.workload.flat()
-        decode = found.timing.decode
+        decode = found.timing.of_phase("decode")
         rate = np.divide(batch * (steps - 1), decode, out=rate, where=decode > 0)
     return [_list(found.energy_j, at), _list(rate, at)]

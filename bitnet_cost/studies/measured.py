@@ -207,21 +207,20 @@ def _of_phase(
 ) -> tuple[float, float, float]:
     """Time and energy of what a row measured, and how many steps of it its seconds are one of."""
     assert joules is not None
-    last = len(seconds) - 1
     if row.phase == "product":
         index = bare_product(result)
         assert index is not None
         assert result.timing is not None
         steps = result.counts.operators[index].repeat * max(1, row.generate - 1)
-        phase = min(last, 1 if row.generate > 1 else 0)
+        phase = result.counts.row_of("decode" if row.generate > 1 else "prefill")
         return (
             float(result.timing.seconds[phase, index, i]) / steps,
             float(result.by_operator[1, phase, index, i]) / steps,
             1.0,
         )
-    if row.phase == "prefill":
-        return float(seconds[0, i]), float(joules[0, i]), 1.0
-    if row.phase == "decode":
-        return float(seconds[last, i]), float(joules[last, i]), float(row.generate - 1)
+    if row.phase in ("prefill", "decode"):
+        phase = result.counts.row_of(row.phase)
+        each = 1.0 if row.phase == "prefill" else float(row.generate - 1)
+        return float(seconds[phase, i]), float(joules[phase, i]), each
     whole, energy = float(seconds[:, i].sum()), float(joules[:, i].sum())
     return whole, energy, float(row.generate) if row.phase == "serving" else 1.0

@@ -270,13 +270,13 @@ def _decoding(result: Result, quantity: str) -> float:
             f"study cell of {result.architecture.name}", quantity, "needs a device, and tokens to generate"
         )
     if quantity == "decode_energy":
-        return float(result.by_operator[1, 1].sum()) / steps
+        return float(result.by_operator[1, result.counts.row_of("decode")].sum()) / steps
     if quantity == "energy_per_token":
-        return float(result.by_operator[1, 1].sum()) / steps / int(result.workload.batch)
+        return float(result.by_operator[1, result.counts.row_of("decode")].sum()) / steps / int(result.workload.batch)
     if quantity == "tokens_per_s":
         assert result.tokens_per_s is not None
         return result.tokens_per_s
-    return float(result.timing.decode[0]) / steps
+    return float(result.timing.of_phase("decode")[0]) / steps
 
 
 def _product(result: Result, quantity: str) -> float:

@@ -38,7 +38,7 @@ def operations(result: Result, index: int) -> list[dict[str, Any]]:
     waits = result.timing.waits if result.timing is not None else {}
     waited: dict[tuple[str, str], dict[str, float]] = {}
     rows: dict[tuple[str, str], dict[str, Any]] = {}
-    for p, phase in enumerate(counts.phases):
+    for p, (phase, *_) in enumerate(counts.phases):
         for i, op in enumerate(counts.operators):
             values = {name: float(column[p, i, 0]) for name, column in columns.items()}
             took = seconds is not None and seconds[p, i, 0]

@@ -255,7 +255,7 @@ def time_table(results: Sequence[Result]) -> Table:
                 (*lead, share, "-", "-", "-", "does not fit" if r.fits is not None and not r.fits else "refused")
             )
             continue
-        prefill, decode = float(r.timing.by_phase[0, 0]), float(r.timing.decode[0])
+        prefill, decode = (float(r.timing.of_phase(name)[0]) for name in ("prefill", "decode"))
         rate = significant(r.tokens_per_s, 1.0, 4)
         weak = honesty.mark_time(r)
         took = with_prefix(decode, "s") + weak if decode else "-"
@@ -327,7 +327,7 @@ def breakdown_table(result: Result) -> Table:
     mac = result.counts["mac"]
     actions = {kind: result.actions(kind) for kind in ("mul", "add")}
     groups: dict[tuple[str, str], list[float]] = {}
-    for p, phase in enumerate(result.counts.phases):
+    for p, (phase, *_) in enumerate(result.counts.phases):
         for i, op in enumerate(result.counts.operators):
             row = groups.setdefault((phase, op.group), [0.0, 0.0, 0.0, 0.0])
             for j, column in enumerate((mac, actions["mul"], actions["add"], energy)):
@@ -489,7 +489,7 @@ def operators_table(cells: Sequence[Result]) -> Table:
     columns += [
         ((r.precision.name if len(cells) > 1 else "energy") + honesty.mark(r), "J", r.by_operator[1]) for r in cells
     ]
-    for p, phase in enumerate(first.counts.phases):
+    for p, (phase, *_) in enumerate(first.counts.phases):
         for i, op in enumerate(first.counts.operators):
             values = [float(column[p, i, 0]) for _, _, column in columns]
             if not any(v for v in values if math.isfinite(v)):

@@ -318,7 +318,9 @@ def test_a_pipeline_keeps_all_stages_busy_with_micro_batches(name: str, stages: 
     assert one.timing is not None
     assert many.timing is not None
     link = float(many.timing.link[1].sum())
-    assert float(many.timing.decode[0]) == pytest.approx(float(one.timing.decode[0]) + link, rel=1e-9)
+    assert float(many.timing.of_phase("decode")[0]) == pytest.approx(
+        float(one.timing.of_phase("decode")[0]) + link, rel=1e-9
+    )
     wait = (turns + (stages - 1) * largest / small) / stages  # all pass a stage, the largest then the others
     link = float(many.timing.link[0].sum())
     busy = float(one.timing.by_phase[0, 0]) * wait
@@ -433,7 +435,7 @@ def test_decode_sums_the_maximum_of_each_step_within_a_window(
     """Against a loop over the steps."""
     keys = [min(prompt + i, window) for i in range(1, generate)]
     steps = sum(max(compute * k, 0.5 * k + 10 * fixed) for k in keys)
-    sums = (compute * sum(keys), 0.5 * sum(keys), 10 * fixed * len(keys), prompt, generate, window)
+    sums = (compute * sum(keys), 0.5 * sum(keys), 10 * fixed * len(keys), prompt, len(keys), window)
     found = sum_of_maxima(*(np.array([float(x)]) for x in sums))
     assert float(found[0]) == pytest.approx(steps, rel=1e-12)
 

@@ -124,7 +124,7 @@ def test_by_hand(form: str, width: int, vocabulary: int, prompt: int, generate: 
     result = evaluate(tiny(width, vocabulary), catalog.precision(form), NODE, work, scope="memory")
     expected = by_hand(form, width, vocabulary, prompt, generate)
     joules = dict.fromkeys(PER_BIT, 0.0)
-    for p, phase in enumerate(result.counts.phases):
+    for p, (phase, *_) in enumerate(result.counts.phases):
         for i, op in enumerate(result.counts.operators):
             moved = expected.get((phase, op.name), {})
             for place, bits in result.activity.movement.items():

@@ -1,0 +1,266 @@
+"""Phases of a workload, and the bases: what it repeats in each of them. A new phase is a row of `PHASES`."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from bitnet_cost.inputs.workload import Array, Workload
+from bitnet_cost.result import Attended, Bases, Basis, Phase
+from bitnet_cost.told import array, decided, shown_as
+
+# --- formulas ------------------------------------------------------------------------------------------------------
+
+
+def prefill_pairs(prompt: Array, span: str, window: float = np.inf) -> Array:
+    """Query-key pairs that one prompt scores.  [pair]
+
+    Causal: query i attends to min(i, window) keys, P(P+1)/2 in all without a window. Full: P^2, or P keys within
+    the window for each query.
+
+    >>> [float(prefill_pairs(np.float64(4), span)) for span in ("causal", "full")]
+    [10.0, 16.0]
+    >>> float(prefill_pairs(np.float64(4), "causal", window=2))     # 1 + 2 + 2 + 2
+    7.0
+    """
+    width = prompt if window == np.inf else np.minimum(prompt, window)
+    pairs: Array = prompt * width if span == "full" else width * (width + 1) / 2 + (prompt - width) * width
+    return pairs
+
+
+def decode_pairs(prompt: Array, generate: Array, window: Array | float = np.inf) -> Array:
+    """Query-key pairs that one sequence scores while it generates.  [pair]
+
+    The prefill yields the first token, so decode takes G-1 steps, and step i attends to min(P+i, window) keys.
+
+    >>> float(decode_pairs(np.float64(4), np.float64(3)))           # 5 + 6
+    11.0
+    >>> float(decode_pairs(np.float64(4), np.float64(5), window=6))  # 5 + 6 + 6 + 6
+    23.0
+    """
+    return growing_pairs(prompt, generate - 1, window)
+
+
+def growing_pairs(start: Array, steps: Array, window: Array | float = np.inf) -> Array:
+    """Keys that so many steps attend to after ``start`` positions, each to one more up to the window.  [pair]
+
+    >>> float(growing_pairs(np.float64(4), np.float64(2)))           # 5 + 6
+    11.0
+    """
+    if isinstance(window, float) and window == np.inf:
+        return steps * start + steps * (steps + 1) / 2
+    growing: Array = np.minimum(np.maximum(window - start, 0), steps)
+    return growing * start + growing * (growing + 1) / 2 + (steps - growing) * window
+
+
+def touched_experts(experts: int, per_token: int, tokens: Array) -> Array:
+    """Expected number of distinct experts that a pass over ``tokens`` tokens visits.  [expert]
+
+    Uniform, independent routing: E (1 - (1 - k/E)^tokens).
+
+    >>> round(float(touched_experts(8, 2, np.float64(1))), 12)
+    2.0
+    >>> round(float(touched_experts(8, 2, np.float64(64))), 6)
+    8.0
+    """
+    if per_token == experts:
+        return experts + tokens * 0.0
+    touched: Array = experts * (1.0 - decay(tokens * logarithm_of_rest(per_token / experts)))
+    return touched
+
+
+def logarithm_of_rest(share: float) -> float:
+    """log(1 - share) for a share from 0 to 1, from sums and products alone: the same bits on every processor.
+
+    log(1 - s) = -2 artanh(s / (2 - s)), the series of which converges from s = 0 to where few are left.
+
+    >>> [bool(abs(logarithm_of_rest(share) / np.log(1 - share) - 1) < 1e-15) for share in (0.5, 0.875)]
+    [True, True]
+    """
+    part = share / (2.0 - share)
+    found, squared = 0.0, part * part
+    for term in range(301, 0, -2):
+        found = found * squared + 1.0 / term
+    return -2.0 * part * found
+
+
+def decay(x: Array) -> Array:
+    """exp(x) for x <= 0, from sums and products alone: the same bits on every processor and in every language.
+
+    The last bit of a library's exp depends on both. A Taylor series to the 14th term of x / 64, squared six times, is
+    right to 3e-14; below -40 the answer is 4e-18, which is nothing beside 1.
+
+    >>> bool(abs(decay(np.float64(-1.0)) / np.exp(-1) - 1) < 1e-13), float(decay(np.float64(0.0)))
+    (True, 1.0)
+    """
+    part = np.maximum(x, -40.0) / 64
+    found = 1.0 + part / 14
+    for term in range(13, 0, -1):
+        found = 1.0 + found * part / term
+    for _ in range(6):
+        found = found * found
+    powers: Array = shown_as(found, "exp", x)
+    return powers
+
+
+# --- phases --------------------------------------------------------------------------------------------------------
+
+
+def _one(prompt: Array, generate: Array) -> Array:
+    return prompt * 0 + 1
+
+
+PHASES = (
+    Phase(
+        "prefill",
+        passes=_one,
+        width=lambda prompt, generate: prompt,
+        pairs=lambda prompt, generate, span, window: prefill_pairs(prompt, span, window),
+        keys=lambda prompt, generate, span, window: prompt,
+        prompts=True, cut=True, fills=True,
+    ),
+    Phase(
+        "decode",
+        passes=lambda prompt, generate: generate - 1,
+        width=_one,
+        pairs=(decoded := lambda prompt, generate, span, window: decode_pairs(prompt, generate, window)),
+        keys=decoded,
+        grows=True,
+    ),
+)  # fmt: skip
+"""All phases, in the order in which they run; a workload has those that take its prompts in or have a pass anywhere."""
+
+
+class _Row(NamedTuple):
+    """A phase of one workload."""
+
+    prompts: bool
+    pairs: Attended
+    keys: Attended
+    passes: Array
+    width: Array  # new tokens of a sequence in each
+    tokens: Array  # of all sequences in all passes
+
+
+class _Worked:
+    """Works bases out for one workload, a method for each: what a phase has of it, ``[n]``, or a number at one point.
+
+    Numbers of NumPy's: they round as its arrays do, and a step with them takes a fifth of the time.
+    """
+
+    def __init__(self, workload: Workload) -> None:
+        self.workload = workload
+        self.batch, self.prompt, self.generate = numbers = workload.flat()
+        if len(self.batch) == 1:
+            self.batch, self.prompt, self.generate = (array[0] for array in numbers)
+        self.traced = workload.counting == "traced"
+        self.none = self.prompt * 0
+        self.phases = tuple(phase for phase in PHASES if phase.prompts or decided(self.passes_of(phase) > 0))
+        self.rows = [self._row(phase) for phase in self.phases]
+        self._attended: dict[tuple[Attended, str, float], Array] = {}
+
+    def passes_of(self, phase: Phase) -> Array:
+        """How often the model runs in a phase."""
+        return phase.passes(self.prompt, self.generate)
+
+    def _row(self, phase: Phase) -> _Row:
+        passes, width = self.passes_of(phase), phase.width(self.prompt, self.generate)
+        return _Row(phase.prompts, phase.pairs, phase.keys, passes, width, self.batch * (passes * width))
+
+    def __call__(self, names: tuple[Basis, ...]) -> Bases:
+        works = [(getattr(self, name), numbers) for name, *numbers in names]
+        values = [[work(row, *numbers) for row in self.rows] for work, numbers in works]
+        return Bases(names, array(values).reshape(len(names), len(self.rows), -1))
+
+    def tokens(self, row: _Row) -> Array:
+        """New tokens that pass through the layers."""
+        return row.tokens
+
+    def prefill_tokens(self, row: _Row) -> Array:
+        """Those of whole prompts."""
+        return row.tokens if row.prompts else self.none
+
+    def decode_tokens(self, row: _Row) -> Array:
+        """Those that follow what is cached."""
+        return self.none if row.prompts else row.tokens
+
+    def passes(self, row: _Row) -> Array:
+        """Forward passes: how often weights are read."""
+        return row.passes
+
+    def logits(self, row: _Row) -> Array:
+        """Positions that get logits."""
+        if self.workload.logits == "none":
+            return self.none
+        last = row.prompts and self.workload.logits == "last"
+        return self.batch * row.passes if last else row.tokens
+
+    def logit_passes(self, row: _Row) -> Array:
+        return self.none if self.workload.logits == "none" else row.passes
+
+    def pairs(self, row: _Row, window: float = np.inf) -> Array:
+        """Query-key pairs of one head."""
+        if self.traced and row.prompts:
+            return self.batch * self.attended(row.pairs, "full", np.inf)
+        return self.batch * self.attended(row.pairs, self.workload.attention or "causal", window)
+
+    def prefill_pairs(self, row: _Row, window: float = np.inf) -> Array:
+        return self.pairs(row, window) if row.prompts else self.none
+
+    def decode_pairs(self, row: _Row, window: float = np.inf) -> Array:
+        return self.none if row.prompts else self.pairs(row, window)
+
+    def keys(self, row: _Row, window: float = np.inf) -> Array:
+        """Cached positions that are read: each once per pass."""
+        return self.batch * self.attended(row.keys, self.workload.attention or "causal", window)
+
+    def attended(self, count: Attended, span: str, window: float) -> Array:
+        """What one sequence attends to; worked out once."""
+        key = (count, span, window)
+        if key not in self._attended:
+            self._attended[key] = count(self.prompt, self.generate, span, window)
+        return self._attended[key]
+
+    def experts(self, row: _Row, experts: float, per_token: float) -> Array:
+        """Expert weights that are touched, summed over passes."""
+        return row.passes * touched_experts(int(experts), int(per_token), self.batch * row.width)
+
+    def convolved(self, row: _Row, kernel: float) -> Array:
+        """Output positions of the causal convolution; a traced one is padded on both sides."""
+        if not self.traced:
+            return row.tokens
+        if not row.prompts:
+            return row.tokens * 2
+        return self.batch * row.passes * (row.width + kernel - 1)
+
+    def chunks(self, row: _Row, chunk: float) -> Array:
+        """Chunks of whole prompts, the last one padded."""
+        return np.ceil(row.width / chunk)
+
+    def chunk_tokens(self, row: _Row, chunk: float) -> Array:
+        """Positions of all chunks, padding included."""
+        return self.batch * self.chunks(row, chunk) * chunk if row.prompts else self.none
+
+    def chunk_pairs(self, row: _Row, chunk: float) -> Array:
+        """Pairs of positions inside the chunks."""
+        return self.batch * self.chunks(row, chunk) * chunk * chunk if row.prompts else self.none
+
+    def chunk_states(self, row: _Row, chunk: float) -> Array:
+        """Pairs of states at the chunks' boundaries, the initial state included."""
+        states = self.chunks(row, chunk) + 1
+        return self.batch * (states * states) if row.prompts else self.none
+
+
+READ_ONCE = {"passes", "logit_passes", "experts"}  # bases of weights alone, which a pass reads once
+
+
+def worked(workload: Workload, names: tuple[Basis, ...]) -> tuple[tuple[Phase, ...], Bases]:
+    """The phases of a workload, and what some bases come to in them.
+
+    >>> phases, bases = worked(Workload(prompt=4, generate=3, attention="causal"), (("pairs",), ("tokens",)))
+    >>> [phase.name for phase in phases], bases[("pairs",)].tolist()
+    (['prefill', 'decode'], [[10.0], [11.0]])
+    """
+    found = _Worked(workload)
+    return found.phases, found(names)
