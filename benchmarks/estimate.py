@@ -11,6 +11,7 @@ import time
 import numpy as np
 
 from bitnet_cost.engine.estimate import evaluate
+from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.readers import catalog
 
@@ -25,7 +26,9 @@ def main() -> None:
             for i in range(2000):
                 workload = Workload(1 + i % 64, 100 + i, 1 + i % 200)
                 start = time.perf_counter()
-                result = evaluate(model, precision, profile, workload, scope=scope)
+                result = evaluate(
+                    Scenario(model=model, precision=precision, hardware=profile, workload=workload, scope=scope)
+                )
                 _ = result.by_component, result.by_operator, result.energy_bounds, result.footprint.bits
                 times.append(time.perf_counter() - start)
             print(f"{name}, scope {scope}: {1e3 * statistics.median(times):.3f} ms (bar 0.5)")
@@ -33,7 +36,7 @@ def main() -> None:
     points = 10_000
     grid = Workload(np.arange(1, points + 1), 512, np.arange(1, points + 1))
     start = time.perf_counter()
-    _ = evaluate(model, precision, profile, grid).energy_bounds
+    _ = evaluate(Scenario(model=model, precision=precision, hardware=profile, workload=grid)).energy_bounds
     print(f"grid of {points:,}: {points / (time.perf_counter() - start):,.0f} points/s")
 
 

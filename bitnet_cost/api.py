@@ -26,6 +26,7 @@ from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
+from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload, usual_attention
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import Answer, Comparison, Fit, OpCounts, Result
@@ -130,9 +131,9 @@ def load_precision(name: Name) -> Precision:
     return catalog.precision(_word("precision", name))
 
 
-def _generated(model: Architecture, hardware: Hardware) -> int:
+def generated(model: Architecture, hardware: Hardware) -> int:
     """Tokens generated where nobody says how many."""
-    return GENERATE_ON_DEVICES if hardware.kind == "device" and model.kind == "decoder" else 1
+    return GENERATE_ON_DEVICES if hardware.has_clock and not model.bidirectional else 1
 
 
 def estimate(
@@ -196,22 +197,20 @@ def estimate(
     architecture = model if isinstance(model, Architecture) else load_model(model)
     profile = catalog.linked(hardware, link) if isinstance(hardware, Hardware) else load_hardware(hardware, link=link)
     chosen = precision if isinstance(precision, Precision) else load_precision(precision)
-    steps = _generated(architecture, profile) if generate is None else generate
+    steps = generated(architecture, profile) if generate is None else generate
     workload = Workload(batch, prompt, steps, attention or usual_attention(architecture.kind), logits, counting)
     check_devices(profile, devices)
     profile, software = setting(profile, runtime)
 
-    def priced_in(what: Precision, counts: OpCounts | None = None) -> Result:
-        return evaluate(
-            architecture, what, profile, workload, scope=scope, accumulator=accumulator, counts=counts,
-            runtime=software, facility=facility, devices=devices, parallel=parallel,
-        )  # fmt: skip
-
-    result = priced_in(chosen)
+    asked = Scenario(
+        model=architecture, precision=chosen, hardware=profile, runtime=software, workload=workload, scope=scope,
+        accumulator=accumulator, devices=devices, parallel=parallel, facility=facility,
+    )  # fmt: skip
+    result = evaluate(asked)
     if baseline is None:
         return result
     other = baseline if isinstance(baseline, Precision) else load_precision(baseline)
-    return against(result, priced_in(other, result.counts))
+    return against(result, evaluate(asked.but(precision=other), counts=result.counts))
 
 
 def compare(
@@ -339,13 +338,12 @@ def runtime_of(hardware: Hardware, asked: str | RuntimeProfile | None) -> Runtim
     Raises:
         BitnetCostError: a runtime asked of a technology node, or one that does not exist for the device's class.
     """
-    if hardware.kind == "technology":
+    if hardware.device_class is None:
         if asked is not None:
             raise BitnetCostError(f"runtime: {hardware.name!r} is a technology node; no software runs on it")
         return None
     if isinstance(asked, RuntimeProfile):
         return asked
-    assert hardware.device_class is not None
     return catalog.runtime(asked or str(hardware.runtime), hardware.device_class)
 
 
@@ -405,31 +403,25 @@ def answer(
     baselines: dict[tuple[str, str], Result] = {}
     with_memory: dict[tuple[str, str, str], float] = {}
     for architecture in models:
-        counted: dict[str, OpCounts] = {}
+        counted: dict[bool, OpCounts] = {}
         for profile in hardware:
             check_scope(profile, scope or profile.default_scope)
             asked = workload
-            if generate_on_devices and profile.kind == "device" and architecture.kind == "decoder":
+            if generate_on_devices and generated(architecture, profile) > 1:
                 asked = replace(workload, generate=generate_on_devices)
-            if profile.kind not in counted:
-                counted[profile.kind] = count_ops(architecture, asked)
+            if profile.has_clock not in counted:
+                counted[profile.has_clock] = count_ops(architecture, asked)
             device, software = setting(profile, runtime)
-            cell = _Cell(
-                architecture,
-                device,
-                asked,
-                counted[profile.kind],
-                scope,
-                software,
-                facility,
-                devices,
-                parallel,
-            )
-            row = [cell.refused_or_priced(precision, accumulator, faults) for precision in precisions]
-            reference = _baseline(cell, row, baseline, accumulator, usual_baseline, faults)
+            scenario = Scenario(
+                model=architecture, precision=precisions[0], hardware=device, runtime=software, workload=asked,
+                scope=scope, accumulator=accumulator, devices=devices, parallel=parallel, facility=facility,
+            )  # fmt: skip
+            cell = _Cell(scenario, counted[profile.has_clock])
+            row = [cell.refused_or_priced(precision, faults) for precision in precisions]
+            reference = _baseline(cell, row, baseline, usual_baseline, faults)
             if reference is not None:
                 baselines[architecture.name, profile.name] = reference
-                with_memory |= _with_memory(cell, row, reference, accumulator)
+                with_memory |= _with_memory(cell, row, reference)
             for result in row:
                 if result.fits is not None and not result.fits:
                     result = _with_what_fits(cell, result)  # noqa: PLW2901
@@ -437,8 +429,9 @@ def answer(
                 if not result.joules or result.shape:
                     continue
                 key = (architecture.name, profile.name, result.precision.name)
-                if reference and reference.joules and profile.kind == "technology":
-                    exact = cell.saving(result.precision, reference.precision, _OTHER[accumulator])
+                if reference and reference.joules and not profile.has_clock:
+                    other = cell.but(accumulator=_OTHER[accumulator])
+                    exact = other.saving(result.precision, reference.precision)
                     if exact is not None:
                         accumulated[key] = exact
                 if result.scope == "arithmetic":
@@ -465,80 +458,67 @@ _OTHER: dict[Accumulator, Accumulator] = {"paper": "int32", "int32": "paper"}
 class _Cell:
     """One model on one hardware, counted once, to be priced in one precision after another."""
 
-    architecture: Architecture
-    hardware: Hardware
-    workload: Workload
+    asked: Scenario  # of any of the precisions
     counts: OpCounts
-    scope: Scope | None
-    runtime: RuntimeProfile | None
-    facility: Facility | None
-    devices: int
-    parallel: Parallel
 
-    def priced(self, precision: Precision, accumulator: Accumulator) -> Result:
-        return priced(self.measured(precision, accumulator))
+    def but(self, **changed: Any) -> _Cell:
+        """The same counts, asked otherwise."""
+        return replace(self, asked=self.asked.but(**changed))
 
-    def refused_or_priced(self, precision: Precision, accumulator: Accumulator, faults: list[MissingPrice]) -> Result:
-        measured = self.measured(precision, accumulator)
+    def measured(self, precision: Precision) -> Result:
+        """What is known before pricing."""
+        return measure(self.asked.but(precision=precision), counts=self.counts)
+
+    def refused_or_priced(self, precision: Precision, faults: list[MissingPrice]) -> Result:
+        measured = self.measured(precision)
         try:
             return priced(measured)
         except MissingPrice as fault:
             faults.append(fault)
             return replace(measured, reason=f"no price for {fault.action}")
 
-    def saving(self, precision: Precision, baseline: Precision, accumulator: Accumulator) -> float | None:
-        """Nominal saving with another accumulator; None where that has no price, or where neither has one."""
+    def saving(self, precision: Precision, baseline: Precision) -> float | None:
+        """Nominal saving; None where something has no price, or where neither precision has an accumulator."""
         if precision.linear.accumulator is None and baseline.linear.accumulator is None:
             return None
         try:
-            found = against(self.priced(precision, accumulator), self.priced(baseline, accumulator))
+            found = against(*(priced(self.measured(each)) for each in (precision, baseline)))
         except MissingPrice:
             return None
         return None if found.saving is None else float(found.saving[1])
 
-    def measured(self, precision: Precision, accumulator: Accumulator) -> Result:
-        """What is known before pricing."""
-        return measure(
-            self.architecture, precision, self.hardware, self.workload,
-            scope=self.scope, accumulator=accumulator, counts=self.counts, runtime=self.runtime,
-            facility=self.facility, devices=self.devices, parallel=self.parallel,
-        )  # fmt: skip
-
 
 def _baseline(
-    cell: _Cell, row: list[Result], asked: Precision | None, accumulator: Accumulator, usual: str,
-    faults: list[MissingPrice],
-) -> Result | None:  # fmt: skip
+    cell: _Cell, row: list[Result], asked: Precision | None, usual: str, faults: list[MissingPrice]
+) -> Result | None:
     """The result that savings refer to: the asked one, else the first with an energy of FP32, the usual, the widest.
 
     The usual one is priced for it if need be; FP32 and the widest are of the row.
     """
     if asked is not None:
-        return cell.refused_or_priced(asked, accumulator, faults)
+        return cell.refused_or_priced(asked, faults)
     full, other = catalog.precision(DEFAULT_BASELINE), catalog.precision(usual)
     in_row = {id(r.precision): r for r in row}
     default = in_row.get(id(full))
     if default is None or not default.joules:
-        default = in_row.get(id(other)) or cell.refused_or_priced(other, accumulator, [])
+        default = in_row.get(id(other)) or cell.refused_or_priced(other, [])
     if default.joules:
         return default
     answered = [r for r in row if r.joules]
     return max(answered, key=lambda r: r.precision.linear.weights.bits, default=None)
 
 
-def _with_memory(
-    cell: _Cell, row: list[Result], reference: Result, accumulator: Accumulator
-) -> dict[tuple[str, str, str], float]:
+def _with_memory(cell: _Cell, row: list[Result], reference: Result) -> dict[tuple[str, str, str], float]:
     """What the narrowest precision of a technology node saves with memory traffic, where the scope leaves that out."""
-    profile = cell.hardware
-    if profile.kind != "technology" or not profile.hierarchy or not reference.joules or reference.scope == "memory":
+    profile = cell.asked.hardware
+    if profile.has_clock or not profile.hierarchy or not reference.joules or reference.scope == "memory":
         return {}
     answered = [r for r in row if r.joules and not r.shape]
     narrowest = min(answered, key=lambda r: r.footprint.total_weight_bits, default=None)
     if narrowest is None or narrowest.precision == reference.precision:
         return {}
-    saved = replace(cell, scope="memory").saving(narrowest.precision, reference.precision, accumulator)
-    return {} if saved is None else {(cell.architecture.name, profile.name, narrowest.precision.name): saved}
+    saved = cell.but(scope="memory").saving(narrowest.precision, reference.precision)
+    return {} if saved is None else {(cell.asked.model.name, profile.name, narrowest.precision.name): saved}
 
 
 def _with_what_fits(cell: _Cell, result: Result) -> Result:
@@ -546,7 +526,7 @@ def _with_what_fits(cell: _Cell, result: Result) -> Result:
     for name in FIT_PRECISIONS:
         other = catalog.precision(name)
         narrower = other.linear.weights.bits < result.precision.linear.weights.bits
-        if narrower and cell.measured(other, "paper").fits:
+        if narrower and cell.measured(other).fits:
             needed = result.devices_needed
             promised = needed is not None and needed <= joined_at_most(result.hardware)
             return replace(result, reason=f"{result.reason}{', or' if promised else ';'} {name} would fit one")
@@ -555,7 +535,7 @@ def _with_what_fits(cell: _Cell, result: Result) -> Result:
 
 def _energy_in(result: Result, scope: Scope) -> float:
     try:
-        return float(priced(replace(result, scope=scope)).energy_j)
+        return float(priced(replace(result, scenario=result.scenario.but(scope=scope))).energy_j)
     except MissingPrice:
         return float("nan")
 
@@ -572,13 +552,17 @@ def fitting(
     Raises:
         BitnetCostError: a technology node, which has no memory to fit; an encoder asked to generate.
     """
-    found = []
+    found: list[Fit] = []
     for profile in hardware:
-        if profile.kind == "technology":
+        if not profile.has_clock:
             raise BitnetCostError(f"{profile.name!r} is a technology node: it has no capacity that a model could fit")
-        asked = replace(workload, generate=1) if model.kind == "encoder" else workload
+        asked = replace(workload, generate=1) if model.bidirectional else workload
         device, software = setting(profile, runtime)
-        found += [fit(model, precision, device, asked, software) for precision in precisions]
+        scenarios = (
+            Scenario(model=model, precision=precision, hardware=device, runtime=software, workload=asked)
+            for precision in precisions
+        )
+        found += [fit(scenario) for scenario in scenarios]
     return found
 
 

@@ -100,7 +100,7 @@ def _missing(profile: Hardware, precision: Precision, software: RuntimeProfile |
 def _left_behind(profile: Hardware) -> Iterator[str]:
     """What measured rows gave the profile that another extends, and not the other."""
     base, known = profile.extends, catalog.constants()
-    if base is None or profile.name == base or profile.kind == "technology":
+    if base is None or profile.name == base or not profile.has_clock:
         return
     if known.of_device(base) or any(part.hardware == base for part in known.runtimes):
         yield f"factors from measured rows of {base} do not hold for it; they go by name, and so do measured errors"

@@ -567,23 +567,25 @@ def break_even(
     Example: bitnet-cost break-even llama-2-7b -H h100-sxm-80gb -p w1a8
     """
     from bitnet_cost import api
+    from bitnet_cost.inputs.scenario import Scenario
     from bitnet_cost.inputs.workload import Workload
     from bitnet_cost.readers import catalog
     from bitnet_cost.studies import breakeven
     from bitnet_cost.studies import breakeven_report as told
 
     architecture, profile = catalog.model(model), catalog.hardware(hardware)
-    many = profile.kind == "device" and architecture.kind == "decoder"
-    steps = work.generate if work.generate is not None else api.GENERATE_ON_DEVICES if many else 1
-    workload = Workload(work.batch, work.prompt, steps)
-    new, old = catalog.precision(precision), catalog.precision(baseline)
+    steps = api.generated(architecture, profile) if work.generate is None else work.generate
+    asked = Scenario(
+        model=architecture, precision=catalog.precision(precision), hardware=profile,
+        workload=Workload(work.batch, work.prompt, steps), scope=scope,
+    )  # fmt: skip
+    old = catalog.precision(baseline)
     found = breakeven.find(
-        architecture, profile, new, old, workload, wanted=saving / 100,
-        axes=cast("list[BreakEvenAxis]", axis) or get_args(BreakEvenAxis), runtimes=_once(runtime or ()),
-        scope=scope, draws=breakeven.Draws(draws, *sampling),
+        asked, old, wanted=saving / 100, axes=cast("list[BreakEvenAxis]", axis) or get_args(BreakEvenAxis),
+        runtimes=_once(runtime or ()), draws=breakeven.Draws(draws, *sampling),
     )  # fmt: skip
     priced = scope or profile.default_scope
-    answer = told.report(architecture, profile, new, old, workload, found, priced)
+    answer = told.report(asked, old, found)
     document = {"schema": "bitnet-cost/break-even-1", "scope": priced, "crossings": told.rows(found)}
 
     def rows() -> list[dict[str, Any]]:

@@ -89,7 +89,7 @@ def _row(kind: str, name: str) -> dict[str, Any]:
         runtime = catalog.entry("runtime", name, RuntimeProfile)
         return {"runtime": runtime.runtime, "devices": runtime.device_class, "title": runtime.title}
     hardware = catalog.hardware(name)
-    memory = list(hardware.hierarchy.values())[-1].capacity if hardware.kind == "device" else None
+    memory = list(hardware.hierarchy.values())[-1].capacity if hardware.has_clock else None
     return {
         "name": name,
         "kind": hardware.device_class or hardware.kind,

@@ -391,7 +391,7 @@ def cost_usd(result: Result) -> Array | None:
 @column("word")
 def reason(result: Result) -> str | list[str | None] | None:
     """Why something cannot be said, in a few words"""
-    if result.hardware.kind == "technology":
+    if not result.hardware.has_clock:
         return result.reason or NO_CLOCK
     why, inside = result.reason, result.fits
     if not result.joules and why:

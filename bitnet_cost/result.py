@@ -23,6 +23,7 @@ from bitnet_cost.inputs.facility import Facility, Range
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
+from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Array, Workload
 from bitnet_cost.told import array, filled, is_told, named, zeros
 from bitnet_cost.words import Accumulator, Parallel, Scope
@@ -589,12 +590,7 @@ class Result:
     ``spent[component]`` is its sum over phases and operators, [bound, n], from prices folded over actions.
     """
 
-    architecture: Architecture
-    precision: Precision
-    hardware: Hardware
-    workload: Workload
-    scope: Scope
-    accumulator: Accumulator
+    scenario: Scenario
     counts: OpCounts
     activity: Activity
     footprint: Footprint
@@ -604,11 +600,57 @@ class Result:
     baseline: str | None = None
     saving: Array | None = None  # [bound, *grid]: least, nominal, most
     reason: str | None = None  # why there is no energy
-    runtime: RuntimeProfile | None = None  # devices
     timing: Timing | None = None  # devices
-    facility: Facility | None = None
-    devices: int = 1
-    parallel: Parallel = "tensor"  # how several devices share the work
+
+    @property
+    def architecture(self) -> Architecture:
+        """The model."""
+        return self.scenario.model
+
+    @property
+    def precision(self) -> Precision:
+        """Formats of weights, activations and KV cache."""
+        return self.scenario.precision
+
+    @property
+    def hardware(self) -> Hardware:
+        """Technology node or device."""
+        return self.scenario.hardware
+
+    @property
+    def runtime(self) -> RuntimeProfile | None:
+        """Software on a device."""
+        return self.scenario.runtime
+
+    @property
+    def workload(self) -> Workload:
+        """The work as it was counted, no convention left open."""
+        return self.counts.workload
+
+    @property
+    def scope(self) -> Scope:
+        """What the energy holds."""
+        return self.scenario.scope or self.scenario.hardware.default_scope
+
+    @property
+    def accumulator(self) -> Accumulator:
+        """Price of integer additions."""
+        return self.scenario.accumulator
+
+    @property
+    def facility(self) -> Facility | None:
+        """What turns energy and time into a site's."""
+        return self.scenario.facility
+
+    @property
+    def devices(self) -> int:
+        """Devices that share the model."""
+        return self.scenario.devices
+
+    @property
+    def parallel(self) -> Parallel:
+        """How several devices share the model."""
+        return self.scenario.parallel
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -687,10 +729,9 @@ class Result:
     @property
     def capacity_bits(self) -> float | None:
         """Bits of one device's memory, less what the runtime keeps as workspace; None for a technology node."""
-        if self.hardware.kind == "technology":
+        memory = self.hardware.memory.capacity if self.hardware.has_clock else None
+        if memory is None:
             return None
-        memory = self.hardware.memory.capacity
-        assert memory is not None
         kept = self.runtime.workspace.value if self.runtime and self.runtime.workspace else 0.0
         return memory.value * (1 - kept)
 

@@ -18,13 +18,9 @@ from bitnet_cost.engine.parallel import split
 from bitnet_cost.engine.timing import Schedule, cut_prefill, needed_rows, schedule
 from bitnet_cost.engine.traffic import Route, route, traffic
 from bitnet_cost.errors import BitnetCostError, UnsupportedScope
-from bitnet_cost.inputs.architecture import Architecture
-from bitnet_cost.inputs.cited import Same
-from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware
-from bitnet_cost.inputs.precision import Precision
-from bitnet_cost.inputs.runtime import RuntimeProfile
-from bitnet_cost.inputs.workload import Array, Workload
+from bitnet_cost.inputs.scenario import Names, Scenario
+from bitnet_cost.inputs.workload import Array
 from bitnet_cost.result import (
     PARTS,
     Basis,
@@ -41,7 +37,7 @@ from bitnet_cost.result import (
 )
 from bitnet_cost.told import filled, holds_everywhere
 from bitnet_cost.units import with_prefix
-from bitnet_cost.words import Accumulator, Counting, Logits, Parallel, Scope
+from bitnet_cost.words import Scope
 
 NO_CLOCK = (
     "is a technology node: it has prices per operation and no clock, so no time, no static power, no system around it"
@@ -63,14 +59,9 @@ def check_scope(hardware: Hardware, scope: Scope) -> None:
     """
     if scope not in SCOPES:
         raise UnsupportedScope(f"scope {scope!r} is not known; expected {', '.join(SCOPES)}.")
-    if hardware.kind == "technology":
-        if scope in ("device", "facility"):
-            answers = "arithmetic, compute, memory" if hardware.hierarchy else "arithmetic, compute"
-            raise UnsupportedScope(f"scope {scope!r}: {hardware.name!r} {NO_CLOCK}. It answers {answers}.")
-        if scope == "memory" and not hardware.hierarchy:
-            raise UnsupportedScope(
-                f"scope {scope!r}: {hardware.name!r} lists no memory levels. It answers arithmetic, compute."
-            )
+    if scope not in hardware.scopes:
+        lacks = "lists no memory levels." if scope == "memory" else f"{NO_CLOCK}."
+        raise UnsupportedScope(f"scope {scope!r}: {hardware.name!r} {lacks} It answers {', '.join(hardware.scopes)}.")
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
@@ -94,31 +85,23 @@ class Prepared:
 
 
 def prepare(
-    architecture: Architecture, precision: Precision, hardware: Hardware, runtime: RuntimeProfile | None = None, *,
-    counting: Counting = "serving", logits: Logits = "last", accumulator: Accumulator = "paper", devices: int = 1,
-    parallel: Parallel = "tensor", lean: bool = False, lasting: bool = True, ops: tuple[Operator, ...] | None = None,
-) -> Prepared:  # fmt: skip
+    asked: Scenario, *, lean: bool = False, lasting: bool = True, ops: tuple[Operator, ...] | None = None
+) -> Prepared:
     """What `measure` and `priced` need of the names; see `Prepared`. The same inputs are prepared once.
 
     What is not ``lasting``, as figures that differ from point to point of a grid, is prepared each time.
     """
     make = _prepared if lasting else _prepared.__wrapped__
-    return make(
-        Same(architecture), Same(precision), Same(hardware), Same(runtime), counting, logits, accumulator, devices,
-        parallel, lean, lasting, ops,
-    )  # fmt: skip
+    return make(asked.names, lean, lasting, ops)
 
 
 @lru_cache(maxsize=256)  # every device in four precisions
-def _prepared(
-    model: Same, chosen: Same, profile: Same, software: Same, counting: Counting, logits: Logits,
-    accumulator: Accumulator, devices: int, parallel: Parallel, lean: bool, lasting: bool,
-    ops: tuple[Operator, ...] | None,
-) -> Prepared:  # fmt: skip
+def _prepared(names: Names, lean: bool, lasting: bool, ops: tuple[Operator, ...] | None) -> Prepared:
+    model, chosen, profile, software, counting, logits, accumulator, devices, parallel = names
     architecture, precision, hardware, runtime = model.it, chosen.it, profile.it, software.it
     if ops is None:
         ops = operators(architecture, counting)
-    on_device = hardware.kind == "device"
+    on_device = hardware.has_clock
     if on_device and runtime is not None and runtime.waits_for_host:
         ops = (*ops, HOST)
     coefficients = coefficients_of(ops)
@@ -153,12 +136,7 @@ def _prepared(
     return Prepared(ops, coefficients, bases, folded, part, weights, plan, way, compute, lasting)
 
 
-def measure(
-    architecture: Architecture, precision: Precision, hardware: Hardware, workload: Workload, *,
-    scope: Scope | None = None, accumulator: Accumulator = "paper", counts: OpCounts | None = None,
-    runtime: RuntimeProfile | None = None, facility: Facility | None = None, devices: int = 1,
-    parallel: Parallel = "tensor", prepared: Prepared | None = None,
-) -> Result:  # fmt: skip
+def measure(asked: Scenario, *, counts: OpCounts | None = None, prepared: Prepared | None = None) -> Result:
     """Counts, actions and memory, not yet priced: what is known whatever the hardware's figures are.
 
     ``counts`` of the same architecture and workload save counting again, as does what was ``prepared`` from the same
@@ -168,31 +146,19 @@ def measure(
     Raises:
         BitnetCostError: a convention that the architecture excludes; devices that nothing joins.
     """
-    check_devices(hardware, devices)
-    ready = prepared or prepare(
-        architecture, precision, hardware, runtime, counting=workload.counting, logits=workload.logits,
-        accumulator=accumulator, devices=devices, parallel=parallel,
-    )  # fmt: skip
+    check_devices(asked.hardware, asked.devices)
+    ready = prepared or prepare(asked)
+    architecture, runtime = asked.model, asked.runtime
     if counts is None:
-        counts = count_ops(architecture, workload, ready.ops, ready.coefficients, ready.bases)
+        counts = count_ops(architecture, asked.workload, ready.ops, ready.coefficients, ready.bases)
     elif len(counts.operators) < len(ready.ops):
         counts = with_host(counts)
-    software = runtime if hardware.kind == "device" else None
-    passes = cut_prefill(counts, software.cut(architecture.kind)) if software is not None else counts
+    passes = counts if runtime is None else cut_prefill(counts, runtime.cut(architecture.kind))
     return Result(
-        architecture=architecture,
-        precision=precision,
-        hardware=hardware,
-        workload=counts.workload,
-        scope=scope or hardware.default_scope,
-        accumulator=accumulator,
+        scenario=asked,
         counts=counts,
         activity=count_actions(passes, ready.folded),
-        footprint=footprint(architecture, precision, counts, software, ready.weights),
-        runtime=software,
-        facility=facility,
-        devices=devices,
-        parallel=parallel,
+        footprint=footprint(architecture, asked.precision, counts, runtime, ready.weights),
     )
 
 
@@ -205,8 +171,8 @@ def priced(result: Result, prepared: Prepared | None = None) -> Result:
     """
     hardware, precision, scope = result.hardware, result.precision, result.scope
     check_scope(hardware, scope)
-    ready = prepared or prepared_for(result)
-    if hardware.kind == "technology":
+    ready = prepared or prepare(result.scenario)
+    if not hardware.has_clock:
         return _at_node(result, ready)
     places, floor = places_of(result, ready.plan), floor_of(hardware)
     whole = tariff(ready.part, hardware, precision.name, 2, places + floor, lasting=ready.lasting)
@@ -270,15 +236,6 @@ def _at_node(result: Result, ready: Prepared) -> Result:
     )
 
 
-def prepared_for(result: Result) -> Prepared:
-    """What follows from the names of a result."""
-    return prepare(
-        result.architecture, result.precision, result.hardware, result.runtime, counting=result.workload.counting,
-        logits=result.workload.logits, accumulator=result.accumulator, devices=result.devices,
-        parallel=result.parallel,
-    )  # fmt: skip
-
-
 def does_not_fit(result: Result) -> str:
     """By how much a single point does not fit, and how many devices would hold it where something joins them."""
     capacity = result.capacity_bits
@@ -312,33 +269,21 @@ def check_devices(hardware: Hardware, devices: int) -> None:
     if devices == 1:
         return
     if hardware.interconnect is None:
-        what = "is a technology node" if hardware.kind == "technology" else "has no interconnect"
+        what = "has no interconnect" if hardware.has_clock else "is a technology node"
         raise BitnetCostError(f"devices: {hardware.name!r} {what}; it runs alone")
     if devices > hardware.interconnect.devices:
         most = hardware.interconnect.devices
         raise BitnetCostError(f"devices: the interconnect of {hardware.name!r} joins {most}, not {devices}")
 
 
-def evaluate(
-    architecture: Architecture, precision: Precision, hardware: Hardware, workload: Workload, *,
-    scope: Scope | None = None, accumulator: Accumulator = "paper", counts: OpCounts | None = None,
-    runtime: RuntimeProfile | None = None, facility: Facility | None = None, devices: int = 1,
-    parallel: Parallel = "tensor", prepared: Prepared | None = None,
-) -> Result:  # fmt: skip
+def evaluate(asked: Scenario, *, counts: OpCounts | None = None, prepared: Prepared | None = None) -> Result:
     """Memory and energy of one model in one precision on one piece of hardware, over a workload's whole grid.
 
     Raises:
         UnsupportedScope, MissingPrice, BitnetCostError: see `priced` and `measure`.
     """
-    ready = prepared or prepare(
-        architecture, precision, hardware, runtime, counting=workload.counting, logits=workload.logits,
-        accumulator=accumulator, devices=devices, parallel=parallel,
-    )  # fmt: skip
-    measured = measure(
-        architecture, precision, hardware, workload, scope=scope, accumulator=accumulator, counts=counts,
-        runtime=runtime, facility=facility, devices=devices, parallel=parallel, prepared=ready,
-    )  # fmt: skip
-    return priced(measured, ready)
+    ready = prepared or prepare(asked)
+    return priced(measure(asked, counts=counts, prepared=ready), ready)
 
 
 def against(result: Result, baseline: Result) -> Result:

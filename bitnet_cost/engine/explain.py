@@ -284,7 +284,7 @@ def _saving(result: Result, baseline: Result | None, cell: str) -> tuple[Trace, 
 def _fitting(result: Result, cell: str) -> Explanation:
     """The largest batch, or the longest prompt, that fits: the footprints of it and of the next."""
     axis = FIT[cell]
-    found = fit(result.architecture, result.precision, result.hardware, result.workload, result.runtime, result.devices)
+    found = fit(result.scenario)
     most = found.batch if axis == "batch" else found.positions
     steps, trace = Steps(cell, "1"), Trace()
     for number in (most, most + 1):

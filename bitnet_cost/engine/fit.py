@@ -6,11 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bitnet_cost.engine.estimate import measure
-from bitnet_cost.inputs.architecture import Architecture
-from bitnet_cost.inputs.hardware import Hardware
-from bitnet_cost.inputs.precision import Precision
-from bitnet_cost.inputs.runtime import RuntimeProfile
-from bitnet_cost.inputs.workload import LIMITS, Workload
+from bitnet_cost.inputs.scenario import Scenario
+from bitnet_cost.inputs.workload import LIMITS
 from bitnet_cost.result import Fit, Result
 
 
@@ -30,16 +27,9 @@ def largest(fits: Callable[[int], bool], limit: int) -> int:
     return low
 
 
-def fit(
-    architecture: Architecture,
-    precision: Precision,
-    hardware: Hardware,
-    workload: Workload,
-    runtime: RuntimeProfile | None,
-    devices: int = 1,
-) -> Fit:
+def fit(asked: Scenario) -> Fit:
     """The largest batch at the workload's lengths, and the longest prompt at its batch."""
-    here = measure(architecture, precision, hardware, workload, runtime=runtime, devices=devices)
+    here = measure(asked)
     return Fit(
         here,
         largest(lambda n: bool(held_at(here, batch=n).fits), LIMITS["batch"]),
@@ -49,7 +39,4 @@ def fit(
 
 def held_at(result: Result, **numbers: int) -> Result:
     """What is resident at another batch or prompt; not priced."""
-    return measure(
-        result.architecture, result.precision, result.hardware, replace(result.workload, **numbers),  # type: ignore[arg-type]
-        runtime=result.runtime, devices=result.devices,
-    )  # fmt: skip
+    return measure(result.scenario.but(workload=replace(result.workload, **numbers)))  # type: ignore[arg-type]

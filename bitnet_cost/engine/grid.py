@@ -9,14 +9,10 @@ from numpy.typing import NDArray
 
 from bitnet_cost.engine.estimate import measure, prepare, priced
 from bitnet_cost.errors import MissingPrice
-from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.hardware import Hardware
-from bitnet_cost.inputs.precision import Precision
-from bitnet_cost.inputs.runtime import RuntimeProfile
-from bitnet_cost.inputs.workload import Workload
+from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.record import METRICS, Metric
 from bitnet_cost.result import Result
-from bitnet_cost.words import Accumulator, Parallel, Scope
 
 
 def swept() -> tuple[Metric, ...]:
@@ -29,11 +25,7 @@ def components_of(hardware: Hardware) -> tuple[str, ...]:
     return ("mul", "add", "mac", "special", *hardware.hierarchy, "interconnect", "static")
 
 
-def figures(
-    architecture: Architecture, precision: Precision, hardware: Hardware, workload: Workload, *,
-    scope: Scope | None = None, accumulator: Accumulator = "paper", runtime: RuntimeProfile | None = None,
-    devices: int = 1, parallel: Parallel = "tensor", varied: bool = False,
-) -> dict[str, NDArray[Any]]:  # fmt: skip
+def figures(asked: Scenario, *, varied: bool = False) -> dict[str, NDArray[Any]]:
     """Columns of full records: energy with its components, time, memory, fit. NaN where a record says nothing.  [n]
 
     The figures are those of single estimates, to the bit. Figures of the hardware and of the runtime may be ``varied``:
@@ -43,14 +35,8 @@ def figures(
         BitnetCostError: see `measure`; a missing price is a ``MissingPrice`` that has ``figures``, what is known
             without prices.
     """
-    ready = prepare(
-        architecture, precision, hardware, runtime, counting=workload.counting, logits=workload.logits,
-        accumulator=accumulator, devices=devices, parallel=parallel, lean=True, lasting=not varied,
-    )  # fmt: skip
-    result = measure(
-        architecture, precision, hardware, workload, scope=scope, accumulator=accumulator, runtime=runtime,
-        devices=devices, parallel=parallel, prepared=ready,
-    )  # fmt: skip
+    ready = prepare(asked, lean=True, lasting=not varied)
+    result = measure(asked, prepared=ready)
     try:
         result = priced(result, ready)
     except MissingPrice as fault:

@@ -61,24 +61,17 @@ class Trace:
                 architecture = architecture.model_copy(update={"nominal_parameters": nominal})
             ops = tuple(self._operator(op) for op in operators(architecture, result.workload.counting))
         workload = self._workload(result.workload.for_kind(architecture.kind))
-        shared: dict[str, Any] = {
-            "accumulator": result.accumulator, "devices": result.devices, "parallel": result.parallel,
-        }  # fmt: skip
+        asked = result.scenario.but(
+            model=architecture, hardware=hardware, runtime=runtime, workload=workload, facility=site
+        )
         lasting = not (self.figures or self.shapes)
-        ready = prepare(
-            architecture, result.precision, hardware, runtime, counting=workload.counting, logits=workload.logits,
-            lean=lean and ops is None, lasting=lasting, ops=ops, **shared,
-        )  # fmt: skip
+        ready = prepare(asked, lean=lean and ops is None, lasting=lasting, ops=ops)
         for (_, action), terms in ready.part.folded.items():
             for basis, times in terms:
                 if is_told(times) and times.op == "+":  # type: ignore[attr-defined]  # a product of sizes is its own name
                     named(times, f"{action} for each of {basis_text(basis)}", "1")
         with np.errstate(all="ignore"):
-            measured = measure(
-                architecture, result.precision, hardware, workload, scope=result.scope, runtime=runtime, facility=site,
-                prepared=ready, **shared,
-            )  # fmt: skip
-            told = priced(measured, ready)
+            told = priced(measure(asked, prepared=ready), ready)
         label(told)
         return told
 

@@ -22,24 +22,24 @@ products is lower, and waiting is priced.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import NormalDist
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from bitnet_cost.engine.cost import action_totals
+from bitnet_cost.engine.cost import action_totals, price_of
 from bitnet_cost.engine.estimate import Prepared, against, measure, prepare, priced
 from bitnet_cost.engine.timing import kernel_class
 from bitnet_cost.errors import BitnetCostError, MissingPrice
-from bitnet_cost.inputs.cited import Bandwidth, Duration, EnergyPerOperation, Figure, Rate, Ratio, figures_in
+from bitnet_cost.inputs.cited import Bandwidth, Duration, EnergyPerOperation, Figure, Rate, Ratio
 from bitnet_cost.inputs.facility import Range
 from bitnet_cost.inputs.hardware import Hardware
-from bitnet_cost.inputs.runtime import RuntimeProfile
+from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Array
 from bitnet_cost.result import Band, Bases, Lever, Result, Swing, component_of, ordered_sum
-from bitnet_cost.words import Accumulator, Distribution
+from bitnet_cost.words import Distribution
 
 PERCENTILES = (5.0, 50.0, 95.0)
 MOST_DRAWS = 1_000_000
@@ -288,87 +288,57 @@ def _percentiles(values: Array) -> Range:
 
 # --- figures that set time -----------------------------------------------------------------------------------------
 
-Place = tuple[str, ...]
 
+def time_figures(result: Result) -> dict[str, Figure]:
+    """Every figure with a range that sets time on the device of a result, by its path. Empty for a technology node.
 
-def time_figures(result: Result) -> dict[Place, Figure]:
-    """Every figure with a range that sets time on the device of a result, by its place. Empty for a technology node.
-
-    Places begin with ``hardware`` or ``runtime``. Kernels of classes that the model does not run are left out.
+    Kernels of classes that the model does not run are left out.
     """
     if result.runtime is None:
         return {}
     used = {kernel_class(op, result.precision) for op in result.counts.operators} | {"cache"}
     aliases = {"experts-w8a8": "experts"}
     names = {str(n) for n in used} | {aliases.get(str(n), "linear") for n in used if n not in result.runtime.kernels}
-    found: dict[Place, Figure] = {}
-    for root, model in (("hardware", result.hardware), ("runtime", result.runtime)):
-        for place, figure in figures_in(model, (root,)):
-            if figure.low == figure.high or place[-1] == "workspace" or place[1] == "alternatives":
-                continue
-            if place[1] == "kernels" and place[2] not in names:
-                continue
-            if place[1] == "interconnect" and result.devices == 1:
-                continue
-            if isinstance(figure, Bandwidth | Rate | Duration | Ratio) or place == ("hardware", "power", "cap"):
-                found[place] = figure
+    unused = {f"runtime.kernels.{name}." for name in result.runtime.kernels if name not in names}
+    unused |= {"interconnect."} if result.devices == 1 else set()
+    found: dict[str, Figure] = {}
+    for path, figure in result.scenario.figures():
+        if figure.low == figure.high or path.endswith(".workspace") or path.startswith(("alternatives.", *unused)):
+            continue
+        if isinstance(figure, Bandwidth | Rate | Duration | Ratio) or path == "power.cap":
+            found[path] = figure
     power = result.hardware.power
     if power is not None and power.cap is not None and power.cap.low <= 1.1 * power.static.value:
-        found.pop(("hardware", "power", "cap"), None)  # a cap that leaves nothing to work with is none
+        found.pop("power.cap", None)  # a cap that leaves nothing to work with is none
     return found
 
 
-def with_value(model: Any, place: Place, value: float | Array) -> Any:
-    """A copy of an input whose figure at ``place`` has another nominal value, or one for each point of a grid.
-
-    Its range stays.
-    """
-    if not place:
-        return model.model_copy(update={"value": value})
-    if isinstance(model, dict):
-        return {**model, place[0]: with_value(model[place[0]], place[1:], value)}
-    return model.model_copy(update={place[0]: with_value(getattr(model, place[0]), place[1:], value)})
+def at_values(asked: Scenario, values: Mapping[str, float | Array]) -> Scenario:
+    """The scenario with figures at other nominal values, or one for each point of a grid; their ranges stay."""
+    for path, value in values.items():
+        asked = asked.at(path, asked.figure(path).model_copy(update={"value": value}))
+    return asked
 
 
-def revalued(
-    result: Result, *, hardware: Hardware | None = None, runtime: RuntimeProfile | None = None,
-    accumulator: Accumulator | None = None, ready: Prepared | None = None,
-) -> Result:  # fmt: skip
-    """The same question with another profile, runtime or accumulator, and what may be ``ready`` for it.
+def revalued(result: Result, asked: Scenario, ready: Prepared | None = None) -> Result:
+    """What was counted for a result, asked of another scenario of the same model and work; ``ready`` is made for it.
 
     Raises:
         BitnetCostError: see `priced`.
     """
-    counted = measure(
-        result.architecture, result.precision, hardware or result.hardware, result.workload, scope=result.scope,
-        accumulator=accumulator or result.accumulator, counts=result.counts, runtime=runtime or result.runtime,
-        facility=result.facility, devices=result.devices, parallel=result.parallel, prepared=ready,
-    )  # fmt: skip
-    return priced(counted, ready)
+    return priced(measure(asked, counts=result.counts, prepared=ready), ready)
 
 
-def moved(result: Result, values: dict[Place, float]) -> Result:
+def moved(result: Result, values: Mapping[str, float]) -> Result:
     """The result with figures of time at other values.
 
     Raises:
         BitnetCostError: see `priced`.
     """
-    hardware, runtime = _changed(result.hardware, result.runtime, values)
-    return revalued(result, hardware=hardware, runtime=runtime)
+    return revalued(result, at_values(result.scenario, values))
 
 
-def _changed(
-    hardware: Hardware, runtime: RuntimeProfile | None, values: dict[Place, float]
-) -> tuple[Hardware, RuntimeProfile | None]:
-    for place, value in values.items():
-        if place[0] == "hardware":
-            hardware = with_value(hardware, place[1:], value)
-        else:
-            runtime = with_value(runtime, place[1:], value)
-    return hardware, runtime
-
-
-def moved_each(result: Result, values: Sequence[tuple[Place, float]]) -> Array:
+def moved_each(result: Result, values: Sequence[tuple[str, float]]) -> Array:
     """Energy of a single point with one figure of time at another value, one after the other, as one grid.  [n]  [J]
 
     The figures become arrays over the points of a grid that is the same point n times.
@@ -376,28 +346,18 @@ def moved_each(result: Result, values: Sequence[tuple[Place, float]]) -> Array:
     Raises:
         BitnetCostError: see `priced`.
     """
-    n, counts = len(values), result.counts
-    hardware, runtime = result.hardware, result.runtime
-    for place in dict.fromkeys(place for place, _ in values):
-        root: Any = hardware if place[0] == "hardware" else runtime
-        for name in place[1:]:
-            root = root[name] if isinstance(root, dict) else getattr(root, name)
-        column = np.array([value if place == own else root.value for own, value in values])
-        if place[0] == "hardware":
-            hardware = with_value(hardware, place[1:], column)
-        else:
-            runtime = with_value(runtime, place[1:], column)
+    n, counts, asked = len(values), result.counts, result.scenario
+    columns: dict[str, float | Array] = {
+        path: np.array([value if path == own else asked.figure(path).value for own, value in values])
+        for path in dict.fromkeys(path for path, _ in values)
+    }
     batch, prompt, generate = (np.repeat(v, n) for v in result.workload.flat())
+    workload = replace(result.workload, batch=batch, prompt=prompt, generate=generate)
     wide = replace(
-        counts, workload=replace(result.workload, batch=batch, prompt=prompt, generate=generate),
-        bases=Bases(counts.bases.names, np.repeat(counts.bases.table, n, axis=-1)),
-    )  # fmt: skip
-    ready = prepare(
-        result.architecture, result.precision, hardware, runtime, counting=result.workload.counting,
-        logits=result.workload.logits, accumulator=result.accumulator, devices=result.devices, parallel=result.parallel,
-        lasting=False,
-    )  # fmt: skip
-    return revalued(replace(result, counts=wide), hardware=hardware, runtime=runtime, ready=ready).energy_j
+        counts, workload=workload, bases=Bases(counts.bases.names, np.repeat(counts.bases.table, n, axis=-1))
+    )
+    asked = at_values(asked, columns).but(workload=workload)
+    return revalued(replace(result, counts=wide), asked, prepare(asked, lasting=False)).energy_j
 
 
 def end_of(figure: Figure, way: Literal["fast", "slow"]) -> float:
@@ -412,34 +372,34 @@ def scenario(result: Result, way: Literal["fast", "slow"]) -> Result:
     Raises:
         BitnetCostError: see `priced`.
     """
-    hardware, runtime = at_end(result, way)
-    return revalued(result, hardware=hardware, runtime=runtime)
+    return revalued(result, at_end(result, way))
 
 
-def at_end(result: Result, way: Literal["fast", "slow"]) -> tuple[Hardware, RuntimeProfile | None]:
-    """Hardware and runtime with every figure of time at its fast end and every price at its low, or all at the others.
+def at_end(result: Result, way: Literal["fast", "slow"]) -> Scenario:
+    """The scenario with every figure of time at its fast end and every price at its low, or all at the others.
 
     See the head of this module for what that bounds. Where the high of the power floor comes within a tenth of the low
     of the cap, the cap stays nominal, and the floor below it: a device at both ends would never finish.
     """
-    hardware = result.hardware
-    prices = {a: hardware.price(a) for a in _prices_needed(result)}
-    for action, price in prices.items():
-        assert price is not None
-        value = price[0 if way == "fast" else 2]
-        place = _place_of_price(hardware, action)
-        if place is None:  # a special function becomes a figure of its own, in this copy alone
-            own = EnergyPerOperation.model_construct(value=value, low=value, high=value, basis="assumed", source="-")
-            hardware = hardware.model_copy(update={"actions": {**hardware.actions, action: own}})
+    asked, own = result.scenario, dict(result.hardware.actions)
+    values: dict[str, float] = {}
+    for action in _prices_needed(result):
+        low, _, high = price_of(action, result.hardware, result.precision.name)
+        value, path = low if way == "fast" else high, result.hardware.path_of(action)
+        if path is None:  # a special function becomes a figure of its own, in this copy alone
+            own[action] = EnergyPerOperation.model_construct(
+                value=value, low=value, high=value, basis="assumed", source="-"
+            )
         else:
-            hardware = with_value(hardware, place, value)
-    values = {place: end_of(figure, way) for place, figure in time_figures(result).items()}
-    power = hardware.power
-    if power is not None and power.cap is not None and power.static.value >= 0.9 * power.cap.low:
-        values.pop(("hardware", "power", "cap"), None)
-        if power.static.value >= 0.9 * power.cap.value:  # the two ranges overlap: a device that never works
-            hardware = with_value(hardware, ("power", "static"), min(power.static.value, 0.9 * power.cap.value))
-    return _changed(hardware, result.runtime, values)
+            values[path] = value
+    values |= {path: end_of(figure, way) for path, figure in time_figures(result).items()}
+    power = result.hardware.power
+    if power is not None and power.cap is not None:
+        static = values.get("power.static", power.static.value)
+        if static >= 0.9 * power.cap.low:
+            values.pop("power.cap", None)
+            values["power.static"] = min(static, 0.9 * power.cap.value)  # else the device would never work
+    return at_values(asked.at("actions", own), values)
 
 
 def _prices_needed(result: Result) -> set[str]:
@@ -449,20 +409,6 @@ def _prices_needed(result: Result) -> set[str]:
         found |= {"static.power"}
         found |= {"static.waiting"} if result.hardware.power.active else set()
     return found
-
-
-def _place_of_price(hardware: Hardware, action: str) -> Place | None:
-    if action in hardware.actions:
-        return "actions", action
-    stem, _, part = action.partition(".")
-    if stem == "static":
-        power = hardware.power
-        assert power is not None
-        own = {"waiting": ("active", power.active), "between": ("between", power.between)}.get(part)
-        return ("power", own[0]) if own and own[1] is not None else ("power", "static")
-    if stem == "interconnect":
-        return "interconnect", "energy"
-    return ("hierarchy", stem, "write" if part == "write" else "read") if stem in hardware.hierarchy else None
 
 
 # --- what moves the answer most ------------------------------------------------------------------------------------
@@ -491,11 +437,12 @@ def swings(result: Result, baseline: Result | None) -> list[Swing]:
         other = None if base is None or reference is None else [reference + step * float(base[i]) for step in steps]
         found.append(_swing(lever, energy, other, whole, reference))
     timed = time_figures(result)
-    ends = [(place, bound) for place, figure in timed.items() for bound in (figure.low, figure.high)]
+    ends = [(path, bound) for path, figure in timed.items() for bound in (figure.low, figure.high)]
     energies = moved_each(result, ends).reshape(-1, 2).tolist() if ends else []
     others = moved_each(compared, ends).reshape(-1, 2).tolist() if ends and compared else [None] * len(timed)
-    for (place, figure), pair, other in zip(timed.items(), energies, others, strict=True):
-        name = ".".join(place[1:]) + ("" if place[0] == "runtime" else " (device)")
+    for (path, figure), pair, other in zip(timed.items(), energies, others, strict=True):
+        of_runtime = path.startswith("runtime.")
+        name = path.removeprefix("runtime.") + ("" if of_runtime else " (device)")
         lever = Lever(
             name, figure.low, figure.value, figure.high, figure.dimension.si, figure.basis, figure.source, name
         )
@@ -519,11 +466,11 @@ def _swing(
 def _accumulated(result: Result, baseline: Result | None, whole: float, reference: float | None) -> list[Swing]:
     """INT32 accumulation instead of the papers' additions, where that is a choice."""
     own = result.precision.linear.accumulator
-    if result.hardware.kind != "technology" or result.accumulator != "paper" or own in (None, "add.int32"):
+    if result.hardware.has_clock or result.accumulator != "paper" or own in (None, "add.int32"):
         return []
     try:
-        wide = revalued(result, accumulator="int32")
-        base = revalued(baseline, accumulator="int32") if baseline is not None else None
+        wide = revalued(result, result.scenario.but(accumulator="int32"))
+        base = None if baseline is None else revalued(baseline, baseline.scenario.but(accumulator="int32"))
     except MissingPrice:
         return []
     figure = result.hardware.figure("add.int32")

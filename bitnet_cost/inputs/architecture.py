@@ -257,6 +257,11 @@ class Architecture(Input):
         return found
 
     @property
+    def bidirectional(self) -> bool:
+        """Whether every position attends to all others: an encoder, which generates nothing."""
+        return self.kind == "encoder"
+
+    @property
     def depth(self) -> int:
         """Number of layers."""
         return sum(layer.repeat for layer in self.layers)

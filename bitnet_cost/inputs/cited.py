@@ -1,6 +1,7 @@
 """Figures with their unit, range, basis and source; the strict base of every input model."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import fields, is_dataclass, replace
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -166,17 +167,66 @@ class Mass(Figure):
     dimension = units.MASS
 
 
-def figures_in(model: Input, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Figure]]:
-    """Every figure of an input, by its place below ``place``."""
-    for name in type(model).model_fields:
-        value = getattr(model, name)
+def figures_in(root: Any, above: str = "") -> Iterator[tuple[str, Figure]]:
+    """Every figure of an input, by its path below ``above``: ``hierarchy.hbm.bandwidth``."""
+    for name in type(root).model_fields:
+        value = getattr(root, name)
         parts = value.items() if isinstance(value, dict) else [("", value)]
         for key, part in parts:
-            here = (*place, name, key) if key else (*place, name)
+            path = ".".join(each for each in (above, name, key) if each)
             if isinstance(part, Figure):
-                yield here, part
+                yield path, part
             elif isinstance(part, Input):
-                yield from figures_in(part, here)
+                yield from figures_in(part, path)
+
+
+def walk(root: Any, path: str) -> tuple[list[tuple[Any, str]], Any]:
+    """What lies on a path below an input: each owner with the name of its part, and what is at the end.
+
+    The only walker of paths. A key of a dictionary may hold dots, as names of actions do: the longest that is there.
+
+    Raises:
+        NoSuchPart: a part that its owner does not have.
+
+    >>> walk({"add.int8": {"low": 3}}, "add.int8.low")[1]
+    3
+    """
+    way, here, parts = [], root, path.split(".")
+    while parts:
+        known = here if isinstance(here, dict) else _fields_of(here)
+        taken = next((n for n in range(len(parts), 0, -1) if ".".join(parts[:n]) in known), 0)
+        if not taken:
+            raise NoSuchPart(parts[0], None if here is None else [str(name) for name in known])
+        key, parts = ".".join(parts[:taken]), parts[taken:]
+        way.append((here, key))
+        here = here[key] if isinstance(here, dict) else getattr(here, key)
+    return way, here
+
+
+def _fields_of(owner: Any) -> Collection[str]:
+    if isinstance(owner, BaseModel):
+        return type(owner).model_fields
+    return [f.name for f in fields(owner)] if is_dataclass(owner) else ()
+
+
+class NoSuchPart(LookupError):
+    """A part of a path that its owner, of which ``known`` are the parts, does not have; None: there is no owner."""
+
+    def __init__(self, part: str, known: list[str] | None) -> None:
+        super().__init__(part)
+        self.part, self.known = part, known
+
+
+def put(way: list[tuple[Any, str]], part: Any) -> Any:
+    """The root of a way (see `walk`) with another part at its end; nothing is checked, and nothing changed."""
+    for owner, key in reversed(way):
+        if isinstance(owner, dict):
+            part = {**owner, key: part}
+        else:
+            part = (
+                owner.model_copy(update={key: part}) if isinstance(owner, BaseModel) else replace(owner, **{key: part})
+            )
+    return part
 
 
 def check_figures(cited: Input, sources: dict[str, Source], others: dict[str, str] | None = None) -> None:
@@ -187,7 +237,7 @@ def check_figures(cited: Input, sources: dict[str, Source], others: dict[str, st
     Raises:
         ValueError: names the figure, or a source that nothing cites.
     """
-    figures = {".".join(place): figure for place, figure in figures_in(cited)}
+    figures = dict(figures_in(cited))
     check_sources(sources, {place: figure.source for place, figure in figures.items()} | (others or {}))
     for place, figure in figures.items():
         if sources[figure.source].seen == "memory" and figure.basis != "assumed":

@@ -26,6 +26,7 @@ from bitnet_cost.inputs.cited import (
     Rate,
     Source,
     check_figures,
+    walk,
 )
 from bitnet_cost.words import Scope
 
@@ -177,7 +178,7 @@ class Hardware(Input):
 
     def _check_device(self) -> None:
         given = {name for name in ("device_class", "runtime", "power") if getattr(self, name) is not None}
-        if self.kind == "technology":
+        if not self.has_clock:
             if given or self.rates or self.interconnect or self.battery:
                 raise ValueError("a technology node has no clock: it takes no rates, power, runtime or interconnect")
             return
@@ -196,11 +197,23 @@ class Hardware(Input):
     @property
     def default_scope(self) -> Scope:
         """The scope that is answered when none is asked for."""
-        return "device" if self.kind == "device" else "arithmetic"
+        return "device" if self.has_clock else "arithmetic"
+
+    @property
+    def has_clock(self) -> bool:
+        """Whether time passes on it: a device, with memory, rates and power; not a technology node."""
+        return self.kind == "device"
+
+    @property
+    def scopes(self) -> tuple[Scope, ...]:
+        """The scopes that it can answer, each holding those before it; ``facility`` where a site is given."""
+        if self.has_clock:
+            return "arithmetic", "compute", "memory", "device", "facility"
+        return ("arithmetic", "compute", "memory") if self.hierarchy else ("arithmetic", "compute")
 
     def not_reached(self, scope: Scope) -> str | None:
         """What scope memory leaves out at a technology node; None elsewhere."""
-        if scope != "memory" or self.kind != "technology" or len(self.hierarchy) < 2:
+        if scope != "memory" or self.has_clock or len(self.hierarchy) < 2:
             return None
         return f"what the datapath reads of {next(iter(self.hierarchy))} and its registers"
 
@@ -250,19 +263,23 @@ class Hardware(Input):
         energy = function.mul * mul.value + function.add * add.value
         return function.low_factor * energy, energy, function.high_factor * energy
 
+    def path_of(self, action: str) -> str | None:
+        """The path of the cited figure behind an action's price, if it has one of its own."""
+        stem, _, part = action.partition(".")
+        if action in self.actions:
+            return f"actions.{action}"
+        if stem == "static" and self.power is not None:
+            own = {"waiting": "active", "between": "between"}.get(part, "static")
+            return None if getattr(self.power, own) is None else f"power.{own}"
+        if stem == "interconnect" and self.interconnect is not None:
+            return "interconnect.energy"
+        return f"hierarchy.{stem}.{'write' if part == 'write' else 'read'}" if stem in self.hierarchy else None
+
     def figure(self, action: str) -> Figure | None:
         """The cited figure behind an action's price, if it has one of its own."""
-        found = self.actions.get(action)
-        if found is not None:
-            return found
-        stem, _, part = action.partition(".")
-        if stem == "static" and self.power is not None:
-            own = {"waiting": self.power.active, "between": self.power.between}
-            return own.get(part, self.power.static)
-        if stem == "interconnect" and self.interconnect is not None:
-            return self.interconnect.energy
-        level = self.hierarchy.get(stem)
-        return None if level is None else level.write if part == "write" else level.read
+        path = self.path_of(action)
+        found: Figure | None = None if path is None else walk(self, path)[1]
+        return found
 
     def basis(self, action: str) -> Basis | None:
         """How an action's price is known."""

@@ -72,7 +72,7 @@ def names(kind: str) -> list[str]:
 
 def devices() -> list[str]:
     """Names of the catalogue's devices: hardware that has memory and a clock."""
-    return [name for name in names("hardware") if hardware(name).kind == "device"]
+    return [name for name in names("hardware") if hardware(name).has_clock]
 
 
 def is_study(name: str) -> bool:
@@ -298,7 +298,7 @@ def linked(device: Hardware, name: str | None) -> Hardware:
     """
     if name is None:
         return device
-    if device.kind == "technology":
+    if not device.has_clock:
         raise BitnetCostError(f"link: {device.name!r} is a technology node; nothing joins it to another")
     known = links()
     name = name if name in known.links else name.lower()

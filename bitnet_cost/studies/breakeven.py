@@ -14,22 +14,21 @@ from typing import get_args
 
 import numpy as np
 
-from bitnet_cost.api import runtime_of, setting
+from bitnet_cost.api import setting
 from bitnet_cost.engine.breakeven import Curve, crossings, first_beyond, middle_and_tails, share_at
 from bitnet_cost.engine.counts import count_ops
 from bitnet_cost.engine.estimate import against, evaluate
 from bitnet_cost.engine.fit import fit
 from bitnet_cost.engine.uncertainty import at_end, drawn_energies
 from bitnet_cost.errors import BitnetCostError
-from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
-from bitnet_cost.inputs.runtime import RuntimeProfile
+from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Array, Workload
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import Crossing, Result, Turning
 from bitnet_cost.views.report import percent
-from bitnet_cost.words import BreakEvenAxis, Distribution, Scope
+from bitnet_cost.words import BreakEvenAxis, Distribution
 
 Parts = dict[str, Array]  # energy of static power, of memory, and of the rest
 MOST_DRAWS = 10_000
@@ -53,38 +52,36 @@ class Draws:
 class Question:
     """Two precisions on one device with one runtime, and the saving that is wanted of the first."""
 
-    model: Architecture
-    hardware: Hardware
-    runtime: RuntimeProfile | None
-    pair: tuple[Precision, Precision]
-    workload: Workload
+    pair: tuple[Scenario, Scenario]  # alike but for their precision
     wanted: float
-    scope: Scope | None
     draws: Draws
 
     @property
-    def software(self) -> str | None:
-        """Name of the runtime."""
-        return self.runtime.runtime if self.runtime else None
+    def where(self) -> tuple[str, str | None]:
+        """Names of the hardware and of its runtime."""
+        asked = self.pair[0]
+        return asked.hardware.name, asked.runtime.runtime if asked.runtime else None
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Names of the two precisions."""
+        return self.pair[0].precision.name, self.pair[1].precision.name
 
     @cached_property
-    def nominal(self) -> list[tuple[Hardware, RuntimeProfile | None]]:
-        """Hardware and runtime of each precision as they are."""
-        return [(self.hardware, self.runtime)] * 2
-
-    @cached_property
-    def ends(self) -> list[list[tuple[Hardware, RuntimeProfile | None]]]:
-        """Hardware and runtime of each precision with every figure low and fast, then high and slow."""
-        least = self.results(replace(self.workload, batch=1, prompt=1), self.nominal)
+    def ends(self) -> list[list[Scenario]]:
+        """The scenario of each precision with every figure low and fast, then high and slow."""
+        least = self.results(replace(self.workload, batch=1, prompt=1), self.pair)
         return [[at_end(r, way) for r in least] for way in ("fast", "slow")]
 
-    def results(self, workload: Workload, on: Sequence[tuple[Hardware, RuntimeProfile | None]]) -> list[Result]:
+    @property
+    def workload(self) -> Workload:
+        """The work asked for."""
+        return self.pair[0].workload
+
+    def results(self, workload: Workload, pair: Sequence[Scenario]) -> list[Result]:
         """Both precisions at a workload, which may be a grid."""
-        counts = count_ops(self.model, workload)
-        return [
-            evaluate(self.model, precision, hardware, workload, scope=self.scope, counts=counts, runtime=runtime)
-            for precision, (hardware, runtime) in zip(self.pair, on, strict=True)
-        ]
+        counts = count_ops(pair[0].model, workload)
+        return [evaluate(asked.but(workload=workload), counts=counts) for asked in pair]
 
     def along(self, axis: BreakEvenAxis, values: Array) -> Workload:
         """The workload with other batches, or other lengths of its prompt."""
@@ -92,13 +89,11 @@ class Question:
             return replace(self.workload, batch=values)
         return replace(self.workload, prompt=values)
 
-    def savings(
-        self, axis: BreakEvenAxis, on: Sequence[tuple[Hardware, RuntimeProfile | None]]
-    ) -> Callable[[Array], Array]:
+    def savings(self, axis: BreakEvenAxis, pair: Sequence[Scenario]) -> Callable[[Array], Array]:
         """The saving along an axis, NaN where one of both has no energy."""
 
         def saving(values: Array) -> Array:
-            results = self.results(self.along(axis, values), on)
+            results = self.results(self.along(axis, values), pair)
             if not all(r.joules for r in results):
                 return np.full(values.shape, np.nan)
             found = against(results[0], results[1]).saving
@@ -115,7 +110,7 @@ class Question:
 
 def runtimes_of(hardware: Hardware, asked: Sequence[str]) -> list[str | None]:
     """The runtimes to answer for: those asked for, else all of the device's class; [None] for a technology node."""
-    if hardware.kind == "technology":
+    if not hardware.has_clock:
         return [None]
     suffix = f"-{hardware.device_class}"
     every = [n.removesuffix(suffix) for n in catalog.names("runtime") if n.endswith(suffix)]
@@ -123,48 +118,45 @@ def runtimes_of(hardware: Hardware, asked: Sequence[str]) -> list[str | None]:
 
 
 def find(
-    model: Architecture, hardware: Hardware, precision: Precision, baseline: Precision, workload: Workload, *,
-    wanted: float, axes: Sequence[BreakEvenAxis] = get_args(BreakEvenAxis), runtimes: Sequence[str] = (),
-    scope: Scope | None = None, draws: Draws | None = None,
+    asked: Scenario, baseline: Precision, *, wanted: float, axes: Sequence[BreakEvenAxis] = get_args(BreakEvenAxis),
+    runtimes: Sequence[str] = (), draws: Draws | None = None,
 ) -> list[Crossing]:  # fmt: skip
     """Where the saving crosses what is wanted along each axis, with each runtime, and the shares that would do it.
 
     Raises:
         BitnetCostError: a precision against itself, a wanted saving that is none, a missing price, absurd draws.
     """
-    if precision.name == baseline.name:
-        raise BitnetCostError(f"baseline: {precision.name!r} saves nothing against itself; choose another --baseline")
+    if asked.precision.name == baseline.name:
+        raise BitnetCostError(f"baseline: {baseline.name!r} saves nothing against itself; choose another --baseline")
     if not -10 <= wanted < 1:
         raise BitnetCostError(f"saving: {100 * wanted:g} % is not a saving; expected a number below 100")
     found = []
-    for name in runtimes_of(hardware, runtimes):
-        runtime_of(hardware, name)
-        device, software = setting(hardware, name)
-        asked = Question(
-            model, device, software, (precision, baseline), workload, wanted, scope, draws or Draws()
-        )  # fmt: skip
-        found += [_along(asked, axis) for axis in axes if not (model.kind == "encoder" and axis == "context")]
-        found += _shares(asked)
+    for name in runtimes_of(asked.hardware, runtimes):
+        device, software = setting(asked.hardware, name)
+        first = asked.but(hardware=device, runtime=software)
+        question = Question((first, first.but(precision=baseline)), wanted, draws or Draws())
+        found += [_along(question, axis) for axis in axes if not (asked.model.bidirectional and axis == "context")]
+        found += _shares(question)
     return found
 
 
 def _along(asked: Question, axis: BreakEvenAxis) -> Crossing:
     high = MOST[axis]
-    if asked.runtime is not None:
-        fits = [fit(asked.model, p, asked.hardware, asked.workload, asked.runtime) for p in asked.pair]
+    if asked.pair[0].runtime is not None:
+        fits = [fit(each) for each in asked.pair]
         high = min(f.batch if axis == "batch" else f.positions for f in fits)
         if axis == "context":
             high = min(high, 1_000_000)
     if high < 1:
         why = "one of both does not fit at all"
-        return Crossing(asked.hardware.name, asked.software, axis, asked.wanted, (), why, (), (), "footprint")
-    curve = crossings(asked.savings(axis, asked.nominal), 1, high, asked.wanted)
+        return Crossing(*asked.where, axis, asked.wanted, (), why, (), (), "footprint")
+    curve = crossings(asked.savings(axis, asked.pair), 1, high, asked.wanted)
     at = tuple(float(c[2]) for c in curve.crossings)
-    text = _verdict(curve.values, curve.crossings, asked.pair, axis, asked.wanted, high)
+    text = _verdict(curve.values, curve.crossings, asked.names, axis, asked.wanted, high)
     method = "brackets on whole numbers" + ("" if curve.rising or curve.falling else "; the curve is not monotone")
     turning = None if np.all(np.isnan(curve.values)) else _turning(asked, axis, curve, high)
     return Crossing(
-        asked.hardware.name, asked.software, axis, asked.wanted, at, text, tuple(curve.at.tolist()),
+        *asked.where, axis, asked.wanted, at, text, tuple(curve.at.tolist()),
         tuple(curve.values.tolist()), method, turning=turning,
     )  # fmt: skip
 
@@ -178,20 +170,20 @@ def _turning(asked: Question, axis: BreakEvenAxis, curve: Curve, high: int) -> T
 
     ends = [first(crossings(asked.savings(axis, end), 1, high, asked.wanted)) for end in asked.ends]
     d = asked.draws
-    results = asked.results(asked.along(axis, curve.at), asked.nominal)
+    results = asked.results(asked.along(axis, curve.at), asked.pair)
     new, old = (sum(parts.values()) for parts in drawn_energies(results, d.count, d.seed, d.distribution))
     drawn = np.where(np.isnan(curve.values), np.nan, 1 - new / old)
     return asked.turning(first(curve), first_beyond(curve.at, drawn, asked.wanted, falling=falling), ends)
 
 
 def _verdict(
-    values: Array, found: Sequence[tuple[int, float, int, float]], pair: tuple[Precision, Precision], axis: str,
+    values: Array, found: Sequence[tuple[int, float, int, float]], pair: tuple[str, str], axis: str,
     wanted: float, high: int,
 ) -> str:  # fmt: skip
-    name = pair[0].name
+    name = pair[0]
     known = values[~np.isnan(values)]
     if not len(known):
-        return f"{name} or {pair[1].name} has no energy over {axis} 1 to {high:,}"
+        return f"{name} or {pair[1]} has no energy over {axis} 1 to {high:,}"
     if not found:
         least, most = float(known.min()), float(known.max())
         reach = f"{percent(least, 1)} to {percent(most, 1)} % over {axis} 1 to {high:,}"
@@ -220,7 +212,7 @@ def state(axis: str, wanted: float, value: float, *, falling: bool = True) -> st
 
 def _shares(asked: Question) -> list[Crossing]:
     """Shares of the baseline's energy, at the workload asked for, that would make the saving what is wanted."""
-    results = asked.results(asked.workload, asked.nominal)
+    results = asked.results(asked.workload, asked.pair)
     if not all(r.joules for r in results):
         return []
     new, old = (_parts(r) for r in results)
@@ -228,7 +220,7 @@ def _shares(asked: Question) -> list[Crossing]:
     drawn = [_grouped(r, parts) for r, parts in zip(results, _drawn(results, d), strict=True)]
     ends = [[_parts(r) for r in asked.results(asked.workload, end)] for end in asked.ends]
     saved = float(_saved(new, old))
-    where, wanted, pair = (asked.hardware.name, asked.software), asked.wanted, asked.pair
+    where, wanted, pair = asked.where, asked.wanted, asked.names
     found = []
     for part in ("static", "memory"):
         whole = float(sum(old.values()))
@@ -239,7 +231,7 @@ def _shares(asked: Question) -> list[Crossing]:
         share = share_at(wanted, own, rest)
         solved = "none from 0 to 100 %" if share is None else f"at {percent(share, 2)} %"
         text = (
-            f"{part} is {percent(now, 1)} % of {pair[1].name}'s energy and saves {percent(own, 1)} %, the rest"
+            f"{part} is {percent(now, 1)} % of {pair[1]}'s energy and saves {percent(own, 1)} %, the rest"
             f" {percent(rest, 1)} %: {percent(wanted, 1)} % is saved {solved}"
         )
         turning = asked.turning(
@@ -254,7 +246,7 @@ def _shares(asked: Question) -> list[Crossing]:
         text = _unmet(wanted, saved, pair, found)
     else:
         text = (
-            f"'{percent(wanted, 1)} % less energy' holds when at most {percent(stays, 2)} % of {pair[1].name}'s energy"
+            f"'{percent(wanted, 1)} % less energy' holds when at most {percent(stays, 2)} % of {pair[1]}'s energy"
             f" does not scale, the rest saving the modelled {percent(saved, 2)} %"
         )
     turning = asked.turning(
@@ -269,11 +261,11 @@ def _shares(asked: Question) -> list[Crossing]:
     return found
 
 
-def _unmet(wanted: float, saved: float, pair: tuple[Precision, Precision], parts: Sequence[Crossing]) -> str:
+def _unmet(wanted: float, saved: float, pair: tuple[str, str], parts: Sequence[Crossing]) -> str:
     """A claim above what the model saves: false even where everything scales, true with other shares if there are."""
     does = f"saves {percent(saved, 2)} %" if saved >= 0 else f"takes {percent(-saved, 2)} % more"
-    text = f"'{percent(wanted, 1)} % less energy' does not hold here: {pair[0].name} {does} where all of"
-    text += f" {pair[1].name}'s energy scales as modelled; "
+    text = f"'{percent(wanted, 1)} % less energy' does not hold here: {pair[0]} {does} where all of"
+    text += f" {pair[1]}'s energy scales as modelled; "
     other = [f"a {c.axis} of {percent(c.at[0], 2)} % instead of {percent(c.now, 2)} %" for c in parts if c.at]
     return text + (
         f"it would with {' or '.join(other)}" if other else "no share of static power or memory makes it true"

@@ -9,22 +9,19 @@ from typing import Any
 from bitnet_cost.api import setting
 from bitnet_cost.engine.counts import NOT_COUNTED, count_ops
 from bitnet_cost.engine.timing import kernel_class
-from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
-from bitnet_cost.inputs.workload import Workload
+from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.result import Column, Crossing, Report, Table, Turning
 from bitnet_cost.studies.breakeven import state
 from bitnet_cost.views.honesty import beyond
 from bitnet_cost.views.report import percent
-from bitnet_cost.words import Scope
 
 
-def report(
-    model: Architecture, hardware: Hardware, precision: Precision, baseline: Precision, workload: Workload,
-    found: Sequence[Crossing], scope: Scope,
-) -> Report:  # fmt: skip
+def report(asked: Scenario, baseline: Precision, found: Sequence[Crossing]) -> Report:
     """Each answer in words, by runtime and axis, and what ran."""
+    model, hardware, precision, workload = asked.model, asked.hardware, asked.precision, asked.workload
+    scope = asked.scope or hardware.default_scope
     wanted = percent(found[0].wanted, 1)
     name = model.title or model.name
     text = f"{name} at {hardware.name}, scope {scope}: " + _sentence(hardware, precision, baseline, found)
@@ -39,7 +36,7 @@ def report(
     longest = model.max_positions
     if longest and any(c.axis == "context" and c.axis_values and c.axis_values[-1] > longest for c in found):
         notes.append(f"{model.name} was made for {longest:,} positions; context is tried as far as both fit.")
-    notes += _kernels(model, hardware, (precision, baseline), workload, found)
+    notes += _kernels(asked, (precision, baseline), found)
     own = [c for c in found if c.axis == "share that stays"]
     claims = {c.verdict for c in own if c.runtime in (None, hardware.runtime)} or {c.verdict for c in own[:1]}
     notes += [f"Claim: {text}." for text in sorted(claims)]
@@ -193,16 +190,14 @@ def _shares_table(found: Sequence[Crossing], precision: Precision, baseline: Pre
     return Table(title, tuple(Column(h, i > 1) for i, h in enumerate(heads)), tuple(body))
 
 
-def _kernels(
-    model: Architecture, hardware: Hardware, pair: tuple[Precision, Precision], workload: Workload,
-    found: Sequence[Crossing],
-) -> list[str]:  # fmt: skip
+def _kernels(asked: Scenario, pair: tuple[Precision, Precision], found: Sequence[Crossing]) -> list[str]:
     """What the linear layers of both run as, with each runtime."""
     notes = []
-    linear = next((op for op in count_ops(model, workload).operators if op.role == "linear"), None)
+    linear = next((op for op in count_ops(asked.model, asked.workload).operators if op.role == "linear"), None)
     for name in dict.fromkeys(c.runtime for c in found if c.runtime):
-        _, software = setting(hardware, name)
-        assert software is not None
+        _, software = setting(asked.hardware, name)
+        if software is None:
+            continue
         parts = []
         for precision in pair:
             kind = kernel_class(linear, precision) if linear else None

@@ -181,7 +181,7 @@ class Rows:
         self, hardware: Hardware, software: RuntimeProfile, sigmas: Mapping[Quantity, float]
     ) -> Iterator[float]:
         """Logarithms of modelled over measured in units of noise, of the quantities in ``sigmas``; 0 if no fit."""
-        result = priced(replace(self.result, hardware=hardware, runtime=software))
+        result = priced(replace(self.result, scenario=self.result.scenario.but(hardware=hardware, runtime=software)))
         for row, answer in zip(self.members, read(result, self.members, NONE), strict=True):
             for quantity, sigma in sigmas.items():
                 value = getattr(row, quantity)

@@ -110,11 +110,8 @@ def _precision(answer: Answer, name: str | None) -> Precision | None:
 
 def _run(result: Result, precision: Precision, counts: OpCounts) -> Result | None:
     """A cell over the grid, in the widest scope it answers; None where it has no price."""
-    measured = measure(
-        result.architecture, precision, result.hardware, counts.workload, scope=_scopes(result)[-1],
-        accumulator=result.accumulator, counts=counts, runtime=result.runtime, facility=result.facility,
-        devices=result.devices, parallel=result.parallel,
-    )  # fmt: skip
+    asked = result.scenario.but(precision=precision, workload=counts.workload, scope=_scopes(result)[-1])
+    measured = measure(asked, counts=counts)
     try:
         return priced(measured)
     except BitnetCostError:
@@ -122,18 +119,18 @@ def _run(result: Result, precision: Precision, counts: OpCounts) -> Result | Non
 
 
 def _scopes(result: Result) -> tuple[Scope, ...]:
-    if result.hardware.kind == "technology":
-        return _NARROW if result.hardware.hierarchy else _NARROW[:2]
-    return (*_NARROW, "device", "facility") if result.facility is not None else (*_NARROW, "device")
+    return tuple(s for s in result.hardware.scopes if s != "facility" or result.facility is not None)
 
 
 def _within(found: Result, scope: Scope) -> Result:
     """The same run in a narrower scope."""
     if found.hardware.priced == "time" and scope in _NARROW:
-        return priced(replace(found, scope=scope, joules={}, timing=None, reason=None))
+        return priced(replace(found, scenario=found.scenario.but(scope=scope), joules={}, timing=None, reason=None))
     if scope == "facility":
         return found
-    return replace(found, scope=scope, spent=spend(found.activity.runs_within(scope), found.prices))
+    return replace(
+        found, scenario=found.scenario.but(scope=scope), spent=spend(found.activity.runs_within(scope), found.prices)
+    )
 
 
 def _cell(at: int, result: Result, found: Result | None, base: Result | None, drawn: Drawn) -> dict[str, Any]:
@@ -257,9 +254,8 @@ def _sized(at: int, like: Result, model: Architecture, counts: OpCounts) -> list
     """Energy of a run and tokens per second of a model on the hardware and in the precision of another result."""
     try:
         found = evaluate(
-            model, like.precision, like.hardware, counts.workload, scope=like.scope, accumulator=like.accumulator,
-            counts=counts, runtime=like.runtime, facility=like.facility, devices=like.devices, parallel=like.parallel,
-        )  # fmt: skip
+            like.scenario.but(model=model, workload=counts.workload, scope=like.scope, facility=None), counts=counts
+        )
     except BitnetCostError:
         return None
     if not found.joules:

@@ -16,6 +16,7 @@ from bitnet_cost.inputs.calibration import Constants, CounterConstants
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.measurement import Measurement
 from bitnet_cost.inputs.runtime import RuntimeProfile
+from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Array, Workload
 from bitnet_cost.readers import catalog, measured
 from bitnet_cost.result import Result
@@ -140,14 +141,11 @@ def counted(
     prompts: Mapping[str, int] | None = None,
 ) -> Result:
     """Counts and memory of rows of one group on a device, without time and energy; ``prompts`` as in `workload_of`."""
-    return measure(
-        catalog.model(rows[0].model),
-        catalog.precision(rows[0].precision),
-        hardware,
-        workload_of(rows, prompts),
-        runtime=runtime,
-        devices=rows[0].devices,
-    )
+    asked = Scenario(
+        model=catalog.model(rows[0].model), precision=catalog.precision(rows[0].precision), hardware=hardware,
+        runtime=runtime, workload=workload_of(rows, prompts), devices=rows[0].devices,
+    )  # fmt: skip
+    return measure(asked)
 
 
 def bounds(result: Result) -> list[str]:

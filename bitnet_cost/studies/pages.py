@@ -62,7 +62,7 @@ def lead(results: Sequence[Result]) -> Result:
     def weight(r: Result) -> tuple[bool, int, int]:
         cells = sum(o.hardware.name == r.hardware.name for o in mine)
         rows = catalog.accuracy().of(r.hardware.name, r.runtime.runtime) if r.runtime else {}
-        return r.hardware.kind == "device", cells, sum(s.n for s in rows.values())
+        return r.hardware.has_clock, cells, sum(s.n for s in rows.values())
 
     best = max(mine, key=weight)
     same = [r for r in mine if r.hardware.name == best.hardware.name]
@@ -219,8 +219,8 @@ def _figures(opening: Result) -> list[tuple[str, Figure]]:
             if figure is not None:
                 found[f"{what} of {name}"] = figure
     if opening.runtime is not None:
-        for place, figure in figures_in(opening.runtime):
-            found[f"runtime: {' '.join(place)}"] = figure
+        for path, figure in figures_in(opening.runtime):
+            found[f"runtime: {path.replace('.', ' ')}"] = figure
     return list(found.items())
 
 

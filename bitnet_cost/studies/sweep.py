@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -21,16 +21,16 @@ from bitnet_cost.errors import BitnetCostError, MissingPrice, nearest
 from bitnet_cost.filters import Filter
 from bitnet_cost.front import Front, best, pareto
 from bitnet_cost.inputs.architecture import Architecture
-from bitnet_cost.inputs.cited import Figure, Input, explain, model_at
+from bitnet_cost.inputs.cited import Figure, explain, model_at
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
+from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.sweep import Range, Sweep, Varied, whole_numbers
 from bitnet_cost.inputs.workload import Array, Workload
 from bitnet_cost.readers import catalog
 from bitnet_cost.record import METRICS
 from bitnet_cost.units import with_prefix
-from bitnet_cost.words import Scope
 
 CHUNK = 2048  # points evaluated at once: their arrays stay in the second-level cache
 PARTITION = 32 * CHUNK  # points of one task
@@ -42,14 +42,9 @@ Columns = dict[str, Any]  # arrays [n]; a word, or a value of `vary`, that holds
 
 
 class Cell(NamedTuple):
-    """One combination of names, devices, scope and varied figures."""
+    """One combination of names, devices, scope and varied figures, whatever the workload."""
 
-    architecture: Architecture
-    precision: Precision
-    hardware: Hardware
-    runtime: RuntimeProfile | None
-    devices: int
-    scope: Scope
+    asked: Scenario
     varied: dict[str, float]  # those that are no axis of the arrays
 
 
@@ -64,7 +59,7 @@ class Plan:
     spec: Sweep
     models: tuple[Architecture, ...]
     precisions: tuple[Precision, ...]
-    settings: tuple[tuple[Hardware, RuntimeProfile | None], ...]
+    settings: tuple[Scenario, ...]  # one for each hardware and runtime, of the first model and precision
     batch: NDArray[np.int64]
     prompt: NDArray[np.int64]
     generate: NDArray[np.int64] | None
@@ -81,7 +76,7 @@ class Plan:
             return ()
         paths = list(self.varied)
         first = len(paths)
-        while first and all(broadcasts(hardware, runtime, paths[first - 1]) for hardware, runtime in self.settings):
+        while first and all(broadcasts(asked, paths[first - 1]) for asked in self.settings):
             first -= 1
         return tuple(paths[first:])
 
@@ -132,23 +127,19 @@ class Plan:
         for radix in reversed(self.radices):
             number, digit = divmod(number, radix)
             digits.append(digit)
-        model, precision, setting, devices, scope, *varied = reversed(digits)
-        hardware, runtime = self.settings[setting]
+        model, precision, setting, devices, scope_number, *varied = reversed(digits)
         outer = [path for path in self.varied if path not in self.inner]
         values = {path: float(self.varied[path][i]) for path, i in zip(outer, varied, strict=True)}
-        for path, value in values.items():
-            hardware, runtime = changed_setting(hardware, runtime, path, value)
-        asked = self.spec.scopes[scope] if self.spec.scopes else hardware.default_scope
-        return Cell(
-            self.models[model], self.precisions[precision], hardware, runtime, self.spec.devices[devices], asked, values
-        )
+        names = {"model": self.models[model], "precision": self.precisions[precision]}
+        asked = varied_to(self.settings[setting].but(**names, devices=self.spec.devices[devices]), values)
+        scope = self.spec.scopes[scope_number] if self.spec.scopes else asked.hardware.default_scope
+        return Cell(asked.but(scope=scope), values)
 
     def slice(self, cell: Cell, start: int, stop: int) -> tuple[Workload, dict[str, Array]]:
         """The workload of some points of a cell, and the values of its inner figures there, each [n]."""
         generate = self.generate
         if generate is None:
-            decodes = cell.hardware.kind == "device" and cell.architecture.kind == "decoder"
-            generate = np.array([api.GENERATE_ON_DEVICES if decodes else 1])
+            generate = np.array([api.generated(cell.asked.model, cell.asked.hardware)])
         axes = (*(self.varied[path] for path in self.inner), self.batch, self.prompt, generate)
         indexes = np.unravel_index(np.arange(start, stop), self.lengths)
         *varied, batch, prompt, steps = (axis.astype(np.float64)[i] for axis, i in zip(axes, indexes, strict=True))
@@ -158,7 +149,7 @@ class Plan:
     @cached_property
     def components(self) -> tuple[str, ...]:
         """Components of the energy that some hardware of the plan has, each once."""
-        return tuple(dict.fromkeys(name for hardware, _ in self.settings for name in components_of(hardware)))
+        return tuple(dict.fromkeys(name for asked in self.settings for name in components_of(asked.hardware)))
 
     @cached_property
     def known(self) -> tuple[str, ...]:
@@ -207,8 +198,8 @@ class Plan:
             "units": self.units(),
             "models": {m.name: m.model_dump(exclude_none=True) for m in self.models},
             "precisions": {p.name: p.model_dump(exclude_none=True) for p in self.precisions},
-            "hardware": {h.name: h.model_dump(exclude_none=True) for h, _ in self.settings},
-            "runtimes": {r.name: r.model_dump(exclude_none=True) for _, r in self.settings if r},
+            "hardware": {s.hardware.name: s.hardware.model_dump(exclude_none=True) for s in self.settings},
+            "runtimes": {r.name: r.model_dump(exclude_none=True) for s in self.settings if (r := s.runtime)},
         }
 
 
@@ -220,12 +211,22 @@ def plan(spec: Sweep) -> Plan:
             names of which no combination can be evaluated.
     """
     hardware = [catalog.hardware(name) for name in dict.fromkeys(spec.hardware)]
-    settings = [api.setting(profile, runtime or None) for profile in hardware for runtime in (spec.runtimes or [""])]
+    models = tuple(catalog.model(name) for name in dict.fromkeys(spec.models))
+    precisions = tuple(catalog.precision(name) for name in dict.fromkeys(spec.precisions))
+    settings = tuple(
+        Scenario(
+            model=models[0], precision=precisions[0], hardware=device, runtime=software,
+            accumulator=spec.accumulator, parallel=spec.parallel,
+        )
+        for profile in hardware
+        for name in (spec.runtimes or [""])
+        for device, software in (api.setting(profile, name or None),)
+    )  # fmt: skip
     found = Plan(
         spec.model_copy(update={"devices": list(dict.fromkeys(spec.devices))}),
-        tuple(catalog.model(name) for name in dict.fromkeys(spec.models)),
-        tuple(catalog.precision(name) for name in dict.fromkeys(spec.precisions)),
-        tuple(settings),
+        models,
+        precisions,
+        settings,
         whole_numbers("batch", spec.batch),
         whole_numbers("prompt", spec.prompt),
         None if spec.generate is None else whole_numbers("generate", spec.generate),
@@ -252,8 +253,7 @@ def _refuse_empty(found: Plan) -> None:
     for number in islice(range(0, math.prod(found.radices), step), TRIES):
         try:
             cell = found.cell(number)
-            check_scope(cell.hardware, cell.scope)
-            _evaluated(found, cell, *found.slice(cell, 0, 1))
+            _evaluated(cell, *found.slice(cell, 0, 1))
             return
         except BitnetCostError as fault:
             first = first or fault
@@ -261,14 +261,9 @@ def _refuse_empty(found: Plan) -> None:
         raise first
 
 
-def _evaluated(whole: Plan, cell: Cell, workload: Workload, varied: dict[str, Array]) -> dict[str, NDArray[Any]]:
-    spec, hardware, runtime = whole.spec, cell.hardware, cell.runtime
-    for path, values in varied.items():
-        hardware, runtime = changed_setting(hardware, runtime, path, values)
-    return figures(
-        cell.architecture, cell.precision, hardware, workload, scope=cell.scope, accumulator=spec.accumulator,
-        runtime=runtime, devices=cell.devices, parallel=spec.parallel, varied=bool(varied),
-    )  # fmt: skip
+def _evaluated(cell: Cell, workload: Workload, varied: dict[str, Array]) -> dict[str, NDArray[Any]]:
+    check_scope(cell.asked.hardware, cell.asked.scope or cell.asked.hardware.default_scope)
+    return figures(varied_to(cell.asked, varied).but(workload=workload), varied=bool(varied))
 
 
 def partition(whole: Plan, number: int) -> tuple[int, Columns]:
@@ -281,12 +276,13 @@ def chunks(whole: Plan, number: int) -> Iterator[tuple[int, Columns]]:
     """The kept rows of a partition, chunk by chunk, with the columns that are needed further on and ``index``."""
     index, start, stop = whole.span(number)
     cell = whole.cell(index)
+    asked = cell.asked
     offset = index * math.prod(whole.lengths)
     needed = {*whole.columns, *(o.column for o in whole.spec.objectives)}
     every = needed.union(*(f.columns for f in whole.filters))
     words: Columns = {
-        "model": cell.architecture.name, "hardware": cell.hardware.name, "precision": cell.precision.name,
-        "runtime": cell.runtime.runtime if cell.runtime else None, "scope": cell.scope, "reason": None,
+        "model": asked.model.name, "hardware": asked.hardware.name, "precision": asked.precision.name,
+        "runtime": asked.runtime.runtime if asked.runtime else None, "scope": asked.scope, "reason": None,
         **cell.varied,
     }  # fmt: skip
     front = Front()
@@ -295,15 +291,14 @@ def chunks(whole: Plan, number: int) -> Iterator[tuple[int, Columns]]:
         workload, varied = whole.slice(cell, first, last)
         found: Columns = words | varied
         try:
-            check_scope(cell.hardware, cell.scope)
-            found |= _evaluated(whole, cell, workload, varied)
+            found |= _evaluated(cell, workload, varied)
         except MissingPrice as fault:
             found |= {**fault.figures, "reason": f"no price for {fault.action}"}
         except BitnetCostError as fault:
             found["reason"] = str(fault).splitlines()[0]
         points = last - first
         found |= {
-            "devices": np.full(points, cell.devices), "batch": workload.batch, "prompt": workload.prompt,
+            "devices": np.full(points, asked.devices), "batch": workload.batch, "prompt": workload.prompt,
             "generate": workload.generate,
         }  # fmt: skip
         for column in every:
@@ -383,94 +378,23 @@ def merged(whole: Plan, one: Columns | None, other: Columns) -> Columns:
 # --- varied figures ------------------------------------------------------------------------------------------------
 
 
-def changed_setting(
-    hardware: Hardware, runtime: RuntimeProfile | None, path: str, value: float | Array
-) -> tuple[Hardware, RuntimeProfile | None]:
-    """Hardware and runtime with one figure replaced; one of the runtime where there is none changes nothing.
+def varied_to(asked: Scenario, values: Mapping[str, float | Array]) -> Scenario:
+    """The scenario with varied figures at some values; one of the runtime where there is none changes nothing.
 
     Raises:
-        BitnetCostError: see `changed`.
+        BitnetCostError: see `Scenario.at`.
     """
-    if not path.startswith("runtime."):
-        return changed(hardware, path.split("."), value, path), runtime
-    return hardware, None if runtime is None else changed(runtime, path.split(".")[1:], value, path)
+    for path, value in values.items():
+        if asked.runtime is not None or not path.startswith("runtime."):
+            asked = asked.at(path, value)
+    return asked
 
 
-def broadcasts(hardware: Hardware, runtime: RuntimeProfile | None, path: str) -> bool:
+def broadcasts(asked: Scenario, path: str) -> bool:
     """Whether a figure may be an array: all but an on-chip capacity, on which it rests where weights are read from."""
-    of_runtime = path.startswith("runtime.")
-    parts = path.split(".")[of_runtime:]
-    found = figure_at(runtime if of_runtime else hardware, parts) if runtime or not of_runtime else None
-    on_chip = parts[0] == "hierarchy" and parts[-1] == "capacity" and parts[1] != list(hardware.hierarchy)[-1]
-    return isinstance(found, Figure) and not on_chip
-
-
-def changed(profile: Any, path: list[str], value: float | Array, whole: str) -> Any:
-    """A profile with one numeric field replaced; of a figure the value, with no range.
-
-    Raises:
-        BitnetCostError: no such field.
-    """
-    name, rest = path[0], path[1:]
-    if isinstance(profile, dict):
-        for length in range(len(path), 0, -1):  # names of actions hold dots
-            key = ".".join(path[:length])
-            if key in profile:
-                return {**profile, key: _replaced(profile[key], path[length:], value, whole)}
-        raise _no_path(whole, name, profile)
-    if not isinstance(profile, Input) or name not in type(profile).model_fields:
-        raise _no_path(whole, name, type(profile).model_fields if isinstance(profile, Input) else ())
-    found = profile.model_copy(update={name: _replaced(getattr(profile, name), rest, value, whole)})
-    return found if rest or isinstance(value, np.ndarray) else _checked(found, whole)
-
-
-def _checked(changed: Input, whole: str) -> Input:
-    """An input with a number changed, held to what a file may say.
-
-    Raises:
-        BitnetCostError: outside of them.
-    """
-    try:
-        return type(changed).model_validate(dict(changed))
-    except ValidationError as error:
-        raise BitnetCostError(f"vary: {whole}: {explain(error, {}, type(changed))[1]}") from None
-
-
-def _replaced(field: Any, rest: list[str], value: float | Array, whole: str) -> Any:
-    if isinstance(field, Figure) and not rest:
-        dimension = field.dimension
-        for end in (np.min(value), np.max(value)):
-            if not dimension.low <= end <= dimension.high:
-                raise BitnetCostError(
-                    f"vary: {whole}: {end:g} is outside {dimension.low:g} to {dimension.high:g} {dimension.si}"
-                )
-        update = {"value": value, "low": value, "high": value, "basis": "assumed", "note": "varied by a sweep"}
-        return field.model_copy(update=update)
-    if type(field) in (int, float) and not rest and not isinstance(value, np.ndarray):
-        return int(value) if isinstance(field, int) and value == int(value) else value
-    if field is None or not rest:
-        raise BitnetCostError(f"vary: {whole}: is no figure of this profile")
-    return changed(field, rest, value, whole)
-
-
-def _no_path(whole: str, name: str, known: Any) -> BitnetCostError:
-    close = nearest(name, [str(k) for k in known])
-    hint = f"; did you mean {close!r}?" if close else ""
-    return BitnetCostError(f"vary: {whole}: the profile has no {name!r}{hint}")
-
-
-def figure_at(profile: Any, path: list[str]) -> Any:
-    """What a profile has at a path; None where it has nothing there."""
-    if not path:
-        return profile
-    if isinstance(profile, dict):
-        for length in range(len(path), 0, -1):
-            if (key := ".".join(path[:length])) in profile:
-                return figure_at(profile[key], path[length:])
-        return None
-    if not isinstance(profile, Input) or path[0] not in type(profile).model_fields:
-        return None
-    return figure_at(getattr(profile, path[0]), path[1:])
+    *_, last = asked.hardware.hierarchy or [""]
+    on_chip = path.startswith("hierarchy.") and path.endswith(".capacity") and path != f"hierarchy.{last}.capacity"
+    return isinstance(asked.figure(path), Figure) and not on_chip
 
 
 def unit_of(column: str) -> str:
@@ -509,33 +433,26 @@ def bare_numbers(whole: Plan) -> list[str]:
 
 def unit_varied(whole: Plan, path: str) -> str:
     """Unit of a varied figure; SI where no profile says."""
-    return next((u for u in (_unit(part, path) for part in whole.settings[0]) if u), "SI")
+    found = whole.settings[0].figure(path)
+    return found.dimension.si or "1" if isinstance(found, Figure) else "SI"
 
 
-def _unit(profile: Any, path: str) -> str | None:
-    if profile is None:
-        return None
-    parts = path.split(".")
-    found = figure_at(profile, parts[1:] if parts[0] == "runtime" else parts)
-    return found.dimension.si or "1" if isinstance(found, Figure) else None
-
-
-def _values(path: str, asked: Varied, settings: list[tuple[Hardware, RuntimeProfile | None]]) -> Array:
+def _values(path: str, asked: Varied, settings: Sequence[Scenario]) -> Array:
     """The values of a varied figure in SI, each once, every profile of the sweep having such a figure.
 
     Raises:
         BitnetCostError: a path that a profile does not have, a unit of another dimension.
     """
-    parts = path.split(".")
-    of_runtime = parts[0] == "runtime"
     figure: Any = None
-    for hardware, runtime in settings:
-        profile = runtime if of_runtime else hardware
-        where = parts[1:] if of_runtime else parts
-        if profile is None or not where:
-            raise BitnetCostError(f"vary: {path}: {hardware.name!r} has no such figure")
-        changed(profile, where, _value_now(figure_at(profile, where)), path)
-        figure = figure_at(profile, where)
+    root, _, below = path.partition(".")
+    for one in settings:
+        if root == "runtime" and (one.runtime is None or not below):
+            raise BitnetCostError(f"vary: {path}: {one.hardware.name!r} has no such figure")
+        if root != "runtime" and root in Scenario.model_fields:
+            one.at(f"hardware.{path}", 1.0)  # not one of a profile: refused
+        figure = one.figure(path)
+        now = figure.value if isinstance(figure, Figure) else figure
+        one.at(path, float(now) if isinstance(now, int | float) else 1.0)
 
     def number(value: float | str) -> float:
         if not isinstance(value, str):
@@ -556,12 +473,8 @@ def _values(path: str, asked: Varied, settings: list[tuple[Hardware, RuntimeProf
     if not len(found):
         raise BitnetCostError(f"vary: {path}: has no values")
     for value in (found.min(), found.max()):
-        changed(profile, where, float(value), path)
+        settings[-1].at(path, float(value))
     return found
-
-
-def _value_now(field: Any) -> float:
-    return float(field.value) if isinstance(field, Figure) else float(field) if isinstance(field, int | float) else 1.0
 
 
 def of_file(name: str, update: dict[str, Any]) -> Sweep:

@@ -15,6 +15,7 @@ from bitnet_cost.engine.cost import price_of, unshrinking_share
 from bitnet_cost.engine.fit import fit
 from bitnet_cost.errors import InvalidFile
 from bitnet_cost.inputs.architecture import Architecture
+from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.study import UNIT_SCALES, Options, PrintedTable, Study
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.readers import catalog
@@ -196,8 +197,11 @@ def _figure(study: Study, options: Options, precision: str) -> Modelled:
         profile = catalog.hardware(_wanted(study, options, "hardware"))
         work = Workload(1, options.prompt or 512, options.generate or 1)
         profile, software = setting(profile, options.runtime)
-        what, count = catalog.precision(precision), options.devices or 1
-        fits = fit(_architecture(model, untied), what, profile, work, software, count)
+        asked_of = Scenario(
+            model=_architecture(model, untied), precision=catalog.precision(precision), hardware=profile,
+            workload=work, runtime=software, devices=options.devices or 1,
+        )  # fmt: skip
+        fits = fit(asked_of)
         kept = [profile.memory.capacity, software.workspace if software else None]
         return Modelled(float(fits.batch), any(honesty.mark_basis(figure.basis) for figure in kept if figure))
     asked = {name: value for name in _ASKED if (value := getattr(options, name)) is not None}

@@ -18,7 +18,10 @@ from bitnet_cost.engine.estimate import evaluate
 from bitnet_cost.engine.timing import sum_of_maxima
 from bitnet_cost.errors import MissingPrice
 from bitnet_cost.inputs.architecture import Architecture, Attention, FeedForward, Head, Layer
+from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.measurement import Measurement
+from bitnet_cost.inputs.precision import Precision
+from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.readers import catalog, measured
 from bitnet_cost.result import Result
@@ -35,14 +38,18 @@ SCOPES = ("arithmetic", "compute", "memory", "device")
     st.sampled_from(DEVICES), st.sampled_from(MODELS), st.sampled_from(PRECISIONS),
     st.integers(1, 64), st.integers(1, 2048), st.integers(1, 300),
 )  # fmt: skip
-def test_bounds(device: object, model: Architecture, precision: object, batch: int, prompt: int, generate: int) -> None:
+def test_bounds(
+    hardware: Hardware, model: Architecture, precision: Precision, batch: int, prompt: int, generate: int
+) -> None:
     """Power between the floor and the cap; no faster than bytes / bandwidth and MACs / rate; energy grows with scope."""
-    hardware, workload = device, Workload(batch, prompt, generate)
-    runtime = runtime_of(hardware, None)  # type: ignore[arg-type]
+    asked = Scenario(
+        model=model, precision=precision, hardware=hardware, workload=Workload(batch, prompt, generate),
+        runtime=runtime_of(hardware, None),
+    )  # fmt: skip
     energies = []
     for scope in SCOPES:
         try:
-            result = evaluate(model, precision, hardware, workload, scope=scope, runtime=runtime)  # type: ignore[arg-type]
+            result = evaluate(asked.but(scope=scope))
         except MissingPrice as fault:
             assert fault.action in str(fault)
             return
@@ -84,9 +91,19 @@ def test_an_element_of_a_grid_is_the_single_estimate(name: str, points: list[tup
     hardware, model, precision = catalog.hardware(name), MODELS[1], PRECISIONS[5]
     runtime = runtime_of(hardware, None)
     batch, prompt, generate = (np.array(axis) for axis in zip(*points, strict=True))
-    grid = evaluate(model, precision, hardware, Workload(batch, prompt, generate), runtime=runtime)
+    grid = evaluate(
+        Scenario(
+            model=model,
+            precision=precision,
+            hardware=hardware,
+            workload=Workload(batch, prompt, generate),
+            runtime=runtime,
+        )
+    )
     for i, point in enumerate(points):
-        single = evaluate(model, precision, hardware, Workload(*point), runtime=runtime)
+        single = evaluate(
+            Scenario(model=model, precision=precision, hardware=hardware, workload=Workload(*point), runtime=runtime)
+        )
         assert single.timing is not None
         assert grid.timing is not None
         assert float(single.energy_j) == float(grid.energy_j[i])
@@ -102,7 +119,7 @@ def test_more_stored_bits_never_cost_less(precision: object, more: float) -> Non
     linear = precision.linear.model_copy(update={"weights": storage.model_copy(update={"bits": storage.bits + more})})  # type: ignore[attr-defined]
     wider = precision.model_copy(update={"linear": linear})  # type: ignore[attr-defined]
     before, after = (
-        evaluate(MODELS[2], p, hardware, Workload(1, 64, 9), runtime=runtime_of(hardware, None)) for p in (precision, wider)  # type: ignore[arg-type]
+        evaluate(Scenario(model=MODELS[2], precision=p, hardware=hardware, workload=Workload(1, 64, 9), runtime=runtime_of(hardware, None))) for p in (precision, wider)  # type: ignore[arg-type]
     )  # fmt: skip
     assert float(after.energy_j) >= float(before.energy_j)
     assert float(after.timing.total[0]) >= float(before.timing.total[0])  # type: ignore[union-attr]
@@ -130,7 +147,11 @@ def modelled(row: Measurement) -> tuple[float, float]:
     runtime = catalog.runtime(row.runtime, "gpu")
     workload = Workload(row.batch, row.prompt, row.generate)
     precision = catalog.precision(row.precision)
-    result = evaluate(catalog.model(row.model), precision, hardware, workload, runtime=runtime)
+    result = evaluate(
+        Scenario(
+            model=catalog.model(row.model), precision=precision, hardware=hardware, workload=workload, runtime=runtime
+        )
+    )
     assert result.timing is not None
     return float(result.timing.by_phase[int(decode), 0]), float(result.by_operator[1, int(decode)].sum())
 
@@ -170,7 +191,15 @@ def test_single_linear_layers_ternary_against_bf16() -> None:
         model = Architecture(name="one", source="test", seen="own", hidden_size=inputs, vocab_size=10, layers=[layer])
         joules = {}
         for precision in ("bitnet-b1.58", "bf16"):
-            result = evaluate(model, catalog.precision(precision), hardware, Workload(1, 1, 2), runtime=runtime)
+            result = evaluate(
+                Scenario(
+                    model=model,
+                    precision=catalog.precision(precision),
+                    hardware=hardware,
+                    workload=Workload(1, 1, 2),
+                    runtime=runtime,
+                )
+            )
             index = [op.name for op in result.counts.operators].index("up")
             joules[precision] = float(result.by_operator[1, 1, index, 0])
         gaps.append(abs((1 - joules["bitnet-b1.58"] / joules["bf16"]) - (1 - energy["bitnet-b1.58"] / energy["bf16"])))
@@ -311,7 +340,15 @@ def test_a_pipeline_keeps_all_stages_busy_with_micro_batches(name: str, stages: 
     small = batch / turns  # the mean, which need not be whole
     workload = Workload(batch, 512, 33, "causal").one_of(np.array([float(turns)]))
     device, software = setting(catalog.hardware(name), None)
-    one = evaluate(catalog.model("llama-2-7b"), catalog.precision("fp16"), device, workload, runtime=software)
+    one = evaluate(
+        Scenario(
+            model=catalog.model("llama-2-7b"),
+            precision=catalog.precision("fp16"),
+            hardware=device,
+            workload=workload,
+            runtime=software,
+        )
+    )
     many = bitnet_cost.estimate(
         "llama-2-7b", name, "fp16", batch=batch, generate=33, devices=stages, parallel="pipeline"
     )

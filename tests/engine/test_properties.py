@@ -16,6 +16,7 @@ from bitnet_cost.engine.estimate import evaluate
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import LinearPrecision, Precision, WeightStorage
+from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import Result, ordered_sum
@@ -82,7 +83,7 @@ scopes = st.sampled_from(SCOPES)
 def energy(
     model: Architecture, precision: Precision, node: Hardware, workload: Workload, scope: str = "compute"
 ) -> Result:
-    return evaluate(model, precision, node, workload, scope=scope)  # type: ignore[arg-type]
+    return evaluate(Scenario(model=model, precision=precision, hardware=node, workload=workload, scope=scope))  # type: ignore[arg-type]
 
 
 @given(architectures(), precisions, nodes, workloads, scopes)
@@ -148,11 +149,13 @@ def test_an_element_of_a_grid_is_the_single_estimate_to_the_bit(
 
 def test_grids_of_any_shape_broadcast() -> None:
     workload = Workload(np.array([[1], [8]]), np.array([16, 512, 4096]), 5)
-    result = evaluate(MODELS[1], PRECISIONS[0], NODES[0], workload)
+    result = evaluate(Scenario(model=MODELS[1], precision=PRECISIONS[0], hardware=NODES[0], workload=workload))
     assert result.energy_j.shape == (2, 3)
     assert result.energy_bounds.shape == (3, 2, 3)
     assert float(result.energy_j[1, 2]) == float(
-        evaluate(MODELS[1], PRECISIONS[0], NODES[0], Workload(8, 4096, 5)).energy_j
+        evaluate(
+            Scenario(model=MODELS[1], precision=PRECISIONS[0], hardware=NODES[0], workload=Workload(8, 4096, 5))
+        ).energy_j
     )
 
 
@@ -181,7 +184,10 @@ def test_energy_never_falls_when_stored_bits_rise(
 def test_weight_traffic_per_token_falls_as_one_over_batch(
     model: Architecture, precision: Precision, node: Hardware
 ) -> None:
-    one, many = (evaluate(model, precision, node, Workload(b, 64, 33)) for b in (1, 32))
+    one, many = (
+        evaluate(Scenario(model=model, precision=precision, hardware=node, workload=Workload(b, 64, 33)))
+        for b in (1, 32)
+    )
     assert np.array_equal(one.activity.weight_bits, many.activity.weight_bits)
 
 
@@ -208,7 +214,9 @@ def test_everything_in_the_catalogue_evaluates(model: str) -> None:
     workload = Workload(1, 128) if architecture.kind == "encoder" else Workload(1, 128, 8)
     for precision in PRECISIONS:
         for node in NODES:
-            result = evaluate(architecture, precision, node, workload, scope="memory")
+            result = evaluate(
+                Scenario(model=architecture, precision=precision, hardware=node, workload=workload, scope="memory")
+            )
             assert 0 < float(result.energy_j) < math.inf
             assert result.footprint.total_parameters > 10**6
 

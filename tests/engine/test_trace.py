@@ -13,6 +13,7 @@ from bitnet_cost.engine.estimate import evaluate
 from bitnet_cost.engine.grid import figures
 from bitnet_cost.engine.trace import Trace
 from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.readers import catalog
 from bitnet_cost.told import Graph, Node, OutsideGuards, array, decided, digest, evaluated
@@ -49,9 +50,8 @@ def compared(draw: random.Random, model: str, *, everything: bool) -> int:
     steps = draws.integers(2, 900, many) if generate > 1 else np.ones(many)
     wide = Workload(draws.integers(1, 200, many), draws.integers(1, 6000, many), steps, None, work.logits, counting)
     try:
-        single = evaluate(architecture, precision, hardware, work, **asked)
-        here = figures(architecture, precision, hardware, work, **asked)
-        there = figures(architecture, precision, hardware, wide, **asked)
+        question = Scenario(model=architecture, precision=precision, hardware=hardware, workload=work, **asked)
+        single, here, there = evaluate(question), figures(question), figures(question.but(workload=wide))
     except BitnetCostError:
         return 0
     trace = Trace(figures=everything, shapes=everything)
@@ -86,12 +86,7 @@ def test_any_figure_may_move() -> None:
     result = api.estimate("llama-2-7b", "h100-sxm-80gb", "int8")
     latency = Trace(figures=True).columns(result)["latency_s"]
     assert isinstance(latency, Node)
-    hardware = result.hardware
-    level = hardware.hierarchy["hbm"]
-    assert level.bandwidth is not None
-    slower = level.model_copy(update={"bandwidth": level.bandwidth.model_copy(update={"value": 2e13})})
-    moved = hardware.model_copy(update={"hierarchy": {**hardware.hierarchy, "hbm": slower}})
-    timing = evaluate(result.architecture, result.precision, moved, result.workload, runtime=result.runtime).timing
+    timing = evaluate(result.scenario.at("hierarchy.hbm.bandwidth", 2e13)).timing
     assert timing is not None
     assert evaluated([latency], {"device.hierarchy.hbm.bandwidth": 2e13}) == [timing.total[0]]
 

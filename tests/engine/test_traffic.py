@@ -14,6 +14,7 @@ from bitnet_cost.engine.uncertainty import spread, swings
 from bitnet_cost.errors import UnsupportedScope
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import Result
@@ -121,7 +122,15 @@ CASES = [
 @pytest.mark.parametrize(("form", "width", "vocabulary", "prompt", "generate"), CASES)
 def test_by_hand(form: str, width: int, vocabulary: int, prompt: int, generate: int) -> None:
     work = Workload(1, prompt, generate)
-    result = evaluate(tiny(width, vocabulary), catalog.precision(form), NODE, work, scope="memory")
+    result = evaluate(
+        Scenario(
+            model=tiny(width, vocabulary),
+            precision=catalog.precision(form),
+            hardware=NODE,
+            workload=work,
+            scope="memory",
+        )
+    )
     expected = by_hand(form, width, vocabulary, prompt, generate)
     joules = dict.fromkeys(PER_BIT, 0.0)
     for p, (phase, *_) in enumerate(result.counts.phases):
@@ -173,7 +182,15 @@ def dearer(factor: float, level: str, way: str) -> Hardware:
 
 def memory(precision: str = "bitnet", hardware: Hardware = NODE, **work: Any) -> Result:
     asked = Workload(**{"batch": 2, "prompt": 512, "generate": 20} | work)
-    return evaluate(catalog.model("gpt2"), catalog.precision(precision), hardware, asked, scope="memory")
+    return evaluate(
+        Scenario(
+            model=catalog.model("gpt2"),
+            precision=catalog.precision(precision),
+            hardware=hardware,
+            workload=asked,
+            scope="memory",
+        )
+    )
 
 
 @pytest.mark.parametrize("way", ["read", "write"])
@@ -210,9 +227,16 @@ def test_more_room_never_moves_more() -> None:
 
 
 def test_a_wider_sum_is_tiled_more_often_whatever_addition_is_priced() -> None:
-    int32 = evaluate(catalog.model("gpt2"), catalog.precision("int8"), NODE, Workload(), scope="memory",
-                     accumulator="int32")  # fmt: skip
-    paper = evaluate(catalog.model("gpt2"), catalog.precision("int8"), NODE, Workload(), scope="memory")
+    int32 = evaluate(Scenario(model=catalog.model("gpt2"), precision=catalog.precision("int8"), hardware=NODE, workload=Workload(), scope="memory", accumulator="int32"))  # fmt: skip
+    paper = evaluate(
+        Scenario(
+            model=catalog.model("gpt2"),
+            precision=catalog.precision("int8"),
+            hardware=NODE,
+            workload=Workload(),
+            scope="memory",
+        )
+    )
     for level in PER_BIT:
         assert np.array_equal(int32.by_component[level], paper.by_component[level])
 

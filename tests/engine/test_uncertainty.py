@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import pytest
@@ -317,11 +317,8 @@ def test_narrowing_a_grid_or_a_device_never_widens_emissions(a: float, b: float,
     assert result.facility.zone is not None
     zone, made = result.facility.zone, result.hardware.embodied
     assert made is not None
-    narrow = replace(
-        result,
-        facility=replace(result.facility, zone=replace(zone, figure=narrowed(zone.figure, a, b))),
-        hardware=result.hardware.model_copy(update={"embodied": narrowed(made, c, d)}),
-    )
+    asked = result.scenario.at("facility.zone.figure", narrowed(zone.figure, a, b))
+    narrow = replace(result, scenario=asked.at("embodied", narrowed(made, c, d)))
     outer, inner = result.carbon_bounds, narrow.carbon_bounds
     assert outer is not None
     assert inner is not None
@@ -409,9 +406,7 @@ def test_narrowing_a_figure_of_time_never_widens_the_bounds_of_time(
     result = ON_DEVICE[precision]
     places = list(uncertainty.time_figures(result).items())
     place, figure = places[pick % len(places)]
-    root = result.hardware if place[0] == "hardware" else result.runtime
-    changed = with_figure(root, place[1:], narrowed(figure, below, above))
-    narrow = replace(result, **{place[0]: changed})
+    narrow = replace(result, scenario=result.scenario.at(place, narrowed(figure, below, above)))
     outer = [scenario(result, way).timing for way in WAYS]
     inner = [scenario(narrow, way).timing for way in WAYS]
     ends = [float(t.total[0]) for t in (outer[0], inner[0], inner[1], outer[1]) if t is not None]
@@ -419,15 +414,6 @@ def test_narrowing_a_figure_of_time_never_widens_the_bounds_of_time(
 
 
 WAYS: tuple[Literal["fast", "slow"], ...] = ("fast", "slow")
-
-
-def with_figure(model: Any, place: tuple[str, ...], figure: Figure) -> Any:
-    """A copy of an input with another figure at a place."""
-    if not place:
-        return figure
-    if isinstance(model, dict):
-        return {**model, place[0]: with_figure(model[place[0]], place[1:], figure)}
-    return model.model_copy(update={place[0]: with_figure(getattr(model, place[0]), place[1:], figure)})
 
 
 def test_a_power_floor_that_reaches_the_cap_does_not_stop_the_clock() -> None:

@@ -18,6 +18,7 @@ import bitnet_cost as package
 from bitnet_cost.engine import uncertainty
 from bitnet_cost.engine.breakeven import crossings, first_beyond, share_at
 from bitnet_cost.engine.cost import action_totals, unshrinking_share
+from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Array, Workload
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import Crossing
@@ -29,10 +30,10 @@ MODEL, H100 = catalog.model("llama-2-7b"), catalog.hardware("h100-sxm-80gb")
 
 
 def find(wanted: float = 0.5, runtimes: tuple[str, ...] = ("tensorrt-llm",)) -> list[Crossing]:
-    return breakeven.find(
-        MODEL, H100, catalog.precision("w1a8"), catalog.precision("fp16"), Workload(1, 512, 128), wanted=wanted,
-        runtimes=runtimes,
+    asked = Scenario(
+        model=MODEL, precision=catalog.precision("w1a8"), hardware=H100, workload=Workload(1, 512, 128)
     )  # fmt: skip
+    return breakeven.find(asked, catalog.precision("fp16"), wanted=wanted, runtimes=runtimes)
 
 
 def saving(batch: int = 1, prompt: int = 512, runtime: str = "tensorrt-llm") -> float:
@@ -229,9 +230,9 @@ def test_the_ends_are_where_the_saving_turns_with_every_figure_at_one_end() -> N
         def saved(n: float, way: Literal["fast", "slow"] = way) -> float:
             energies = []
             for result in pair:
-                hardware, runtime = uncertainty.at_end(result, way)
+                asked = uncertainty.at_end(result, way)
                 there = package.estimate(
-                    "llama-2-7b", hardware, result.precision, generate=128, batch=int(n), runtime=runtime
+                    "llama-2-7b", asked.hardware, result.precision, generate=128, batch=int(n), runtime=asked.runtime
                 )
                 energies.append(float(there.energy_j))
             return 1 - energies[0] / energies[1]
@@ -266,10 +267,11 @@ def test_a_seed_repeats_a_range_and_exact_prices_have_none() -> None:
     node = catalog.hardware("cmos-7nm")
     exact = {n: f.model_copy(update={"low": f.value, "high": f.value}) for n, f in node.actions.items()}
     for hardware in (node, node.model_copy(update={"actions": exact})):
-        found = breakeven.find(
-            catalog.model("gpt3-175b"), hardware, catalog.precision("bitnet"), catalog.precision("fp16"),
-            Workload(1, 512, 1), wanted=0.9, axes=("context",),
+        asked = Scenario(
+            model=catalog.model("gpt3-175b"), precision=catalog.precision("bitnet"), hardware=hardware,
+            workload=Workload(1, 512, 1),
         )  # fmt: skip
+        found = breakeven.find(asked, catalog.precision("fp16"), wanted=0.9, axes=("context",))
         for crossing in found:
             turning = crossing.turning
             assert turning is not None

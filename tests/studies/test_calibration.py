@@ -22,7 +22,8 @@ def synthetic(truth: RuntimeConstants) -> list[Rows]:
         if group[1:] == ("a100-sxm-40gb", 1, "vllm-2024", "fp16", False):
             part = Rows(members)
             hardware, software = truth.hardware_of(part.profile), truth.runtime_of(part.software)
-            answers = read(priced(replace(part.result, hardware=hardware, runtime=software)), members, NONE)
+            asked = part.result.scenario.but(hardware=hardware, runtime=software)
+            answers = read(priced(replace(part.result, scenario=asked)), members, NONE)
             times = [answer["seconds"] for answer in answers]
             exact = [r.model_copy(update={"seconds": t, "power_w": None}) for r, t in zip(members, times, strict=True)]
             found.append(Rows(exact))

@@ -22,7 +22,6 @@ from bitnet_cost.engine.estimate import evaluate
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.filters import Filter
 from bitnet_cost.front import best, pareto
-from bitnet_cost.inputs.cited import figures_in
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.record import METRICS
 from bitnet_cost.studies import running
@@ -92,18 +91,16 @@ def test_a_varied_figure_is_that_of_a_changed_profile() -> None:
         table = running.table(whole)
         at = [i for i in range(whole.points) if table["prompt"][i] == 64]
         assert [table["hierarchy.hbm.bandwidth"][i] for i in at] == [8e12, 8e12, 2.68e13, 2.68e13]
-        profile, runtime = whole.settings[0]
+        asked = whole.settings[0].but(workload=Workload(1, 64, 128))
         for path, value in (("hierarchy.hbm.bandwidth", 8e12), ("actions.mac.bf16", 2e-12)):
-            profile, runtime = sweeps.changed_setting(profile, runtime, path, value)
-        single = evaluate(whole.models[0], whole.precisions[0], profile, Workload(1, 64, 128), runtime=runtime)
+            asked = asked.at(path, value)
+        single = evaluate(asked)
         assert float(single.energy_j) == table["energy_j"][at[1]]
         assert table["latency_s"][at[0]] > table["latency_s"][at[2]]
 
 
 H100 = plan().settings[0]
-assert H100[1] is not None
-FIGURES = [".".join(place) for place, _ in figures_in(H100[0])]
-FIGURES += [".".join(("runtime", *place)) for place, _ in figures_in(H100[1])]
+FIGURES = [path for path, _ in H100.figures()]
 
 
 def by_loop_and_by_axis(vary: dict[str, list[float]], monkeypatch: pytest.MonkeyPatch, **asked: Any) -> None:
@@ -120,11 +117,9 @@ def by_loop_and_by_axis(vary: dict[str, list[float]], monkeypatch: pytest.Monkey
         assert repr(list(table[column])) == repr(list(expected[column])), column
 
 
-@pytest.mark.parametrize("path", [p for p in FIGURES if sweeps.broadcasts(*H100, p)])
+@pytest.mark.parametrize("path", [p for p in FIGURES if sweeps.broadcasts(H100, p)])
 def test_every_figure_may_be_an_axis(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    parts = path.split(".")
-    profile: Any = H100[parts[0] == "runtime"]
-    value = sweeps.figure_at(profile, parts[parts[0] == "runtime" :]).value
+    value = H100.figure(path).value
     by_loop_and_by_axis({path: [0.7 * value, value, 1.3 * value]}, monkeypatch, precisions=["bf16", "w1.58a8"])
 
 
@@ -137,8 +132,8 @@ def test_figures_vary_with_one_another_and_with_the_workload(monkeypatch: pytest
 
 def test_the_capacity_that_decides_where_weights_are_is_no_axis() -> None:
     path = "hierarchy.l2.capacity"
-    assert sweeps.broadcasts(*H100, "hierarchy.hbm.capacity")
-    assert not sweeps.broadcasts(*H100, path)
+    assert sweeps.broadcasts(H100, "hierarchy.hbm.capacity")
+    assert not sweeps.broadcasts(H100, path)
     assert len(running.table(plan(vary={path: [1e9, 1e12]}))["energy_j"]) == 2
 
 

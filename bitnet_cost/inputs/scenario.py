@@ -1,0 +1,141 @@
+"""The question as one object: what is evaluated, and one lens on every figure of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from pydantic import Field, InstanceOf, ValidationError
+
+from bitnet_cost.errors import BitnetCostError, nearest
+from bitnet_cost.inputs.architecture import Architecture
+from bitnet_cost.inputs.cited import Figure, Input, NoSuchPart, Same, explain, figures_in, put, walk
+from bitnet_cost.inputs.facility import Facility
+from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.precision import Precision
+from bitnet_cost.inputs.runtime import RuntimeProfile
+from bitnet_cost.inputs.workload import Array, Workload
+from bitnet_cost.words import Accumulator, Counting, Logits, Parallel, Scope
+
+
+class Names(NamedTuple):
+    """All of a scenario but its workload's numbers, its scope and its site: what is prepared once."""
+
+    model: Same
+    precision: Same
+    hardware: Same
+    runtime: Same
+    counting: Counting
+    logits: Logits
+    accumulator: Accumulator
+    devices: int
+    parallel: Parallel
+
+
+class Scenario(Input):
+    """One question: a model in a precision on hardware, its workload, its scope, the devices and what is around them.
+
+    Its parts were validated where they were made, and are taken as they are; numbers of the workload and figures of
+    the hardware and the runtime may be arrays over the points of a grid.
+    """
+
+    model: InstanceOf[Architecture] = Field(description="architecture of the model")
+    precision: InstanceOf[Precision] = Field(description="formats of weights, activations and KV cache")
+    hardware: InstanceOf[Hardware] = Field(description="technology node or device")
+    workload: InstanceOf[Workload] = Field(default_factory=Workload, description="work, and how it is counted")
+    runtime: InstanceOf[RuntimeProfile] | None = Field(None, description="software on a device")
+    scope: Scope | None = Field(None, description="what the energy holds; left out: the hardware's default")
+    accumulator: Accumulator = Field("paper", description="price of integer additions")
+    devices: int = Field(1, description="devices that share the model")
+    parallel: Parallel = Field("tensor", description="how several devices share the model")
+    facility: InstanceOf[Facility] | None = Field(None, description="what turns energy and time into a site's")
+
+    def but(self, **changed: Any) -> Self:
+        """The same question with other fields, which are taken as they are."""
+        return self.model_copy(update=changed)
+
+    @property
+    def names(self) -> Names:
+        """The scenario without its numbers."""
+        work = self.workload
+        return Names(
+            Same(self.model), Same(self.precision), Same(self.hardware), Same(self.runtime), work.counting,
+            work.logits, self.accumulator, self.devices, self.parallel,
+        )  # fmt: skip
+
+    # --- the lens ----------------------------------------------------------------------------------------------------
+
+    def figures(self) -> Iterator[tuple[str, Figure]]:
+        """Every cited figure of the hardware, then of the runtime, by the path that `at` takes."""
+        yield from figures_in(self.hardware)
+        if self.runtime is not None:
+            yield from figures_in(self.runtime, "runtime")
+
+    def figure(self, path: str) -> Any:
+        """What is at a path, as ``hierarchy.hbm.bandwidth``, ``runtime.kernels.linear.compute``, ``workload.batch``.
+
+        A path begins with a field of the scenario; else it lies below the hardware. None where nothing is there.
+        """
+        try:
+            return walk(self, _whole(path))[1]
+        except NoSuchPart:
+            return None
+
+    def at(self, path: str, value: Any) -> Self:
+        """The scenario with something else at a path; see `figure` for paths.
+
+        A number in the place of a cited figure becomes an exact figure that is assumed, and is held to what a file may
+        say; so may an array, one number for each point of a grid. Anything else is put there as it is.
+
+        Raises:
+            BitnetCostError: no such field, or a number outside what it can be.
+        """
+        try:
+            way, there = walk(self, _whole(path))
+        except NoSuchPart as fault:
+            raise _no_figure(fault, path) from None
+        if not isinstance(value, int | float | np.ndarray):
+            return put(way, value)  # type: ignore[no-any-return]
+        found = put(way, _exact(there, value, path))
+        owner, _ = way[-1]
+        if isinstance(owner, Input) and not isinstance(value, np.ndarray):
+            changed = walk(found, ".".join(key for _, key in way[:-1]))[1]
+            try:
+                type(owner).model_validate(dict(changed))
+            except ValidationError as error:
+                raise BitnetCostError(f"vary: {path}: {explain(error, {}, type(owner))[1]}") from None
+        return found  # type: ignore[no-any-return]
+
+
+def _whole(path: str) -> str:
+    """A path from the scenario on: one that begins with none of its fields lies below the hardware."""
+    return path if path.partition(".")[0] in Scenario.model_fields else f"hardware.{path}"
+
+
+def _exact(there: Any, value: float | Array, path: str) -> Any:
+    """A number in the place of what is there: of a figure the value, with no range.
+
+    Raises:
+        BitnetCostError: outside of the figure's dimension, or no number is there.
+    """
+    if isinstance(there, Figure):
+        dimension = there.dimension
+        for end in (np.min(value), np.max(value)):
+            if not dimension.low <= end <= dimension.high:
+                raise BitnetCostError(
+                    f"vary: {path}: {end:g} is outside {dimension.low:g} to {dimension.high:g} {dimension.si}"
+                )
+        update = {"value": value, "low": value, "high": value, "basis": "assumed", "note": "varied by a sweep"}
+        return there.model_copy(update=update)
+    if type(there) in (int, float) and not isinstance(value, np.ndarray):
+        return int(value) if isinstance(there, int) and value == int(value) else value
+    raise BitnetCostError(f"vary: {path}: is no figure of this profile")
+
+
+def _no_figure(fault: NoSuchPart, path: str) -> BitnetCostError:
+    if fault.known is None:
+        return BitnetCostError(f"vary: {path}: is no figure of this profile")
+    close = nearest(fault.part, fault.known)
+    hint = f"; did you mean {close!r}?" if close else ""
+    return BitnetCostError(f"vary: {path}: the profile has no {fault.part!r}{hint}")
