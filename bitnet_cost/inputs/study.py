@@ -9,7 +9,7 @@ from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Para
 
 Quantity = Literal[
     "energy",
-    "energy_per_token",
+    "decode_energy_per_token",
     "tokens_per_s",
     "decode_step",
     "decode_energy",

@@ -245,7 +245,7 @@ def _read(result: Result, quantity: str) -> float:
         return float(result.energy_j)
     if quantity.startswith("energy."):
         return float(result.by_component[quantity.removeprefix("energy.")][1, 0])
-    if quantity in ("energy_per_token", "tokens_per_s", "decode_step", "decode_energy"):
+    if quantity in ("decode_energy_per_token", "tokens_per_s", "decode_step", "decode_energy"):
         return _decoding(result, quantity)
     if quantity in ("product_time", "product_energy"):
         return _product(result, quantity)
@@ -275,7 +275,7 @@ def _decoding(result: Result, quantity: str) -> float:
         )
     if quantity == "decode_energy":
         return float(result.by_operator[1, result.counts.row_of("decode")].sum()) / steps
-    if quantity == "energy_per_token":
+    if quantity == "decode_energy_per_token":
         return float(result.by_operator[1, result.counts.row_of("decode")].sum()) / steps / int(result.workload.batch)
     if quantity == "tokens_per_s":
         assert result.tokens_per_s is not None
