@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from bitnet_cost.cli import app
-from bitnet_cost.options import grouped
+from bitnet_cost.commands.options import grouped
 
 
 class Inner(NamedTuple):

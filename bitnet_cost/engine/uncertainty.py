@@ -233,9 +233,8 @@ def spread(
     seconds, scenarios = None, None
     if result.timing is not None:
         fast, slow = scenario(result, "fast"), scenario(result, "slow")
-        assert fast.timing is not None
-        assert slow.timing is not None
-        seconds = (float(fast.timing.total[0]), float(result.timing.total[0]), float(slow.timing.total[0]))
+        low, nominal_s, high = (float(r.timing.total[0]) for r in (fast, result, slow) if r.timing is not None)
+        seconds = (low, nominal_s, high)
         scenarios = (float(fast.energy_j), float(slow.energy_j))
     return Band(
         draws, seed, distribution, energies, (bounds[0], bounds[1], bounds[2]), saving, extremes, seconds,

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from pydantic import Field, InstanceOf, ValidationError
 
+from bitnet_cost import questions
 from bitnet_cost.errors import BitnetCostError, nearest
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Figure, Input, NoSuchPart, Same, explain, figures_in, put, walk
@@ -44,11 +45,11 @@ class Scenario(Input):
     precision: InstanceOf[Precision] = Field(description="formats of weights, activations and KV cache")
     hardware: InstanceOf[Hardware] = Field(description="technology node or device")
     workload: InstanceOf[Workload] = Field(default_factory=Workload, description="work, and how it is counted")
-    runtime: InstanceOf[RuntimeProfile] | None = Field(None, description="software on a device")
-    scope: Scope | None = Field(None, description="what the energy holds; left out: the hardware's default")
-    accumulator: Accumulator = Field("paper", description="price of integer additions")
-    devices: int = Field(1, description="devices that share the model")
-    parallel: Parallel = Field("tensor", description="how several devices share the model")
+    runtime: InstanceOf[RuntimeProfile] | None = Field(None, description=questions.RUNTIME.description)
+    scope: Scope | None = Field(None, description=questions.SCOPE.description)
+    accumulator: Accumulator = Field(questions.ACCUMULATOR.default, description=questions.ACCUMULATOR.description)
+    devices: int = Field(questions.DEVICES.default, description=questions.DEVICES.description)
+    parallel: Parallel = Field(questions.PARALLEL.default, description=questions.PARALLEL.description)
     facility: InstanceOf[Facility] | None = Field(None, description="what turns energy and time into a site's")
 
     def but(self, **changed: Any) -> Self:

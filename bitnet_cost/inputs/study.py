@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from bitnet_cost import questions
 from bitnet_cost.inputs.cited import CatalogueName, Input, Source, check_sources
 from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Parallel, Scope
 
@@ -51,18 +52,18 @@ class Options(Input):
     hardware: CatalogueName | None = Field(None, description="catalogue name")
     precision: CatalogueName | None = Field(None, description="catalogue name")
     baseline: CatalogueName | None = Field(None, description="precision that a saving or ratio refers to")
-    scope: Scope | None = Field(None, description="scope of the energy")
-    runtime: CatalogueName | None = Field(None, description="software on a device")
-    devices: int | None = Field(None, description="devices that share the model")
-    parallel: Parallel | None = Field(None, description="tensor or pipeline")
+    scope: Scope | None = Field(None, description=questions.SCOPE.meaning)
+    runtime: CatalogueName | None = Field(None, description=questions.RUNTIME.meaning)
+    devices: int | None = Field(None, description=questions.DEVICES.meaning)
+    parallel: Parallel | None = Field(None, description=questions.PARALLEL.meaning)
     untied: bool | None = Field(None, description="give the LM head a matrix of its own where the model ties it")
-    accumulator: Accumulator | None = Field(None, description="paper or int32")
-    batch: int | None = Field(None, description="sequences")
-    prompt: int | None = Field(None, description="prompt tokens")
-    generate: int | None = Field(None, description="generated tokens")
-    attention: AttentionSpan | None = Field(None, description="causal or full")
-    logits: Logits | None = Field(None, description="last, all or none")
-    counting: Counting | None = Field(None, description="serving or traced")
+    accumulator: Accumulator | None = Field(None, description=questions.ACCUMULATOR.meaning)
+    batch: int | None = Field(None, description=questions.BATCH.meaning)
+    prompt: int | None = Field(None, description=questions.PROMPT.meaning)
+    generate: int | None = Field(None, description=questions.GENERATE.meaning)
+    attention: AttentionSpan | None = Field(None, description=questions.ATTENTION.meaning)
+    logits: Logits | None = Field(None, description=questions.LOGITS.meaning)
+    counting: Counting | None = Field(None, description=questions.COUNTING.meaning)
     quantity: Quantity | None = Field(None, description="what the cell holds")
     action: str | None = Field(
         None, description="with quantity price: the action, or its stem where format completes it"

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from bitnet_cost import questions
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.cited import Input
 from bitnet_cost.inputs.workload import LIMITS
@@ -69,18 +70,18 @@ class Sweep(Input):
     hardware: list[str] = Field(min_length=1, description="catalogue names or files")
     runtimes: list[str] | None = Field(None, description="software on devices; left out: each device's default")
     devices: list[int] = Field([1], min_length=1, max_length=1000, description="devices that share a model")
-    scopes: list[Scope] | None = Field(None, description="what the energy holds; left out: each hardware's default")
+    scopes: list[Scope] | None = Field(None, description=questions.SCOPE.description)
     vary: dict[str, Varied] = Field(
         default_factory=dict, description="figures of a profile by path, e.g. hierarchy.hbm.bandwidth, power.static"
     )
-    batch: Whole = Field(1, description="sequences that run together")
-    prompt: Whole = Field(512, description="prompt tokens of each sequence")
-    generate: Whole | None = Field(None, description="generated tokens; left out: 128 on devices, else 1")
-    attention: AttentionSpan | None = Field(None, description="causal or full")
-    logits: Logits = Field("last", description="positions of the prefill that get logits")
-    counting: Counting = Field("serving", description="serving or traced")
-    accumulator: Accumulator = Field("paper", description="paper or int32")
-    parallel: Parallel = Field("tensor", description="how several devices share a model")
+    batch: Whole = Field(questions.BATCH.default, description=questions.BATCH.description)
+    prompt: Whole = Field(questions.PROMPT.default, description=questions.PROMPT.description)
+    generate: Whole | None = Field(None, description=questions.GENERATE.description)
+    attention: AttentionSpan | None = Field(None, description=questions.ATTENTION.description)
+    logits: Logits = Field(questions.LOGITS.default, description=questions.LOGITS.description)
+    counting: Counting = Field(questions.COUNTING.default, description=questions.COUNTING.description)
+    accumulator: Accumulator = Field(questions.ACCUMULATOR.default, description=questions.ACCUMULATOR.description)
+    parallel: Parallel = Field(questions.PARALLEL.default, description=questions.PARALLEL.description)
     where: list[str] = Field(default_factory=list, description="filters; a row is kept where all hold")
     objectives: list[Objective] = Field(default_factory=list, description="columns to be small or large")
     pareto: bool = Field(

@@ -101,10 +101,11 @@ class Workload:
 
     def flat(self) -> tuple[Array, Array, Array]:
         """``(batch, prompt, generate)`` as flat float arrays of one length; a single point has length 1.  [n]"""
-        if self._flat is None:
-            object.__setattr__(self, "_flat", self._flattened())
-        assert self._flat is not None
-        return self._flat
+        found = self._flat
+        if found is None:
+            found = self._flattened()
+            object.__setattr__(self, "_flat", found)
+        return found
 
     def one_of(self, parts: Array) -> Workload:
         """One of several equal parts of the batch, which need not be whole.  ``parts`` [n]"""

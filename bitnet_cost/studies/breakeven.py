@@ -94,11 +94,8 @@ class Question:
 
         def saving(values: Array) -> Array:
             results = self.results(self.along(axis, values), pair)
-            if not all(r.joules for r in results):
-                return np.full(values.shape, np.nan)
             found = against(results[0], results[1]).saving
-            assert found is not None
-            return np.asarray(found[1], dtype=np.float64)
+            return np.full(values.shape, np.nan) if found is None else np.asarray(found[1], dtype=np.float64)
 
         return saving
 

@@ -250,8 +250,7 @@ def _read(result: Result, quantity: str) -> float:
     if quantity in ("product_time", "product_energy"):
         return _product(result, quantity)
     if quantity == "saving":
-        assert result.saving is not None
-        return float(result.saving[1])
+        return float("nan") if result.saving is None else float(result.saving[1])
     memory = result.footprint
     values = {
         "ideal_weights": memory.ideal_bits,
@@ -277,10 +276,8 @@ def _decoding(result: Result, quantity: str) -> float:
         return float(result.by_operator[1, result.counts.row_of("decode")].sum()) / steps
     if quantity == "decode_energy_per_token":
         return float(result.by_operator[1, result.counts.row_of("decode")].sum()) / steps / int(result.workload.batch)
-    if quantity == "tokens_per_s":
-        assert result.tokens_per_s is not None
-        return result.tokens_per_s
-    return float(result.timing.of_phase("decode")[0]) / steps
+    step = float(result.timing.of_phase("decode")[0]) / steps
+    return step if quantity == "decode_step" else result.tokens_per_s or 0.0
 
 
 def _product(result: Result, quantity: str) -> float:

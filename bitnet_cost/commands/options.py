@@ -11,6 +11,8 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from bitnet_cost import questions
+from bitnet_cost.questions import Asked
 from bitnet_cost.views import formats
 from bitnet_cost.views.formats import Shape
 from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Distribution, Logits, Parallel, Plotly, Scope
@@ -56,6 +58,11 @@ def _made(group: Any, given: dict[str, Any]) -> Any:
     return group(*(_made(kind, given) if _is_group(kind) else given.pop(name) for name, kind in kinds))
 
 
+def option(asked: Asked) -> Any:
+    """The option with which something is asked."""
+    return typer.Option(*asked.flags, metavar=asked.metavar, help=asked.help)
+
+
 def one_of(words: Sequence[str], *flags: str, meaning: str) -> Any:
     """An option that takes one of some words, where no type says which: typer knows Literal, but no list of it."""
     return _chosen(lambda: words, *flags, meaning=meaning)
@@ -92,13 +99,8 @@ ModelArgument = Annotated[
         metavar="MODEL", help="Catalogue name, YAML file, config.json (or its folder), or a size like 175B."
     ),
 ]
-ScopeOption = Annotated[
-    Scope | None,
-    typer.Option("--scope", help="What the energy holds. Default: arithmetic on technology nodes, device on devices."),
-]
-RuntimeOption = Annotated[
-    str | None, typer.Option("--runtime", metavar="RUNTIME", help="Software on a device. Default: a tuned one for it.")
-]
+ScopeOption = Annotated[Scope | None, option(questions.SCOPE)]
+RuntimeOption = Annotated[str | None, option(questions.RUNTIME)]
 PricesOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -128,14 +130,9 @@ FileOption = Annotated[
 class Work(NamedTuple):
     """What the model is asked to do."""
 
-    batch: Annotated[int, typer.Option("--batch", "-b", help="Sequences that run together.")] = 1
-    prompt: Annotated[int, typer.Option("--prompt", help="Prompt tokens per sequence.")] = 512
-    generate: Annotated[
-        int | None,
-        typer.Option(
-            "--generate", help="Generated tokens per sequence. Default: 1 on technology nodes, 128 on devices."
-        ),
-    ] = None
+    batch: Annotated[int, option(questions.BATCH)] = questions.BATCH.default
+    prompt: Annotated[int, option(questions.PROMPT)] = questions.PROMPT.default
+    generate: Annotated[int | None, option(questions.GENERATE)] = None
 
 
 class Terms(NamedTuple):
@@ -146,17 +143,10 @@ class Terms(NamedTuple):
     baseline: Annotated[
         str | None, typer.Option("--baseline", metavar="PRECISION", help="Savings are against this. Default: fp32.")
     ] = None
-    attention: Annotated[
-        AttentionSpan | None,
-        typer.Option("--attention", help="P(P+1)/2 pairs or P^2. Default: causal; encoders: full."),
-    ] = None
-    logits: Annotated[Logits, typer.Option("--logits", help="Prefill positions that get logits.")] = "last"
-    counting: Annotated[Counting, typer.Option("--counting", help="Good serving software, or a tracing counter.")] = (
-        "serving"
-    )
-    accumulator: Annotated[
-        Accumulator, typer.Option("--accumulator", help="Price integer additions as the papers do, or as INT32.")
-    ] = "paper"
+    attention: Annotated[AttentionSpan | None, option(questions.ATTENTION)] = None
+    logits: Annotated[Logits, option(questions.LOGITS)] = questions.LOGITS.default
+    counting: Annotated[Counting, option(questions.COUNTING)] = questions.COUNTING.default
+    accumulator: Annotated[Accumulator, option(questions.ACCUMULATOR)] = questions.ACCUMULATOR.default
     runtime: RuntimeOption = None
 
 
@@ -184,11 +174,8 @@ class Question(NamedTuple):
 class Sharing(NamedTuple):
     """How several devices share a model."""
 
-    devices: Annotated[int, typer.Option("--devices", help="Devices that share the model.")] = 1
-    parallel: Annotated[
-        Parallel,
-        typer.Option("--parallel", help="Several devices split every matrix (tensor) or the layers (pipeline)."),
-    ] = "tensor"
+    devices: Annotated[int, option(questions.DEVICES)] = questions.DEVICES.default
+    parallel: Annotated[Parallel, option(questions.PARALLEL)] = questions.PARALLEL.default
 
 
 class Site(NamedTuple):

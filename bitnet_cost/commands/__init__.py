@@ -1,0 +1,1 @@
+"""The commands, one duty a module; each imports what it needs when it runs, so that ``--help`` is quick."""

@@ -1,0 +1,77 @@
+"""From the words of a command to the question that they ask."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.commands.options import Deployment, Making, Question, Site
+
+if TYPE_CHECKING:
+    from bitnet_cost.inputs.facility import Facility
+    from bitnet_cost.result import Answer
+
+
+def ask(asked: Question, placed: Deployment, default_hardware: tuple[str, ...] = ()) -> Answer:
+    """The answer to a question, at some hardware where none is named.
+
+    Raises:
+        BitnetCostError: see `api.answer`.
+    """
+    from bitnet_cost import api
+    from bitnet_cost.inputs.workload import Workload
+    from bitnet_cost.readers import catalog
+
+    terms, (batch, prompt, generate) = asked.terms, asked.terms.work
+    steps = 1 if generate is None else generate
+    workload = Workload(batch, prompt, steps, terms.attention, terms.logits, terms.counting)
+    names = once(asked.hardware or default_hardware or api.CLASSIC_HARDWARE)
+    named = [catalog.linked(catalog.hardware(name), placed.link) for name in names]
+    profiles = [h.with_prices(name) for h in named for name in once(placed.prices or ["own"])]
+    precisions = [catalog.precision(p) for p in once(asked.precision or api.CLASSIC_PRECISIONS)]
+    return api.answer(
+        [catalog.model(asked.model)], profiles, precisions, workload,
+        scope=terms.scope, accumulator=terms.accumulator, runtime=terms.runtime,
+        baseline=catalog.precision(terms.baseline) if terms.baseline else None,
+        facility=facility(placed.site, placed.making), **placed.sharing._asdict(),
+        generate_on_devices=api.GENERATE_ON_DEVICES if generate is None else None,
+    )  # fmt: skip
+
+
+def facility(site: Site, making: Making) -> Facility | None:
+    """What turns energy and time into emissions and money; None where nothing of it is asked for."""
+    if all(asked is None for asked in (*site, making.embodied)):
+        return None
+    from bitnet_cost.inputs.facility import Facility
+    from bitnet_cost.readers import catalog
+
+    intensity, grid, zone = catalog.carbon_intensity(site.carbon) if site.carbon is not None else (None, "", None)
+    return Facility(
+        1.0 if site.pue is None else site.pue, intensity, None if site.price is None else site.price / 3.6e6, grid,
+        site.device_hour, _grams(making.embodied), making.lifetime, zone,
+    )  # fmt: skip
+
+
+def requests(per_day: float | None) -> float | None:
+    """Requests of a day.
+
+    Raises:
+        BitnetCostError: no number above 0.
+    """
+    if per_day is not None and not 0 < per_day <= 1e15:
+        raise BitnetCostError(f"requests-per-day: {per_day:g} is not a number above 0, up to 1e15")
+    return per_day
+
+
+def _grams(embodied: str | None) -> float | Literal["profile"] | None:
+    if embodied is None or embodied == "profile":
+        return embodied  # type: ignore[return-value]  # one of the two
+    try:
+        return float(embodied) * 1e3
+    except ValueError:
+        raise BitnetCostError(f"embodied: {embodied!r} is neither kilograms nor 'profile'") from None
+
+
+def once(names: Any) -> list[str]:
+    """Each name once, in their order."""
+    return list(dict.fromkeys(names))

@@ -1,0 +1,213 @@
+"""What a model costs: estimate, compare, report, layers, fit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bitnet_cost.commands.asking import ask, facility, once, requests
+from bitnet_cost.commands.root import app
+from bitnet_cost.commands.writing import deliver, deliver_answer, must_end, typed, watched, write
+from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.commands.options import (
+    Deployment,
+    Making,
+    ModelArgument,
+    PageWriting,
+    PlotlyOption,
+    PricesOption,
+    Question,
+    RuntimeOption,
+    Sampling,
+    SideBySide,
+    Work,
+    Writing,
+    grouped,
+)
+from bitnet_cost.views.formats import Offer
+
+if TYPE_CHECKING:
+    from bitnet_cost.result import Answer, Report
+
+
+@app.command()
+@grouped
+def estimate(
+    *,
+    asked: Question,
+    placed: Deployment,
+    sensitivity: Annotated[
+        bool, typer.Option("--sensitivity", help="Adds the figures that move energy and saving most, one at a time.")
+    ] = False,
+    draws: Annotated[
+        int | None, typer.Option("--draws", metavar="N", help="Adds percentiles over N draws of every price.")
+    ] = None,
+    sampling: Sampling,
+    to: PageWriting,
+) -> None:
+    """Memory by precision and energy with its saving.
+
+    Example: bitnet-cost estimate gpt3-175b -p fp16 -p bitnet
+    """
+    answer = ask(asked, placed)
+    from bitnet_cost.views import report
+
+    answer = replace(answer, requests_per_day=requests(placed.requests_per_day))
+    if sensitivity or draws is not None:
+        from bitnet_cost.studies import ranges
+
+        answer = answer if draws is None else ranges.with_spreads(answer, draws, *sampling)
+        answer = ranges.with_swings(answer) if sensitivity else answer
+    deliver_answer(to, lambda: report.estimate_report(answer), answer)
+
+
+@app.command()
+@grouped
+def compare(
+    *,
+    models: Annotated[
+        list[str],
+        typer.Argument(metavar="MODEL...", help="Catalogue names, YAML files, config.json or sizes like 175B."),
+    ],
+    asked: SideBySide,
+    prices: PricesOption = None,
+    sort: Annotated[
+        str | None,
+        typer.Option("--sort", metavar="COLUMN", help="energy, tokens, memory, saving, ... best first; -COLUMN: last."),
+    ] = None,
+    where: Annotated[
+        str | None, typer.Option("--where", metavar="EXPR", help="Filter, as in 'fits and tokens_per_s > 20'.")
+    ] = None,
+    to: PageWriting,
+) -> None:
+    """Hardware x precision side by side: fit, energy, saving, tokens/s, power, carbon, cost; ranked.
+
+    Example: bitnet-cost compare llama-2-7b -H h100-sxm-80gb -H l4 --sort tokens
+    """
+    answer, made = _compared(models, asked, prices, sort, where)
+    deliver_answer(to, lambda: made, answer)
+
+
+def _compared(
+    models: list[str], asked: SideBySide, prices: list[str] | None = None, sort: str | None = None,
+    where: str | None = None,
+) -> tuple[Answer, Report]:  # fmt: skip
+    from bitnet_cost import api
+    from bitnet_cost.views.compare import compare_report
+
+    answer = api.compare(
+        models, asked.hardware, asked.precision, **asked.work._asdict(), scope=asked.scope, baseline=asked.baseline,
+        runtime=asked.runtime, facility=facility(asked.site, Making()), **asked.sharing._asdict(), prices=prices,
+        sort=sort, where=where,
+    )  # fmt: skip
+    return answer, compare_report(answer)
+
+
+@app.command()
+@grouped
+def report(
+    *,
+    subjects: Annotated[
+        list[str],
+        typer.Argument(metavar="MODEL...|STUDY", help="Models as for compare, or one study of the catalogue."),
+    ],
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="FILE.html", help="The file. Default: stdout.")
+    ] = None,
+    asked: SideBySide,
+    plotly: PlotlyOption = "inline",
+    open_: Annotated[bool, typer.Option("--open", help="Open the written file in the browser.")] = False,
+) -> None:
+    """One offline HTML file: the finding, tables, charts to choose from, assumptions, how to make it again.
+
+    Example: bitnet-cost report bitnet-table-1 --plotly none
+    """
+    must_end(output, ".html", ".htm")
+    if open_ and output in (None, "-"):
+        raise BitnetCostError("--open needs a file; add -o FILE.html")
+    from bitnet_cost.readers import catalog
+    from bitnet_cost.studies import pages
+    from bitnet_cost.views import html
+
+    loud = watched()
+    if loud:
+        typer.echo("evaluating ...", err=True)
+    if len(subjects) == 1 and (catalog.has("study", subjects[0]) or catalog.is_study(subjects[0])):
+        page = pages.of_study(subjects[0], typed())
+    else:
+        answer, made = _compared(subjects, asked)
+        page = pages.of_answer(answer, pages.full(answer, made), typed())
+    write(html.as_html(page, plotly), output)
+    if output not in (None, "-") and loud:
+        typer.echo(f"written: {output}", err=True)
+    if open_:
+        import webbrowser
+        from pathlib import Path
+
+        if not webbrowser.open(Path(str(output)).resolve().as_uri()):
+            typer.echo(f"no browser found; open {output} yourself", err=True)
+
+
+@app.command()
+@grouped
+def layers(*, asked: Question, to: Writing) -> None:
+    """The per-operator table: MACs, actions and energy. One precision shows its MUL, ADD and special operations.
+
+    Example: bitnet-cost layers bert-base -p int8 --scope compute
+    """
+    answer = ask(asked, Deployment(), default_hardware=("cmos-45nm",))
+    from bitnet_cost.views import records, report
+
+    def rows() -> list[dict[str, Any]]:
+        return [
+            {"precision": r.precision.name, "hardware": r.hardware.name, **row}
+            for i, r in enumerate(answer.results)
+            for row in records.operations(r, i)
+        ]
+
+    deliver(to, Offer(lambda: [report.layers_report(answer)], lambda: records.document(answer), rows))
+
+
+@app.command()
+@grouped
+def fit(
+    *,
+    model: ModelArgument,
+    hardware: Annotated[
+        list[str], typer.Option("--hardware", "-H", metavar="HARDWARE", help="Device; repeat for several.")
+    ],
+    precision: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--precision",
+            "-p",
+            metavar="PRECISION",
+            help="Name, YAML file or w<bits>a<bits>[kv<bits>]; repeat for several."
+            " Default: fp32, fp16, int8, int4, bitnet-b1.58, bitnet.",
+        ),
+    ] = None,
+    work: Work,
+    runtime: RuntimeOption = None,
+    to: Writing,
+) -> None:
+    """What fits a device: memory used, largest batch and longest context by precision.
+
+    Example: bitnet-cost fit llama-2-7b -H h100-sxm-80gb
+    """
+    from bitnet_cost import api
+    from bitnet_cost.inputs.workload import Workload
+    from bitnet_cost.readers import catalog
+    from bitnet_cost.views import report
+
+    steps = api.GENERATE_ON_DEVICES if work.generate is None else work.generate
+    found = api.fitting(
+        catalog.model(model), [catalog.hardware(h) for h in once(hardware)],
+        [catalog.precision(p) for p in once(precision or api.FIT_PRECISIONS)],
+        Workload(work.batch, work.prompt, steps), runtime,
+    )  # fmt: skip
+    from bitnet_cost.views.records import fit_rows
+
+    rows = fit_rows(found)
+    deliver(to, Offer(lambda: [report.fit_report(found)], lambda: rows, lambda: rows))

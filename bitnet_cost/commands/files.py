@@ -1,0 +1,139 @@
+"""What there is, and files of one's own: list, show, check, schema, import."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bitnet_cost.commands.root import app
+from bitnet_cost.commands.writing import deliver, must_end, table_of, write
+from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.commands.options import (
+    FileOption,
+    OutputOption,
+    Writing,
+    format_of,
+    grouped,
+)
+from bitnet_cost.views.formats import Offer
+from bitnet_cost.words import FileKind, Listing
+
+if TYPE_CHECKING:
+    pass
+
+
+@app.command("list")
+@grouped
+def list_(*, kind: Annotated[Listing, typer.Argument(help="What to list.")], to: Writing) -> None:
+    """Names in the catalogue.
+
+    Example: bitnet-cost list models
+    """
+    from bitnet_cost import listing
+
+    rows = listing.rows(kind)
+    told = table_of(rows, listing.title(kind, len(rows)))
+    deliver(to, Offer(lambda: [told], lambda: rows, lambda: rows))
+
+
+@app.command()
+def show(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A name that 'list' prints, of whatever kind, or a file.")
+    ],
+    form: Annotated[str, format_of("reports", "document")] = "table",
+    output: OutputOption = None,
+) -> None:
+    """Every figure of a catalogue entry, with unit, range, basis and source.
+
+    Example: bitnet-cost show cmos-7nm
+    """
+    from bitnet_cost import listing
+
+    reports, data = listing.details(name)
+    deliver(Writing(form, output), Offer(lambda: reports, lambda: data))
+
+
+@app.command()
+def check(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Your own YAML files.")],
+) -> None:
+    """Check YAML before you use it: what it is, its first fault, and what it cannot answer.
+
+    Exit code 1 if a file has a fault, 2 if one cannot be read.
+
+    Example: bitnet-cost check my-model.yaml
+    """
+    from pathlib import Path
+
+    from bitnet_cost import checking
+    from bitnet_cost.readers.yaml_file import read_text
+
+    unreadable = []
+    for file in files:
+        try:
+            read_text(Path(file))
+        except BitnetCostError as error:
+            unreadable.append(str(error))
+    if unreadable:  # bad input, all of it named; nothing is written then
+        raise BitnetCostError("\nerror: ".join(unreadable))
+    lines, faults = [], []
+    for file in files:
+        try:
+            told, *remarks = checking.check(Path(file))
+            lines += [f"{file}: {told}", *(f"  {remark}" for remark in remarks)]
+        except BitnetCostError as error:
+            faults.append(str(error))
+    if lines:
+        write("\n".join(lines) + "\n", None)
+    for fault in faults:
+        typer.echo(f"error: {fault}", err=True)
+    if faults:
+        raise typer.Exit(1)
+
+
+@app.command()
+def schema(
+    kind: Annotated[FileKind, typer.Argument(help="Kind of file.")],
+    output: FileOption = None,
+) -> None:
+    """The JSON Schema of a kind of YAML file, with which an editor completes and checks it.
+
+    Example: bitnet-cost schema hardware
+    """
+    from bitnet_cost.inputs.schema import json_schema
+    from bitnet_cost.views.records import json_text
+
+    must_end(output, ".json")
+    write(json_text(json_schema(kind)), output)
+
+
+@app.command("import")
+def import_(
+    config: Annotated[
+        str,
+        typer.Argument(metavar="CONFIG", help="A Hugging Face config.json, its folder, or with the extra 'hub' an id."),
+    ],
+    output: FileOption = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the model. Default: of the file or folder.")
+    ] = None,
+) -> None:
+    """A Hugging Face config.json into a model file.
+
+    Example: bitnet-cost import path/to/config.json -o my-model.yaml
+    """
+    from bitnet_cost.readers import catalog, hub
+    from bitnet_cost.views.model_yaml import model_yaml
+
+    if hub.is_hub_id(config):
+        architecture = catalog.imported(
+            hub.fetch_config(config), name=config if name is None else name, source=f"{config}: config.json"
+        )
+    else:
+        architecture = catalog.imported(config, name=name)
+    must_end(output, ".yaml", ".yml")
+    write(model_yaml(architecture), output)
+    for told in architecture.left_out():
+        typer.echo(told, err=True)

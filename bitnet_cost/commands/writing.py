@@ -1,0 +1,123 @@
+"""Where an answer goes: results to stdout or a file, everything else to stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from bitnet_cost.errors import CONTROL, BitnetCostError
+from bitnet_cost.commands.options import CurveWriting, PageWriting, Writing
+from bitnet_cost.views import formats
+from bitnet_cost.views.formats import Offer
+
+if TYPE_CHECKING:
+    from bitnet_cost.result import Answer, Report
+
+
+def deliver_answer(to: PageWriting, make: Callable[[], Report], answer: Answer) -> None:
+    """Write an answer with its report, as a page too."""
+    from bitnet_cost.views import records
+
+    def page() -> str:
+        from bitnet_cost.studies import pages
+        from bitnet_cost.views import html
+
+        return html.as_html(pages.of_answer(answer, make(), typed()), to.plotly)
+
+    deliver(to, Offer(lambda: [make()], lambda: records.document(answer), lambda: records.rows(answer), page))
+
+
+def deliver(to: Writing | PageWriting | CurveWriting, offer: Offer) -> None:
+    """Write an answer in a format; a terminal gets tables of its width, with weight."""
+    form, output = formats.chosen(to.form, to.output, offer), to.output
+    if form == "table" and offer.reports and output is None and sys.stdout is not None and sys.stdout.isatty():
+        from bitnet_cost.views.table import as_terminal, as_text, terminal_width
+
+        plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+        shown, width = as_text if plain else as_terminal, terminal_width()
+        write("\n".join(shown(made, width) for made in offer.reports()), output)
+        return
+    write(formats.text_of(form, offer), output)
+
+
+def table_of(rows: list[dict[str, Any]], title: str) -> Report:
+    """Rows that are alike as a table."""
+    from bitnet_cost.result import Column, Report, Table
+
+    columns = tuple(Column(key, isinstance(rows[0][key], int | float)) for key in rows[0]) if rows else ()
+    body = tuple(tuple(_cell(value) for value in row.values()) for row in rows)
+    return Report(title, title, (Table("", columns, body),) if rows else ())
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def write(text: str, output: str | None) -> None:
+    """Print, or write a file whole or not at all."""
+    if output is None or output == "-":
+        if sys.stdout is None:
+            raise BitnetCostError("cannot write: standard output is closed; give a file with -o")
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except OSError as error:
+            end_unwritten(error)
+        return
+    from bitnet_cost.views.files import write_atomically
+
+    write_atomically(output, text)
+
+
+def must_end(output: str | None, *endings: str) -> None:
+    """Refuse the name of a file that says it holds something else than the command writes."""
+    ending = os.path.splitext(output or "")[1].lower()
+    if ending not in ("", *endings):
+        raise BitnetCostError(f"{output}: this command writes no {ending}; end the name in {' or '.join(endings)}")
+
+
+def watched() -> bool:
+    """Whether somebody reads what goes to stderr."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+def typed() -> str:
+    """The command as it was typed, its file names without folders."""
+    import shlex
+
+    return shlex.join(
+        [
+            "bitnet-cost",
+            *(word if os.sep not in word else os.path.basename(word.rstrip(os.sep)) for word in sys.argv[1:]),
+        ]
+    )
+
+
+def refuse_controls(words: list[str]) -> None:
+    """Names are printed again, and a terminal obeys what it should show. Tabs and newlines may stand in a filter."""
+    for number, word in enumerate(words, 1):
+        control = CONTROL.search(word)
+        if control:
+            what = f"the control character U+{ord(control[0]):04X}"
+            what = "a byte that is no UTF-8 text" if 0xDC80 <= ord(control[0]) <= 0xDCFF else what
+            fail(f"argument {number}, {word[:60]!a}: holds {what}")
+
+
+def fail(message: str) -> NoReturn:
+    """End with a message and the exit code of bad input."""
+    if sys.stderr is not None:
+        sys.stderr.write(f"error: {message}\n")
+    raise SystemExit(2)
+
+
+def end_unwritten(fault: OSError) -> NoReturn:
+    """End without the rest of the answer: well where the reader of our pipe has seen enough, else with the fault."""
+    # What waits in the buffer would be tried again at the end of the process, and fail again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(fault, BrokenPipeError):
+        raise SystemExit(0)
+    fail(f"cannot write: {fault.strerror or fault}")
