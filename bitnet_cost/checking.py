@@ -42,7 +42,7 @@ def check(path: Path) -> list[str]:
 def _remarks(path: Path, kind: str, entry: Input) -> Iterator[str]:
     if isinstance(entry, Hardware):
         software = _runtime_of(path, entry)
-        if entry.kind == "device":
+        if entry.has_clock:
             _check_rates(path, entry)
         elif any(action.startswith("mac.") for action in entry.actions):
             yield "no answer asks for its prices of mac: a technology node prices mul and add"

@@ -146,7 +146,7 @@ def footprint(
     held_weights = weights or resident(architecture, precision, counts.operators, counts.coefficients)
     batch, prompt, generate = counts.workload.flat()
     kv = np.zeros(batch.shape)
-    if architecture.kind == "decoder":
+    if not architecture.bidirectional:
         positions = prompt + (generate - 1) / (2 if counts.workload.staggered else 1)
         kv = cached_entries(architecture, batch, positions, counts.workload.counting) * precision.kv_bits
         kv = kv * (runtime.cache_copies if runtime else 1.0)

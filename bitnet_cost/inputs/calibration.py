@@ -109,11 +109,12 @@ class DeviceConstants(Input):
         level = profile.hierarchy[name]
         prices = {"read": scaled(level.read, self.memory), "write": scaled(level.write, self.memory)}
         actions = {a: scaled(f, self.mac) if a.startswith("mac.") else f for a, f in profile.actions.items()}
-        assert profile.power is not None
-        floors = {"static": scaled(profile.power.static, self.static)}
-        if profile.power.between is not None:
-            floors["between"] = scaled(profile.power.between, self.static)
-        power = profile.power.model_copy(update=floors)
+        power = profile.power
+        if power is not None:
+            floors = {"static": scaled(power.static, self.static)}
+            if power.between is not None:
+                floors["between"] = scaled(power.between, self.static)
+            power = power.model_copy(update=floors)
         hierarchy = profile.hierarchy | {name: level.model_copy(update=prices)}
         return profile.model_copy(update={"actions": actions, "hierarchy": hierarchy, "power": power})
 

@@ -171,9 +171,7 @@ def parse_name(name: str) -> Precision | None:
     match = _NAME.fullmatch(name)
     if match is None:
         return None
-    weight, activation, kv = (float(g) if g else None for g in match.groups())
-    assert weight is not None
-    assert activation is not None
+    weight, activation, kv = float(match[1]), float(match[2]), float(match[3]) if match[3] else None
     for what, bits in (("weights", weight), ("activations", activation), ("KV cache", kv)):
         if bits is not None and not 1 <= bits <= 16:
             raise BitnetCostError(

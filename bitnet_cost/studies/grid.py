@@ -70,9 +70,9 @@ def grid(answer: Answer) -> dict[str, Any]:
     first = answer.results[0]
     batches, contexts = axes(first.workload)
     counted: dict[tuple[str, int], OpCounts] = {}
-    run: dict[tuple[str, str, str], Result | None] = {}
+    run: dict[tuple[str, str, str], Result] = {}
 
-    def on_grid(result: Result, precision: Precision) -> Result | None:
+    def on_grid(result: Result, precision: Precision) -> Result:
         key = (result.architecture.name, result.hardware.name, precision.name)
         if key not in run:
             generate = int(result.workload.generate)
@@ -108,8 +108,8 @@ def _precision(answer: Answer, name: str | None) -> Precision | None:
         return None
 
 
-def _run(result: Result, precision: Precision, counts: OpCounts) -> Result | None:
-    """A cell over the grid, in the widest scope it answers; None where it has no price."""
+def _run(result: Result, precision: Precision, counts: OpCounts) -> Result:
+    """A cell over the grid, in the widest scope it answers; without an energy where it has no price."""
     asked = result.scenario.but(precision=precision, workload=counts.workload, scope=_scopes(result)[-1])
     measured = measure(asked, counts=counts)
     try:
@@ -133,9 +133,8 @@ def _within(found: Result, scope: Scope) -> Result:
     )
 
 
-def _cell(at: int, result: Result, found: Result | None, base: Result | None, drawn: Drawn) -> dict[str, Any]:
+def _cell(at: int, result: Result, found: Result, base: Result | None, drawn: Drawn) -> dict[str, Any]:
     """One cell of `grid`."""
-    assert found is not None
     memory = found.footprint
     points = found.counts.points
     values: dict[str, Any] = {

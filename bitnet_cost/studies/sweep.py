@@ -331,9 +331,8 @@ def reduced(whole: Plan, columns: Columns, front: Front | None = None) -> Column
     for i, (objective, sign) in enumerate(zip(spec.objectives, signs, strict=True)):
         values[:, i] = columns[objective.column]
         values[:, i] *= sign
-    if spec.pareto:
+    if spec.top is None:
         return taken(columns, pareto(values) if front is None else front.add(values))
-    assert spec.top is not None
     return taken(columns, best(values[:, 0], spec.top))
 
 

@@ -141,8 +141,7 @@ def _tolerance(table: PrintedTable, printed: float) -> float:
         return table.relative * abs(printed)
     if table.tolerance is not None:
         return table.tolerance
-    assert table.decimals is not None
-    return float(0.5 * 10.0**-table.decimals)
+    return float(0.5 * 10.0 ** -(table.decimals or 0))  # a table that is no claim gives one of the three
 
 
 def _merged(*parts: Options) -> Options:

@@ -60,7 +60,7 @@ def _substitute(result: Result) -> str | None:
 
 def outside_facilities(results: Sequence[Result]) -> list[str]:
     """That technology nodes stand in no facility, and that a facility without a PUE adds nothing."""
-    nodes = list(dict.fromkeys(r.hardware.name for r in results if r.hardware.kind == "technology" and r.facility))
+    nodes = list(dict.fromkeys(r.hardware.name for r in results if not r.hardware.has_clock and r.facility))
     site = next((r.facility for r in results if r.facility), None)
     found = []
     if site is not None and nodes:

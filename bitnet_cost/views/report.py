@@ -531,7 +531,7 @@ def notes(answer: Answer) -> list[str]:
     found: list[str] = []
     found += _accumulators(answer)
     found += _elementwise(answer)
-    if all(r.hardware.kind == "technology" for r in results):
+    if all(not r.hardware.has_clock for r in results):
         found.append(_beyond(answer))
     for r in {r.architecture.name: r for r in results}.values():
         model = r.architecture
@@ -566,7 +566,7 @@ def _accumulators(answer: Answer) -> list[str]:
         if other is not None and r.saving is not None and r.baseline != r.precision.name:
             nominal = percent(float(r.saving[1]))
             parts.append(f"{r.precision.name} {percent(other)} % instead of {nominal} at {r.hardware.name}")
-    if asked == "int32" and any(r.hardware.kind == "technology" and r.joules for r in answer.results):
+    if asked == "int32" and any(not r.hardware.has_clock and r.joules for r in answer.results):
         priced = "; with additions priced as the papers do (--accumulator paper) the saving is " if parts else "."
         return [f"Integer products accumulate in INT32 at technology nodes{priced}{limited(parts) if parts else ''}"]
     said = "Additions are priced as the papers do; with INT32 accumulators the saving is "
