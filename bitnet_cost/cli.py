@@ -15,7 +15,7 @@ from bitnet_cost.commands.root import app
 from bitnet_cost.commands.writing import end_unwritten, fail, refuse_controls
 from bitnet_cost.errors import BitnetCostError
 
-_COMMANDS = (estimates, files, studies)  # imported in this order, they add their commands to ``app``
+__all__ = ["app", "estimates", "files", "main", "studies"]  # the modules add their commands to ``app``
 
 
 def main() -> None:

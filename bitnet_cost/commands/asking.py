@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.commands.options import Deployment, Making, Question, Site
+from bitnet_cost.errors import BitnetCostError
 
 if TYPE_CHECKING:
     from bitnet_cost.inputs.facility import Facility

@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bitnet_cost.commands.asking import ask, facility, once, requests
-from bitnet_cost.commands.root import app
-from bitnet_cost.commands.writing import deliver, deliver_answer, must_end, typed, watched, write
-from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.commands.options import (
     Deployment,
     Making,
@@ -26,6 +23,9 @@ from bitnet_cost.commands.options import (
     Writing,
     grouped,
 )
+from bitnet_cost.commands.root import app
+from bitnet_cost.commands.writing import deliver, deliver_answer, must_end, typed, watched, write
+from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.views.formats import Offer
 
 if TYPE_CHECKING:

@@ -6,9 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bitnet_cost.commands.root import app
-from bitnet_cost.commands.writing import deliver, must_end, table_of, write
-from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.commands.options import (
     FileOption,
     OutputOption,
@@ -16,6 +13,9 @@ from bitnet_cost.commands.options import (
     format_of,
     grouped,
 )
+from bitnet_cost.commands.root import app
+from bitnet_cost.commands.writing import deliver, must_end, table_of, write
+from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.views.formats import Offer
 from bitnet_cost.words import FileKind, Listing
 

@@ -7,9 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 import typer
 
 from bitnet_cost.commands.asking import ask, once, requests
-from bitnet_cost.commands.root import app
-from bitnet_cost.commands.writing import deliver, must_end, typed, watched, write
-from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.commands.options import (
     CurveWriting,
     Deployment,
@@ -23,6 +20,9 @@ from bitnet_cost.commands.options import (
     grouped,
     one_of,
 )
+from bitnet_cost.commands.root import app
+from bitnet_cost.commands.writing import deliver, must_end, typed, watched, write
+from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.views import formats
 from bitnet_cost.views.formats import Offer
 from bitnet_cost.words import BreakEvenAxis, Engine, Scope

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from bitnet_cost.errors import CONTROL, BitnetCostError
 from bitnet_cost.commands.options import CurveWriting, PageWriting, Writing
+from bitnet_cost.errors import CONTROL, BitnetCostError
 from bitnet_cost.views import formats
 from bitnet_cost.views.formats import Offer
 
