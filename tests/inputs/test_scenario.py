@@ -1,0 +1,53 @@
+"""The question as one object: its lens reads and sets what is at a path, and refuses what a file may not say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import bitnet_cost
+from bitnet_cost.engine.estimate import evaluate
+from bitnet_cost.errors import BitnetCostError
+
+ASKED = bitnet_cost.estimate("llama-2-7b", "h100-sxm-80gb", "int8", generate=8).scenario
+PATHS = [path for path, _ in ASKED.figures()]
+
+
+def test_every_figure_is_at_its_path_and_goes_back_unchanged() -> None:
+    assert len(PATHS) == len(set(PATHS)) > 50
+    for path, figure in ASKED.figures():
+        assert ASKED.figure(path) is figure
+        assert ASKED.at(path, figure).figure(path) is figure
+
+
+@pytest.mark.parametrize("path", ["hierarchy.hbm.bandwidth", "runtime.kernels.linear.compute", "actions.mac.int8"])
+def test_a_number_becomes_an_exact_figure_and_nothing_else_changes(path: str) -> None:
+    before = ASKED.figure(path)
+    after = ASKED.at(path, 0.9 * before.value).figure(path)
+    assert after.low == after.value == after.high == 0.9 * before.value
+    assert ASKED.figure(path) is before
+    other = ASKED.at(path, np.array([before.value, before.value]))
+    assert other.figure(path).value.shape == (2,)
+
+
+def test_fields_of_the_question_have_paths_too() -> None:
+    assert ASKED.at("workload.batch", 4).workload.batch == 4
+    assert evaluate(ASKED.at("workload.batch", 4)).workload.batch == 4
+    assert ASKED.at("scope", "memory").scope == "memory"
+    assert ASKED.figure("facility.pue") is None
+    assert ASKED.figure("hierarchy.l9.bandwidth") is None
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("hierarchy.hbn.bandwidth", 1.0, "the profile has no 'hbn'"),
+        ("hierarchy.hbm.bandwidth", -1.0, "-1 is outside"),
+        ("power.cap", 1.0, "not above static"),
+        ("title", 1.0, "is no figure of this profile"),
+        ("facility.pue", 1.2, "is no figure of this profile"),
+    ],
+)
+def test_what_a_file_may_not_say_is_refused(path: str, value: float, words: str) -> None:
+    with pytest.raises(BitnetCostError, match=words):
+        ASKED.at(path, value)
