@@ -847,34 +847,6 @@ class Comparison(Answer):
     """An answer whose results stand side by side, ranked."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Column:
-    """A column of a table: its heading, and whether it holds figures."""
-
-    heading: str
-    figures: bool = True
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Table:
-    """A table of text: what every view renders."""
-
-    title: str
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[str, ...], ...]
-    footer: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Report:
-    """One answer in a sentence, tables, and notes below them."""
-
-    title: str
-    sentence: str
-    tables: tuple[Table, ...]
-    notes: tuple[str, ...] = ()
-
-
 @dataclass(frozen=True, slots=True)
 class Lever:
     """A figure that can move within its range, and what it moves with.

@@ -12,9 +12,9 @@ import pytest
 
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.filters import Filter
+from bitnet_cost.numerals import percent, significant
 from bitnet_cost.record import METRICS
 from bitnet_cost.views.compare import efficient
-from bitnet_cost.views.report import percent, significant
 from tests.conftest import ROOT, Ran
 
 Command = Callable[..., Ran]

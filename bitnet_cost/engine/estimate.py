@@ -25,6 +25,7 @@ from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import Array, Workload
+from bitnet_cost.numerals import with_prefix
 from bitnet_cost.result import (
     PARTS,
     Basis,
@@ -40,7 +41,6 @@ from bitnet_cost.result import (
     sum_in_order,
 )
 from bitnet_cost.told import filled, holds_everywhere
-from bitnet_cost.units import with_prefix
 from bitnet_cost.words import Accumulator, Counting, Logits, Parallel, Scope
 
 NO_CLOCK = (

@@ -22,6 +22,7 @@ import numpy as np
 
 from bitnet_cost import __version__
 from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.numerals import digits, fixed, whole, with_prefix
 from bitnet_cost.studies.sweep import PARTITION, Columns, Plan, merged, partition
 from bitnet_cost.views import columns as files
 from bitnet_cost.views.files import whole_or_nothing, write_atomically
@@ -341,22 +342,22 @@ def forecast_text(found: dict[str, float]) -> str:
     >>> forecast_text({"points": 1e7, "seconds": 12.3, "bytes": 8.1e8})
     '10,000,000 points, about 12 s and 810 MB\n'
     """
-    from bitnet_cost.units import with_prefix
-
-    return f"{found['points']:,.0f} points, about {found['seconds']:.2g} s and {with_prefix(found['bytes'], 'B', 3)}\n"
+    points, size = whole(found["points"]), with_prefix(found["bytes"], "B", 3)
+    return f"{points} points, about {digits(found['seconds'], 2)} s and {size}\n"
 
 
 def done_text(output: str, rows: int, progress: Progress) -> str:
     """What a run prints at its end: what it did and, where it continued a folder, what the whole holds."""
     seconds = max(progress.seconds, 1e-9)
-    text = f"{rows:,} rows of {progress.done:,} points in {seconds:.1f} s, {progress.done / seconds:,.0f} points/s"
+    text = f"{whole(rows)} rows of {whole(progress.done)} points in {fixed(seconds, 1)} s"
+    text += f", {whole(progress.done / seconds)} points/s"
     left = progress.whole - progress.done
     if not left:
         return f"{output}: {text}"
-    whole = f"{rows_in(Path(output)):,} rows of {progress.whole:,} points"
+    held = f"{whole(rows_in(Path(output)))} rows of {whole(progress.whole)} points"
     if not progress.done:
-        return f"{output}: nothing was missing; it holds {whole}"
-    return f"{output}: {text}; with what was there it holds {whole}"
+        return f"{output}: nothing was missing; it holds {held}"
+    return f"{output}: {text}; with what was there it holds {held}"
 
 
 def rows_in(folder: Path) -> int:

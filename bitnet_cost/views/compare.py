@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,21 +11,14 @@ import numpy as np
 from bitnet_cost import front
 from bitnet_cost.errors import BitnetCostError, UnknownName
 from bitnet_cost.filters import Filter
+from bitnet_cost.numerals import figures, figures_apart, grouped, percent, significant, used, with_prefix
 from bitnet_cost.record import METRICS, record
-from bitnet_cost.result import Answer, Column, Report, Result, Table
-from bitnet_cost.units import prefix_of, with_prefix
+from bitnet_cost.result import Answer, Result
+from bitnet_cost.tables import Column, Note, Report, Table
 from bitnet_cost.views import honesty
-from bitnet_cost.views.groups import alike, describe
-from bitnet_cost.views.report import (
-    figures,
-    lettered,
-    memory_share,
-    notes,
-    percent,
-    said,
-    significant,
-    used,
-)  # fmt: skip
+from bitnet_cost.views.groups import alike, describe, lettered, others_of
+from bitnet_cost.views.memory import memory_share
+from bitnet_cost.views.notes import OF_ONE_CELL, notes
 
 Row = tuple[Result, dict[str, Any]]
 DEFAULT_SORT = "energy_per_token_j"
@@ -152,7 +144,7 @@ def _memory(cells: Sequence[Row]) -> _Shown:
 def _energy(cells: Sequence[Row]) -> _Shown:
     field = energy_field([v for _, v in cells])
     values = [v[field] for _, v in cells]
-    unit, texts = _far_apart(values, "J")
+    unit, texts = figures_apart(values, "J")
     heading = unit + ("/token" if field == "energy_per_token_j" else "")
     return _column(cells, heading, values, texts, lambda v: why(v) or "-", honesty.mark)
 
@@ -185,21 +177,8 @@ def _power(cells: Sequence[Row]) -> _Shown:
 def _charge(cells: Sequence[Row], field: str, name: str, unit: str) -> _Shown:
     """Carbon or cost of the run."""
     values = [v[field] for _, v in cells]
-    unit, texts = _far_apart(values, unit)
+    unit, texts = figures_apart(values, unit)
     return _column(cells, f"{name} {unit}", values, texts, lambda v: why(v) or no_time(v), honesty.mark)
-
-
-def _far_apart(values: Sequence[float | None], unit: str) -> tuple[str, list[str]]:
-    """Figures in one prefix: that of the largest, or of their middle where the smallest would lose its digits.
-
-    >>> _far_apart([2e-6, 3e-4], "USD"), _far_apart([5000.0, 4e6], "J")
-    (('µUSD', ['2.000', '300.0']), ('kJ', ['5.000', '4,000']))
-    """
-    given = [value for value in values if value]
-    if not given or min(given) > 0.01 * prefix_of(max(given))[1]:
-        return figures(values, unit)
-    prefix, scale = prefix_of(math.sqrt(min(given)) * math.sqrt(max(given)))
-    return prefix + unit, [significant(value, scale, 4) for value in values]
 
 
 def _column(
@@ -242,25 +221,16 @@ def compare_report(answer: Answer) -> Report:
         f"{BEST} best of the column, of cells with an answer; {EFFICIENT} efficient: no other cell is as good in"
         " energy, tokens/s and memory and better in one."
     )
-    refused = {f"{r.precision.name} at {r.hardware.name}: {r.reason}" for r in answer.results if not r.joules}
-    kept = [note for note in notes(answer) if note.removesuffix(".") not in refused]
-    kept = [note for note in kept if not note.startswith(("Held to", "Not held", *_per_cell(answer)))]
-    weak = honesty.explained(answer.results)
-    return Report(f"{', '.join(names)}: hardware side by side", sentence(rows), tuple(tables), (signs, *weak, *kept))
-
-
-def _per_cell(answer: Answer) -> tuple[str, ...]:
-    """Starts of the notes that are of one cell each; with many cells there would be hundreds."""
-    if len(answer.results) <= 8:
-        return ()
-    starts = {f"{r.hardware.name} has no unit" for r in answer.results}
-    return (*starts, *{f"{r.precision.name} at {r.hardware.name}:" for r in answer.results})
+    dropped = {"refused", "measured"} | (OF_ONE_CELL if len(answer.results) > 8 else set())  # there may be hundreds
+    kept = [note for note in notes(answer) if note.code not in dropped]
+    below = (Note("signs", signs), *honesty.explained(answer.results), *kept)
+    return Report(f"{', '.join(names)}: hardware side by side", sentence(rows), tuple(tables), below)
 
 
 def _tables(cells: Sequence[Row]) -> list[Table]:
     first = cells[0][0]
     model, scope = first.architecture.name, first.scope
-    usual, others = said(lettered(v["baseline"] for _, v in cells if v["saving"] is not None))
+    usual, others = others_of(lettered(v["baseline"] for _, v in cells if v["saving"] is not None))
     saving = f"; saving on {usual}{others}" if usual else ""
     title = f"{model}, scope {scope}: {describe(first)}{saving}"
     tables = [compare_table(cells, title)]
@@ -295,7 +265,7 @@ def sentence(rows: Sequence[Row]) -> str:
     timed = [(r, v) for r, v in same if v["tokens_per_s"] is not None]
     if timed:
         fastest, values = max(timed, key=lambda row: float(row[1]["tokens_per_s"]))
-        text += f", most tokens {values['tokens_per_s']:,.4g} /s {cell(fastest)}"
+        text += f", most tokens {grouped(values['tokens_per_s'])} /s {cell(fastest)}"
     return f"{text}."
 
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from bitnet_cost import __version__
-from bitnet_cost.result import Crossing, Report, Table
+from bitnet_cost.numerals import percent
+from bitnet_cost.result import Crossing
+from bitnet_cost.tables import Report, Table
 from bitnet_cost.views.drawing import drawing, trace
 from bitnet_cost.views.page import Chart, Page
-from bitnet_cost.views.report import percent
 
 _ACROSS = {"batch": "batch (sequences)", "context": "context (prompt tokens)"}
 
@@ -25,7 +26,7 @@ def page(report: Report, found: Sequence[Crossing], document: dict[str, Any], ow
     figures = {axis: _drawing(axis, mine, names) for axis, mine in drawn.items()}
     rest = replace(report, tables=report.tables[1:] if charts else report.tables, notes=report.notes[:-1])
     return Page(
-        rest, (), charts, (), (), (report.notes[-1].removeprefix("Not counted: "),),
+        rest, (), charts, (), (), (report.notes[-1].text.removeprefix("Not counted: "),),
         (("Command", command), ("Version", f"bitnet-cost {__version__}")),
         {"document": document, "figures": figures},
         tables_heading="Shares of the energy, and how far each answer moves",

@@ -11,9 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bitnet_cost.result import Column, Report, Table
-from bitnet_cost.units import prefix_of, with_prefix
-from bitnet_cost.views.report import percent, significant, used
+from bitnet_cost.numerals import percent, prefix_of, significant, used, with_prefix
+from bitnet_cost.tables import Column, Report, Table
 
 Data = dict[str, Any]
 State = dict[str, Any]

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from enum import Enum
 from itertools import zip_longest
 
-from bitnet_cost.result import Column, Report, Table
+from bitnet_cost.tables import Column, Report, Table
 
 WIDTH = 80  # of pipes and files
 LEAST = 40  # a narrower terminal is written to as if it had so many
@@ -23,7 +23,7 @@ def as_markdown(report: Report) -> str:
     for table in report.tables:
         lines += [f"**{table.title}**", ""] if table.title else []
         lines += [*_markdown_rows(table), ""]
-    lines += [f"- {note}" for note in report.notes]
+    lines += [f"- {note.text}" for note in report.notes]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -84,7 +84,7 @@ def _laid_out(report: Report, width: int) -> Iterator[tuple[Style, str]]:
     if report.notes:
         yield Style.plain, ""
     for note in report.notes:
-        yield from wrapped(Style.dim, note)
+        yield from wrapped(Style.dim, note.text)
 
 
 # A space, or a word up to a hyphen with more behind it; not within a figure or a date such as 1e-5 and 2024-10-23.
@@ -168,7 +168,7 @@ def _narrow(widths: list[int], least: dict[int, int], spare: int) -> None:
 def within(table: Table, width: int = WIDTH) -> tuple[Table, str]:
     """The table without the last columns of figures that ``width`` has no room for, and a line that names them.
 
-    >>> from bitnet_cost.result import Column
+    >>> from bitnet_cost.tables import Column
     >>> wide = Table("", (Column("name", False), Column("J"), Column("tokens/s")), (("l4", "1.25", "264.4"),))
     >>> within(wide, 20)[1], within(wide, 13)[1]
     ('', 'No room for tokens/s; -f markdown prints every column.')
