@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from bitnet_cost import record  # noqa: F401  # registers the columns of what is made here
 from bitnet_cost.engine.activity import Actions, actions_of, count_actions
 from bitnet_cost.engine.cost import saving, tariff
 from bitnet_cost.engine.counts import HOST, bases_of, coefficients_of, count_ops, operators, with_host

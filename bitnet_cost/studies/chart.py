@@ -15,6 +15,7 @@ from bitnet_cost.errors import BitnetCostError, nearest
 from bitnet_cost.front import pareto
 from bitnet_cost.inputs.workload import Array
 from bitnet_cost.numerals import prefix_of, significant
+from bitnet_cost.registry import METRICS
 from bitnet_cost.studies.sweep import unit_of
 from bitnet_cost.tables import Column, Report, Table
 from bitnet_cost.views.columns import parquet
@@ -27,7 +28,6 @@ MOST_POINTS = 5_000  # drawn; the front is always of all rows
 MOST_ROWS = 500  # of the table
 MOST_MARKED = 30  # points of a front with a ring around each
 MOST_GROUPS = 40  # with a look of their own
-LARGER_IS_BETTER = ("tokens_per_s",)
 NAMES = ("model", "hardware", "runtime", "precision", "devices", "batch", "prompt", "generate")
 _WHOLE = ("devices", "batch", "prompt", "generate")
 _PREFIXED = ("s", "J", "W", "B", "B/s", "J/bit", "OP/s")
@@ -205,7 +205,7 @@ def _axis(
     prefix, step = prefix_of(float(np.abs(finite).max()) / scale) if unit in _PREFIXED and len(finite) else ("", 1.0)
     positive = finite[finite > 0]
     wide = len(positive) == len(finite) > 0 and float(positive.max()) > 30 * float(positive.min())
-    goal = objectives.get(name, "max" if name in LARGER_IS_BETTER else "min")
+    goal = objectives.get(name, "max" if name in METRICS and METRICS[name].better == "more" else "min")
     return Axis(name, values, goal, prefix + unit if unit != "1" else "", scale * step, wide)
 
 

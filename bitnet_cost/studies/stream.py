@@ -13,7 +13,7 @@ from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.frames import Library, dataframe
 from bitnet_cost.inputs.sweep import Objective, Range, Sweep, options
 from bitnet_cost.numerals import whole
-from bitnet_cost.record import figure
+from bitnet_cost.registry import figure
 from bitnet_cost.studies.running import Runner, run
 from bitnet_cost.studies.sweep import Columns, Plan, of_file, of_options, plan, wide
 from bitnet_cost.tables import Column, Report, Table

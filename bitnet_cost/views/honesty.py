@@ -8,6 +8,7 @@ from typing import get_args
 
 from bitnet_cost.inputs.cited import Figure
 from bitnet_cost.numerals import fixed
+from bitnet_cost.registry import Metric
 from bitnet_cost.result import Answer, Result, component_of
 from bitnet_cost.tables import Note
 from bitnet_cost.words import Scope
@@ -43,6 +44,12 @@ def weak_share(result: Result, component: str | None = None) -> float:
 def mark(result: Result, component: str | None = None) -> str:
     """A mark where weak prices make up one percent of an energy or more, else nothing."""
     return MARK if weak_share(result, component) >= ENOUGH else ""
+
+
+def mark_of(result: Result, metric: Metric) -> str:
+    """A mark where a column of a result rests on weak prices or on weak figures of the runtime."""
+    marks = {"prices": mark, "runtime": mark_time}
+    return next(filter(None, (marks[basis](result) for basis in metric.rests_on)), "")
 
 
 def mark_basis(basis: str | None) -> str:

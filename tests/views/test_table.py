@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from bitnet_cost import cli
-from bitnet_cost.tables import Column, Report, Table
+from bitnet_cost.tables import Column, Note, Report, Table
 from bitnet_cost.views.table import WIDTH, as_markdown, as_terminal, as_text, column_widths, within
 from tests.conftest import Ran
 
@@ -58,7 +58,7 @@ REPORT = Report(
             ("total", "11.75", ""),
         ),
     ),
-    ("A note.",),
+    (Note("note", "A note."),),
 )
 
 
