@@ -154,7 +154,7 @@ def estimate(
     if sensitivity or draws is not None:
         from bitnet_cost.studies import ranges
 
-        answer = answer if draws is None else ranges.with_spreads(answer, draws, *sampling)
+        answer = answer if draws is None else ranges.with_spreads(answer, draws, *sampling, _watched())
         answer = ranges.with_swings(answer) if sensitivity else answer
     _deliver_answer(to, lambda: estimate_report(answer), answer)
 
@@ -734,14 +734,18 @@ def _deliver_answer(to: PageWriting, make: Callable[[], Report], answer: Answer)
 
 
 def _deliver(to: Writing | PageWriting | CurveWriting, offer: Offer) -> None:
-    """Write an answer in a format; a terminal gets tables of its width, with weight."""
+    """Write an answer in a format; a terminal gets tables of its width, with weight and colour."""
     form, output = formats.chosen(to.form, to.output, offer), to.output
     if form == "table" and offer.reports and output is None and sys.stdout is not None and sys.stdout.isatty():
-        from bitnet_cost.views.table import as_terminal, as_text, terminal_width
+        if "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb":
+            from bitnet_cost.views.terminal import as_terminal
 
-        plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
-        shown, width = as_text if plain else as_terminal, terminal_width()
-        _write("\n".join(shown(made, width) for made in offer.reports()), output)
+            encoding = sys.stdout.encoding or "utf-8"
+            _write("\n".join(as_terminal(made, encoding=encoding) for made in offer.reports()), None)
+            return
+        from bitnet_cost.views.table import as_text, width_of_terminal
+
+        _write("\n".join(as_text(made, width_of_terminal()) for made in offer.reports()), None)
         return
     _write(formats.text_of(form, offer), output)
 

@@ -19,7 +19,7 @@ from bitnet_cost.inputs.hardware import Links, SpecialFunction
 from bitnet_cost.inputs.precision import parse_name
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.schema import KINDS
-from bitnet_cost.numerals import cell, digits, fixed, percent, range_of, whole, with_prefix
+from bitnet_cost.numerals import cell, digits, fixed, percent, range_of, with_commas, with_prefix
 from bitnet_cost.readers import catalog
 from bitnet_cost.readers.size import parse_size
 from bitnet_cost.readers.yaml_file import Document
@@ -205,10 +205,10 @@ def _report(kind: str, file: str, entry: Input) -> Report:
     if isinstance(entry, Architecture):
         parameters = parameters_by_role(operators(entry))
         total = sum(parameters.values())
-        counts = tuple((role, whole(count), percent(count / total)) for role, count in parameters.items())
+        counts = tuple((role, with_commas(count), percent(count / total)) for role, count in parameters.items())
         heads = (Column("role", False), Column("parameters"), Column("share %"))
-        tables.append(Table("Parameters", heads, counts, ("total", whole(total), "100.00")))
-        counted = f"; {whole(total)} parameters"
+        tables.append(Table("Parameters", heads, counts, ("total", with_commas(total), "100.00")))
+        counted = f"; {with_commas(total)} parameters"
         tables.append(_checkpoint_table(entry))
         notes += entry.left_out()
     noted = [*(Note("source", text) for text in notes), Note("file", f"file: {file}")]

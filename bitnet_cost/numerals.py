@@ -45,6 +45,7 @@ def with_prefix(value: float, unit: str, digits: int = 4) -> str:
 def printed(value: float, dimension: Dimension) -> str:
     """Print an SI figure as files write it: bits of a capacity or a bandwidth in bytes.
 
+    >>> from bitnet_cost.units import CARBON, ENERGY_PER_OPERATION
     >>> printed(2.4e12, BANDWIDTH), printed(3e-14, ENERGY_PER_OPERATION), printed(344 / 3.6e6, CARBON)
     ('300 GB/s', '0.03 pJ', '344 g/kWh')
     """
@@ -81,10 +82,10 @@ def grouped(value: float | None, count: int = 4) -> str:
     return "-" if value is None else f"{value:,.{count}g}"
 
 
-def whole(value: float) -> str:
+def with_commas(value: float) -> str:
     """A count, or a figure without decimals, with commas between thousands.
 
-    >>> whole(1234567), whole(1234.56)
+    >>> with_commas(1234567), with_commas(1234.56)
     ('1,234,567', '1,235')
     """
     return f"{value:,}" if isinstance(value, int) else f"{value:,.0f}"
@@ -118,7 +119,7 @@ def cell(value: object, count: int = 4) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return digits(value, count)
-    return whole(value) if isinstance(value, int) else str(value)
+    return with_commas(value) if isinstance(value, int) else str(value)
 
 
 def figures(values: Sequence[float | None], unit: str, digits: int = 4) -> tuple[str, list[str]]:

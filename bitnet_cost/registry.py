@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from bitnet_cost.frames import Library, dataframe
-from bitnet_cost.numerals import figures_apart, percent, significant, whole
+from bitnet_cost.numerals import figures_apart, percent, significant, with_commas
 
 Kind = Literal["word", "whole", "count", "size", "bool", "figure"]
 """What a column holds: a word; a whole number; how often something happens; bytes; true or false; a real number."""
@@ -44,7 +44,7 @@ class Metric(NamedTuple):
     def printed(self, values: Sequence[Any]) -> tuple[str, list[str]]:
         """Its heading with the unit, and its figures as tables print them; '-' for None."""
         if self.kind == "whole":
-            return self.heading, ["-" if value is None else whole(value) for value in values]
+            return self.heading, ["-" if value is None else with_commas(value) for value in values]
         if self.printing == "percent":
             return f"{self.heading} %", [percent(value) for value in values]
         if self.printing == "plain":

@@ -21,7 +21,7 @@ from bitnet_cost.inputs.workload import LIMITS, Workload
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import EXACT, Answer
 from bitnet_cost.studies import pages, ranges
-from bitnet_cost.views import html, records, table
+from bitnet_cost.views import html, records, table, terminal
 from bitnet_cost.views.estimate import estimate_report
 from bitnet_cost.views.layers import layers_report
 
@@ -89,7 +89,7 @@ def printed(answer: Answer) -> dict[str, str]:
     """An answer in every format but a page."""
     made, layers = estimate_report(answer), layers_report(answer)
     return {
-        "table": table.as_text(made) + table.as_text(layers), "terminal": table.as_terminal(made),
+        "table": table.as_text(made) + table.as_text(layers), "terminal": terminal.as_terminal(made),
         "markdown": table.as_markdown(made) + table.as_markdown(layers), "csv": records.csv_text(records.rows(answer)),
         "json": records.json_text(records.document(answer)),
     }  # fmt: skip

@@ -11,7 +11,7 @@ import numpy as np
 from bitnet_cost.engine.counts import operators
 from bitnet_cost.errors import UnknownName
 from bitnet_cost.inputs.accuracy import Accuracy, Spread
-from bitnet_cost.numerals import digits, fixed, whole
+from bitnet_cost.numerals import digits, fixed, with_commas
 from bitnet_cost.readers import catalog, measured
 from bitnet_cost.studies.measured import Point, points
 from bitnet_cost.tables import Column, Note, Report, Table
@@ -279,8 +279,10 @@ def report(found: Comparison, worst: int = 12) -> Report:
     good = sum(_met(spread(of_class[n]), CLASSES[n]) for n in met)
     used = len(measured.used())
     ids = {part for r in found.rows for part in r.id.split("/")}
-    text = f"{whole(len(found.rows))} figures of {whole(len(ids))} measured rows: {good} of {len(met)} classes meet"
-    text += f" their target; {used} other rows were used for constants."
+    text = (
+        f"{with_commas(len(found.rows))} figures of {with_commas(len(ids))} measured rows: {good} of {len(met)} classes"
+    )
+    text += f" meet their target; {used} other rows were used for constants."
     words = [
         f"{name}: {CLASSES[name].title}." for name in found.kinds if name in of_class
     ]  # what a class is, in the order of the table

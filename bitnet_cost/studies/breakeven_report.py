@@ -13,7 +13,7 @@ from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.workload import Workload
-from bitnet_cost.numerals import percent, whole
+from bitnet_cost.numerals import percent, with_commas
 from bitnet_cost.result import Crossing, Turning
 from bitnet_cost.studies.breakeven import state
 from bitnet_cost.tables import Column, Note, Report, Table
@@ -40,7 +40,7 @@ def report(
         notes.append(Note("facility", line))
     longest = model.max_positions
     if longest and any(c.axis == "context" and c.axis_values and c.axis_values[-1] > longest for c in found):
-        line = f"{model.name} was made for {whole(longest)} positions; context is tried as far as both fit."
+        line = f"{model.name} was made for {with_commas(longest)} positions; context is tried as far as both fit."
         notes.append(Note("positions", line))
     notes += _kernels(model, hardware, (precision, baseline), workload, found)
     own = [c for c in found if c.axis == "share that stays"]
@@ -121,8 +121,8 @@ def short(crossing: Crossing, value: float) -> str:
         return f"{percent(value, 1)} %" if 0 <= value <= 1 else "none"
     start = crossing.axis_values[0]
     if falls(crossing):
-        return "never" if math.isinf(value) else whole(value)
-    return whole(start) if math.isinf(value) else "never" if value <= start else f"to {whole(value - 1)}"
+        return "never" if math.isinf(value) else with_commas(value)
+    return with_commas(start) if math.isinf(value) else "never" if value <= start else f"to {with_commas(value - 1)}"
 
 
 def span(crossing: Crossing, first: float, last: float) -> str:
@@ -134,7 +134,7 @@ def span(crossing: Crossing, first: float, last: float) -> str:
         return f"{one} to {other}"
     if math.isinf(last):
         return f"{one} at one end and {other} at the other"
-    return one.removesuffix(" on") + f" to {whole(last)} on"
+    return one.removesuffix(" on") + f" to {with_commas(last)} on"
 
 
 def _turning_table(found: Sequence[Crossing]) -> Table:
@@ -157,10 +157,10 @@ def _ranges(found: Sequence[Crossing]) -> list[Note]:
         return []
     shape = {"triangular": "triangular", "lognormal": "log-normal"}[t.distribution]
     return [Note(
-        "band", f"p5 to p95: {whole(t.draws)} draws of every price, {shape} over its range, seed {t.seed}, the same"
-        " for both precisions, time held; along an axis between the points of the grid. All low: every price low"
-        " and every figure of time fast; all high: every price high and those slow. 'never': at least as much is saved"
-        " at every value asked for; 'none': no share from 0 to 100 %.",
+        "band", f"p5 to p95: {with_commas(t.draws)} draws of every price, {shape} over its range, seed {t.seed}, the"
+        " same for both precisions, time held; along an axis between the points of the grid. All low: every price low"
+        " and every figure of time fast; all high: every price high and those slow. 'never': at least as much is"
+        " saved at every value asked for; 'none': no share from 0 to 100 %.",
     )]  # fmt: skip
 
 
@@ -177,7 +177,7 @@ def _axes_table(found: Sequence[Crossing], title: str) -> Table:
             i = c.axis_values.index(c.at[0])
             before, after = percent(c.saving[i - 1]), percent(c.saving[i])
             more = str(len(c.at) - 1) if len(c.at) > 1 else ""
-        body.append((c.runtime or "-", c.axis, at, before, after, more, span, whole(c.axis_values[-1])))
+        body.append((c.runtime or "-", c.axis, at, before, after, more, span, with_commas(c.axis_values[-1])))
     heads = ("runtime", "axis", "less from", "before %", "there %", "more crossings", "saving % over axis", "up to")
     return Table(title, tuple(Column(h, i > 1) for i, h in enumerate(heads)), tuple(body))
 

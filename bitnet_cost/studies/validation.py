@@ -17,7 +17,7 @@ from bitnet_cost.errors import InvalidFile
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.study import UNIT_SCALES, Options, PrintedTable, Study
 from bitnet_cost.inputs.workload import Workload
-from bitnet_cost.numerals import digits, fixed, whole
+from bitnet_cost.numerals import digits, fixed, with_commas
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import Result, ordered_sum
 from bitnet_cost.studies.measured import bare_product
@@ -363,7 +363,9 @@ def _claims_table(table: PrintedTable, cells: Sequence[Cell]) -> Table:
     rows = []
     for c in cells:
         needed = "none" if c.share is None else fixed(100 * c.share, 2)
-        modelled = (fixed(c.modelled, 2, grouping=False) if table.unit != "1" else whole(float(c.modelled))) + _mark(c)
+        modelled = (
+            fixed(c.modelled, 2, grouping=False) if table.unit != "1" else with_commas(float(c.modelled))
+        ) + _mark(c)
         row = (c.row, c.column, words[c.relation] + digits(c.printed, 6), modelled, c.verdict)
         rows.append((*row, needed) if savings else row)
     return Table(table.title, heads, tuple(rows))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bitnet_cost.numerals import fixed, grouped, whole
+from bitnet_cost.numerals import fixed, grouped, with_commas
 from bitnet_cost.result import Answer, Result
 from bitnet_cost.tables import Table, headed
 from bitnet_cost.views.groups import alike
@@ -32,7 +32,7 @@ def day_table(answer: Answer, results: Sequence[Result], which: str = "") -> Tab
                 carbon,
                 "-" if day.carbon_g is None else grouped(day.carbon_g * 365 / 1e6),
                 cost,
-                "-" if day.cost_usd is None else whole(day.cost_usd * 365),
+                "-" if day.cost_usd is None else with_commas(day.cost_usd * 365),
             )
         )
     columns = headed(
@@ -49,5 +49,5 @@ def day_table(answer: Answer, results: Sequence[Result], which: str = "") -> Tab
     # carbon and cost only where they were asked for
     said = [i for i in range(len(columns)) if not rows or any(row[i] != "-" for row in rows)]
     kept = tuple(tuple(row[i] for i in said) for row in rows)
-    title = f"{whole(answer.requests_per_day or 0.0)} requests a day{which}"
+    title = f"{with_commas(answer.requests_per_day or 0.0)} requests a day{which}"
     return Table(title, tuple(columns[i] for i in said), kept)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bitnet_cost.inputs.workload import LIMITS
-from bitnet_cost.numerals import digits, percent, used, whole, with_prefix
+from bitnet_cost.numerals import digits, percent, used, with_commas, with_prefix
 from bitnet_cost.result import Fit, Result
 from bitnet_cost.tables import Note, Report, Table, headed
 from bitnet_cost.views.memory import memory_share
@@ -17,7 +17,7 @@ def fit_report(fits: Sequence[Fit]) -> Report:
     for f in fits:
         r = f.result
         batch, positions = _at_most(f.batch, "batch"), _at_most(f.positions, "prompt")
-        devices = whole(r.devices_needed) if r.devices_needed else "-"
+        devices = with_commas(r.devices_needed) if r.devices_needed else "-"
         rows.append(
             (
                 r.hardware.name,
@@ -40,7 +40,7 @@ def fit_report(fits: Sequence[Fit]) -> Report:
         f"Fit at batch {work.batch}, {work.prompt} tokens in, {work.generate} out; batch and prompt as far as each goes"
     )
     longest = first.architecture.max_positions
-    limits = [f"{name} was made for {whole(longest)} positions."] if longest else []
+    limits = [f"{name} was made for {with_commas(longest)} positions."] if longest else []
     limits += first.architecture.left_out({f.result.precision.name for f in fits})
     limits += _workspaces([f.result for f in fits])
     if any(f.batch == LIMITS["batch"] or f.positions == LIMITS["prompt"] for f in fits):
@@ -58,7 +58,7 @@ def _joined(fits: Sequence[Fit]) -> str:
     for r in (f.result for f in fits):
         link = r.hardware.interconnect
         if r.devices_needed and r.devices_needed > (1 if link is None else link.devices):
-            found[r.hardware.name] = "runs alone" if link is None else f"joins {whole(link.devices)}"
+            found[r.hardware.name] = "runs alone" if link is None else f"joins {with_commas(link.devices)}"
     return f"; {', '.join(f'{name} {most}' for name, most in found.items())}" if found else ""
 
 
@@ -68,7 +68,7 @@ def _at_most(count: int, name: str) -> str:
     >>> _at_most(0, "batch"), _at_most(1234, "batch"), _at_most(10**6, "batch")
     ('-', '1,234', '>= 1,000,000')
     """
-    return f"{'>= ' if count == LIMITS[name] else ''}{whole(count)}" if count else "-"
+    return f"{'>= ' if count == LIMITS[name] else ''}{with_commas(count)}" if count else "-"
 
 
 def _workspaces(results: Sequence[Result]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bitnet_cost.numerals import whole
+from bitnet_cost.numerals import with_commas
 from bitnet_cost.registry import METRICS
 from bitnet_cost.result import Result
 from bitnet_cost.tables import Column, Note, Report, Table
@@ -22,7 +22,9 @@ def grid_report(result: Result) -> Report:
             columns.append((f"{heading} on {result.baseline}" if name == "saving" else heading, texts))
     heads = tuple(Column(heading) for heading, _ in columns)
     more = len(records) - len(shown)
-    note = (Note("more", f"{whole(more)} more points: to_dataframe() and to_records() have them."),) if more else ()
+    note = (
+        (Note("more", f"{with_commas(more)} more points: to_dataframe() and to_records() have them."),) if more else ()
+    )
     name = f"{result.architecture.name} in {result.precision.name} at {result.hardware.name}"
     sentence = f"{name}, scope {result.scope}, over a grid of {' x '.join(map(str, result.shape))} points."
     body = tuple(zip(*(printed for _, printed in columns), strict=True))

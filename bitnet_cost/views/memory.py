@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from bitnet_cost.numerals import figures, whole
+from bitnet_cost.numerals import figures, with_commas
 from bitnet_cost.result import Result
 from bitnet_cost.tables import Table, headed
 from bitnet_cost.views.groups import by_memory, places
@@ -49,7 +49,7 @@ def memory_table(results: Sequence[Result], where: str = "") -> Table:
     shape = rows[0]
     title = f"Memory{where}: weights ideal (parameters x information bits) and stored (packing, scales, FP16 parts)"
     if "model" not in head:
-        title += f"; {whole(shape.parameters)} parameters"
+        title += f"; {with_commas(shape.parameters)} parameters"
     return Table(title, headed(*head, *headings, texts=len(head)), body)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from bitnet_cost.numerals import digits, grouped, percent, span, whole
+from bitnet_cost.numerals import digits, grouped, percent, span, with_commas
 from bitnet_cost.result import Answer, Result
 from bitnet_cost.tables import Note, distinct
 from bitnet_cost.views import effects
@@ -41,13 +41,14 @@ def _model(result: Result, precisions: set[str]) -> list[Note]:
     """What a model's shape rests on, how long it may be, and what is left out of it."""
     model, found = result.architecture, []
     if model.nominal_parameters:
-        parameters = whole(result.footprint.total_parameters)
+        parameters = with_commas(result.footprint.total_parameters)
         shape = f"{model.depth} layers of width {model.hidden_size}, {parameters} parameters"
         text = f"{model.name}: nominal size; operations and stored bytes from the shape of {shape}."
         found.append(Note("nominal", text))
     longest = int(result.workload.prompt) + int(result.workload.generate) - 1
     if model.max_positions and longest > model.max_positions:
-        text = f"{model.name} was made for {whole(model.max_positions)} positions; {whole(longest)} are asked for."
+        most, asked = with_commas(model.max_positions), with_commas(longest)
+        text = f"{model.name} was made for {most} positions; {asked} are asked for."
         found.append(Note("positions", text))
     found += [Note("left-out", text) for text in model.left_out(precisions)]
     if any(layer.moe for layer in model.layers):
@@ -193,7 +194,7 @@ def _battery(result: Result) -> Note:
     assert battery is not None
     tokens = int(result.workload.batch) * int(result.workload.generate)
     each = float(result.energy_j) / tokens
-    charge, tokens_on_it = digits(battery.value / 3600, 3), whole(battery.value / each)
+    charge, tokens_on_it = digits(battery.value / 3600, 3), with_commas(battery.value / each)
     return Note(
         "battery",
         f"{result.precision.name} at {result.hardware.name}: a full battery of {charge} Wh gives"

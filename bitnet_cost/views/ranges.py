@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bitnet_cost.numerals import figures, one_prefix, percent, range_of, span, whole, with_prefix
+from bitnet_cost.numerals import figures, one_prefix, percent, range_of, span, with_commas, with_prefix
 from bitnet_cost.result import Answer, Band, Lever, Result, Swing
 from bitnet_cost.tables import Column, Note, Table
 from bitnet_cost.views.groups import by_energy, describe
@@ -32,7 +32,7 @@ def notes(answer: Answer) -> list[Note]:
         first = spreads[0]
         shape = {"triangular": "triangular", "lognormal": "log-normal"}[first.distribution]
         together = sorted({key for r in answer.results for key in _together(r)})
-        text = f"Band: {whole(first.draws)} draws of every price, {shape} over its range, seed {first.seed};"
+        text = f"Band: {with_commas(first.draws)} draws of every price, {shape} over its range, seed {first.seed};"
         text += " savings paired."
         text += (
             f" Figures of {', '.join(together)} move together, others alone." if together else " Figures move alone."
