@@ -169,8 +169,7 @@ def test_a_metric_is_one_function(bitnet_cost: Command, tmp_path: Path) -> None:
     )
     written = bitnet_cost(*words, "--sort", "yield", "-f", "markdown").out
     (heading,) = re.findall(r"\| (yield [mkM]?token/J\*?) \|", written)
-    text = bitnet_cost(*words).out  # a column of plain text, or named as one that there is no room for
-    assert heading in text or f"No room for {heading}" in " ".join(text.split())
+    assert heading.partition(" ")[2] in bitnet_cost(*words).out  # a heading may have two lines
     first = next(line for line in written.splitlines() if found[0]["hardware"] in line and line.startswith("|"))
     assert re.search(r"\^[0-9.,]+\*? \|$", first)  # the most is the best
     assert bitnet_cost(*words, "-f", "csv").out.partition("\n")[0].endswith(",tokens_per_j")
