@@ -8,8 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from bitnet_cost.units import BANDWIDTH, CAPACITY, Dimension
-
 _STEPS = (
     ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0), ("m", 1e-3), ("µ", 1e-6), ("n", 1e-9), ("p", 1e-12),
 )  # fmt: skip
@@ -42,16 +40,15 @@ def with_prefix(value: float, unit: str, digits: int = 4) -> str:
     return f"{value / scale:.{digits}g} {prefix}{unit}"
 
 
-def printed(value: float, dimension: Dimension) -> str:
+def printed(value: float, unit: str) -> str:
     """Print an SI figure as files write it: bits of a capacity or a bandwidth in bytes.
 
-    >>> from bitnet_cost.units import CARBON, ENERGY_PER_OPERATION
-    >>> printed(2.4e12, BANDWIDTH), printed(3e-14, ENERGY_PER_OPERATION), printed(344 / 3.6e6, CARBON)
+    >>> printed(2.4e12, "bit/s"), printed(3e-14, "J"), printed(344 / 3.6e6, "g/J")
     ('300 GB/s', '0.03 pJ', '344 g/kWh')
     """
-    if dimension in (BANDWIDTH, CAPACITY):
-        return with_prefix(value / 8, dimension.si.replace("bit", "B"))
-    return with_prefix(value, dimension.si).rstrip()
+    if unit.startswith("bit"):
+        return with_prefix(value / 8, unit.replace("bit", "B"))
+    return with_prefix(value, unit).rstrip()
 
 
 def range_of(low: float, high: float, value: float, unit: str = "") -> str:

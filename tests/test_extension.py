@@ -17,7 +17,7 @@ import pytest
 import bitnet_cost as package
 from bitnet_cost.engine import counts
 from bitnet_cost.readers import huggingface
-from bitnet_cost.registry import METRICS, column
+from bitnet_cost.record import METRICS, column
 from bitnet_cost.result import Result
 from bitnet_cost.views import formats
 from tests.conftest import ROOT, Ran

@@ -15,7 +15,7 @@ from bitnet_cost.errors import BitnetCostError, nearest
 from bitnet_cost.front import pareto
 from bitnet_cost.inputs.workload import Array
 from bitnet_cost.numerals import prefix_of, significant
-from bitnet_cost.registry import METRICS
+from bitnet_cost.record import METRICS
 from bitnet_cost.studies.sweep import unit_of
 from bitnet_cost.tables import Column, Report, Table
 from bitnet_cost.views.columns import parquet

@@ -12,7 +12,7 @@ from bitnet_cost.engine.uncertainty import swings
 from bitnet_cost.inputs.cited import Figure, Source, figures_in
 from bitnet_cost.numerals import range_of, with_prefix
 from bitnet_cost.readers import catalog
-from bitnet_cost.registry import METRICS
+from bitnet_cost.record import METRICS
 from bitnet_cost.result import Answer, Result
 from bitnet_cost.studies import accuracy, validation
 from bitnet_cost.studies.grid import by_size, grid

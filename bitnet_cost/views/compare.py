@@ -13,7 +13,8 @@ from bitnet_cost import front
 from bitnet_cost.errors import BitnetCostError, UnknownName
 from bitnet_cost.filters import Filter
 from bitnet_cost.numerals import figures, grouped, percent, used, with_prefix
-from bitnet_cost.registry import METRICS, Metric, View
+from bitnet_cost.record import METRICS
+from bitnet_cost.registry import Metric, View
 from bitnet_cost.result import Answer, Result
 from bitnet_cost.tables import Column, Note, Report, Table
 from bitnet_cost.views import honesty
