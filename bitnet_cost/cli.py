@@ -46,7 +46,8 @@ from bitnet_cost.words import BreakEvenAxis, Engine, FileKind, Listing, Scope
 
 if TYPE_CHECKING:
     from bitnet_cost.inputs.facility import Facility
-    from bitnet_cost.result import Answer, Report
+    from bitnet_cost.result import Answer
+    from bitnet_cost.tables import Report
 
 app = typer.Typer(
     add_completion=False,
@@ -147,15 +148,15 @@ def estimate(
     Example: bitnet-cost estimate gpt3-175b -p fp16 -p bitnet
     """
     answer = _ask(asked, placed)
-    from bitnet_cost.views import report
+    from bitnet_cost.views.estimate import estimate_report
 
     answer = replace(answer, requests_per_day=_requests(placed.requests_per_day))
     if sensitivity or draws is not None:
         from bitnet_cost.studies import ranges
 
-        answer = answer if draws is None else ranges.with_spreads(answer, draws, *sampling)
+        answer = answer if draws is None else ranges.with_spreads(answer, draws, *sampling, _watched())
         answer = ranges.with_swings(answer) if sensitivity else answer
-    _deliver_answer(to, lambda: report.estimate_report(answer), answer)
+    _deliver_answer(to, lambda: estimate_report(answer), answer)
 
 
 @app.command()
@@ -265,7 +266,8 @@ def layers(*, asked: Question, to: Writing) -> None:
     Example: bitnet-cost layers bert-base -p int8 --scope compute
     """
     answer = _ask(asked, Deployment(), default_hardware=("cmos-45nm",))
-    from bitnet_cost.views import records, report
+    from bitnet_cost.views import records
+    from bitnet_cost.views.layers import layers_report
 
     def rows() -> list[dict[str, Any]]:
         return [
@@ -274,7 +276,7 @@ def layers(*, asked: Question, to: Writing) -> None:
             for row in records.operations(r, i)
         ]
 
-    _deliver(to, Offer(lambda: [report.layers_report(answer)], lambda: records.document(answer), rows))
+    _deliver(to, Offer(lambda: [layers_report(answer)], lambda: records.document(answer), rows))
 
 
 @app.command()
@@ -306,7 +308,7 @@ def fit(
     from bitnet_cost import api
     from bitnet_cost.inputs.workload import Workload
     from bitnet_cost.readers import catalog
-    from bitnet_cost.views import report
+    from bitnet_cost.views.fit import fit_report
 
     steps = api.GENERATE_ON_DEVICES if work.generate is None else work.generate
     found = api.fitting(
@@ -317,7 +319,7 @@ def fit(
     from bitnet_cost.views.records import fit_rows
 
     rows = fit_rows(found)
-    _deliver(to, Offer(lambda: [report.fit_report(found)], lambda: rows, lambda: rows))
+    _deliver(to, Offer(lambda: [fit_report(found)], lambda: rows, lambda: rows))
 
 
 @app.command("list")
@@ -587,8 +589,10 @@ def break_even(
     document = {"schema": "bitnet-cost/break-even-1", "scope": priced, "crossings": told.rows(found)}
 
     def rows() -> list[dict[str, Any]]:
+        from bitnet_cost.numerals import digits
+
         plain = [{k: v for k, v in row.items() if not isinstance(v, list)} for row in told.rows(found)]
-        points = [" ".join(f"{x:.10g}" for x in c.at) for c in found]
+        points = [" ".join(digits(x, 10) for x in c.at) for c in found]
         return [row | {"at": at} for row, at in zip(plain, points, strict=True)]
 
     def page() -> str:
@@ -730,30 +734,29 @@ def _deliver_answer(to: PageWriting, make: Callable[[], Report], answer: Answer)
 
 
 def _deliver(to: Writing | PageWriting | CurveWriting, offer: Offer) -> None:
-    """Write an answer in a format; a terminal gets tables of its width, with weight."""
+    """Write an answer in a format; a terminal gets tables of its width, with weight and colour."""
     form, output = formats.chosen(to.form, to.output, offer), to.output
     if form == "table" and offer.reports and output is None and sys.stdout is not None and sys.stdout.isatty():
-        from bitnet_cost.views.table import as_terminal, as_text, terminal_width
+        if "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb":
+            from bitnet_cost.views.terminal import as_terminal
 
-        plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
-        shown, width = as_text if plain else as_terminal, terminal_width()
-        _write("\n".join(shown(made, width) for made in offer.reports()), output)
+            encoding = sys.stdout.encoding or "utf-8"
+            _write("\n".join(as_terminal(made, encoding=encoding) for made in offer.reports()), None)
+            return
+        from bitnet_cost.views.table import as_text, width_of_terminal
+
+        _write("\n".join(as_text(made, width_of_terminal()) for made in offer.reports()), None)
         return
     _write(formats.text_of(form, offer), output)
 
 
 def _table_of(rows: list[dict[str, Any]], title: str) -> Report:
-    from bitnet_cost.result import Column, Report, Table
+    from bitnet_cost.numerals import cell
+    from bitnet_cost.tables import Column, Report, Table
 
     columns = tuple(Column(key, isinstance(rows[0][key], int | float)) for key in rows[0]) if rows else ()
-    body = tuple(tuple(_cell(value) for value in row.values()) for row in rows)
+    body = tuple(tuple(cell(value) for value in row.values()) for row in rows)
     return Report(title, title, (Table("", columns, body),) if rows else ())
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _write(text: str, output: str | None) -> None:

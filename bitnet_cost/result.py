@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from bitnet_cost import registry
 from bitnet_cost.frames import Library
 from bitnet_cost.inputs.accuracy import Spread
 from bitnet_cost.inputs.architecture import Architecture
@@ -738,13 +739,11 @@ class Result:
         return sum(parts[1:], parts[0]) if parts else None
 
     def to_records(self) -> list[dict[str, Any]]:
-        """One record for each point of the grid, in its order: the columns of ``record.METRICS`` in plain figures.
+        """One record for each point of the grid, in its order: the columns of ``registry.METRICS`` in plain figures.
 
         They are the records of ``-f json``; what cannot be said is None.
         """
-        from bitnet_cost.record import rows
-
-        return rows(self)
+        return registry.rows(self, self.counts.points)
 
     def to_dataframe(self, library: Library | None = None) -> Any:
         """The records as a data frame of pandas, or of polars.
@@ -755,9 +754,7 @@ class Result:
         Raises:
             BitnetCostError: none of them is installed.
         """
-        from bitnet_cost.record import frame
-
-        return frame(self.to_records(), library)
+        return registry.frame(self.to_records(), library)
 
     @property
     def mac(self) -> Array:
@@ -845,9 +842,7 @@ class Answer:
         Raises:
             BitnetCostError: neither pandas nor polars is installed.
         """
-        from bitnet_cost.record import frame
-
-        return frame(self.to_records(), library)
+        return registry.frame(self.to_records(), library)
 
     def day(self, result: Result) -> Day:
         """What the requests of a day cost in one of the results, each batch being served as it stands."""
@@ -863,34 +858,6 @@ class Answer:
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison(Answer):
     """An answer whose results stand side by side, ranked."""
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Column:
-    """A column of a table: its heading, and whether it holds figures."""
-
-    heading: str
-    figures: bool = True
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Table:
-    """A table of text: what every view renders."""
-
-    title: str
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[str, ...], ...]
-    footer: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Report:
-    """One answer in a sentence, tables, and notes below them."""
-
-    title: str
-    sentence: str
-    tables: tuple[Table, ...]
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

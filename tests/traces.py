@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -39,7 +39,7 @@ def drawn(seed: int, answers: int, each: int = 10) -> Iterator[Cells]:
     while found < answers:
         model, device = draw.choice(models), catalog.hardware(draw.choice(hardware))
         clock = device.kind == "device"
-        asked = {"batch": draw.choice([1, 2, 9]), "prompt": draw.choice([1, 300, 4000])}
+        asked: dict[str, Any] = {"batch": draw.choice([1, 2, 9]), "prompt": draw.choice([1, 300, 4000])}
         if catalog.model(model).kind == "decoder":
             asked["generate"] = draw.choice([1, 2, 150])
         link = device.interconnect

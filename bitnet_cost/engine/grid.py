@@ -14,7 +14,8 @@ from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import Workload
-from bitnet_cost.record import METRICS, Metric
+from bitnet_cost.record import METRICS
+from bitnet_cost.registry import Metric
 from bitnet_cost.result import Result
 from bitnet_cost.words import Accumulator, Parallel, Scope
 
