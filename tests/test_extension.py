@@ -128,21 +128,8 @@ def test_a_model_family_is_one_row(bitnet_cost: Command, tmp_path: Path, monkeyp
 
 
 def test_a_phase_is_one_row(bitnet_cost: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    words = (
-        "layers",
-        "mixtral-8x7b",
-        "-p",
-        "int4",
-        "-H",
-        "h100-sxm-80gb",
-        "--batch",
-        "2",
-        "--generate",
-        "41",
-        "-f",
-        "json",
-    )
-    before = json.loads(bitnet_cost(*words).out)
+    asked = ("mixtral-8x7b", "-p", "int4", "-H", "h100-sxm-80gb", "--batch", "2", "--generate", "41", "-f", "json")
+    before = json.loads(bitnet_cost("layers", *asked).out)
     drafts, width = 8, 5
 
     def passes(prompt: Any, generate: Any) -> Any:
@@ -156,17 +143,17 @@ def test_a_phase_is_one_row(bitnet_cost: Command, monkeypatch: pytest.MonkeyPatc
         keys=lambda prompt, generate, span, window: passes(prompt, generate) * prompt,
     )
     monkeypatch.setattr(phases, "PHASES", (*phases.PHASES, verify))
-    document = json.loads(bitnet_cost(*words).out)
+    document = json.loads(bitnet_cost("layers", *asked).out)
     rows = {row["op"]: row for row in document["operations"] if row["phase"] == "verify"}
     assert [row for row in document["operations"] if row["phase"] != "verify"] == before["operations"]
     assert rows.keys() == {row["op"] for row in before["operations"] if row["phase"] == "decode"}
     assert rows["q"]["mac"] == 32 * 4096**2 * 2 * drafts * width
     assert rows["attn_scores"]["mac"] == 32 * 4096 * 2 * drafts * width * 512
-    for name in ("mac", "energy_j", "latency_s"):
-        added = sum(row["seconds" if name == "latency_s" else name] for row in rows.values())
-        assert document["records"][0][name] == pytest.approx(before["records"][0][name] + added, rel=1e-9)
+    for what in ("mac", "energy_j", "latency_s"):
+        added = sum(row["seconds" if what == "latency_s" else what] for row in rows.values())
+        assert document["records"][0][what] == pytest.approx(before["records"][0][what] + added, rel=1e-9)
     assert document["records"][0]["decode_s"] == before["records"][0]["decode_s"]
-    several = records(bitnet_cost("estimate", *words[1:], "--devices", "4", "--parallel", "pipeline"))[0]
+    several = records(bitnet_cost("estimate", *asked, "--devices", "4", "--parallel", "pipeline"))[0]
     assert several["latency_s"] > several["prefill_s"] + several["decode_s"]
 
 
