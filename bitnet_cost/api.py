@@ -569,8 +569,9 @@ def fitting(
 def _html(found: Result | Answer) -> str:
     """What a notebook shows: the tables of an answer; of a result over a grid, its records."""
     from bitnet_cost.views.compare import compare_report
+    from bitnet_cost.views.estimate import estimate_report
+    from bitnet_cost.views.grid import grid_report
     from bitnet_cost.views.html import fragment
-    from bitnet_cost.views.report import estimate_report, grid_report
 
     if isinstance(found, Comparison):
         return fragment(compare_report(found))

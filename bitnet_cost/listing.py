@@ -19,13 +19,12 @@ from bitnet_cost.inputs.hardware import Links, SpecialFunction
 from bitnet_cost.inputs.precision import parse_name
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.schema import KINDS
+from bitnet_cost.numerals import cell, digits, fixed, percent, range_of, with_commas, with_prefix
 from bitnet_cost.readers import catalog
 from bitnet_cost.readers.size import parse_size
 from bitnet_cost.readers.yaml_file import Document
-from bitnet_cost.result import Column, Report, Table
-from bitnet_cost.units import range_of, with_prefix
+from bitnet_cost.tables import Column, Note, Report, Table
 from bitnet_cost.views.honesty import MARK, mark_basis
-from bitnet_cost.views.report import percent
 
 _KINDS = {
     "models": "model",
@@ -183,12 +182,12 @@ def _report(kind: str, file: str, entry: Input) -> Report:
             if value.note:
                 remarks.append((place, value.note))
         elif isinstance(value, SpecialFunction):
-            work = f"{value.mul:g} mul, {value.add:g} add{mark_basis(value.basis)}"
-            span = f"x{value.low_factor:g} to x{value.high_factor:g}"
+            work = f"{digits(value.mul, 6)} mul, {digits(value.add, 6)} add{mark_basis(value.basis)}"
+            span = f"x{digits(value.low_factor, 6)} to x{digits(value.high_factor, 6)}"
             sections.setdefault(section, []).append((name, work, span, value.basis, value.source))
             remarks.append((place, value.note))
         elif section != "sources":
-            fields.append((place, _text(value)))
+            fields.append((place, cell(value, 6)))
     tables = []
     if fields:
         tables.append(Table("Fields", (Column("field", False), Column("value", False)), tuple(fields)))
@@ -206,18 +205,19 @@ def _report(kind: str, file: str, entry: Input) -> Report:
     if isinstance(entry, Architecture):
         parameters = parameters_by_role(operators(entry))
         total = sum(parameters.values())
-        counts = tuple((role, f"{count:,}", percent(count / total)) for role, count in parameters.items())
+        counts = tuple((role, with_commas(count), percent(count / total)) for role, count in parameters.items())
         heads = (Column("role", False), Column("parameters"), Column("share %"))
-        tables.append(Table("Parameters", heads, counts, ("total", f"{total:,}", "100.00")))
-        counted = f"; {total:,} parameters"
+        tables.append(Table("Parameters", heads, counts, ("total", with_commas(total), "100.00")))
+        counted = f"; {with_commas(total)} parameters"
         tables.append(_checkpoint_table(entry))
         notes += entry.left_out()
-    return Report(f"{kind} {name}", f"{kind} {name}{counted}", tuple(tables), (*notes, f"file: {file}"))
+    noted = [*(Note("source", text) for text in notes), Note("file", f"file: {file}")]
+    return Report(f"{kind} {name}", f"{kind} {name}{counted}", tuple(tables), tuple(noted))
 
 
 def _checkpoint_table(model: Architecture) -> Table:
     sizes = [(form, checkpoint_bytes(model, form)) for form in FORMATS]
-    rows = tuple((form, f"{size / 1e9:,.3f}", f"{size / 2**30:,.3f}") for form, size in sizes)
+    rows = tuple((form, fixed(size / 1e9, 3), fixed(size / 2**30, 3)) for form, size in sizes)
     return Table("Checkpoint files, predicted", (Column("format", False), Column("GB"), Column("GiB")), rows)
 
 
@@ -226,14 +226,6 @@ def _printed(figure: Figure) -> tuple[str, str]:
     scale, unit = (8.0, "B") if isinstance(figure, Capacity) else (1.0, figure.dimension.si)
     low, value, high = (x / scale for x in (figure.low, figure.value, figure.high))
     return with_prefix(value, unit), range_of(low, high, value, unit)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:g}"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _leaves(value: Any, place: str = "") -> list[tuple[str, Any]]:

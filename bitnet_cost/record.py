@@ -1,112 +1,24 @@
 """The record: what one point of a result comes to, in plain figures. JSON, CSV, tables, frames and sweeps share it.
 
 A column is one function of a `Result`, registered by `column` under its own name, in the order in which records list
-them. It returns what all points share, an array ``[n]`` over the flattened grid, or None where nothing can be said.
-A new metric is one such function: every format shows it, and with ``swept`` every sweep has it.
+them. A new metric is one such function: its entry says how it is headed, printed, sorted and marked in every format,
+and with ``swept`` every sweep has it.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from bitnet_cost.frames import Library, dataframe
 from bitnet_cost.inputs.workload import Array
+from bitnet_cost.registry import METRICS, column
 from bitnet_cost.result import Result, total
+
+__all__ = ["METRICS", "column"]  # who reads them here has every column in its place
 
 NO_CLOCK = "technology node: no clock, no capacity"
 WITH_POWER = ("device", "facility")  # scopes that hold all energy of a device
-
-Kind = Literal["word", "whole", "count", "size", "bool", "figure"]
-"""What a column holds: a word; a whole number; how often something happens; bytes; true or false; a real number."""
-
-
-class Metric(NamedTuple):
-    """One column of the records."""
-
-    name: str
-    kind: Kind
-    unit: str  # empty for words
-    description: str
-    of: Callable[[Result], Any]
-    swept: bool  # cheap over many points: sweeps have it too
-
-
-METRICS: dict[str, Metric] = {}
-
-
-def column(
-    kind: Kind = "figure", unit: str = "", *, swept: bool = False
-) -> Callable[[Callable[[Result], Any]], Callable[[Result], Any]]:
-    """Register a function of a result as the column of its name."""
-
-    def register(function: Callable[[Result], Any]) -> Callable[[Result], Any]:
-        name, text = function.__name__, function.__doc__ or ""
-        METRICS[name] = Metric(name, kind, unit, text.partition("\n")[0].rstrip("."), function, swept)
-        return function
-
-    return register
-
-
-def rows(result: Result) -> list[dict[str, Any]]:
-    """One record for each point of a result's grid, in its order; what cannot be said is None.  [n]"""
-    points = result.counts.points
-    columns = [_cells(metric, metric.of(result), points) for metric in METRICS.values()]
-    return [dict(zip(METRICS, values, strict=True)) for values in zip(*columns, strict=True)]
-
-
-def record(result: Result) -> dict[str, Any]:
-    """The record of a single point (grid shape ``()``)."""
-    (found,) = rows(result)
-    return found
-
-
-def frame(records: list[dict[str, Any]], library: Library | None = None) -> Any:
-    """Records as a data frame: words as text, whole numbers as integers, all other figures as floats.
-
-    Raises:
-        BitnetCostError: neither pandas nor polars is installed.
-    """
-    kinds = {name: str(metric.kind) for name, metric in METRICS.items()}
-    return dataframe({name: [row[name] for row in records] for name in METRICS}, kinds, library)
-
-
-def _cells(metric: Metric, found: Any, points: int) -> list[Any]:
-    values = found.ravel().tolist() if isinstance(found, np.ndarray) else found
-    values = values if isinstance(values, list) else [values] * points
-    plain = _PLAIN[metric.kind]
-    return [None if value is None else plain(value) for value in values]
-
-
-def figure(value: Any) -> float | None:
-    """A real number; None where it is not finite.
-
-    >>> figure(1), figure(float("inf"))
-    (1.0, None)
-    """
-    number = float(value)
-    return number if math.isfinite(number) else None
-
-
-def size(value: Any) -> float | int | None:
-    """A figure that is an integer where it is whole, and None where it is not finite.
-
-    >>> size(21.0), size(21.5), size(float("nan"))
-    (21, 21.5, None)
-    """
-    number = float(value)
-    if not math.isfinite(number):
-        return None
-    return int(number) if number.is_integer() else number
-
-
-_PLAIN: dict[Kind, Callable[[Any], Any]] = {
-    "word": str, "whole": int, "count": lambda value: round(float(value)), "size": size, "bool": bool,
-    "figure": figure,
-}  # fmt: skip
 
 
 # --- what was asked -------------------------------------------------------------------------------------------------
@@ -148,19 +60,19 @@ def scope(result: Result) -> str:
     return result.scope
 
 
-@column("whole", "1")
+@column("whole", "1", views=("grid",))
 def batch(result: Result) -> Array:
     """Sequences that run together"""
     return result.workload.flat()[0]
 
 
-@column("whole", "token")
+@column("whole", "1", views=("grid",))
 def prompt(result: Result) -> Array:
     """Prompt tokens of each sequence"""
     return result.workload.flat()[1]
 
 
-@column("whole", "token")
+@column("whole", "1", views=("grid",))
 def generate(result: Result) -> Array:
     """Generated tokens of each sequence, the first from the prefill"""
     return result.workload.flat()[2]
@@ -244,20 +156,20 @@ def peak_activation_bytes(result: Result) -> Array:
     return result.footprint.activation_bits / 8
 
 
-@column("size", "byte", swept=True)
+@column("size", "byte", swept=True, heading="memory", short="memory", views=("compare", "grid"))
 def footprint_bytes(result: Result) -> Array:
     """Everything resident, on all devices together"""
     return result.footprint.on_each(result.devices) * result.devices / 8
 
 
-@column("size", "byte", swept=True)
+@column("size", "byte", swept=True, better="more")
 def capacity_bytes(result: Result) -> float | None:
     """Memory of all devices, less what the runtime keeps"""
     capacity = result.capacity_bits
     return None if capacity is None else capacity * result.devices / 8
 
 
-@column("bool", swept=True)
+@column("bool", swept=True, better="more")
 def fits(result: Result) -> Any:
     """Whether everything resident fits"""
     return result.fits
@@ -271,7 +183,7 @@ def _energy(result: Result, bound: int) -> Array | None:
     return found if result.spent else None
 
 
-@column(unit="J", swept=True)
+@column(unit="J", swept=True, heading="", rests_on=("prices",), views=("compare", "money", "grid"))
 def energy_j(result: Result) -> Array | None:
     """Energy of the whole workload within the scope, nominal"""
     return _energy(result, 1)
@@ -289,7 +201,7 @@ def energy_high_j(result: Result) -> Array | None:
     return _energy(result, 2)
 
 
-@column(unit="J/token", swept=True)
+@column(unit="J/token", swept=True, heading="", rests_on=("prices",), short="energy", views=("compare", "money"))
 def energy_per_token_j(result: Result) -> Array | None:
     """Energy / (B G), where more than one token is generated"""
     energy = _energy(result, 1)
@@ -301,19 +213,19 @@ def _saving(result: Result, bound: int) -> Array | None:
     return None if result.saving is None else result.saving[bound]
 
 
-@column(unit="1")
+@column(unit="1", better="more", printing="percent", rests_on=("prices",), views=("compare", "grid"))
 def saving(result: Result) -> Array | None:
     """1 - E / E of the baseline, nominal"""
     return _saving(result, 1)
 
 
-@column(unit="1")
+@column(unit="1", better="more", printing="percent")
 def saving_low(result: Result) -> Array | None:
     """The same, each price where it saves least"""
     return _saving(result, 0)
 
 
-@column(unit="1")
+@column(unit="1", better="more", printing="percent")
 def saving_high(result: Result) -> Array | None:
     """The same, each price where it saves most"""
     return _saving(result, 2)
@@ -340,13 +252,22 @@ def decode_s(result: Result) -> Array | None:
     return None if result.timing is None else result.timing.of_phase("decode")
 
 
-@column(unit="s", swept=True)
+@column(unit="s", swept=True, heading="latency", rests_on=("runtime",), short="latency", views=("grid",))
 def latency_s(result: Result) -> Array | None:
     """Time of prefill and decode"""
     return None if result.timing is None else result.timing.total
 
 
-@column(unit="token/s", swept=True)
+@column(
+    unit="token/s",
+    swept=True,
+    better="more",
+    heading="tokens/s",
+    printing="plain",
+    rests_on=("runtime",),
+    short="tokens",
+    views=("compare", "grid"),
+)
 def tokens_per_s(result: Result) -> Array | None:
     """Tokens generated per second of the decode, all sequences together"""
     if result.timing is None:
@@ -357,7 +278,15 @@ def tokens_per_s(result: Result) -> Array | None:
         return np.where(decode > 0, sequences * (steps - 1) / decode, np.nan)
 
 
-@column(unit="W", swept=True)
+@column(
+    unit="W",
+    swept=True,
+    heading="power W",
+    printing="plain",
+    rests_on=("prices", "runtime"),
+    short="power",
+    views=("compare",),
+)
 def power_w(result: Result) -> Array | None:
     """Energy of the devices / latency, in the scopes that hold all of it"""
     if result.timing is None or not result.spent or result.scope not in WITH_POWER:
@@ -376,13 +305,13 @@ def bound(result: Result) -> list[str | None] | None:
 # --- the world around -----------------------------------------------------------------------------------------------
 
 
-@column(unit="g")
+@column(unit="g", heading="CO2e", rests_on=("prices",), short="carbon", views=("money",))
 def carbon_g(result: Result) -> Array | None:
     """Emissions of the electricity and of making the devices, as far as given"""
     return result.carbon_g if result.timing is not None else None
 
 
-@column(unit="USD")
+@column(unit="USD", heading="cost", rests_on=("prices",), short="cost", views=("money",))
 def cost_usd(result: Result) -> Array | None:
     """Cost of the electricity and of the devices' time, as far as given"""
     return result.cost_usd if result.timing is not None else None

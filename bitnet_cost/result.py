@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, ValuesView
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, reduce
 from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bitnet_cost import registry
 from bitnet_cost.frames import Library
 from bitnet_cost.inputs.accuracy import Spread
 from bitnet_cost.inputs.architecture import Architecture
@@ -112,7 +113,8 @@ def ordered_sum(values: Array, axis: int) -> Array:
 
 def over_phases(values: Array) -> Array:
     """Sum over phases, in order.  ``values`` [phase, ...]  ->  [...]"""
-    return sum_in_order(list(values))
+    found: Array = reduce(np.add, values)
+    return found
 
 
 Count = Callable[[Array, Array], Array]
@@ -779,13 +781,11 @@ class Result:
         return sum(parts[1:], parts[0]) if parts else None
 
     def to_records(self) -> list[dict[str, Any]]:
-        """One record for each point of the grid, in its order: the columns of ``record.METRICS`` in plain figures.
+        """One record for each point of the grid, in its order: the columns of ``registry.METRICS`` in plain figures.
 
         They are the records of ``-f json``; what cannot be said is None.
         """
-        from bitnet_cost.record import rows
-
-        return rows(self)
+        return registry.rows(self, self.counts.points)
 
     def to_dataframe(self, library: Library | None = None) -> Any:
         """The records as a data frame of pandas, or of polars.
@@ -796,9 +796,7 @@ class Result:
         Raises:
             BitnetCostError: none of them is installed.
         """
-        from bitnet_cost.record import frame
-
-        return frame(self.to_records(), library)
+        return registry.frame(self.to_records(), library)
 
     @property
     def mac(self) -> Array:
@@ -886,9 +884,7 @@ class Answer:
         Raises:
             BitnetCostError: neither pandas nor polars is installed.
         """
-        from bitnet_cost.record import frame
-
-        return frame(self.to_records(), library)
+        return registry.frame(self.to_records(), library)
 
     def day(self, result: Result) -> Day:
         """What the requests of a day cost in one of the results, each batch being served as it stands."""
@@ -904,34 +900,6 @@ class Answer:
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison(Answer):
     """An answer whose results stand side by side, ranked."""
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Column:
-    """A column of a table: its heading, and whether it holds figures."""
-
-    heading: str
-    figures: bool = True
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Table:
-    """A table of text: what every view renders."""
-
-    title: str
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[str, ...], ...]
-    footer: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Report:
-    """One answer in a sentence, tables, and notes below them."""
-
-    title: str
-    sentence: str
-    tables: tuple[Table, ...]
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Units at the door: text with a unit in, plain SI floats inside, prefixes back only in views.
+"""Units at the door: text with a unit in, plain SI floats inside; `numerals` prints them again.
 
 GB is 10^9 bytes, GiB is 2^30.  [J], [s], [bit], [byte], [W]
 """
@@ -108,56 +108,3 @@ def pattern(dimension: Dimension) -> str:
     """
     spelled = "|".join(sorted(dimension.spellings, key=lambda unit: (-len(unit), unit)))
     return rf"^\s*[+-]?(\d+(_\d+)*\.?\d*|\.\d+)([eE][+-]?\d+)?\s*({spelled})\s*$"
-
-
-_STEPS = (
-    ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0), ("m", 1e-3), ("µ", 1e-6), ("n", 1e-9), ("p", 1e-12),
-)  # fmt: skip
-
-
-_READ_AS = {"g/J": ("g/kWh", 3.6e6)}  # SI units that nobody reads, and what people read
-
-
-def printed(value: float, dimension: Dimension) -> str:
-    """Print an SI figure as files write it: bits of a capacity or a bandwidth in bytes.
-
-    >>> printed(2.4e12, BANDWIDTH), printed(3e-14, ENERGY_PER_OPERATION), printed(344 / 3.6e6, CARBON)
-    ('300 GB/s', '0.03 pJ', '344 g/kWh')
-    """
-    if dimension in (BANDWIDTH, CAPACITY):
-        return with_prefix(value / 8, dimension.si.replace("bit", "B"))
-    return with_prefix(value, dimension.si).rstrip()
-
-
-def prefix_of(value: float) -> tuple[str, float]:
-    """The prefix that reads best for an SI figure, and its scale. Pico is the smallest, as in the field's tables.
-
-    >>> prefix_of(6.99e11), prefix_of(3e-14)
-    (('G', 1000000000.0), ('p', 1e-12))
-    """
-    if not value or not math.isfinite(value):
-        return "", 1.0
-    return next((step for step in _STEPS if abs(value) >= step[1] * 0.99995), _STEPS[-1])
-
-
-def with_prefix(value: float, unit: str, digits: int = 4) -> str:
-    """Print an SI figure with the prefix that reads best; a carbon intensity per kWh.
-
-    >>> with_prefix(3.7e-12, "J"), with_prefix(6.99e11, "B"), with_prefix(0.0, "J")
-    ('3.7 pJ', '699 GB', '0 J')
-    """
-    if unit in _READ_AS:
-        read_as, times = _READ_AS[unit]
-        return f"{value * times:.{digits}g} {read_as}"
-    prefix, scale = prefix_of(value)
-    return f"{value / scale:.{digits}g} {prefix}{unit}"
-
-
-def range_of(low: float, high: float, value: float, unit: str = "") -> str:
-    """Print a range in the prefix that `with_prefix` gives its nominal value.
-
-    >>> range_of(1.8e-14, 4.8e-14, 3e-14), range_of(8e9, 8e9, 8e9)
-    ('0.018 to 0.048', 'exact')
-    """
-    scale = 1 / _READ_AS[unit][1] if unit in _READ_AS else prefix_of(value)[1]
-    return "exact" if low == high else f"{low / scale:.4g} to {high / scale:.4g}"

@@ -12,9 +12,9 @@ import pytest
 
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.filters import Filter
+from bitnet_cost.numerals import percent, significant
 from bitnet_cost.record import METRICS
 from bitnet_cost.views.compare import efficient
-from bitnet_cost.views.report import percent, significant
 from tests.conftest import ROOT, Ran
 
 Command = Callable[..., Ran]
@@ -219,7 +219,7 @@ def test_a_filter_is_no_code(text: str) -> None:
 def test_an_unknown_column_names_those_there_are(bitnet_cost: Command) -> None:
     ran = bitnet_cost("compare", "llama-2-7b", "-H", "l4", "--sort", "speed")
     assert (ran.code, ran.out) == (2, "")
-    assert "There are energy, tokens, memory" in ran.err
+    assert "There are memory, energy, latency, tokens" in ran.err
     assert "bitnet-cost list" not in ran.err  # which lists no columns
 
 

@@ -6,6 +6,7 @@ CONTRIBUTING.md has the table. A test that has to touch a second place has found
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -127,21 +128,8 @@ def test_a_model_family_is_one_row(bitnet_cost: Command, tmp_path: Path, monkeyp
 
 
 def test_a_phase_is_one_row(bitnet_cost: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    words = (
-        "layers",
-        "mixtral-8x7b",
-        "-p",
-        "int4",
-        "-H",
-        "h100-sxm-80gb",
-        "--batch",
-        "2",
-        "--generate",
-        "41",
-        "-f",
-        "json",
-    )
-    before = json.loads(bitnet_cost(*words).out)
+    asked = ("mixtral-8x7b", "-p", "int4", "-H", "h100-sxm-80gb", "--batch", "2", "--generate", "41", "-f", "json")
+    before = json.loads(bitnet_cost("layers", *asked).out)
     drafts, width = 8, 5
 
     def passes(prompt: Any, generate: Any) -> Any:
@@ -155,17 +143,17 @@ def test_a_phase_is_one_row(bitnet_cost: Command, monkeypatch: pytest.MonkeyPatc
         keys=lambda prompt, generate, span, window: passes(prompt, generate) * prompt,
     )
     monkeypatch.setattr(phases, "PHASES", (*phases.PHASES, verify))
-    document = json.loads(bitnet_cost(*words).out)
+    document = json.loads(bitnet_cost("layers", *asked).out)
     rows = {row["op"]: row for row in document["operations"] if row["phase"] == "verify"}
     assert [row for row in document["operations"] if row["phase"] != "verify"] == before["operations"]
     assert rows.keys() == {row["op"] for row in before["operations"] if row["phase"] == "decode"}
     assert rows["q"]["mac"] == 32 * 4096**2 * 2 * drafts * width
     assert rows["attn_scores"]["mac"] == 32 * 4096 * 2 * drafts * width * 512
-    for name in ("mac", "energy_j", "latency_s"):
-        added = sum(row["seconds" if name == "latency_s" else name] for row in rows.values())
-        assert document["records"][0][name] == pytest.approx(before["records"][0][name] + added, rel=1e-9)
+    for what in ("mac", "energy_j", "latency_s"):
+        added = sum(row["seconds" if what == "latency_s" else what] for row in rows.values())
+        assert document["records"][0][what] == pytest.approx(before["records"][0][what] + added, rel=1e-9)
     assert document["records"][0]["decode_s"] == before["records"][0]["decode_s"]
-    several = records(bitnet_cost("estimate", *words[1:], "--devices", "4", "--parallel", "pipeline"))[0]
+    several = records(bitnet_cost("estimate", *asked, "--devices", "4", "--parallel", "pipeline"))[0]
     assert several["latency_s"] > several["prefill_s"] + several["decode_s"]
 
 
@@ -191,20 +179,37 @@ def test_an_operator_is_one_method(bitnet_cost: Command, tmp_path: Path, monkeyp
 
 @pytest.mark.usefixtures("own_metrics")
 def test_a_metric_is_one_function(bitnet_cost: Command, tmp_path: Path) -> None:
-    @column(unit="token/J", swept=True)
+    @column(
+        unit="token/J",
+        swept=True,
+        better="more",
+        heading="yield",
+        rests_on=("prices",),
+        short="yield",
+        views=("compare", "grid"),
+    )
     def tokens_per_j(result: Result) -> Any:
         """Tokens generated for each joule"""
         return 1 / METRICS["energy_per_token_j"].of(result) if result.spent else None
 
     words = ("compare", "gpt2", "-H", "l4", "-H", "stm32h7")
-    found = records(bitnet_cost(*words, "-f", "json", "--sort", "-tokens_per_j"))
+    found = records(bitnet_cost(*words, "-f", "json", "--sort", "yield"))
     for record in found:
         energy = record["energy_per_token_j"]
         assert record["tokens_per_j"] == (None if energy is None else pytest.approx(1 / energy))
+    assert [record["tokens_per_j"] for record in found if record["tokens_per_j"]] == sorted(
+        (record["tokens_per_j"] for record in found if record["tokens_per_j"]), reverse=True
+    )
+    written = bitnet_cost(*words, "--sort", "yield", "-f", "markdown").out
+    (heading,) = re.findall(r"\| (yield [mkM]?token/J\*?) \|", written)
+    assert heading.partition(" ")[2] in bitnet_cost(*words).out  # a heading may have two lines
+    first = next(line for line in written.splitlines() if found[0]["hardware"] in line and line.startswith("|"))
+    assert re.search(r"\^[0-9.,]+\*? \|$", first)  # the most is the best
     assert bitnet_cost(*words, "-f", "csv").out.partition("\n")[0].endswith(",tokens_per_j")
     assert len(records(bitnet_cost(*words, "--where", "tokens_per_j > 0", "-f", "json"))) < len(found)
     result = package.estimate("gpt2", "l4", "fp16", prompt=np.array([8, 16]))
     assert [row["tokens_per_j"] for row in result.to_records()] == pytest.approx(list(128 / result.energy_j))
+    assert "yield token/J" in result._repr_html_()  # type: ignore[attr-defined]
     grid = package.sweep(models="gpt2", hardware="l4", precisions="fp16", batch="1:64:64")
     assert grid.units["tokens_per_j"] == "token/J"
     (best,) = grid.top(1, "max tokens_per_j").to_records()

@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 import pytest
 
 import bitnet_cost as package
-from bitnet_cost.views.report import percent, significant
+from bitnet_cost.numerals import percent, significant
 from tests.conftest import Ran
 
 Rows = list[list[str]]

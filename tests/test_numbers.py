@@ -23,7 +23,8 @@ from bitnet_cost.inputs.workload import LIMITS, Workload
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import EXACT, Answer
 from bitnet_cost.studies import pages, ranges
-from bitnet_cost.views import html, records, report, table
+from bitnet_cost.views import estimate, html, records, table, terminal
+from bitnet_cost.views import layers as layers_view
 
 PRECISIONS = ("fp32", "fp16", "int8", "bitnet", "w4a8kv4")
 NO_NUMBER = re.compile(r"(?<![\w.])(nan|inf|infinity)(?![\w.])", re.IGNORECASE)
@@ -87,9 +88,9 @@ def _warnings_are_faults() -> Iterator[None]:
 
 def printed(answer: Answer) -> dict[str, str]:
     """An answer in every format but a page."""
-    made, layers = report.estimate_report(answer), report.layers_report(answer)
+    made, layers = estimate.estimate_report(answer), layers_view.layers_report(answer)
     return {
-        "table": table.as_text(made) + table.as_text(layers), "terminal": table.as_terminal(made),
+        "table": table.as_text(made) + table.as_text(layers), "terminal": terminal.as_terminal(made),
         "markdown": table.as_markdown(made) + table.as_markdown(layers), "csv": records.csv_text(records.rows(answer)),
         "json": records.json_text(records.document(answer)),
     }  # fmt: skip
@@ -162,7 +163,7 @@ def test_the_smallest(profile: str) -> None:
 def test_pages(model: Architecture, size: tuple[int, int, int]) -> None:
     hardware = [catalog.hardware("cmos-45nm"), boundless()]
     answer = api.answer([model], hardware, [catalog.precision(p) for p in ("fp16", "bitnet")], Workload(*size))
-    made = pages.of_answer(answer, report.estimate_report(answer), "a command")
+    made = pages.of_answer(answer, estimate.estimate_report(answer), "a command")
     page = html.as_html(made)
     held = dict(re.findall(r'<script type="text/plain" id="held-(\w+)" data-packed>(.*?)</script>', page))
     assert set(held) == {"json", "csv", "choices", "library"}
@@ -202,12 +203,12 @@ def test_counts_are_exact_up_to_2_to_the_53_and_said_to_be_rounded_above(
     if beyond <= 0:
         assert (row["mac"], row["mul"], row["add"]) == (exact, exact, additions)
         assert "rounded" not in found
-        assert "2^53" not in table.as_text(report.layers_report(answer))
+        assert "2^53" not in table.as_text(layers_view.layers_report(answer))
     else:
         assert abs(row["mac"] - exact) <= exact * 2.0**-53
         assert abs(row["add"] - additions) <= exact * 2.0**-52
         assert "2^53" in found["rounded"]
-        assert "2^53" in table.as_text(report.layers_report(answer))
+        assert "2^53" in table.as_text(layers_view.layers_report(answer))
     assert row["parameters"] == outputs * inputs + inputs  # and a token table of one row
 
 

@@ -29,7 +29,8 @@ from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.views.formats import Offer
 
 if TYPE_CHECKING:
-    from bitnet_cost.result import Answer, Report
+    from bitnet_cost.result import Answer
+    from bitnet_cost.tables import Report
 
 
 @app.command()
@@ -52,15 +53,15 @@ def estimate(
     Example: bitnet-cost estimate gpt3-175b -p fp16 -p bitnet
     """
     answer = ask(asked, placed)
-    from bitnet_cost.views import report
+    from bitnet_cost.views.estimate import estimate_report
 
     answer = replace(answer, requests_per_day=requests(placed.requests_per_day))
     if sensitivity or draws is not None:
         from bitnet_cost.studies import ranges
 
-        answer = answer if draws is None else ranges.with_spreads(answer, draws, *sampling)
+        answer = answer if draws is None else ranges.with_spreads(answer, draws, *sampling, watched())
         answer = ranges.with_swings(answer) if sensitivity else answer
-    deliver_answer(to, lambda: report.estimate_report(answer), answer)
+    deliver_answer(to, lambda: estimate_report(answer), answer)
 
 
 @app.command()
@@ -158,7 +159,8 @@ def layers(*, asked: Question, to: Writing) -> None:
     Example: bitnet-cost layers bert-base -p int8 --scope compute
     """
     answer = ask(asked, Deployment(), default_hardware=("cmos-45nm",))
-    from bitnet_cost.views import records, report
+    from bitnet_cost.views import records
+    from bitnet_cost.views.layers import layers_report
 
     def rows() -> list[dict[str, Any]]:
         return [
@@ -167,7 +169,7 @@ def layers(*, asked: Question, to: Writing) -> None:
             for row in records.operations(r, i)
         ]
 
-    deliver(to, Offer(lambda: [report.layers_report(answer)], lambda: records.document(answer), rows))
+    deliver(to, Offer(lambda: [layers_report(answer)], lambda: records.document(answer), rows))
 
 
 @app.command()
@@ -199,7 +201,7 @@ def fit(
     from bitnet_cost import api
     from bitnet_cost.inputs.workload import Workload
     from bitnet_cost.readers import catalog
-    from bitnet_cost.views import report
+    from bitnet_cost.views.fit import fit_report
 
     steps = api.GENERATE_ON_DEVICES if work.generate is None else work.generate
     found = api.fitting(
@@ -210,4 +212,4 @@ def fit(
     from bitnet_cost.views.records import fit_rows
 
     rows = fit_rows(found)
-    deliver(to, Offer(lambda: [report.fit_report(found)], lambda: rows, lambda: rows))
+    deliver(to, Offer(lambda: [fit_report(found)], lambda: rows, lambda: rows))

@@ -184,8 +184,10 @@ def break_even(
     document = {"schema": "bitnet-cost/break-even-1", "scope": priced, "crossings": told.rows(found)}
 
     def rows() -> list[dict[str, Any]]:
+        from bitnet_cost.numerals import digits
+
         plain = [{k: v for k, v in row.items() if not isinstance(v, list)} for row in told.rows(found)]
-        points = [" ".join(f"{x:.10g}" for x in c.at) for c in found]
+        points = [" ".join(digits(x, 10) for x in c.at) for c in found]
         return [row | {"at": at} for row, at in zip(plain, points, strict=True)]
 
     def page() -> str:

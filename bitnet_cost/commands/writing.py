@@ -13,7 +13,8 @@ from bitnet_cost.views import formats
 from bitnet_cost.views.formats import Offer
 
 if TYPE_CHECKING:
-    from bitnet_cost.result import Answer, Report
+    from bitnet_cost.result import Answer
+    from bitnet_cost.tables import Report
 
 
 def deliver_answer(to: PageWriting, make: Callable[[], Report], answer: Answer) -> None:
@@ -30,31 +31,30 @@ def deliver_answer(to: PageWriting, make: Callable[[], Report], answer: Answer) 
 
 
 def deliver(to: Writing | PageWriting | CurveWriting, offer: Offer) -> None:
-    """Write an answer in a format; a terminal gets tables of its width, with weight."""
+    """Write an answer in a format; a terminal gets tables of its width, with weight and colour."""
     form, output = formats.chosen(to.form, to.output, offer), to.output
     if form == "table" and offer.reports and output is None and sys.stdout is not None and sys.stdout.isatty():
-        from bitnet_cost.views.table import as_terminal, as_text, terminal_width
+        if "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb":
+            from bitnet_cost.views.terminal import as_terminal
 
-        plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
-        shown, width = as_text if plain else as_terminal, terminal_width()
-        write("\n".join(shown(made, width) for made in offer.reports()), output)
+            encoding = sys.stdout.encoding or "utf-8"
+            write("\n".join(as_terminal(made, encoding=encoding) for made in offer.reports()), None)
+            return
+        from bitnet_cost.views.table import as_text, width_of_terminal
+
+        write("\n".join(as_text(made, width_of_terminal()) for made in offer.reports()), None)
         return
     write(formats.text_of(form, offer), output)
 
 
 def table_of(rows: list[dict[str, Any]], title: str) -> Report:
     """Rows that are alike as a table."""
-    from bitnet_cost.result import Column, Report, Table
+    from bitnet_cost.numerals import cell
+    from bitnet_cost.tables import Column, Report, Table
 
     columns = tuple(Column(key, isinstance(rows[0][key], int | float)) for key in rows[0]) if rows else ()
-    body = tuple(tuple(_cell(value) for value in row.values()) for row in rows)
+    body = tuple(tuple(cell(value) for value in row.values()) for row in rows)
     return Report(title, title, (Table("", columns, body),) if rows else ())
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def write(text: str, output: str | None) -> None:

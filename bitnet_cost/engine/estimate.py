@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from bitnet_cost import record  # noqa: F401  # registers the columns of what is made here
 from bitnet_cost.engine.activity import Actions, actions_of, count_actions
 from bitnet_cost.engine.cost import saving, tariff
 from bitnet_cost.engine.counts import HOST, bases_of, coefficients_of, count_ops, operators, with_host
@@ -21,6 +22,7 @@ from bitnet_cost.errors import BitnetCostError, UnsupportedScope
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.scenario import Names, Scenario
 from bitnet_cost.inputs.workload import Array
+from bitnet_cost.numerals import with_prefix
 from bitnet_cost.result import (
     PARTS,
     Basis,
@@ -36,7 +38,6 @@ from bitnet_cost.result import (
     sum_in_order,
 )
 from bitnet_cost.told import filled, holds_everywhere
-from bitnet_cost.units import with_prefix
 from bitnet_cost.words import Scope
 
 NO_CLOCK = (

@@ -150,9 +150,8 @@ def footprint(
         positions = prompt + (generate - 1) / (2 if counts.workload.staggered else 1)
         kv = cached_entries(architecture, batch, positions, counts.workload.counting) * precision.kv_bits
         kv = kv * (runtime.cache_copies if runtime else 1.0)
-    tokens, widest = batch * prompt, held_weights.widest
     chunk = runtime.cut(architecture.kind) if runtime else None
-    peaks, width = peak_activation_entries(widest, counts.bases.table), architecture.hidden_size
+    peaks, width = peak_activation_entries(held_weights.widest, counts.bases.table), architecture.hidden_size
     passes: list[Array] = []
     for phase, peak, times in zip(counts.phases, peaks, counts.passes, strict=True):
         if chunk or phase.prompts:  # no pass is wider than one over whole prompts, unless that is cut
@@ -161,7 +160,7 @@ def footprint(
             passes.append(entries * np.minimum(1.0, chunk / together) if chunk and phase.cut else entries)
     held = reduce(np.maximum, passes) * elsewhere
     if runtime and runtime.logits_bits and architecture.lm_head is not None:
-        held = np.maximum(held, tokens * (architecture.vocab_size * runtime.logits_bits))
+        held = np.maximum(held, batch * prompt * (architecture.vocab_size * runtime.logits_bits))
     return Footprint(
         parameters=held_weights.parameters,
         weight_bits=held_weights.weight_bits,

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from bitnet_cost import units
+from bitnet_cost import numerals, units
 from bitnet_cost.errors import BitnetCostError
 
 Basis = Literal["measured", "published", "scaled", "assumed"]
@@ -81,7 +81,7 @@ class Figure(Input):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if not self.low <= self.value <= self.high:
-            figures = (units.printed(figure, self.dimension) for figure in (self.low, self.value, self.high))
+            figures = (numerals.printed(figure, self.dimension.si) for figure in (self.low, self.value, self.high))
             raise ValueError("low <= value <= high does not hold: " + ", ".join(figures))
         return self
 
@@ -95,7 +95,7 @@ class Figure(Input):
         return found
 
     def __str__(self) -> str:
-        low, value, high = (units.with_prefix(x, self.dimension.si) for x in (self.low, self.value, self.high))
+        low, value, high = (numerals.with_prefix(x, self.dimension.si) for x in (self.low, self.value, self.high))
         return f"{value} ({low} to {high}, {self.basis}, {self.source})"
 
 

@@ -11,9 +11,10 @@ import numpy as np
 from bitnet_cost.engine.counts import operators
 from bitnet_cost.errors import UnknownName
 from bitnet_cost.inputs.accuracy import Accuracy, Spread
+from bitnet_cost.numerals import digits, fixed, with_commas
 from bitnet_cost.readers import catalog, measured
-from bitnet_cost.result import Column, Report, Table
 from bitnet_cost.studies.measured import Point, points
+from bitnet_cost.tables import Column, Note, Report, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +201,7 @@ def accuracy(rows: Sequence[Scored]) -> Accuracy:
 def parity(rows: Sequence[Scored]) -> dict[str, list[tuple[float, float]]]:
     """Measured and modelled figures by class, with four digits: what a page draws."""
     return {
-        name: [(float(f"{r.measured:.4g}"), float(f"{r.modelled:.4g}")) for r in rows if r.kind == name]
+        name: [(float(digits(r.measured)), float(digits(r.modelled))) for r in rows if r.kind == name]
         for name in CLASSES
         if any(r.kind == name for r in rows)
     }
@@ -247,7 +248,7 @@ def left_out(found: Sequence[Point], kinds: Sequence[str]) -> dict[str, int]:
 
 
 def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f}"
+    return "-" if value is None else fixed(value, 1)
 
 
 def report(found: Comparison, worst: int = 12) -> Report:
@@ -258,8 +259,10 @@ def report(found: Comparison, worst: int = 12) -> Report:
         if name in of_class:
             s, c = spread(of_class[name]), CLASSES[name]
             held = "" if c.median is None else "yes" if _met(s, c) else "NO"
-            target = "-" if c.median is None else f"{c.median:g}" + (f" / {c.p90:g}" if c.p90 else "")
-            rows.append((name, str(s.n), _percent(s.median), _percent(s.p90), f"{s.bias:+.1f}", target, held))
+            target = "-" if c.median is None else digits(c.median, 6) + (f" / {digits(c.p90, 6)}" if c.p90 else "")
+            rows.append(
+                (name, str(s.n), _percent(s.median), _percent(s.p90), fixed(s.bias, 1, sign=True), target, held)
+            )
     heads = (
         Column("class", False), Column("n"), Column("median %"), Column("p90 %"), Column("bias %"),
         Column("target"), Column("met", False),
@@ -276,13 +279,15 @@ def report(found: Comparison, worst: int = 12) -> Report:
     good = sum(_met(spread(of_class[n]), CLASSES[n]) for n in met)
     used = len(measured.used())
     ids = {part for r in found.rows for part in r.id.split("/")}
-    text = f"{len(found.rows):,} figures of {len(ids):,} measured rows: {good} of {len(met)} classes meet their target;"
-    text += f" {used} other rows were used for constants."
+    text = (
+        f"{with_commas(len(found.rows))} figures of {with_commas(len(ids))} measured rows: {good} of {len(met)} classes"
+    )
+    text += f" meet their target; {used} other rows were used for constants."
     words = [
         f"{name}: {CLASSES[name].title}." for name in found.kinds if name in of_class
     ]  # what a class is, in the order of the table
     filled = tuple(table for table in tables if table.rows)
-    return Report("Held to measurements", text, filled, (" ".join(words), _SPLIT_NOTE))
+    return Report("Held to measurements", text, filled, (Note("classes", " ".join(words)), Note("split", _SPLIT_NOTE)))
 
 
 _SPLIT_NOTE = (
@@ -310,7 +315,7 @@ def _split(found: Comparison, title: str, key: Callable[[Scored], str]) -> Table
         groups = _by((r for r in found.rows if r.kind == kind), key)
         for name, members in sorted(groups.items()):
             s = spread(members)
-            rows.append((kind, name, str(s.n), _percent(s.median), _percent(s.p90), f"{s.bias:+.1f}"))
+            rows.append((kind, name, str(s.n), _percent(s.median), _percent(s.p90), fixed(s.bias, 1, sign=True)))
     heads = (
         Column("class", False), Column(title, False), Column("n"), Column("median %"), Column("p90 %"), Column("bias %")
     )  # fmt: skip
@@ -329,8 +334,8 @@ def _shown(found: Comparison) -> Table:
             kind,
             hardware,
             str(len(errors)),
-            f"{100 * np.median(np.abs(errors)):.1f}",
-            f"{100 * np.median(errors):+.1f}",
+            fixed(100 * float(np.median(np.abs(errors))), 1),
+            fixed(100 * float(np.median(errors)), 1, sign=True),
             why,
         )
         for (kind, hardware, why), errors in sorted(groups.items())
@@ -345,7 +350,12 @@ def _shown(found: Comparison) -> Table:
 def _worst(found: Comparison, most: int) -> Table:
     worst = sorted(found.rows, key=lambda r: -abs(np.log(r.modelled / r.measured)))[:most]
     rows = tuple(
-        (f"{r.model}, {r.hardware}", f"{r.runtime}, {r.precision}; {r.conditions}", f"{100 * r.error:+.0f}", r.cause)
+        (
+            f"{r.model}, {r.hardware}",
+            f"{r.runtime}, {r.precision}; {r.conditions}",
+            fixed(100 * r.error, 0, sign=True),
+            r.cause,
+        )
         for r in worst
     )
     heads = (

@@ -25,9 +25,9 @@ from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Array, Workload
+from bitnet_cost.numerals import percent, with_commas
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import Crossing, Result, Turning
-from bitnet_cost.views.report import percent
 from bitnet_cost.words import BreakEvenAxis, Distribution
 
 Parts = dict[str, Array]  # energy of static power, of memory, and of the rest
@@ -180,17 +180,17 @@ def _verdict(
     name = pair[0]
     known = values[~np.isnan(values)]
     if not len(known):
-        return f"{name} or {pair[1]} has no energy over {axis} 1 to {high:,}"
+        return f"{name} or {pair[1]} has no energy over {axis} 1 to {with_commas(high)}"
     if not found:
         least, most = float(known.min()), float(known.max())
-        reach = f"{percent(least, 1)} to {percent(most, 1)} % over {axis} 1 to {high:,}"
+        reach = f"{percent(least, 1)} to {percent(most, 1)} % over {axis} 1 to {with_commas(high)}"
         return f"{name} {state(axis, wanted, 1.0 if least < wanted else math.inf)}: {reach}"
     parts = []
     for before, value, after, other in found:
         way = "less than" if other < value else "at least"
-        there = f"{percent(value, 2)} % at {before:,}, {percent(other, 2)} % at {after:,}"
+        there = f"{percent(value, 2)} % at {with_commas(before)}, {percent(other, 2)} % at {with_commas(after)}"
         on = " on" if len(found) == 1 else ""
-        parts.append(f"{way} {percent(wanted, 1)} % from {axis} {after:,}{on} ({there})")
+        parts.append(f"{way} {percent(wanted, 1)} % from {axis} {with_commas(after)}{on} ({there})")
     text = f"{name} saves " + "; ".join(parts[:3])
     return text + (f"; {len(parts) - 3} more crossings, of a curve that is not monotone" if len(parts) > 3 else "")
 
@@ -204,7 +204,7 @@ def state(axis: str, wanted: float, value: float, *, falling: bool = True) -> st
     level = f"{percent(wanted, 1)} %"
     if math.isinf(value):
         return f"saves {'at least' if falling else 'less than'} {level} at every {axis} asked for"
-    return f"saves {'less than' if falling else 'at least'} {level} from {axis} {value:,.0f} on"
+    return f"saves {'less than' if falling else 'at least'} {level} from {axis} {with_commas(value)} on"
 
 
 def _shares(asked: Question) -> list[Crossing]:

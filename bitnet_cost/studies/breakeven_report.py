@@ -12,10 +12,11 @@ from bitnet_cost.engine.timing import kernel_class
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.scenario import Scenario
-from bitnet_cost.result import Column, Crossing, Report, Table, Turning
+from bitnet_cost.numerals import percent, with_commas
+from bitnet_cost.result import Crossing, Turning
 from bitnet_cost.studies.breakeven import state
-from bitnet_cost.views.honesty import beyond
-from bitnet_cost.views.report import percent
+from bitnet_cost.tables import Column, Note, Report, Table
+from bitnet_cost.views.honesty import MARK, WEAK, beyond, mark_basis
 
 
 def report(asked: Scenario, baseline: Precision, found: Sequence[Crossing]) -> Report:
@@ -27,25 +28,27 @@ def report(asked: Scenario, baseline: Precision, found: Sequence[Crossing]) -> R
     text = f"{name} at {hardware.name}, scope {scope}: " + _sentence(hardware, precision, baseline, found)
     title = f"Where {precision.name} saves {wanted} % against {baseline.name}, scope {scope}"
     work = f"batch {workload.batch}, {workload.prompt} tokens in, {workload.generate} out, unless it is the axis"
-    notes = [
-        f"Energy of scope {scope}, of the whole run, and so per token: both generate the same tokens."
-        f" {work.capitalize()}."
-    ]
+    notes = [Note(
+        "scope", f"Energy of scope {scope}, of the whole run, and so per token: both generate the same tokens."
+        f" {work.capitalize()}.",
+    )]  # fmt: skip
     if scope == "facility":
-        notes.append("PUE 1: a facility multiplies both energies alike, so every saving is that of scope device.")
+        line = "PUE 1: a facility multiplies both energies alike, so every saving is that of scope device."
+        notes.append(Note("facility", line))
     longest = model.max_positions
     if longest and any(c.axis == "context" and c.axis_values and c.axis_values[-1] > longest for c in found):
-        notes.append(f"{model.name} was made for {longest:,} positions; context is tried as far as both fit.")
+        line = f"{model.name} was made for {with_commas(longest)} positions; context is tried as far as both fit."
+        notes.append(Note("positions", line))
     notes += _kernels(asked, (precision, baseline), found)
     own = [c for c in found if c.axis == "share that stays"]
     claims = {c.verdict for c in own if c.runtime in (None, hardware.runtime)} or {c.verdict for c in own[:1]}
-    notes += [f"Claim: {text}." for text in sorted(claims)]
-    notes.append(
-        "Batch and context: the model on a grid of whole numbers, each crossing narrowed to neighbours. Shares: closed"
-        " form, the savings of the parts held."
-    )
+    notes += [Note("claim", f"Claim: {claim}.") for claim in sorted(claims)]
+    notes.append(Note(
+        "method", "Batch and context: the model on a grid of whole numbers, each crossing narrowed to neighbours."
+        " Shares: closed form, the savings of the parts held.",
+    ))  # fmt: skip
     notes += _ranges(found)
-    notes.append(beyond(scope, NOT_COUNTED, hardware.not_reached(scope)))
+    notes.append(Note("not-counted", beyond(scope, NOT_COUNTED, hardware.not_reached(scope))))
     tables = (_axes_table(found, title), _shares_table(found, precision, baseline), _turning_table(found))
     return Report(title, text, tuple(t for t in tables if t.rows), tuple(notes))
 
@@ -55,7 +58,7 @@ def _sentence(hardware: Hardware, precision: Precision, baseline: Precision, fou
     mine = [c for c in found if c.axis == found[0].axis]
     own = next((c for c in mine if c.runtime == hardware.runtime), mine[0])
     text = f"{precision.name} against {baseline.name}{f' with {own.runtime}' if own.runtime else ''}"
-    saves = own.verdict.startswith(f"{precision.name} saves ")
+    saves = own.turning is not None and "share" not in own.axis
     text += f" {own.verdict.removeprefix(precision.name + ' ')}." if saves else f": {own.verdict}."
     if own.turning is not None:
         (low, _, high), ends = own.turning.band, own.turning.ends
@@ -115,8 +118,8 @@ def short(crossing: Crossing, value: float) -> str:
         return f"{percent(value, 1)} %" if 0 <= value <= 1 else "none"
     start = crossing.axis_values[0]
     if falls(crossing):
-        return "never" if math.isinf(value) else f"{value:,.0f}"
-    return f"{start:,.0f}" if math.isinf(value) else "never" if value <= start else f"to {value - 1:,.0f}"
+        return "never" if math.isinf(value) else with_commas(value)
+    return with_commas(start) if math.isinf(value) else "never" if value <= start else f"to {with_commas(value - 1)}"
 
 
 def span(crossing: Crossing, first: float, last: float) -> str:
@@ -128,7 +131,7 @@ def span(crossing: Crossing, first: float, last: float) -> str:
         return f"{one} to {other}"
     if math.isinf(last):
         return f"{one} at one end and {other} at the other"
-    return one.removesuffix(" on") + f" to {last:,.0f} on"
+    return one.removesuffix(" on") + f" to {with_commas(last)} on"
 
 
 def _turning_table(found: Sequence[Crossing]) -> Table:
@@ -144,18 +147,18 @@ def _turning_table(found: Sequence[Crossing]) -> Table:
     return Table(title, tuple(Column(h, i > 1) for i, h in enumerate(heads)), tuple(body))
 
 
-def _ranges(found: Sequence[Crossing]) -> list[str]:
+def _ranges(found: Sequence[Crossing]) -> list[Note]:
     """What the ranges of the answers hold."""
     t: Turning | None = next((c.turning for c in found if c.turning), None)
     if t is None:
         return []
     shape = {"triangular": "triangular", "lognormal": "log-normal"}[t.distribution]
-    return [
-        f"p5 to p95: {t.draws:,} draws of every price, {shape} over its range, seed {t.seed}, the same for both"
-        " precisions, time held; along an axis between the points of the grid. All low: every price low and every"
-        " figure of time fast; all high: every price high and those slow. 'never': at least as much is saved"
-        " at every value asked for; 'none': no share from 0 to 100 %."
-    ]
+    return [Note(
+        "band", f"p5 to p95: {with_commas(t.draws)} draws of every price, {shape} over its range, seed {t.seed}, the"
+        " same for both precisions, time held; along an axis between the points of the grid. All low: every price low"
+        " and every figure of time fast; all high: every price high and those slow. 'never': at least as much is"
+        " saved at every value asked for; 'none': no share from 0 to 100 %.",
+    )]  # fmt: skip
 
 
 def _axes_table(found: Sequence[Crossing], title: str) -> Table:
@@ -171,7 +174,7 @@ def _axes_table(found: Sequence[Crossing], title: str) -> Table:
             i = c.axis_values.index(c.at[0])
             before, after = percent(c.saving[i - 1]), percent(c.saving[i])
             more = str(len(c.at) - 1) if len(c.at) > 1 else ""
-        body.append((c.runtime or "-", c.axis, at, before, after, more, span, f"{c.axis_values[-1]:,.0f}"))
+        body.append((c.runtime or "-", c.axis, at, before, after, more, span, with_commas(c.axis_values[-1])))
     heads = ("runtime", "axis", "less from", "before %", "there %", "more crossings", "saving % over axis", "up to")
     return Table(title, tuple(Column(h, i > 1) for i, h in enumerate(heads)), tuple(body))
 
@@ -190,9 +193,9 @@ def _shares_table(found: Sequence[Crossing], precision: Precision, baseline: Pre
     return Table(title, tuple(Column(h, i > 1) for i, h in enumerate(heads)), tuple(body))
 
 
-def _kernels(asked: Scenario, pair: tuple[Precision, Precision], found: Sequence[Crossing]) -> list[str]:
+def _kernels(asked: Scenario, pair: tuple[Precision, Precision], found: Sequence[Crossing]) -> list[Note]:
     """What the linear layers of both run as, with each runtime."""
-    notes = []
+    notes, weak = [], False
     linear = next((op for op in count_ops(asked.model, asked.workload).operators if op.role == "linear"), None)
     for name in dict.fromkeys(c.runtime for c in found if c.runtime):
         _, software = setting(asked.hardware, name)
@@ -204,12 +207,13 @@ def _kernels(asked: Scenario, pair: tuple[Precision, Precision], found: Sequence
             if kind is None:
                 continue
             kernel = software.kernel(kind)
-            shares = [f"{percent(f.value, 0)} % of the {what}{'*' if f.basis in ('assumed', 'scaled') else ''}"
-                      for what, f in (("bandwidth", kernel.bandwidth), ("rate", kernel.compute)) if f]  # fmt: skip
+            reached = [(what, f) for what, f in (("bandwidth", kernel.bandwidth), ("rate", kernel.compute)) if f]
+            shares = [f"{percent(f.value, 0)} % of the {what}{mark_basis(f.basis)}" for what, f in reached]
+            weak = weak or any(f.basis in WEAK for _, f in reached)
             parts.append(f"{precision.name} in {kind} kernels at {' and '.join(shares)}")
-        notes.append(f"{name}: {'; '.join(parts)}.")
-    if any("*" in n for n in notes):
-        notes.append("* an assumed or scaled figure.")
+        notes.append(Note("kernels", f"{name}: {'; '.join(parts)}."))
+    if weak:
+        notes.append(Note("weak", f"{MARK} an assumed or scaled figure."))
     return notes
 
 

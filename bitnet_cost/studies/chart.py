@@ -14,14 +14,13 @@ from bitnet_cost import __version__
 from bitnet_cost.errors import BitnetCostError, nearest
 from bitnet_cost.front import pareto
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.result import Column, Report, Table
+from bitnet_cost.numerals import prefix_of, significant
 from bitnet_cost.studies.sweep import unit_of
-from bitnet_cost.units import prefix_of
+from bitnet_cost.tables import Column, Report, Table
 from bitnet_cost.views import figures
 from bitnet_cost.views.columns import parquet
 from bitnet_cost.views.figures import Figure, Layout, Look, log_axis, plain, trace
 from bitnet_cost.views.page import Chart, Page, one_chart
-from bitnet_cost.views.report import significant
 
 MOST_BYTES = 50_000_000  # of a CSV file
 MOST_CELLS = 20_000_000  # of a Parquet file: rows times columns

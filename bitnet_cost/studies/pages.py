@@ -10,19 +10,21 @@ from typing import Any
 from bitnet_cost import __version__
 from bitnet_cost.engine.uncertainty import swings
 from bitnet_cost.inputs.cited import Figure, Source, figures_in
+from bitnet_cost.numerals import range_of, with_prefix
 from bitnet_cost.readers import catalog
-from bitnet_cost.result import Answer, Column, Report, Result, Table
+from bitnet_cost.result import Answer, Result
 from bitnet_cost.studies import accuracy, validation
 from bitnet_cost.studies.grid import by_size, grid
 from bitnet_cost.studies.ranges import baseline_of
-from bitnet_cost.units import range_of, with_prefix
+from bitnet_cost.tables import Column, Report, Table
 from bitnet_cost.views import records
 from bitnet_cost.views.charts import Data, Shown
+from bitnet_cost.views.energy import energy_tables
 from bitnet_cost.views.figures import parity
 from bitnet_cost.views.groups import alike, places
+from bitnet_cost.views.memory import memory_tables
 from bitnet_cost.views.page import Chart, Cited, Page, charts, tiles, uncollected
 from bitnet_cost.views.ranges import SHOWN, lever_name, range_text
-from bitnet_cost.views.report import energy_tables, memory_tables
 from bitnet_cost.views.scatter import parity_svg
 
 WEAK = ("scaled", "assumed")

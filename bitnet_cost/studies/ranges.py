@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from bitnet_cost.engine.uncertainty import spread, swings
 from bitnet_cost.result import Answer, Result
+from bitnet_cost.studies.progress import Progress
 from bitnet_cost.words import Distribution
 
 
@@ -14,14 +15,24 @@ def baseline_of(answer: Answer, result: Result) -> Result | None:
     return answer.baselines.get((result.architecture.name, result.hardware.name))
 
 
-def with_spreads(answer: Answer, draws: int, seed: int = 0, distribution: Distribution = "triangular") -> Answer:
+def with_spreads(
+    answer: Answer, draws: int, seed: int = 0, distribution: Distribution = "triangular", watched: bool = False
+) -> Answer:
     """The answer with the percentiles and bounds of each result; see `engine.uncertainty.spread`.
+
+    Where somebody watches, stderr shows how far it is.
 
     Raises:
         BitnetCostError: a number of draws or a seed that is none.
     """
-    found = tuple(spread(r, baseline_of(answer, r), draws, seed, distribution) for r in answer.results)
-    return replace(answer, spreads=found)
+    progress, found = Progress(draws * len(answer.results), "draws", watched), []
+    try:
+        for r in answer.results:
+            found.append(spread(r, baseline_of(answer, r), draws, seed, distribution))
+            progress.add(draws)
+    finally:
+        progress.close()
+    return replace(answer, spreads=tuple(found))
 
 
 def with_swings(answer: Answer) -> Answer:

@@ -22,6 +22,8 @@ import numpy as np
 
 from bitnet_cost import __version__
 from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.numerals import digits, fixed, with_commas, with_prefix
+from bitnet_cost.studies.progress import Progress
 from bitnet_cost.studies.sweep import PARTITION, Columns, Plan, merged, partition
 from bitnet_cost.views import columns as files
 from bitnet_cost.views.files import whole_or_nothing, write_atomically
@@ -130,39 +132,6 @@ def in_dask(whole: Plan, scheduler: str | None, workers: int, numbers: list[int]
             cluster.close()
 
 
-class Progress:
-    """Points a second and time left on stderr, where somebody watches."""
-
-    def __init__(self, points: int, watched: bool, whole: int | None = None) -> None:
-        self._points, self.watched = points, watched
-        self.whole = points if whole is None else whole  # with what an earlier run did
-        self._start = self._last = time.monotonic()
-        self.done = 0
-
-    def add(self, points: int) -> None:
-        """Count points that are done."""
-        self.done += points
-        now = time.monotonic()
-        if self.watched and now - self._last > 0.2:
-            self._last = now
-            rate = self.done / (now - self._start)
-            left = (self._points - self.done) / rate
-            share = 100 * self.done / self._points
-            sys.stderr.write(f"\r{share:5.1f} %  {rate:,.0f} points/s  {left:,.0f} s left   ")
-            sys.stderr.flush()
-
-    def close(self) -> None:
-        """Clear the line."""
-        if self.watched:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
-
-    @property
-    def seconds(self) -> float:
-        """Since the start."""
-        return time.monotonic() - self._start
-
-
 class Runner:
     """A plan and the means to run it."""
 
@@ -177,7 +146,7 @@ class Runner:
         self.whole = whole
         self.workers = workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else workers or 1
         self.engine, self.scheduler = engine, scheduler
-        self.progress = Progress(whole.points, watched)
+        self.progress = Progress(whole.points, "points", watched)
 
     def outcomes(self, numbers: list[int] | range) -> Iterator[Outcome]:
         """Partitions in their order."""
@@ -260,7 +229,7 @@ class Runner:
         missing = [i for i in range(count) if not (folder / part_name(i)).is_file()]
         spans = {i: [self.whole.span(n) for n in part_numbers(self.whole, each, i)] for i in missing}
         points = {i: sum(stop - start for _, start, stop in of) for i, of in spans.items()}
-        self.progress = Progress(sum(points.values()), self.progress.watched, self.whole.points)
+        self.progress = Progress(sum(points.values()), "points", self.progress.watched, self.whole.points)
         if self.engine == "dask":  # its workers may not see the folder: what they find is written here
             stream = iter(self.rows([n for i in missing for n in part_numbers(self.whole, each, i)]))
             return sum(write_part(self.whole, i, folder=folder, each=each, stream=stream) for i in missing)
@@ -341,22 +310,22 @@ def forecast_text(found: dict[str, float]) -> str:
     >>> forecast_text({"points": 1e7, "seconds": 12.3, "bytes": 8.1e8})
     '10,000,000 points, about 12 s and 810 MB\n'
     """
-    from bitnet_cost.units import with_prefix
-
-    return f"{found['points']:,.0f} points, about {found['seconds']:.2g} s and {with_prefix(found['bytes'], 'B', 3)}\n"
+    points, size = with_commas(found["points"]), with_prefix(found["bytes"], "B", 3)
+    return f"{points} points, about {digits(found['seconds'], 2)} s and {size}\n"
 
 
 def done_text(output: str, rows: int, progress: Progress) -> str:
     """What a run prints at its end: what it did and, where it continued a folder, what the whole holds."""
     seconds = max(progress.seconds, 1e-9)
-    text = f"{rows:,} rows of {progress.done:,} points in {seconds:.1f} s, {progress.done / seconds:,.0f} points/s"
+    text = f"{with_commas(rows)} rows of {with_commas(progress.done)} points in {fixed(seconds, 1)} s"
+    text += f", {with_commas(progress.done / seconds)} points/s"
     left = progress.whole - progress.done
     if not left:
         return f"{output}: {text}"
-    whole = f"{rows_in(Path(output)):,} rows of {progress.whole:,} points"
+    held = f"{with_commas(rows_in(Path(output)))} rows of {with_commas(progress.whole)} points"
     if not progress.done:
-        return f"{output}: nothing was missing; it holds {whole}"
-    return f"{output}: {text}; with what was there it holds {whole}"
+        return f"{output}: nothing was missing; it holds {held}"
+    return f"{output}: {text}; with what was there it holds {held}"
 
 
 def rows_in(folder: Path) -> int:

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.frames import Library, dataframe
 from bitnet_cost.inputs.sweep import Objective, Range, Sweep, options
-from bitnet_cost.record import figure
-from bitnet_cost.result import Column, Report, Table
+from bitnet_cost.numerals import with_commas
+from bitnet_cost.registry import figure
 from bitnet_cost.studies.running import Runner, run
 from bitnet_cost.studies.sweep import Columns, Plan, of_file, of_options, plan, wide
+from bitnet_cost.tables import Column, Report, Table
 from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Parallel, Scope
 
 Names = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -127,7 +128,8 @@ class Grid:
 
     def __repr__(self) -> str:
         """How many points of what."""
-        return f"<Grid: {self.points:,} points of {' x '.join(f'{n} {name}' for name, n in self._lengths().items())}>"
+        axes = " x ".join(f"{n} {name}" for name, n in self._lengths().items())
+        return f"<Grid: {with_commas(self.points)} points of {axes}>"
 
     def _lengths(self) -> dict[str, int]:
         whole = self._plan
@@ -140,9 +142,12 @@ class Grid:
         """What the grid spans, for a notebook; evaluates nothing."""
         from bitnet_cost.views.html import fragment
 
-        lengths = tuple((name, f"{count:,}") for name, count in self._lengths().items())
-        table = Table("", (Column("axis", figures=False), Column("values")), lengths, ("points", f"{self.points:,}"))
-        return fragment(Report("Grid", f"A grid of {self.points:,} points, evaluated as it is read.", (table,)))
+        points = with_commas(self.points)
+        lengths = tuple((name, with_commas(count)) for name, count in self._lengths().items())
+        table = Table(
+            "", (Column("axis", figures=False), Column("values")), lengths, ("points", with_commas(self.points))
+        )
+        return fragment(Report("Grid", f"A grid of {points} points, evaluated as it is read.", (table,)))
 
 
 def _plain(values: NDArray[Any]) -> list[Any]:

@@ -28,9 +28,9 @@ from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.sweep import Range, Sweep, Varied, whole_numbers
 from bitnet_cost.inputs.workload import Array, Workload
+from bitnet_cost.numerals import with_prefix
 from bitnet_cost.readers import catalog
 from bitnet_cost.record import METRICS
-from bitnet_cost.units import with_prefix
 
 CHUNK = 2048  # points evaluated at once: their arrays stay in the second-level cache
 PARTITION = 32 * CHUNK  # points of one task

@@ -18,9 +18,11 @@ from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.study import UNIT_SCALES, Options, PrintedTable, Study
 from bitnet_cost.inputs.workload import Workload
+from bitnet_cost.numerals import digits, fixed, with_commas
 from bitnet_cost.readers import catalog
-from bitnet_cost.result import Column, Report, Result, Table, ordered_sum
+from bitnet_cost.result import Result, ordered_sum
 from bitnet_cost.studies.measured import bare_product
+from bitnet_cost.tables import Column, Note, Report, Table
 from bitnet_cost.views import honesty
 
 _ASKED = (
@@ -290,7 +292,7 @@ def _product(result: Result, quantity: str) -> float:
 
 
 def _printed(value: float, decimals: int | None, extra: int = 0) -> str:
-    return f"{value:.{decimals + extra}f}" if decimals is not None else f"{value:.4g}"
+    return fixed(value, decimals + extra, grouping=False) if decimals is not None else digits(value)
 
 
 def report(found: Outcome) -> Report:
@@ -327,7 +329,9 @@ def report(found: Outcome) -> Report:
         f"Source: {source.author}: {source.title}, {source.year}. {source.where}. ({source.seen})"
         for source in (study.sources[key] for key in used)
     ]
-    return Report(study.title, sentence + ".", tuple(tables), (*study.findings, *reasons, *cited))
+    lines = {"finding": study.findings, "reason": reasons, "source": cited}
+    notes = [Note(code, text) for code, texts in lines.items() for text in texts]
+    return Report(study.title, sentence + ".", tuple(tables), tuple(notes))
 
 
 def _mark(cell: Cell) -> str:
@@ -342,7 +346,7 @@ def _cells_table(table: PrintedTable, cells: Sequence[Cell]) -> Table:
     )  # fmt: skip
     rows = [
         (c.row, c.column, _printed(c.printed, c.decimals), _printed(c.modelled, c.decimals, 2) + _mark(c),
-         f"{c.error:+.{(c.decimals or 0) + 2}f}", f"{c.tolerance:.3g}", c.verdict)
+         fixed(c.error, (c.decimals or 0) + 2, sign=True, grouping=False), digits(c.tolerance, 3), c.verdict)
         for c in cells
     ]  # fmt: skip
     return Table(table.title, heads, tuple(rows))
@@ -358,9 +362,11 @@ def _claims_table(table: PrintedTable, cells: Sequence[Cell]) -> Table:
     words = {"=": "", ">": "> ", ">=": ">= ", "<=": "<= "}
     rows = []
     for c in cells:
-        needed = "none" if c.share is None else f"{100 * c.share:.2f}"
-        modelled = (f"{c.modelled:.2f}" if table.unit != "1" else f"{c.modelled:,.0f}") + _mark(c)
-        row = (c.row, c.column, words[c.relation] + f"{c.printed:g}", modelled, c.verdict)
+        needed = "none" if c.share is None else fixed(100 * c.share, 2)
+        modelled = (
+            fixed(c.modelled, 2, grouping=False) if table.unit != "1" else with_commas(float(c.modelled))
+        ) + _mark(c)
+        row = (c.row, c.column, words[c.relation] + digits(c.printed, 6), modelled, c.verdict)
         rows.append((*row, needed) if savings else row)
     return Table(table.title, heads, tuple(rows))
 

@@ -13,16 +13,16 @@ from functools import lru_cache
 from itertools import product
 from typing import Any
 
-from bitnet_cost import units
-from bitnet_cost.result import Column, Table
-from bitnet_cost.views import figures, report
+from bitnet_cost import numerals
+from bitnet_cost.tables import Column, Table
+from bitnet_cost.views import figures
 from bitnet_cost.views.figures import Axis, Figure, Layout, Look, log_axis, plain, trace
 
 # Choices share most of their figures, which are printed once.
-percent = lru_cache(maxsize=1 << 16)(report.percent)
-significant = lru_cache(maxsize=1 << 16)(report.significant)
-used = lru_cache(maxsize=1 << 16)(report.used)
-with_prefix = lru_cache(maxsize=1 << 16)(units.with_prefix)
+percent = lru_cache(maxsize=1 << 16)(numerals.percent)
+significant = lru_cache(maxsize=1 << 16)(numerals.significant)
+used = lru_cache(maxsize=1 << 16)(numerals.used)
+with_prefix = lru_cache(maxsize=1 << 16)(numerals.with_prefix)
 Data = dict[str, Any]
 Choice = dict[str, Any]
 NAMES = {
@@ -153,7 +153,7 @@ def energy(data: Data, at: Choice) -> Shown:
     found = {p: parts_at(cell, scope, k) for p, cell in cells.items()}
     names = list(dict.fromkeys(n for parts in found.values() for n in parts))
     totals = {p: sum(parts.values()) for p, parts in found.items()}
-    prefix, scale = units.prefix_of(max(totals.values(), default=0.0))
+    prefix, scale = numerals.prefix_of(max(totals.values(), default=0.0))
     rows, headings = [], []
     for p, parts in found.items():
         if not parts:
@@ -475,7 +475,7 @@ def tornado(data: Data, at: Choice) -> Shown:
     found, grid = data["swings"][index_of(data, at)], data["grid"]
     scope, what = found["scope"], f"{at['precision']} at {at['hardware']}"
     whole = cell_of(data, at)["scopes"][scope]["energy"][1][grid["at"]] if found["rows"] else 0.0
-    prefix, scale = units.prefix_of(max((e for row in found["rows"] for e in row[1:3]), default=0.0))
+    prefix, scale = numerals.prefix_of(max((e for row in found["rows"] for e in row[1:3]), default=0.0))
     rows, labels = [], []
     ends: dict[str, list[float]] = {"figure at its low": [], "figure at its high": []}
     for lever, low, high, *saved in found["rows"]:

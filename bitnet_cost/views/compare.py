@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,31 +12,19 @@ import numpy as np
 from bitnet_cost import front
 from bitnet_cost.errors import BitnetCostError, UnknownName
 from bitnet_cost.filters import Filter
-from bitnet_cost.record import METRICS, record
-from bitnet_cost.result import Answer, Column, Report, Result, Table
-from bitnet_cost.units import prefix_of, with_prefix
+from bitnet_cost.numerals import figures, grouped, percent, used, with_prefix
+from bitnet_cost.record import METRICS
+from bitnet_cost.registry import Metric, View
+from bitnet_cost.result import Answer, Result
+from bitnet_cost.tables import Column, Note, Report, Table
 from bitnet_cost.views import honesty
-from bitnet_cost.views.groups import alike, describe
-from bitnet_cost.views.report import (
-    figures,
-    lettered,
-    memory_share,
-    notes,
-    percent,
-    said,
-    significant,
-    used,
-)  # fmt: skip
+from bitnet_cost.views.groups import alike, describe, lettered, others_of
+from bitnet_cost.views.memory import memory_share
+from bitnet_cost.views.notes import OF_ONE_CELL, notes
 
 Row = tuple[Result, dict[str, Any]]
 DEFAULT_SORT = "energy_per_token_j"
 BEST, EFFICIENT = "^", "+"  # a weak figure has the mark of `honesty`, as in every table
-# Columns of which more is better; of all others the least comes first.
-_MORE = ("saving", "saving_low", "saving_high", "tokens_per_s", "capacity_bytes", "fits")
-_SHORT = {
-    "energy": "energy_per_token_j", "tokens": "tokens_per_s", "memory": "footprint_bytes", "power": "power_w",
-    "carbon": "carbon_g", "cost": "cost_usd", "latency": "latency_s",
-}  # fmt: skip
 
 
 def chosen(answer: Answer, sort: str | None = None, condition: str | None = None) -> Answer:
@@ -49,21 +37,22 @@ def chosen(answer: Answer, sort: str | None = None, condition: str | None = None
     Raises:
         UnknownName: no such column. BitnetCostError: a condition that cannot be read, or that nothing meets.
     """
-    rows: list[Row] = [(r, record(r)) for r in answer.results]
+    rows: list[Row] = [(r, r.to_records()[0]) for r in answer.results]
     if condition is not None:
         rows = _kept(rows, condition)
         if not rows:
             raise BitnetCostError(f"where: none of {len(answer.results)} cells meets {condition!r}")
     turned = sort is not None and sort.startswith("-")
     column = (sort or DEFAULT_SORT).removeprefix("-")
-    column = _SHORT.get(column, column)
+    short = {metric.short: name for name, metric in METRICS.items() if metric.short}
+    column = short.get(column, column)
     if column not in METRICS:
-        hint = f"There are {', '.join(_SHORT)}, and the names of a record (-f json)."
-        raise UnknownName("column", column, [*_SHORT, *METRICS], hint=hint)
+        hint = f"There are {', '.join(short)}, and the names of a record (-f json)."
+        raise UnknownName("column", column, [*short, *METRICS], hint=hint)
     ranked: list[Row] = []
     for figure in (column, "energy_j") if column == DEFAULT_SORT else (column,):
         given = [row for row in rows if row[1][figure] is not None]
-        ranked += sorted(given, key=lambda row: row[1][figure], reverse=(column in _MORE) != turned)
+        ranked += sorted(given, key=lambda row: row[1][figure], reverse=(METRICS[column].better == "more") != turned)
         rows = [row for row in rows if row[1][figure] is None]
     order = list(dict.fromkeys(r.architecture.name for r in answer.results))
     ranked = sorted([*ranked, *rows], key=lambda row: order.index(row[0].architecture.name))
@@ -121,19 +110,20 @@ def energy_field(rows: Sequence[dict[str, Any]]) -> str:
 _Shown = tuple[Column, list[str]]  # a column and its cells
 
 
-def compare_table(cells: Sequence[Row], title: str, money: bool = False) -> Table:
-    """One row per cell: memory, energy, saving, tokens/s and power, or with ``money`` carbon and cost."""
+def compare_table(cells: Sequence[Row], title: str, view: View = "compare") -> Table:
+    """One row per cell; its columns are those of the registry that the view has: memory, energy, saving and so on."""
     shown: list[_Shown] = [
         (Column(EFFICIENT, False), [EFFICIENT if on else "" for on in efficient([v for _, v in cells])]),
         (Column("hardware", False), [r.hardware.name for r, _ in cells]),
         (Column("precision", False), [r.precision.name for r, _ in cells]),
     ]
-    if money:
-        charges = [("carbon_g", "CO2e", "g"), ("cost_usd", "cost", "USD")]
-        known = [charge for charge in charges if any(v[charge[0]] is not None for _, v in cells)]
-        shown += [_energy(cells), *(_charge(cells, *charge) for charge in known)]
-    else:
-        shown += [_memory(cells), _energy(cells), _savings(cells), _speed(cells), _power(cells)]
+    other = {"energy_per_token_j", "energy_j"} - {energy_field([v for _, v in cells])}
+    for name, metric in METRICS.items():
+        if view not in metric.views or name in other:
+            continue
+        if view == "money" and all(v[name] is None for _, v in cells):  # only what a facility was given for
+            continue
+        shown.append(_OF_THEIR_OWN.get(name, partial(_column, metric=metric))(cells))
     columns, texts = zip(*shown, strict=True)
     return Table(title, columns, tuple(zip(*texts, strict=True)))
 
@@ -149,14 +139,6 @@ def _memory(cells: Sequence[Row]) -> _Shown:
     return Column(heading), _marked(answered, texts, least=True)
 
 
-def _energy(cells: Sequence[Row]) -> _Shown:
-    field = energy_field([v for _, v in cells])
-    values = [v[field] for _, v in cells]
-    unit, texts = _far_apart(values, "J")
-    heading = unit + ("/token" if field == "energy_per_token_j" else "")
-    return _column(cells, heading, values, texts, lambda v: why(v) or "-", honesty.mark)
-
-
 def _savings(cells: Sequence[Row]) -> _Shown:
     """The saving of each record, those on another precision than most with a letter."""
     letters = lettered(v["baseline"] for _, v in cells if v["saving"] is not None)
@@ -170,55 +152,33 @@ def _savings(cells: Sequence[Row]) -> _Shown:
     return Column("saving %"), best
 
 
-def _speed(cells: Sequence[Row]) -> _Shown:
-    values = [v["tokens_per_s"] for _, v in cells]
-    texts = [significant(value, 1.0, 4) for value in values]
-    return _column(cells, "tokens/s", values, texts, no_time, honesty.mark_time, least=False)
-
-
-def _power(cells: Sequence[Row]) -> _Shown:
-    values = [v["power_w"] for _, v in cells]
-    texts = [significant(value, 1.0, 4) for value in values]
-    return _column(cells, "power W", values, texts, no_time, lambda r: honesty.mark(r) or honesty.mark_time(r))
-
-
-def _charge(cells: Sequence[Row], field: str, name: str, unit: str) -> _Shown:
-    """Carbon or cost of the run."""
-    values = [v[field] for _, v in cells]
-    unit, texts = _far_apart(values, unit)
-    return _column(cells, f"{name} {unit}", values, texts, lambda v: why(v) or no_time(v), honesty.mark)
-
-
-def _far_apart(values: Sequence[float | None], unit: str) -> tuple[str, list[str]]:
-    """Figures in one prefix: that of the largest, or of their middle where the smallest would lose its digits.
-
-    >>> _far_apart([2e-6, 3e-4], "USD"), _far_apart([5000.0, 4e6], "J")
-    (('µUSD', ['2.000', '300.0']), ('kJ', ['5.000', '4,000']))
-    """
-    given = [value for value in values if value]
-    if not given or min(given) > 0.01 * prefix_of(max(given))[1]:
-        return figures(values, unit)
-    prefix, scale = prefix_of(math.sqrt(min(given)) * math.sqrt(max(given)))
-    return prefix + unit, [significant(value, scale, 4) for value in values]
-
-
-def _column(
-    cells: Sequence[Row], heading: str, values: Sequence[float | None], texts: Sequence[str],
-    missing: Callable[[dict[str, Any]], str], weak: Callable[[Result], str], least: bool = True,
-) -> _Shown:  # fmt: skip
+def _column(cells: Sequence[Row], metric: Metric) -> _Shown:
     """A column with its best figure marked, words where there is none, and weak figures marked.
 
     Where all figures are weak, the heading bears the mark.
     """
-    marks = [weak(r) if value is not None else "" for value, (r, _) in zip(values, cells, strict=True)]
+    values = [v[metric.name] for _, v in cells]
+    heading, texts = metric.printed(values)
+    marks = [
+        honesty.mark_of(r, metric) if value is not None else "" for value, (r, _) in zip(values, cells, strict=True)
+    ]
     if any(marks) and all(mark for mark, value in zip(marks, values, strict=True) if value is not None):
         heading, marks = heading + honesty.MARK, [""] * len(marks)
-    best = _marked(values, texts, least=least)
+    best = _marked(values, texts, least=metric.better == "less")
     shown = [
-        missing(v) if value is None else text + mark
+        _missing(v, metric) if value is None else text + mark
         for value, text, mark, (_, v) in zip(values, best, marks, cells, strict=True)
     ]
     return Column(heading), shown
+
+
+def _missing(values: dict[str, Any], metric: Metric) -> str:
+    """Why a record has no figure in a column: no clock for what takes time, else no energy."""
+    return no_time(values) if "runtime" in metric.rests_on else why(values) or no_time(values)
+
+
+_OF_THEIR_OWN: dict[str, Callable[[Sequence[Row]], _Shown]] = {"footprint_bytes": _memory, "saving": _savings}
+"""Columns whose cells say more than their figure: a share of the memory, the baseline of a saving."""
 
 
 def _marked(values: Sequence[float | None], texts: Sequence[str], *, least: bool) -> list[str]:
@@ -232,7 +192,7 @@ def _marked(values: Sequence[float | None], texts: Sequence[str], *, least: bool
 
 def compare_report(answer: Answer) -> Report:
     """One table per model, scope and workload, rows as they are ranked; carbon and cost, where known, in a second."""
-    rows: list[Row] = [(r, record(r)) for r in answer.results]
+    rows: list[Row] = [(r, r.to_records()[0]) for r in answer.results]
     tables = []
     values = {id(r): v for r, v in rows}
     for group in alike(answer.results, lambda r: (r.architecture.name, r.scope, describe(r))):
@@ -242,30 +202,21 @@ def compare_report(answer: Answer) -> Report:
         f"{BEST} best of the column, of cells with an answer; {EFFICIENT} efficient: no other cell is as good in"
         " energy, tokens/s and memory and better in one."
     )
-    refused = {f"{r.precision.name} at {r.hardware.name}: {r.reason}" for r in answer.results if not r.joules}
-    kept = [note for note in notes(answer) if note.removesuffix(".") not in refused]
-    kept = [note for note in kept if not note.startswith(("Held to", "Not held", *_per_cell(answer)))]
-    weak = honesty.explained(answer.results)
-    return Report(f"{', '.join(names)}: hardware side by side", sentence(rows), tuple(tables), (signs, *weak, *kept))
-
-
-def _per_cell(answer: Answer) -> tuple[str, ...]:
-    """Starts of the notes that are of one cell each; with many cells there would be hundreds."""
-    if len(answer.results) <= 8:
-        return ()
-    starts = {f"{r.hardware.name} has no unit" for r in answer.results}
-    return (*starts, *{f"{r.precision.name} at {r.hardware.name}:" for r in answer.results})
+    dropped = {"refused", "measured"} | (OF_ONE_CELL if len(answer.results) > 8 else set())  # there may be hundreds
+    kept = [note for note in notes(answer) if note.code not in dropped]
+    below = (Note("signs", signs), *honesty.explained(answer.results), *kept)
+    return Report(f"{', '.join(names)}: hardware side by side", sentence(rows), tuple(tables), below)
 
 
 def _tables(cells: Sequence[Row]) -> list[Table]:
     first = cells[0][0]
     model, scope = first.architecture.name, first.scope
-    usual, others = said(lettered(v["baseline"] for _, v in cells if v["saving"] is not None))
+    usual, others = others_of(lettered(v["baseline"] for _, v in cells if v["saving"] is not None))
     saving = f"; saving on {usual}{others}" if usual else ""
     title = f"{model}, scope {scope}: {describe(first)}{saving}"
     tables = [compare_table(cells, title)]
     if any(v["carbon_g"] is not None or v["cost_usd"] is not None for _, v in cells):
-        tables.append(compare_table(cells, f"{model}: carbon and cost of the whole run", money=True))
+        tables.append(compare_table(cells, f"{model}: carbon and cost of the whole run", view="money"))
     return tables
 
 
@@ -295,7 +246,7 @@ def sentence(rows: Sequence[Row]) -> str:
     timed = [(r, v) for r, v in same if v["tokens_per_s"] is not None]
     if timed:
         fastest, values = max(timed, key=lambda row: float(row[1]["tokens_per_s"]))
-        text += f", most tokens {values['tokens_per_s']:,.4g} /s {cell(fastest)}"
+        text += f", most tokens {grouped(values['tokens_per_s'])} /s {cell(fastest)}"
     return f"{text}."
 
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from bitnet_cost import __version__
-from bitnet_cost.result import Crossing, Report, Table
+from bitnet_cost.numerals import percent
+from bitnet_cost.result import Crossing
+from bitnet_cost.tables import Report, Table
 from bitnet_cost.views.figures import Axis, Figure, Layout, Look, log_axis, trace
 from bitnet_cost.views.page import Chart, Page, one_chart
-from bitnet_cost.views.report import percent
 
 _ACROSS = {"batch": "batch (sequences)", "context": "context (prompt tokens)"}
 
@@ -28,7 +29,7 @@ def page(report: Report, found: Sequence[Crossing], document: dict[str, Any], ow
     ]
     return Page(
         rest, charts, document, rows, (("Command", command), ("Version", f"bitnet-cost {__version__}")),
-        not_counted=(report.notes[-1].removeprefix("Not counted: "),),
+        not_counted=(report.notes[-1].text.removeprefix("Not counted: "),),
         tables_heading="Shares of the energy, and how far each answer moves", charts_first=True,
     )  # fmt: skip
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.result import Result
+from bitnet_cost.tables import Note
 
 
 def limited(parts: Sequence[str], most: int = 4) -> str:
@@ -18,26 +19,27 @@ def limited(parts: Sequence[str], most: int = 4) -> str:
     return shown + (f", and {len(parts) - most} more." if len(parts) > most else ".")
 
 
-def traced(results: Sequence[Result]) -> list[str]:
+def traced(results: Sequence[Result]) -> list[Note]:
     """That a tracing counter sees all scores, where a heading says causal."""
     if not any(r.workload.counting == "traced" and r.workload.attention == "causal" for r in results):
         return []
-    return [
-        "Counting traced, as a tracing counter does: all P^2 scores of the prefill are counted, also those that causal"
-        " attention masks."
-    ]
+    return [Note(
+        "traced", "Counting traced, as a tracing counter does: all P^2 scores of the prefill are counted, also those"
+        " that causal attention masks.",
+    )]  # fmt: skip
 
 
-def substitutes(results: Sequence[Result]) -> list[str]:
+def substitutes(results: Sequence[Result]) -> list[Note]:
     """What devices run in place of products that they have no unit for, and that the accumulator changes nothing."""
     on_devices = [r for r in results if r.runtime and r.joules]
     said = [(r, _substitute(r)) for r in on_devices]
-    found = [text for _, text in said if text]
+    found = [Note("substitute", text) for _, text in said if text]
     own = [
         f"{r.precision.name} at {r.hardware.name}" for r, text in said if not text and r.precision.linear.accumulator
     ]
     if own:
-        found.append(f"A device's product holds its accumulation: --accumulator has no effect on {limited(own)}")
+        text = f"A device's product holds its accumulation: --accumulator has no effect on {limited(own)}"
+        found.append(Note("accumulator", text))
     return found
 
 
@@ -58,17 +60,17 @@ def _substitute(result: Result) -> str | None:
     return f"{hardware.name} {what}: {result.precision.name} runs as mac.{runs} there, and --accumulator has no effect."
 
 
-def outside_facilities(results: Sequence[Result]) -> list[str]:
+def outside_facilities(results: Sequence[Result]) -> list[Note]:
     """That technology nodes stand in no facility, and that a facility without a PUE adds nothing."""
     nodes = list(dict.fromkeys(r.hardware.name for r in results if not r.hardware.has_clock and r.facility))
     site = next((r.facility for r in results if r.facility), None)
     found = []
     if site is not None and nodes:
-        found.append(
-            f"A technology node has no clock and stands in no facility: no effect of {_given(site)} at {limited(nodes)}"
-        )
+        text = f"no effect of {_given(site)} at {limited(nodes)}"
+        found.append(Note("no-facility", f"A technology node has no clock and stands in no facility: {text}"))
     if any(r.scope == "facility" and r.joules and (r.facility is None or r.facility.pue == 1) for r in results):
-        found.append("Scope facility with PUE 1 (--pue gives another): nothing is added to the energy of the devices.")
+        text = "Scope facility with PUE 1 (--pue gives another): nothing is added to the energy of the devices."
+        found.append(Note("no-facility", text))
     return found
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from bitnet_cost.numerals import digits, with_prefix
 from bitnet_cost.result import Explanation, Lever, Step
-from bitnet_cost.units import with_prefix
 from bitnet_cost.views.ranges import range_text
 
 
@@ -24,7 +24,7 @@ def constant(lever: Lever) -> str:
     """A constant with its range, basis and source; a mark where it is weak."""
     mark = "*" if lever.basis in ("scaled", "assumed") else ""
     span = "exact" if lever.low == lever.high else range_text(lever)
-    value = with_prefix(lever.nominal, lever.unit) if lever.unit else f"{lever.nominal:.4g}"
+    value = with_prefix(lever.nominal, lever.unit) if lever.unit else digits(lever.nominal)
     return f"{lever.name} = {value}{mark} ({span}; {lever.basis}, {lever.source})"
 
 
@@ -43,7 +43,7 @@ def _sections(told: Explanation) -> list[tuple[str, list[str]]]:
 
 
 def _sentence(told: Explanation) -> str:
-    value = "nothing" if told.value is None else f"{told.value:.6g}"
+    value = "nothing" if told.value is None else digits(told.value, 6)
     unit = "" if told.unit == "1" else f" {told.unit}"
     return f"{told.title}: {value}{unit}"
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from bitnet_cost.errors import BitnetCostError
 
 if TYPE_CHECKING:
-    from bitnet_cost.result import Report
+    from bitnet_cost.tables import Report
 
 Shape = Literal["reports", "document", "rows", "page"]
 

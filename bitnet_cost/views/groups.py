@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from bitnet_cost.result import Result
 
@@ -77,3 +77,24 @@ def places(results: Sequence[Result]) -> str:
     names = list(dict.fromkeys(r.hardware.name for r in results))
     shown = ", ".join(names[:NAMED])
     return f"{shown} and {len(names) - NAMED} more" if len(names) > NAMED else shown
+
+
+def lettered(baselines: Iterable[str]) -> dict[str, str]:
+    """A letter for each precision that savings are on; none for the one of most, which a heading names.
+
+    >>> lettered(["fp16", "int8", "fp16", "int4"])
+    {'fp16': '', 'int8': 'a', 'int4': 'b'}
+    """
+    on = list(baselines)
+    names = sorted(dict.fromkeys(on), key=lambda name: -on.count(name))
+    return {name: chr(ord("a") + i - 1) if i else "" for i, name in enumerate(names)}
+
+
+def others_of(letters: dict[str, str]) -> tuple[str, str]:
+    """The precision of most savings, and what the letters of the others mean.
+
+    >>> others_of({"fp16": "", "int8": "a"}), others_of({})
+    (('fp16', ' (a: on int8)'), ('', ''))
+    """
+    others = ", ".join(f"{letter}: on {name}" for name, letter in letters.items() if letter)
+    return next(iter(letters), ""), f" ({others})" if others else ""

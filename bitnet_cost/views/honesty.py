@@ -7,7 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import get_args
 
 from bitnet_cost.inputs.cited import Figure
+from bitnet_cost.numerals import fixed
+from bitnet_cost.registry import Metric
 from bitnet_cost.result import Answer, Result, component_of
+from bitnet_cost.tables import Note
 from bitnet_cost.words import Scope
 
 MARK = "*"
@@ -43,6 +46,12 @@ def mark(result: Result, component: str | None = None) -> str:
     return MARK if weak_share(result, component) >= ENOUGH else ""
 
 
+def mark_of(result: Result, metric: Metric) -> str:
+    """A mark where a column of a result rests on weak prices or on weak figures of the runtime."""
+    marks = {"prices": mark, "runtime": mark_time}
+    return next(filter(None, (marks[basis](result) for basis in metric.rests_on)), "")
+
+
 def mark_basis(basis: str | None) -> str:
     """A mark where a figure is assumed or scaled.
 
@@ -67,7 +76,7 @@ def _of_runtime(result: Result) -> Iterator[Figure]:
                 yield value
 
 
-def explained(results: Sequence[Result]) -> list[str]:
+def explained(results: Sequence[Result]) -> list[Note]:
     """The line that explains the marks of a report; none without marks."""
     marked = [(weak_share(r), r) for r in results if r.joules and mark(r)]
     timed = any(mark_time(r) for r in results if r.timing is not None)
@@ -76,9 +85,9 @@ def explained(results: Sequence[Result]) -> list[str]:
     text = f"{MARK} rests on figures that are scaled or assumed"
     if marked:
         marked.sort(key=lambda pair: -pair[0])
-        parts = [f"{100 * share:.0f} % of {r.precision.name} at {r.hardware.name}" for share, r in marked[:4]]
+        parts = [f"{fixed(100 * share, 0)} % of {r.precision.name} at {r.hardware.name}" for share, r in marked[:4]]
         text += f", by energy: {', '.join(parts)}" + (" and others" if len(marked) > 4 else "")
-    return [text + ("; of time, what the runtime reaches of the peaks." if timed else ".")]
+    return [Note("weak", text + ("; of time, what the runtime reaches of the peaks." if timed else "."))]
 
 
 def rounded(answer: Answer) -> str | None:
@@ -122,7 +131,7 @@ def left_out(answer: Answer) -> list[str]:
     return [*answer.not_counted, *_unreached(answer), *OUTSIDE[scopes[0] :], *narrower]
 
 
-def closing(answer: Answer) -> str:
+def closing(answer: Answer) -> Note:
     """The last line of an answer.
 
     In short: the first part of what no scope counts, and everything outside its scopes.
@@ -131,4 +140,4 @@ def closing(answer: Answer) -> str:
     order, (widest, *narrower) = get_args(Scope), _scopes(answer)
     parts = [f"{', '.join(never)} and the like", *_unreached(answer), *OUTSIDE[widest:]]
     parts += [f"in scope {order[s]} also {', '.join(OUTSIDE[s:widest])}" for s in narrower]
-    return f"Not counted: {'; '.join(parts)}."
+    return Note("not-counted", f"Not counted: {'; '.join(parts)}.")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bitnet_cost import __version__
-from bitnet_cost.result import Report, Table
+from bitnet_cost.tables import Report, Table
 from bitnet_cost.views.figures import THEMES, Figure, template
 from bitnet_cost.views.page import TILES, Page, uncollected
 from bitnet_cost.views.records import csv_text
@@ -132,7 +132,7 @@ def fragment(report: Report) -> str:
         body = "".join(row(cells, "td") for cells in (*table.rows, *([table.footer] if table.footer else [])))
         caption = f"<caption>{escape(table.title)}</caption>"
         parts.append(f"<table>{caption}<thead>{head}</thead><tbody>{body}</tbody></table>")
-    parts += [f"<p><small>{escape(note)}</small></p>" for note in report.notes]
+    parts += [f"<p><small>{escape(note.text)}</small></p>" for note in report.notes]
     return "".join(parts)
 
 

@@ -11,8 +11,8 @@ from functools import lru_cache
 from itertools import product
 from typing import Any
 
-from bitnet_cost.result import Report, Table
-from bitnet_cost.units import prefix_of
+from bitnet_cost.numerals import prefix_of
+from bitnet_cost.tables import Report, Table
 from bitnet_cost.views.charts import (
     CHARTS,
     Choice,

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from bitnet_cost import __version__
-from bitnet_cost.result import Report
+from bitnet_cost.numerals import percent
+from bitnet_cost.tables import Report
 from bitnet_cost.views import figures
 from bitnet_cost.views.page import Page, one_chart
-from bitnet_cost.views.report import percent
 
 
 def page(report: Report, rows: Sequence[dict[str, Any]], document: dict[str, Any], command: str) -> Page:

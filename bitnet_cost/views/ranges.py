@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bitnet_cost.result import Answer, Band, Column, Lever, Report, Result, Swing, Table
-from bitnet_cost.units import range_of, with_prefix
+from bitnet_cost.numerals import figures, one_prefix, percent, range_of, span, with_commas, with_prefix
+from bitnet_cost.result import Answer, Band, Lever, Result, Swing
+from bitnet_cost.tables import Column, Note, Table
 from bitnet_cost.views.groups import by_energy, describe
-from bitnet_cost.views.report import figures, one_prefix, percent
 
 SHOWN = 8  # figures of a tornado table
 
@@ -24,7 +24,7 @@ def tables(answer: Answer) -> list[Table]:
     return found
 
 
-def notes(answer: Answer) -> list[str]:
+def notes(answer: Answer) -> list[Note]:
     """What the bands hold and what they leave out."""
     found = []
     spreads = [s for s in answer.spreads if s is not None]
@@ -32,22 +32,21 @@ def notes(answer: Answer) -> list[str]:
         first = spreads[0]
         shape = {"triangular": "triangular", "lognormal": "log-normal"}[first.distribution]
         together = sorted({key for r in answer.results for key in _together(r)})
-        text = f"Band: {first.draws:,} draws of every price, {shape} over its range, seed {first.seed}; savings paired."
+        text = f"Band: {with_commas(first.draws)} draws of every price, {shape} over its range, seed {first.seed};"
+        text += " savings paired."
         text += (
             f" Figures of {', '.join(together)} move together, others alone." if together else " Figures move alone."
         )
         text += " 'least' and 'most' have every price at its worst and at its best end; no draw leaves them."
-        found.append(text)
-        found += _charged_notes(answer)
+        found.append(Note("band", text))
+        found += [Note("charged", text) for text in _charged_notes(answer)]
         if any(s.seconds for s in spreads):
-            found.append(
-                "Time: every bandwidth, rate, share and launch at its fast, or its slow end. Draws hold time fixed."
-            )
+            text = "Time: every bandwidth, rate, share and launch at its fast, or its slow end. Draws hold time fixed."
+            found.append(Note("time-ends", text))
     if answer.swings:
-        found.append(
-            "What moves it: each figure alone at its low and high, prices at fixed time. Ordered by the relative change"
-            " of the energy or of what is left of the baseline's, whichever is larger."
-        )
+        text = "What moves it: each figure alone at its low and high, prices at fixed time. Ordered by the relative"
+        text += " change of the energy or of what is left of the baseline's, whichever is larger."
+        found.append(Note("tornado", text))
     return found
 
 
@@ -57,7 +56,7 @@ def _charged_notes(answer: Answer) -> list[str]:
     exact: dict[str, bool] = {}
     for r, s in zip(answer.results, answer.spreads, strict=True):
         charged = [
-            f"{value[0]:.4g} to {value[2]:.4g} {unit} ({bounds[0]:.4g} to {bounds[2]:.4g} at most)"
+            f"{span(value[0], value[2])} {unit} ({span(bounds[0], bounds[2])} at most)"
             for value, bounds, unit in ((s.carbon, s.carbon_bounds, "g CO2e"), (s.cost, s.cost_bounds, "USD"))
             if value and bounds
         ] if s else []  # fmt: skip
@@ -82,13 +81,6 @@ def _together(result: Result) -> set[str]:
         if result.hardware.sources[cited.source].together:
             found.add(cited.source)
     return found
-
-
-def extended(report: Report, answer: Answer) -> Report:
-    """A report with the bands and tornados that were asked for, before its notes."""
-    if not answer.spreads and not answer.swings:
-        return report
-    return Report(report.title, report.sentence, (*report.tables, *tables(answer)), (*notes(answer), *report.notes))
 
 
 def _lead(answer: Answer, result: Result) -> tuple[str, ...]:
@@ -192,7 +184,7 @@ def range_text(lever: Lever) -> str:
     '0.018 to 0.048 pJ'
     """
     if not lever.unit:
-        return f"{lever.low:.3g} to {lever.high:.3g}"
+        return span(lever.low, lever.high, 3)
     unit = with_prefix(lever.nominal, lever.unit).partition(" ")[2]
     return f"{range_of(lever.low, lever.high, lever.nominal, lever.unit)} {unit}".rstrip()
 

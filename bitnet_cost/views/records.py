@@ -14,7 +14,7 @@ import numpy as np
 from bitnet_cost import __version__
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.record import figure, size
+from bitnet_cost.registry import figure, size
 from bitnet_cost.result import Answer, Fit, Result, longest_wait
 from bitnet_cost.views.honesty import left_out, rounded
 

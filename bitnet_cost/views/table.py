@@ -1,4 +1,4 @@
-"""A report on a terminal, or as plain text and Markdown where it is piped."""
+"""A report as plain text and Markdown, for pipes and files; `terminal` shows the same table to a person."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import re
 import shutil
 import textwrap
 from collections.abc import Iterator, Sequence
-from enum import Enum
 from itertools import zip_longest
 
-from bitnet_cost.result import Column, Report, Table
+from bitnet_cost.tables import Column, Report, Table
 
 WIDTH = 80  # of pipes and files
 LEAST = 40  # a narrower terminal is written to as if it had so many
@@ -23,7 +22,7 @@ def as_markdown(report: Report) -> str:
     for table in report.tables:
         lines += [f"**{table.title}**", ""] if table.title else []
         lines += [*_markdown_rows(table), ""]
-    lines += [f"- {note}" for note in report.notes]
+    lines += [f"- {note.text}" for note in report.notes]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -39,52 +38,33 @@ def _markdown_rows(table: Table) -> list[str]:
     return lines
 
 
-class Style(Enum):
-    """How a terminal shows a line: the codes that begin it."""
-
-    plain = ""
-    strong = "\x1b[1m"
-    dim = "\x1b[2m"
-    title = "\x1b[3m"
-
-
 def as_text(report: Report, width: int = WIDTH) -> str:
-    """The report as plain text: the sentence first, tables within ``width``, notes last.
+    """The report as plain text: the sentence first, tables within ``width``, notes last; for pipes and files.
 
-    Laid out here in a few lines, since loading a terminal library would cost a fifth of a command's run.
+    Laid out here in a few lines, so that a pipe gets the same bytes from every version of a terminal library.
     """
-    return "".join(f"{line}\n" for _, line in _laid_out(report, width))
+    return "".join(f"{line}\n" for line in _laid_out(report, width))
 
 
-def as_terminal(report: Report, width: int | None = None) -> str:
-    """The same lines with weight and dimming, by default as wide as the terminal or as ``COLUMNS`` says."""
-    wide = terminal_width() if width is None else width
-    return "".join(f"{s.value}{line}\x1b[0m\n" if s.value else f"{line}\n" for s, line in _laid_out(report, wide))
-
-
-def terminal_width() -> int:
+def width_of_terminal() -> int:
     """Columns of the terminal, or what ``COLUMNS`` says; `WIDTH` where neither is known."""
     return max(LEAST, shutil.get_terminal_size((WIDTH, 24)).columns)
 
 
-def _laid_out(report: Report, width: int) -> Iterator[tuple[Style, str]]:
-    """Every line and its style."""
+def _laid_out(report: Report, width: int) -> Iterator[str]:
+    """Every line."""
     prose = min(width, PROSE)
-
-    def wrapped(style: Style, text: str) -> Iterator[tuple[Style, str]]:
-        return ((style, line) for line in textwrap.wrap(text, prose))
-
-    yield from wrapped(Style.strong, report.sentence)
+    yield from textwrap.wrap(report.sentence, prose)
     for table in report.tables:
-        yield Style.plain, ""
-        yield from wrapped(Style.title, table.title)
+        yield ""
+        yield from textwrap.wrap(table.title, prose)
         shown, left_out = within(table, width)
         yield from _table_lines(shown, width)
-        yield from wrapped(Style.dim, left_out)
+        yield from textwrap.wrap(left_out, prose)
     if report.notes:
-        yield Style.plain, ""
+        yield ""
     for note in report.notes:
-        yield from wrapped(Style.dim, note)
+        yield from textwrap.wrap(note.text, prose)
 
 
 # A space, or a word up to a hyphen with more behind it; not within a figure or a date such as 1e-5 and 2024-10-23.
@@ -98,10 +78,10 @@ class _Text(textwrap.TextWrapper):
     wordsep_re = _BREAKS
 
 
-def _wrapped(cell: str, width: int, figures: bool) -> list[str]:
+def wrapped(cell: str, width: int, figures: bool) -> list[str]:
     """The lines of a cell. A figure is never broken.
 
-    >>> _wrapped("apple-m1-pro-gpu-14c", 15, False), _wrapped("does not fit", 8, True), _wrapped("-1.5e-05", 4, True)
+    >>> wrapped("apple-m1-pro-gpu-14c", 15, False), wrapped("does not fit", 8, True), wrapped("-1.5e-05", 4, True)
     (['apple-m1-pro-', 'gpu-14c'], ['does not', 'fit'], ['-1.5e-05'])
     """
     if figures:
@@ -168,7 +148,7 @@ def _narrow(widths: list[int], least: dict[int, int], spare: int) -> None:
 def within(table: Table, width: int = WIDTH) -> tuple[Table, str]:
     """The table without the last columns of figures that ``width`` has no room for, and a line that names them.
 
-    >>> from bitnet_cost.result import Column
+    >>> from bitnet_cost.tables import Column
     >>> wide = Table("", (Column("name", False), Column("J"), Column("tokens/s")), (("l4", "1.25", "264.4"),))
     >>> within(wide, 20)[1], within(wide, 13)[1]
     ('', 'No room for tokens/s; -f markdown prints every column.')
@@ -192,23 +172,23 @@ def within(table: Table, width: int = WIDTH) -> tuple[Table, str]:
     return found, f"No room for {', '.join(gone)}; -f markdown prints every column." if gone else ""
 
 
-def _table_lines(table: Table, width: int) -> Iterator[tuple[Style, str]]:
+def _table_lines(table: Table, width: int) -> Iterator[str]:
     """The lines of a table that `within` has given its columns."""
     widths = column_widths(table, width)
 
-    def lines(style: Style, cells: tuple[str, ...]) -> Iterator[tuple[Style, str]]:
-        wrapped = [_wrapped(cell, w, c.figures) for cell, w, c in zip(cells, widths, table.columns, strict=True)]
-        for parts in zip_longest(*wrapped, fillvalue=""):
-            yield style, "  ".join(map(_placed, parts, widths, table.columns)).rstrip()
+    def lines(cells: Sequence[str]) -> Iterator[str]:
+        parts = [wrapped(cell, w, c.figures) for cell, w, c in zip(cells, widths, table.columns, strict=True)]
+        for line in zip_longest(*parts, fillvalue=""):
+            yield "  ".join(map(_placed, line, widths, table.columns)).rstrip()
 
-    rule = Style.plain, "-" * (sum(widths) + 2 * (len(widths) - 1))
-    yield from lines(Style.strong, tuple(c.heading for c in table.columns))
+    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+    yield from lines([c.heading for c in table.columns])
     yield rule
     for row in table.rows:
-        yield from lines(Style.plain, row)
+        yield from lines(row)
     if table.footer:
         yield rule
-        yield from lines(Style.strong, table.footer)
+        yield from lines(table.footer)
 
 
 def _placed(text: str, width: int, column: Column) -> str:

@@ -23,7 +23,7 @@ from bitnet_cost import api
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.readers import catalog
 from bitnet_cost.studies import pages
-from bitnet_cost.views import html, report
+from bitnet_cost.views import estimate, html
 from tests.browser.conftest import HOSTILE, Opened, chosen, missing, written
 from tests.conftest import ROOT, Ran
 
@@ -99,7 +99,7 @@ def test_a_choice_shows_what_python_printed_for_it(folder: Path, opened: Opened)
         [catalog.model("gpt2")], [catalog.hardware(n) for n in ("l4", "cmos-7nm")],
         [catalog.precision(p) for p in ("fp16", "bitnet-b1.58")], Workload(2, 64, 16), usual_baseline="fp16",
     )  # fmt: skip
-    made = pages.of_answer(found, report.estimate_report(found), "x")
+    made = pages.of_answer(found, estimate.estimate_report(found), "x")
     path = folder / "chosen.html"
     path.write_text(html.as_html(made), "utf-8")
     page, draws = opened(path), random.Random(4)

@@ -34,7 +34,8 @@ from bitnet_cost.readers import catalog
 from bitnet_cost.readers.measured import read_rows
 from bitnet_cost.readers.yaml_file import parse_yaml
 from bitnet_cost.studies import chart, sweep
-from bitnet_cost.views import html, records, report, table
+from bitnet_cost.views import html, records, table, terminal
+from bitnet_cost.views.estimate import estimate_report
 from bitnet_cost.views.model_yaml import model_yaml
 from tests.conftest import ROOT
 from tests.fuzz.mutation import CSV, JSON, TEXT, Form
@@ -96,12 +97,12 @@ def _estimated(model: Architecture, hardware: Hardware, precision: Precision, ru
         [model], [hardware], [precision], Workload(2, 64, 1 if model.kind == "encoder" else 8), runtime=runtime
     )
     _strict(records.json_text(records.document(found)))
-    made = report.estimate_report(found)
+    made = estimate_report(found)
     return (
         table.as_text(made)
         + table.as_markdown(made)
         + records.csv_text(records.rows(found))
-        + table.as_terminal(made)[:0]
+        + terminal.as_terminal(made)[:0]
     )
 
 

@@ -15,12 +15,13 @@ from plotly.offline import get_plotlyjs_version
 from bitnet_cost import api
 from bitnet_cost.engine.uncertainty import spread
 from bitnet_cost.inputs.workload import Workload
+from bitnet_cost.numerals import with_prefix
 from bitnet_cost.readers import catalog
-from bitnet_cost.result import Answer, Column, Table
+from bitnet_cost.result import Answer
 from bitnet_cost.studies import pages
 from bitnet_cost.studies.grid import DRAWS
 from bitnet_cost.studies.ranges import baseline_of
-from bitnet_cost.units import with_prefix
+from bitnet_cost.tables import Column, Table
 from bitnet_cost.views import charts, compare, figures, html, page, records
 from bitnet_cost.views.page import Page
 from tests.conftest import ROOT, Ran

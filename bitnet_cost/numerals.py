@@ -1,0 +1,197 @@
+"""Numbers as people read them: every figure that is printed is printed here.
+
+A figure with a prefix, a column of figures in one prefix, a percentage, a count, significant digits, a range.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+_STEPS = (
+    ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0), ("m", 1e-3), ("µ", 1e-6), ("n", 1e-9), ("p", 1e-12),
+)  # fmt: skip
+
+
+_READ_AS = {"g/J": ("g/kWh", 3.6e6)}  # SI units that nobody reads, and what people read
+
+
+def prefix_of(value: float) -> tuple[str, float]:
+    """The prefix that reads best for an SI figure, and its scale. Pico is the smallest, as in the field's tables.
+
+    >>> prefix_of(6.99e11), prefix_of(3e-14)
+    (('G', 1000000000.0), ('p', 1e-12))
+    """
+    if not value or not math.isfinite(value):
+        return "", 1.0
+    return next((step for step in _STEPS if abs(value) >= step[1] * 0.99995), _STEPS[-1])
+
+
+def with_prefix(value: float, unit: str, digits: int = 4) -> str:
+    """Print an SI figure with the prefix that reads best; a carbon intensity per kWh.
+
+    >>> with_prefix(3.7e-12, "J"), with_prefix(6.99e11, "B"), with_prefix(0.0, "J")
+    ('3.7 pJ', '699 GB', '0 J')
+    """
+    if unit in _READ_AS:
+        read_as, times = _READ_AS[unit]
+        return f"{value * times:.{digits}g} {read_as}"
+    prefix, scale = prefix_of(value)
+    return f"{value / scale:.{digits}g} {prefix}{unit}"
+
+
+def printed(value: float, unit: str) -> str:
+    """Print an SI figure as files write it: bits of a capacity or a bandwidth in bytes.
+
+    >>> printed(2.4e12, "bit/s"), printed(3e-14, "J"), printed(344 / 3.6e6, "g/J")
+    ('300 GB/s', '0.03 pJ', '344 g/kWh')
+    """
+    if unit.startswith("bit"):
+        return with_prefix(value / 8, unit.replace("bit", "B"))
+    return with_prefix(value, unit).rstrip()
+
+
+def range_of(low: float, high: float, value: float, unit: str = "") -> str:
+    """Print a range in the prefix that `with_prefix` gives its nominal value.
+
+    >>> range_of(1.8e-14, 4.8e-14, 3e-14), range_of(8e9, 8e9, 8e9)
+    ('0.018 to 0.048', 'exact')
+    """
+    scale = 1 / _READ_AS[unit][1] if unit in _READ_AS else prefix_of(value)[1]
+    return "exact" if low == high else span(low / scale, high / scale)
+
+
+def digits(value: float | None, count: int = 4) -> str:
+    """A figure with at most so many significant digits; '-' for none.
+
+    >>> digits(1234.56), digits(0.5), digits(None)
+    ('1235', '0.5', '-')
+    """
+    return "-" if value is None else f"{value:.{count}g}"
+
+
+def grouped(value: float | None, count: int = 4) -> str:
+    """The same with commas between thousands.
+
+    >>> grouped(1234.56), grouped(0.5)
+    ('1,235', '0.5')
+    """
+    return "-" if value is None else f"{value:,.{count}g}"
+
+
+def with_commas(value: float) -> str:
+    """A count, or a figure without decimals, with commas between thousands.
+
+    >>> with_commas(1234567), with_commas(1234.56)
+    ('1,234,567', '1,235')
+    """
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.0f}"
+
+
+def fixed(value: float, places: int, *, sign: bool = False, grouping: bool = True) -> str:
+    """A figure with so many decimals and commas between thousands; with its sign also where it is positive.
+
+    >>> fixed(1234.567, 2), fixed(0.5, 1, sign=True)
+    ('1,234.57', '+0.5')
+    """
+    return f"{value:{'+' if sign else ''}{',' if grouping else ''}.{places}f}"
+
+
+def span(low: float, high: float, count: int = 4) -> str:
+    """A range in significant digits.
+
+    >>> span(0.018, 0.048)
+    '0.018 to 0.048'
+    """
+    return f"{digits(low, count)} to {digits(high, count)}"
+
+
+def cell(value: object, count: int = 4) -> str:
+    """A value of whatever kind in a table: significant digits, a count, yes or no, or words.
+
+    >>> cell(1234.56), cell(1234567), cell(True), cell("fp16")
+    ('1235', '1,234,567', 'yes', 'fp16')
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return digits(value, count)
+    return with_commas(value) if isinstance(value, int) else str(value)
+
+
+def figures(values: Sequence[float | None], unit: str, digits: int = 4) -> tuple[str, list[str]]:
+    """One prefix for a column: its unit, and the figures in it with ``digits`` significant ones.
+
+    >>> figures([698.4e9, 21.83e9, 1e3, None], "B")
+    ('GB', ['698.4', '21.83', '<0.0001', '-'])
+    """
+    largest = max((abs(v) for v in values if v is not None and math.isfinite(v)), default=0.0)
+    prefix, scale = prefix_of(largest)
+    return prefix + unit, [significant(v, scale, digits) for v in values]
+
+
+def figures_apart(values: Sequence[float | None], unit: str) -> tuple[str, list[str]]:
+    """Figures in one prefix: that of the largest, or of their middle where the smallest would lose its digits.
+
+    >>> figures_apart([2e-6, 3e-4], "USD"), figures_apart([5000.0, 4e6], "J")
+    (('µUSD', ['2.000', '300.0']), ('kJ', ['5.000', '4,000']))
+    """
+    given = [value for value in values if value]
+    if not given or min(given) > 0.01 * prefix_of(max(given))[1]:
+        return figures(values, unit)
+    prefix, scale = prefix_of(math.sqrt(min(given)) * math.sqrt(max(given)))
+    return prefix + unit, [significant(value, scale, 4) for value in values]
+
+
+def one_prefix(values: Sequence[float]) -> tuple[str, float] | None:
+    """The prefix of a column in which every figure keeps two digits; None where there is none.
+
+    >>> one_prefix([133.7, 946.0]), one_prefix([1.2e-4, 946.0])
+    (('', 1.0), None)
+    """
+    sizes = [abs(v) for v in values if v and math.isfinite(v)]
+    prefix, scale = prefix_of(max(sizes, default=0.0))
+    return (prefix, scale) if not sizes or min(sizes) / scale >= 0.001 else None
+
+
+def significant(value: float | None, scale: float, digits: int) -> str:
+    """A figure divided by its prefix's scale, with significant digits; '-' for none.
+
+    >>> significant(1234567.8, 1.0, 4), significant(5.7e28, 1e12, 4), significant(None, 1.0, 4)
+    ('1,234,568', '5.700e+16', '-')
+    """
+    if value is None or not math.isfinite(value):
+        return "-"
+    scaled = value / scale
+    if scaled == 0:
+        return "0"
+    if abs(scaled) < 0.0001:
+        return "<0.0001"
+    if abs(scaled) >= 1e7:  # beyond the largest prefix
+        return f"{scaled:.{digits - 1}e}"
+    places = min(4, max(0, digits - 1 - math.floor(math.log10(abs(scaled)))))
+    return f"{scaled:,.{places}f}"
+
+
+def percent(value: float | None, places: int = 2) -> str:
+    """A share in percent; never rounded up to 100.
+
+    >>> percent(0.99234), percent(0.6), percent(None), percent(0.999999)
+    ('99.23', '60.00', '-', '99.99')
+    """
+    if value is None or not math.isfinite(value):
+        return "-"
+    text = f"{100 * value:.{places}f}"
+    return f"{100 - 10.0**-places:.{places}f}" if value < 1 and float(text) >= 100 else text
+
+
+def used(share: float) -> str:
+    """A share of memory: percent, or how many times it where it is far beyond.
+
+    >>> used(0.5), used(12.34), used(7613.2)
+    ('50.0', '12.3x', '7,610x')
+    """
+    if share < 10 or not math.isfinite(share):
+        return percent(share, 1)
+    times = float(f"{share:.3g}")
+    return f"{times:,.0f}x" if times >= 100 else f"{times:g}x"

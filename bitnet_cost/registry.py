@@ -1,0 +1,125 @@
+"""The registry of columns: what a figure of a result is called, means, and how it is shown, each said once.
+
+`record` registers the columns; terminal, Markdown, CSV, JSON, frames, sweeps, charts and pages read them here. Nothing
+here knows what a result is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from bitnet_cost.frames import Library, dataframe
+from bitnet_cost.numerals import figures_apart, percent, significant, with_commas
+
+Kind = Literal["word", "whole", "count", "size", "bool", "figure"]
+"""What a column holds: a word; a whole number; how often something happens; bytes; true or false; a real number."""
+Better = Literal["less", "more"]
+Printing = Literal["prefix", "plain", "percent"]
+"""How figures are printed: in one prefix of the unit, which follows the heading; in the unit; in percent."""
+Basis = Literal["prices", "runtime"]
+View = Literal["compare", "money", "grid"]
+"""Tables that are made of columns: cells side by side, their carbon and cost, the points of a grid."""
+
+
+class Metric(NamedTuple):
+    """One column of the records."""
+
+    name: str
+    kind: Kind
+    unit: str  # empty for words
+    description: str
+    of: Callable[[Any], Any]
+    swept: bool  # cheap over many points: sweeps have it too
+    better: Better = "less"
+    heading: str = ""  # in tables
+    printing: Printing = "prefix"
+    rests_on: tuple[Basis, ...] = ()  # whose weak figures mark it
+    short: str = ""  # what ``--sort`` may call it
+    views: tuple[View, ...] = ()  # tables that have it
+
+    def printed(self, values: Sequence[Any]) -> tuple[str, list[str]]:
+        """Its heading with the unit, and its figures as tables print them; '-' for None."""
+        if self.kind == "whole":
+            return self.heading, ["-" if value is None else with_commas(value) for value in values]
+        if self.printing == "percent":
+            return f"{self.heading} %", [percent(value) for value in values]
+        if self.printing == "plain":
+            return self.heading, [significant(value, 1.0, 4) for value in values]
+        unit, texts = figures_apart(values, "B" if self.unit == "byte" else self.unit)
+        return f"{self.heading} {unit}".strip(), texts
+
+
+METRICS: dict[str, Metric] = {}
+
+
+def column(
+    kind: Kind = "figure", unit: str = "", *, swept: bool = False, **shown: Any
+) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:
+    """Register a function of a result as the column of its name; ``shown`` are the fields of `Metric` from better on.
+
+    The function returns what all points share, an array ``[n]`` over the flattened grid, or None where nothing can be
+    said. The first line of its docstring is the description.
+    """
+
+    def register(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        name, text = function.__name__, function.__doc__ or ""
+        words = {"heading": name.replace("_", " ")} | shown
+        METRICS[name] = Metric(name, kind, unit, text.partition("\n")[0].rstrip("."), function, swept, **words)
+        return function
+
+    return register
+
+
+def rows(result: Any, points: int) -> list[dict[str, Any]]:
+    """One record for each of the points of a result's grid, in its order; what cannot be said is None.  [n]"""
+    columns = [_cells(metric, metric.of(result), points) for metric in METRICS.values()]
+    return [dict(zip(METRICS, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def frame(records: list[dict[str, Any]], library: Library | None = None) -> Any:
+    """Records as a data frame: words as text, whole numbers as integers, all other figures as floats.
+
+    Raises:
+        BitnetCostError: neither pandas nor polars is installed.
+    """
+    kinds = {name: str(metric.kind) for name, metric in METRICS.items()}
+    return dataframe({name: [row[name] for row in records] for name in METRICS}, kinds, library)
+
+
+def _cells(metric: Metric, found: Any, points: int) -> list[Any]:
+    values = found.ravel().tolist() if isinstance(found, np.ndarray) else found
+    values = values if isinstance(values, list) else [values] * points
+    plain = _PLAIN[metric.kind]
+    return [None if value is None else plain(value) for value in values]
+
+
+def figure(value: Any) -> float | None:
+    """A real number; None where it is not finite.
+
+    >>> figure(1), figure(float("inf"))
+    (1.0, None)
+    """
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def size(value: Any) -> float | int | None:
+    """A figure that is an integer where it is whole, and None where it is not finite.
+
+    >>> size(21.0), size(21.5), size(float("nan"))
+    (21, 21.5, None)
+    """
+    number = float(value)
+    if not math.isfinite(number):
+        return None
+    return int(number) if number.is_integer() else number
+
+
+_PLAIN: dict[Kind, Callable[[Any], Any]] = {
+    "word": str, "whole": int, "count": lambda value: round(float(value)), "size": size, "bool": bool,
+    "figure": figure,
+}  # fmt: skip

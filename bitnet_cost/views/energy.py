@@ -1,0 +1,119 @@
+"""Time, energy and saving by hardware and precision, and where the energy of one cell goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bitnet_cost.numerals import figures, one_prefix, percent, prefix_of, significant, used, with_prefix
+from bitnet_cost.result import Result
+from bitnet_cost.tables import Column, Table, headed
+from bitnet_cost.views import honesty
+from bitnet_cost.views.groups import by_energy, describe, lettered, others_of
+from bitnet_cost.views.memory import leads, memory_share
+
+
+def time_table(results: Sequence[Result]) -> Table:
+    """Time on devices, what it waits for, and whether the model fits: one row per result of a group."""
+    head, named = leads(results, ["hardware", "precision"])
+    body = []
+    for r, lead in zip(results, named, strict=True):
+        share = used(memory_share(r))
+        if r.timing is None:
+            body.append(
+                (*lead, share, "-", "-", "-", "does not fit" if r.fits is not None and not r.fits else "refused")
+            )
+            continue
+        prefill, decode = (float(r.timing.of_phase(name)[0]) for name in ("prefill", "decode"))
+        rate = significant(r.tokens_per_s, 1.0, 4)
+        weak = honesty.mark_time(r)
+        took = with_prefix(decode, "s") + weak if decode else "-"
+        body.append((*lead, share, with_prefix(prefill, "s") + weak, took, rate, r.timing.bound or "-"))
+    runtime = next((r.runtime.runtime for r in results if r.runtime), "")
+    title = f"Time, runtime {runtime}: {describe(results[0])}"
+    columns = headed(*head, "memory %", "prefill", "decode", "tokens/s", "bound", texts=len(head))
+    columns = (*columns[:-1], Column("bound", figures=False))
+    return Table(title, columns, tuple(body))
+
+
+def energy_tables(results: Sequence[Result]) -> list[Table]:
+    """Energy and saving; one table for each scope, workload and baseline of which something has an energy."""
+    return [energy_table(group) for group in by_energy(results) if any(r.joules for r in group)]
+
+
+def energy_table(results: Sequence[Result]) -> Table:
+    """Energy with its range, and saving with its range: one row per result of a group."""
+    head, named = leads(results, ["hardware", "precision"])
+    unit, energies = _energies([r for r in results if r.joules])
+    printed = iter(energies)
+    letters = lettered(r.baseline for r in results if r.joules and r.baseline)
+    body = []
+    for r, lead in zip(results, named, strict=True):
+        if not r.joules:
+            body.append((*lead, "-", "", "-", ""))
+            continue
+        saving = None if r.saving is None else [float(x) for x in r.saving]
+        own = r.baseline == r.precision.name
+        saved = "baseline" if own else percent(saving[1] if saving else None)
+        saved += letters[str(r.baseline)] if saving and not own else ""
+        saved_span = "" if own or not saving else f"{percent(saving[0], 1)} to {percent(saving[2], 1)}"
+        body.append((*lead, *next(printed), saved, saved_span))
+    baseline, others = others_of(letters)
+    title = f"Energy, scope {results[0].scope}: {describe(results[0])}"
+    title += f"; saving on {baseline}{others}" if others else ""
+    saving_heading = f"saving % on {baseline}" if baseline else "saving %"
+    columns = headed(*head, f"energy {unit}".strip(), "range", saving_heading, "range", texts=len(head))
+    return Table(title, columns, tuple(body))
+
+
+def _energies(results: Sequence[Result]) -> tuple[str, list[tuple[str, str]]]:
+    """Unit of the column, and energy and range of each result; without a unit, each figure has its own."""
+    bounds = [[float(x) for x in r.energy_bounds] for r in results]
+    shared = one_prefix([x for each in bounds for x in each])
+    cells = []
+    for r, (low, value, high) in zip(results, bounds, strict=True):
+        prefix, scale = shared or prefix_of(value)
+        unit = "" if shared else f" {prefix}J"
+        energy = significant(value, scale, 4) + unit + honesty.mark(r)
+        cells.append((energy, f"{significant(low, scale, 3)} to {significant(high, scale, 3)}{unit}"))
+    return (f"{shared[0]}J" if shared else ""), cells
+
+
+def breakdown_table(result: Result) -> Table:
+    """Where the energy of one cell goes: by phase and group of operators, with shares and the total."""
+    energy = result.by_operator[1]
+    mac = result.counts["mac"]
+    actions = {kind: result.actions(kind) for kind in ("mul", "add")}
+    groups: dict[tuple[str, str], list[float]] = {}
+    for p, (phase, *_) in enumerate(result.counts.phases):
+        for i, op in enumerate(result.counts.operators):
+            row = groups.setdefault((phase, op.group), [0.0, 0.0, 0.0, 0.0])
+            for j, column in enumerate((mac, actions["mul"], actions["add"], energy)):
+                row[j] += float(column[p, i, 0])
+    groups = {key: values for key, values in groups.items() if values[3]}  # what the scope holds
+    totals = [sum(column) for column in zip(*groups.values(), strict=True)]
+    cells, headings = [], []
+    for j, (heading, unit) in enumerate((("MAC", ""), ("MUL", ""), ("ADD", ""), ("energy", "J"))):
+        prefix, printed = figures([*(values[j] for values in groups.values()), totals[j]], unit)
+        headings.append(f"{heading} {prefix}".strip())
+        cells.append(printed)
+    body = tuple(
+        (*key, *(column[i] for column in cells), percent(values[3] / totals[3]))
+        for i, (key, values) in enumerate(groups.items())
+    )
+    footer = ("total", "", *(column[-1] for column in cells), "100.00")
+    title = f"Where it goes: {result.precision.name} at {result.hardware.name}, scope {result.scope}"
+    return Table(title, headed("phase", "group", *headings, "share %", texts=2), body, footer)
+
+
+def component_table(result: Result) -> Table:
+    """What the energy of one cell is drawn for: products, memory levels, static power."""
+    energies = {name: float(values[1, 0]) for name, values in result.by_component.items()}
+    whole = sum(energies.values())
+    unit, texts = figures([*energies.values(), whole], "J")
+    weak = [honesty.mark(result, name) for name in energies]
+    rows = tuple(
+        (name, texts[i] + weak[i], percent(energy / whole)) for i, (name, energy) in enumerate(energies.items())
+    )
+    return Table(
+        "What draws it", headed("component", f"energy {unit}", "share %"), rows, ("total", texts[-1], "100.00")
+    )

@@ -1,0 +1,231 @@
+"""What stands below the tables: what changes an answer, what it rests on, what it leaves out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from bitnet_cost.numerals import digits, grouped, percent, span, with_commas
+from bitnet_cost.result import Answer, Result
+from bitnet_cost.tables import Note, distinct
+from bitnet_cost.views import effects
+from bitnet_cost.views.effects import limited
+
+
+def notes(answer: Answer) -> list[Note]:
+    """What stands below the tables: accumulators, wider scopes, shapes, refusals, how sure, what is not counted."""
+    results = answer.results
+    found = [*_accumulators(answer), *_elementwise(answer)]
+    if all(not r.hardware.has_clock for r in results):
+        found.append(_beyond(answer))
+    for r in {r.architecture.name: r for r in results}.values():
+        found += _model(r, {each.precision.name for each in results})
+    found += [*effects.traced(results), *effects.substitutes(results)]
+    found += [
+        Note("caveat" if r.joules else "refused", f"{r.precision.name} at {r.hardware.name}: {r.reason}.")
+        for r in results if r.reason
+    ]  # fmt: skip
+    found += effects.outside_facilities(results)
+    found += [_facility(r) for r in results if r.joules and r.facility and r.runtime]
+    found += [_battery(r) for r in results if r.joules and r.timing and r.hardware.battery]
+    if answer.requests_per_day is not None:
+        found += [_busy(r, answer.requests_per_day) for r in results if r.joules and r.timing]
+    return distinct([*(note for note in found if note.text), *validated(answer), how_sure(results)])
+
+
+OF_ONE_CELL = {"substitute", "caveat", "refused", "facility", "battery", "busy"}
+"""Codes of the notes that are of one cell each."""
+
+
+def _model(result: Result, precisions: set[str]) -> list[Note]:
+    """What a model's shape rests on, how long it may be, and what is left out of it."""
+    model, found = result.architecture, []
+    if model.nominal_parameters:
+        parameters = with_commas(result.footprint.total_parameters)
+        shape = f"{model.depth} layers of width {model.hidden_size}, {parameters} parameters"
+        text = f"{model.name}: nominal size; operations and stored bytes from the shape of {shape}."
+        found.append(Note("nominal", text))
+    longest = int(result.workload.prompt) + int(result.workload.generate) - 1
+    if model.max_positions and longest > model.max_positions:
+        most, asked = with_commas(model.max_positions), with_commas(longest)
+        text = f"{model.name} was made for {most} positions; {asked} are asked for."
+        found.append(Note("positions", text))
+    found += [Note("left-out", text) for text in model.left_out(precisions)]
+    if any(layer.moe for layer in model.layers):
+        found.append(Note("routing", f"{model.name}: routing over experts is taken as uniform."))
+    return found
+
+
+def _accumulators(answer: Answer) -> list[Note]:
+    """What the accumulator that was not asked for makes of savings at technology nodes."""
+    asked = answer.results[0].accumulator
+    parts = []
+    for r in answer.results:
+        other = answer.accumulated.get(_cell(r))
+        if other is not None and r.saving is not None and r.baseline != r.precision.name:
+            nominal = percent(float(r.saving[1]))
+            parts.append(f"{r.precision.name} {percent(other)} % instead of {nominal} at {r.hardware.name}")
+    if asked == "int32" and any(not r.hardware.has_clock and r.joules for r in answer.results):
+        priced = "; with additions priced as the papers do (--accumulator paper) the saving is " if parts else "."
+        text = f"Integer products accumulate in INT32 at technology nodes{priced}{limited(parts) if parts else ''}"
+        return [Note("accumulator", text)]
+    text = "Additions are priced as the papers do; with INT32 accumulators the saving is "
+    return [Note("accumulator", text + limited(parts))] if parts else []
+
+
+def _elementwise(answer: Answer) -> list[Note]:
+    """What the next wider scope would add to matrix products alone."""
+    added: dict[str, tuple[float, str]] = {}
+    for r in answer.results:
+        energy = answer.wider.get(_cell(r))
+        if energy is None:
+            continue
+        more = energy / float(r.energy_j) - 1
+        if math.isfinite(more) and more > added.get(r.hardware.name, (0.0, ""))[0]:
+            added[r.hardware.name] = (more, r.precision.name)
+    if not added:
+        return []
+    parts = [f"up to {percent(more)} % ({precision}) at {hardware}" for hardware, (more, precision) in added.items()]
+    text = f"Elementwise work (--scope compute) would add {limited(parts)}"
+    if any(r.scope != "arithmetic" for r in answer.results):
+        text = f"{text[:-1]}; rows of wider scopes hold it."
+    return [Note("elementwise", text)]
+
+
+def _beyond(answer: Answer) -> Note:
+    """What comes on top of the energy at technology nodes, and the saving once memory traffic is in."""
+    if all(r.scope == "memory" for r in answer.results):
+        return Note("beyond", "Static power and cooling come on top and shrink less: a whole system saves less.")
+    parts = []
+    for r in answer.results:
+        saving = answer.with_memory.get(_cell(r))
+        if saving is not None and r.saving is not None:
+            nominal = percent(float(r.saving[1]))
+            parts.append(f"{r.precision.name} {percent(saving)} % instead of {nominal} at {r.hardware.name}")
+    if not parts:
+        return Note(
+            "beyond", "Memory traffic, static power and cooling come on top and shrink less: a whole system saves less."
+        )
+    text = "Static power and cooling come on top; with memory traffic (--scope memory) the saving is "
+    return Note("beyond", text + limited(parts))
+
+
+def _cell(result: Result) -> tuple[str, str, str]:
+    return result.architecture.name, result.hardware.name, result.precision.name
+
+
+# What an answer holds, and the class of measured rows that says how right it is.
+_HELD = {
+    "decode-1": "decode at batch 1", "decode-64": "decode at batch 2 to 64", "decode-other": "decode",
+    "prefill": "prefill", "power": "power", "energy": "energy per token",
+    "serving-rate-dense": "time per token of a server", "serving-energy-dense": "energy per token of a server",
+    "serving-rate-moe": "time per token of a server with experts",
+    "serving-energy-moe": "energy per token of a server with experts", "serving-step": "time per token under load",
+    "memory": "memory", "operators-time": "single products",
+}  # fmt: skip
+
+
+def validated(answer: Answer) -> list[Note]:
+    """For every device and runtime: how far off the model was on measured rows, or that there were none."""
+    found = []
+    experts = any(layer.moe for r in answer.results for layer in r.architecture.layers)
+    for (hardware, runtime), classes in answer.accuracy.items():
+        dense = {name: s for name, s in classes.items() if experts or not name.endswith("-moe")}
+        parts = [
+            f"{words} {digits(s.median, 6)} / {digits(s.p90, 6)} % ({s.n} rows)"
+            for n, words in _HELD.items()
+            if (s := dense.get(n))
+        ]
+        if parts:
+            text = f"Held to measurements on {hardware} with {runtime}, error median / nine in ten: " + limited(parts)
+        else:
+            text = f"Not held to measurements: no measured row of {hardware} with {runtime} is scored."
+        found.append(Note("measured", text))
+    return found
+
+
+def _busy(result: Result, requests_per_day: float) -> Note:
+    """How many devices the requests of a day keep busy."""
+    assert result.timing is not None
+    seconds = float(result.timing.total[0]) * requests_per_day / int(result.workload.batch)
+    kept = seconds * result.devices / 86400
+    return Note(
+        "busy",
+        f"{result.precision.name} at {result.hardware.name}: {grouped(kept, 3)} devices busy all day, every batch"
+        " full; what devices draw while they wait for requests is not counted.",
+    )
+
+
+def _facility(result: Result) -> Note:
+    """Emissions and money of one answer, and what they rest on."""
+    facility = result.facility
+    assert facility is not None
+    parts = []
+    if result.scope == "facility" or facility.pue != 1:
+        parts.append(
+            f"PUE {digits(facility.pue, 6)}" + (" (--scope facility applies it)" if result.scope != "facility" else "")
+        )
+    if result.carbon_bounds is not None:
+        of = [facility.grid] if facility.carbon_g_per_j is not None else []
+        grams = facility.embodied_of(result.hardware.embodied)
+        if grams is not None:
+            of.append(f"{digits(grams / 1e3, 6)} kg a device over {digits(facility.lifetime_years, 6)} years of work")
+        least, value, most = (digits(float(x)) for x in result.carbon_bounds)
+        parts.append(f"{value} g CO2e, {least} to {most} ({'; '.join(of)})")
+    if facility.embodied_g == "profile":
+        figure = result.hardware.embodied
+        if figure is None:
+            parts.append("no figure for making the device in its profile")
+        else:
+            low, high = figure.low / 1e3, figure.high / 1e3
+            parts.append(f"making it {span(low, high, 6)} kg, {figure.basis}")
+    if result.cost_bounds is not None:
+        of = ["electricity"] if facility.usd_per_j is not None else []
+        of += ["device time"] if facility.usd_per_device_hour is not None else []
+        least, value, most = (digits(float(x)) for x in result.cost_bounds)
+        parts.append(f"{value} USD, {least} to {most}, of {' and '.join(of)} (a price has no range)")
+    text = f"{result.precision.name} at {result.hardware.name}: {', '.join(parts)}." if parts else ""
+    return Note("facility", text)
+
+
+def _battery(result: Result) -> Note:
+    """Tokens on one charge, where a device has a battery."""
+    battery = result.hardware.battery
+    assert battery is not None
+    tokens = int(result.workload.batch) * int(result.workload.generate)
+    each = float(result.energy_j) / tokens
+    charge, tokens_on_it = digits(battery.value / 3600, 3), with_commas(battery.value / each)
+    return Note(
+        "battery",
+        f"{result.precision.name} at {result.hardware.name}: a full battery of {charge} Wh gives"
+        f" {tokens_on_it} tokens; screen, radio and losses not counted.",
+    )
+
+
+def how_sure(results: Sequence[Result]) -> Note:
+    """The last line: what the figures rest on, weak ones named."""
+    bases: dict[str, set[str]] = {}
+    sources: dict[str, None] = {}
+    for r in results:
+        for action in r.prices:
+            bases.setdefault(str(r.hardware.basis(action)), set()).add(action)
+            figure = r.hardware.figure(action)
+            if figure is not None:
+                source = r.hardware.sources[figure.source]
+                if source.seen != "own":
+                    sources[f"{source.author.split(',')[0]} {source.year}"] = None
+    if not bases:
+        return Note("prices", "No figure was used.")
+    kinds = []
+    for basis in ("measured", "published", "scaled", "assumed"):
+        if basis in bases:
+            actions = sorted(bases[basis])
+            weak = (
+                f" ({', '.join(actions[:4])}{' ...' if len(actions) > 4 else ''})"
+                if basis in ("scaled", "assumed")
+                else ""
+            )
+            kinds.append(f"{len(actions)} {basis}{weak}")
+    ranges = "Ranges: energy with all prices low or high; saving with each price moved alone, and all together."
+    cited = ", ".join(sources) or "own"
+    return Note("prices", f"{ranges} Prices: {', '.join(kinds)} ({cited}); 'bitnet-cost show NAME' prints each.")
