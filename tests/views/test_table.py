@@ -11,6 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from bitnet_cost import cli
+from bitnet_cost.commands import estimates, files, studies, writing
 from bitnet_cost.tables import Column, Note, Report, Table
 from bitnet_cost.views.table import WIDTH, as_markdown, as_text, column_widths, within
 from bitnet_cost.views.terminal import as_terminal
@@ -92,7 +93,8 @@ def on_terminal(monkeypatch: pytest.MonkeyPatch, *words: str, **environment: str
 
 def reports_of(monkeypatch: pytest.MonkeyPatch, bitnet_cost: Callable[..., Ran], words: list[str]) -> list[Report]:
     found: list[Report] = []
-    monkeypatch.setattr(cli, "_deliver", lambda to, offer: found.extend(offer.reports()))
+    for room in (estimates, files, studies, writing):
+        monkeypatch.setattr(room, "deliver", lambda to, offer: found.extend(offer.reports()))
     assert bitnet_cost(*words).code == 0
     return found
 
