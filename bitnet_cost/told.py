@@ -266,6 +266,8 @@ def decided(condition: Any) -> bool:
     >>> decided(graph.input("bits", 2.0) < 8), len(graph.guards), decided(np.float64(3) > 4)
     (True, 1, False)
     """
+    if isinstance(condition, bool | np.bool_):
+        return bool(condition)
     conditions = condition.ravel().tolist() if isinstance(condition, Told) else [condition]
     for each in conditions:
         if isinstance(each, Node) and (each, bool(each.value)) not in each.graph.guards:

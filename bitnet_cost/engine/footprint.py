@@ -153,10 +153,10 @@ def footprint(
     chunk = runtime.cut(architecture.kind) if runtime else None
     peaks, width = peak_activation_entries(held_weights.widest, counts.bases.table), architecture.hidden_size
     passes: list[Array] = []
-    for phase, peak, times in zip(counts.phases, peaks, counts.passes, strict=True):
+    for p, (phase, peak) in enumerate(zip(counts.phases, peaks, strict=True)):
         if chunk or phase.prompts:  # no pass is wider than one over whole prompts, unless that is cut
             together = batch * phase.width(prompt, generate)
-            entries = (peak if phase.prompts else peak / np.maximum(times, 1.0)) + together * width
+            entries = (peak if phase.prompts else peak / np.maximum(counts.passes[p], 1.0)) + together * width
             passes.append(entries * np.minimum(1.0, chunk / together) if chunk and phase.cut else entries)
     held = reduce(np.maximum, passes) * elsewhere
     if runtime and runtime.logits_bits and architecture.lm_head is not None:

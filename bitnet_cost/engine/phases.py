@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -70,6 +71,7 @@ def touched_experts(experts: int, per_token: int, tokens: Array) -> Array:
     return touched
 
 
+@cache
 def logarithm_of_rest(share: float) -> float:
     """log(1 - share) for a share from 0 to 1, from sums and products alone: the same bits on every processor.
 
@@ -135,9 +137,8 @@ PHASES = (
 class _Row(NamedTuple):
     """A phase of one workload."""
 
+    phase: Phase
     prompts: bool
-    pairs: Attended
-    keys: Attended
     passes: Array
     width: Array  # new tokens of a sequence in each
     tokens: Array  # of all sequences in all passes
@@ -155,22 +156,19 @@ class _Worked:
         if len(self.batch) == 1:
             self.batch, self.prompt, self.generate = (array[0] for array in numbers)
         self.traced = workload.counting == "traced"
+        self.span = workload.attention or "causal"
         self.none = self.prompt * 0
-        self.phases = tuple(phase for phase in PHASES if phase.prompts or decided(self.passes_of(phase) > 0))
-        self.rows = [self._row(phase) for phase in self.phases]
+        self.rows: list[_Row] = []
+        for phase in PHASES:
+            passes = phase.passes(self.prompt, self.generate)
+            if phase.prompts or decided(passes > 0):
+                width = phase.width(self.prompt, self.generate)
+                self.rows.append(_Row(phase, phase.prompts, passes, width, self.batch * (passes * width)))
         self._attended: dict[tuple[Attended, str, float], Array] = {}
 
-    def passes_of(self, phase: Phase) -> Array:
-        """How often the model runs in a phase."""
-        return phase.passes(self.prompt, self.generate)
-
-    def _row(self, phase: Phase) -> _Row:
-        passes, width = self.passes_of(phase), phase.width(self.prompt, self.generate)
-        return _Row(phase.prompts, phase.pairs, phase.keys, passes, width, self.batch * (passes * width))
-
     def __call__(self, names: tuple[Basis, ...]) -> Bases:
-        works = [(getattr(self, name), numbers) for name, *numbers in names]
-        values = [[work(row, *numbers) for row in self.rows] for work, numbers in works]
+        rows = self.rows
+        values = [[work(row, *numbers) for row in rows] for work, numbers in ((getattr(self, n), x) for n, *x in names)]
         return Bases(names, array(values).reshape(len(names), len(self.rows), -1))
 
     def tokens(self, row: _Row) -> Array:
@@ -202,8 +200,8 @@ class _Worked:
     def pairs(self, row: _Row, window: float = np.inf) -> Array:
         """Query-key pairs of one head."""
         if self.traced and row.prompts:
-            return self.batch * self.attended(row.pairs, "full", np.inf)
-        return self.batch * self.attended(row.pairs, self.workload.attention or "causal", window)
+            return self.batch * self.attended(row.phase.pairs, "full", np.inf)
+        return self.batch * self.attended(row.phase.pairs, self.span, window)
 
     def prefill_pairs(self, row: _Row, window: float = np.inf) -> Array:
         return self.pairs(row, window) if row.prompts else self.none
@@ -213,14 +211,14 @@ class _Worked:
 
     def keys(self, row: _Row, window: float = np.inf) -> Array:
         """Cached positions that are read: each once per pass."""
-        return self.batch * self.attended(row.keys, self.workload.attention or "causal", window)
+        return self.batch * self.attended(row.phase.keys, self.span, window)
 
     def attended(self, count: Attended, span: str, window: float) -> Array:
         """What one sequence attends to; worked out once."""
-        key = (count, span, window)
-        if key not in self._attended:
-            self._attended[key] = count(self.prompt, self.generate, span, window)
-        return self._attended[key]
+        found = self._attended.get((count, span, window))
+        if found is None:
+            found = self._attended[count, span, window] = count(self.prompt, self.generate, span, window)
+        return found
 
     def experts(self, row: _Row, experts: float, per_token: float) -> Array:
         """Expert weights that are touched, summed over passes."""
@@ -263,4 +261,4 @@ def worked(workload: Workload, names: tuple[Basis, ...]) -> tuple[tuple[Phase, .
     (['prefill', 'decode'], [[10.0], [11.0]])
     """
     found = _Worked(workload)
-    return found.phases, found(names)
+    return tuple(row.phase for row in found.rows), found(names)

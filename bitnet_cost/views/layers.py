@@ -73,7 +73,7 @@ def operators_table(cells: Sequence[Result]) -> Table:
         texts.append(printed)
     single = len(cells) == 1
     shares = [percent(row[-1] / totals[-1]) if totals[-1] else "-" for row in merged.values()] if single else []
-    several_phases = len(first.counts.phases) > 1
+    several_phases = len({phase for phase, _ in merged}) > 1
     body = []
     for i, (phase, name) in enumerate(merged):
         lead = [phase] * several_phases + [name, str(repeats[phase, name])]
