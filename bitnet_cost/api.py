@@ -28,8 +28,9 @@ from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload, usual_attention
+from bitnet_cost.ledger.counted import OpCounts
 from bitnet_cost.readers import catalog
-from bitnet_cost.result import Answer, Comparison, Fit, OpCounts, Result
+from bitnet_cost.result import Answer, Comparison, Fit, Result
 from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Parallel, Scope
 
 FIT_PRECISIONS = ("fp32", "fp16", "int8", "int4", "bitnet-b1.58", "bitnet")
@@ -425,11 +426,11 @@ def answer(
             for result in row:
                 if result.fits is not None and not result.fits:
                     result = _with_what_fits(cell, result)  # noqa: PLW2901
-                results.append(against(result, reference) if reference and result.joules else result)
-                if not result.joules or result.shape:
+                results.append(against(result, reference) if reference and result.has_energy else result)
+                if not result.has_energy or result.shape:
                     continue
                 key = (architecture.name, profile.name, result.precision.name)
-                if reference and reference.joules and not profile.has_clock:
+                if reference and reference.has_energy and not profile.has_clock:
                     other = cell.but(accumulator=_OTHER[accumulator])
                     exact = other.saving(result.precision, reference.precision)
                     if exact is not None:
@@ -500,20 +501,20 @@ def _baseline(
     full, other = catalog.precision(DEFAULT_BASELINE), catalog.precision(usual)
     in_row = {id(r.precision): r for r in row}
     default = in_row.get(id(full))
-    if default is None or not default.joules:
+    if default is None or not default.has_energy:
         default = in_row.get(id(other)) or cell.refused_or_priced(other, [])
-    if default.joules:
+    if default.has_energy:
         return default
-    answered = [r for r in row if r.joules]
+    answered = [r for r in row if r.has_energy]
     return max(answered, key=lambda r: r.precision.linear.weights.bits, default=None)
 
 
 def _with_memory(cell: _Cell, row: list[Result], reference: Result) -> dict[tuple[str, str, str], float]:
     """What the narrowest precision of a technology node saves with memory traffic, where the scope leaves that out."""
     profile = cell.asked.hardware
-    if profile.has_clock or not profile.hierarchy or not reference.joules or reference.scope == "memory":
+    if profile.has_clock or not profile.hierarchy or not reference.has_energy or reference.scope == "memory":
         return {}
-    answered = [r for r in row if r.joules and not r.shape]
+    answered = [r for r in row if r.has_energy and not r.shape]
     narrowest = min(answered, key=lambda r: r.footprint.total_weight_bits, default=None)
     if narrowest is None or narrowest.precision == reference.precision:
         return {}

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from bitnet_cost.inputs.workload import Array
+from bitnet_cost.ledger.arrays import total
 from bitnet_cost.registry import METRICS, column
-from bitnet_cost.result import Result, total
+from bitnet_cost.result import Result
 
 __all__ = ["METRICS", "column"]  # who reads them here has every column in its place
 
@@ -180,7 +181,7 @@ def fits(result: Result) -> Any:
 
 def _energy(result: Result, bound: int) -> Array | None:
     found: Array = result.energy_bounds.reshape(3, -1)[bound]
-    return found if result.spent else None
+    return found if result.by_component else None
 
 
 @column(unit="J", swept=True, heading="", rests_on=("prices",), views=("compare", "money", "grid"))
@@ -289,7 +290,7 @@ def tokens_per_s(result: Result) -> Array | None:
 )
 def power_w(result: Result) -> Array | None:
     """Energy of the devices / latency, in the scopes that hold all of it"""
-    if result.timing is None or not result.spent or result.scope not in WITH_POWER:
+    if result.timing is None or not result.by_component or result.scope not in WITH_POWER:
         return None
     parts = [values[1] for name, values in result.by_component.items() if name != "facility"]
     found: Array = sum(parts[1:], parts[0]) / result.timing.total
@@ -323,9 +324,9 @@ def reason(result: Result) -> str | list[str | None] | None:
     if not result.hardware.has_clock:
         return result.reason or NO_CLOCK
     why, inside = result.reason, result.fits
-    if not result.joules and why:
+    if not result.has_energy and why:
         return why
-    if result.joules and result.scope not in WITH_POWER:
+    if result.has_energy and result.scope not in WITH_POWER:
         part = f"no power: scope {result.scope} is a part of the energy"
         why = f"{why}; {part}" if why else part
     return None if inside is None else [why if fit else "does not fit" for fit in inside.ravel().tolist()]

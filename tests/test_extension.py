@@ -17,9 +17,10 @@ import pytest
 
 import bitnet_cost as package
 from bitnet_cost.engine import counts, phases
+from bitnet_cost.ledger.counted import Phase
 from bitnet_cost.readers.families import decoders, usual
 from bitnet_cost.record import METRICS, column
-from bitnet_cost.result import Phase, Result
+from bitnet_cost.result import Result
 from bitnet_cost.views import formats
 from tests.conftest import ROOT, Ran
 
@@ -190,7 +191,7 @@ def test_a_metric_is_one_function(bitnet_cost: Command, tmp_path: Path) -> None:
     )
     def tokens_per_j(result: Result) -> Any:
         """Tokens generated for each joule"""
-        return 1 / METRICS["energy_per_token_j"].of(result) if result.spent else None
+        return 1 / METRICS["energy_per_token_j"].of(result) if result.by_component else None
 
     words = ("compare", "gpt2", "-H", "l4", "-H", "stm32h7")
     found = records(bitnet_cost(*words, "-f", "json", "--sort", "yield"))

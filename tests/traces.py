@@ -54,7 +54,7 @@ def drawn(seed: int, answers: int, each: int = 10) -> Iterator[Cells]:
             )  # fmt: skip
         except BitnetCostError:
             continue
-        if not result.joules:
+        if not result.has_energy:
             continue
         found += 1
         yield _cells(draw, result, replace(other, scenario=other.scenario.but(scope=result.scope)), each)
@@ -63,7 +63,7 @@ def drawn(seed: int, answers: int, each: int = 10) -> Iterator[Cells]:
 def _cells(draw: random.Random, result: Result, other: Result, each: int) -> Cells:
     trace = Trace(figures=draw.random() < 0.5)
     told = trace.of(result)
-    if other.joules and other.scope == result.scope:
+    if other.has_energy and other.scope == result.scope:
         result, told = against(result, other), against(told, trace.of(other))
     operator, phase = draw.choice(told.counts.operators).name, draw.choice([*told.counts.phases])
     cells = [cell for cell in CELLS if cell not in FIT and cell not in SAVING[3:]]

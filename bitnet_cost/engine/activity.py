@@ -8,7 +8,6 @@ Activity is therefore linear in the counts, and nothing here knows a joule.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,20 +15,10 @@ import numpy as np
 from bitnet_cost.engine.counts import bases_of
 from bitnet_cost.inputs.precision import FORMAT_BITS, Precision
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.result import (
-    SPECIAL_QUANTITIES,
-    Activity,
-    Basis,
-    Coefficients,
-    Later,
-    Linear,
-    OpCounts,
-    Operator,
-    Stack,
-    ordered_sum,
-    over_phases,
-    sum_in_order,
-)
+from bitnet_cost.ledger.arrays import Basis, Coefficients, Later, Linear, Stack, ordered_sum
+from bitnet_cost.ledger.contract import SPECIAL_QUANTITIES
+from bitnet_cost.ledger.counted import Actions, Activity, OpCounts
+from bitnet_cost.ledger.operators import Operator
 from bitnet_cost.told import array, filled
 from bitnet_cost.words import Accumulator
 
@@ -179,31 +168,6 @@ def recipes(
     return [linear[wider_input(op, precision)] if op.role == "linear" else of_role[op.role] for op in ops]
 
 
-@dataclass(frozen=True, slots=True)
-class Actions:
-    """What operators do in a precision on some hardware, whatever the workload.
-
-    ``columns`` is ``{(of a product, quantity, action): [op]}``, times per unit of the quantity; ``folded`` the same
-    summed over operators: ``{(of a product, action): [(basis, times)]}``. ``bits`` are what each operator moves:
-    weights, inputs, outputs, what it reads of the KV cache, what it writes.
-    """
-
-    coefficients: Coefficients
-    columns: dict[tuple[bool, str, str], Array]
-    folded: dict[tuple[bool, str], list[tuple[Basis, float]]]
-    bits: Stack
-
-    @property
-    def size(self) -> int:
-        """Number of operators."""
-        return self.bits.figures[0].size
-
-    def of(self, rows: list[int], coefficients: Coefficients) -> Actions:
-        """The tables of some operators, which have these coefficients; what is folded stays that of all."""
-        columns = {key: column[rows] for key, column in self.columns.items()}
-        return Actions(coefficients, columns, self.folded, self.bits.of(rows))
-
-
 def actions_of(
     ops: tuple[Operator, ...], coefficients: Coefficients, precision: Precision, accumulator: Accumulator,
     executed: Executed | None,
@@ -269,18 +233,10 @@ def count_actions(counts: OpCounts, found: Actions) -> Activity:
                 part[action] = part[action] + term if action in part else term
         return part
 
-    def runs(products: bool) -> dict[str, Array]:
-        part: dict[str, Array] = {}
-        for (product, action), terms in found.folded.items():
-            if product is products:
-                part[action] = sum_in_order([over_phases(bases[basis]) * times for basis, times in terms])
-        return part
-
     return Activity(
         Later(lambda: table(True)),
         Later(lambda: table(False)),
         found.bits.over(bases),
-        runs=(Later(lambda: runs(True)), Later(lambda: runs(False))),
     )
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from bitnet_cost.engine.counts import operators
 from bitnet_cost.errors import BitnetCostError, nearest
 from bitnet_cost.inputs.architecture import Architecture
-from bitnet_cost.result import Operator, TensorKind
+from bitnet_cost.ledger.operators import Operator, TensorKind
 
 BLOCKS: dict[str, tuple[int, int]] = {
     "f32": (1, 4), "f16": (1, 2), "bf16": (1, 2), "q8_0": (32, 34), "q4_0": (32, 18), "q5_0": (32, 22),

@@ -38,18 +38,9 @@ from bitnet_cost.inputs.architecture import (
     StateSpace,
 )
 from bitnet_cost.inputs.workload import Workload
-from bitnet_cost.result import (
-    PASSES,
-    Backward,
-    Basis,
-    Coefficients,
-    KernelKind,
-    OpCounts,
-    Operator,
-    TensorKind,
-    Term,
-    Traits,
-)
+from bitnet_cost.ledger.arrays import PASSES, Basis, Coefficients
+from bitnet_cost.ledger.counted import OpCounts
+from bitnet_cost.ledger.operators import Backward, KernelKind, Operator, TensorKind, Term, Traits
 from bitnet_cost.told import array
 from bitnet_cost.words import Counting
 

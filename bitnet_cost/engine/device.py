@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from bitnet_cost.engine.activity import Actions, count_actions
-from bitnet_cost.engine.cost import Tariff
+from bitnet_cost.engine.activity import count_actions
 from bitnet_cost.engine.parallel import Share, pipeline_share, tensor_share
 from bitnet_cost.engine.timing import Schedule, capped, cut_prefill, movement, roofline
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import FORMAT_BITS
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.result import Activity, Later, OpCounts, Result, Stack, Timing, ordered_sum, over_phases
+from bitnet_cost.ledger.arrays import Stack, ordered_sum
+from bitnet_cost.ledger.contract import Entry, Tariff, table_of
+from bitnet_cost.ledger.counted import Actions, Activity, OpCounts, Timing
+from bitnet_cost.result import Result
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
 class Run:
-    """What devices do in a workload. Sums over phases and operators are ``[n]``."""
+    """What devices do in a workload."""
 
     counts: OpCounts  # of one device, in one of its turns
     activity: Activity  # of all devices
     timing: Timing
-    turns: float | Array  # how often a device's turn runs in all
-    moved: dict[str, Array]  # bits that all devices move, by place
-    still: dict[str, Array]  # seconds that the floor of power is drawn, by kind
+    turns: Array | None  # how often a device's turn runs in all; None: once
+    entries: tuple[Entry, ...]  # bits that all devices move, and seconds that power is drawn
 
 
 def places_of(result: Result, plan: Schedule | None) -> tuple[str, ...]:
@@ -87,40 +88,32 @@ def run(result: Result, actions: Actions, plan: Schedule, products: Stack, whole
     timing = roofline(counts, activity, hardware, runtime, plan, products.over(counts.bases)[0], bits, share)
     if hardware.priced == "actions":
         nominal = whole.of_others[: len(moved), 1]  # the first of them are the places
-        dynamic = whole.dynamic(counts.bases) + ordered_sum(moved * nominal[:, None], 0)
+        dynamic = whole.by_phase(counts.bases) + ordered_sum(moved * nominal[:, None], 0)
         assert hardware.power is not None
         if hardware.power.active is not None:
             dynamic = dynamic + hardware.power.active.value * timing.waited
         timing = capped(timing, dynamic, hardware)
-    turns: float | Array = 1.0
-    summed = over_phases(moved.swapaxes(0, 1))
+    factor: float | Array = 1.0
     if share is not None:
-        turns = share.turns
-        activity, timing, summed = activity.times(turns), timing.longer(share.wait), summed * turns
-        movements = {place: sent * turns for place, sent in movements.items()}
-    still, apart = _still(timing, hardware, result.devices, turns)
-    activity = replace(activity, movement=movements, static=apart)
-    return Run(counts, activity, timing, turns, dict(zip(movements, summed, strict=True)), still)
+        factor = share.turns
+        activity, timing = activity.times(share.turns), timing.longer(share.wait)
+    entries = [
+        Entry(place, 3, (table_of(bits, by_phase),), factor)
+        for (place, bits), by_phase in zip(movements.items(), moved, strict=True)
+    ]
+    entries += _drawn(timing, hardware, result.devices, factor)
+    return Run(counts, activity, timing, None if share is None else share.turns, tuple(entries))
 
 
-def _still(timing: Timing, hardware: Hardware, devices: int, turns: float | Array) -> tuple[dict[str, Array], Later]:
-    """Seconds that the floor of power is drawn, by kind: each [n], and each [phase, op, n]."""
+def _drawn(timing: Timing, hardware: Hardware, devices: int, turns: float | Array) -> list[Entry]:
+    """Seconds of the floor of power, of the gaps between kernels, and of kernels that wait."""
     kinds = floor_of(hardware)
-    gaps = np.minimum(timing.overhead, timing.seconds) if "static.between" in kinds else None
-    found = {"static.power": over_phases(timing.by_phase) * devices}
-    if gaps is not None:
-        short = over_phases(ordered_sum(gaps, 1)) * devices
-        found = {"static.power": found["static.power"] - short, "static.between": short}
+    running = table_of(timing.seconds, timing.by_phase)
+    found = [Entry("static.power", 4, (running,), devices)]
+    if "static.between" in kinds:
+        gaps = np.minimum(timing.overhead, timing.seconds)
+        between = table_of(gaps)
+        found = [Entry("static.power", 4, (running, between), devices), Entry("static.between", 4, (between,), devices)]
     if "static.waiting" in kinds:
-        found["static.waiting"] = over_phases(timing.waited) * turns
-
-    def apart() -> dict[str, Array]:
-        static = {"static.power": timing.seconds * devices}
-        if gaps is not None:
-            each = gaps * devices
-            static = {"static.power": static["static.power"] - each, "static.between": each}
-        if "static.waiting" in kinds:
-            static["static.waiting"] = timing.waiting * turns
-        return static
-
-    return found, Later(apart)
+        found.append(Entry("static.waiting", 4, (table_of(timing.waiting, timing.waited),), turns))
+    return found

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
 from bitnet_cost import record  # noqa: F401  # registers the columns of what is made here
-from bitnet_cost.engine.activity import Actions, actions_of, count_actions
-from bitnet_cost.engine.cost import saving, tariff
+from bitnet_cost.engine.activity import actions_of, count_actions
 from bitnet_cost.engine.counts import HOST, bases_of, coefficients_of, count_ops, operators, with_host
 from bitnet_cost.engine.device import floor_of, places_of, run
 from bitnet_cost.engine.footprint import Resident, footprint, resident
@@ -21,22 +19,12 @@ from bitnet_cost.engine.traffic import Route, route, traffic
 from bitnet_cost.errors import BitnetCostError, UnsupportedScope
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.scenario import Names, Scenario
-from bitnet_cost.inputs.workload import Array
+from bitnet_cost.ledger.arrays import Basis, Coefficients, Linear, Stack
+from bitnet_cost.ledger.contract import Entry, Ledger, saving, table_of, tariff
+from bitnet_cost.ledger.counted import Actions, OpCounts
+from bitnet_cost.ledger.operators import Operator
 from bitnet_cost.numerals import with_prefix
-from bitnet_cost.result import (
-    PARTS,
-    Basis,
-    Coefficients,
-    Later,
-    Linear,
-    OpCounts,
-    Operator,
-    Result,
-    Stack,
-    ordered_sum,
-    over_phases,
-    sum_in_order,
-)
+from bitnet_cost.result import Result
 from bitnet_cost.told import filled, holds_everywhere
 from bitnet_cost.words import Scope
 
@@ -175,8 +163,8 @@ def priced(result: Result, prepared: Prepared | None = None) -> Result:
     ready = prepared or prepare(result.scenario)
     if not hardware.has_clock:
         return _at_node(result, ready)
-    places, floor = places_of(result, ready.plan), floor_of(hardware)
-    whole = tariff(ready.part, hardware, precision.name, 2, places + floor, lasting=ready.lasting)
+    actions = (*places_of(result, ready.plan), *floor_of(hardware))
+    whole = tariff(ready.part, hardware, precision.name, 2, actions, lasting=ready.lasting)
     fits = result.fits
     assert fits is not None
     if not filled(fits).any():
@@ -184,57 +172,28 @@ def priced(result: Result, prepared: Prepared | None = None) -> Result:
     assert ready.plan is not None
     assert ready.compute is not None
     done = run(result, ready.part, ready.plan, ready.compute, whole)
-    activity, timing, bases = done.activity, done.timing, done.counts.bases
-    bill = whole
-    by_time = hardware.priced == "time" and scope in ("device", "facility")  # its power includes every action
-    if activity.by_time != by_time:
-        activity = replace(activity, by_time=by_time)
-    if by_time:
-        bill = tariff(ready.part, hardware, precision.name, 0, floor, lasting=ready.lasting)
-    elif PARTS[scope] < 4:
-        moves = places if scope == "memory" else ()
-        bill = tariff(ready.part, hardware, precision.name, min(2, PARTS[scope]), moves, lasting=ready.lasting)
-    inside = None if holds_everywhere(fits) else fits.ravel()
-
-    def whole_of(joules: dict[str, Array], besides: Mapping[str, Array]) -> dict[str, Array]:
-        """One device's energy of arithmetic and elementwise work, with what all devices spend besides."""
-        if result.devices > 1:
-            joules = {component: energy * done.turns for component, energy in joules.items()}
-        joules |= bill.spent_besides(besides)
-        if scope == "facility" and result.facility is not None:
-            joules["facility"] = (result.facility.pue - 1) * sum_in_order(list(joules.values()))
-        if inside is None:
-            return joules
-        return {component: np.where(inside, values, np.nan) for component, values in joules.items()}
-
+    inside, timing = None if holds_everywhere(fits) else fits.ravel(), done.timing
+    ledger = Ledger(
+        ready.part, done.counts.bases, done.entries, hardware, precision.name, done.turns, inside,
+        None if result.facility is None else result.facility.pue, ready.lasting,
+    )  # fmt: skip
     if inside is not None:
         timing = replace(timing, seconds=np.where(inside, timing.seconds, np.nan))
-    return replace(
-        result,
-        activity=activity,
-        prices=bill.prices,
-        spent=whole_of(bill.spent(bases), {**done.moved, **done.still}),
-        joules=Later(lambda: whole_of(bill.by_operator(bases), {**activity.movement, **activity.static})),
-        timing=timing,
-    )
+    return replace(result, activity=done.activity, timing=timing, ledger=ledger)
 
 
 def _at_node(result: Result, ready: Prepared) -> Result:
     """The energy of a technology node: arithmetic, elementwise work, and in scope ``memory`` what moves."""
-    activity, bases, moved = result.activity, result.counts.bases, dict[str, Array]()
+    entries: list[Entry] = []
     if result.scope == "memory" and ready.way is not None:
-        bits = traffic(result.counts, activity, ready.way)
-        activity = replace(activity, movement=dict(zip(ready.way.places, bits, strict=True)))
-        moved = dict(zip(ready.way.places, over_phases(ordered_sum(bits, 2).swapaxes(0, 1)), strict=True))
-    parts = min(2, PARTS[result.scope])
-    bill = tariff(ready.folded, result.hardware, result.precision.name, parts, tuple(moved), lasting=ready.lasting)
-    return replace(
-        result,
-        activity=activity,
-        prices=bill.prices,
-        spent=bill.spent(bases) | bill.spent_besides(moved),
-        joules=Later(lambda: bill.by_operator(bases) | bill.spent_besides(activity.movement)),
-    )
+        bits = traffic(result.counts, result.activity, ready.way)
+        entries = [Entry(place, 3, (table_of(moved),)) for place, moved in zip(ready.way.places, bits, strict=True)]
+    ledger = Ledger(
+        ready.folded, result.counts.bases, tuple(entries), result.hardware, result.precision.name,
+        lasting=ready.lasting,
+    )  # fmt: skip
+    ledger.tariff(result.scope)  # a missing price is told now
+    return replace(result, ledger=ledger)
 
 
 def does_not_fit(result: Result) -> str:
@@ -293,7 +252,7 @@ def against(result: Result, baseline: Result) -> Result:
     No saving, and a reason, where one of both has no energy; NaN at points of a grid where one of both has none.
     """
     shape = (3, *result.shape)
-    if not result.joules or not baseline.joules:
+    if result.ledger is None or baseline.ledger is None:
         lacks = baseline.reason or "no energy"
         lacks = f"has {lacks}" if lacks.startswith("no ") else lacks
         why = result.reason or f"no saving: baseline {baseline.precision.name} {lacks}"
@@ -301,7 +260,7 @@ def against(result: Result, baseline: Result) -> Result:
     if result.precision == baseline.precision:
         none = np.where(result.energy_j >= 0, 0.0, np.nan)
         return replace(result, baseline=baseline.precision.name, saving=np.broadcast_to(none, shape).copy())
-    found = saving(result.activity, baseline.activity, {**baseline.prices, **result.prices}, result.scope)
+    found = saving(result.ledger, baseline.ledger, result.scope)
     known = (result.energy_bounds + baseline.energy_bounds).reshape(3, -1)[1] >= 0
     found = np.where(known, found, np.nan)
     return replace(result, baseline=baseline.precision.name, saving=found.reshape(shape))

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from bitnet_cost.engine.cost import saving, unshrinking_share
 from bitnet_cost.engine.counts import NOT_COUNTED
 from bitnet_cost.engine.estimate import against
 from bitnet_cost.engine.fit import fit, held_at
@@ -22,8 +21,10 @@ from bitnet_cost.engine.uncertainty import extreme_prices
 from bitnet_cost.errors import BitnetCostError, nearest
 from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.workload import LIMITS
+from bitnet_cost.ledger.arrays import EXACT, ordered_sum
+from bitnet_cost.ledger.contract import saving, unshrinking_share
 from bitnet_cost.record import METRICS
-from bitnet_cost.result import EXACT, Explanation, Result, Step, ordered_sum
+from bitnet_cost.result import Explanation, Result, Step
 from bitnet_cost.told import Node, is_told, named
 
 Number = Node | float
@@ -184,7 +185,7 @@ def _single(found: Any) -> Number:
 def _why(told: Result, cell: str) -> str:
     """Why a column has no figure."""
     options = {"carbon_g": "; give --carbon", "cost_usd": "; give --price"}
-    if cell in options and told.spent and not told.reason:
+    if cell in options and told.by_component and not told.reason:
         return options[cell]
     if cell in ("energy_per_token_j", "tokens_per_s"):
         return ": it is said only where tokens are generated (--generate)"
@@ -201,7 +202,7 @@ def _needs_energy(told: Result) -> None:
     Raises:
         BitnetCostError: with the reason.
     """
-    if not told.joules:
+    if not told.has_energy:
         raise BitnetCostError(f"{told.precision.name} at {told.hardware.name} has no energy: {told.reason}")
 
 
@@ -253,7 +254,7 @@ def _part(told: Result, cell: str) -> Number:
 def _saving(result: Result, baseline: Result | None, cell: str) -> tuple[Trace, Number, Formula]:
     """A saving, one end of its range, or the share of the baseline that must stay for a claim to be true."""
     _needs_energy(result)
-    if baseline is None or not baseline.joules:
+    if baseline is None or not baseline.has_energy:
         raise BitnetCostError(f"cell: {cell} needs a baseline that has an energy; choose --baseline")
     if result.precision == baseline.precision and not cell.startswith("must_stay"):
         return Trace(), 0.0, ("the baseline saves nothing on itself",)
@@ -262,12 +263,13 @@ def _saving(result: Result, baseline: Result | None, cell: str) -> tuple[Trace, 
         notes = (f"the {cell[7:]}est of: each price alone at its low or high, then all together",)
     trace, (told, other) = _traced((Same(result), Same(baseline)))
     told = against(told, other)
-    assert told.saving is not None
+    if told.saving is None or told.ledger is None or other.ledger is None:
+        raise BitnetCostError(f"cell: {cell} has no figure: {told.reason}")
     number = told.saving.ravel()[{"saving_low": 0, "saving_high": 2}.get(cell, 1)]
     if cell in ("saving_least", "saving_most"):
         ends = extreme_prices(result, baseline, most=cell == "saving_most")
         prices = {action: (trace.graph.input(f"{action} at its end", end),) * 3 for action, end in ends.items()}
-        number = saving(told.activity, other.activity, prices, result.scope)[1, 0]
+        number = saving(told.ledger, other.ledger, result.scope, prices)[1, 0]
         notes = (f"each price at the end that makes the saving {cell[7:]}: no prices within the ranges leave it",)
     if not cell.startswith("must_stay"):
         return trace, number, notes

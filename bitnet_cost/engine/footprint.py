@@ -13,7 +13,9 @@ from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.precision import FORMAT_BITS, Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.result import Coefficients, Footprint, OpCounts, Operator, ordered_sum, sum_of_roles
+from bitnet_cost.ledger.arrays import Coefficients, ordered_sum
+from bitnet_cost.ledger.counted import Footprint, OpCounts, sum_of_roles
+from bitnet_cost.ledger.operators import Operator
 from bitnet_cost.told import array, filled, is_told
 
 

@@ -9,7 +9,9 @@ import numpy as np
 from bitnet_cost.engine.counts import count_ops
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.result import Coefficients, OpCounts, Operator
+from bitnet_cost.ledger.arrays import Coefficients
+from bitnet_cost.ledger.counted import OpCounts
+from bitnet_cost.ledger.operators import Operator
 from bitnet_cost.told import array, named
 
 

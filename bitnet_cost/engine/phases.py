@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from bitnet_cost.inputs.workload import Array, Workload
-from bitnet_cost.result import Attended, Bases, Basis, Phase
+from bitnet_cost.ledger.arrays import Bases, Basis
+from bitnet_cost.ledger.counted import Attended, Phase
 from bitnet_cost.told import array, decided, shown_as
 
 # --- formulas ------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from bitnet_cost.engine.activity import Actions, product_format, stays
+from bitnet_cost.engine.activity import product_format, stays
 from bitnet_cost.engine.counts import HOST
 from bitnet_cost.engine.parallel import Share
 from bitnet_cost.engine.phases import READ_ONCE, growing_pairs
@@ -23,7 +23,9 @@ from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import Kernel, KernelClass, RuntimeProfile
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.result import Activity, Bases, Basis, OpCounts, Operator, Timing, ordered_sum
+from bitnet_cost.ledger.arrays import Bases, Basis, ordered_sum
+from bitnet_cost.ledger.counted import Actions, Activity, OpCounts, Timing
+from bitnet_cost.ledger.operators import Operator
 from bitnet_cost.told import array, decided, filled, named, zeros
 
 # Shares of the peaks at which prices per action were measured (h100-sxm-80gb.yaml: hbm_read_8GiB, gemm_float16_8192):

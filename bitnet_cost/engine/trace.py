@@ -21,7 +21,9 @@ from bitnet_cost.inputs.cited import CarbonIntensity, Figure, Input, Source
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.workload import Workload
-from bitnet_cost.result import Basis, Lever, Operator, Result
+from bitnet_cost.ledger.arrays import Basis
+from bitnet_cost.ledger.operators import Operator
+from bitnet_cost.result import Lever, Result
 from bitnet_cost.told import Graph, Node, array, is_told, named
 
 WORKLOAD = {"batch": "sequence", "prompt": "token", "generate": "token"}
@@ -156,14 +158,14 @@ def basis_text(basis: Basis) -> str:
 
 def label(result: Result) -> None:
     """Name the numbers of a told result by what they are of: phase, operator, action, component."""
-    counts, activity = result.counts, result.activity
+    counts = result.counts
     for basis, values in counts.bases.items():
         text = basis_text(basis)
         for phase, value in zip(counts.phases, values, strict=True):
             named(value, f"{phase.name} {text}", UNITS.get(basis[0], "1"))
     counts.named(counts["mac"], "MAC", "MAC")
-    for place, bits in activity.movement.items():
-        counts.named(bits, place, "bit")
+    for action, table in result.tables.items():
+        counts.named(table, action, "s" if action.startswith("static") else "bit")
     if result.timing is not None:
         counts.named(result.timing.waiting, "waiting", "s")
         counts.named(result.timing.seconds, "seconds", "s")
@@ -176,6 +178,6 @@ def label(result: Result) -> None:
         named(stored, f"bits of {role}", "bit")
     named(memory.kv_bits, "bits of the KV cache", "bit")
     named(memory.activation_bits, "bits of activations", "bit")
-    for component, joules in result.spent.items():
+    for component, joules in result.by_component.items():
         for energy, words in zip(joules, (" at low prices", "", " at high prices"), strict=True):
             named(energy, f"energy of {component}{words}", "J")

@@ -8,8 +8,8 @@ is marked ``together`` share one quantile; the others are independent. Emissions
 intensity of a grid, and the emissions of making a device that its profile cites, are drawn as well. What was typed in
 is exact, and so are prices of electricity and of device time.
 
-A saving has two ranges. The one of a record (`engine.cost.saving_bounds`) moves each price alone, then all together to
-one side: what a reader would try, but other prices within the ranges can leave it. `saving_extremes` is the bound: no
+A saving has two ranges. The one of a record (`contract.saving_bounds`) moves each price alone, then all together to one
+side: what a reader would try, but other prices within the ranges can leave it. `saving_extremes` is the bound: no
 prices within their ranges leave it, it holds every draw and the record's range, and narrowing a figure never widens it.
 
 What does not move in a draw: counts, stored bits, and time. Time has its own bounds (`scenario`): all bandwidths,
@@ -29,7 +29,6 @@ from typing import Literal
 
 import numpy as np
 
-from bitnet_cost.engine.cost import action_totals, price_of
 from bitnet_cost.engine.estimate import Prepared, against, measure, prepare, priced
 from bitnet_cost.engine.timing import kernel_class
 from bitnet_cost.errors import BitnetCostError, MissingPrice
@@ -38,7 +37,9 @@ from bitnet_cost.inputs.facility import Range
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.result import Band, Bases, Lever, Result, Swing, component_of, ordered_sum
+from bitnet_cost.ledger.arrays import Bases, ordered_sum
+from bitnet_cost.ledger.contract import component_of, contract, price_of
+from bitnet_cost.result import Band, Lever, Result, Swing
 from bitnet_cost.words import Distribution
 
 PERCENTILES = (5.0, 50.0, 95.0)
@@ -139,7 +140,7 @@ def drawn_energies(
     found = []
     for result in results:
         parts: dict[str, Array] = {}
-        for action, runs in action_totals(result.activity, result.scope).items():
+        for action, runs in result.runs.items():
             energy = prices[actions.index(action)][:, None] * runs
             component = component_of(action)
             parts[component] = parts[component] + energy if component in parts else energy
@@ -149,8 +150,8 @@ def drawn_energies(
 
 def runs_of(result: Result, actions: Sequence[str], point: int = 0) -> Array:
     """How often each action runs in the scope of a result.  [action]"""
-    totals = action_totals(result.activity, result.scope)
-    return np.array([float(totals[a][point]) if a in totals else 0.0 for a in actions])
+    runs = result.runs
+    return np.array([float(runs[a][point]) if a in runs else 0.0 for a in actions])
 
 
 def overhead_factor(result: Result) -> float:
@@ -201,6 +202,12 @@ def extreme_prices(result: Result, baseline: Result, *, most: bool) -> dict[str,
     return dict(zip(actions, found.tolist(), strict=True))
 
 
+def _compared(result: Result, baseline: Result | None) -> Result | None:
+    """What a saving refers to: a baseline that has an energy, and is of another precision."""
+    answers = baseline is not None and baseline.has_energy and baseline.precision != result.precision
+    return baseline if answers else None
+
+
 def spread(
     result: Result, baseline: Result | None, draws: int = 10_000, seed: int = 0,
     distribution: Distribution = "triangular",
@@ -212,9 +219,11 @@ def spread(
     Raises:
         BitnetCostError: see `draw_prices`.
     """
-    if not result.joules:
+    if not result.has_energy:
         return None
-    compared = baseline if baseline is not None and baseline.joules and baseline.precision != result.precision else None
+    compared = (
+        baseline if baseline is not None and baseline.has_energy and baseline.precision != result.precision else None
+    )
     actions = sorted(result.prices.keys() | (compared.prices.keys() if compared else set()))
     moving = levers(result.hardware, actions)
     prices = draw_prices(moving, draws, seed, distribution)
@@ -403,7 +412,8 @@ def at_end(result: Result, way: Literal["fast", "slow"]) -> Scenario:
 
 def _prices_needed(result: Result) -> set[str]:
     """Actions whose prices an answer needs, those that only the power cap needs among them."""
-    found = {action for part in result.activity.within("memory") for action in part} | set(result.prices)
+    moved = {} if result.ledger is None else contract(result.ledger, "action", "memory")
+    found = moved.keys() | result.prices.keys()
     if result.hardware.power is not None:
         found |= {"static.power"}
         found |= {"static.waiting"} if result.hardware.power.active else set()
@@ -420,9 +430,11 @@ def swings(result: Result, baseline: Result | None) -> list[Swing]:
     answer and of its baseline. Where integer additions are priced as the papers do, INT32 accumulation is a figure of
     its own: it has no low, and its high is what it makes of the answer.
     """
-    if not result.joules:
+    if not result.has_energy:
         return []
-    compared = baseline if baseline is not None and baseline.joules and baseline.precision != result.precision else None
+    compared = (
+        baseline if baseline is not None and baseline.has_energy and baseline.precision != result.precision else None
+    )
     actions = sorted(result.prices.keys() | (compared.prices.keys() if compared else set()))
     moving = levers(result.hardware, actions)
     runs = runs_of(result, actions) * overhead_factor(result)
@@ -484,7 +496,7 @@ def _accumulated(result: Result, baseline: Result | None, whole: float, referenc
 
 def saving_of(result: Result, baseline: Result) -> float:
     """Nominal saving of a single point; NaN where one of both has no energy."""
-    if not result.joules or not baseline.joules:
+    if not result.has_energy or not baseline.has_energy:
         return float("nan")
     found = against(result, baseline).saving
     return float("nan") if found is None else float(found[1])

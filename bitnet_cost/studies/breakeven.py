@@ -210,7 +210,7 @@ def state(axis: str, wanted: float, value: float, *, falling: bool = True) -> st
 def _shares(asked: Question) -> list[Crossing]:
     """Shares of the baseline's energy, at the workload asked for, that would make the saving what is wanted."""
     results = asked.results(asked.workload, asked.pair)
-    if not all(r.joules for r in results):
+    if not all(r.has_energy for r in results):
         return []
     new, old = (_parts(r) for r in results)
     d = asked.draws

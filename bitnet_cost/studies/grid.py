@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitnet_cost.engine.cost import action_totals, saving_bounds, spend
 from bitnet_cost.engine.counts import count_ops
 from bitnet_cost.engine.estimate import evaluate, measure, priced
 from bitnet_cost.engine.footprint import footprint
@@ -22,8 +21,10 @@ from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.workload import LIMITS, Array, Workload
+from bitnet_cost.ledger.contract import paired, saved, saving_bounds
+from bitnet_cost.ledger.counted import OpCounts
 from bitnet_cost.readers import catalog
-from bitnet_cost.result import Answer, OpCounts, Result
+from bitnet_cost.result import Answer, Result
 from bitnet_cost.words import Scope
 
 DRAWS = 1000
@@ -123,14 +124,8 @@ def _scopes(result: Result) -> tuple[Scope, ...]:
 
 
 def _within(found: Result, scope: Scope) -> Result:
-    """The same run in a narrower scope."""
-    if found.hardware.priced == "time" and scope in _NARROW:
-        return priced(replace(found, scenario=found.scenario.but(scope=scope), joules={}, timing=None, reason=None))
-    if scope == "facility":
-        return found
-    return replace(
-        found, scenario=found.scenario.but(scope=scope), spent=spend(found.activity.runs_within(scope), found.prices)
-    )
+    """The same run read in another scope."""
+    return replace(found, scenario=found.scenario.but(scope=scope))
 
 
 def _cell(at: int, result: Result, found: Result, base: Result | None, drawn: Drawn) -> dict[str, Any]:
@@ -141,12 +136,12 @@ def _cell(at: int, result: Result, found: Result, base: Result | None, drawn: Dr
         "needs": _list(memory.on_each(result.devices) / 8, at),
     }
     fits: Mask = np.ones(points, dtype=bool) if found.fits is None else np.asarray(found.fits).ravel()
-    if not found.joules:
+    if not found.has_energy:
         return values
     if found.timing is not None:
         batch, _, generate = found.workload.flat()
         seconds, decode = found.timing.total, found.timing.of_phase("decode")
-        device = sum(v[1] for name, v in found.spent.items() if name != "facility")
+        device = sum(v[1] for name, v in found.by_component.items() if name != "facility")
         with np.errstate(divide="ignore", invalid="ignore"):
             values |= {
                 "seconds": _list(np.where(fits, seconds, np.nan), at),
@@ -155,16 +150,16 @@ def _cell(at: int, result: Result, found: Result, base: Result | None, drawn: Dr
             }
     scopes: dict[str, Any] = {}
     for scope in _scopes(result):
+        narrow = _within(found, scope)
         try:
-            narrow = _within(found, scope)
-        except BitnetCostError:
+            parts = narrow.by_component
+        except BitnetCostError:  # a package priced by time may have no prices of its actions
             continue
-        parts = narrow.by_component
         whole = np.where(fits, sum(parts.values()), np.nan)
         scopes[scope] = {"energy": [_list(v, at) for v in whole]}
         if scope in ("arithmetic", _scopes(result)[-1]) or found.hardware.priced == "time":
             scopes[scope]["parts"] = {n: _list(np.where(fits, v[1], np.nan), at) for n, v in parts.items()}
-        if base is not None and base.joules:
+        if base is not None and base.has_energy:
             scopes[scope] |= _saving(at, narrow, base, scope, fits, drawn)
     values["scopes"] = scopes
     return values
@@ -188,15 +183,14 @@ def _saving(
     at: int, found: Result, base: Result, scope: Scope, fits: Mask, drawn: Drawn
 ) -> dict[str, list[list[float | None]]]:
     """Saving and band of a cell in a scope; empty where the baseline has no answer in it."""
+    if found.ledger is None or base.ledger is None:
+        return {}
+    other = _within(base, scope)
     try:
-        other = _within(base, scope) if base.hardware.priced == "time" else base
+        prices = {**other.prices, **found.prices}
     except BitnetCostError:
         return {}
-    runs, reference = action_totals(found.activity, scope), action_totals(other.activity, scope)
-    prices = {**other.prices, **found.prices}
-    actions = sorted(runs.keys() | reference.keys())
-    zero = np.zeros(found.counts.points)
-    ours, theirs = (np.array([totals.get(a, zero) for a in actions]) for totals in (runs, reference))
+    actions, ours, theirs = paired(found.ledger, base.ledger, scope)
     both = fits if other.fits is None else fits & np.asarray(other.fits).ravel()
     values = {}
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -205,7 +199,7 @@ def _saving(
         values["saving"] = [_list(v, at) for v in bounds]
         if found.precision.name != base.precision.name:
             draws = drawn(found.hardware, actions).T
-            band = np.percentile(1 - (draws @ ours) / (draws @ theirs), PERCENTILES, axis=0)
+            band = np.percentile(saved(draws @ ours, draws @ theirs), PERCENTILES, axis=0)
             band[:, ~both] = np.nan
             values["band"] = [[_plain(x, 4) for x in v.tolist()] for v in band]
     return values
@@ -257,7 +251,7 @@ def _sized(at: int, like: Result, model: Architecture, counts: OpCounts) -> list
         )
     except BitnetCostError:
         return None
-    if not found.joules:
+    if not found.has_energy:
         return None
     rate = np.full(counts.points, np.nan)
     if found.timing is not None:

@@ -57,7 +57,7 @@ def _cited(sources: dict[str, Source]) -> list[Cited]:
 
 def lead(results: Sequence[Result]) -> Result:
     """The result that a page opens with: the narrowest precision where most answers and measured rows are."""
-    answered = [r for r in results if r.joules] or list(results)
+    answered = [r for r in results if r.has_energy] or list(results)
     first = answered[0].architecture.name
     mine = [r for r in answered if r.architecture.name == first]
 

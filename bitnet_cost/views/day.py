@@ -12,7 +12,7 @@ from bitnet_cost.views.groups import alike
 
 def day_tables(answer: Answer) -> list[Table]:
     """What the requests of a day cost; one table for each scope."""
-    groups = alike([r for r in answer.results if r.joules], lambda r: r.scope)
+    groups = alike([r for r in answer.results if r.has_energy], lambda r: r.scope)
     return [day_table(answer, group, f", scope {group[0].scope}" if len(groups) > 1 else "") for group in groups]
 
 

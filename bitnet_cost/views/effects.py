@@ -31,7 +31,7 @@ def traced(results: Sequence[Result]) -> list[Note]:
 
 def substitutes(results: Sequence[Result]) -> list[Note]:
     """What devices run in place of products that they have no unit for, and that the accumulator changes nothing."""
-    on_devices = [r for r in results if r.runtime and r.joules]
+    on_devices = [r for r in results if r.runtime and r.has_energy]
     said = [(r, _substitute(r)) for r in on_devices]
     found = [Note("substitute", text) for _, text in said if text]
     own = [
@@ -68,7 +68,7 @@ def outside_facilities(results: Sequence[Result]) -> list[Note]:
     if site is not None and nodes:
         text = f"no effect of {_given(site)} at {limited(nodes)}"
         found.append(Note("no-facility", f"A technology node has no clock and stands in no facility: {text}"))
-    if any(r.scope == "facility" and r.joules and (r.facility is None or r.facility.pue == 1) for r in results):
+    if any(r.scope == "facility" and r.has_energy and (r.facility is None or r.facility.pue == 1) for r in results):
         text = "Scope facility with PUE 1 (--pue gives another): nothing is added to the energy of the devices."
         found.append(Note("no-facility", text))
     return found

@@ -37,18 +37,18 @@ def time_table(results: Sequence[Result]) -> Table:
 
 def energy_tables(results: Sequence[Result]) -> list[Table]:
     """Energy and saving; one table for each scope, workload and baseline of which something has an energy."""
-    return [energy_table(group) for group in by_energy(results) if any(r.joules for r in group)]
+    return [energy_table(group) for group in by_energy(results) if any(r.has_energy for r in group)]
 
 
 def energy_table(results: Sequence[Result]) -> Table:
     """Energy with its range, and saving with its range: one row per result of a group."""
     head, named = leads(results, ["hardware", "precision"])
-    unit, energies = _energies([r for r in results if r.joules])
+    unit, energies = _energies([r for r in results if r.has_energy])
     printed = iter(energies)
-    letters = lettered(r.baseline for r in results if r.joules and r.baseline)
+    letters = lettered(r.baseline for r in results if r.has_energy and r.baseline)
     body = []
     for r, lead in zip(results, named, strict=True):
-        if not r.joules:
+        if not r.has_energy:
             body.append((*lead, "-", "", "-", ""))
             continue
         saving = None if r.saving is None else [float(x) for x in r.saving]

@@ -23,7 +23,7 @@ def estimate_report(answer: Answer) -> Report:
     tables = memory_tables(results)
     tables += [time_table(g) for g in by_time(results) if any(r.timing is not None or r.reason for r in g)]
     tables += energy_tables(results)
-    if len(results) == 1 and results[0].joules:
+    if len(results) == 1 and results[0].has_energy:
         tables.append(breakdown_table(results[0]))
         if results[0].runtime or results[0].scope == "memory":
             tables.append(component_table(results[0]))
@@ -41,7 +41,7 @@ def _title(results: Sequence[Result]) -> str:
 
 def sentence(results: Sequence[Result]) -> str:
     """The answer in a sentence with units: the narrowest precision against the baseline."""
-    answered = [r for r in results if r.joules]
+    answered = [r for r in results if r.has_energy]
     subject = min(answered or results, key=lambda r: r.footprint.total_weight_bits)
     name = subject.architecture.title or subject.architecture.name
     stored = with_prefix(subject.footprint.total_weight_bits / 8, "B")

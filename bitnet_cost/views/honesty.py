@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import get_args
 
 from bitnet_cost.inputs.cited import Figure
+from bitnet_cost.ledger.contract import component_of
 from bitnet_cost.numerals import fixed
 from bitnet_cost.registry import Metric
-from bitnet_cost.result import Answer, Result, component_of
+from bitnet_cost.result import Answer, Result
 from bitnet_cost.tables import Note
 from bitnet_cost.words import Scope
 
@@ -31,13 +32,12 @@ def weak_share(result: Result, component: str | None = None) -> float:
     A single point.
     """
     weak = whole = 0.0
-    for part in result.activity.within(result.scope) if result.joules else ():
-        for action, runs in part.items():
-            if component is not None and component_of(action) != component:
-                continue
-            energy = float(runs.sum()) * result.prices[action][1]
-            whole += energy
-            weak += energy if result.hardware.basis(action) in WEAK else 0.0
+    for action, runs in result.runs.items():
+        if component is not None and component_of(action) != component:
+            continue
+        energy = float(runs[0]) * result.prices[action][1]
+        whole += energy
+        weak += energy if result.hardware.basis(action) in WEAK else 0.0
     return weak / whole if whole and math.isfinite(weak) else 0.0
 
 
@@ -78,7 +78,7 @@ def _of_runtime(result: Result) -> Iterator[Figure]:
 
 def explained(results: Sequence[Result]) -> list[Note]:
     """The line that explains the marks of a report; none without marks."""
-    marked = [(weak_share(r), r) for r in results if r.joules and mark(r)]
+    marked = [(weak_share(r), r) for r in results if r.has_energy and mark(r)]
     timed = any(mark_time(r) for r in results if r.timing is not None)
     if not marked and not timed:
         return []

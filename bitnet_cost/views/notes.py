@@ -22,14 +22,14 @@ def notes(answer: Answer) -> list[Note]:
         found += _model(r, {each.precision.name for each in results})
     found += [*effects.traced(results), *effects.substitutes(results)]
     found += [
-        Note("caveat" if r.joules else "refused", f"{r.precision.name} at {r.hardware.name}: {r.reason}.")
+        Note("caveat" if r.has_energy else "refused", f"{r.precision.name} at {r.hardware.name}: {r.reason}.")
         for r in results if r.reason
     ]  # fmt: skip
     found += effects.outside_facilities(results)
-    found += [_facility(r) for r in results if r.joules and r.facility and r.runtime]
-    found += [_battery(r) for r in results if r.joules and r.timing and r.hardware.battery]
+    found += [_facility(r) for r in results if r.has_energy and r.facility and r.runtime]
+    found += [_battery(r) for r in results if r.has_energy and r.timing and r.hardware.battery]
     if answer.requests_per_day is not None:
-        found += [_busy(r, answer.requests_per_day) for r in results if r.joules and r.timing]
+        found += [_busy(r, answer.requests_per_day) for r in results if r.has_energy and r.timing]
     return distinct([*(note for note in found if note.text), *validated(answer), how_sure(results)])
 
 
@@ -65,7 +65,7 @@ def _accumulators(answer: Answer) -> list[Note]:
         if other is not None and r.saving is not None and r.baseline != r.precision.name:
             nominal = percent(float(r.saving[1]))
             parts.append(f"{r.precision.name} {percent(other)} % instead of {nominal} at {r.hardware.name}")
-    if asked == "int32" and any(not r.hardware.has_clock and r.joules for r in answer.results):
+    if asked == "int32" and any(not r.hardware.has_clock and r.has_energy for r in answer.results):
         priced = "; with additions priced as the papers do (--accumulator paper) the saving is " if parts else "."
         text = f"Integer products accumulate in INT32 at technology nodes{priced}{limited(parts) if parts else ''}"
         return [Note("accumulator", text)]

@@ -14,8 +14,9 @@ import numpy as np
 from bitnet_cost import __version__
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.workload import Array
+from bitnet_cost.ledger.counted import longest_wait
 from bitnet_cost.registry import figure, size
-from bitnet_cost.result import Answer, Fit, Result, longest_wait
+from bitnet_cost.result import Answer, Fit, Result
 from bitnet_cost.views.honesty import left_out, rounded
 
 SCHEMA = "bitnet-cost/1"
@@ -197,7 +198,7 @@ def days(answer: Answer) -> list[dict[str, Any]]:
     """What the requests of a day cost, one row per record; null where a record has no energy."""
     rows = []
     for index, result in enumerate(answer.results):
-        day = answer.day(result) if result.joules else None
+        day = answer.day(result) if result.has_energy else None
         rows.append(
             {
                 "record": index, "requests_per_day": answer.requests_per_day,

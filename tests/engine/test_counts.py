@@ -11,8 +11,8 @@ from bitnet_cost.engine.footprint import parameters_by_role
 from bitnet_cost.engine.phases import decode_pairs, prefill_pairs, touched_experts
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.workload import Workload
+from bitnet_cost.ledger.counted import OpCounts
 from bitnet_cost.readers import catalog
-from bitnet_cost.result import OpCounts
 
 
 def parameters(name: str) -> int:

@@ -136,7 +136,7 @@ def test_by_hand(form: str, width: int, vocabulary: int, prompt: int, generate: 
     for p, (phase, *_) in enumerate(result.counts.phases):
         for i, op in enumerate(result.counts.operators):
             moved = expected.get((phase, op.name), {})
-            for place, bits in result.activity.movement.items():
+            for place, bits in result.tables.items():
                 wanted = moved.get(place, 0.0)
                 assert bits[p, i, 0] == pytest.approx(wanted, rel=1e-12, abs=1e-6), (phase, op.name, place)
                 joules[place.partition(".")[0]] += wanted * PER_BIT[place.partition(".")[0]]
@@ -255,7 +255,7 @@ def test_a_node_without_levels_answers_no_memory_and_one_level_is_read_once() ->
         memory(hardware=bare)
     alone = NODE.model_copy(update={"hierarchy": {"dram": NODE.hierarchy["dram"]}})
     result = memory("fp16", alone)
-    bits = sum(float(bits.sum()) for bits in result.activity.movement.values())
+    bits = sum(float(bits.sum()) for bits in result.tables.values())
     assert bits == pytest.approx(float(result.activity.bits.sum()), rel=1e-12)
     assert result.not_reached is None
 

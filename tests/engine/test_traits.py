@@ -6,8 +6,8 @@ import pytest
 
 from bitnet_cost.engine.counts import operators
 from bitnet_cost.engine.timing import kernel_class
+from bitnet_cost.ledger.operators import Traits
 from bitnet_cost.readers import catalog
-from bitnet_cost.result import Traits
 
 
 @pytest.mark.parametrize(

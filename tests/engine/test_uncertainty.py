@@ -207,7 +207,7 @@ def test_figures_moved_as_one_grid_give_what_each_gives_alone(name: str) -> None
 
 def test_a_result_without_energy_has_no_spread() -> None:
     none = bitnet_cost.estimate("gpt3-175b", "h100-sxm-80gb", "fp16")
-    assert not none.joules
+    assert not none.has_energy
     assert spread(none, None) is None
     assert swings(none, None) == []
 

@@ -240,7 +240,7 @@ def test_a_node_says_what_its_memory_levels_are_for(name: str) -> None:
     assert "Memory levels are those of scope memory" in node.note
     assert "alone" not in node.note
     wide = estimate("gpt2", name, "int8", scope="compute")
-    assert not wide.activity.movement
+    assert not wide.tables
     assert not {action.partition(".")[0] for action in wide.prices} & set(node.hierarchy)
     moving = estimate("gpt2", name, "int8", scope="memory")
-    assert {action.partition(".")[0] for action in moving.activity.movement} == {*node.hierarchy} - {"sram-8kb"}
+    assert {action.partition(".")[0] for action in moving.tables} == {*node.hierarchy} - {"sram-8kb"}

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 import bitnet_cost as package
 from bitnet_cost.engine import uncertainty
 from bitnet_cost.engine.breakeven import crossings, first_beyond, share_at
-from bitnet_cost.engine.cost import action_totals, unshrinking_share
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Array, Workload
+from bitnet_cost.ledger.contract import unshrinking_share
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import Crossing
 from bitnet_cost.studies import breakeven
@@ -253,9 +253,7 @@ def test_each_draw_turns_where_its_prices_say() -> None:
     prices = uncertainty.draw_prices(uncertainty.levers(runs[0].hardware, actions), 1000, 0)
     first = []
     for draw in prices.T:
-        energies = [
-            sum(draw[actions.index(a)] * n for a, n in action_totals(r.activity, "device").items()) for r in runs
-        ]
+        energies = [sum(draw[actions.index(a)] * n for a, n in r.runs.items()) for r in runs]
         first.append(float(at[np.argmax(1 - energies[0] / energies[1] < 0.5)]))
     band = np.percentile(first, (5, 50, 95), method="nearest")
     assert batch.turning.band == pytest.approx(band)

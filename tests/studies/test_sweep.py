@@ -23,6 +23,7 @@ from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.filters import Filter
 from bitnet_cost.front import best, pareto
 from bitnet_cost.inputs.workload import Workload
+from bitnet_cost.ledger.contract import contract
 from bitnet_cost.record import METRICS
 from bitnet_cost.studies import running
 from bitnet_cost.studies import sweep as sweeps
@@ -77,7 +78,10 @@ def test_a_row_is_the_single_estimate_to_the_bit(
 
 def test_components_add_up_and_equal_the_table_of_operators() -> None:
     result = package.estimate("llama-2-7b", "h100-sxm-80gb", "bf16", generate=64)
-    parts = {name: float(values[1].sum()) for name, values in result.joules.items()}
+    assert result.ledger is not None
+    table = contract(result.ledger, "operator", result.scope)
+    parts = {name: float(values[1].sum()) for name, values in table.items()}
+    assert table.keys() == result.by_component.keys()
     for name, values in result.by_component.items():
         assert float(values[1, 0]) == pytest.approx(parts[name], rel=1e-12)
     assert float(result.energy_j) == pytest.approx(sum(parts.values()), rel=1e-12)

@@ -1,35 +1,55 @@
-"""Price actions: Activity . prices -> joules, and savings with their exact range."""
+"""The ledger of a run, and the only sum over it: entries x prices -> joules, and how often actions run.
+
+An entry is an action with its component and its place in time (phase) and in the model (operator). Products and
+elementwise work are linear in what the workload repeats: coefficients [op] by basis. What moves and what is drawn while
+time passes are tables [phase, op, n]. `contract` sums over what it is not asked to keep, in one order:
+
+- of linear entries, coefficients are summed over operators, then over actions with their prices, and only then met
+  with the workload's bases, whose phases are summed before;
+- of tables, over operators, then phases, then times their factor (devices, turns of a pipeline) and their price;
+- components last, in the order in which they first appear.
+
+Where operators are kept, each product is made first and summed over actions: the same to 1e-12, not to the bit.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bitnet_cost.engine.activity import Actions
 from bitnet_cost.errors import MissingPrice
 from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.result import (
-    Activity,
-    Bases,
-    Basis,
-    Linear,
-    Stack,
-    component_of,
-    ordered_sum,
-    over_phases,
-    sum_in_order,
-)
+from bitnet_cost.ledger.arrays import Bases, Basis, Linear, Stack, ordered_sum, over_phases, sum_in_order
+from bitnet_cost.ledger.counted import Actions
 from bitnet_cost.told import array, zeros
 from bitnet_cost.words import Scope
 
 Prices = dict[str, tuple[Any, Any, Any]]
 """Low, nominal and high price of each action: numbers, arrays over a grid, or told numbers.  [J]"""
+
+SPECIAL_QUANTITIES = ("exp", "tanh", "erf", "div", "sqrt")
+_SPECIAL_ACTIONS = (*SPECIAL_QUANTITIES, "unpack")
+
+PARTS: dict[Scope, int] = {"arithmetic": 1, "compute": 2, "memory": 3, "device": 4, "facility": 4}
+"""Parts that each scope holds: products, elementwise work, what moves, what is drawn while time passes."""
+
+
+@cache
+def component_of(action: str) -> str:
+    """The component under which an action is listed.
+
+    >>> component_of("mul.fp16"), component_of("exp.fp16")
+    ('mul', 'special')
+    """
+    stem = action.partition(".")[0]
+    return "special" if stem in _SPECIAL_ACTIONS else stem
 
 
 def price_of(action: str, hardware: Hardware, asker: str) -> tuple[float, float, float]:
@@ -46,7 +66,7 @@ def price_of(action: str, hardware: Hardware, asker: str) -> tuple[float, float,
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
 class Tariff:
-    """What an activity costs within a scope: prices, and those of products and elementwise work folded over actions.
+    """Prices of some actions, folded with the coefficients of products and elementwise work.
 
     ``each`` is their energy per unit of what the workload repeats, [component, bound, basis, 1]; ``nominal`` the sum
     over components at nominal prices, [basis, 1, 1]; ``of_operators`` makes the same for each operator, a figure for
@@ -66,14 +86,14 @@ class Tariff:
     of_others: Array
     first: dict[str, int]
 
-    def spent(self, bases: Bases) -> dict[str, Array]:
-        """Energy of products and elementwise work by component, phases summed.  Each [bound, n]  [J]"""
+    def linear(self, bases: Bases) -> dict[str, Array]:
+        """Energy of products and elementwise work by component.  Each [bound, n]  [J]"""
         if not self.components:
             return {}
         repeated = over_phases(bases.of(self.names)[self.needed].swapaxes(0, 1))
         return dict(zip(self.components, ordered_sum(self.each * repeated, 2), strict=True))
 
-    def dynamic(self, bases: Bases) -> Array:
+    def by_phase(self, bases: Bases) -> Array:
         """Nominal energy of products and elementwise work in each phase.  [phase, n]  [J]"""
         return ordered_sum(self.nominal * bases.of(self.names)[self.needed], 0)
 
@@ -84,7 +104,7 @@ class Tariff:
         found = np.asarray(self.of_operators().over(bases))
         return dict(zip(self.components, found.reshape(len(self.components), 3, *found.shape[1:]), strict=True))
 
-    def spent_besides(self, runs: Mapping[str, Array]) -> dict[str, Array]:
+    def besides(self, runs: Mapping[str, Array]) -> dict[str, Array]:
         """Energy of the other actions by component.  Runs [...]; each [bound, ...]  [J]"""
         if not self.others:
             return {}
@@ -96,17 +116,6 @@ class Tariff:
             component: sum_in_order(list(energies[start:end]))
             for component, start, end in zip(self.first, ends, ends[1:], strict=False)
         }
-
-
-def spend(parts: Sequence[Mapping[str, Array]], prices: Prices) -> dict[str, Array]:
-    """Energy by component of how often actions run, ``[n]`` each: ``[bound, n]``.  [J]"""
-    joules: dict[str, Array] = {}
-    for part in parts:
-        for action, times in part.items():
-            energy = array(prices[action])[:, None] * times
-            component = component_of(action)
-            joules[component] = joules[component] + energy if component in joules else energy
-    return joules
 
 
 def tariff(
@@ -166,13 +175,124 @@ def _tariff(same: Same, profile: Same, asker: str, parts: int, others: tuple[str
     return Tariff(prices, components, names, needed, each, nominal, of_operators, others, of_others, first)
 
 
-def action_totals(activity: Activity, scope: Scope) -> dict[str, Array]:
-    """How often each action runs in a scope, over all operators and phases.  Each ``[n]``"""
-    totals: dict[str, Array] = {}
-    for part in activity.runs_within(scope):
-        for action, runs in part.items():
-            totals[action] = totals[action] + runs if action in totals else runs
-    return totals
+class Table(NamedTuple):
+    """A figure of each phase and operator, [phase, op, n], made when it is asked for; and its sum over operators."""
+
+    of_operators: Callable[[], Array]
+    by_phase: Array  # [phase, n]
+
+
+def table_of(values: Array, by_phase: Array | None = None) -> Table:
+    """A table that is there, [phase, op, n], with its sum over operators if that is known."""
+    return Table(lambda: values, ordered_sum(values, 1) if by_phase is None else by_phase)
+
+
+class Entry(NamedTuple):
+    """The entries of one action that is no work of the datapath: bits that move, or seconds at a power.
+
+    It runs ``factor`` times the first table, less the others.
+    """
+
+    action: str
+    part: int  # 3: moves; 4: drawn while time passes
+    tables: tuple[Table, ...]
+    factor: Array | float = 1.0
+
+    def amount(self, *, kept: bool) -> Array:
+        """How often it runs: [phase, op, n] where phases and operators are kept, else [n]."""
+        first, *others = (
+            (table.of_operators() if kept else over_phases(table.by_phase)) * self.factor for table in self.tables
+        )
+        for other in others:
+            first = first - other
+        return first
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Ledger:
+    """What a run does: the linear entries of one turn, which runs ``turns`` times, and the entries besides.
+
+    ``inside`` are the points that fit; None: all. Of a package that is ``priced_by_time``, power holds every action.
+    """
+
+    actions: Actions
+    bases: Bases
+    entries: tuple[Entry, ...]
+    hardware: Hardware
+    asker: str  # the precision, which a missing price is told of
+    turns: Array | float | None = None  # None: one
+    inside: NDArray[np.bool_] | None = None
+    pue: float | None = None
+    lasting: bool = True
+
+    def tariff(self, scope: Scope) -> Tariff:
+        """The prices of a scope.
+
+        Raises:
+            MissingPrice: see `price_of`.
+        """
+        parts = PARTS[scope]
+        others = tuple(entry.action for entry in self.entries_of(scope))
+        linear = 0 if parts > 3 and self.hardware.priced == "time" else min(2, parts)
+        return tariff(self.actions, self.hardware, self.asker, linear, others, lasting=self.lasting)
+
+    def entries_of(self, scope: Scope) -> list[Entry]:
+        """The entries besides the linear ones that a scope holds."""
+        by_time = PARTS[scope] > 3 and self.hardware.priced == "time"
+        return [entry for entry in self.entries if entry.part <= PARTS[scope] and not (by_time and entry.part == 3)]
+
+
+Kept = Literal["component", "operator", "action"]
+
+
+def contract(ledger: Ledger, by: Kept, scope: Scope) -> dict[str, Array]:
+    """The sum of a ledger over all but what is kept, within a scope; see the head of this module for its order.
+
+    ``component``: energy of each component, [bound, n]; ``operator``: the same of each phase and operator,
+    [bound, phase, op, n]; ``action``: how often each action runs, not priced, [n].
+
+    Raises:
+        MissingPrice: an action of the scope has no price; never by action.
+    """
+    entries = ledger.entries_of(scope)
+    runs = {entry.action: entry.amount(kept=by == "operator") for entry in entries}
+    if by == "action":
+        linear = {} if PARTS[scope] > 3 and ledger.hardware.priced == "time" else _runs(ledger, min(2, PARTS[scope]))
+        return linear | runs
+    bill = ledger.tariff(scope)
+    found = bill.by_operator(ledger.bases) if by == "operator" else bill.linear(ledger.bases)
+    if ledger.turns is not None:
+        found = {component: energy * ledger.turns for component, energy in found.items()}
+    found |= bill.besides(runs)
+    if scope == "facility" and ledger.pue is not None:
+        found["facility"] = (ledger.pue - 1) * sum_in_order(list(found.values()))
+    if ledger.inside is None:
+        return found
+    return {component: np.where(ledger.inside, values, np.nan) for component, values in found.items()}
+
+
+def _runs(ledger: Ledger, parts: int) -> dict[str, Array]:
+    """How often the actions of products and elementwise work run.  Each [n]"""
+    found: dict[str, Array] = {}
+    for part in (True, False)[:parts]:
+        for (product, action), terms in ledger.actions.folded.items():
+            if product is part:
+                runs = sum_in_order([over_phases(ledger.bases[basis]) * times for basis, times in terms])
+                runs = runs if ledger.turns is None else runs * ledger.turns
+                found[action] = found[action] + runs if action in found else runs
+    return found
+
+
+# --- savings -------------------------------------------------------------------------------------------------------
+
+
+def saved(energy: Any, reference: Any) -> Any:
+    """The share of a reference that is saved: 1 - E / E of the reference.
+
+    >>> saved(1.0, 4.0)
+    0.75
+    """
+    return 1 - energy / reference
 
 
 def saving_bounds(runs: Array, base: Array, prices: Array) -> Array:
@@ -190,25 +310,31 @@ def saving_bounds(runs: Array, base: Array, prices: Array) -> Array:
     """
     low, nominal, high = (prices[:, i, None] for i in range(3))
     energy, reference = ordered_sum(nominal * runs, 0), ordered_sum(nominal * base, 0)
-    savings = [(1 - energy / reference)[None]]
+    savings = [saved(energy, reference)[None]]
     for bound in (low, high):
         step = bound - nominal
-        savings.append(1 - (energy + step * runs) / (reference + step * base))
-        savings.append((1 - ordered_sum(bound * runs, 0) / ordered_sum(bound * base, 0))[None])
+        savings.append(saved(energy + step * runs, reference + step * base))
+        savings.append(saved(ordered_sum(bound * runs, 0), ordered_sum(bound * base, 0))[None])
     every = np.concatenate(savings)
     return array([every.min(0), every[0], every.max(0)])
 
 
-def saving(activity: Activity, baseline: Activity, prices: Prices, scope: Scope) -> Array:
-    """Least, nominal and most saving of one activity over another within a scope; see `saving_bounds`.  [bound, n]"""
-    runs, base = action_totals(activity, scope), action_totals(baseline, scope)
+def saving(ledger: Ledger, baseline: Ledger, scope: Scope, prices: Prices | None = None) -> Array:
+    """Least, nominal and most saving of one run over another within a scope; see `saving_bounds`.  [bound, n]
+
+    At other ``prices`` than their own, if given.
+    """
+    actions, runs, base = paired(ledger, baseline, scope)
+    known = prices or {**baseline.tariff(scope).prices, **ledger.tariff(scope).prices}
+    return saving_bounds(runs, base, array([known[action] for action in actions]))
+
+
+def paired(ledger: Ledger, baseline: Ledger, scope: Scope) -> tuple[Sequence[str], Array, Array]:
+    """The actions of either run, and how often each of both does them.  Names, [action, n], [action, n]"""
+    runs, base = contract(ledger, "action", scope), contract(baseline, "action", scope)
     actions = sorted(runs.keys() | base.keys())
     zero = np.zeros_like(next(iter(runs.values())))
-    return saving_bounds(
-        array([runs.get(a, zero) for a in actions]),
-        array([base.get(a, zero) for a in actions]),
-        array([prices[a] for a in actions]),
-    )
+    return actions, array([runs.get(a, zero) for a in actions]), array([base.get(a, zero) for a in actions])
 
 
 def unshrinking_share(claimed: float, modelled: float) -> float | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bitnet_cost
-from bitnet_cost.engine.cost import saving_bounds, unshrinking_share
+from bitnet_cost.errors import MissingPrice
+from bitnet_cost.ledger.arrays import sum_in_order
+from bitnet_cost.ledger.contract import contract, saving_bounds, unshrinking_share
 from bitnet_cost.readers import catalog
 
 
@@ -99,7 +103,7 @@ def test_the_share_that_would_make_a_claim_true() -> None:
 
 def test_nothing_is_saved_on_a_baseline_that_does_not_fit() -> None:
     result = bitnet_cost.estimate("codellama-70b", "l4", "bitnet-b1.58-tl2", baseline="fp16", generate=128)
-    assert result.joules
+    assert result.has_energy
     assert result.saving is None
     assert result.reason is not None
     assert "no saving: baseline fp16 does not fit" in result.reason
@@ -111,3 +115,45 @@ def test_a_point_of_a_grid_that_does_not_fit_saves_nothing() -> None:
     assert result.saving is not None
     assert np.isnan(result.saving[:, 1]).all()
     assert not np.isnan(result.saving[:, 0]).any()
+
+
+CELLS = [
+    ("llama-2-7b", "h100-sxm-80gb", "fp16", {"batch": 3}), ("mixtral-8x7b", "h100-sxm-80gb", "int4", {"devices": 2}),
+    ("gemma-3-1b", "h100-sxm-80gb", "bitnet", {"devices": 3, "parallel": "pipeline", "batch": 5}),
+    ("llama-2-7b", "intel-i7-13700h", "bitnet-b1.58", {}), ("gpt2", "cmos-7nm", "w4a8kv8", {"scope": "memory"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "hardware", "precision", "asked"), CELLS)
+def test_components_are_the_total_to_the_bit_and_operators_to_the_last_digits(
+    model: str, hardware: str, precision: str, asked: dict[str, Any]
+) -> None:
+    result = bitnet_cost.estimate(model, hardware, precision, generate=20, **asked)
+    assert result.ledger is not None
+    parts = contract(result.ledger, "component", result.scope)
+    assert float(sum_in_order(list(parts.values()))[1, 0]) == float(result.energy_j)
+    for component, table in contract(result.ledger, "operator", result.scope).items():
+        assert float(table[1].sum()) == pytest.approx(float(parts[component][1, 0]), rel=1e-12)
+    runs, prices = contract(result.ledger, "action", result.scope), result.prices
+    assert runs.keys() == prices.keys()
+    priced = sum(float(times[0]) * prices[action][1] for action, times in runs.items())
+    assert priced == pytest.approx(float(result.energy_j), rel=1e-12)
+
+
+@pytest.mark.parametrize(("model", "hardware", "precision", "asked"), CELLS[:4])
+def test_a_run_read_in_another_scope_is_the_answer_of_that_scope(
+    model: str, hardware: str, precision: str, asked: dict[str, Any]
+) -> None:
+    """A breakdown follows the scope: a result whose scope was narrowed used to keep the old one."""
+    result = bitnet_cost.estimate(model, hardware, precision, generate=20, **asked)
+    for scope in ("arithmetic", "compute", "memory"):
+        try:
+            wanted = bitnet_cost.estimate(model, hardware, precision, generate=20, scope=scope, **asked)
+        except MissingPrice:
+            continue
+        narrowed = replace(result, scenario=result.scenario.but(scope=scope))
+        assert {name: energy.tolist() for name, energy in narrowed.by_component.items()} == {
+            name: energy.tolist() for name, energy in wanted.by_component.items()
+        }
+        assert narrowed.by_operator.tolist() == wanted.by_operator.tolist()
+        assert narrowed.runs.keys() == wanted.prices.keys()

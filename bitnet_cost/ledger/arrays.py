@@ -1,0 +1,228 @@
+"""Sums in one fixed order, and figures that are linear in what a workload repeats.
+
+Arrays are ``[phase, op, n]`` where n runs over the flattened grid of the workload; a single estimate has n = 1, so
+one evaluation and a million are the same lines of code. Sums run in one fixed order (`ordered_sum`), so that an
+element of a grid equals the single estimate to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, ValuesView
+from functools import reduce
+from typing import NamedTuple
+
+import numpy as np
+
+from bitnet_cost.inputs.workload import Array
+from bitnet_cost.told import filled, zeros
+
+Basis = tuple[str, *tuple[float, ...]]
+"""A quantity of the workload, by name, with its numbers: ``("tokens",)``, ``("pairs", 4096.0)``."""
+
+
+PASSES: Basis = ("passes",)
+
+
+EXACT = 2.0**53
+"""Whole numbers up to here, 9.0e15, are exact as floats; above they are rounded to 53 bits."""
+
+
+Coefficients = dict[str, dict[Basis, Array]]
+"""``{quantity: {basis: [op]}}``: what an operator's layers need in all for each unit of a basis."""
+
+
+def ordered_sum(values: Array, axis: int) -> Array:
+    """Sum along an axis strictly from first to last, whatever the other axes hold.
+
+    NumPy's own sum adds pairwise along contiguous memory, so that its last bits depend on the shape of the grid;
+    Python's carries what rounding lost from 3.12 on, so that they would depend on the version.
+
+    >>> ordered_sum(np.array([[1e16], [1.0], [1.0]]), axis=0).tolist()
+    [1e+16]
+    """
+    if values.shape[axis] == 0:
+        return np.zeros(values.shape[:axis] + values.shape[axis + 1 :])
+    if values.strides[axis] >= 512 and values.flags.c_contiguous:
+        rows: Array = np.add.reduce(values, axis=axis)  # whole rows of memory are added one after the other
+        return rows
+    sums = np.add.accumulate(values, axis=axis)
+    last: Array = sums[-1] if axis == 0 else sums[:, -1] if axis == 1 else sums[:, :, -1]
+    return last
+
+
+def over_phases(values: Array) -> Array:
+    """Sum over phases, in order.  ``values`` [phase, ...]  ->  [...]"""
+    found: Array = reduce(np.add, values)
+    return found
+
+
+def sum_in_order(parts: list[Array]) -> Array:
+    """The sum of arrays, from first to last."""
+    result = parts[0]
+    for part in parts[1:]:
+        result = result + part
+    return result
+
+
+def total(values: Array) -> Array:
+    """Sum of ``[phase, op, n]`` over phases and operators, in order.  [n]"""
+    return ordered_sum(values.reshape(-1, values.shape[-1]), 0)
+
+
+class Bases(Mapping[Basis, Array]):
+    """What a workload repeats: quantities by basis, ``[phase, n]`` each, in one array.
+
+    ``table`` is [basis, phase, n].
+    """
+
+    __slots__ = ("_rows", "names", "table")
+
+    def __init__(self, names: tuple[Basis, ...], table: Array) -> None:
+        self.names, self.table = names, table
+        self._rows: dict[Basis, int] = {}
+
+    @property
+    def rows(self) -> dict[Basis, int]:
+        """Where each basis stands."""
+        if not self._rows:
+            self._rows = {basis: row for row, basis in enumerate(self.names)}
+        return self._rows
+
+    def of(self, names: tuple[Basis, ...]) -> Array:
+        """Some of them, in their order.  [basis, phase, n]"""
+        if names is self.names or names == self.names:
+            return self.table
+        rows = self.rows
+        some: Array = self.table[[rows[basis] for basis in names]]
+        return some
+
+    def __getitem__(self, basis: Basis) -> Array:
+        found: Array = self.table[self.rows[basis]]
+        return found
+
+    def __iter__(self) -> Iterator[Basis]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def span_of(column: Array) -> slice | None:
+    """From the first to the last entry that is not zero; None where all are."""
+    some = filled(column)
+    rows = np.flatnonzero(some if some.ndim == 1 else some.any(axis=1))
+    return slice(int(rows[0]), int(rows[-1]) + 1) if len(rows) else None
+
+
+class _Term(NamedTuple):
+    """Coefficients of consecutive operators for one basis; ``fresh`` where no term before has any of them."""
+
+    basis: Basis
+    rows: slice
+    column: Array  # [row, 1], or [row, n]
+    fresh: bool
+
+
+class Linear:
+    """A figure of each operator that is linear in what the workload repeats: coefficients by basis, [op] or [op, n]."""
+
+    __slots__ = ("columns", "rows", "size", "terms")
+
+    def __init__(self, columns: Iterable[tuple[Basis, Array]], size: int) -> None:
+        self.size = size
+        merged: dict[Basis, Array] = {}  # coefficients of one basis are added before they meet it, at every point
+        for basis, column in columns:
+            merged[basis] = merged[basis] + column if basis in merged else column
+        self.columns = tuple(merged.items())
+        some = np.zeros(size, dtype=bool)
+        terms = []
+        for basis, column in self.columns:  # only where there is something: most bases belong to few operators
+            rows = span_of(column)
+            if rows is not None:
+                part = column[rows] if column.ndim == 2 else column[rows, None]
+                terms.append(_Term(basis, rows, part, not some[rows].any()))
+                some[rows] = True
+        self.terms = tuple(terms)
+        self.rows = span_of(some) or slice(0, 0)  # from the first to the last operator that has any
+
+    def of(self, rows: list[int]) -> Linear:
+        """The figure of some operators."""
+        return Linear([(basis, column[rows]) for basis, column in self.columns], len(rows))
+
+    def over(self, bases: Bases, out: Array | None = None) -> Array:
+        """The figure where the workload's bases are known.  [phase, op, n]"""
+        _, phases, points = bases.table.shape
+        columns = [column for _, _, column, _ in self.terms]
+        found: Array = zeros((phases, self.size, points), bases.table, *columns) if out is None else out
+        for basis, rows, column, fresh in self.terms:
+            part = found[:, rows]
+            if fresh:
+                part[...] = column * bases[basis][:, None]
+            else:
+                part += column * bases[basis][:, None]
+        return found
+
+
+class Stack:
+    """Several figures of the same operators, worked out together.  ``names`` are the bases they may need."""
+
+    __slots__ = ("_dense", "figures", "names")
+
+    def __init__(self, figures: Iterable[Linear], names: tuple[Basis, ...]) -> None:
+        self.figures, self.names = tuple(figures), names
+        self._dense: Array | None = None
+
+    def of(self, rows: list[int]) -> Stack:
+        """The figures of some operators."""
+        return Stack([figure.of(rows) for figure in self.figures], self.names)
+
+    def over(self, bases: Bases) -> Array:
+        """Each figure where the workload's bases are known.  [figure, phase, op, n]"""
+        _, phases, points = bases.table.shape
+        if points > 1:
+            found = np.zeros((len(self.figures), phases, self.figures[0].size, points))
+            for figure, out in zip(self.figures, found, strict=True):
+                figure.over(bases, out)
+            return found
+        # At a single point a step of the interpreter costs more than a pass over zeros, and zeros change no sum.
+        if self._dense is None:
+            self._dense = self._table()
+        return ordered_sum(self._dense * bases.of(self.names)[:, :, None, None], 0).swapaxes(0, 1)
+
+    def _table(self) -> Array:
+        """Coefficients of every figure.  [basis, 1, figure, op, 1]"""
+        columns = [column for figure in self.figures for _, column in figure.columns]
+        found = zeros((len(self.names), 1, len(self.figures), self.figures[0].size, 1), *columns)
+        for i, figure in enumerate(self.figures):
+            for basis, column in figure.columns:
+                found[self.names.index(basis), 0, i, :, 0] += column.reshape(figure.size)
+        return found
+
+
+class Later(Mapping[str, Array]):
+    """Arrays by name, made when the first of them is asked for. It is true: there is at least one."""
+
+    def __init__(self, make: Callable[[], Mapping[str, Array]]) -> None:
+        self._make: Callable[[], Mapping[str, Array]] | None = make
+        self._made: Mapping[str, Array] = {}
+
+    def _arrays(self) -> Mapping[str, Array]:
+        if self._make is not None:
+            self._made, self._make = self._make(), None
+        return self._made
+
+    def __getitem__(self, name: str) -> Array:
+        return self._arrays()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays())
+
+    def __len__(self) -> int:
+        return len(self._arrays())
+
+    def __bool__(self) -> bool:
+        return True
+
+    def values(self) -> ValuesView[Array]:
+        """The arrays, without a look-up for each."""
+        return self._arrays().values()

@@ -1,0 +1,63 @@
+"""What an operator is: its terms, the parameters it owns, and what is asked of it beyond them."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from bitnet_cost.ledger.arrays import Basis
+
+Term = tuple[str, Basis, float]
+"""``(quantity, basis, coefficient)``: so much of a quantity for each unit of a basis, in one layer."""
+
+
+KernelKind = Literal[
+    "product", "experts", "attention", "norm", "rope", "activation", "residual", "quantise", "dequantise",
+    "elementwise", "host",
+]  # fmt: skip
+
+
+Fusion = Literal["no", "projections", "always"]
+
+
+TensorKind = Literal["embedding", "head", "query", "key", "value", "output", "down", "plain", "other"]
+
+
+Backward = Literal["product", "elementwise", "none"]
+
+
+class Traits(NamedTuple):
+    """What is asked of an operator beyond its terms, decided where a layer is built: nothing asks for its name."""
+
+    kernel: KernelKind = "product"  # what it runs as; with the precision this gives the class of kernels
+    fused: Fusion = "no"  # whether it runs in the kernel of an operator before it: where a runtime fuses projections
+    split: bool = True  # whether tensor-parallel devices share it; else each of them does all of it
+    summed: bool = False  # whether sums of the residual stream over devices are closed after each of its parts
+    scores: bool = False  # whether it works on the scores of attention, one for each query-key pair
+    tensor: TensorKind = "other"  # what its weights are to a quantiser of checkpoints; plain ones stay as they are
+    backward: Backward = "product"  # gradients of the input and of the weights, one pass like the forward one, or none
+
+
+class Operator(NamedTuple):
+    """One operator of a run of identical layers, and the parameters it owns.
+
+    ``role`` is what a precision decides on: linear, attention, lm_head, embedding or elsewhere.
+    """
+
+    name: str
+    group: str
+    role: str
+    repeat: int
+    terms: tuple[Term, ...]
+    weights: int = 0  # resident weights of one layer
+    bias: int = 0  # resident biases of one layer
+    matrices: int = 0  # weight matrices of one layer, which share a shape
+    shape: tuple[int, int] = (0, 0)  # inputs, outputs of one matrix
+    parameter: str = ""  # role under which the weights are listed
+    bias_parameter: str = "bias"
+    parts: int = 1  # separate invocations in one layer, e.g. two norms
+    layer: int = 0  # the first of its layers
+    traits: Traits = Traits()
+
+    def has(self, *quantities: str) -> bool:
+        """Whether it has any of some quantities."""
+        return any(quantity in quantities for quantity, _, _ in self.terms)
