@@ -132,7 +132,8 @@ class Result:
     @property
     def tables(self) -> dict[str, Array]:
         """Bits that move at each memory level, and seconds that each power is drawn.  Each [phase, op, n]"""
-        return {} if self.ledger is None else {e.action: e.amount(kept=True) for e in self.ledger.entries}
+        held = () if self.ledger is None else self.ledger.entries
+        return {action: table for entries in held for action, table in entries.each(kept=True).items()}
 
     @cached_property
     def by_operator(self) -> Array:

@@ -14,7 +14,7 @@ from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import FORMAT_BITS
 from bitnet_cost.inputs.workload import Array
 from bitnet_cost.ledger.arrays import Stack, ordered_sum
-from bitnet_cost.ledger.contract import Entry, Tariff, table_of
+from bitnet_cost.ledger.contract import Entries, Tariff
 from bitnet_cost.ledger.counted import Actions, Activity, OpCounts, Timing
 from bitnet_cost.result import Result
 
@@ -27,7 +27,7 @@ class Run:
     activity: Activity  # of all devices
     timing: Timing
     turns: Array | None  # how often a device's turn runs in all; None: once
-    entries: tuple[Entry, ...]  # bits that all devices move, and seconds that power is drawn
+    entries: tuple[Entries, ...]  # bits that all devices move, and seconds that power is drawn
 
 
 def places_of(result: Result, plan: Schedule | None) -> tuple[str, ...]:
@@ -80,11 +80,10 @@ def run(result: Result, actions: Actions, plan: Schedule, products: Stack, whole
     hardware, runtime = result.hardware, result.runtime
     assert runtime is not None
     counts, activity, bits, share = turn_of(result, actions, plan)
+    places = plan.places
     moved = ordered_sum(bits, 2)  # [place, phase, n]
-    movements = dict(zip(plan.places, bits, strict=True))
     if share is not None:
-        movements["interconnect.write"] = share.sent_bits
-        moved = np.concatenate((moved, ordered_sum(share.sent_bits, 1)[None]))
+        places, moved = (*places, "interconnect.write"), np.concatenate((moved, ordered_sum(share.sent_bits, 1)[None]))
     timing = roofline(counts, activity, hardware, runtime, plan, products.over(counts.bases)[0], bits, share)
     if hardware.priced == "actions":
         nominal = whole.of_others[: len(moved), 1]  # the first of them are the places
@@ -97,23 +96,23 @@ def run(result: Result, actions: Actions, plan: Schedule, products: Stack, whole
     if share is not None:
         factor = share.turns
         activity, timing = activity.times(share.turns), timing.longer(share.wait)
-    entries = [
-        Entry(place, 3, (table_of(bits, by_phase),), factor)
-        for (place, bits), by_phase in zip(movements.items(), moved, strict=True)
-    ]
-    entries += _drawn(timing, hardware, result.devices, factor)
-    return Run(counts, activity, timing, None if share is None else share.turns, tuple(entries))
+
+    def tables() -> Array:
+        return bits if share is None else np.concatenate((bits, share.sent_bits[None]))
+
+    entries = (Entries(3, places, tables, moved, factor), *_drawn(timing, hardware, result.devices, factor))
+    return Run(counts, activity, timing, None if share is None else share.turns, entries)
 
 
-def _drawn(timing: Timing, hardware: Hardware, devices: int, turns: float | Array) -> list[Entry]:
+def _drawn(timing: Timing, hardware: Hardware, devices: int, turns: float | Array) -> list[Entries]:
     """Seconds of the floor of power, of the gaps between kernels, and of kernels that wait."""
     kinds = floor_of(hardware)
-    running = table_of(timing.seconds, timing.by_phase)
-    found = [Entry("static.power", 4, (running,), devices)]
-    if "static.between" in kinds:
+    tables, sums = [timing.seconds], [timing.by_phase]
+    if apart := "static.between" in kinds:
         gaps = np.minimum(timing.overhead, timing.seconds)
-        between = table_of(gaps)
-        found = [Entry("static.power", 4, (running, between), devices), Entry("static.between", 4, (between,), devices)]
+        tables, sums = [*tables, gaps], [*sums, ordered_sum(gaps, 1)]
+    found = [Entries(4, kinds[: len(tables)], lambda: np.stack(tables), np.stack(sums), devices, apart)]
     if "static.waiting" in kinds:
-        found.append(Entry("static.waiting", 4, (table_of(timing.waiting, timing.waited),), turns))
+        waited = timing.waited[None]
+        found.append(Entries(4, ("static.waiting",), lambda: timing.waiting[None], waited, turns))
     return found

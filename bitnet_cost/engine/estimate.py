@@ -19,8 +19,8 @@ from bitnet_cost.engine.traffic import Route, route, traffic
 from bitnet_cost.errors import BitnetCostError, UnsupportedScope
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.scenario import Names, Scenario
-from bitnet_cost.ledger.arrays import Basis, Coefficients, Linear, Stack
-from bitnet_cost.ledger.contract import Entry, Ledger, saving, table_of, tariff
+from bitnet_cost.ledger.arrays import Basis, Coefficients, Linear, Stack, ordered_sum
+from bitnet_cost.ledger.contract import Entries, Ledger, saving, tariff
 from bitnet_cost.ledger.counted import Actions, OpCounts
 from bitnet_cost.ledger.operators import Operator
 from bitnet_cost.numerals import with_prefix
@@ -184,10 +184,10 @@ def priced(result: Result, prepared: Prepared | None = None) -> Result:
 
 def _at_node(result: Result, ready: Prepared) -> Result:
     """The energy of a technology node: arithmetic, elementwise work, and in scope ``memory`` what moves."""
-    entries: list[Entry] = []
+    entries: list[Entries] = []
     if result.scope == "memory" and ready.way is not None:
         bits = traffic(result.counts, result.activity, ready.way)
-        entries = [Entry(place, 3, (table_of(moved),)) for place, moved in zip(ready.way.places, bits, strict=True)]
+        entries = [Entries(3, ready.way.places, lambda: bits, ordered_sum(bits, 2))]
     ledger = Ledger(
         ready.folded, result.counts.bases, tuple(entries), result.hardware, result.precision.name,
         lasting=ready.lasting,

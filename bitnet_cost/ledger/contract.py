@@ -14,7 +14,7 @@ Where operators are kept, each product is made first and summed over actions: th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, Literal, NamedTuple
@@ -104,11 +104,8 @@ class Tariff:
         found = np.asarray(self.of_operators().over(bases))
         return dict(zip(self.components, found.reshape(len(self.components), 3, *found.shape[1:]), strict=True))
 
-    def besides(self, runs: Mapping[str, Array]) -> dict[str, Array]:
-        """Energy of the other actions by component.  Runs [...]; each [bound, ...]  [J]"""
-        if not self.others:
-            return {}
-        times = array([runs[action] for action in self.others])
+    def besides(self, times: Array) -> dict[str, Array]:
+        """Energy of the other actions by component.  How often they run, [action, ...]; each [bound, ...]  [J]"""
         prices = self.of_others.reshape(len(times), 3, *(1,) * (times.ndim - 2), -1)
         energies = prices * times[:, None]
         ends = [*self.first.values(), len(times)]
@@ -175,37 +172,27 @@ def _tariff(same: Same, profile: Same, asker: str, parts: int, others: tuple[str
     return Tariff(prices, components, names, needed, each, nominal, of_operators, others, of_others, first)
 
 
-class Table(NamedTuple):
-    """A figure of each phase and operator, [phase, op, n], made when it is asked for; and its sum over operators."""
+class Entries(NamedTuple):
+    """Entries of actions that are no work of the datapath: bits that move, or seconds at a power.
 
-    of_operators: Callable[[], Array]
-    by_phase: Array  # [phase, n]
-
-
-def table_of(values: Array, by_phase: Array | None = None) -> Table:
-    """A table that is there, [phase, op, n], with its sum over operators if that is known."""
-    return Table(lambda: values, ordered_sum(values, 1) if by_phase is None else by_phase)
-
-
-class Entry(NamedTuple):
-    """The entries of one action that is no work of the datapath: bits that move, or seconds at a power.
-
-    It runs ``factor`` times the first table, less the others.
+    Each runs ``factor`` times its table; with ``apart`` the first runs so much less as the second runs.
     """
 
-    action: str
-    part: int  # 3: moves; 4: drawn while time passes
-    tables: tuple[Table, ...]
+    part: int  # 3: they move; 4: drawn while time passes
+    actions: tuple[str, ...]
+    tables: Callable[[], Array]  # [action, phase, op, n], made when they are asked for
+    by_phase: Array  # their sums over operators, [action, phase, n]
     factor: Array | float = 1.0
+    apart: bool = False
 
-    def amount(self, *, kept: bool) -> Array:
-        """How often it runs: [phase, op, n] where phases and operators are kept, else [n]."""
-        first, *others = (
-            (table.of_operators() if kept else over_phases(table.by_phase)) * self.factor for table in self.tables
-        )
-        for other in others:
-            first = first - other
-        return first
+    def amounts(self, *, kept: bool) -> Array:
+        """How often each runs: [action, phase, op, n] where phases and operators are kept, else [action, n]."""
+        found = (self.tables() if kept else over_phases(self.by_phase.swapaxes(0, 1))) * self.factor
+        return np.concatenate(((found[0] - found[1])[None], found[1:])) if self.apart else found
+
+    def each(self, *, kept: bool) -> dict[str, Array]:
+        """The same by action."""
+        return dict(zip(self.actions, self.amounts(kept=kept), strict=True))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -217,7 +204,7 @@ class Ledger:
 
     actions: Actions
     bases: Bases
-    entries: tuple[Entry, ...]
+    entries: tuple[Entries, ...]
     hardware: Hardware
     asker: str  # the precision, which a missing price is told of
     turns: Array | float | None = None  # None: one
@@ -232,14 +219,14 @@ class Ledger:
             MissingPrice: see `price_of`.
         """
         parts = PARTS[scope]
-        others = tuple(entry.action for entry in self.entries_of(scope))
+        others = tuple(action for entries in self.entries_of(scope) for action in entries.actions)
         linear = 0 if parts > 3 and self.hardware.priced == "time" else min(2, parts)
         return tariff(self.actions, self.hardware, self.asker, linear, others, lasting=self.lasting)
 
-    def entries_of(self, scope: Scope) -> list[Entry]:
+    def entries_of(self, scope: Scope) -> list[Entries]:
         """The entries besides the linear ones that a scope holds."""
-        by_time = PARTS[scope] > 3 and self.hardware.priced == "time"
-        return [entry for entry in self.entries if entry.part <= PARTS[scope] and not (by_time and entry.part == 3)]
+        first = 4 if PARTS[scope] > 3 and self.hardware.priced == "time" else 3
+        return [entries for entries in self.entries if first <= entries.part <= PARTS[scope]]
 
 
 Kept = Literal["component", "operator", "action"]
@@ -254,16 +241,16 @@ def contract(ledger: Ledger, by: Kept, scope: Scope) -> dict[str, Array]:
     Raises:
         MissingPrice: an action of the scope has no price; never by action.
     """
-    entries = ledger.entries_of(scope)
-    runs = {entry.action: entry.amount(kept=by == "operator") for entry in entries}
+    held = ledger.entries_of(scope)
     if by == "action":
         linear = {} if PARTS[scope] > 3 and ledger.hardware.priced == "time" else _runs(ledger, min(2, PARTS[scope]))
-        return linear | runs
+        return linear | {action: row for entries in held for action, row in entries.each(kept=False).items()}
+    amounts = [entries.amounts(kept=by == "operator") for entries in held]
     bill = ledger.tariff(scope)
     found = bill.by_operator(ledger.bases) if by == "operator" else bill.linear(ledger.bases)
     if ledger.turns is not None:
         found = {component: energy * ledger.turns for component, energy in found.items()}
-    found |= bill.besides(runs)
+    found |= bill.besides(np.concatenate(amounts)) if amounts else {}
     if scope == "facility" and ledger.pue is not None:
         found["facility"] = (ledger.pue - 1) * sum_in_order(list(found.values()))
     if ledger.inside is None:
