@@ -16,7 +16,7 @@ from bitnet_cost.inputs.workload import Array
 from bitnet_cost.ledger.arrays import Coefficients, ordered_sum
 from bitnet_cost.ledger.counted import Footprint, OpCounts, sum_of_roles
 from bitnet_cost.ledger.operators import Operator
-from bitnet_cost.told import array, filled, is_told
+from bitnet_cost.told import array, filled, holds_everywhere, is_told
 
 
 def parameters_by_role(operators: tuple[Operator, ...]) -> dict[str, int]:
@@ -155,6 +155,8 @@ def footprint(
     chunk = runtime.cut(architecture.kind) if runtime else None
     peaks, width = peak_activation_entries(held_weights.widest, counts.bases.table), architecture.hidden_size
     passes: list[Array] = []
+    if chunk and holds_everywhere(batch * prompt <= chunk):
+        chunk = None  # nothing is cut
     for p, (phase, peak) in enumerate(zip(counts.phases, peaks, strict=True)):
         if chunk or phase.prompts:  # no pass is wider than one over whole prompts, unless that is cut
             together = batch * phase.width(prompt, generate)

@@ -26,7 +26,7 @@ from bitnet_cost.inputs.workload import Array
 from bitnet_cost.ledger.arrays import Bases, Basis, ordered_sum
 from bitnet_cost.ledger.counted import Actions, Activity, OpCounts, Timing
 from bitnet_cost.ledger.operators import Operator
-from bitnet_cost.told import array, decided, filled, named, zeros
+from bitnet_cost.told import array, decided, filled, holds_everywhere, is_told, named, zeros
 
 # Shares of the peaks at which prices per action were measured (h100-sxm-80gb.yaml: hbm_read_8GiB, gemm_float16_8192):
 # up to them a kernel's power is in the prices, beyond them it waits.
@@ -244,7 +244,7 @@ def movement(counts: OpCounts, activity: Activity, actions: Actions, runtime: Ru
     ):
         part = found[places.index(place), :, rows]
         part += bits[:, rows]
-    for place, moved in zip(places, found, strict=True):
+    for place, moved in zip(places, found, strict=True) if is_told(found) else ():
         counts.named(moved, place, "bit")
     return found
 
@@ -286,6 +286,8 @@ def read_once(names: tuple[Basis, ...]) -> list[int]:
 
 def _cut(counts: OpCounts, chunk: int) -> OpCounts:
     batch, prompt, generate = counts.workload.flat()
+    if all(holds_everywhere(batch * p.width(prompt, generate) <= chunk) for p in counts.phases if p.cut):
+        return counts
     names, values = counts.bases.names, counts.bases.table.copy()
     for phase, of_phase in zip(counts.phases, values.swapaxes(0, 1), strict=True):
         if phase.cut:
@@ -349,8 +351,12 @@ def roofline(
     _, prompt, _ = counts.workload.flat()
     for p, rows in product([p for p, phase in enumerate(counts.phases) if phase.grows], plan.attention):
         grows = activity.kv_read_bits[p, rows] * plan.per_bit[plan.main][rows]
-        window, steps = None if plan.window is None else plan.window[rows], counts.passes[p]
-        longest[p, rows] = sum_of_maxima(compute[p, rows], grows, memory[p, rows] - grows, prompt, steps, window)
+        fixed = memory[p, rows] - grows
+        if holds_everywhere(compute[p, rows] <= grows):  # no step waits for arithmetic: the same bits, sooner
+            longest[p, rows] = grows + fixed
+        else:
+            window = None if plan.window is None else plan.window[rows]
+            longest[p, rows] = sum_of_maxima(compute[p, rows], grows, fixed, prompt, counts.passes[p], window)
     counts.named(longest, "busy", "s")
     link = np.zeros(compute.shape)
     if share is not None and hardware.interconnect is not None:
@@ -422,6 +428,8 @@ def capped(timing: Timing, dynamic: Array, hardware: Hardware) -> Timing:
     seconds = timing.by_phase
     room = power.cap.value - power.static.value
     least = dynamic / np.where(room > 0, room, np.nan)  # figures that vary together may leave none: no time then
+    if holds_everywhere(least <= seconds):
+        return timing
     worked = seconds > 0
     stretch = np.where(worked, np.maximum(1.0, least / np.where(worked, seconds, 1.0)), 1.0)
     return Timing(

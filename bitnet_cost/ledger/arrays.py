@@ -75,29 +75,20 @@ class Bases(Mapping[Basis, Array]):
     ``table`` is [basis, phase, n].
     """
 
-    __slots__ = ("_rows", "names", "table")
+    __slots__ = ("names", "table")
 
     def __init__(self, names: tuple[Basis, ...], table: Array) -> None:
         self.names, self.table = names, table
-        self._rows: dict[Basis, int] = {}
-
-    @property
-    def rows(self) -> dict[Basis, int]:
-        """Where each basis stands."""
-        if not self._rows:
-            self._rows = {basis: row for row, basis in enumerate(self.names)}
-        return self._rows
 
     def of(self, names: tuple[Basis, ...]) -> Array:
         """Some of them, in their order.  [basis, phase, n]"""
         if names is self.names or names == self.names:
             return self.table
-        rows = self.rows
-        some: Array = self.table[[rows[basis] for basis in names]]
+        some: Array = self.table[[self.names.index(basis) for basis in names]]
         return some
 
     def __getitem__(self, basis: Basis) -> Array:
-        found: Array = self.table[self.rows[basis]]
+        found: Array = self.table[self.names.index(basis)]
         return found
 
     def __iter__(self) -> Iterator[Basis]:
