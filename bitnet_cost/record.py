@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from bitnet_cost.formulas.sums import total
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.ledger.arrays import total
 from bitnet_cost.registry import METRICS, column
 from bitnet_cost.result import Result
 

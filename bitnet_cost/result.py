@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitnet_cost import registry
+from bitnet_cost.formulas.sums import sum_in_order
 from bitnet_cost.frames import Library
 from bitnet_cost.inputs.accuracy import Spread
 from bitnet_cost.inputs.architecture import Architecture
@@ -24,7 +25,7 @@ from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Array, Workload
-from bitnet_cost.ledger.arrays import EXACT, sum_in_order
+from bitnet_cost.ledger.arrays import EXACT
 from bitnet_cost.ledger.contract import Ledger, Prices, component_of, contract
 from bitnet_cost.ledger.counted import Activity, Footprint, OpCounts, Timing, devices_that_hold
 from bitnet_cost.told import array, is_told

@@ -10,10 +10,11 @@ import numpy as np
 from bitnet_cost.engine.activity import count_actions
 from bitnet_cost.engine.parallel import Share, pipeline_share, tensor_share
 from bitnet_cost.engine.timing import Schedule, capped, cut_prefill, movement, roofline
+from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import FORMAT_BITS
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.ledger.arrays import Stack, ordered_sum
+from bitnet_cost.ledger.arrays import Stack
 from bitnet_cost.ledger.contract import Entries, Tariff
 from bitnet_cost.ledger.counted import Actions, Activity, OpCounts, Timing
 from bitnet_cost.result import Result

@@ -17,9 +17,10 @@ from bitnet_cost.engine.parallel import split
 from bitnet_cost.engine.timing import Schedule, cut_prefill, needed_rows, schedule
 from bitnet_cost.engine.traffic import Route, route, traffic
 from bitnet_cost.errors import BitnetCostError, UnsupportedScope
+from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.scenario import Names, Scenario
-from bitnet_cost.ledger.arrays import Basis, Coefficients, Linear, Stack, ordered_sum
+from bitnet_cost.ledger.arrays import Basis, Coefficients, Linear, Stack
 from bitnet_cost.ledger.contract import Entries, Ledger, saving, tariff
 from bitnet_cost.ledger.counted import Actions, OpCounts
 from bitnet_cost.ledger.operators import Operator

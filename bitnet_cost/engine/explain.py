@@ -19,10 +19,12 @@ from bitnet_cost.engine.fit import fit, held_at
 from bitnet_cost.engine.trace import Trace
 from bitnet_cost.engine.uncertainty import extreme_prices
 from bitnet_cost.errors import BitnetCostError, nearest
+from bitnet_cost.formulas.savings import unshrinking_share
+from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.workload import LIMITS
-from bitnet_cost.ledger.arrays import EXACT, ordered_sum
-from bitnet_cost.ledger.contract import saving, unshrinking_share
+from bitnet_cost.ledger.arrays import EXACT
+from bitnet_cost.ledger.contract import saving
 from bitnet_cost.record import METRICS
 from bitnet_cost.result import Explanation, Result, Step
 from bitnet_cost.told import Node, is_told, named

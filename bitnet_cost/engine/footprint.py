@@ -9,11 +9,12 @@ import numpy as np
 
 from bitnet_cost.engine.activity import weight_bits
 from bitnet_cost.engine.counts import bases_of
+from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.precision import FORMAT_BITS, Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.ledger.arrays import Coefficients, ordered_sum
+from bitnet_cost.ledger.arrays import Coefficients
 from bitnet_cost.ledger.counted import Footprint, OpCounts, sum_of_roles
 from bitnet_cost.ledger.operators import Operator
 from bitnet_cost.told import array, filled, holds_everywhere, is_told

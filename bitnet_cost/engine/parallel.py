@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bitnet_cost.engine.counts import count_ops
+from bitnet_cost.formulas.exchange import all_reduce_factor, pipeline_turns
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.workload import Array
 from bitnet_cost.ledger.arrays import Coefficients
@@ -45,12 +46,11 @@ def tensor_share(counts: OpCounts, devices: int, bits: float) -> Share:
 
     Each does its part of the products, of the heads and of what follows them, and all of the norms, residuals and
     routers. An all-reduce of the residual stream closes every sum, two a layer (Shoeybi et al., Megatron-LM, 2019,
-    arXiv:1909.08053, section 3); a ring sends 2 (N-1)/N times the vector (Patarasuk & Yuan, 2009,
-    doi:10.1016/j.jpdc.2008.09.002).
+    arXiv:1909.08053, section 3).
     """
     part = replace(counts, coefficients=split(counts.operators, counts.coefficients, devices))
     summed = sums_of(counts.operators)
-    sent: Array = counts["outputs"] * (summed > 0)[:, None] * (bits * 2 * (devices - 1) / devices)
+    sent: Array = counts["outputs"] * (summed > 0)[:, None] * (bits * all_reduce_factor(devices))
     exchanges = summed[:, None] * counts.passes[:, None, :]
     return Share(part, sent, exchanges, np.full(counts.points, float(devices)), np.ones_like(counts.passes))
 
@@ -74,7 +74,6 @@ def pipeline_share(architecture: Architecture, counts: OpCounts, devices: int, b
     sums = sums_of(turn.operators)
     hops = ((sums > 0) * (devices - 1) / max(float(sums.sum()), 1.0))[:, None]
     exchanges = sums[:, None] / max(float(sums.sum()), 1.0) * (devices - 1) * turn.passes[:, None, :]
-    filling = (turns + (devices - 1) * largest * turns / batch) / devices
-    filling = named(filling, "turns of the pipeline", "turn", local=True)
+    filling = named(pipeline_turns(batch, largest, turns, devices), "turns of the pipeline", "turn", local=True)
     wait = array([filling if phase.fills else np.ones(turn.points) for phase in turn.phases])
     return Share(turn, turn["outputs"] * hops * bits, exchanges, turns, wait)

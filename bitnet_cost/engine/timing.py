@@ -18,15 +18,20 @@ import numpy as np
 from bitnet_cost.engine.activity import product_format, stays
 from bitnet_cost.engine.counts import HOST
 from bitnet_cost.engine.parallel import Share
-from bitnet_cost.engine.phases import READ_ONCE, growing_pairs
+from bitnet_cost.engine.phases import READ_ONCE
+from bitnet_cost.formulas.cap import cap_stretch
+from bitnet_cost.formulas.exchange import exchange_seconds
+from bitnet_cost.formulas.launches import host_seconds, host_wait, launch_seconds
+from bitnet_cost.formulas.roofline import sum_of_maxima, waiting
+from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import Kernel, KernelClass, RuntimeProfile
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.ledger.arrays import Bases, Basis, ordered_sum
+from bitnet_cost.ledger.arrays import Bases, Basis
 from bitnet_cost.ledger.counted import Actions, Activity, OpCounts, Timing
 from bitnet_cost.ledger.operators import Operator
-from bitnet_cost.told import array, decided, filled, holds_everywhere, is_told, named, zeros
+from bitnet_cost.told import array, decided, filled, holds_everywhere, is_told, zeros
 
 # Shares of the peaks at which prices per action were measured (h100-sxm-80gb.yaml: hbm_read_8GiB, gemm_float16_8192):
 # up to them a kernel's power is in the prices, beyond them it waits.
@@ -39,7 +44,7 @@ def kernel_class(op: Operator, precision: Precision) -> KernelClass | None:
     """The class of kernels that an operator runs in; None where it is in the epilogue of a product, or runs no kernel.
 
     >>> from bitnet_cost.inputs.precision import parse_name
-    >>> from bitnet_cost.result import Traits
+    >>> from bitnet_cost.ledger.operators import Traits
     >>> [kernel_class(Operator("", "", "linear", 1, (), traits=Traits(kernel)), parse_name("w1.58a8")) for kernel in
     ...  ("product", "norm", "dequantise", "quantise")]
     ['lowbit', 'norm', None, 'quantise']
@@ -152,14 +157,14 @@ def schedule(
     share = _stacked([k.bandwidth.value if k and k.bandwidth else 1.0 for k in kernels])
     per_pass = _stacked(
         [
-            launches_of(op, k, runtime) * op.repeat * launch_seconds(k, op) if k else 0.0
+            launches_of(op, k, runtime) * op.repeat * _launch(k, op) if k else 0.0
             for op, k in zip(ops, kernels, strict=True)
         ]
     )
     cache = runtime.kernels.get("cache")
     if cache is not None:
         written = np.array([op.repeat if op.has("kv_write") else 0 for op in ops])
-        per_pass = per_pass + (written * cache.launches)[:, None] * launch_seconds(cache)
+        per_pass = per_pass + (written * cache.launches)[:, None] * _launch(cache)
     if any(op.group == "head" for op in ops) and logits == "none":
         per_pass = per_pass * np.array([op.group != "head" for op in ops])[:, None]
     holder = next((name for name in levels[:-1] if decided(resident <= _capacity(hardware, name))), main)
@@ -295,41 +300,6 @@ def _cut(counts: OpCounts, chunk: int) -> OpCounts:
     return OpCounts(counts.operators, counts.phases, counts.coefficients, Bases(names, values), counts.workload)
 
 
-def sum_of_maxima(
-    compute: Array, memory: Array, fixed: Array, prompt: Array, steps: Array, window: Array | None = None
-) -> Array:
-    """Sum over decode steps of max(c k, m k + f), k = min(P + i, window) keys attended, i = 1 ... steps.  [s]
-
-    ``compute`` and ``memory`` are the sums of c k and m k over all steps, ``fixed`` that of f. The lines cross at most
-    once, at k* = f / (c - m): steps below it wait for memory, those above for arithmetic. From the step that fills the
-    window on, all are alike.
-
-    >>> one = np.array([1.0])
-    >>> total = sum_of_maxima(18 * one, 6 * one, 12 * one, 1 * one, 3 * one)        # k = 2, 3, 4; c 2, m 2/3, f 4
-    >>> bool(abs(total[0] - (16 / 3 + 6 + 8)) < 1e-12)                              # max(4, 16/3), max(6, 6), 8
-    True
-    >>> total = sum_of_maxima(16 * one, 16 / 3 * one, 12 * one, one, 3 * one, 3 * one)  # k = 2, 3, 3
-    >>> bool(abs(total[0] - (16 / 3 + 6 + 6)) < 1e-12)
-    True
-    """
-    growing = steps
-    keys = growing_pairs(prompt, steps, np.inf if window is None else window)
-    if window is not None:
-        growing = np.minimum(np.maximum(window - prompt, 0.0), steps)
-    least, fewest = np.maximum(steps, 1.0), np.maximum(keys, 1.0)  # where there is no step, there is nothing to divide
-    gap = (compute - memory) / fewest
-    crossing = np.where(gap > 0, fixed / least / np.where(gap > 0, gap, 1.0), np.inf)
-    below = np.minimum(np.maximum(np.floor(crossing) - prompt, 0.0), growing)
-    in_them = growing_pairs(prompt, below)
-    if window is not None:
-        alike = np.where(crossing >= window, steps - growing, 0.0)
-        below, in_them = below + alike, in_them + alike * window
-    below = named(below, "steps that wait for memory", "step", local=True)
-    share, part = named(in_them / fewest, "share of keys in them", "1", local=True), below / least
-    total: Array = memory * share + fixed * part + compute * (1 - share)
-    return total
-
-
 def roofline(
     counts: OpCounts, activity: Activity, hardware: Hardware, runtime: RuntimeProfile, plan: Schedule,
     compute: Array, bits: Array, share: Share | None = None,
@@ -360,30 +330,29 @@ def roofline(
     counts.named(longest, "busy", "s")
     link = np.zeros(compute.shape)
     if share is not None and hardware.interconnect is not None:
-        link = share.sent_bits / hardware.interconnect.bandwidth.value
-        if hardware.interconnect.latency is not None:
-            link = link + share.exchanges * hardware.interconnect.latency.value
+        latency = hardware.interconnect.latency
+        each = None if latency is None else latency.value
+        link = exchange_seconds(share.sent_bits, hardware.interconnect.bandwidth.value, share.exchanges, each)
     if plan.host is not None:
         host = _host(runtime, counts) * counts.passes
         if runtime.overlapped:
-            host = np.maximum(0.0, host - ordered_sum(longest + overhead + link, 1))
+            host = host_wait(host, ordered_sum(longest + overhead + link, 1))
         overhead[:, plan.host] += host
-    waiting = np.zeros(compute.shape)
+    waits = np.zeros(compute.shape)
     if hardware.power is not None and hardware.power.active is not None:
-        waiting = np.maximum(longest - np.maximum(compute * plan.busy_compute, memory * plan.busy_memory), 0.0)
+        waits = waiting(longest, compute * plan.busy_compute, memory * plan.busy_memory)
     longest = longest + counts.named(overhead, "launches", "s")
     if share is not None:
         longest = longest + counts.named(link, "link", "s")
     stretch = np.ones((len(counts.phases), counts.points))
-    return Timing(longest, compute, memory, overhead, link, waiting, stretch, counts.phases)
+    return Timing(longest, compute, memory, overhead, link, waits, stretch, counts.phases)
 
 
 def _host(runtime: RuntimeProfile, counts: OpCounts) -> Array:
-    """Seconds of one pass in which the device waits for the host.  [n]"""
+    """Seconds of one pass in which the host prepares it.  [n]"""
     batch, _, _ = counts.workload.flat()
     fixed = runtime.per_pass.value if runtime.per_pass else 0.0
-    each = runtime.per_sequence.value if runtime.per_sequence else 0.0
-    return fixed + each * batch
+    return host_seconds(fixed, runtime.per_sequence.value if runtime.per_sequence else 0.0, batch)
 
 
 def _capacity(hardware: Hardware, level: str) -> float:
@@ -398,10 +367,10 @@ def _bandwidth(hardware: Hardware, level: str) -> float:
     return bandwidth.value
 
 
-def launch_seconds(kernel: Kernel, op: Operator | None = None) -> float:
-    """Seconds of one launch in which too little runs to matter."""
-    walked = kernel.per_input.value * op.shape[0] if kernel.per_input and op else 0.0
-    return (kernel.overhead.value if kernel.overhead else 0.0) + walked
+def _launch(kernel: Kernel, op: Operator | None = None) -> float:
+    """Seconds of one launch of an operator's kernel."""
+    walked = kernel.per_input.value if kernel.per_input and op else 0.0
+    return launch_seconds(kernel.overhead.value if kernel.overhead else 0.0, walked, op.shape[0] if op else 0)
 
 
 def reached_rate(op: Operator, kernel: Kernel | None, precision: Precision, hardware: Hardware) -> float:
@@ -425,13 +394,10 @@ def capped(timing: Timing, dynamic: Array, hardware: Hardware) -> Timing:
     assert power is not None
     if power.cap is None:
         return timing
-    seconds = timing.by_phase
-    room = power.cap.value - power.static.value
-    least = dynamic / np.where(room > 0, room, np.nan)  # figures that vary together may leave none: no time then
-    if holds_everywhere(least <= seconds):
+    seconds, room = timing.by_phase, power.cap.value - power.static.value
+    stretch = cap_stretch(dynamic, seconds, room)
+    if holds_everywhere(stretch <= 1):
         return timing
-    worked = seconds > 0
-    stretch = np.where(worked, np.maximum(1.0, least / np.where(worked, seconds, 1.0)), 1.0)
     return Timing(
         timing.seconds * stretch[:, None, :],
         timing.compute,

@@ -32,12 +32,13 @@ import numpy as np
 from bitnet_cost.engine.estimate import Prepared, against, measure, prepare, priced
 from bitnet_cost.engine.timing import kernel_class
 from bitnet_cost.errors import BitnetCostError, MissingPrice
+from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.cited import Bandwidth, Duration, EnergyPerOperation, Figure, Rate, Ratio
 from bitnet_cost.inputs.facility import Range
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.ledger.arrays import Bases, ordered_sum
+from bitnet_cost.ledger.arrays import Bases
 from bitnet_cost.ledger.contract import component_of, contract, price_of
 from bitnet_cost.result import Band, Lever, Result, Swing
 from bitnet_cost.words import Distribution

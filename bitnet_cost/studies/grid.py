@@ -17,11 +17,12 @@ from bitnet_cost.engine.estimate import evaluate, measure, priced
 from bitnet_cost.engine.footprint import footprint
 from bitnet_cost.engine.uncertainty import PERCENTILES, draw_prices, levers
 from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.formulas.savings import saved, saving_bounds
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.workload import LIMITS, Array, Workload
-from bitnet_cost.ledger.contract import paired, saved, saving_bounds
+from bitnet_cost.ledger.contract import paired
 from bitnet_cost.ledger.counted import OpCounts
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import Answer, Result

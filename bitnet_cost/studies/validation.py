@@ -13,12 +13,13 @@ from bitnet_cost.api import estimate, setting
 from bitnet_cost.engine.activity import mac_actions
 from bitnet_cost.engine.fit import fit
 from bitnet_cost.errors import InvalidFile
+from bitnet_cost.formulas.savings import unshrinking_share
+from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.study import UNIT_SCALES, Options, PrintedTable, Study
 from bitnet_cost.inputs.workload import Workload
-from bitnet_cost.ledger.arrays import ordered_sum
-from bitnet_cost.ledger.contract import price_of, unshrinking_share
+from bitnet_cost.ledger.contract import price_of
 from bitnet_cost.numerals import digits, fixed, with_commas
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import Result

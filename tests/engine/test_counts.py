@@ -8,7 +8,8 @@ import pytest
 import bitnet_cost
 from bitnet_cost.engine.counts import count_ops, operators
 from bitnet_cost.engine.footprint import parameters_by_role
-from bitnet_cost.engine.phases import decode_pairs, prefill_pairs, touched_experts
+from bitnet_cost.formulas.experts import touched_experts
+from bitnet_cost.formulas.pairs import decode_pairs, prefill_pairs
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.counted import OpCounts

@@ -15,8 +15,8 @@ import bitnet_cost
 from bitnet_cost.api import fitting, runtime_of, setting
 from bitnet_cost.engine.activity import product_format
 from bitnet_cost.engine.estimate import evaluate
-from bitnet_cost.engine.timing import sum_of_maxima
 from bitnet_cost.errors import MissingPrice
+from bitnet_cost.formulas.roofline import sum_of_maxima
 from bitnet_cost.inputs.architecture import Architecture, Attention, FeedForward, Head, Layer
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.measurement import Measurement

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from bitnet_cost import api
 from bitnet_cost.engine.counts import count_ops
 from bitnet_cost.engine.estimate import evaluate
+from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import LinearPrecision, Precision, WeightStorage
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
-from bitnet_cost.ledger.arrays import ordered_sum
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import Result
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 import bitnet_cost
 from bitnet_cost.errors import MissingPrice
-from bitnet_cost.ledger.arrays import sum_in_order
-from bitnet_cost.ledger.contract import contract, saving_bounds, unshrinking_share
+from bitnet_cost.formulas.savings import saving_bounds, unshrinking_share
+from bitnet_cost.formulas.sums import sum_in_order
+from bitnet_cost.ledger.contract import contract
 from bitnet_cost.readers import catalog
 
 

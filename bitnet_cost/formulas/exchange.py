@@ -1,0 +1,38 @@
+"""What several devices send each other, how long it takes, and how full a pipeline is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def all_reduce_factor(devices: int) -> float:
+    """How often each device of a ring sends a vector that all of them sum: 2 (N-1) / N.
+
+    Patarasuk & Yuan, Bandwidth optimal all-reduce algorithms, 2009, doi:10.1016/j.jpdc.2008.09.002.
+
+    >>> all_reduce_factor(4)
+    1.5
+    """
+    return 2 * (devices - 1) / devices
+
+
+def exchange_seconds(sent_bits: Any, bandwidth: float, exchanges: Any, latency: float | None) -> Any:
+    """Seconds that devices wait for what they send, and for each message of it.  [s]
+
+    >>> exchange_seconds(8e9, 4e9, 10.0, 0.01)
+    2.1
+    """
+    moving = sent_bits / bandwidth
+    return moving if latency is None else moving + exchanges * latency
+
+
+def pipeline_turns(batch: Any, largest: Any, micro_batches: Any, stages: int) -> Any:
+    """Turns that a phase waits for whose pipeline fills and drains: (N + m - 1) / N of m equal micro-batches.
+
+    All micro-batches pass the first stage, the largest then the N - 1 others; a turn is one that is of mean size,
+    through all stages. Huang et al., GPipe, 2019, arXiv:1811.06965, section 2.3.
+
+    >>> pipeline_turns(8.0, 2.0, 4.0, 4)  # (4 + 4 - 1) / 4
+    1.75
+    """
+    return (micro_batches + (stages - 1) * largest * micro_batches / batch) / stages
