@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitnet_cost import registry
+from bitnet_cost.arithmetic import Step
 from bitnet_cost.formulas.sums import sum_in_order
 from bitnet_cost.frames import Library
 from bitnet_cost.inputs.accuracy import Spread
@@ -25,10 +26,9 @@ from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Array, Workload
-from bitnet_cost.ledger.arrays import EXACT
 from bitnet_cost.ledger.contract import Ledger, Prices, component_of, contract
 from bitnet_cost.ledger.counted import Activity, Footprint, OpCounts, Timing, devices_that_hold
-from bitnet_cost.told import array, is_told
+from bitnet_cost.told import EXACT, array, is_told
 from bitnet_cost.words import Accumulator, Parallel, Scope
 
 
@@ -390,16 +390,6 @@ class Band:
     carbon_bounds: tuple[float, float, float] | None = None
     cost: tuple[float, float, float] | None = None  # at prices without a range  [USD]
     cost_bounds: tuple[float, float, float] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One line of arithmetic: ``name = expression = value``, the expression in numbers, ``x``, ``+`` and so on."""
-
-    name: str
-    unit: str
-    expression: str
-    value: float
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -22,6 +22,9 @@ from numpy.typing import NDArray
 
 from bitnet_cost.errors import BitnetCostError
 
+EXACT = 2.0**53
+"""Whole numbers up to here, 9.0e15, are exact as floats; above they are rounded to 53 bits."""
+
 Value = Any  # a float, a bool, or an array over points, in the functions below
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {

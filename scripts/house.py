@@ -49,6 +49,8 @@ GRAPH = (
     "engine/graph",
     "engine/trace",
     "engine/translation",
+    "translate",
+    "arithmetic",
     "engine/translate*",
 )
 SCRIPTS = ("views/templates/*.js",)

@@ -20,7 +20,7 @@ FLOORS = (
     ("result", "filters", "front", "readers"),
     ("ledger",),
     ("formulas",),
-    ("inputs", "registry", "translate"),
+    ("inputs", "registry", "translate", "arithmetic"),
     ("units", "numerals", "tables", "errors", "frames", "words", "questions", "told"),
 )
 WINGS = ("engine", "views", "readers")

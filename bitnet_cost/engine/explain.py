@@ -1,9 +1,4 @@
-"""Why a cell holds what it holds: the engine's own formulas, run on told numbers and printed as arithmetic.
-
-A step reads ``name [unit] = expression = value`` in full precision, with ``x``, ``/``, ``+``, ``-``, brackets,
-``max``, ``min``, ``floor``, ``ceil``, ``sqrt`` and ``exp``; a reader, or a test, can evaluate each and end at the cell.
-What a condition left out, and what a largest or smallest of many did not choose, is not printed.
-"""
+"""Why a cell holds what it holds: the engine's own formulas, run on told numbers and printed as arithmetic."""
 
 from __future__ import annotations
 
@@ -13,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bitnet_cost.arithmetic import Number, Step, Steps, single
 from bitnet_cost.engine.counts import NOT_COUNTED
 from bitnet_cost.engine.estimate import against
 from bitnet_cost.engine.fit import fit, held_at
@@ -23,13 +19,11 @@ from bitnet_cost.formulas.savings import unshrinking_share
 from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.workload import LIMITS
-from bitnet_cost.ledger.arrays import EXACT
 from bitnet_cost.ledger.contract import saving
 from bitnet_cost.record import METRICS
-from bitnet_cost.result import Explanation, Result, Step
-from bitnet_cost.told import Node, is_told, named
+from bitnet_cost.result import Explanation, Result
+from bitnet_cost.told import is_told, named
 
-Number = Node | float
 Formula = tuple[str, ...]
 
 COUNTS = ("mac", "mul", "add", "special")
@@ -168,20 +162,15 @@ def number_of(told: Result, cell: str, requests: float | None) -> Number:
         _needs_energy(told)
         if rest not in told.by_component:
             raise BitnetCostError(f"cell: {cell!r}: there are the components {', '.join(told.by_component)}")
-        return _single(told.by_component[rest][1])
+        return single(told.by_component[rest][1])
     if rest:
         return _part(told, cell)
     if cell == "memory_share":
         return number_of(told, "footprint_bytes", None) / number_of(told, "capacity_bytes", None)
     found = told.devices_needed if cell == "devices_needed" else METRICS[cell].of(told)
-    if found is None or (not is_told(found) and np.isnan(_single(found))):
+    if found is None or (not is_told(found) and np.isnan(single(found))):
         raise BitnetCostError(f"cell: {cell} has no figure{_why(told, cell)}")
-    return _single(found)
-
-
-def _single(found: Any) -> Number:
-    number: Number = found.ravel()[0] if isinstance(found, np.ndarray) else found
-    return number
+    return single(found)
 
 
 def _why(told: Result, cell: str) -> str:
@@ -250,7 +239,7 @@ def _part(told: Result, cell: str) -> Number:
         for op, value in zip(counts.operators, of_phase, strict=True)
         if (op.name if name in names and known is not groups else op.group) == name and phase in ("", at)
     ]
-    return _single(ordered_sum(np.stack(chosen), 0))
+    return single(ordered_sum(np.stack(chosen), 0))
 
 
 def _saving(result: Result, baseline: Result | None, cell: str) -> tuple[Trace, Number, Formula]:
@@ -299,130 +288,6 @@ def _fitting(result: Result, cell: str) -> Explanation:
     steps.found.append(Step(cell, "1", f"{most}", float(most)))
     formula = (*MEMORY, f"the {cell.replace('_', ' ')} is the last whose footprint is at most the capacity (bisection)")
     return _explanation(trace, result, None, cell, formula, steps)
-
-
-# --- arithmetic as text --------------------------------------------------------------------------------------------
-
-MANY = 6  # of a largest or smallest of more, the one that it is stands alone
-
-
-def number_text(value: float) -> str:
-    """A number as it is printed in a step: whole where it is whole, else in all its digits.
-
-    >>> number_text(512.0), number_text(3e-14), number_text(1 / 3)
-    ('512', '3e-14', '0.3333333333333333')
-    """
-    return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
-
-
-class Steps:
-    """The steps of a cell: every named number below it, each once, after those that it is made of."""
-
-    def __init__(self, cell: str, unit: str) -> None:
-        self.cell, self.unit = cell, unit
-        self.found: list[Step] = []
-        self.inputs: set[Node] = set()
-        self._known: set[Node] = set()
-        self._texts: dict[tuple[Node, bool], tuple[str, int, list[Node]]] = {}
-
-    def end(self, number: Number) -> None:
-        """The cell itself, and before it all that it is made of."""
-        self.add(self.cell, self.unit, number)
-
-    def add(self, name: str, unit: str, found: Any) -> None:
-        """A step under a name, and before it those that it is made of."""
-        number = _single(found)
-        if not isinstance(number, Node):
-            self.found.append(Step(name, unit, number_text(number), float(number)))
-            return
-        waiting = [(number, name)]
-        while waiting:
-            node, said = waiting[-1]
-            text, _, parts = self._text(node, whole=True)
-            place = (said if node.local else [*node.names, ""][0]).rpartition(", ")[0]
-            missing = [(part, _step_name(part, place)) for part in parts if part.op and part not in self._known]
-            if missing:
-                waiting += missing[::-1]
-                continue
-            waiting.pop()
-            self.inputs |= {part for part in parts if not part.op}
-            if node is number or node not in self._known:
-                self._known.add(node)
-                self.found.append(Step(said, unit if node is number else node.unit or "1", text, float(node.value)))
-
-    def _text(self, number: Number, whole: bool = False) -> tuple[str, int, list[Node]]:
-        """A number as text, how loosely it binds (1 a factor, 2 a product, 3 a sum), and the nodes that it names."""
-        if not isinstance(number, Node):
-            return number_text(number), 1, []
-        if (number.names or not number.op) and not (whole and number.op):
-            return number_text(number.value), 1, [number]
-        if (number, whole) not in self._texts:
-            self._texts[number, whole] = self._written(number, whole)
-        return self._texts[number, whole]
-
-    def _written(self, number: Node, whole: bool) -> tuple[str, int, list[Node]]:
-        """A number as the text of its operation."""
-        if number.shown is not None and number.op:
-            function, inside = number.shown
-            text, _, parts = self._text(inside)
-            return f"{function}({text})", 1, parts
-        if number.op == "where":
-            return self._text(number.args[1 if _value(number.args[0]) else 2], whole=whole)
-        if number.op in ("<", "<=", ">", ">="):
-            return number_text(float(number.value)), 1, []
-        spine, kin = self._spine(number)
-        if number.op in ("max", "min"):
-            operands = [operand for _, operand in spine]
-            if len(operands) > MANY or any(np.isinf(_value(o)) for o in operands):
-                operands = [next(o for o in operands if _value(o) == number.value)]
-                return self._text(operands[0], whole=whole and operands[0] is not number)
-            texts = [self._text(operand) for operand in operands]
-            return f"{number.op}({', '.join(t for t, _, _ in texts)})", 1, [p for _, _, ps in texts for p in ps]
-        if number.op not in kin:
-            text, _, parts = self._text(number.args[0])
-            return f"{number.op}({text})", 1, parts
-        most = 3 if number.op in "+-" else 2
-        written, every = "", list[Node]()
-        exact, product = True, 1.0  # a product of whole numbers that stays exact needs no brackets
-        for sign, operand in spine:
-            text, binding, parts = self._text(operand)
-            exact = exact and sign != "/" and _is_whole(operand) and abs(product * _value(operand)) <= EXACT
-            product = product * _value(operand) if exact else 1.0
-            loose = binding > (most if not written else most - 1) and not (sign == "*" and exact)
-            written += f"{f' {sign} ' if written else ''}{f'({text})' if loose else text}".replace("*", "x")
-            every += parts
-        return written, most, every
-
-    @staticmethod
-    def _spine(number: Node) -> tuple[list[tuple[str, Number]], tuple[str, ...]]:
-        """What a chain of like operations joins, from the left: ``((a + b) - c)`` is a, + b, - c."""
-        kin = next((k for k in (("+", "-"), ("*", "/"), ("max",), ("min",)) if number.op in k), ())
-        found: list[tuple[str, Number]] = []
-        here: Number = number
-        while isinstance(here, Node) and here.op in kin and here.shown is None and (here is number or not here.names):
-            found.append((here.op, here.args[1]))
-            here = here.args[0]
-        return [("", here), *found[::-1]], kin
-
-
-def _is_whole(number: Number) -> bool:
-    """Whether a number is a product of whole ones that is exact, so that no bracket changes it."""
-    if not isinstance(number, Node):
-        return float(number).is_integer()
-    whole = float(number.value).is_integer() and abs(number.value) <= EXACT
-    return whole and number.op in ("", "*") and all(_is_whole(arg) for arg in number.args)
-
-
-def _step_name(node: Node, place: str) -> str:
-    """A node's names in a step: a formula's own after the place where it ran, and what else is the same number."""
-    if node.local:
-        return f"{place}, {node.names[0]}" if place else node.names[0]
-    also = f" (and {', '.join(node.names[1:3])})" if len(node.names) > 1 else ""
-    return node.names[0] + also
-
-
-def _value(number: Number) -> Any:
-    return number.value if isinstance(number, Node) else number
 
 
 # --- what stands beside it -----------------------------------------------------------------------------------------

@@ -23,10 +23,6 @@ Basis = tuple[str, *tuple[float, ...]]
 PASSES: Basis = ("passes",)
 
 
-EXACT = 2.0**53
-"""Whole numbers up to here, 9.0e15, are exact as floats; above they are rounded to 53 bits."""
-
-
 Coefficients = dict[str, dict[Basis, Array]]
 """``{quantity: {basis: [op]}}``: what an operator's layers need in all for each unit of a basis."""
 

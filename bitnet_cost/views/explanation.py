@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from bitnet_cost.arithmetic import Step
 from bitnet_cost.numerals import digits, with_prefix
-from bitnet_cost.result import Explanation, Lever, Step
+from bitnet_cost.result import Explanation, Lever
 from bitnet_cost.views.ranges import range_text
 
 
