@@ -165,8 +165,10 @@ class Result:
     def fits(self) -> NDArray[np.bool_] | None:
         """Whether everything resident fits the device's memory; None for a technology node.  [*grid]"""
         capacity = self.capacity_bits
-        if capacity is None:
-            return None
+        return None if capacity is None else self.fits_in(capacity)
+
+    def fits_in(self, capacity: float) -> NDArray[np.bool_]:
+        """Whether everything resident fits so many bits of each device.  [*grid]"""
         fits: NDArray[np.bool_] = (self.footprint.on_each(self.devices) <= capacity).reshape(self.shape)
         return fits
 

@@ -128,8 +128,7 @@ def executed_recipe(op: Operator, precision: Precision, executed: Executed) -> d
     Widening packed weights, once per pass, and rescaling a 1-bit product are priced apart; adders inside a MAC are part
     of its price.
     """
-    form = product_format(op, precision)
-    assert form is not None
+    form = product_format(op, precision) or precision.elsewhere
     found = {"mac": [(f"mac.{executed(form) or form}", 1.0)]}
     if op.role == "linear":
         if precision.linear.weights.bits < 8:

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bitnet_cost.engine.phases import worked
 from bitnet_cost.inputs.architecture import (
@@ -199,6 +199,18 @@ def runs_as(
     return Traits(kernel, split=split, summed=summed, backward=backward)
 
 
+class Copies(NamedTuple):
+    """Matrices of a product: how many run for a token, how many weights and biases are stored, when they are read."""
+
+    run: int = 1
+    stored: int = 1
+    biases: int = 1
+    touched: Basis = PASSES
+
+
+ONE, AT_LOGITS = Copies(), Copies(touched=("logit_passes",))
+
+
 class _Builder:
     """Collects the operators of an architecture, layer by layer."""
 
@@ -210,26 +222,24 @@ class _Builder:
         self.first, self.repeat = 0, 1  # the layers of the run
 
     def add(
-        self, name: str, group: str, role: str, terms: Iterable[Term], *, weights: int = 0, bias: int = 0,
-        matrices: int = 0, shape: tuple[int, int] = (0, 0), parameter: str = "", bias_parameter: str = "bias",
-        parts: int = 1, traits: Traits = ELEMENTWISE,
-    ) -> None:  # fmt: skip
+        self, name: str, group: str, role: str, terms: Iterable[Term], *, traits: Traits = ELEMENTWISE, **owned: Any
+    ) -> None:
+        """An operator of the layers that are built; ``owned`` are its parameters and parts, fields of `Operator`."""
+        named = {"parameter": name, **owned}
         self.operators.append(
-            Operator(name, group, role, self.repeat, tuple(terms), weights, bias, matrices, shape, parameter or name,
-                     bias_parameter, parts, self.first, traits)
-        )  # fmt: skip
+            Operator(name, group, role, self.repeat, tuple(terms), layer=self.first, traits=traits, **named)
+        )
 
     def linear(
-        self, name: str, inputs: int, outputs: int, *, bias: bool = False, role: str = "linear", own: bool = True,
-        basis: Basis = TOKENS, touched: Basis = PASSES, copies: int = 1,
-        resident: int = 1, terms: Iterable[Term] = (), traits: Traits = PRODUCT,
+        self, name: str, inputs: int, outputs: int, *, bias: bool = False, role: str = "linear", basis: Basis = TOKENS,
+        copies: Copies = ONE, terms: Iterable[Term] = (), traits: Traits = PRODUCT,
     ) -> None:  # fmt: skip
-        """A product with a weight matrix; ``resident`` copies of it are stored."""
+        """A product with a weight matrix, or with one of several."""
         group = "head" if role == "lm_head" else "linear"
-        body = [*dense(inputs, outputs, bias=bias, copies=copies, basis=basis, touched=touched), *terms]
-        stored = resident if own else 0
-        self.add(name, group, role, body, weights=stored * inputs * outputs, bias=resident * outputs * bias,
-                 matrices=stored, shape=(inputs, outputs), traits=traits)  # fmt: skip
+        body = dense(inputs, outputs, bias=bias, copies=copies.run, basis=basis, touched=copies.touched)
+        self.add(name, group, role, [*body, *terms], weights=copies.stored * inputs * outputs,
+                 bias=copies.biases * outputs * bias, matrices=copies.stored, shape=(inputs, outputs),
+                 traits=traits)  # fmt: skip
 
     def elementwise(
         self, name: str, terms: Iterable[Term], weights: int = 0, bias: int = 0, parts: int = 1,
@@ -407,8 +417,8 @@ class _Builder:
     def state_space(self, ssm: StateSpace) -> None:
         """Gu & Dao, Mamba, 2023, arXiv:2312.00752, section 3; Dao & Gu, 2024, arXiv:2405.21060, section 6."""
         hidden, inner, state = self.hidden, ssm.inner_size, ssm.state_size
+        rank = ssm.dt_rank or 0  # Mamba has one: it is checked where a model is read
         if ssm.heads is None:
-            assert ssm.dt_rank is not None
             entering, convolved, small = 2 * inner, inner, inner * state + inner
         else:
             shared = 2 * ssm.groups * state
@@ -425,9 +435,8 @@ class _Builder:
             traits=SCAN._replace(tensor="plain"))  # fmt: skip
         self.elementwise("activation", activation("silu", convolved, gated=False), traits=ACTIVATION)
         if ssm.heads is None:
-            assert ssm.dt_rank is not None
-            self.linear("ssm_x_proj", inner, ssm.dt_rank + 2 * state)
-            self.linear("ssm_dt_proj", ssm.dt_rank, inner, bias=True)
+            self.linear("ssm_x_proj", inner, rank + 2 * state)
+            self.linear("ssm_dt_proj", rank, inner, bias=True)
         moved = [("inputs", TOKENS, convolved), ("outputs", TOKENS, inner)]
         if ssm.heads is not None and self.counting == "traced":
             scan = chunked_scan(inner, state, ssm.heads, float(ssm.chunk))
@@ -476,7 +485,7 @@ class _Builder:
             ("expert_up", hidden, size, up),
             ("expert_down", size, hidden, DOWN),
         ]:
-            self.linear(name, inputs, outputs, bias=moe.bias, copies=chosen, resident=moe.experts, touched=touched,
+            self.linear(name, inputs, outputs, bias=moe.bias, copies=Copies(chosen, moe.experts, moe.experts, touched),
                         traits=traits._replace(kernel="experts"))  # fmt: skip
         self.elementwise("activation", activation(moe.activation, chosen * size, gated=moe.gated), traits=ACTIVATION)
         shared = moe.shared_size or 0
@@ -505,15 +514,16 @@ class _Builder:
         width = model.embedding.width or self.hidden
         if head.transform:
             self.linear("mlm_transform", self.hidden, self.hidden, bias=True, role="elsewhere", basis=LOGITS,
-                        touched=("logit_passes",))  # fmt: skip
+                        copies=AT_LOGITS)  # fmt: skip
             self.elementwise("mlm_activation", activation("gelu", self.hidden, gated=False, basis=LOGITS),
                              traits=runs_as("activation"))  # fmt: skip
             norms = norm(model.norm, self.hidden, 1, basis=LOGITS)
             self.elementwise("mlm_norm", norms.terms, norms.weights, norms.bias, traits=runs_as("norm"))
         if width != self.hidden:
-            self.linear("embed_proj", self.hidden, width, role="elsewhere", basis=LOGITS, touched=("logit_passes",))
-        self.linear("lm_head", width, model.vocab_size, bias=head.bias, role="lm_head", own=not head.tied,
-                    basis=LOGITS, touched=("logit_passes",), traits=PRODUCT._replace(tensor="head"))  # fmt: skip
+            self.linear("embed_proj", self.hidden, width, role="elsewhere", basis=LOGITS, copies=AT_LOGITS)
+        tied = AT_LOGITS._replace(stored=int(not head.tied))
+        self.linear("lm_head", width, model.vocab_size, bias=head.bias, role="lm_head", basis=LOGITS, copies=tied,
+                    traits=PRODUCT._replace(tensor="head"))  # fmt: skip
         if head.spare_bias:
             self.add("lm_head_spare_bias", "head", "elsewhere", [], bias=model.vocab_size, parameter="lm_head",
                      traits=PRODUCT)  # fmt: skip

@@ -31,16 +31,14 @@ class Run:
     entries: tuple[Entries, ...]  # bits that all devices move, and seconds that power is drawn
 
 
-def places_of(result: Result, plan: Schedule | None) -> tuple[str, ...]:
+def places_of(result: Result, plan: Schedule) -> tuple[str, ...]:
     """The actions that move bits."""
-    assert plan is not None
     return (*plan.places, "interconnect.write") if result.devices > 1 else plan.places
 
 
 def floor_of(hardware: Hardware) -> tuple[str, ...]:
     """The actions that a second of power is: of the floor, between kernels, of kernels that wait."""
-    power = hardware.power
-    assert power is not None
+    power = hardware.device_power
     waits = power.active is not None and hardware.priced == "actions"
     return ("static.power", *("static.between",) * (power.between is not None), *("static.waiting",) * waits)
 
@@ -65,11 +63,10 @@ class Turn(NamedTuple):
 
 def turn_of(result: Result, actions: Actions, plan: Schedule) -> Turn:
     """The turn that the energy and time of a measured result are multiples of; see `run`."""
-    runtime, share = result.runtime, _share(result)
-    assert runtime is not None
-    counts = cut_prefill(result.counts if share is None else share.counts, runtime.cut(result.architecture.kind))
+    share = _share(result)
+    counts = cut_prefill(result.counts if share is None else share.counts, plan.runtime.cut(result.architecture.kind))
     activity = result.activity if share is None else count_actions(counts, actions)
-    return Turn(counts, activity, movement(counts, activity, actions, runtime, plan), share)
+    return Turn(counts, activity, movement(counts, activity, actions, plan), share)
 
 
 def run(result: Result, actions: Actions, plan: Schedule, products: Stack, whole: Tariff) -> Run:
@@ -78,20 +75,19 @@ def run(result: Result, actions: Actions, plan: Schedule, products: Stack, whole
     ``actions`` and ``products``, the seconds of the products, are those of one device; ``whole`` prices all that it
     does, for the limit of its power.
     """
-    hardware, runtime = result.hardware, result.runtime
-    assert runtime is not None
+    hardware = result.hardware
     counts, activity, bits, share = turn_of(result, actions, plan)
     places = plan.places
     moved = ordered_sum(bits, 2)  # [place, phase, n]
     if share is not None:
         places, moved = (*places, "interconnect.write"), np.concatenate((moved, ordered_sum(share.sent_bits, 1)[None]))
-    timing = roofline(counts, activity, hardware, runtime, plan, products.over(counts.bases)[0], bits, share)
+    timing = roofline(counts, activity, hardware, plan, products.over(counts.bases)[0], bits, share)
     if hardware.priced == "actions":
         nominal = whole.of_others[: len(moved), 1]  # the first of them are the places
         dynamic = whole.by_phase(counts.bases) + ordered_sum(moved * nominal[:, None], 0)
-        assert hardware.power is not None
-        if hardware.power.active is not None:
-            dynamic = dynamic + hardware.power.active.value * timing.waited
+        active = hardware.device_power.active
+        if active is not None:
+            dynamic = dynamic + active.value * timing.waited
         timing = capped(timing, dynamic, hardware)
     factor: float | Array = 1.0
     if share is not None:

@@ -162,17 +162,15 @@ def priced(result: Result, prepared: Prepared | None = None) -> Result:
     hardware, precision, scope = result.hardware, result.precision, result.scope
     check_scope(hardware, scope)
     ready = prepared or prepare(result.scenario)
-    if not hardware.has_clock:
+    plan, capacity = ready.plan, result.capacity_bits
+    if plan is None or ready.compute is None or capacity is None:
         return _at_node(result, ready)
-    actions = (*places_of(result, ready.plan), *floor_of(hardware))
+    actions = (*places_of(result, plan), *floor_of(hardware))
     whole = tariff(ready.part, hardware, precision.name, 2, actions, lasting=ready.lasting)
-    fits = result.fits
-    assert fits is not None
+    fits = result.fits_in(capacity)
     if not filled(fits).any():
-        return replace(result, reason=does_not_fit(result))
-    assert ready.plan is not None
-    assert ready.compute is not None
-    done = run(result, ready.part, ready.plan, ready.compute, whole)
+        return replace(result, reason=does_not_fit(result, float(np.max(capacity))))
+    done = run(result, ready.part, plan, ready.compute, whole)
     inside, timing = None if holds_everywhere(fits) else fits.ravel(), done.timing
     ledger = Ledger(
         ready.part, done.counts.bases, done.entries, hardware, precision.name, done.turns, inside,
@@ -197,11 +195,8 @@ def _at_node(result: Result, ready: Prepared) -> Result:
     return replace(result, ledger=ledger)
 
 
-def does_not_fit(result: Result) -> str:
+def does_not_fit(result: Result, capacity: float) -> str:
     """By how much a single point does not fit, and how many devices would hold it where something joins them."""
-    capacity = result.capacity_bits
-    assert capacity is not None
-    capacity = float(np.max(capacity))
     needed = float(np.min(result.footprint.on_each(result.devices)))
     factor = needed / capacity
     each = "" if result.devices == 1 else f" on each of {result.devices} devices"

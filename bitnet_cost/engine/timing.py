@@ -80,6 +80,7 @@ class Schedule:
     Arrays are ``[op, 1]``; ``[op, n]`` where a figure behind them differs from point to point of a grid.
     """
 
+    runtime: RuntimeProfile
     kernels: tuple[Kernel | None, ...]
     moves: Array | None  # 0 where a kernel is fused into another; None: nowhere
     stepwise: Array | None  # whether steps are kernels of their own; None: nowhere
@@ -167,17 +168,18 @@ def schedule(
         per_pass = per_pass + (written * cache.launches)[:, None] * _launch(cache)
     if any(op.group == "head" for op in ops) and logits == "none":
         per_pass = per_pass * np.array([op.group != "head" for op in ops])[:, None]
-    holder = next((name for name in levels[:-1] if decided(resident <= _capacity(hardware, name))), main)
+    holder = next((name for name in levels[:-1] if decided(resident <= hardware.hierarchy[name].size)), main)
     windows = np.array([window_of(op) for op in ops])[:, None]
     places = tuple(dict.fromkeys(f"{level}.{way}" for level in (near, main) for way in ("read", "write")))
     places += (f"{holder}.read",) * (holder not in (near, main))
-    per_bit = {name: 1 / (_bandwidth(hardware, name) * share) for name in levels}
+    per_bit = {name: 1 / (hardware.hierarchy[name].rate * share) for name in levels}
     return Schedule(
+        runtime=runtime,
         kernels=kernels,
         moves=None if moves.all() else moves,
         stepwise=stepwise if stepwise.any() else None,
         steps=np.array(steps)[:, None],
-        room=repeats * _capacity(hardware, near),
+        room=repeats * hardware.hierarchy[near].size,
         near=near,
         main=main,
         holder=holder,
@@ -215,7 +217,7 @@ def _spans(ops: tuple[Operator, ...]) -> tuple[slice, ...]:
     return tuple(spans)
 
 
-def movement(counts: OpCounts, activity: Activity, actions: Actions, runtime: RuntimeProfile, plan: Schedule) -> Array:
+def movement(counts: OpCounts, activity: Activity, actions: Actions, plan: Schedule) -> Array:
     """Bits that each operator reads and writes at each of the schedule's places.  [place, phase, op, n]
 
     Weights and the KV cache come from the memory that holds the model, once per pass; weights from an on-chip level
@@ -237,7 +239,7 @@ def movement(counts: OpCounts, activity: Activity, actions: Actions, runtime: Ru
     else:
         found[:2] = passing * near
         found[2:4] = passing - found[:2]
-    pairs = scores_in_memory(counts, runtime)
+    pairs = scores_in_memory(counts, plan.runtime)
     if pairs is not None:
         for way in ("read", "write"):
             found[places.index(f"{plan.main}.{way}")] += pairs / 2
@@ -301,8 +303,8 @@ def _cut(counts: OpCounts, chunk: int) -> OpCounts:
 
 
 def roofline(
-    counts: OpCounts, activity: Activity, hardware: Hardware, runtime: RuntimeProfile, plan: Schedule,
-    compute: Array, bits: Array, share: Share | None = None,
+    counts: OpCounts, activity: Activity, hardware: Hardware, plan: Schedule, compute: Array, bits: Array,
+    share: Share | None = None,
 ) -> Timing:  # fmt: skip
     """Seconds of each operator at the rates that the runtime reaches, before the power limit.
 
@@ -334,8 +336,8 @@ def roofline(
         each = None if latency is None else latency.value
         link = exchange_seconds(share.sent_bits, hardware.interconnect.bandwidth.value, share.exchanges, each)
     if plan.host is not None:
-        host = _host(runtime, counts) * counts.passes
-        if runtime.overlapped:
+        host = _host(plan.runtime, counts) * counts.passes
+        if plan.runtime.overlapped:
             host = host_wait(host, ordered_sum(longest + overhead + link, 1))
         overhead[:, plan.host] += host
     waits = np.zeros(compute.shape)
@@ -353,18 +355,6 @@ def _host(runtime: RuntimeProfile, counts: OpCounts) -> Array:
     batch, _, _ = counts.workload.flat()
     fixed = runtime.per_pass.value if runtime.per_pass else 0.0
     return host_seconds(fixed, runtime.per_sequence.value if runtime.per_sequence else 0.0, batch)
-
-
-def _capacity(hardware: Hardware, level: str) -> float:
-    capacity = hardware.hierarchy[level].capacity
-    assert capacity is not None
-    return capacity.value
-
-
-def _bandwidth(hardware: Hardware, level: str) -> float:
-    bandwidth = hardware.hierarchy[level].bandwidth
-    assert bandwidth is not None
-    return bandwidth.value
 
 
 def _launch(kernel: Kernel, op: Operator | None = None) -> float:
@@ -390,8 +380,7 @@ def capped(timing: Timing, dynamic: Array, hardware: Hardware) -> Timing:
 
     ``dynamic`` is the dynamic energy of each phase, [phase, n].
     """
-    power = hardware.power
-    assert power is not None
+    power = hardware.device_power
     if power.cap is None:
         return timing
     seconds, room = timing.by_phase, power.cap.value - power.static.value

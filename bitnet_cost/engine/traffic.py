@@ -87,7 +87,7 @@ def route(ops: tuple[Operator, ...], precision: Precision, hardware: Hardware, s
     names = list(hardware.hierarchy)
     if not names:
         return None
-    sizes = [math.inf if (size := hardware.hierarchy[name].capacity) is None else size.value for name in names]
+    sizes = [level.size for level in hardware.hierarchy.values()]
     inside, levels = (sizes[:-1], names[1:]) if len(names) > 1 else ([math.inf], names)
     per_mac = [
         [tiled_bits(*widths(op, precision), size) if op.group in TILED else 0.0 for op in ops] for size in inside

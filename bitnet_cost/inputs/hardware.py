@@ -4,12 +4,13 @@ A *technology node* has prices and no clock: energy of arithmetic and of memory,
 has memory, rates and power as well: it answers time, energy of the whole device, and whether a model fits.
 """
 
+import math
 import re
 from typing import Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
-from bitnet_cost.errors import BitnetCostError, nearest
+from bitnet_cost.errors import BitnetCostError, UnsupportedScope, nearest
 from bitnet_cost.inputs.cited import (
     Bandwidth,
     Basis,
@@ -56,6 +57,16 @@ class MemoryLevel(Input):
     read: EnergyPerBit = Field(description="energy of reading one bit")
     write: EnergyPerBit = Field(description="energy of writing one bit")
     bandwidth: Bandwidth | None = Field(None, description="bits per second; a technology node has none")
+
+    @property
+    def size(self) -> float:
+        """Bits that fit; infinite where the level is unbounded.  [bit]"""
+        return math.inf if self.capacity is None else self.capacity.value
+
+    @property
+    def rate(self) -> float:
+        """Bits per second; infinite where there is no clock.  [bit/s]"""
+        return math.inf if self.bandwidth is None else self.bandwidth.value
 
 
 class PowerProfile(Input):
@@ -216,6 +227,17 @@ class Hardware(Input):
         if scope != "memory" or self.has_clock or len(self.hierarchy) < 2:
             return None
         return f"what the datapath reads of {next(iter(self.hierarchy))} and its registers"
+
+    @property
+    def device_power(self) -> PowerProfile:
+        """The power of a device.
+
+        Raises:
+            UnsupportedScope: a technology node has none.
+        """
+        if self.power is None:
+            raise UnsupportedScope(f"{self.name!r} is a technology node: it has no power")
+        return self.power
 
     @property
     def memory(self) -> MemoryLevel:
