@@ -176,6 +176,8 @@ def test_an_operator_is_one_method(bitnet_cost: Command, tmp_path: Path, monkeyp
     assert sum(row["add"] for row in rows) == added
     assert document["records"][0]["add"] == before["add"] + added
     assert document["records"][0]["energy_j"] > before["energy_j"]
+    explained = bitnet_cost("explain", *words[1:-2], "--cell", "add:decode:token_shift").out
+    assert f"add:decode:token_shift [operation] = 12 x 7680 x 127 = {12 * 7680 * 127}" in explained
 
 
 @pytest.mark.usefixtures("own_metrics")
@@ -217,6 +219,12 @@ def test_a_metric_is_one_function(bitnet_cost: Command, tmp_path: Path) -> None:
     assert best["tokens_per_j"] == max(row["tokens_per_j"] for row in grid.to_records())
     assert grid.write(tmp_path / "grid.csv") == 64
     assert "tokens_per_j" in (tmp_path / "grid.csv").read_text("utf-8").partition("\n")[0].split(",")
+    explained = json.loads(
+        bitnet_cost("explain", "gpt2", "-H", "l4", "-p", "fp16", "--cell", "tokens_per_j", "-f", "json").out
+    )
+    single = package.estimate("gpt2", "l4", "fp16").to_records()[0]
+    assert explained["value"] == single["tokens_per_j"]  # explained without a line of its own
+    assert explained["steps"][-1]["expression"].startswith("1 / (")
 
 
 def test_an_output_format_is_one_line(bitnet_cost: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from bitnet_cost import api
 from bitnet_cost.engine.estimate import against
-from bitnet_cost.engine.explain import CELLS, FIT, PER_DAY, SAVING, number_of
+from bitnet_cost.engine.explain import FIT, PER_DAY, SAVING, cells, number_of
 from bitnet_cost.engine.trace import Trace
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.facility import Facility
@@ -66,12 +66,12 @@ def _cells(draw: random.Random, result: Result, other: Result, each: int) -> Cel
     if other.has_energy and other.scope == result.scope:
         result, told = against(result, other), against(told, trace.of(other))
     operator, phase = draw.choice(told.counts.operators).name, draw.choice([*told.counts.phases])
-    cells = [cell for cell in CELLS if cell not in FIT and cell not in SAVING[3:]]
-    cells += [f"{kind}:{phase}:{operator}" for kind in ("op", "mac", "add", "seconds", "weight_bytes")]
-    cells += [f"component:{name}" for name in result.by_component]
+    drawn_from = [cell for cell in cells() if cell not in FIT and cell not in SAVING[3:]]
+    drawn_from += [f"{kind}:{phase}:{operator}" for kind in ("op", "mac", "add", "seconds", "weight_bytes")]
+    drawn_from += [f"component:{name}" for name in result.by_component]
     roots: dict[str, Node | float] = {}
     wanted: dict[str, float] = {}
-    for cell in draw.sample(cells, len(cells)):
+    for cell in draw.sample(drawn_from, len(drawn_from)):
         requests = 1e6 if cell in PER_DAY else None
         try:
             plain = number_of(result, cell, requests)

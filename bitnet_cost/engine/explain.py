@@ -37,10 +37,6 @@ WORDS = {
     "fits": "is yes or no; explain memory_share, footprint_bytes or capacity_bytes",
     "devices": "is what was asked; the column of 'fit' is devices_needed",
 }
-CELLS = (
-    *(name for name, metric in METRICS.items() if metric.kind in ("count", "size", "figure") or name == "parameters"),
-    "memory_share", "devices_needed", *FIT, *SAVING[3:], *PER_DAY,
-)  # fmt: skip
 UNITS = {
     "mac": "MAC", "mul": "operation", "add": "operation", "special": "operation", "seconds": "s", "op": "J",
     "group": "J", "component": "J", **dict.fromkeys(BYTES, "B"),
@@ -82,10 +78,16 @@ ENERGY = "energy = sum over actions of runs x price; static energy = seconds x p
 SAVED = "saving = 1 - energy / energy of the baseline, every price the same in both"
 
 
+def cells() -> tuple[str, ...]:
+    """What can be explained by its name alone: every column of the records that is a number, of fit and of a day."""
+    columns = (n for n, metric in METRICS.items() if metric.kind in ("count", "size", "figure") or n == "parameters")
+    return (*columns, "memory_share", "devices_needed", *FIT, *SAVING[3:], *PER_DAY)
+
+
 def explain(result: Result, baseline: Result | None, cell: str, requests_per_day: float | None = None) -> Explanation:
     """The arithmetic behind one cell of a single point. ``baseline`` is what its saving refers to.
 
-    Cells are `CELLS`: the columns of a record, of `fit` and of a day's requests, and the ends of a saving's range; and
+    There are `cells`: the columns of a record, of `fit` and of a day's requests, and the ends of a saving's range; and
     those of a part: ``op:NAME`` and ``group:NAME`` for energy, ``component:NAME``, ``mac:NAME`` (``mul``, ``add``,
     ``special``, ``weight_bytes`` ...), ``seconds:NAME``, ``share:component:NAME`` for its share of the energy, and
     ``must_stay:PERCENT`` for the share of the baseline's energy that may not scale if a saving of so much is claimed.
@@ -125,10 +127,10 @@ def _traced(results: tuple[Same, ...]) -> tuple[Trace, tuple[Result, ...]]:
 def _check(cell: str, kind: str) -> None:
     if cell in WORDS:
         raise BitnetCostError(f"cell: {cell} {WORDS[cell]}")
-    if cell not in CELLS and not (kind in PARTS and cell.partition(":")[2]):
-        close = nearest(cell, CELLS)
+    if cell not in cells() and not (kind in PARTS and cell.partition(":")[2]):
+        close = nearest(cell, cells())
         hint = f"; did you mean {close!r}?" if close else "."
-        known = ", ".join((*CELLS, "op:NAME", "mac:NAME", "group:PHASE:NAME", "component:NAME", "must_stay:PERCENT"))
+        known = ", ".join((*cells(), "op:NAME", "mac:NAME", "group:PHASE:NAME", "component:NAME", "must_stay:PERCENT"))
         raise BitnetCostError(f"cell: {cell!r} is not known{hint} There are {known}.")
 
 
