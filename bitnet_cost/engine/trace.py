@@ -24,7 +24,7 @@ from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.arrays import Basis
 from bitnet_cost.ledger.operators import Operator
 from bitnet_cost.result import Lever, Result
-from bitnet_cost.told import Graph, Node, array, is_told, named
+from bitnet_cost.told import Graph, Node, array, named
 
 WORKLOAD = {"batch": "sequence", "prompt": "token", "generate": "token"}
 UNITS = {
@@ -70,7 +70,7 @@ class Trace:
         ready = prepare(asked, lean=lean and ops is None, lasting=lasting, ops=ops)
         for (_, action), terms in ready.part.folded.items():
             for basis, times in terms:
-                if is_told(times) and times.op == "+":  # type: ignore[attr-defined]  # a product of sizes is its own name
+                if _adds(times):
                     named(times, f"{action} for each of {basis_text(basis)}", "1")
         with np.errstate(all="ignore"):
             told = priced(measure(asked, prepared=ready), ready)
@@ -149,6 +149,11 @@ class Trace:
 
     def _literal(self, value: float) -> Node:
         return self.graph.input(f"{value:.17g}", float(value))
+
+
+def _adds(value: Any) -> bool:
+    """Whether a number is a sum; a product of sizes is its own name, and may be of others too."""
+    return isinstance(value, Node) and value.op == "+"
 
 
 def basis_text(basis: Basis) -> str:
