@@ -180,9 +180,7 @@ def label(result: Result) -> None:
             named(spent, f"{phase.name}_s", "s")
     memory = result.footprint
     for role, stored in memory.weight_bits.items():
-        if (
-            isinstance(stored, Node) and stored.op == "+"
-        ):  # a product of sizes is its own name, and may be of others too
+        if _adds(stored):
             named(stored, f"bits of {role}", "bit")
     named(memory.kv_bits, "bits of the KV cache", "bit")
     named(memory.activation_bits, "bits of activations", "bit")
