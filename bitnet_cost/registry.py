@@ -56,22 +56,30 @@ class Metric(NamedTuple):
 METRICS: dict[str, Metric] = {}
 
 
-def column(
-    kind: Kind = "figure", unit: str = "", *, swept: bool = False, **shown: Any
-) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:
-    """Register a function of a result as the column of its name; ``shown`` are the fields of `Metric` from better on.
+def register(
+    name: str, kind: Kind, unit: str, description: str, of: Callable[[Any], Any], *, swept: bool = False, **shown: Any
+) -> None:
+    """Add a column; ``shown`` are the fields of `Metric` from better on.
 
-    The function returns what all points share, an array ``[n]`` over the flattened grid, or None where nothing can be
-    said. The first line of its docstring is the description.
+    ``of`` gives what all points of a result share, an array ``[n]`` over the flattened grid, or None where nothing can
+    be said.
     """
+    METRICS[name] = Metric(
+        name, kind, unit, description, of, swept, **({"heading": name.replace("_", " ")} | shown)
+    )  # fmt: skip
 
-    def register(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        name, text = function.__name__, function.__doc__ or ""
-        words = {"heading": name.replace("_", " ")} | shown
-        METRICS[name] = Metric(name, kind, unit, text.partition("\n")[0].rstrip("."), function, swept, **words)
+
+def column(
+    kind: Kind = "figure", unit: str = "", **shown: Any
+) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:
+    """Register a function as the column of its name; the first line of its docstring is the description."""
+
+    def registered(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        description = (function.__doc__ or "").partition("\n")[0].rstrip(".")
+        register(function.__name__, kind, unit, description, function, **shown)
         return function
 
-    return register
+    return registered
 
 
 def rows(result: Any, points: int) -> list[dict[str, Any]]:
