@@ -70,6 +70,36 @@ def digits(value: float | None, count: int = 4) -> str:
     return "-" if value is None else f"{value:.{count}g}"
 
 
+def brief(value: float) -> str:
+    """A figure in a sentence: six significant digits at most.
+
+    >>> brief(0.5), brief(1e15)
+    ('0.5', '1e+15')
+    """
+    return digits(value, 6)
+
+
+def to_digits(value: float, count: int) -> float:
+    """The figure that so many significant digits give.
+
+    >>> to_digits(1234.56, 3)
+    1230.0
+    """
+    return float(digits(value, count))
+
+
+def tick(value: float) -> str:
+    """A tick of an axis.
+
+    >>> tick(0.05), tick(20000.0), tick(1e-5)
+    ('0.05', '20,000', '1e-5')
+    """
+    if 1e-3 <= value < 1e5:
+        return grouped(value, 6)
+    mantissa, power = f"{value:.0e}".split("e")
+    return f"{mantissa}e{int(power)}"
+
+
 def grouped(value: float | None, count: int = 4) -> str:
     """The same with commas between thousands.
 
@@ -193,5 +223,5 @@ def used(share: float) -> str:
     """
     if share < 10 or not math.isfinite(share):
         return percent(share, 1)
-    times = float(f"{share:.3g}")
+    times = to_digits(share, 3)
     return f"{times:,.0f}x" if times >= 100 else f"{times:g}x"

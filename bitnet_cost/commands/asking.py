@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bitnet_cost.commands.options import Deployment, Making, Question, Site
 from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.numerals import brief
 
 if TYPE_CHECKING:
     from bitnet_cost.inputs.facility import Facility
@@ -59,7 +60,7 @@ def requests(per_day: float | None) -> float | None:
         BitnetCostError: no number above 0.
     """
     if per_day is not None and not 0 < per_day <= 1e15:
-        raise BitnetCostError(f"requests-per-day: {per_day:g} is not a number above 0, up to 1e15")
+        raise BitnetCostError(f"requests-per-day: {brief(per_day)} is not a number above 0, up to 1e15")
     return per_day
 
 

@@ -14,7 +14,7 @@ from bitnet_cost import __version__
 from bitnet_cost.errors import BitnetCostError, nearest
 from bitnet_cost.front import pareto
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.numerals import prefix_of, significant
+from bitnet_cost.numerals import prefix_of, significant, with_commas
 from bitnet_cost.studies.sweep import unit_of
 from bitnet_cost.tables import Column, Report, Table
 from bitnet_cost.views import figures
@@ -71,7 +71,7 @@ def _parts(folder: Path, file: str) -> tuple[dict[str, list[Any]], dict[str, Any
         if list(more) != list(columns):
             raise BitnetCostError(f"{part}: has other columns than {parts[0].name}; both are not of one sweep")
         if sum(map(len, columns.values())) + sum(map(len, more.values())) > MOST_CELLS:
-            raise BitnetCostError(f"{file}: more than {MOST_CELLS:,} cells; at most so many are drawn")
+            raise BitnetCostError(f"{file}: more than {with_commas(MOST_CELLS)} cells; at most so many are drawn")
         for name, values in more.items():
             columns[name] += values
     return columns, inputs
@@ -79,7 +79,7 @@ def _parts(folder: Path, file: str) -> tuple[dict[str, list[Any]], dict[str, Any
 
 def _csv(path: Path, file: str) -> dict[str, list[Any]]:
     if os.path.getsize(path) > MOST_BYTES:
-        most = f"at most {MOST_BYTES / 1e6:.0f} MB of CSV are drawn"
+        most = f"at most {with_commas(MOST_BYTES / 1e6)} MB of CSV are drawn"
         raise BitnetCostError(f"{file}: {most}; keep the front with --pareto, or write Parquet")
     try:
         with path.open(encoding="utf-8", newline="") as stream:
@@ -108,7 +108,7 @@ def _table(path: Path) -> Any:
     stored = parquet().ParquetFile(path)
     cells = stored.metadata.num_rows * max(1, stored.metadata.num_columns)
     if cells > MOST_CELLS:
-        raise ValueError(f"{cells:,} cells; at most {MOST_CELLS:,} are drawn")
+        raise ValueError(f"{with_commas(cells)} cells; at most {with_commas(MOST_CELLS)} are drawn")
     return stored.read()
 
 
@@ -244,7 +244,8 @@ def _document(
         step="vh" if across.goal == "max" else "hv",
     )  # fmt: skip
     traces.append(drawn("front", rows, ring))
-    finding = f"{len(rows):,} of {len(across.values):,} points are on the front of {across.wanted} and {up.wanted}"
+    finding = f"{with_commas(len(rows))} of {with_commas(len(across.values))} points are on the front of"
+    finding += f" {across.wanted} and {up.wanted}"
     kept = [
         {n: str(columns[n][i]) for n in named} | {a.name: float(a.values[i]) for a in (across, up)}
         for i in rows.tolist()
@@ -269,7 +270,7 @@ def _chart(
     heads = [*(Column(n, figures=n in _WHOLE) for n in varied), Column(across.title), Column(up.title)]
     body = [(*(str(columns[n][i]) for n in varied), across.short(i), up.short(i)) for i in rows[:MOST_ROWS]]
     note = "On the front: no other point is as good in both and better in one."
-    note += f" {shown:,} points are drawn." if shown < len(across.values) else ""
+    note += f" {with_commas(shown)} points are drawn." if shown < len(across.values) else ""
     note += f" The table has the first {MOST_ROWS}." if len(rows) > MOST_ROWS else ""
     table = Table(f"The front, by {across.name}{f'; all: {alike}' if alike else ''}", tuple(heads), tuple(body))
     ends = [f"{across.words(i)} and {up.words(i)}" for i in (rows[0], rows[-1])]

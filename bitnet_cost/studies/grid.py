@@ -24,6 +24,7 @@ from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.workload import LIMITS, Array, Workload
 from bitnet_cost.ledger.contract import paired
 from bitnet_cost.ledger.counted import OpCounts
+from bitnet_cost.numerals import to_digits
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import Answer, Result
 from bitnet_cost.words import Scope
@@ -52,7 +53,7 @@ def axes(workload: Workload) -> tuple[list[int], list[int]]:
 def _plain(value: float, digits: int | None) -> float | None:
     if not np.isfinite(value):
         return None
-    return float(value) if digits is None else float(f"{value:.{digits}g}")
+    return float(value) if digits is None else to_digits(value, digits)
 
 
 def _list(values: Array, exact: int = 0) -> list[float | None]:

@@ -14,6 +14,7 @@ from itertools import product
 from typing import Any
 
 from bitnet_cost import numerals
+from bitnet_cost.numerals import digits, fixed, to_digits, with_commas
 from bitnet_cost.tables import Column, Table
 from bitnet_cost.views import figures
 from bitnet_cost.views.figures import Axis, Figure, Layout, Look, log_axis, plain, trace
@@ -109,7 +110,7 @@ def generated(data: Data, at: Choice) -> int:
 @lru_cache(maxsize=1 << 16)
 def _short(value: float | None) -> float | None:
     """A figure to draw, with the digits that tables print."""
-    return None if value is None else float(f"{value:.4g}")
+    return None if value is None else to_digits(value, 4)
 
 
 def parts_at(cell: dict[str, Any], scope: str, k: int) -> dict[str, float]:
@@ -204,7 +205,7 @@ def saving(data: Data, at: Choice) -> Shown:
             band = [float(v[k]) for v in values["band"]]
             rows.append((p, scope, percent(value), *(percent(v, 1) for v in (*band, low, high))))
             least = min(least, value)
-            cut = f"<b>\u25c4 {100 * value:.0f} %</b>" if 100 * value < FLOOR else ""
+            cut = f"<b>\u25c4 {fixed(100 * value, 0)} %</b>" if 100 * value < FLOOR else ""
             bars.append((scope, _short(100 * value), cut, *(_short(100 * max(0.0, s * (v - value)))
                          for s, v in ((1, band[2]), (-1, band[0])))))  # fmt: skip
             more, ends = ("", band[::2]) if value >= 0 else (" more", [-band[2], -band[0]])
@@ -248,7 +249,7 @@ def roofline(data: Data, at: Choice) -> Shown:
                 significant(rate, 1e12, 4), significant(row["seconds"], 1e-3, 4), row["bound"] or "-",
             )
         )  # fmt: skip
-        mark = (float(f"{intensity:.4g}"), float(f"{rate / 1e12:.4g}"), plain(f"{row['op']}: {row['bound']}"))
+        mark = (to_digits(intensity, 4), to_digits(rate / 1e12, 4), plain(f"{row['op']}: {row['bound']}"))
         marks.setdefault(row["phase"], []).append(mark)
     what, grid = f"{at['precision']} at {at['hardware']}", data["grid"]
     heading = f"No time can be said for {what}"
@@ -450,7 +451,7 @@ def point(data: Data, at: Choice) -> Shown:
             continue
         (first, most), *_, (last, least) = known
         less = most / least
-        change = f"{'falls' if less > 1 else 'grows'} by a factor of {max(less, 1 / less):.3g}"
+        change = f"{'falls' if less > 1 else 'grows'} by a factor of {digits(max(less, 1 / less), 3)}"
         change = "stays as it is" if abs(less - 1) < 0.005 else change
         headings.append(f"From batch {first} to {last}, energy a {unit} at {at['hardware']} {change}")
     title = f"Batch and context: {at['model']} in {at['precision']} at {at['hardware']}, scope {scope}"
@@ -522,8 +523,12 @@ def parity(data: Data, at: Choice) -> Shown:
     """Modelled over measured figures, and the errors by class."""
     classes, drawn = data["parity"]["classes"], data["parity"]["points"]
     errors = sorted(abs(modelled / measured - 1) for _, measured, modelled in drawn)
-    heading = f"Half of {len(errors):,} measured figures are met within {percent(errors[len(errors) // 2], 1)} %"
-    rows = [(c["title"], f"{c['n']:,}", f"{c['median']:.1f}", f"{c['p90']:.1f}", f"{c['bias']:+.1f}") for c in classes]
+    middle = percent(errors[len(errors) // 2], 1)
+    heading = f"Half of {with_commas(len(errors))} measured figures are met within {middle} %"
+    rows = [
+        (c["title"], with_commas(c["n"]), *(fixed(c[n], 1, sign=n == "bias") for n in ("median", "p90", "bias")))
+        for c in classes
+    ]
     heads = ["measured", "rows", "median error %", "nine in ten %", "bias %"]
     table = _table("Modelled against measured, rows that nothing was taken from", heads, rows)
     groups: dict[str, list[tuple[float, float, str]]] = {}

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from bitnet_cost.arithmetic import Step
-from bitnet_cost.numerals import digits, with_prefix
+from bitnet_cost.numerals import digits, fixed, with_prefix
 from bitnet_cost.result import Explanation, Lever
 from bitnet_cost.views.ranges import range_text
 
@@ -17,7 +17,8 @@ def line(step: Step) -> str:
     >>> line(Step("q", "MAC", "96 x 2 x 512", 98304.0))
     'q [MAC] = 96 x 2 x 512 = 98304'
     """
-    value = f"{step.value:.0f}" if step.value.is_integer() and abs(step.value) < 1e15 else repr(step.value)
+    whole = step.value.is_integer() and abs(step.value) < 1e15
+    value = fixed(step.value, 0, grouping=False) if whole else repr(step.value)
     return f"{step.name} [{step.unit}] = {step.expression} = {value}"
 
 

@@ -13,6 +13,8 @@ from html import escape
 from sys import float_info
 from typing import Any, Literal, NamedTuple
 
+from bitnet_cost.numerals import tick
+
 Theme = Literal["light", "dark"]
 Mode = Literal["lines", "markers", "lines+markers"]
 Step = Literal["linear", "hv", "vh"]
@@ -220,23 +222,11 @@ def ticks(low: float, high: float, most: int = 7) -> list[float]:
     return found[:: math.ceil(len(found) / most)] if found else [low]
 
 
-def tick_text(value: float) -> str:
-    """A tick in words.
-
-    >>> tick_text(0.05), tick_text(20000.0), tick_text(1e-5)
-    ('0.05', '20,000', '1e-5')
-    """
-    if 1e-3 <= value < 1e5:
-        return f"{value:,g}"
-    digits, power = f"{value:.0e}".split("e")
-    return f"{digits}e{int(power)}"
-
-
 def log_axis(title: str, values: Iterable[float | None]) -> Axis:
     """A logarithmic axis with ticks that suit some values."""
     given = [v for v in values if v is not None and v > 0]
     at = tuple(ticks(min(given) / 1.2, min(max(given) * 1.2, float_info.max))) if given else ()
-    return Axis(title, log=True, ticks=at, texts=tuple(map(tick_text, at)))
+    return Axis(title, log=True, ticks=at, texts=tuple(map(tick, at)))
 
 
 def parity(groups: dict[str, list[tuple[float, float, str]]], across: str, up: str) -> Figure:

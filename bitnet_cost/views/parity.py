@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from bitnet_cost import __version__
-from bitnet_cost.numerals import percent
+from bitnet_cost.numerals import percent, with_commas
 from bitnet_cost.tables import Report
 from bitnet_cost.views import figures
 from bitnet_cost.views.page import Page, one_chart
@@ -24,7 +24,7 @@ def page(report: Report, rows: Sequence[dict[str, Any]], document: dict[str, Any
         groups.setdefault(r["class"], []).append((r["measured"], r["modelled"], words))
     errors = sorted(abs(r["modelled"] / r["measured"] - 1) for r in rows)
     middle = percent(errors[len(errors) // 2], 1)
-    finding = f"Half of {len(rows):,} figures, modelled against measured, are within {middle} %"
+    finding = f"Half of {with_commas(len(rows))} figures, modelled against measured, are within {middle} %"
     figure = figures.parity(groups, "measured (s, J, W, GB or a ratio, by class)", "modelled")
     return Page(
         replace(report, tables=report.tables[1:]),
