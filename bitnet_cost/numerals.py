@@ -6,7 +6,7 @@ A figure with a prefix, a column of figures in one prefix, a percentage, a count
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 _STEPS = (
     ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0), ("m", 1e-3), ("µ", 1e-6), ("n", 1e-9), ("p", 1e-12),
@@ -158,6 +158,17 @@ def figures(values: Sequence[float | None], unit: str, digits: int = 4) -> tuple
     largest = max((abs(v) for v in values if v is not None and math.isfinite(v)), default=0.0)
     prefix, scale = prefix_of(largest)
     return prefix + unit, [significant(v, scale, digits) for v in values]
+
+
+def in_columns(columns: Iterable[tuple[str, str, Sequence[float | None]]]) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Headings with their units, and rows of cells, of columns: (heading, unit, figures), one prefix each.
+
+    >>> in_columns([("stored", "B", [14e9, 2e9]), ("MAC", "", [3.0, 4.0])])
+    (['stored GB', 'MAC'], [('14.00', '3.000'), ('2.000', '4.000')])
+    """
+    printed = [(heading, figures(values, unit)) for heading, unit, values in columns]
+    headings = [f"{heading} {unit}".strip() for heading, (unit, _) in printed]
+    return headings, list(zip(*(cells for _, (_, cells) in printed), strict=True))
 
 
 def figures_apart(values: Sequence[float | None], unit: str) -> tuple[str, list[str]]:

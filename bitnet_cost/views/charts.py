@@ -205,7 +205,7 @@ def saving(data: Data, at: Choice) -> Shown:
             band = [float(v[k]) for v in values["band"]]
             rows.append((p, scope, percent(value), *(percent(v, 1) for v in (*band, low, high))))
             least = min(least, value)
-            cut = f"<b>\u25c4 {fixed(100 * value, 0)} %</b>" if 100 * value < FLOOR else ""
+            cut = f"<b>\u25c4 {fixed(100 * value, 0, grouping=False)} %</b>" if 100 * value < FLOOR else ""
             bars.append((scope, _short(100 * value), cut, *(_short(100 * max(0.0, s * (v - value)))
                          for s, v in ((1, band[2]), (-1, band[0])))))  # fmt: skip
             more, ends = ("", band[::2]) if value >= 0 else (" more", [-band[2], -band[0]])

@@ -17,6 +17,7 @@ from bitnet_cost.inputs.workload import Array
 from bitnet_cost.ledger.counted import longest_wait
 from bitnet_cost.registry import figure, size
 from bitnet_cost.result import Answer, Fit, Result
+from bitnet_cost.views.groups import by_row
 from bitnet_cost.views.honesty import left_out, rounded
 
 SCHEMA = "bitnet-cost/1"
@@ -24,48 +25,28 @@ SCHEMA = "bitnet-cost/1"
 
 def operations(result: Result, index: int) -> list[dict[str, Any]]:
     """One row per phase and operator; runs of layers with the same operator are one row."""
-    counts, activity = result.counts, result.activity
+    counts, activity, timing = result.counts, result.activity, result.timing
     columns: dict[str, Array] = {
-        "mac": counts["mac"],
-        "mul": result.actions("mul"),
-        "add": result.actions("add"),
-        "special": result.actions("special"),
-        "weight_bytes": activity.weight_bits / 8,
-        "activation_bytes": activity.activation_bits / 8,
+        "mac": counts["mac"], **{kind: result.actions(kind) for kind in ("mul", "add", "special")},
+        "weight_bytes": activity.weight_bits / 8, "activation_bytes": activity.activation_bits / 8,
         "kv_bytes": activity.kv_bits / 8,
-    }
-    energy = result.by_operator[1]
-    seconds = result.timing.seconds if result.timing is not None else None
-    waits = result.timing.waits if result.timing is not None else {}
-    waited: dict[tuple[str, str], dict[str, float]] = {}
-    rows: dict[tuple[str, str], dict[str, Any]] = {}
-    for p, (phase, *_) in enumerate(counts.phases):
-        for i, op in enumerate(counts.operators):
-            values = {name: float(column[p, i, 0]) for name, column in columns.items()}
-            took = seconds is not None and seconds[p, i, 0]
-            if not any(values.values()) and not took:
-                continue
-            row = rows.get((phase, op.name))
-            if row is None:
-                row = rows[phase, op.name] = {
-                    "record": index, "phase": phase, "op": op.name, "group": op.group, "repeat": 0,
-                    **dict.fromkeys(columns, 0.0), "energy_j": 0.0, "seconds": None, "bound": None,
-                }  # fmt: skip
-            row["repeat"] += op.repeat
-            for name, value in values.items():
-                row[name] += value
-            row["energy_j"] += float(energy[p, i, 0])
-            if seconds is not None:
-                row["seconds"] = (row["seconds"] or 0.0) + float(seconds[p, i, 0])
-                sums = waited.setdefault((phase, op.name), dict.fromkeys(waits, 0.0))
-                for name, values_of in waits.items():
-                    sums[name] += float(values_of[p, i, 0])
-                row["bound"] = longest_wait(sums)
-    for row in rows.values():
-        for name in columns:
-            row[name] = size(row[name])
-        row["energy_j"] = figure(row["energy_j"])
-    return list(rows.values())
+    }  # fmt: skip
+    waits = {} if timing is None else timing.waits
+    spent = [] if timing is None else [timing.seconds, *waits.values()]
+    sums = by_row(counts, [*columns.values(), result.by_operator[1], *spent], lambda op: op.name)
+    group = {op.name: op.group for op in reversed(counts.operators)}
+    rows = []
+    for (phase, name), (repeat, *values) in sums.items():
+        energy, *times = values[len(columns) :]
+        rows.append(
+            {
+                "record": index, "phase": phase, "op": name, "group": group[name], "repeat": int(repeat),
+                **{column: size(value) for column, value in zip(columns, values, strict=False)},
+                "energy_j": figure(energy), "seconds": times[0] if times else None,
+                "bound": longest_wait(dict(zip(waits, times[1:], strict=True))) if times else None,
+            }
+        )  # fmt: skip
+    return rows
 
 
 def components(result: Result, index: int) -> list[dict[str, Any]]:
