@@ -22,12 +22,12 @@ from bitnet_cost.views.charts import Data, Shown
 from bitnet_cost.views.energy import energy_tables
 from bitnet_cost.views.figures import parity
 from bitnet_cost.views.groups import alike, places
+from bitnet_cost.views.honesty import WEAK
 from bitnet_cost.views.memory import memory_tables
 from bitnet_cost.views.page import Chart, Cited, Page, charts, tiles, uncollected
 from bitnet_cost.views.ranges import SHOWN, lever_name, range_text
 from bitnet_cost.views.scatter import parity_svg
 
-WEAK = ("scaled", "assumed")
 _LINKS = (
     (re.compile(r"(https?://[^\s,;<>\"']+)"), "{}"),
     (re.compile(r"arXiv:\s?([0-9]{4}\.[0-9]{4,5})", re.IGNORECASE), "https://arxiv.org/abs/{}"),

@@ -494,17 +494,8 @@ def tornado(data: Data, at: Choice) -> Shown:
         heading = f"{name} ({basis}) moves the energy of {what} most: by {share} % over its range"
     title = f"What moves it: {at['model']} in {what}, scope {scope}, batch {grid['batches'][0]},"
     title += f" {grid['contexts'][grid['at']]} tokens in"
-    heads = [
-        "figure",
-        "low to high",
-        f"{prefix}J at low",
-        f"{prefix}J at high",
-        "moves %",
-        "saving %",
-        "basis",
-        "source",
-    ]
-    table = _table(title, heads, rows, (0, 6, 7))
+    heads = ["figure", "low to high", f"{prefix}J at low", f"{prefix}J at high", "moves %", "saving %"]
+    table = _table(title, [*heads, "basis", "source"], rows, (0, 6, 7))
     base = _short(whole / scale)
     drawn = tuple(
         trace(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bitnet_cost.numerals import figures, in_columns, one_prefix, percent, prefix_of, significant, used, with_prefix
 from bitnet_cost.result import Result
-from bitnet_cost.tables import Column, Table, headed
+from bitnet_cost.tables import Table, headed
 from bitnet_cost.views import honesty
 from bitnet_cost.views.groups import by_energy, by_row, describe, lettered, others_of
 from bitnet_cost.views.memory import leads, memory_share
@@ -19,9 +19,8 @@ def time_table(results: Sequence[Result]) -> Table:
     for r, lead in zip(results, named, strict=True):
         share = used(memory_share(r))
         if r.timing is None:
-            body.append(
-                (*lead, share, "-", "-", "-", "does not fit" if r.fits is not None and not r.fits else "refused")
-            )
+            why = "does not fit" if r.fits is not None and not r.fits else "refused"
+            body.append((*lead, share, "-", "-", "-", why))
             continue
         prefill, decode = (float(r.timing.of_phase(name)[0]) for name in ("prefill", "decode"))
         rate = significant(r.tokens_per_s, 1.0, 4)
@@ -30,9 +29,8 @@ def time_table(results: Sequence[Result]) -> Table:
         body.append((*lead, share, with_prefix(prefill, "s") + weak, took, rate, r.timing.bound or "-"))
     runtime = next((r.runtime.runtime for r in results if r.runtime), "")
     title = f"Time, runtime {runtime}: {describe(results[0])}"
-    columns = headed(*head, "memory %", "prefill", "decode", "tokens/s", "bound", texts=len(head))
-    columns = (*columns[:-1], Column("bound", figures=False))
-    return Table(title, columns, tuple(body))
+    columns = headed(*head, "memory %", "prefill", "decode", "tokens/s", texts=len(head))
+    return Table(title, (*columns, *headed("bound")), tuple(body))
 
 
 def energy_tables(results: Sequence[Result]) -> list[Table]:

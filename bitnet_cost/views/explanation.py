@@ -8,6 +8,7 @@ from typing import Any
 from bitnet_cost.arithmetic import Step
 from bitnet_cost.numerals import digits, fixed, with_prefix
 from bitnet_cost.result import Explanation, Lever
+from bitnet_cost.views.honesty import mark_basis
 from bitnet_cost.views.ranges import range_text
 
 
@@ -24,14 +25,13 @@ def line(step: Step) -> str:
 
 def constant(lever: Lever) -> str:
     """A constant with its range, basis and source; a mark where it is weak."""
-    mark = "*" if lever.basis in ("scaled", "assumed") else ""
     span = "exact" if lever.low == lever.high else range_text(lever)
     value = with_prefix(lever.nominal, lever.unit) if lever.unit else digits(lever.nominal)
-    return f"{lever.name} = {value}{mark} ({span}; {lever.basis}, {lever.source})"
+    return f"{lever.name} = {value}{mark_basis(lever.basis)} ({span}; {lever.basis}, {lever.source})"
 
 
 def _sections(told: Explanation) -> list[tuple[str, list[str]]]:
-    weak = any(c.basis in ("scaled", "assumed") for c in told.constants)
+    weak = any(map(mark_basis, (c.basis for c in told.constants)))
     constants = [constant(c) for c in told.constants] + (["* assumed or scaled, weaker than the rest"] if weak else [])
     found = [
         ("Formula", list(told.formula)),
