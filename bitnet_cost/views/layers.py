@@ -54,7 +54,9 @@ def operators_table(cells: Sequence[Result]) -> Table:
     rows = by_row(first.counts, [values for _, _, values in columns], lambda op: op.name)
     _, *totals = [sum(column) for column in zip(*rows.values(), strict=True)]
     sums = zip(*(row[1:] for row in rows.values()), totals, strict=True)
-    headings, (*texts, whole) = in_columns((*head, each) for (*head, _), each in zip(columns, sums, strict=True))
+    headings, (*texts, whole) = in_columns(
+        (head, unit, each) for (head, unit, _), each in zip(columns, sums, strict=True)
+    )
     several_phases = len({phase for phase, _ in rows}) > 1
     body = []
     for ((phase, name), row), shown in zip(rows.items(), texts, strict=True):
