@@ -29,10 +29,8 @@ def report(asked: Scenario, baseline: Precision, found: Sequence[Crossing]) -> R
     text = f"{name} at {hardware.name}, scope {scope}: " + _sentence(hardware, precision, baseline, found)
     title = f"Where {precision.name} saves {wanted} % against {baseline.name}, scope {scope}"
     work = f"batch {workload.batch}, {workload.prompt} tokens in, {workload.generate} out, unless it is the axis"
-    notes = [Note(
-        "scope", f"Energy of scope {scope}, of the whole run, and so per token: both generate the same tokens."
-        f" {work.capitalize()}.",
-    )]  # fmt: skip
+    line = f"Energy of scope {scope}, of the whole run, and so per token: both generate the same tokens."
+    notes = [Note("scope", f"{line} {work.capitalize()}.")]
     if scope == "facility":
         line = "PUE 1: a facility multiplies both energies alike, so every saving is that of scope device."
         notes.append(Note("facility", line))
@@ -44,10 +42,8 @@ def report(asked: Scenario, baseline: Precision, found: Sequence[Crossing]) -> R
     own = [c for c in found if c.axis == "share that stays"]
     claims = {c.verdict for c in own if c.runtime in (None, hardware.runtime)} or {c.verdict for c in own[:1]}
     notes += [Note("claim", f"Claim: {claim}.") for claim in sorted(claims)]
-    notes.append(Note(
-        "method", "Batch and context: the model on a grid of whole numbers, each crossing narrowed to neighbours."
-        " Shares: closed form, the savings of the parts held.",
-    ))  # fmt: skip
+    line = "Batch and context: the model on a grid of whole numbers, each crossing narrowed to neighbours."
+    notes.append(Note("method", f"{line} Shares: closed form, the savings of the parts held."))
     notes += _ranges(found)
     notes.append(Note("not-counted", beyond(scope, NOT_COUNTED, hardware.not_reached(scope))))
     tables = (_axes_table(found, title), _shares_table(found, precision, baseline), _turning_table(found))

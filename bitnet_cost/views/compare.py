@@ -84,9 +84,7 @@ def why(values: dict[str, Any]) -> str:
 
 def no_time(values: dict[str, Any]) -> str:
     """Why a record has no time, in a word or two."""
-    if values["capacity_bytes"] is None:
-        return "no clock"
-    return "-"
+    return "no clock" if values["capacity_bytes"] is None else "-"
 
 
 def efficient(rows: Sequence[dict[str, Any]]) -> list[bool]:
@@ -159,9 +157,7 @@ def _column(cells: Sequence[Row], metric: Metric) -> _Shown:
     """
     values = [v[metric.name] for _, v in cells]
     heading, texts = metric.printed(values)
-    marks = [
-        honesty.mark_of(r, metric) if value is not None else "" for value, (r, _) in zip(values, cells, strict=True)
-    ]
+    marks = [honesty.mark_of(r, metric) * (v[metric.name] is not None) for r, v in cells]
     if any(marks) and all(mark for mark, value in zip(marks, values, strict=True) if value is not None):
         heading, marks = heading + honesty.MARK, [""] * len(marks)
     best = _marked(values, texts, least=metric.better == "less")
@@ -193,15 +189,12 @@ def _marked(values: Sequence[float | None], texts: Sequence[str], *, least: bool
 def compare_report(answer: Answer) -> Report:
     """One table per model, scope and workload, rows as they are ranked; carbon and cost, where known, in a second."""
     rows: list[Row] = [(r, r.to_records()[0]) for r in answer.results]
-    tables = []
     values = {id(r): v for r, v in rows}
-    for group in alike(answer.results, lambda r: (r.architecture.name, r.scope, describe(r))):
-        tables += _tables([(r, values[id(r)]) for r in group])
+    groups = alike(answer.results, lambda r: (r.architecture.name, r.scope, describe(r)))
+    tables = [table for group in groups for table in _tables([(r, values[id(r)]) for r in group])]
     names = list(dict.fromkeys(r.architecture.title or r.architecture.name for r, _ in rows))
-    signs = (
-        f"{BEST} best of the column, of cells with an answer; {EFFICIENT} efficient: no other cell is as good in"
-        " energy, tokens/s and memory and better in one."
-    )
+    signs = f"{BEST} best of the column, of cells with an answer; {EFFICIENT} efficient: no other cell is as good in"
+    signs += " energy, tokens/s and memory and better in one."
     dropped = {"refused", "measured"} | (OF_ONE_CELL if len(answer.results) > 8 else set())  # there may be hundreds
     kept = [note for note in notes(answer) if note.code not in dropped]
     below = (Note("signs", signs), *honesty.explained(answer.results), *kept)

@@ -49,7 +49,7 @@ def mark(result: Result, component: str | None = None) -> str:
 def mark_of(result: Result, metric: Metric) -> str:
     """A mark where a column of a result rests on weak prices or on weak figures of the runtime."""
     marks = {"prices": mark, "runtime": mark_time}
-    return next(filter(None, (marks[basis](result) for basis in metric.rests_on)), "")
+    return max((marks[basis](result) for basis in metric.rests_on), default="")
 
 
 def mark_basis(basis: str | None) -> str:
