@@ -48,9 +48,9 @@ PARALLEL = Asked(("--parallel",), "how several devices share the model: split ev
 
 # What only the commands ask.
 MODEL = Asked((), "catalogue name, YAML file, config.json (or its folder), or a size like 175B", metavar="MODEL")
-PRICES = Asked(("--prices",), "published values of a profile to price with; repeat for several", left_out="own",
+PRICED_BY = Asked(("--prices",), "published values of a profile to price with; repeat for several", left_out="own",
     metavar="NAME")
-PLOTLY = Asked(("--plotly",), "HTML: charts in the file (inline), or tables alone (none)")
+PAGE_CHARTS = Asked(("--plotly",), "HTML: charts in the file (inline), or tables alone (none)")
 OUTPUT = Asked(("--output", "-o"),
     "write to a file, whole or not at all; its ending (.txt .json .csv .md .html) says the format", metavar="FILE")
 FILE = Asked(("--output", "-o"), "write to a file, whole or not at all, instead of stdout", metavar="FILE")
@@ -60,7 +60,7 @@ HARDWARE = Asked(("--hardware", "-H"), "name or YAML file; repeat for several", 
 PRECISIONS = Asked(("--precision", "-p"), "name, YAML file or w<bits>a<bits>[kv<bits>]; repeat for several",
     left_out="fp32, fp16, int8, bitnet", metavar="PRECISION")
 PUE = Asked(("--pue",), "facility energy / device energy, for --scope facility")
-CARBON = Asked(("--carbon",), "a country code such as deu, 'world', or g/kWh", metavar="GRID|G/KWH")
+CARBON_OF_GRID = Asked(("--carbon",), "a country code such as deu, 'world', or g/kWh", metavar="GRID|G/KWH")
 PRICE = Asked(("--price",), "price of electricity in USD per kWh")
 DEVICE_HOUR = Asked(("--device-hour",), "rent or depreciation of one device in USD per hour of work")
 EMBODIED = Asked(("--embodied",), "CO2e of making one device, spread over its lifetime", metavar="KG|profile")
@@ -77,7 +77,7 @@ BASELINE_SIDE_BY_SIDE = Asked(("--baseline",),
 SEED = Asked(("--seed",), "seed of the draws")
 DISTRIBUTION = Asked(("--distribution",), "what the draws of a range follow")
 SENSITIVITY = Asked(("--sensitivity",), "adds the figures that move energy and saving most, one at a time")
-DRAWS = Asked(("--draws",), "adds percentiles over N draws of every price", metavar="N")
+DRAWS_ADDED = Asked(("--draws",), "adds percentiles over N draws of every price", metavar="N")
 MODELS = Asked((), "catalogue names, YAML files, config.json or sizes like 175B", metavar="MODEL...")
 SORT = Asked(("--sort",), "order by energy, tokens, memory, saving, ..., best first; -COLUMN: worst first",
     metavar="COLUMN")
@@ -89,7 +89,7 @@ HARDWARE_TO_FIT = Asked(("--hardware", "-H"), "device; repeat for several", meta
 PRECISIONS_TO_FIT = Asked(("--precision", "-p"), "name, YAML file or w<bits>a<bits>[kv<bits>]; repeat for several",
     left_out="fp32, fp16, int8, int4, bitnet-b1.58, bitnet", metavar="PRECISION")
 LISTED = Asked((), "what to list")
-SHOWN = Asked((), "a name that 'list' prints, of whatever kind, or a file", metavar="NAME")
+ENTRY = Asked((), "a name that 'list' prints, of whatever kind, or a file", metavar="NAME")
 CHECKED = Asked((), "your own YAML files", metavar="FILE...")
 SCHEMA_OF = Asked((), "kind of file")
 CONFIG = Asked((), "a Hugging Face config.json, its folder, or with the extra 'hub' an id", metavar="CONFIG")

@@ -20,7 +20,7 @@ Kind = Literal["word", "whole", "count", "size", "bool", "figure"]
 Better = Literal["less", "more"]
 Printing = Literal["prefix", "plain", "percent"]
 """How figures are printed: in one prefix of the unit, which follows the heading; in the unit; in percent."""
-Basis = Literal["prices", "runtime"]
+RestsOn = Literal["prices", "runtime"]
 View = Literal["compare", "money", "grid"]
 """Tables that are made of columns: cells side by side, their carbon and cost, the points of a grid."""
 
@@ -37,7 +37,7 @@ class Metric(NamedTuple):
     better: Better = "less"
     heading: str = ""  # in tables
     printing: Printing = "prefix"
-    rests_on: tuple[Basis, ...] = ()  # whose weak figures mark it
+    rests_on: tuple[RestsOn, ...] = ()  # whose weak figures mark it
     short: str = ""  # what ``--sort`` may call it
     views: tuple[View, ...] = ()  # tables that have it
 
@@ -82,7 +82,7 @@ def column(
     return registered
 
 
-def rows(result: Any, points: int) -> list[dict[str, Any]]:
+def records_of(result: Any, points: int) -> list[dict[str, Any]]:
     """One record for each of the points of a result's grid, in its order; what cannot be said is None.  [n]"""
     columns = [_cells(metric, metric.of(result), points) for metric in METRICS.values()]
     return [dict(zip(METRICS, values, strict=True)) for values in zip(*columns, strict=True)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from bitnet_cost.commands.options import Deployment, Making, Question, Site
+from bitnet_cost.commands.options import Asking, Deployment, Making, Site
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.numerals import brief
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bitnet_cost.result import Answer
 
 
-def ask(asked: Question, placed: Deployment, default_hardware: tuple[str, ...] = ()) -> Answer:
+def ask(asked: Asking, placed: Deployment, default_hardware: tuple[str, ...] = ()) -> Answer:
     """The answer to a question, at some hardware where none is named.
 
     Raises:

@@ -10,7 +10,7 @@ import typer
 from bitnet_cost import questions
 from bitnet_cost.commands import options
 from bitnet_cost.commands.asking import ask, facility, once, requests
-from bitnet_cost.commands.options import argument, grouped, option
+from bitnet_cost.commands.options import argument, option, with_groups
 from bitnet_cost.commands.root import app
 from bitnet_cost.commands.writing import deliver, deliver_answer, must_end, typed, watched, write
 from bitnet_cost.errors import BitnetCostError
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 
 @app.command()
-@grouped
+@with_groups
 def estimate(
     *,
-    asked: options.Question,
+    asked: options.Asking,
     placed: options.Deployment,
     sensitivity: Annotated[bool, option(questions.SENSITIVITY)] = False,
-    draws: Annotated[int | None, option(questions.DRAWS)] = None,
+    draws: Annotated[int | None, option(questions.DRAWS_ADDED)] = None,
     sampling: options.Sampling,
     to: options.PageWriting,
 ) -> None:
@@ -49,7 +49,7 @@ def estimate(
 
 
 @app.command()
-@grouped
+@with_groups
 def compare(
     *,
     models: Annotated[list[str], argument(questions.MODELS)],
@@ -83,7 +83,7 @@ def _compared(
 
 
 @app.command()
-@grouped
+@with_groups
 def report(
     *,
     subjects: Annotated[list[str], argument(questions.SUBJECTS)],
@@ -123,8 +123,8 @@ def report(
 
 
 @app.command()
-@grouped
-def layers(*, asked: options.Question, to: options.Writing) -> None:
+@with_groups
+def layers(*, asked: options.Asking, to: options.Writing) -> None:
     """The per-operator table: MACs, actions and energy. One precision shows its MUL, ADD and special operations.
 
     Example: bitnet-cost layers bert-base -p int8 --scope compute
@@ -140,11 +140,11 @@ def layers(*, asked: options.Question, to: options.Writing) -> None:
             for row in records.operations(r, i)
         ]
 
-    deliver(to, Offer(lambda: [layers_report(answer)], lambda: records.document(answer), rows))
+    deliver(to, Offer(lambda: [layers_report(answer)], lambda: records.answer_document(answer), rows))
 
 
 @app.command()
-@grouped
+@with_groups
 def fit(
     *,
     model: options.ModelArgument,

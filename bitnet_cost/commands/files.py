@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from bitnet_cost import questions
-from bitnet_cost.commands.options import FileOption, OutputOption, Writing, argument, format_of, grouped, option
+from bitnet_cost.commands.options import FileOption, OutputOption, Writing, argument, format_of, option, with_groups
 from bitnet_cost.commands.root import app
 from bitnet_cost.commands.writing import deliver, must_end, table_of, write
 from bitnet_cost.errors import BitnetCostError
@@ -16,7 +16,7 @@ from bitnet_cost.words import FileKind, Listing
 
 
 @app.command("list")
-@grouped
+@with_groups
 def list_(*, kind: Annotated[Listing, argument(questions.LISTED)], to: Writing) -> None:
     """Names in the catalogue.
 
@@ -31,7 +31,7 @@ def list_(*, kind: Annotated[Listing, argument(questions.LISTED)], to: Writing) 
 
 @app.command()
 def show(
-    name: Annotated[str, argument(questions.SHOWN)],
+    name: Annotated[str, argument(questions.ENTRY)],
     form: Annotated[str, format_of("reports", "document")] = "table",
     output: OutputOption = None,
 ) -> None:

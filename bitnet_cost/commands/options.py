@@ -18,7 +18,7 @@ from bitnet_cost.views.formats import Shape
 from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Distribution, Logits, Parallel, Plotly, Scope
 
 
-def grouped(command: Callable[..., None]) -> Callable[..., None]:
+def with_groups(command: Callable[..., None]) -> Callable[..., None]:
     """A command that takes groups of options, as typer is to see it: with the fields of each group in its place.
 
     Raises:
@@ -83,7 +83,7 @@ def format_of(*shapes: Shape, more: str = "") -> Any:
         source = ctx.get_parameter_source(str(param.name))
         return "" if source is None or source.name == "DEFAULT" else word
 
-    words = partial(formats.names, *shapes)
+    words = partial(formats.format_names, *shapes)
     return _chosen(words, "--format", "-f", meaning=f"Output format{more}.", callback=asked)
 
 
@@ -101,8 +101,8 @@ def _chosen(words: Callable[[], Sequence[str]], *flags: str, meaning: str, callb
 ModelArgument = Annotated[str, argument(questions.MODEL)]
 ScopeOption = Annotated[Scope | None, option(questions.SCOPE)]
 RuntimeOption = Annotated[str | None, option(questions.RUNTIME)]
-PricesOption = Annotated[list[str] | None, option(questions.PRICES)]
-PlotlyOption = Annotated[Plotly, option(questions.PLOTLY)]
+PricesOption = Annotated[list[str] | None, option(questions.PRICED_BY)]
+PlotlyOption = Annotated[Plotly, option(questions.PAGE_CHARTS)]
 OutputOption = Annotated[str | None, option(questions.OUTPUT)]
 FileOption = Annotated[str | None, option(questions.FILE)]
 
@@ -131,7 +131,7 @@ class Terms(NamedTuple):
     runtime: RuntimeOption = None
 
 
-class Question(NamedTuple):
+class Asking(NamedTuple):
     """One model on some hardware in some precisions."""
 
     model: ModelArgument
@@ -151,7 +151,7 @@ class Site(NamedTuple):
     """What turns energy and time into emissions and money."""
 
     pue: Annotated[float | None, option(questions.PUE)] = None
-    carbon: Annotated[str | None, option(questions.CARBON)] = None
+    carbon: Annotated[str | None, option(questions.CARBON_OF_GRID)] = None
     price: Annotated[float | None, option(questions.PRICE)] = None
     device_hour: Annotated[float | None, option(questions.DEVICE_HOUR)] = None
 

@@ -9,7 +9,7 @@ import typer
 from bitnet_cost import questions
 from bitnet_cost.commands import options
 from bitnet_cost.commands.asking import ask, once, requests
-from bitnet_cost.commands.options import argument, grouped, one_of, option
+from bitnet_cost.commands.options import argument, one_of, option, with_groups
 from bitnet_cost.commands.root import app
 from bitnet_cost.commands.writing import deliver, must_end, typed, watched, write
 from bitnet_cost.errors import BitnetCostError
@@ -19,7 +19,7 @@ from bitnet_cost.words import BreakEvenAxis, Engine, Scope
 
 
 @app.command()
-@grouped
+@with_groups
 def validate(
     *,
     studies: Annotated[list[str] | None, argument(questions.STUDIES)] = None,
@@ -65,7 +65,7 @@ def _validate_measured(kinds: list[str] | None, plot: str | None, to: options.Wr
     if plot is not None:
         from bitnet_cost.views import html, parity
 
-        made = parity.page(accuracy.report(found), accuracy.rows_of(found), accuracy.document(found), typed())
+        made = parity.parity_page(accuracy.report(found), accuracy.rows_of(found), accuracy.document(found), typed())
         write(html.as_html(made), plot)
     missed = accuracy.missed(found)
     typer.echo(f"{len(found.rows)} figures; targets missed: {', '.join(missed) or 'none'}", err=True)
@@ -74,7 +74,7 @@ def _validate_measured(kinds: list[str] | None, plot: str | None, to: options.Wr
 
 
 @app.command()
-@grouped
+@with_groups
 def explain(
     *,
     model: options.ModelArgument,
@@ -89,7 +89,7 @@ def explain(
 
     Example: bitnet-cost explain gpt3-175b -p bitnet --cell energy_j
     """
-    answer = ask(options.Question(model, [hardware], [precision], terms), placed)
+    answer = ask(options.Asking(model, [hardware], [precision], terms), placed)
     from bitnet_cost.engine.explain import explain as explained
     from bitnet_cost.views import explanation
 
@@ -98,15 +98,16 @@ def explain(
     told = explained(result, baseline_of, cell, requests(placed.requests_per_day))
     data = explanation.as_data(told)
     offer = Offer(lambda: [], lambda: data, lambda: data["steps"])
-    form = formats.chosen(to.form, to.output, offer)
-    if form in formats.names("reports"):  # a text of its own: every step on one line
-        write(explanation.as_markdown(told) if form == "markdown" else explanation.as_text(told), to.output)
+    form = formats.format_name(to.form, to.output, offer)
+    if form in formats.format_names("reports"):  # a text of its own: every step on one line
+        text_of = explanation.explanation_markdown if form == "markdown" else explanation.explanation_text
+        write(text_of(told), to.output)
         return
     deliver(to, offer)
 
 
 @app.command("break-even")
-@grouped
+@with_groups
 def break_even(
     *,
     model: options.ModelArgument,
@@ -163,7 +164,7 @@ def break_even(
     def page() -> str:
         from bitnet_cost.views import curve, html
 
-        return html.as_html(curve.page(answer, found, document, profile.runtime, typed()))
+        return html.as_html(curve.curve_page(answer, found, document, profile.runtime, typed()))
 
     deliver(to, Offer(lambda: [answer], lambda: document, rows, page))
 
@@ -246,7 +247,7 @@ def plot(
     from bitnet_cost.views import html
 
     must_end(output, ".html", ".htm")
-    page = chart.page(file, x, y, colour, typed())
+    page = chart.sweep_page(file, x, y, colour, typed())
     target = output or chart.place_beside(file)
     write(html.as_html(page), target)
     typer.echo(f"{target}: written", err=True)

@@ -19,23 +19,23 @@ from bitnet_cost.studies.sweep import unit_of
 from bitnet_cost.tables import Column, Report, Table
 from bitnet_cost.views import figures
 from bitnet_cost.views.columns import parquet
-from bitnet_cost.views.figures import Figure, Layout, Look, log_axis, plain, trace
+from bitnet_cost.views.figures import Drawing, Layout, Look, log_axis, plain, trace
 from bitnet_cost.views.page import Chart, Page, one_chart
 
 MOST_BYTES = 50_000_000  # of a CSV file
 MOST_CELLS = 20_000_000  # of a Parquet file: rows times columns
-MOST_POINTS = 5_000  # drawn; the front is always of all rows
+MOST_DRAWN = 5_000  # drawn; the front is always of all rows
 MOST_ROWS = 500  # of the table
 MOST_MARKED = 30  # points of a front with a ring around each
 MOST_GROUPS = 40  # with a look of their own
-MANY = 50  # points of one look, beyond which they are small
+MANY_POINTS = 50  # points of one look, beyond which they are small
 LARGER_IS_BETTER = ("tokens_per_s",)
-NAMES = ("model", "hardware", "runtime", "precision", "devices", "batch", "prompt", "generate")
+IDENTIFIERS = ("model", "hardware", "runtime", "precision", "devices", "batch", "prompt", "generate")
 _WHOLE = ("devices", "batch", "prompt", "generate")
 _PREFIXED = ("s", "J", "W", "B", "B/s", "J/bit", "OP/s")
 
 
-def read(file: str) -> tuple[dict[str, list[Any]], dict[str, Any]]:
+def read_sweep(file: str) -> tuple[dict[str, list[Any]], dict[str, Any]]:
     """Columns of a sweep's file or folder of parts, and everything that went in (empty for CSV).
 
     Raises:
@@ -126,13 +126,15 @@ def place_beside(file: str) -> str:
     return place
 
 
-def page(file: str, x: str | None = None, y: str | None = None, colour: str | None = None, command: str = "") -> Page:
+def sweep_page(
+    file: str, x: str | None = None, y: str | None = None, colour: str | None = None, command: str = ""
+) -> Page:
     """The chart as a page.
 
     Raises:
-        BitnetCostError: see `read`; a column that is not there or holds no figures, or no row to draw.
+        BitnetCostError: see `read_sweep`; a column that is not there or holds no figures, or no row to draw.
     """
-    columns, inputs = read(file)
+    columns, inputs = read_sweep(file)
     objectives = _objectives(inputs)
     asked = [name for name in objectives if name in columns]
     default = [*asked, *(n for n in ("latency_s", "energy_j", "footprint_bytes") if n in columns and n not in asked)]
@@ -145,15 +147,15 @@ def page(file: str, x: str | None = None, y: str | None = None, colour: str | No
     shown = np.flatnonzero(~(np.isnan(across.values) | np.isnan(up.values)))
     if not len(shown):
         raise BitnetCostError(f"{file}: no row has both {x} and {y}")
-    if len(shown) > MOST_POINTS:
-        shown = np.union1d(shown[:: -(-len(shown) // MOST_POINTS)], front)
+    if len(shown) > MOST_DRAWN:
+        shown = np.union1d(shown[:: -(-len(shown) // MOST_DRAWN)], front)
     colour = colour or next((n for n in ("precision", "hardware", "model") if len(set(columns.get(n, ()))) > 1), None)
     if colour is not None and colour not in columns:
         raise _no_column(file, colour, columns)
     return _document(columns, across, up, front, shown, colour, command)
 
 
-class Axis(NamedTuple):
+class DrawnColumn(NamedTuple):
     """A column of figures that is drawn, with the prefix that reads best."""
 
     name: str
@@ -198,7 +200,7 @@ class Axis(NamedTuple):
 
 def _axis(
     file: str, columns: dict[str, list[Any]], name: str, objectives: dict[str, str], inputs: dict[str, Any]
-) -> Axis:
+) -> DrawnColumn:
     values = _figures(file, columns, name)
     listed = inputs.get("units")
     unit = listed.get(name) if isinstance(listed, dict) else None
@@ -212,7 +214,7 @@ def _axis(
     positive = finite[finite > 0]
     wide = len(positive) == len(finite) > 0 and float(positive.max()) > 30 * float(positive.min())
     goal = objectives.get(name, "max" if name in LARGER_IS_BETTER else "min")
-    return Axis(name, values, goal, prefix + unit if unit != "1" else "", scale * step, wide)
+    return DrawnColumn(name, values, goal, prefix + unit if unit != "1" else "", scale * step, wide)
 
 
 def _objectives(inputs: dict[str, Any]) -> dict[str, str]:
@@ -226,16 +228,17 @@ def _objectives(inputs: dict[str, Any]) -> dict[str, str]:
 
 
 def _document(
-    columns: dict[str, list[Any]], across: Axis, up: Axis, front: Any, shown: Any, colour: str | None, command: str
-) -> Page:
-    named = [n for n in NAMES if n in columns]
+    columns: dict[str, list[Any]], across: DrawnColumn, up: DrawnColumn, front: Any, shown: Any, colour: str | None,
+    command: str,
+) -> Page:  # fmt: skip
+    named = [n for n in IDENTIFIERS if n in columns]
 
     def drawn(name: str, rows: Any, look: Look) -> tuple[Look, dict[str, Any]]:
         words = [plain("\n".join(f"{n}: {columns[n][i]}" for n in named)) for i in rows]
         return trace(look._replace(worded=bool(named)), name, across.drawn(rows), up.drawn(rows), words)
 
     groups = _groups(columns, shown, colour)
-    many = max(map(len, groups.values())) > MANY
+    many = max(map(len, groups.values())) > MANY_POINTS
     sign = Look("scatter", 0, "markers", size=6 if many else 9, opacity=0.65 if many else 1.0)
     traces = [drawn(name, rows, sign._replace(number=number)) for number, (name, rows) in enumerate(groups.items())]
     rows = front[np.argsort(across.values[front], kind="stable")]
@@ -251,7 +254,7 @@ def _document(
         for i in rows.tolist()
     ]
     both = np.union1d(shown, rows)
-    figure = Figure(Layout(across.axis(both), up.axis(both)), tuple(traces))
+    figure = Drawing(Layout(across.axis(both), up.axis(both)), tuple(traces))
     return Page(
         Report(f"{up.name} over {across.name}", f"{finding}.", ()),
         (_chart(columns, across, up, rows, len(shown), figure),),
@@ -261,10 +264,10 @@ def _document(
 
 
 def _chart(
-    columns: dict[str, list[Any]], across: Axis, up: Axis, rows: Any, shown: int, figure: Figure
+    columns: dict[str, list[Any]], across: DrawnColumn, up: DrawnColumn, rows: Any, shown: int, figure: Drawing
 ) -> Chart:  # fmt: skip
     """Where the front runs, and its rows with the names that differ."""
-    named = [n for n in NAMES if n in columns]
+    named = [n for n in IDENTIFIERS if n in columns]
     varied = [n for n in named if len(set(map(str, columns[n]))) > 1]
     alike = ", ".join(f"{n} {columns[n][0]}" for n in named if n not in varied)
     heads = [*(Column(n, figures=n in _WHOLE) for n in varied), Column(across.title), Column(up.title)]

@@ -20,12 +20,12 @@ from bitnet_cost.tables import Report, Table, headed
 from bitnet_cost.views import records
 from bitnet_cost.views.charts import Data, Shown
 from bitnet_cost.views.energy import energy_tables
-from bitnet_cost.views.figures import parity
+from bitnet_cost.views.figures import parity_figure
 from bitnet_cost.views.groups import alike, places
 from bitnet_cost.views.honesty import WEAK
 from bitnet_cost.views.memory import memory_tables
 from bitnet_cost.views.page import Chart, Cited, Page, charts, tiles, uncollected
-from bitnet_cost.views.ranges import SHOWN, lever_name, range_text
+from bitnet_cost.views.ranges import SWINGS_SHOWN, lever_name, range_text
 from bitnet_cost.views.scatter import parity_svg
 
 _LINKS = (
@@ -83,10 +83,10 @@ def of_answer(answer: Answer, report: Report, command: str) -> Page:
     ``command`` is what to type to make it again.
     """
     opening = lead(answer.results)
-    document = records.document(answer)
+    document = records.answer_document(answer)
     data = data_of(answer, document["operations"], opening)
     return Page(
-        report, charts(data), document, records.rows(answer),
+        report, charts(data), document, records.answer_rows(answer),
         (("Command", command), ("Version", f"bitnet-cost {__version__}"), *_inputs(answer)),
         tuple(_assumptions(opening)), tuple(_sources(opening)), tuple(document["not_counted"]),
         {name: [(str(value), _reading(data, name, value)) for value in values]
@@ -166,7 +166,7 @@ def _swings(answer: Answer) -> dict[str, Any]:
     found = []
     for result in answer.results:
         moving = swings(result, baseline_of(answer, result))
-        moving = sorted(moving, key=lambda s: -abs(s.energy[1] - s.energy[0]))[:SHOWN]
+        moving = sorted(moving, key=lambda s: -abs(s.energy[1] - s.energy[0]))[:SWINGS_SHOWN]
         rows = []
         for s in moving:
             words = (lever_name(s.lever), range_text(s.lever), marked(s.lever.basis), s.lever.source)
@@ -278,7 +278,7 @@ def of_study(name: str, command: str) -> Page:
     note = "Hollow: claims, judged but held to no tolerance." if "claim" in groups else ""
     made = [
         Chart("printed", "How right is the model?", (Shown(("; ".join(parts),), table, None),), note=note,
-              drawing=parity_svg(parity(groups, "printed", "modelled"), hollow="claim"))
+              drawing=parity_svg(parity_figure(groups, "printed", "modelled"), hollow="claim"))
     ] if groups else []  # fmt: skip
     return Page(
         report, tuple(made), validation.document(found), validation.cell_rows(found),

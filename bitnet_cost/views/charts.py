@@ -13,17 +13,21 @@ from functools import lru_cache
 from itertools import product
 from typing import Any
 
-from bitnet_cost import numerals
-from bitnet_cost.numerals import digits, fixed, to_digits, with_commas
+from bitnet_cost.numerals import (
+    digits,
+    fixed,
+    percent,
+    prefix_of,
+    significant,
+    to_digits,
+    used,
+    with_commas,
+    with_prefix,
+)  # fmt: skip
 from bitnet_cost.tables import Column, Table
 from bitnet_cost.views import figures
-from bitnet_cost.views.figures import Axis, Figure, Layout, Look, log_axis, plain, trace
+from bitnet_cost.views.figures import Axis, Drawing, Layout, Look, log_axis, plain, trace
 
-# Choices share most of their figures, which are printed once.
-percent = lru_cache(maxsize=1 << 16)(numerals.percent)
-significant = lru_cache(maxsize=1 << 16)(numerals.significant)
-used = lru_cache(maxsize=1 << 16)(numerals.used)
-with_prefix = lru_cache(maxsize=1 << 16)(numerals.with_prefix)
 Data = dict[str, Any]
 Choice = dict[str, Any]
 NAMES = {
@@ -40,11 +44,11 @@ class Shown:
 
     headings: tuple[str, ...]
     table: Table
-    figure: Figure | None
+    figure: Drawing | None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Kind:
+class ChartKind:
     """A registered chart. ``row_of``: the selector whose value marks a row of the table."""
 
     name: str
@@ -62,7 +66,7 @@ class Kind:
         return tuple(self.make(data, dict(zip(self.by, chosen, strict=True))) for chosen in product(*values))
 
 
-CHARTS: dict[str, Kind] = {}
+CHARTS: dict[str, ChartKind] = {}
 
 
 def chart(
@@ -72,7 +76,8 @@ def chart(
     """Register a function as a chart by its name; ``answers`` says whether some data have an answer to it."""
 
     def register(make: Callable[[Data, Choice], Shown]) -> Callable[[Data, Choice], Shown]:
-        CHARTS[make.__name__] = Kind(make.__name__, question, make, by, headed_by, note, row_of, answers)
+        name = make.__name__.removeprefix("_")
+        CHARTS[name] = ChartKind(name, question, make, by, headed_by, note, row_of, answers)
         return make
 
     return register
@@ -95,13 +100,13 @@ def cell_of(data: Data, at: Choice, **other: str) -> dict[str, Any]:
     return found
 
 
-def place_of(data: Data, at: Choice) -> int:
+def point_index(data: Data, at: Choice) -> int:
     """Index of the chosen batch and context."""
     grid = data["grid"]
     return int(grid["batches"].index(at["batch"]) * len(grid["contexts"]) + grid["contexts"].index(at["context"]))
 
 
-def generated(data: Data, at: Choice) -> int:
+def generated_tokens(data: Data, at: Choice) -> int:
     """Tokens that a sequence generates there."""
     found: int = data["generate"][at["model"], at["hardware"]]
     return found
@@ -129,7 +134,7 @@ def parts_at(cell: dict[str, Any], scope: str, k: int) -> dict[str, float]:
 def missing(data: Data, cell: dict[str, Any], at: Choice) -> str:
     """Why a cell has no figure, in a word or three."""
     capacity = data["hardware"][at["hardware"]]["capacity"]
-    if capacity is not None and cell["needs"][place_of(data, at)] > capacity:
+    if capacity is not None and cell["needs"][point_index(data, at)] > capacity:
         return "does not fit"
     if not cell.get("scopes"):
         return "no price"
@@ -147,14 +152,14 @@ def _where(at: Choice) -> str:
 @chart(
     "Where does the energy go?", "model", "hardware", "scope", "batch", "context", headed_by=("precision",),
 )  # fmt: skip
-def energy(data: Data, at: Choice) -> Shown:
+def _energy(data: Data, at: Choice) -> Shown:
     """Components of the energy, by precision."""
-    k, scope, hardware = place_of(data, at), at["scope"], at["hardware"]
+    k, scope, hardware = point_index(data, at), at["scope"], at["hardware"]
     cells = {p: cell_of(data, at, precision=p) for p in data["precisions"]}
     found = {p: parts_at(cell, scope, k) for p, cell in cells.items()}
     names = list(dict.fromkeys(n for parts in found.values() for n in parts))
     totals = {p: sum(parts.values()) for p, parts in found.items()}
-    prefix, scale = numerals.prefix_of(max(totals.values(), default=0.0))
+    prefix, scale = prefix_of(max(totals.values(), default=0.0))
     rows, headings = [], []
     for p, parts in found.items():
         if not parts:
@@ -177,7 +182,7 @@ def energy(data: Data, at: Choice) -> Shown:
         trace(Look("bar", i), n, [_short(parts[n] / scale) if n in parts else None for parts in found.values()], found)
         for i, n in enumerate(names)
     )
-    return Shown(tuple(headings), table, Figure(layout, drawn) if drawn else None)
+    return Shown(tuple(headings), table, Drawing(layout, drawn) if drawn else None)
 
 
 @chart(
@@ -186,9 +191,9 @@ def energy(data: Data, at: Choice) -> Shown:
     " priced alike. Low and high: each price at its low or high alone, and all together. Bars end at -100 %;"
     " their figure stands in them.",
 )  # fmt: skip
-def saving(data: Data, at: Choice) -> Shown:
+def _saving(data: Data, at: Choice) -> Shown:
     """Savings by scope and precision, with their bands and ranges."""
-    k, hardware = place_of(data, at), at["hardware"]
+    k, hardware = point_index(data, at), at["hardware"]
     base = data["baselines"].get((at["model"], hardware))
     rows, drawn, headings = [], [], []
     least = 0.0
@@ -222,7 +227,7 @@ def saving(data: Data, at: Choice) -> Shown:
     table = _table(f"Savings against {base or 'no baseline'}: {_where(at)}", heads, rows, (0, 1))
     across = Axis(f"energy saved against {base or '-'}, %", span=(FLOOR, 100.0) if 100 * least < FLOOR else None)
     layout = Layout(across, Axis("", names=tuple(data["scopes"])), "group")
-    return Shown(tuple(headings), table, Figure(layout, tuple(drawn)) if drawn else None)
+    return Shown(tuple(headings), table, Drawing(layout, tuple(drawn)) if drawn else None)
 
 
 @chart(
@@ -230,7 +235,7 @@ def saving(data: Data, at: Choice) -> Shown:
     note="Per-operator rows are of the batch and context asked for; the choice of batch and context does not move them."
     " Bytes are what an operator needs at least once: what stays in a cache lifts it above the roof of the memory.",
 )  # fmt: skip
-def roofline(data: Data, at: Choice) -> Shown:
+def _roofline(data: Data, at: Choice) -> Shown:
     """Operators at the point asked for: operations per byte, rate reached, and what binds."""
     rows: list[tuple[str, ...]] = []
     waits: dict[str, float] = {}
@@ -266,7 +271,7 @@ def roofline(data: Data, at: Choice) -> Shown:
         drawn.append(trace(Look("scatter", number, "markers", size=10, worded=True), phase, x, y, words))
     xs, ys = ([v for _, own in drawn for v in own[way]] for way in ("x", "y"))
     layout = Layout(log_axis("operations per byte moved", xs), log_axis("Top/s", ys))
-    return Shown((heading,), table, Figure(layout, tuple(drawn)) if drawn else None)
+    return Shown((heading,), table, Drawing(layout, tuple(drawn)) if drawn else None)
 
 
 def _roofs(facts: dict[str, Any]) -> list[tuple[Look, dict[str, Any]]]:
@@ -288,9 +293,9 @@ def _roofs(facts: dict[str, Any]) -> list[tuple[Look, dict[str, Any]]]:
 
 
 @chart("Does it fit?", "model", "precision", "batch", "context", answers=on_a_device, row_of="hardware")
-def fit(data: Data, at: Choice) -> Shown:
+def _fit(data: Data, at: Choice) -> Shown:
     """What every device holds and what is needed."""
-    k, what = place_of(data, at), f"{at['model']} in {at['precision']}"
+    k, what = point_index(data, at), f"{at['model']} in {at['precision']}"
     devices = {h: facts["capacity"] for h, facts in data["hardware"].items() if facts["capacity"] is not None}
     found = [(has, cell_of(data, at, hardware=h)["needs"][k], h) for h, has in devices.items()]
     found.sort(key=lambda device: -device[0])
@@ -319,7 +324,7 @@ def fit(data: Data, at: Choice) -> Shown:
             drawn.append(trace(look, "needs, fits" if fits else "needs, does not fit", *zip(*mine, strict=True)))
     capacity = Look("scatter", None, "markers", size=14, sign="line-ns-open")
     drawn.append(trace(capacity, "capacity", [_short(has / 1e9) for has, *_ in found], [h for *_, h in found]))
-    return Shown((heading,), table, Figure(layout, tuple(drawn), rem=max(12.0, 5 + 1.15 * len(found))))
+    return Shown((heading,), table, Drawing(layout, tuple(drawn), rem=max(12.0, 5 + 1.15 * len(found))))
 
 
 def _by_size(data: Data) -> dict[str, dict[str, dict[str, Any]]]:
@@ -352,9 +357,9 @@ def _columns(known: list[tuple[float, float, str]], name: str) -> tuple[list[flo
     "How does memory grow with size?", "hardware", "batch", "context", headed_by=("precision",),
     note="Shapes like GPT-3's, so a named model differs a little.",
 )  # fmt: skip
-def size(data: Data, at: Choice) -> Shown:
+def _size(data: Data, at: Choice) -> Shown:
     """Memory of models of 125M to 1T parameters, by precision."""
-    k, hardware = place_of(data, at), at["hardware"]
+    k, hardware = point_index(data, at), at["hardware"]
     capacity, sizes = data["hardware"][hardware]["capacity"], _by_size(data)
     needs = {p: {name: rows[p]["needs"][k] for name, rows in sizes.items()} for p in data["precisions"]}
     headings = []
@@ -375,17 +380,17 @@ def size(data: Data, at: Choice) -> Shown:
     if capacity is not None:
         level = [_short(capacity / 1e9)] * 2
         drawn.append(trace(Look("scatter", None), f"capacity of {hardware}", [across[0], across[-1]], level))
-    return Shown(tuple(headings), _table(title, ["parameters", *needs], rows), Figure(layout, tuple(drawn)))
+    return Shown(tuple(headings), _table(title, ["parameters", *needs], rows), Drawing(layout, tuple(drawn)))
 
 
 @chart(
     "How does energy grow with size?", "model", "hardware", "batch", "context", headed_by=("precision",),
     note="A dash: does not fit, or has no price.",
 )  # fmt: skip
-def growth(data: Data, at: Choice) -> Shown:
+def _growth(data: Data, at: Choice) -> Shown:
     """Energy and tokens per second of models of 125M to 1T parameters, by precision."""
-    k, hardware, sizes = place_of(data, at), at["hardware"], _by_size(data)
-    tokens = at["batch"] * generated(data, at)
+    k, hardware, sizes = point_index(data, at), at["hardware"], _by_size(data)
+    tokens = at["batch"] * generated_tokens(data, at)
     unit, of = ("token", tokens) if tokens > at["batch"] else ("sequence", at["batch"])
     timed = data["hardware"][hardware]["capacity"] is not None and unit == "token"
     energies: dict[str, list[float | None]] = {}
@@ -415,16 +420,16 @@ def growth(data: Data, at: Choice) -> Shown:
     heads = ["parameters", *(f"{p} energy" for p in energies), *(f"{p} tokens/s" for p in rates if timed)]
     lines = {p: [_short(each) for each in found] for p, found in energies.items()}
     drawn, layout, _ = _over_size(sizes, lines, f"J per {unit}")
-    return Shown(tuple(headings), _table(title, heads, rows), Figure(layout, tuple(drawn)) if drawn else None)
+    return Shown(tuple(headings), _table(title, heads, rows), Drawing(layout, tuple(drawn)) if drawn else None)
 
 
 @chart(
     "How does it scale with batch and context?", "model", "precision", "hardware", "scope", headed_by=("context",),
 )  # fmt: skip
-def point(data: Data, at: Choice) -> Shown:
+def _point(data: Data, at: Choice) -> Shown:
     """Energy per token, tokens per second and memory over batch and context."""
     grid, cell = data["grid"], cell_of(data, at)
-    generate, scope = generated(data, at), at["scope"]
+    generate, scope = generated_tokens(data, at), at["scope"]
     unit = "token" if generate > 1 else "sequence"
     whole = cell.get("scopes", {}).get(scope, {}).get("energy")
     batches, contexts = grid["batches"], grid["contexts"]
@@ -462,7 +467,7 @@ def point(data: Data, at: Choice) -> Shown:
     )
     across = Axis("batch", log=True, ticks=tuple(batches), texts=tuple(map(str, batches)))
     layout = Layout(across, log_axis(f"J per {unit}", [_short(v) for v in each]))
-    return Shown(tuple(headings), table, Figure(layout, drawn) if whole and any(each) else None)
+    return Shown(tuple(headings), table, Drawing(layout, drawn) if whole and any(each) else None)
 
 
 @chart(
@@ -471,12 +476,12 @@ def point(data: Data, at: Choice) -> Shown:
     " time; bandwidths, rates, shares and launches move the time as well. What moves 0.0 % moves the baseline, and"
     " so the saving. Weak: assumed, or scaled from elsewhere.",
 )  # fmt: skip
-def tornado(data: Data, at: Choice) -> Shown:
+def _tornado(data: Data, at: Choice) -> Shown:
     """The figures that move the energy most, each alone at its low and at its high."""
     found, grid = data["swings"][index_of(data, at)], data["grid"]
     scope, what = found["scope"], f"{at['precision']} at {at['hardware']}"
     whole = cell_of(data, at)["scopes"][scope]["energy"][1][grid["at"]] if found["rows"] else 0.0
-    prefix, scale = numerals.prefix_of(max((e for row in found["rows"] for e in row[1:3]), default=0.0))
+    prefix, scale = prefix_of(max((e for row in found["rows"] for e in row[1:3]), default=0.0))
     rows, labels = [], []
     ends: dict[str, list[float]] = {"figure at its low": [], "figure at its high": []}
     for lever, low, high, *saved in found["rows"]:
@@ -506,11 +511,11 @@ def tornado(data: Data, at: Choice) -> Shown:
         for number, (name, values) in enumerate(ends.items())
     )  # fmt: skip
     layout = Layout(Axis(f"energy, {prefix}J"), Axis("", names=tuple(labels)), "overlay")
-    return Shown((heading,), table, Figure(layout, drawn, mark=base) if labels else None)
+    return Shown((heading,), table, Drawing(layout, drawn, mark=base) if labels else None)
 
 
 @chart("How right is the model?", answers=lambda data: bool(data["parity"]["points"]))
-def parity(data: Data, at: Choice) -> Shown:
+def _parity(data: Data, at: Choice) -> Shown:
     """Modelled over measured figures, and the errors by class."""
     classes, drawn = data["parity"]["classes"], data["parity"]["points"]
     errors = sorted(abs(modelled / measured - 1) for _, measured, modelled in drawn)
@@ -526,4 +531,4 @@ def parity(data: Data, at: Choice) -> Shown:
     for number, measured, modelled in drawn:
         one = classes[number]
         groups.setdefault(one["name"], []).append((measured, modelled, one["title"]))
-    return Shown((heading,), table, figures.parity(groups, "measured (s, J, W, GB or a ratio)", "modelled"))
+    return Shown((heading,), table, figures.parity_figure(groups, "measured (s, J, W, GB or a ratio)", "modelled"))

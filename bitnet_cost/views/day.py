@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from bitnet_cost.numerals import fixed, grouped, with_commas
+from bitnet_cost.numerals import fixed, grouped_digits, with_commas
 from bitnet_cost.result import Answer, Result
 from bitnet_cost.tables import Table, headed
 from bitnet_cost.views.groups import alike
@@ -22,8 +22,8 @@ def day_table(answer: Answer, results: Sequence[Result], which: str = "") -> Tab
     days = [answer.day(r) for r in results]
     energy, carbon, cost = ([getattr(day, name) for day in days] for name in ("energy_j", "carbon_g", "cost_usd"))
     columns: dict[str, tuple[Sequence[float | None], float, Callable[[float], str]]] = {
-        "kWh a day": (energy, 1 / 3.6e6, grouped), "kWh a year": (energy, 365 / 3.6e6, grouped),
-        "kg CO2e a day": (carbon, 1 / 1e3, grouped), "t CO2e a year": (carbon, 365 / 1e6, grouped),
+        "kWh a day": (energy, 1 / 3.6e6, grouped_digits), "kWh a year": (energy, 365 / 3.6e6, grouped_digits),
+        "kg CO2e a day": (carbon, 1 / 1e3, grouped_digits), "t CO2e a year": (carbon, 365 / 1e6, grouped_digits),
         "USD a day": (cost, 1, partial(fixed, places=2)), "USD a year": (cost, 365, with_commas),
     }  # fmt: skip
     # carbon and cost only where they were asked for

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bitnet_cost.numerals import figures, in_columns, one_prefix, percent, prefix_of, significant, used, with_prefix
+from bitnet_cost.numerals import (
+    column_figures,
+    in_columns,
+    one_prefix,
+    percent,
+    prefix_of,
+    significant,
+    used,
+    with_prefix,
+)
 from bitnet_cost.result import Result
 from bitnet_cost.tables import Table, headed
 from bitnet_cost.views import honesty
@@ -96,7 +105,7 @@ def component_table(result: Result) -> Table:
     """What the energy of one cell is drawn for: products, memory levels, static power."""
     energies = {name: float(values[1, 0]) for name, values in result.by_component.items()}
     whole = sum(energies.values())
-    unit, texts = figures([*energies.values(), whole], "J")
+    unit, texts = column_figures([*energies.values(), whole], "J")
     weak = [honesty.mark(result, name) for name in energies]
     rows = tuple(
         (name, texts[i] + weak[i], percent(energy / whole)) for i, (name, energy) in enumerate(energies.items())

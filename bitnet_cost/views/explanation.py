@@ -50,14 +50,14 @@ def _sentence(told: Explanation) -> str:
     return f"{told.title}: {value}{unit}"
 
 
-def as_text(told: Explanation) -> str:
+def explanation_text(told: Explanation) -> str:
     """The explanation as plain text, sections indented by two."""
     blocks = [_sentence(told)]
     blocks += ["\n".join([head, *(f"  {text}" for text in lines)]) for head, lines in _sections(told)]
     return "\n\n".join(blocks) + "\n"
 
 
-def as_markdown(told: Explanation) -> str:
+def explanation_markdown(told: Explanation) -> str:
     """The explanation as Markdown."""
     parts = [f"# {told.title}", "", _sentence(told)]
     for head, lines in _sections(told):

@@ -121,7 +121,7 @@ def beyond(scope: Scope, never: Sequence[str], inside: str | None = None) -> str
     return f"Not counted: {', '.join(first)} and the like; {'; '.join(outside)}."
 
 
-def left_out(answer: Answer) -> list[str]:
+def uncounted(answer: Answer) -> list[str]:
     """What no scope counts, what lies outside every scope of an answer, then what outside the narrower ones."""
     order, scopes = get_args(Scope), _scopes(answer)
     narrower = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from bitnet_cost.numerals import brief, digits, grouped, percent, span, with_commas
+from bitnet_cost.numerals import brief, digits, grouped_digits, percent, span, with_commas
 from bitnet_cost.result import Answer, Result
 from bitnet_cost.tables import Note, distinct
 from bitnet_cost.views import effects
@@ -146,8 +146,8 @@ def _busy(result: Result, requests_per_day: float) -> Note:
     assert result.timing is not None
     seconds = float(result.timing.total[0]) * requests_per_day / int(result.workload.batch)
     kept = seconds * result.devices / 86400
-    text = f"{result.precision.name} at {result.hardware.name}: {grouped(kept, 3)} devices busy all day, every batch"
-    return Note("busy", f"{text} full; what devices draw while they wait for requests is not counted.")
+    text = f"{result.precision.name} at {result.hardware.name}: {grouped_digits(kept, 3)} devices busy all day, every"
+    return Note("busy", f"{text} batch full; what devices draw while they wait for requests is not counted.")
 
 
 def _facility(result: Result) -> Note:

@@ -11,23 +11,10 @@ from functools import lru_cache
 from itertools import product
 from typing import Any
 
-from bitnet_cost.numerals import prefix_of
+from bitnet_cost.numerals import percent, prefix_of, significant, used, with_prefix
 from bitnet_cost.tables import Report, Table
-from bitnet_cost.views.charts import (
-    CHARTS,
-    Choice,
-    Data,
-    Shown,
-    cell_of,
-    generated,
-    missing,
-    percent,
-    place_of,
-    significant,
-    used,
-    with_prefix,
-)
-from bitnet_cost.views.figures import Figure
+from bitnet_cost.views.charts import CHARTS, Choice, Data, Shown, cell_of, generated_tokens, missing, point_index
+from bitnet_cost.views.figures import Drawing
 
 Choices = dict[str, list[tuple[str, str]]]  # the values of each selector, and how they read
 TILES = ("memory", "energy", "energy per token", "saving", "tokens/s", "time", "power")
@@ -55,7 +42,7 @@ class Chart:
         return [max((f.height(width) for f in tallest.values()), default=0.0) for width in widths]
 
 
-def one_chart(name: str, question: str, heading: str, table: Table, figure: Figure | None, note: str = "") -> Chart:
+def one_chart(name: str, question: str, heading: str, table: Table, figure: Drawing | None, note: str = "") -> Chart:
     """A chart without a choice."""
     return Chart(name, question, (Shown((heading,), table, figure),), note=note)
 
@@ -130,11 +117,11 @@ def tiles(data: Data) -> tuple[tuple[str, ...], ...]:
 
 def numbers(data: Data, at: Choice) -> tuple[str, ...]:
     """The chosen cell in a few figures, in the order of `TILES`."""
-    cell, k = cell_of(data, at), place_of(data, at)
+    cell, k = cell_of(data, at), point_index(data, at)
     why = missing(data, cell, at)
     scope = cell.get("scopes", {}).get(at["scope"], {})
     low, energy, high = (v[k] for v in scope["energy"]) if scope else (None, None, None)
-    generate, saving = generated(data, at), scope.get("saving")
+    generate, saving = generated_tokens(data, at), scope.get("saving")
     capacity, needs = data["hardware"][at["hardware"]]["capacity"], cell["needs"][k]
     prefix, scale = prefix_of(energy or 0.0)
     timed = "no clock" if capacity is None else why

@@ -13,7 +13,7 @@ from bitnet_cost.views import figures
 from bitnet_cost.views.page import Page, one_chart
 
 
-def page(report: Report, rows: Sequence[dict[str, Any]], document: dict[str, Any], command: str) -> Page:
+def parity_page(report: Report, rows: Sequence[dict[str, Any]], document: dict[str, Any], command: str) -> Page:
     """Every figure over its measured value, and the line on which both are equal; below it the errors by class.
 
     ``rows`` have ``class``, ``measured``, ``modelled``, ``model``, ``hardware``, ``runtime`` and ``conditions``.
@@ -25,7 +25,7 @@ def page(report: Report, rows: Sequence[dict[str, Any]], document: dict[str, Any
     errors = sorted(abs(r["modelled"] / r["measured"] - 1) for r in rows)
     middle = percent(errors[len(errors) // 2], 1)
     finding = f"Half of {with_commas(len(rows))} figures, modelled against measured, are within {middle} %"
-    figure = figures.parity(groups, "measured (s, J, W, GB or a ratio, by class)", "modelled")
+    figure = figures.parity_figure(groups, "measured (s, J, W, GB or a ratio, by class)", "modelled")
     return Page(
         replace(report, tables=report.tables[1:]),
         (one_chart("measured", "How right is the model?", finding, report.tables[0], figure),), document, rows,

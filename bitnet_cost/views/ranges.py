@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bitnet_cost.numerals import figures, one_prefix, percent, range_of, span, with_commas, with_prefix
+from bitnet_cost.numerals import column_figures, one_prefix, percent, range_of, span, with_commas, with_prefix
 from bitnet_cost.result import Answer, Band, Lever, Result, Swing
 from bitnet_cost.tables import Note, Table, headed
 from bitnet_cost.views.groups import by_energy, describe
 from bitnet_cost.views.honesty import mark_basis
 from bitnet_cost.views.memory import leads
 
-SHOWN = 8  # figures of a tornado table
+SWINGS_SHOWN = 8  # figures of a tornado table
 DISTRIBUTIONS = {"triangular": "triangular", "lognormal": "log-normal"}  # in words
 
 
-def tables(answer: Answer) -> list[Table]:
+def range_tables(answer: Answer) -> list[Table]:
     """What was asked for: the band, then one tornado for each result with a saving (or without a baseline)."""
     found = band_tables(answer)
     if answer.spreads and any(s is not None and s.seconds for s in answer.spreads):
@@ -27,7 +27,7 @@ def tables(answer: Answer) -> list[Table]:
     return found
 
 
-def notes(answer: Answer) -> list[Note]:
+def range_notes(answer: Answer) -> list[Note]:
     """What the bands hold and what they leave out."""
     found = []
     spreads = [s for s in answer.spreads if s is not None]
@@ -104,7 +104,7 @@ def _band_title(group: Sequence[Result]) -> str:
 def band_table(answer: Answer, pairs: Sequence[tuple[Result, Band]], title: str) -> Table:
     """Percentiles of energy and of saving: one row per result of a group."""
     drawn = [e for _, s in pairs for e in s.energy]
-    unit, texts = figures(drawn, "J", 3)
+    unit, texts = column_figures(drawn, "J", 3)
     if one_prefix(drawn) is None:
         unit, texts = "energy", [with_prefix(e, "J", 3) for e in drawn]
     head, named = leads([r for r, _ in pairs], ["hardware", "precision"])
@@ -132,8 +132,8 @@ def time_band_table(answer: Answer) -> Table:
 
 def tornado_table(result: Result, rows: tuple[Swing, ...]) -> Table:
     """The figures that move one result most."""
-    shown = rows[:SHOWN]
-    unit, texts = figures([e for s in shown for e in s.energy], "J", 3)
+    shown = rows[:SWINGS_SHOWN]
+    unit, texts = column_figures([e for s in shown for e in s.energy], "J", 3)
     based = result.baseline is not None
     body = []
     for i, s in enumerate(shown):

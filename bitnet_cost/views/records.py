@@ -18,7 +18,7 @@ from bitnet_cost.ledger.counted import longest_wait
 from bitnet_cost.registry import figure, size
 from bitnet_cost.result import Answer, Fit, Result
 from bitnet_cost.views.groups import by_row
-from bitnet_cost.views.honesty import left_out, rounded
+from bitnet_cost.views.honesty import rounded, uncounted
 
 SCHEMA = "bitnet-cost/1"
 
@@ -114,7 +114,7 @@ def _facility(site: Facility) -> dict[str, Any]:
     return plain | {"zone": grid}
 
 
-def document(answer: Answer) -> dict[str, Any]:
+def answer_document(answer: Answer) -> dict[str, Any]:
     """The JSON document of an answer."""
     return {
         "schema": SCHEMA,
@@ -125,7 +125,7 @@ def document(answer: Answer) -> dict[str, Any]:
         "operations": [row for i, r in enumerate(answer.results) for row in operations(r, i)],
         "components": [row for i, r in enumerate(answer.results) for row in components(r, i)],
         "inputs": inputs(answer),
-        "not_counted": left_out(answer),
+        "not_counted": uncounted(answer),
         **({"rounded": text} if (text := rounded(answer)) else {}),
     }
 
@@ -167,7 +167,7 @@ def _cell(value: Any) -> Any:
     return "" if value is None else value
 
 
-def rows(answer: Answer) -> list[dict[str, Any]]:
+def answer_rows(answer: Answer) -> list[dict[str, Any]]:
     """The records for CSV, each with its day of requests where one was asked for."""
     found = answer.to_records()
     if answer.requests_per_day is None:
