@@ -106,7 +106,7 @@ def tick(value: float) -> str:
 def grouped_digits(value: float | None, count: int = 4) -> str:
     """The same with commas between thousands.
 
-    >>> grouped_digits(1234.56), grouped(0.5)
+    >>> grouped_digits(1234.56), grouped_digits(0.5)
     ('1,235', '0.5')
     """
     return "-" if value is None else f"{value:,.{count}g}"
