@@ -46,9 +46,7 @@ def show(
 
 
 @app.command()
-def check(
-    files: Annotated[list[str], argument(questions.CHECKED)],
-) -> None:
+def check(files: Annotated[list[str], argument(questions.CHECKED)]) -> None:
     """Check YAML before you use it: what it is, its first fault, and what it cannot answer.
 
     Exit code 1 if a file has a fault, 2 if one cannot be read.
@@ -84,10 +82,7 @@ def check(
 
 
 @app.command()
-def schema(
-    kind: Annotated[FileKind, argument(questions.SCHEMA_OF)],
-    output: FileOption = None,
-) -> None:
+def schema(kind: Annotated[FileKind, argument(questions.SCHEMA_OF)], output: FileOption = None) -> None:
     """The JSON Schema of a kind of YAML file, with which an editor completes and checks it.
 
     Example: bitnet-cost schema hardware

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bitnet_cost import __version__
 from bitnet_cost.errors import BitnetCostError, nearest
 from bitnet_cost.front import pareto
 from bitnet_cost.inputs.workload import Array
@@ -18,9 +17,10 @@ from bitnet_cost.numerals import prefix_of, significant, with_commas
 from bitnet_cost.studies.sweep import unit_of
 from bitnet_cost.tables import Column, Report, Table
 from bitnet_cost.views import figures
+from bitnet_cost.views.charts import Chart
 from bitnet_cost.views.columns import parquet
 from bitnet_cost.views.figures import Drawing, Layout, Look, log_axis, plain, trace
-from bitnet_cost.views.page import Chart, Page, one_chart
+from bitnet_cost.views.page import Page, how_to_reproduce, one_chart
 
 MOST_BYTES = 50_000_000  # of a CSV file
 MOST_CELLS = 20_000_000  # of a Parquet file: rows times columns
@@ -259,7 +259,7 @@ def _document(
         Report(f"{up.name} over {across.name}", f"{finding}.", ()),
         (_chart(columns, across, up, rows, len(shown), figure),),
         {"schema": "bitnet-cost/plot-1", "rows": kept}, kept,
-        (("Command", command), ("Version", f"bitnet-cost {__version__}")), charts_first=True,
+        how_to_reproduce(command), charts_first=True,
     )  # fmt: skip
 
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from bitnet_cost import __version__
 from bitnet_cost.engine.uncertainty import swings
 from bitnet_cost.inputs.cited import Figure, Source, figures_in
 from bitnet_cost.numerals import digits, fixed, range_of, span, to_digits, with_prefix
@@ -18,13 +17,13 @@ from bitnet_cost.studies.grid import by_size, grid
 from bitnet_cost.studies.ranges import baseline_of
 from bitnet_cost.tables import Report, Table, headed
 from bitnet_cost.views import records
-from bitnet_cost.views.charts import Data, Shown
+from bitnet_cost.views.charts import Chart, Data, Shown
 from bitnet_cost.views.energy import energy_tables
 from bitnet_cost.views.figures import parity_figure
 from bitnet_cost.views.groups import alike, places
 from bitnet_cost.views.honesty import WEAK
 from bitnet_cost.views.memory import memory_tables
-from bitnet_cost.views.page import Chart, Cited, Page, charts, tiles, uncollected
+from bitnet_cost.views.page import Cited, Page, charts, how_to_reproduce, tiles, uncollected
 from bitnet_cost.views.ranges import SWINGS_SHOWN, lever_name, range_text
 from bitnet_cost.views.scatter import parity_svg
 
@@ -87,7 +86,7 @@ def of_answer(answer: Answer, report: Report, command: str) -> Page:
     data = data_of(answer, document["operations"], opening)
     return Page(
         report, charts(data), document, records.answer_rows(answer),
-        (("Command", command), ("Version", f"bitnet-cost {__version__}"), *_inputs(answer)),
+        (*how_to_reproduce(command), *_inputs(answer)),
         tuple(_assumptions(opening)), tuple(_sources(opening)), tuple(document["not_counted"]),
         {name: [(str(value), _reading(data, name, value)) for value in values]
          for name, values in data["choices"].items()},
@@ -282,6 +281,6 @@ def of_study(name: str, command: str) -> Page:
     ] if groups else []  # fmt: skip
     return Page(
         report, tuple(made), validation.document(found), validation.cell_rows(found),
-        (("Command", command), ("Version", f"bitnet-cost {__version__}"), ("Study", study.name)),
+        (*how_to_reproduce(command), ("Study", study.name)),
         sources=tuple(_cited(study.sources)),
     )  # fmt: skip

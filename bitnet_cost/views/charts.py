@@ -8,7 +8,7 @@ figure and table do, it gives a heading for each value of these, ``headed_by``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
 from typing import Any
@@ -48,36 +48,44 @@ class Shown:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ChartKind:
-    """A registered chart. ``row_of``: the selector whose value marks a row of the table."""
+class Chart:
+    """A question, and what is shown for each choice: of the selectors ``by`` in their order, the last fastest.
+
+    A heading is chosen by ``headed_by`` as well. ``row_of``: the selector whose value marks a row of the table.
+    ``drawing`` is markup in place of the figures. A registered chart shows what it would ``make`` of some data.
+    """
 
     name: str
     question: str
-    make: Callable[[Data, Choice], Shown]
-    by: tuple[str, ...]
+    shown: tuple[Shown, ...] = ()
+    by: tuple[str, ...] = ()
     headed_by: tuple[str, ...] = ()
     note: str = ""
     row_of: str = ""
+    drawing: str = ""
+    make: Callable[..., Shown] = Shown
     answers: Callable[[Data], bool] = lambda data: True
 
-    def shown(self, data: Data) -> tuple[Shown, ...]:
-        """What it shows for every choice: in the order of its selectors, the last fastest."""
-        values = [data["choices"][name] for name in self.by]
-        return tuple(self.make(data, dict(zip(self.by, chosen, strict=True))) for chosen in product(*values))
+    def of(self, data: Data) -> Chart:
+        """The chart of some data, for every choice."""
+        choices = product(*(data["choices"][name] for name in self.by))
+        return replace(self, shown=tuple(self.make(data, dict(zip(self.by, each, strict=True))) for each in choices))
+
+    def heights(self, *widths: float) -> list[float]:
+        """Height that every figure has room in, for boxes of some widths.  [px] -> [rem]"""
+        tallest = {(f.rem, *(o["name"] for _, o in f.traces)): f for s in self.shown if (f := s.figure) is not None}
+        return [max((f.height(width) for f in tallest.values()), default=0.0) for width in widths]
 
 
-CHARTS: dict[str, ChartKind] = {}
+CHARTS: dict[str, Chart] = {}
 
 
-def chart(
-    question: str, *by: str, headed_by: tuple[str, ...] = (), note: str = "", row_of: str = "",
-    answers: Callable[[Data], bool] = lambda data: True,
-) -> Callable[[Callable[[Data, Choice], Shown]], Callable[[Data, Choice], Shown]]:  # fmt: skip
-    """Register a function as a chart by its name; ``answers`` says whether some data have an answer to it."""
+def chart(question: str, *by: str, **more: Any) -> Callable[[Callable[[Data, Choice], Shown]], Callable[..., Shown]]:
+    """Register a function as a chart by its name; ``more`` are fields of `Chart`."""
 
-    def register(make: Callable[[Data, Choice], Shown]) -> Callable[[Data, Choice], Shown]:
+    def register(make: Callable[[Data, Choice], Shown]) -> Callable[..., Shown]:
         name = make.__name__.removeprefix("_")
-        CHARTS[name] = ChartKind(name, question, make, by, headed_by, note, row_of, answers)
+        CHARTS[name] = Chart(name, question, by=by, make=make, **more)
         return make
 
     return register

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from bitnet_cost import __version__
 from bitnet_cost.numerals import percent
 from bitnet_cost.result import Crossing
 from bitnet_cost.tables import Report, Table
+from bitnet_cost.views.charts import Chart
 from bitnet_cost.views.figures import Axis, Drawing, Layout, Look, log_axis, trace
-from bitnet_cost.views.page import Chart, Page, one_chart
+from bitnet_cost.views.page import Page, how_to_reproduce, one_chart
 
 _ACROSS = {"batch": "batch (sequences)", "context": "context (prompt tokens)"}
 
@@ -30,7 +30,7 @@ def curve_page(
         {k: " ".join(map(str, v)) if isinstance(v, list) else v for k, v in c.items()} for c in document["crossings"]
     ]
     return Page(
-        rest, charts, document, rows, (("Command", command), ("Version", f"bitnet-cost {__version__}")),
+        rest, charts, document, rows, how_to_reproduce(command),
         not_counted=(report.notes[-1].text.removeprefix("Not counted: "),),
         tables_heading="Shares of the energy, and how far each answer moves", charts_first=True,
     )  # fmt: skip

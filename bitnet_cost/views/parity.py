@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from bitnet_cost import __version__
 from bitnet_cost.numerals import percent, with_commas
 from bitnet_cost.tables import Report
 from bitnet_cost.views import figures
-from bitnet_cost.views.page import Page, one_chart
+from bitnet_cost.views.page import Page, how_to_reproduce, one_chart
 
 
 def parity_page(report: Report, rows: Sequence[dict[str, Any]], document: dict[str, Any], command: str) -> Page:
@@ -29,6 +28,6 @@ def parity_page(report: Report, rows: Sequence[dict[str, Any]], document: dict[s
     return Page(
         replace(report, tables=report.tables[1:]),
         (one_chart("measured", "How right is the model?", finding, report.tables[0], figure),), document, rows,
-        (("Command", command), ("Version", f"bitnet-cost {__version__}")),
+        how_to_reproduce(command),
         tables_heading="Errors by device and precision, the worst rows, and what is left out", charts_first=True,
     )  # fmt: skip
