@@ -350,15 +350,11 @@ def _over_size(
     across = [next(iter(rows.values()))["parameters"] for rows in sizes.values()]
     drawn = []
     for number, (p, values) in enumerate(lines.items()):
-        known = [(x, y, size) for x, y, size in zip(across, values, sizes, strict=True) if y is not None]
+        known = [(x, y, f"{p}, {size}") for x, y, size in zip(across, values, sizes, strict=True) if y is not None]
         if known:
-            drawn.append(trace(Look("scatter", number, "lines+markers", worded=True), p, *_columns(known, p)))
+            drawn.append(trace(Look("scatter", number, "lines+markers", worded=True), p, *zip(*known, strict=True)))
     axis = Axis("parameters", log=True, ticks=tuple(across), texts=tuple(sizes))
     return drawn, Layout(axis, log_axis(up, [y for values in lines.values() for y in values])), across
-
-
-def _columns(known: list[tuple[float, float, str]], name: str) -> tuple[list[float], list[float], list[str]]:
-    return [x for x, _, _ in known], [y for _, y, _ in known], [f"{name}, {size}" for *_, size in known]
 
 
 @chart(
