@@ -29,7 +29,7 @@ from typing import Literal
 
 import numpy as np
 
-from bitnet_cost.engine.estimate import Prepared, against, measure, prepare, priced
+from bitnet_cost.engine.estimate import Prepared, measure, prepare, priced
 from bitnet_cost.engine.timing import kernel_class
 from bitnet_cost.errors import BitnetCostError, MissingPrice
 from bitnet_cost.formulas.sums import ordered_sum
@@ -493,11 +493,3 @@ def _accumulated(result: Result, baseline: Result | None, whole: float, referenc
     lever = Lever(name, papers[1], papers[1], price[1], "J", figure.basis, figure.source, name)
     other = None if base is None or reference is None else [reference, float(base.energy_j)]
     return [_swing(lever, [whole, float(wide.energy_j)], other, whole, reference)]
-
-
-def saving_of(result: Result, baseline: Result) -> float:
-    """Nominal saving of a single point; NaN where one of both has no energy."""
-    if not result.has_energy or not baseline.has_energy:
-        return float("nan")
-    found = against(result, baseline).saving
-    return float("nan") if found is None else float(found[1])

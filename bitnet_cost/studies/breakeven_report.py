@@ -45,7 +45,7 @@ def report(asked: Scenario, baseline: Precision, found: Sequence[Crossing]) -> R
     line = "Batch and context: the model on a grid of whole numbers, each crossing narrowed to neighbours."
     notes.append(Note("method", f"{line} Shares: closed form, the savings of the parts held."))
     notes += _ranges(found)
-    notes.append(Note("not-counted", beyond(scope, NOT_COUNTED, hardware.not_reached(scope))))
+    notes.append(Note("not-counted", beyond(scope, NOT_COUNTED, list(filter(None, [hardware.not_reached(scope)])))))
     tables = (_axes_table(found, title), _shares_table(found, precision, baseline), _turning_table(found))
     return Report(title, text, tuple(t for t in tables if t.rows), tuple(notes))
 

@@ -70,18 +70,15 @@ def inputs(answer: Answer) -> dict[str, Any]:
         for name, s in classes.items()
     ]
     runtimes = {r.runtime.name: r.runtime.model_dump(exclude_none=True) for r in answer.results if r.runtime}
+    work = first.workload
     return {
         "workload": {
-            "batch": int(first.workload.batch),
-            "prompt": int(first.workload.prompt),
+            "batch": int(work.batch), "prompt": int(work.prompt),
             "generate": _shared(answer, lambda r: int(r.workload.generate)),
-            "attention": _shared(answer, lambda r: r.workload.attention),
-            "logits": first.workload.logits,
-            "counting": first.workload.counting,
+            "attention": _shared(answer, lambda r: r.workload.attention), "logits": work.logits,
+            "counting": work.counting,
         },
-        "scope": _shared(answer, lambda r: r.scope),
-        "accumulator": first.accumulator,
-        "devices": first.devices,
+        "scope": _shared(answer, lambda r: r.scope), "accumulator": first.accumulator, "devices": first.devices,
         **({"parallel": first.parallel} if first.devices > 1 else {}),
         **({"facility": _facility(first.facility)} if first.facility else {}),
         "models": {
@@ -95,7 +92,7 @@ def inputs(answer: Answer) -> dict[str, Any]:
         "precisions": {r.precision.name: r.precision.model_dump(exclude_none=True) for r in answer.results},
         "hardware": {r.hardware.name: r.hardware.model_dump(exclude_none=True) for r in answer.results},
         **({"runtimes": runtimes, "accuracy": accuracy} if runtimes else {}),
-    }
+    }  # fmt: skip
 
 
 def _shared(answer: Answer, of: Callable[[Result], Any]) -> Any:
@@ -177,34 +174,26 @@ def answer_rows(answer: Answer) -> list[dict[str, Any]]:
 
 def days(answer: Answer) -> list[dict[str, Any]]:
     """What the requests of a day cost, one row per record; null where a record has no energy."""
-    rows = []
-    for index, result in enumerate(answer.results):
-        day = answer.day(result) if result.has_energy else None
-        rows.append(
-            {
-                "record": index, "requests_per_day": answer.requests_per_day,
-                "energy_j_per_day": None if day is None else figure(day.energy_j),
-                "carbon_g_per_day": None if day is None else day.carbon_g,
-                "cost_usd_per_day": None if day is None else day.cost_usd,
-            }
-        )  # fmt: skip
-    return rows
+    days = [answer.day(result) if result.has_energy else None for result in answer.results]
+    return [
+        {
+            "record": index, "requests_per_day": answer.requests_per_day,
+            "energy_j_per_day": day and figure(day.energy_j), "carbon_g_per_day": day and day.carbon_g,
+            "cost_usd_per_day": day and day.cost_usd,
+        }
+        for index, day in enumerate(days)
+    ]  # fmt: skip
 
 
 def fit_rows(fits: Sequence[Fit]) -> list[dict[str, Any]]:
     """What fits, one row per hardware and precision."""
-    rows = []
-    for f in fits:
-        r, capacity = f.result, f.result.capacity_bits
-        assert capacity is not None
-        rows.append(
-            {
-                "model": r.architecture.name, "hardware": r.hardware.name, "precision": r.precision.name,
-                "batch": int(r.workload.batch), "prompt": int(r.workload.prompt), "generate": int(r.workload.generate),
-                "weights_bytes": size(r.footprint.total_weight_bits / 8),
-                "footprint_bytes": size(r.footprint.bits[0] / 8), "capacity_bytes": size(capacity / 8),
-                "fits": bool(r.fits), "largest_batch": f.batch, "longest_prompt": f.positions,
-                "devices": r.devices_needed,
-            }
-        )  # fmt: skip
-    return rows
+    return [
+        {
+            "model": r.architecture.name, "hardware": r.hardware.name, "precision": r.precision.name,
+            "batch": int(r.workload.batch), "prompt": int(r.workload.prompt), "generate": int(r.workload.generate),
+            "weights_bytes": size(r.footprint.total_weight_bits / 8), "footprint_bytes": size(r.footprint.bits[0] / 8),
+            "capacity_bytes": size((r.capacity_bits or 0.0) / 8), "fits": bool(r.fits), "largest_batch": f.batch,
+            "longest_prompt": f.positions, "devices": r.devices_needed,
+        }
+        for f, r in ((f, f.result) for f in fits)
+    ]  # fmt: skip
