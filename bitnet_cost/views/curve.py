@@ -23,12 +23,10 @@ def curve_page(
     """One chart for each axis, a line for each runtime; ``own`` is the runtime that the headings speak of."""
     names = list(dict.fromkeys(_name(c) for c in found))
     drawn = {axis: [c for c in found if c.axis == axis and len(c.axis_values) > 2] for axis in _ACROSS}
-    drawn = {axis: mine for axis, mine in drawn.items() if mine}
-    charts = tuple(_chart(axis, mine, report.tables[0], own, names) for axis, mine in drawn.items())
+    charts = tuple(_chart(axis, mine, report.tables[0], own, names) for axis, mine in drawn.items() if mine)
     rest = replace(report, tables=report.tables[1:] if charts else report.tables, notes=report.notes[:-1])
-    rows = [
-        {k: " ".join(map(str, v)) if isinstance(v, list) else v for k, v in c.items()} for c in document["crossings"]
-    ]
+    listed = [c.items() for c in document["crossings"]]
+    rows = [{k: " ".join(map(str, v)) if isinstance(v, list) else v for k, v in items} for items in listed]
     return Page(
         rest, charts, document, rows, how_to_reproduce(command),
         not_counted=(report.notes[-1].text.removeprefix("Not counted: "),),

@@ -33,15 +33,11 @@ def constant(lever: Lever) -> str:
 def _sections(told: Explanation) -> list[tuple[str, list[str]]]:
     weak = any(map(mark_basis, (c.basis for c in told.constants)))
     constants = [constant(c) for c in told.constants] + (["* assumed or scaled, weaker than the rest"] if weak else [])
-    found = [
-        ("Formula", list(told.formula)),
-        ("Constants", constants),
-        ("Arithmetic", [line(s) for s in told.steps]),
-        ("Conventions", list(told.conventions)),
-        ("Sources", list(told.sources)),
-        ("Not counted", list(told.not_counted)),
-    ]
-    return [(head, lines) for head, lines in found if lines]
+    found = {
+        "Formula": told.formula, "Constants": constants, "Arithmetic": [line(s) for s in told.steps],
+        "Conventions": told.conventions, "Sources": told.sources, "Not counted": told.not_counted,
+    }  # fmt: skip
+    return [(head, list(lines)) for head, lines in found.items() if lines]
 
 
 def _sentence(told: Explanation) -> str:

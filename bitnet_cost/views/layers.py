@@ -9,32 +9,23 @@ from bitnet_cost.numerals import in_columns, percent, with_prefix
 from bitnet_cost.result import Answer, Result
 from bitnet_cost.tables import Note, Report, Table, headed
 from bitnet_cost.views import honesty
-from bitnet_cost.views.groups import by_row, describe
+from bitnet_cost.views.groups import alike, by_row, describe
 from bitnet_cost.views.notes import notes
 
 
 def layers_report(answer: Answer) -> Report:
     """The per-operator table: counts, and the energy of each precision beside each other."""
-    tables = []
-    for model in dict.fromkeys(r.architecture.name for r in answer.results):
-        for hardware in dict.fromkeys(r.hardware.name for r in answer.results):
-            cells = [r for r in answer.results if r.architecture.name == model and r.hardware.name == hardware]
-            if cells:
-                tables.append(operators_table(cells))
+    tables = [
+        operators_table(cells) for cells in alike(answer.results, lambda r: (r.architecture.name, r.hardware.name))
+    ]
     first = answer.results[0]
     name = first.architecture.title or first.architecture.name
     top = max(answer.results, key=lambda r: float(r.mac))
-    text = (
-        f"{name} runs {with_prefix(float(top.mac), 'MAC')} for {describe(top)}; "
-        f"{percent(_group_share(top, 'linear'))} % of them meet weights of the layers."
-    )
-    rounded = honesty.rounded(answer)
-    closing = [
-        *([Note("rounded", rounded)] if rounded else []),
-        *honesty.explained(answer.results),
-        honesty.closing(answer),
-    ]
-    return Report(f"{name}: operators", text, tuple(tables), (*notes(answer), *closing))
+    text = f"{name} runs {with_prefix(float(top.mac), 'MAC')} for {describe(top)};"
+    text += f" {percent(_group_share(top, 'linear'))} % of them meet weights of the layers."
+    found = [Note("rounded", line) for line in [honesty.rounded(answer)] if line]
+    found += [*honesty.explained(answer.results), honesty.closing(answer)]
+    return Report(f"{name}: operators", text, tuple(tables), (*notes(answer), *found))
 
 
 def _group_share(result: Result, group: str) -> float:
