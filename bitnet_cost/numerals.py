@@ -13,7 +13,7 @@ _STEPS = (
 )  # fmt: skip
 
 
-_READ_AS = {"g/J": ("g/kWh", 3.6e6)}  # SI units that nobody reads, and what people read
+_READ_AS = {"g/J": ("g/kWh", 3.6e6)}  # SI units that are not in use, and what is used instead
 
 
 def prefix_of(value: float) -> tuple[str, float]:
@@ -107,7 +107,7 @@ def span(low: float, high: float, count: int = 4) -> str:
 
 
 def cell(value: object, count: int = 4) -> str:
-    """A value of whatever kind in a table: significant digits, a count, yes or no, or words.
+    """A value of any kind in a table: significant digits, a count, yes or no, or words.
 
     >>> cell(1234.56), cell(1234567), cell(True), cell("fp16")
     ('1235', '1,234,567', 'yes', 'fp16')

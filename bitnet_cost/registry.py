@@ -75,7 +75,7 @@ def column(
 
 
 def rows(result: Any, points: int) -> list[dict[str, Any]]:
-    """One record for each of the points of a result's grid, in its order; what cannot be said is None.  [n]"""
+    """One record for each of the points of a result's grid, in its order; what cannot be computed is None.  [n]"""
     columns = [_cells(metric, metric.of(result), points) for metric in METRICS.values()]
     return [dict(zip(METRICS, values, strict=True)) for values in zip(*columns, strict=True)]
 

@@ -5,7 +5,7 @@ operation. The graph is what `explain` prints, what Python runs again, equal to 
 compiled sweeps and for pages. It is made by NumPy's own protocols, so that formulas need not know of it; they must be
 *pure* (Rules in CONTRIBUTING.md): NumPy's operators, ``maximum``, ``minimum``, ``where``, ``floor``, ``ceil``,
 ``sqrt``, stacks and ordered sums touch a figure, and nothing else does. What would lose the memory of a number without
-a word raises instead: a told number is no truth value and becomes no ``float``.
+a word raises instead: a told number is not a truth value and becomes no ``float``.
 
 Where a told number decides what is calculated at all, `decided` asks it and keeps a guard: the condition and how it
 turned out. Beyond a guard the graph does not hold, and another must be traced.
@@ -333,7 +333,7 @@ def evaluated(roots: Sequence[Node | float], inputs: dict[str, Value]) -> list[V
             found[node.index] = FUNCTIONS[node.op](*args) if node.op else _input(node, inputs)
     for condition, outcome in graph.guards:
         if np.any(np.not_equal(found[condition.index], outcome)):
-            raise OutsideGuards(f"the graph holds only where {condition!r} stays as it was")
+            raise OutsideGuards(f"the graph holds only where {condition!r} is unchanged")
     return [found[root.index] if isinstance(root, Node) else root for root in roots]
 
 

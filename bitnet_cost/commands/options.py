@@ -223,7 +223,7 @@ class Deployment(NamedTuple):
 
 
 class SideBySide(NamedTuple):
-    """What is compared, whatever the models: hardware x precision, the work, and where it is done."""
+    """What is compared, for any models: hardware x precision, the work, and where it is done."""
 
     hardware: Annotated[
         list[str] | None,

@@ -68,7 +68,7 @@ def validate(
     cells = sum(o.checked for o in outcomes)
     outside = sum(o.failed for o in outcomes)
     counted = "1 study" if len(outcomes) == 1 else f"{len(outcomes)} studies"
-    typer.echo(f"{counted}, {cells} cells held, {outside} outside their tolerance", err=True)
+    typer.echo(f"{counted}, {cells} cells checked, {outside} outside their tolerance", err=True)
     if failed:
         raise typer.Exit(1)
 

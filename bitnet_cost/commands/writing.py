@@ -103,7 +103,7 @@ def refuse_controls(words: list[str]) -> None:
         control = CONTROL.search(word)
         if control:
             what = f"the control character U+{ord(control[0]):04X}"
-            what = "a byte that is no UTF-8 text" if 0xDC80 <= ord(control[0]) <= 0xDCFF else what
+            what = "a byte that is not UTF-8 text" if 0xDC80 <= ord(control[0]) <= 0xDCFF else what
             fail(f"argument {number}, {word[:60]!a}: holds {what}")
 
 

@@ -95,7 +95,7 @@ def peak_activation_entries(widest: Array, repeated: Array) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class Resident:
-    """What a model holds in a precision, whatever the workload."""
+    """What a model holds in a precision, for any workload."""
 
     parameters: dict[str, int]
     weight_bits: dict[str, float]

@@ -75,7 +75,7 @@ def launches_of(op: Operator, kernel: Kernel, runtime: RuntimeProfile) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How operators run in a runtime on a device, whatever the workload.
+    """How operators run in a runtime on a device, for any workload.
 
     Arrays are ``[op, 1]``; ``[op, n]`` where a figure behind them differs from point to point of a grid.
     """

@@ -65,7 +65,7 @@ def accumulator_bits(op: Operator, precision: Precision) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How data reach the datapath of a node, whatever the workload. Levels are counted from the innermost, 0."""
+    """How data reach the datapath of a node, for any workload. Levels are counted from the innermost, 0."""
 
     levels: tuple[str, ...]  # what is read and written: all but the innermost
     places: tuple[str, ...]  # reads and writes of each of them, one level after the other

@@ -297,7 +297,7 @@ def _of_alternatives(faults: list[Any]) -> tuple[Any, tuple[str | int, ...]]:
     """The fault to tell and its place: an unknown key, else the first.
 
     Of a field that may be of several forms, such as a number or a range, each form has its faults; what was meant is
-    the form that was followed furthest. Its name is no part of the place.
+    the form that was followed furthest. Its name is not part of the place.
     """
     unknown = next((f for f in faults if f["type"] == "extra_forbidden"), None)
     first = faults[0]["loc"]

@@ -175,7 +175,7 @@ class Hardware(Input):
                 close = nearest(stem, ["mul", "add", "mac", *SPECIAL])
                 hint = f"; did you mean '{close}.{form}'?" if close and form else ""
                 raise ValueError(
-                    f"actions: {action!r} is no action; expected mul, add, mac or a special function"
+                    f"actions: {action!r} is not an action; expected mul, add, mac or a special function"
                     f" of a format, as in mul.fp16{hint}"
                 )
         for name in self.special_functions:

@@ -102,7 +102,7 @@ class OpCounts:
 
 @dataclass(frozen=True, slots=True)
 class Actions:
-    """What operators do in a precision on some hardware, whatever the workload.
+    """What operators do in a precision on some hardware, for any workload.
 
     ``columns`` is ``{(of a product, quantity, action): [op]}``, times per unit of the quantity; ``folded`` the same
     summed over operators: ``{(of a product, action): [(basis, times)]}``. ``bits`` are what each operator moves:
@@ -289,7 +289,7 @@ class Timing:
 
     @property
     def bounds(self) -> list[str | None]:
-        """What most of the time waits for at each point; None where nothing takes time, or no time can be said.  [n]"""
+        """What most of the time waits for at each point; None where nothing takes time, or there is no clock.  [n]"""
         waits = {name: total(values).tolist() for name, values in self.waits.items()}
         points = [dict(zip(waits, each, strict=True)) for each in zip(*waits.values(), strict=True)]
         return [None if any(map(math.isnan, waits.values())) else longest_wait(waits) for waits in points]

@@ -69,7 +69,7 @@ def chain_of(document: Document, path: Path, chain: tuple[Path, ...]) -> tuple[s
     if not isinstance(name, str):
         raise InvalidFile(path, "extends", f"is {name!r}; expected the name or the file of a hardware profile")
     if here in chain:
-        raise InvalidFile(path, "extends", "leads back to itself")
+        raise InvalidFile(path, "extends", "refers to itself")
     if len(chain) >= MAX_CHAIN:
         raise BitnetCostError(f"{path}: extends: more than {MAX_CHAIN} profiles build on each other")
     return name, (*chain, here)

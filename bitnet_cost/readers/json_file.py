@@ -30,7 +30,7 @@ def parse_json(text: str, name: object = "<text>") -> dict[str, Any]:
     >>> parse_json('{"a": 1, "a": 2}')
     Traceback (most recent call last):
     ...
-    bitnet_cost.errors.InvalidFile: <text>: key 'a' stands twice
+    bitnet_cost.errors.InvalidFile: <text>: key 'a' appears twice
     """
 
     def refuse(what: str) -> NoReturn:
@@ -47,7 +47,7 @@ def parse_json(text: str, name: object = "<text>") -> dict[str, Any]:
         if len(built) < len(pairs):
             seen: set[str] = set()
             twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-            refuse(f"key {twice[:60]!r} stands twice")
+            refuse(f"key {twice[:60]!r} appears twice")
         return built
 
     try:

@@ -67,7 +67,7 @@ def read_text(path: Path, limit: int = MAX_BYTES) -> str:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise BitnetCostError(f"{path}: is not a UTF-8 text file (byte {error.start} is no text)") from error
+        raise BitnetCostError(f"{path}: is not a UTF-8 text file (byte {error.start} is not text)") from error
     if not text.strip():
         raise BitnetCostError(f"{path}: is empty")
     return text
@@ -91,7 +91,7 @@ def parse_yaml(text: str, name: object = "<text>") -> Document:
     Traceback (most recent call last):
     ...
     bitnet_cost.errors.InvalidFile: <text>: line 2
-      key 'a' stands twice
+      key 'a' appears twice
     """
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
@@ -146,7 +146,7 @@ class _Builder:
                 self.refuse(event, "a key must be plain text")
             key = self.text(event)
             if key in result:
-                self.refuse(event, f"key {key!r} stands twice")
+                self.refuse(event, f"key {key!r} appears twice")
             if key == "<<":
                 self.refuse(event, "merge keys are not accepted; write the values out")
             result[key] = self.node(next(self.events), (*path, key))

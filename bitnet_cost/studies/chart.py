@@ -69,9 +69,9 @@ def _parts(folder: Path, file: str) -> tuple[dict[str, list[Any]], dict[str, Any
     for part in parts[1:]:
         more, _ = _parquet(part, str(part))
         if list(more) != list(columns):
-            raise BitnetCostError(f"{part}: has other columns than {parts[0].name}; both are not of one sweep")
+            raise BitnetCostError(f"{part}: has different columns from {parts[0].name}; they are of two sweeps")
         if sum(map(len, columns.values())) + sum(map(len, more.values())) > MOST_CELLS:
-            raise BitnetCostError(f"{file}: more than {MOST_CELLS:,} cells; at most so many are drawn")
+            raise BitnetCostError(f"{file}: more than {MOST_CELLS:,} cells; that is the most that can be drawn")
         for name, values in more.items():
             columns[name] += values
     return columns, inputs
@@ -87,7 +87,7 @@ def _csv(path: Path, file: str) -> dict[str, list[Any]]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BitnetCostError(f"{file}: cannot be read as CSV ({error})") from None
     if not rows or any(len(row) != len(rows[0]) for row in rows):
-        raise BitnetCostError(f"{file}: is no CSV with one heading for each column")
+        raise BitnetCostError(f"{file}: is not CSV with one heading for each column")
     return {name: [row[i] for row in rows[1:]] for i, name in enumerate(rows[0])}
 
 

@@ -142,7 +142,7 @@ class Runner:
         if workers is not None and not 1 <= workers <= 1024:
             raise BitnetCostError(f"workers: {workers} is not a whole number from 1 to 1024")
         if scheduler is not None and engine != "dask":
-            raise BitnetCostError("scheduler: goes with --engine dask")
+            raise BitnetCostError("scheduler: needs --engine dask")
         self.whole = whole
         self.workers = workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else workers or 1
         self.engine, self.scheduler = engine, scheduler
@@ -265,7 +265,7 @@ class Runner:
         try:
             found = json.loads((folder / names[0]).read_text("utf-8"))
         except (OSError, ValueError):
-            raise BitnetCostError(f"{folder}: has no readable {MANIFEST}; it is no sweep that can be resumed") from None
+            raise BitnetCostError(f"{folder}: has no readable {MANIFEST}; no sweep can be resumed here") from None
         if found != manifest:
             raise BitnetCostError(
                 f"{folder}: was begun by another sweep, other inputs or another version; write to a new folder"

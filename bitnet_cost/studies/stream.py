@@ -77,7 +77,7 @@ class Grid:
             objectives: ``min COLUMN`` or ``max COLUMN``; left out: those of the study.
 
         Raises:
-            BitnetCostError: no objectives, or a column that is no figure.
+            BitnetCostError: no objectives, or a column that is not a figure.
         """
         return self._reduced(objectives, pareto=True, top=None)
 

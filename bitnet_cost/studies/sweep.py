@@ -42,7 +42,7 @@ Columns = dict[str, Any]  # arrays [n]; a word, or a value of `vary`, that holds
 
 
 class Cell(NamedTuple):
-    """One combination of names, devices, scope and varied figures, whatever the workload."""
+    """One combination of names, devices, scope and varied figures, for any workload."""
 
     asked: Scenario
     varied: dict[str, float]  # those that are no axis of the arrays
@@ -238,9 +238,9 @@ def plan(spec: Sweep) -> Plan:
         if column not in found.known:
             close = nearest(column, found.known)
             hint = f"; did you mean {close!r}?" if close else f"; there are {', '.join(found.known)}"
-            raise BitnetCostError(f"{place}: {column!r} is no column{hint}")
+            raise BitnetCostError(f"{place}: {column!r} is not a column{hint}")
         if place == "objectives" and found.kind_of(column) in ("word", "bool"):
-            raise BitnetCostError(f"objectives: {column!r} is no figure")
+            raise BitnetCostError(f"objectives: {column!r} is not a figure")
     _ = found.filters
     _refuse_empty(found)
     return found

@@ -102,6 +102,6 @@ def chosen(asked: str, output: str | None, offer: Offer) -> str:
     if says not in offered:
         ends = ", ".join(f".{next(iter(FORMATS[name].endings), name)}" for name in offered)
         raise BitnetCostError(
-            f"output: {output}: .{ending} is no ending of this command; write {ends}, or add --format"
+            f"output: {output}: .{ending} is not an ending of this command; write {ends}, or add --format"
         )
     return str(says)

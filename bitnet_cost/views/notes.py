@@ -137,9 +137,10 @@ def validated(answer: Answer) -> list[Note]:
             if (s := dense.get(n))
         ]
         if parts:
-            text = f"Held to measurements on {hardware} with {runtime}, error median / nine in ten: " + limited(parts)
+            text = f"Compared with measurements on {hardware} with {runtime}, error median / nine in ten: "
+            text += limited(parts)
         else:
-            text = f"Not held to measurements: no measured row of {hardware} with {runtime} is scored."
+            text = f"Not compared with measurements: no measured row of {hardware} with {runtime} is scored."
         found.append(Note("measured", text))
     return found
 

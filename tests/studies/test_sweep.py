@@ -1,4 +1,4 @@
-"""Sweeps: equal to single estimates, whole or not at all, the same whatever runs them."""
+"""Sweeps: equal to single estimates, whole or not at all, the same with any number of processes."""
 
 from __future__ import annotations
 

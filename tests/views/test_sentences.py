@@ -77,7 +77,7 @@ def test_what_does_not_fit_is_told_what_would(bitnet_cost: Run) -> None:
     )
     assert "2 such devices would hold it, or int8 would fit one." in first(bitnet_cost(*words, "rtx-3070").out)
     text = bitnet_cost("fit", "llama-2-7b", "-H", "raspberry-pi-5", "-H", "l4", "-f", "markdown").out
-    assert "each with the activations whole; raspberry-pi-5 runs alone." in text
+    assert "each with room for all activations; raspberry-pi-5 runs alone." in text
 
 
 def test_an_unknown_cell_names_those_there_are(bitnet_cost: Run) -> None:
