@@ -264,7 +264,7 @@ def compare(
     >>> [(row["hardware"], row["precision"]) for row in found.to_records()][0]
     ('h100-sxm-80gb', 'int4')
     """
-    from bitnet_cost.views.compare import chosen
+    from bitnet_cost.views.compare import ranking
 
     for text, words in (("sort", sort), ("where", where)):
         if words is not None and not isinstance(words, str):
@@ -289,7 +289,7 @@ def compare(
         baseline=reference, runtime=runtime, facility=facility, devices=devices, parallel=parallel,
         usual_baseline=COMPARED_PRECISIONS[0], generate_on_devices=GENERATE_ON_DEVICES if generate is None else None,
     )  # fmt: skip
-    return Comparison(**vars(chosen(found, sort, where)))
+    return Comparison(**vars(ranking(found, sort, where)))
 
 
 def _each(name: str, given: Any) -> list[Any]:

@@ -40,10 +40,10 @@ def with_prefix(value: float, unit: str, digits: int = 4) -> str:
     return f"{value / scale:.{digits}g} {prefix}{unit}"
 
 
-def printed(value: float, unit: str) -> str:
+def figure_text(value: float, unit: str) -> str:
     """Print an SI figure as files write it: bits of a capacity or a bandwidth in bytes.
 
-    >>> printed(2.4e12, "bit/s"), printed(3e-14, "J"), printed(344 / 3.6e6, "g/J")
+    >>> figure_text(2.4e12, "bit/s"), figure_text(3e-14, "J"), figure_text(344 / 3.6e6, "g/J")
     ('300 GB/s', '0.03 pJ', '344 g/kWh')
     """
     if unit.startswith("bit"):

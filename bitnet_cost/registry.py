@@ -41,7 +41,7 @@ class Metric(NamedTuple):
     short: str = ""  # what ``--sort`` may call it
     views: tuple[View, ...] = ()  # tables that have it
 
-    def printed(self, values: Sequence[Any]) -> tuple[str, list[str]]:
+    def texts(self, values: Sequence[Any]) -> tuple[str, list[str]]:
         """Its heading with the unit, and its figures as tables print them; '-' for None."""
         if self.kind == "whole":
             return self.heading, ["-" if value is None else with_commas(value) for value in values]

@@ -98,7 +98,7 @@ class Graph:
         """The free numbers by name."""
         return {node.names[0]: node for node in self.nodes if not node.op}
 
-    def made(self, op: str, args: tuple[Any, ...]) -> Node | float:
+    def operation(self, op: str, args: tuple[Any, ...]) -> Node | float:
         """An operation on nodes and plain numbers, folded by exact identities only; one node for equal ones."""
         found: Node | float | None = _folded(op, args)
         if found is not None:
@@ -147,7 +147,7 @@ def _make(op: str) -> Callable[..., Any]:
     def make(*args: Any) -> Any:
         for arg in args:
             if isinstance(arg, Node):
-                return arg.graph.made(op, args)
+                return arg.graph.operation(op, args)
         with np.errstate(all="ignore"):
             return function(*args)
 

@@ -124,7 +124,7 @@ def explain(
     told = explained(result, baseline_of, cell, requests(placed.requests_per_day))
     data = explanation.as_data(told)
     offer = Offer(lambda: [], lambda: data, lambda: data["steps"])
-    form = formats.chosen(to.form, to.output, offer)
+    form = formats.format_name(to.form, to.output, offer)
     if form in formats.names("reports"):  # a text of its own: every step on one line
         write(explanation.as_markdown(told) if form == "markdown" else explanation.as_text(told), to.output)
         return

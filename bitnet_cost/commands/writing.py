@@ -32,7 +32,7 @@ def deliver_answer(to: PageWriting, make: Callable[[], Report], answer: Answer) 
 
 def deliver(to: Writing | PageWriting | CurveWriting, offer: Offer) -> None:
     """Write an answer in a format; a terminal gets tables of its width, with weight and colour."""
-    form, output = formats.chosen(to.form, to.output, offer), to.output
+    form, output = formats.format_name(to.form, to.output, offer), to.output
     if form == "table" and offer.reports and output is None and sys.stdout is not None and sys.stdout.isatty():
         if "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb":
             from bitnet_cost.views.terminal import as_terminal

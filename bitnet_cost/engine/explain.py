@@ -11,7 +11,7 @@ import numpy as np
 from bitnet_cost.arithmetic import Number, Step, Steps, single
 from bitnet_cost.engine.counts import NOT_COUNTED
 from bitnet_cost.engine.estimate import against
-from bitnet_cost.engine.fit import fit, held_at
+from bitnet_cost.engine.fit import fit, result_at
 from bitnet_cost.engine.trace import Trace
 from bitnet_cost.engine.uncertainty import extreme_prices
 from bitnet_cost.errors import BitnetCostError, nearest
@@ -284,7 +284,7 @@ def _fitting(result: Result, cell: str) -> Explanation:
     steps, trace = Steps(cell, "1"), Trace()
     for number in (most, most + 1):
         if 1 <= number <= LIMITS[axis]:
-            trace, (told,) = _traced((Same(held_at(result, **{axis: number})),))
+            trace, (told,) = _traced((Same(result_at(result, **{axis: number})),))
             for name in ("footprint_bytes", "capacity_bytes"):
                 steps.add(f"{name} at {axis} {number}", "B", METRICS[name].of(told))
     steps.found.append(Step(cell, "1", f"{most}", float(most)))

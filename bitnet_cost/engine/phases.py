@@ -158,10 +158,10 @@ class _Worked:
 READ_ONCE = {"passes", "logit_passes", "experts"}  # bases of weights alone, which a pass reads once
 
 
-def worked(workload: Workload, names: tuple[Basis, ...]) -> tuple[tuple[Phase, ...], Bases]:
+def phases_and_bases(workload: Workload, names: tuple[Basis, ...]) -> tuple[tuple[Phase, ...], Bases]:
     """The phases of a workload, and what some bases come to in them.
 
-    >>> phases, bases = worked(Workload(prompt=4, generate=3, attention="causal"), (("pairs",), ("tokens",)))
+    >>> phases, bases = phases_and_bases(Workload(prompt=4, generate=3, attention="causal"), (("pairs",), ("tokens",)))
     >>> [phase.name for phase in phases], bases[("pairs",)].tolist()
     (['prefill', 'decode'], [[10.0], [11.0]])
     """

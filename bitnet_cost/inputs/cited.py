@@ -81,7 +81,7 @@ class Figure(Input):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if not self.low <= self.value <= self.high:
-            figures = (numerals.printed(figure, self.dimension.si) for figure in (self.low, self.value, self.high))
+            figures = (numerals.figure_text(figure, self.dimension.si) for figure in (self.low, self.value, self.high))
             raise ValueError("low <= value <= high does not hold: " + ", ".join(figures))
         return self
 

@@ -179,7 +179,7 @@ def _architecture(family: Family, fields: Fields, about: dict[str, Any]) -> Arch
             bias=family.head_bias,
             transform=family.head_transform,
             spare_bias=family.head_transform and not tied,
-            softcap=fields.given(family.logit_softcap),
+            softcap=fields.turns_on(family.logit_softcap),
         ),
     )
 

@@ -159,7 +159,7 @@ class Runner:
         """Whether only a front or the best are kept."""
         return self.whole.spec.pareto or self.whole.spec.top is not None
 
-    def kept(self) -> tuple[int, Columns]:
+    def reduced_rows(self) -> tuple[int, Columns]:
         """The front or the best of the whole grid: how many rows, and their columns."""
         found: Columns | None = None
         numbers = range(self.whole.partitions)
@@ -197,7 +197,7 @@ class Runner:
         writer = self._writer(path, suffix)
         rows = 0
         try:
-            for count, part in [self.kept()] if self.reducing else self.rows(range(self.whole.partitions)):
+            for count, part in [self.reduced_rows()] if self.reducing else self.rows(range(self.whole.partitions)):
                 writer.write(part, count)
                 rows += count
         finally:
@@ -407,8 +407,8 @@ def table(whole: Plan, workers: int = 1) -> dict[str, np.ndarray[Any, Any]]:
     Raises:
         BitnetCostError: see `Runner`.
     """
-    from bitnet_cost.studies.sweep import wide
+    from bitnet_cost.studies.sweep import as_array
 
     runner = Runner(whole, workers=workers)
-    parts = [runner.kept()] if runner.reducing else list(runner.rows(range(whole.partitions)))
-    return {name: np.concatenate([wide(part[name], rows) for rows, part in parts]) for name in whole.columns}
+    parts = [runner.reduced_rows()] if runner.reducing else list(runner.rows(range(whole.partitions)))
+    return {name: np.concatenate([as_array(part[name], rows) for rows, part in parts]) for name in whole.columns}

@@ -15,7 +15,7 @@ from bitnet_cost.inputs.sweep import Objective, Range, Sweep, options
 from bitnet_cost.numerals import with_commas
 from bitnet_cost.registry import figure
 from bitnet_cost.studies.running import Runner, run
-from bitnet_cost.studies.sweep import Columns, Plan, of_file, of_options, plan, wide
+from bitnet_cost.studies.sweep import Columns, Plan, as_array, of_file, of_options, plan
 from bitnet_cost.tables import Column, Report, Table
 from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Parallel, Scope
 
@@ -61,13 +61,13 @@ class Grid:
 
     def __iter__(self) -> Iterator[Chunk]:
         runner = Runner(self._plan, workers=self._workers)
-        outcomes = [runner.kept()] if runner.reducing else runner.rows(range(self._plan.partitions))
+        outcomes = [runner.reduced_rows()] if runner.reducing else runner.rows(range(self._plan.partitions))
         for count, part in outcomes:
             if count:
                 yield {name: self._column(name, part, count) for name in self.columns}
 
     def _column(self, name: str, part: Columns, rows: int) -> NDArray[Any]:
-        values = wide(part[name], rows)
+        values = as_array(part[name], rows)
         return values.astype(np.int64) if self._plan.kind_of(name) == "whole" else values
 
     def front(self, *objectives: str) -> Grid:

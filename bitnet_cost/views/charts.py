@@ -55,7 +55,7 @@ class Kind:
     row_of: str = ""
     answers: Callable[[Data], bool] = lambda data: True
 
-    def shown(self, data: Data) -> tuple[Shown, ...]:
+    def contents(self, data: Data) -> tuple[Shown, ...]:
         """What it shows for every choice: in the order of its selectors, the last fastest."""
         values = [data["choices"][name] for name in self.by]
         return tuple(self.make(data, dict(zip(self.by, chosen, strict=True))) for chosen in product(*values))

@@ -27,7 +27,7 @@ DEFAULT_SORT = "energy_per_token_j"
 BEST, EFFICIENT = "^", "+"  # a weak figure has the mark of `honesty`, as in every table
 
 
-def chosen(answer: Answer, sort: str | None = None, condition: str | None = None) -> Answer:
+def ranking(answer: Answer, sort: str | None = None, condition: str | None = None) -> Answer:
     """The answer's results that meet a condition, in order of a column.
 
     ``sort`` is a column of the records or a short name (energy, tokens, memory, power, carbon, cost, latency), best
@@ -158,7 +158,7 @@ def _column(cells: Sequence[Row], metric: Metric) -> _Shown:
     Where all figures are weak, the heading bears the mark.
     """
     values = [v[metric.name] for _, v in cells]
-    heading, texts = metric.printed(values)
+    heading, texts = metric.texts(values)
     marks = [
         honesty.mark_of(r, metric) if value is not None else "" for value, (r, _) in zip(values, cells, strict=True)
     ]

@@ -81,7 +81,7 @@ def _workspaces(results: Sequence[Result]) -> list[str]:
     if len(alike) == 1:
         return [f"{alike[0]} of the memory is kept for the runtime's workspace."]
     where = [f"{share} at {', '.join(name for name in shares if shares[name] == share)}" for share in alike]
-    return [f"Share of the memory that the runtime's workspace takes: {'; '.join(where)}."]
+    return [f"Memory kept for the workspace of the runtime: {'; '.join(where)}."]
 
 
 def _fit_sentence(name: str, fits: Sequence[Fit]) -> str:

@@ -102,8 +102,8 @@ def _choices(page: Page, figures: bool) -> dict[str, Any]:
     }  # fmt: skip
     return {
         "charts": charts, "tiles": page.tiles, "heads": list(heads),
-        "looks": {theme: [look.built(theme) for look in looks] for theme in THEMES},
-        "layouts": [layout.built() for layout in layouts],
+        "looks": {theme: [look.as_plotly(theme) for look in looks] for theme in THEMES},
+        "layouts": [layout.as_plotly() for layout in layouts],
         "templates": {theme: template(theme) for theme in THEMES} if figures else {},
     }  # fmt: skip
 

@@ -530,7 +530,7 @@ def test_dask_gives_the_same_rows_while_a_worker_dies() -> None:
     distributed = pytest.importorskip("distributed")
     whole = plan(batch=list(range(1, 65)), prompt={"first": 1, "last": 4096, "points": 512}, generate=[2, 30, 60, 90, 120],
                  objectives=[{"column": "latency_s"}, {"column": "energy_per_token_j"}], pareto=True)  # fmt: skip
-    expected = running.Runner(whole, workers=1).kept()[1]
+    expected = running.Runner(whole, workers=1).reduced_rows()[1]
     with (
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1", silence_logs=50

@@ -36,7 +36,7 @@ def test_fit_names_the_widest_precision_of_each_device(bitnet_cost: Run) -> None
 def test_fit_says_what_each_runtime_keeps(bitnet_cost: Run) -> None:
     devices = ("-H", "raspberry-pi-5", "-H", "h100-sxm-80gb")
     both = " ".join(bitnet_cost("fit", "gpt2", *devices, "-p", "fp16").out.split())
-    assert "kept for the runtime's workspace: none at raspberry-pi-5; 3 % at h100-sxm-80gb." in both
+    assert "Memory kept for the workspace of the runtime: none at raspberry-pi-5; 3 % at h100-sxm-80gb." in both
     alone = bitnet_cost("fit", "gpt2", *devices[2:], "-p", "fp16").out
     assert "\n3 % of the memory is kept for the runtime's workspace.\n" in alone
 

@@ -147,7 +147,7 @@ class Fields:
             self.refuse(name, f"{short(value)}: expected a number above 0 and up to 1")
         return float(value)
 
-    def given(self, wanted: Field | None) -> bool:
+    def turns_on(self, wanted: Field | None) -> bool:
         """Whether a number is set that turns a part on."""
         if wanted is None:
             return False
