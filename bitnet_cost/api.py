@@ -463,7 +463,7 @@ class _Cell:
     counts: OpCounts
 
     def but(self, **changed: Any) -> _Cell:
-        """The same counts, asked otherwise."""
+        """The same counts with other options."""
         return replace(self, asked=self.asked.but(**changed))
 
     def measured(self, precision: Precision) -> Result:

@@ -62,7 +62,7 @@ def range_of(low: float, high: float, value: float, unit: str = "") -> str:
 
 
 def digits(value: float | None, count: int = 4) -> str:
-    """A figure with at most so many significant digits; '-' for none.
+    """A figure with at most ``count`` significant digits; '-' for none.
 
     >>> digits(1234.56), digits(0.5), digits(None)
     ('1235', '0.5', '-')
@@ -89,7 +89,7 @@ def with_commas(value: float) -> str:
 
 
 def fixed(value: float, places: int, *, sign: bool = False, grouping: bool = True) -> str:
-    """A figure with so many decimals and commas between thousands; with its sign also where it is positive.
+    """A figure with ``places`` decimals and commas between thousands; with its sign also where it is positive.
 
     >>> fixed(1234.567, 2), fixed(0.5, 1, sign=True)
     ('1,234.57', '+0.5')

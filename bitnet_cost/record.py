@@ -1,4 +1,4 @@
-"""The record: what one point of a result comes to, in plain figures. JSON, CSV, tables, frames and sweeps share it.
+"""The record: one point of a result in plain figures. JSON, CSV, tables, frames and sweeps share it.
 
 A column is one function of a `Result`, registered by `column` under its own name, in the order in which records list
 them. A new metric is one such function: its entry says how it is headed, printed, sorted and marked in every format,
@@ -22,7 +22,7 @@ NO_CLOCK = "technology node: no clock, no capacity"
 WITH_POWER = ("device", "facility")  # scopes that hold all energy of a device
 
 
-# --- what was asked -------------------------------------------------------------------------------------------------
+# --- the question --------------------------------------------------------------------------------------------------
 
 
 @column("word")

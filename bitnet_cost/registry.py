@@ -62,7 +62,7 @@ def column(
     """Register a function of a result as the column of its name; ``shown`` are the fields of `Metric` from better on.
 
     The function returns what all points share, an array ``[n]`` over the flattened grid, or None where nothing can be
-    said. The first line of its docstring is the description.
+    computed. The first line of its docstring is the description.
     """
 
     def register(function: Callable[[Any], Any]) -> Callable[[Any], Any]:

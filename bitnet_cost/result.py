@@ -437,7 +437,7 @@ class Crossing:
     at: tuple[float, ...]  # where the saving crosses what is wanted
     verdict: str
     axis_values: tuple[float, ...]
-    saving: tuple[float, ...]  # NaN where one of both does not fit; of a share: with none of the part, with all of it
+    saving: tuple[float, ...]  # NaN where either does not fit; of a share: with none of the part, with all of it
     method: str
     now: float | None = None  # the share at the workload asked for
     turning: Turning | None = None

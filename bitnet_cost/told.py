@@ -40,7 +40,7 @@ _COMMUTE = {"+", "*", "max", "min"}
 class Node(NDArrayOperatorsMixin):
     """One number of a graph: an input (``op`` empty), or an operation on nodes and constants.
 
-    ``names`` are what formulas and places call it; ``value`` is what it came to when it was traced.
+    ``names`` are what formulas and places call it; ``value`` is its value when it was traced.
     """
 
     __slots__ = ("args", "graph", "index", "local", "names", "op", "shown", "unit", "value")
@@ -124,7 +124,7 @@ class Graph:
 
 
 def _folded(op: str, args: tuple[Any, ...]) -> Any:
-    """What an operation comes to by identities that hold to the bit: 1 x, x / 1, x + 0, 0 x of a finite x."""
+    """The result of an operation by identities that hold to the bit: 1 x, x / 1, x + 0, 0 x of a finite x."""
     first, second = args[0], args[-1]
     if op == "*":
         for one, other in ((first, second), (second, first)):
@@ -318,7 +318,7 @@ class OutsideGuards(BitnetCostError):
 
 
 def evaluated(roots: Sequence[Node | float], inputs: dict[str, Value]) -> list[Value]:
-    """What some nodes come to for other inputs, numbers or arrays over points; equal to the engine, to the bit.
+    """The values of some nodes for other inputs, numbers or arrays over points; equal to the engine, to the bit.
 
     Raises:
         OutsideGuards: a guard turns out otherwise than where the graph was traced.

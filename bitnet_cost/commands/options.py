@@ -1,4 +1,4 @@
-"""Options that commands share: each stands once, and those that go together in one group.
+"""Options that commands share: each is here once, and related ones form a group.
 
 A group is a NamedTuple, which is made in a fifth of the time of a frozen dataclass. Its annotations are no text, as
 those of other files are: it would be evaluated again for every command.

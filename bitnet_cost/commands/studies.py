@@ -1,4 +1,4 @@
-"""Answers put to the test, worked through, and over grids: validate, explain, break-even, sweep, plot."""
+"""Answers checked, explained, and over grids: validate, explain, break-even, sweep, plot."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def explain(
     placed: Deployment,
     to: Writing,
 ) -> None:
-    """One number worked through: formula, counts, constants with range and source, arithmetic, conventions.
+    """One number step by step: formula, counts, constants with range and source, arithmetic, conventions.
 
     Example: bitnet-cost explain gpt3-175b -p bitnet --cell energy_j
     """
@@ -302,7 +302,7 @@ def plot(
 ) -> None:
     """A chart of a sweep with its Pareto front, as one HTML file that works offline.
 
-    Without -o it lies beside FILE, and replaces nothing that is there.
+    Without -o the page is written next to FILE; no existing file is replaced.
 
     Example: bitnet-cost plot front.parquet -o front.html
     """

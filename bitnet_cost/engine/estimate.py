@@ -245,7 +245,7 @@ def evaluate(asked: Scenario, *, counts: OpCounts | None = None, prepared: Prepa
 def against(result: Result, baseline: Result) -> Result:
     """The result with its saving over a baseline of the same scope and workload; its own saving is 0.
 
-    No saving, and a reason, where one of both has no energy; NaN at points of a grid where one of both has none.
+    No saving, and a reason, where either has no energy; NaN at points of a grid where either has none.
     """
     shape = (3, *result.shape)
     if result.ledger is None or baseline.ledger is None:

@@ -185,7 +185,7 @@ def _why(told: Result, cell: str) -> str:
     if cell == "power_w" and told.timing is not None:
         return ": it is computed with --scope device"
     if cell == "devices_needed" and told.capacity_bits is not None:
-        return ": no number of such devices holds the activations whole"
+        return ": no number of such devices holds all activations"
     return f": {told.reason or METRICS['reason'].of(told)}"
 
 
@@ -314,7 +314,7 @@ def _explanation(
 
 
 def _conventions(result: Result, baseline: Result | None) -> tuple[str, ...]:
-    """What was asked, and what is meant by it."""
+    """The question, and its conventions."""
     work = result.counts.workload
     found = [
         f"batch {work.batch}, prompt {work.prompt}, generated {work.generate}; the first token comes from the prefill",

@@ -142,7 +142,7 @@ def footprint(
 ) -> Footprint:  # fmt: skip
     """Bits resident with this precision: weights (see `resident`), KV cache, peak activations.
 
-    On a device as its runtime holds them. Activations are those of the widest pass: of the whole prompts, of so many
+    On a device as its runtime holds them. Activations are those of the widest pass: of the whole prompts, of as many
     of their tokens as the runtime takes at once, or of a decode step.
     """
     elsewhere = float(FORMAT_BITS[precision.elsewhere])

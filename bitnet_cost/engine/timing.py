@@ -204,7 +204,7 @@ def _stacked(values: Sequence[float | Array]) -> Array:
 
 
 def _spans(ops: tuple[Operator, ...]) -> tuple[slice, ...]:
-    """Runs of attention's operators. What lies between two of them, a softmax, has neither products nor a cache."""
+    """Runs of attention's operators. The softmax between two of them has neither products nor a cache."""
     spans: list[slice] = []
     for i, op in enumerate(ops):
         if op.group != "attention":

@@ -1,4 +1,4 @@
-"""The engine run on told numbers: the graph of what a question comes to.
+"""The engine run on told numbers: the graph of an answer.
 
 What is free is asked for: the numbers of the workload always; with ``figures`` every cited figure of the hardware, the
 runtime and the electricity; with ``shapes`` the factors that a count is made of, so that 96 x 12288 x 12288 is no

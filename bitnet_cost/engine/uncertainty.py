@@ -1,4 +1,4 @@
-"""How sure an answer is: prices drawn from their ranges, bounds that enclose every draw, and what moves it most.
+"""How sure an answer is: prices drawn from their ranges, bounds that enclose every draw, and which figure affects it most.
 
 What moves: every price (actions, bits moved at each level, static power) within its own low and high. For a given
 activity and time, energy is linear in prices, so that ten thousand draws are one product ``runs [action] x prices
@@ -421,7 +421,7 @@ def _prices_needed(result: Result) -> set[str]:
     return found
 
 
-# --- what moves the answer most ------------------------------------------------------------------------------------
+# --- what affects the answer most ------------------------------------------------------------------------------------
 
 
 def swings(result: Result, baseline: Result | None) -> list[Swing]:
@@ -496,7 +496,7 @@ def _accumulated(result: Result, baseline: Result | None, whole: float, referenc
 
 
 def saving_of(result: Result, baseline: Result) -> float:
-    """Nominal saving of a single point; NaN where one of both has no energy."""
+    """Nominal saving of a single point; NaN where either has no energy."""
     if not result.has_energy or not baseline.has_energy:
         return float("nan")
     found = against(result, baseline).saving

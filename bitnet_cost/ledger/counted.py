@@ -1,4 +1,4 @@
-"""What a run comes to before it is priced: counts, activity, memory and time, by phase and operator."""
+"""What a run does before it is priced: counts, activity, memory and time, by phase and operator."""
 
 from __future__ import annotations
 
@@ -220,12 +220,12 @@ class Footprint:
         return self.on_each(1)
 
     def on_each(self, devices: int) -> Array:
-        """Bits on each of several devices that share weights and cache; each holds the activations whole.  [n]"""
+        """Bits on each of several devices that share weights and cache; each holds all activations.  [n]"""
         return (self.total_weight_bits + self.kv_bits) / devices + self.activation_bits
 
 
 def devices_that_hold(shared_bits: Array, activation_bits: Array, capacity_bits: float) -> Array:
-    """How many devices hold weights and cache among them, each the activations whole; infinite: none.  [n]
+    """How many devices hold weights and cache among them, each with all activations; infinite: none.  [n]
 
     >>> devices_that_hold(np.array([100.0]), np.array([2.0, 40.0]), 40.0).tolist()
     [3.0, inf]

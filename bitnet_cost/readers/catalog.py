@@ -216,7 +216,7 @@ _OF_A_LINK = ("interconnect", "sources")
 
 
 def is_shipped(device: Hardware) -> bool:
-    """Whether a device is the catalogue's, whatever link joins several of it."""
+    """Whether a device is the catalogue's, with any link."""
     if not has("hardware", device.name):
         return False
     shipped = hardware(device.name)

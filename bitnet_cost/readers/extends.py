@@ -44,7 +44,7 @@ def extended(document: Document, base: dict[str, Any], path: Path) -> Document:
             raise InvalidFile(path, f"sources.{key}", what)
     found = merged({k: v for k, v in base.items() if k not in _OWN}, document.data)
     own = ours.keys() if isinstance(ours, dict) else ()
-    if isinstance(found.get("sources"), dict):  # a base's source goes with the last figure that cites it
+    if isinstance(found.get("sources"), dict):  # a base's source is dropped with the last figure that cites it
         cited = set(_cited({k: v for k, v in found.items() if k != "sources"}))
         found["sources"] = {key: source for key, source in found["sources"].items() if key in cited or key in own}
     return Document(found, document.lines)

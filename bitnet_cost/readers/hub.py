@@ -37,6 +37,6 @@ def fetch_config(identifier: str) -> Path:
         ) from None
     try:
         return Path(hf_hub_download(identifier, "config.json"))
-    except Exception as error:  # the client raises whatever its transport does
+    except Exception as error:  # the client raises what its transport does
         reason = (str(error).splitlines() or [""])[0][:200] or type(error).__name__
         raise BitnetCostError(f"{identifier!r}: no config.json from the hub ({reason}). {instead}.") from error

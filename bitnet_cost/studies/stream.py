@@ -202,7 +202,7 @@ def sweep(
         parallel: how several devices share a model.
         where: filters, as in ``"fits and latency_s < 5"``; a row is kept where all hold.
         objectives: columns to be small or large, as ``"min energy_per_token_j"``, for `Grid.front` and `Grid.top`.
-        pareto: keep the front alone, as `Grid.front` does; ``top`` likewise keeps so many.
+        pareto: keep the front alone, as `Grid.front` does; ``top`` keeps the best.
         top: see ``pareto``.
         columns: the columns wanted; all if left out.
         limit: evaluate the first points of the grid alone.

@@ -38,7 +38,7 @@ TRIES = 200  # combinations of names that are tried before a sweep begins, to re
 WORDS = ("model", "hardware", "runtime", "precision", "scope", "reason")
 AXES = ("devices", "batch", "prompt", "generate")
 
-Columns = dict[str, Any]  # arrays [n]; a word, or a value of `vary`, that holds for all rows stands alone
+Columns = dict[str, Any]  # arrays [n]; a word, or a value of `vary`, that holds for all rows is no array
 
 
 class Cell(NamedTuple):

@@ -183,7 +183,7 @@ def energy(data: Data, at: Choice) -> Shown:
     "What does precision buy?", "model", "hardware", "batch", "context", headed_by=("precision", "scope"),
     note="Whiskers and p5, p50, p95: 1,000 draws of every price within its range (seed 0), both energies of a draw"
     " priced alike. Low and high: each price at its low or high alone, and all together. Bars end at -100 %;"
-    " their figure stands in them.",
+    " the figure is printed in them.",
 )  # fmt: skip
 def saving(data: Data, at: Choice) -> Shown:
     """Savings by scope and precision, with their bands and ranges."""

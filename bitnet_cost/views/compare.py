@@ -32,7 +32,7 @@ def ranking(answer: Answer, sort: str | None = None, condition: str | None = Non
 
     ``sort`` is a column of the records or a short name (energy, tokens, memory, power, carbon, cost, latency), best
     first; a leading ``-`` turns it round. What has no such figure comes last either way; what generates nothing has no
-    energy per token, and stands by its energy after those that have. Models stay together.
+    energy per token, and is ranked by its energy after those that have. Models stay together.
 
     Raises:
         UnknownName: no such column. BitnetCostError: a condition that cannot be read, or that nothing meets.

@@ -78,9 +78,11 @@ def _workspaces(results: Sequence[Result]) -> list[str]:
     alike = list(dict.fromkeys(shares.values()))
     if alike in ([], ["none"]):
         return []
-    if len(alike) == 1:
-        return [f"{alike[0]} of the memory is kept for the runtime's workspace."]
-    where = [f"{share} at {', '.join(name for name in shares if shares[name] == share)}" for share in alike]
+    where = (
+        alike
+        if len(alike) == 1
+        else [f"{share} at {', '.join(name for name in shares if shares[name] == share)}" for share in alike]
+    )
     return [f"Memory kept for the workspace of the runtime: {'; '.join(where)}."]
 
 

@@ -1,7 +1,7 @@
 """A page as one offline file: markup from jinja2 with autoescape, no network.
 
 The Content-Security-Policy names the file's own scripts and style by their hashes; nothing else may run, nothing is
-fetched. What every choice shows, figures among it, lies in the file as Python made it, and the script picks. Where
+fetched. What every choice shows, figures among it, is in the file as Python made it, and the script picks. Where
 there are figures, that, plotly.js and the downloads travel as base64 of their gzip, which the script unpacks.
 """
 

@@ -1,4 +1,4 @@
-"""What stands below the tables: what changes an answer, what it rests on, what it leaves out."""
+"""The notes below the tables: what changes an answer, what supports it, what it leaves out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bitnet_cost.views.effects import limited
 
 
 def notes(answer: Answer) -> list[Note]:
-    """What stands below the tables: accumulators, wider scopes, shapes, refusals, how sure, what is not counted."""
+    """The notes below the tables: accumulators, wider scopes, shapes, refusals, how sure, what is not counted."""
     results = answer.results
     found = [*_accumulators(answer), *_elementwise(answer)]
     if all(not r.hardware.has_clock for r in results):

@@ -14,7 +14,7 @@ SHOWN = 8  # figures of a tornado table
 
 
 def tables(answer: Answer) -> list[Table]:
-    """What was asked for: the band, then one tornado for each result with a saving (or without a baseline)."""
+    """The tables asked for: the band, then one tornado for each result with a saving (or without a baseline)."""
     found = band_tables(answer)
     if answer.spreads and any(s is not None and s.seconds for s in answer.spreads):
         found.append(time_band_table(answer))
