@@ -1,4 +1,4 @@
-"""How sure an answer is: prices drawn from their ranges, bounds that enclose every draw, and which figure affects it most.
+"""How sure an answer is: prices drawn from their ranges, bounds that enclose every draw, and its sensitivity.
 
 What moves: every price (actions, bits moved at each level, static power) within its own low and high. For a given
 activity and time, energy is linear in prices, so that ten thousand draws are one product ``runs [action] x prices

@@ -1,8 +1,8 @@
 """A Hugging Face ``config.json`` into an `Architecture`, exactly, or refused by name.
 
 What a family's files spell and its class builds is one row of `families`. A file is counted as the language model with
-its output matrix (``...ForCausalLM``, BERT's ``ForMaskedLM``), independent of the head it was saved with. Of a multimodal file
-only the language model is read.
+its output matrix (``...ForCausalLM``, BERT's ``ForMaskedLM``), independent of the head it was saved with. Of a
+multimodal file only the language model is read.
 """
 
 from __future__ import annotations

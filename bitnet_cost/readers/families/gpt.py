@@ -1,4 +1,4 @@
-"""GPT-2 and similar models: LayerNorm, feed-forward parts without a gate, biases; learned, ALiBi or rotary positions."""
+"""GPT-2 and similar models: LayerNorm, no gates, biases; learned, ALiBi or rotary positions."""
 
 from __future__ import annotations
 
