@@ -80,7 +80,7 @@ class Route:
 
 
 def route(ops: tuple[Operator, ...], precision: Precision, hardware: Hardware, stored_bits: float) -> Route | None:
-    """The route of a node's data, of a model that stores so many bits of weights; None without memory levels.
+    """The route of a node's data, of a model with that many bits of weights; None without memory levels.
 
     A level without a capacity holds everything. A node with one level reads everything from it, once.
     """
