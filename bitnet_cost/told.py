@@ -4,8 +4,8 @@ A formula that runs on told numbers leaves, beside its value, a graph: constants
 operation. The graph is what `explain` prints, what Python runs again, equal to the bit, and what is translated for
 compiled sweeps and for pages. It is made by NumPy's own protocols, so that formulas need not know of it; they must be
 *pure* (Rules of formulas in CONTRIBUTING.md): NumPy's operators, ``maximum``, ``minimum``, ``where``, ``floor``,
-``ceil``, ``sqrt``, stacks and ordered sums touch a figure, and nothing else does. What would silently lose the memory of
-a number raises instead: a told number is not a truth value and becomes no ``float``.
+``ceil``, ``sqrt``, stacks and ordered sums touch a figure, and nothing else does. What would silently lose where a
+number came from raises instead: a told number is not a truth value and becomes no ``float``.
 
 Where a told number decides what is calculated at all, `decided` asks it and keeps a guard: the condition and how it
 turned out. Beyond a guard the graph does not hold, and another must be traced.
