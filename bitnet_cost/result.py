@@ -168,7 +168,7 @@ class Result:
         return None if capacity is None else self.fits_in(capacity)
 
     def fits_in(self, capacity: float) -> NDArray[np.bool_]:
-        """Whether everything resident fits so many bits of each device.  [*grid]"""
+        """Whether everything resident fits that many bits of each device.  [*grid]"""
         fits: NDArray[np.bool_] = (self.footprint.on_each(self.devices) <= capacity).reshape(self.shape)
         return fits
 

@@ -115,12 +115,12 @@ OutputOption = Annotated[
     str | None,
     typer.Option(
         "--output", "-o", metavar="FILE",
-        help="Write to a file, whole or not at all; its ending (.txt .json .csv .md .html) says the format.",
+        help="Write to a file, only when complete; its ending (.txt .json .csv .md .html) says the format.",
     ),
 ]  # fmt: skip
 FileOption = Annotated[
     str | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Write to a file, whole or not at all, instead of stdout."),
+    typer.Option("--output", "-o", metavar="FILE", help="Write to a file, only when complete, instead of stdout."),
 ]
 
 

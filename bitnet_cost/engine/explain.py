@@ -171,7 +171,7 @@ def number_of(told: Result, cell: str, requests: float | None) -> Number:
         return number_of(told, "footprint_bytes", None) / number_of(told, "capacity_bytes", None)
     found = told.devices_needed if cell == "devices_needed" else METRICS[cell].of(told)
     if found is None or (not is_told(found) and np.isnan(single(found))):
-        raise BitnetCostError(f"cell: {cell} has no figure{_why(told, cell)}")
+        raise BitnetCostError(f"cell: {cell} cannot be computed{_why(told, cell)}")
     return single(found)
 
 
@@ -292,7 +292,7 @@ def _fitting(result: Result, cell: str) -> Explanation:
     return _explanation(trace, result, None, cell, formula, steps)
 
 
-# --- what stands beside it -----------------------------------------------------------------------------------------
+# --- what is printed with it -----------------------------------------------------------------------------------------
 
 
 def _explanation(

@@ -132,7 +132,7 @@ class Product(Input):
 class Layer(Input):
     """A run of identical layers."""
 
-    repeat: int = Field(gt=0, le=MOST_LAYERS, description="how many such layers")
+    repeat: int = Field(gt=0, le=MOST_LAYERS, description="number of identical layers")
     attention: Attention | None = Field(None, description="softmax attention")
     latent_attention: LatentAttention | None = Field(None, description="multi-head latent attention")
     state_space: StateSpace | None = Field(None, description="state-space block")

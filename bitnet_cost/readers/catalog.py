@@ -170,7 +170,7 @@ def validate(document: Document, model: type[M], path: Path) -> M:
         InvalidFile: where, what, and what was expected.
     """
     if not isinstance(document.data, dict):
-        raise InvalidFile(path, "", f"holds a {type(document.data).__name__}; expected keys and values")
+        raise InvalidFile(path, "", f"contains a {type(document.data).__name__}; expected keys and values")
     try:
         return model.model_validate(document.data)
     except ValidationError as error:

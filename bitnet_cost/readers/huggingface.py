@@ -85,7 +85,7 @@ def architecture_from_config(
         InvalidFile: an unknown ``model_type``, a missing field, or one that contradicts another.
     """
     if not isinstance(config, Mapping):
-        raise InvalidFile(file, "", f"holds a {type(config).__name__}; expected one object, {{...}}")
+        raise InvalidFile(file, "", f"contains a {type(config).__name__}; expected one object, {{...}}")
     outer, whole = config.get("model_type"), config
     multimodal = isinstance(outer, str) and outer in MULTIMODAL
     if multimodal:

@@ -50,7 +50,7 @@ def read_rows(path: Path) -> list[Measurement]:
     control = CONTROL.search(text.replace("\r\n", "\n"))
     if control:
         line = text.count("\n", 0, control.start()) + 1
-        raise InvalidFile(path, f"line {line}", f"holds the control character U+{ord(control[0]):04X}")
+        raise InvalidFile(path, f"line {line}", f"contains the control character U+{ord(control[0]):04X}")
     reader = csv.DictReader(io.StringIO(text, newline=""))
     found = []
     try:

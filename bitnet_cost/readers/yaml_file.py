@@ -120,14 +120,14 @@ class _Builder:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    self.refuse(event, "a second document begins; one file holds one")
+                    self.refuse(event, "a second document begins; a file contains one")
                 data = self.node(next(self.events), ())
         return Document(data, self.lines)
 
     def node(self, event: Any, path: tuple[str | int, ...]) -> Any:
         self.lines[path] = event.start_mark.line + 1
         if len(self.lines) > MAX_VALUES:
-            self.refuse(event, f"holds more than {MAX_VALUES:,} values")
+            self.refuse(event, f"contains more than {MAX_VALUES:,} values")
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
             self.refuse(event, "anchors and aliases are not accepted; write the value out")
         if event.tag not in (None, "!"):
@@ -174,10 +174,10 @@ class _Builder:
         """The text of a scalar. Escapes can bring in what the parser refuses as such: no terminal shall see it."""
         text: str = event.value
         if len(text) > MAX_TEXT:
-            self.refuse(event, f"holds a text of {len(text):,} characters; at most {MAX_TEXT:,}")
+            self.refuse(event, f"contains a text of {len(text):,} characters; at most {MAX_TEXT:,}")
         control = CONTROL.search(text)
         if control:
-            self.refuse(event, f"holds the control character U+{ord(control[0]):04X}; plain text only")
+            self.refuse(event, f"contains the control character U+{ord(control[0]):04X}; plain text only")
         return text
 
     def refuse(self, event: Any, what: str) -> None:

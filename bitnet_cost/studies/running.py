@@ -180,7 +180,7 @@ class Runner:
         self.progress.add(stop - start)
 
     def to_file(self, name: str) -> int:
-        """Write one Parquet or CSV file, whole or not at all; how many rows it has.
+        """Write one Parquet or CSV file, only when complete; how many rows it has.
 
         Raises:
             BitnetCostError: another suffix, a place that cannot be written, pyarrow missing.
@@ -325,7 +325,7 @@ def done_text(output: str, rows: int, progress: Progress) -> str:
     held = f"{with_commas(rows_in(Path(output)))} rows of {with_commas(progress.whole)} points"
     if not progress.done:
         return f"{output}: nothing was missing; it holds {held}"
-    return f"{output}: {text}; with what was there it holds {held}"
+    return f"{output}: {text}; in total it holds {held}"
 
 
 def rows_in(folder: Path) -> int:
@@ -364,7 +364,7 @@ def parquet_of(whole: Plan, path: str) -> files.ParquetWriter:
 
 
 def write_part(whole: Plan, part: int, *, folder: Path, each: int, stream: Iterator[Outcome] | None = None) -> int:
-    """Write one part, evaluated here or taken from a stream of outcomes, whole or not at all; its rows.
+    """Write one part, evaluated here or taken from a stream of outcomes, only when complete; its rows.
 
     Raises:
         BitnetCostError: a place that cannot be written.

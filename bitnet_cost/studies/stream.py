@@ -90,7 +90,7 @@ class Grid:
         return Grid(plan(of_options(update)), self._workers)
 
     def write(self, file: str | os.PathLike[str], *, resume: bool = False) -> int:
-        """Stream into a ``.parquet`` or ``.csv`` file, whole or not at all, or into a folder of Parquet parts.
+        """Stream into a ``.parquet`` or ``.csv`` file, only when complete, or into a folder of Parquet parts.
 
         Parquet holds the units and `inputs`. A folder is named with a trailing separator, or exists; with ``resume``
         the parts that are there are left alone.

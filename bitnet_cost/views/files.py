@@ -1,4 +1,4 @@
-"""Files out: whole or not at all."""
+"""Files out: only when complete."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def place_of(name: str) -> Path:
 
 
 def write_atomically(name: str, text: str) -> None:
-    """Write text to a file, whole or not at all.
+    """Write text to a file, only when complete.
 
     Raises:
         BitnetCostError: see `whole_or_nothing`.

@@ -44,8 +44,8 @@ def fit_report(fits: Sequence[Fit]) -> Report:
     limits += first.architecture.left_out({f.result.precision.name for f in fits})
     limits += _workspaces([f.result for f in fits])
     if any(f.batch == LIMITS["batch"] or f.positions == LIMITS["prompt"] for f in fits):
-        limits.append(">=: as much as may be asked for; more would fit.")
-    limits.append("Stored bits count: packing, scales, FP16 parts, KV cache, widest activations.")
+        limits.append(">=: the limit of this program; more would fit.")
+    limits.append("Needs: weights as stored with scales and packing, KV cache, widest activations.")
     limits.append("Not counted: code and buffers of the framework beyond that, and fragmentation.")
     limits.insert(-1, f"'devices': how many would hold it, each with room for all activations{_joined(fits)}.")
     notes = tuple(Note("limit", line) for line in limits)

@@ -153,7 +153,7 @@ def _busy(result: Result, requests_per_day: float) -> Note:
     return Note(
         "busy",
         f"{result.precision.name} at {result.hardware.name}: {grouped(kept, 3)} devices busy all day, every batch"
-        " full; what devices draw while they wait for requests is not counted.",
+        " full; energy between requests is not included.",
     )
 
 

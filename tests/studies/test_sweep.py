@@ -1,4 +1,4 @@
-"""Sweeps: equal to single estimates, whole or not at all, the same with any number of processes."""
+"""Sweeps: equal to single estimates, only when complete, the same with any number of processes."""
 
 from __future__ import annotations
 
@@ -460,7 +460,7 @@ def test_a_folder_of_parts_is_a_dataset_and_says_what_it_holds(
     (folder / running.MANIFEST).rename(folder / "manifest.json")  # as version 0.1 named it
     second = bitnet_cost(*SMALL, "-o", f"{folder}/", "--resume")
     assert "2 rows of 2 points in" in second.err
-    assert "; with what was there it holds 4 rows of 4 points" in second.err
+    assert "; in total it holds 4 rows of 4 points" in second.err
     assert parquet.read_table(folder).num_rows == 4
     third = bitnet_cost(*SMALL, "-o", f"{folder}/", "--resume")
     assert "nothing was missing; it holds 4 rows of 4 points" in third.err
