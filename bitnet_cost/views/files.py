@@ -1,4 +1,4 @@
-"""Files out: only when complete."""
+"""Writing files, each only when it is complete."""
 
 from __future__ import annotations
 
