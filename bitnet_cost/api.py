@@ -85,7 +85,7 @@ def _check_options(
     check_word("accumulator", accumulator, _ACCUMULATORS)
     check_word("parallel", parallel, _PARALLEL)
     if facility is not None and not isinstance(facility, Facility):
-        raise BitnetCostError(f"facility: {_short(facility)} is no Facility; write it as in Facility(pue=1.2)")
+        raise BitnetCostError(f"facility: {_short(facility)} is not a Facility; write it as in Facility(pue=1.2)")
     if runtime is not None and (runtime == "" or not isinstance(runtime, str | RuntimeProfile)):
         raise BitnetCostError(f"runtime: {_short(runtime)} is neither a name nor a runtime")
 
@@ -133,7 +133,7 @@ def load_precision(name: Name) -> Precision:
 
 
 def generated(model: Architecture, hardware: Hardware) -> int:
-    """Tokens generated where nobody says how many."""
+    """Tokens generated where none are given."""
     return GENERATE_ON_DEVICES if hardware.has_clock and not model.bidirectional else 1
 
 
@@ -250,7 +250,7 @@ def compare(
         parallel: how they do: ``tensor`` or ``pipeline``.
         prices: other published values of the profiles, by name; each makes rows of its own.
         sort: a column of the records, or energy, tokens, memory, power, carbon, cost, latency; best first, ``-COLUMN``
-            turned round. Energy per token if left out.
+            reversed. Energy per token if left out.
         where: a filter of records, as in ``"fits and tokens_per_s > 20"``.
 
     Returns:
@@ -264,11 +264,11 @@ def compare(
     >>> [(row["hardware"], row["precision"]) for row in found.to_records()][0]
     ('h100-sxm-80gb', 'int4')
     """
-    from bitnet_cost.views.compare import ranked_cells
+    from bitnet_cost.views.compare import ranking
 
     for text, words in (("sort", sort), ("where", where)):
         if words is not None and not isinstance(words, str):
-            raise BitnetCostError(f"{text}: {_short(words)} is no text")
+            raise BitnetCostError(f"{text}: {_short(words)} is not text")
     tokens: Any
     for number, tokens in (("batch", batch), ("prompt", prompt), ("generate", generate)):
         if np.ndim(tokens):
@@ -289,7 +289,7 @@ def compare(
         baseline=reference, runtime=runtime, facility=facility, devices=devices, parallel=parallel,
         usual_baseline=COMPARED_PRECISIONS[0], generate_on_devices=GENERATE_ON_DEVICES if generate is None else None,
     )  # fmt: skip
-    return Comparison(**vars(ranked_cells(found, sort, where)))
+    return Comparison(**vars(ranking(found, sort, where)))
 
 
 def _each(name: str, given: Any) -> list[Any]:
@@ -358,7 +358,7 @@ def setting(hardware: Hardware, asked: str | RuntimeProfile | None) -> tuple[Har
 
 
 def _given(runtime: str | RuntimeProfile | None) -> bool:
-    """Whether a runtime is the user's own, which nobody measured."""
+    """Whether a runtime is the user's own, for which there are no measurements."""
     return isinstance(runtime, RuntimeProfile) or (runtime is not None and catalog.is_path(runtime))
 
 
@@ -463,7 +463,7 @@ class _Cell:
     counts: OpCounts
 
     def but(self, **changed: Any) -> _Cell:
-        """The same counts, asked otherwise."""
+        """The same counts with other options."""
         return replace(self, asked=self.asked.but(**changed))
 
     def measured(self, precision: Precision) -> Result:

@@ -149,7 +149,7 @@ class Filter:
         if name not in self._known:
             close = nearest(name, self._known)
             hint = f"; did you mean {close!r}?" if close else f"; there are {', '.join(self._known)}"
-            raise self._bad(f"names {name[:60]!r}, which is no column{hint}")
+            raise self._bad(f"names {name[:60]!r}, which is not a column{hint}")
         self.columns.add(name)
         return name
 

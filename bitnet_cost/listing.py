@@ -277,7 +277,7 @@ def _kind(document: Document, path: Path) -> str:
     raise InvalidFile(
         path,
         "",
-        f"is no model, hardware profile, precision, runtime, study or sweep; expected one of the keys {wanted}",
+        f"is not a model, hardware profile, precision, runtime, study or sweep; expected one of the keys {wanted}",
     )
 
 

@@ -52,8 +52,8 @@ PRICED_BY = Asked(("--prices",), "published values of a profile to price with; r
     metavar="NAME")
 PAGE_CHARTS = Asked(("--plotly",), "HTML: charts in the file (inline), or tables alone (none)")
 OUTPUT = Asked(("--output", "-o"),
-    "write to a file, whole or not at all; its ending (.txt .json .csv .md .html) says the format", metavar="FILE")
-FILE = Asked(("--output", "-o"), "write to a file, whole or not at all, instead of stdout", metavar="FILE")
+    "write to a file, only when complete; its ending (.txt .json .csv .md .html) says the format", metavar="FILE")
+FILE = Asked(("--output", "-o"), "write to a file, only when complete, instead of stdout", metavar="FILE")
 BASELINE = Asked(("--baseline",), "savings are against this", left_out="fp32", metavar="PRECISION")
 HARDWARE = Asked(("--hardware", "-H"), "name or YAML file; repeat for several", left_out="cmos-45nm, cmos-7nm",
     metavar="HARDWARE")
@@ -89,7 +89,7 @@ HARDWARE_TO_FIT = Asked(("--hardware", "-H"), "device; repeat for several", meta
 PRECISIONS_TO_FIT = Asked(("--precision", "-p"), "name, YAML file or w<bits>a<bits>[kv<bits>]; repeat for several",
     left_out="fp32, fp16, int8, int4, bitnet-b1.58, bitnet", metavar="PRECISION")
 LISTED = Asked((), "what to list")
-ENTRY = Asked((), "a name that 'list' prints, of whatever kind, or a file", metavar="NAME")
+ENTRY = Asked((), "a name that 'list' prints, of any kind, or a file", metavar="NAME")
 CHECKED = Asked((), "your own YAML files", metavar="FILE...")
 SCHEMA_OF = Asked((), "kind of file")
 CONFIG = Asked((), "a Hugging Face config.json, its folder, or with the extra 'hub' an id", metavar="CONFIG")

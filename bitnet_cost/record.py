@@ -1,4 +1,4 @@
-"""The record: what one point of a result comes to, in plain figures. JSON, CSV, tables, frames and sweeps share it.
+"""The record: one point of a result in plain figures. JSON, CSV, tables, frames and sweeps share it.
 
 A column is a row of data that `register` takes (name, kind, unit, description, what reads it of a result, how it is
 shown), or a function that `column` registers under its own name, in the order in which records list them. A new metric
@@ -21,7 +21,7 @@ NO_CLOCK = "technology node: no clock, no capacity"
 WITH_POWER = ("device", "facility")  # scopes that hold all energy of a device
 
 
-# --- what was asked -------------------------------------------------------------------------------------------------
+# --- the question --------------------------------------------------------------------------------------------------
 
 register("model", "word", "", "Catalogue name of the model", lambda r: r.architecture.name)
 register("parameters", "whole", "1", "Parameters: nominal where a size was asked for, else exact",
@@ -42,7 +42,7 @@ register("devices", "whole", "1", "Devices that share the model", lambda r: r.de
 
 # --- what the mathematics needs, and what runs ----------------------------------------------------------------------
 
-register("mac", "count", "1", "Multiply-accumulates of the mathematics, whatever runs them",
+register("mac", "count", "1", "Multiply-accumulates of the mathematics, independent of what runs them",
     lambda r: r.counts.total("mac"))  # fmt: skip
 register("mul", "count", "1", "Multiplications that run, elementwise work included", lambda r: total(r.actions("mul")))
 register("add", "count", "1", "Additions that run, elementwise work included", lambda r: total(r.actions("add")))
@@ -155,17 +155,17 @@ register("bound", "word", "", "What most of the time waits for",
 
 # --- the world around -----------------------------------------------------------------------------------------------
 
-register("carbon_g", "figure", "g", "Emissions of the electricity and of making the devices, as far as given",
+register("carbon_g", "figure", "g", "Emissions of the electricity and of making the devices, where given",
     lambda r: r.carbon_g if r.timing is not None else None,
     heading="CO2e", rests_on=("prices",), short="carbon", views=("money",))  # fmt: skip
-register("cost_usd", "figure", "USD", "Cost of the electricity and of the devices' time, as far as given",
+register("cost_usd", "figure", "USD", "Cost of the electricity and of the devices' time, where given",
     lambda r: r.cost_usd if r.timing is not None else None,
     heading="cost", rests_on=("prices",), short="cost", views=("money",))  # fmt: skip
 
 
 @column("word")
 def reason(result: Result) -> str | list[str | None] | None:
-    """Why something cannot be said, in a few words"""
+    """Why something cannot be computed, in a few words"""
     if not result.hardware.has_clock:
         return result.reason or NO_CLOCK
     why, inside = result.reason, result.fits

@@ -92,7 +92,7 @@ def report(
     plotly: options.PlotlyOption = "inline",
     open_: Annotated[bool, option(questions.OPEN)] = False,
 ) -> None:
-    """One offline HTML file: the finding, tables, charts to choose from, assumptions, how to make it again.
+    """One offline HTML file: the finding, tables, charts to choose from, assumptions, how to reproduce it.
 
     Example: bitnet-cost report bitnet-table-1 --plotly none
     """

@@ -1,4 +1,4 @@
-"""What there is, and files of one's own: list, show, check, schema, import."""
+"""What there is, and your own files: list, show, check, schema, import."""
 
 from __future__ import annotations
 

@@ -131,12 +131,12 @@ def _exact(there: Any, value: float | Array, path: str) -> Any:
         return there.model_copy(update=update)
     if type(there) in (int, float) and not isinstance(value, np.ndarray):
         return int(value) if isinstance(there, int) and value == int(value) else value
-    raise BitnetCostError(f"vary: {path}: is no figure of this profile")
+    raise BitnetCostError(f"vary: {path}: is not a figure of this profile")
 
 
 def _no_figure(fault: NoSuchPart, path: str) -> BitnetCostError:
     if fault.known is None:
-        return BitnetCostError(f"vary: {path}: is no figure of this profile")
+        return BitnetCostError(f"vary: {path}: is not a figure of this profile")
     close = nearest(fault.part, fault.known)
     hint = f"; did you mean {close!r}?" if close else ""
     return BitnetCostError(f"vary: {path}: the profile has no {fault.part!r}{hint}")

@@ -130,14 +130,14 @@ def locate(kind: str, name: str) -> Path:
 
 
 def beside(file: Path, place: str, name: str) -> Path:
-    """The file that another names, relative to it. Nothing outside its folder is read: nobody asked for that.
+    """The file that another names, relative to it. Nothing outside its folder is read: a file is not to reach others.
 
     Raises:
         InvalidFile: a path that leads out of the folder, by itself or by a link.
     """
     found = file.parent / name
     if not Path(os.path.realpath(found)).is_relative_to(os.path.realpath(file.parent)):
-        raise InvalidFile(file, place, f"{name!r} is outside the folder of this file; what a file names lies beside it")
+        raise InvalidFile(file, place, f"{name!r} is outside the folder of this file; name a file of that folder")
     return found
 
 
@@ -145,7 +145,7 @@ def read(path: Path, chain: tuple[Path, ...] = ()) -> Document:
     """A YAML document; a hardware profile that extends another, with what it takes from that one.
 
     Raises:
-        BitnetCostError: see `read_yaml`; an unknown base, one outside the folder of the file, or one that leads back.
+        BitnetCostError: see `read_yaml`; an unknown base, one outside the file's folder, or one that refers to itself.
     """
     document = read_yaml(path)
     if not isinstance(document.data, dict) or "extends" not in document.data:
@@ -171,7 +171,7 @@ def validate(document: Document, model: type[M], path: Path) -> M:
         InvalidFile: where, what, and what was expected.
     """
     if not isinstance(document.data, dict):
-        raise InvalidFile(path, "", f"holds a {type(document.data).__name__}; expected keys and values")
+        raise InvalidFile(path, "", f"contains a {type(document.data).__name__}; expected keys and values")
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
@@ -217,7 +217,7 @@ _OF_A_LINK = ("interconnect", "sources")
 
 
 def is_shipped(device: Hardware) -> bool:
-    """Whether a device is the catalogue's, whatever link joins several of it."""
+    """Whether a device is the catalogue's, with any link."""
     if not has("hardware", device.name):
         return False
     shipped = hardware(device.name)
@@ -381,7 +381,7 @@ def parity() -> dict[str, list[tuple[float, float]]]:
     """The committed figures of scored rows by class: measured and modelled, four digits.
 
     Raises:
-        InvalidFile: the file is no JSON.
+        InvalidFile: the file is not JSON.
     """
     from bitnet_cost.readers.json_file import read_json
 

@@ -267,7 +267,7 @@ def report(found: Comparison, worst: int = 12) -> Report:
         Column("class", False), Column("n"), Column("median %"), Column("p90 %"), Column("bias %"),
         Column("target"), Column("met", False),
     )  # fmt: skip
-    tables = [Table("Error of the model on rows that nothing was taken from", heads, tuple(rows))]
+    tables = [Table("Error of the model on rows not used for calibration", heads, tuple(rows))]
     for title, key in (("device", lambda r: r.hardware), ("precision", lambda r: r.precision)):
         tables.append(_split(found, title, key))
     tables.append(_worst(found, worst))
@@ -287,7 +287,9 @@ def report(found: Comparison, worst: int = 12) -> Report:
         f"{name}: {CLASSES[name].title}." for name in found.kinds if name in of_class
     ]  # what a class is, in the order of the table
     filled = tuple(table for table in tables if table.rows)
-    return Report("Held to measurements", text, filled, (Note("classes", " ".join(words)), Note("split", _SPLIT_NOTE)))
+    return Report(
+        "Compared with measurements", text, filled, (Note("classes", " ".join(words)), Note("split", _SPLIT_NOTE))
+    )
 
 
 _SPLIT_NOTE = (

@@ -142,7 +142,7 @@ class Runner:
         if workers is not None and not 1 <= workers <= 1024:
             raise BitnetCostError(f"workers: {workers} is not a whole number from 1 to 1024")
         if scheduler is not None and engine != "dask":
-            raise BitnetCostError("scheduler: goes with --engine dask")
+            raise BitnetCostError("scheduler: needs --engine dask")
         self.whole = whole
         self.workers = workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else workers or 1
         self.engine, self.scheduler = engine, scheduler
@@ -159,7 +159,7 @@ class Runner:
         """Whether only a front or the best are kept."""
         return self.whole.spec.pareto or self.whole.spec.top is not None
 
-    def kept(self) -> tuple[int, Columns]:
+    def reduced_rows(self) -> tuple[int, Columns]:
         """The front or the best of the whole grid: how many rows, and their columns."""
         found: Columns | None = None
         numbers = range(self.whole.partitions)
@@ -180,7 +180,7 @@ class Runner:
         self.progress.add(stop - start)
 
     def to_file(self, name: str) -> int:
-        """Write one Parquet or CSV file, whole or not at all; how many rows it has.
+        """Write one Parquet or CSV file, only when complete; how many rows it has.
 
         Raises:
             BitnetCostError: another suffix, a place that cannot be written, pyarrow missing.
@@ -197,7 +197,7 @@ class Runner:
         writer = self._writer(path, suffix)
         rows = 0
         try:
-            for count, part in [self.kept()] if self.reducing else self.rows(range(self.whole.partitions)):
+            for count, part in [self.reduced_rows()] if self.reducing else self.rows(range(self.whole.partitions)):
                 writer.write(part, count)
                 rows += count
         finally:
@@ -265,7 +265,7 @@ class Runner:
         try:
             found = json.loads((folder / names[0]).read_text("utf-8"))
         except (OSError, ValueError):
-            raise BitnetCostError(f"{folder}: has no readable {MANIFEST}; it is no sweep that can be resumed") from None
+            raise BitnetCostError(f"{folder}: has no readable {MANIFEST}; no sweep can be resumed here") from None
         if found != manifest:
             raise BitnetCostError(
                 f"{folder}: was begun by another sweep, other inputs or another version; write to a new folder"
@@ -325,7 +325,7 @@ def done_text(output: str, rows: int, progress: Progress) -> str:
     held = f"{with_commas(rows_in(Path(output)))} rows of {with_commas(progress.whole)} points"
     if not progress.done:
         return f"{output}: nothing was missing; it holds {held}"
-    return f"{output}: {text}; with what was there it holds {held}"
+    return f"{output}: {text}; in total it holds {held}"
 
 
 def rows_in(folder: Path) -> int:
@@ -364,7 +364,7 @@ def parquet_of(whole: Plan, path: str) -> files.ParquetWriter:
 
 
 def write_part(whole: Plan, part: int, *, folder: Path, each: int, stream: Iterator[Outcome] | None = None) -> int:
-    """Write one part, evaluated here or taken from a stream of outcomes, whole or not at all; its rows.
+    """Write one part, evaluated here or taken from a stream of outcomes, only when complete; its rows.
 
     Raises:
         BitnetCostError: a place that cannot be written.
@@ -407,8 +407,8 @@ def table(whole: Plan, workers: int = 1) -> dict[str, np.ndarray[Any, Any]]:
     Raises:
         BitnetCostError: see `Runner`.
     """
-    from bitnet_cost.studies.sweep import wide
+    from bitnet_cost.studies.sweep import as_array
 
     runner = Runner(whole, workers=workers)
-    parts = [runner.kept()] if runner.reducing else list(runner.rows(range(whole.partitions)))
-    return {name: np.concatenate([wide(part[name], rows) for rows, part in parts]) for name in whole.columns}
+    parts = [runner.reduced_rows()] if runner.reducing else list(runner.rows(range(whole.partitions)))
+    return {name: np.concatenate([as_array(part[name], rows) for rows, part in parts]) for name in whole.columns}

@@ -38,11 +38,11 @@ TRIES = 200  # combinations of names that are tried before a sweep begins, to re
 WORDS = ("model", "hardware", "runtime", "precision", "scope", "reason")
 AXES = ("devices", "batch", "prompt", "generate")
 
-Columns = dict[str, Any]  # arrays [n]; a word, or a value of `vary`, that holds for all rows stands alone
+Columns = dict[str, Any]  # arrays [n]; a word, or a value of `vary`, that holds for all rows is no array
 
 
 class Cell(NamedTuple):
-    """One combination of names, devices, scope and varied figures, whatever the workload."""
+    """One combination of names, devices, scope and varied figures, for any workload."""
 
     asked: Scenario
     varied: dict[str, float]  # those that are no axis of the arrays
@@ -238,9 +238,9 @@ def plan(spec: Sweep) -> Plan:
         if column not in found.known:
             close = nearest(column, found.known)
             hint = f"; did you mean {close!r}?" if close else f"; there are {', '.join(found.known)}"
-            raise BitnetCostError(f"{place}: {column!r} is no column{hint}")
+            raise BitnetCostError(f"{place}: {column!r} is not a column{hint}")
         if place == "objectives" and found.kind_of(column) in ("word", "bool"):
-            raise BitnetCostError(f"objectives: {column!r} is no figure")
+            raise BitnetCostError(f"objectives: {column!r} is not a figure")
     _ = found.filters
     _refuse_empty(found)
     return found
@@ -311,11 +311,11 @@ def chunks(whole: Plan, number: int) -> Iterator[tuple[int, Columns]]:
         part = {name: found[name] for name in needed}
         part["index"] = np.arange(offset + first, offset + last)
         if rows is not None and not rows.all():
-            part = taken(part, np.flatnonzero(rows))
+            part = select_rows(part, np.flatnonzero(rows))
         yield len(part["index"]), reduced(whole, part, front)
 
 
-def taken(columns: Columns, rows: NDArray[np.intp]) -> Columns:
+def select_rows(columns: Columns, rows: NDArray[np.intp]) -> Columns:
     """Some rows of columns."""
     return {name: values[rows] if isinstance(values, np.ndarray) else values for name, values in columns.items()}
 
@@ -332,8 +332,8 @@ def reduced(whole: Plan, columns: Columns, front: Front | None = None) -> Column
         values[:, i] = columns[objective.column]
         values[:, i] *= sign
     if spec.top is None:
-        return taken(columns, pareto(values) if front is None else front.add(values))
-    return taken(columns, best(values[:, 0], spec.top))
+        return select_rows(columns, pareto(values) if front is None else front.add(values))
+    return select_rows(columns, best(values[:, 0], spec.top))
 
 
 def _joined(whole: Plan, parts: list[tuple[int, Columns]]) -> tuple[int, Columns]:
@@ -350,13 +350,13 @@ def _joined(whole: Plan, parts: list[tuple[int, Columns]]) -> tuple[int, Columns
         found[name] = (
             values
             if alone
-            else np.concatenate([wide(v, len(p["index"])) for v, (_, p) in zip(several, parts, strict=True)])
+            else np.concatenate([as_array(v, len(p["index"])) for v, (_, p) in zip(several, parts, strict=True)])
         )
     found = reduced(whole, found)
     return len(found["index"]), found
 
 
-def wide(values: Any, points: int) -> NDArray[Any]:
+def as_array(values: Any, points: int) -> NDArray[Any]:
     """A column as an array, also where one value stands for all rows.  [n]"""
     if isinstance(values, np.ndarray):
         return values
@@ -370,7 +370,7 @@ def merged(whole: Plan, one: Columns | None, other: Columns) -> Columns:
     if one is None:
         return reduced(whole, other)
     count, more = len(one["index"]), len(other["index"])
-    found = {name: np.concatenate([wide(one[name], count), wide(other[name], more)]) for name in one}
+    found = {name: np.concatenate([as_array(one[name], count), as_array(other[name], more)]) for name in one}
     return reduced(whole, found)
 
 

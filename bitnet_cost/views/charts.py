@@ -140,7 +140,7 @@ def parts_at(cell: dict[str, Any], scope: str, k: int) -> dict[str, float]:
 
 
 def missing(data: Data, cell: dict[str, Any], at: Choice) -> str:
-    """Why a cell has no figure, in a word or three."""
+    """Why a cell cannot be computed, in a word or three."""
     capacity = data["hardware"][at["hardware"]]["capacity"]
     if capacity is not None and cell["needs"][point_index(data, at)] > capacity:
         return "does not fit"
@@ -197,7 +197,7 @@ def _energy(data: Data, at: Choice) -> Shown:
     "What does precision buy?", "model", "hardware", "batch", "context", headed_by=("precision", "scope"),
     note="Whiskers and p5, p50, p95: 1,000 draws of every price within its range (seed 0), both energies of a draw"
     " priced alike. Low and high: each price at its low or high alone, and all together. Bars end at -100 %;"
-    " their figure stands in them.",
+    " the figure is printed in them.",
 )  # fmt: skip
 def _saving(data: Data, at: Choice) -> Shown:
     """Savings by scope and precision, with their bands and ranges."""
@@ -209,7 +209,7 @@ def _saving(data: Data, at: Choice) -> Shown:
         if p == base:
             headings += [f"{base} is the baseline: choose another precision to see what it saves"] * len(data["scopes"])
             continue
-        said = dict.fromkeys(data["scopes"], f"No saving of {p} at {hardware} can be said at this point")
+        said = dict.fromkeys(data["scopes"], f"No saving of {p} at {hardware} can be computed at this point")
         bars: list[tuple[Any, ...]] = []
         for scope, values in cell_of(data, at, precision=p).get("scopes", {}).items():
             if not values.get("saving") or values["saving"][1][k] is None:
@@ -265,7 +265,7 @@ def _roofline(data: Data, at: Choice) -> Shown:
         mark = (to_digits(intensity, 4), to_digits(rate / 1e12, 4), plain(f"{row['op']}: {row['bound']}"))
         marks.setdefault(row["phase"], []).append(mark)
     what, grid = f"{at['precision']} at {at['hardware']}", data["grid"]
-    heading = f"No time can be said for {what}"
+    heading = f"No time can be computed for {what}"
     if waits:
         bound = max(waits, key=lambda n: waits[n])
         heading = f"{what} waits for {bound} in {percent(waits[bound] / sum(waits.values()), 1)} % of its time"
@@ -461,7 +461,7 @@ def _point(data: Data, at: Choice) -> Shown:
         (first, most), *_, (last, least) = known
         less = most / least
         change = f"{'falls' if less > 1 else 'grows'} by a factor of {digits(max(less, 1 / less), 3)}"
-        change = "stays as it is" if abs(less - 1) < 0.005 else change
+        change = "does not change" if abs(less - 1) < 0.005 else change
         headings.append(f"From batch {first} to {last}, energy a {unit} at {at['hardware']} {change}")
     title = f"Batch and context: {at['model']} in {at['precision']} at {at['hardware']}, scope {scope}"
     table = _table(title, ["batch", "tokens in", f"energy per {unit}", "tokens/s", "memory"], rows)
@@ -501,7 +501,7 @@ def _tornado(data: Data, at: Choice) -> Shown:
     if rows:
         name, *_, share, _, basis, _ = rows[0]
         heading = f"{name} ({basis}) moves the energy of {what} most: by {share} % over its range"
-    title = f"What moves it: {at['model']} in {what}, scope {scope}, batch {grid['batches'][0]},"
+    title = f"Sensitivity: {at['model']} in {what}, scope {scope}, batch {grid['batches'][0]},"
     title += f" {grid['contexts'][grid['at']]} tokens in"
     heads = ["figure", "low to high", f"{prefix}J at low", f"{prefix}J at high", "moves %", "saving %"]
     table = _table(title, [*heads, "basis", "source"], rows, (0, 6, 7))
@@ -530,7 +530,7 @@ def _parity(data: Data, at: Choice) -> Shown:
         for c in classes
     ]
     heads = ["measured", "rows", "median error %", "nine in ten %", "bias %"]
-    table = _table("Modelled against measured, rows that nothing was taken from", heads, rows)
+    table = _table("Modelled against measured, rows not used for calibration", heads, rows)
     groups: dict[str, list[tuple[float, float, str]]] = {}
     for number, measured, modelled in drawn:
         one = classes[number]

@@ -97,7 +97,7 @@ def breakdown_table(result: Result) -> Table:
         (*key, *texts, percent(sums[-1] / totals[-1])) for (key, sums), texts in zip(rows.items(), cells, strict=True)
     )
     footer = ("total", "", *whole, "100.00")
-    title = f"Where it goes: {result.precision.name} at {result.hardware.name}, scope {result.scope}"
+    title = f"Energy breakdown: {result.precision.name} at {result.hardware.name}, scope {result.scope}"
     return Table(title, headed("phase", "group", *headings, "share %", texts=2), body, footer)
 
 

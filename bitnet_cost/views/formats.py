@@ -86,7 +86,7 @@ def format_name(asked: str, output: str | None, offer: Offer) -> str:
 
     >>> text = Offer(reports=list, document=dict)
     >>> format_name("", "a.json", text), format_name("", None, text), format_name("json", "a.txt", text)
-    ('json', 'table', 'json')
+    ('json', 'table')
     >>> format_name("json", "a.dat", text)
     'json'
     """
@@ -104,6 +104,6 @@ def format_name(asked: str, output: str | None, offer: Offer) -> str:
     if says not in offered:
         ends = ", ".join(f".{next(iter(OUTPUT_FORMATS[name].endings), name)}" for name in offered)
         raise BitnetCostError(
-            f"output: {output}: .{ending} is no ending of this command; write {ends}, or add --format"
+            f"output: {output}: .{ending} is not an ending of this command; write {ends}, or add --format"
         )
     return str(says)

@@ -17,7 +17,7 @@ DISTRIBUTIONS = {"triangular": "triangular", "lognormal": "log-normal"}  # in wo
 
 
 def range_tables(answer: Answer) -> list[Table]:
-    """What was asked for: the band, then one tornado for each result with a saving (or without a baseline)."""
+    """The tables asked for: the band, then one tornado for each result with a saving (or without a baseline)."""
     found = band_tables(answer)
     if answer.spreads and any(s is not None and s.seconds for s in answer.spreads):
         found.append(time_band_table(answer))
@@ -45,7 +45,7 @@ def range_notes(answer: Answer) -> list[Note]:
             text = "Time: every bandwidth, rate, share and launch at its fast, or its slow end. Draws hold time fixed."
             found.append(Note("time-ends", text))
     if answer.swings:
-        text = "What moves it: each figure alone at its low and high, prices at fixed time. Ordered by the relative"
+        text = "Sensitivity: each figure alone at its low and high, prices at fixed time. Ordered by the relative"
         text += " change of the energy or of what is left of the baseline's, whichever is larger."
         found.append(Note("tornado", text))
     return found
@@ -142,7 +142,7 @@ def tornado_table(result: Result, rows: tuple[Swing, ...]) -> Table:
         words = f"{s.lever.basis}, {s.lever.source}"
         body.append((name, range_text(s.lever), energy, *[saving] * based, words))
     heads = headed("figure", "low to high", f"energy {unit}", *[f"saving % on {result.baseline}"] * based)
-    title = f"What moves it: {result.precision.name} at {result.hardware.name}, scope {result.scope}"
+    title = f"Sensitivity: {result.precision.name} at {result.hardware.name}, scope {result.scope}"
     return Table(title, (*heads, *headed("basis, source")), tuple(body))
 
 
