@@ -86,7 +86,7 @@ def format_name(asked: str, output: str | None, offer: Offer) -> str:
 
     >>> text = Offer(reports=list, document=dict)
     >>> format_name("", "a.json", text), format_name("", None, text), format_name("json", "a.txt", text)
-    ('json', 'table')
+    ('json', 'table', 'json')
     >>> format_name("json", "a.dat", text)
     'json'
     """
