@@ -144,7 +144,7 @@ class Trace:
         return op._replace(terms=terms, weights=self._product(op, "weights", op.weights))
 
     def _product(self, op: Operator, quantity: str, coefficient: float) -> Any:
-        """A coefficient as inputs x outputs where an operator's matrix divides it: easier to read, of the same value."""
+        """A coefficient as inputs x outputs where an operator's matrix divides it: easier to read, the same value."""
         inputs, outputs = op.shape
         first = inputs - 1 if quantity == "reduce" else inputs
         if quantity in ("mac", "weights", "reduce") and first * outputs and coefficient % (first * outputs) == 0:
