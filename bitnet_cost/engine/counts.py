@@ -206,9 +206,10 @@ class Copies(NamedTuple):
     stored: int = 1
     biases: int = 1
     touched: Basis = PASSES
+    basis: Basis = TOKENS  # vectors that pass through
 
 
-ONE, AT_LOGITS = Copies(), Copies(touched=("logit_passes",))
+ONE, AT_LOGITS = Copies(), Copies(touched=("logit_passes",), basis=LOGITS)
 
 
 class _Builder:
@@ -231,12 +232,12 @@ class _Builder:
         )
 
     def linear(
-        self, name: str, inputs: int, outputs: int, *, bias: bool = False, role: str = "linear", basis: Basis = TOKENS,
-        copies: Copies = ONE, terms: Iterable[Term] = (), traits: Traits = PRODUCT,
+        self, name: str, inputs: int, outputs: int, *, bias: bool = False, role: str = "linear", copies: Copies = ONE,
+        terms: Iterable[Term] = (), traits: Traits = PRODUCT,
     ) -> None:  # fmt: skip
         """A product with a weight matrix, or with one of several."""
         group = "head" if role == "lm_head" else "linear"
-        body = dense(inputs, outputs, bias=bias, copies=copies.run, basis=basis, touched=copies.touched)
+        body = dense(inputs, outputs, bias=bias, copies=copies.run, basis=copies.basis, touched=copies.touched)
         self.add(name, group, role, [*body, *terms], weights=copies.stored * inputs * outputs,
                  bias=copies.biases * outputs * bias, matrices=copies.stored, shape=(inputs, outputs),
                  traits=traits)  # fmt: skip
@@ -513,16 +514,16 @@ class _Builder:
             return
         width = model.embedding.width or self.hidden
         if head.transform:
-            self.linear("mlm_transform", self.hidden, self.hidden, bias=True, role="elsewhere", basis=LOGITS,
+            self.linear("mlm_transform", self.hidden, self.hidden, bias=True, role="elsewhere",
                         copies=AT_LOGITS)  # fmt: skip
             self.elementwise("mlm_activation", activation("gelu", self.hidden, gated=False, basis=LOGITS),
                              traits=runs_as("activation"))  # fmt: skip
             norms = norm(model.norm, self.hidden, 1, basis=LOGITS)
             self.elementwise("mlm_norm", norms.terms, norms.weights, norms.bias, traits=runs_as("norm"))
         if width != self.hidden:
-            self.linear("embed_proj", self.hidden, width, role="elsewhere", basis=LOGITS, copies=AT_LOGITS)
+            self.linear("embed_proj", self.hidden, width, role="elsewhere", copies=AT_LOGITS)
         tied = AT_LOGITS._replace(stored=int(not head.tied))
-        self.linear("lm_head", width, model.vocab_size, bias=head.bias, role="lm_head", basis=LOGITS, copies=tied,
+        self.linear("lm_head", width, model.vocab_size, bias=head.bias, role="lm_head", copies=tied,
                     traits=PRODUCT._replace(tensor="head"))  # fmt: skip
         if head.spare_bias:
             self.add("lm_head_spare_bias", "head", "elsewhere", [], bias=model.vocab_size, parameter="lm_head",
