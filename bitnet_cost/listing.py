@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from bitnet_cost.engine.checkpoint import FORMATS, checkpoint_bytes
-from bitnet_cost.engine.counts import operators
 from bitnet_cost.engine.footprint import parameters_by_role
+from bitnet_cost.engine.operators import operators
 from bitnet_cost.errors import BitnetCostError, InvalidFile, nearest
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Capacity, Figure, Input, figures_in

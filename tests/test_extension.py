@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 import bitnet_cost as package
-from bitnet_cost.engine import counts, phases
+from bitnet_cost.engine import operators, phases
+from bitnet_cost.engine.terms import TOKENS
 from bitnet_cost.ledger.counted import Phase
 from bitnet_cost.readers.families import decoders, usual
 from bitnet_cost.record import METRICS, column
@@ -162,13 +163,13 @@ def test_an_operator_is_one_method(bitnet_cost: Command, tmp_path: Path, monkeyp
     mine = written(tmp_path / "gpt2.yaml", (ROOT / "models" / "gpt2.yaml").read_text("utf-8"))
     words = ("layers", mine, "-p", "fp16", "-H", "l4", "-f", "json")
     before = records(bitnet_cost(*words))[0]
-    original = counts._Builder.feed_forward
+    original = operators._Builder.feed_forward
 
-    def with_a_shift(self: counts._Builder, ffn: Any) -> None:
+    def with_a_shift(self: operators._Builder, ffn: Any) -> None:
         original(self, ffn)
-        self.elementwise("token_shift", [("add", counts.TOKENS, 10 * self.hidden)])
+        self.elementwise("token_shift", [("add", TOKENS, 10 * self.hidden)])
 
-    monkeypatch.setattr(counts._Builder, "feed_forward", with_a_shift)
+    monkeypatch.setattr(operators._Builder, "feed_forward", with_a_shift)
     document = json.loads(bitnet_cost(*words).out)
     rows = [row for row in document["operations"] if row["op"] == "token_shift"]
     assert [(row["phase"], row["repeat"]) for row in rows] == [("prefill", 12), ("decode", 12)]

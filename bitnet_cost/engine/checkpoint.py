@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from bitnet_cost.engine.counts import operators
+from bitnet_cost.engine.operators import operators
 from bitnet_cost.errors import BitnetCostError, nearest
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.ledger.operators import Operator, TensorKind

@@ -10,9 +10,10 @@ import numpy as np
 
 from bitnet_cost import record  # noqa: F401  # registers the columns of what is made here
 from bitnet_cost.engine.activity import actions_of, count_actions
-from bitnet_cost.engine.counts import HOST, bases_of, coefficients_of, count_ops, operators, with_host
+from bitnet_cost.engine.counts import HOST, bases_of, coefficients_of, count_ops, with_host
 from bitnet_cost.engine.device import floor_of, places_of, run
 from bitnet_cost.engine.footprint import Resident, footprint, resident
+from bitnet_cost.engine.operators import operators
 from bitnet_cost.engine.parallel import split
 from bitnet_cost.engine.timing import Schedule, cut_prefill, needed_rows, schedule
 from bitnet_cost.engine.traffic import Route, route, traffic

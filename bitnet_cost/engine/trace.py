@@ -13,9 +13,9 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from bitnet_cost.engine.counts import operators
 from bitnet_cost.engine.estimate import measure, prepare, priced
 from bitnet_cost.engine.grid import columns_of
+from bitnet_cost.engine.operators import operators
 from bitnet_cost.engine.uncertainty import levers
 from bitnet_cost.inputs.cited import CarbonIntensity, Figure, Input, Source
 from bitnet_cost.inputs.facility import Facility

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bitnet_cost.engine.counts import operators
+from bitnet_cost.engine.operators import operators
 from bitnet_cost.errors import UnknownName
 from bitnet_cost.inputs.accuracy import Accuracy, Spread
 from bitnet_cost.numerals import digits, fixed, with_commas

@@ -17,8 +17,8 @@ from bitnet_cost.engine.checkpoint import (
     tensors,
     use_more_bits,
 )
-from bitnet_cost.engine.counts import operators
 from bitnet_cost.engine.footprint import parameters_by_role
+from bitnet_cost.engine.operators import operators
 from bitnet_cost.errors import BitnetCostError
 from tests.golden.golden_data import HERE, architecture, golden, odd_configs
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import bitnet_cost
-from bitnet_cost.engine.counts import count_ops, operators
+from bitnet_cost.engine.counts import count_ops
 from bitnet_cost.engine.footprint import parameters_by_role
+from bitnet_cost.engine.operators import operators
 from bitnet_cost.formulas.experts import touched_experts
 from bitnet_cost.formulas.pairs import decode_pairs, prefill_pairs
 from bitnet_cost.inputs.architecture import Architecture

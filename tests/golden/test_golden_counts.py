@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bitnet_cost.engine.counts import operators
 from bitnet_cost.engine.footprint import biases_by_role, parameters_by_role
+from bitnet_cost.engine.operators import operators
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.readers import catalog
 

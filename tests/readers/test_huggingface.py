@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bitnet_cost.engine.counts import operators
 from bitnet_cost.engine.footprint import parameters_by_role
+from bitnet_cost.engine.operators import operators
 from bitnet_cost.errors import BitnetCostError, InvalidFile
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.readers import catalog
