@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from pydantic import BaseModel
 from bitnet_cost.engine.checkpoint import FORMATS, checkpoint_bytes
 from bitnet_cost.engine.counts import operators
 from bitnet_cost.engine.footprint import parameters_by_role
-from bitnet_cost.errors import BitnetCostError, InvalidFile, nearest
+from bitnet_cost.errors import BitnetCostError, nearest
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Capacity, Figure, Input, figures_in
 from bitnet_cost.inputs.facility import Grids
@@ -21,8 +20,8 @@ from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.schema import KINDS
 from bitnet_cost.numerals import cell, digits, fixed, percent, range_of, with_commas, with_prefix
 from bitnet_cost.readers import catalog
+from bitnet_cost.readers.files import load_any
 from bitnet_cost.readers.size import parse_size
-from bitnet_cost.readers.yaml_file import Document
 from bitnet_cost.tables import Column, Note, Report, Table
 from bitnet_cost.views.honesty import MARK, mark_basis
 
@@ -100,11 +99,8 @@ def _row(kind: str, name: str) -> dict[str, Any]:
 def _entries(name: str) -> list[tuple[str, Path | None, Input]]:
     """Every entry of any kind that a name means."""
     if catalog.is_path(name):
-        path = Path(name)
-        if is_config(path):
-            return [("model", path, catalog.model(name))]
-        kind, entry = load_any(path)
-        return [(kind, path, entry)]
+        kind, entry = ("model", catalog.model(name)) if catalog.is_config(name) else load_any(Path(name))
+        return [(kind, Path(name), entry)]
     found: list[tuple[str, Path | None, Input]] = []
     for kind in catalog.FOLDERS:
         listed = catalog.listed(kind, name)
@@ -243,52 +239,3 @@ def _leaves(value: Any, place: str = "") -> list[tuple[str, Any]]:
     else:
         return [] if value is None or value == "" else [(place, value)]
     return [leaf for name, part in parts for leaf in _leaves(part, f"{place}.{name}" if place else str(name))]
-
-
-def is_config(path: Path) -> bool:
-    """Whether a path means a Hugging Face configuration rather than one of our files."""
-    return path.suffix.lower() == ".json" or os.path.isdir(path)
-
-
-def kind_of(path: Path) -> str:
-    """What a YAML file describes, by the keys that only one kind has.
-
-    Raises:
-        InvalidFile: none of the kinds, or not keys and values.
-    """
-    return _kind(catalog.read(path), path)
-
-
-def _kind(document: Document, path: Path) -> str:
-    data = document.data
-    marks = {
-        "actions": "hardware",
-        "layers": "model",
-        "linear": "precision",
-        "kernels": "runtime",
-        "tables": "study",
-        "models": "sweep",
-    }
-    if isinstance(data, dict):
-        for mark, kind in marks.items():
-            if mark in data:
-                return kind
-    wanted = ", ".join(f"{mark}: ({kind})" for mark, kind in marks.items())
-    raise InvalidFile(
-        path,
-        "",
-        f"is no model, hardware profile, precision, runtime, study or sweep; expected one of the keys {wanted}",
-    )
-
-
-def load_any(path: Path) -> tuple[str, Input]:
-    """What a YAML file of ours is, and its content.
-
-    Raises:
-        BitnetCostError: an unreadable or invalid file, or none of the kinds.
-    """
-    document = catalog.read(path)
-    kind = _kind(document, path)
-    found = catalog.validate(document, KINDS[kind], path)
-    catalog.check_name(kind, found, path)
-    return kind, found

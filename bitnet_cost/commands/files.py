@@ -67,8 +67,8 @@ def check(
     """
     from pathlib import Path
 
-    from bitnet_cost import checking
     from bitnet_cost.readers.yaml_file import read_text
+    from bitnet_cost.studies import checking
 
     unreadable = []
     for file in files:

@@ -19,6 +19,13 @@ from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import Array, Workload
 from bitnet_cost.words import Accumulator, Counting, Logits, Parallel, Scope
 
+GENERATE_ON_DEVICES = 128
+
+
+def usual_generate(model: Architecture, hardware: Hardware) -> int:
+    """Tokens generated where nobody says how many."""
+    return GENERATE_ON_DEVICES if hardware.has_clock and not model.bidirectional else 1
+
 
 class Names(NamedTuple):
     """All of a scenario but its workload's numbers, its scope and its site: what is prepared once."""

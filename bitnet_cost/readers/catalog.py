@@ -113,6 +113,11 @@ def is_path(name: str) -> bool:
     return os.sep in name or "/" in name or name.lower().endswith(_SUFFIXES) or name in (".", "..")
 
 
+def is_config(name: str) -> bool:
+    """Whether a path means a Hugging Face configuration rather than one of our files."""
+    return name.lower().endswith(".json") or os.path.isdir(name)
+
+
 def locate(kind: str, name: str) -> Path:
     """The file that a path or a catalogue name means.
 
@@ -215,13 +220,14 @@ def check_name(kind: str, own: Input, path: Path) -> None:
 _OF_A_LINK = ("interconnect", "sources")
 
 
-def is_shipped(device: Hardware) -> bool:
-    """Whether a device is the catalogue's, whatever link joins several of it."""
-    if not has("hardware", device.name):
+def is_shipped(device: Hardware, software: RuntimeProfile) -> bool:
+    """Whether a device with its runtime is the catalogue's, whatever link joins several of it; see `setting`."""
+    if not has("hardware", device.name) or not has("runtime", f"{software.runtime}-{software.device_class}"):
         return False
-    shipped = hardware(device.name)
-    return device is shipped or all(
-        getattr(device, name) == getattr(shipped, name) for name in Hardware.model_fields if name not in _OF_A_LINK
+    shipped, known = setting(hardware(device.name), software.runtime)
+    return software == known and (
+        device is shipped
+        or all(getattr(device, n) == getattr(shipped, n) for n in Hardware.model_fields if n not in _OF_A_LINK)
     )
 
 
@@ -258,11 +264,10 @@ def model(name: str) -> Architecture:
             table = {parse_size(entry.removeprefix("gpt3-")) or 0: model(entry) for entry in entries}
             return architecture_of_size(name, parameters, table)
         return entry("model", name, Architecture)
-    path = Path(name)
-    if path.suffix.lower() == ".json" or os.path.isdir(path):
+    if is_config(name):
         from bitnet_cost.readers.huggingface import read_config
 
-        return read_config(path)
+        return read_config(Path(name))
     return entry("model", name, Architecture)
 
 
@@ -388,11 +393,6 @@ def parity() -> dict[str, list[tuple[float, float]]]:
     return read_json(path) if path.is_file() else {}
 
 
-def tuned(device: Hardware, software: RuntimeProfile) -> tuple[Hardware, RuntimeProfile]:
-    """A device and a runtime with the constants that were solved for both, or for the runtime on every device."""
-    return _tuned(Same(device), Same(software), Same(constants()))
-
-
 @lru_cache(maxsize=256)
 def _tuned(profile: Same, runtime: Same, constants: Same) -> tuple[Hardware, RuntimeProfile]:
     device, software, known = profile.it, runtime.it, constants.it
@@ -402,6 +402,32 @@ def _tuned(profile: Same, runtime: Same, constants: Same) -> tuple[Hardware, Run
     if of_runtime is not None:
         device, software = of_runtime.hardware_of(device), of_runtime.runtime_of(software)
     return device, software
+
+
+def runtime_of(hardware: Hardware, asked: str | RuntimeProfile | None) -> RuntimeProfile | None:
+    """The runtime on a device: the one asked for, else the device's default; None for a technology node.
+
+    Raises:
+        BitnetCostError: a runtime asked of a technology node, or one that does not exist for the device's class.
+    """
+    if hardware.device_class is None:
+        if asked is not None:
+            raise BitnetCostError(f"runtime: {hardware.name!r} is a technology node; no software runs on it")
+        return None
+    if isinstance(asked, RuntimeProfile):
+        return asked
+    return runtime(asked or str(hardware.runtime), hardware.device_class)
+
+
+def setting(hardware: Hardware, asked: str | RuntimeProfile | None) -> tuple[Hardware, RuntimeProfile | None]:
+    """Hardware and its runtime (see `runtime_of`), with the constants that measured rows gave them.
+
+    A runtime that is given as such, or read from a file, is taken as it is.
+    """
+    software = runtime_of(hardware, asked)
+    if software is None or isinstance(asked, RuntimeProfile) or (asked is not None and is_path(asked)):
+        return hardware, software
+    return _tuned(Same(hardware), Same(software), Same(constants()))
 
 
 def study(name: str) -> Study:

@@ -14,7 +14,6 @@ from typing import get_args
 
 import numpy as np
 
-from bitnet_cost.api import setting
 from bitnet_cost.engine.breakeven import Curve, crossings, first_beyond, middle_and_tails, share_at
 from bitnet_cost.engine.counts import count_ops
 from bitnet_cost.engine.estimate import against, evaluate
@@ -129,7 +128,7 @@ def find(
         raise BitnetCostError(f"saving: {100 * wanted:g} % is not a saving; expected a number below 100")
     found = []
     for name in runtimes_of(asked.hardware, runtimes):
-        device, software = setting(asked.hardware, name)
+        device, software = catalog.setting(asked.hardware, name)
         first = asked.but(hardware=device, runtime=software)
         question = Question((first, first.but(precision=baseline)), wanted, draws or Draws())
         found += [_along(question, axis) for axis in axes if not (asked.model.bidirectional and axis == "context")]

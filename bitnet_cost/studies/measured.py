@@ -9,7 +9,6 @@ from typing import Literal
 
 import numpy as np
 
-from bitnet_cost.api import setting
 from bitnet_cost.engine.estimate import measure, priced
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.calibration import Constants, CounterConstants
@@ -129,7 +128,7 @@ def modelled(group: Group, rows: Sequence[Measurement]) -> list[tuple[dict[Quant
     Raises:
         BitnetCostError: an unknown name, a missing price.
     """
-    profile, software = setting(catalog.hardware(group[1]), group[3])
+    profile, software = catalog.setting(catalog.hardware(group[1]), group[3])
     result = priced(counted(rows, profile, software))
     return list(zip(read(result, rows), bounds(result), strict=True))
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from bitnet_cost import __version__, api
+from bitnet_cost import __version__
 from bitnet_cost.engine.estimate import check_scope
 from bitnet_cost.engine.grid import components_of, figures, swept
 from bitnet_cost.errors import BitnetCostError, MissingPrice, nearest
@@ -25,7 +25,7 @@ from bitnet_cost.inputs.cited import Figure, explain, model_at
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
-from bitnet_cost.inputs.scenario import Scenario
+from bitnet_cost.inputs.scenario import Scenario, usual_generate
 from bitnet_cost.inputs.sweep import Range, Sweep, Varied, whole_numbers
 from bitnet_cost.inputs.workload import Array, Workload
 from bitnet_cost.numerals import with_prefix
@@ -139,7 +139,7 @@ class Plan:
         """The workload of some points of a cell, and the values of its inner figures there, each [n]."""
         generate = self.generate
         if generate is None:
-            generate = np.array([api.generated(cell.asked.model, cell.asked.hardware)])
+            generate = np.array([usual_generate(cell.asked.model, cell.asked.hardware)])
         axes = (*(self.varied[path] for path in self.inner), self.batch, self.prompt, generate)
         indexes = np.unravel_index(np.arange(start, stop), self.lengths)
         *varied, batch, prompt, steps = (axis.astype(np.float64)[i] for axis, i in zip(axes, indexes, strict=True))
@@ -220,7 +220,7 @@ def plan(spec: Sweep) -> Plan:
         )
         for profile in hardware
         for name in (spec.runtimes or [""])
-        for device, software in (api.setting(profile, name or None),)
+        for device, software in (catalog.setting(profile, name or None),)
     )  # fmt: skip
     found = Plan(
         spec.model_copy(update={"devices": list(dict.fromkeys(spec.devices))}),

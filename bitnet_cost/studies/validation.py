@@ -9,16 +9,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bitnet_cost.api import estimate, setting
 from bitnet_cost.engine.activity import mac_actions
+from bitnet_cost.engine.estimate import against, evaluate
 from bitnet_cost.engine.fit import fit
 from bitnet_cost.errors import InvalidFile
 from bitnet_cost.formulas.savings import unshrinking_share
 from bitnet_cost.formulas.sums import ordered_sum
-from bitnet_cost.inputs.architecture import Architecture
-from bitnet_cost.inputs.scenario import Scenario
+from bitnet_cost.inputs.scenario import Scenario, usual_generate
 from bitnet_cost.inputs.study import UNIT_SCALES, Options, PrintedTable, Study
-from bitnet_cost.inputs.workload import Workload
+from bitnet_cost.inputs.workload import Workload, usual_attention
 from bitnet_cost.ledger.contract import price_of
 from bitnet_cost.numerals import digits, fixed, with_commas
 from bitnet_cost.readers import catalog
@@ -27,10 +26,7 @@ from bitnet_cost.studies.measured import bare_product
 from bitnet_cost.tables import Column, Note, Report, Table
 from bitnet_cost.views import honesty
 
-_ASKED = (
-    "scope", "runtime", "devices", "parallel", "accumulator", "batch", "prompt", "generate", "attention", "logits",
-    "counting",
-)  # fmt: skip
+_WORK = ("batch", "prompt", "generate", "attention", "logits", "counting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,25 +191,16 @@ def _figure(study: Study, options: Options, precision: str) -> Modelled:
         each = [times * price_of(action, profile, what.name)[1] for action, times in recipe.items()]
         energy = _added(each)
         return Modelled(energy, any(honesty.mark_basis(profile.basis(action)) for action in recipe))
-    model, untied = _wanted(study, options, "model"), bool(options.untied)
+    _wanted(study, options, "model")
     if options.quantity == "largest_batch":
-        profile = catalog.hardware(_wanted(study, options, "hardware"))
-        work = Workload(1, options.prompt or 512, options.generate or 1)
-        profile, software = setting(profile, options.runtime)
-        asked_of = Scenario(
-            model=_architecture(model, untied), precision=catalog.precision(precision), hardware=profile,
-            workload=work, runtime=software, devices=options.devices or 1,
-        )  # fmt: skip
-        fits = fit(asked_of)
-        kept = [profile.memory.capacity, software.workspace if software else None]
-        return Modelled(float(fits.batch), any(honesty.mark_basis(figure.basis) for figure in kept if figure))
-    asked = {name: value for name in _ASKED if (value := getattr(options, name)) is not None}
-    baseline = options.baseline if options.quantity == "saving" else None
-    hardware = options.hardware or "cmos-45nm"  # memory does not depend on it
-    result = _estimate(model, untied, hardware, precision, baseline, tuple(asked.items()))
-    against = [_estimate(model, untied, hardware, baseline, None, tuple(asked.items()))] if baseline else []
-    quantity = str(options.quantity)
-    return Modelled(_read(result, quantity), any(_weak(r, quantity) for r in (result, *against)))
+        _wanted(study, options, "hardware")
+        asked = _scenario(options.model_copy(update={"generate": options.generate or 1, "precision": precision}))
+        kept = [asked.hardware.memory.capacity, asked.runtime.workspace if asked.runtime else None]
+        return Modelled(float(fit(asked).batch), any(honesty.mark_basis(figure.basis) for figure in kept if figure))
+    result, quantity = _evaluated(options, precision), str(options.quantity)
+    other = _evaluated(options, options.baseline) if options.baseline and quantity == "saving" else None
+    value = _read(result if other is None else against(result, other), quantity)
+    return Modelled(value, any(_weak(r, quantity) for r in (result, other) if r))
 
 
 TIMES = ("tokens_per_s", "decode_step", "product_time")
@@ -229,18 +216,30 @@ def _weak(result: Result, quantity: str) -> bool:
     return False
 
 
+def _evaluated(options: Options, precision: str) -> Result:
+    """What the options ask for in a precision; columns and rows that differ in what they read of it share it."""
+    unread = ("quantity", "action", "format", "baseline")
+    return _evaluate(options.model_copy(update={"precision": precision} | dict.fromkeys(unread)).model_dump_json())
+
+
 @cache
-def _estimate(
-    model: str, untied: bool, hardware: str, precision: str, baseline: str | None, asked: tuple[tuple[str, Any], ...]
-) -> Result:
-    return estimate(_architecture(model, untied), hardware, precision, baseline=baseline, **dict(asked))
+def _evaluate(options: str) -> Result:
+    return evaluate(_scenario(Options.model_validate_json(options)))
 
 
-def _architecture(model: str, untied: bool) -> Architecture:
-    found = catalog.model(model)
-    if not untied or found.lm_head is None:
-        return found
-    return found.model_copy(update={"lm_head": found.lm_head.model_copy(update={"tied": False})})
+def _scenario(options: Options) -> Scenario:
+    """The question that options ask; memory does not depend on the hardware, so that it may be left out."""
+    model = catalog.model(str(options.model))
+    if options.untied and model.lm_head is not None:
+        model = model.model_copy(update={"lm_head": model.lm_head.model_copy(update={"tied": False})})
+    hardware, runtime = catalog.setting(catalog.hardware(options.hardware or "cmos-45nm"), options.runtime)
+    work = {name: value for name in _WORK if (value := getattr(options, name)) is not None}
+    work = {"generate": usual_generate(model, hardware), "attention": usual_attention(model.kind)} | work
+    return Scenario(
+        model=model, precision=catalog.precision(str(options.precision)), hardware=hardware, runtime=runtime,
+        workload=Workload(**work), scope=options.scope, accumulator=options.accumulator or "paper",
+        devices=options.devices or 1, parallel=options.parallel or "tensor",
+    )  # fmt: skip
 
 
 def _read(result: Result, quantity: str) -> float:
