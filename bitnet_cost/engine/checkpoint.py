@@ -215,18 +215,6 @@ def gguf_tensor_bytes(architecture: Architecture, base: str) -> int:
     return total
 
 
-def second_table_bytes(architecture: Architecture, format: str) -> int:
-    """What a GGUF file holds more if its converter wrote a tied table twice, as token table and as output.  [byte]
-
-    Qwen's own files of its tied models do, because their safetensors hold both. The token table then has the base type.
-    """
-    base = GGUF[format]
-    width = architecture.embedding.width or architecture.hidden_size
-    kind = compatible({"tq1_0": "q4_k", "tq2_0": "q4_k", "i2_s": "f16"}.get(base, base), width)
-    entries, size = BLOCKS[kind]
-    return architecture.vocab_size * width // entries * size
-
-
 def checkpoint_bytes(architecture: Architecture, format: str) -> int:
     """Size of a checkpoint file in one of `FORMATS`.  [byte]
 

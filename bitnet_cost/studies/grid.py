@@ -32,7 +32,6 @@ DRAWS = 1000
 SIZED = 6  # pieces of hardware up to which models of every size are run on each
 SIZES = ("125M", "350M", "1.3B", "6.7B", "13B", "70B", "175B", "1T")
 Mask = NDArray[np.bool_]
-_NARROW: tuple[Scope, ...] = ("arithmetic", "compute", "memory")
 
 
 def axes(workload: Workload) -> tuple[list[int], list[int]]:
