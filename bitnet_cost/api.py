@@ -303,7 +303,7 @@ def _each(name: str, given: Any) -> list[Any]:
     return list({each if isinstance(each, str) else id(each): each for each in several}.values())
 
 
-def _loaded(name: str, given: Sequence[In], kind: type[In]) -> list[In]:
+def _loaded(name: str, given: Any, kind: type[In]) -> list[In]:
     """Several inputs that are loaded, at least one.
 
     Raises:

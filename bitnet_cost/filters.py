@@ -176,8 +176,7 @@ class Filter:
         sides = [node.left, *node.comparators]
         for op, left, right in zip(node.ops, sides, sides[1:], strict=False):
             value = self._value(left, columns)
-            if isinstance(op, ast.In | ast.NotIn):
-                assert isinstance(right, ast.Tuple | ast.List)
+            if isinstance(op, ast.In | ast.NotIn) and isinstance(right, ast.Tuple | ast.List):
                 inside: Any = False
                 for each in right.elts:
                     inside = np.logical_or(inside, value == self._value(each, columns))

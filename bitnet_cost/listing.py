@@ -138,12 +138,16 @@ def _named_within(name: str) -> list[tuple[str, Path | None, Input]]:
         used = {figure.source for _, figure in figures_in(link)}
         sources = {s: source for s, source in links.sources.items() if s in used}
         title = f"Link {key}"
-        found.append(("link", catalog.links_file(), Links(name=key, title=title, links={key: link}, sources=sources)))
+        found.append(
+            ("link", catalog.place(catalog.LINKS), Links(name=key, title=title, links={key: link}, sources=sources))
+        )
     if key in grids.zones:
         zone = grids.zones[key]
         title = f"Electricity of {key}, {zone.year}"
         sources = {zone.source: grids.sources[zone.source]}
-        found.append(("grid", catalog.grids_file(), Grids(name=key, title=title, zones={key: zone}, sources=sources)))
+        found.append(
+            ("grid", catalog.place(catalog.GRIDS), Grids(name=key, title=title, zones={key: zone}, sources=sources))
+        )
     return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from pydantic import ValidationError
 
@@ -35,12 +35,13 @@ FOLDERS = {
     "runtime": "runtimes",
     "study": "reports",
 }
+LINKS, GRIDS = "interconnects/links.yaml", "electricity/grids.yaml"
+CONSTANTS, ACCURACY = "measured/constants.yaml", "measured/accuracy.yaml"  # missing before the first calibration
 _SUFFIXES = (".yaml", ".yml", ".json")
 
 M = TypeVar("M", bound=Input)
 
 
-@cache
 def folder(kind: str) -> Path:
     """The folder of the catalogue that holds a kind.
 
@@ -50,12 +51,21 @@ def folder(kind: str) -> Path:
     return _root(FOLDERS[kind])
 
 
+def place(name: str) -> Path:
+    """A file of the catalogue by its path, which begins with its folder.
+
+    Raises:
+        BitnetCostError: an installation without its data.
+    """
+    root, _, file = name.partition("/")
+    return _root(root) / file
+
+
+def _single(name: str, model: type[M]) -> M:
+    return validate(read_yaml(place(name)), model, place(name))
+
+
 @cache
-def measured_folder() -> Path:
-    """The folder of measured rows and of the constants solved from them."""
-    return _root("measured")
-
-
 def _root(name: str) -> Path:
     package = Path(__file__).resolve().parent.parent
     for root in (package, package.parent):
@@ -186,15 +196,9 @@ def validate(document: Document, model: type[M], path: Path) -> M:
 
 
 @cache
-def _shipped(kind: str, name: str) -> Input:
-    models: dict[str, type[Input]] = {
-        "model": Architecture,
-        "hardware": Hardware,
-        "precision": Precision,
-        "runtime": RuntimeProfile,
-    }
+def _shipped(kind: str, name: str, model: type[Input]) -> Input:
     path = locate(kind, name)
-    return validate(read(path), models[kind], path)
+    return validate(read(path), model, path)
 
 
 _WORDS = {"title", "note", "source", "seen", "extends", "checkpoint"}  # of an entry: nothing is computed from them
@@ -211,7 +215,7 @@ def check_name(kind: str, own: Input, path: Path) -> None:
     name = getattr(own, "name", "")
     if kind not in ("model", "hardware", "precision") or not has(kind, name):
         return
-    shipped = _shipped(kind, name)
+    shipped = _shipped(kind, name, type(own))
     if own != shipped and own.model_dump(exclude=_WORDS) != shipped.model_dump(exclude=_WORDS):
         what = f"{name!r} is taken by the catalogue, where it means something else; give your own a name of its own"
         raise InvalidFile(path, "name", what)
@@ -241,9 +245,7 @@ def entry(kind: str, name: str, model: type[M]) -> M:
         own = validate(read(Path(name)), model, Path(name))
         check_name(kind, own, Path(name))
         return own
-    shipped = _shipped(kind, listed(kind, name))
-    assert isinstance(shipped, model)
-    return shipped
+    return cast(M, _shipped(kind, listed(kind, name), model))
 
 
 def model(name: str) -> Architecture:
@@ -319,12 +321,7 @@ def links() -> Links:
     Raises:
         BitnetCostError: an invalid file.
     """
-    return validate(read_yaml(links_file()), Links, links_file())
-
-
-def links_file() -> Path:
-    """The file of all links."""
-    return _root("interconnects") / "links.yaml"
+    return _single(LINKS, Links)
 
 
 @cache
@@ -334,12 +331,7 @@ def grids() -> Grids:
     Raises:
         BitnetCostError: an invalid file.
     """
-    return validate(read_yaml(grids_file()), Grids, grids_file())
-
-
-def grids_file() -> Path:
-    """The file of all zones."""
-    return _root("electricity") / "grids.yaml"
+    return _single(GRIDS, Grids)
 
 
 def precision(name: str) -> Precision:
@@ -360,10 +352,7 @@ def constants() -> Constants:
     """
     from bitnet_cost.inputs.calibration import Constants
 
-    path = measured_folder() / "constants.yaml"
-    if not path.is_file():  # before the first calibration
-        return Constants(note="none")
-    return validate(read_yaml(path), Constants, path)
+    return _single(CONSTANTS, Constants) if place(CONSTANTS).is_file() else Constants(note="none")
 
 
 @cache
@@ -375,10 +364,7 @@ def accuracy() -> Accuracy:
     """
     from bitnet_cost.inputs.accuracy import Accuracy
 
-    path = measured_folder() / "accuracy.yaml"
-    if not path.is_file():
-        return Accuracy(classes={}, devices={})
-    return validate(read_yaml(path), Accuracy, path)
+    return _single(ACCURACY, Accuracy) if place(ACCURACY).is_file() else Accuracy(classes={}, devices={})
 
 
 def parity() -> dict[str, list[tuple[float, float]]]:
@@ -389,7 +375,7 @@ def parity() -> dict[str, list[tuple[float, float]]]:
     """
     from bitnet_cost.readers.json_file import read_json
 
-    path = measured_folder() / "parity.json"
+    path = place("measured/parity.json")
     return read_json(path) if path.is_file() else {}
 
 

@@ -152,10 +152,8 @@ class Rows:
     ) -> None:  # fmt: skip
         self.members = members
         self.profile = hardware or catalog.hardware(members[0].hardware)
-        software = runtime or catalog.runtime_of(self.profile, members[0].runtime)
-        assert software is not None
-        self.software: RuntimeProfile = software
-        self.result = counted(members, self.profile, software, prompts or {})
+        self.software = runtime or catalog.runtime(members[0].runtime, str(self.profile.device_class))
+        self.result = counted(members, self.profile, self.software, prompts or {})
 
     @cached_property
     def tasks(self) -> set[str]:

@@ -60,9 +60,7 @@ class Grid:
         return self._plan.inputs()
 
     def __iter__(self) -> Iterator[Chunk]:
-        runner = Runner(self._plan, workers=self._workers)
-        outcomes = [runner.kept()] if runner.reducing else runner.rows(range(self._plan.partitions))
-        for count, part in outcomes:
+        for count, part in Runner(self._plan, workers=self._workers).every():
             if count:
                 yield {name: self._column(name, part, count) for name in self.columns}
 

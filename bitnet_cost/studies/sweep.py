@@ -268,11 +268,11 @@ def _evaluated(cell: Cell, workload: Workload, varied: dict[str, Array]) -> dict
 
 def partition(whole: Plan, number: int) -> tuple[int, Columns]:
     """Rows of one partition that are kept: how many, and the written columns. A pure function of its arguments."""
-    kept = list(chunks(whole, number))
-    return _joined(whole, kept)
+    found = joined(whole, list(chunks(whole, number)))
+    return len(found["index"]) if found else 0, found
 
 
-def chunks(whole: Plan, number: int) -> Iterator[tuple[int, Columns]]:
+def chunks(whole: Plan, number: int) -> Iterator[Columns]:
     """The kept rows of a partition, chunk by chunk, with the columns that are needed further on and ``index``."""
     index, start, stop = whole.span(number)
     cell = whole.cell(index)
@@ -312,7 +312,7 @@ def chunks(whole: Plan, number: int) -> Iterator[tuple[int, Columns]]:
         part["index"] = np.arange(offset + first, offset + last)
         if rows is not None and not rows.all():
             part = taken(part, np.flatnonzero(rows))
-        yield len(part["index"]), reduced(whole, part, front)
+        yield reduced(whole, part, front)
 
 
 def taken(columns: Columns, rows: NDArray[np.intp]) -> Columns:
@@ -336,24 +336,16 @@ def reduced(whole: Plan, columns: Columns, front: Front | None = None) -> Column
     return taken(columns, best(values[:, 0], spec.top))
 
 
-def _joined(whole: Plan, parts: list[tuple[int, Columns]]) -> tuple[int, Columns]:
-    """Parts of one cell as one, reduced again."""
-    if not parts:
-        return 0, {}
-    first = parts[0][1]
-    if len(parts) == 1:
-        return len(first["index"]), first
+def joined(whole: Plan, parts: Sequence[Columns]) -> Columns:
+    """Rows of several parts as one, reduced to what the sweep asks for; of one part, as they are."""
+    if len(parts) < 2:
+        return parts[0] if parts else {}
     found: Columns = {}
-    for name, values in first.items():
-        several = [part[name] for _, part in parts]
-        alone = all(not isinstance(v, np.ndarray) for v in several) and all(v == values for v in several)
-        found[name] = (
-            values
-            if alone
-            else np.concatenate([wide(v, len(p["index"])) for v, (_, p) in zip(several, parts, strict=True)])
-        )
-    found = reduced(whole, found)
-    return len(found["index"]), found
+    for name, values in parts[0].items():
+        several = [part[name] for part in parts]
+        alone = all(not isinstance(v, np.ndarray) and v == values for v in several)
+        found[name] = values if alone else np.concatenate([wide(part[name], len(part["index"])) for part in parts])
+    return reduced(whole, found)
 
 
 def wide(values: Any, points: int) -> NDArray[Any]:
@@ -363,15 +355,6 @@ def wide(values: Any, points: int) -> NDArray[Any]:
     found = np.empty(points, dtype=object if values is None or isinstance(values, str) else None)
     found[:] = values
     return found
-
-
-def merged(whole: Plan, one: Columns | None, other: Columns) -> Columns:
-    """The rows kept so far and those of the next partition, reduced to what the sweep asks for."""
-    if one is None:
-        return reduced(whole, other)
-    count, more = len(one["index"]), len(other["index"])
-    found = {name: np.concatenate([wide(one[name], count), wide(other[name], more)]) for name in one}
-    return reduced(whole, found)
 
 
 # --- varied figures ------------------------------------------------------------------------------------------------
