@@ -22,7 +22,7 @@ from bitnet_cost.numerals import cell, digits, fixed, percent, range_of, with_co
 from bitnet_cost.readers import catalog
 from bitnet_cost.readers.files import load_any
 from bitnet_cost.readers.size import parse_size
-from bitnet_cost.tables import Column, Note, Report, Table
+from bitnet_cost.tables import Column, Note, Report, Table, headed
 from bitnet_cost.views.honesty import MARK, mark_basis
 
 _KINDS = {
@@ -190,14 +190,14 @@ def _report(kind: str, file: str, entry: Input) -> Report:
             fields.append((place, cell(value, 6)))
     tables = []
     if fields:
-        tables.append(Table("Fields", (Column("field", False), Column("value", False)), tuple(fields)))
+        tables.append(Table("Fields", headed("field", "value", texts=2), tuple(fields)))
     for section, rows_ in sections.items():
         columns = tuple(Column(h, h == "value") for h in ("name", "value", "range", "basis", "source"))
         tables.append(Table(section.replace("_", " ").capitalize(), columns, tuple(rows_)))
     if any(MARK in cell for rows_ in sections.values() for row in rows_ for cell in row):
         remarks.append((MARK, "assumed or scaled: weaker than the rest"))
     if remarks:
-        tables.append(Table("Notes", (Column("figure", False), Column("note", False)), tuple(remarks)))
+        tables.append(Table("Notes", headed("figure", "note", texts=2), tuple(remarks)))
     sources = getattr(entry, "sources", {})
     notes = [f"[{key}] {s.author}: {s.title}, {s.year}. {s.where}. ({s.seen})" for key, s in sources.items()]
     name = getattr(entry, "title", "") or getattr(entry, "name", "")
@@ -206,7 +206,7 @@ def _report(kind: str, file: str, entry: Input) -> Report:
         parameters = parameters_by_role(operators(entry))
         total = sum(parameters.values())
         counts = tuple((role, with_commas(count), percent(count / total)) for role, count in parameters.items())
-        heads = (Column("role", False), Column("parameters"), Column("share %"))
+        heads = headed("role", "parameters", "share %")
         tables.append(Table("Parameters", heads, counts, ("total", with_commas(total), "100.00")))
         counted = f"; {with_commas(total)} parameters"
         tables.append(_checkpoint_table(entry))
@@ -218,7 +218,7 @@ def _report(kind: str, file: str, entry: Input) -> Report:
 def _checkpoint_table(model: Architecture) -> Table:
     sizes = [(form, checkpoint_bytes(model, form)) for form in FORMATS]
     rows = tuple((form, fixed(size / 1e9, 3), fixed(size / 2**30, 3)) for form, size in sizes)
-    return Table("Checkpoint files, predicted", (Column("format", False), Column("GB"), Column("GiB")), rows)
+    return Table("Checkpoint files, predicted", headed("format", "GB", "GiB"), rows)
 
 
 def _printed(figure: Figure) -> tuple[str, str]:

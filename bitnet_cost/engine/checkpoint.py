@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from bitnet_cost.engine.counts import operators
-from bitnet_cost.errors import BitnetCostError, nearest
+from bitnet_cost.errors import BitnetCostError, suggested
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.ledger.operators import Operator, TensorKind
 
@@ -226,8 +226,5 @@ def checkpoint_bytes(architecture: Architecture, format: str) -> int:
     if format in GGUF:
         names = 64 * sum(1 for _ in tensors(architecture))  # name, shape, type and offset of each tensor
         return gguf_tensor_bytes(architecture, GGUF[format]) + vocabulary_bytes(architecture.vocab_size) + names
-    close = nearest(format, FORMATS)
-    raise BitnetCostError(
-        f"checkpoint format {format!r} is not known; "
-        + (f"did you mean {close!r}?" if close else f"choose from {', '.join(FORMATS)}")
-    )
+    hint = suggested(format, FORMATS, f"; choose from {', '.join(FORMATS)}")
+    raise BitnetCostError(f"checkpoint format {format!r} is not known{hint}")

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from bitnet_cost import numerals, units
-from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.errors import BitnetCostError, suggested
 
 Basis = Literal["measured", "published", "scaled", "assumed"]
 
@@ -267,8 +267,6 @@ def explain(error: Any, lines: dict[tuple[str | int, ...], int], model: type[Bas
 
     Shapes: ``lines`` maps a path of the document to its line.
     """
-    from bitnet_cost.errors import nearest
-
     faults = error.errors(include_url=False)
     fault, loc = _of_alternatives(faults)
     place = tuple(p for p in loc if isinstance(p, int) or not p.startswith("function-"))
@@ -279,10 +277,7 @@ def explain(error: Any, lines: dict[tuple[str | int, ...], int], model: type[Bas
     kind, value = fault["type"], fault.get("input")
     if kind == "extra_forbidden":
         known = _fields_at(model, place[:-1])
-        close = nearest(str(place[-1]), known)
-        what = f"unknown key {place[-1]!r}" + (
-            f"; did you mean {close!r}?" if close else f"; known: {', '.join(known)}"
-        )
+        what = f"unknown key {place[-1]!r}{suggested(str(place[-1]), known, '; known: ' + ', '.join(known))}"
     elif kind == "missing":
         what = "is missing" + _described(model, place)
     elif kind in ("value_error", "assertion_error"):

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field, InstanceOf, ValidationError
 
 from bitnet_cost import questions
-from bitnet_cost.errors import BitnetCostError, nearest
+from bitnet_cost.errors import BitnetCostError, suggested
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Figure, Input, NoSuchPart, Same, explain, figures_in, put, walk
 from bitnet_cost.inputs.facility import Facility
@@ -144,6 +144,4 @@ def _exact(there: Any, value: float | Array, path: str) -> Any:
 def _no_figure(fault: NoSuchPart, path: str) -> BitnetCostError:
     if fault.known is None:
         return BitnetCostError(f"vary: {path}: is no figure of this profile")
-    close = nearest(fault.part, fault.known)
-    hint = f"; did you mean {close!r}?" if close else ""
-    return BitnetCostError(f"vary: {path}: the profile has no {fault.part!r}{hint}")
+    return BitnetCostError(f"vary: {path}: the profile has no {fault.part!r}{suggested(fault.part, fault.known)}")

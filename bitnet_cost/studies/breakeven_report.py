@@ -15,7 +15,7 @@ from bitnet_cost.numerals import percent, with_commas
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import Crossing, Turning
 from bitnet_cost.studies.breakeven import state
-from bitnet_cost.tables import Column, Note, Report, Table
+from bitnet_cost.tables import Note, Report, Table, headed
 from bitnet_cost.views.honesty import MARK, WEAK, beyond, mark_basis
 
 
@@ -144,7 +144,7 @@ def _turning_table(found: Sequence[Crossing]) -> Table:
     heads = ("runtime", "axis", "nominal", "p5", "p50", "p95", "all low", "all high")
     wanted = percent(found[0].wanted, 1)
     title = f"How far it moves: from where on less than {wanted} % is saved, and the shares, over draws and at the ends"
-    return Table(title, tuple(Column(h, i > 1) for i, h in enumerate(heads)), tuple(body))
+    return Table(title, headed(*heads, texts=2), tuple(body))
 
 
 def _ranges(found: Sequence[Crossing]) -> list[Note]:
@@ -176,7 +176,7 @@ def _axes_table(found: Sequence[Crossing], title: str) -> Table:
             more = str(len(c.at) - 1) if len(c.at) > 1 else ""
         body.append((c.runtime or "-", c.axis, at, before, after, more, span, with_commas(c.axis_values[-1])))
     heads = ("runtime", "axis", "less from", "before %", "there %", "more crossings", "saving % over axis", "up to")
-    return Table(title, tuple(Column(h, i > 1) for i, h in enumerate(heads)), tuple(body))
+    return Table(title, headed(*heads, texts=2), tuple(body))
 
 
 def _shares_table(found: Sequence[Crossing], precision: Precision, baseline: Precision) -> Table:
@@ -190,7 +190,7 @@ def _shares_table(found: Sequence[Crossing], precision: Precision, baseline: Pre
     wanted = percent(found[0].wanted, 1)
     heads = ("runtime", "part", "now %", "it saves %", "rest saves %", f"{wanted} % saved at %")
     title = f"Shares of {baseline.name}'s energy, and the one at which {precision.name} saves {wanted} %"
-    return Table(title, tuple(Column(h, i > 1) for i, h in enumerate(heads)), tuple(body))
+    return Table(title, headed(*heads, texts=2), tuple(body))
 
 
 def _kernels(asked: Scenario, pair: tuple[Precision, Precision], found: Sequence[Crossing]) -> list[Note]:

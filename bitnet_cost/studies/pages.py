@@ -16,7 +16,7 @@ from bitnet_cost.result import Answer, Result
 from bitnet_cost.studies import accuracy, validation
 from bitnet_cost.studies.grid import by_size, grid
 from bitnet_cost.studies.ranges import baseline_of
-from bitnet_cost.tables import Column, Report, Table
+from bitnet_cost.tables import Column, Report, Table, headed
 from bitnet_cost.views import records
 from bitnet_cost.views.charts import Data, Shown
 from bitnet_cost.views.energy import energy_tables
@@ -181,11 +181,9 @@ def _assumptions(opening: Result) -> list[Table]:
     """Every figure that the opening answer was priced and timed with, weak ones marked."""
     rows = []
     for place, figure in _figures(opening):
-        if figure.dimension.si:
-            value, span = (
-                with_prefix(figure.value, figure.dimension.si),
-                range_of(figure.low, figure.high, figure.value, figure.dimension.si),
-            )
+        unit = figure.dimension.si
+        if unit:
+            value, span = with_prefix(figure.value, unit), range_of(figure.low, figure.high, figure.value, unit)
         else:  # a share takes no prefix
             value, span = f"{figure.value:.4g}", f"{figure.low:.3g} to {figure.high:.3g}"
         rows.append((place, value, span, marked(figure.basis), figure.source))
@@ -194,9 +192,7 @@ def _assumptions(opening: Result) -> list[Table]:
         if made is not None and opening.hardware.figure(action) is None:
             span = range_of(low, high, value_j)
             rows.append((f"energy of {action}", with_prefix(value_j, "J"), span, marked(made.basis), made.source))
-    columns = (
-        Column("figure", False), Column("value"), Column("range"), Column("basis", False), Column("source", False),
-    )  # fmt: skip
+    columns = (*headed("figure", "value", "range"), *headed("basis", "source", texts=2))
     weak = sum(row[3].startswith("weak") for row in rows)
     title = f"Figures behind {opening.precision.name} at {opening.hardware.name}: {len(rows)}, of which {weak} are weak"
     return [Table(title, columns, tuple(rows))]
@@ -278,11 +274,8 @@ def of_study(name: str, command: str) -> Page:
         rows.append((c.row, c.column, printed, ours, f"{c.modelled / c.printed:.3f}", kind))
         words = f"{c.row}, {c.column}: printed {printed}, modelled {ours}"
         groups.setdefault(kind, []).append((c.printed, c.modelled, words))
-    heads = (
-        Column("row", False), Column("column", False), Column("printed"), Column("modelled"), Column("ratio"),
-        Column("kind", False),
-    )  # fmt: skip
-    table = Table("Modelled against printed, in the tables' units", heads, tuple(rows))
+    heads = headed("row", "column", "printed", "modelled", "ratio", texts=2)
+    table = Table("Modelled against printed, in the tables' units", (*heads, Column("kind", False)), tuple(rows))
     note = "Hollow: claims, judged but held to no tolerance." if "claim" in groups else ""
     made = [
         Chart("printed", "How right is the model?", (Shown(("; ".join(parts),), table, None),), note=note,

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from bitnet_cost import __version__
 from bitnet_cost.engine.estimate import check_scope
 from bitnet_cost.engine.grid import components_of, figures, swept
-from bitnet_cost.errors import BitnetCostError, MissingPrice, nearest
+from bitnet_cost.errors import BitnetCostError, MissingPrice, suggested
 from bitnet_cost.filters import Filter
 from bitnet_cost.front import Front, best, pareto
 from bitnet_cost.inputs.architecture import Architecture
@@ -232,12 +232,10 @@ def plan(spec: Sweep) -> Plan:
         None if spec.generate is None else whole_numbers("generate", spec.generate),
         {path: _values(path, values, settings) for path, values in spec.vary.items()},
     )
-    names = [(place, c) for place, asked in (("columns", spec.columns or ()),) for c in asked]
-    names += [("objectives", o.column) for o in spec.objectives]
+    names = [("columns", c) for c in spec.columns or ()] + [("objectives", o.column) for o in spec.objectives]
     for place, column in names:
         if column not in found.known:
-            close = nearest(column, found.known)
-            hint = f"; did you mean {close!r}?" if close else f"; there are {', '.join(found.known)}"
+            hint = suggested(column, found.known, f"; there are {', '.join(found.known)}")
             raise BitnetCostError(f"{place}: {column!r} is no column{hint}")
         if place == "objectives" and found.kind_of(column) in ("word", "bool"):
             raise BitnetCostError(f"objectives: {column!r} is no figure")

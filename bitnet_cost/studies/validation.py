@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from operator import ge, gt, le
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,9 +24,12 @@ from bitnet_cost.numerals import digits, fixed, with_commas
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import Result
 from bitnet_cost.studies.measured import bare_product
-from bitnet_cost.tables import Column, Note, Report, Table
+from bitnet_cost.tables import Column, Note, Report, Table, headed
 from bitnet_cost.views import honesty
 
+_RELATIONS: dict[str, Callable[[float, float], bool]] = {
+    "=": lambda modelled, printed: abs(modelled - printed) <= 1.0, ">": gt, ">=": ge, "<=": le,
+}  # fmt: skip
 _WORK = ("batch", "prompt", "generate", "attention", "logits", "counting")
 
 
@@ -59,13 +63,7 @@ class Cell:
     @property
     def follows(self) -> bool:
         """Whether a claim is what the model says: the same to a point of percent, more, at least, or up to it."""
-        if self.relation == ">":
-            return self.modelled > self.printed
-        if self.relation == ">=":
-            return self.modelled >= self.printed
-        if self.relation == "<=":
-            return self.modelled <= self.printed
-        return abs(self.error) <= 1.0
+        return _RELATIONS[self.relation](self.modelled, self.printed)
 
     @property
     def passed(self) -> bool:
@@ -341,35 +339,27 @@ def _mark(cell: Cell) -> str:
 
 def _cells_table(table: PrintedTable, cells: Sequence[Cell]) -> Table:
     unit = "" if table.unit == "1" else f" {table.unit}"
-    heads = (
-        Column("row", False), Column("column", False), Column(f"printed{unit}"), Column(f"modelled{unit}"),
-        Column("error"), Column("allowed"), Column("verdict", False),
-    )  # fmt: skip
+    heads = headed("row", "column", f"printed{unit}", f"modelled{unit}", "error", "allowed", texts=2)
     rows = [
         (c.row, c.column, _printed(c.printed, c.decimals), _printed(c.modelled, c.decimals, 2) + _mark(c),
          fixed(c.error, (c.decimals or 0) + 2, sign=True, grouping=False), digits(c.tolerance, 3), c.verdict)
         for c in cells
     ]  # fmt: skip
-    return Table(table.title, heads, tuple(rows))
+    return Table(table.title, (*heads, Column("verdict", False)), tuple(rows))
 
 
 def _claims_table(table: PrintedTable, cells: Sequence[Cell]) -> Table:
     unit = "" if table.unit == "1" else f" {table.unit}"
     savings = any(c.share is not None for c in cells)
-    heads = (
-        Column("claim", False), Column("at", False), Column(f"claimed{unit}"), Column(f"modelled{unit}"),
-        Column("verdict", False), *([Column("must stay %")] if savings else []),
-    )  # fmt: skip
-    words = {"=": "", ">": "> ", ">=": ">= ", "<=": "<= "}
+    heads = (*headed("claim", "at", f"claimed{unit}", f"modelled{unit}", texts=2), Column("verdict", False))
     rows = []
     for c in cells:
         needed = "none" if c.share is None else fixed(100 * c.share, 2)
-        modelled = (
-            fixed(c.modelled, 2, grouping=False) if table.unit != "1" else with_commas(float(c.modelled))
-        ) + _mark(c)
-        row = (c.row, c.column, words[c.relation] + digits(c.printed, 6), modelled, c.verdict)
+        modelled = with_commas(float(c.modelled)) if table.unit == "1" else fixed(c.modelled, 2, grouping=False)
+        claimed = f"{'' if c.relation == '=' else c.relation + ' '}{digits(c.printed, 6)}"
+        row = (c.row, c.column, claimed, modelled + _mark(c), c.verdict)
         rows.append((*row, needed) if savings else row)
-    return Table(table.title, heads, tuple(rows))
+    return Table(table.title, (*heads, Column("must stay %")) if savings else heads, tuple(rows))
 
 
 def cell_rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
