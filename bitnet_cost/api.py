@@ -397,7 +397,6 @@ def answer(
     results: list[Result] = []
     faults: list[MissingPrice] = []
     accumulated: dict[tuple[str, str, str], float] = {}
-    wider: dict[tuple[str, str, str], float] = {}
     baselines: dict[tuple[str, str], Result] = {}
     with_memory: dict[tuple[str, str, str], float] = {}
     counted: dict[tuple[str, int], OpCounts] = {}
@@ -415,16 +414,12 @@ def answer(
             if result.fits is not None and not result.fits:
                 result = _with_what_fits(cell, result)  # noqa: PLW2901
             results.append(against(result, reference) if reference and result.has_energy else result)
-            if not result.has_energy or result.shape:
-                continue
-            key = (*place, result.precision.name)
-            if reference and reference.has_energy and not result.hardware.has_clock:
+            single = result.has_energy and not result.shape and not result.hardware.has_clock
+            if single and reference and reference.has_energy:
                 other = cell.but(accumulator=_OTHER[result.accumulator])
                 exact = other.saving(result.precision, reference.precision)
                 if exact is not None:
-                    accumulated[key] = exact
-            if result.scope == "arithmetic":
-                wider[key] = _energy_in(result, "compute")
+                    accumulated[*place, result.precision.name] = exact
     if faults and len(results) == 1:
         raise faults[0]
     held = {
@@ -434,9 +429,7 @@ def answer(
         for r in results
         if r.runtime
     }
-    return Answer(
-        tuple(results), accumulated, wider, NOT_COUNTED, accuracy=held, baselines=baselines, with_memory=with_memory
-    )
+    return Answer(tuple(results), accumulated, NOT_COUNTED, accuracy=held, baselines=baselines, with_memory=with_memory)
 
 
 _OTHER: dict[Accumulator, Accumulator] = {"paper": "int32", "int32": "paper"}
@@ -518,14 +511,6 @@ def _with_what_fits(cell: _Cell, result: Result) -> Result:
     return result
 
 
-def _energy_in(result: Result, scope: Scope) -> float:
-    """The energy of the same run in another scope that does not reach further than what it does; NaN: no price.  [J]"""
-    try:
-        return float(replace(result, scenario=result.scenario.but(scope=scope)).energy_j)
-    except MissingPrice:
-        return float("nan")
-
-
 def fitting(asked: Sequence[Scenario]) -> list[Fit]:
     """What fits each device in each precision.
 
@@ -553,7 +538,7 @@ def _html(found: Result | Answer) -> str:
         return fragment(estimate_report(found))
     if found.shape:
         return fragment(grid_report(found))
-    return fragment(estimate_report(Answer((found,), {}, {}, NOT_COUNTED)))
+    return fragment(estimate_report(Answer((found,), {}, NOT_COUNTED)))
 
 
 for _shown in (Result, Answer):  # set here, since the floors keep result.py from the views

@@ -340,15 +340,6 @@ def revalued(result: Result, asked: Scenario, ready: Prepared | None = None) -> 
     return priced(measure(asked, counts=result.counts, prepared=ready), ready)
 
 
-def moved(result: Result, values: Mapping[str, float]) -> Result:
-    """The result with figures of time at other values.
-
-    Raises:
-        BitnetCostError: see `priced`.
-    """
-    return revalued(result, at_values(result.scenario, values))
-
-
 def moved_each(result: Result, values: Sequence[tuple[str, float]]) -> Array:
     """Energy of a single point with one figure of time at another value, one after the other, as one grid.  [n]  [J]
 

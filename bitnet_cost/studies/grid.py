@@ -123,11 +123,6 @@ def _scopes(result: Result) -> tuple[Scope, ...]:
     return tuple(s for s in result.hardware.scopes if s != "facility" or result.facility is not None)
 
 
-def _within(found: Result, scope: Scope) -> Result:
-    """The same run read in another scope."""
-    return replace(found, scenario=found.scenario.but(scope=scope))
-
-
 def _cell(at: int, result: Result, found: Result, base: Result | None, drawn: Drawn) -> dict[str, Any]:
     """One cell of `grid`."""
     memory = found.footprint
@@ -150,7 +145,7 @@ def _cell(at: int, result: Result, found: Result, base: Result | None, drawn: Dr
             }
     scopes: dict[str, Any] = {}
     for scope in _scopes(result):
-        narrow = _within(found, scope)
+        narrow = found.within(scope)
         try:
             parts = narrow.by_component
         except BitnetCostError:  # a package priced by time may have no prices of its actions
@@ -185,7 +180,7 @@ def _saving(
     """Saving and band of a cell in a scope; empty where the baseline has no answer in it."""
     if found.ledger is None or base.ledger is None:
         return {}
-    other = _within(base, scope)
+    other = base.within(scope)
     try:
         prices = {**other.prices, **found.prices}
     except BitnetCostError:

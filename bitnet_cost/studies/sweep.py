@@ -183,10 +183,8 @@ class Plan:
         for column in self.columns:
             if column in self.varied:
                 found[column] = unit_varied(self, column)
-            elif column not in METRICS:  # a component
-                found[column] = "J"
-            elif METRICS[column].kind != "word":
-                found[column] = METRICS[column].unit or "bool"
+            elif self.kind_of(column) != "word":
+                found[column] = unit_of(column) or "bool"
         return found
 
     def inputs(self) -> dict[str, Any]:

@@ -272,10 +272,9 @@ def _decoding(result: Result, quantity: str) -> float:
         raise InvalidFile(
             f"study cell of {result.architecture.name}", quantity, "needs a device, and tokens to generate"
         )
-    if quantity == "decode_energy":
-        return float(result.by_operator[1, result.counts.row_of("decode")].sum()) / steps
-    if quantity == "decode_energy_per_token":
-        return float(result.by_operator[1, result.counts.row_of("decode")].sum()) / steps / int(result.workload.batch)
+    if "energy" in quantity:
+        energy = float(result.by_operator[1, result.counts.row_of("decode")].sum()) / steps
+        return energy if quantity == "decode_energy" else energy / int(result.workload.batch)
     step = float(result.timing.of_phase("decode")[0]) / steps
     return step if quantity == "decode_step" else result.tokens_per_s or 0.0
 
