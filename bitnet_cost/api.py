@@ -21,7 +21,7 @@ from bitnet_cost.engine.estimate import (
     priced,
 )
 from bitnet_cost.engine.fit import fit
-from bitnet_cost.errors import BitnetCostError, MissingPrice, check_word
+from bitnet_cost.errors import BitnetCostError, MissingPrice, check_word, quoted
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Input
 from bitnet_cost.inputs.facility import Facility
@@ -62,15 +62,10 @@ def _word(kind: str, name: Name) -> str:
         path = os.fspath(name)
     except TypeError:
         hint = "; 'compare' takes several" if isinstance(name, list | tuple | set) else ""
-        raise BitnetCostError(f"{kind}: {_short(name)} is not a name or a path{hint}") from None
+        raise BitnetCostError(f"{kind}: {quoted(name)} is not a name or a path{hint}") from None
     if not isinstance(path, str):
-        raise BitnetCostError(f"{kind}: {_short(name)} is a path of bytes; give it as text")
+        raise BitnetCostError(f"{kind}: {quoted(name)} is a path of bytes; give it as text")
     return path if catalog.is_path(path) else os.path.join(os.curdir, path)
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _check_options(
@@ -87,9 +82,9 @@ def _check_options(
     check_word("accumulator", accumulator, _ACCUMULATORS)
     check_word("parallel", parallel, _PARALLEL)
     if facility is not None and not isinstance(facility, Facility):
-        raise BitnetCostError(f"facility: {_short(facility)} is no Facility; write it as in Facility(pue=1.2)")
+        raise BitnetCostError(f"facility: {quoted(facility)} is no Facility; write it as in Facility(pue=1.2)")
     if runtime is not None and (runtime == "" or not isinstance(runtime, str | RuntimeProfile)):
-        raise BitnetCostError(f"runtime: {_short(runtime)} is neither a name nor a runtime")
+        raise BitnetCostError(f"runtime: {quoted(runtime)} is neither a name nor a runtime")
 
 
 def load_model(name: Name) -> Architecture:
@@ -267,11 +262,11 @@ def compare(
 
     for text, words in (("sort", sort), ("where", where)):
         if words is not None and not isinstance(words, str):
-            raise BitnetCostError(f"{text}: {_short(words)} is no text")
+            raise BitnetCostError(f"{text}: {quoted(words)} is no text")
     tokens: Any
     for number, tokens in (("batch", batch), ("prompt", prompt), ("generate", generate)):
         if np.ndim(tokens):
-            raise BitnetCostError(f"{number}: {_short(tokens)} is not one number; 'estimate' and 'sweep' take several")
+            raise BitnetCostError(f"{number}: {quoted(tokens)} is not one number; 'estimate' and 'sweep' take several")
     every = {
         "models": _each("models", models),
         "hardware": _each("hardware", catalog.devices() if hardware is None else hardware),
@@ -313,7 +308,7 @@ def _loaded(name: str, given: Any, kind: type[In]) -> list[In]:
     wrong = next((each for each in several if not isinstance(each, kind)), None if several else given)
     if wrong is not None:
         raise BitnetCostError(
-            f"{name}: {_short(wrong)} is not a list of loaded inputs; load_model, load_hardware and load_precision "
+            f"{name}: {quoted(wrong)} is not a list of loaded inputs; load_model, load_hardware and load_precision "
             "load them, and 'compare' takes names"
         )
     return several

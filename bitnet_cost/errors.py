@@ -105,6 +105,12 @@ def check_word(name: str, value: object, known: Collection[str]) -> None:
     raise BitnetCostError(f"{name}: {value!r} is not known; {hint}")
 
 
+def quoted(value: object) -> str:
+    """A value as a message shows it, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 def suggested(name: str, known: Iterable[str], otherwise: str = "") -> str:
     """What ends a message on an unknown name: the nearest of the known ones, or something else.
 

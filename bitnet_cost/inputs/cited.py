@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from bitnet_cost import numerals, units
-from bitnet_cost.errors import BitnetCostError, suggested
+from bitnet_cost.errors import BitnetCostError, quoted, suggested
 
 Basis = Literal["measured", "published", "scaled", "assumed"]
 
@@ -284,7 +284,7 @@ def explain(error: Any, lines: dict[tuple[str | int, ...], int], model: type[Bas
         what = str(fault["ctx"]["error"])
     else:
         message = fault["msg"][0].lower() + fault["msg"][1:]
-        what = f"{_short(value)}: {message}"
+        what = f"{quoted(value)}: {message}"
     return where, what
 
 
@@ -302,11 +302,6 @@ def _of_alternatives(faults: list[Any]) -> tuple[Any, tuple[str | int, ...]]:
     field = first[:-1]
     fault = max((f for f in faults if f["loc"][: len(field)] == field), key=lambda f: len(f["loc"]))
     return fault, (*field, *fault["loc"][len(field) + 1 :])
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _fields_at(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:

@@ -14,7 +14,7 @@ from typing import get_args
 
 import numpy as np
 
-from bitnet_cost.engine.breakeven import Curve, crossings, first_beyond, middle_and_tails, share_at
+from bitnet_cost.engine.breakeven import Curve, crossings, first_beyond, middle_and_tails, share_at, shares_at
 from bitnet_cost.engine.counts import count_ops
 from bitnet_cost.engine.estimate import against, evaluate
 from bitnet_cost.engine.fit import fit
@@ -236,9 +236,9 @@ def _shares(asked: Question) -> list[Crossing]:
             f" {percent(rest, 1)} %: {percent(wanted, 1)} % is saved {solved}"
         )
         turning = asked.turning(
-            float(_share_of(wanted, *_split(part, new, old))),
-            _share_of(wanted, *_split(part, drawn[0], drawn[1])),
-            [float(_share_of(wanted, *_split(part, end[0], end[1]))) for end in ends],
+            float(shares_at(wanted, *_split(part, new, old))),
+            shares_at(wanted, *_split(part, drawn[0], drawn[1])),
+            [float(shares_at(wanted, *_split(part, end[0], end[1]))) for end in ends],
         )
         found.append(Crossing(*where, f"{part} share", wanted, () if share is None else (share,), text,
                               (0.0, 1.0), (rest, own), "closed form", now, turning))  # fmt: skip
@@ -295,13 +295,6 @@ def _split(part: str, new: Parts, old: Parts) -> tuple[Array, Array]:
     """What a part saves, and what the rest does."""
     rest = [sum((e for name, e in energies.items() if name != part), np.zeros(())) for energies in (new, old)]
     return saved(new[part], old[part]), saved(*rest)
-
-
-def _share_of(wanted: float, part: Array, rest: Array) -> Array:
-    """`share_at` of many savings at once, beyond 0 to 1 where no share does it."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found: Array = (rest - wanted) / (rest - part)
-    return np.nan_to_num(found, nan=np.inf)
 
 
 def _staying(wanted: float, modelled: Array) -> Array:
