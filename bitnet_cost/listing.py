@@ -25,14 +25,6 @@ from bitnet_cost.readers.size import parse_size
 from bitnet_cost.tables import Column, Note, Report, Table, headed
 from bitnet_cost.views.honesty import MARK, mark_basis
 
-_KINDS = {
-    "models": "model",
-    "hardware": "hardware",
-    "precisions": "precision",
-    "runtimes": "runtime",
-    "studies": "study",
-}
-
 
 def title(plural: str, count: int) -> str:
     """Heading of a listing."""
@@ -57,7 +49,7 @@ def rows(plural: str) -> list[dict[str, Any]]:
             {"zone": zone, "g/kWh": round(figure.value * 3.6e6, 1), "source": f"{figure.source}, {figure.year}"}
             for zone, figure in catalog.grids().zones.items()
         ]
-    kind = _KINDS[plural]
+    kind = {"hardware": "hardware", "studies": "study"}.get(plural, plural.removesuffix("s"))
     return [_row(kind, name) for name in catalog.names(kind)]
 
 
@@ -67,22 +59,16 @@ def _row(kind: str, name: str) -> dict[str, Any]:
     if kind == "model":
         model = catalog.model(name)
         return {
-            "name": name,
-            "title": model.title,
-            "layers": model.depth,
-            "width": model.hidden_size,
-            "vocabulary": model.vocab_size,
-            "seen": model.seen,
-        }
+            "name": name, "title": model.title, "layers": model.depth, "width": model.hidden_size,
+            "vocabulary": model.vocab_size, "seen": model.seen,
+        }  # fmt: skip
     if kind == "precision":
         precision = catalog.precision(name)
         return {
-            "name": name,
-            "stored bits": precision.linear.weights.bits,
-            "information": round(precision.information_bits, 3),
-            "activations": precision.linear.activation_bits,
+            "name": name, "stored bits": precision.linear.weights.bits,
+            "information": round(precision.information_bits, 3), "activations": precision.linear.activation_bits,
             "title": precision.title,
-        }
+        }  # fmt: skip
     if kind == "runtime":
         runtime = catalog.entry("runtime", name, RuntimeProfile)
         return {"runtime": runtime.runtime, "devices": runtime.device_class, "title": runtime.title}
