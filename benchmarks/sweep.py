@@ -52,7 +52,7 @@ def front(points: int, workers: int, **asked: Any) -> dict[str, float]:
         "if __name__ == '__main__':\n"
         f"    whole = sweep.plan({points}, objectives=sweep.GOALS, pareto=True, **{asked!r})\n"
         "    start = time.perf_counter()\n"
-        f"    rows, _ = sweep.running.Runner(whole, workers={workers}).kept()\n"
+        f"    rows, _ = sweep.running.Runner(whole, workers={workers}).reduced_rows()\n"
         "    seconds = time.perf_counter() - start\n"
         "    print(json.dumps({'points': whole.points, 'seconds': seconds, 'rows': rows}))\n"
     )

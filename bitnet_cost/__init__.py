@@ -1,4 +1,4 @@
-"""What a language model costs in memory and energy, in FP32, FP16, INT8, 1-bit (BitNet) and what lies between.
+"""What a language model costs in memory and energy, in FP32, FP16, INT8, 1-bit (BitNet) and formats in between.
 
 >>> import bitnet_cost
 >>> result = bitnet_cost.estimate("gpt3-175b", "cmos-45nm", "bitnet", baseline="fp32")

@@ -82,7 +82,7 @@ def _check_options(
     check_word("accumulator", accumulator, _ACCUMULATORS)
     check_word("parallel", parallel, _PARALLEL)
     if facility is not None and not isinstance(facility, Facility):
-        raise BitnetCostError(f"facility: {quoted(facility)} is no Facility; write it as in Facility(pue=1.2)")
+        raise BitnetCostError(f"facility: {quoted(facility)} is not a Facility; write it as in Facility(pue=1.2)")
     if runtime is not None and (runtime == "" or not isinstance(runtime, str | RuntimeProfile)):
         raise BitnetCostError(f"runtime: {quoted(runtime)} is neither a name nor a runtime")
 
@@ -244,7 +244,7 @@ def compare(
         parallel: how they do: ``tensor`` or ``pipeline``.
         prices: other published values of the profiles, by name; each makes rows of its own.
         sort: a column of the records, or energy, tokens, memory, power, carbon, cost, latency; best first, ``-COLUMN``
-            turned round. Energy per token if left out.
+            reversed. Energy per token if left out.
         where: a filter of records, as in ``"fits and tokens_per_s > 20"``.
 
     Returns:
@@ -258,11 +258,11 @@ def compare(
     >>> [(row["hardware"], row["precision"]) for row in found.to_records()][0]
     ('h100-sxm-80gb', 'int4')
     """
-    from bitnet_cost.views.compare import chosen
+    from bitnet_cost.views.compare import ranking
 
     for text, words in (("sort", sort), ("where", where)):
         if words is not None and not isinstance(words, str):
-            raise BitnetCostError(f"{text}: {quoted(words)} is no text")
+            raise BitnetCostError(f"{text}: {quoted(words)} is not text")
     tokens: Any
     for number, tokens in (("batch", batch), ("prompt", prompt), ("generate", generate)):
         if np.ndim(tokens):
@@ -283,7 +283,7 @@ def compare(
         runtime=runtime, facility=facility, devices=devices, parallel=parallel, usual=generate is None,
     )  # fmt: skip
     found = answer(asked, baseline=reference, usual_baseline=COMPARED_PRECISIONS[0])
-    return Comparison(**vars(chosen(found, sort, where)))
+    return Comparison(**vars(ranking(found, sort, where)))
 
 
 def _each(name: str, given: Any) -> list[Any]:
@@ -438,7 +438,7 @@ class _Cell:
     counts: OpCounts
 
     def but(self, **changed: Any) -> _Cell:
-        """The same counts, asked otherwise."""
+        """The same counts with other options."""
         return replace(self, asked=self.asked.but(**changed))
 
     def measured(self, precision: Precision) -> Result:

@@ -15,7 +15,7 @@ import numpy as np
 from bitnet_cost.told import EXACT, Node
 
 Number = Node | float
-MANY = 6  # of a largest or smallest of more, the one that it is stands alone
+MANY = 6  # of a largest or smallest of more, only the one that it is
 
 
 def number_text(value: float) -> str:

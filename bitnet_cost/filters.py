@@ -148,7 +148,7 @@ class Filter:
         name = ast.unparse(node)
         if name not in self._known:
             hint = suggested(name, self._known, f"; there are {', '.join(self._known)}")
-            raise self._bad(f"names {name[:60]!r}, which is no column{hint}")
+            raise self._bad(f"names {name[:60]!r}, which is not a column{hint}")
         self.columns.add(name)
         return name
 

@@ -12,7 +12,7 @@ from bitnet_cost.errors import BitnetCostError
 
 Library = Literal["pandas", "polars"]
 
-# A column keeps its type whatever it holds: nothing but missing figures is still a column of figures.
+# A column keeps its type for any content: nothing but missing figures is still a column of figures.
 _TYPES: dict[Library, dict[str, str]] = {
     "pandas": {"word": "string", "whole": "int64", "bool": "boolean", "figure": "float64"},
     "polars": {"word": "String", "whole": "Int64", "bool": "Boolean", "figure": "Float64"},

@@ -13,7 +13,7 @@ _STEPS = (
 )  # fmt: skip
 
 
-_READ_AS = {"g/J": ("g/kWh", 3.6e6)}  # SI units that nobody reads, and what people read
+_READ_AS = {"g/J": ("g/kWh", 3.6e6)}  # SI units that are not in use, and what is used instead
 
 
 def prefix_of(value: float) -> tuple[str, float]:
@@ -40,10 +40,10 @@ def with_prefix(value: float, unit: str, digits: int = 4) -> str:
     return f"{value / scale:.{digits}g} {prefix}{unit}"
 
 
-def printed(value: float, unit: str) -> str:
+def figure_text(value: float, unit: str) -> str:
     """Print an SI figure as files write it: bits of a capacity or a bandwidth in bytes.
 
-    >>> printed(2.4e12, "bit/s"), printed(3e-14, "J"), printed(344 / 3.6e6, "g/J")
+    >>> figure_text(2.4e12, "bit/s"), figure_text(3e-14, "J"), figure_text(344 / 3.6e6, "g/J")
     ('300 GB/s', '0.03 pJ', '344 g/kWh')
     """
     if unit.startswith("bit"):
@@ -62,7 +62,7 @@ def range_of(low: float, high: float, value: float, unit: str = "") -> str:
 
 
 def digits(value: float | None, count: int = 4) -> str:
-    """A figure with at most so many significant digits; '-' for none.
+    """A figure with at most ``count`` significant digits; '-' for none.
 
     >>> digits(1234.56), digits(0.5), digits(None)
     ('1235', '0.5', '-')
@@ -89,7 +89,7 @@ def with_commas(value: float) -> str:
 
 
 def fixed(value: float, places: int, *, sign: bool = False, grouping: bool = True) -> str:
-    """A figure with so many decimals and commas between thousands; with its sign also where it is positive.
+    """A figure with ``places`` decimals and commas between thousands; with its sign also where it is positive.
 
     >>> fixed(1234.567, 2), fixed(0.5, 1, sign=True)
     ('1,234.57', '+0.5')
@@ -107,7 +107,7 @@ def span(low: float, high: float, count: int = 4) -> str:
 
 
 def cell(value: object, count: int = 4) -> str:
-    """A value of whatever kind in a table: significant digits, a count, yes or no, or words.
+    """A value of any kind in a table: significant digits, a count, yes or no, or words.
 
     >>> cell(1234.56), cell(1234567), cell(True), cell("fp16")
     ('1235', '1,234,567', 'yes', 'fp16')

@@ -1,4 +1,4 @@
-"""The record: what one point of a result comes to, in plain figures. JSON, CSV, tables, frames and sweeps share it.
+"""The record: one point of a result in plain figures. JSON, CSV, tables, frames and sweeps share it.
 
 A column is one function of a `Result`, registered by `column` under its own name, in the order in which records list
 them. A new metric is one such function: its entry says how it is headed, printed, sorted and marked in every format,
@@ -22,7 +22,7 @@ NO_CLOCK = "technology node: no clock, no capacity"
 WITH_POWER = ("device", "facility")  # scopes that hold all energy of a device
 
 
-# --- what was asked -------------------------------------------------------------------------------------------------
+# --- the question --------------------------------------------------------------------------------------------------
 
 
 @column("word")
@@ -108,7 +108,7 @@ def devices(result: Result) -> int:
 
 @column("count", "1")
 def mac(result: Result) -> Array:
-    """Multiply-accumulates of the mathematics, whatever runs them"""
+    """Multiply-accumulates of the mathematics, independent of what runs them"""
     return result.counts.total("mac")
 
 
@@ -308,19 +308,19 @@ def bound(result: Result) -> list[str | None] | None:
 
 @column(unit="g", heading="CO2e", rests_on=("prices",), short="carbon", views=("money",))
 def carbon_g(result: Result) -> Array | None:
-    """Emissions of the electricity and of making the devices, as far as given"""
+    """Emissions of the electricity and of making the devices, where given"""
     return result.carbon_g if result.timing is not None else None
 
 
 @column(unit="USD", heading="cost", rests_on=("prices",), short="cost", views=("money",))
 def cost_usd(result: Result) -> Array | None:
-    """Cost of the electricity and of the devices' time, as far as given"""
+    """Cost of the electricity and of the devices' time, where given"""
     return result.cost_usd if result.timing is not None else None
 
 
 @column("word")
 def reason(result: Result) -> str | list[str | None] | None:
-    """Why something cannot be said, in a few words"""
+    """Why something cannot be computed, in a few words"""
     if not result.hardware.has_clock:
         return result.reason or NO_CLOCK
     why, inside = result.reason, result.fits

@@ -41,7 +41,7 @@ class Metric(NamedTuple):
     short: str = ""  # what ``--sort`` may call it
     views: tuple[View, ...] = ()  # tables that have it
 
-    def printed(self, values: Sequence[Any]) -> tuple[str, list[str]]:
+    def texts(self, values: Sequence[Any]) -> tuple[str, list[str]]:
         """Its heading with the unit, and its figures as tables print them; '-' for None."""
         if self.kind == "whole":
             return self.heading, ["-" if value is None else with_commas(value) for value in values]
@@ -62,7 +62,7 @@ def column(
     """Register a function of a result as the column of its name; ``shown`` are the fields of `Metric` from better on.
 
     The function returns what all points share, an array ``[n]`` over the flattened grid, or None where nothing can be
-    said. The first line of its docstring is the description.
+    computed. The first line of its docstring is the description.
     """
 
     def register(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -75,7 +75,7 @@ def column(
 
 
 def rows(result: Any, points: int) -> list[dict[str, Any]]:
-    """One record for each of the points of a result's grid, in its order; what cannot be said is None.  [n]"""
+    """One record for each of the points of a result's grid, in its order; what cannot be computed is None.  [n]"""
     columns = [_cells(metric, metric.of(result), points) for metric in METRICS.values()]
     return [dict(zip(METRICS, values, strict=True)) for values in zip(*columns, strict=True)]
 

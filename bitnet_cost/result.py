@@ -36,7 +36,7 @@ from bitnet_cost.words import Accumulator, Parallel, Scope
 class Result:
     """One evaluation: architecture x precision x hardware x workload, with everything that went in.
 
-    Energies are contractions of its ``ledger`` within its scope; None: none can be said, and ``reason`` says why.
+    Energies are contractions of its ``ledger`` within its scope; None: none can be computed, and ``reason`` says why.
     """
 
     scenario: Scenario
@@ -172,7 +172,7 @@ class Result:
         return None if capacity is None else self.fits_in(capacity)
 
     def fits_in(self, capacity: float) -> NDArray[np.bool_]:
-        """Whether everything resident fits so many bits of each device.  [*grid]"""
+        """Whether everything resident fits that many bits of each device.  [*grid]"""
         fits: NDArray[np.bool_] = (self.footprint.on_each(self.devices) <= capacity).reshape(self.shape)
         return fits
 
@@ -184,7 +184,7 @@ class Result:
 
     @property
     def devices_needed(self) -> int | None:
-        """How many such devices hold the smallest point: weights and cache shared, the activations whole on each.
+        """How many such devices hold the smallest point: weights and cache shared, all activations on each.
 
         None for a technology node, and where no number does.
         """
@@ -208,7 +208,7 @@ class Result:
 
     @property
     def carbon_bounds(self) -> Array | None:
-        """Emissions of the electricity and of making the devices, as far as they were given.  [bound, *grid]  [g]
+        """Emissions of the electricity and of making the devices, where they are given.  [bound, *grid]  [g]
 
         Low, nominal and high: prices, carbon intensity and emissions of making it at their lows, or at their highs.
         """
@@ -217,7 +217,7 @@ class Result:
 
     @property
     def cost_bounds(self) -> Array | None:
-        """Cost of the electricity and of the devices' time, as far as their prices were given.  [bound, *grid]  [USD]
+        """Cost of the electricity and of the devices' time, where their prices are given.  [bound, *grid]  [USD]
 
         Low, nominal and high of the energy; prices of electricity and of device time have no range.
         """
@@ -252,7 +252,7 @@ class Result:
     def to_records(self) -> list[dict[str, Any]]:
         """One record for each point of the grid, in its order: the columns of ``registry.METRICS`` in plain figures.
 
-        They are the records of ``-f json``; what cannot be said is None.
+        They are the records of ``-f json``; what cannot be computed is None.
         """
         return registry.rows(self, self.counts.points)
 
@@ -269,7 +269,7 @@ class Result:
 
     @property
     def mac(self) -> Array:
-        """Multiply-accumulates of the mathematics, whatever runs them.  [*grid]"""
+        """Multiply-accumulates of the mathematics, independent of what runs them.  [*grid]"""
         return self.counts.total("mac").reshape(self.shape)
 
     @property
@@ -440,7 +440,7 @@ class Crossing:
     at: tuple[float, ...]  # where the saving crosses what is wanted
     verdict: str
     axis_values: tuple[float, ...]
-    saving: tuple[float, ...]  # NaN where one of both does not fit; of a share: with none of the part, with all of it
+    saving: tuple[float, ...]  # NaN where either does not fit; of a share: with none of the part, with all of it
     method: str
     now: float | None = None  # the share at the workload asked for
     turning: Turning | None = None

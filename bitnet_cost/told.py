@@ -3,9 +3,9 @@
 A formula that runs on told numbers leaves, beside its value, a graph: constants, named inputs, and one node for each
 operation. The graph is what `explain` prints, what Python runs again, equal to the bit, and what is translated for
 compiled sweeps and for pages. It is made by NumPy's own protocols, so that formulas need not know of it; they must be
-*pure* (Rules in CONTRIBUTING.md): NumPy's operators, ``maximum``, ``minimum``, ``where``, ``floor``, ``ceil``,
-``sqrt``, stacks and ordered sums touch a figure, and nothing else does. What would lose the memory of a number without
-a word raises instead: a told number is no truth value and becomes no ``float``.
+*pure* (Rules of formulas in CONTRIBUTING.md): NumPy's operators, ``maximum``, ``minimum``, ``where``, ``floor``,
+``ceil``, ``sqrt``, stacks and ordered sums touch a figure, and nothing else does. What would silently lose where a
+number came from raises instead: a told number is not a truth value and becomes no ``float``.
 
 Where a told number decides what is calculated at all, `decided` asks it and keeps a guard: the condition and how it
 turned out. Beyond a guard the graph does not hold, and another must be traced.
@@ -40,7 +40,7 @@ _COMMUTE = {"+", "*", "max", "min"}
 class Node(NDArrayOperatorsMixin):
     """One number of a graph: an input (``op`` empty), or an operation on nodes and constants.
 
-    ``names`` are what formulas and places call it; ``value`` is what it came to when it was traced.
+    ``names`` are what formulas and places call it; ``value`` is its value when it was traced.
     """
 
     __slots__ = ("args", "graph", "index", "local", "names", "op", "shown", "unit", "value")
@@ -98,7 +98,7 @@ class Graph:
         """The free numbers by name."""
         return {node.names[0]: node for node in self.nodes if not node.op}
 
-    def made(self, op: str, args: tuple[Any, ...]) -> Node | float:
+    def operation(self, op: str, args: tuple[Any, ...]) -> Node | float:
         """An operation on nodes and plain numbers, folded by exact identities only; one node for equal ones."""
         found: Node | float | None = _folded(op, args)
         if found is not None:
@@ -124,7 +124,7 @@ class Graph:
 
 
 def _folded(op: str, args: tuple[Any, ...]) -> Any:
-    """What an operation comes to by identities that hold to the bit: 1 x, x / 1, x + 0, 0 x of a finite x."""
+    """The result of an operation by identities that hold to the bit: 1 x, x / 1, x + 0, 0 x of a finite x."""
     first, second = args[0], args[-1]
     if op == "*":
         for one, other in ((first, second), (second, first)):
@@ -147,7 +147,7 @@ def _make(op: str) -> Callable[..., Any]:
     def make(*args: Any) -> Any:
         for arg in args:
             if isinstance(arg, Node):
-                return arg.graph.made(op, args)
+                return arg.graph.operation(op, args)
         with np.errstate(all="ignore"):
             return function(*args)
 
@@ -318,7 +318,7 @@ class OutsideGuards(BitnetCostError):
 
 
 def evaluated(roots: Sequence[Node | float], inputs: dict[str, Value]) -> list[Value]:
-    """What some nodes come to for other inputs, numbers or arrays over points; equal to the engine, to the bit.
+    """The values of some nodes for other inputs, numbers or arrays over points; equal to the engine, to the bit.
 
     Raises:
         OutsideGuards: a guard turns out otherwise than where the graph was traced.
@@ -333,7 +333,7 @@ def evaluated(roots: Sequence[Node | float], inputs: dict[str, Value]) -> list[V
             found[node.index] = FUNCTIONS[node.op](*args) if node.op else _input(node, inputs)
     for condition, outcome in graph.guards:
         if np.any(np.not_equal(found[condition.index], outcome)):
-            raise OutsideGuards(f"the graph holds only where {condition!r} stays as it was")
+            raise OutsideGuards(f"the graph holds only where {condition!r} is unchanged")
     return [found[root.index] if isinstance(root, Node) else root for root in roots]
 
 

@@ -119,7 +119,7 @@ def derive(rows: Rows) -> dict[str, Derived]:
         operations = per_lane * row["lane_instructions"]
         return energy_per_operation(row["power_w"], floor, row["seconds_per_launch"], operations)
 
-    def moved(name: str, formula: Callable[[float, float, float, float], float] = energy_per_bit) -> float:
+    def price(name: str, formula: Callable[[float, float, float, float], float] = energy_per_bit) -> float:
         row = rows[name]
         return formula(row["power_w"], floor, row["seconds_per_launch"], row["bytes"])
 
@@ -141,16 +141,16 @@ def derive(rows: Rows) -> dict[str, Derived]:
         fp16 = found[f"actions.{name}.fp16"].value
         figure(f"actions.{name}.bf16", fp16, f"as {name}.fp16: the same width in the same unit", DIFFERENCE)
 
-    read = figure("hierarchy.hbm.read", moved("hbm_read_8GiB"), "(power - floor) x seconds / bits of hbm_read_8GiB")
-    write = figure("hierarchy.hbm.write", moved("hbm_write_4GiB"), "(power - floor) x seconds / bits of hbm_write_4GiB")
-    copied = moved(
+    read = figure("hierarchy.hbm.read", price("hbm_read_8GiB"), "(power - floor) x seconds / bits of hbm_read_8GiB")
+    write = figure("hierarchy.hbm.write", price("hbm_write_4GiB"), "(power - floor) x seconds / bits of hbm_write_4GiB")
+    copied = price(
         "hbm_copy_4GiB", lambda power, low, seconds, size: copy_write_energy(power, low, seconds, size, read)
     )
     found["hierarchy.hbm.write"] = found["hierarchy.hbm.write"]._replace(high=1.1 * copied)
 
     l2 = ["l2_read_8MiB", "l2_read_24MiB"]
     l2_read = figure(
-        "hierarchy.l2.read", sum(map(moved, l2)) / 2, f"(power - floor) x seconds / bits, mean of {' and '.join(l2)}"
+        "hierarchy.l2.read", sum(map(price, l2)) / 2, f"(power - floor) x seconds / bits, mean of {' and '.join(l2)}"
     )
     found["hierarchy.l2.write"] = Derived(
         l2_read, l2_read * write / read, 1.2 * l2_read, "as l2.read; no write was run"

@@ -45,7 +45,7 @@ def scenarios(count: int) -> list[tuple[str, ...]]:
     models, names = catalog.names("model"), catalog.names("hardware")
     kinds = {name: catalog.hardware(name) for name in names}
 
-    def chosen(verb: str, number: int) -> tuple[str, ...]:
+    def command_of(verb: str, number: int) -> tuple[str, ...]:
         name = draw.choice(names)
         model = models[number % len(models)] if draw.random() < 0.95 else draw.choice(["175B", "7B", "1.3B", "30B"])
         device = kinds[name].kind == "device"
@@ -85,7 +85,7 @@ def scenarios(count: int) -> list[tuple[str, ...]]:
         return tuple(words)
 
     shares = {"estimate": 0.6, "layers": 0.1, "fit": 0.05, "explain": 0.25}
-    found = [chosen(verb, i) for verb, share in shares.items() for i in range(round(share * count))]
+    found = [command_of(verb, i) for verb, share in shares.items() for i in range(round(share * count))]
     for i in range(max(1, count // 100)):
         few = draw.sample(models, 2)
         found.append(
@@ -118,7 +118,7 @@ def numbers(value: Any, name: str = "") -> Any:
     return value if name in WORDS else "..."
 
 
-def ran(words: tuple[str, ...]) -> tuple[str, str]:
+def output_of(words: tuple[str, ...]) -> tuple[str, str]:
     """A command line and the numbers that it leaves, as JSON."""
     from bitnet_cost import cli
 
@@ -144,7 +144,7 @@ def ran(words: tuple[str, ...]) -> tuple[str, str]:
 def answers(count: int, workers: int) -> Iterator[tuple[str, str]]:
     """Every scenario with its numbers, in order."""
     with Pool(workers) as pool:
-        yield from pool.imap(ran, scenarios(count), chunksize=8)
+        yield from pool.imap(output_of, scenarios(count), chunksize=8)
 
 
 def differences(before: Any, after: Any, place: str = "") -> Iterator[str]:
@@ -194,7 +194,7 @@ def main() -> None:
     wanted = [tuple(shlex.split(words)) for words in frozen if words.startswith(asked.only)]
     changed = 0
     with Pool(asked.workers) as pool:
-        for words, found in pool.imap(ran, wanted, chunksize=8):
+        for words, found in pool.imap(output_of, wanted, chunksize=8):
             if found != frozen[words]:
                 changed += 1
                 print(words)

@@ -259,7 +259,7 @@ class House:
         shared = {n: m for n, m in where.items() if len(m) > 1 and not n.startswith("_")}
         return [f"{name}: {', '.join(sorted(modules))}" for name, modules in sorted(shared.items())]
 
-    def wide(self) -> list[str]:
+    def wide_functions(self) -> list[str]:
         """Functions with ten or more parameters but those that `WIDE_ALLOWED` names."""
 
         def is_wide(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
@@ -377,7 +377,7 @@ MEASURES = [
     Measure("floors", 8, lambda h: longest_chain(h.rooms), 10),
     Measure("import circles", 0, lambda h: [" ".join(c) for c in circles_of(h.graph)], 2),
     Measure("public names defined in two or more modules", None, House.twice, 77),
-    Measure("functions with ten or more parameters but the public ones and the commands", 0, House.wide, 9),
+    Measure("functions with ten or more parameters but the public ones and the commands", 0, House.wide_functions, 9),
     Measure("lines that know a phase by its number", 0, lambda h: h.places(_knows_a_phase), 32),
     Measure(
         "tests of an operator's name outside the operators", 0, lambda h: h.places(_names_an_operator, OPERATORS), 22,

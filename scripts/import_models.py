@@ -248,7 +248,7 @@ def catalogue() -> dict[str, str]:
     for architecture in [*read, *plain(read), *map(Architecture.model_validate, tables)]:
         file = f"{architecture.name}.yaml"
         if file in texts:
-            raise ValueError(f"the id {architecture.name!r} stands twice")
+            raise ValueError(f"the id {architecture.name!r} appears twice")
         texts[file] = model_yaml(architecture)
     return dict(sorted(texts.items()))
 

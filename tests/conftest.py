@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 
 from bitnet_cost import cli
 
-# Before any test is collected: a busy machine is no fault of the model.
+# Before any test is collected: a busy machine is not a fault of the model.
 settings.register_profile("bitnet-cost", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("bitnet-cost")
 

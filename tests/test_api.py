@@ -100,7 +100,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "accumulator": (lambda: estimate("gpt2", accumulator="int64"), "accumulator: 'int64' is not known"),  # type: ignore[arg-type]
     "parallel": (lambda: estimate("gpt2", "h100-sxm-80gb", parallel="x", devices=2), "parallel: 'x' is not known"),  # type: ignore[arg-type]
     "scope": (lambda: estimate("gpt2", "l4", scope=["device"]), "scope: .* is not known"),  # type: ignore[arg-type]
-    "facility": (lambda: estimate("gpt2", "l4", facility={"pue": 1.2}), "facility: .* is no Facility"),  # type: ignore[arg-type]
+    "facility": (lambda: estimate("gpt2", "l4", facility={"pue": 1.2}), "facility: .* is not a Facility"),  # type: ignore[arg-type]
     "runtime": (lambda: estimate("gpt2", "l4", runtime=3), "runtime: 3 is neither"),  # type: ignore[arg-type]
     "devices": (lambda: estimate("gpt2", "l4", devices=[1]), "devices: .* whole number"),  # type: ignore[arg-type]
     "link": (lambda: estimate("gpt2", "l4", link=3), "link: 3 is not a name"),  # type: ignore[arg-type]
@@ -115,7 +115,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "no precisions": (lambda: compare("gpt2", "l4", []), "precisions: none are given"),
     "no prices": (lambda: compare("gpt2", "l4", prices=[]), "prices: none are given"),
     "many batches": (lambda: compare("gpt2", "l4", batch=[1, 2]), "batch: .* is not one number"),  # type: ignore[arg-type]
-    "where": (lambda: compare("gpt2", "l4", where=3), "where: 3 is no text"),  # type: ignore[arg-type]
+    "where": (lambda: compare("gpt2", "l4", where=3), "where: 3 is not text"),  # type: ignore[arg-type]
     "pue": (lambda: package.Facility(pue="1.2"), "pue: '1.2' is not a number"),  # type: ignore[arg-type]
     "embodied": (lambda: package.Facility(embodied_g="prof"), "embodied_g: 'prof'"),  # type: ignore[arg-type]
     "names": (lambda: package.scenarios("gpt2", "l4", "fp16", package.Workload()), "models: 'gpt2' .* load_model"),  # type: ignore[arg-type]

@@ -486,7 +486,7 @@ def test_what_was_measured_is_said_of_the_catalogue_alone() -> None:
         (["import", ""], ["import: ''", "config.json"]),
         (["import", ".", "--name", ""], ["name: ''", "no Latin letter or digit"]),
         (["import", ".", "--name", "模型"], ["name: '模型'"]),
-        (["compare", "gpt2", "-H", "l4", "--where", "nope > 3"], ["'nope', which is no column; there are model,"]),
+        (["compare", "gpt2", "-H", "l4", "--where", "nope > 3"], ["'nope', which is not a column; there are model,"]),
     ],
 )
 def test_empty_and_far_words(
@@ -650,7 +650,7 @@ def test_check_tells_of_every_file_or_which_cannot_be_read(bitnet_cost: Run, tmp
     ran = bitnet_cost("check", good, bad, good)
     assert ran.code == 1
     assert ran.out.count("no fault found") == 2
-    assert "bad.yaml: is no model" in ran.err
+    assert "bad.yaml: is not a model" in ran.err
     ran = bitnet_cost("check", good, tmp_path / "nosuch.yaml", bad, tmp_path / "neither.yaml")
     assert (ran.code, ran.out) == (2, "")  # bad input: nothing is written
     assert "nosuch.yaml: no such file" in ran.err

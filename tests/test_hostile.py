@@ -1,4 +1,4 @@
-"""Hostile files: what is no file, what is too much, and what would lead elsewhere. See tests/fuzz for their contents."""
+"""Hostile files: what is not a file, what is too much, and what would lead elsewhere. See tests/fuzz for their contents."""
 
 from __future__ import annotations
 

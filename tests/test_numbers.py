@@ -1,4 +1,4 @@
-"""Numbers at the edge: nothing overflows, nothing that is no number is printed, counts are exact up to 2^53."""
+"""Numbers at the edge: nothing overflows, nothing that is not a number is printed, counts are exact up to 2^53."""
 
 from __future__ import annotations
 

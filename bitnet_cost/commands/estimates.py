@@ -121,7 +121,7 @@ def report(
     plotly: PlotlyOption = "inline",
     open_: Annotated[bool, typer.Option("--open", help="Open the written file in the browser.")] = False,
 ) -> None:
-    """One offline HTML file: the finding, tables, charts to choose from, assumptions, how to make it again.
+    """One offline HTML file: the finding, tables, charts to choose from, assumptions, how to reproduce it.
 
     Example: bitnet-cost report bitnet-table-1 --plotly none
     """

@@ -1,4 +1,4 @@
-"""What there is, and files of one's own: list, show, check, schema, import."""
+"""What there is, and your own files: list, show, check, schema, import."""
 
 from __future__ import annotations
 
@@ -39,9 +39,7 @@ def list_(*, kind: Annotated[Listing, typer.Argument(help="What to list.")], to:
 
 @app.command()
 def show(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A name that 'list' prints, of whatever kind, or a file.")
-    ],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name that 'list' prints, of any kind, or a file.")],
     form: Annotated[str, format_of("reports", "document")] = "table",
     output: OutputOption = None,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Options that commands share: each stands once, and those that go together in one group.
+"""Options that commands share: each is here once, and related ones form a group.
 
 A group is a NamedTuple, which is made in a fifth of the time of a frozen dataclass. Its annotations are no text, as
 those of other files are: it would be evaluated again for every command.
@@ -29,13 +29,13 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     shown = [s for p in asked.values() for s in (_fields(p.annotation) if p.name in groups else [p])]
 
     @wraps(command)
-    def called(**given: Any) -> None:
+    def with_groups(**given: Any) -> None:
         made = {name: _made(group, given) for name, group in groups.items()}
         command(**given, **made)
 
-    vars(called).update(__signature__=inspect.Signature(shown))
-    called.__annotations__ = {p.name: p.annotation for p in shown}
-    return called
+    vars(with_groups).update(__signature__=inspect.Signature(shown))
+    with_groups.__annotations__ = {p.name: p.annotation for p in shown}
+    return with_groups
 
 
 def _is_group(annotation: Any) -> bool:
@@ -65,7 +65,7 @@ def option(asked: Asked) -> Any:
 
 def one_of(words: Sequence[str], *flags: str, meaning: str) -> Any:
     """An option that takes one of some words, where no type says which: typer knows Literal, but no list of it."""
-    return _chosen(lambda: words, *flags, meaning=meaning)
+    return _option_of(lambda: words, *flags, meaning=meaning)
 
 
 def format_of(*shapes: Shape, more: str = "") -> Any:
@@ -74,21 +74,21 @@ def format_of(*shapes: Shape, more: str = "") -> Any:
     Nothing where it is not given: the name of a file may then say it.
     """
 
-    def asked(ctx: typer.Context, param: typer.CallbackParam, word: str) -> str:
+    def explicit(ctx: typer.Context, param: typer.CallbackParam, word: str) -> str:
         source = ctx.get_parameter_source(str(param.name))
         return "" if source is None or source.name == "DEFAULT" else word
 
     words = partial(formats.names, *shapes)
-    return _chosen(words, "--format", "-f", meaning=f"Output format{more}.", callback=asked)
+    return _option_of(words, "--format", "-f", meaning=f"Output format{more}.", callback=explicit)
 
 
-def _chosen(words: Callable[[], Sequence[str]], *flags: str, meaning: str, callback: Any = None) -> Any:
-    def known(word: str) -> str:
+def _option_of(words: Callable[[], Sequence[str]], *flags: str, meaning: str, callback: Any = None) -> Any:
+    def member(word: str) -> str:
         if word not in words():
             raise typer.BadParameter(f"{word!r} is not one of {', '.join(map(repr, words()))}.")
         return word
 
-    return typer.Option(*flags, parser=known, callback=callback, metavar=f"[{'|'.join(words())}]", help=meaning)
+    return typer.Option(*flags, parser=member, callback=callback, metavar=f"[{'|'.join(words())}]", help=meaning)
 
 
 # --- options of several groups or commands ---------------------------------------------------------------------------
@@ -115,12 +115,12 @@ OutputOption = Annotated[
     str | None,
     typer.Option(
         "--output", "-o", metavar="FILE",
-        help="Write to a file, whole or not at all; its ending (.txt .json .csv .md .html) says the format.",
+        help="Write to a file, only when complete; its ending (.txt .json .csv .md .html) says the format.",
     ),
 ]  # fmt: skip
 FileOption = Annotated[
     str | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Write to a file, whole or not at all, instead of stdout."),
+    typer.Option("--output", "-o", metavar="FILE", help="Write to a file, only when complete, instead of stdout."),
 ]
 
 
@@ -223,7 +223,7 @@ class Deployment(NamedTuple):
 
 
 class SideBySide(NamedTuple):
-    """What is compared, whatever the models: hardware x precision, the work, and where it is done."""
+    """What is compared, for any models: hardware x precision, the work, and where it is done."""
 
     hardware: Annotated[
         list[str] | None,

@@ -14,7 +14,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    help="What a language model costs in memory and energy, in FP32, FP16, INT8, 1-bit and what lies between.",
+    help="What a language model costs in memory and energy, in FP32, FP16, INT8, 1-bit and formats in between.",
     epilog="Start with: bitnet-cost estimate gpt3-175b",
 )
 

@@ -1,4 +1,4 @@
-"""Answers put to the test, worked through, and over grids: validate, explain, break-even, sweep, plot."""
+"""Answers checked, explained, and over grids: validate, explain, break-even, sweep, plot."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def validate(
     cells = sum(o.checked for o in outcomes)
     outside = sum(o.failed for o in outcomes)
     counted = "1 study" if len(outcomes) == 1 else f"{len(outcomes)} studies"
-    typer.echo(f"{counted}, {cells} cells held, {outside} outside their tolerance", err=True)
+    typer.echo(f"{counted}, {cells} cells checked, {outside} outside their tolerance", err=True)
     if failed:
         raise typer.Exit(1)
 
@@ -111,7 +111,7 @@ def explain(
     placed: Deployment,
     to: Writing,
 ) -> None:
-    """One number worked through: formula, counts, constants with range and source, arithmetic, conventions.
+    """One number step by step: formula, counts, constants with range and source, arithmetic, conventions.
 
     Example: bitnet-cost explain gpt3-175b -p bitnet --cell energy_j
     """
@@ -124,7 +124,7 @@ def explain(
     told = explained(result, baseline_of, cell, requests(placed.requests_per_day))
     data = explanation.as_data(told)
     offer = Offer(lambda: [], lambda: data, lambda: data["steps"])
-    form = formats.chosen(to.form, to.output, offer)
+    form = formats.format_name(to.form, to.output, offer)
     if form in formats.names("reports"):  # a text of its own: every step on one line
         write(explanation.as_markdown(told) if form == "markdown" else explanation.as_text(told), to.output)
         return
@@ -301,7 +301,7 @@ def plot(
 ) -> None:
     """A chart of a sweep with its Pareto front, as one HTML file that works offline.
 
-    Without -o it lies beside FILE, and replaces nothing that is there.
+    Without -o the page is written next to FILE; no existing file is replaced.
 
     Example: bitnet-cost plot front.parquet -o front.html
     """

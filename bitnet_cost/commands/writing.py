@@ -32,7 +32,7 @@ def deliver_answer(to: PageWriting, make: Callable[[], Report], answer: Answer) 
 
 def deliver(to: Writing | PageWriting | CurveWriting, offer: Offer) -> None:
     """Write an answer in a format; a terminal gets tables of its width, with weight and colour."""
-    form, output = formats.chosen(to.form, to.output, offer), to.output
+    form, output = formats.format_name(to.form, to.output, offer), to.output
     if form == "table" and offer.reports and output is None and sys.stdout is not None and sys.stdout.isatty():
         if "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb":
             from bitnet_cost.views.terminal import as_terminal
@@ -58,7 +58,7 @@ def table_of(rows: list[dict[str, Any]], title: str) -> Report:
 
 
 def write(text: str, output: str | None) -> None:
-    """Print, or write a file whole or not at all."""
+    """Print, or write a file only when it is complete."""
     if output is None or output == "-":
         if sys.stdout is None:
             raise BitnetCostError("cannot write: standard output is closed; give a file with -o")
@@ -103,8 +103,8 @@ def refuse_controls(words: list[str]) -> None:
         control = CONTROL.search(word)
         if control:
             what = f"the control character U+{ord(control[0]):04X}"
-            what = "a byte that is no UTF-8 text" if 0xDC80 <= ord(control[0]) <= 0xDCFF else what
-            fail(f"argument {number}, {word[:60]!a}: holds {what}")
+            what = "a byte that is not UTF-8 text" if 0xDC80 <= ord(control[0]) <= 0xDCFF else what
+            fail(f"argument {number}, {word[:60]!a}: contains {what}")
 
 
 def fail(message: str) -> NoReturn:

@@ -142,11 +142,11 @@ def executed_recipe(op: Operator, precision: Precision, executed: Executed) -> d
 def on_device(recipe: dict[str, list[tuple[str, float]]], executed: Executed) -> dict[str, list[tuple[str, float]]]:
     """A recipe in the formats that a device runs."""
 
-    def run(action: str) -> str:
+    def as_executed(action: str) -> str:
         stem, _, form = action.partition(".")
         return f"{stem}.{executed(form) or form}"
 
-    return {quantity: [(run(a), times) for a, times in actions] for quantity, actions in recipe.items()}
+    return {quantity: [(as_executed(a), times) for a, times in actions] for quantity, actions in recipe.items()}
 
 
 def recipes(
@@ -199,7 +199,7 @@ def actions_of(
             if filled(folds):
                 terms.append((basis, folds))
 
-    def moved(*parts: tuple[str, Array | float]) -> Linear:
+    def bits_of(*parts: tuple[str, Array | float]) -> Linear:
         found = [
             (basis, each * width) for quantity, width in parts for basis, each in coefficients.get(quantity, {}).items()
         ]
@@ -208,11 +208,11 @@ def actions_of(
     elsewhere, cached = float(FORMAT_BITS[precision.elsewhere]), float(precision.kv_bits)
     weights = array([weight_bits(precision, op) for op in ops])
     bits = (
-        moved(("weights", weights), ("bias_weights", elsewhere)),
-        moved(("inputs", array([input_bits_of(precision, op) for op in ops]))),
-        moved(("outputs", elsewhere)),
-        moved(("kv_read", cached)),
-        moved(("kv_write", cached)),
+        bits_of(("weights", weights), ("bias_weights", elsewhere)),
+        bits_of(("inputs", array([input_bits_of(precision, op) for op in ops]))),
+        bits_of(("outputs", elsewhere)),
+        bits_of(("kv_read", cached)),
+        bits_of(("kv_write", cached)),
     )
     return Actions(coefficients, made, folded, Stack(bits, bases_of(coefficients)))
 

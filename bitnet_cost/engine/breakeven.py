@@ -23,7 +23,7 @@ def share_at(wanted: float, part: float, rest: float) -> float | None:
     """Share f of the baseline's energy in a part at which the whole saves ``wanted``: f part + (1 - f) rest = wanted.
 
     ``part`` and ``rest`` are the savings of both. None where no share from 0 to 1 does it. With ``part`` 0 this is the
-    share that may stay whatever the precision, `ledger.contract.unshrinking_share`.
+    share that may stay in any precision, `ledger.contract.unshrinking_share`.
 
     >>> round(share_at(0.80, 0.0, 0.97), 4)     # at most 17.5 % of the energy may not scale
     0.1753

@@ -27,7 +27,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from bitnet_cost.engine.phases import worked
+from bitnet_cost.engine.phases import phases_and_bases
 from bitnet_cost.inputs.architecture import (
     Architecture,
     Attention,
@@ -597,5 +597,5 @@ def count_ops(
         ops = operators(architecture, workload.counting)
     if coefficients is None:
         coefficients = coefficients_of(ops)
-    phases, bases = worked(workload, needed or bases_of(coefficients))
+    phases, bases = phases_and_bases(workload, needed or bases_of(coefficients))
     return OpCounts(ops, phases, coefficients, bases, workload)

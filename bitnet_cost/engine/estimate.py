@@ -56,7 +56,7 @@ def check_scope(hardware: Hardware, scope: Scope) -> None:
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
 class Prepared:
-    """All that follows from the names of an evaluation, whatever the workload's numbers.
+    """All that follows from the names of an evaluation, for any numbers of the workload.
 
     ``folded`` is what the operators do, ``part`` what one of several devices does. With ``lean`` operators only those
     stand in tables that move, compute or launch something; the sums are the same, to the bit.
@@ -127,7 +127,7 @@ def _prepared(names: Names, lean: bool, lasting: bool, ops: tuple[Operator, ...]
 
 
 def measure(asked: Scenario, *, counts: OpCounts | None = None, prepared: Prepared | None = None) -> Result:
-    """Counts, actions and memory, not yet priced: what is known whatever the hardware's figures are.
+    """Counts, actions and memory, not yet priced: what is known for any figures of the hardware.
 
     ``counts`` of the same architecture and workload save counting again, as does what was ``prepared`` from the same
     names. A device needs its ``runtime``.
@@ -206,7 +206,7 @@ def does_not_fit(result: Result, capacity: float) -> str:
     if enough:
         many = ", but nothing joins them" if joined == 1 else f", more than the {joined:,} that its interconnect joins"
         return f"{text}; {enough:,} such devices would hold it{many if enough > joined else ''}"
-    return f"{text}; {math.ceil(factor):,} such devices would hold it in all, but none the activations whole"
+    return f"{text}; {math.ceil(factor):,} such devices would hold the total, but none has room for its activations"
 
 
 def joined_at_most(hardware: Hardware) -> int:
@@ -245,7 +245,7 @@ def evaluate(asked: Scenario, *, counts: OpCounts | None = None, prepared: Prepa
 def against(result: Result, baseline: Result) -> Result:
     """The result with its saving over a baseline of the same scope and workload; its own saving is 0.
 
-    No saving, and a reason, where one of both has no energy; NaN at points of a grid where one of both has none.
+    No saving, and a reason, where either has no energy; NaN at points of a grid where either has none.
     """
     shape = (3, *result.shape)
     if result.ledger is None or baseline.ledger is None:

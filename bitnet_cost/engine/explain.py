@@ -11,7 +11,7 @@ import numpy as np
 from bitnet_cost.arithmetic import Number, Step, Steps, single
 from bitnet_cost.engine.counts import NOT_COUNTED
 from bitnet_cost.engine.estimate import against
-from bitnet_cost.engine.fit import fit, held_at
+from bitnet_cost.engine.fit import fit, result_at
 from bitnet_cost.engine.trace import Trace
 from bitnet_cost.engine.uncertainty import extreme_prices
 from bitnet_cost.errors import BitnetCostError, nearest
@@ -35,7 +35,7 @@ PARTS = ("op", "group", "component", "share", "must_stay", "seconds", *COUNTS, *
 WORDS = {
     "bound": "is a word, the longest of the times; explain latency_s, or seconds:PHASE:NAME",
     "fits": "is yes or no; explain memory_share, footprint_bytes or capacity_bytes",
-    "devices": "is what was asked; the column of 'fit' is devices_needed",
+    "devices": "is an input; the column of 'fit' is devices_needed",
 }
 UNITS = {
     "mac": "MAC", "mul": "operation", "add": "operation", "special": "operation", "seconds": "s", "op": "J",
@@ -93,7 +93,7 @@ def explain(result: Result, baseline: Result | None, cell: str, requests_per_day
     ``must_stay:PERCENT`` for the share of the baseline's energy that may not scale if a saving of so much is claimed.
 
     Raises:
-        BitnetCostError: no such cell, or one that has no figure here, with the reason.
+        BitnetCostError: no such cell, or one that cannot be computed here, with the reason.
     """
     kind = cell.partition(":")[0]
     _check(cell, kind)
@@ -150,7 +150,7 @@ def number_of(told: Result, cell: str, requests: float | None) -> Number:
         _needs_energy(told)
     if cell in PER_DAY:
         if requests is None:
-            raise BitnetCostError(f"cell: {cell} has no figure; give --requests-per-day")
+            raise BitnetCostError(f"cell: {cell} cannot be computed; give --requests-per-day")
         batches = requests / told.workload.flat()[0][0]
         each: Number = number_of(told, PER_DAY[cell], None) * batches * (365.0 if cell.endswith("year") else 1.0)
         return each
@@ -171,21 +171,21 @@ def number_of(told: Result, cell: str, requests: float | None) -> Number:
         return number_of(told, "footprint_bytes", None) / number_of(told, "capacity_bytes", None)
     found = told.devices_needed if cell == "devices_needed" else METRICS[cell].of(told)
     if found is None or (not is_told(found) and np.isnan(single(found))):
-        raise BitnetCostError(f"cell: {cell} has no figure{_why(told, cell)}")
+        raise BitnetCostError(f"cell: {cell} cannot be computed{_why(told, cell)}")
     return single(found)
 
 
 def _why(told: Result, cell: str) -> str:
-    """Why a column has no figure."""
+    """Why a column cannot be computed."""
     options = {"carbon_g": "; give --carbon", "cost_usd": "; give --price"}
     if cell in options and told.by_component and not told.reason:
         return options[cell]
     if cell in ("energy_per_token_j", "tokens_per_s"):
-        return ": it is said only where tokens are generated (--generate)"
+        return ": it is computed only where tokens are generated (--generate)"
     if cell == "power_w" and told.timing is not None:
-        return ": it is said with --scope device"
+        return ": it is computed with --scope device"
     if cell == "devices_needed" and told.capacity_bits is not None:
-        return ": no number of such devices holds the activations whole"
+        return ": no number of such devices holds all activations"
     return f": {told.reason or METRICS['reason'].of(told)}"
 
 
@@ -234,7 +234,7 @@ def _part(told: Result, cell: str) -> Number:
         _needs_energy(told)
     table = told.by_operator[1] if kind in ("op", "group") else TABLES[kind](told)
     if table is None:
-        raise BitnetCostError(f"cell: {cell} has no figure{_why(told, 'latency_s')}")
+        raise BitnetCostError(f"cell: {cell} cannot be computed{_why(told, 'latency_s')}")
     chosen = [
         value
         for at, of_phase in zip(phases, table, strict=True)
@@ -257,7 +257,7 @@ def _saving(result: Result, baseline: Result | None, cell: str) -> tuple[Trace, 
     trace, (told, other) = _traced((Same(result), Same(baseline)))
     told = against(told, other)
     if told.saving is None or told.ledger is None or other.ledger is None:
-        raise BitnetCostError(f"cell: {cell} has no figure: {told.reason}")
+        raise BitnetCostError(f"cell: {cell} cannot be computed: {told.reason}")
     number = told.saving.ravel()[{"saving_low": 0, "saving_high": 2}.get(cell, 1)]
     if cell in ("saving_least", "saving_most"):
         ends = extreme_prices(result, baseline, most=cell == "saving_most")
@@ -270,7 +270,7 @@ def _saving(result: Result, baseline: Result | None, cell: str) -> tuple[Trace, 
     try:
         claim = float(text) / 100
     except ValueError:
-        raise BitnetCostError(f"cell: {cell!r}: {text!r} is no percentage") from None
+        raise BitnetCostError(f"cell: {cell!r}: {text!r} is not a percentage") from None
     if unshrinking_share(claim, number.value) is None:
         raise BitnetCostError(f"cell: {cell}: the claim exceeds the modelled saving; no share makes it true")
     return trace, 1 - claim / named(number, "saving", "1"), notes
@@ -284,7 +284,7 @@ def _fitting(result: Result, cell: str) -> Explanation:
     steps, trace = Steps(cell, "1"), Trace()
     for number in (most, most + 1):
         if 1 <= number <= LIMITS[axis]:
-            trace, (told,) = _traced((Same(held_at(result, **{axis: number})),))
+            trace, (told,) = _traced((Same(result_at(result, **{axis: number})),))
             for name in ("footprint_bytes", "capacity_bytes"):
                 steps.add(f"{name} at {axis} {number}", "B", METRICS[name].of(told))
     steps.found.append(Step(cell, "1", f"{most}", float(most)))
@@ -292,7 +292,7 @@ def _fitting(result: Result, cell: str) -> Explanation:
     return _explanation(trace, result, None, cell, formula, steps)
 
 
-# --- what stands beside it -----------------------------------------------------------------------------------------
+# --- what is printed with it -----------------------------------------------------------------------------------------
 
 
 def _explanation(
@@ -314,7 +314,7 @@ def _explanation(
 
 
 def _conventions(result: Result, baseline: Result | None) -> tuple[str, ...]:
-    """What was asked, and what is meant by it."""
+    """The question, and its conventions."""
     work = result.counts.workload
     found = [
         f"batch {work.batch}, prompt {work.prompt}, generated {work.generate}; the first token comes from the prefill",

@@ -32,11 +32,11 @@ def fit(asked: Scenario) -> Fit:
     here = measure(asked)
     return Fit(
         here,
-        largest(lambda n: bool(held_at(here, batch=n).fits), LIMITS["batch"]),
-        largest(lambda n: bool(held_at(here, prompt=n).fits), LIMITS["prompt"]),
+        largest(lambda n: bool(result_at(here, batch=n).fits), LIMITS["batch"]),
+        largest(lambda n: bool(result_at(here, prompt=n).fits), LIMITS["prompt"]),
     )
 
 
-def held_at(result: Result, **numbers: int) -> Result:
+def result_at(result: Result, **numbers: int) -> Result:
     """What is resident at another batch or prompt; not priced."""
     return measure(result.scenario.but(workload=replace(result.workload, **numbers)))  # type: ignore[arg-type]

@@ -95,7 +95,7 @@ def peak_activation_entries(widest: Array, repeated: Array) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class Resident:
-    """What a model holds in a precision, whatever the workload."""
+    """What a model holds in a precision, for any workload."""
 
     parameters: dict[str, int]
     weight_bits: dict[str, float]
@@ -142,7 +142,7 @@ def footprint(
 ) -> Footprint:  # fmt: skip
     """Bits resident with this precision: weights (see `resident`), KV cache, peak activations.
 
-    On a device as its runtime holds them. Activations are those of the widest pass: of the whole prompts, of so many
+    On a device as its runtime holds them. Activations are those of the widest pass: of the whole prompts, of as many
     of their tokens as the runtime takes at once, or of a decode step.
     """
     elsewhere = float(FORMAT_BITS[precision.elsewhere])

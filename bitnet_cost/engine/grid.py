@@ -47,7 +47,7 @@ def figures(asked: Scenario, *, varied: bool = False) -> dict[str, NDArray[Any]]
 
 
 def columns_of(result: Result) -> dict[str, NDArray[Any]]:
-    """What can be said of a result in the columns of `swept`, and energy by component.  Each [n]"""
+    """What can be computed of a result in the columns of `swept`, and energy by component.  Each [n]"""
     points, found = result.counts.points, {}
     for metric in swept():
         values = metric.of(result)

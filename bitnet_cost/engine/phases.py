@@ -119,7 +119,7 @@ class _Worked:
         return self.batch * self.attended(row.phase.keys, self.span, window)
 
     def attended(self, count: Attended, span: str, window: float) -> Array:
-        """What one sequence attends to; worked out once."""
+        """What one sequence attends to; calculated once."""
         found = self._attended.get((count, span, window))
         if found is None:
             found = self._attended[count, span, window] = count(self.prompt, self.generate, span, window)
@@ -158,10 +158,10 @@ class _Worked:
 READ_ONCE = {"passes", "logit_passes", "experts"}  # bases of weights alone, which a pass reads once
 
 
-def worked(workload: Workload, names: tuple[Basis, ...]) -> tuple[tuple[Phase, ...], Bases]:
-    """The phases of a workload, and what some bases come to in them.
+def phases_and_bases(workload: Workload, names: tuple[Basis, ...]) -> tuple[tuple[Phase, ...], Bases]:
+    """The phases of a workload, and the values of some bases in them.
 
-    >>> phases, bases = worked(Workload(prompt=4, generate=3, attention="causal"), (("pairs",), ("tokens",)))
+    >>> phases, bases = phases_and_bases(Workload(prompt=4, generate=3, attention="causal"), (("pairs",), ("tokens",)))
     >>> [phase.name for phase in phases], bases[("pairs",)].tolist()
     (['prefill', 'decode'], [[10.0], [11.0]])
     """

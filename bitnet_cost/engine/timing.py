@@ -75,7 +75,7 @@ def launches_of(op: Operator, kernel: Kernel, runtime: RuntimeProfile) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How operators run in a runtime on a device, whatever the workload.
+    """How operators run in a runtime on a device, for any workload.
 
     Arrays are ``[op, 1]``; ``[op, n]`` where a figure behind them differs from point to point of a grid.
     """
@@ -204,7 +204,7 @@ def _stacked(values: Sequence[float | Array]) -> Array:
 
 
 def _spans(ops: tuple[Operator, ...]) -> tuple[slice, ...]:
-    """Runs of attention's operators. What lies between two of them, a softmax, has neither products nor a cache."""
+    """Runs of attention's operators. The softmax between two of them has neither products nor a cache."""
     spans: list[slice] = []
     for i, op in enumerate(ops):
         if op.group != "attention":

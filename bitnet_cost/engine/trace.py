@@ -1,4 +1,4 @@
-"""The engine run on told numbers: the graph of what a question comes to.
+"""The engine run on told numbers: the graph of an answer.
 
 What is free is asked for: the numbers of the workload always; with ``figures`` every cited figure of the hardware, the
 runtime and the electricity; with ``shapes`` the factors that a count is made of, so that 96 x 12288 x 12288 is no
@@ -102,17 +102,19 @@ class Trace:
     def _cited(self, model: In, place: str, sources: dict[str, Source]) -> In:
         """An input whose figures are told, each under its place."""
 
-        def told(part: Any, here: str) -> Any:
+        def told_in(part: Any, here: str) -> Any:
             if isinstance(part, Figure):
                 unit, known = part.dimension.si, sources[part.source]
                 lever = Lever(here, part.low, part.value, part.high, unit, part.basis, part.source, here)
                 return self._figure(part, lever, known)
             if isinstance(part, dict):
-                return {key: told(value, f"{here}.{key}") for key, value in part.items()}
+                return {key: told_in(value, f"{here}.{key}") for key, value in part.items()}
             return self._cited(part, here, sources) if isinstance(part, Input) else part
 
         fields = type(model).model_fields.keys() - {"sources", "alternatives", "special_functions", "actions"}
-        return model.model_copy(update={name: told(getattr(model, name), f"{place}.{name}") for name in sorted(fields)})
+        return model.model_copy(
+            update={name: told_in(getattr(model, name), f"{place}.{name}") for name in sorted(fields)}
+        )
 
     def _hardware(self, hardware: Hardware, result: Result) -> Hardware:
         """A profile whose figures are told: those that price an action under its name, the others under their place."""

@@ -65,7 +65,7 @@ def accumulator_bits(op: Operator, precision: Precision) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How data reach the datapath of a node, whatever the workload. Levels are counted from the innermost, 0."""
+    """How data reach the datapath of a node, for any workload. Levels are counted from the innermost, 0."""
 
     levels: tuple[str, ...]  # what is read and written: all but the innermost
     places: tuple[str, ...]  # reads and writes of each of them, one level after the other
@@ -80,7 +80,7 @@ class Route:
 
 
 def route(ops: tuple[Operator, ...], precision: Precision, hardware: Hardware, stored_bits: float) -> Route | None:
-    """The route of a node's data, of a model that stores so many bits of weights; None without memory levels.
+    """The route of a node's data, of a model with that many bits of weights; None without memory levels.
 
     A level without a capacity holds everything. A node with one level reads everything from it, once.
     """

@@ -1,4 +1,4 @@
-"""How sure an answer is: prices drawn from their ranges, bounds that enclose every draw, and what moves it most.
+"""How sure an answer is: prices drawn from their ranges, bounds that enclose every draw, and its sensitivity.
 
 What moves: every price (actions, bits moved at each level, static power) within its own low and high. For a given
 activity and time, energy is linear in prices, so that ten thousand draws are one product ``runs [action] x prices
@@ -340,7 +340,7 @@ def revalued(result: Result, asked: Scenario, ready: Prepared | None = None) -> 
     return priced(measure(asked, counts=result.counts, prepared=ready), ready)
 
 
-def moved_each(result: Result, values: Sequence[tuple[str, float]]) -> Array:
+def energies_with_each(result: Result, values: Sequence[tuple[str, float]]) -> Array:
     """Energy of a single point with one figure of time at another value, one after the other, as one grid.  [n]  [J]
 
     The figures become arrays over the points of a grid that is the same point n times.
@@ -414,7 +414,7 @@ def _prices_needed(result: Result) -> set[str]:
     return found
 
 
-# --- what moves the answer most ------------------------------------------------------------------------------------
+# --- what affects the answer most ------------------------------------------------------------------------------------
 
 
 def swings(result: Result, baseline: Result | None) -> list[Swing]:
@@ -438,8 +438,8 @@ def swings(result: Result, baseline: Result | None) -> list[Swing]:
         found.append(_swing(lever, energy, other, whole, reference))
     timed = time_figures(result)
     ends = [(path, bound) for path, figure in timed.items() for bound in (figure.low, figure.high)]
-    energies = moved_each(result, ends).reshape(-1, 2).tolist() if ends else []
-    others = moved_each(compared, ends).reshape(-1, 2).tolist() if ends and compared else [None] * len(timed)
+    energies = energies_with_each(result, ends).reshape(-1, 2).tolist() if ends else []
+    others = energies_with_each(compared, ends).reshape(-1, 2).tolist() if ends and compared else [None] * len(timed)
     for (path, figure), pair, other in zip(timed.items(), energies, others, strict=True):
         of_runtime = path.startswith("runtime.")
         name = path.removeprefix("runtime.") + ("" if of_runtime else " (device)")

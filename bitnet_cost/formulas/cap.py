@@ -11,7 +11,7 @@ def cap_stretch(dynamic: Array, seconds: Array, room: Array | float) -> Array:
     """How much longer a phase takes under a limit of power: its dynamic energy / room over its seconds, at least 1.
 
     ``room`` is the limit less the floor of power.  [W]  Where there is none, as of figures that vary together, no time
-    can be said.
+    can be computed.
 
     >>> cap_stretch(np.array([1200.0, 300.0]), np.array([2.0, 1.0]), 400.0).tolist()  # 600 W and 300 W of 400 W
     [1.5, 1.0]

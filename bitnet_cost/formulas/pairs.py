@@ -37,7 +37,7 @@ def decode_pairs(prompt: Array, generate: Array, window: Array | float = np.inf)
 
 
 def growing_pairs(start: Array, steps: Array, window: Array | float = np.inf) -> Array:
-    """Keys that so many steps attend to after ``start`` positions, each to one more up to the window.  [pair]
+    """Keys that ``steps`` steps attend to after ``start`` positions, each to one more up to the window.  [pair]
 
     >>> float(growing_pairs(np.float64(4), np.float64(2)))           # 5 + 6
     11.0

@@ -45,7 +45,7 @@ def saving_bounds(runs: Array, base: Array, prices: Array) -> Array:
 
 
 def unshrinking_share(claimed: float, modelled: float) -> float | None:
-    """Share f of the baseline's energy that would have to stay, whatever the precision, for a claim to come true.
+    """Share f of the baseline's energy that would have to stay, in any precision, for a claim to come true.
 
     With a share f that does not shrink and a saving s on the rest, the whole saves (1 - f) s; so f = 1 - claim / s.
     None where the claim exceeds what the model saves: then no such share exists.

@@ -10,7 +10,7 @@ from bitnet_cost.inputs.workload import Array
 
 
 def ordered_sum(values: Array, axis: int) -> Array:
-    """Sum along an axis strictly from first to last, whatever the other axes hold.
+    """Sum along an axis strictly from first to last, independent of the other axes.
 
     NumPy's own sum adds pairwise along contiguous memory, so that its last bits depend on the shape of the grid;
     Python's carries what rounding lost from 3.12 on, so that they would depend on the version.

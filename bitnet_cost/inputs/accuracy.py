@@ -21,5 +21,5 @@ class Accuracy(Input):
     devices: dict[str, dict[str, dict[str, Spread]]] = Field(description="by device, runtime and class")
 
     def of(self, hardware: str, runtime: str) -> dict[str, Spread]:
-        """The classes that were held to measurements on a device and runtime."""
+        """The classes that were compared with measurements on a device and runtime."""
         return self.devices.get(hardware, {}).get(runtime, {})

@@ -132,7 +132,7 @@ class Product(Input):
 class Layer(Input):
     """A run of identical layers."""
 
-    repeat: int = Field(gt=0, le=MOST_LAYERS, description="how many such layers")
+    repeat: int = Field(gt=0, le=MOST_LAYERS, description="number of identical layers")
     attention: Attention | None = Field(None, description="softmax attention")
     latent_attention: LatentAttention | None = Field(None, description="multi-head latent attention")
     state_space: StateSpace | None = Field(None, description="state-space block")
@@ -148,7 +148,7 @@ class Layer(Input):
         if len(mixers) != 1:
             raise ValueError(f"wants one of {', '.join(kinds)}; has {mixers or 'none'}")
         if self.product and (self.ffn or self.moe or self.norms):
-            raise ValueError("a bare product stands alone: no ffn, no moe, and 'norms: 0'")
+            raise ValueError("a bare product has nothing beside it: no ffn, no moe, and 'norms: 0'")
         if self.ffn is not None and self.moe is not None:
             raise ValueError("has both ffn and moe; one layer takes one of them")
         return self

@@ -81,7 +81,7 @@ class Figure(Input):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if not self.low <= self.value <= self.high:
-            figures = (numerals.printed(figure, self.dimension.si) for figure in (self.low, self.value, self.high))
+            figures = (numerals.figure_text(figure, self.dimension.si) for figure in (self.low, self.value, self.high))
             raise ValueError("low <= value <= high does not hold: " + ", ".join(figures))
         return self
 
@@ -292,7 +292,7 @@ def _of_alternatives(faults: list[Any]) -> tuple[Any, tuple[str | int, ...]]:
     """The fault to tell and its place: an unknown key, else the first.
 
     Of a field that may be of several forms, such as a number or a range, each form has its faults; what was meant is
-    the form that was followed furthest. Its name is no part of the place.
+    the form that was followed furthest. Its name is not part of the place.
     """
     unknown = next((f for f in faults if f["type"] == "extra_forbidden"), None)
     first = faults[0]["loc"]

@@ -132,9 +132,7 @@ class Hardware(Input):
         description="technology: prices of a process node, no clock; device: memory, rates and power as well"
     )
     device_class: DeviceClass | None = Field(None, description="what runtimes it takes (devices: required)")
-    runtime: CatalogueName | None = Field(
-        None, description="the runtime that is taken when none is asked for (devices: required)"
-    )
+    runtime: CatalogueName | None = Field(None, description="the default runtime (devices: required)")
     note: str = Field(default="", description="what a reader should know")
     actions: dict[str, EnergyPerOperation] = Field(
         min_length=1, description="energy of one action", json_schema_extra=_NAMES
@@ -175,7 +173,7 @@ class Hardware(Input):
                 close = nearest(stem, ["mul", "add", "mac", *SPECIAL])
                 hint = f"; did you mean '{close}.{form}'?" if close and form else ""
                 raise ValueError(
-                    f"actions: {action!r} is no action; expected mul, add, mac or a special function"
+                    f"actions: {action!r} is not an action; expected mul, add, mac or a special function"
                     f" of a format, as in mul.fp16{hint}"
                 )
         for name in self.special_functions:
@@ -257,7 +255,7 @@ class Hardware(Input):
             close = nearest(name, self.alternatives)
             hint = f" Did you mean {close!r}?" if close else ""
             there = ", ".join(["own", *self.alternatives])
-            raise BitnetCostError(f"prices: {self.name!r} has none called {name!r}; there are {there}.{hint}")
+            raise BitnetCostError(f"prices: {self.name!r} has no price set called {name!r}; there are {there}.{hint}")
         changed = {"name": f"{self.name}.{name}", "title": f"{self.title}; {prices.title}", "actions": prices.actions}
         return self.model_copy(update=changed)
 

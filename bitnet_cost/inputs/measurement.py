@@ -16,7 +16,7 @@ class Measurement(Input):
     token of a sequence in a server that is kept busy; one product. Power and memory are those of all devices together.
     """
 
-    id: str = Field(min_length=1, description="row id, the same for ever")
+    id: str = Field(min_length=1, description="row id, never changed or reused")
     source: str = Field(min_length=1, description="a key of measured/sources.yaml")
     model: str = Field(min_length=1, description="catalogue name")
     hardware: str = Field(min_length=1, description="catalogue name")

@@ -35,9 +35,9 @@ class WeightStorage(Input):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if (self.scale_per == "none") != (self.scale_bits == 0):
-            raise ValueError("scale_bits and scale_per go together")
+            raise ValueError("scale_bits and scale_per must be given together")
         if (self.scale_per == "group") != (self.group > 0):
-            raise ValueError("group goes with scale_per: group")
+            raise ValueError("group needs scale_per: group")
         if self.information_bits > self.bits + 1e-9:
             raise ValueError(f"information_bits {self.information_bits:g} do not fit into bits {self.bits:g}")
         return self
@@ -80,7 +80,7 @@ class LinearPrecision(Input):
             if not 0 < times <= 64:
                 raise ValueError(f"recipe: {action} runs {times:g} times per MAC; expected more than 0 and at most 64")
         if (ACCUMULATE in self.recipe) != (self.accumulator is not None):
-            raise ValueError(f"accumulator and {ACCUMULATE} go together")
+            raise ValueError(f"accumulator and {ACCUMULATE} must be given together")
         if self.accumulator is not None and not _ACTION.fullmatch(self.accumulator):
             raise ValueError(f"accumulator: {self.accumulator!r} is not an action such as add.int8")
         return self

@@ -23,7 +23,7 @@ GENERATE_ON_DEVICES = 128
 
 
 def usual_generate(model: Architecture, hardware: Hardware) -> int:
-    """Tokens generated where nobody says how many."""
+    """Tokens generated where none are given."""
     return GENERATE_ON_DEVICES if hardware.has_clock and not model.bidirectional else 1
 
 
@@ -138,10 +138,10 @@ def _exact(there: Any, value: float | Array, path: str) -> Any:
         return there.model_copy(update=update)
     if type(there) in (int, float) and not isinstance(value, np.ndarray):
         return int(value) if isinstance(there, int) and value == int(value) else value
-    raise BitnetCostError(f"vary: {path}: is no figure of this profile")
+    raise BitnetCostError(f"vary: {path}: is not a figure of this profile")
 
 
 def _no_figure(fault: NoSuchPart, path: str) -> BitnetCostError:
     if fault.known is None:
-        return BitnetCostError(f"vary: {path}: is no figure of this profile")
+        return BitnetCostError(f"vary: {path}: is not a figure of this profile")
     return BitnetCostError(f"vary: {path}: the profile has no {fault.part!r}{suggested(fault.part, fault.known)}")

@@ -140,7 +140,7 @@ def parse_axis(text: str) -> Any:
     parts = text.split(":")
     if len(parts) == 1:
         return [_number(part) for part in text.split(",")]
-    usage = f"{text!r} is no axis; write A,B,C or FIRST:LAST:POINTS or FIRST:LAST:POINTS:log"
+    usage = f"{text!r} is not an axis; write A,B,C or FIRST:LAST:POINTS or FIRST:LAST:POINTS:log"
     if len(parts) not in (3, 4) or (len(parts) == 4 and parts[3] not in ("log", "linear")):
         raise BitnetCostError(usage)
     points = _number(parts[2])

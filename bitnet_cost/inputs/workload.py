@@ -20,7 +20,7 @@ LIMITS = {"batch": 10**6, "prompt": 10**8, "generate": 10**8}
 
 
 def usual_attention(kind: str) -> AttentionSpan:
-    """What a decoder or an encoder attends to where nobody says it."""
+    """What a decoder or an encoder attends to by default."""
     return "full" if kind == "encoder" else "causal"
 
 

@@ -113,7 +113,7 @@ class Linear:
 
 
 class Stack:
-    """Several figures of the same operators, worked out together.  ``names`` are the bases they may need."""
+    """Several figures of the same operators, calculated together.  ``names`` are the bases they may need."""
 
     __slots__ = ("_dense", "figures", "names")
 

@@ -1,4 +1,4 @@
-"""What a run comes to before it is priced: counts, activity, memory and time, by phase and operator."""
+"""What a run does before it is priced: counts, activity, memory and time, by phase and operator."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class OpCounts:
 
 @dataclass(frozen=True, slots=True)
 class Actions:
-    """What operators do in a precision on some hardware, whatever the workload.
+    """What operators do in a precision on some hardware, for any workload.
 
     ``columns`` is ``{(of a product, quantity, action): [op]}``, times per unit of the quantity; ``folded`` the same
     summed over operators: ``{(of a product, action): [(basis, times)]}``. ``bits`` are what each operator moves:
@@ -220,12 +220,12 @@ class Footprint:
         return self.on_each(1)
 
     def on_each(self, devices: int) -> Array:
-        """Bits on each of several devices that share weights and cache; each holds the activations whole.  [n]"""
+        """Bits on each of several devices that share weights and cache; each holds all activations.  [n]"""
         return (self.total_weight_bits + self.kv_bits) / devices + self.activation_bits
 
 
 def devices_that_hold(shared_bits: Array, activation_bits: Array, capacity_bits: float) -> Array:
-    """How many devices hold weights and cache among them, each the activations whole; infinite: none.  [n]
+    """How many devices hold weights and cache among them, each with all activations; infinite: none.  [n]
 
     >>> devices_that_hold(np.array([100.0]), np.array([2.0, 40.0]), 40.0).tolist()
     [3.0, inf]
@@ -289,7 +289,7 @@ class Timing:
 
     @property
     def bounds(self) -> list[str | None]:
-        """What most of the time waits for at each point; None where nothing takes time, or no time can be said.  [n]"""
+        """What most of the time waits for at each point; None where nothing takes time, or there is no clock.  [n]"""
         waits = {name: total(values).tolist() for name, values in self.waits.items()}
         points = [dict(zip(waits, each, strict=True)) for each in zip(*waits.values(), strict=True)]
         return [None if any(map(math.isnan, waits.values())) else longest_wait(waits) for waits in points]

@@ -1,4 +1,4 @@
-"""What an operator is: its terms, the parameters it owns, and what is asked of it beyond them."""
+"""What an operator is: its terms, the parameters it owns, and its traits."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Backward = Literal["product", "elementwise", "none"]
 
 
 class Traits(NamedTuple):
-    """What is asked of an operator beyond its terms, decided where a layer is built: nothing asks for its name."""
+    """What an operator is beyond its terms, decided where a layer is built: nothing asks for its name."""
 
     kernel: KernelKind = "product"  # what it runs as; with the precision this gives the class of kernels
     fused: Fusion = "no"  # whether it runs in the kernel of an operator before it: where a runtime fuses projections

@@ -144,14 +144,14 @@ def locate(kind: str, name: str) -> Path:
 
 
 def beside(file: Path, place: str, name: str) -> Path:
-    """The file that another names, relative to it. Nothing outside its folder is read: nobody asked for that.
+    """The file that another names, relative to it. Nothing outside its folder is read: a file is not to reach others.
 
     Raises:
         InvalidFile: a path that leads out of the folder, by itself or by a link.
     """
     found = file.parent / name
     if not Path(os.path.realpath(found)).is_relative_to(os.path.realpath(file.parent)):
-        raise InvalidFile(file, place, f"{name!r} is outside the folder of this file; what a file names lies beside it")
+        raise InvalidFile(file, place, f"{name!r} is outside the folder of this file; name a file of that folder")
     return found
 
 
@@ -159,7 +159,7 @@ def read(path: Path, chain: tuple[Path, ...] = ()) -> Document:
     """A YAML document; a hardware profile that extends another, with what it takes from that one.
 
     Raises:
-        BitnetCostError: see `read_yaml`; an unknown base, one outside the folder of the file, or one that leads back.
+        BitnetCostError: see `read_yaml`; an unknown base, one outside the file's folder, or one that refers to itself.
     """
     document = read_yaml(path)
     if not isinstance(document.data, dict) or "extends" not in document.data:
@@ -185,7 +185,7 @@ def validate(document: Document, model: type[M], path: Path) -> M:
         InvalidFile: where, what, and what was expected.
     """
     if not isinstance(document.data, dict):
-        raise InvalidFile(path, "", f"holds a {type(document.data).__name__}; expected keys and values")
+        raise InvalidFile(path, "", f"contains a {type(document.data).__name__}; expected keys and values")
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
@@ -225,7 +225,7 @@ _OF_A_LINK = ("interconnect", "sources")
 
 
 def is_shipped(device: Hardware, software: RuntimeProfile) -> bool:
-    """Whether a device with its runtime is the catalogue's, whatever link joins several of it; see `setting`."""
+    """Whether a device with its runtime is the catalogue's, with any link; see `setting`."""
     if not has("hardware", device.name) or not has("runtime", f"{software.runtime}-{software.device_class}"):
         return False
     shipped, known = setting(hardware(device.name), software.runtime)
@@ -371,7 +371,7 @@ def parity() -> dict[str, list[tuple[float, float]]]:
     """The committed figures of scored rows by class: measured and modelled, four digits.
 
     Raises:
-        InvalidFile: the file is no JSON.
+        InvalidFile: the file is not JSON.
     """
     from bitnet_cost.readers.json_file import read_json
 
@@ -408,7 +408,7 @@ def runtime_of(hardware: Hardware, asked: str | RuntimeProfile | None) -> Runtim
 def setting(hardware: Hardware, asked: str | RuntimeProfile | None) -> tuple[Hardware, RuntimeProfile | None]:
     """Hardware and its runtime (see `runtime_of`), with the constants that measured rows gave them.
 
-    A runtime that is given as such, or read from a file, is taken as it is.
+    A runtime that is given as such, or read from a file, is used as it is.
     """
     software = runtime_of(hardware, asked)
     if software is None or isinstance(asked, RuntimeProfile) or (asked is not None and is_path(asked)):

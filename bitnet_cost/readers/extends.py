@@ -44,7 +44,7 @@ def extended(document: Document, base: dict[str, Any], path: Path) -> Document:
             raise InvalidFile(path, f"sources.{key}", what)
     found = merged({k: v for k, v in base.items() if k not in _OWN}, document.data)
     own = ours.keys() if isinstance(ours, dict) else ()
-    if isinstance(found.get("sources"), dict):  # a base's source goes with the last figure that cites it
+    if isinstance(found.get("sources"), dict):  # a base's source is dropped with the last figure that cites it
         cited = set(_cited({k: v for k, v in found.items() if k != "sources"}))
         found["sources"] = {key: source for key, source in found["sources"].items() if key in cited or key in own}
     return Document(found, document.lines)
@@ -69,7 +69,7 @@ def chain_of(document: Document, path: Path, chain: tuple[Path, ...]) -> tuple[s
     if not isinstance(name, str):
         raise InvalidFile(path, "extends", f"is {name!r}; expected the name or the file of a hardware profile")
     if here in chain:
-        raise InvalidFile(path, "extends", "leads back to itself")
+        raise InvalidFile(path, "extends", "refers to itself")
     if len(chain) >= MAX_CHAIN:
         raise BitnetCostError(f"{path}: extends: more than {MAX_CHAIN} profiles build on each other")
     return name, (*chain, here)

@@ -27,7 +27,7 @@ def load_any(path: Path) -> tuple[str, Input]:
     kind = next((kind for mark, kind in _MARKS.items() if mark in keys), None)
     if kind is None:
         wanted = ", ".join(f"{mark}: ({kind})" for mark, kind in _MARKS.items())
-        what = "is no model, hardware profile, precision, runtime, study or sweep; expected one of the keys"
+        what = "is not a model, hardware profile, precision, runtime, study or sweep; expected one of the keys"
         raise InvalidFile(path, "", f"{what} {wanted}")
     found = catalog.validate(document, KINDS[kind], path)
     catalog.check_name(kind, found, path)

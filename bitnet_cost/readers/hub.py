@@ -12,7 +12,7 @@ _ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
 def is_hub_id(name: str) -> bool:
-    """Whether a word has the form of a hub id and is no local file.
+    """Whether a word has the form of a hub id and is not a local file.
 
     >>> is_hub_id("org/name"), is_hub_id("folder/config.json"), is_hub_id("gpt2"), is_hub_id("../x")
     (True, False, False, False)
@@ -37,6 +37,6 @@ def fetch_config(identifier: str) -> Path:
         ) from None
     try:
         return Path(hf_hub_download(identifier, "config.json"))
-    except Exception as error:  # the client raises whatever its transport does
+    except Exception as error:  # the client raises what its transport does
         reason = (str(error).splitlines() or [""])[0][:200] or type(error).__name__
         raise BitnetCostError(f"{identifier!r}: no config.json from the hub ({reason}). {instead}.") from error

@@ -1,8 +1,8 @@
 """A Hugging Face ``config.json`` into an `Architecture`, exactly, or refused by name.
 
 What a family's files spell and its class builds is one row of `families`. A file is counted as the language model with
-its output matrix (``...ForCausalLM``, BERT's ``ForMaskedLM``), whatever head it was saved with. Of a multimodal file
-only the language model is read.
+its output matrix (``...ForCausalLM``, BERT's ``ForMaskedLM``), independent of the head it was saved with. Of a
+multimodal file only the language model is read.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def architecture_from_config(
         InvalidFile: an unknown ``model_type``, a missing field, or one that contradicts another.
     """
     if not isinstance(config, Mapping):
-        raise InvalidFile(file, "", f"holds a {type(config).__name__}; expected one object, {{...}}")
+        raise InvalidFile(file, "", f"contains a {type(config).__name__}; expected one object, {{...}}")
     outer, whole = config.get("model_type"), config
     multimodal = isinstance(outer, str) and outer in MULTIMODAL
     if multimodal:
@@ -179,7 +179,7 @@ def _architecture(family: Family, fields: Fields, about: dict[str, Any]) -> Arch
             bias=family.head_bias,
             transform=family.head_transform,
             spare_bias=family.head_transform and not tied,
-            softcap=fields.given(family.logit_softcap),
+            softcap=fields.turns_on(family.logit_softcap),
         ),
     )
 

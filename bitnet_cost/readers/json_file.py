@@ -30,7 +30,7 @@ def parse_json(text: str, name: object = "<text>") -> dict[str, Any]:
     >>> parse_json('{"a": 1, "a": 2}')
     Traceback (most recent call last):
     ...
-    bitnet_cost.errors.InvalidFile: <text>: key 'a' stands twice
+    bitnet_cost.errors.InvalidFile: <text>: key 'a' appears twice
     """
 
     def refuse(what: str) -> NoReturn:
@@ -39,7 +39,7 @@ def parse_json(text: str, name: object = "<text>") -> dict[str, Any]:
     def whole(digits: str) -> int:
         # Python needs quadratic time for the digits of an integer, and JSON sets no limit to them
         if len(digits) > MAX_DIGITS:
-            refuse(f"holds a number of {len(digits)} digits; no figure of a model has more than {MAX_DIGITS}")
+            refuse(f"contains a number of {len(digits)} digits; no figure of a model has more than {MAX_DIGITS}")
         return int(digits)
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def parse_json(text: str, name: object = "<text>") -> dict[str, Any]:
         if len(built) < len(pairs):
             seen: set[str] = set()
             twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-            refuse(f"key {twice[:60]!r} stands twice")
+            refuse(f"key {twice[:60]!r} appears twice")
         return built
 
     try:
@@ -57,7 +57,7 @@ def parse_json(text: str, name: object = "<text>") -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise InvalidFile(name, f"line {error.lineno}", f"not valid JSON: {error.msg}") from None
     if not isinstance(data, dict):
-        refuse(f"holds a {type(data).__name__}; expected one object, {{...}}")
+        refuse(f"contains a {type(data).__name__}; expected one object, {{...}}")
     level: list[Any] = [data]
     for _ in range(MAX_DEPTH):
         level = [inner for outer in level for inner in _children(outer)]

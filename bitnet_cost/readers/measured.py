@@ -50,7 +50,7 @@ def read_rows(path: Path) -> list[Measurement]:
     control = CONTROL.search(text.replace("\r\n", "\n"))
     if control:
         line = text.count("\n", 0, control.start()) + 1
-        raise InvalidFile(path, f"line {line}", f"holds the control character U+{ord(control[0]):04X}")
+        raise InvalidFile(path, f"line {line}", f"contains the control character U+{ord(control[0]):04X}")
     reader = csv.DictReader(io.StringIO(text, newline=""))
     found = []
     try:
@@ -59,10 +59,10 @@ def read_rows(path: Path) -> list[Measurement]:
     except csv.Error as error:
         raise InvalidFile(path, f"line {reader.line_num}", f"is not CSV: {error}") from None
     if len(set(headings)) < len(headings):
-        raise InvalidFile(path, "line 1", "a heading stands twice")
+        raise InvalidFile(path, "line 1", "a heading appears twice")
     for number, cells in enumerate(lines, 2):
         if None in cells or None in cells.values():
-            raise InvalidFile(path, f"line {number}", f"has another number of cells than the {len(cells)} headings")
+            raise InvalidFile(path, f"line {number}", f"has a different number of cells from the {len(cells)} headings")
         try:
             found.append(Measurement.model_validate({k: _value(k, v) for k, v in cells.items() if v != ""}))
         except (ValidationError, ValueError) as error:

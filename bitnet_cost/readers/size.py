@@ -15,7 +15,7 @@ _SCALE = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 
 
 def parse_size(text: str) -> int | None:
-    """Parameters that a size names; None when the text is no size. A number without K, M, B or T has an exponent.
+    """Parameters that a size names; None when the text is not a size. A number without K, M, B or T has an exponent.
 
     >>> parse_size("175B"), parse_size("6.7b"), parse_size("7e9"), parse_size("gpt2"), parse_size("7")
     (175000000000, 6700000000, 7000000000, None, None)

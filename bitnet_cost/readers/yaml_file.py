@@ -67,7 +67,7 @@ def read_text(path: Path, limit: int = MAX_BYTES) -> str:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise BitnetCostError(f"{path}: is not a UTF-8 text file (byte {error.start} is no text)") from error
+        raise BitnetCostError(f"{path}: is not a UTF-8 text file (byte {error.start} is not text)") from error
     if not text.strip():
         raise BitnetCostError(f"{path}: is empty")
     return text
@@ -91,7 +91,7 @@ def parse_yaml(text: str, name: object = "<text>") -> Document:
     Traceback (most recent call last):
     ...
     bitnet_cost.errors.InvalidFile: <text>: line 2
-      key 'a' stands twice
+      key 'a' appears twice
     """
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
@@ -120,14 +120,14 @@ class _Builder:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    self.refuse(event, "a second document begins; one file holds one")
+                    self.refuse(event, "a second document begins; a file contains one")
                 data = self.node(next(self.events), ())
         return Document(data, self.lines)
 
     def node(self, event: Any, path: tuple[str | int, ...]) -> Any:
         self.lines[path] = event.start_mark.line + 1
         if len(self.lines) > MAX_VALUES:
-            self.refuse(event, f"holds more than {MAX_VALUES:,} values")
+            self.refuse(event, f"contains more than {MAX_VALUES:,} values")
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
             self.refuse(event, "anchors and aliases are not accepted; write the value out")
         if event.tag not in (None, "!"):
@@ -146,7 +146,7 @@ class _Builder:
                 self.refuse(event, "a key must be plain text")
             key = self.text(event)
             if key in result:
-                self.refuse(event, f"key {key!r} stands twice")
+                self.refuse(event, f"key {key!r} appears twice")
             if key == "<<":
                 self.refuse(event, "merge keys are not accepted; write the values out")
             result[key] = self.node(next(self.events), (*path, key))
@@ -174,10 +174,10 @@ class _Builder:
         """The text of a scalar. Escapes can bring in what the parser refuses as such: no terminal shall see it."""
         text: str = event.value
         if len(text) > MAX_TEXT:
-            self.refuse(event, f"holds a text of {len(text):,} characters; at most {MAX_TEXT:,}")
+            self.refuse(event, f"contains a text of {len(text):,} characters; at most {MAX_TEXT:,}")
         control = CONTROL.search(text)
         if control:
-            self.refuse(event, f"holds the control character U+{ord(control[0]):04X}; plain text only")
+            self.refuse(event, f"contains the control character U+{ord(control[0]):04X}; plain text only")
         return text
 
     def refuse(self, event: Any, what: str) -> None:

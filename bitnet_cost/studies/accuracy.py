@@ -268,7 +268,7 @@ def report(found: Comparison, worst: int = 12) -> Report:
             target = "-" if c.median is None else digits(c.median, 6) + (f" / {digits(c.p90, 6)}" if c.p90 else "")
             rows.append((name, *_printed(s), target, held))
     heads = (*headed("class", *_ERRORS, "target"), Column("met", False))
-    tables = [Table("Error of the model on rows that nothing was taken from", heads, tuple(rows))]
+    tables = [Table("Error of the model on rows not used for calibration", heads, tuple(rows))]
     for title, key in (("device", lambda r: r.hardware), ("precision", lambda r: r.precision)):
         tables.append(_split(found, title, key))
     tables.append(_worst(found, worst))
@@ -286,7 +286,9 @@ def report(found: Comparison, worst: int = 12) -> Report:
         f"{name}: {CLASSES[name].title}." for name in found.kinds if name in of_class
     ]  # what a class is, in the order of the table
     filled = tuple(table for table in tables if table.rows)
-    return Report("Held to measurements", text, filled, (Note("classes", " ".join(words)), Note("split", _SPLIT_NOTE)))
+    return Report(
+        "Compared with measurements", text, filled, (Note("classes", " ".join(words)), Note("split", _SPLIT_NOTE))
+    )
 
 
 _SPLIT_NOTE = (

@@ -92,7 +92,7 @@ class Question:
         return replace(self.workload, batch=values) if axis == "batch" else replace(self.workload, prompt=values)
 
     def savings(self, axis: BreakEvenAxis, pair: Sequence[Scenario]) -> Callable[[Array], Array]:
-        """The saving along an axis, NaN where one of both has no energy."""
+        """The saving along an axis, NaN where either has no energy."""
 
         def saving(values: Array) -> Array:
             results = self.results(self.along(axis, values), pair)
@@ -147,7 +147,7 @@ def _along(asked: Question, axis: BreakEvenAxis) -> Crossing:
         if axis == "context":
             high = min(high, 1_000_000)
     if high < 1:
-        why = "one of both does not fit at all"
+        why = "one of the two does not fit at all"
         return Crossing(*asked.where, axis, asked.wanted, (), why, (), (), "footprint")
     curve = crossings(asked.savings(axis, asked.pair), 1, high, asked.wanted)
     at = tuple(float(c[2]) for c in curve.crossings)

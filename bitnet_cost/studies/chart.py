@@ -69,9 +69,9 @@ def _parts(folder: Path, file: str) -> tuple[dict[str, list[Any]], dict[str, Any
     for part in parts[1:]:
         more, _ = _parquet(part, str(part))
         if list(more) != list(columns):
-            raise BitnetCostError(f"{part}: has other columns than {parts[0].name}; both are not of one sweep")
+            raise BitnetCostError(f"{part}: has different columns from {parts[0].name}; they are of two sweeps")
         if sum(map(len, columns.values())) + sum(map(len, more.values())) > MOST_CELLS:
-            raise BitnetCostError(f"{file}: more than {MOST_CELLS:,} cells; at most so many are drawn")
+            raise BitnetCostError(f"{file}: more than {MOST_CELLS:,} cells; that is the most that can be drawn")
         for name, values in more.items():
             columns[name] += values
     return columns, inputs
@@ -87,7 +87,7 @@ def _csv(path: Path, file: str) -> dict[str, list[Any]]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BitnetCostError(f"{file}: cannot be read as CSV ({error})") from None
     if not rows or any(len(row) != len(rows[0]) for row in rows):
-        raise BitnetCostError(f"{file}: is no CSV with one heading for each column")
+        raise BitnetCostError(f"{file}: is not CSV with one heading for each column")
     return {name: [row[i] for row in rows[1:]] for i, name in enumerate(rows[0])}
 
 
@@ -174,7 +174,7 @@ class Axis(NamedTuple):
         return f"{self.name} [{self.unit}]" if self.unit else self.name
 
     @property
-    def wanted(self) -> str:
+    def goal_text(self) -> str:
         """Which way is better."""
         return f"{'most' if self.goal == 'max' else 'least'} {self.name}"
 
@@ -186,14 +186,14 @@ class Axis(NamedTuple):
         """A value with its unit; one without a unit is a count of what the column names."""
         return f"{self.short(row)} {self.unit or self.name}"
 
-    def drawn(self, rows: Any) -> list[float]:
+    def values_of(self, rows: Any) -> list[float]:
         """Some values in the unit."""
         found: list[float] = (self.values[rows] / self.scale).tolist()
         return found
 
     def axis(self, rows: Any) -> figures.Axis:
         """The axis that some values are drawn on."""
-        return log_axis(self.title, self.drawn(rows)) if self.logarithmic else figures.Axis(self.title)
+        return log_axis(self.title, self.values_of(rows)) if self.logarithmic else figures.Axis(self.title)
 
 
 def _axis(
@@ -230,21 +230,23 @@ def _document(
 ) -> Page:
     named = [n for n in NAMES if n in columns]
 
-    def drawn(name: str, rows: Any, look: Look) -> tuple[Look, dict[str, Any]]:
+    def trace_of(name: str, rows: Any, look: Look) -> tuple[Look, dict[str, Any]]:
         words = [plain("\n".join(f"{n}: {columns[n][i]}" for n in named)) for i in rows]
-        return trace(look._replace(worded=bool(named)), name, across.drawn(rows), up.drawn(rows), words)
+        return trace(look._replace(worded=bool(named)), name, across.values_of(rows), up.values_of(rows), words)
 
     groups = _groups(columns, shown, colour)
     many = max(map(len, groups.values())) > MANY
     sign = Look("scatter", 0, "markers", size=6 if many else 9, opacity=0.65 if many else 1.0)
-    traces = [drawn(name, rows, sign._replace(number=number)) for number, (name, rows) in enumerate(groups.items())]
+    traces = [trace_of(name, rows, sign._replace(number=number)) for number, (name, rows) in enumerate(groups.items())]
     rows = front[np.argsort(across.values[front], kind="stable")]
     ring = Look(
         "scatter", None, "lines+markers" if len(rows) <= MOST_MARKED else "lines", size=13, sign="circle-open",
         step="vh" if across.goal == "max" else "hv",
     )  # fmt: skip
-    traces.append(drawn("front", rows, ring))
-    finding = f"{len(rows):,} of {len(across.values):,} points are on the front of {across.wanted} and {up.wanted}"
+    traces.append(trace_of("front", rows, ring))
+    finding = (
+        f"{len(rows):,} of {len(across.values):,} points are on the front of {across.goal_text} and {up.goal_text}"
+    )
     kept = [
         {n: str(columns[n][i]) for n in named} | {a.name: float(a.values[i]) for a in (across, up)}
         for i in rows.tolist()

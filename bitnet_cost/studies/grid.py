@@ -1,6 +1,6 @@
 """The cells of an answer over a small grid of batches and contexts, as plain data: what a reader of a page can choose.
 
-Every list of points runs over batches, then contexts. What cannot be said at a point is None.
+Every list of points runs over batches, then contexts. What cannot be computed at a point is None.
 """
 
 from __future__ import annotations
@@ -204,7 +204,7 @@ def by_size(answer: Answer, opening: Result) -> list[dict[str, Any]]:
     """Models of `SIZES` in every precision of the answer, over the grid of `axes`: bytes of memory, and what they cost.
 
     ``run`` is energy of the whole run and tokens per second by hardware: of all where there are at most `SIZED`, else
-    of the piece that a page opens with. None where nothing can be said.
+    of the piece that a page opens with. None where nothing can be computed.
     """
     workload = answer.results[0].workload
     batches, contexts = axes(workload)

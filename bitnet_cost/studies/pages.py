@@ -80,7 +80,7 @@ def full(answer: Answer, report: Report) -> Report:
 def of_answer(answer: Answer, report: Report, command: str) -> Page:
     """The page of an answer: its report, charts over a grid of batches and contexts, sources, how to reproduce.
 
-    ``command`` is what to type to make it again.
+    ``command`` is what to type to reproduce it.
     """
     opening = lead(answer.results)
     document = records.document(answer)
@@ -157,7 +157,7 @@ def data_of(answer: Answer, operations: list[dict[str, Any]], opening: Result) -
 
 
 def _swings(answer: Answer) -> dict[str, Any]:
-    """What moves the energy of each result most, at the point and scope asked for, the largest first.
+    """What affects the energy of each result most, at the point and scope asked for, the largest first.
 
     ``swings`` are in the order of the results: the scope, the nominal energy, and rows of a figure (its place in
     ``levers``), the energy at its low and at its high, and the saving at both.

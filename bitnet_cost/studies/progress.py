@@ -11,7 +11,7 @@ EVERY = 0.2  # seconds between two drawings
 
 
 class Progress:
-    """What is done of a run: so many points, or draws, and the time since its start.
+    """What is done of a run: points, or draws, and the time since its start.
 
     ``whole`` is what the run holds with what an earlier one did.
     """

@@ -138,7 +138,7 @@ class Runner:
         if workers is not None and not 1 <= workers <= 1024:
             raise BitnetCostError(f"workers: {workers} is not a whole number from 1 to 1024")
         if scheduler is not None and engine != "dask":
-            raise BitnetCostError("scheduler: goes with --engine dask")
+            raise BitnetCostError("scheduler: needs --engine dask")
         self.whole = whole
         self.workers = workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else workers or 1
         self.engine, self.scheduler = engine, scheduler
@@ -155,7 +155,7 @@ class Runner:
         """Whether only a front or the best are kept."""
         return self.whole.spec.pareto or self.whole.spec.top is not None
 
-    def kept(self) -> tuple[int, Columns]:
+    def reduced_rows(self) -> tuple[int, Columns]:
         """The front or the best of the whole grid: how many rows, and their columns."""
         found: Columns = {}
         for _, part in self.rows(range(self.whole.partitions)):
@@ -165,7 +165,7 @@ class Runner:
     def every(self) -> Iterator[Outcome]:
         """All kept rows: those of each partition, or the front or the best of the whole grid."""
         if self.reducing:
-            yield self.kept()
+            yield self.reduced_rows()
         else:
             yield from self.rows(range(self.whole.partitions))
 
@@ -177,7 +177,7 @@ class Runner:
             yield outcome
 
     def to_file(self, name: str) -> int:
-        """Write one Parquet or CSV file, whole or not at all; how many rows it has.
+        """Write one Parquet or CSV file, only when complete; how many rows it has.
 
         Raises:
             BitnetCostError: another suffix, a place that cannot be written, pyarrow missing.
@@ -251,7 +251,7 @@ class Runner:
         try:
             found = json.loads((folder / names[0]).read_text("utf-8"))
         except (OSError, ValueError):
-            raise BitnetCostError(f"{folder}: has no readable {MANIFEST}; it is no sweep that can be resumed") from None
+            raise BitnetCostError(f"{folder}: has no readable {MANIFEST}; no sweep can be resumed here") from None
         if found != manifest:
             raise BitnetCostError(
                 f"{folder}: was begun by another sweep, other inputs or another version; write to a new folder"
@@ -311,7 +311,7 @@ def done_text(output: str, rows: int, progress: Progress) -> str:
     held = f"{with_commas(rows_in(Path(output)))} rows of {with_commas(progress.whole)} points"
     if not progress.done:
         return f"{output}: nothing was missing; it holds {held}"
-    return f"{output}: {text}; with what was there it holds {held}"
+    return f"{output}: {text}; in total it holds {held}"
 
 
 def rows_in(folder: Path) -> int:
@@ -350,7 +350,7 @@ def parquet_of(whole: Plan, path: str) -> files.ParquetWriter:
 
 
 def write_part(whole: Plan, part: int, *, folder: Path, each: int, stream: Iterator[Outcome] | None = None) -> int:
-    """Write one part, evaluated here or taken from a stream of outcomes, whole or not at all; its rows.
+    """Write one part, evaluated here or taken from a stream of outcomes, only when complete; its rows.
 
     Raises:
         BitnetCostError: a place that cannot be written.

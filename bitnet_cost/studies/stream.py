@@ -15,7 +15,7 @@ from bitnet_cost.inputs.sweep import Objective, Range, Sweep, options
 from bitnet_cost.numerals import with_commas
 from bitnet_cost.registry import figure
 from bitnet_cost.studies.running import Runner, run
-from bitnet_cost.studies.sweep import Columns, Plan, of_file, of_options, plan, wide
+from bitnet_cost.studies.sweep import Columns, Plan, as_array, of_file, of_options, plan
 from bitnet_cost.tables import Report, Table, headed
 from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Parallel, Scope
 
@@ -65,7 +65,7 @@ class Grid:
                 yield {name: self._column(name, part, count) for name in self.columns}
 
     def _column(self, name: str, part: Columns, rows: int) -> NDArray[Any]:
-        values = wide(part[name], rows)
+        values = as_array(part[name], rows)
         return values.astype(np.int64) if self._plan.kind_of(name) == "whole" else values
 
     def front(self, *objectives: str) -> Grid:
@@ -75,7 +75,7 @@ class Grid:
             objectives: ``min COLUMN`` or ``max COLUMN``; left out: those of the study.
 
         Raises:
-            BitnetCostError: no objectives, or a column that is no figure.
+            BitnetCostError: no objectives, or a column that is not a figure.
         """
         return self._reduced(objectives, pareto=True, top=None)
 
@@ -88,7 +88,7 @@ class Grid:
         return Grid(plan(of_options(update)), self._workers)
 
     def write(self, file: str | os.PathLike[str], *, resume: bool = False) -> int:
-        """Stream into a ``.parquet`` or ``.csv`` file, whole or not at all, or into a folder of Parquet parts.
+        """Stream into a ``.parquet`` or ``.csv`` file, only when complete, or into a folder of Parquet parts.
 
         Parquet holds the units and `inputs`. A folder is named with a trailing separator, or exists; with ``resume``
         the parts that are there are left alone.
@@ -198,7 +198,7 @@ def sweep(
         parallel: how several devices share a model.
         where: filters, as in ``"fits and latency_s < 5"``; a row is kept where all hold.
         objectives: columns to be small or large, as ``"min energy_per_token_j"``, for `Grid.front` and `Grid.top`.
-        pareto: keep the front alone, as `Grid.front` does; ``top`` likewise keeps so many.
+        pareto: keep the front alone, as `Grid.front` does; ``top`` keeps the best.
         top: see ``pareto``.
         columns: the columns wanted; all if left out.
         limit: evaluate the first points of the grid alone.

@@ -38,11 +38,11 @@ TRIES = 200  # combinations of names that are tried before a sweep begins, to re
 WORDS = ("model", "hardware", "runtime", "precision", "scope", "reason")
 AXES = ("devices", "batch", "prompt", "generate")
 
-Columns = dict[str, Any]  # arrays [n]; a word, or a value of `vary`, that holds for all rows stands alone
+Columns = dict[str, Any]  # arrays [n]; a word, or a value of `vary`, that holds for all rows is no array
 
 
 class Cell(NamedTuple):
-    """One combination of names, devices, scope and varied figures, whatever the workload."""
+    """One combination of names, devices, scope and varied figures, for any workload."""
 
     asked: Scenario
     varied: dict[str, float]  # those that are no axis of the arrays
@@ -234,9 +234,9 @@ def plan(spec: Sweep) -> Plan:
     for place, column in names:
         if column not in found.known:
             hint = suggested(column, found.known, f"; there are {', '.join(found.known)}")
-            raise BitnetCostError(f"{place}: {column!r} is no column{hint}")
+            raise BitnetCostError(f"{place}: {column!r} is not a column{hint}")
         if place == "objectives" and found.kind_of(column) in ("word", "bool"):
-            raise BitnetCostError(f"objectives: {column!r} is no figure")
+            raise BitnetCostError(f"objectives: {column!r} is not a figure")
     _ = found.filters
     _refuse_empty(found)
     return found
@@ -307,11 +307,11 @@ def chunks(whole: Plan, number: int) -> Iterator[Columns]:
         part = {name: found[name] for name in needed}
         part["index"] = np.arange(offset + first, offset + last)
         if rows is not None and not rows.all():
-            part = taken(part, np.flatnonzero(rows))
+            part = select_rows(part, np.flatnonzero(rows))
         yield reduced(whole, part, front)
 
 
-def taken(columns: Columns, rows: NDArray[np.intp]) -> Columns:
+def select_rows(columns: Columns, rows: NDArray[np.intp]) -> Columns:
     """Some rows of columns."""
     return {name: values[rows] if isinstance(values, np.ndarray) else values for name, values in columns.items()}
 
@@ -328,8 +328,8 @@ def reduced(whole: Plan, columns: Columns, front: Front | None = None) -> Column
         values[:, i] = columns[objective.column]
         values[:, i] *= sign
     if spec.top is None:
-        return taken(columns, pareto(values) if front is None else front.add(values))
-    return taken(columns, best(values[:, 0], spec.top))
+        return select_rows(columns, pareto(values) if front is None else front.add(values))
+    return select_rows(columns, best(values[:, 0], spec.top))
 
 
 def joined(whole: Plan, parts: Sequence[Columns]) -> Columns:
@@ -340,11 +340,11 @@ def joined(whole: Plan, parts: Sequence[Columns]) -> Columns:
     for name, values in parts[0].items():
         several = [part[name] for part in parts]
         alone = all(not isinstance(v, np.ndarray) and v == values for v in several)
-        found[name] = values if alone else np.concatenate([wide(part[name], len(part["index"])) for part in parts])
+        found[name] = values if alone else np.concatenate([as_array(part[name], len(part["index"])) for part in parts])
     return reduced(whole, found)
 
 
-def wide(values: Any, points: int) -> NDArray[Any]:
+def as_array(values: Any, points: int) -> NDArray[Any]:
     """A column as an array, also where one value stands for all rows.  [n]"""
     if isinstance(values, np.ndarray):
         return values

@@ -107,7 +107,7 @@ def run(names: Sequence[str] | None = None) -> list[Outcome]:
     """Evaluate studies by name or file; all of the catalogue when none is named.
 
     Raises:
-        BitnetCostError: an unknown name, an invalid file, or a cell that asks for what cannot be said.
+        BitnetCostError: an unknown name, an invalid file, or a cell that asks for what cannot be computed.
     """
     return [outcome(catalog.study(name)) for name in names or catalog.names("study")]
 
@@ -139,7 +139,7 @@ def _tolerance(table: PrintedTable, printed: float) -> float:
         return table.relative * abs(printed)
     if table.tolerance is not None:
         return table.tolerance
-    return float(0.5 * 10.0 ** -(table.decimals or 0))  # a table that is no claim gives one of the three
+    return float(0.5 * 10.0 ** -(table.decimals or 0))  # a table that is not a claim gives one of the three
 
 
 def _merged(*parts: Options) -> Options:

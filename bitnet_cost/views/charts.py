@@ -55,7 +55,7 @@ class Kind:
     row_of: str = ""
     answers: Callable[[Data], bool] = lambda data: True
 
-    def shown(self, data: Data) -> tuple[Shown, ...]:
+    def contents(self, data: Data) -> tuple[Shown, ...]:
         """What it shows for every choice: in the order of its selectors, the last fastest."""
         values = [data["choices"][name] for name in self.by]
         return tuple(self.make(data, dict(zip(self.by, chosen, strict=True))) for chosen in product(*values))
@@ -126,7 +126,7 @@ def parts_at(cell: dict[str, Any], scope: str, k: int) -> dict[str, float]:
 
 
 def missing(data: Data, cell: dict[str, Any], at: Choice) -> str:
-    """Why a cell has no figure, in a word or three."""
+    """Why a cell cannot be computed, in a word or three."""
     capacity = data["hardware"][at["hardware"]]["capacity"]
     if capacity is not None and cell["needs"][place_of(data, at)] > capacity:
         return "does not fit"
@@ -183,7 +183,7 @@ def energy(data: Data, at: Choice) -> Shown:
     "What does precision buy?", "model", "hardware", "batch", "context", headed_by=("precision", "scope"),
     note="Whiskers and p5, p50, p95: 1,000 draws of every price within its range (seed 0), both energies of a draw"
     " priced alike. Low and high: each price at its low or high alone, and all together. Bars end at -100 %;"
-    " their figure stands in them.",
+    " the figure is printed in them.",
 )  # fmt: skip
 def saving(data: Data, at: Choice) -> Shown:
     """Savings by scope and precision, with their bands and ranges."""
@@ -195,7 +195,7 @@ def saving(data: Data, at: Choice) -> Shown:
         if p == base:
             headings += [f"{base} is the baseline: choose another precision to see what it saves"] * len(data["scopes"])
             continue
-        said = dict.fromkeys(data["scopes"], f"No saving of {p} at {hardware} can be said at this point")
+        said = dict.fromkeys(data["scopes"], f"No saving of {p} at {hardware} can be computed at this point")
         bars: list[tuple[Any, ...]] = []
         for scope, values in cell_of(data, at, precision=p).get("scopes", {}).items():
             if not values.get("saving") or values["saving"][1][k] is None:
@@ -251,7 +251,7 @@ def roofline(data: Data, at: Choice) -> Shown:
         mark = (float(f"{intensity:.4g}"), float(f"{rate / 1e12:.4g}"), plain(f"{row['op']}: {row['bound']}"))
         marks.setdefault(row["phase"], []).append(mark)
     what, grid = f"{at['precision']} at {at['hardware']}", data["grid"]
-    heading = f"No time can be said for {what}"
+    heading = f"No time can be computed for {what}"
     if waits:
         bound = max(waits, key=lambda n: waits[n])
         heading = f"{what} waits for {bound} in {percent(waits[bound] / sum(waits.values()), 1)} % of its time"
@@ -451,7 +451,7 @@ def point(data: Data, at: Choice) -> Shown:
         (first, most), *_, (last, least) = known
         less = most / least
         change = f"{'falls' if less > 1 else 'grows'} by a factor of {max(less, 1 / less):.3g}"
-        change = "stays as it is" if abs(less - 1) < 0.005 else change
+        change = "does not change" if abs(less - 1) < 0.005 else change
         headings.append(f"From batch {first} to {last}, energy a {unit} at {at['hardware']} {change}")
     title = f"Batch and context: {at['model']} in {at['precision']} at {at['hardware']}, scope {scope}"
     table = _table(title, ["batch", "tokens in", f"energy per {unit}", "tokens/s", "memory"], rows)
@@ -491,7 +491,7 @@ def tornado(data: Data, at: Choice) -> Shown:
     if rows:
         name, *_, share, _, basis, _ = rows[0]
         heading = f"{name} ({basis}) moves the energy of {what} most: by {share} % over its range"
-    title = f"What moves it: {at['model']} in {what}, scope {scope}, batch {grid['batches'][0]},"
+    title = f"Sensitivity: {at['model']} in {what}, scope {scope}, batch {grid['batches'][0]},"
     title += f" {grid['contexts'][grid['at']]} tokens in"
     heads = [
         "figure",
@@ -525,7 +525,7 @@ def parity(data: Data, at: Choice) -> Shown:
     heading = f"Half of {len(errors):,} measured figures are met within {percent(errors[len(errors) // 2], 1)} %"
     rows = [(c["title"], f"{c['n']:,}", f"{c['median']:.1f}", f"{c['p90']:.1f}", f"{c['bias']:+.1f}") for c in classes]
     heads = ["measured", "rows", "median error %", "nine in ten %", "bias %"]
-    table = _table("Modelled against measured, rows that nothing was taken from", heads, rows)
+    table = _table("Modelled against measured, rows not used for calibration", heads, rows)
     groups: dict[str, list[tuple[float, float, str]]] = {}
     for number, measured, modelled in drawn:
         one = classes[number]

@@ -27,12 +27,12 @@ DEFAULT_SORT = "energy_per_token_j"
 BEST, EFFICIENT = "^", "+"  # a weak figure has the mark of `honesty`, as in every table
 
 
-def chosen(answer: Answer, sort: str | None = None, condition: str | None = None) -> Answer:
+def ranking(answer: Answer, sort: str | None = None, condition: str | None = None) -> Answer:
     """The answer's results that meet a condition, in order of a column.
 
     ``sort`` is a column of the records or a short name (energy, tokens, memory, power, carbon, cost, latency), best
     first; a leading ``-`` turns it round. What has no such figure comes last either way; what generates nothing has no
-    energy per token, and stands by its energy after those that have. Models stay together.
+    energy per token, and is ranked by its energy after those that have. Models stay together.
 
     Raises:
         UnknownName: no such column. BitnetCostError: a condition that cannot be read, or that nothing meets.
@@ -158,7 +158,7 @@ def _column(cells: Sequence[Row], metric: Metric) -> _Shown:
     Where all figures are weak, the heading bears the mark.
     """
     values = [v[metric.name] for _, v in cells]
-    heading, texts = metric.printed(values)
+    heading, texts = metric.texts(values)
     marks = [
         honesty.mark_of(r, metric) if value is not None else "" for value, (r, _) in zip(values, cells, strict=True)
     ]
@@ -173,7 +173,7 @@ def _column(cells: Sequence[Row], metric: Metric) -> _Shown:
 
 
 def _missing(values: dict[str, Any], metric: Metric) -> str:
-    """Why a record has no figure in a column: no clock for what takes time, else no energy."""
+    """Why a record has no value in a column: no clock for what takes time, else no energy."""
     return no_time(values) if "runtime" in metric.rests_on else why(values) or no_time(values)
 
 
@@ -221,14 +221,14 @@ def _tables(cells: Sequence[Row]) -> list[Table]:
 
 
 def sentence(rows: Sequence[Row]) -> str:
-    """How many cells have an answer, and which is best in energy and in speed."""
+    """How many cells could be computed, and which is best in energy and in speed."""
     answered = [(r, v) for r, v in rows if v["energy_j"] is not None]
     names = list(dict.fromkeys(r.architecture.title or r.architecture.name for r, _ in rows))
     name = f"{len(names)} models" if len(names) > 3 else ", ".join(names)
     devices = len({r.hardware.name for r, _ in rows})
     precisions = len({r.precision.name for r, _ in rows})
     text = f"{name} on {devices} {_plural('piece', devices)} of hardware in {precisions}"
-    text += f" {_plural('precision', precisions)}: {len(answered)} of {len(rows)} cells have an answer"
+    text += f" {_plural('precision', precisions)}: {len(answered)} of {len(rows)} cells could be computed"
     if not answered:
         return f"{text}."
     scope = answered[0][0].scope

@@ -61,13 +61,13 @@ def _substitute(result: Result) -> str | None:
 
 
 def outside_facilities(results: Sequence[Result]) -> list[Note]:
-    """That technology nodes stand in no facility, and that a facility without a PUE adds nothing."""
+    """That technology nodes have no facility, and that a facility without a PUE adds nothing."""
     nodes = list(dict.fromkeys(r.hardware.name for r in results if not r.hardware.has_clock and r.facility))
     site = next((r.facility for r in results if r.facility), None)
     found = []
     if site is not None and nodes:
         text = f"no effect of {_given(site)} at {limited(nodes)}"
-        found.append(Note("no-facility", f"A technology node has no clock and stands in no facility: {text}"))
+        found.append(Note("no-facility", f"A technology node has no clock and no facility: {text}"))
     if any(r.scope == "facility" and r.has_energy and (r.facility is None or r.facility.pue == 1) for r in results):
         text = "Scope facility with PUE 1 (--pue gives another): nothing is added to the energy of the devices."
         found.append(Note("no-facility", text))

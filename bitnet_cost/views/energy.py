@@ -101,7 +101,7 @@ def breakdown_table(result: Result) -> Table:
         for i, (key, values) in enumerate(groups.items())
     )
     footer = ("total", "", *(column[-1] for column in cells), "100.00")
-    title = f"Where it goes: {result.precision.name} at {result.hardware.name}, scope {result.scope}"
+    title = f"Energy breakdown: {result.precision.name} at {result.hardware.name}, scope {result.scope}"
     return Table(title, headed("phase", "group", *headings, "share %", texts=2), body, footer)
 
 

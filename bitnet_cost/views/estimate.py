@@ -54,7 +54,7 @@ def sentence(results: Sequence[Result]) -> str:
     ]
     if not same:
         where = f" at {subject.hardware.name}" if len({r.hardware.name for r in results}) > 1 else ""
-        return f"{text}. No energy can be said{where}: {subject.reason}."
+        return f"{text}. No energy can be computed{where}: {subject.reason}."
     compared = [r for r in same if r.saving is not None and r.baseline != r.precision.name]
     clauses = [
         f"its {_work(group[0])} {' and '.join(map(_saved, group))} than {group[0].baseline}"

@@ -43,7 +43,7 @@ class Look(NamedTuple):
     sign: str = ""  # in place of the number's
     worded: bool = False  # its words (texts, or customdata of bars) show when it is pointed at
 
-    def built(self, theme: Theme) -> dict[str, Any]:
+    def as_plotly(self, theme: Theme) -> dict[str, Any]:
         """The series without its data, as plotly.js reads it."""
         return _bar(self) if self.kind == "bar" else _scatter(self, theme)
 
@@ -121,7 +121,7 @@ class Layout(NamedTuple):
     legend: bool = True
     even: bool = False
 
-    def built(self) -> dict[str, Any]:
+    def as_plotly(self) -> dict[str, Any]:
         """As plotly.js reads it, the theme aside."""
         axes = {
             f"{way}axis": _axis(axis.title, axis.log, bool(axis.names)) | axis.places
@@ -161,8 +161,8 @@ class Figure(NamedTuple):
 
     def whole(self, theme: Theme = "light") -> dict[str, Any]:
         """The same in one piece, as plotly.py checks it and plotly.js draws it."""
-        traces = [look.built(theme) | own for look, own in self.traces]
-        return {"data": traces, "layout": {**self.layout.built(), **self.shapes, "template": template(theme)}}
+        traces = [look.as_plotly(theme) | own for look, own in self.traces]
+        return {"data": traces, "layout": {**self.layout.as_plotly(), **self.shapes, "template": template(theme)}}
 
 
 def trace(

@@ -1,4 +1,4 @@
-"""Files out: whole or not at all."""
+"""Writing files, each only when it is complete."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def place_of(name: str) -> Path:
     except ValueError as error:  # a NUL byte
         raise BitnetCostError(f"{name!r}: is not a file name") from error
     if os.path.islink(path):
-        raise BitnetCostError(f"{name}: is a link that leads back to itself")
+        raise BitnetCostError(f"{name}: is a link that refers to itself")
     if os.path.isdir(path):
         raise BitnetCostError(f"{name}: is a folder; give the name of a file")
     if not os.path.isdir(path.parent):
@@ -33,7 +33,7 @@ def place_of(name: str) -> Path:
 
 
 def write_atomically(name: str, text: str) -> None:
-    """Write text to a file, whole or not at all.
+    """Write text to a file, only when complete.
 
     Raises:
         BitnetCostError: see `whole_or_nothing`.

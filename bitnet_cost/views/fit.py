@@ -44,10 +44,10 @@ def fit_report(fits: Sequence[Fit]) -> Report:
     limits += first.architecture.left_out({f.result.precision.name for f in fits})
     limits += _workspaces([f.result for f in fits])
     if any(f.batch == LIMITS["batch"] or f.positions == LIMITS["prompt"] for f in fits):
-        limits.append(">=: as much as may be asked for; more would fit.")
-    limits.append("Stored bits count: packing, scales, FP16 parts, KV cache, widest activations.")
+        limits.append(">=: the limit of this program; more would fit.")
+    limits.append("Needs: weights as stored with scales and packing, KV cache, widest activations.")
     limits.append("Not counted: code and buffers of the framework beyond that, and fragmentation.")
-    limits.insert(-1, f"'devices': how many would hold it, each with the activations whole{_joined(fits)}.")
+    limits.insert(-1, f"'devices': how many would hold it, each with room for all activations{_joined(fits)}.")
     notes = tuple(Note("limit", line) for line in limits)
     return Report(f"{name}: what fits", text, (Table(title, columns, tuple(rows)),), notes)
 
@@ -63,7 +63,7 @@ def _joined(fits: Sequence[Fit]) -> str:
 
 
 def _at_most(count: int, name: str) -> str:
-    """The largest batch or longest prompt; at the limit of what may be asked for it is no limit of the device.
+    """The largest batch or longest prompt; at the limit of what may be asked for it is not a limit of the device.
 
     >>> _at_most(0, "batch"), _at_most(1234, "batch"), _at_most(10**6, "batch")
     ('-', '1,234', '>= 1,000,000')
@@ -78,10 +78,12 @@ def _workspaces(results: Sequence[Result]) -> list[str]:
     alike = list(dict.fromkeys(shares.values()))
     if alike in ([], ["none"]):
         return []
-    if len(alike) == 1:
-        return [f"{alike[0]} of the memory is kept for the runtime's workspace."]
-    where = [f"{share} at {', '.join(name for name in shares if shares[name] == share)}" for share in alike]
-    return [f"Of the memory is kept for the runtime's workspace: {'; '.join(where)}."]
+    where = (
+        alike
+        if len(alike) == 1
+        else [f"{share} at {', '.join(name for name in shares if shares[name] == share)}" for share in alike]
+    )
+    return [f"Memory kept for the workspace of the runtime: {'; '.join(where)}."]
 
 
 def _fit_sentence(name: str, fits: Sequence[Fit]) -> str:

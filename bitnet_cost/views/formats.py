@@ -75,7 +75,7 @@ def text_of(name: str, offer: Offer) -> str:
     return chosen.text_of(getattr(offer, chosen.takes)())
 
 
-def chosen(asked: str, output: str | None, offer: Offer) -> str:
+def format_name(asked: str, output: str | None, offer: Offer) -> str:
     """The format that was asked for; where none was, the one that the ending of the file says, else a table.
 
     Plain text may hold any format, and so may a file of another ending where one was asked for.
@@ -85,8 +85,8 @@ def chosen(asked: str, output: str | None, offer: Offer) -> str:
             that is none of them.
 
     >>> text = Offer(reports=list, document=dict)
-    >>> chosen("", "a.json", text), chosen("", None, text), chosen("json", "a.txt", text), chosen("json", "a.dat", text)
-    ('json', 'table', 'json', 'json')
+    >>> format_name("", "a.json", text), format_name("", None, text), format_name("json", "a.dat", text)
+    ('json', 'table', 'json')
     """
     ending = splitext(output)[1][1:].lower() if output else ""
     if not ending:
@@ -102,6 +102,6 @@ def chosen(asked: str, output: str | None, offer: Offer) -> str:
     if says not in offered:
         ends = ", ".join(f".{next(iter(FORMATS[name].endings), name)}" for name in offered)
         raise BitnetCostError(
-            f"output: {output}: .{ending} is no ending of this command; write {ends}, or add --format"
+            f"output: {output}: .{ending} is not an ending of this command; write {ends}, or add --format"
         )
     return str(says)

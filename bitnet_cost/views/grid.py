@@ -18,7 +18,7 @@ def grid_report(result: Result) -> Report:
     for name, metric in METRICS.items():
         values = [row[name] for row in shown]
         if "grid" in metric.views and any(value is not None for value in values):
-            heading, texts = metric.printed(values)
+            heading, texts = metric.texts(values)
             columns.append((f"{heading} on {result.baseline}" if name == "saving" else heading, texts))
     heads = tuple(Column(heading) for heading, _ in columns)
     more = len(records) - len(shown)

@@ -36,7 +36,7 @@ def by_time(results: Sequence[Result]) -> list[list[Result]]:
 def by_energy(results: Sequence[Result]) -> list[list[Result]]:
     """Results by scope, workload and what their savings refer to.
 
-    A model on some hardware of which nothing has a saving stands in the first group of its scope and workload.
+    A model on some hardware of which nothing has a saving is in the first group of its scope and workload.
     """
     baselines = {(r.architecture.name, r.hardware.name): r.baseline for r in results if r.baseline}
     first: dict[tuple[str, str], str] = {}

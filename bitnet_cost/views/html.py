@@ -1,7 +1,7 @@
 """A page as one offline file: markup from jinja2 with autoescape, no network.
 
 The Content-Security-Policy names the file's own scripts and style by their hashes; nothing else may run, nothing is
-fetched. What every choice shows, figures among it, lies in the file as Python made it, and the script picks. Where
+fetched. What every choice shows, figures among it, is in the file as Python made it, and the script picks. Where
 there are figures, that, plotly.js and the downloads travel as base64 of their gzip, which the script unpacks.
 """
 
@@ -102,8 +102,8 @@ def _choices(page: Page, figures: bool) -> dict[str, Any]:
     }  # fmt: skip
     return {
         "charts": charts, "tiles": page.tiles, "heads": list(heads),
-        "looks": {theme: [look.built(theme) for look in looks] for theme in THEMES},
-        "layouts": [layout.built() for layout in layouts],
+        "looks": {theme: [look.as_plotly(theme) for look in looks] for theme in THEMES},
+        "layouts": [layout.as_plotly() for layout in layouts],
         "templates": {theme: template(theme) for theme in THEMES} if figures else {},
     }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""What stands below the tables: what changes an answer, what it rests on, what it leaves out."""
+"""The notes below the tables: what changes an answer, what supports it, what it leaves out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bitnet_cost.views.effects import limited
 
 
 def notes(answer: Answer) -> list[Note]:
-    """What stands below the tables: accumulators, wider scopes, shapes, refusals, how sure, what is not counted."""
+    """The notes below the tables: accumulators, wider scopes, shapes, refusals, how sure, what is not counted."""
     results = answer.results
     found = [*_accumulators(answer), *_elementwise(answer)]
     if all(not r.hardware.has_clock for r in results):
@@ -140,9 +140,10 @@ def validated(answer: Answer) -> list[Note]:
             if (s := dense.get(n))
         ]
         if parts:
-            text = f"Held to measurements on {hardware} with {runtime}, error median / nine in ten: " + limited(parts)
+            text = f"Compared with measurements on {hardware} with {runtime}, error median / nine in ten: "
+            text += limited(parts)
         else:
-            text = f"Not held to measurements: no measured row of {hardware} with {runtime} is scored."
+            text = f"Not compared with measurements: no measured row of {hardware} with {runtime} is scored."
         found.append(Note("measured", text))
     return found
 
@@ -155,7 +156,7 @@ def _busy(result: Result, requests_per_day: float) -> Note:
     return Note(
         "busy",
         f"{result.precision.name} at {result.hardware.name}: {grouped(kept, 3)} devices busy all day, every batch"
-        " full; what devices draw while they wait for requests is not counted.",
+        " full; energy between requests is not included.",
     )
 
 

@@ -116,7 +116,7 @@ def uncollected() -> Iterator[None]:
 def charts(data: Data) -> tuple[Chart, ...]:
     """Every chart that the data can answer, for every choice."""
     return tuple(
-        Chart(k.name, k.question, k.shown(data), k.by, k.headed_by, k.note, k.row_of)
+        Chart(k.name, k.question, k.contents(data), k.by, k.headed_by, k.note, k.row_of)
         for k in CHARTS.values()
         if k.answers(data)
     )

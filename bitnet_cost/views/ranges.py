@@ -14,7 +14,7 @@ SHOWN = 8  # figures of a tornado table
 
 
 def tables(answer: Answer) -> list[Table]:
-    """What was asked for: the band, then one tornado for each result with a saving (or without a baseline)."""
+    """The tables asked for: the band, then one tornado for each result with a saving (or without a baseline)."""
     found = band_tables(answer)
     if answer.spreads and any(s is not None and s.seconds for s in answer.spreads):
         found.append(time_band_table(answer))
@@ -44,7 +44,7 @@ def notes(answer: Answer) -> list[Note]:
             text = "Time: every bandwidth, rate, share and launch at its fast, or its slow end. Draws hold time fixed."
             found.append(Note("time-ends", text))
     if answer.swings:
-        text = "What moves it: each figure alone at its low and high, prices at fixed time. Ordered by the relative"
+        text = "Sensitivity: each figure alone at its low and high, prices at fixed time. Ordered by the relative"
         text += " change of the energy or of what is left of the baseline's, whichever is larger."
         found.append(Note("tornado", text))
     return found
@@ -163,7 +163,7 @@ def tornado_table(result: Result, rows: tuple[Swing, ...]) -> Table:
         body = [(*row[:3], *row[4:]) for row in body]
         heads = (*heads[:3], *heads[4:])
     figured = {"low to high", f"energy {unit}", f"saving % on {result.baseline}"}
-    title = f"What moves it: {result.precision.name} at {result.hardware.name}, scope {result.scope}"
+    title = f"Sensitivity: {result.precision.name} at {result.hardware.name}, scope {result.scope}"
     return Table(title, tuple(Column(h, h in figured) for h in heads), tuple(body))
 
 

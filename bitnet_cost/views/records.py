@@ -1,4 +1,4 @@
-"""Records as the JSON and CSV that programs read. Names carry their SI unit; what cannot be said is null."""
+"""Records as the JSON and CSV that programs read. Names carry their SI unit; what cannot be computed is null."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def json_text(data: Any) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
-    raise TypeError(f"{type(value).__name__} is no JSON value")
+    raise TypeError(f"{type(value).__name__} is not a JSON value")
 
 
 def csv_text(rows: list[dict[str, Any]]) -> str:

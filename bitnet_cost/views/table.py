@@ -11,7 +11,7 @@ from itertools import zip_longest
 from bitnet_cost.tables import Column, Report, Table
 
 WIDTH = 80  # of pipes and files
-LEAST = 40  # a narrower terminal is written to as if it had so many
+LEAST = 40  # a narrower terminal is written to as if it had this many
 PROSE = 100  # longer lines of text are hard to read, however wide a terminal is
 LONGEST = 24  # characters of a word that a column of text keeps whole
 

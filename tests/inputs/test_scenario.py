@@ -44,8 +44,8 @@ def test_fields_of_the_question_have_paths_too() -> None:
         ("hierarchy.hbn.bandwidth", 1.0, "the profile has no 'hbn'"),
         ("hierarchy.hbm.bandwidth", -1.0, "-1 is outside"),
         ("power.cap", 1.0, "not above static"),
-        ("title", 1.0, "is no figure of this profile"),
-        ("facility.pue", 1.2, "is no figure of this profile"),
+        ("title", 1.0, "is not a figure of this profile"),
+        ("facility.pue", 1.2, "is not a figure of this profile"),
     ],
 )
 def test_what_a_file_may_not_say_is_refused(path: str, value: float, words: str) -> None:

@@ -51,7 +51,7 @@ def test_a_chain_by_relative_file_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("name: a\ntitle: An a\nextends: ./a.yaml\n", "leads back to itself"),
+        ("name: a\ntitle: An a\nextends: ./a.yaml\n", "refers to itself"),
         ("name: a\ntitle: An a\nextends: h100-sxm-80g\n", "h100-sxm-80gb"),
         ("name: a\ntitle: An a\nextends: 3\n", "expected the name"),
         ("title: An a\nextends: h100-sxm-80gb\n", "its own"),

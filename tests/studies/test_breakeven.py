@@ -124,7 +124,7 @@ def test_an_answer_names_its_scope_and_what_that_leaves_out(
 
 def test_a_model_that_does_not_fit_is_said_not_to(bitnet_cost: Cli, tmp_path: Path) -> None:
     words = ("break-even", "llama-2-70b", "-H", "l4", "--runtime", "vllm")
-    assert "with vllm: one of both does not fit at all." in " ".join(bitnet_cost(*words).out.split())
+    assert "with vllm: one of the two does not fit at all." in " ".join(bitnet_cost(*words).out.split())
     assert bitnet_cost(*words, "-o", tmp_path / "page.html").code == 0
 
 

@@ -148,10 +148,10 @@ def test_validate_measured_asked_wrongly(bitnet_cost: Run, words: tuple[str, ...
 
 def test_an_answer_says_how_right_it_is(bitnet_cost: Run) -> None:
     words = ("estimate", "llama-3-8b", "-p", "fp16", "-H")
-    assert "Held to measurements on h100-sxm-80gb with tensorrt-llm" in " ".join(
+    assert "Compared with measurements on h100-sxm-80gb with tensorrt-llm" in " ".join(
         bitnet_cost(*words, "h100-sxm-80gb").out.split()
     )
-    assert "Not held to measurements" in " ".join(bitnet_cost(*words, "mi300x").out.split())
+    assert "Not compared with measurements" in " ".join(bitnet_cost(*words, "mi300x").out.split())
     data = json.loads(bitnet_cost(*words, "h100-sxm-80gb", "-f", "json").out)
     assert {"hardware": "h100-sxm-80gb", "runtime": "tensorrt-llm"}.items() <= data["inputs"]["accuracy"][0].items()
 

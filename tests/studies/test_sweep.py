@@ -1,4 +1,4 @@
-"""Sweeps: equal to single estimates, whole or not at all, the same whatever runs them."""
+"""Sweeps: equal to single estimates, only when complete, the same with any number of processes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ COLUMNS = set(METRICS)
 def table_of(whole: sweeps.Plan, workers: int = 1) -> dict[str, np.ndarray[Any, Any]]:
     """A sweep's kept rows in memory: written columns by name.  [n]"""
     parts = list(running.Runner(whole, workers=workers).every())
-    return {name: np.concatenate([sweeps.wide(part[name], rows) for rows, part in parts]) for name in whole.columns}
+    return {name: np.concatenate([sweeps.as_array(part[name], rows) for rows, part in parts]) for name in whole.columns}
 
 
 def plan(**asked: Any) -> sweeps.Plan:
@@ -466,7 +466,7 @@ def test_a_folder_of_parts_is_a_dataset_and_says_what_it_holds(
     (folder / running.MANIFEST).rename(folder / "manifest.json")  # as version 0.1 named it
     second = bitnet_cost(*SMALL, "-o", f"{folder}/", "--resume")
     assert "2 rows of 2 points in" in second.err
-    assert "; with what was there it holds 4 rows of 4 points" in second.err
+    assert "; in total it holds 4 rows of 4 points" in second.err
     assert parquet.read_table(folder).num_rows == 4
     third = bitnet_cost(*SMALL, "-o", f"{folder}/", "--resume")
     assert "nothing was missing; it holds 4 rows of 4 points" in third.err
@@ -536,7 +536,7 @@ def test_dask_gives_the_same_rows_while_a_worker_dies() -> None:
     distributed = pytest.importorskip("distributed")
     whole = plan(batch=list(range(1, 65)), prompt={"first": 1, "last": 4096, "points": 512}, generate=[2, 30, 60, 90, 120],
                  objectives=[{"column": "latency_s"}, {"column": "energy_per_token_j"}], pareto=True)  # fmt: skip
-    expected = running.Runner(whole, workers=1).kept()[1]
+    expected = running.Runner(whole, workers=1).reduced_rows()[1]
     with (
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1", silence_logs=50

@@ -75,10 +75,10 @@ def test_a_facility_without_a_pue_adds_nothing_and_says_so(bitnet_cost: Run) -> 
     ],
     ids=["site", "price", "device", "one"],
 )
-def test_a_node_stands_in_no_facility(bitnet_cost: Run, asked: tuple[str, ...], said: str) -> None:
+def test_a_node_has_no_facility(bitnet_cost: Run, asked: tuple[str, ...], said: str) -> None:
     assert said in told(bitnet_cost("estimate", "gpt2", *asked, "-f", "markdown"))
-    assert "stands in no facility" not in told(bitnet_cost("estimate", "gpt2", "-H", "l4", *asked))
-    assert "stands in no facility" not in told(bitnet_cost("estimate", "gpt2"))
+    assert "has no clock and no facility" not in told(bitnet_cost("estimate", "gpt2", "-H", "l4", *asked))
+    assert "has no clock and no facility" not in told(bitnet_cost("estimate", "gpt2"))
 
 
 def test_traced_scores_are_all_of_them_though_attention_is_causal(bitnet_cost: Run) -> None:

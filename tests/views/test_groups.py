@@ -70,7 +70,7 @@ def test_the_sentence_gives_each_saving_its_baseline_and_its_work(bitnet_cost: R
     assert "its whole run needs 13.92 % more energy at raspberry-pi-5 than int4" in text
     assert "its matrix products need 99.28 % less energy at cmos-7nm than fp32." in text
     refused = bitnet_cost("estimate", "llama-2-7b", "-H", "raspberry-pi-5", "-H", "gap8", "-p", "fp32").out
-    assert "No energy can be said at raspberry-pi-5: does not fit" in flat(refused)
+    assert "No energy can be computed at raspberry-pi-5: does not fit" in flat(refused)
 
 
 def test_each_row_has_its_own_prefix_where_none_suits_all(bitnet_cost: Run) -> None:

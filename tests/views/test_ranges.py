@@ -31,7 +31,7 @@ ASKED = (
 
 def test_the_tornado_names_figures_with_basis_and_source(bitnet_cost: Cli) -> None:
     out = bitnet_cost(*ASKED, "--sensitivity").out
-    assert "What moves it: bitnet at cmos-45nm, scope arithmetic" in out
+    assert "Sensitivity: bitnet at cmos-45nm, scope arithmetic" in out
     assert "INT32 adder" in out
     assert "horowitz2014" in out
     assert all(len(line) <= 80 for line in out.splitlines())

@@ -36,16 +36,16 @@ def test_fit_names_the_widest_precision_of_each_device(bitnet_cost: Run) -> None
 def test_fit_says_what_each_runtime_keeps(bitnet_cost: Run) -> None:
     devices = ("-H", "raspberry-pi-5", "-H", "h100-sxm-80gb")
     both = " ".join(bitnet_cost("fit", "gpt2", *devices, "-p", "fp16").out.split())
-    assert "kept for the runtime's workspace: none at raspberry-pi-5; 3 % at h100-sxm-80gb." in both
+    assert "Memory kept for the workspace of the runtime: none at raspberry-pi-5; 3 % at h100-sxm-80gb." in both
     alone = bitnet_cost("fit", "gpt2", *devices[2:], "-p", "fp16").out
-    assert "\n3 % of the memory is kept for the runtime's workspace.\n" in alone
+    assert "\nMemory kept for the workspace of the runtime: 3 %.\n" in alone
 
 
 def test_fit_takes_no_limit_of_the_program_for_one_of_the_device(bitnet_cost: Run) -> None:
     words = ("-H", "h100-sxm-80gb", "-p", "fp16")
     text = bitnet_cost("fit", "mamba-130m", *words).out  # its state does not grow
     assert ">= 100,000,000" in text
-    assert ">=: as much as may be asked for" in text
+    assert ">=: the limit of this program" in text
     assert ">=" not in bitnet_cost("fit", "gpt2", *words).out
 
 
@@ -77,7 +77,7 @@ def test_what_does_not_fit_is_told_what_would(bitnet_cost: Run) -> None:
     )
     assert "2 such devices would hold it, or int8 would fit one." in first(bitnet_cost(*words, "rtx-3070").out)
     text = bitnet_cost("fit", "llama-2-7b", "-H", "raspberry-pi-5", "-H", "l4", "-f", "markdown").out
-    assert "each with the activations whole; raspberry-pi-5 runs alone." in text
+    assert "each with room for all activations; raspberry-pi-5 runs alone." in text
 
 
 def test_an_unknown_cell_names_those_there_are(bitnet_cost: Run) -> None:

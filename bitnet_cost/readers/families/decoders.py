@@ -1,4 +1,4 @@
-"""Llama and its like: RMSNorm, rotary positions, gated feed-forward parts, grouped keys and values."""
+"""Llama and similar models: RMSNorm, rotary positions, gated feed-forward parts, grouped keys and values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ QWEN3 = replace(QWEN2, head_dim=usual.HEAD_DIM(128), qkv_bias=usual.ATTENTION_BI
 _GEMMA = Family(
     kv_heads=usual.KV_HEADS(16), head_dim=usual.HEAD_DIM(256), positions=usual.POSITIONS(8192),
     qkv_bias=usual.ATTENTION_BIAS, tied=usual.TIED,
-    activation="gelu_tanh",  # the first files say "gelu"; the class runs the tanh form whatever they say
+    activation="gelu_tanh",  # the first files say "gelu"; the class runs the tanh form all the same
     refuses=("use_bidirectional_attention",),
 )
 _GEMMA2 = replace(

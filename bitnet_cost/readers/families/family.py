@@ -47,7 +47,7 @@ class Family:
     latent: Callable[[Family, Fields, int], LatentAttention] | None = None  # in place of attention, given the heads
     blocks: Callable[[Family, Fields, int, int], list[Layer]] | None = None  # all layers, given width and depth
     kv_heads: Field | Rule[int] | None = usual.KV_HEADS  # None: as many as heads
-    head_dim: Field | None = usual.HEAD_DIM  # None: hidden_size / heads, whatever the file says
+    head_dim: Field | None = usual.HEAD_DIM  # None: hidden_size / heads, the file is not asked
     rotary: bool = True
     rotated: Rule[list[bool]] = every_layer  # which layers have rotary positions at all
     rotary_share: Field | None = None

@@ -41,7 +41,7 @@ def unless(*names: str, default: bool) -> Field:
 
 
 def required(*names: str) -> Field:
-    """A field that must stand in the file."""
+    """A field that must be in the file."""
     return Field(names, None, required=True)
 
 
@@ -147,7 +147,7 @@ class Fields:
             self.refuse(name, f"{short(value)}: expected a number above 0 and up to 1")
         return float(value)
 
-    def given(self, wanted: Field | None) -> bool:
+    def turns_on(self, wanted: Field | None) -> bool:
         """Whether a number is set that turns a part on."""
         if wanted is None:
             return False
@@ -158,7 +158,7 @@ class Fields:
 
 
 def short(value: object) -> str:
-    """A value as a message shows it: never long, whatever the file holds."""
+    """A value as a message shows it: never long."""
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else f"a list of {len(value)}"
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**30:

@@ -1,4 +1,4 @@
-"""GPT-2 and its like: LayerNorm, feed-forward parts without a gate, biases; learned, ALiBi or rotary positions."""
+"""GPT-2 and similar models: LayerNorm, no gates, biases; learned, ALiBi or rotary positions."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def falcon_norms(fields: Fields, heads: int) -> int:
 
 
 def opt_final_norm(fields: Fields, layers: int) -> bool:
-    """A final norm stands after pre-norm layers only, and old checkpoints leave it out."""
+    """A final norm follows pre-norm layers only, and old checkpoints leave it out."""
     before = fields.flag(field("do_layer_norm_before", default=True))
     return before and not fields.flag(field("_remove_final_layer_norm", default=False))
 

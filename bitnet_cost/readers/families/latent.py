@@ -1,4 +1,4 @@
-"""DeepSeek and its like: latent attention, whose cache is one compressed vector a token, and experts."""
+"""DeepSeek and similar models: latent attention, whose cache is one compressed vector a token, and experts."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def attention(family: Family, fields: Fields, hidden: int, heads: int, alibi: bo
         qk_norm=family.qk_norm if fields.flag(family.qk_norm_if) else "none",
         sub_norm=family.sub_norm,
         sinks=family.sinks,
-        softcap=fields.given(family.softcap),
+        softcap=fields.turns_on(family.softcap),
         alibi=alibi,
         fused=family.fused,
         repeated_cache=kv_heads < heads and fields.flag(family.repeated_cache),
