@@ -271,12 +271,7 @@ def latency_s(result: Result) -> Array | None:
 )
 def tokens_per_s(result: Result) -> Array | None:
     """Tokens generated per second of the decode, all sequences together"""
-    if result.timing is None:
-        return None
-    sequences, _, steps = result.workload.flat()
-    decode = result.timing.of_phase("decode")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(decode > 0, sequences * (steps - 1) / decode, np.nan)
+    return result.token_rates
 
 
 @column(

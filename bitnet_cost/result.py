@@ -1,4 +1,4 @@
-"""The data that engine and views share: operators, counts, activity, footprint, and the result of one evaluation.
+"""The result of one evaluation, and answers made of several: what engine and views share.
 
 Arrays are ``[phase, op, n]`` where n runs over the flattened grid of the workload; a single estimate has n = 1, so
 one evaluation and a million are the same lines of code. Sums run in one fixed order (`ordered_sum`), so that an
@@ -177,10 +177,20 @@ class Result:
         return fits
 
     @property
+    def token_rates(self) -> Array | None:
+        """Tokens generated per second of the decode, all sequences together; NaN without one.  [n]"""
+        if self.timing is None:
+            return None
+        sequences, _, generate = self.workload.flat()
+        decode = self.timing.of_phase("decode")
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(decode > 0, sequences * (generate - 1) / decode, np.nan)
+
+    @property
     def tokens_per_s(self) -> float | None:
-        """Tokens per second that a single point generates in its decode phase; None without one."""
-        decode = 0.0 if self.timing is None else float(self.timing.of_phase("decode")[0])
-        return int(self.workload.batch) * (int(self.workload.generate) - 1) / decode if decode else None
+        """The rate of a single point; None where nothing is decoded."""
+        rates = self.token_rates
+        return None if rates is None or np.isnan(rates[0]) else float(rates[0])
 
     @property
     def devices_needed(self) -> int | None:

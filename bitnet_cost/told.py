@@ -124,7 +124,10 @@ class Graph:
 
 
 def _folded(op: str, args: tuple[Any, ...]) -> Any:
-    """The result of an operation by identities that hold to the bit: 1 x, x / 1, x + 0, 0 x of a finite x."""
+    """The result of an operation by identities that hold to the bit, of finite numbers: 1 x, x / 1, x + 0, x - 0, 0 x.
+
+    And 0 / x of an x that is not 0. A zero has no sign here: no formula divides by one, but within a `where`.
+    """
     first, second = args[0], args[-1]
     if op == "*":
         for one, other in ((first, second), (second, first)):

@@ -120,6 +120,7 @@ class Trace:
         """A profile whose figures are told: those that price an action under its name, the others under their place."""
         found, priced_actions = self._cited(hardware, "device", hardware.sources), {}
         for lever in levers(hardware, sorted({*result.prices, *hardware.actions})):
+            # A special function has no figure of its own: its price, worked out from others, becomes one like theirs.
             cited = hardware.figure(lever.name) or next(iter(hardware.actions.values()))
             priced_actions[lever.name] = self._figure(cited, lever, hardware.sources[lever.source])
         return found.model_copy(update={"actions": priced_actions})
@@ -142,7 +143,7 @@ class Trace:
         return op._replace(terms=terms, weights=self._product(op, "weights", op.weights))
 
     def _product(self, op: Operator, quantity: str, coefficient: float) -> Any:
-        """A coefficient as inputs x outputs where the matrix of an operator shows them."""
+        """A coefficient as inputs x outputs where an operator's matrix divides it: easier to read, of the same value."""
         inputs, outputs = op.shape
         first = inputs - 1 if quantity == "reduce" else inputs
         if quantity in ("mac", "weights", "reduce") and first * outputs and coefficient % (first * outputs) == 0:
@@ -176,7 +177,6 @@ def label(result: Result) -> None:
     if result.timing is not None:
         counts.named(result.timing.waiting, "waiting", "s")
         counts.named(result.timing.seconds, "seconds", "s")
-    if result.timing is not None:
         for phase, spent, stretch in zip(counts.phases, result.timing.by_phase, result.timing.stretch, strict=True):
             named(stretch, f"{phase.name} stretch of the power cap", "1")
             named(spent, f"{phase.name}_s", "s")

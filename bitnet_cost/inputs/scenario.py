@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from pydantic import Field, InstanceOf, ValidationError
+from pydantic import BaseModel, Field, InstanceOf, ValidationError
 
 from bitnet_cost import questions
 from bitnet_cost.errors import BitnetCostError, suggested
@@ -103,12 +103,21 @@ class Scenario(Input):
             way, there = walk(self, _whole(path))
         except NoSuchPart as fault:
             raise _no_figure(fault, path) from None
-        if not isinstance(value, int | float | np.ndarray):
-            return put(way, value)  # type: ignore[no-any-return]
-        found = put(way, _exact(there, value, path))
-        owner, _ = way[-1]
-        if isinstance(owner, Input) and not isinstance(value, np.ndarray):
-            changed = walk(found, ".".join(key for _, key in way[:-1]))[1]
+        value = value.item() if isinstance(value, np.generic) else value
+        number = isinstance(value, int | float | np.ndarray) and not isinstance(value, bool)
+        if number and not np.all(np.isfinite(value)):
+            raise BitnetCostError(f"vary: {path}: {value} is not a finite number")
+        if isinstance(there, Figure | int | float) and not isinstance(there, bool):
+            if not (number or isinstance(value, Figure)):
+                raise BitnetCostError(f"vary: {path}: {value!r} is not a number")
+            value = _exact(there, value, path) if number else value
+        elif number:
+            raise BitnetCostError(f"vary: {path}: is not a figure of this profile")
+        found = put(way, value)
+        owner = way[-1][0]
+        checked = len(way) == 1 or (number and not isinstance(getattr(value, "value", value), np.ndarray))
+        if checked and isinstance(owner, BaseModel):  # an array, or a figure, is taken as it is
+            changed = found if len(way) == 1 else walk(found, ".".join(key for _, key in way[:-1]))[1]
             try:
                 type(owner).model_validate(dict(changed))
             except ValidationError as error:
@@ -125,20 +134,19 @@ def _exact(there: Any, value: float | Array, path: str) -> Any:
     """A number in the place of what is there: of a figure the value, with no range.
 
     Raises:
-        BitnetCostError: outside of the figure's dimension, or no number is there.
+        BitnetCostError: outside of the figure's dimension.
     """
-    if isinstance(there, Figure):
-        dimension = there.dimension
-        for end in (np.min(value), np.max(value)):
-            if not dimension.low <= end <= dimension.high:
-                raise BitnetCostError(
-                    f"vary: {path}: {end:g} is outside {dimension.low:g} to {dimension.high:g} {dimension.si}"
-                )
-        update = {"value": value, "low": value, "high": value, "basis": "assumed", "note": "varied by a sweep"}
-        return there.model_copy(update=update)
-    if type(there) in (int, float) and not isinstance(value, np.ndarray):
-        return int(value) if isinstance(there, int) and value == int(value) else value
-    raise BitnetCostError(f"vary: {path}: is not a figure of this profile")
+    if not isinstance(there, Figure):
+        whole = isinstance(there, int) and not isinstance(value, np.ndarray) and value == int(value)
+        return int(value) if whole else value
+    dimension = there.dimension
+    for end in (np.min(value), np.max(value)):
+        if not dimension.low <= end <= dimension.high:
+            raise BitnetCostError(
+                f"vary: {path}: {end:g} is outside {dimension.low:g} to {dimension.high:g} {dimension.si}"
+            )
+    update = {"value": value, "low": value, "high": value, "basis": "assumed", "note": "another value was asked for"}
+    return there.model_copy(update=update)
 
 
 def _no_figure(fault: NoSuchPart, path: str) -> BitnetCostError:

@@ -1,4 +1,4 @@
-"""The ledger of a run, and the only sum over it: entries x prices -> joules, and how often actions run.
+"""The ledger of a run, and the sum over it: entries x prices -> joules, and how often actions run.
 
 An entry is an action with its component and its place in time (phase) and in the model (operator). Products and
 elementwise work are linear in what the workload repeats: coefficients [op] by basis. What moves and what is drawn while
@@ -6,10 +6,11 @@ time passes are tables [phase, op, n]. `contract` sums over what it is not asked
 
 - of linear entries, coefficients are summed over operators, then over actions with their prices, and only then met
   with the workload's bases, whose phases are summed before;
-- of tables, over operators, then phases, then times their factor (devices, turns of a pipeline) and their price;
-- components last, in the order in which they first appear.
+- of tables, over operators, then phases, then times their factor (devices, turns of a pipeline) and their price.
 
-Where operators are kept, each product is made first and summed over actions: the same to 1e-12, not to the bit.
+A total is the sum of the components, in the order in which they first appear. Where operators are kept, each product is
+made first and summed over actions: the same to 1e-12, not to the bit. So is a saving, which needs both runs action by
+action (`formulas.savings`), and what a phase spends, which a limit of power is held against (`Tariff.by_phase`).
 """
 
 from __future__ import annotations
@@ -201,7 +202,7 @@ class Entries(NamedTuple):
 class Ledger:
     """What a run does: the linear entries of one turn, which runs ``turns`` times, and the entries besides.
 
-    ``inside`` are the points that fit; None: all. Of a package that is ``priced_by_time``, power holds every action.
+    ``inside`` are the points that fit; None: all. The power of a package that is priced by time holds every action.
     """
 
     actions: Actions

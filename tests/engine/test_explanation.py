@@ -323,7 +323,7 @@ def test_groups_and_formats(bitnet_cost: Cli) -> None:
         (("gpt2", "--cell", "op:gate"), "no such operator"),
         (("gpt2", "--cell", "component:hbm"), "there are the components"),
         (("gpt2", "--cell", "must_stay:99.9"), "exceeds the modelled saving"),
-        (("gpt2", "--cell", "must_stay:half"), "no percentage"),
+        (("gpt2", "--cell", "must_stay:half"), "not a percentage"),
         (("gpt2", "--cell", "carbon_g"), "give --carbon"),
         (("gpt2", "--cell", "energy_per_token_j"), "where tokens are generated"),
         (("gpt3-175b", "--cell", "energy_j", "-H", "h100-sxm-80gb", "-p", "fp16"), "has no energy"),

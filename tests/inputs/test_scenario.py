@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,8 @@ def test_fields_of_the_question_have_paths_too() -> None:
     assert ASKED.at("workload.batch", 4).workload.batch == 4
     assert evaluate(ASKED.at("workload.batch", 4)).workload.batch == 4
     assert ASKED.at("scope", "memory").scope == "memory"
+    assert ASKED.at("devices", 2).devices == 2
+    assert ASKED.at("workload.batch", np.array([1, 2])).workload.shape == (2,)
     assert ASKED.figure("facility.pue") is None
     assert ASKED.figure("hierarchy.l9.bandwidth") is None
 
@@ -46,8 +50,16 @@ def test_fields_of_the_question_have_paths_too() -> None:
         ("power.cap", 1.0, "not above static"),
         ("title", 1.0, "is not a figure of this profile"),
         ("facility.pue", 1.2, "is not a figure of this profile"),
+        ("actions.mac.int8", np.int64(-5), "-5 is outside"),
+        ("actions.mac.int8", np.float32("nan"), "not a finite number"),
+        ("actions.mac.int8", None, "None is not a number"),
+        ("actions.mac.int8", "3 pJ", "'3 pJ' is not a number"),
+        ("scope", "nonsense", "nonsense"),
+        ("devices", 2.5, "2.5"),
+        ("workload.batch", float("inf"), "not a finite number"),
+        ("workload.batch", 0, "0 is not a whole number"),
     ],
 )
-def test_what_a_file_may_not_say_is_refused(path: str, value: float, words: str) -> None:
+def test_what_a_file_may_not_say_is_refused(path: str, value: Any, words: str) -> None:
     with pytest.raises(BitnetCostError, match=words):
         ASKED.at(path, value)
