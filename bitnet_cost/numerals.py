@@ -6,8 +6,10 @@ A figure with a prefix, a column of figures in one prefix, a percentage, a count
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
+_once = lru_cache(maxsize=1 << 16)  # a page prints most of its figures for many choices
 _STEPS = (
     ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0), ("m", 1e-3), ("µ", 1e-6), ("n", 1e-9), ("p", 1e-12),
 )  # fmt: skip
@@ -27,6 +29,7 @@ def prefix_of(value: float) -> tuple[str, float]:
     return next((step for step in _STEPS if abs(value) >= step[1] * 0.99995), _STEPS[-1])
 
 
+@_once
 def with_prefix(value: float, unit: str, digits: int = 4) -> str:
     """Print an SI figure with the prefix that reads best; a carbon intensity per kWh.
 
@@ -70,10 +73,40 @@ def digits(value: float | None, count: int = 4) -> str:
     return "-" if value is None else f"{value:.{count}g}"
 
 
-def grouped(value: float | None, count: int = 4) -> str:
+def brief(value: float) -> str:
+    """A figure in a sentence: six significant digits at most.
+
+    >>> brief(0.5), brief(1e15)
+    ('0.5', '1e+15')
+    """
+    return digits(value, 6)
+
+
+def to_digits(value: float, count: int) -> float:
+    """The figure that so many significant digits give.
+
+    >>> to_digits(1234.56, 3)
+    1230.0
+    """
+    return float(digits(value, count))
+
+
+def tick(value: float) -> str:
+    """A tick of an axis.
+
+    >>> tick(0.05), tick(20000.0), tick(1e-5)
+    ('0.05', '20,000', '1e-5')
+    """
+    if 1e-3 <= value < 1e5:
+        return grouped_digits(value, 6)
+    mantissa, power = f"{value:.0e}".split("e")
+    return f"{mantissa}e{int(power)}"
+
+
+def grouped_digits(value: float | None, count: int = 4) -> str:
     """The same with commas between thousands.
 
-    >>> grouped(1234.56), grouped(0.5)
+    >>> grouped_digits(1234.56), grouped_digits(0.5)
     ('1,235', '0.5')
     """
     return "-" if value is None else f"{value:,.{count}g}"
@@ -119,15 +152,26 @@ def cell(value: object, count: int = 4) -> str:
     return with_commas(value) if isinstance(value, int) else str(value)
 
 
-def figures(values: Sequence[float | None], unit: str, digits: int = 4) -> tuple[str, list[str]]:
+def column_figures(values: Sequence[float | None], unit: str, digits: int = 4) -> tuple[str, list[str]]:
     """One prefix for a column: its unit, and the figures in it with ``digits`` significant ones.
 
-    >>> figures([698.4e9, 21.83e9, 1e3, None], "B")
+    >>> column_figures([698.4e9, 21.83e9, 1e3, None], "B")
     ('GB', ['698.4', '21.83', '<0.0001', '-'])
     """
     largest = max((abs(v) for v in values if v is not None and math.isfinite(v)), default=0.0)
     prefix, scale = prefix_of(largest)
     return prefix + unit, [significant(v, scale, digits) for v in values]
+
+
+def in_columns(columns: Iterable[tuple[str, str, Sequence[float | None]]]) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Headings with their units, and rows of cells, of columns: (heading, unit, figures), one prefix each.
+
+    >>> in_columns([("stored", "B", [14e9, 2e9]), ("MAC", "", [3.0, 4.0])])
+    (['stored GB', 'MAC'], [('14.00', '3.000'), ('2.000', '4.000')])
+    """
+    printed = [(heading, column_figures(values, unit)) for heading, unit, values in columns]
+    headings = [f"{heading} {unit}".strip() for heading, (unit, _) in printed]
+    return headings, list(zip(*(cells for _, (_, cells) in printed), strict=True))
 
 
 def figures_apart(values: Sequence[float | None], unit: str) -> tuple[str, list[str]]:
@@ -138,7 +182,7 @@ def figures_apart(values: Sequence[float | None], unit: str) -> tuple[str, list[
     """
     given = [value for value in values if value]
     if not given or min(given) > 0.01 * prefix_of(max(given))[1]:
-        return figures(values, unit)
+        return column_figures(values, unit)
     prefix, scale = prefix_of(math.sqrt(min(given)) * math.sqrt(max(given)))
     return prefix + unit, [significant(value, scale, 4) for value in values]
 
@@ -154,6 +198,7 @@ def one_prefix(values: Sequence[float]) -> tuple[str, float] | None:
     return (prefix, scale) if not sizes or min(sizes) / scale >= 0.001 else None
 
 
+@_once
 def significant(value: float | None, scale: float, digits: int) -> str:
     """A figure divided by its prefix's scale, with significant digits; '-' for none.
 
@@ -173,6 +218,7 @@ def significant(value: float | None, scale: float, digits: int) -> str:
     return f"{scaled:,.{places}f}"
 
 
+@_once
 def percent(value: float | None, places: int = 2) -> str:
     """A share in percent; never rounded up to 100.
 
@@ -185,6 +231,7 @@ def percent(value: float | None, places: int = 2) -> str:
     return f"{100 - 10.0**-places:.{places}f}" if value < 1 and float(text) >= 100 else text
 
 
+@_once
 def used(share: float) -> str:
     """A share of memory: percent, or how many times it where it is far beyond.
 
@@ -193,5 +240,5 @@ def used(share: float) -> str:
     """
     if share < 10 or not math.isfinite(share):
         return percent(share, 1)
-    times = float(f"{share:.3g}")
+    times = to_digits(share, 3)
     return f"{times:,.0f}x" if times >= 100 else f"{times:g}x"

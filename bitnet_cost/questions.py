@@ -32,18 +32,109 @@ class Asked(NamedTuple):
         return f"{self.meaning}; left out: {self.left_out}" if self.left_out else self.meaning
 
 
+# fmt: off
 BATCH = Asked(("--batch", "-b"), "sequences that run together", 1)
 PROMPT = Asked(("--prompt",), "prompt tokens of each sequence", 512)
 GENERATE = Asked(("--generate",), "generated tokens of each sequence", left_out="128 for decoders on devices, else 1")
-ATTENTION = Asked(
-    ("--attention",), "pairs scored in the prefill: P(P+1)/2 (causal) or P^2 (full)", left_out="causal; encoders: full"
-)
+ATTENTION = Asked(("--attention",), "pairs scored in the prefill: P(P+1)/2 (causal) or P^2 (full)",
+    left_out="causal; encoders: full")
 LOGITS = Asked(("--logits",), "positions of the prefill that get logits", "last")
 COUNTING = Asked(("--counting",), "what good serving software does, or the convention of a tracing counter", "serving")
 SCOPE = Asked(("--scope",), "what the energy holds", left_out="arithmetic on technology nodes, device on devices")
 ACCUMULATOR = Asked(("--accumulator",), "price integer additions as the papers do, or as INT32", "paper")
 RUNTIME = Asked(("--runtime",), "software on a device", left_out="a tuned one for it", metavar="RUNTIME")
 DEVICES = Asked(("--devices",), "devices that share the model", 1)
-PARALLEL = Asked(
-    ("--parallel",), "how several devices share the model: split every matrix, or the layers", "tensor"
-)  # fmt: skip
+PARALLEL = Asked(("--parallel",), "how several devices share the model: split every matrix, or the layers", "tensor")
+
+# What only the commands ask.
+MODEL = Asked((), "catalogue name, YAML file, config.json (or its folder), or a size like 175B", metavar="MODEL")
+PRICED_BY = Asked(("--prices",), "published values of a profile to price with; repeat for several", left_out="own",
+    metavar="NAME")
+PAGE_CHARTS = Asked(("--plotly",), "HTML: charts in the file (inline), or tables alone (none)")
+OUTPUT = Asked(("--output", "-o"),
+    "write to a file, only when complete; its ending (.txt .json .csv .md .html) says the format", metavar="FILE")
+FILE = Asked(("--output", "-o"), "write to a file, only when complete, instead of stdout", metavar="FILE")
+BASELINE = Asked(("--baseline",), "savings are against this", left_out="fp32", metavar="PRECISION")
+HARDWARE = Asked(("--hardware", "-H"), "name or YAML file; repeat for several", left_out="cmos-45nm, cmos-7nm",
+    metavar="HARDWARE")
+PRECISIONS = Asked(("--precision", "-p"), "name, YAML file or w<bits>a<bits>[kv<bits>]; repeat for several",
+    left_out="fp32, fp16, int8, bitnet", metavar="PRECISION")
+PUE = Asked(("--pue",), "facility energy / device energy, for --scope facility")
+CARBON_OF_GRID = Asked(("--carbon",), "a country code such as deu, 'world', or g/kWh", metavar="GRID|G/KWH")
+PRICE = Asked(("--price",), "price of electricity in USD per kWh")
+DEVICE_HOUR = Asked(("--device-hour",), "rent or depreciation of one device in USD per hour of work")
+EMBODIED = Asked(("--embodied",), "CO2e of making one device, spread over its lifetime", metavar="KG|profile")
+LIFETIME = Asked(("--lifetime",), "years of work of a device, for --embodied")
+LINK = Asked(("--link",), "between devices: nvlink-4, pcie-5, ethernet-400g ..", left_out="its own", metavar="LINK")
+REQUESTS_PER_DAY = Asked(("--requests-per-day",), "adds energy, carbon and cost of a day and a year")
+HARDWARE_SIDE_BY_SIDE = Asked(("--hardware", "-H"), "name or YAML file; repeat for several", left_out="every device",
+    metavar="HARDWARE")
+PRECISIONS_SIDE_BY_SIDE = Asked(("--precision", "-p"), "name, YAML file or w4a8kv8; repeat for several",
+    left_out="fp16, int8, int4, bitnet-b1.58", metavar="PRECISION")
+BASELINE_SIDE_BY_SIDE = Asked(("--baseline",),
+    "savings are against this. Default, if it has an energy: fp32 where asked for, else fp16, else the widest",
+    metavar="PRECISION")
+SEED = Asked(("--seed",), "seed of the draws")
+DISTRIBUTION = Asked(("--distribution",), "what the draws of a range follow")
+SENSITIVITY = Asked(("--sensitivity",), "adds the figures that move energy and saving most, one at a time")
+DRAWS_ADDED = Asked(("--draws",), "adds percentiles over N draws of every price", metavar="N")
+MODELS = Asked((), "catalogue names, YAML files, config.json or sizes like 175B", metavar="MODEL...")
+SORT = Asked(("--sort",), "order by energy, tokens, memory, saving, ..., best first; -COLUMN: worst first",
+    metavar="COLUMN")
+WHERE = Asked(("--where",), "filter, as in 'fits and tokens_per_s > 20'", metavar="EXPR")
+SUBJECTS = Asked((), "models as for compare, or one study of the catalogue", metavar="MODEL...|STUDY")
+REPORT_OUTPUT = Asked(("--output", "-o"), "the file", left_out="stdout", metavar="FILE.html")
+OPEN = Asked(("--open",), "open the written file in the browser")
+HARDWARE_TO_FIT = Asked(("--hardware", "-H"), "device; repeat for several", metavar="HARDWARE")
+PRECISIONS_TO_FIT = Asked(("--precision", "-p"), "name, YAML file or w<bits>a<bits>[kv<bits>]; repeat for several",
+    left_out="fp32, fp16, int8, int4, bitnet-b1.58, bitnet", metavar="PRECISION")
+LISTED = Asked((), "what to list")
+ENTRY = Asked((), "a name that 'list' prints, of any kind, or a file", metavar="NAME")
+CHECKED = Asked((), "your own YAML files", metavar="FILE...")
+SCHEMA_OF = Asked((), "kind of file")
+CONFIG = Asked((), "a Hugging Face config.json, its folder, or with the extra 'hub' an id", metavar="CONFIG")
+MODEL_NAME = Asked(("--name",), "name of the model", left_out="of the file or folder")
+STUDIES = Asked((), "names or YAML files; with --measured classes", left_out="all", metavar="[STUDY|CLASS]...")
+MEASURED_ROWS = Asked(("--measured",), "against rows that others measured, by class")
+PLOT = Asked(("--plot",), "with --measured: modelled against measured", metavar="FILE.html")
+CELL = Asked(("--cell",),
+    "a column of estimate, layers, fit or compare, for a part of it as op:decode:q, seconds:q, mac:q,"
+    " group:prefill:linear, component:hbm, share:component:hbm, or must_stay:80",
+    metavar="CELL")
+HARDWARE_EXPLAINED = Asked(("--hardware", "-H"), "one of them", metavar="HARDWARE")
+PRECISION_EXPLAINED = Asked(("--precision", "-p"), "one of them", metavar="PRECISION")
+HARDWARE_BROKEN_EVEN = Asked(("--hardware", "-H"), "device or node", metavar="HARDWARE")
+PRECISION_SAVING = Asked(("--precision", "-p"), "the precision that should save", metavar="PRECISION")
+SAVED_ON = Asked(("--baseline",), "what it should save on", metavar="PRECISION")
+SAVING_WANTED = Asked(("--saving",), "the saving wanted, or claimed", metavar="PERCENT")
+RUNTIMES = Asked(("--runtime",), "repeat for several", left_out="all", metavar="RUNTIME")
+DRAWS_OF_RANGE = Asked(("--draws",), "draws of every price, for the range", metavar="N")
+SWEEP_FILE = Asked((), "a sweep as YAML; options add to it", metavar="[STUDY.yaml]")
+SWEPT_MODELS = Asked(("--model", "-m"), "name, file or size; repeat for several", metavar="MODEL")
+SWEPT_HARDWARE = Asked(("--hardware", "-H"), "name or YAML file; repeat", metavar="HARDWARE")
+SWEPT_PRECISIONS = Asked(("--precision", "-p"), "name, file or w<bits>a<bits>", metavar="PRECISION")
+SWEPT_RUNTIMES = Asked(("--runtime",), "software on a device; repeat", metavar="RUNTIME")
+SWEPT_BATCH = Asked(("--batch", "-b"), "A,B,C or FIRST:LAST:POINTS[:log]", metavar="AXIS")
+SWEPT_PROMPT = Asked(("--prompt",), "A,B,C or FIRST:LAST:POINTS[:log]", metavar="AXIS")
+SWEPT_GENERATE = Asked(("--generate",), "A,B,C or FIRST:LAST:POINTS[:log]", metavar="AXIS")
+SWEPT_DEVICES = Asked(("--devices",), "devices that share a model", metavar="A,B,C")
+VARY = Asked(("--vary",), "a figure of the profile with its unit, as hierarchy.hbm.bandwidth='1 TB/s:4 TB/s:7'; repeat",
+    metavar="PATH=AXIS")
+SWEPT_WHERE = Asked(("--where",), "as in 'fits and latency_s < 0.05'; repeat", metavar="FILTER")
+OBJECTIVE = Asked(("--objective",), "for --pareto and --top; repeat", metavar="'min|max COLUMN'")
+PARETO = Asked(("--pareto",), "keep the Pareto front of the objectives")
+TOP = Asked(("--top",), "keep the best N by the first objective")
+COLUMNS = Asked(("--columns",), "columns", left_out="all", metavar="A,B,C")
+LIMIT = Asked(("--limit",), "only the first N points of the grid")
+SWEEP_OUTPUT = Asked(("--output", "-o"), "a .parquet or .csv file, or FOLDER/ of parts", metavar="FILE")
+RESUME = Asked(("--resume",), "continue a folder of parts")
+DRY_RUN = Asked(("--dry-run",), "say how many points, how long, how many bytes")
+WORKERS = Asked(("--workers",), "processes", left_out="one per core")
+ENGINE = Asked(("--engine",), "processes here, or a Dask cluster")
+SCHEDULER = Asked(("--scheduler",), "a running Dask scheduler", left_out="a local one", metavar="ADDRESS")
+PLOTTED = Asked((), "what a sweep wrote: .parquet, .csv or a folder", metavar="FILE")
+ACROSS = Asked(("--x",), "column across", left_out="the first objective")
+UPWARD = Asked(("--y",), "column up", left_out="the second objective")
+COLOUR = Asked(("--colour",), "column that sets the colour")
+PLOT_OUTPUT = Asked(("--output", "-o"), "HTML file", left_out="FILE.html", metavar="FILE")
+# fmt: on

@@ -20,7 +20,7 @@ Kind = Literal["word", "whole", "count", "size", "bool", "figure"]
 Better = Literal["less", "more"]
 Printing = Literal["prefix", "plain", "percent"]
 """How figures are printed: in one prefix of the unit, which follows the heading; in the unit; in percent."""
-Basis = Literal["prices", "runtime"]
+RestsOn = Literal["prices", "runtime"]
 View = Literal["compare", "money", "grid"]
 """Tables that are made of columns: cells side by side, their carbon and cost, the points of a grid."""
 
@@ -37,7 +37,7 @@ class Metric(NamedTuple):
     better: Better = "less"
     heading: str = ""  # in tables
     printing: Printing = "prefix"
-    rests_on: tuple[Basis, ...] = ()  # whose weak figures mark it
+    rests_on: tuple[RestsOn, ...] = ()  # whose weak figures mark it
     short: str = ""  # what ``--sort`` may call it
     views: tuple[View, ...] = ()  # tables that have it
 
@@ -56,25 +56,33 @@ class Metric(NamedTuple):
 METRICS: dict[str, Metric] = {}
 
 
-def column(
-    kind: Kind = "figure", unit: str = "", *, swept: bool = False, **shown: Any
-) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:
-    """Register a function of a result as the column of its name; ``shown`` are the fields of `Metric` from better on.
+def register(
+    name: str, kind: Kind, unit: str, description: str, of: Callable[[Any], Any], *, swept: bool = False, **shown: Any
+) -> None:
+    """Add a column; ``shown`` are the fields of `Metric` from better on.
 
-    The function returns what all points share, an array ``[n]`` over the flattened grid, or None where nothing can be
-    computed. The first line of its docstring is the description.
+    ``of`` gives what all points of a result share, an array ``[n]`` over the flattened grid, or None where nothing can
+    be computed.
     """
+    METRICS[name] = Metric(
+        name, kind, unit, description, of, swept, **({"heading": name.replace("_", " ")} | shown)
+    )  # fmt: skip
 
-    def register(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        name, text = function.__name__, function.__doc__ or ""
-        words = {"heading": name.replace("_", " ")} | shown
-        METRICS[name] = Metric(name, kind, unit, text.partition("\n")[0].rstrip("."), function, swept, **words)
+
+def column(
+    kind: Kind = "figure", unit: str = "", **shown: Any
+) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:
+    """Register a function as the column of its name; the first line of its docstring is the description."""
+
+    def registered(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        description = (function.__doc__ or "").partition("\n")[0].rstrip(".")
+        register(function.__name__, kind, unit, description, function, **shown)
         return function
 
-    return register
+    return registered
 
 
-def rows(result: Any, points: int) -> list[dict[str, Any]]:
+def records_of(result: Any, points: int) -> list[dict[str, Any]]:
     """One record for each of the points of a result's grid, in its order; what cannot be computed is None.  [n]"""
     columns = [_cells(metric, metric.of(result), points) for metric in METRICS.values()]
     return [dict(zip(METRICS, values, strict=True)) for values in zip(*columns, strict=True)]

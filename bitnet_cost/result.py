@@ -264,7 +264,7 @@ class Result:
 
         They are the records of ``-f json``; what cannot be computed is None.
         """
-        return registry.rows(self, self.counts.points)
+        return registry.records_of(self, self.counts.points)
 
     def to_dataframe(self, library: Library | None = None) -> Any:
         """The records as a data frame of pandas, or of polars.

@@ -38,7 +38,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 # What the measures call by name; paths are relative to the package, without ``.py``.
-GROUND = ("words", "errors", "units", "numbers")
+GROUND = ("words", "errors", "units", "numerals")
 OPERATORS = ("engine/counts", "engine/operators", "engine/operators/*")
 EXPLAIN = ("engine/explain", "engine/explanation", "engine/explanation/*")
 GRAPH = (

@@ -25,6 +25,13 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from bitnet_cost import cli
+from bitnet_cost.inputs.schema import KINDS, json_schema
+from bitnet_cost.readers import catalog
+from bitnet_cost.studies import accuracy, pages, validation
+from bitnet_cost.views.html import as_html
+from bitnet_cost.views.records import json_text
+from bitnet_cost.views.table import as_markdown
 from scripts import reference
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,8 +50,6 @@ def run(command: str, *, refused: bool = False) -> str:
     Raises:
         RuntimeError: a command that fails and should not, or the other way round.
     """
-    from bitnet_cost import cli
-
     command, _, cut = command.partition(" | head -")
     words = shlex.split(command)
     assert words[0] == "bitnet-cost", command
@@ -86,58 +91,31 @@ def page(path: Path) -> str:
     return GENERATED.sub(_table, MARK.sub(_filled, path.read_text("utf-8")))
 
 
-def study(name: str) -> str:
-    """A published table beside the modelled one."""
-    from bitnet_cost.studies import validation
-    from bitnet_cost.views.table import as_markdown
-
-    return as_markdown(validation.report(validation.run([name])[0]))
-
-
-def study_page(name: str) -> str:
-    """The HTML page of a study."""
-    from bitnet_cost.studies import pages
-    from bitnet_cost.views.html import as_html
-
-    return as_html(pages.of_study(name, f"bitnet-cost report {name} -o {name}.html"))
-
-
-def measured() -> str:
-    """Errors on measured rows, by device and row."""
-    from bitnet_cost.studies import accuracy
-    from bitnet_cost.views.table import as_markdown
-
-    return as_markdown(accuracy.report(accuracy.compare()))
-
-
 def parity() -> str:
     """Modelled and measured figures of each class, for the charts."""
-    from bitnet_cost.studies import accuracy
-
     pairs = accuracy.parity(accuracy.compare().rows).items()
     return "{\n" + ",\n".join(f"{json.dumps(name)}: {json.dumps(found)}" for name, found in pairs) + "\n}\n"
 
 
-def schema(kind: str) -> str:
-    """The JSON Schema of a kind of file."""
-    from bitnet_cost.inputs.schema import json_schema
-    from bitnet_cost.views.records import json_text
-
-    return json_text(json_schema(kind))
-
-
 def targets() -> dict[Path, Callable[[], str]]:
     """Path of every generated file, and what makes it."""
-    from bitnet_cost.inputs.schema import KINDS
-    from bitnet_cost.readers import catalog
 
-    reports = ROOT / "reports"
+    def schema(kind: str) -> str:
+        return json_text(json_schema(kind))
+
+    def study(name: str) -> str:  # a published table beside the modelled one
+        return as_markdown(validation.report(validation.run([name])[0]))
+
+    def study_page(name: str) -> str:
+        return as_html(pages.of_study(name, f"bitnet-cost report {name} -o {name}.html"))
+
+    reports, studies = ROOT / "reports", catalog.names("study")
     return {
         **{path: partial(page, path) for path in PAGES},
         **{ROOT / "schemas" / f"{kind}.json": partial(schema, kind) for kind in KINDS},
-        **{reports / f"{name}.md": partial(study, name) for name in catalog.names("study")},
-        **{reports / f"{name}.html": partial(study_page, name) for name in catalog.names("study")},
-        reports / "accuracy.md": measured,
+        **{reports / f"{name}.md": partial(study, name) for name in studies},
+        **{reports / f"{name}.html": partial(study_page, name) for name in studies},
+        reports / "accuracy.md": lambda: as_markdown(accuracy.report(accuracy.compare())),
         ROOT / "measured" / "parity.json": parity,
     }
 

@@ -14,7 +14,7 @@ from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.filters import Filter
 from bitnet_cost.numerals import percent, significant
 from bitnet_cost.record import METRICS
-from bitnet_cost.views.compare import efficient
+from bitnet_cost.views.compare import on_front
 from tests.conftest import ROOT, Ran
 
 Command = Callable[..., Ran]
@@ -186,10 +186,8 @@ def test_equal_cells_are_efficient_together_and_cells_without_an_answer_never() 
         others = [(r["energy_j"], -(r["tokens_per_s"] or 0), r["footprint_bytes"]) for r in rows if r["energy_j"]]
         return any(o != mine and all(a <= b for a, b in zip(o, mine, strict=True)) for o in others)
 
-    assert efficient(rows) == [row["energy_j"] is not None and not beaten(row) for row in rows]
-    assert sum(efficient(rows)) > len(
-        {tuple(row.values()) for row, on in zip(rows, efficient(rows), strict=True) if on}
-    )
+    assert on_front(rows) == [row["energy_j"] is not None and not beaten(row) for row in rows]
+    assert sum(on_front(rows)) > len({tuple(row.values()) for row, on in zip(rows, on_front(rows), strict=True) if on})
 
 
 def test_filters(bitnet_cost: Command) -> None:

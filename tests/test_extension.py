@@ -232,7 +232,7 @@ def test_an_output_format_is_one_line(bitnet_cost: Command, tmp_path: Path, monk
         return "\n".join("\t".join(map(str, cells)) for cells in [list(rows[0]), *(r.values() for r in rows)]) + "\n"
 
     assert bitnet_cost("estimate", "gpt2", "-f", "tsv").code == 2
-    monkeypatch.setitem(formats.FORMATS, "tsv", formats.Format("rows", tsv))
+    monkeypatch.setitem(formats.OUTPUT_FORMATS, "tsv", formats.OutputFormat("rows", tsv))
     for words in (
         ("estimate", "gpt2"), ("compare", "gpt2", "-H", "l4"), ("layers", "gpt2"), ("fit", "gpt2", "-H", "l4"),
         ("list", "precisions"), ("validate", "bitnet-table-1"), ("explain", "gpt2", "--cell", "energy_j"),

@@ -92,8 +92,8 @@ def printed(answer: Answer) -> dict[str, str]:
     made, layers = estimate.estimate_report(answer), layers_view.layers_report(answer)
     return {
         "table": table.as_text(made) + table.as_text(layers), "terminal": terminal.as_terminal(made),
-        "markdown": table.as_markdown(made) + table.as_markdown(layers), "csv": records.csv_text(records.rows(answer)),
-        "json": records.json_text(records.document(answer)),
+        "markdown": table.as_markdown(made) + table.as_markdown(layers), "csv": records.csv_text(records.answer_rows(answer)),
+        "json": records.json_text(records.answer_document(answer)),
     }  # fmt: skip
 
 
@@ -199,7 +199,7 @@ def test_counts_are_exact_up_to_2_to_the_53_and_said_to_be_rounded_above(
     exact = outputs * inputs * batch * prompt
     assert exact == 2**53 + beyond
     answer = of_product(outputs, inputs, batch, prompt)
-    found = json.loads(records.json_text(records.document(answer)))
+    found = json.loads(records.json_text(records.answer_document(answer)))
     row = found["records"][0]
     additions = outputs * (inputs - 1) * batch * prompt
     if beyond <= 0:
@@ -257,6 +257,6 @@ def test_json_is_strict_or_refused(rows: list[dict[str, Any]]) -> None:
 
 def test_csv_has_an_empty_cell_for_what_cannot_be_said() -> None:
     answer = asked(TEN_TRILLION, catalog.hardware("h100-sxm-80gb"), Workload(1, 512, 8))
-    for row in csv.DictReader(io.StringIO(records.csv_text(records.rows(answer)))):
+    for row in csv.DictReader(io.StringIO(records.csv_text(records.answer_rows(answer)))):
         assert row["energy_j"] == ""
         assert row["reason"]

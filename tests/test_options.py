@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from bitnet_cost.cli import app
-from bitnet_cost.commands.options import grouped
+from bitnet_cost.commands.options import with_groups
 
 
 class Inner(NamedTuple):
@@ -23,7 +23,7 @@ class Outer(NamedTuple):
 def test_fields_stand_where_their_group_stood() -> None:
     got: list[Any] = []
 
-    @grouped
+    @with_groups
     def command(*, first: Annotated[bool, typer.Option("--first")] = False, outer: Outer, last: int) -> None:
         """What it does."""
         got.extend([first, outer, last])
@@ -43,7 +43,7 @@ def test_a_name_stands_in_one_group_only() -> None:
     def command(*, outer: Outer, depth: int) -> None: ...
 
     with pytest.raises(ValueError, match="duplicate parameter name: 'depth'"):
-        grouped(command)
+        with_groups(command)
 
 
 def test_options_of_a_name_have_one_type_and_default_wherever_commands_share_them() -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from bitnet_cost.commands.options import Deployment, Making, Question, Site
+from bitnet_cost.commands.options import Asking, Deployment, Making, Site
 from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.numerals import brief
 
 if TYPE_CHECKING:
     from bitnet_cost.inputs.facility import Facility
     from bitnet_cost.result import Answer
 
 
-def ask(asked: Question, placed: Deployment, default_hardware: tuple[str, ...] = ()) -> Answer:
+def ask(asked: Asking, placed: Deployment, default_hardware: tuple[str, ...] = ()) -> Answer:
     """The answer to a question, at some hardware where none is named.
 
     Raises:
@@ -58,7 +59,7 @@ def requests(per_day: float | None) -> float | None:
         BitnetCostError: no number above 0.
     """
     if per_day is not None and not 0 < per_day <= 1e15:
-        raise BitnetCostError(f"requests-per-day: {per_day:g} is not a number above 0, up to 1e15")
+        raise BitnetCostError(f"requests-per-day: {brief(per_day)} is not a number above 0, up to 1e15")
     return per_day
 
 

@@ -7,22 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bitnet_cost import questions
+from bitnet_cost.commands import options
 from bitnet_cost.commands.asking import ask, facility, once, requests
-from bitnet_cost.commands.options import (
-    Deployment,
-    Making,
-    ModelArgument,
-    PageWriting,
-    PlotlyOption,
-    PricesOption,
-    Question,
-    RuntimeOption,
-    Sampling,
-    SideBySide,
-    Work,
-    Writing,
-    grouped,
-)
+from bitnet_cost.commands.options import argument, option, with_groups
 from bitnet_cost.commands.root import app
 from bitnet_cost.commands.writing import deliver, deliver_answer, must_end, typed, watched, write
 from bitnet_cost.errors import BitnetCostError
@@ -34,19 +22,15 @@ if TYPE_CHECKING:
 
 
 @app.command()
-@grouped
+@with_groups
 def estimate(
     *,
-    asked: Question,
-    placed: Deployment,
-    sensitivity: Annotated[
-        bool, typer.Option("--sensitivity", help="Adds the figures that move energy and saving most, one at a time.")
-    ] = False,
-    draws: Annotated[
-        int | None, typer.Option("--draws", metavar="N", help="Adds percentiles over N draws of every price.")
-    ] = None,
-    sampling: Sampling,
-    to: PageWriting,
+    asked: options.Asking,
+    placed: options.Deployment,
+    sensitivity: Annotated[bool, option(questions.SENSITIVITY)] = False,
+    draws: Annotated[int | None, option(questions.DRAWS_ADDED)] = None,
+    sampling: options.Sampling,
+    to: options.PageWriting,
 ) -> None:
     """Memory by precision and energy with its saving.
 
@@ -65,23 +49,15 @@ def estimate(
 
 
 @app.command()
-@grouped
+@with_groups
 def compare(
     *,
-    models: Annotated[
-        list[str],
-        typer.Argument(metavar="MODEL...", help="Catalogue names, YAML files, config.json or sizes like 175B."),
-    ],
-    asked: SideBySide,
-    prices: PricesOption = None,
-    sort: Annotated[
-        str | None,
-        typer.Option("--sort", metavar="COLUMN", help="energy, tokens, memory, saving, ... best first; -COLUMN: last."),
-    ] = None,
-    where: Annotated[
-        str | None, typer.Option("--where", metavar="EXPR", help="Filter, as in 'fits and tokens_per_s > 20'.")
-    ] = None,
-    to: PageWriting,
+    models: Annotated[list[str], argument(questions.MODELS)],
+    asked: options.SideBySide,
+    prices: options.PricesOption = None,
+    sort: Annotated[str | None, option(questions.SORT)] = None,
+    where: Annotated[str | None, option(questions.WHERE)] = None,
+    to: options.PageWriting,
 ) -> None:
     """Hardware x precision side by side: fit, energy, saving, tokens/s, power, carbon, cost; ranked.
 
@@ -92,7 +68,7 @@ def compare(
 
 
 def _compared(
-    models: list[str], asked: SideBySide, prices: list[str] | None = None, sort: str | None = None,
+    models: list[str], asked: options.SideBySide, prices: list[str] | None = None, sort: str | None = None,
     where: str | None = None,
 ) -> tuple[Answer, Report]:  # fmt: skip
     from bitnet_cost import api
@@ -100,26 +76,21 @@ def _compared(
 
     answer = api.compare(
         models, asked.hardware, asked.precision, **asked.work._asdict(), scope=asked.scope, baseline=asked.baseline,
-        runtime=asked.runtime, facility=facility(asked.site, Making()), **asked.sharing._asdict(), prices=prices,
-        sort=sort, where=where,
+        runtime=asked.runtime, facility=facility(asked.site, options.Making()), **asked.sharing._asdict(),
+        prices=prices, sort=sort, where=where,
     )  # fmt: skip
     return answer, compare_report(answer)
 
 
 @app.command()
-@grouped
+@with_groups
 def report(
     *,
-    subjects: Annotated[
-        list[str],
-        typer.Argument(metavar="MODEL...|STUDY", help="Models as for compare, or one study of the catalogue."),
-    ],
-    output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="FILE.html", help="The file. Default: stdout.")
-    ] = None,
-    asked: SideBySide,
-    plotly: PlotlyOption = "inline",
-    open_: Annotated[bool, typer.Option("--open", help="Open the written file in the browser.")] = False,
+    subjects: Annotated[list[str], argument(questions.SUBJECTS)],
+    output: Annotated[str | None, option(questions.REPORT_OUTPUT)] = None,
+    asked: options.SideBySide,
+    plotly: options.PlotlyOption = "inline",
+    open_: Annotated[bool, option(questions.OPEN)] = False,
 ) -> None:
     """One offline HTML file: the finding, tables, charts to choose from, assumptions, how to reproduce it.
 
@@ -152,13 +123,13 @@ def report(
 
 
 @app.command()
-@grouped
-def layers(*, asked: Question, to: Writing) -> None:
+@with_groups
+def layers(*, asked: options.Asking, to: options.Writing) -> None:
     """The per-operator table: MACs, actions and energy. One precision shows its MUL, ADD and special operations.
 
     Example: bitnet-cost layers bert-base -p int8 --scope compute
     """
-    answer = ask(asked, Deployment(), default_hardware=("cmos-45nm",))
+    answer = ask(asked, options.Deployment(), default_hardware=("cmos-45nm",))
     from bitnet_cost.views import records
     from bitnet_cost.views.layers import layers_report
 
@@ -169,30 +140,19 @@ def layers(*, asked: Question, to: Writing) -> None:
             for row in records.operations(r, i)
         ]
 
-    deliver(to, Offer(lambda: [layers_report(answer)], lambda: records.document(answer), rows))
+    deliver(to, Offer(lambda: [layers_report(answer)], lambda: records.answer_document(answer), rows))
 
 
 @app.command()
-@grouped
+@with_groups
 def fit(
     *,
-    model: ModelArgument,
-    hardware: Annotated[
-        list[str], typer.Option("--hardware", "-H", metavar="HARDWARE", help="Device; repeat for several.")
-    ],
-    precision: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--precision",
-            "-p",
-            metavar="PRECISION",
-            help="Name, YAML file or w<bits>a<bits>[kv<bits>]; repeat for several."
-            " Default: fp32, fp16, int8, int4, bitnet-b1.58, bitnet.",
-        ),
-    ] = None,
-    work: Work,
-    runtime: RuntimeOption = None,
-    to: Writing,
+    model: options.ModelArgument,
+    hardware: Annotated[list[str], option(questions.HARDWARE_TO_FIT)],
+    precision: Annotated[list[str] | None, option(questions.PRECISIONS_TO_FIT)] = None,
+    work: options.Work,
+    runtime: options.RuntimeOption = None,
+    to: options.Writing,
 ) -> None:
     """What fits a device: memory used, largest batch and longest context by precision.
 

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from bitnet_cost.commands.options import (
-    FileOption,
-    OutputOption,
-    Writing,
-    format_of,
-    grouped,
-)
+from bitnet_cost import questions
+from bitnet_cost.commands.options import FileOption, OutputOption, Writing, argument, format_of, option, with_groups
 from bitnet_cost.commands.root import app
 from bitnet_cost.commands.writing import deliver, must_end, table_of, write
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.views.formats import Offer
 from bitnet_cost.words import FileKind, Listing
 
-if TYPE_CHECKING:
-    pass
-
 
 @app.command("list")
-@grouped
-def list_(*, kind: Annotated[Listing, typer.Argument(help="What to list.")], to: Writing) -> None:
+@with_groups
+def list_(*, kind: Annotated[Listing, argument(questions.LISTED)], to: Writing) -> None:
     """Names in the catalogue.
 
     Example: bitnet-cost list models
@@ -39,7 +31,7 @@ def list_(*, kind: Annotated[Listing, typer.Argument(help="What to list.")], to:
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A name that 'list' prints, of any kind, or a file.")],
+    name: Annotated[str, argument(questions.ENTRY)],
     form: Annotated[str, format_of("reports", "document")] = "table",
     output: OutputOption = None,
 ) -> None:
@@ -54,9 +46,7 @@ def show(
 
 
 @app.command()
-def check(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Your own YAML files.")],
-) -> None:
+def check(files: Annotated[list[str], argument(questions.CHECKED)]) -> None:
     """Check YAML before you use it: what it is, its first fault, and what it cannot answer.
 
     Exit code 1 if a file has a fault, 2 if one cannot be read.
@@ -92,10 +82,7 @@ def check(
 
 
 @app.command()
-def schema(
-    kind: Annotated[FileKind, typer.Argument(help="Kind of file.")],
-    output: FileOption = None,
-) -> None:
+def schema(kind: Annotated[FileKind, argument(questions.SCHEMA_OF)], output: FileOption = None) -> None:
     """The JSON Schema of a kind of YAML file, with which an editor completes and checks it.
 
     Example: bitnet-cost schema hardware
@@ -109,14 +96,9 @@ def schema(
 
 @app.command("import")
 def import_(
-    config: Annotated[
-        str,
-        typer.Argument(metavar="CONFIG", help="A Hugging Face config.json, its folder, or with the extra 'hub' an id."),
-    ],
+    config: Annotated[str, argument(questions.CONFIG)],
     output: FileOption = None,
-    name: Annotated[
-        str | None, typer.Option("--name", help="Name of the model. Default: of the file or folder.")
-    ] = None,
+    name: Annotated[str | None, option(questions.MODEL_NAME)] = None,
 ) -> None:
     """A Hugging Face config.json into a model file.
 

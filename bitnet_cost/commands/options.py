@@ -18,7 +18,7 @@ from bitnet_cost.views.formats import Shape
 from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Distribution, Logits, Parallel, Plotly, Scope
 
 
-def grouped(command: Callable[..., None]) -> Callable[..., None]:
+def with_groups(command: Callable[..., None]) -> Callable[..., None]:
     """A command that takes groups of options, as typer is to see it: with the fields of each group in its place.
 
     Raises:
@@ -63,6 +63,11 @@ def option(asked: Asked) -> Any:
     return typer.Option(*asked.flags, metavar=asked.metavar, help=asked.help)
 
 
+def argument(asked: Asked) -> Any:
+    """The argument with which something is asked."""
+    return typer.Argument(metavar=asked.metavar, help=asked.help)
+
+
 def one_of(words: Sequence[str], *flags: str, meaning: str) -> Any:
     """An option that takes one of some words, where no type says which: typer knows Literal, but no list of it."""
     return _option_of(lambda: words, *flags, meaning=meaning)
@@ -78,7 +83,7 @@ def format_of(*shapes: Shape, more: str = "") -> Any:
         source = ctx.get_parameter_source(str(param.name))
         return "" if source is None or source.name == "DEFAULT" else word
 
-    words = partial(formats.names, *shapes)
+    words = partial(formats.format_names, *shapes)
     return _option_of(words, "--format", "-f", meaning=f"Output format{more}.", callback=explicit)
 
 
@@ -93,35 +98,13 @@ def _option_of(words: Callable[[], Sequence[str]], *flags: str, meaning: str, ca
 
 # --- options of several groups or commands ---------------------------------------------------------------------------
 
-ModelArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="MODEL", help="Catalogue name, YAML file, config.json (or its folder), or a size like 175B."
-    ),
-]
+ModelArgument = Annotated[str, argument(questions.MODEL)]
 ScopeOption = Annotated[Scope | None, option(questions.SCOPE)]
 RuntimeOption = Annotated[str | None, option(questions.RUNTIME)]
-PricesOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--prices", metavar="NAME",
-        help="Published values of a profile to price with; repeat for several. Default: own.",
-    ),
-]  # fmt: skip
-PlotlyOption = Annotated[
-    Plotly, typer.Option("--plotly", help="HTML: charts in the file (inline), or tables alone (none).")
-]
-OutputOption = Annotated[
-    str | None,
-    typer.Option(
-        "--output", "-o", metavar="FILE",
-        help="Write to a file, only when complete; its ending (.txt .json .csv .md .html) says the format.",
-    ),
-]  # fmt: skip
-FileOption = Annotated[
-    str | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Write to a file, only when complete, instead of stdout."),
-]
+PricesOption = Annotated[list[str] | None, option(questions.PRICED_BY)]
+PlotlyOption = Annotated[Plotly, option(questions.PAGE_CHARTS)]
+OutputOption = Annotated[str | None, option(questions.OUTPUT)]
+FileOption = Annotated[str | None, option(questions.FILE)]
 
 
 # --- groups ----------------------------------------------------------------------------------------------------------
@@ -140,9 +123,7 @@ class Terms(NamedTuple):
 
     work: Work = Work()
     scope: ScopeOption = None
-    baseline: Annotated[
-        str | None, typer.Option("--baseline", metavar="PRECISION", help="Savings are against this. Default: fp32.")
-    ] = None
+    baseline: Annotated[str | None, option(questions.BASELINE)] = None
     attention: Annotated[AttentionSpan | None, option(questions.ATTENTION)] = None
     logits: Annotated[Logits, option(questions.LOGITS)] = questions.LOGITS.default
     counting: Annotated[Counting, option(questions.COUNTING)] = questions.COUNTING.default
@@ -150,24 +131,12 @@ class Terms(NamedTuple):
     runtime: RuntimeOption = None
 
 
-class Question(NamedTuple):
+class Asking(NamedTuple):
     """One model on some hardware in some precisions."""
 
     model: ModelArgument
-    hardware: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--hardware", "-H", metavar="HARDWARE",
-            help="Name or YAML file; repeat for several. Default: cmos-45nm, cmos-7nm.",
-        ),
-    ] = None  # fmt: skip
-    precision: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--precision", "-p", metavar="PRECISION",
-            help="Name, YAML file or w<bits>a<bits>[kv<bits>]; repeat for several. Default: fp32, fp16, int8, bitnet.",
-        ),
-    ] = None  # fmt: skip
+    hardware: Annotated[list[str] | None, option(questions.HARDWARE)] = None
+    precision: Annotated[list[str] | None, option(questions.PRECISIONS)] = None
     terms: Terms = Terms()
 
 
@@ -181,74 +150,38 @@ class Sharing(NamedTuple):
 class Site(NamedTuple):
     """What turns energy and time into emissions and money."""
 
-    pue: Annotated[
-        float | None, typer.Option("--pue", help="Facility energy / device energy, for --scope facility.")
-    ] = None
-    carbon: Annotated[
-        str | None,
-        typer.Option("--carbon", metavar="GRID|G/KWH", help="A country code such as deu, 'world', or g/kWh."),
-    ] = None
-    price: Annotated[float | None, typer.Option("--price", help="Price of electricity in USD per kWh.")] = None
-    device_hour: Annotated[
-        float | None, typer.Option("--device-hour", help="Rent or depreciation of one device in USD per hour of work.")
-    ] = None
+    pue: Annotated[float | None, option(questions.PUE)] = None
+    carbon: Annotated[str | None, option(questions.CARBON_OF_GRID)] = None
+    price: Annotated[float | None, option(questions.PRICE)] = None
+    device_hour: Annotated[float | None, option(questions.DEVICE_HOUR)] = None
 
 
 class Making(NamedTuple):
     """Emissions of making a device."""
 
-    embodied: Annotated[
-        str | None,
-        typer.Option("--embodied", metavar="KG|profile", help="CO2e of making one device, spread over its lifetime."),
-    ] = None
-    lifetime: Annotated[float, typer.Option("--lifetime", help="Years of work of a device, for --embodied.")] = 3.0
+    embodied: Annotated[str | None, option(questions.EMBODIED)] = None
+    lifetime: Annotated[float, option(questions.LIFETIME)] = 3.0
 
 
 class Deployment(NamedTuple):
     """Devices, what joins them, what is around them, and how much they are used."""
 
     sharing: Sharing = Sharing()
-    link: Annotated[
-        str | None,
-        typer.Option(
-            "--link", metavar="LINK", help="Between devices: nvlink-4, pcie-5, ethernet-400g ... Default: its own."
-        ),
-    ] = None
+    link: Annotated[str | None, option(questions.LINK)] = None
     site: Site = Site()
     making: Making = Making()
-    requests_per_day: Annotated[
-        float | None, typer.Option("--requests-per-day", help="Adds energy, carbon and cost of a day and a year.")
-    ] = None
+    requests_per_day: Annotated[float | None, option(questions.REQUESTS_PER_DAY)] = None
     prices: PricesOption = None
 
 
 class SideBySide(NamedTuple):
     """What is compared, for any models: hardware x precision, the work, and where it is done."""
 
-    hardware: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--hardware", "-H", metavar="HARDWARE",
-            help="Name or YAML file; repeat for several. Default: every device.",
-        ),
-    ] = None  # fmt: skip
-    precision: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--precision", "-p", metavar="PRECISION",
-            help="Name, YAML file or w4a8kv8; repeat for several. Default: fp16, int8, int4, bitnet-b1.58.",
-        ),
-    ] = None  # fmt: skip
+    hardware: Annotated[list[str] | None, option(questions.HARDWARE_SIDE_BY_SIDE)] = None
+    precision: Annotated[list[str] | None, option(questions.PRECISIONS_SIDE_BY_SIDE)] = None
     work: Work = Work()
     scope: ScopeOption = None
-    baseline: Annotated[
-        str | None,
-        typer.Option(
-            "--baseline", metavar="PRECISION",
-            help="Savings are against this."
-            " Default, if it has an energy: fp32 where asked for, else fp16, else the widest.",
-        ),
-    ] = None  # fmt: skip
+    baseline: Annotated[str | None, option(questions.BASELINE_SIDE_BY_SIDE)] = None
     runtime: RuntimeOption = None
     sharing: Sharing = Sharing()
     site: Site = Site()
@@ -257,10 +190,8 @@ class SideBySide(NamedTuple):
 class Sampling(NamedTuple):
     """How draws are made."""
 
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the draws.")] = 0
-    distribution: Annotated[Distribution, typer.Option("--distribution", help="What the draws of a range follow.")] = (
-        "triangular"
-    )
+    seed: Annotated[int, option(questions.SEED)] = 0
+    distribution: Annotated[Distribution, option(questions.DISTRIBUTION)] = "triangular"
 
 
 class Writing(NamedTuple):

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
+from typing import Annotated, Any, cast, get_args
 
 import typer
 
+from bitnet_cost import questions
+from bitnet_cost.commands import options
 from bitnet_cost.commands.asking import ask, once, requests
-from bitnet_cost.commands.options import (
-    CurveWriting,
-    Deployment,
-    ModelArgument,
-    Question,
-    Sampling,
-    ScopeOption,
-    Terms,
-    Work,
-    Writing,
-    grouped,
-    one_of,
-)
+from bitnet_cost.commands.options import argument, one_of, option, with_groups
 from bitnet_cost.commands.root import app
 from bitnet_cost.commands.writing import deliver, must_end, typed, watched, write
 from bitnet_cost.errors import BitnetCostError
@@ -27,23 +17,15 @@ from bitnet_cost.views import formats
 from bitnet_cost.views.formats import Offer
 from bitnet_cost.words import BreakEvenAxis, Engine, Scope
 
-if TYPE_CHECKING:
-    pass
-
 
 @app.command()
-@grouped
+@with_groups
 def validate(
     *,
-    studies: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[STUDY|CLASS]...", help="Names or YAML files; with --measured classes. Default: all."),
-    ] = None,
-    measured: Annotated[bool, typer.Option("--measured", help="Against rows that others measured, by class.")] = False,
-    plot: Annotated[
-        str | None, typer.Option("--plot", metavar="FILE.html", help="With --measured: modelled against measured.")
-    ] = None,
-    to: Writing,
+    studies: Annotated[list[str] | None, argument(questions.STUDIES)] = None,
+    measured: Annotated[bool, option(questions.MEASURED_ROWS)] = False,
+    plot: Annotated[str | None, option(questions.PLOT)] = None,
+    to: options.Writing,
 ) -> None:
     """Published tables against modelled ones, cell by cell. Exit code 1 if a cell leaves its stated tolerance.
 
@@ -73,7 +55,7 @@ def validate(
         raise typer.Exit(1)
 
 
-def _validate_measured(kinds: list[str] | None, plot: str | None, to: Writing) -> None:
+def _validate_measured(kinds: list[str] | None, plot: str | None, to: options.Writing) -> None:
     from bitnet_cost.studies import accuracy
 
     found = accuracy.compare(kinds)
@@ -83,7 +65,7 @@ def _validate_measured(kinds: list[str] | None, plot: str | None, to: Writing) -
     if plot is not None:
         from bitnet_cost.views import html, parity
 
-        made = parity.page(accuracy.report(found), accuracy.rows_of(found), accuracy.document(found), typed())
+        made = parity.parity_page(accuracy.report(found), accuracy.rows_of(found), accuracy.document(found), typed())
         write(html.as_html(made), plot)
     missed = accuracy.missed(found)
     typer.echo(f"{len(found.rows)} figures; targets missed: {', '.join(missed) or 'none'}", err=True)
@@ -92,30 +74,22 @@ def _validate_measured(kinds: list[str] | None, plot: str | None, to: Writing) -
 
 
 @app.command()
-@grouped
+@with_groups
 def explain(
     *,
-    model: ModelArgument,
-    cell: Annotated[
-        str,
-        typer.Option(
-            "--cell",
-            metavar="CELL",
-            help="A column of estimate, layers, fit or compare, for a part of it as op:decode:q, seconds:q, mac:q,"
-            " group:prefill:linear, component:hbm, share:component:hbm, or must_stay:80.",
-        ),
-    ],
-    hardware: Annotated[str, typer.Option("--hardware", "-H", metavar="HARDWARE", help="One of them.")] = "cmos-45nm",
-    precision: Annotated[str, typer.Option("--precision", "-p", metavar="PRECISION", help="One of them.")] = "bitnet",
-    terms: Terms,
-    placed: Deployment,
-    to: Writing,
+    model: options.ModelArgument,
+    cell: Annotated[str, option(questions.CELL)],
+    hardware: Annotated[str, option(questions.HARDWARE_EXPLAINED)] = "cmos-45nm",
+    precision: Annotated[str, option(questions.PRECISION_EXPLAINED)] = "bitnet",
+    terms: options.Terms,
+    placed: options.Deployment,
+    to: options.Writing,
 ) -> None:
     """One number step by step: formula, counts, constants with range and source, arithmetic, conventions.
 
     Example: bitnet-cost explain gpt3-175b -p bitnet --cell energy_j
     """
-    answer = ask(Question(model, [hardware], [precision], terms), placed)
+    answer = ask(options.Asking(model, [hardware], [precision], terms), placed)
     from bitnet_cost.engine.explain import explain as explained
     from bitnet_cost.views import explanation
 
@@ -125,35 +99,32 @@ def explain(
     data = explanation.as_data(told)
     offer = Offer(lambda: [], lambda: data, lambda: data["steps"])
     form = formats.format_name(to.form, to.output, offer)
-    if form in formats.names("reports"):  # a text of its own: every step on one line
-        write(explanation.as_markdown(told) if form == "markdown" else explanation.as_text(told), to.output)
+    if form in formats.format_names("reports"):  # a text of its own: every step on one line
+        text_of = explanation.explanation_markdown if form == "markdown" else explanation.explanation_text
+        write(text_of(told), to.output)
         return
     deliver(to, offer)
 
 
 @app.command("break-even")
-@grouped
+@with_groups
 def break_even(
     *,
-    model: ModelArgument,
-    hardware: Annotated[str, typer.Option("--hardware", "-H", metavar="HARDWARE", help="Device or node.")],
-    precision: Annotated[
-        str, typer.Option("--precision", "-p", metavar="PRECISION", help="The precision that should save.")
-    ] = "bitnet-b1.58",
-    baseline: Annotated[str, typer.Option("--baseline", metavar="PRECISION", help="What it should save on.")] = "fp16",
-    saving: Annotated[float, typer.Option("--saving", metavar="PERCENT", help="The saving wanted, or claimed.")] = 50.0,
+    model: options.ModelArgument,
+    hardware: Annotated[str, option(questions.HARDWARE_BROKEN_EVEN)],
+    precision: Annotated[str, option(questions.PRECISION_SAVING)] = "bitnet-b1.58",
+    baseline: Annotated[str, option(questions.SAVED_ON)] = "fp16",
+    saving: Annotated[float, option(questions.SAVING_WANTED)] = 50.0,
     axis: Annotated[
         list[str] | None,
         one_of(get_args(BreakEvenAxis), "--axis", meaning="What varies; repeat for both. Default: both."),
     ] = None,
-    runtime: Annotated[
-        list[str] | None, typer.Option("--runtime", metavar="RUNTIME", help="Repeat for several. Default: all.")
-    ] = None,
-    work: Work,
-    scope: ScopeOption = None,
-    draws: Annotated[int, typer.Option("--draws", metavar="N", help="Draws of every price, for the range.")] = 1000,
-    sampling: Sampling,
-    to: CurveWriting,
+    runtime: Annotated[list[str] | None, option(questions.RUNTIMES)] = None,
+    work: options.Work,
+    scope: options.ScopeOption = None,
+    draws: Annotated[int, option(questions.DRAWS_OF_RANGE)] = 1000,
+    sampling: options.Sampling,
+    to: options.CurveWriting,
 ) -> None:
     """From which batch or context, and with which shares of the energy, a precision stops saving a given amount.
 
@@ -192,80 +163,48 @@ def break_even(
     def page() -> str:
         from bitnet_cost.views import curve, html
 
-        return html.as_html(curve.page(answer, found, document, profile.runtime, typed()))
+        return html.as_html(curve.curve_page(answer, found, document, profile.runtime, typed()))
 
     deliver(to, Offer(lambda: [answer], lambda: document, rows, page))
 
 
-AxisOption = "A,B,C or FIRST:LAST:POINTS[:log]."
-
-
 @app.command()
 def sweep(
-    study: Annotated[
-        str | None, typer.Argument(metavar="[STUDY.yaml]", help="A sweep as YAML; options add to it.")
-    ] = None,
-    model: Annotated[
-        list[str] | None, typer.Option("--model", "-m", metavar="MODEL", help="Name, file or size; repeat for several.")
-    ] = None,
-    hardware: Annotated[
-        list[str] | None, typer.Option("--hardware", "-H", metavar="HARDWARE", help="Name or YAML file; repeat.")
-    ] = None,
-    precision: Annotated[
-        list[str] | None, typer.Option("--precision", "-p", metavar="PRECISION", help="Name, file or w<bits>a<bits>.")
-    ] = None,
-    runtime: Annotated[
-        list[str] | None, typer.Option("--runtime", metavar="RUNTIME", help="Software on a device; repeat.")
-    ] = None,
-    batch: Annotated[str | None, typer.Option("--batch", "-b", metavar="AXIS", help=AxisOption)] = None,
-    prompt: Annotated[str | None, typer.Option("--prompt", metavar="AXIS", help=AxisOption)] = None,
-    generate: Annotated[str | None, typer.Option("--generate", metavar="AXIS", help=AxisOption)] = None,
-    devices: Annotated[
-        str | None, typer.Option("--devices", metavar="A,B,C", help="Devices that share a model.")
-    ] = None,
+    study: Annotated[str | None, argument(questions.SWEEP_FILE)] = None,
+    model: Annotated[list[str] | None, option(questions.SWEPT_MODELS)] = None,
+    hardware: Annotated[list[str] | None, option(questions.SWEPT_HARDWARE)] = None,
+    precision: Annotated[list[str] | None, option(questions.SWEPT_PRECISIONS)] = None,
+    runtime: Annotated[list[str] | None, option(questions.SWEPT_RUNTIMES)] = None,
+    batch: Annotated[str | None, option(questions.SWEPT_BATCH)] = None,
+    prompt: Annotated[str | None, option(questions.SWEPT_PROMPT)] = None,
+    generate: Annotated[str | None, option(questions.SWEPT_GENERATE)] = None,
+    devices: Annotated[str | None, option(questions.SWEPT_DEVICES)] = None,
     scope: Annotated[
         list[str] | None, one_of(get_args(Scope), "--scope", meaning="What the energy holds; repeat.")
     ] = None,
-    vary: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--vary",
-            metavar="PATH=AXIS",
-            help="A figure of the profile with its unit, as hierarchy.hbm.bandwidth='1 TB/s:4 TB/s:7'; repeat.",
-        ),
-    ] = None,
-    where: Annotated[
-        list[str] | None, typer.Option("--where", metavar="FILTER", help="As in 'fits and latency_s < 0.05'; repeat.")
-    ] = None,
-    objective: Annotated[
-        list[str] | None,
-        typer.Option("--objective", metavar="'min|max COLUMN'", help="For --pareto and --top; repeat."),
-    ] = None,
-    pareto: Annotated[bool, typer.Option("--pareto", help="Keep the Pareto front of the objectives.")] = False,
-    top: Annotated[int | None, typer.Option("--top", help="Keep the best N by the first objective.")] = None,
-    columns: Annotated[str | None, typer.Option("--columns", metavar="A,B,C", help="Columns. Default: all.")] = None,
-    limit: Annotated[int | None, typer.Option("--limit", help="Only the first N points of the grid.")] = None,
-    output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="FILE", help="A .parquet or .csv file, or FOLDER/ of parts.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue a folder of parts.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many points, how long, how many bytes.")] = False,
-    workers: Annotated[int | None, typer.Option("--workers", help="Processes. Default: one per core.")] = None,
-    engine: Annotated[Engine, typer.Option("--engine", help="Processes here, or a Dask cluster.")] = "processes",
-    scheduler: Annotated[
-        str | None,
-        typer.Option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler. Default: a local one."),
-    ] = None,
+    vary: Annotated[list[str] | None, option(questions.VARY)] = None,
+    where: Annotated[list[str] | None, option(questions.SWEPT_WHERE)] = None,
+    objective: Annotated[list[str] | None, option(questions.OBJECTIVE)] = None,
+    pareto: Annotated[bool, option(questions.PARETO)] = False,
+    top: Annotated[int | None, option(questions.TOP)] = None,
+    columns: Annotated[str | None, option(questions.COLUMNS)] = None,
+    limit: Annotated[int | None, option(questions.LIMIT)] = None,
+    output: Annotated[str | None, option(questions.SWEEP_OUTPUT)] = None,
+    resume: Annotated[bool, option(questions.RESUME)] = False,
+    dry_run: Annotated[bool, option(questions.DRY_RUN)] = False,
+    workers: Annotated[int | None, option(questions.WORKERS)] = None,
+    engine: Annotated[Engine, option(questions.ENGINE)] = "processes",
+    scheduler: Annotated[str | None, option(questions.SCHEDULER)] = None,
 ) -> None:
     """A grid of design points into Parquet or CSV: filtered, its Pareto front, or its best.
 
     Example: bitnet-cost sweep -m gemma-2b -H l4 -p fp16 --batch 1,2 --dry-run
     """
-    from bitnet_cost.inputs.sweep import options
+    from bitnet_cost.inputs import sweep as spec
     from bitnet_cost.studies import running
     from bitnet_cost.studies import sweep as sweeps
 
-    update = options(
+    update = spec.options(
         models=model, hardware=hardware, precisions=precision, runtimes=runtime, batch=batch, prompt=prompt,
         generate=generate, devices=devices, scopes=scope, vary=vary, where=where,
         objectives=objective, pareto=pareto or None, top=top, columns=columns, limit=limit,
@@ -291,13 +230,11 @@ def sweep(
 
 @app.command()
 def plot(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="What a sweep wrote: .parquet, .csv or a folder.")],
-    x: Annotated[str | None, typer.Option("--x", help="Column across. Default: the first objective.")] = None,
-    y: Annotated[str | None, typer.Option("--y", help="Column up. Default: the second objective.")] = None,
-    colour: Annotated[str | None, typer.Option("--colour", help="Column that sets the colour.")] = None,
-    output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="FILE", help="HTML file. Default: FILE.html.")
-    ] = None,
+    file: Annotated[str, argument(questions.PLOTTED)],
+    x: Annotated[str | None, option(questions.ACROSS)] = None,
+    y: Annotated[str | None, option(questions.UPWARD)] = None,
+    colour: Annotated[str | None, option(questions.COLOUR)] = None,
+    output: Annotated[str | None, option(questions.PLOT_OUTPUT)] = None,
 ) -> None:
     """A chart of a sweep with its Pareto front, as one HTML file that works offline.
 
@@ -309,7 +246,7 @@ def plot(
     from bitnet_cost.views import html
 
     must_end(output, ".html", ".htm")
-    page = chart.page(file, x, y, colour, typed())
+    page = chart.sweep_page(file, x, y, colour, typed())
     target = output or chart.place_beside(file)
     write(html.as_html(page), target)
     typer.echo(f"{target}: written", err=True)

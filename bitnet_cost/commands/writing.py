@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from bitnet_cost.commands.options import CurveWriting, PageWriting, Writing
@@ -27,7 +28,8 @@ def deliver_answer(to: PageWriting, make: Callable[[], Report], answer: Answer) 
 
         return html.as_html(pages.of_answer(answer, make(), typed()), to.plotly)
 
-    deliver(to, Offer(lambda: [make()], lambda: records.document(answer), lambda: records.rows(answer), page))
+    document, rows = partial(records.answer_document, answer), partial(records.answer_rows, answer)
+    deliver(to, Offer(lambda: [make()], document, rows, page))
 
 
 def deliver(to: Writing | PageWriting | CurveWriting, offer: Offer) -> None:
@@ -44,7 +46,7 @@ def deliver(to: Writing | PageWriting | CurveWriting, offer: Offer) -> None:
 
         write("\n".join(as_text(made, width_of_terminal()) for made in offer.reports()), None)
         return
-    write(formats.text_of(form, offer), output)
+    write(formats.text_in_format(form, offer), output)
 
 
 def table_of(rows: list[dict[str, Any]], title: str) -> Report:

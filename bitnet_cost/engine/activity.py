@@ -20,6 +20,7 @@ from bitnet_cost.ledger.arrays import Basis, Coefficients, Later, Linear, Stack
 from bitnet_cost.ledger.contract import SPECIAL_QUANTITIES
 from bitnet_cost.ledger.counted import Actions, Activity, OpCounts
 from bitnet_cost.ledger.operators import Operator
+from bitnet_cost.numerals import brief
 from bitnet_cost.told import array, filled
 from bitnet_cost.words import Accumulator
 
@@ -119,7 +120,7 @@ def product_format(op: Operator, precision: Precision) -> str | None:
     if multiplied:
         return multiplied[0]
     wider = wider_input(op, precision)
-    return f"int{wider:g}" if wider else str(precision.linear.accumulator).partition(".")[2]
+    return f"int{brief(wider)}" if wider else str(precision.linear.accumulator).partition(".")[2]
 
 
 def executed_recipe(op: Operator, precision: Precision, executed: Executed) -> dict[str, list[tuple[str, float]]]:

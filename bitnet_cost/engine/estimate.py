@@ -24,7 +24,7 @@ from bitnet_cost.ledger.arrays import Basis, Coefficients, Linear, Stack
 from bitnet_cost.ledger.contract import Entries, Ledger, saving, tariff
 from bitnet_cost.ledger.counted import Actions, OpCounts
 from bitnet_cost.ledger.operators import Operator
-from bitnet_cost.numerals import with_prefix
+from bitnet_cost.numerals import digits, with_commas, with_prefix
 from bitnet_cost.result import Result
 from bitnet_cost.told import filled, holds_everywhere
 from bitnet_cost.words import Scope
@@ -201,12 +201,14 @@ def does_not_fit(result: Result, capacity: float) -> str:
     factor = needed / capacity
     each = "" if result.devices == 1 else f" on each of {result.devices} devices"
     needs, has = with_prefix(needed / 8, "B"), with_prefix(capacity / 8, "B")
-    text = f"does not fit: needs {needs} of {has}{each}, {factor:.3g} times"
+    text = f"does not fit: needs {needs} of {has}{each}, {digits(factor, 3)} times"
     enough, joined = result.devices_needed, joined_at_most(result.hardware)
     if enough:
-        many = ", but nothing joins them" if joined == 1 else f", more than the {joined:,} that its interconnect joins"
-        return f"{text}; {enough:,} such devices would hold it{many if enough > joined else ''}"
-    return f"{text}; {math.ceil(factor):,} such devices would hold the total, but none has room for its activations"
+        more = f", more than the {with_commas(joined)} that its interconnect joins"
+        many = ", but nothing joins them" if joined == 1 else more
+        return f"{text}; {with_commas(enough)} such devices would hold it{many if enough > joined else ''}"
+    whole = with_commas(math.ceil(factor))
+    return f"{text}; {whole} such devices would hold the total, but none has room for its activations"
 
 
 def joined_at_most(hardware: Hardware) -> int:

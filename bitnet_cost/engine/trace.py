@@ -23,6 +23,7 @@ from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.arrays import Basis
 from bitnet_cost.ledger.operators import Operator
+from bitnet_cost.numerals import brief, digits
 from bitnet_cost.result import Lever, Result
 from bitnet_cost.told import Graph, Node, array, named
 
@@ -143,7 +144,7 @@ class Trace:
         return op._replace(terms=terms, weights=self._product(op, "weights", op.weights))
 
     def _product(self, op: Operator, quantity: str, coefficient: float) -> Any:
-        """A coefficient as inputs x outputs where an operator's matrix divides it: easier to read, of the same value."""
+        """A coefficient as inputs x outputs where an operator's matrix divides it: easier to read, the same value."""
         inputs, outputs = op.shape
         first = inputs - 1 if quantity == "reduce" else inputs
         if quantity in ("mac", "weights", "reduce") and first * outputs and coefficient % (first * outputs) == 0:
@@ -151,7 +152,7 @@ class Trace:
         return self._literal(coefficient) if coefficient else coefficient
 
     def _literal(self, value: float) -> Node:
-        return self.graph.input(f"{value:.17g}", float(value))
+        return self.graph.input(digits(value, 17), float(value))
 
 
 def _adds(value: Any) -> bool:
@@ -161,7 +162,7 @@ def _adds(value: Any) -> bool:
 
 def basis_text(basis: Basis) -> str:
     """A basis in words: ``pairs 4096``."""
-    return " ".join([basis[0].replace("_", " "), *(f"{number:g}" for number in basis[1:])])
+    return " ".join([basis[0].replace("_", " "), *(brief(number) for number in basis[1:])])
 
 
 def label(result: Result) -> None:

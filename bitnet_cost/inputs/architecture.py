@@ -10,6 +10,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from bitnet_cost.inputs.cited import Input
+from bitnet_cost.numerals import with_commas
 
 Activation = Literal["relu", "relu2", "gelu", "gelu_tanh", "silu"]
 Norm = Literal["rmsnorm", "layernorm", "layernorm_no_bias", "no_weights"]
@@ -211,7 +212,7 @@ class Architecture(Input):
     @model_validator(mode="after")
     def _not_too_deep(self) -> Self:
         if self.depth > MOST_LAYERS:
-            raise ValueError(f"{self.depth:,} layers in all; at most {MOST_LAYERS:,}")
+            raise ValueError(f"{with_commas(self.depth)} layers in all; at most {with_commas(MOST_LAYERS)}")
         return self
 
     @model_validator(mode="after")

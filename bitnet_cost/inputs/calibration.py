@@ -5,6 +5,7 @@ from pydantic import Field
 from bitnet_cost.inputs.cited import Figure, Input
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.runtime import Kernel, KernelClass, RuntimeProfile
+from bitnet_cost.numerals import digits
 
 EVERY_DEVICE = "*"  # and a class: its devices without rows of their own
 PRODUCTS: tuple[KernelClass, ...] = ("linear", "dequantised", "lowbit", "w8a8", "experts", "experts-w8a8")
@@ -15,7 +16,7 @@ def scaled(figure: Figure, factor: float, most: float = float("inf")) -> Figure:
     if factor == 1:
         return figure
     low, value, high = (min(x * factor, most) for x in (figure.low, figure.value, figure.high))
-    note = f"{figure.note}; x {factor:.3g} from measured rows".removeprefix("; ")
+    note = f"{figure.note}; x {digits(factor, 3)} from measured rows".removeprefix("; ")
     update = {"low": low, "value": value, "high": high, "note": note}
     return figure.model_copy(update=update | ({"basis": "scaled"} if figure.basis == "measured" else {}))
 

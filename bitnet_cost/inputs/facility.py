@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.cited import CarbonIntensity, Figure, Input, Source, check_figures
+from bitnet_cost.numerals import brief
 
 
 class Grids(Input):
@@ -76,16 +77,16 @@ class Facility:
             if not left_out and not _is_number(given) and not (name == "embodied_g" and given == "profile"):
                 raise BitnetCostError(f"{name}: {given!r} is not a number")
         if not 1 <= self.pue <= 10:
-            raise BitnetCostError(f"pue: {self.pue:g} is not facility energy / device energy; expected 1 to 10")
+            raise BitnetCostError(f"pue: {brief(self.pue)} is not facility energy / device energy; expected 1 to 10")
         for name, value, most in (("carbon", self.carbon_g_per_j, 5e3), ("price", self.usd_per_j, 100.0)):
             if value is not None and not 0 <= value * 3.6e6 <= most:
-                raise BitnetCostError(f"{name}: {value * 3.6e6:g} per kWh is outside 0 to {most:g}")
+                raise BitnetCostError(f"{name}: {brief(value * 3.6e6)} per kWh is outside 0 to {brief(most)}")
         kilograms = self.embodied_g / 1e3 if isinstance(self.embodied_g, float | int) else None
         for name, value, most in (("device-hour", self.usd_per_device_hour, 1e5), ("embodied", kilograms, 1e6)):
             if value is not None and not 0 <= value <= most:
-                raise BitnetCostError(f"{name}: {value:g} is outside 0 to {most:g}")
+                raise BitnetCostError(f"{name}: {brief(value)} is outside 0 to {brief(most)}")
         if not 0.001 <= self.lifetime_years <= 100:
-            raise BitnetCostError(f"lifetime: {self.lifetime_years:g} years is outside 0.001 to 100")
+            raise BitnetCostError(f"lifetime: {brief(self.lifetime_years)} years is outside 0.001 to 100")
 
     @property
     def carbon_range(self) -> Range | None:

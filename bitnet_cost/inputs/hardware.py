@@ -29,6 +29,7 @@ from bitnet_cost.inputs.cited import (
     check_figures,
     walk,
 )
+from bitnet_cost.numerals import brief
 from bitnet_cost.words import Scope
 
 SPECIAL = ("exp", "tanh", "erf", "div", "sqrt", "unpack")  # unpack: a packed weight widened before use
@@ -85,7 +86,9 @@ class PowerProfile(Input):
     @model_validator(mode="after")
     def _leaves_room(self) -> Self:
         if self.cap is not None and self.cap.value <= self.static.value:
-            raise ValueError(f"cap {self.cap.value:g} W is not above static {self.static.value:g} W: nothing could run")
+            raise ValueError(
+                f"cap {brief(self.cap.value)} W is not above static {brief(self.static.value)} W: nothing could run"
+            )
         return self
 
 

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.cited import Input, Source, check_sources
+from bitnet_cost.numerals import brief
 from bitnet_cost.words import Accumulator
 
 Format = Literal["fp32", "fp16", "bf16", "fp8"]
@@ -39,7 +40,7 @@ class WeightStorage(Input):
         if (self.scale_per == "group") != (self.group > 0):
             raise ValueError("group needs scale_per: group")
         if self.information_bits > self.bits + 1e-9:
-            raise ValueError(f"information_bits {self.information_bits:g} do not fit into bits {self.bits:g}")
+            raise ValueError(f"information_bits {brief(self.information_bits)} do not fit into bits {brief(self.bits)}")
         return self
 
     def scales(self, inputs: int, outputs: int) -> int:
@@ -78,7 +79,9 @@ class LinearPrecision(Input):
             if action != ACCUMULATE and not _ACTION.fullmatch(action):
                 raise ValueError(f"recipe: {action!r} is not an action such as mul.fp16, add.int8 or {ACCUMULATE}")
             if not 0 < times <= 64:
-                raise ValueError(f"recipe: {action} runs {times:g} times per MAC; expected more than 0 and at most 64")
+                raise ValueError(
+                    f"recipe: {action} runs {brief(times)} times per MAC; expected more than 0 and at most 64"
+                )
         if (ACCUMULATE in self.recipe) != (self.accumulator is not None):
             raise ValueError(f"accumulator and {ACCUMULATE} must be given together")
         if self.accumulator is not None and not _ACTION.fullmatch(self.accumulator):
@@ -96,7 +99,7 @@ class LinearPrecision(Input):
             return action
         if accumulator == "int32":
             return "add.int32"
-        return f"add.int{wider:g}" if wider else str(self.accumulator)
+        return f"add.int{brief(wider)}" if wider else str(self.accumulator)
 
 
 class Precision(Input):
@@ -175,11 +178,11 @@ def parse_name(name: str) -> Precision | None:
     for what, bits in (("weights", weight), ("activations", activation), ("KV cache", kv)):
         if bits is not None and not 1 <= bits <= 16:
             raise BitnetCostError(
-                f"precision {name!r}: {bits:g} bits for {what}; the grammar takes 1 to 16, and fp32 by name"
+                f"precision {name!r}: {brief(bits)} bits for {what}; the grammar takes 1 to 16, and fp32 by name"
             )
     if activation != int(activation) and activation < 16:
         raise BitnetCostError(
-            f"precision {name!r}: activations of {activation:g} bits name no arithmetic; give a whole number"
+            f"precision {name!r}: activations of {brief(activation)} bits name no arithmetic; give a whole number"
         )
     ternary = weight in (1.58, 1.585)
     if weight == 16:
@@ -198,13 +201,14 @@ def parse_name(name: str) -> Precision | None:
     if activation >= 16:
         recipe, rescale = {"mul.fp16": 1.0, "add.fp16": 1.0}, "none" if weight == 16 else "weights"
     elif ternary or weight == 1:
-        recipe, rescale, accumulator = {ACCUMULATE: 1.0}, "product", f"add.int{activation:g}"
+        recipe, rescale, accumulator = {ACCUMULATE: 1.0}, "product", f"add.int{brief(activation)}"
     else:
         width = math.ceil(max(weight, activation))
         recipe, rescale, accumulator = {f"mul.int{width}": 1.0, ACCUMULATE: 1.0}, "elementwise", f"add.int{width}"
     return Precision(
         name=name,
-        title=f"{weight:g}-bit weights, {activation:g}-bit activations" + (f", {kv:g}-bit KV cache" if kv else ""),
+        title=f"{brief(weight)}-bit weights, {brief(activation)}-bit activations"
+        + (f", {brief(kv)}-bit KV cache" if kv else ""),
         note="parsed from the name; attention, embedding, head and norms FP16",
         source="grammar",
         sources={"grammar": Source.model_validate(_GRAMMAR)},

@@ -17,6 +17,7 @@ from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import Array, Workload
+from bitnet_cost.numerals import brief
 from bitnet_cost.words import Accumulator, Counting, Logits, Parallel, Scope
 
 GENERATE_ON_DEVICES = 128
@@ -142,9 +143,8 @@ def _exact(there: Any, value: float | Array, path: str) -> Any:
     dimension = there.dimension
     for end in (np.min(value), np.max(value)):
         if not dimension.low <= end <= dimension.high:
-            raise BitnetCostError(
-                f"vary: {path}: {end:g} is outside {dimension.low:g} to {dimension.high:g} {dimension.si}"
-            )
+            most = f"{brief(dimension.low)} to {brief(dimension.high)} {dimension.si}"
+            raise BitnetCostError(f"vary: {path}: {brief(end)} is outside {most}")
     update = {"value": value, "low": value, "high": value, "basis": "assumed", "note": "another value was asked for"}
     return there.model_copy(update=update)
 

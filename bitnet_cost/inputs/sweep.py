@@ -15,6 +15,7 @@ from bitnet_cost import questions
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.cited import Input
 from bitnet_cost.inputs.workload import LIMITS
+from bitnet_cost.numerals import brief
 from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Parallel, Scope
 
 MOST_VALUES = 1_000_000  # of one axis
@@ -38,11 +39,11 @@ class Range(Input):
         [1.0, 10.0, 100.0]
         """
         if not (math.isfinite(first) and math.isfinite(last)):
-            raise BitnetCostError(f"range {first:g} to {last:g}: expected finite numbers")
+            raise BitnetCostError(f"range {brief(first)} to {brief(last)}: expected finite numbers")
         if self.scale == "linear":
             return np.linspace(first, last, self.points)
         if first <= 0 or last <= 0:
-            raise BitnetCostError(f"range {first:g} to {last:g}: a logarithmic scale takes positive ends")
+            raise BitnetCostError(f"range {brief(first)} to {brief(last)}: a logarithmic scale takes positive ends")
         return np.geomspace(first, last, self.points)
 
 

@@ -20,6 +20,7 @@ from bitnet_cost.inputs.facility import Grids, Zone
 from bitnet_cost.inputs.hardware import Hardware, Links
 from bitnet_cost.inputs.precision import Precision, parse_name
 from bitnet_cost.inputs.runtime import RuntimeProfile
+from bitnet_cost.numerals import brief, fixed
 from bitnet_cost.readers.extends import chain_of, extended
 from bitnet_cost.readers.yaml_file import Document, read_yaml
 
@@ -431,14 +432,14 @@ def carbon_intensity(text: str) -> tuple[float, str, Zone | None]:
         BitnetCostError: neither a number nor a known zone.
     """
     try:
-        return float(text) / 3.6e6, f"{float(text):g} g/kWh", None
+        return float(text) / 3.6e6, f"{brief(float(text))} g/kWh", None
     except ValueError:
         pass
     known, name = grids(), text.lower()
     figure = known.zones.get(name)
     if figure is None:
         raise UnknownName("grid", text, known.zones, hint="Zones are country codes such as 'deu', or 'world'.")
-    low, value, high = (f"{x * 3.6e6:.0f}" for x in (figure.low, figure.value, figure.high))
+    low, value, high = (fixed(x * 3.6e6, 0, grouping=False) for x in (figure.low, figure.value, figure.high))
     words = f"{name}, {figure.year}: {value} g/kWh, {low} to {high}"
     return figure.value, words, Zone(name, figure, known.sources[figure.source])
 

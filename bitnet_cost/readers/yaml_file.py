@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from bitnet_cost.errors import CONTROL, BitnetCostError, InvalidFile
+from bitnet_cost.numerals import with_commas
 
 MAX_BYTES = 2_000_000
 MAX_DEPTH = 24
@@ -57,9 +58,8 @@ def read_text(path: Path, limit: int = MAX_BYTES) -> str:
                 content = stream.read(limit + 1)  # a file may grow, or hide its size as those under /proc do
             size = max(size, len(content))
         if size > limit:
-            raise BitnetCostError(
-                f"{path}: has {size / 1e6:.0f} MB; a file of this kind has at most {limit / 1e6:.0f} MB"
-            )
+            most = f"a file of this kind has at most {with_commas(limit / 1e6)} MB"
+            raise BitnetCostError(f"{path}: has {with_commas(size / 1e6)} MB; {most}")
     except OSError as error:
         raise BitnetCostError(f"{path}: cannot be read ({error.strerror})") from error
     except ValueError as error:  # a NUL byte in the name
@@ -127,7 +127,7 @@ class _Builder:
     def node(self, event: Any, path: tuple[str | int, ...]) -> Any:
         self.lines[path] = event.start_mark.line + 1
         if len(self.lines) > MAX_VALUES:
-            self.refuse(event, f"contains more than {MAX_VALUES:,} values")
+            self.refuse(event, f"contains more than {with_commas(MAX_VALUES)} values")
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
             self.refuse(event, "anchors and aliases are not accepted; write the value out")
         if event.tag not in (None, "!"):
@@ -174,7 +174,9 @@ class _Builder:
         """The text of a scalar. Escapes can bring in what the parser refuses as such: no terminal shall see it."""
         text: str = event.value
         if len(text) > MAX_TEXT:
-            self.refuse(event, f"contains a text of {len(text):,} characters; at most {MAX_TEXT:,}")
+            self.refuse(
+                event, f"contains a text of {with_commas(len(text))} characters; at most {with_commas(MAX_TEXT)}"
+            )
         control = CONTROL.search(text)
         if control:
             self.refuse(event, f"contains the control character U+{ord(control[0]):04X}; plain text only")

@@ -25,7 +25,7 @@ from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Array, Workload
-from bitnet_cost.numerals import percent, with_commas
+from bitnet_cost.numerals import brief, percent, with_commas
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import Crossing, Result, Turning
 from bitnet_cost.words import BreakEvenAxis, Distribution
@@ -128,7 +128,7 @@ def find(
     if asked.precision.name == baseline.name:
         raise BitnetCostError(f"baseline: {baseline.name!r} saves nothing against itself; choose another --baseline")
     if not -10 <= wanted < 1:
-        raise BitnetCostError(f"saving: {100 * wanted:g} % is not a saving; expected a number below 100")
+        raise BitnetCostError(f"saving: {brief(100 * wanted)} % is not a saving; expected a number below 100")
     found = []
     for name in runtimes_of(asked.hardware, runtimes):
         device, software = catalog.setting(asked.hardware, name)

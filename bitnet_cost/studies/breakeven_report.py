@@ -17,6 +17,7 @@ from bitnet_cost.result import Crossing, Turning
 from bitnet_cost.studies.breakeven import state
 from bitnet_cost.tables import Note, Report, Table, headed
 from bitnet_cost.views.honesty import MARK, WEAK, beyond, mark_basis
+from bitnet_cost.views.ranges import DISTRIBUTIONS
 
 
 def report(asked: Scenario, baseline: Precision, found: Sequence[Crossing]) -> Report:
@@ -28,10 +29,8 @@ def report(asked: Scenario, baseline: Precision, found: Sequence[Crossing]) -> R
     text = f"{name} at {hardware.name}, scope {scope}: " + _sentence(hardware, precision, baseline, found)
     title = f"Where {precision.name} saves {wanted} % against {baseline.name}, scope {scope}"
     work = f"batch {workload.batch}, {workload.prompt} tokens in, {workload.generate} out, unless it is the axis"
-    notes = [Note(
-        "scope", f"Energy of scope {scope}, of the whole run, and so per token: both generate the same tokens."
-        f" {work.capitalize()}.",
-    )]  # fmt: skip
+    line = f"Energy of scope {scope}, of the whole run, and so per token: both generate the same tokens."
+    notes = [Note("scope", f"{line} {work.capitalize()}.")]
     if scope == "facility":
         line = "PUE 1: a facility multiplies both energies alike, so every saving is that of scope device."
         notes.append(Note("facility", line))
@@ -43,12 +42,10 @@ def report(asked: Scenario, baseline: Precision, found: Sequence[Crossing]) -> R
     own = [c for c in found if c.axis == "share that stays"]
     claims = {c.verdict for c in own if c.runtime in (None, hardware.runtime)} or {c.verdict for c in own[:1]}
     notes += [Note("claim", f"Claim: {claim}.") for claim in sorted(claims)]
-    notes.append(Note(
-        "method", "Batch and context: the model on a grid of whole numbers, each crossing narrowed to neighbours."
-        " Shares: closed form, the savings of the parts held.",
-    ))  # fmt: skip
+    line = "Batch and context: the model on a grid of whole numbers, each crossing narrowed to neighbours."
+    notes.append(Note("method", f"{line} Shares: closed form, the savings of the parts held."))
     notes += _ranges(found)
-    notes.append(Note("not-counted", beyond(scope, NOT_COUNTED, hardware.not_reached(scope))))
+    notes.append(Note("not-counted", beyond(scope, NOT_COUNTED, list(filter(None, [hardware.not_reached(scope)])))))
     tables = (_axes_table(found, title), _shares_table(found, precision, baseline), _turning_table(found))
     return Report(title, text, tuple(t for t in tables if t.rows), tuple(notes))
 
@@ -62,7 +59,7 @@ def _sentence(hardware: Hardware, precision: Precision, baseline: Precision, fou
     text += f" {own.verdict.removeprefix(precision.name + ' ')}." if saves else f": {own.verdict}."
     if own.turning is not None:
         (low, _, high), ends = own.turning.band, own.turning.ends
-        drawn, least, most = span(own, low, high), place(own, ends[0]), place(own, ends[1])
+        drawn, least, most = turning_span(own, low, high), place(own, ends[0]), place(own, ends[1])
         if drawn == least == most == place(own, own.turning.nominal):
             text += " The same holds in nine of ten draws of every price, and with all figures low or high."
         else:
@@ -82,7 +79,7 @@ def _by_runtime(mine: Sequence[Crossing]) -> str:
         words = kind if members[0].turning is None else f"it {kind}"
         if kind == "falls":
             first = sorted(c.at[0] for c in members)
-            words = f"it {span(members[0], first[0], first[-1])}"
+            words = f"it {turning_span(members[0], first[0], first[-1])}"
         parts.append(f"with {', '.join(str(c.runtime) for c in members)} {words}")
     return f" By runtime: {'; '.join(parts)}."
 
@@ -103,15 +100,15 @@ def place(crossing: Crossing, value: float) -> str:
     ['saves less than 50.0 % from batch 1 on', 'saves at least 50.0 % at every batch asked for']
     """
     if "share" in crossing.axis:
-        return short(crossing, value)
+        return turning_place(crossing, value)
     return state(crossing.axis, crossing.wanted, value, falling=falls(crossing))
 
 
-def short(crossing: Crossing, value: float) -> str:
+def turning_place(crossing: Crossing, value: float) -> str:
     """From where on the saving is less than what is wanted, in a table; the share at which it is that.
 
     >>> batch = Crossing("x", None, "batch", 0.5, (), "", (1.0, 9.0), (0.6, 0.6), "")
-    >>> [short(batch, x) for x in (1.0, 7.0, math.inf)]
+    >>> [turning_place(batch, x) for x in (1.0, 7.0, math.inf)]
     ['1', '7', 'never']
     """
     if "share" in crossing.axis:
@@ -122,7 +119,7 @@ def short(crossing: Crossing, value: float) -> str:
     return with_commas(start) if math.isinf(value) else "never" if value <= start else f"to {with_commas(value - 1)}"
 
 
-def span(crossing: Crossing, first: float, last: float) -> str:
+def turning_span(crossing: Crossing, first: float, last: float) -> str:
     """From one place to another; one of them where both are the same."""
     one, other = place(crossing, first), place(crossing, last)
     if one == other:
@@ -140,7 +137,7 @@ def _turning_table(found: Sequence[Crossing]) -> Table:
     for c in found:
         t = c.turning
         if t is not None:
-            body.append((c.runtime or "-", c.axis, *(short(c, x) for x in (t.nominal, *t.band, *t.ends))))
+            body.append((c.runtime or "-", c.axis, *(turning_place(c, x) for x in (t.nominal, *t.band, *t.ends))))
     heads = ("runtime", "axis", "nominal", "p5", "p50", "p95", "all low", "all high")
     wanted = percent(found[0].wanted, 1)
     title = f"How far it moves: from where on less than {wanted} % is saved, and the shares, over draws and at the ends"
@@ -152,7 +149,7 @@ def _ranges(found: Sequence[Crossing]) -> list[Note]:
     t: Turning | None = next((c.turning for c in found if c.turning), None)
     if t is None:
         return []
-    shape = {"triangular": "triangular", "lognormal": "log-normal"}[t.distribution]
+    shape = DISTRIBUTIONS[t.distribution]
     return [Note(
         "band", f"p5 to p95: {with_commas(t.draws)} draws of every price, {shape} over its range, seed {t.seed}, the"
         " same for both precisions, time held; along an axis between the points of the grid. All low: every price low"
@@ -169,7 +166,7 @@ def _axes_table(found: Sequence[Crossing], title: str) -> Table:
             continue
         known = [x for x in c.saving if not math.isnan(x)]
         span = f"{percent(min(known), 1)} to {percent(max(known), 1)}" if known else "-"
-        at, before, after, more = "-" if c.turning is None else short(c, c.turning.nominal), "", "", ""
+        at, before, after, more = "-" if c.turning is None else turning_place(c, c.turning.nominal), "", "", ""
         if c.at:
             i = c.axis_values.index(c.at[0])
             before, after = percent(c.saving[i - 1]), percent(c.saving[i])
@@ -233,10 +230,10 @@ def _turning_fields(c: Crossing) -> dict[str, Any]:
     t = c.turning
     values = (None,) * 5 if t is None else (*t.band, *t.ends)
     fields: dict[str, Any] = {
-        f"at_{name}": None if value is None or math.isinf(value) or short(c, value) == "none" else value
+        f"at_{name}": None if value is None or math.isinf(value) or turning_place(c, value) == "none" else value
         for name, value in zip(("p5", "p50", "p95", "all_low", "all_high"), values, strict=True)
     }
-    words = None if t is None else f"p5 to p95: {span(c, t.band[0], t.band[2])}"
+    words = None if t is None else f"p5 to p95: {turning_span(c, t.band[0], t.band[2])}"
     words = words if t is None else f"{words}; all low: {place(c, t.ends[0])}; all high: {place(c, t.ends[1])}"
     return fields | {
         "range": words, "draws": t and t.draws, "seed": None if t is None else t.seed,

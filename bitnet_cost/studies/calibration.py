@@ -22,6 +22,7 @@ from bitnet_cost.inputs.cited import Input
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.measurement import Measurement
 from bitnet_cost.inputs.runtime import RuntimeProfile
+from bitnet_cost.numerals import brief, to_digits
 from bitnet_cost.readers import catalog, measured
 from bitnet_cost.studies.measured import Quantity, calibration_ids, counted, grouped, memory_of, read
 
@@ -374,7 +375,7 @@ def _priced_devices(
 
 def _rounded(values: Mapping[str, float]) -> dict[str, float]:
     """Factors with three digits, as the file has them."""
-    return {name: float(f"{value:.3g}") for name, value in values.items()}
+    return {name: to_digits(value, 3) for name, value in values.items()}
 
 
 def text_of(constants: Constants) -> str:
@@ -391,7 +392,7 @@ def text_of(constants: Constants) -> str:
         for entry in entries:
             known = entry.model_dump(exclude_defaults=True)
             rows = known.pop("rows", [])
-            words = [f"{k}: {v!r}" if isinstance(v, str) else f"{k}: {v:g}" for k, v in known.items()]
+            words = [f"{k}: {v!r}" if isinstance(v, str) else f"{k}: {brief(v)}" for k, v in known.items()]
             lines.append(f"  - {{{', '.join(words)},")
             lines.append(f"     rows: [{', '.join(rows)}]}}")
     return "\n".join(lines) + "\n"

@@ -10,32 +10,32 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bitnet_cost import __version__
 from bitnet_cost.errors import BitnetCostError, suggested
 from bitnet_cost.front import pareto
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.numerals import prefix_of, significant
+from bitnet_cost.numerals import prefix_of, significant, with_commas
 from bitnet_cost.studies.sweep import unit_of
 from bitnet_cost.tables import Column, Report, Table
 from bitnet_cost.views import figures
+from bitnet_cost.views.charts import Chart
 from bitnet_cost.views.columns import parquet
-from bitnet_cost.views.figures import Figure, Layout, Look, log_axis, plain, trace
-from bitnet_cost.views.page import Chart, Page, one_chart
+from bitnet_cost.views.figures import Drawing, Layout, Look, log_axis, plain, trace
+from bitnet_cost.views.page import Page, how_to_reproduce, one_chart
 
 MOST_BYTES = 50_000_000  # of a CSV file
 MOST_CELLS = 20_000_000  # of a Parquet file: rows times columns
-MOST_POINTS = 5_000  # drawn; the front is always of all rows
+MOST_DRAWN = 5_000  # drawn; the front is always of all rows
 MOST_ROWS = 500  # of the table
 MOST_MARKED = 30  # points of a front with a ring around each
 MOST_GROUPS = 40  # with a look of their own
-MANY = 50  # points of one look, beyond which they are small
+MANY_POINTS = 50  # points of one look, beyond which they are small
 LARGER_IS_BETTER = ("tokens_per_s",)
-NAMES = ("model", "hardware", "runtime", "precision", "devices", "batch", "prompt", "generate")
+IDENTIFIERS = ("model", "hardware", "runtime", "precision", "devices", "batch", "prompt", "generate")
 _WHOLE = ("devices", "batch", "prompt", "generate")
 _PREFIXED = ("s", "J", "W", "B", "B/s", "J/bit", "OP/s")
 
 
-def read(file: str) -> tuple[dict[str, list[Any]], dict[str, Any]]:
+def read_sweep(file: str) -> tuple[dict[str, list[Any]], dict[str, Any]]:
     """Columns of a sweep's file or folder of parts, and everything that went in (empty for CSV).
 
     Raises:
@@ -71,7 +71,8 @@ def _parts(folder: Path, file: str) -> tuple[dict[str, list[Any]], dict[str, Any
         if list(more) != list(columns):
             raise BitnetCostError(f"{part}: has different columns from {parts[0].name}; they are of two sweeps")
         if sum(map(len, columns.values())) + sum(map(len, more.values())) > MOST_CELLS:
-            raise BitnetCostError(f"{file}: more than {MOST_CELLS:,} cells; that is the most that can be drawn")
+            most = f"more than {with_commas(MOST_CELLS)} cells; that is the most that can be drawn"
+            raise BitnetCostError(f"{file}: {most}")
         for name, values in more.items():
             columns[name] += values
     return columns, inputs
@@ -79,7 +80,7 @@ def _parts(folder: Path, file: str) -> tuple[dict[str, list[Any]], dict[str, Any
 
 def _csv(path: Path, file: str) -> dict[str, list[Any]]:
     if os.path.getsize(path) > MOST_BYTES:
-        most = f"at most {MOST_BYTES / 1e6:.0f} MB of CSV are drawn"
+        most = f"at most {with_commas(MOST_BYTES / 1e6)} MB of CSV are drawn"
         raise BitnetCostError(f"{file}: {most}; keep the front with --pareto, or write Parquet")
     try:
         with path.open(encoding="utf-8", newline="") as stream:
@@ -108,7 +109,7 @@ def _table(path: Path) -> Any:
     stored = parquet().ParquetFile(path)
     cells = stored.metadata.num_rows * max(1, stored.metadata.num_columns)
     if cells > MOST_CELLS:
-        raise ValueError(f"{cells:,} cells; at most {MOST_CELLS:,} are drawn")
+        raise ValueError(f"{with_commas(cells)} cells; at most {with_commas(MOST_CELLS)} are drawn")
     return stored.read()
 
 
@@ -126,13 +127,15 @@ def place_beside(file: str) -> str:
     return place
 
 
-def page(file: str, x: str | None = None, y: str | None = None, colour: str | None = None, command: str = "") -> Page:
+def sweep_page(
+    file: str, x: str | None = None, y: str | None = None, colour: str | None = None, command: str = ""
+) -> Page:
     """The chart as a page.
 
     Raises:
-        BitnetCostError: see `read`; a column that is not there or holds no figures, or no row to draw.
+        BitnetCostError: see `read_sweep`; a column that is not there or holds no figures, or no row to draw.
     """
-    columns, inputs = read(file)
+    columns, inputs = read_sweep(file)
     objectives = _objectives(inputs)
     asked = [name for name in objectives if name in columns]
     default = [*asked, *(n for n in ("latency_s", "energy_j", "footprint_bytes") if n in columns and n not in asked)]
@@ -145,15 +148,15 @@ def page(file: str, x: str | None = None, y: str | None = None, colour: str | No
     shown = np.flatnonzero(~(np.isnan(across.values) | np.isnan(up.values)))
     if not len(shown):
         raise BitnetCostError(f"{file}: no row has both {x} and {y}")
-    if len(shown) > MOST_POINTS:
-        shown = np.union1d(shown[:: -(-len(shown) // MOST_POINTS)], front)
+    if len(shown) > MOST_DRAWN:
+        shown = np.union1d(shown[:: -(-len(shown) // MOST_DRAWN)], front)
     colour = colour or next((n for n in ("precision", "hardware", "model") if len(set(columns.get(n, ()))) > 1), None)
     if colour is not None and colour not in columns:
         raise _no_column(file, colour, columns)
     return _document(columns, across, up, front, shown, colour, command)
 
 
-class Axis(NamedTuple):
+class DrawnColumn(NamedTuple):
     """A column of figures that is drawn, with the prefix that reads best."""
 
     name: str
@@ -198,7 +201,7 @@ class Axis(NamedTuple):
 
 def _axis(
     file: str, columns: dict[str, list[Any]], name: str, objectives: dict[str, str], inputs: dict[str, Any]
-) -> Axis:
+) -> DrawnColumn:
     values = _figures(file, columns, name)
     listed = inputs.get("units")
     unit = listed.get(name) if isinstance(listed, dict) else None
@@ -212,7 +215,7 @@ def _axis(
     positive = finite[finite > 0]
     wide = len(positive) == len(finite) > 0 and float(positive.max()) > 30 * float(positive.min())
     goal = objectives.get(name, "max" if name in LARGER_IS_BETTER else "min")
-    return Axis(name, values, goal, prefix + unit if unit != "1" else "", scale * step, wide)
+    return DrawnColumn(name, values, goal, prefix + unit if unit != "1" else "", scale * step, wide)
 
 
 def _objectives(inputs: dict[str, Any]) -> dict[str, str]:
@@ -226,16 +229,17 @@ def _objectives(inputs: dict[str, Any]) -> dict[str, str]:
 
 
 def _document(
-    columns: dict[str, list[Any]], across: Axis, up: Axis, front: Any, shown: Any, colour: str | None, command: str
-) -> Page:
-    named = [n for n in NAMES if n in columns]
+    columns: dict[str, list[Any]], across: DrawnColumn, up: DrawnColumn, front: Any, shown: Any, colour: str | None,
+    command: str,
+) -> Page:  # fmt: skip
+    named = [n for n in IDENTIFIERS if n in columns]
 
     def trace_of(name: str, rows: Any, look: Look) -> tuple[Look, dict[str, Any]]:
         words = [plain("\n".join(f"{n}: {columns[n][i]}" for n in named)) for i in rows]
         return trace(look._replace(worded=bool(named)), name, across.values_of(rows), up.values_of(rows), words)
 
     groups = _groups(columns, shown, colour)
-    many = max(map(len, groups.values())) > MANY
+    many = max(map(len, groups.values())) > MANY_POINTS
     sign = Look("scatter", 0, "markers", size=6 if many else 9, opacity=0.65 if many else 1.0)
     traces = [trace_of(name, rows, sign._replace(number=number)) for number, (name, rows) in enumerate(groups.items())]
     rows = front[np.argsort(across.values[front], kind="stable")]
@@ -244,34 +248,33 @@ def _document(
         step="vh" if across.goal == "max" else "hv",
     )  # fmt: skip
     traces.append(trace_of("front", rows, ring))
-    finding = (
-        f"{len(rows):,} of {len(across.values):,} points are on the front of {across.goal_text} and {up.goal_text}"
-    )
+    finding = f"{with_commas(len(rows))} of {with_commas(len(across.values))} points are on the front of"
+    finding += f" {across.goal_text} and {up.goal_text}"
     kept = [
         {n: str(columns[n][i]) for n in named} | {a.name: float(a.values[i]) for a in (across, up)}
         for i in rows.tolist()
     ]
     both = np.union1d(shown, rows)
-    figure = Figure(Layout(across.axis(both), up.axis(both)), tuple(traces))
+    figure = Drawing(Layout(across.axis(both), up.axis(both)), tuple(traces))
     return Page(
         Report(f"{up.name} over {across.name}", f"{finding}.", ()),
         (_chart(columns, across, up, rows, len(shown), figure),),
         {"schema": "bitnet-cost/plot-1", "rows": kept}, kept,
-        (("Command", command), ("Version", f"bitnet-cost {__version__}")), charts_first=True,
+        how_to_reproduce(command), charts_first=True,
     )  # fmt: skip
 
 
 def _chart(
-    columns: dict[str, list[Any]], across: Axis, up: Axis, rows: Any, shown: int, figure: Figure
+    columns: dict[str, list[Any]], across: DrawnColumn, up: DrawnColumn, rows: Any, shown: int, figure: Drawing
 ) -> Chart:  # fmt: skip
     """Where the front runs, and its rows with the names that differ."""
-    named = [n for n in NAMES if n in columns]
+    named = [n for n in IDENTIFIERS if n in columns]
     varied = [n for n in named if len(set(map(str, columns[n]))) > 1]
     alike = ", ".join(f"{n} {columns[n][0]}" for n in named if n not in varied)
     heads = [*(Column(n, figures=n in _WHOLE) for n in varied), Column(across.title), Column(up.title)]
     body = [(*(str(columns[n][i]) for n in varied), across.short(i), up.short(i)) for i in rows[:MOST_ROWS]]
     note = "On the front: no other point is as good in both and better in one."
-    note += f" {shown:,} points are drawn." if shown < len(across.values) else ""
+    note += f" {with_commas(shown)} points are drawn." if shown < len(across.values) else ""
     note += f" The table has the first {MOST_ROWS}." if len(rows) > MOST_ROWS else ""
     table = Table(f"The front, by {across.name}{f'; all: {alike}' if alike else ''}", tuple(heads), tuple(body))
     ends = [f"{across.words(i)} and {up.words(i)}" for i in (rows[0], rows[-1])]

@@ -24,7 +24,9 @@ from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.workload import LIMITS, Array, Workload
 from bitnet_cost.ledger.contract import paired
 from bitnet_cost.ledger.counted import OpCounts
+from bitnet_cost.numerals import to_digits
 from bitnet_cost.readers import catalog
+from bitnet_cost.record import METRICS
 from bitnet_cost.result import Answer, Result
 from bitnet_cost.words import Scope
 
@@ -51,7 +53,7 @@ def axes(workload: Workload) -> tuple[list[int], list[int]]:
 def _plain(value: float, digits: int | None) -> float | None:
     if not np.isfinite(value):
         return None
-    return float(value) if digits is None else float(f"{value:.{digits}g}")
+    return float(value) if digits is None else to_digits(value, digits)
 
 
 def _list(values: Array, exact: int = 0) -> list[float | None]:
@@ -127,22 +129,13 @@ def _cell(at: int, result: Result, found: Result, base: Result | None, drawn: Dr
     """One cell of `grid`."""
     memory = found.footprint
     points = found.counts.points
-    values: dict[str, Any] = {
-        "needs": _list(memory.on_each(result.devices) / 8, at),
-    }
+    values: dict[str, Any] = {"needs": _list(memory.on_each(result.devices) / 8, at)}
     fits: Mask = np.ones(points, dtype=bool) if found.fits is None else np.asarray(found.fits).ravel()
     if not found.has_energy:
         return values
     if found.timing is not None:
-        batch, _, generate = found.workload.flat()
-        seconds, decode = found.timing.total, found.timing.of_phase("decode")
-        device = sum(v[1] for name, v in found.by_component.items() if name != "facility")
-        with np.errstate(divide="ignore", invalid="ignore"):
-            values |= {
-                "seconds": _list(np.where(fits, seconds, np.nan), at),
-                "tokens_per_s": _list(np.where(fits & (decode > 0), batch * (generate - 1) / decode, np.nan), at),
-                "power_w": _list(np.where(fits, device / seconds, np.nan), at),
-            }
+        shown = {"seconds": "latency_s", "tokens_per_s": "tokens_per_s", "power_w": "power_w"}
+        values |= {name: _list(np.where(fits, METRICS[column].of(found), np.nan), at) for name, column in shown.items()}
     scopes: dict[str, Any] = {}
     for scope in _scopes(result):
         narrow = found.within(scope)
@@ -248,9 +241,5 @@ def _sized(at: int, like: Result, model: Architecture, counts: OpCounts) -> list
         return None
     if not found.has_energy:
         return None
-    rate = np.full(counts.points, np.nan)
-    if found.timing is not None:
-        batch, _, steps = counts.workload.flat()
-        decode = found.timing.of_phase("decode")
-        rate = np.divide(batch * (steps - 1), decode, out=rate, where=decode > 0)
+    rate = np.full(counts.points, np.nan) if found.timing is None else METRICS["tokens_per_s"].of(found)
     return [_list(found.energy_j, at), _list(rate, at)]

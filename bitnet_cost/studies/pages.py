@@ -7,27 +7,26 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from bitnet_cost import __version__
 from bitnet_cost.engine.uncertainty import swings
 from bitnet_cost.inputs.cited import Figure, Source, figures_in
-from bitnet_cost.numerals import range_of, with_prefix
+from bitnet_cost.numerals import digits, fixed, range_of, span, to_digits, with_prefix
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import Answer, Result
 from bitnet_cost.studies import accuracy, validation
 from bitnet_cost.studies.grid import by_size, grid
 from bitnet_cost.studies.ranges import baseline_of
-from bitnet_cost.tables import Column, Report, Table, headed
+from bitnet_cost.tables import Report, Table, headed
 from bitnet_cost.views import records
-from bitnet_cost.views.charts import Data, Shown
+from bitnet_cost.views.charts import Chart, Data, Shown
 from bitnet_cost.views.energy import energy_tables
-from bitnet_cost.views.figures import parity
+from bitnet_cost.views.figures import parity_figure
 from bitnet_cost.views.groups import alike, places
+from bitnet_cost.views.honesty import WEAK
 from bitnet_cost.views.memory import memory_tables
-from bitnet_cost.views.page import Chart, Cited, Page, charts, tiles, uncollected
-from bitnet_cost.views.ranges import SHOWN, lever_name, range_text
+from bitnet_cost.views.page import Cited, Page, charts, how_to_reproduce, tiles, uncollected
+from bitnet_cost.views.ranges import SWINGS_SHOWN, lever_name, range_text
 from bitnet_cost.views.scatter import parity_svg
 
-WEAK = ("scaled", "assumed")
 _LINKS = (
     (re.compile(r"(https?://[^\s,;<>\"']+)"), "{}"),
     (re.compile(r"arXiv:\s?([0-9]{4}\.[0-9]{4,5})", re.IGNORECASE), "https://arxiv.org/abs/{}"),
@@ -83,11 +82,11 @@ def of_answer(answer: Answer, report: Report, command: str) -> Page:
     ``command`` is what to type to reproduce it.
     """
     opening = lead(answer.results)
-    document = records.document(answer)
+    document = records.answer_document(answer)
     data = data_of(answer, document["operations"], opening)
     return Page(
-        report, charts(data), document, records.rows(answer),
-        (("Command", command), ("Version", f"bitnet-cost {__version__}"), *_inputs(answer)),
+        report, charts(data), document, records.answer_rows(answer),
+        (*how_to_reproduce(command), *_inputs(answer)),
         tuple(_assumptions(opening)), tuple(_sources(opening)), tuple(document["not_counted"]),
         {name: [(str(value), _reading(data, name, value)) for value in values]
          for name, values in data["choices"].items()},
@@ -166,12 +165,12 @@ def _swings(answer: Answer) -> dict[str, Any]:
     found = []
     for result in answer.results:
         moving = swings(result, baseline_of(answer, result))
-        moving = sorted(moving, key=lambda s: -abs(s.energy[1] - s.energy[0]))[:SHOWN]
+        moving = sorted(moving, key=lambda s: -abs(s.energy[1] - s.energy[0]))[:SWINGS_SHOWN]
         rows = []
         for s in moving:
             words = (lever_name(s.lever), range_text(s.lever), marked(s.lever.basis), s.lever.source)
             figures = [*s.energy, *(s.saving or (None, None))]
-            short = [None if x is None else float(f"{x:.5g}") for x in figures]
+            short = [None if x is None else to_digits(x, 5) for x in figures]
             rows.append([levers.setdefault(words, len(levers)), *short])
         found.append({"scope": result.scope, "rows": rows})
     return {"levers": list(levers), "swings": found}
@@ -181,17 +180,16 @@ def _assumptions(opening: Result) -> list[Table]:
     """Every figure that the opening answer was priced and timed with, weak ones marked."""
     rows = []
     for place, figure in _figures(opening):
-        unit = figure.dimension.si
-        if unit:
-            value, span = with_prefix(figure.value, unit), range_of(figure.low, figure.high, figure.value, unit)
-        else:  # a share takes no prefix
-            value, span = f"{figure.value:.4g}", f"{figure.low:.3g} to {figure.high:.3g}"
-        rows.append((place, value, span, marked(figure.basis), figure.source))
+        unit, bounds = figure.dimension.si, (figure.low, figure.high)
+        # a share takes no prefix
+        value = with_prefix(figure.value, unit) if unit else digits(figure.value)
+        width = range_of(*bounds, figure.value, unit) if unit else span(*bounds, 3)
+        rows.append((place, value, width, marked(figure.basis), figure.source))
     for action, (low, value_j, high) in sorted(opening.prices.items()):
         made = opening.hardware.special_functions.get(action.partition(".")[0])
         if made is not None and opening.hardware.figure(action) is None:
-            span = range_of(low, high, value_j)
-            rows.append((f"energy of {action}", with_prefix(value_j, "J"), span, marked(made.basis), made.source))
+            words = (range_of(low, high, value_j), marked(made.basis), made.source)
+            rows.append((f"energy of {action}", with_prefix(value_j, "J"), *words))
     columns = (*headed("figure", "value", "range"), *headed("basis", "source", texts=2))
     weak = sum(row[3].startswith("weak") for row in rows)
     title = f"Figures behind {opening.precision.name} at {opening.hardware.name}: {len(rows)}, of which {weak} are weak"
@@ -270,19 +268,19 @@ def of_study(name: str, command: str) -> Page:
     rows: list[tuple[str, ...]] = []
     groups: dict[str, list[tuple[float, float, str]]] = {}
     for c in cells:
-        kind, printed, ours = "claim" if c.tolerance is None else "held", f"{c.printed:.4g}", f"{c.modelled:.4g}"
-        rows.append((c.row, c.column, printed, ours, f"{c.modelled / c.printed:.3f}", kind))
+        kind, printed, ours = "claim" if c.tolerance is None else "held", digits(c.printed), digits(c.modelled)
+        rows.append((c.row, c.column, printed, ours, fixed(c.modelled / c.printed, 3, grouping=False), kind))
         words = f"{c.row}, {c.column}: printed {printed}, modelled {ours}"
         groups.setdefault(kind, []).append((c.printed, c.modelled, words))
-    heads = headed("row", "column", "printed", "modelled", "ratio", texts=2)
-    table = Table("Modelled against printed, in the tables' units", (*heads, Column("kind", False)), tuple(rows))
+    heads = (*headed("row", "column", "printed", "modelled", "ratio", texts=2), *headed("kind"))
+    table = Table("Modelled against printed, in the tables' units", heads, tuple(rows))
     note = "Hollow: claims, judged but held to no tolerance." if "claim" in groups else ""
     made = [
         Chart("printed", "How right is the model?", (Shown(("; ".join(parts),), table, None),), note=note,
-              drawing=parity_svg(parity(groups, "printed", "modelled"), hollow="claim"))
+              drawing=parity_svg(parity_figure(groups, "printed", "modelled"), hollow="claim"))
     ] if groups else []  # fmt: skip
     return Page(
         report, tuple(made), validation.document(found), validation.cell_rows(found),
-        (("Command", command), ("Version", f"bitnet-cost {__version__}"), ("Study", study.name)),
+        (*how_to_reproduce(command), ("Study", study.name)),
         sources=tuple(_cited(study.sources)),
     )  # fmt: skip

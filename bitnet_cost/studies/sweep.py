@@ -28,7 +28,7 @@ from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario, usual_generate
 from bitnet_cost.inputs.sweep import Range, Sweep, Varied, whole_numbers
 from bitnet_cost.inputs.workload import Array, Workload
-from bitnet_cost.numerals import with_prefix
+from bitnet_cost.numerals import brief, with_prefix
 from bitnet_cost.readers import catalog
 from bitnet_cost.record import METRICS
 
@@ -404,7 +404,7 @@ def bare_numbers(whole: Plan) -> list[str]:
         bits = unit.startswith("bit")
         read = with_prefix(first / 8, unit.replace("bit", "B", 1)) if bits else with_prefix(first, unit)
         found.append(
-            f"vary: {path}: plain numbers are {unit}; {first:g} is {read}. A unit may be written, as in '{read}'"
+            f"vary: {path}: plain numbers are {unit}; {brief(first)} is {read}. A unit may be written, as in '{read}'"
         )
     return found
 

@@ -8,21 +8,26 @@ figure and table do, it gives a heading for each value of these, ``headed_by``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
 from typing import Any
 
-from bitnet_cost import numerals
+from bitnet_cost.numerals import (
+    digits,
+    fixed,
+    percent,
+    prefix_of,
+    significant,
+    to_digits,
+    used,
+    with_commas,
+    with_prefix,
+)  # fmt: skip
 from bitnet_cost.tables import Column, Table
 from bitnet_cost.views import figures
-from bitnet_cost.views.figures import Axis, Figure, Layout, Look, log_axis, plain, trace
+from bitnet_cost.views.figures import Axis, Drawing, Layout, Look, log_axis, plain, trace
 
-# Choices share most of their figures, which are printed once.
-percent = lru_cache(maxsize=1 << 16)(numerals.percent)
-significant = lru_cache(maxsize=1 << 16)(numerals.significant)
-used = lru_cache(maxsize=1 << 16)(numerals.used)
-with_prefix = lru_cache(maxsize=1 << 16)(numerals.with_prefix)
 Data = dict[str, Any]
 Choice = dict[str, Any]
 NAMES = {
@@ -39,39 +44,48 @@ class Shown:
 
     headings: tuple[str, ...]
     table: Table
-    figure: Figure | None
+    figure: Drawing | None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Kind:
-    """A registered chart. ``row_of``: the selector whose value marks a row of the table."""
+class Chart:
+    """A question, and what is shown for each choice: of the selectors ``by`` in their order, the last fastest.
+
+    A heading is chosen by ``headed_by`` as well. ``row_of``: the selector whose value marks a row of the table.
+    ``drawing`` is markup in place of the figures. A registered chart shows what it would ``make`` of some data.
+    """
 
     name: str
     question: str
-    make: Callable[[Data, Choice], Shown]
-    by: tuple[str, ...]
+    shown: tuple[Shown, ...] = ()
+    by: tuple[str, ...] = ()
     headed_by: tuple[str, ...] = ()
     note: str = ""
     row_of: str = ""
+    drawing: str = ""
+    make: Callable[..., Shown] = Shown
     answers: Callable[[Data], bool] = lambda data: True
 
-    def contents(self, data: Data) -> tuple[Shown, ...]:
-        """What it shows for every choice: in the order of its selectors, the last fastest."""
-        values = [data["choices"][name] for name in self.by]
-        return tuple(self.make(data, dict(zip(self.by, chosen, strict=True))) for chosen in product(*values))
+    def of(self, data: Data) -> Chart:
+        """The chart of some data, for every choice."""
+        choices = product(*(data["choices"][name] for name in self.by))
+        return replace(self, shown=tuple(self.make(data, dict(zip(self.by, each, strict=True))) for each in choices))
+
+    def heights(self, *widths: float) -> list[float]:
+        """Height that every figure has room in, for boxes of some widths.  [px] -> [rem]"""
+        tallest = {(f.rem, *(o["name"] for _, o in f.traces)): f for s in self.shown if (f := s.figure) is not None}
+        return [max((f.height(width) for f in tallest.values()), default=0.0) for width in widths]
 
 
-CHARTS: dict[str, Kind] = {}
+CHARTS: dict[str, Chart] = {}
 
 
-def chart(
-    question: str, *by: str, headed_by: tuple[str, ...] = (), note: str = "", row_of: str = "",
-    answers: Callable[[Data], bool] = lambda data: True,
-) -> Callable[[Callable[[Data, Choice], Shown]], Callable[[Data, Choice], Shown]]:  # fmt: skip
-    """Register a function as a chart by its name; ``answers`` says whether some data have an answer to it."""
+def chart(question: str, *by: str, **more: Any) -> Callable[[Callable[[Data, Choice], Shown]], Callable[..., Shown]]:
+    """Register a function as a chart by its name; ``more`` are fields of `Chart`."""
 
-    def register(make: Callable[[Data, Choice], Shown]) -> Callable[[Data, Choice], Shown]:
-        CHARTS[make.__name__] = Kind(make.__name__, question, make, by, headed_by, note, row_of, answers)
+    def register(make: Callable[[Data, Choice], Shown]) -> Callable[..., Shown]:
+        name = make.__name__.removeprefix("_")
+        CHARTS[name] = Chart(name, question, by=by, make=make, **more)
         return make
 
     return register
@@ -94,13 +108,13 @@ def cell_of(data: Data, at: Choice, **other: str) -> dict[str, Any]:
     return found
 
 
-def place_of(data: Data, at: Choice) -> int:
+def point_index(data: Data, at: Choice) -> int:
     """Index of the chosen batch and context."""
     grid = data["grid"]
     return int(grid["batches"].index(at["batch"]) * len(grid["contexts"]) + grid["contexts"].index(at["context"]))
 
 
-def generated(data: Data, at: Choice) -> int:
+def generated_tokens(data: Data, at: Choice) -> int:
     """Tokens that a sequence generates there."""
     found: int = data["generate"][at["model"], at["hardware"]]
     return found
@@ -109,7 +123,7 @@ def generated(data: Data, at: Choice) -> int:
 @lru_cache(maxsize=1 << 16)
 def _short(value: float | None) -> float | None:
     """A figure to draw, with the digits that tables print."""
-    return None if value is None else float(f"{value:.4g}")
+    return None if value is None else to_digits(value, 4)
 
 
 def parts_at(cell: dict[str, Any], scope: str, k: int) -> dict[str, float]:
@@ -128,7 +142,7 @@ def parts_at(cell: dict[str, Any], scope: str, k: int) -> dict[str, float]:
 def missing(data: Data, cell: dict[str, Any], at: Choice) -> str:
     """Why a cell cannot be computed, in a word or three."""
     capacity = data["hardware"][at["hardware"]]["capacity"]
-    if capacity is not None and cell["needs"][place_of(data, at)] > capacity:
+    if capacity is not None and cell["needs"][point_index(data, at)] > capacity:
         return "does not fit"
     if not cell.get("scopes"):
         return "no price"
@@ -146,14 +160,14 @@ def _where(at: Choice) -> str:
 @chart(
     "Where does the energy go?", "model", "hardware", "scope", "batch", "context", headed_by=("precision",),
 )  # fmt: skip
-def energy(data: Data, at: Choice) -> Shown:
+def _energy(data: Data, at: Choice) -> Shown:
     """Components of the energy, by precision."""
-    k, scope, hardware = place_of(data, at), at["scope"], at["hardware"]
+    k, scope, hardware = point_index(data, at), at["scope"], at["hardware"]
     cells = {p: cell_of(data, at, precision=p) for p in data["precisions"]}
     found = {p: parts_at(cell, scope, k) for p, cell in cells.items()}
     names = list(dict.fromkeys(n for parts in found.values() for n in parts))
     totals = {p: sum(parts.values()) for p, parts in found.items()}
-    prefix, scale = numerals.prefix_of(max(totals.values(), default=0.0))
+    prefix, scale = prefix_of(max(totals.values(), default=0.0))
     rows, headings = [], []
     for p, parts in found.items():
         if not parts:
@@ -176,7 +190,7 @@ def energy(data: Data, at: Choice) -> Shown:
         trace(Look("bar", i), n, [_short(parts[n] / scale) if n in parts else None for parts in found.values()], found)
         for i, n in enumerate(names)
     )
-    return Shown(tuple(headings), table, Figure(layout, drawn) if drawn else None)
+    return Shown(tuple(headings), table, Drawing(layout, drawn) if drawn else None)
 
 
 @chart(
@@ -185,9 +199,9 @@ def energy(data: Data, at: Choice) -> Shown:
     " priced alike. Low and high: each price at its low or high alone, and all together. Bars end at -100 %;"
     " the figure is printed in them.",
 )  # fmt: skip
-def saving(data: Data, at: Choice) -> Shown:
+def _saving(data: Data, at: Choice) -> Shown:
     """Savings by scope and precision, with their bands and ranges."""
-    k, hardware = place_of(data, at), at["hardware"]
+    k, hardware = point_index(data, at), at["hardware"]
     base = data["baselines"].get((at["model"], hardware))
     rows, drawn, headings = [], [], []
     least = 0.0
@@ -204,7 +218,7 @@ def saving(data: Data, at: Choice) -> Shown:
             band = [float(v[k]) for v in values["band"]]
             rows.append((p, scope, percent(value), *(percent(v, 1) for v in (*band, low, high))))
             least = min(least, value)
-            cut = f"<b>\u25c4 {100 * value:.0f} %</b>" if 100 * value < FLOOR else ""
+            cut = f"<b>\u25c4 {fixed(100 * value, 0, grouping=False)} %</b>" if 100 * value < FLOOR else ""
             bars.append((scope, _short(100 * value), cut, *(_short(100 * max(0.0, s * (v - value)))
                          for s, v in ((1, band[2]), (-1, band[0])))))  # fmt: skip
             more, ends = ("", band[::2]) if value >= 0 else (" more", [-band[2], -band[0]])
@@ -221,7 +235,7 @@ def saving(data: Data, at: Choice) -> Shown:
     table = _table(f"Savings against {base or 'no baseline'}: {_where(at)}", heads, rows, (0, 1))
     across = Axis(f"energy saved against {base or '-'}, %", span=(FLOOR, 100.0) if 100 * least < FLOOR else None)
     layout = Layout(across, Axis("", names=tuple(data["scopes"])), "group")
-    return Shown(tuple(headings), table, Figure(layout, tuple(drawn)) if drawn else None)
+    return Shown(tuple(headings), table, Drawing(layout, tuple(drawn)) if drawn else None)
 
 
 @chart(
@@ -229,7 +243,7 @@ def saving(data: Data, at: Choice) -> Shown:
     note="Per-operator rows are of the batch and context asked for; the choice of batch and context does not move them."
     " Bytes are what an operator needs at least once: what stays in a cache lifts it above the roof of the memory.",
 )  # fmt: skip
-def roofline(data: Data, at: Choice) -> Shown:
+def _roofline(data: Data, at: Choice) -> Shown:
     """Operators at the point asked for: operations per byte, rate reached, and what binds."""
     rows: list[tuple[str, ...]] = []
     waits: dict[str, float] = {}
@@ -248,7 +262,7 @@ def roofline(data: Data, at: Choice) -> Shown:
                 significant(rate, 1e12, 4), significant(row["seconds"], 1e-3, 4), row["bound"] or "-",
             )
         )  # fmt: skip
-        mark = (float(f"{intensity:.4g}"), float(f"{rate / 1e12:.4g}"), plain(f"{row['op']}: {row['bound']}"))
+        mark = (to_digits(intensity, 4), to_digits(rate / 1e12, 4), plain(f"{row['op']}: {row['bound']}"))
         marks.setdefault(row["phase"], []).append(mark)
     what, grid = f"{at['precision']} at {at['hardware']}", data["grid"]
     heading = f"No time can be computed for {what}"
@@ -265,7 +279,7 @@ def roofline(data: Data, at: Choice) -> Shown:
         drawn.append(trace(Look("scatter", number, "markers", size=10, worded=True), phase, x, y, words))
     xs, ys = ([v for _, own in drawn for v in own[way]] for way in ("x", "y"))
     layout = Layout(log_axis("operations per byte moved", xs), log_axis("Top/s", ys))
-    return Shown((heading,), table, Figure(layout, tuple(drawn)) if drawn else None)
+    return Shown((heading,), table, Drawing(layout, tuple(drawn)) if drawn else None)
 
 
 def _roofs(facts: dict[str, Any]) -> list[tuple[Look, dict[str, Any]]]:
@@ -287,9 +301,9 @@ def _roofs(facts: dict[str, Any]) -> list[tuple[Look, dict[str, Any]]]:
 
 
 @chart("Does it fit?", "model", "precision", "batch", "context", answers=on_a_device, row_of="hardware")
-def fit(data: Data, at: Choice) -> Shown:
+def _fit(data: Data, at: Choice) -> Shown:
     """What every device holds and what is needed."""
-    k, what = place_of(data, at), f"{at['model']} in {at['precision']}"
+    k, what = point_index(data, at), f"{at['model']} in {at['precision']}"
     devices = {h: facts["capacity"] for h, facts in data["hardware"].items() if facts["capacity"] is not None}
     found = [(has, cell_of(data, at, hardware=h)["needs"][k], h) for h, has in devices.items()]
     found.sort(key=lambda device: -device[0])
@@ -318,7 +332,7 @@ def fit(data: Data, at: Choice) -> Shown:
             drawn.append(trace(look, "needs, fits" if fits else "needs, does not fit", *zip(*mine, strict=True)))
     capacity = Look("scatter", None, "markers", size=14, sign="line-ns-open")
     drawn.append(trace(capacity, "capacity", [_short(has / 1e9) for has, *_ in found], [h for *_, h in found]))
-    return Shown((heading,), table, Figure(layout, tuple(drawn), rem=max(12.0, 5 + 1.15 * len(found))))
+    return Shown((heading,), table, Drawing(layout, tuple(drawn), rem=max(12.0, 5 + 1.15 * len(found))))
 
 
 def _by_size(data: Data) -> dict[str, dict[str, dict[str, Any]]]:
@@ -336,24 +350,20 @@ def _over_size(
     across = [next(iter(rows.values()))["parameters"] for rows in sizes.values()]
     drawn = []
     for number, (p, values) in enumerate(lines.items()):
-        known = [(x, y, size) for x, y, size in zip(across, values, sizes, strict=True) if y is not None]
+        known = [(x, y, f"{p}, {size}") for x, y, size in zip(across, values, sizes, strict=True) if y is not None]
         if known:
-            drawn.append(trace(Look("scatter", number, "lines+markers", worded=True), p, *_columns(known, p)))
+            drawn.append(trace(Look("scatter", number, "lines+markers", worded=True), p, *zip(*known, strict=True)))
     axis = Axis("parameters", log=True, ticks=tuple(across), texts=tuple(sizes))
     return drawn, Layout(axis, log_axis(up, [y for values in lines.values() for y in values])), across
-
-
-def _columns(known: list[tuple[float, float, str]], name: str) -> tuple[list[float], list[float], list[str]]:
-    return [x for x, _, _ in known], [y for _, y, _ in known], [f"{name}, {size}" for *_, size in known]
 
 
 @chart(
     "How does memory grow with size?", "hardware", "batch", "context", headed_by=("precision",),
     note="Shapes like GPT-3's, so a named model differs a little.",
 )  # fmt: skip
-def size(data: Data, at: Choice) -> Shown:
+def _size(data: Data, at: Choice) -> Shown:
     """Memory of models of 125M to 1T parameters, by precision."""
-    k, hardware = place_of(data, at), at["hardware"]
+    k, hardware = point_index(data, at), at["hardware"]
     capacity, sizes = data["hardware"][hardware]["capacity"], _by_size(data)
     needs = {p: {name: rows[p]["needs"][k] for name, rows in sizes.items()} for p in data["precisions"]}
     headings = []
@@ -374,17 +384,17 @@ def size(data: Data, at: Choice) -> Shown:
     if capacity is not None:
         level = [_short(capacity / 1e9)] * 2
         drawn.append(trace(Look("scatter", None), f"capacity of {hardware}", [across[0], across[-1]], level))
-    return Shown(tuple(headings), _table(title, ["parameters", *needs], rows), Figure(layout, tuple(drawn)))
+    return Shown(tuple(headings), _table(title, ["parameters", *needs], rows), Drawing(layout, tuple(drawn)))
 
 
 @chart(
     "How does energy grow with size?", "model", "hardware", "batch", "context", headed_by=("precision",),
     note="A dash: does not fit, or has no price.",
 )  # fmt: skip
-def growth(data: Data, at: Choice) -> Shown:
+def _growth(data: Data, at: Choice) -> Shown:
     """Energy and tokens per second of models of 125M to 1T parameters, by precision."""
-    k, hardware, sizes = place_of(data, at), at["hardware"], _by_size(data)
-    tokens = at["batch"] * generated(data, at)
+    k, hardware, sizes = point_index(data, at), at["hardware"], _by_size(data)
+    tokens = at["batch"] * generated_tokens(data, at)
     unit, of = ("token", tokens) if tokens > at["batch"] else ("sequence", at["batch"])
     timed = data["hardware"][hardware]["capacity"] is not None and unit == "token"
     energies: dict[str, list[float | None]] = {}
@@ -414,16 +424,16 @@ def growth(data: Data, at: Choice) -> Shown:
     heads = ["parameters", *(f"{p} energy" for p in energies), *(f"{p} tokens/s" for p in rates if timed)]
     lines = {p: [_short(each) for each in found] for p, found in energies.items()}
     drawn, layout, _ = _over_size(sizes, lines, f"J per {unit}")
-    return Shown(tuple(headings), _table(title, heads, rows), Figure(layout, tuple(drawn)) if drawn else None)
+    return Shown(tuple(headings), _table(title, heads, rows), Drawing(layout, tuple(drawn)) if drawn else None)
 
 
 @chart(
     "How does it scale with batch and context?", "model", "precision", "hardware", "scope", headed_by=("context",),
 )  # fmt: skip
-def point(data: Data, at: Choice) -> Shown:
+def _point(data: Data, at: Choice) -> Shown:
     """Energy per token, tokens per second and memory over batch and context."""
     grid, cell = data["grid"], cell_of(data, at)
-    generate, scope = generated(data, at), at["scope"]
+    generate, scope = generated_tokens(data, at), at["scope"]
     unit = "token" if generate > 1 else "sequence"
     whole = cell.get("scopes", {}).get(scope, {}).get("energy")
     batches, contexts = grid["batches"], grid["contexts"]
@@ -450,7 +460,7 @@ def point(data: Data, at: Choice) -> Shown:
             continue
         (first, most), *_, (last, least) = known
         less = most / least
-        change = f"{'falls' if less > 1 else 'grows'} by a factor of {max(less, 1 / less):.3g}"
+        change = f"{'falls' if less > 1 else 'grows'} by a factor of {digits(max(less, 1 / less), 3)}"
         change = "does not change" if abs(less - 1) < 0.005 else change
         headings.append(f"From batch {first} to {last}, energy a {unit} at {at['hardware']} {change}")
     title = f"Batch and context: {at['model']} in {at['precision']} at {at['hardware']}, scope {scope}"
@@ -461,7 +471,7 @@ def point(data: Data, at: Choice) -> Shown:
     )
     across = Axis("batch", log=True, ticks=tuple(batches), texts=tuple(map(str, batches)))
     layout = Layout(across, log_axis(f"J per {unit}", [_short(v) for v in each]))
-    return Shown(tuple(headings), table, Figure(layout, drawn) if whole and any(each) else None)
+    return Shown(tuple(headings), table, Drawing(layout, drawn) if whole and any(each) else None)
 
 
 @chart(
@@ -470,12 +480,12 @@ def point(data: Data, at: Choice) -> Shown:
     " time; bandwidths, rates, shares and launches move the time as well. What moves 0.0 % moves the baseline, and"
     " so the saving. Weak: assumed, or scaled from elsewhere.",
 )  # fmt: skip
-def tornado(data: Data, at: Choice) -> Shown:
+def _tornado(data: Data, at: Choice) -> Shown:
     """The figures that move the energy most, each alone at its low and at its high."""
     found, grid = data["swings"][index_of(data, at)], data["grid"]
     scope, what = found["scope"], f"{at['precision']} at {at['hardware']}"
     whole = cell_of(data, at)["scopes"][scope]["energy"][1][grid["at"]] if found["rows"] else 0.0
-    prefix, scale = numerals.prefix_of(max((e for row in found["rows"] for e in row[1:3]), default=0.0))
+    prefix, scale = prefix_of(max((e for row in found["rows"] for e in row[1:3]), default=0.0))
     rows, labels = [], []
     ends: dict[str, list[float]] = {"figure at its low": [], "figure at its high": []}
     for lever, low, high, *saved in found["rows"]:
@@ -493,17 +503,8 @@ def tornado(data: Data, at: Choice) -> Shown:
         heading = f"{name} ({basis}) moves the energy of {what} most: by {share} % over its range"
     title = f"Sensitivity: {at['model']} in {what}, scope {scope}, batch {grid['batches'][0]},"
     title += f" {grid['contexts'][grid['at']]} tokens in"
-    heads = [
-        "figure",
-        "low to high",
-        f"{prefix}J at low",
-        f"{prefix}J at high",
-        "moves %",
-        "saving %",
-        "basis",
-        "source",
-    ]
-    table = _table(title, heads, rows, (0, 6, 7))
+    heads = ["figure", "low to high", f"{prefix}J at low", f"{prefix}J at high", "moves %", "saving %"]
+    table = _table(title, [*heads, "basis", "source"], rows, (0, 6, 7))
     base = _short(whole / scale)
     drawn = tuple(
         trace(
@@ -514,20 +515,24 @@ def tornado(data: Data, at: Choice) -> Shown:
         for number, (name, values) in enumerate(ends.items())
     )  # fmt: skip
     layout = Layout(Axis(f"energy, {prefix}J"), Axis("", names=tuple(labels)), "overlay")
-    return Shown((heading,), table, Figure(layout, drawn, mark=base) if labels else None)
+    return Shown((heading,), table, Drawing(layout, drawn, mark=base) if labels else None)
 
 
 @chart("How right is the model?", answers=lambda data: bool(data["parity"]["points"]))
-def parity(data: Data, at: Choice) -> Shown:
+def _parity(data: Data, at: Choice) -> Shown:
     """Modelled over measured figures, and the errors by class."""
     classes, drawn = data["parity"]["classes"], data["parity"]["points"]
     errors = sorted(abs(modelled / measured - 1) for _, measured, modelled in drawn)
-    heading = f"Half of {len(errors):,} measured figures are met within {percent(errors[len(errors) // 2], 1)} %"
-    rows = [(c["title"], f"{c['n']:,}", f"{c['median']:.1f}", f"{c['p90']:.1f}", f"{c['bias']:+.1f}") for c in classes]
+    middle = percent(errors[len(errors) // 2], 1)
+    heading = f"Half of {with_commas(len(errors))} measured figures are met within {middle} %"
+    rows = [
+        (c["title"], with_commas(c["n"]), *(fixed(c[n], 1, sign=n == "bias") for n in ("median", "p90", "bias")))
+        for c in classes
+    ]
     heads = ["measured", "rows", "median error %", "nine in ten %", "bias %"]
     table = _table("Modelled against measured, rows not used for calibration", heads, rows)
     groups: dict[str, list[tuple[float, float, str]]] = {}
     for number, measured, modelled in drawn:
         one = classes[number]
         groups.setdefault(one["name"], []).append((measured, modelled, one["title"]))
-    return Shown((heading,), table, figures.parity(groups, "measured (s, J, W, GB or a ratio)", "modelled"))
+    return Shown((heading,), table, figures.parity_figure(groups, "measured (s, J, W, GB or a ratio)", "modelled"))

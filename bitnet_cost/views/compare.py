@@ -12,7 +12,7 @@ import numpy as np
 from bitnet_cost import front
 from bitnet_cost.errors import BitnetCostError, UnknownName
 from bitnet_cost.filters import Filter
-from bitnet_cost.numerals import figures, grouped, percent, used, with_prefix
+from bitnet_cost.numerals import column_figures, grouped_digits, percent, used, with_prefix
 from bitnet_cost.record import METRICS
 from bitnet_cost.registry import Metric, View
 from bitnet_cost.result import Answer, Result
@@ -22,7 +22,7 @@ from bitnet_cost.views.groups import alike, describe, lettered, others_of
 from bitnet_cost.views.memory import memory_share
 from bitnet_cost.views.notes import OF_ONE_CELL, notes
 
-Row = tuple[Result, dict[str, Any]]
+CellRow = tuple[Result, dict[str, Any]]
 DEFAULT_SORT = "energy_per_token_j"
 BEST, EFFICIENT = "^", "+"  # a weak figure has the mark of `honesty`, as in every table
 
@@ -37,7 +37,7 @@ def ranking(answer: Answer, sort: str | None = None, condition: str | None = Non
     Raises:
         UnknownName: no such column. BitnetCostError: a condition that cannot be read, or that nothing meets.
     """
-    rows: list[Row] = [(r, r.to_records()[0]) for r in answer.results]
+    rows: list[CellRow] = [(r, r.to_records()[0]) for r in answer.results]
     if condition is not None:
         rows = _kept(rows, condition)
         if not rows:
@@ -49,7 +49,7 @@ def ranking(answer: Answer, sort: str | None = None, condition: str | None = Non
     if column not in METRICS:
         hint = f"There are {', '.join(short)}, and the names of a record (-f json)."
         raise UnknownName("column", column, [*short, *METRICS], hint=hint)
-    ranked: list[Row] = []
+    ranked: list[CellRow] = []
     for figure in (column, "energy_j") if column == DEFAULT_SORT else (column,):
         given = [row for row in rows if row[1][figure] is not None]
         ranked += sorted(given, key=lambda row: row[1][figure], reverse=(METRICS[column].better == "more") != turned)
@@ -59,7 +59,7 @@ def ranking(answer: Answer, sort: str | None = None, condition: str | None = Non
     return replace(answer, results=tuple(r for r, _ in ranked))
 
 
-def _kept(rows: list[Row], condition: str) -> list[Row]:
+def _kept(rows: list[CellRow], condition: str) -> list[CellRow]:
     """The rows that meet a condition."""
     words = [name for name, metric in METRICS.items() if metric.kind == "word"]
     test = Filter(condition, METRICS, words)
@@ -84,16 +84,14 @@ def why(values: dict[str, Any]) -> str:
 
 def no_time(values: dict[str, Any]) -> str:
     """Why a record has no time, in a word or two."""
-    if values["capacity_bytes"] is None:
-        return "no clock"
-    return "-"
+    return "no clock" if values["capacity_bytes"] is None else "-"
 
 
-def efficient(rows: Sequence[dict[str, Any]]) -> list[bool]:
+def on_front(rows: Sequence[dict[str, Any]]) -> list[bool]:
     """Pareto-efficient records: none other needs no more energy and memory, gives no fewer tokens/s, and wins in one.
 
     >>> point = {"energy_per_token_j": 1.0, "tokens_per_s": 9.0, "footprint_bytes": 5, "energy_j": 1.0}
-    >>> efficient([point, point | {"energy_per_token_j": 2.0}, point | {"energy_per_token_j": 2.0, "tokens_per_s": 10}])
+    >>> on_front([point, point | {"energy_per_token_j": 2.0}, point | {"energy_per_token_j": 2.0, "tokens_per_s": 10}])
     [True, False, True]
     """
     energy = energy_field(rows)
@@ -110,10 +108,10 @@ def energy_field(rows: Sequence[dict[str, Any]]) -> str:
 _Shown = tuple[Column, list[str]]  # a column and its cells
 
 
-def compare_table(cells: Sequence[Row], title: str, view: View = "compare") -> Table:
+def compare_table(cells: Sequence[CellRow], title: str, view: View = "compare") -> Table:
     """One row per cell; its columns are those of the registry that the view has: memory, energy, saving and so on."""
     shown: list[_Shown] = [
-        (Column(EFFICIENT, False), [EFFICIENT if on else "" for on in efficient([v for _, v in cells])]),
+        (Column(EFFICIENT, False), [EFFICIENT if on else "" for on in on_front([v for _, v in cells])]),
         (Column("hardware", False), [r.hardware.name for r, _ in cells]),
         (Column("precision", False), [r.precision.name for r, _ in cells]),
     ]
@@ -128,18 +126,18 @@ def compare_table(cells: Sequence[Row], title: str, view: View = "compare") -> T
     return Table(title, columns, tuple(zip(*texts, strict=True)))
 
 
-def _memory(cells: Sequence[Row]) -> _Shown:
+def _memory(cells: Sequence[CellRow]) -> _Shown:
     """What is resident, as a share of what the device holds; in bytes where none holds anything."""
     sizes = [memory_share(r) for r, _ in cells]
     heading, texts = "memory %", ["-" if r.capacity_bits is None else used(memory_share(r)) for r, _ in cells]
     if all(r.capacity_bits is None for r, _ in cells):
         sizes = [v["footprint_bytes"] for _, v in cells]
-        heading, texts = figures(sizes, "B")
+        heading, texts = column_figures(sizes, "B")
     answered = [None if v["energy_j"] is None else size for size, (_, v) in zip(sizes, cells, strict=True)]
     return Column(heading), _marked(answered, texts, least=True)
 
 
-def _savings(cells: Sequence[Row]) -> _Shown:
+def _savings(cells: Sequence[CellRow]) -> _Shown:
     """The saving of each record, those on another precision than most with a letter."""
     letters = lettered(v["baseline"] for _, v in cells if v["saving"] is not None)
     values, texts = [], []
@@ -152,16 +150,14 @@ def _savings(cells: Sequence[Row]) -> _Shown:
     return Column("saving %"), best
 
 
-def _column(cells: Sequence[Row], metric: Metric) -> _Shown:
+def _column(cells: Sequence[CellRow], metric: Metric) -> _Shown:
     """A column with its best figure marked, words where there is none, and weak figures marked.
 
     Where all figures are weak, the heading bears the mark.
     """
     values = [v[metric.name] for _, v in cells]
     heading, texts = metric.texts(values)
-    marks = [
-        honesty.mark_of(r, metric) if value is not None else "" for value, (r, _) in zip(values, cells, strict=True)
-    ]
+    marks = [honesty.mark_of(r, metric) * (v[metric.name] is not None) for r, v in cells]
     if any(marks) and all(mark for mark, value in zip(marks, values, strict=True) if value is not None):
         heading, marks = heading + honesty.MARK, [""] * len(marks)
     best = _marked(values, texts, least=metric.better == "less")
@@ -177,7 +173,7 @@ def _missing(values: dict[str, Any], metric: Metric) -> str:
     return no_time(values) if "runtime" in metric.rests_on else why(values) or no_time(values)
 
 
-_OF_THEIR_OWN: dict[str, Callable[[Sequence[Row]], _Shown]] = {"footprint_bytes": _memory, "saving": _savings}
+_OF_THEIR_OWN: dict[str, Callable[[Sequence[CellRow]], _Shown]] = {"footprint_bytes": _memory, "saving": _savings}
 """Columns whose cells say more than their figure: a share of the memory, the baseline of a saving."""
 
 
@@ -192,23 +188,20 @@ def _marked(values: Sequence[float | None], texts: Sequence[str], *, least: bool
 
 def compare_report(answer: Answer) -> Report:
     """One table per model, scope and workload, rows as they are ranked; carbon and cost, where known, in a second."""
-    rows: list[Row] = [(r, r.to_records()[0]) for r in answer.results]
-    tables = []
+    rows: list[CellRow] = [(r, r.to_records()[0]) for r in answer.results]
     values = {id(r): v for r, v in rows}
-    for group in alike(answer.results, lambda r: (r.architecture.name, r.scope, describe(r))):
-        tables += _tables([(r, values[id(r)]) for r in group])
+    groups = alike(answer.results, lambda r: (r.architecture.name, r.scope, describe(r)))
+    tables = [table for group in groups for table in _tables([(r, values[id(r)]) for r in group])]
     names = list(dict.fromkeys(r.architecture.title or r.architecture.name for r, _ in rows))
-    signs = (
-        f"{BEST} best of the column, of cells with an answer; {EFFICIENT} efficient: no other cell is as good in"
-        " energy, tokens/s and memory and better in one."
-    )
+    signs = f"{BEST} best of the column, of cells with an answer; {EFFICIENT} efficient: no other cell is as good in"
+    signs += " energy, tokens/s and memory and better in one."
     dropped = {"refused", "measured"} | (OF_ONE_CELL if len(answer.results) > 8 else set())  # there may be hundreds
     kept = [note for note in notes(answer) if note.code not in dropped]
     below = (Note("signs", signs), *honesty.explained(answer.results), *kept)
-    return Report(f"{', '.join(names)}: hardware side by side", sentence(rows), tuple(tables), below)
+    return Report(f"{', '.join(names)}: hardware side by side", compare_sentence(rows), tuple(tables), below)
 
 
-def _tables(cells: Sequence[Row]) -> list[Table]:
+def _tables(cells: Sequence[CellRow]) -> list[Table]:
     first = cells[0][0]
     model, scope = first.architecture.name, first.scope
     usual, others = others_of(lettered(v["baseline"] for _, v in cells if v["saving"] is not None))
@@ -220,7 +213,7 @@ def _tables(cells: Sequence[Row]) -> list[Table]:
     return tables
 
 
-def sentence(rows: Sequence[Row]) -> str:
+def compare_sentence(rows: Sequence[CellRow]) -> str:
     """How many cells could be computed, and which is best in energy and in speed."""
     answered = [(r, v) for r, v in rows if v["energy_j"] is not None]
     names = list(dict.fromkeys(r.architecture.title or r.architecture.name for r, _ in rows))
@@ -246,7 +239,7 @@ def sentence(rows: Sequence[Row]) -> str:
     timed = [(r, v) for r, v in same if v["tokens_per_s"] is not None]
     if timed:
         fastest, values = max(timed, key=lambda row: float(row[1]["tokens_per_s"]))
-        text += f", most tokens {grouped(values['tokens_per_s'])} /s {cell(fastest)}"
+        text += f", most tokens {grouped_digits(values['tokens_per_s'])} /s {cell(fastest)}"
     return f"{text}."
 
 

@@ -7,28 +7,28 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from bitnet_cost import __version__
 from bitnet_cost.numerals import percent
 from bitnet_cost.result import Crossing
 from bitnet_cost.tables import Report, Table
-from bitnet_cost.views.figures import Axis, Figure, Layout, Look, log_axis, trace
-from bitnet_cost.views.page import Chart, Page, one_chart
+from bitnet_cost.views.charts import Chart
+from bitnet_cost.views.figures import Axis, Drawing, Layout, Look, log_axis, trace
+from bitnet_cost.views.page import Page, how_to_reproduce, one_chart
 
 _ACROSS = {"batch": "batch (sequences)", "context": "context (prompt tokens)"}
 
 
-def page(report: Report, found: Sequence[Crossing], document: dict[str, Any], own: str | None, command: str) -> Page:
+def curve_page(
+    report: Report, found: Sequence[Crossing], document: dict[str, Any], own: str | None, command: str
+) -> Page:
     """One chart for each axis, a line for each runtime; ``own`` is the runtime that the headings speak of."""
     names = list(dict.fromkeys(_name(c) for c in found))
     drawn = {axis: [c for c in found if c.axis == axis and len(c.axis_values) > 2] for axis in _ACROSS}
-    drawn = {axis: mine for axis, mine in drawn.items() if mine}
-    charts = tuple(_chart(axis, mine, report.tables[0], own, names) for axis, mine in drawn.items())
+    charts = tuple(_chart(axis, mine, report.tables[0], own, names) for axis, mine in drawn.items() if mine)
     rest = replace(report, tables=report.tables[1:] if charts else report.tables, notes=report.notes[:-1])
-    rows = [
-        {k: " ".join(map(str, v)) if isinstance(v, list) else v for k, v in c.items()} for c in document["crossings"]
-    ]
+    listed = [c.items() for c in document["crossings"]]
+    rows = [{k: " ".join(map(str, v)) if isinstance(v, list) else v for k, v in items} for items in listed]
     return Page(
-        rest, charts, document, rows, (("Command", command), ("Version", f"bitnet-cost {__version__}")),
+        rest, charts, document, rows, how_to_reproduce(command),
         not_counted=(report.notes[-1].text.removeprefix("Not counted: "),),
         tables_heading="Shares of the energy, and how far each answer moves", charts_first=True,
     )  # fmt: skip
@@ -48,7 +48,7 @@ def _chart(axis: str, mine: Sequence[Crossing], table: Table, own: str | None, n
     return one_chart(axis, question, finding, replace(table, rows=rows), _figure(axis, mine, names), note)
 
 
-def _figure(axis: str, mine: Sequence[Crossing], names: Sequence[str]) -> Figure:
+def _figure(axis: str, mine: Sequence[Crossing], names: Sequence[str]) -> Drawing:
     traces = []
     for c in mine:
         number, name = names.index(_name(c)), _name(c)
@@ -61,4 +61,4 @@ def _figure(axis: str, mine: Sequence[Crossing], names: Sequence[str]) -> Figure
             traces.append(trace(look, name, *zip(*marked, strict=True)))
     across = log_axis(_ACROSS[axis], [x for c in mine for x in c.axis_values])
     layout = Layout(across, Axis("energy saved, %"), legend=len(mine) > 1)
-    return Figure(layout, tuple(traces), level=100 * mine[0].wanted)
+    return Drawing(layout, tuple(traces), level=100 * mine[0].wanted)

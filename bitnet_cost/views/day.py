@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
-from bitnet_cost.numerals import fixed, grouped, with_commas
+from bitnet_cost.numerals import fixed, grouped_digits, with_commas
 from bitnet_cost.result import Answer, Result
 from bitnet_cost.tables import Table, headed
 from bitnet_cost.views.groups import alike
@@ -18,36 +19,16 @@ def day_tables(answer: Answer) -> list[Table]:
 
 def day_table(answer: Answer, results: Sequence[Result], which: str = "") -> Table:
     """What the requests of a day cost in a day and a year of 365 days, in results of one scope."""
-    rows = []
-    for r in results:
-        day = answer.day(r)
-        carbon = "-" if day.carbon_g is None else grouped(day.carbon_g / 1e3)
-        cost = "-" if day.cost_usd is None else fixed(day.cost_usd, 2)
-        rows.append(
-            (
-                r.hardware.name,
-                r.precision.name,
-                grouped(day.energy_j / 3.6e6),
-                grouped(day.energy_j * 365 / 3.6e6),
-                carbon,
-                "-" if day.carbon_g is None else grouped(day.carbon_g * 365 / 1e6),
-                cost,
-                "-" if day.cost_usd is None else with_commas(day.cost_usd * 365),
-            )
-        )
-    columns = headed(
-        "hardware",
-        "precision",
-        "kWh a day",
-        "kWh a year",
-        "kg CO2e a day",
-        "t CO2e a year",
-        "USD a day",
-        "USD a year",
-        texts=2,
-    )
+    days = [answer.day(r) for r in results]
+    energy, carbon, cost = ([getattr(day, name) for day in days] for name in ("energy_j", "carbon_g", "cost_usd"))
+    columns: dict[str, tuple[Sequence[float | None], int, float, Callable[[float], str]]] = {
+        "kWh a day": (energy, 1, 3.6e6, grouped_digits), "kWh a year": (energy, 365, 3.6e6, grouped_digits),
+        "kg CO2e a day": (carbon, 1, 1e3, grouped_digits), "t CO2e a year": (carbon, 365, 1e6, grouped_digits),
+        "USD a day": (cost, 1, 1.0, partial(fixed, places=2)), "USD a year": (cost, 365, 1.0, with_commas),
+    }  # fmt: skip
     # carbon and cost only where they were asked for
-    said = [i for i in range(len(columns)) if not rows or any(row[i] != "-" for row in rows)]
-    kept = tuple(tuple(row[i] for i in said) for row in rows)
+    kept = {heading: column for heading, column in columns.items() if any(value is not None for value in column[0])}
+    texts = [["-" if v is None else form(v * n / unit) for v in values] for values, n, unit, form in kept.values()]
+    rows = [(r.hardware.name, r.precision.name, *cells) for r, *cells in zip(results, *texts, strict=True)]
     title = f"{with_commas(answer.requests_per_day or 0.0)} requests a day{which}"
-    return Table(title, tuple(columns[i] for i in said), kept)
+    return Table(title, headed("hardware", "precision", *kept, texts=2), tuple(rows))

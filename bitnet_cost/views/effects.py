@@ -23,20 +23,17 @@ def traced(results: Sequence[Result]) -> list[Note]:
     """That a tracing counter sees all scores, where a heading says causal."""
     if not any(r.workload.counting == "traced" and r.workload.attention == "causal" for r in results):
         return []
-    return [Note(
-        "traced", "Counting traced, as a tracing counter does: all P^2 scores of the prefill are counted, also those"
-        " that causal attention masks.",
-    )]  # fmt: skip
+    text = "Counting traced, as a tracing counter does: all P^2 scores of the prefill are counted, also those that"
+    return [Note("traced", f"{text} causal attention masks.")]
 
 
 def substitutes(results: Sequence[Result]) -> list[Note]:
     """What devices run in place of products that they have no unit for, and that the accumulator changes nothing."""
     on_devices = [r for r in results if r.runtime and r.has_energy]
-    said = [(r, _substitute(r)) for r in on_devices]
-    found = [Note("substitute", text) for _, text in said if text]
-    own = [
-        f"{r.precision.name} at {r.hardware.name}" for r, text in said if not text and r.precision.linear.accumulator
-    ]
+    texts = [_substitute(r) for r in on_devices]
+    found = [Note("substitute", text) for text in texts if text]
+    alone = [r for r, text in zip(on_devices, texts, strict=True) if not text and r.precision.linear.accumulator]
+    own = [f"{r.precision.name} at {r.hardware.name}" for r in alone]
     if own:
         text = f"A device's product holds its accumulation: --accumulator has no effect on {limited(own)}"
         found.append(Note("accumulator", text))
@@ -46,18 +43,13 @@ def substitutes(results: Sequence[Result]) -> list[Note]:
 def _substitute(result: Result) -> str | None:
     """What a device runs in place of a 1-bit product, or of one in a format that it has no unit for."""
     linear, hardware = result.precision.linear, result.hardware
-    if not linear.multiplies:
-        asked = str(linear.accumulator).partition(".")[2]
-        if asked in ("int1", "int2") and asked in hardware.rates:
-            return None
-        what = "has no unit for 1-bit products"
-    else:
-        asked = next(a.partition(".")[2] for a in linear.recipe if a.startswith("mul."))
-        if asked in hardware.rates:
-            return None
-        what = f"has no unit for {asked}"
-    runs = hardware.executed(asked)
-    return f"{hardware.name} {what}: {result.precision.name} runs as mac.{runs} there, and --accumulator has no effect."
+    product = next((a for a in linear.recipe if a.startswith("mul.")), linear.accumulator)
+    asked = str(product).partition(".")[2]
+    if asked in hardware.rates and (linear.multiplies or asked in ("int1", "int2")):
+        return None
+    what = asked if linear.multiplies else "1-bit products"
+    runs = f"{result.precision.name} runs as mac.{hardware.executed(asked)} there"
+    return f"{hardware.name} has no unit for {what}: {runs}, and --accumulator has no effect."
 
 
 def outside_facilities(results: Sequence[Result]) -> list[Note]:

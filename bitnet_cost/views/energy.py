@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bitnet_cost.numerals import figures, one_prefix, percent, prefix_of, significant, used, with_prefix
+from bitnet_cost.numerals import (
+    column_figures,
+    in_columns,
+    one_prefix,
+    percent,
+    prefix_of,
+    significant,
+    used,
+    with_prefix,
+)
 from bitnet_cost.result import Result
-from bitnet_cost.tables import Column, Table, headed
+from bitnet_cost.tables import Table, headed
 from bitnet_cost.views import honesty
-from bitnet_cost.views.groups import by_energy, describe, lettered, others_of
+from bitnet_cost.views.groups import by_energy, by_row, describe, lettered, others_of
 from bitnet_cost.views.memory import leads, memory_share
 
 
@@ -19,9 +28,8 @@ def time_table(results: Sequence[Result]) -> Table:
     for r, lead in zip(results, named, strict=True):
         share = used(memory_share(r))
         if r.timing is None:
-            body.append(
-                (*lead, share, "-", "-", "-", "does not fit" if r.fits is not None and not r.fits else "refused")
-            )
+            why = "does not fit" if r.fits is not None and not r.fits else "refused"
+            body.append((*lead, share, "-", "-", "-", why))
             continue
         prefill, decode = (float(r.timing.of_phase(name)[0]) for name in ("prefill", "decode"))
         rate = significant(r.tokens_per_s, 1.0, 4)
@@ -30,9 +38,8 @@ def time_table(results: Sequence[Result]) -> Table:
         body.append((*lead, share, with_prefix(prefill, "s") + weak, took, rate, r.timing.bound or "-"))
     runtime = next((r.runtime.runtime for r in results if r.runtime), "")
     title = f"Time, runtime {runtime}: {describe(results[0])}"
-    columns = headed(*head, "memory %", "prefill", "decode", "tokens/s", "bound", texts=len(head))
-    columns = (*columns[:-1], Column("bound", figures=False))
-    return Table(title, columns, tuple(body))
+    columns = headed(*head, "memory %", "prefill", "decode", "tokens/s", texts=len(head))
+    return Table(title, (*columns, *headed("bound")), tuple(body))
 
 
 def energy_tables(results: Sequence[Result]) -> list[Table]:
@@ -80,27 +87,16 @@ def _energies(results: Sequence[Result]) -> tuple[str, list[tuple[str, str]]]:
 
 def breakdown_table(result: Result) -> Table:
     """Where the energy of one cell goes: by phase and group of operators, with shares and the total."""
-    energy = result.by_operator[1]
-    mac = result.counts["mac"]
-    actions = {kind: result.actions(kind) for kind in ("mul", "add")}
-    groups: dict[tuple[str, str], list[float]] = {}
-    for p, (phase, *_) in enumerate(result.counts.phases):
-        for i, op in enumerate(result.counts.operators):
-            row = groups.setdefault((phase, op.group), [0.0, 0.0, 0.0, 0.0])
-            for j, column in enumerate((mac, actions["mul"], actions["add"], energy)):
-                row[j] += float(column[p, i, 0])
-    groups = {key: values for key, values in groups.items() if values[3]}  # what the scope holds
-    totals = [sum(column) for column in zip(*groups.values(), strict=True)]
-    cells, headings = [], []
-    for j, (heading, unit) in enumerate((("MAC", ""), ("MUL", ""), ("ADD", ""), ("energy", "J"))):
-        prefix, printed = figures([*(values[j] for values in groups.values()), totals[j]], unit)
-        headings.append(f"{heading} {prefix}".strip())
-        cells.append(printed)
+    columns = {"MAC": result.counts["mac"], "MUL": result.actions("mul"), "ADD": result.actions("add")}
+    rows = by_row(result.counts, [*columns.values(), result.by_operator[1]], lambda op: op.group)
+    rows = {key: sums for key, (_, *sums) in rows.items() if sums[-1]}  # what the scope holds
+    totals = [sum(column) for column in zip(*rows.values(), strict=True)]
+    units = zip((*columns, "energy"), ("", "", "", "J"), zip(*rows.values(), totals, strict=True), strict=True)
+    headings, (*cells, whole) = in_columns(units)
     body = tuple(
-        (*key, *(column[i] for column in cells), percent(values[3] / totals[3]))
-        for i, (key, values) in enumerate(groups.items())
+        (*key, *texts, percent(sums[-1] / totals[-1])) for (key, sums), texts in zip(rows.items(), cells, strict=True)
     )
-    footer = ("total", "", *(column[-1] for column in cells), "100.00")
+    footer = ("total", "", *whole, "100.00")
     title = f"Energy breakdown: {result.precision.name} at {result.hardware.name}, scope {result.scope}"
     return Table(title, headed("phase", "group", *headings, "share %", texts=2), body, footer)
 
@@ -109,7 +105,7 @@ def component_table(result: Result) -> Table:
     """What the energy of one cell is drawn for: products, memory levels, static power."""
     energies = {name: float(values[1, 0]) for name, values in result.by_component.items()}
     whole = sum(energies.values())
-    unit, texts = figures([*energies.values(), whole], "J")
+    unit, texts = column_figures([*energies.values(), whole], "J")
     weak = [honesty.mark(result, name) for name in energies]
     rows = tuple(
         (name, texts[i] + weak[i], percent(energy / whole)) for i, (name, energy) in enumerate(energies.items())

@@ -29,8 +29,8 @@ def estimate_report(answer: Answer) -> Report:
             tables.append(component_table(results[0]))
     if answer.requests_per_day is not None:
         tables += day_tables(answer)
-    tables += ranges.tables(answer)
-    below = (*ranges.notes(answer), *notes(answer), *honesty.explained(results), honesty.closing(answer))
+    tables += ranges.range_tables(answer)
+    below = (*ranges.range_notes(answer), *notes(answer), *honesty.explained(results), honesty.closing(answer))
     return Report(_title(results), sentence(results), tuple(tables), below)
 
 

@@ -6,8 +6,9 @@ import dataclasses
 from typing import Any
 
 from bitnet_cost.arithmetic import Step
-from bitnet_cost.numerals import digits, with_prefix
+from bitnet_cost.numerals import digits, fixed, with_prefix
 from bitnet_cost.result import Explanation, Lever
+from bitnet_cost.views.honesty import mark_basis
 from bitnet_cost.views.ranges import range_text
 
 
@@ -17,30 +18,26 @@ def line(step: Step) -> str:
     >>> line(Step("q", "MAC", "96 x 2 x 512", 98304.0))
     'q [MAC] = 96 x 2 x 512 = 98304'
     """
-    value = f"{step.value:.0f}" if step.value.is_integer() and abs(step.value) < 1e15 else repr(step.value)
+    whole = step.value.is_integer() and abs(step.value) < 1e15
+    value = fixed(step.value, 0, grouping=False) if whole else repr(step.value)
     return f"{step.name} [{step.unit}] = {step.expression} = {value}"
 
 
 def constant(lever: Lever) -> str:
     """A constant with its range, basis and source; a mark where it is weak."""
-    mark = "*" if lever.basis in ("scaled", "assumed") else ""
     span = "exact" if lever.low == lever.high else range_text(lever)
     value = with_prefix(lever.nominal, lever.unit) if lever.unit else digits(lever.nominal)
-    return f"{lever.name} = {value}{mark} ({span}; {lever.basis}, {lever.source})"
+    return f"{lever.name} = {value}{mark_basis(lever.basis)} ({span}; {lever.basis}, {lever.source})"
 
 
 def _sections(told: Explanation) -> list[tuple[str, list[str]]]:
-    weak = any(c.basis in ("scaled", "assumed") for c in told.constants)
+    weak = any(map(mark_basis, (c.basis for c in told.constants)))
     constants = [constant(c) for c in told.constants] + (["* assumed or scaled, weaker than the rest"] if weak else [])
-    found = [
-        ("Formula", list(told.formula)),
-        ("Constants", constants),
-        ("Arithmetic", [line(s) for s in told.steps]),
-        ("Conventions", list(told.conventions)),
-        ("Sources", list(told.sources)),
-        ("Not counted", list(told.not_counted)),
-    ]
-    return [(head, lines) for head, lines in found if lines]
+    found = {
+        "Formula": told.formula, "Constants": constants, "Arithmetic": [line(s) for s in told.steps],
+        "Conventions": told.conventions, "Sources": told.sources, "Not counted": told.not_counted,
+    }  # fmt: skip
+    return [(head, list(lines)) for head, lines in found.items() if lines]
 
 
 def _sentence(told: Explanation) -> str:
@@ -49,14 +46,14 @@ def _sentence(told: Explanation) -> str:
     return f"{told.title}: {value}{unit}"
 
 
-def as_text(told: Explanation) -> str:
+def explanation_text(told: Explanation) -> str:
     """The explanation as plain text, sections indented by two."""
     blocks = [_sentence(told)]
     blocks += ["\n".join([head, *(f"  {text}" for text in lines)]) for head, lines in _sections(told)]
     return "\n\n".join(blocks) + "\n"
 
 
-def as_markdown(told: Explanation) -> str:
+def explanation_markdown(told: Explanation) -> str:
     """The explanation as Markdown."""
     parts = [f"# {told.title}", "", _sentence(told)]
     for head, lines in _sections(told):

@@ -1,7 +1,7 @@
 """Charts as plotly.py builds them: one theme for light and for dark, one look for each series, units on the axes.
 
 A page holds thousands of figures that differ in their data alone, and plotly.py takes 3 ms to check a whole one. So
-what they share, the looks of series and the layouts, is built by plotly.py once each, and a `Figure` joins data to it.
+what they share, the looks of series and the layouts, is built by plotly.py once each, and a `Drawing` joins data to it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from html import escape
 from sys import float_info
 from typing import Any, Literal, NamedTuple
 
+from bitnet_cost.numerals import tick
+
 Theme = Literal["light", "dark"]
 Mode = Literal["lines", "markers", "lines+markers"]
-Step = Literal["linear", "hv", "vh"]
+LineStep = Literal["linear", "hv", "vh"]
 THEMES: dict[Theme, dict[str, str]] = {  # the names and colours of templates/report.css
     "light": {"paper": "#ffffff", "ink": "#1b1f24", "line": "#d0d7de"},
     "dark": {"paper": "#12161b", "ink": "#e8ecf0", "line": "#3a444e"},
@@ -38,7 +40,7 @@ class Look(NamedTuple):
     mode: Mode = "lines"
     size: int = 9
     opacity: float = 1.0
-    step: Step = "linear"
+    step: LineStep = "linear"
     listed: bool = True  # in the legend
     sign: str = ""  # in place of the number's
     worded: bool = False  # its words (texts, or customdata of bars) show when it is pointed at
@@ -131,7 +133,7 @@ class Layout(NamedTuple):
         return axes | legend | {"barmode": self.bars, "showlegend": self.legend, "hovermode": "closest"}
 
 
-class Figure(NamedTuple):
+class Drawing(NamedTuple):
     """Series between two axes: each a look and its data; lines across at a ``level``, or up and down at a ``mark``."""
 
     layout: Layout
@@ -168,7 +170,7 @@ class Figure(NamedTuple):
 def trace(
     look: Look, name: str, x: Iterable[Any], y: Iterable[Any], text: Sequence[str] = (), **more: Any
 ) -> tuple[Look, dict[str, Any]]:
-    """One series of a `Figure`. Texts are markup, see `plain`."""
+    """One series of a `Drawing`. Texts are markup, see `plain`."""
     own = {"name": escape(name, quote=False), "x": list(x), "y": list(y)}
     return look, own | ({"text": list(text)} if text else {}) | more
 
@@ -220,26 +222,14 @@ def ticks(low: float, high: float, most: int = 7) -> list[float]:
     return found[:: math.ceil(len(found) / most)] if found else [low]
 
 
-def tick_text(value: float) -> str:
-    """A tick in words.
-
-    >>> tick_text(0.05), tick_text(20000.0), tick_text(1e-5)
-    ('0.05', '20,000', '1e-5')
-    """
-    if 1e-3 <= value < 1e5:
-        return f"{value:,g}"
-    digits, power = f"{value:.0e}".split("e")
-    return f"{digits}e{int(power)}"
-
-
 def log_axis(title: str, values: Iterable[float | None]) -> Axis:
     """A logarithmic axis with ticks that suit some values."""
     given = [v for v in values if v is not None and v > 0]
     at = tuple(ticks(min(given) / 1.2, min(max(given) * 1.2, float_info.max))) if given else ()
-    return Axis(title, log=True, ticks=at, texts=tuple(map(tick_text, at)))
+    return Axis(title, log=True, ticks=at, texts=tuple(map(tick, at)))
 
 
-def parity(groups: dict[str, list[tuple[float, float, str]]], across: str, up: str) -> Figure:
+def parity_figure(groups: dict[str, list[tuple[float, float, str]]], across: str, up: str) -> Drawing:
     """Modelled over reference figures, each ``(reference, modelled, words)``, and the line on which both are equal."""
     many = sum(map(len, groups.values())) > 50
     traces = []
@@ -251,4 +241,4 @@ def parity(groups: dict[str, list[tuple[float, float, str]]], across: str, up: s
     ends = [min(values), max(values)]
     traces.append(trace(Look("scatter", None, listed=False), "equal", ends, ends))
     layout = Layout(log_axis(across, values), log_axis(up, values), legend=len(groups) > 1, even=True)
-    return Figure(layout, tuple(traces), rem=26.0)
+    return Drawing(layout, tuple(traces), rem=26.0)

@@ -18,27 +18,14 @@ def fit_report(fits: Sequence[Fit]) -> Report:
         r = f.result
         batch, positions = _at_most(f.batch, "batch"), _at_most(f.positions, "prompt")
         devices = with_commas(r.devices_needed) if r.devices_needed else "-"
-        rows.append(
-            (
-                r.hardware.name,
-                r.precision.name,
-                with_prefix(float(r.footprint.bits[0]) / 8, "B"),
-                used(memory_share(r)),
-                batch,
-                positions,
-                devices,
-            )
-        )
+        needs = with_prefix(float(r.footprint.bits[0]) / 8, "B")
+        rows.append((r.hardware.name, r.precision.name, needs, used(memory_share(r)), batch, positions, devices))
     first = fits[0].result
     name = first.architecture.title or first.architecture.name
-    text = _fit_sentence(name, fits)
-    columns = headed(
-        "hardware", "precision", "needs", "memory %", "largest batch", "longest prompt", "devices", texts=2
-    )
+    heads = ("hardware", "precision", "needs", "memory %", "largest batch", "longest prompt", "devices")
     work = first.workload
-    title = (
-        f"Fit at batch {work.batch}, {work.prompt} tokens in, {work.generate} out; batch and prompt as far as each goes"
-    )
+    title = f"Fit at batch {work.batch}, {work.prompt} tokens in, {work.generate} out;"
+    title += " batch and prompt as far as each goes"
     longest = first.architecture.max_positions
     limits = [f"{name} was made for {with_commas(longest)} positions."] if longest else []
     limits += first.architecture.left_out({f.result.precision.name for f in fits})
@@ -49,7 +36,8 @@ def fit_report(fits: Sequence[Fit]) -> Report:
     limits.append("Not counted: code and buffers of the framework beyond that, and fragmentation.")
     limits.insert(-1, f"'devices': how many would hold it, each with room for all activations{_joined(fits)}.")
     notes = tuple(Note("limit", line) for line in limits)
-    return Report(f"{name}: what fits", text, (Table(title, columns, tuple(rows)),), notes)
+    table = Table(title, headed(*heads, texts=2), tuple(rows))
+    return Report(f"{name}: what fits", _fit_sentence(name, fits), (table,), notes)
 
 
 def _joined(fits: Sequence[Fit]) -> str:

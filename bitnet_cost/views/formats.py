@@ -23,7 +23,7 @@ class Offer(NamedTuple):
     page: Callable[[], str] | None = None  # an HTML file
 
 
-class Format(NamedTuple):
+class OutputFormat(NamedTuple):
     """The shape that a format takes, how it writes it, and the endings of its files beside its name."""
 
     takes: Shape
@@ -55,23 +55,23 @@ def _csv(rows: list[dict[str, Any]]) -> str:
     return csv_text(rows) if rows else ""
 
 
-FORMATS: dict[str, Format] = {
-    "table": Format("reports", _plain_text, ("txt", "text")),
-    "json": Format("document", _json),
-    "csv": Format("rows", _csv),
-    "markdown": Format("reports", _markdown, ("md",)),
-    "html": Format("page", str, ("html", "htm")),
+OUTPUT_FORMATS: dict[str, OutputFormat] = {
+    "table": OutputFormat("reports", _plain_text, ("txt", "text")),
+    "json": OutputFormat("document", _json),
+    "csv": OutputFormat("rows", _csv),
+    "markdown": OutputFormat("reports", _markdown, ("md",)),
+    "html": OutputFormat("page", str, ("html", "htm")),
 }
 
 
-def names(*shapes: Shape) -> list[str]:
+def format_names(*shapes: Shape) -> list[str]:
     """The formats that take one of some shapes."""
-    return [name for name, chosen in FORMATS.items() if chosen.takes in shapes]
+    return [name for name, chosen in OUTPUT_FORMATS.items() if chosen.takes in shapes]
 
 
-def text_of(name: str, offer: Offer) -> str:
+def text_in_format(name: str, offer: Offer) -> str:
     """What a command found, in one of the formats that take a shape it has."""
-    chosen = FORMATS[name]
+    chosen = OUTPUT_FORMATS[name]
     return chosen.text_of(getattr(offer, chosen.takes)())
 
 
@@ -85,22 +85,24 @@ def format_name(asked: str, output: str | None, offer: Offer) -> str:
             that is none of them.
 
     >>> text = Offer(reports=list, document=dict)
-    >>> format_name("", "a.json", text), format_name("", None, text), format_name("json", "a.dat", text)
+    >>> format_name("", "a.json", text), format_name("", None, text), format_name("json", "a.txt", text)
     ('json', 'table', 'json')
+    >>> format_name("json", "a.dat", text)
+    'json'
     """
     ending = splitext(output)[1][1:].lower() if output else ""
     if not ending:
         return asked or "table"
-    says = next((name for name, form in FORMATS.items() if ending in (name, *form.endings)), None)
+    says = next((name for name, form in OUTPUT_FORMATS.items() if ending in (name, *form.endings)), None)
     if asked:
         if says not in (None, "table", asked):
             raise BitnetCostError(
                 f"output: {output} ends as {says} does, and --format says {asked}; change one of them"
             )
         return asked
-    offered = [name for name, form in FORMATS.items() if getattr(offer, form.takes) is not None]
+    offered = [name for name, form in OUTPUT_FORMATS.items() if getattr(offer, form.takes) is not None]
     if says not in offered:
-        ends = ", ".join(f".{next(iter(FORMATS[name].endings), name)}" for name in offered)
+        ends = ", ".join(f".{next(iter(OUTPUT_FORMATS[name].endings), name)}" for name in offered)
         raise BitnetCostError(
             f"output: {output}: .{ending} is not an ending of this command; write {ends}, or add --format"
         )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
+from bitnet_cost.inputs.workload import Array
+from bitnet_cost.ledger.counted import OpCounts
+from bitnet_cost.ledger.operators import Operator
 from bitnet_cost.result import Result
 
 NAMED = 3  # pieces of hardware that a heading names
@@ -26,6 +30,24 @@ def alike(results: Sequence[Result], key: Callable[[Result], Hashable]) -> list[
     for r in results:
         groups.setdefault(key(r), []).append(r)
     return list(groups.values())
+
+
+def by_row(
+    counts: OpCounts, columns: Sequence[Array], key: Callable[[Operator], str]
+) -> dict[tuple[str, str], list[float]]:
+    """Sums of columns, each [phase, op, n], at a single point: by phase and by what operators share, in their order.
+
+    Before the sums: how many operators, identical layers each, have a figure in any column; rows without one are left
+    out.
+    """
+    rows: dict[tuple[str, str], list[float]] = {}
+    for p, (phase, *_) in enumerate(counts.phases):
+        for i, op in enumerate(counts.operators):
+            values = [float(column[p, i, 0]) for column in columns]
+            if any(v for v in values if math.isfinite(v)):
+                row = rows.get((phase, key(op)), [0.0] * (1 + len(columns)))
+                rows[phase, key(op)] = [a + b for a, b in zip(row, (op.repeat, *values), strict=True)]
+    return rows
 
 
 def by_time(results: Sequence[Result]) -> list[list[Result]]:

@@ -49,7 +49,7 @@ def mark(result: Result, component: str | None = None) -> str:
 def mark_of(result: Result, metric: Metric) -> str:
     """A mark where a column of a result rests on weak prices or on weak figures of the runtime."""
     marks = {"prices": mark, "runtime": mark_time}
-    return next(filter(None, (marks[basis](result) for basis in metric.rests_on)), "")
+    return max((marks[basis](result) for basis in metric.rests_on), default="")
 
 
 def mark_basis(basis: str | None) -> str:
@@ -108,20 +108,20 @@ def _unreached(answer: Answer) -> list[str]:
     return list(dict.fromkeys(r.not_reached for r in answer.results if r.not_reached))
 
 
-def beyond(scope: Scope, never: Sequence[str], inside: str | None = None) -> str:
+def beyond(scope: Scope, never: Sequence[str], inside: Sequence[str] = (), narrower: Sequence[str] = ()) -> str:
     """The last line of an answer at one scope: the first part of what no scope counts, and all outside the scope.
 
-    ``inside`` is what the hardware leaves out within the scope.
+    ``inside`` is what the hardware leaves out within the scope, ``narrower`` what narrower scopes leave out as well.
 
     >>> beyond("facility", ["norms (few)", "rope", "look-up"])
     'Not counted: norms, rope and the like; the host and the rest of the system around the device; making it.'
     """
     first = [text.partition(" (")[0] for text in never[:2]]
-    outside = [*([inside] if inside else []), *OUTSIDE[get_args(Scope).index(scope) :]]
+    outside = [*inside, *OUTSIDE[get_args(Scope).index(scope) :], *narrower]
     return f"Not counted: {', '.join(first)} and the like; {'; '.join(outside)}."
 
 
-def left_out(answer: Answer) -> list[str]:
+def uncounted(answer: Answer) -> list[str]:
     """What no scope counts, what lies outside every scope of an answer, then what outside the narrower ones."""
     order, scopes = get_args(Scope), _scopes(answer)
     narrower = [
@@ -132,12 +132,7 @@ def left_out(answer: Answer) -> list[str]:
 
 
 def closing(answer: Answer) -> Note:
-    """The last line of an answer.
-
-    In short: the first part of what no scope counts, and everything outside its scopes.
-    """
-    never = [text.partition(" (")[0] for text in answer.not_counted[:2]]
+    """The last line of an answer, of its widest scope and of those in it."""
     order, (widest, *narrower) = get_args(Scope), _scopes(answer)
-    parts = [f"{', '.join(never)} and the like", *_unreached(answer), *OUTSIDE[widest:]]
-    parts += [f"in scope {order[s]} also {', '.join(OUTSIDE[s:widest])}" for s in narrower]
-    return Note("not-counted", f"Not counted: {'; '.join(parts)}.")
+    more = [f"in scope {order[s]} also {', '.join(OUTSIDE[s:widest])}" for s in narrower]
+    return Note("not-counted", beyond(order[widest], answer.not_counted, _unreached(answer), more))

@@ -18,7 +18,7 @@ from typing import Any
 
 from bitnet_cost import __version__
 from bitnet_cost.tables import Report, Table
-from bitnet_cost.views.figures import THEMES, Figure, template
+from bitnet_cost.views.figures import THEMES, Drawing, template
 from bitnet_cost.views.page import TILES, Page, uncollected
 from bitnet_cost.views.records import csv_text
 from bitnet_cost.words import Plotly
@@ -87,7 +87,7 @@ def _choices(page: Page, figures: bool) -> dict[str, Any]:
     def table(t: Table) -> list[Any]:
         return [t.title, heads.place(tuple((c.heading, c.figures) for c in t.columns)), t.rows]
 
-    def figure(f: Figure | None) -> list[Any] | None:
+    def figure(f: Drawing | None) -> list[Any] | None:
         if f is None or not figures:
             return None
         return [layouts.place(f.layout), [{"look": looks.place(look)} | own for look, own in f.traces], f.shapes]

@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from bitnet_cost.inputs.workload import Array
-from bitnet_cost.numerals import figures, percent, with_prefix
+from bitnet_cost.numerals import in_columns, percent, with_prefix
 from bitnet_cost.result import Answer, Result
 from bitnet_cost.tables import Note, Report, Table, headed
 from bitnet_cost.views import honesty
-from bitnet_cost.views.groups import describe
+from bitnet_cost.views.groups import alike, by_row, describe
 from bitnet_cost.views.notes import notes
 
 
 def layers_report(answer: Answer) -> Report:
     """The per-operator table: counts, and the energy of each precision beside each other."""
-    tables = []
-    for model in dict.fromkeys(r.architecture.name for r in answer.results):
-        for hardware in dict.fromkeys(r.hardware.name for r in answer.results):
-            cells = [r for r in answer.results if r.architecture.name == model and r.hardware.name == hardware]
-            if cells:
-                tables.append(operators_table(cells))
+    tables = [
+        operators_table(cells) for cells in alike(answer.results, lambda r: (r.architecture.name, r.hardware.name))
+    ]
     first = answer.results[0]
     name = first.architecture.title or first.architecture.name
     top = max(answer.results, key=lambda r: float(r.mac))
-    text = (
-        f"{name} runs {with_prefix(float(top.mac), 'MAC')} for {describe(top)}; "
-        f"{percent(_group_share(top, 'linear'))} % of them meet weights of the layers."
-    )
-    rounded = honesty.rounded(answer)
-    closing = [
-        *([Note("rounded", rounded)] if rounded else []),
-        *honesty.explained(answer.results),
-        honesty.closing(answer),
-    ]
-    return Report(f"{name}: operators", text, tuple(tables), (*notes(answer), *closing))
+    text = f"{name} runs {with_prefix(float(top.mac), 'MAC')} for {describe(top)};"
+    text += f" {percent(_group_share(top, 'linear'))} % of them meet weights of the layers."
+    found = [Note("rounded", line) for line in [honesty.rounded(answer)] if line]
+    found += [*honesty.explained(answer.results), honesty.closing(answer)]
+    return Report(f"{name}: operators", text, tuple(tables), (*notes(answer), *found))
 
 
 def _group_share(result: Result, group: str) -> float:
@@ -47,46 +37,25 @@ def _group_share(result: Result, group: str) -> float:
 
 def operators_table(cells: Sequence[Result]) -> Table:
     """One row per phase and operator of a model; with one precision its actions, with several their energies."""
-    first = cells[0]
-    merged: dict[tuple[str, str], list[float]] = {}
-    repeats: dict[tuple[str, str], int] = {}
+    first, single = cells[0], len(cells) == 1
     columns: list[tuple[str, str, Array]] = [("MAC", "", first.counts["mac"])]
-    if len(cells) == 1:
+    if single:
         columns += [(kind.upper(), "", first.actions(kind)) for kind in ("mul", "add", "special")]
-    columns += [
-        ((r.precision.name if len(cells) > 1 else "energy") + honesty.mark(r), "J", r.by_operator[1]) for r in cells
-    ]
-    for p, (phase, *_) in enumerate(first.counts.phases):
-        for i, op in enumerate(first.counts.operators):
-            values = [float(column[p, i, 0]) for _, _, column in columns]
-            if not any(v for v in values if math.isfinite(v)):
-                continue
-            row = merged.setdefault((phase, op.name), [0.0] * len(columns))
-            repeats[phase, op.name] = repeats.get((phase, op.name), 0) + op.repeat
-            for j, value in enumerate(values):
-                row[j] += value
-    totals = [sum(row[j] for row in merged.values()) for j in range(len(columns))]
-    texts, headings = [], []
-    for j, (heading, unit, _) in enumerate(columns):
-        prefix, printed = figures([*(row[j] for row in merged.values()), totals[j]], unit)
-        headings.append(f"{heading} {prefix}".strip())
-        texts.append(printed)
-    single = len(cells) == 1
-    shares = [percent(row[-1] / totals[-1]) if totals[-1] else "-" for row in merged.values()] if single else []
-    several_phases = len({phase for phase, _ in merged}) > 1
-    body = []
-    for i, (phase, name) in enumerate(merged):
-        lead = [phase] * several_phases + [name, str(repeats[phase, name])]
-        body.append((*lead, *(column[i] for column in texts), *([shares[i]] if single else [])))
-    footer = (
-        *["total"],
-        *[""] * (1 + several_phases),
-        *(column[-1] for column in texts),
-        *(["100.00"] if single else []),
+    columns += [(("energy" if single else r.precision.name) + honesty.mark(r), "J", r.by_operator[1]) for r in cells]
+    rows = by_row(first.counts, [values for _, _, values in columns], lambda op: op.name)
+    _, *totals = [sum(column) for column in zip(*rows.values(), strict=True)]
+    sums = zip(*(row[1:] for row in rows.values()), totals, strict=True)
+    headings, (*texts, whole) = in_columns(
+        (head, unit, each) for (head, unit, _), each in zip(columns, sums, strict=True)
     )
+    several_phases = len({phase for phase, _ in rows}) > 1
+    body = []
+    for ((phase, name), row), shown in zip(rows.items(), texts, strict=True):
+        share = [percent(row[-1] / totals[-1]) if totals[-1] else "-"] * single
+        body.append((*[phase] * several_phases, name, str(int(row[0])), *shown, *share))
+    footer = ("total", *[""] * (1 + several_phases), *whole, *["100.00"] * single)
     head = ["phase"] * several_phases + ["operator", "x"]
     title = f"{first.architecture.name} at {first.hardware.name}, scope {first.scope}: {describe(first)}"
     if single:
         title = f"{first.precision.name}: {title}"
-    table = headed(*head, *headings, *(["share %"] if single else []), texts=len(head) - 1)
-    return Table(title, table, tuple(body), footer)
+    return Table(title, headed(*head, *headings, *["share %"] * single, texts=len(head) - 1), tuple(body), footer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from bitnet_cost.numerals import figures, with_commas
+from bitnet_cost.numerals import in_columns, with_commas
 from bitnet_cost.result import Result
 from bitnet_cost.tables import Table, headed
 from bitnet_cost.views.groups import by_memory, places
@@ -33,19 +33,15 @@ def memory_table(results: Sequence[Result], where: str = "") -> Table:
         seen.setdefault((r.architecture.name, r.precision.name), r)
     rows = list(seen.values())
     head, named = leads(rows, ["precision"])
-    columns: list[tuple[str, Callable[[Result], float]]] = [
-        ("ideal", lambda r: r.footprint.ideal_bits / 8),
-        ("stored", lambda r: r.footprint.total_weight_bits / 8),
-        ("KV cache", lambda r: float(r.footprint.kv_bits[0]) / 8),
-        ("activations", lambda r: float(r.footprint.activation_bits[0]) / 8),
-        ("total", lambda r: float(r.footprint.bits[0]) / 8),
-    ]
-    cells, headings = [], []
-    for heading, value in columns:
-        unit, printed = figures([value(r) for r in rows], "B")
-        headings.append(f"{heading} {unit}")
-        cells.append(printed)
-    body = tuple((*named[i], *(column[i] for column in cells)) for i in range(len(rows)))
+    each: dict[str, Callable[[Result], float]] = {
+        "ideal": lambda r: r.footprint.ideal_bits / 8,
+        "stored": lambda r: r.footprint.total_weight_bits / 8,
+        "KV cache": lambda r: float(r.footprint.kv_bits[0]) / 8,
+        "activations": lambda r: float(r.footprint.activation_bits[0]) / 8,
+        "total": lambda r: float(r.footprint.bits[0]) / 8,
+    }
+    headings, cells = in_columns((heading, "B", [value(r) for r in rows]) for heading, value in each.items())
+    body = tuple((*names, *texts) for names, texts in zip(named, cells, strict=True))
     shape = rows[0]
     title = f"Memory{where}: weights ideal (parameters x information bits) and stored (packing, scales, FP16 parts)"
     if "model" not in head:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from bitnet_cost.errors import MissingPrice
-from bitnet_cost.numerals import digits, grouped, percent, span, with_commas
+from bitnet_cost.numerals import brief, digits, grouped_digits, percent, span, with_commas
 from bitnet_cost.result import Answer, Result
 from bitnet_cost.tables import Note, distinct
 from bitnet_cost.views import effects
 from bitnet_cost.views.effects import limited
+from bitnet_cost.views.honesty import WEAK
 
 
 def notes(answer: Answer) -> list[Note]:
@@ -38,35 +39,37 @@ OF_ONE_CELL = {"substitute", "caveat", "refused", "facility", "battery", "busy"}
 """Codes of the notes that are of one cell each."""
 
 
-def _model(result: Result, precisions: set[str]) -> list[Note]:
+def _model(result: Result, precisions: set[str]) -> Iterator[Note]:
     """What a model's shape rests on, how long it may be, and what is left out of it."""
-    model, found = result.architecture, []
+    model = result.architecture
     if model.nominal_parameters:
         parameters = with_commas(result.footprint.total_parameters)
         shape = f"{model.depth} layers of width {model.hidden_size}, {parameters} parameters"
         text = f"{model.name}: nominal size; operations and stored bytes from the shape of {shape}."
-        found.append(Note("nominal", text))
+        yield Note("nominal", text)
     longest = int(result.workload.prompt) + int(result.workload.generate) - 1
     if model.max_positions and longest > model.max_positions:
         most, asked = with_commas(model.max_positions), with_commas(longest)
-        text = f"{model.name} was made for {most} positions; {asked} are asked for."
-        found.append(Note("positions", text))
-    found += [Note("left-out", text) for text in model.left_out(precisions)]
+        yield Note("positions", f"{model.name} was made for {most} positions; {asked} are asked for.")
+    yield from (Note("left-out", text) for text in model.left_out(precisions))
     if any(layer.moe for layer in model.layers):
-        found.append(Note("routing", f"{model.name}: routing over experts is taken as uniform."))
-    return found
+        yield Note("routing", f"{model.name}: routing over experts is taken as uniform.")
+
+
+def _savings_instead(answer: Answer, others: Mapping[tuple[str, str, str], float]) -> list[str]:
+    """Savings under another convention, each beside the nominal one."""
+    return [
+        f"{r.precision.name} {percent(other)} % instead of {percent(float(r.saving[1]))} at {r.hardware.name}"
+        for r in answer.results
+        if (other := others.get(_cell(r))) is not None and r.saving is not None and r.baseline != r.precision.name
+    ]
 
 
 def _accumulators(answer: Answer) -> list[Note]:
     """What the accumulator that was not asked for makes of savings at technology nodes."""
-    asked = answer.results[0].accumulator
-    parts = []
-    for r in answer.results:
-        other = answer.accumulated.get(_cell(r))
-        if other is not None and r.saving is not None and r.baseline != r.precision.name:
-            nominal = percent(float(r.saving[1]))
-            parts.append(f"{r.precision.name} {percent(other)} % instead of {nominal} at {r.hardware.name}")
-    if asked == "int32" and any(not r.hardware.has_clock and r.has_energy for r in answer.results):
+    parts = _savings_instead(answer, answer.accumulated)
+    nodes = any(not r.hardware.has_clock and r.has_energy for r in answer.results)
+    if answer.results[0].accumulator == "int32" and nodes:
         priced = "; with additions priced as the papers do (--accumulator paper) the saving is " if parts else "."
         text = f"Integer products accumulate in INT32 at technology nodes{priced}{limited(parts) if parts else ''}"
         return [Note("accumulator", text)]
@@ -99,16 +102,10 @@ def _beyond(answer: Answer) -> Note:
     """What comes on top of the energy at technology nodes, and the saving once memory traffic is in."""
     if all(r.scope == "memory" for r in answer.results):
         return Note("beyond", "Static power and cooling come on top and shrink less: a whole system saves less.")
-    parts = []
-    for r in answer.results:
-        saving = answer.with_memory.get(_cell(r))
-        if saving is not None and r.saving is not None:
-            nominal = percent(float(r.saving[1]))
-            parts.append(f"{r.precision.name} {percent(saving)} % instead of {nominal} at {r.hardware.name}")
+    parts = _savings_instead(answer, answer.with_memory)
     if not parts:
-        return Note(
-            "beyond", "Memory traffic, static power and cooling come on top and shrink less: a whole system saves less."
-        )
+        above = "Memory traffic, static power and cooling come on top and shrink less"
+        return Note("beyond", f"{above}: a whole system saves less.")
     text = "Static power and cooling come on top; with memory traffic (--scope memory) the saving is "
     return Note("beyond", text + limited(parts))
 
@@ -135,7 +132,7 @@ def validated(answer: Answer) -> list[Note]:
     for (hardware, runtime), classes in answer.accuracy.items():
         dense = {name: s for name, s in classes.items() if experts or not name.endswith("-moe")}
         parts = [
-            f"{words} {digits(s.median, 6)} / {digits(s.p90, 6)} % ({s.n} rows)"
+            f"{words} {brief(s.median)} / {brief(s.p90)} % ({s.n} rows)"
             for n, words in _HELD.items()
             if (s := dense.get(n))
         ]
@@ -153,11 +150,8 @@ def _busy(result: Result, requests_per_day: float) -> Note:
     assert result.timing is not None
     seconds = float(result.timing.total[0]) * requests_per_day / int(result.workload.batch)
     kept = seconds * result.devices / 86400
-    return Note(
-        "busy",
-        f"{result.precision.name} at {result.hardware.name}: {grouped(kept, 3)} devices busy all day, every batch"
-        " full; energy between requests is not included.",
-    )
+    text = f"{result.precision.name} at {result.hardware.name}: {grouped_digits(kept, 3)} devices busy all day, every"
+    return Note("busy", f"{text} batch full; energy between requests is not included.")
 
 
 def _facility(result: Result) -> Note:
@@ -166,14 +160,13 @@ def _facility(result: Result) -> Note:
     assert facility is not None
     parts = []
     if result.scope == "facility" or facility.pue != 1:
-        parts.append(
-            f"PUE {digits(facility.pue, 6)}" + (" (--scope facility applies it)" if result.scope != "facility" else "")
-        )
+        applies = "" if result.scope == "facility" else " (--scope facility applies it)"
+        parts.append(f"PUE {brief(facility.pue)}{applies}")
     if result.carbon_bounds is not None:
         of = [facility.grid] if facility.carbon_g_per_j is not None else []
         grams = facility.embodied_of(result.hardware.embodied)
         if grams is not None:
-            of.append(f"{digits(grams / 1e3, 6)} kg a device over {digits(facility.lifetime_years, 6)} years of work")
+            of.append(f"{brief(grams / 1e3)} kg a device over {brief(facility.lifetime_years)} years of work")
         least, value, most = (digits(float(x)) for x in result.carbon_bounds)
         parts.append(f"{value} g CO2e, {least} to {most} ({'; '.join(of)})")
     if facility.embodied_g == "profile":
@@ -199,11 +192,8 @@ def _battery(result: Result) -> Note:
     tokens = int(result.workload.batch) * int(result.workload.generate)
     each = float(result.energy_j) / tokens
     charge, tokens_on_it = digits(battery.value / 3600, 3), with_commas(battery.value / each)
-    return Note(
-        "battery",
-        f"{result.precision.name} at {result.hardware.name}: a full battery of {charge} Wh gives"
-        f" {tokens_on_it} tokens; screen, radio and losses not counted.",
-    )
+    text = f"{result.precision.name} at {result.hardware.name}: a full battery of {charge} Wh gives {tokens_on_it}"
+    return Note("battery", f"{text} tokens; screen, radio and losses not counted.")
 
 
 def how_sure(results: Sequence[Result]) -> Note:
@@ -221,15 +211,10 @@ def how_sure(results: Sequence[Result]) -> Note:
     if not bases:
         return Note("prices", "No figure was used.")
     kinds = []
-    for basis in ("measured", "published", "scaled", "assumed"):
-        if basis in bases:
-            actions = sorted(bases[basis])
-            weak = (
-                f" ({', '.join(actions[:4])}{' ...' if len(actions) > 4 else ''})"
-                if basis in ("scaled", "assumed")
-                else ""
-            )
-            kinds.append(f"{len(actions)} {basis}{weak}")
+    for basis in (name for name in ("measured", "published", *WEAK) if name in bases):
+        actions = sorted(bases[basis])
+        named = f" ({', '.join(actions[:4])}{' ...' if len(actions) > 4 else ''})" if basis in WEAK else ""
+        kinds.append(f"{len(actions)} {basis}{named}")
     ranges = "Ranges: energy with all prices low or high; saving with each price moved alone, and all together."
     cited = ", ".join(sources) or "own"
     return Note("prices", f"{ranges} Prices: {', '.join(kinds)} ({cited}); 'bitnet-cost show NAME' prints each.")

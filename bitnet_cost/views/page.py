@@ -11,51 +11,17 @@ from functools import lru_cache
 from itertools import product
 from typing import Any
 
-from bitnet_cost.numerals import prefix_of
+from bitnet_cost import __version__
+from bitnet_cost.numerals import percent, prefix_of, significant, used, with_prefix
 from bitnet_cost.tables import Report, Table
-from bitnet_cost.views.charts import (
-    CHARTS,
-    Choice,
-    Data,
-    Shown,
-    cell_of,
-    generated,
-    missing,
-    percent,
-    place_of,
-    significant,
-    used,
-    with_prefix,
-)
-from bitnet_cost.views.figures import Figure
+from bitnet_cost.views.charts import CHARTS, Chart, Choice, Data, Shown, cell_of, generated_tokens, missing, point_index
+from bitnet_cost.views.figures import Drawing
 
 Choices = dict[str, list[tuple[str, str]]]  # the values of each selector, and how they read
 TILES = ("memory", "energy", "energy per token", "saving", "tokens/s", "time", "power")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Chart:
-    """A question, and what is shown for each choice: of the selectors ``by`` in their order, the last fastest.
-
-    A heading is chosen by ``headed_by`` as well. ``drawing`` is markup in place of the figures.
-    """
-
-    name: str
-    question: str
-    shown: tuple[Shown, ...]
-    by: tuple[str, ...] = ()
-    headed_by: tuple[str, ...] = ()
-    note: str = ""
-    row_of: str = ""
-    drawing: str = ""
-
-    def heights(self, *widths: float) -> list[float]:
-        """Height that every figure has room in, for boxes of some widths.  [px] -> [rem]"""
-        tallest = {(f.rem, *(o["name"] for _, o in f.traces)): f for s in self.shown if (f := s.figure) is not None}
-        return [max((f.height(width) for f in tallest.values()), default=0.0) for width in widths]
-
-
-def one_chart(name: str, question: str, heading: str, table: Table, figure: Figure | None, note: str = "") -> Chart:
+def one_chart(name: str, question: str, heading: str, table: Table, figure: Drawing | None, note: str = "") -> Chart:
     """A chart without a choice."""
     return Chart(name, question, (Shown((heading,), table, figure),), note=note)
 
@@ -101,6 +67,11 @@ class Page:
         return found
 
 
+def how_to_reproduce(command: str) -> tuple[tuple[str, str], ...]:
+    """How to make a page again: the command and the version."""
+    return ("Command", command), ("Version", f"bitnet-cost {__version__}")
+
+
 @contextmanager
 def uncollected() -> Iterator[None]:
     """No search for garbage: what every choice shows is half a million objects, all of them kept."""
@@ -115,11 +86,7 @@ def uncollected() -> Iterator[None]:
 
 def charts(data: Data) -> tuple[Chart, ...]:
     """Every chart that the data can answer, for every choice."""
-    return tuple(
-        Chart(k.name, k.question, k.contents(data), k.by, k.headed_by, k.note, k.row_of)
-        for k in CHARTS.values()
-        if k.answers(data)
-    )
+    return tuple(chart.of(data) for chart in CHARTS.values() if chart.answers(data))
 
 
 def tiles(data: Data) -> tuple[tuple[str, ...], ...]:
@@ -130,11 +97,11 @@ def tiles(data: Data) -> tuple[tuple[str, ...], ...]:
 
 def numbers(data: Data, at: Choice) -> tuple[str, ...]:
     """The chosen cell in a few figures, in the order of `TILES`."""
-    cell, k = cell_of(data, at), place_of(data, at)
+    cell, k = cell_of(data, at), point_index(data, at)
     why = missing(data, cell, at)
     scope = cell.get("scopes", {}).get(at["scope"], {})
     low, energy, high = (v[k] for v in scope["energy"]) if scope else (None, None, None)
-    generate, saving = generated(data, at), scope.get("saving")
+    generate, saving = generated_tokens(data, at), scope.get("saving")
     capacity, needs = data["hardware"][at["hardware"]]["capacity"], cell["needs"][k]
     prefix, scale = prefix_of(energy or 0.0)
     timed = "no clock" if capacity is None else why

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from bitnet_cost import __version__
-from bitnet_cost.numerals import percent
+from bitnet_cost.numerals import percent, with_commas
 from bitnet_cost.tables import Report
 from bitnet_cost.views import figures
-from bitnet_cost.views.page import Page, one_chart
+from bitnet_cost.views.page import Page, how_to_reproduce, one_chart
 
 
-def page(report: Report, rows: Sequence[dict[str, Any]], document: dict[str, Any], command: str) -> Page:
+def parity_page(report: Report, rows: Sequence[dict[str, Any]], document: dict[str, Any], command: str) -> Page:
     """Every figure over its measured value, and the line on which both are equal; below it the errors by class.
 
     ``rows`` have ``class``, ``measured``, ``modelled``, ``model``, ``hardware``, ``runtime`` and ``conditions``.
@@ -24,11 +23,11 @@ def page(report: Report, rows: Sequence[dict[str, Any]], document: dict[str, Any
         groups.setdefault(r["class"], []).append((r["measured"], r["modelled"], words))
     errors = sorted(abs(r["modelled"] / r["measured"] - 1) for r in rows)
     middle = percent(errors[len(errors) // 2], 1)
-    finding = f"Half of {len(rows):,} figures, modelled against measured, are within {middle} %"
-    figure = figures.parity(groups, "measured (s, J, W, GB or a ratio, by class)", "modelled")
+    finding = f"Half of {with_commas(len(rows))} figures, modelled against measured, are within {middle} %"
+    figure = figures.parity_figure(groups, "measured (s, J, W, GB or a ratio, by class)", "modelled")
     return Page(
         replace(report, tables=report.tables[1:]),
         (one_chart("measured", "How right is the model?", finding, report.tables[0], figure),), document, rows,
-        (("Command", command), ("Version", f"bitnet-cost {__version__}")),
+        how_to_reproduce(command),
         tables_heading="Errors by device and precision, the worst rows, and what is left out", charts_first=True,
     )  # fmt: skip

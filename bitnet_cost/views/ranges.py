@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bitnet_cost.numerals import figures, one_prefix, percent, range_of, span, with_commas, with_prefix
+from bitnet_cost.numerals import column_figures, one_prefix, percent, range_of, span, with_commas, with_prefix
 from bitnet_cost.result import Answer, Band, Lever, Result, Swing
-from bitnet_cost.tables import Column, Note, Table
+from bitnet_cost.tables import Note, Table, headed
 from bitnet_cost.views.groups import by_energy, describe
+from bitnet_cost.views.honesty import mark_basis
+from bitnet_cost.views.memory import leads
 
-SHOWN = 8  # figures of a tornado table
+SWINGS_SHOWN = 8  # figures of a tornado table
+DISTRIBUTIONS = {"triangular": "triangular", "lognormal": "log-normal"}  # in words
 
 
-def tables(answer: Answer) -> list[Table]:
+def range_tables(answer: Answer) -> list[Table]:
     """The tables asked for: the band, then one tornado for each result with a saving (or without a baseline)."""
     found = band_tables(answer)
     if answer.spreads and any(s is not None and s.seconds for s in answer.spreads):
@@ -24,19 +27,17 @@ def tables(answer: Answer) -> list[Table]:
     return found
 
 
-def notes(answer: Answer) -> list[Note]:
+def range_notes(answer: Answer) -> list[Note]:
     """What the bands hold and what they leave out."""
     found = []
     spreads = [s for s in answer.spreads if s is not None]
     if spreads:
         first = spreads[0]
-        shape = {"triangular": "triangular", "lognormal": "log-normal"}[first.distribution]
+        shape = DISTRIBUTIONS[first.distribution]
         together = sorted({key for r in answer.results for key in _together(r)})
         text = f"Band: {with_commas(first.draws)} draws of every price, {shape} over its range, seed {first.seed};"
-        text += " savings paired."
-        text += (
-            f" Figures of {', '.join(together)} move together, others alone." if together else " Figures move alone."
-        )
+        alike = f"Figures of {', '.join(together)} move together, others" if together else "Figures move"
+        text += f" savings paired. {alike} alone."
         text += " 'least' and 'most' have every price at its worst and at its best end; no draw leaves them."
         found.append(Note("band", text))
         found += [Note("charged", text) for text in _charged_notes(answer)]
@@ -83,11 +84,6 @@ def _together(result: Result) -> set[str]:
     return found
 
 
-def _lead(answer: Answer, result: Result) -> tuple[str, ...]:
-    several = len({r.architecture.name for r in answer.results}) > 1
-    return (*([result.architecture.name] if several else []), result.hardware.name, result.precision.name)
-
-
 def band_tables(answer: Answer) -> list[Table]:
     """Percentiles of draws; one table for each scope, workload and baseline."""
     spreads = {id(r): s for r, s in zip(answer.results, answer.spreads, strict=False) if s is not None}
@@ -108,63 +104,46 @@ def _band_title(group: Sequence[Result]) -> str:
 def band_table(answer: Answer, pairs: Sequence[tuple[Result, Band]], title: str) -> Table:
     """Percentiles of energy and of saving: one row per result of a group."""
     drawn = [e for _, s in pairs for e in s.energy]
-    unit, texts = figures(drawn, "J", 3)
+    unit, texts = column_figures(drawn, "J", 3)
     if one_prefix(drawn) is None:
         unit, texts = "energy", [with_prefix(e, "J", 3) for e in drawn]
+    head, named = leads([r for r, _ in pairs], ["hardware", "precision"])
     rows = []
-    for i, (result, s) in enumerate(pairs):
+    for i, (lead, (_, s)) in enumerate(zip(named, pairs, strict=True)):
         saved = [percent(x, 1) for x in s.saving] if s.saving else ["", "", ""]
-        outer = ["", ""]
-        if s.saving_extremes:
-            outer = [percent(s.saving_extremes[0], 1), percent(s.saving_extremes[2], 1)]
-        rows.append((*_lead(answer, result), *texts[3 * i : 3 * i + 3], *saved, *outer))
-    count = len(rows[0]) - 8 if rows else 2
-    heads = [*(["model"] if count > 2 else []), "hardware", "precision"]
-    columns = [Column(h, False) for h in heads]
-    columns += [Column(f"{unit} p5"), Column("p50"), Column("p95")]
-    columns += [Column("saving % p5"), Column("p50"), Column("p95"), Column("least"), Column("most")]
-    return Table(title, tuple(columns), tuple(rows))
+        outer = [percent(x, 1) for x in s.saving_extremes[::2]] if s.saving_extremes else ["", ""]
+        rows.append((*lead, *texts[3 * i : 3 * i + 3], *saved, *outer))
+    drawn_heads = (f"{unit} p5", "p50", "p95", "saving % p5", "p50", "p95", "least", "most")
+    return Table(title, headed(*head, *drawn_heads, texts=len(head)), tuple(rows))
 
 
 def time_band_table(answer: Answer) -> Table:
     """Time and energy at the fast and at the slow ends: one row per result on a device."""
-    rows = []
-    for result, s in zip(answer.results, answer.spreads, strict=True):
-        if s is None or s.seconds is None or s.energy_scenarios is None:
-            continue
-        times = [with_prefix(x, "s", 3) for x in s.seconds]
-        rows.append((*_lead(answer, result), *times, *(with_prefix(x, "J", 3) for x in s.energy_scenarios)))
-    count = len(rows[0]) - 5
-    heads = [*(["model"] if count > 2 else []), "hardware", "precision"]
-    columns = [Column(h, False) for h in heads]
-    columns += [Column(h) for h in ("fast end", "nominal", "slow end", "energy, fast and low", "slow and high")]
-    return Table("Time: bounds", tuple(columns), tuple(rows))
+    timed = [(r, s.seconds, s.energy_scenarios) for r, s in zip(answer.results, answer.spreads, strict=True) if s]
+    pairs = [(r, seconds, energies) for r, seconds, energies in timed if seconds and energies]
+    head, named = leads([r for r, *_ in pairs], ["hardware", "precision"])
+    rows = tuple(
+        (*lead, *(with_prefix(x, "s", 3) for x in seconds), *(with_prefix(x, "J", 3) for x in energies))
+        for lead, (_, seconds, energies) in zip(named, pairs, strict=True)
+    )
+    ends = ("fast end", "nominal", "slow end", "energy, fast and low", "slow and high")
+    return Table("Time: bounds", headed(*head, *ends, texts=len(head)), rows)
 
 
 def tornado_table(result: Result, rows: tuple[Swing, ...]) -> Table:
     """The figures that move one result most."""
-    shown = rows[:SHOWN]
-    unit, texts = figures([e for s in shown for e in s.energy], "J", 3)
-    body: list[tuple[str, ...]] = []
+    shown = rows[:SWINGS_SHOWN]
+    unit, texts = column_figures([e for s in shown for e in s.energy], "J", 3)
+    based = result.baseline is not None
+    body = []
     for i, s in enumerate(shown):
         saving = "" if s.saving is None else f"{percent(s.saving[0], 1)} to {percent(s.saving[1], 1)}"
-        energy = f"{texts[2 * i]} to {texts[2 * i + 1]}"
-        mark = "*" if s.lever.basis in ("scaled", "assumed") else ""
+        name, energy = lever_name(s.lever) + mark_basis(s.lever.basis), f"{texts[2 * i]} to {texts[2 * i + 1]}"
         words = f"{s.lever.basis}, {s.lever.source}"
-        body.append((lever_name(s.lever) + mark, range_text(s.lever), energy, saving, words))
-    heads: tuple[str, ...] = (
-        "figure",
-        "low to high",
-        f"energy {unit}",
-        f"saving % on {result.baseline}",
-        "basis, source",
-    )
-    if result.baseline is None:
-        body = [(*row[:3], *row[4:]) for row in body]
-        heads = (*heads[:3], *heads[4:])
-    figured = {"low to high", f"energy {unit}", f"saving % on {result.baseline}"}
+        body.append((name, range_text(s.lever), energy, *[saving] * based, words))
+    heads = headed("figure", "low to high", f"energy {unit}", *[f"saving % on {result.baseline}"] * based)
     title = f"Sensitivity: {result.precision.name} at {result.hardware.name}, scope {result.scope}"
-    return Table(title, tuple(Column(h, h in figured) for h in heads), tuple(body))
+    return Table(title, (*heads, *headed("basis, source")), tuple(body))
 
 
 def lever_name(lever: Lever) -> str:
@@ -191,12 +170,7 @@ def range_text(lever: Lever) -> str:
 
 def spread_rows(answer: Answer) -> list[dict[str, Any]]:
     """Bands as records, one for each result that has an energy."""
-    rows = []
-    for index, s in enumerate(answer.spreads):
-        if s is None:
-            continue
-        rows.append({"record": index, **_spread(s)})
-    return rows
+    return [{"record": index, **_spread(s)} for index, s in enumerate(answer.spreads) if s is not None]
 
 
 def _spread(s: Band) -> dict[str, Any]:

@@ -17,55 +17,36 @@ from bitnet_cost.inputs.workload import Array
 from bitnet_cost.ledger.counted import longest_wait
 from bitnet_cost.registry import figure, size
 from bitnet_cost.result import Answer, Fit, Result
-from bitnet_cost.views.honesty import left_out, rounded
+from bitnet_cost.views.groups import by_row
+from bitnet_cost.views.honesty import rounded, uncounted
 
 SCHEMA = "bitnet-cost/1"
 
 
 def operations(result: Result, index: int) -> list[dict[str, Any]]:
     """One row per phase and operator; runs of layers with the same operator are one row."""
-    counts, activity = result.counts, result.activity
+    counts, activity, timing = result.counts, result.activity, result.timing
     columns: dict[str, Array] = {
-        "mac": counts["mac"],
-        "mul": result.actions("mul"),
-        "add": result.actions("add"),
-        "special": result.actions("special"),
-        "weight_bytes": activity.weight_bits / 8,
-        "activation_bytes": activity.activation_bits / 8,
+        "mac": counts["mac"], **{kind: result.actions(kind) for kind in ("mul", "add", "special")},
+        "weight_bytes": activity.weight_bits / 8, "activation_bytes": activity.activation_bits / 8,
         "kv_bytes": activity.kv_bits / 8,
-    }
-    energy = result.by_operator[1]
-    seconds = result.timing.seconds if result.timing is not None else None
-    waits = result.timing.waits if result.timing is not None else {}
-    waited: dict[tuple[str, str], dict[str, float]] = {}
-    rows: dict[tuple[str, str], dict[str, Any]] = {}
-    for p, (phase, *_) in enumerate(counts.phases):
-        for i, op in enumerate(counts.operators):
-            values = {name: float(column[p, i, 0]) for name, column in columns.items()}
-            took = seconds is not None and seconds[p, i, 0]
-            if not any(values.values()) and not took:
-                continue
-            row = rows.get((phase, op.name))
-            if row is None:
-                row = rows[phase, op.name] = {
-                    "record": index, "phase": phase, "op": op.name, "group": op.group, "repeat": 0,
-                    **dict.fromkeys(columns, 0.0), "energy_j": 0.0, "seconds": None, "bound": None,
-                }  # fmt: skip
-            row["repeat"] += op.repeat
-            for name, value in values.items():
-                row[name] += value
-            row["energy_j"] += float(energy[p, i, 0])
-            if seconds is not None:
-                row["seconds"] = (row["seconds"] or 0.0) + float(seconds[p, i, 0])
-                sums = waited.setdefault((phase, op.name), dict.fromkeys(waits, 0.0))
-                for name, values_of in waits.items():
-                    sums[name] += float(values_of[p, i, 0])
-                row["bound"] = longest_wait(sums)
-    for row in rows.values():
-        for name in columns:
-            row[name] = size(row[name])
-        row["energy_j"] = figure(row["energy_j"])
-    return list(rows.values())
+    }  # fmt: skip
+    waits = {} if timing is None else timing.waits
+    spent = [] if timing is None else [timing.seconds, *waits.values()]
+    sums = by_row(counts, [*columns.values(), result.by_operator[1], *spent], lambda op: op.name)
+    group = {op.name: op.group for op in reversed(counts.operators)}
+    rows = []
+    for (phase, name), (repeat, *values) in sums.items():
+        energy, *times = values[len(columns) :]
+        rows.append(
+            {
+                "record": index, "phase": phase, "op": name, "group": group[name], "repeat": int(repeat),
+                **{column: size(value) for column, value in zip(columns, values, strict=False)},
+                "energy_j": figure(energy), "seconds": times[0] if times else None,
+                "bound": longest_wait(dict(zip(waits, times[1:], strict=True))) if times else None,
+            }
+        )  # fmt: skip
+    return rows
 
 
 def components(result: Result, index: int) -> list[dict[str, Any]]:
@@ -89,18 +70,15 @@ def inputs(answer: Answer) -> dict[str, Any]:
         for name, s in classes.items()
     ]
     runtimes = {r.runtime.name: r.runtime.model_dump(exclude_none=True) for r in answer.results if r.runtime}
+    work = first.workload
     return {
         "workload": {
-            "batch": int(first.workload.batch),
-            "prompt": int(first.workload.prompt),
+            "batch": int(work.batch), "prompt": int(work.prompt),
             "generate": _shared(answer, lambda r: int(r.workload.generate)),
-            "attention": _shared(answer, lambda r: r.workload.attention),
-            "logits": first.workload.logits,
-            "counting": first.workload.counting,
+            "attention": _shared(answer, lambda r: r.workload.attention), "logits": work.logits,
+            "counting": work.counting,
         },
-        "scope": _shared(answer, lambda r: r.scope),
-        "accumulator": first.accumulator,
-        "devices": first.devices,
+        "scope": _shared(answer, lambda r: r.scope), "accumulator": first.accumulator, "devices": first.devices,
         **({"parallel": first.parallel} if first.devices > 1 else {}),
         **({"facility": _facility(first.facility)} if first.facility else {}),
         "models": {
@@ -114,7 +92,7 @@ def inputs(answer: Answer) -> dict[str, Any]:
         "precisions": {r.precision.name: r.precision.model_dump(exclude_none=True) for r in answer.results},
         "hardware": {r.hardware.name: r.hardware.model_dump(exclude_none=True) for r in answer.results},
         **({"runtimes": runtimes, "accuracy": accuracy} if runtimes else {}),
-    }
+    }  # fmt: skip
 
 
 def _shared(answer: Answer, of: Callable[[Result], Any]) -> Any:
@@ -133,7 +111,7 @@ def _facility(site: Facility) -> dict[str, Any]:
     return plain | {"zone": grid}
 
 
-def document(answer: Answer) -> dict[str, Any]:
+def answer_document(answer: Answer) -> dict[str, Any]:
     """The JSON document of an answer."""
     return {
         "schema": SCHEMA,
@@ -144,7 +122,7 @@ def document(answer: Answer) -> dict[str, Any]:
         "operations": [row for i, r in enumerate(answer.results) for row in operations(r, i)],
         "components": [row for i, r in enumerate(answer.results) for row in components(r, i)],
         "inputs": inputs(answer),
-        "not_counted": left_out(answer),
+        "not_counted": uncounted(answer),
         **({"rounded": text} if (text := rounded(answer)) else {}),
     }
 
@@ -186,7 +164,7 @@ def _cell(value: Any) -> Any:
     return "" if value is None else value
 
 
-def rows(answer: Answer) -> list[dict[str, Any]]:
+def answer_rows(answer: Answer) -> list[dict[str, Any]]:
     """The records for CSV, each with its day of requests where one was asked for."""
     found = answer.to_records()
     if answer.requests_per_day is None:
@@ -196,34 +174,26 @@ def rows(answer: Answer) -> list[dict[str, Any]]:
 
 def days(answer: Answer) -> list[dict[str, Any]]:
     """What the requests of a day cost, one row per record; null where a record has no energy."""
-    rows = []
-    for index, result in enumerate(answer.results):
-        day = answer.day(result) if result.has_energy else None
-        rows.append(
-            {
-                "record": index, "requests_per_day": answer.requests_per_day,
-                "energy_j_per_day": None if day is None else figure(day.energy_j),
-                "carbon_g_per_day": None if day is None else day.carbon_g,
-                "cost_usd_per_day": None if day is None else day.cost_usd,
-            }
-        )  # fmt: skip
-    return rows
+    days = [answer.day(result) if result.has_energy else None for result in answer.results]
+    return [
+        {
+            "record": index, "requests_per_day": answer.requests_per_day,
+            "energy_j_per_day": day and figure(day.energy_j), "carbon_g_per_day": day and day.carbon_g,
+            "cost_usd_per_day": day and day.cost_usd,
+        }
+        for index, day in enumerate(days)
+    ]  # fmt: skip
 
 
 def fit_rows(fits: Sequence[Fit]) -> list[dict[str, Any]]:
     """What fits, one row per hardware and precision."""
-    rows = []
-    for f in fits:
-        r, capacity = f.result, f.result.capacity_bits
-        assert capacity is not None
-        rows.append(
-            {
-                "model": r.architecture.name, "hardware": r.hardware.name, "precision": r.precision.name,
-                "batch": int(r.workload.batch), "prompt": int(r.workload.prompt), "generate": int(r.workload.generate),
-                "weights_bytes": size(r.footprint.total_weight_bits / 8),
-                "footprint_bytes": size(r.footprint.bits[0] / 8), "capacity_bytes": size(capacity / 8),
-                "fits": bool(r.fits), "largest_batch": f.batch, "longest_prompt": f.positions,
-                "devices": r.devices_needed,
-            }
-        )  # fmt: skip
-    return rows
+    return [
+        {
+            "model": r.architecture.name, "hardware": r.hardware.name, "precision": r.precision.name,
+            "batch": int(r.workload.batch), "prompt": int(r.workload.prompt), "generate": int(r.workload.generate),
+            "weights_bytes": size(r.footprint.total_weight_bits / 8), "footprint_bytes": size(r.footprint.bits[0] / 8),
+            "capacity_bytes": size((r.capacity_bits or 0.0) / 8), "fits": bool(r.fits), "largest_batch": f.batch,
+            "longest_prompt": f.positions, "devices": r.devices_needed,
+        }
+        for f, r in ((f, f.result) for f in fits)
+    ]  # fmt: skip

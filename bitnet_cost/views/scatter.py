@@ -9,13 +9,13 @@ import math
 from html import unescape
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from bitnet_cost.views.figures import Figure
+from bitnet_cost.views.figures import Drawing
 
 WIDTH, HEIGHT = 640, 400
 LEFT, RIGHT, TOP, BOTTOM = 80, 16, 12, 56
 
 
-def parity_svg(figure: Figure, hollow: str = "") -> str:
+def parity_svg(figure: Drawing, hollow: str = "") -> str:
     """The drawing as markup: a diamond for each point, empty in the series ``hollow``, and the line of equal figures.
 
     Words show when a mark is pointed at. Both axes have one range. Colours come from the page's style.

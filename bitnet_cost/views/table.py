@@ -13,7 +13,7 @@ from bitnet_cost.tables import Column, Report, Table
 WIDTH = 80  # of pipes and files
 LEAST = 40  # a narrower terminal is written to as if it had this many
 PROSE = 100  # longer lines of text are hard to read, however wide a terminal is
-LONGEST = 24  # characters of a word that a column of text keeps whole
+LONGEST_WORD = 24  # characters of a word that a column of text keeps whole
 
 
 def as_markdown(report: Report) -> str:
@@ -103,7 +103,7 @@ def _least(cells: Sequence[str], figures: bool) -> int:
     """The least width that keeps the words of a column whole."""
     pieces = (piece for cell in cells for piece in (_bound(cell).split(" ") if figures else _BREAKS.split(cell)))
     longest = max((len(piece.strip()) for piece in pieces), default=0)
-    return longest if figures else min(longest, LONGEST)
+    return longest if figures else min(longest, LONGEST_WORD)
 
 
 def column_widths(table: Table, width: int = WIDTH) -> list[int]:

@@ -172,13 +172,13 @@ def told(answer: Answer, cell: str) -> str:
     """What is printed for a cell of an answer's only result."""
     (result,) = answer.results
     baseline = answer.baselines[result.architecture.name, result.hardware.name]
-    return explanation.as_text(explain(result, baseline, cell, requests_per_day=1e6))
+    return explanation.explanation_text(explain(result, baseline, cell, requests_per_day=1e6))
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_every_cell_of_every_table(question: str) -> None:
     answer = answered(QUESTIONS[question])
-    document = records.document(replace(answer, requests_per_day=1e6))
+    document = records.answer_document(replace(answer, requests_per_day=1e6))
     (record,) = document["records"]
     opened = {cell: record[cell] for cell in cells() if record.get(cell) is not None}
     assert len(opened) >= (22 if record["prefill_s"] is not None else 15)
@@ -211,7 +211,7 @@ def test_every_cell_of_fit(model: str, precision: str) -> None:
     names = {"devices": "devices_needed"}
     for field in ("weights_bytes", "footprint_bytes", "capacity_bytes", "largest_batch", "longest_prompt", "devices"):
         cell = names.get(field, field)
-        text = explanation.as_text(explain(found.result, None, cell))
+        text = explanation.explanation_text(explain(found.result, None, cell))
         assert recomputed(text, cell) == row[field], cell
 
 

@@ -96,12 +96,12 @@ def shows(data: bytes) -> str:
 def _estimated(model: Architecture, hardware: Hardware, precision: Precision, runtime: RuntimeProfile | None) -> str:
     work = Workload(2, 64, 1 if model.kind == "encoder" else 8)
     found = api.answer(api.scenarios([model], [hardware], [precision], work, runtime=runtime))
-    _strict(records.json_text(records.document(found)))
+    _strict(records.json_text(records.answer_document(found)))
     made = estimate_report(found)
     return (
         table.as_text(made)
         + table.as_markdown(made)
-        + records.csv_text(records.rows(found))
+        + records.csv_text(records.answer_rows(found))
         + terminal.as_terminal(made)[:0]
     )
 
@@ -152,7 +152,7 @@ def rows(data: bytes) -> str:
 def charted(data: bytes) -> str:
     """Read what a sweep wrote, and make the page that draws it."""
     path = _file(data, "own.csv")
-    return html.as_html(chart.page(str(path)), "none")[:0]
+    return html.as_html(chart.sweep_page(str(path)), "none")[:0]
 
 
 def swept(data: bytes) -> str:

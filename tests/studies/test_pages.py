@@ -41,7 +41,7 @@ def answer() -> Answer:
 
 
 def data_of(answer: Answer) -> dict[str, Any]:
-    return pages.data_of(answer, records.document(answer)["operations"], pages.lead(answer.results))
+    return pages.data_of(answer, records.answer_document(answer)["operations"], pages.lead(answer.results))
 
 
 def shown(name: str, data: dict[str, Any], **other: str) -> charts.Shown:
@@ -203,7 +203,7 @@ def test_a_chart_is_one_registered_function(answer: Answer, monkeypatch: pytest.
         table = Table("Cells", (Column("cells"),), ((str(len(data["index"])),),))
         layout = figures.Layout(figures.Axis("cells"), figures.Axis("", names=("all",)))
         bar = figures.trace(figures.Look("bar", 0), "cells", [len(data["index"])], ["all"])
-        return charts.Shown((f"{at['model']} has cells",), table, figures.Figure(layout, (bar,)))
+        return charts.Shown((f"{at['model']} has cells",), table, figures.Drawing(layout, (bar,)))
 
     text = html.as_html(pages.of_answer(answer, compare.compare_report(answer), "x"))
     assert "gpt2 has cells" in text

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from bitnet_cost.views.figures import parity
+from bitnet_cost.views.figures import parity_figure
 from bitnet_cost.views.scatter import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, parity_svg
 
 HELD = [(0.02, 0.024, "a"), (1.0, 1.0, "b")]
 CLAIMED = [(400.0, 380.0, "</svg><script>alert(1)</script>")]
-FIGURE = parity({"held": HELD, "claim": CLAIMED}, "printed", "modelled")
+FIGURE = parity_figure({"held": HELD, "claim": CLAIMED}, "printed", "modelled")
 
 
 def test_each_figure_is_a_mark_inside_the_axes() -> None:
