@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bitnet_cost.api import load_hardware as load_hardware
     from bitnet_cost.api import load_model as load_model
     from bitnet_cost.api import load_precision as load_precision
+    from bitnet_cost.api import scenarios as scenarios
     from bitnet_cost.errors import BitnetCostError as BitnetCostError
     from bitnet_cost.inputs.architecture import Architecture as Architecture
     from bitnet_cost.inputs.facility import Facility as Facility
@@ -39,6 +40,7 @@ _HOMES = {
     "load_hardware": "bitnet_cost.api",
     "load_model": "bitnet_cost.api",
     "load_precision": "bitnet_cost.api",
+    "scenarios": "bitnet_cost.api",
     "sweep": "bitnet_cost.studies.stream",
     "BitnetCostError": "bitnet_cost.errors",
     "Architecture": "bitnet_cost.inputs.architecture",

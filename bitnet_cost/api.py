@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any, TypeVar, get_args
 
 import numpy as np
@@ -20,13 +21,14 @@ from bitnet_cost.engine.estimate import (
     priced,
 )
 from bitnet_cost.engine.fit import fit
-from bitnet_cost.errors import BitnetCostError, MissingPrice, check_word
+from bitnet_cost.errors import BitnetCostError, MissingPrice, check_word, quoted
 from bitnet_cost.inputs.architecture import Architecture
+from bitnet_cost.inputs.cited import Input
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
-from bitnet_cost.inputs.scenario import Scenario
+from bitnet_cost.inputs.scenario import GENERATE_ON_DEVICES, Scenario, usual_generate
 from bitnet_cost.inputs.workload import Workload, usual_attention
 from bitnet_cost.ledger.counted import OpCounts
 from bitnet_cost.readers import catalog
@@ -38,9 +40,9 @@ CLASSIC_HARDWARE = ("cmos-45nm", "cmos-7nm")
 CLASSIC_PRECISIONS = ("fp32", "fp16", "int8", "bitnet")
 COMPARED_PRECISIONS = ("fp16", "int8", "int4", "bitnet-b1.58")
 DEFAULT_BASELINE = "fp32"
-GENERATE_ON_DEVICES = 128
 
 L = TypeVar("L", Architecture, Hardware, Precision)
+In = TypeVar("In", bound=Input)
 
 
 Name = str | os.PathLike[str]
@@ -60,22 +62,17 @@ def _word(kind: str, name: Name) -> str:
         path = os.fspath(name)
     except TypeError:
         hint = "; 'compare' takes several" if isinstance(name, list | tuple | set) else ""
-        raise BitnetCostError(f"{kind}: {_short(name)} is not a name or a path{hint}") from None
+        raise BitnetCostError(f"{kind}: {quoted(name)} is not a name or a path{hint}") from None
     if not isinstance(path, str):
-        raise BitnetCostError(f"{kind}: {_short(name)} is a path of bytes; give it as text")
+        raise BitnetCostError(f"{kind}: {quoted(name)} is a path of bytes; give it as text")
     return path if catalog.is_path(path) else os.path.join(os.curdir, path)
 
 
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
 def _check_options(
-    scope: Scope | None, accumulator: Accumulator, parallel: Parallel, facility: Facility | None,
-    runtime: str | RuntimeProfile | None,
+    *, scope: Any = None, accumulator: Any = "paper", parallel: Any = "tensor", facility: Any = None,
+    runtime: Any = None, devices: int = 1,
 ) -> None:  # fmt: skip
-    """Refuse what would be taken for another word further on, or be left unread.
+    """Refuse what would be taken for another word further on, or be left unread; ``devices`` go with the hardware.
 
     Raises:
         BitnetCostError: names the option and what it takes.
@@ -85,9 +82,9 @@ def _check_options(
     check_word("accumulator", accumulator, _ACCUMULATORS)
     check_word("parallel", parallel, _PARALLEL)
     if facility is not None and not isinstance(facility, Facility):
-        raise BitnetCostError(f"facility: {_short(facility)} is not a Facility; write it as in Facility(pue=1.2)")
+        raise BitnetCostError(f"facility: {quoted(facility)} is not a Facility; write it as in Facility(pue=1.2)")
     if runtime is not None and (runtime == "" or not isinstance(runtime, str | RuntimeProfile)):
-        raise BitnetCostError(f"runtime: {_short(runtime)} is neither a name nor a runtime")
+        raise BitnetCostError(f"runtime: {quoted(runtime)} is neither a name nor a runtime")
 
 
 def load_model(name: Name) -> Architecture:
@@ -130,11 +127,6 @@ def load_precision(name: Name) -> Precision:
     (2.0, 8.0)
     """
     return catalog.precision(_word("precision", name))
-
-
-def generated(model: Architecture, hardware: Hardware) -> int:
-    """Tokens generated where none are given."""
-    return GENERATE_ON_DEVICES if hardware.has_clock and not model.bidirectional else 1
 
 
 def estimate(
@@ -194,14 +186,16 @@ def estimate(
     >>> result.parameters, round(2 * float(result.mac) / 1e12, 4)
     (6738415616, 6.9031)
     """
-    _check_options(scope, accumulator, parallel, facility, runtime)
+    _check_options(
+        scope=scope, accumulator=accumulator, parallel=parallel, facility=facility, runtime=runtime, devices=devices
+    )
     architecture = model if isinstance(model, Architecture) else load_model(model)
     profile = catalog.linked(hardware, link) if isinstance(hardware, Hardware) else load_hardware(hardware, link=link)
     chosen = precision if isinstance(precision, Precision) else load_precision(precision)
-    steps = generated(architecture, profile) if generate is None else generate
+    steps = usual_generate(architecture, profile) if generate is None else generate
     workload = Workload(batch, prompt, steps, attention or usual_attention(architecture.kind), logits, counting)
     check_devices(profile, devices)
-    profile, software = setting(profile, runtime)
+    profile, software = catalog.setting(profile, runtime)
 
     asked = Scenario(
         model=architecture, precision=chosen, hardware=profile, runtime=software, workload=workload, scope=scope,
@@ -268,11 +262,11 @@ def compare(
 
     for text, words in (("sort", sort), ("where", where)):
         if words is not None and not isinstance(words, str):
-            raise BitnetCostError(f"{text}: {_short(words)} is not text")
+            raise BitnetCostError(f"{text}: {quoted(words)} is not text")
     tokens: Any
     for number, tokens in (("batch", batch), ("prompt", prompt), ("generate", generate)):
         if np.ndim(tokens):
-            raise BitnetCostError(f"{number}: {_short(tokens)} is not one number; 'estimate' and 'sweep' take several")
+            raise BitnetCostError(f"{number}: {quoted(tokens)} is not one number; 'estimate' and 'sweep' take several")
     every = {
         "models": _each("models", models),
         "hardware": _each("hardware", catalog.devices() if hardware is None else hardware),
@@ -284,11 +278,11 @@ def compare(
     profiles = [profile.with_prices(_word("prices", name)) for profile in named for name in every["prices"]]
     wanted = [p if isinstance(p, Precision) else load_precision(p) for p in every["precisions"]]
     reference = baseline if baseline is None or isinstance(baseline, Precision) else load_precision(baseline)
-    found = answer(
+    asked = scenarios(
         architectures, profiles, wanted, Workload(batch, prompt, 1 if generate is None else generate), scope=scope,
-        baseline=reference, runtime=runtime, facility=facility, devices=devices, parallel=parallel,
-        usual_baseline=COMPARED_PRECISIONS[0], generate_on_devices=GENERATE_ON_DEVICES if generate is None else None,
+        runtime=runtime, facility=facility, devices=devices, parallel=parallel, usual=generate is None,
     )  # fmt: skip
+    found = answer(asked, baseline=reference, usual_baseline=COMPARED_PRECISIONS[0])
     return Comparison(**vars(ranking(found, sort, where)))
 
 
@@ -304,7 +298,7 @@ def _each(name: str, given: Any) -> list[Any]:
     return list({each if isinstance(each, str) else id(each): each for each in several}.values())
 
 
-def _loaded(name: str, given: Sequence[L], kind: type[L]) -> list[L]:
+def _loaded(name: str, given: Any, kind: type[In]) -> list[In]:
     """Several inputs that are loaded, at least one.
 
     Raises:
@@ -314,7 +308,7 @@ def _loaded(name: str, given: Sequence[L], kind: type[L]) -> list[L]:
     wrong = next((each for each in several if not isinstance(each, kind)), None if several else given)
     if wrong is not None:
         raise BitnetCostError(
-            f"{name}: {_short(wrong)} is not a list of loaded inputs; load_model, load_hardware and load_precision "
+            f"{name}: {quoted(wrong)} is not a list of loaded inputs; load_model, load_hardware and load_precision "
             "load them, and 'compare' takes names"
         )
     return several
@@ -333,123 +327,104 @@ def _distinct(name: str, given: list[L]) -> list[L]:
     return list(found.values())
 
 
-def runtime_of(hardware: Hardware, asked: str | RuntimeProfile | None) -> RuntimeProfile | None:
-    """The runtime on a device: the one asked for, else the device's default; None for a technology node.
-
-    Raises:
-        BitnetCostError: a runtime asked of a technology node, or one that does not exist for the device's class.
-    """
-    if hardware.device_class is None:
-        if asked is not None:
-            raise BitnetCostError(f"runtime: {hardware.name!r} is a technology node; no software runs on it")
-        return None
-    if isinstance(asked, RuntimeProfile):
-        return asked
-    return catalog.runtime(asked or str(hardware.runtime), hardware.device_class)
-
-
-def setting(hardware: Hardware, asked: str | RuntimeProfile | None) -> tuple[Hardware, RuntimeProfile | None]:
-    """Hardware and its runtime (see `runtime_of`), with the constants that measured rows gave them.
-
-    A runtime that is given as such, or read from a file, is taken as it is.
-    """
-    software = runtime_of(hardware, asked)
-    return (hardware, software) if software is None or _given(asked) else catalog.tuned(hardware, software)
-
-
-def _given(runtime: str | RuntimeProfile | None) -> bool:
-    """Whether a runtime is the user's own, for which there are no measurements."""
-    return isinstance(runtime, RuntimeProfile) or (runtime is not None and catalog.is_path(runtime))
-
-
-def answer(
+def scenarios(
     models: Sequence[Architecture],
     hardware: Sequence[Hardware],
     precisions: Sequence[Precision],
     workload: Workload,
     *,
-    scope: Scope | None = None,
-    accumulator: Accumulator = "paper",
-    baseline: Precision | None = None,
     runtime: str | RuntimeProfile | None = None,
-    generate_on_devices: int | None = None,
-    facility: Facility | None = None,
-    devices: int = 1,
-    parallel: Parallel = "tensor",
-    usual_baseline: str = DEFAULT_BASELINE,
+    usual: bool = False,
+    **common: Any,
+) -> list[Scenario]:
+    """Every model on every hardware in every precision, in this order.
+
+    Args:
+        models: loaded, as hardware and precisions are.
+        hardware: without the constants that measured rows give it.
+        precisions: innermost.
+        workload: of all.
+        runtime: software on the devices; each one's default if left out.
+        usual: decoders on devices generate the usual number of tokens instead of the workload's.
+        common: other fields of every `Scenario`, as ``scope`` and ``devices``.
+
+    Raises:
+        BitnetCostError: names in the place of inputs, two inputs of one name, bad options, devices that nothing joins.
+    """
+    _check_options(runtime=runtime, **common)
+    models = _distinct("models", _loaded("models", models, Architecture))
+    hardware = _distinct("hardware", _loaded("hardware", hardware, Hardware))
+    precisions = _distinct("precisions", _loaded("precisions", precisions, Precision))
+    if not isinstance(workload, Workload):
+        raise BitnetCostError("workload: is a Workload; 'compare' takes its parts")
+    longer = replace(workload, generate=GENERATE_ON_DEVICES) if usual else workload
+    for profile in hardware:
+        check_devices(profile, common.get("devices", 1))
+        check_scope(profile, common.get("scope") or profile.default_scope)
+    settings = [catalog.setting(profile, runtime) for profile in hardware]
+    return [
+        Scenario(
+            model=model, precision=precision, hardware=device, runtime=software,
+            workload=longer if usual_generate(model, device) > 1 else workload, **common,
+        )
+        for model in models for device, software in settings for precision in precisions
+    ]  # fmt: skip
+
+
+def answer(
+    asked: Sequence[Scenario], *, baseline: Precision | None = None, usual_baseline: str = DEFAULT_BASELINE
 ) -> Answer:
-    """Every model on every hardware in every precision, each against the baseline of its model and hardware.
+    """The answer to every scenario, those of one model and hardware side by side and alike but for their precision.
+
+    `scenarios` makes them. Savings refer to the baseline of a model and hardware.
 
     Of several cells, one without a price is a result with its ``reason`` and no energy; where the baseline has none
     on some hardware, the results there have their ``reason`` and no saving.
-    ``generate_on_devices`` replaces the workload's generated tokens for decoders on devices.
     The baseline is the one given, else the first that has an energy of FP32 where it is asked for, ``usual_baseline``,
     the widest precision asked for.
 
     Raises:
         BitnetCostError: bad input, or MissingPrice where the only cell or its baseline has no price.
     """
-    _check_options(scope, accumulator, parallel, facility, runtime)
-    models = _distinct("models", _loaded("models", models, Architecture))
-    hardware = _distinct("hardware", _loaded("hardware", hardware, Hardware))
-    precisions = _distinct("precisions", _loaded("precisions", precisions, Precision))
-    if not isinstance(workload, Workload) or not isinstance(baseline, Precision | None):
-        raise BitnetCostError("workload: is a Workload, and baseline a loaded precision; 'compare' takes their parts")
-    for profile in hardware:
-        check_devices(profile, devices)
+    asked = _loaded("scenarios", asked, Scenario)
+    if not isinstance(baseline, Precision | None):
+        raise BitnetCostError("baseline: is a loaded precision; 'compare' takes names")
     results: list[Result] = []
     faults: list[MissingPrice] = []
     accumulated: dict[tuple[str, str, str], float] = {}
-    wider: dict[tuple[str, str, str], float] = {}
     baselines: dict[tuple[str, str], Result] = {}
     with_memory: dict[tuple[str, str, str], float] = {}
-    for architecture in models:
-        counted: dict[bool, OpCounts] = {}
-        for profile in hardware:
-            check_scope(profile, scope or profile.default_scope)
-            asked = workload
-            if generate_on_devices and generated(architecture, profile) > 1:
-                asked = replace(workload, generate=generate_on_devices)
-            if profile.has_clock not in counted:
-                counted[profile.has_clock] = count_ops(architecture, asked)
-            device, software = setting(profile, runtime)
-            scenario = Scenario(
-                model=architecture, precision=precisions[0], hardware=device, runtime=software, workload=asked,
-                scope=scope, accumulator=accumulator, devices=devices, parallel=parallel, facility=facility,
-            )  # fmt: skip
-            cell = _Cell(scenario, counted[profile.has_clock])
-            row = [cell.refused_or_priced(precision, faults) for precision in precisions]
-            reference = _baseline(cell, row, baseline, usual_baseline, faults)
-            if reference is not None:
-                baselines[architecture.name, profile.name] = reference
-                with_memory |= _with_memory(cell, row, reference)
-            for result in row:
-                if result.fits is not None and not result.fits:
-                    result = _with_what_fits(cell, result)  # noqa: PLW2901
-                results.append(against(result, reference) if reference and result.has_energy else result)
-                if not result.has_energy or result.shape:
-                    continue
-                key = (architecture.name, profile.name, result.precision.name)
-                if reference and reference.has_energy and not profile.has_clock:
-                    other = cell.but(accumulator=_OTHER[accumulator])
-                    exact = other.saving(result.precision, reference.precision)
-                    if exact is not None:
-                        accumulated[key] = exact
-                if result.scope == "arithmetic":
-                    wider[key] = _energy_in(result, "compute")
+    counted: dict[tuple[str, int], OpCounts] = {}
+    for place, members in groupby(asked, lambda one: (one.model.name, one.hardware.name)):
+        first, *others = members
+        work = (first.model.name, id(first.workload))
+        counts = counted[work] = counted.get(work) or count_ops(first.model, first.workload)
+        cell = _Cell(first, counts)
+        row = [cell.refused_or_priced(one.precision, faults) for one in (first, *others)]
+        reference = _baseline(cell, row, baseline, usual_baseline, faults)
+        if reference is not None:
+            baselines[place] = reference
+            with_memory |= _with_memory(cell, row, reference)
+        for result in row:
+            if result.fits is not None and not result.fits:
+                result = _with_what_fits(cell, result)  # noqa: PLW2901
+            results.append(against(result, reference) if reference and result.has_energy else result)
+            single = result.has_energy and not result.shape and not result.hardware.has_clock
+            if single and reference and reference.has_energy:
+                other = cell.but(accumulator=_OTHER[result.accumulator])
+                exact = other.saving(result.precision, reference.precision)
+                if exact is not None:
+                    accumulated[*place, result.precision.name] = exact
     if faults and len(results) == 1:
         raise faults[0]
-    shipped = {profile.name for profile in hardware if catalog.is_shipped(profile)} if not _given(runtime) else set()
     held = {
         (r.hardware.name, r.runtime.runtime): catalog.accuracy().of(r.hardware.name, r.runtime.runtime)
-        if r.hardware.name in shipped
+        if catalog.is_shipped(r.hardware, r.runtime)
         else {}
         for r in results
         if r.runtime
     }
-    return Answer(
-        tuple(results), accumulated, wider, NOT_COUNTED, accuracy=held, baselines=baselines, with_memory=with_memory
-    )
+    return Answer(tuple(results), accumulated, NOT_COUNTED, accuracy=held, baselines=baselines, with_memory=with_memory)
 
 
 _OTHER: dict[Accumulator, Accumulator] = {"paper": "int32", "int32": "paper"}
@@ -482,11 +457,8 @@ class _Cell:
         """Nominal saving; None where something has no price, or where neither precision has an accumulator."""
         if precision.linear.accumulator is None and baseline.linear.accumulator is None:
             return None
-        try:
-            found = against(*(priced(self.measured(each)) for each in (precision, baseline)))
-        except MissingPrice:
-            return None
-        return None if found.saving is None else float(found.saving[1])
+        found = against(*(self.refused_or_priced(each, []) for each in (precision, baseline))).saving
+        return None if found is None else float(found[1])
 
 
 def _baseline(
@@ -534,37 +506,18 @@ def _with_what_fits(cell: _Cell, result: Result) -> Result:
     return result
 
 
-def _energy_in(result: Result, scope: Scope) -> float:
-    try:
-        return float(priced(replace(result, scenario=result.scenario.but(scope=scope))).energy_j)
-    except MissingPrice:
-        return float("nan")
-
-
-def fitting(
-    model: Architecture,
-    hardware: Sequence[Hardware],
-    precisions: Sequence[Precision],
-    workload: Workload,
-    runtime: str | RuntimeProfile | None = None,
-) -> list[Fit]:
+def fitting(asked: Sequence[Scenario]) -> list[Fit]:
     """What fits each device in each precision.
 
     Raises:
         BitnetCostError: a technology node, which has no memory to fit; an encoder asked to generate.
     """
-    found: list[Fit] = []
-    for profile in hardware:
-        if not profile.has_clock:
-            raise BitnetCostError(f"{profile.name!r} is a technology node: it has no capacity that a model could fit")
-        asked = replace(workload, generate=1) if model.bidirectional else workload
-        device, software = setting(profile, runtime)
-        scenarios = (
-            Scenario(model=model, precision=precision, hardware=device, runtime=software, workload=asked)
-            for precision in precisions
-        )
-        found += [fit(scenario) for scenario in scenarios]
-    return found
+    node = next((one.hardware.name for one in asked if not one.hardware.has_clock), None)
+    if node is not None:
+        raise BitnetCostError(f"{node!r} is a technology node: it has no capacity that a model could fit")
+    return [
+        fit(one.but(workload=replace(one.workload, generate=1)) if one.model.bidirectional else one) for one in asked
+    ]
 
 
 def _html(found: Result | Answer) -> str:
@@ -580,7 +533,7 @@ def _html(found: Result | Answer) -> str:
         return fragment(estimate_report(found))
     if found.shape:
         return fragment(grid_report(found))
-    return fragment(estimate_report(Answer((found,), {}, {}, NOT_COUNTED)))
+    return fragment(estimate_report(Answer((found,), {}, NOT_COUNTED)))
 
 
 for _shown in (Result, Answer):  # set here, since the floors keep result.py from the views

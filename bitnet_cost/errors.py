@@ -105,6 +105,22 @@ def check_word(name: str, value: object, known: Collection[str]) -> None:
     raise BitnetCostError(f"{name}: {value!r} is not known; {hint}")
 
 
+def quoted(value: object) -> str:
+    """A value as a message shows it, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def suggested(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """What ends a message on an unknown name: the nearest of the known ones, or something else.
+
+    >>> suggested("hardwear", ["hardware", "models"]), suggested("nope", ["scope"], "; there is scope")
+    ("; did you mean 'hardware'?", '; there is scope')
+    """
+    close = nearest(name, known)
+    return f"; did you mean {close!r}?" if close else otherwise
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name closest to ``name``, or None when nothing is close.
 

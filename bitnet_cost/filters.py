@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitnet_cost.errors import BitnetCostError, nearest
+from bitnet_cost.errors import BitnetCostError, suggested
 
 _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge,
@@ -147,8 +147,7 @@ class Filter:
         """The column that a name, or a path such as power.static, means."""
         name = ast.unparse(node)
         if name not in self._known:
-            close = nearest(name, self._known)
-            hint = f"; did you mean {close!r}?" if close else f"; there are {', '.join(self._known)}"
+            hint = suggested(name, self._known, f"; there are {', '.join(self._known)}")
             raise self._bad(f"names {name[:60]!r}, which is not a column{hint}")
         self.columns.add(name)
         return name
@@ -176,8 +175,7 @@ class Filter:
         sides = [node.left, *node.comparators]
         for op, left, right in zip(node.ops, sides, sides[1:], strict=False):
             value = self._value(left, columns)
-            if isinstance(op, ast.In | ast.NotIn):
-                assert isinstance(right, ast.Tuple | ast.List)
+            if isinstance(op, ast.In | ast.NotIn) and isinstance(right, ast.Tuple | ast.List):
                 inside: Any = False
                 for each in right.elts:
                     inside = np.logical_or(inside, value == self._value(each, columns))

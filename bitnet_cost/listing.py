@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from pydantic import BaseModel
 from bitnet_cost.engine.checkpoint import FORMATS, checkpoint_bytes
 from bitnet_cost.engine.footprint import parameters_by_role
 from bitnet_cost.engine.operators import operators
-from bitnet_cost.errors import BitnetCostError, InvalidFile, nearest
+from bitnet_cost.errors import BitnetCostError, nearest
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Capacity, Figure, Input, figures_in
 from bitnet_cost.inputs.facility import Grids
@@ -21,18 +20,10 @@ from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.schema import KINDS
 from bitnet_cost.numerals import cell, digits, fixed, percent, range_of, with_commas, with_prefix
 from bitnet_cost.readers import catalog
+from bitnet_cost.readers.files import load_any
 from bitnet_cost.readers.size import parse_size
-from bitnet_cost.readers.yaml_file import Document
-from bitnet_cost.tables import Column, Note, Report, Table
+from bitnet_cost.tables import Column, Note, Report, Table, headed
 from bitnet_cost.views.honesty import MARK, mark_basis
-
-_KINDS = {
-    "models": "model",
-    "hardware": "hardware",
-    "precisions": "precision",
-    "runtimes": "runtime",
-    "studies": "study",
-}
 
 
 def title(plural: str, count: int) -> str:
@@ -58,7 +49,7 @@ def rows(plural: str) -> list[dict[str, Any]]:
             {"zone": zone, "g/kWh": round(figure.value * 3.6e6, 1), "source": f"{figure.source}, {figure.year}"}
             for zone, figure in catalog.grids().zones.items()
         ]
-    kind = _KINDS[plural]
+    kind = {"hardware": "hardware", "studies": "study"}.get(plural, plural.removesuffix("s"))
     return [_row(kind, name) for name in catalog.names(kind)]
 
 
@@ -68,22 +59,16 @@ def _row(kind: str, name: str) -> dict[str, Any]:
     if kind == "model":
         model = catalog.model(name)
         return {
-            "name": name,
-            "title": model.title,
-            "layers": model.depth,
-            "width": model.hidden_size,
-            "vocabulary": model.vocab_size,
-            "seen": model.seen,
-        }
+            "name": name, "title": model.title, "layers": model.depth, "width": model.hidden_size,
+            "vocabulary": model.vocab_size, "seen": model.seen,
+        }  # fmt: skip
     if kind == "precision":
         precision = catalog.precision(name)
         return {
-            "name": name,
-            "stored bits": precision.linear.weights.bits,
-            "information": round(precision.information_bits, 3),
-            "activations": precision.linear.activation_bits,
+            "name": name, "stored bits": precision.linear.weights.bits,
+            "information": round(precision.information_bits, 3), "activations": precision.linear.activation_bits,
             "title": precision.title,
-        }
+        }  # fmt: skip
     if kind == "runtime":
         runtime = catalog.entry("runtime", name, RuntimeProfile)
         return {"runtime": runtime.runtime, "devices": runtime.device_class, "title": runtime.title}
@@ -100,11 +85,8 @@ def _row(kind: str, name: str) -> dict[str, Any]:
 def _entries(name: str) -> list[tuple[str, Path | None, Input]]:
     """Every entry of any kind that a name means."""
     if catalog.is_path(name):
-        path = Path(name)
-        if is_config(path):
-            return [("model", path, catalog.model(name))]
-        kind, entry = load_any(path)
-        return [(kind, path, entry)]
+        kind, entry = ("model", catalog.model(name)) if catalog.is_config(name) else load_any(Path(name))
+        return [(kind, Path(name), entry)]
     found: list[tuple[str, Path | None, Input]] = []
     for kind in catalog.FOLDERS:
         listed = catalog.listed(kind, name)
@@ -142,12 +124,16 @@ def _named_within(name: str) -> list[tuple[str, Path | None, Input]]:
         used = {figure.source for _, figure in figures_in(link)}
         sources = {s: source for s, source in links.sources.items() if s in used}
         title = f"Link {key}"
-        found.append(("link", catalog.links_file(), Links(name=key, title=title, links={key: link}, sources=sources)))
+        found.append(
+            ("link", catalog.place(catalog.LINKS), Links(name=key, title=title, links={key: link}, sources=sources))
+        )
     if key in grids.zones:
         zone = grids.zones[key]
         title = f"Electricity of {key}, {zone.year}"
         sources = {zone.source: grids.sources[zone.source]}
-        found.append(("grid", catalog.grids_file(), Grids(name=key, title=title, zones={key: zone}, sources=sources)))
+        found.append(
+            ("grid", catalog.place(catalog.GRIDS), Grids(name=key, title=title, zones={key: zone}, sources=sources))
+        )
     return found
 
 
@@ -190,14 +176,14 @@ def _report(kind: str, file: str, entry: Input) -> Report:
             fields.append((place, cell(value, 6)))
     tables = []
     if fields:
-        tables.append(Table("Fields", (Column("field", False), Column("value", False)), tuple(fields)))
+        tables.append(Table("Fields", headed("field", "value", texts=2), tuple(fields)))
     for section, rows_ in sections.items():
         columns = tuple(Column(h, h == "value") for h in ("name", "value", "range", "basis", "source"))
         tables.append(Table(section.replace("_", " ").capitalize(), columns, tuple(rows_)))
     if any(MARK in cell for rows_ in sections.values() for row in rows_ for cell in row):
         remarks.append((MARK, "assumed or scaled: weaker than the rest"))
     if remarks:
-        tables.append(Table("Notes", (Column("figure", False), Column("note", False)), tuple(remarks)))
+        tables.append(Table("Notes", headed("figure", "note", texts=2), tuple(remarks)))
     sources = getattr(entry, "sources", {})
     notes = [f"[{key}] {s.author}: {s.title}, {s.year}. {s.where}. ({s.seen})" for key, s in sources.items()]
     name = getattr(entry, "title", "") or getattr(entry, "name", "")
@@ -206,7 +192,7 @@ def _report(kind: str, file: str, entry: Input) -> Report:
         parameters = parameters_by_role(operators(entry))
         total = sum(parameters.values())
         counts = tuple((role, with_commas(count), percent(count / total)) for role, count in parameters.items())
-        heads = (Column("role", False), Column("parameters"), Column("share %"))
+        heads = headed("role", "parameters", "share %")
         tables.append(Table("Parameters", heads, counts, ("total", with_commas(total), "100.00")))
         counted = f"; {with_commas(total)} parameters"
         tables.append(_checkpoint_table(entry))
@@ -218,7 +204,7 @@ def _report(kind: str, file: str, entry: Input) -> Report:
 def _checkpoint_table(model: Architecture) -> Table:
     sizes = [(form, checkpoint_bytes(model, form)) for form in FORMATS]
     rows = tuple((form, fixed(size / 1e9, 3), fixed(size / 2**30, 3)) for form, size in sizes)
-    return Table("Checkpoint files, predicted", (Column("format", False), Column("GB"), Column("GiB")), rows)
+    return Table("Checkpoint files, predicted", headed("format", "GB", "GiB"), rows)
 
 
 def _printed(figure: Figure) -> tuple[str, str]:
@@ -243,52 +229,3 @@ def _leaves(value: Any, place: str = "") -> list[tuple[str, Any]]:
     else:
         return [] if value is None or value == "" else [(place, value)]
     return [leaf for name, part in parts for leaf in _leaves(part, f"{place}.{name}" if place else str(name))]
-
-
-def is_config(path: Path) -> bool:
-    """Whether a path means a Hugging Face configuration rather than one of our files."""
-    return path.suffix.lower() == ".json" or os.path.isdir(path)
-
-
-def kind_of(path: Path) -> str:
-    """What a YAML file describes, by the keys that only one kind has.
-
-    Raises:
-        InvalidFile: none of the kinds, or not keys and values.
-    """
-    return _kind(catalog.read(path), path)
-
-
-def _kind(document: Document, path: Path) -> str:
-    data = document.data
-    marks = {
-        "actions": "hardware",
-        "layers": "model",
-        "linear": "precision",
-        "kernels": "runtime",
-        "tables": "study",
-        "models": "sweep",
-    }
-    if isinstance(data, dict):
-        for mark, kind in marks.items():
-            if mark in data:
-                return kind
-    wanted = ", ".join(f"{mark}: ({kind})" for mark, kind in marks.items())
-    raise InvalidFile(
-        path,
-        "",
-        f"is not a model, hardware profile, precision, runtime, study or sweep; expected one of the keys {wanted}",
-    )
-
-
-def load_any(path: Path) -> tuple[str, Input]:
-    """What a YAML file of ours is, and its content.
-
-    Raises:
-        BitnetCostError: an unreadable or invalid file, or none of the kinds.
-    """
-    document = catalog.read(path)
-    kind = _kind(document, path)
-    found = catalog.validate(document, KINDS[kind], path)
-    catalog.check_name(kind, found, path)
-    return kind, found

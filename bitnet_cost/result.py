@@ -7,7 +7,7 @@ element of a grid equals the single estimate to the last bit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, cast
 
@@ -119,6 +119,10 @@ class Result:
     def has_energy(self) -> bool:
         """Whether there is an energy; else `reason` says why not."""
         return self.ledger is not None
+
+    def within(self, scope: Scope) -> Result:
+        """The same run read in another scope; a technology node does not count what moves but in scope ``memory``."""
+        return replace(self, scenario=self.scenario.but(scope=scope))
 
     @cached_property
     def prices(self) -> Prices:
@@ -321,7 +325,6 @@ class Answer:
 
     results: tuple[Result, ...]
     accumulated: dict[tuple[str, str, str], float]  # (model, hardware, precision) -> saving, other --accumulator
-    wider: dict[tuple[str, str, str], float]  # (model, hardware, precision) -> energy of the next wider scope  [J]
     not_counted: tuple[str, ...]
     requests_per_day: float | None = None
     accuracy: dict[tuple[str, str], dict[str, Spread]] = field(default_factory=dict)  # (hardware, runtime) -> class

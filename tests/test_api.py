@@ -118,7 +118,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "where": (lambda: compare("gpt2", "l4", where=3), "where: 3 is not text"),  # type: ignore[arg-type]
     "pue": (lambda: package.Facility(pue="1.2"), "pue: '1.2' is not a number"),  # type: ignore[arg-type]
     "embodied": (lambda: package.Facility(embodied_g="prof"), "embodied_g: 'prof'"),  # type: ignore[arg-type]
-    "names": (lambda: package.answer("gpt2", "l4", "fp16", package.Workload()), "models: 'gpt2' .* load_model"),  # type: ignore[arg-type]
+    "names": (lambda: package.scenarios("gpt2", "l4", "fp16", package.Workload()), "models: 'gpt2' .* load_model"),  # type: ignore[arg-type]
     "sweep's models": (lambda: sweep(models=3, hardware="l4", precisions="fp16"), "models.0"),  # type: ignore[arg-type]
     "sweep's filter": (lambda: sweep(**GRID, where=3), "where.0"),  # type: ignore[arg-type]
     "sweep's figures": (lambda: sweep(**GRID, vary=3), "vary: 3 is not PATH=AXIS"),  # type: ignore[arg-type]

@@ -114,7 +114,7 @@ def clean(answer: Answer) -> dict[str, str]:
 def asked(model: Architecture, hardware: Hardware, workload: Workload, scope: Any = None) -> Answer:
     """An answer; with its ranges on a technology node, where they are quick."""
     precisions = [catalog.precision(name) for name in PRECISIONS]
-    answer = api.answer([model], [hardware], precisions, workload, scope=scope)
+    answer = api.answer(api.scenarios([model], [hardware], precisions, workload, scope=scope))
     return ranges.with_swings(ranges.with_spreads(answer, 20)) if hardware.kind == "technology" else answer
 
 
@@ -163,7 +163,8 @@ def test_the_smallest(profile: str) -> None:
 )
 def test_pages(model: Architecture, size: tuple[int, int, int]) -> None:
     hardware = [catalog.hardware("cmos-45nm"), boundless()]
-    answer = api.answer([model], hardware, [catalog.precision(p) for p in ("fp16", "bitnet")], Workload(*size))
+    precisions = [catalog.precision(p) for p in ("fp16", "bitnet")]
+    answer = api.answer(api.scenarios([model], hardware, precisions, Workload(*size)))
     made = pages.of_answer(answer, estimate.estimate_report(answer), "a command")
     page = html.as_html(made)
     held = dict(re.findall(r'<script type="text/plain" id="held-(\w+)" data-packed>(.*?)</script>', page))
@@ -176,10 +177,10 @@ def test_pages(model: Architecture, size: tuple[int, int, int]) -> None:
 
 
 def of_product(outputs: int, inputs: int, batch: int, prompt: int) -> Answer:
-    return api.answer(
+    return api.answer(api.scenarios(
         [catalog.model(f"linear-{outputs}x{inputs}")], [catalog.hardware("cmos-45nm")], [catalog.precision("fp16")],
         Workload(batch, prompt, 1, logits="none"),
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -30,13 +30,12 @@ def ask(asked: Asking, placed: Deployment, default_hardware: tuple[str, ...] = (
     named = [catalog.linked(catalog.hardware(name), placed.link) for name in names]
     profiles = [h.with_prices(name) for h in named for name in once(placed.prices or ["own"])]
     precisions = [catalog.precision(p) for p in once(asked.precision or api.CLASSIC_PRECISIONS)]
-    return api.answer(
-        [catalog.model(asked.model)], profiles, precisions, workload,
-        scope=terms.scope, accumulator=terms.accumulator, runtime=terms.runtime,
-        baseline=catalog.precision(terms.baseline) if terms.baseline else None,
-        facility=facility(placed.site, placed.making), **placed.sharing._asdict(),
-        generate_on_devices=api.GENERATE_ON_DEVICES if generate is None else None,
+    scenarios = api.scenarios(
+        [catalog.model(asked.model)], profiles, precisions, workload, usual=generate is None, runtime=terms.runtime,
+        scope=terms.scope, accumulator=terms.accumulator, facility=facility(placed.site, placed.making),
+        **placed.sharing._asdict(),
     )  # fmt: skip
+    return api.answer(scenarios, baseline=catalog.precision(terms.baseline) if terms.baseline else None)
 
 
 def facility(site: Site, making: Making) -> Facility | None:

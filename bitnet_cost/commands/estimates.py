@@ -163,12 +163,12 @@ def fit(
     from bitnet_cost.readers import catalog
     from bitnet_cost.views.fit import fit_report
 
-    steps = api.GENERATE_ON_DEVICES if work.generate is None else work.generate
-    found = api.fitting(
-        catalog.model(model), [catalog.hardware(h) for h in once(hardware)],
+    asked = api.scenarios(
+        [catalog.model(model)], [catalog.hardware(h) for h in once(hardware)],
         [catalog.precision(p) for p in once(precision or api.FIT_PRECISIONS)],
-        Workload(work.batch, work.prompt, steps), runtime,
+        Workload(work.batch, work.prompt, work.generate or 1), runtime=runtime, usual=work.generate is None,
     )  # fmt: skip
+    found = api.fitting(asked)
     from bitnet_cost.views.records import fit_rows
 
     rows = fit_rows(found)

@@ -55,8 +55,8 @@ def check(files: Annotated[list[str], argument(questions.CHECKED)]) -> None:
     """
     from pathlib import Path
 
-    from bitnet_cost import checking
     from bitnet_cost.readers.yaml_file import read_text
+    from bitnet_cost.studies import checking
 
     unreadable = []
     for file in files:

@@ -132,15 +132,14 @@ def break_even(
 
     Example: bitnet-cost break-even llama-2-7b -H h100-sxm-80gb -p w1a8
     """
-    from bitnet_cost import api
-    from bitnet_cost.inputs.scenario import Scenario
+    from bitnet_cost.inputs.scenario import Scenario, usual_generate
     from bitnet_cost.inputs.workload import Workload
     from bitnet_cost.readers import catalog
     from bitnet_cost.studies import breakeven
     from bitnet_cost.studies import breakeven_report as told
 
     architecture, profile = catalog.model(model), catalog.hardware(hardware)
-    steps = api.generated(architecture, profile) if work.generate is None else work.generate
+    steps = usual_generate(architecture, profile) if work.generate is None else work.generate
     asked = Scenario(
         model=architecture, precision=catalog.precision(precision), hardware=profile,
         workload=Workload(work.batch, work.prompt, steps), scope=scope,

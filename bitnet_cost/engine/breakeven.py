@@ -30,10 +30,15 @@ def share_at(wanted: float, part: float, rest: float) -> float | None:
     >>> share_at(0.5, 0.6, 0.9) is None         # both parts save more
     True
     """
-    if part == rest:
-        return None
-    share = (rest - wanted) / (rest - part)
+    share = float(shares_at(wanted, part, rest))
     return share if 0 <= share <= 1 else None
+
+
+def shares_at(wanted: float, part: Array | float, rest: Array | float) -> Array:
+    """`share_at` of many savings at once: infinite, or beyond 0 to 1, where no share does it."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: Array = np.subtract(rest, wanted) / np.subtract(rest, part)
+    return np.nan_to_num(found, nan=np.inf)
 
 
 class Curve(NamedTuple):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from bitnet_cost.engine.operators import operators
-from bitnet_cost.errors import BitnetCostError, nearest
+from bitnet_cost.errors import BitnetCostError, suggested
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.ledger.operators import Operator, TensorKind
 
@@ -215,18 +215,6 @@ def gguf_tensor_bytes(architecture: Architecture, base: str) -> int:
     return total
 
 
-def second_table_bytes(architecture: Architecture, format: str) -> int:
-    """What a GGUF file holds more if its converter wrote a tied table twice, as token table and as output.  [byte]
-
-    Qwen's own files of its tied models do, because their safetensors hold both. The token table then has the base type.
-    """
-    base = GGUF[format]
-    width = architecture.embedding.width or architecture.hidden_size
-    kind = compatible({"tq1_0": "q4_k", "tq2_0": "q4_k", "i2_s": "f16"}.get(base, base), width)
-    entries, size = BLOCKS[kind]
-    return architecture.vocab_size * width // entries * size
-
-
 def checkpoint_bytes(architecture: Architecture, format: str) -> int:
     """Size of a checkpoint file in one of `FORMATS`.  [byte]
 
@@ -238,8 +226,5 @@ def checkpoint_bytes(architecture: Architecture, format: str) -> int:
     if format in GGUF:
         names = 64 * sum(1 for _ in tensors(architecture))  # name, shape, type and offset of each tensor
         return gguf_tensor_bytes(architecture, GGUF[format]) + vocabulary_bytes(architecture.vocab_size) + names
-    close = nearest(format, FORMATS)
-    raise BitnetCostError(
-        f"checkpoint format {format!r} is not known; "
-        + (f"did you mean {close!r}?" if close else f"choose from {', '.join(FORMATS)}")
-    )
+    hint = suggested(format, FORMATS, f"; choose from {', '.join(FORMATS)}")
+    raise BitnetCostError(f"checkpoint format {format!r} is not known{hint}")

@@ -32,6 +32,7 @@ import numpy as np
 from bitnet_cost.engine.estimate import Prepared, measure, prepare, priced
 from bitnet_cost.engine.timing import kernel_class
 from bitnet_cost.errors import BitnetCostError, MissingPrice
+from bitnet_cost.formulas.savings import saved
 from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.cited import Bandwidth, Duration, EnergyPerOperation, Figure, Rate, Ratio
 from bitnet_cost.inputs.facility import Range
@@ -90,10 +91,7 @@ def levers(hardware: Hardware, actions: Sequence[str]) -> list[Lever]:
     """
     found = []
     for action in actions:
-        price = hardware.price(action)
-        if price is None:
-            raise MissingPrice(action, hardware.name, "a range", hardware.actions)
-        figure = hardware.figure(action)
+        price, figure = price_of(action, hardware, "a range"), hardware.figure(action)
         cited = figure or hardware.special_functions[action.partition(".")[0]]
         unit = figure.dimension.si if figure else "J"
         together = hardware.sources[cited.source].together
@@ -171,7 +169,7 @@ def saving_extremes(runs: Array, base: Array, prices: Array) -> tuple[float, flo
     >>> saving_extremes(np.array([1.0, 0.0]), np.array([0.0, 1.0]), np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]))
     (0.25, 0.8333333333333334)
     """
-    least, most = (1 - float(np.dot(p, runs)) / float(np.dot(p, base)) for p in saving_corners(runs, base, prices))
+    least, most = (saved(float(p @ runs), float(p @ base)) for p in saving_corners(runs, base, prices))
     return least, most
 
 
@@ -188,7 +186,7 @@ def saving_corners(runs: Array, base: Array, prices: Array) -> tuple[Array, Arra
             taken = np.concatenate(([0.0], np.cumsum(first * amounts)))
             left = np.concatenate((np.cumsum((rest * amounts)[::-1])[::-1], [0.0]))
             corners.append(taken + left)
-        until = int(best(1 - corners[0] / corners[1]))
+        until = int(best(saved(*corners)))
         chosen = np.empty_like(low)
         chosen[order] = np.where(np.arange(len(order)) < until, first, rest)
         found.append(chosen)
@@ -198,15 +196,26 @@ def saving_corners(runs: Array, base: Array, prices: Array) -> tuple[Array, Arra
 def extreme_prices(result: Result, baseline: Result, *, most: bool) -> dict[str, float]:
     """The price of each action, within its range, at which the saving over a baseline is least, or most.  [J]"""
     actions = sorted(result.prices.keys() | baseline.prices.keys())
-    ends = np.array([[m.low, m.nominal, m.high] for m in levers(result.hardware, actions)])
-    found = saving_corners(runs_of(result, actions), runs_of(baseline, actions), ends)[most]
+    found = saving_corners(
+        runs_of(result, actions), runs_of(baseline, actions), _ends(levers(result.hardware, actions))
+    )[most]
     return dict(zip(actions, found.tolist(), strict=True))
 
 
-def _compared(result: Result, baseline: Result | None) -> Result | None:
-    """What a saving refers to: a baseline that has an energy, and is of another precision."""
+def _ends(moving: Sequence[Lever]) -> Array:
+    """Low, nominal and high of each figure.  [lever, bound]"""
+    return np.array([[m.low, m.nominal, m.high] for m in moving])
+
+
+def _compared(result: Result, baseline: Result | None) -> tuple[Result | None, list[Lever], Array, Array]:
+    """What a saving refers to, the prices of both, and how often each action runs in the result and in that.
+
+    A saving refers to a baseline that has an energy, and is of another precision.
+    """
     answers = baseline is not None and baseline.has_energy and baseline.precision != result.precision
-    return baseline if answers else None
+    other = baseline if answers else None
+    actions = sorted(result.prices.keys() | (other.prices.keys() if other else set()))
+    return other, levers(result.hardware, actions), runs_of(result, actions), runs_of(other or result, actions)
 
 
 def spread(
@@ -222,34 +231,26 @@ def spread(
     """
     if not result.has_energy:
         return None
-    compared = (
-        baseline if baseline is not None and baseline.has_energy and baseline.precision != result.precision else None
-    )
-    actions = sorted(result.prices.keys() | (compared.prices.keys() if compared else set()))
-    moving = levers(result.hardware, actions)
-    prices = draw_prices(moving, draws, seed, distribution)
-    runs = runs_of(result, actions)
-    energy = ordered_sum(runs[:, None] * prices, 0) * overhead_factor(result)
-    saving, extremes = None, None
+    compared, moving, runs, base = _compared(result, baseline)
+    prices, ends = draw_prices(moving, draws, seed, distribution), _ends(moving)
+    drawn = ordered_sum(runs[:, None] * prices, 0)
+    energy = drawn * overhead_factor(result)
+    least_j, nominal_j, most_j = result.energy_bounds.tolist()
+    saving = extremes = seconds = scenarios = None
     if compared is not None:
-        base = runs_of(compared, actions)
-        saved = 1 - ordered_sum(runs[:, None] * prices, 0) / ordered_sum(base[:, None] * prices, 0)
-        saving = _percentiles(saved)
-        ends = np.array([[m.low, m.nominal, m.high] for m in moving])
-        nominal = 1 - float(np.dot(ends[:, 1], runs)) / float(np.dot(ends[:, 1], base))
+        saving = _percentiles(saved(drawn, ordered_sum(base[:, None] * prices, 0)))
+        nominal = saved(float(ends[:, 1] @ runs), float(ends[:, 1] @ base))
         least, most = saving_extremes(runs, base, ends)
         extremes = (min(least, nominal), nominal, max(most, nominal))
-    bounds, energies = tuple(float(x) for x in result.energy_bounds), _percentiles(energy)
-    seconds, scenarios = None, None
     if result.timing is not None:
         fast, slow = scenario(result, "fast"), scenario(result, "slow")
         low, nominal_s, high = (float(r.timing.total[0]) for r in (fast, result, slow) if r.timing is not None)
         seconds = (low, nominal_s, high)
         scenarios = (float(fast.energy_j), float(slow.energy_j))
     return Band(
-        draws, seed, distribution, energies, (bounds[0], bounds[1], bounds[2]), saving, extremes, seconds,
-        scenarios, _emitted(result, energy, seed, distribution), _bounds(result.carbon_bounds),
-        _paid(result, energy), _bounds(result.cost_bounds),
+        draws, seed, distribution, _percentiles(energy), (least_j, nominal_j, most_j), saving, extremes, seconds,
+        scenarios, _emitted(result, energy, seed, distribution), _range_of(result.carbon_bounds),
+        _paid(result, energy), _range_of(result.cost_bounds),
     )  # fmt: skip
 
 
@@ -286,12 +287,13 @@ def _drawn(name: str, figures: Range | None, draws: int, seed: int, distribution
     return drawn
 
 
-def _bounds(values: Array | None) -> Range | None:
+def _range_of(values: Array | None) -> Range | None:
+    """Three bounds as plain figures."""
     return None if values is None else (float(values[0]), float(values[1]), float(values[2]))
 
 
 def _percentiles(values: Array) -> Range:
-    low, middle, high = (float(x) for x in np.percentile(values, PERCENTILES))
+    low, middle, high = np.percentile(values, PERCENTILES).tolist()
     return low, middle, high
 
 
@@ -336,15 +338,6 @@ def revalued(result: Result, asked: Scenario, ready: Prepared | None = None) -> 
         BitnetCostError: see `priced`.
     """
     return priced(measure(asked, counts=result.counts, prepared=ready), ready)
-
-
-def with_figures(result: Result, values: Mapping[str, float]) -> Result:
-    """The result with figures of time at other values.
-
-    Raises:
-        BitnetCostError: see `priced`.
-    """
-    return revalued(result, at_values(result.scenario, values))
 
 
 def energies_with_each(result: Result, values: Sequence[tuple[str, float]]) -> Array:
@@ -433,20 +426,15 @@ def swings(result: Result, baseline: Result | None) -> list[Swing]:
     """
     if not result.has_energy:
         return []
-    compared = (
-        baseline if baseline is not None and baseline.has_energy and baseline.precision != result.precision else None
-    )
-    actions = sorted(result.prices.keys() | (compared.prices.keys() if compared else set()))
-    moving = levers(result.hardware, actions)
-    runs = runs_of(result, actions) * overhead_factor(result)
-    base = runs_of(compared, actions) * overhead_factor(result) if compared else None
+    compared, moving, *amounts = _compared(result, baseline)
+    runs, base = (each * overhead_factor(result) for each in amounts)
     nominal = np.array([m.nominal for m in moving])
-    whole, reference = float(np.dot(nominal, runs)), float(np.dot(nominal, base)) if base is not None else None
+    whole, reference = float(nominal @ runs), float(nominal @ base) if compared else None
     found = []
     for i, lever in enumerate(moving):
         steps = [bound - lever.nominal for bound in (lever.low, lever.high)]
         energy = [whole + step * float(runs[i]) for step in steps]
-        other = None if base is None or reference is None else [reference + step * float(base[i]) for step in steps]
+        other = None if reference is None else [reference + step * float(base[i]) for step in steps]
         found.append(_swing(lever, energy, other, whole, reference))
     timed = time_figures(result)
     ends = [(path, bound) for path, figure in timed.items() for bound in (figure.low, figure.high)]
@@ -470,7 +458,7 @@ def _swing(
     saving = None
     if base is not None and reference:
         left = [e / b for e, b in zip(energy, base, strict=True)]
-        saving = (1 - left[0], 1 - left[1])
+        saving = (saved(energy[0], base[0]), saved(energy[1], base[1]))
         size = max(size, abs(left[1] - left[0]) / (whole / reference))
     return Swing(lever, (energy[0], energy[1]), saving, size if size > 1e-9 else 0.0)
 

@@ -143,11 +143,9 @@ class Constants(Input):
     @property
     def rows(self) -> frozenset[str]:
         """Ids of all rows that were used."""
-        return (
-            frozenset(row for part in self.runtimes for row in part.rows)
-            | frozenset(row for part in self.devices for row in part.rows)
-            | frozenset(row for part in self.counters for row in part.rows)
-        )
+        parts: list[RuntimeConstants | DeviceConstants | CounterConstants]
+        parts = [*self.runtimes, *self.devices, *self.counters]
+        return frozenset(row for part in parts for row in part.rows)
 
     def of(self, hardware: Hardware, runtime: RuntimeProfile) -> RuntimeConstants | None:
         """The constants of a device and runtime, else those of every device of its class."""

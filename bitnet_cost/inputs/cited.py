@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from bitnet_cost import numerals, units
-from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.errors import BitnetCostError, quoted, suggested
 
 Basis = Literal["measured", "published", "scaled", "assumed"]
 
@@ -267,8 +267,6 @@ def explain(error: Any, lines: dict[tuple[str | int, ...], int], model: type[Bas
 
     Shapes: ``lines`` maps a path of the document to its line.
     """
-    from bitnet_cost.errors import nearest
-
     faults = error.errors(include_url=False)
     fault, loc = _of_alternatives(faults)
     place = tuple(p for p in loc if isinstance(p, int) or not p.startswith("function-"))
@@ -279,17 +277,14 @@ def explain(error: Any, lines: dict[tuple[str | int, ...], int], model: type[Bas
     kind, value = fault["type"], fault.get("input")
     if kind == "extra_forbidden":
         known = _fields_at(model, place[:-1])
-        close = nearest(str(place[-1]), known)
-        what = f"unknown key {place[-1]!r}" + (
-            f"; did you mean {close!r}?" if close else f"; known: {', '.join(known)}"
-        )
+        what = f"unknown key {place[-1]!r}{suggested(str(place[-1]), known, '; known: ' + ', '.join(known))}"
     elif kind == "missing":
         what = "is missing" + _described(model, place)
     elif kind in ("value_error", "assertion_error"):
         what = str(fault["ctx"]["error"])
     else:
         message = fault["msg"][0].lower() + fault["msg"][1:]
-        what = f"{_short(value)}: {message}"
+        what = f"{quoted(value)}: {message}"
     return where, what
 
 
@@ -307,11 +302,6 @@ def _of_alternatives(faults: list[Any]) -> tuple[Any, tuple[str | int, ...]]:
     field = first[:-1]
     fault = max((f for f in faults if f["loc"][: len(field)] == field), key=lambda f: len(f["loc"]))
     return fault, (*field, *fault["loc"][len(field) + 1 :])
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _fields_at(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:

@@ -8,21 +8,9 @@ from bitnet_cost.inputs.cited import Duration, Input, Ratio, Source, check_figur
 from bitnet_cost.inputs.hardware import DeviceClass
 
 KernelClass = Literal[
-    "linear",
-    "dequantised",
-    "lowbit",
-    "w8a8",
-    "experts",
-    "experts-w8a8",
-    "attention",
-    "norm",
-    "rope",
-    "activation",
-    "residual",
-    "cache",
-    "quantise",
-    "elementwise",
-]
+    "linear", "dequantised", "lowbit", "w8a8", "experts", "experts-w8a8", "attention", "norm", "rope", "activation",
+    "residual", "cache", "quantise", "elementwise",
+]  # fmt: skip
 
 
 class Kernel(Input):

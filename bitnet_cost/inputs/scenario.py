@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import BaseModel, Field, InstanceOf, ValidationError
 
 from bitnet_cost import questions
-from bitnet_cost.errors import BitnetCostError, nearest
+from bitnet_cost.errors import BitnetCostError, suggested
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Figure, Input, NoSuchPart, Same, explain, figures_in, put, walk
 from bitnet_cost.inputs.facility import Facility
@@ -19,6 +19,13 @@ from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import Array, Workload
 from bitnet_cost.numerals import brief
 from bitnet_cost.words import Accumulator, Counting, Logits, Parallel, Scope
+
+GENERATE_ON_DEVICES = 128
+
+
+def usual_generate(model: Architecture, hardware: Hardware) -> int:
+    """Tokens generated where none are given."""
+    return GENERATE_ON_DEVICES if hardware.has_clock and not model.bidirectional else 1
 
 
 class Names(NamedTuple):
@@ -145,6 +152,4 @@ def _exact(there: Any, value: float | Array, path: str) -> Any:
 def _no_figure(fault: NoSuchPart, path: str) -> BitnetCostError:
     if fault.known is None:
         return BitnetCostError(f"vary: {path}: is not a figure of this profile")
-    close = nearest(fault.part, fault.known)
-    hint = f"; did you mean {close!r}?" if close else ""
-    return BitnetCostError(f"vary: {path}: the profile has no {fault.part!r}{hint}")
+    return BitnetCostError(f"vary: {path}: the profile has no {fault.part!r}{suggested(fault.part, fault.known)}")

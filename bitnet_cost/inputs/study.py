@@ -9,40 +9,15 @@ from bitnet_cost.inputs.cited import CatalogueName, Input, Source, check_sources
 from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Parallel, Scope
 
 Quantity = Literal[
-    "energy",
-    "decode_energy_per_token",
-    "tokens_per_s",
-    "decode_step",
-    "decode_energy",
-    "product_time",
-    "product_energy",
-    "energy.mul",
-    "energy.add",
-    "mac_energy",
-    "price",
-    "saving",
-    "ideal_weights",
-    "stored_weights",
-    "non_embedding_weights",
-    "footprint",
-    "largest_batch",
-    "parameters",
-    "mac",
-]
+    "energy", "decode_energy_per_token", "tokens_per_s", "decode_step", "decode_energy", "product_time",
+    "product_energy", "energy.mul", "energy.add", "mac_energy", "price", "saving", "ideal_weights", "stored_weights",
+    "non_embedding_weights", "footprint", "largest_batch", "parameters", "mac",
+]  # fmt: skip
 Unit = Literal["J", "mJ", "pJ", "GB", "%", "x", "1", "T", "1/s", "ms", "us"]
 UNIT_SCALES: dict[str, float] = {
-    "J": 1.0,
-    "mJ": 1e-3,
-    "pJ": 1e-12,
-    "GB": 8e9,
-    "%": 0.01,
-    "x": 1.0,
-    "1": 1.0,
-    "T": 1e12,
-    "1/s": 1.0,
-    "ms": 1e-3,
+    "J": 1.0, "mJ": 1e-3, "pJ": 1e-12, "GB": 8e9, "%": 0.01, "x": 1.0, "1": 1.0, "T": 1e12, "1/s": 1.0, "ms": 1e-3,
     "us": 1e-6,
-}
+}  # fmt: skip
 
 
 class Options(Input):

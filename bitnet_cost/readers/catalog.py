@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from pydantic import ValidationError
 
@@ -36,12 +36,13 @@ FOLDERS = {
     "runtime": "runtimes",
     "study": "reports",
 }
+LINKS, GRIDS = "interconnects/links.yaml", "electricity/grids.yaml"
+CONSTANTS, ACCURACY = "measured/constants.yaml", "measured/accuracy.yaml"  # missing before the first calibration
 _SUFFIXES = (".yaml", ".yml", ".json")
 
 M = TypeVar("M", bound=Input)
 
 
-@cache
 def folder(kind: str) -> Path:
     """The folder of the catalogue that holds a kind.
 
@@ -51,12 +52,21 @@ def folder(kind: str) -> Path:
     return _root(FOLDERS[kind])
 
 
+def place(name: str) -> Path:
+    """A file of the catalogue by its path, which begins with its folder.
+
+    Raises:
+        BitnetCostError: an installation without its data.
+    """
+    root, _, file = name.partition("/")
+    return _root(root) / file
+
+
+def _single(name: str, model: type[M]) -> M:
+    return validate(read_yaml(place(name)), model, place(name))
+
+
 @cache
-def measured_folder() -> Path:
-    """The folder of measured rows and of the constants solved from them."""
-    return _root("measured")
-
-
 def _root(name: str) -> Path:
     package = Path(__file__).resolve().parent.parent
     for root in (package, package.parent):
@@ -112,6 +122,11 @@ def is_path(name: str) -> bool:
     (False, True, True)
     """
     return os.sep in name or "/" in name or name.lower().endswith(_SUFFIXES) or name in (".", "..")
+
+
+def is_config(name: str) -> bool:
+    """Whether a path means a Hugging Face configuration rather than one of our files."""
+    return name.lower().endswith(".json") or os.path.isdir(name)
 
 
 def locate(kind: str, name: str) -> Path:
@@ -182,15 +197,9 @@ def validate(document: Document, model: type[M], path: Path) -> M:
 
 
 @cache
-def _shipped(kind: str, name: str) -> Input:
-    models: dict[str, type[Input]] = {
-        "model": Architecture,
-        "hardware": Hardware,
-        "precision": Precision,
-        "runtime": RuntimeProfile,
-    }
+def _shipped(kind: str, name: str, model: type[Input]) -> Input:
     path = locate(kind, name)
-    return validate(read(path), models[kind], path)
+    return validate(read(path), model, path)
 
 
 _WORDS = {"title", "note", "source", "seen", "extends", "checkpoint"}  # of an entry: nothing is computed from them
@@ -207,7 +216,7 @@ def check_name(kind: str, own: Input, path: Path) -> None:
     name = getattr(own, "name", "")
     if kind not in ("model", "hardware", "precision") or not has(kind, name):
         return
-    shipped = _shipped(kind, name)
+    shipped = _shipped(kind, name, type(own))
     if own != shipped and own.model_dump(exclude=_WORDS) != shipped.model_dump(exclude=_WORDS):
         what = f"{name!r} is taken by the catalogue, where it means something else; give your own a name of its own"
         raise InvalidFile(path, "name", what)
@@ -216,13 +225,14 @@ def check_name(kind: str, own: Input, path: Path) -> None:
 _OF_A_LINK = ("interconnect", "sources")
 
 
-def is_shipped(device: Hardware) -> bool:
-    """Whether a device is the catalogue's, with any link."""
-    if not has("hardware", device.name):
+def is_shipped(device: Hardware, software: RuntimeProfile) -> bool:
+    """Whether a device with its runtime is the catalogue's, with any link; see `setting`."""
+    if not has("hardware", device.name) or not has("runtime", f"{software.runtime}-{software.device_class}"):
         return False
-    shipped = hardware(device.name)
-    return device is shipped or all(
-        getattr(device, name) == getattr(shipped, name) for name in Hardware.model_fields if name not in _OF_A_LINK
+    shipped, known = setting(hardware(device.name), software.runtime)
+    return software == known and (
+        device is shipped
+        or all(getattr(device, n) == getattr(shipped, n) for n in Hardware.model_fields if n not in _OF_A_LINK)
     )
 
 
@@ -236,9 +246,7 @@ def entry(kind: str, name: str, model: type[M]) -> M:
         own = validate(read(Path(name)), model, Path(name))
         check_name(kind, own, Path(name))
         return own
-    shipped = _shipped(kind, listed(kind, name))
-    assert isinstance(shipped, model)
-    return shipped
+    return cast(M, _shipped(kind, listed(kind, name), model))
 
 
 def model(name: str) -> Architecture:
@@ -259,11 +267,10 @@ def model(name: str) -> Architecture:
             table = {parse_size(entry.removeprefix("gpt3-")) or 0: model(entry) for entry in entries}
             return architecture_of_size(name, parameters, table)
         return entry("model", name, Architecture)
-    path = Path(name)
-    if path.suffix.lower() == ".json" or os.path.isdir(path):
+    if is_config(name):
         from bitnet_cost.readers.huggingface import read_config
 
-        return read_config(path)
+        return read_config(Path(name))
     return entry("model", name, Architecture)
 
 
@@ -315,12 +322,7 @@ def links() -> Links:
     Raises:
         BitnetCostError: an invalid file.
     """
-    return validate(read_yaml(links_file()), Links, links_file())
-
-
-def links_file() -> Path:
-    """The file of all links."""
-    return _root("interconnects") / "links.yaml"
+    return _single(LINKS, Links)
 
 
 @cache
@@ -330,12 +332,7 @@ def grids() -> Grids:
     Raises:
         BitnetCostError: an invalid file.
     """
-    return validate(read_yaml(grids_file()), Grids, grids_file())
-
-
-def grids_file() -> Path:
-    """The file of all zones."""
-    return _root("electricity") / "grids.yaml"
+    return _single(GRIDS, Grids)
 
 
 def precision(name: str) -> Precision:
@@ -356,10 +353,7 @@ def constants() -> Constants:
     """
     from bitnet_cost.inputs.calibration import Constants
 
-    path = measured_folder() / "constants.yaml"
-    if not path.is_file():  # before the first calibration
-        return Constants(note="none")
-    return validate(read_yaml(path), Constants, path)
+    return _single(CONSTANTS, Constants) if place(CONSTANTS).is_file() else Constants(note="none")
 
 
 @cache
@@ -371,10 +365,7 @@ def accuracy() -> Accuracy:
     """
     from bitnet_cost.inputs.accuracy import Accuracy
 
-    path = measured_folder() / "accuracy.yaml"
-    if not path.is_file():
-        return Accuracy(classes={}, devices={})
-    return validate(read_yaml(path), Accuracy, path)
+    return _single(ACCURACY, Accuracy) if place(ACCURACY).is_file() else Accuracy(classes={}, devices={})
 
 
 def parity() -> dict[str, list[tuple[float, float]]]:
@@ -385,13 +376,8 @@ def parity() -> dict[str, list[tuple[float, float]]]:
     """
     from bitnet_cost.readers.json_file import read_json
 
-    path = measured_folder() / "parity.json"
+    path = place("measured/parity.json")
     return read_json(path) if path.is_file() else {}
-
-
-def tuned(device: Hardware, software: RuntimeProfile) -> tuple[Hardware, RuntimeProfile]:
-    """A device and a runtime with the constants that were solved for both, or for the runtime on every device."""
-    return _tuned(Same(device), Same(software), Same(constants()))
 
 
 @lru_cache(maxsize=256)
@@ -403,6 +389,32 @@ def _tuned(profile: Same, runtime: Same, constants: Same) -> tuple[Hardware, Run
     if of_runtime is not None:
         device, software = of_runtime.hardware_of(device), of_runtime.runtime_of(software)
     return device, software
+
+
+def runtime_of(hardware: Hardware, asked: str | RuntimeProfile | None) -> RuntimeProfile | None:
+    """The runtime on a device: the one asked for, else the device's default; None for a technology node.
+
+    Raises:
+        BitnetCostError: a runtime asked of a technology node, or one that does not exist for the device's class.
+    """
+    if hardware.device_class is None:
+        if asked is not None:
+            raise BitnetCostError(f"runtime: {hardware.name!r} is a technology node; no software runs on it")
+        return None
+    if isinstance(asked, RuntimeProfile):
+        return asked
+    return runtime(asked or str(hardware.runtime), hardware.device_class)
+
+
+def setting(hardware: Hardware, asked: str | RuntimeProfile | None) -> tuple[Hardware, RuntimeProfile | None]:
+    """Hardware and its runtime (see `runtime_of`), with the constants that measured rows gave them.
+
+    A runtime that is given as such, or read from a file, is used as it is.
+    """
+    software = runtime_of(hardware, asked)
+    if software is None or isinstance(asked, RuntimeProfile) or (asked is not None and is_path(asked)):
+        return hardware, software
+    return _tuned(Same(hardware), Same(software), Same(constants()))
 
 
 def study(name: str) -> Study:

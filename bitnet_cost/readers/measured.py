@@ -25,14 +25,14 @@ def sources() -> Measured:
     Raises:
         BitnetCostError: an installation without its data, or an invalid file.
     """
-    path = catalog.measured_folder() / "sources.yaml"
+    path = catalog.place("measured/sources.yaml")
     return catalog.validate(read_yaml(path), Measured, path)
 
 
 @cache
 def rows() -> tuple[Measurement, ...]:
     """Every measured row of the catalogue, in the order of its files."""
-    return tuple(row for path in sorted(catalog.measured_folder().glob("*.csv")) for row in read_rows(path))
+    return tuple(row for path in sorted(catalog.place("measured/").glob("*.csv")) for row in read_rows(path))
 
 
 def used() -> frozenset[str]:

@@ -14,7 +14,7 @@ from bitnet_cost.inputs.accuracy import Accuracy, Spread
 from bitnet_cost.numerals import digits, fixed, with_commas
 from bitnet_cost.readers import catalog, measured
 from bitnet_cost.studies.measured import Point, points
-from bitnet_cost.tables import Column, Note, Report, Table
+from bitnet_cost.tables import Column, Note, Report, Table, headed
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ def _parameters(model: str) -> float:
     return float(sum(op.weights * op.repeat for op in operators(catalog.model(model))))
 
 
-def spread(rows: Sequence[Scored]) -> Spread:
+def spread(rows: Sequence[Scored] | Sequence[Point]) -> Spread:
     """Median and nine-in-ten of the error's size, and the signed median, in percent to a tenth."""
     errors = np.array([row.error for row in rows])
     size = np.abs(errors)
@@ -185,25 +185,28 @@ def _by(rows: Iterable[Scored], key: Callable[[Scored], str]) -> dict[str, list[
     return groups
 
 
+def spreads(rows: Iterable[Scored]) -> dict[str, Spread]:
+    """Errors by class, in the order of the rows."""
+    return {kind: spread(part) for kind, part in _by(rows, lambda r: r.kind).items()}
+
+
 def accuracy(rows: Sequence[Scored]) -> Accuracy:
     """Errors by class, and by device, runtime and class."""
-    of_class = _by(rows, lambda r: r.kind)
-    devices: dict[str, dict[str, dict[str, Spread]]] = {}
-    for row in rows:
-        devices.setdefault(row.hardware, {}).setdefault(row.runtime, {})
-    for hardware, runtimes in devices.items():
-        for runtime, classes in runtimes.items():
-            mine = [r for r in rows if r.hardware == hardware and r.runtime == runtime]
-            classes |= {kind: spread(part) for kind, part in _by(mine, lambda r: r.kind).items()}
-    return Accuracy(classes={name: spread(of_class[name]) for name in CLASSES if name in of_class}, devices=devices)
+    of_class = spreads(rows)
+    devices = {
+        hardware: {runtime: spreads(part) for runtime, part in _by(members, lambda r: r.runtime).items()}
+        for hardware, members in _by(rows, lambda r: r.hardware).items()
+    }
+    return Accuracy(classes={name: of_class[name] for name in CLASSES if name in of_class}, devices=devices)
 
 
 def parity(rows: Sequence[Scored]) -> dict[str, list[tuple[float, float]]]:
     """Measured and modelled figures by class, with four digits: what a page draws."""
+    of_class = _by(rows, lambda r: r.kind)
     return {
-        name: [(float(digits(r.measured)), float(digits(r.modelled))) for r in rows if r.kind == name]
+        name: [(float(digits(r.measured)), float(digits(r.modelled))) for r in of_class[name]]
         for name in CLASSES
-        if any(r.kind == name for r in rows)
+        if name in of_class
     }
 
 
@@ -247,26 +250,24 @@ def left_out(found: Sequence[Point], kinds: Sequence[str]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: -item[1]))
 
 
-def _percent(value: float | None) -> str:
-    return "-" if value is None else fixed(value, 1)
+def _printed(s: Spread) -> tuple[str, str, str, str]:
+    """How many, median, nine in ten, bias."""
+    return str(s.n), fixed(s.median, 1), fixed(s.p90, 1), fixed(s.bias, 1, sign=True)
+
+
+_ERRORS = ("n", "median %", "p90 %", "bias %")
 
 
 def report(found: Comparison, worst: int = 12) -> Report:
     """By class with its target, by device and precision, the worst rows with a likely cause, and what is left out."""
-    of_class = _by(found.rows, lambda r: r.kind)
-    rows = []
+    of_class, rows = spreads(found.rows), []
     for name in found.kinds:
         if name in of_class:
-            s, c = spread(of_class[name]), CLASSES[name]
+            s, c = of_class[name], CLASSES[name]
             held = "" if c.median is None else "yes" if _met(s, c) else "NO"
             target = "-" if c.median is None else digits(c.median, 6) + (f" / {digits(c.p90, 6)}" if c.p90 else "")
-            rows.append(
-                (name, str(s.n), _percent(s.median), _percent(s.p90), fixed(s.bias, 1, sign=True), target, held)
-            )
-    heads = (
-        Column("class", False), Column("n"), Column("median %"), Column("p90 %"), Column("bias %"),
-        Column("target"), Column("met", False),
-    )  # fmt: skip
+            rows.append((name, *_printed(s), target, held))
+    heads = (*headed("class", *_ERRORS, "target"), Column("met", False))
     tables = [Table("Error of the model on rows not used for calibration", heads, tuple(rows))]
     for title, key in (("device", lambda r: r.hardware), ("precision", lambda r: r.precision)):
         tables.append(_split(found, title, key))
@@ -275,14 +276,12 @@ def report(found: Comparison, worst: int = 12) -> Report:
     table = tuple((str(n), why) for why, n in reasons.items())
     tables.append(Table("Left out, and why", (Column("rows"), Column("reason", False)), table))
     tables.append(_shown(found))
-    met = [n for n in found.kinds if n in of_class and CLASSES[n].median is not None]
-    good = sum(_met(spread(of_class[n]), CLASSES[n]) for n in met)
+    held_to = [n for n in found.kinds if n in of_class and CLASSES[n].median is not None]
+    good = len(held_to) - len(missed(found))
     used = len(measured.used())
     ids = {part for r in found.rows for part in r.id.split("/")}
-    text = (
-        f"{with_commas(len(found.rows))} figures of {with_commas(len(ids))} measured rows: {good} of {len(met)} classes"
-    )
-    text += f" meet their target; {used} other rows were used for constants."
+    text = f"{with_commas(len(found.rows))} figures of {with_commas(len(ids))} measured rows: {good} of {len(held_to)}"
+    text += f" classes meet their target; {used} other rows were used for constants."
     words = [
         f"{name}: {CLASSES[name].title}." for name in found.kinds if name in of_class
     ]  # what a class is, in the order of the table
@@ -304,65 +303,41 @@ def _met(s: Spread, c: AccuracyClass) -> bool:
 
 def missed(found: Comparison) -> list[str]:
     """Classes that miss their target."""
-    of_class = _by(found.rows, lambda r: r.kind)
-    return [
-        name for name in found.kinds
-        if name in of_class and CLASSES[name].median is not None and not _met(spread(of_class[name]), CLASSES[name])
-    ]  # fmt: skip
+    of_class = spreads(found.rows)
+    return [name for name in found.kinds if name in of_class and not _met(of_class[name], CLASSES[name])]
 
 
 def _split(found: Comparison, title: str, key: Callable[[Scored], str]) -> Table:
     rows = []
     for kind in found.kinds:
         groups = _by((r for r in found.rows if r.kind == kind), key)
-        for name, members in sorted(groups.items()):
-            s = spread(members)
-            rows.append((kind, name, str(s.n), _percent(s.median), _percent(s.p90), fixed(s.bias, 1, sign=True)))
-    heads = (
-        Column("class", False), Column(title, False), Column("n"), Column("median %"), Column("p90 %"), Column("bias %")
-    )  # fmt: skip
-    return Table(f"By {title}", heads, tuple(rows))
+        rows += [(kind, name, *_printed(spread(members))) for name, members in sorted(groups.items())]
+    return Table(f"By {title}", headed("class", title, *_ERRORS, texts=2), tuple(rows))
 
 
 def _shown(found: Comparison) -> Table:
     """What is evaluated and not scored: its reason, and how far off it is."""
-    groups: dict[tuple[str, str, str], list[float]] = {}
+    groups: dict[tuple[str, str, str], list[Point]] = {}
     for p in found.points:
         kind = class_of(p)
         if p.left_out and kind in found.kinds and np.isfinite(p.modelled):
-            groups.setdefault((kind, p.row.hardware, p.left_out), []).append(p.error)
-    rows = tuple(
-        (
-            kind,
-            hardware,
-            str(len(errors)),
-            fixed(100 * float(np.median(np.abs(errors))), 1),
-            fixed(100 * float(np.median(errors)), 1, sign=True),
-            why,
-        )
-        for (kind, hardware, why), errors in sorted(groups.items())
-    )
-    heads = (
-        Column("class", False), Column("device", False), Column("n"), Column("median %"), Column("bias %"),
-        Column("why not scored", False),
-    )  # fmt: skip
-    return Table("Shown, not scored", heads, rows)
+            groups.setdefault((kind, p.row.hardware, p.left_out), []).append(p)
+    rows = []
+    for (kind, hardware, why), members in sorted(groups.items(), key=lambda item: item[0]):
+        n, median, _, bias = _printed(spread(members))
+        rows.append((kind, hardware, n, median, bias, why))
+    heads = (*headed("class", "device", "n", "median %", "bias %", texts=2), Column("why not scored", False))
+    return Table("Shown, not scored", heads, tuple(rows))
 
 
 def _worst(found: Comparison, most: int) -> Table:
     worst = sorted(found.rows, key=lambda r: -abs(np.log(r.modelled / r.measured)))[:most]
     rows = tuple(
-        (
-            f"{r.model}, {r.hardware}",
-            f"{r.runtime}, {r.precision}; {r.conditions}",
-            fixed(100 * r.error, 0, sign=True),
-            r.cause,
-        )
+        (f"{r.model}, {r.hardware}", f"{r.runtime}, {r.precision}; {r.conditions}", fixed(100 * r.error, 0, sign=True),
+         r.cause)
         for r in worst
-    )
-    heads = (
-        Column("model, device", False), Column("run", False), Column("error %"), Column("likely cause", False),
     )  # fmt: skip
+    heads = (*headed("model, device", "run", "error %", texts=2), Column("likely cause", False))
     return Table("Worst rows (batch, prompt > generated)", heads, rows)
 
 

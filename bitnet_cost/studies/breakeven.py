@@ -14,13 +14,13 @@ from typing import get_args
 
 import numpy as np
 
-from bitnet_cost.api import setting
-from bitnet_cost.engine.breakeven import Curve, crossings, first_beyond, middle_and_tails, share_at
+from bitnet_cost.engine.breakeven import Curve, crossings, first_beyond, middle_and_tails, share_at, shares_at
 from bitnet_cost.engine.counts import count_ops
 from bitnet_cost.engine.estimate import against, evaluate
 from bitnet_cost.engine.fit import fit
 from bitnet_cost.engine.uncertainty import at_end, drawn_energies
 from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.formulas.savings import saved
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.scenario import Scenario
@@ -46,6 +46,10 @@ class Draws:
     def __post_init__(self) -> None:
         if not 1 <= self.count <= MOST_DRAWS:  # of a whole curve each
             raise BitnetCostError(f"draws: {self.count} is not a whole number from 1 to {MOST_DRAWS}")
+
+    def energies(self, results: Sequence[Result]) -> list[dict[str, Array]]:
+        """Energies of results over the draws; see `drawn_energies`."""
+        return drawn_energies(results, self.count, self.seed, self.distribution)
 
 
 @dataclass(frozen=True)
@@ -85,9 +89,7 @@ class Question:
 
     def along(self, axis: BreakEvenAxis, values: Array) -> Workload:
         """The workload with other batches, or other lengths of its prompt."""
-        if axis == "batch":
-            return replace(self.workload, batch=values)
-        return replace(self.workload, prompt=values)
+        return replace(self.workload, batch=values) if axis == "batch" else replace(self.workload, prompt=values)
 
     def savings(self, axis: BreakEvenAxis, pair: Sequence[Scenario]) -> Callable[[Array], Array]:
         """The saving along an axis, NaN where either has no energy."""
@@ -129,7 +131,7 @@ def find(
         raise BitnetCostError(f"saving: {brief(100 * wanted)} % is not a saving; expected a number below 100")
     found = []
     for name in runtimes_of(asked.hardware, runtimes):
-        device, software = setting(asked.hardware, name)
+        device, software = catalog.setting(asked.hardware, name)
         first = asked.but(hardware=device, runtime=software)
         question = Question((first, first.but(precision=baseline)), wanted, draws or Draws())
         found += [_along(question, axis) for axis in axes if not (asked.model.bidirectional and axis == "context")]
@@ -166,10 +168,9 @@ def _turning(asked: Question, axis: BreakEvenAxis, curve: Curve, high: int) -> T
         return float(first_beyond(found.at, found.values[None], asked.wanted, falling=falling)[0])
 
     ends = [first(crossings(asked.savings(axis, end), 1, high, asked.wanted)) for end in asked.ends]
-    d = asked.draws
     results = asked.results(asked.along(axis, curve.at), asked.pair)
-    new, old = (sum(parts.values()) for parts in drawn_energies(results, d.count, d.seed, d.distribution))
-    drawn = np.where(np.isnan(curve.values), np.nan, 1 - new / old)
+    new, old = (sum(parts.values()) for parts in asked.draws.energies(results))
+    drawn = np.where(np.isnan(curve.values), np.nan, saved(new, old))
     return asked.turning(first(curve), first_beyond(curve.at, drawn, asked.wanted, falling=falling), ends)
 
 
@@ -213,10 +214,13 @@ def _shares(asked: Question) -> list[Crossing]:
     if not all(r.has_energy for r in results):
         return []
     new, old = (_parts(r) for r in results)
-    d = asked.draws
-    drawn = [_grouped(r, parts) for r, parts in zip(results, _drawn(results, d), strict=True)]
+    energies = asked.draws.energies(results)
+    drawn = [
+        _grouped(r, {name: energy[:, 0] for name, energy in parts.items()})
+        for r, parts in zip(results, energies, strict=True)
+    ]
     ends = [[_parts(r) for r in asked.results(asked.workload, end)] for end in asked.ends]
-    saved = float(_saved(new, old))
+    whole_saved = float(_saved(new, old))
     where, wanted, pair = asked.where, asked.wanted, asked.names
     found = []
     for part in ("static", "memory"):
@@ -232,19 +236,19 @@ def _shares(asked: Question) -> list[Crossing]:
             f" {percent(rest, 1)} %: {percent(wanted, 1)} % is saved {solved}"
         )
         turning = asked.turning(
-            float(_share_of(wanted, *_split(part, new, old))),
-            _share_of(wanted, *_split(part, drawn[0], drawn[1])),
-            [float(_share_of(wanted, *_split(part, end[0], end[1]))) for end in ends],
+            float(shares_at(wanted, *_split(part, new, old))),
+            shares_at(wanted, *_split(part, drawn[0], drawn[1])),
+            [float(shares_at(wanted, *_split(part, end[0], end[1]))) for end in ends],
         )
         found.append(Crossing(*where, f"{part} share", wanted, () if share is None else (share,), text,
                               (0.0, 1.0), (rest, own), "closed form", now, turning))  # fmt: skip
-    stays = share_at(wanted, 0.0, saved) if saved > 0 else None
+    stays = share_at(wanted, 0.0, whole_saved) if whole_saved > 0 else None
     if stays is None:
-        text = _unmet(wanted, saved, pair, found)
+        text = _unmet(wanted, whole_saved, pair, found)
     else:
         text = (
             f"'{percent(wanted, 1)} % less energy' holds when at most {percent(stays, 2)} % of {pair[1]}'s energy"
-            f" does not scale, the rest saving the modelled {percent(saved, 2)} %"
+            f" does not scale, the rest saving the modelled {percent(whole_saved, 2)} %"
         )
     turning = asked.turning(
         float(_staying(wanted, _saved(new, old))),
@@ -253,27 +257,20 @@ def _shares(asked: Question) -> list[Crossing]:
     )
     found.append(
         Crossing(*where, "share that stays", wanted, () if stays is None else (stays,), text, (0.0, 1.0),
-                 (saved, 0.0), "closed form: 1 - wanted / modelled", turning=turning)
+                 (whole_saved, 0.0), "closed form: 1 - wanted / modelled", turning=turning)
     )  # fmt: skip
     return found
 
 
-def _unmet(wanted: float, saved: float, pair: tuple[str, str], parts: Sequence[Crossing]) -> str:
+def _unmet(wanted: float, modelled: float, pair: tuple[str, str], parts: Sequence[Crossing]) -> str:
     """A claim above what the model saves: false even where everything scales, true with other shares if there are."""
-    does = f"saves {percent(saved, 2)} %" if saved >= 0 else f"takes {percent(-saved, 2)} % more"
+    does = f"saves {percent(modelled, 2)} %" if modelled >= 0 else f"takes {percent(-modelled, 2)} % more"
     text = f"'{percent(wanted, 1)} % less energy' does not hold here: {pair[0]} {does} where all of"
     text += f" {pair[1]}'s energy scales as modelled; "
     other = [f"a {c.axis} of {percent(c.at[0], 2)} % instead of {percent(c.now, 2)} %" for c in parts if c.at]
     return text + (
         f"it would with {' or '.join(other)}" if other else "no share of static power or memory makes it true"
     )
-
-
-def _drawn(results: Sequence[Result], d: Draws) -> list[dict[str, Array]]:
-    return [
-        {name: energy[:, 0] for name, energy in parts.items()}
-        for parts in drawn_energies(results, d.count, d.seed, d.distribution)
-    ]
 
 
 def _parts(result: Result) -> Parts:
@@ -290,24 +287,18 @@ def _grouped(result: Result, components: Mapping[str, Array]) -> Parts:
 
 
 def _saved(new: Parts, old: Parts) -> Array:
-    return 1 - sum(new.values(), np.zeros(())) / sum(old.values(), np.zeros(()))
+    found: Array = saved(sum(new.values(), np.zeros(())), sum(old.values(), np.zeros(())))
+    return found
 
 
 def _split(part: str, new: Parts, old: Parts) -> tuple[Array, Array]:
     """What a part saves, and what the rest does."""
     rest = [sum((e for name, e in energies.items() if name != part), np.zeros(())) for energies in (new, old)]
-    return 1 - new[part] / old[part], 1 - rest[0] / rest[1]
+    return saved(new[part], old[part]), saved(*rest)
 
 
-def _share_of(wanted: float, part: Array, rest: Array) -> Array:
-    """`share_at` of many savings at once, beyond 0 to 1 where no share does it."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found: Array = (rest - wanted) / (rest - part)
-    return np.nan_to_num(found, nan=np.inf)
-
-
-def _staying(wanted: float, saved: Array) -> Array:
+def _staying(wanted: float, modelled: Array) -> Array:
     """The share that may stay for a claim to be true; below 0 where none may."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        found: Array = np.where(saved > 0, 1 - wanted / saved, -np.inf)
+        found: Array = np.where(modelled > 0, saved(wanted, modelled), -np.inf)
     return found

@@ -6,13 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from bitnet_cost.api import setting
 from bitnet_cost.engine.counts import NOT_COUNTED, count_ops
 from bitnet_cost.engine.timing import kernel_class
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.numerals import percent, with_commas
+from bitnet_cost.readers import catalog
 from bitnet_cost.result import Crossing, Turning
 from bitnet_cost.studies.breakeven import state
 from bitnet_cost.tables import Note, Report, Table, headed
@@ -195,7 +195,7 @@ def _kernels(asked: Scenario, pair: tuple[Precision, Precision], found: Sequence
     notes, weak = [], False
     linear = next((op for op in count_ops(asked.model, asked.workload).operators if op.role == "linear"), None)
     for name in dict.fromkeys(c.runtime for c in found if c.runtime):
-        _, software = setting(asked.hardware, name)
+        _, software = catalog.setting(asked.hardware, name)
         if software is None:
             continue
         parts = []

@@ -16,7 +16,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from bitnet_cost.api import runtime_of
 from bitnet_cost.engine.estimate import priced
 from bitnet_cost.inputs.calibration import EVERY_DEVICE, Constants, CounterConstants, DeviceConstants, RuntimeConstants
 from bitnet_cost.inputs.cited import Input
@@ -154,10 +153,8 @@ class Rows:
     ) -> None:  # fmt: skip
         self.members = members
         self.profile = hardware or catalog.hardware(members[0].hardware)
-        software = runtime or runtime_of(self.profile, members[0].runtime)
-        assert software is not None
-        self.software: RuntimeProfile = software
-        self.result = counted(members, self.profile, software, prompts or {})
+        self.software = runtime or catalog.runtime(members[0].runtime, str(self.profile.device_class))
+        self.result = counted(members, self.profile, self.software, prompts or {})
 
     @cached_property
     def tasks(self) -> set[str]:

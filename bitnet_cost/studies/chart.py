@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bitnet_cost.errors import BitnetCostError, nearest
+from bitnet_cost.errors import BitnetCostError, suggested
 from bitnet_cost.front import pareto
 from bitnet_cost.inputs.workload import Array
 from bitnet_cost.numerals import prefix_of, significant, with_commas
@@ -309,5 +309,4 @@ def _figures(file: str, columns: dict[str, list[Any]], name: str) -> Array:
 
 
 def _no_column(file: str, name: str, columns: dict[str, list[Any]]) -> BitnetCostError:
-    close = nearest(name, columns)
-    return BitnetCostError(f"{file}: has no column {name!r}" + (f"; did you mean {close!r}?" if close else ""))
+    return BitnetCostError(f"{file}: has no column {name!r}{suggested(name, columns)}")

@@ -34,7 +34,6 @@ DRAWS = 1000
 SIZED = 6  # pieces of hardware up to which models of every size are run on each
 SIZES = ("125M", "350M", "1.3B", "6.7B", "13B", "70B", "175B", "1T")
 Mask = NDArray[np.bool_]
-_NARROW: tuple[Scope, ...] = ("arithmetic", "compute", "memory")
 
 
 def axes(workload: Workload) -> tuple[list[int], list[int]]:
@@ -126,11 +125,6 @@ def _scopes(result: Result) -> tuple[Scope, ...]:
     return tuple(s for s in result.hardware.scopes if s != "facility" or result.facility is not None)
 
 
-def _within(found: Result, scope: Scope) -> Result:
-    """The same run read in another scope."""
-    return replace(found, scenario=found.scenario.but(scope=scope))
-
-
 def _cell(at: int, result: Result, found: Result, base: Result | None, drawn: Drawn) -> dict[str, Any]:
     """One cell of `grid`."""
     memory = found.footprint
@@ -144,7 +138,7 @@ def _cell(at: int, result: Result, found: Result, base: Result | None, drawn: Dr
         values |= {name: _list(np.where(fits, METRICS[column].of(found), np.nan), at) for name, column in shown.items()}
     scopes: dict[str, Any] = {}
     for scope in _scopes(result):
-        narrow = _within(found, scope)
+        narrow = found.within(scope)
         try:
             parts = narrow.by_component
         except BitnetCostError:  # a package priced by time may have no prices of its actions
@@ -179,7 +173,7 @@ def _saving(
     """Saving and band of a cell in a scope; empty where the baseline has no answer in it."""
     if found.ledger is None or base.ledger is None:
         return {}
-    other = _within(base, scope)
+    other = base.within(scope)
     try:
         prices = {**other.prices, **found.prices}
     except BitnetCostError:

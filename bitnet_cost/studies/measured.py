@@ -9,7 +9,6 @@ from typing import Literal
 
 import numpy as np
 
-from bitnet_cost.api import setting
 from bitnet_cost.engine.estimate import measure, priced
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.calibration import Constants, CounterConstants
@@ -17,7 +16,8 @@ from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.measurement import Measurement
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario
-from bitnet_cost.inputs.workload import Array, Workload
+from bitnet_cost.inputs.workload import Workload
+from bitnet_cost.ledger.counted import Timing
 from bitnet_cost.readers import catalog, measured
 from bitnet_cost.result import Result
 
@@ -129,7 +129,7 @@ def modelled(group: Group, rows: Sequence[Measurement]) -> list[tuple[dict[Quant
     Raises:
         BitnetCostError: an unknown name, a missing price.
     """
-    profile, software = setting(catalog.hardware(group[1]), group[3])
+    profile, software = catalog.setting(catalog.hardware(group[1]), group[3])
     result = priced(counted(rows, profile, software))
     return list(zip(read(result, rows), bounds(result), strict=True))
 
@@ -173,24 +173,16 @@ def read(
 ) -> Iterator[dict[Quantity, float]]:
     """The figures of each row from a result over their workloads; ``counters`` are those of memory counters."""
     batch, prompt, generate = result.workload.flat()
-    seconds, joules = times_and_energies(result)
     for i, row in enumerate(rows):
         figures: dict[Quantity, float] = dict.fromkeys(QUANTITIES, float("nan"))
         figures["memory_gb"] = memory_of(result, i, row.source, (counters or catalog.constants()).counter(row.source))
-        if seconds is not None:
-            time, energy, each = _of_phase(result, row, i, seconds, joules)
+        if result.timing is not None:
+            time, energy, each = _of_phase(result, result.timing, row, i)
             tokens = {"prefill": prompt[i], "decode": generate[i] - 1, "product": 1.0}.get(row.phase, generate[i])
             figures["seconds"] = float(time / each)
             figures["energy_j_per_token"] = float(energy / (tokens * (1.0 if row.phase == "product" else batch[i])))
             figures["power_w"] = float(energy / time) if time else float("nan")
         yield figures
-
-
-def times_and_energies(result: Result) -> tuple[Array | None, Array | None]:
-    """Seconds and joules of each phase, [phase, n]; None where nothing fits."""
-    if result.timing is None:
-        return None, None
-    return result.timing.by_phase, result.by_operator[1].sum(1)
 
 
 def bare_product(result: Result) -> int | None:
@@ -200,22 +192,13 @@ def bare_product(result: Result) -> int | None:
     return next(i for i, op in enumerate(result.counts.operators) if op.role == "linear")
 
 
-def _of_phase(
-    result: Result, row: Measurement, i: int, seconds: Array, joules: Array | None
-) -> tuple[float, float, float]:
+def _of_phase(result: Result, timing: Timing, row: Measurement, i: int) -> tuple[float, float, float]:
     """Time and energy of what a row measured, and how many steps of it its seconds are one of."""
-    assert joules is not None
-    if row.phase == "product":
-        index = bare_product(result)
-        assert index is not None
-        assert result.timing is not None
+    if row.phase == "product" and (index := bare_product(result)) is not None:
         steps = result.counts.operators[index].repeat * max(1, row.generate - 1)
-        phase = result.counts.row_of("decode" if row.generate > 1 else "prefill")
-        return (
-            float(result.timing.seconds[phase, index, i]) / steps,
-            float(result.by_operator[1, phase, index, i]) / steps,
-            1.0,
-        )
+        at = result.counts.row_of("decode" if row.generate > 1 else "prefill"), index, i
+        return float(timing.seconds[at]) / steps, float(result.by_operator[1][at]) / steps, 1.0
+    seconds, joules = timing.by_phase, result.by_operator[1].sum(1)
     if row.phase in ("prefill", "decode"):
         phase = result.counts.row_of(row.phase)
         each = 1.0 if row.phase == "prefill" else float(row.generate - 1)

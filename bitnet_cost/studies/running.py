@@ -13,18 +13,17 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache, partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
-
-import numpy as np
 
 from bitnet_cost import __version__
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.numerals import digits, fixed, with_commas, with_prefix
 from bitnet_cost.studies.progress import Progress
-from bitnet_cost.studies.sweep import PARTITION, Columns, Plan, merged, partition
+from bitnet_cost.studies.sweep import PARTITION, Columns, Plan, joined, partition
 from bitnet_cost.views import columns as files
 from bitnet_cost.views.files import whole_or_nothing, write_atomically
 from bitnet_cost.words import Engine
@@ -35,12 +34,11 @@ MANIFEST = "_manifest.json"  # readers of a folder of Parquet skip names that be
 MANIFEST_BEFORE = "manifest.json"  # of folders that were begun with version 0.1
 AHEAD = 3  # partitions under way for each worker: enough to keep it busy, few enough to hold
 
-_plan: Plan | None = None  # of this worker process
+_plans: list[Plan] = []  # the one of this worker process
 
 
 def _begin(whole: Plan) -> None:
-    global _plan  # noqa: PLW0603  # sent once, not with every partition
-    _plan = whole
+    _plans.append(whole)  # sent once, not with every partition
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted, and ends its workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -54,8 +52,18 @@ def _end_with_parent() -> None:
 
 
 def _work(task: Callable[[Plan, int], T], number: int) -> T:
-    assert _plan is not None
-    return task(_plan, number)
+    return task(_plans[-1], number)
+
+
+def _in_order(submit: Callable[[int], Any], numbers: Iterable[int], most: int) -> Iterator[Any]:
+    """Results in the order of the numbers, at most so many under way."""
+    under_way: deque[Any] = deque()
+    for number in numbers:
+        under_way.append(submit(number))
+        if len(under_way) >= most:
+            yield under_way.popleft().result()
+    while under_way:
+        yield under_way.popleft().result()
 
 
 def in_processes(whole: Plan, workers: int, numbers: list[int] | range, task: Callable[[Plan, int], T]) -> Iterator[T]:
@@ -69,13 +77,7 @@ def in_processes(whole: Plan, workers: int, numbers: list[int] | range, task: Ca
     method = "forkserver" if sys.platform != "win32" else "spawn"
     pool = ProcessPoolExecutor(min(workers, len(numbers)), multiprocessing.get_context(method), _begin, (whole,))
     try:
-        under_way: deque[Any] = deque()
-        for number in numbers:
-            under_way.append(pool.submit(_work, task, number))
-            if len(under_way) >= AHEAD * workers:
-                yield under_way.popleft().result()
-        while under_way:
-            yield under_way.popleft().result()
+        yield from _in_order(lambda number: pool.submit(_work, task, number), numbers, AHEAD * workers)
     except BrokenExecutor:
         raise BitnetCostError("a worker process was ended from outside; -o FOLDER/ with --resume keeps parts") from None
     finally:
@@ -118,14 +120,8 @@ def in_dask(whole: Plan, scheduler: str | None, workers: int, numbers: list[int]
         raise BitnetCostError(f"scheduler: {scheduler}: does not answer ({error})") from None
     try:
         packed = pickle.dumps(whole)  # each task brings it: what lies on a worker alone is lost with that worker
-        under_way: deque[Any] = deque()
-        most = AHEAD * max(2, sum(client.nthreads().values()))
-        for number in numbers:
-            under_way.append(client.submit(_of_packed, packed, number, pure=False, retries=3))
-            if len(under_way) >= most:
-                yield under_way.popleft().result()
-        while under_way:
-            yield under_way.popleft().result()
+        submit = partial(client.submit, _of_packed, packed, pure=False, retries=3)
+        yield from _in_order(submit, numbers, AHEAD * max(2, sum(client.nthreads().values())))
     finally:
         client.close()
         if cluster is not None:
@@ -161,23 +157,24 @@ class Runner:
 
     def reduced_rows(self) -> tuple[int, Columns]:
         """The front or the best of the whole grid: how many rows, and their columns."""
-        found: Columns | None = None
-        numbers = range(self.whole.partitions)
-        for number, (_, part) in zip(numbers, self.outcomes(numbers), strict=True):
-            found = merged(self.whole, found, part)
-            self._count(number)
-        assert found is not None
+        found: Columns = {}
+        for _, part in self.rows(range(self.whole.partitions)):
+            found = joined(self.whole, [found, part] if found else [part])
         return len(found["index"]), found
+
+    def every(self) -> Iterator[Outcome]:
+        """All kept rows: those of each partition, or the front or the best of the whole grid."""
+        if self.reducing:
+            yield self.reduced_rows()
+        else:
+            yield from self.rows(range(self.whole.partitions))
 
     def rows(self, numbers: list[int] | range) -> Iterator[Outcome]:
         """The kept rows, partition by partition."""
         for number, outcome in zip(numbers, self.outcomes(numbers), strict=True):
-            self._count(number)
+            _, start, stop = self.whole.span(number)
+            self.progress.add(stop - start)
             yield outcome
-
-    def _count(self, number: int) -> None:
-        _, start, stop = self.whole.span(number)
-        self.progress.add(stop - start)
 
     def to_file(self, name: str) -> int:
         """Write one Parquet or CSV file, only when complete; how many rows it has.
@@ -191,21 +188,10 @@ class Runner:
         if suffix == ".parquet":
             files.parquet()
         with whole_or_nothing(name, "; nothing was written") as temporary:
-            return self._written(temporary, suffix)
-
-    def _written(self, path: str, suffix: str) -> int:
-        writer = self._writer(path, suffix)
-        rows = 0
-        try:
-            for count, part in [self.reduced_rows()] if self.reducing else self.rows(range(self.whole.partitions)):
-                writer.write(part, count)
-                rows += count
-        finally:
-            writer.close()
-        return rows
-
-    def _writer(self, path: str, suffix: str) -> files.Writer:
-        return files.CsvWriter(path, self.whole.kinds) if suffix == ".csv" else parquet_of(self.whole, path)
+            whole, csv = self.whole, suffix == ".csv"
+            return _write(
+                files.CsvWriter(temporary, whole.kinds) if csv else parquet_of(whole, temporary), self.every()
+            )
 
     def to_folder(self, name: str, *, resume: bool) -> int:
         """Write one Parquet file for each run of partitions and a manifest; how many rows were written now.
@@ -369,16 +355,21 @@ def write_part(whole: Plan, part: int, *, folder: Path, each: int, stream: Itera
     Raises:
         BitnetCostError: a place that cannot be written.
     """
-    rows = 0
+    numbers = part_numbers(whole, each, part)
+    outcomes = (partition(whole, n) for n in numbers) if stream is None else islice(stream, len(numbers))
     with whole_or_nothing(str(folder / part_name(part)), "; whole parts stay, and --resume continues") as temporary:
-        writer = parquet_of(whole, temporary)
-        try:
-            for number in part_numbers(whole, each, part):
-                kept, columns = partition(whole, number) if stream is None else next(stream)
-                writer.write(columns, kept)
-                rows += kept
-        finally:
-            writer.close()
+        return _write(parquet_of(whole, temporary), outcomes)
+
+
+def _write(writer: files.Writer, outcomes: Iterable[Outcome]) -> int:
+    """Write rows as they come, and close the file; how many there were."""
+    rows = 0
+    try:
+        for count, columns in outcomes:
+            writer.write(columns, count)
+            rows += count
+    finally:
+        writer.close()
     return rows
 
 
@@ -399,16 +390,3 @@ def run(whole: Plan, output: str, *, resume: bool = False, **means: Any) -> tupl
         return runner.to_file(output), runner.progress
     finally:
         runner.progress.close()
-
-
-def table(whole: Plan, workers: int = 1) -> dict[str, np.ndarray[Any, Any]]:
-    """A sweep's kept rows in memory, for Python users: written columns by name.  [n]
-
-    Raises:
-        BitnetCostError: see `Runner`.
-    """
-    from bitnet_cost.studies.sweep import as_array
-
-    runner = Runner(whole, workers=workers)
-    parts = [runner.reduced_rows()] if runner.reducing else list(runner.rows(range(whole.partitions)))
-    return {name: np.concatenate([as_array(part[name], rows) for rows, part in parts]) for name in whole.columns}

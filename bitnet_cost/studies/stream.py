@@ -16,7 +16,7 @@ from bitnet_cost.numerals import with_commas
 from bitnet_cost.registry import figure
 from bitnet_cost.studies.running import Runner, run
 from bitnet_cost.studies.sweep import Columns, Plan, as_array, of_file, of_options, plan
-from bitnet_cost.tables import Column, Report, Table
+from bitnet_cost.tables import Report, Table, headed
 from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Parallel, Scope
 
 Names = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -60,9 +60,7 @@ class Grid:
         return self._plan.inputs()
 
     def __iter__(self) -> Iterator[Chunk]:
-        runner = Runner(self._plan, workers=self._workers)
-        outcomes = [runner.reduced_rows()] if runner.reducing else runner.rows(range(self._plan.partitions))
-        for count, part in outcomes:
+        for count, part in Runner(self._plan, workers=self._workers).every():
             if count:
                 yield {name: self._column(name, part, count) for name in self.columns}
 
@@ -144,9 +142,7 @@ class Grid:
 
         points = with_commas(self.points)
         lengths = tuple((name, with_commas(count)) for name, count in self._lengths().items())
-        table = Table(
-            "", (Column("axis", figures=False), Column("values")), lengths, ("points", with_commas(self.points))
-        )
+        table = Table("", headed("axis", "values"), lengths, ("points", with_commas(self.points)))
         return fragment(Report("Grid", f"A grid of {points} points, evaluated as it is read.", (table,)))
 
 

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from bitnet_cost import __version__, api
+from bitnet_cost import __version__
 from bitnet_cost.engine.estimate import check_scope
 from bitnet_cost.engine.grid import components_of, figures, swept
-from bitnet_cost.errors import BitnetCostError, MissingPrice, nearest
+from bitnet_cost.errors import BitnetCostError, MissingPrice, suggested
 from bitnet_cost.filters import Filter
 from bitnet_cost.front import Front, best, pareto
 from bitnet_cost.inputs.architecture import Architecture
@@ -25,7 +25,7 @@ from bitnet_cost.inputs.cited import Figure, explain, model_at
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
-from bitnet_cost.inputs.scenario import Scenario
+from bitnet_cost.inputs.scenario import Scenario, usual_generate
 from bitnet_cost.inputs.sweep import Range, Sweep, Varied, whole_numbers
 from bitnet_cost.inputs.workload import Array, Workload
 from bitnet_cost.numerals import brief, with_prefix
@@ -139,7 +139,7 @@ class Plan:
         """The workload of some points of a cell, and the values of its inner figures there, each [n]."""
         generate = self.generate
         if generate is None:
-            generate = np.array([api.generated(cell.asked.model, cell.asked.hardware)])
+            generate = np.array([usual_generate(cell.asked.model, cell.asked.hardware)])
         axes = (*(self.varied[path] for path in self.inner), self.batch, self.prompt, generate)
         indexes = np.unravel_index(np.arange(start, stop), self.lengths)
         *varied, batch, prompt, steps = (axis.astype(np.float64)[i] for axis, i in zip(axes, indexes, strict=True))
@@ -183,10 +183,8 @@ class Plan:
         for column in self.columns:
             if column in self.varied:
                 found[column] = unit_varied(self, column)
-            elif column not in METRICS:  # a component
-                found[column] = "J"
-            elif METRICS[column].kind != "word":
-                found[column] = METRICS[column].unit or "bool"
+            elif self.kind_of(column) != "word":
+                found[column] = unit_of(column) or "bool"
         return found
 
     def inputs(self) -> dict[str, Any]:
@@ -220,7 +218,7 @@ def plan(spec: Sweep) -> Plan:
         )
         for profile in hardware
         for name in (spec.runtimes or [""])
-        for device, software in (api.setting(profile, name or None),)
+        for device, software in (catalog.setting(profile, name or None),)
     )  # fmt: skip
     found = Plan(
         spec.model_copy(update={"devices": list(dict.fromkeys(spec.devices))}),
@@ -232,12 +230,10 @@ def plan(spec: Sweep) -> Plan:
         None if spec.generate is None else whole_numbers("generate", spec.generate),
         {path: _values(path, values, settings) for path, values in spec.vary.items()},
     )
-    names = [(place, c) for place, asked in (("columns", spec.columns or ()),) for c in asked]
-    names += [("objectives", o.column) for o in spec.objectives]
+    names = [("columns", c) for c in spec.columns or ()] + [("objectives", o.column) for o in spec.objectives]
     for place, column in names:
         if column not in found.known:
-            close = nearest(column, found.known)
-            hint = f"; did you mean {close!r}?" if close else f"; there are {', '.join(found.known)}"
+            hint = suggested(column, found.known, f"; there are {', '.join(found.known)}")
             raise BitnetCostError(f"{place}: {column!r} is not a column{hint}")
         if place == "objectives" and found.kind_of(column) in ("word", "bool"):
             raise BitnetCostError(f"objectives: {column!r} is not a figure")
@@ -268,11 +264,11 @@ def _evaluated(cell: Cell, workload: Workload, varied: dict[str, Array]) -> dict
 
 def partition(whole: Plan, number: int) -> tuple[int, Columns]:
     """Rows of one partition that are kept: how many, and the written columns. A pure function of its arguments."""
-    kept = list(chunks(whole, number))
-    return _joined(whole, kept)
+    found = joined(whole, list(chunks(whole, number)))
+    return len(found["index"]) if found else 0, found
 
 
-def chunks(whole: Plan, number: int) -> Iterator[tuple[int, Columns]]:
+def chunks(whole: Plan, number: int) -> Iterator[Columns]:
     """The kept rows of a partition, chunk by chunk, with the columns that are needed further on and ``index``."""
     index, start, stop = whole.span(number)
     cell = whole.cell(index)
@@ -312,7 +308,7 @@ def chunks(whole: Plan, number: int) -> Iterator[tuple[int, Columns]]:
         part["index"] = np.arange(offset + first, offset + last)
         if rows is not None and not rows.all():
             part = select_rows(part, np.flatnonzero(rows))
-        yield len(part["index"]), reduced(whole, part, front)
+        yield reduced(whole, part, front)
 
 
 def select_rows(columns: Columns, rows: NDArray[np.intp]) -> Columns:
@@ -336,24 +332,16 @@ def reduced(whole: Plan, columns: Columns, front: Front | None = None) -> Column
     return select_rows(columns, best(values[:, 0], spec.top))
 
 
-def _joined(whole: Plan, parts: list[tuple[int, Columns]]) -> tuple[int, Columns]:
-    """Parts of one cell as one, reduced again."""
-    if not parts:
-        return 0, {}
-    first = parts[0][1]
-    if len(parts) == 1:
-        return len(first["index"]), first
+def joined(whole: Plan, parts: Sequence[Columns]) -> Columns:
+    """Rows of several parts as one, reduced to what the sweep asks for; of one part, as they are."""
+    if len(parts) < 2:
+        return parts[0] if parts else {}
     found: Columns = {}
-    for name, values in first.items():
-        several = [part[name] for _, part in parts]
-        alone = all(not isinstance(v, np.ndarray) for v in several) and all(v == values for v in several)
-        found[name] = (
-            values
-            if alone
-            else np.concatenate([as_array(v, len(p["index"])) for v, (_, p) in zip(several, parts, strict=True)])
-        )
-    found = reduced(whole, found)
-    return len(found["index"]), found
+    for name, values in parts[0].items():
+        several = [part[name] for part in parts]
+        alone = all(not isinstance(v, np.ndarray) and v == values for v in several)
+        found[name] = values if alone else np.concatenate([as_array(part[name], len(part["index"])) for part in parts])
+    return reduced(whole, found)
 
 
 def as_array(values: Any, points: int) -> NDArray[Any]:
@@ -363,15 +351,6 @@ def as_array(values: Any, points: int) -> NDArray[Any]:
     found = np.empty(points, dtype=object if values is None or isinstance(values, str) else None)
     found[:] = values
     return found
-
-
-def merged(whole: Plan, one: Columns | None, other: Columns) -> Columns:
-    """The rows kept so far and those of the next partition, reduced to what the sweep asks for."""
-    if one is None:
-        return reduced(whole, other)
-    count, more = len(one["index"]), len(other["index"])
-    found = {name: np.concatenate([as_array(one[name], count), as_array(other[name], more)]) for name in one}
-    return reduced(whole, found)
 
 
 # --- varied figures ------------------------------------------------------------------------------------------------

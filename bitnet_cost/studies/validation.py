@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from operator import ge, gt, le
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from bitnet_cost.api import estimate, setting
 from bitnet_cost.engine.activity import mac_actions
+from bitnet_cost.engine.estimate import against, evaluate
 from bitnet_cost.engine.fit import fit
 from bitnet_cost.errors import InvalidFile
 from bitnet_cost.formulas.savings import unshrinking_share
 from bitnet_cost.formulas.sums import ordered_sum
-from bitnet_cost.inputs.architecture import Architecture
-from bitnet_cost.inputs.scenario import Scenario
+from bitnet_cost.inputs.scenario import Scenario, usual_generate
 from bitnet_cost.inputs.study import UNIT_SCALES, Options, PrintedTable, Study
-from bitnet_cost.inputs.workload import Workload
+from bitnet_cost.inputs.workload import Workload, usual_attention
 from bitnet_cost.ledger.contract import price_of
 from bitnet_cost.numerals import digits, fixed, with_commas
 from bitnet_cost.readers import catalog
 from bitnet_cost.result import Result
 from bitnet_cost.studies.measured import bare_product
-from bitnet_cost.tables import Column, Note, Report, Table
+from bitnet_cost.tables import Column, Note, Report, Table, headed
 from bitnet_cost.views import honesty
 
-_ASKED = (
-    "scope", "runtime", "devices", "parallel", "accumulator", "batch", "prompt", "generate", "attention", "logits",
-    "counting",
-)  # fmt: skip
+_RELATIONS: dict[str, Callable[[float, float], bool]] = {
+    "=": lambda modelled, printed: abs(modelled - printed) <= 1.0, ">": gt, ">=": ge, "<=": le,
+}  # fmt: skip
+_WORK = ("batch", "prompt", "generate", "attention", "logits", "counting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +63,7 @@ class Cell:
     @property
     def follows(self) -> bool:
         """Whether a claim is what the model says: the same to a point of percent, more, at least, or up to it."""
-        if self.relation == ">":
-            return self.modelled > self.printed
-        if self.relation == ">=":
-            return self.modelled >= self.printed
-        if self.relation == "<=":
-            return self.modelled <= self.printed
-        return abs(self.error) <= 1.0
+        return _RELATIONS[self.relation](self.modelled, self.printed)
 
     @property
     def passed(self) -> bool:
@@ -195,25 +189,16 @@ def _figure(study: Study, options: Options, precision: str) -> Modelled:
         each = [times * price_of(action, profile, what.name)[1] for action, times in recipe.items()]
         energy = _added(each)
         return Modelled(energy, any(honesty.mark_basis(profile.basis(action)) for action in recipe))
-    model, untied = _wanted(study, options, "model"), bool(options.untied)
+    _wanted(study, options, "model")
     if options.quantity == "largest_batch":
-        profile = catalog.hardware(_wanted(study, options, "hardware"))
-        work = Workload(1, options.prompt or 512, options.generate or 1)
-        profile, software = setting(profile, options.runtime)
-        asked_of = Scenario(
-            model=_architecture(model, untied), precision=catalog.precision(precision), hardware=profile,
-            workload=work, runtime=software, devices=options.devices or 1,
-        )  # fmt: skip
-        fits = fit(asked_of)
-        kept = [profile.memory.capacity, software.workspace if software else None]
-        return Modelled(float(fits.batch), any(honesty.mark_basis(figure.basis) for figure in kept if figure))
-    asked = {name: value for name in _ASKED if (value := getattr(options, name)) is not None}
-    baseline = options.baseline if options.quantity == "saving" else None
-    hardware = options.hardware or "cmos-45nm"  # memory does not depend on it
-    result = _estimate(model, untied, hardware, precision, baseline, tuple(asked.items()))
-    against = [_estimate(model, untied, hardware, baseline, None, tuple(asked.items()))] if baseline else []
-    quantity = str(options.quantity)
-    return Modelled(_read(result, quantity), any(_weak(r, quantity) for r in (result, *against)))
+        _wanted(study, options, "hardware")
+        asked = _scenario(options.model_copy(update={"generate": options.generate or 1, "precision": precision}))
+        kept = [asked.hardware.memory.capacity, asked.runtime.workspace if asked.runtime else None]
+        return Modelled(float(fit(asked).batch), any(honesty.mark_basis(figure.basis) for figure in kept if figure))
+    result, quantity = _evaluated(options, precision), str(options.quantity)
+    other = _evaluated(options, options.baseline) if options.baseline and quantity == "saving" else None
+    value = _read(result if other is None else against(result, other), quantity)
+    return Modelled(value, any(_weak(r, quantity) for r in (result, other) if r))
 
 
 TIMES = ("tokens_per_s", "decode_step", "product_time")
@@ -229,18 +214,30 @@ def _weak(result: Result, quantity: str) -> bool:
     return False
 
 
+def _evaluated(options: Options, precision: str) -> Result:
+    """What the options ask for in a precision; columns and rows that differ in what they read of it share it."""
+    unread = ("quantity", "action", "format", "baseline")
+    return _evaluate(options.model_copy(update={"precision": precision} | dict.fromkeys(unread)).model_dump_json())
+
+
 @cache
-def _estimate(
-    model: str, untied: bool, hardware: str, precision: str, baseline: str | None, asked: tuple[tuple[str, Any], ...]
-) -> Result:
-    return estimate(_architecture(model, untied), hardware, precision, baseline=baseline, **dict(asked))
+def _evaluate(options: str) -> Result:
+    return evaluate(_scenario(Options.model_validate_json(options)))
 
 
-def _architecture(model: str, untied: bool) -> Architecture:
-    found = catalog.model(model)
-    if not untied or found.lm_head is None:
-        return found
-    return found.model_copy(update={"lm_head": found.lm_head.model_copy(update={"tied": False})})
+def _scenario(options: Options) -> Scenario:
+    """The question that options ask; memory does not depend on the hardware, so that it may be left out."""
+    model = catalog.model(str(options.model))
+    if options.untied and model.lm_head is not None:
+        model = model.model_copy(update={"lm_head": model.lm_head.model_copy(update={"tied": False})})
+    hardware, runtime = catalog.setting(catalog.hardware(options.hardware or "cmos-45nm"), options.runtime)
+    work = {name: value for name in _WORK if (value := getattr(options, name)) is not None}
+    work = {"generate": usual_generate(model, hardware), "attention": usual_attention(model.kind)} | work
+    return Scenario(
+        model=model, precision=catalog.precision(str(options.precision)), hardware=hardware, runtime=runtime,
+        workload=Workload(**work), scope=options.scope, accumulator=options.accumulator or "paper",
+        devices=options.devices or 1, parallel=options.parallel or "tensor",
+    )  # fmt: skip
 
 
 def _read(result: Result, quantity: str) -> float:
@@ -275,10 +272,9 @@ def _decoding(result: Result, quantity: str) -> float:
         raise InvalidFile(
             f"study cell of {result.architecture.name}", quantity, "needs a device, and tokens to generate"
         )
-    if quantity == "decode_energy":
-        return float(result.by_operator[1, result.counts.row_of("decode")].sum()) / steps
-    if quantity == "decode_energy_per_token":
-        return float(result.by_operator[1, result.counts.row_of("decode")].sum()) / steps / int(result.workload.batch)
+    if "energy" in quantity:
+        energy = float(result.by_operator[1, result.counts.row_of("decode")].sum()) / steps
+        return energy if quantity == "decode_energy" else energy / int(result.workload.batch)
     step = float(result.timing.of_phase("decode")[0]) / steps
     return step if quantity == "decode_step" else result.tokens_per_s or 0.0
 
@@ -342,35 +338,27 @@ def _mark(cell: Cell) -> str:
 
 def _cells_table(table: PrintedTable, cells: Sequence[Cell]) -> Table:
     unit = "" if table.unit == "1" else f" {table.unit}"
-    heads = (
-        Column("row", False), Column("column", False), Column(f"printed{unit}"), Column(f"modelled{unit}"),
-        Column("error"), Column("allowed"), Column("verdict", False),
-    )  # fmt: skip
+    heads = headed("row", "column", f"printed{unit}", f"modelled{unit}", "error", "allowed", texts=2)
     rows = [
         (c.row, c.column, _printed(c.printed, c.decimals), _printed(c.modelled, c.decimals, 2) + _mark(c),
          fixed(c.error, (c.decimals or 0) + 2, sign=True, grouping=False), digits(c.tolerance, 3), c.verdict)
         for c in cells
     ]  # fmt: skip
-    return Table(table.title, heads, tuple(rows))
+    return Table(table.title, (*heads, Column("verdict", False)), tuple(rows))
 
 
 def _claims_table(table: PrintedTable, cells: Sequence[Cell]) -> Table:
     unit = "" if table.unit == "1" else f" {table.unit}"
     savings = any(c.share is not None for c in cells)
-    heads = (
-        Column("claim", False), Column("at", False), Column(f"claimed{unit}"), Column(f"modelled{unit}"),
-        Column("verdict", False), *([Column("must stay %")] if savings else []),
-    )  # fmt: skip
-    words = {"=": "", ">": "> ", ">=": ">= ", "<=": "<= "}
+    heads = (*headed("claim", "at", f"claimed{unit}", f"modelled{unit}", texts=2), Column("verdict", False))
     rows = []
     for c in cells:
         needed = "none" if c.share is None else fixed(100 * c.share, 2)
-        modelled = (
-            fixed(c.modelled, 2, grouping=False) if table.unit != "1" else with_commas(float(c.modelled))
-        ) + _mark(c)
-        row = (c.row, c.column, words[c.relation] + digits(c.printed, 6), modelled, c.verdict)
+        modelled = with_commas(float(c.modelled)) if table.unit == "1" else fixed(c.modelled, 2, grouping=False)
+        claimed = f"{'' if c.relation == '=' else c.relation + ' '}{digits(c.printed, 6)}"
+        row = (c.row, c.column, claimed, modelled + _mark(c), c.verdict)
         rows.append((*row, needed) if savings else row)
-    return Table(table.title, heads, tuple(rows))
+    return Table(table.title, (*heads, Column("must stay %")) if savings else heads, tuple(rows))
 
 
 def cell_rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:

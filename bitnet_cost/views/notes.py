@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from bitnet_cost.errors import MissingPrice
 from bitnet_cost.numerals import brief, digits, grouped_digits, percent, span, with_commas
 from bitnet_cost.result import Answer, Result
 from bitnet_cost.tables import Note, distinct
@@ -80,10 +81,12 @@ def _elementwise(answer: Answer) -> list[Note]:
     """What the next wider scope would add to matrix products alone."""
     added: dict[str, tuple[float, str]] = {}
     for r in answer.results:
-        energy = answer.wider.get(_cell(r))
-        if energy is None:
+        if r.scope != "arithmetic" or not r.has_energy or r.shape:
             continue
-        more = energy / float(r.energy_j) - 1
+        try:
+            more = float(r.within("compute").energy_j) / float(r.energy_j) - 1
+        except MissingPrice:
+            continue
         if math.isfinite(more) and more > added.get(r.hardware.name, (0.0, ""))[0]:
             added[r.hardware.name] = (more, r.precision.name)
     if not added:

@@ -95,10 +95,11 @@ def test_the_script_leaves_what_the_command_printed(any_file: Path, opened: Open
 
 def test_a_choice_shows_what_python_printed_for_it(folder: Path, opened: Opened) -> None:
     """Tables, headings and numbers of random choices are those of pages that were asked for just these."""
-    found = api.answer(
+    scenarios = api.scenarios(
         [catalog.model("gpt2")], [catalog.hardware(n) for n in ("l4", "cmos-7nm")],
-        [catalog.precision(p) for p in ("fp16", "bitnet-b1.58")], Workload(2, 64, 16), usual_baseline="fp16",
+        [catalog.precision(p) for p in ("fp16", "bitnet-b1.58")], Workload(2, 64, 16),
     )  # fmt: skip
+    found = api.answer(scenarios, usual_baseline="fp16")
     made = pages.of_answer(found, estimate.estimate_report(found), "x")
     path = folder / "chosen.html"
     path.write_text(html.as_html(made), "utf-8")

@@ -8,18 +8,20 @@ from typing import Any
 import pytest
 
 from bitnet_cost.engine.checkpoint import (
+    BLOCKS,
     FORMATS,
     GGUF,
     SAFETENSORS,
     checkpoint_bytes,
+    compatible,
     gguf_tensor_bytes,
-    second_table_bytes,
     tensors,
     use_more_bits,
 )
 from bitnet_cost.engine.footprint import parameters_by_role
 from bitnet_cost.engine.operators import operators
 from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.inputs.architecture import Architecture
 from tests.golden.golden_data import HERE, architecture, golden, odd_configs
 
 ROWS: list[dict[str, Any]] = json.loads((HERE / "file_sizes.json").read_text())
@@ -29,6 +31,18 @@ def published(row: dict[str, Any]) -> float:
     """Published size.  [byte]"""
     unit, size = next((unit, row[unit]) for unit in ("bytes", "mib", "gib") if unit in row)
     return float(size) * {"bytes": 1, "mib": 2**20, "gib": 2**30}[unit]
+
+
+def second_table_bytes(model: Architecture, format: str) -> int:
+    """What a GGUF file holds more if its converter wrote a tied table twice, as token table and as output.  [byte]
+
+    Qwen's own files of its tied models do, because their safetensors hold both. The token table then has the base type.
+    """
+    base = GGUF[format]
+    width = model.embedding.width or model.hidden_size
+    kind = compatible({"tq1_0": "q4_k", "tq2_0": "q4_k", "i2_s": "f16"}.get(base, base), width)
+    entries, size = BLOCKS[kind]
+    return model.vocab_size * width // entries * size
 
 
 def predicted(row: dict[str, Any]) -> int:

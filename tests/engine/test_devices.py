@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bitnet_cost
-from bitnet_cost.api import fitting, runtime_of, setting
+from bitnet_cost.api import fitting, scenarios
 from bitnet_cost.engine.activity import product_format
 from bitnet_cost.engine.estimate import evaluate
 from bitnet_cost.errors import MissingPrice
@@ -44,7 +44,7 @@ def test_bounds(
     """Power between the floor and the cap; no faster than bytes / bandwidth and MACs / rate; energy grows with scope."""
     asked = Scenario(
         model=model, precision=precision, hardware=hardware, workload=Workload(batch, prompt, generate),
-        runtime=runtime_of(hardware, None),
+        runtime=catalog.runtime_of(hardware, None),
     )  # fmt: skip
     energies = []
     for scope in SCOPES:
@@ -89,7 +89,7 @@ def test_bounds(
 @given(st.sampled_from(["h100-sxm-80gb", "apple-m2-ultra"]), st.lists(st.tuples(st.integers(1, 9), st.integers(1, 900), st.integers(1, 99)), min_size=2, max_size=9))  # fmt: skip
 def test_an_element_of_a_grid_is_the_single_estimate(name: str, points: list[tuple[int, int, int]]) -> None:
     hardware, model, precision = catalog.hardware(name), MODELS[1], PRECISIONS[5]
-    runtime = runtime_of(hardware, None)
+    runtime = catalog.runtime_of(hardware, None)
     batch, prompt, generate = (np.array(axis) for axis in zip(*points, strict=True))
     grid = evaluate(
         Scenario(
@@ -119,7 +119,7 @@ def test_more_stored_bits_never_cost_less(precision: object, more: float) -> Non
     linear = precision.linear.model_copy(update={"weights": storage.model_copy(update={"bits": storage.bits + more})})  # type: ignore[attr-defined]
     wider = precision.model_copy(update={"linear": linear})  # type: ignore[attr-defined]
     before, after = (
-        evaluate(Scenario(model=MODELS[2], precision=p, hardware=hardware, workload=Workload(1, 64, 9), runtime=runtime_of(hardware, None))) for p in (precision, wider)  # type: ignore[arg-type]
+        evaluate(Scenario(model=MODELS[2], precision=p, hardware=hardware, workload=Workload(1, 64, 9), runtime=catalog.runtime_of(hardware, None))) for p in (precision, wider)  # type: ignore[arg-type]
     )  # fmt: skip
     assert float(after.energy_j) >= float(before.energy_j)
     assert float(after.timing.total[0]) >= float(before.timing.total[0])  # type: ignore[union-attr]
@@ -287,7 +287,7 @@ def test_a_microcontroller_says_by_what_factor_gpt_3_does_not_fit() -> None:
 
 def test_the_largest_batch_is_the_largest() -> None:
     model, device = catalog.model("llama-2-70b"), catalog.hardware("h100-sxm-80gb")
-    for found in fitting(model, [device], PRECISIONS, Workload(1, 512, 128)):
+    for found in fitting(scenarios([model], [device], PRECISIONS, Workload(1, 512, 128))):
         precision = found.result.precision
         for batch, prompt, fits in (
             (found.batch, 512, True), (found.batch + 1, 512, False), (1, found.positions, True), (1, found.positions + 1, False),
@@ -339,7 +339,7 @@ def test_a_pipeline_keeps_all_stages_busy_with_micro_batches(name: str, stages: 
     turns = -(-batch // largest)
     small = batch / turns  # the mean, which need not be whole
     workload = Workload(batch, 512, 33, "causal").one_of(np.array([float(turns)]))
-    device, software = setting(catalog.hardware(name), None)
+    device, software = catalog.setting(catalog.hardware(name), None)
     one = evaluate(
         Scenario(
             model=catalog.model("llama-2-7b"),
@@ -458,7 +458,8 @@ def test_an_encoder_holds_its_whole_prompts(device: str) -> None:
     """It attends both ways: the hidden states of all positions are there at once, and what fits is limited."""
     result = bitnet_cost.estimate("bert-base", device, "fp16", prompt=100_000)
     assert float(result.footprint.activation_bits[0]) >= 100_000 * (768 + 2 * 3072) * 16
-    (found,) = fitting(catalog.model("bert-base"), [catalog.hardware(device)], [catalog.precision("fp16")], Workload())
+    named = [catalog.model("bert-base")], [catalog.hardware(device)], [catalog.precision("fp16")]
+    (found,) = fitting(scenarios(*named, Workload()))
     assert found.batch < 100_000
     assert found.positions < 10_000_000
 

@@ -161,11 +161,11 @@ def answered(question: dict[str, Any]) -> Answer:
     )
     work = Workload(asked.get("batch", 1), asked.get("prompt", 512), asked.get("generate", 1), None,
                     asked.get("logits", "last"), asked.get("counting", "serving"))  # fmt: skip
-    return api.answer(
-        [catalog.model(asked["model"])], [hardware], [catalog.precision(asked["precision"])], work,
-        baseline=catalog.precision(asked["baseline"]), facility=site,
+    scenarios = api.scenarios(
+        [catalog.model(asked["model"])], [hardware], [catalog.precision(asked["precision"])], work, facility=site,
         **{name: asked[name] for name in ("scope", "runtime", "accumulator", "devices", "parallel")},
     )  # fmt: skip
+    return api.answer(scenarios, baseline=catalog.precision(asked["baseline"]))
 
 
 def told(answer: Answer, cell: str) -> str:
@@ -206,7 +206,7 @@ def test_every_cell_of_every_table(question: str) -> None:
 def test_every_cell_of_fit(model: str, precision: str) -> None:
     work = Workload(1, 512, 128)
     device = catalog.hardware("h100-sxm-80gb")
-    (found,) = api.fitting(catalog.model(model), [device], [catalog.precision(precision)], work)
+    (found,) = api.fitting(api.scenarios([catalog.model(model)], [device], [catalog.precision(precision)], work))
     (row,) = records.fit_rows([found])
     names = {"devices": "devices_needed"}
     for field in ("weights_bytes", "footprint_bytes", "capacity_bytes", "largest_batch", "longest_prompt", "devices"):

@@ -28,7 +28,7 @@ PRECISIONS = (
 def compared(draw: random.Random, model: str, *, everything: bool) -> int:
     """Compare a random cell of a model with its trace; returns how many columns were compared."""
     architecture, precision = catalog.model(model), catalog.precision(draw.choice(PRECISIONS))
-    hardware, runtime = api.setting(catalog.hardware(draw.choice(HARDWARE)), None)
+    hardware, runtime = catalog.setting(catalog.hardware(draw.choice(HARDWARE)), None)
     device = hardware.kind == "device"
     link, devices = hardware.interconnect, 1
     if link is not None and draw.random() < 0.4:

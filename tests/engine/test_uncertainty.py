@@ -29,6 +29,11 @@ NODE = catalog.hardware("cmos-45nm")
 DISTRIBUTIONS: tuple[Literal["triangular", "lognormal"], ...] = ("triangular", "lognormal")
 
 
+def with_figures(result: Result, values: dict[str, float]) -> Result:
+    """The result with figures of time at other values."""
+    return uncertainty.revalued(result, uncertainty.at_values(result.scenario, values))
+
+
 def priced(precision: str, hardware: str | Hardware = NODE, **options: object) -> Result:
     return bitnet_cost.estimate("gpt3-175b", hardware, precision, **options)  # type: ignore[arg-type]
 
@@ -170,7 +175,7 @@ def test_time_at_the_fast_and_slow_ends_encloses_the_nominal_and_every_single_fi
         assert float(fast.energy_j) < float(result.energy_j) < float(slow.energy_j)
         for place, figure in uncertainty.time_figures(result).items():
             for bound in (figure.low, figure.high):
-                timing = uncertainty.with_figures(result, {place: bound}).timing
+                timing = with_figures(result, {place: bound}).timing
                 assert timing is not None
                 assert low - 1e-12 <= float(timing.total[0]) <= high + 1e-12, place
 
@@ -201,7 +206,7 @@ def test_figures_moved_as_one_grid_give_what_each_gives_alone(name: str) -> None
     result = ON_DEVICE[name]
     ends = [(place, bound) for place, f in uncertainty.time_figures(result).items() for bound in (f.low, f.high)]
     assert len(ends) > 20
-    alone = [float(uncertainty.with_figures(result, {place: value}).energy_j) for place, value in ends]
+    alone = [float(with_figures(result, {place: value}).energy_j) for place, value in ends]
     assert uncertainty.energies_with_each(result, ends).tolist() == pytest.approx(alone, rel=1e-15)
 
 
@@ -391,7 +396,7 @@ def test_times_within_the_ranges_lie_within_the_bounds_of_time(precision: str, s
         place: figure.low + shares.random() * (figure.high - figure.low)
         for place, figure in uncertainty.time_figures(result).items()
     }
-    drawn, fast, slow = uncertainty.with_figures(result, values), scenario(result, "fast"), scenario(result, "slow")
+    drawn, fast, slow = with_figures(result, values), scenario(result, "fast"), scenario(result, "slow")
     assert drawn.timing is not None
     assert fast.timing is not None
     assert slow.timing is not None

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
-from bitnet_cost import api, checking, cli, listing, units
+from bitnet_cost import api, cli, listing, units
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.filters import Filter
 from bitnet_cost.inputs.accuracy import Accuracy
@@ -31,9 +31,10 @@ from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.sweep import options
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.readers import catalog
+from bitnet_cost.readers.files import load_any
 from bitnet_cost.readers.measured import read_rows
 from bitnet_cost.readers.yaml_file import parse_yaml
-from bitnet_cost.studies import chart, sweep
+from bitnet_cost.studies import chart, checking, sweep
 from bitnet_cost.views import html, records, table, terminal
 from bitnet_cost.views.estimate import estimate_report
 from bitnet_cost.views.model_yaml import model_yaml
@@ -85,7 +86,7 @@ def reads(model: type[Input]) -> Callable[[bytes], str]:
 def shows(data: bytes) -> str:
     """Check a file of any kind, and print all that it holds."""
     path = _file(data)
-    if listing.kind_of(path) == "study":
+    if load_any(path)[0] == "study":
         return "".join(checking.check(path))
     reports, found = listing.details(str(path))
     records.json_text(found)
@@ -93,9 +94,8 @@ def shows(data: bytes) -> str:
 
 
 def _estimated(model: Architecture, hardware: Hardware, precision: Precision, runtime: RuntimeProfile | None) -> str:
-    found = api.answer(
-        [model], [hardware], [precision], Workload(2, 64, 1 if model.kind == "encoder" else 8), runtime=runtime
-    )
+    work = Workload(2, 64, 1 if model.kind == "encoder" else 8)
+    found = api.answer(api.scenarios([model], [hardware], [precision], work, runtime=runtime))
     _strict(records.json_text(records.answer_document(found)))
     made = estimate_report(found)
     return (

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bitnet_cost import checking, listing
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.readers import catalog
+from bitnet_cost.readers.files import load_any
 from bitnet_cost.readers.yaml_file import parse_yaml, read_yaml
+from bitnet_cost.studies import checking
 from bitnet_cost.views.model_yaml import model_yaml
 from tests.conftest import ROOT
 
@@ -21,7 +22,7 @@ def test_a_file_is_called_what_it_holds(kind: str) -> None:
     for path in (ROOT / catalog.FOLDERS[kind]).glob("*.yaml"):
         data = read_yaml(path).data
         assert data["name"] == path.stem
-        assert listing.kind_of(path) == kind
+        assert load_any(path)[0] == kind
         assert "no fault" in checking.check(path)[0]
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 import bitnet_cost
-from bitnet_cost.checking import check
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.readers import catalog
+from bitnet_cost.studies.checking import check
 
 FASTER = """
 name: my-h100

@@ -33,10 +33,11 @@ PRECISIONS = ("fp16", "int8", "bitnet-b1.58")
 @pytest.fixture(scope="module")
 def answer() -> Answer:
     names = ("h100-sxm-80gb", "l4", "cmos-7nm")
-    return api.answer(
+    scenarios = api.scenarios(
         [catalog.model("gpt2")], [catalog.hardware(n) for n in names], [catalog.precision(p) for p in PRECISIONS],
-        Workload(1, 64, 32), usual_baseline="fp16",
+        Workload(1, 64, 32),
     )  # fmt: skip
+    return api.answer(scenarios, usual_baseline="fp16")
 
 
 def data_of(answer: Answer) -> dict[str, Any]:
@@ -109,8 +110,9 @@ def test_models_of_every_size_cost_what_an_estimate_says(data: dict[str, Any]) -
 
 def test_with_many_devices_sizes_are_run_on_the_one_that_a_page_opens_with() -> None:
     names = ("h100-sxm-80gb", "l4", "t4", "a40", "a10g", "l40s", "mi210")
+    hardware = [catalog.hardware(n) for n in names]
     found = api.answer(
-        [catalog.model("gpt2")], [catalog.hardware(n) for n in names], [catalog.precision("int8")], Workload(1, 64, 8)
+        api.scenarios([catalog.model("gpt2")], hardware, [catalog.precision("int8")], Workload(1, 64, 8))
     )
     made = data_of(found)
     opening = made["opening"]["hardware"]
@@ -136,9 +138,8 @@ def test_the_drawn_points_are_those_of_the_errors() -> None:
 
 def test_one_device_is_said_plainly() -> None:
     for model, does in (("gpt2", "holds"), ("llama-2-70b", "does not hold")):
-        found = api.answer(
-            [catalog.model(model)], [catalog.hardware("l4")], [catalog.precision("int8")], Workload(1, 64, 8)
-        )
+        named = [catalog.model(model)], [catalog.hardware("l4")], [catalog.precision("int8")]
+        found = api.answer(api.scenarios(*named, Workload(1, 64, 8)))
         bits = found.results[0].capacity_bits
         assert bits is not None
         size = with_prefix(bits / 8, "B")

@@ -34,6 +34,12 @@ NAMES = {"models": ["llama-2-7b"], "precisions": ["bf16"], "hardware": ["h100-sx
 COLUMNS = set(METRICS)
 
 
+def table_of(whole: sweeps.Plan, workers: int = 1) -> dict[str, np.ndarray[Any, Any]]:
+    """A sweep's kept rows in memory: written columns by name.  [n]"""
+    parts = list(running.Runner(whole, workers=workers).every())
+    return {name: np.concatenate([sweeps.as_array(part[name], rows) for rows, part in parts]) for name in whole.columns}
+
+
 def plan(**asked: Any) -> sweeps.Plan:
     return sweeps.plan(sweeps.of_options({**NAMES, **asked}))
 
@@ -53,7 +59,7 @@ def test_a_row_is_the_single_estimate_to_the_bit(
         models=models, hardware=hardware, precisions=precisions, devices=devices, batch=[1, 3, 64, 700],
         prompt={"first": 1, "last": 30_000, "points": 40, "scale": "log"}, generate=[1, 2, 129, 5000],
     )  # fmt: skip
-    table = running.table(whole)
+    table = table_of(whole)
     rows = len(table["batch"])
     assert rows == whole.points
     chosen = np.random.default_rng(1).choice(rows, size=350, replace=False)
@@ -92,7 +98,7 @@ def test_a_varied_figure_is_that_of_a_changed_profile() -> None:
     for prompt in ([64], list(range(1, 1025))):  # few workloads: the figures are an axis of the arrays; many: a loop
         whole = plan(vary=vary, prompt=prompt)
         assert whole.inner == (tuple(vary) if len(prompt) == 1 else ())
-        table = running.table(whole)
+        table = table_of(whole)
         at = [i for i in range(whole.points) if table["prompt"][i] == 64]
         assert [table["hierarchy.hbm.bandwidth"][i] for i in at] == [8e12, 8e12, 2.68e13, 2.68e13]
         asked = whole.settings[0].but(workload=Workload(1, 64, 128))
@@ -111,12 +117,12 @@ def by_loop_and_by_axis(vary: dict[str, list[float]], monkeypatch: pytest.Monkey
     """Evaluate a grid with varied figures as an axis and again one profile at a time, and compare every column."""
     axis = plan(vary=vary, **asked)
     assert axis.inner == tuple(vary)
-    table = running.table(axis)
+    table = table_of(axis)
     with monkeypatch.context() as patch:
         patch.setattr(sweeps, "CHUNK", 1)
         loop = plan(vary=vary, **asked)
         assert loop.inner == ()
-        expected = running.table(loop)
+        expected = table_of(loop)
     for column in loop.known:
         assert repr(list(table[column])) == repr(list(expected[column])), column
 
@@ -138,13 +144,13 @@ def test_the_capacity_that_decides_where_weights_are_is_no_axis() -> None:
     path = "hierarchy.l2.capacity"
     assert sweeps.broadcasts(H100, "hierarchy.hbm.capacity")
     assert not sweeps.broadcasts(H100, path)
-    assert len(running.table(plan(vary={path: [1e9, 1e12]}))["energy_j"]) == 2
+    assert len(table_of(plan(vary={path: [1e9, 1e12]}))["energy_j"]) == 2
 
 
 def test_the_order_is_that_of_the_grid_and_no_point_is_lost_or_doubled() -> None:
     whole = plan(batch=list(range(1, 60)), prompt={"first": 1, "last": 2000, "points": 2000}, generate=[1, 7])
     assert whole.partitions > 1
-    table = running.table(sweeps.plan(whole.spec.model_copy(update={"columns": ["batch", "prompt", "generate"]})))
+    table = table_of(sweeps.plan(whole.spec.model_copy(update={"columns": ["batch", "prompt", "generate"]})))
     expected = np.array(np.meshgrid(range(1, 60), range(1, 2001), [1, 7], indexing="ij")).reshape(3, -1)
     assert np.array_equal(np.array([table[n] for n in ("batch", "prompt", "generate")], dtype=int), expected)
 
@@ -203,7 +209,7 @@ def test_a_worker_that_dies_is_one_message(tmp_path: Path, monkeypatch: pytest.M
 
 def test_limit_takes_the_first_points() -> None:
     whole = plan(batch=[1, 2, 3], prompt=[8, 9], limit=4)
-    table = running.table(whole)
+    table = table_of(whole)
     assert list(zip(table["batch"].astype(int), table["prompt"].astype(int), strict=True)) == [
         (1, 8), (1, 9), (2, 8), (2, 9),
     ]  # fmt: skip
@@ -321,14 +327,14 @@ def test_a_streamed_front_and_top_are_those_of_the_whole_grid() -> None:
         "prompt": {"first": 1, "last": 3000, "points": 1500},
         "precisions": ["bf16", "w4a16"],
     }
-    every = running.table(plan(**grid))
+    every = table_of(plan(**grid))
     goals: list[Any] = [{"column": "latency_s"}, {"column": "tokens_per_s", "goal": "max"}]
     values = np.column_stack([every["latency_s"], -every["tokens_per_s"]])
     kept = pareto(values)
-    front = running.table(plan(**grid, objectives=goals, pareto=True))
+    front = table_of(plan(**grid, objectives=goals, pareto=True))
     assert np.array_equal(front["latency_s"], every["latency_s"][kept])
     assert front["precision"].tolist() == every["precision"][kept].tolist()
-    top = running.table(plan(**grid, objectives=goals[1:], top=25), workers=2)
+    top = table_of(plan(**grid, objectives=goals[1:], top=25), workers=2)
     rows = best(-every["tokens_per_s"], 25)
     for name in ("precision", "batch", "prompt", "tokens_per_s"):
         assert top[name].tolist() == every[name][rows].tolist()
@@ -545,7 +551,7 @@ def test_dask_gives_the_same_rows_while_a_worker_dies() -> None:
         found += list(stream)
     kept: Any = None
     for _, part in found:
-        kept = sweeps.merged(whole, kept, part)
+        kept = sweeps.joined(whole, [kept, part] if kept else [part])
     assert len(found) == whole.partitions
     for name, values in expected.items():
         np.testing.assert_array_equal(values, kept[name], err_msg=name)

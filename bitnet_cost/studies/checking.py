@@ -9,15 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from bitnet_cost import api
+from bitnet_cost.engine.estimate import evaluate
 from bitnet_cost.errors import BitnetCostError, InvalidFile, MissingPrice
+from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Input
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
-from bitnet_cost.inputs.runtime import RuntimeProfile
+from bitnet_cost.inputs.scenario import Scenario, usual_generate
 from bitnet_cost.inputs.study import Options, Study
-from bitnet_cost.listing import is_config, load_any
+from bitnet_cost.inputs.sweep import Sweep
+from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.readers import catalog
+from bitnet_cost.readers.files import load_any
+from bitnet_cost.studies import sweep
 
 TRIED = ("fp16", "int8", "int4", "bitnet-b1.58")  # on a hardware profile
 TRIED_ON = ("cmos-45nm", "cmos-7nm", "h100-sxm-80gb")  # of a precision
@@ -31,42 +35,38 @@ def check(path: Path) -> list[str]:
     Raises:
         InvalidFile: its first fault.
     """
-    if is_config(path):
-        model = catalog.model(str(path))
-        return [f"model {model.name}: no fault found", *model.left_out()]
-    kind, entry = load_any(path)
-    remarks = [*_remarks(path, kind, entry)]
-    return [f"{kind} {getattr(entry, 'name', '')}: no fault found", *remarks]
+    kind, entry = ("model", catalog.model(str(path))) if catalog.is_config(str(path)) else load_any(path)
+    return [f"{kind} {getattr(entry, 'name', '')}: no fault found", *_remarks(path, entry)]
 
 
-def _remarks(path: Path, kind: str, entry: Input) -> Iterator[str]:
+def _remarks(path: Path, entry: Input) -> Iterator[str]:
     if isinstance(entry, Hardware):
-        software = _runtime_of(path, entry)
+        _check_runtime(path, entry)
         if entry.has_clock:
             _check_rates(path, entry)
         elif any(action.startswith("mac.") for action in entry.actions):
             yield "no answer asks for its prices of mac: a technology node prices mul and add"
         for name in TRIED:
-            missing = _missing(entry, catalog.precision(name), software)
+            missing = _missing(entry, catalog.precision(name))
             if missing:
                 yield f"{name} cannot be priced: no {', '.join(missing)}"
         yield from _left_behind(entry)
     elif isinstance(entry, Precision):
         for name in TRIED_ON:
-            missing = _missing(catalog.hardware(name), entry, None)
+            missing = _missing(catalog.hardware(name), entry)
             if missing:
                 yield f"{name} cannot price it: no {', '.join(missing)}"
     elif isinstance(entry, Study):
         _check_study(path, entry)
-    elif kind == "model":
-        yield from catalog.model(str(path)).left_out()
-    elif kind == "sweep":
+    elif isinstance(entry, Architecture):
+        yield from entry.left_out()
+    elif isinstance(entry, Sweep):
         _check_sweep(path)
 
 
-def _runtime_of(path: Path, device: Hardware) -> RuntimeProfile | None:
+def _check_runtime(path: Path, device: Hardware) -> None:
     try:
-        return api.runtime_of(device, None)
+        catalog.runtime_of(device, None)
     except BitnetCostError as fault:
         raise InvalidFile(path, "runtime", str(fault)) from None
 
@@ -83,14 +83,16 @@ def _check_rates(path: Path, profile: Hardware) -> None:
             raise InvalidFile(path, f"rates.{form}", f"its products have no price; give actions.mac.{form}")
 
 
-def _missing(profile: Hardware, precision: Precision, software: RuntimeProfile | None) -> list[str]:
+def _missing(profile: Hardware, precision: Precision) -> list[str]:
     """Every action without a price: each gets one on trial, until the next is missing."""
     found: list[str] = []
-    some = next(iter(profile.actions.values()))
+    some, model = next(iter(profile.actions.values())), catalog.model(TRIAL)
+    profile, software = catalog.setting(profile, None)
+    work = Workload(generate=usual_generate(model, profile))
     while len(found) < MOST_ACTIONS:
         trial = profile.model_copy(update={"actions": profile.actions | dict.fromkeys(found, some)})
         try:
-            api.estimate(TRIAL, trial, precision, runtime=software)
+            evaluate(Scenario(model=model, precision=precision, hardware=trial, runtime=software, workload=work))
             return found
         except MissingPrice as fault:
             found.append(fault.action)
@@ -138,8 +140,6 @@ def _named(path: Path, place: str, kind: str, name: str | None) -> None:
 
 def _check_sweep(path: Path) -> None:
     """Every name, axis, figure, filter and column of a sweep."""
-    from bitnet_cost.studies import sweep
-
     try:
         sweep.plan(sweep.of_file(str(path), {}))
     except InvalidFile:
