@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from bitnet_cost.inputs.hardware import Hardware as Hardware
     from bitnet_cost.inputs.precision import Precision as Precision
     from bitnet_cost.inputs.workload import Workload as Workload
-    from bitnet_cost.result import Answer as Answer
-    from bitnet_cost.result import Comparison as Comparison
-    from bitnet_cost.result import Result as Result
+    from bitnet_cost.ledger.result import Answer as Answer
+    from bitnet_cost.ledger.result import Comparison as Comparison
+    from bitnet_cost.ledger.result import Result as Result
     from bitnet_cost.studies.stream import Grid as Grid
     from bitnet_cost.studies.stream import sweep as sweep
 
@@ -48,10 +48,10 @@ _HOMES = {
     "Hardware": "bitnet_cost.inputs.hardware",
     "Precision": "bitnet_cost.inputs.precision",
     "Workload": "bitnet_cost.inputs.workload",
-    "Answer": "bitnet_cost.result",
-    "Comparison": "bitnet_cost.result",
+    "Answer": "bitnet_cost.ledger.result",
+    "Comparison": "bitnet_cost.ledger.result",
     "Grid": "bitnet_cost.studies.stream",
-    "Result": "bitnet_cost.result",
+    "Result": "bitnet_cost.ledger.result",
 }
 __all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604  # names of the table above
 

@@ -31,8 +31,8 @@ from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import GENERATE_ON_DEVICES, Scenario, usual_generate
 from bitnet_cost.inputs.workload import Workload, usual_attention
 from bitnet_cost.ledger.counted import OpCounts
+from bitnet_cost.ledger.result import Answer, Comparison, Fit, Result
 from bitnet_cost.readers import catalog
-from bitnet_cost.result import Answer, Comparison, Fit, Result
 from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Parallel, Scope
 
 FIT_PRECISIONS = ("fp32", "fp16", "int8", "int4", "bitnet-b1.58", "bitnet")

@@ -1,38 +1,5 @@
-"""The command ``bitnet-cost``: words in, words out. Results to stdout, everything else to stderr.
+"""The entry ``bitnet_cost.cli:main`` of the installed command; the commands are in `bitnet_cost.commands`."""
 
-Only typer is imported here; a command imports what it needs when it runs, so that ``--help`` is quick.
-"""
+from bitnet_cost.commands.main import app, main
 
-from __future__ import annotations
-
-import gc
-import io
-import os
-import sys
-
-from bitnet_cost.commands import estimates, files, studies
-from bitnet_cost.commands.root import app
-from bitnet_cost.commands.writing import end_unwritten, fail, refuse_controls
-from bitnet_cost.errors import BitnetCostError
-
-__all__ = ["app", "estimates", "files", "main", "studies"]  # the modules add their commands to ``app``
-
-
-def main() -> None:
-    """Run the command line; turn every foreseen fault into one message and an exit code."""
-    # Start-up: imports make many objects and little garbage; no plugin has a say in how figures are validated.
-    gc.set_threshold(100_000)
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that knows no µ gets \xb5
-        sys.stdout.reconfigure(errors="backslashreplace")
-    refuse_controls(sys.argv[1:])
-    try:
-        app()
-    except BitnetCostError as error:
-        fail(str(error))
-    except OSError as error:
-        end_unwritten(error)
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
-    finally:
-        gc.freeze()  # a process about to end has nothing to collect: a sixth of a short run
+__all__ = ["app", "main"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bitnet_cost.inputs.workload import Array
+from bitnet_cost.told import Array
 
 
 def pareto(values: Array) -> NDArray[np.intp]:

@@ -83,7 +83,7 @@ def brief(value: float) -> str:
 
 
 def to_digits(value: float, count: int) -> float:
-    """The figure that so many significant digits give.
+    """A figure rounded to a number of significant digits.
 
     >>> to_digits(1234.56, 3)
     1230.0

@@ -54,7 +54,7 @@ GRAPH = (
     "engine/translate*",
 )
 SCRIPTS = ("views/templates/*.js",)
-WIDE_ALLOWED = ("api.estimate", "api.compare", "api.sweep", "studies/stream.sweep", "cli.*")
+WIDE_ALLOWED = ("api.estimate", "api.compare", "api.sweep", "studies/stream.sweep", "cli.*", "commands/*")
 PHASE_AXIS = {
     "by_phase": 0, "phases": 0, "peaks": 0, "passes": 0, "wait": 0, "waited": 0, "seconds": 0, "longest": 0,
     "compute": 0, "memory": 0, "pairs()": 0, "table": 1, "by_operator": 1,

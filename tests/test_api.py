@@ -19,7 +19,7 @@ import pytest
 import bitnet_cost as package
 from bitnet_cost import compare, estimate, load_hardware, load_model, load_precision, sweep
 from bitnet_cost.errors import BitnetCostError
-from bitnet_cost.record import METRICS
+from bitnet_cost.ledger.record import METRICS
 from tests.conftest import ROOT, Ran
 from tests.test_formats_agree import Tables
 

@@ -12,8 +12,8 @@ import pytest
 
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.filters import Filter
+from bitnet_cost.ledger.record import METRICS
 from bitnet_cost.numerals import percent, significant
-from bitnet_cost.record import METRICS
 from bitnet_cost.views.compare import on_front
 from tests.conftest import ROOT, Ran
 

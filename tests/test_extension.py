@@ -19,9 +19,9 @@ import bitnet_cost as package
 from bitnet_cost.engine import operators, phases
 from bitnet_cost.engine.terms import TOKENS
 from bitnet_cost.ledger.counted import Phase
+from bitnet_cost.ledger.record import METRICS, column
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.readers.families import decoders, usual
-from bitnet_cost.record import METRICS, column
-from bitnet_cost.result import Result
 from bitnet_cost.views import formats
 from tests.conftest import ROOT, Ran
 

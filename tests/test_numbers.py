@@ -20,8 +20,8 @@ from bitnet_cost import api
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.workload import LIMITS, Workload
+from bitnet_cost.ledger.result import Answer
 from bitnet_cost.readers import catalog
-from bitnet_cost.result import Answer
 from bitnet_cost.studies import pages, ranges
 from bitnet_cost.told import EXACT
 from bitnet_cost.views import estimate, html, records, table, terminal

@@ -8,7 +8,7 @@ import pytest
 from bitnet_cost import api
 from bitnet_cost.engine.trace import Trace
 from bitnet_cost.told import Graph, Node, OutsideGuards, array, evaluated
-from bitnet_cost.translate import compiled, packed, slopes
+from bitnet_cost.told.translate import compiled, packed, slopes
 from tests.traces import drawn, other_points
 
 

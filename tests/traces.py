@@ -15,8 +15,8 @@ from bitnet_cost.engine.explain import FIT, PER_DAY, SAVING, cells, number_of
 from bitnet_cost.engine.trace import Trace
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.facility import Facility
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.readers import catalog
-from bitnet_cost.result import Result
 from bitnet_cost.told import Node
 
 PRECISIONS = ("fp32", "fp16", "bf16", "fp8", "int8", "int4", "bitnet", "bitnet-b1.58", "bitnet-a4.8", "w4a8kv8", "w2a8")

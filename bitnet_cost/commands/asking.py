@@ -10,7 +10,7 @@ from bitnet_cost.numerals import brief
 
 if TYPE_CHECKING:
     from bitnet_cost.inputs.facility import Facility
-    from bitnet_cost.result import Answer
+    from bitnet_cost.ledger.result import Answer
 
 
 def ask(asked: Asking, placed: Deployment, default_hardware: tuple[str, ...] = ()) -> Answer:

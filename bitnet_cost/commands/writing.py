@@ -14,7 +14,7 @@ from bitnet_cost.views import formats
 from bitnet_cost.views.formats import Offer
 
 if TYPE_CHECKING:
-    from bitnet_cost.result import Answer
+    from bitnet_cost.ledger.result import Answer
     from bitnet_cost.tables import Report
 
 

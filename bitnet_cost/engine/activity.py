@@ -15,13 +15,12 @@ import numpy as np
 from bitnet_cost.engine.counts import bases_of
 from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.precision import FORMAT_BITS, Precision
-from bitnet_cost.inputs.workload import Array
 from bitnet_cost.ledger.arrays import Basis, Coefficients, Later, Linear, Stack
 from bitnet_cost.ledger.contract import SPECIAL_QUANTITIES
 from bitnet_cost.ledger.counted import Actions, Activity, OpCounts
 from bitnet_cost.ledger.operators import Operator
 from bitnet_cost.numerals import brief
-from bitnet_cost.told import array, filled
+from bitnet_cost.told import Array, array, filled
 from bitnet_cost.words import Accumulator
 
 Recipe = dict[tuple[str, str], float]  # (quantity, action) -> times

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bitnet_cost.inputs.workload import Array
+from bitnet_cost.told import Array
 
 SAMPLES = 129  # points of the first grid
 SECTIONS = 33  # points of each refinement

@@ -13,11 +13,11 @@ from bitnet_cost.engine.timing import Schedule, capped, cut_prefill, movement, r
 from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import FORMAT_BITS
-from bitnet_cost.inputs.workload import Array
 from bitnet_cost.ledger.arrays import Stack
 from bitnet_cost.ledger.contract import Entries, Tariff
 from bitnet_cost.ledger.counted import Actions, Activity, OpCounts, Timing
-from bitnet_cost.result import Result
+from bitnet_cost.ledger.result import Result
+from bitnet_cost.told import Array
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)

@@ -8,7 +8,6 @@ from functools import lru_cache
 
 import numpy as np
 
-from bitnet_cost import record  # noqa: F401  # registers the columns of what is made here
 from bitnet_cost.engine.activity import actions_of, count_actions
 from bitnet_cost.engine.counts import HOST, bases_of, coefficients_of, count_ops, with_host
 from bitnet_cost.engine.device import floor_of, places_of, run
@@ -21,12 +20,13 @@ from bitnet_cost.errors import BitnetCostError, UnsupportedScope
 from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.scenario import Names, Scenario
+from bitnet_cost.ledger import record  # noqa: F401  # registers the columns of what is made here
 from bitnet_cost.ledger.arrays import Basis, Coefficients, Linear, Stack
 from bitnet_cost.ledger.contract import Entries, Ledger, saving, tariff
 from bitnet_cost.ledger.counted import Actions, OpCounts
 from bitnet_cost.ledger.operators import Operator
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import digits, with_commas, with_prefix
-from bitnet_cost.result import Result
 from bitnet_cost.told import filled, holds_everywhere
 from bitnet_cost.words import Scope
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from bitnet_cost.arithmetic import Number, Step, Steps, single
 from bitnet_cost.engine.counts import NOT_COUNTED
 from bitnet_cost.engine.estimate import against
 from bitnet_cost.engine.fit import fit, result_at
@@ -20,9 +19,10 @@ from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.workload import LIMITS
 from bitnet_cost.ledger.contract import saving
-from bitnet_cost.record import METRICS
-from bitnet_cost.result import Explanation, Result
+from bitnet_cost.ledger.record import METRICS
+from bitnet_cost.ledger.result import Explanation, Result
 from bitnet_cost.told import is_told, named
+from bitnet_cost.told.arithmetic import Number, Step, Steps, single
 
 Formula = tuple[str, ...]
 

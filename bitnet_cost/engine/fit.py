@@ -8,7 +8,7 @@ from dataclasses import replace
 from bitnet_cost.engine.estimate import measure
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import LIMITS
-from bitnet_cost.result import Fit, Result
+from bitnet_cost.ledger.result import Fit, Result
 
 
 def largest(fits: Callable[[int], bool], limit: int) -> int:

@@ -13,11 +13,10 @@ from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.precision import FORMAT_BITS, Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
-from bitnet_cost.inputs.workload import Array
 from bitnet_cost.ledger.arrays import Coefficients
 from bitnet_cost.ledger.counted import Footprint, OpCounts, sum_of_roles
 from bitnet_cost.ledger.operators import Operator
-from bitnet_cost.told import array, filled, holds_everywhere, is_told
+from bitnet_cost.told import Array, array, filled, holds_everywhere, is_told
 
 
 def parameters_by_role(operators: tuple[Operator, ...]) -> dict[str, int]:

@@ -11,9 +11,9 @@ from bitnet_cost.engine.estimate import measure, prepare, priced
 from bitnet_cost.errors import MissingPrice
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.scenario import Scenario
-from bitnet_cost.record import METRICS
+from bitnet_cost.ledger.record import METRICS
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.registry import Metric
-from bitnet_cost.result import Result
 
 
 def swept() -> tuple[Metric, ...]:

@@ -9,11 +9,10 @@ import numpy as np
 from bitnet_cost.engine.counts import count_ops
 from bitnet_cost.formulas.exchange import all_reduce_factor, pipeline_turns
 from bitnet_cost.inputs.architecture import Architecture
-from bitnet_cost.inputs.workload import Array
 from bitnet_cost.ledger.arrays import Coefficients
 from bitnet_cost.ledger.counted import OpCounts
 from bitnet_cost.ledger.operators import Operator
-from bitnet_cost.told import array, named
+from bitnet_cost.told import Array, array, named
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ import numpy as np
 
 from bitnet_cost.formulas.experts import touched_experts
 from bitnet_cost.formulas.pairs import decode_pairs, prefill_pairs
-from bitnet_cost.inputs.workload import Array, Workload
+from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.arrays import Bases, Basis
 from bitnet_cost.ledger.counted import Attended, Phase
-from bitnet_cost.told import array, decided
+from bitnet_cost.told import Array, array, decided
 
 
 def _one(prompt: Array, generate: Array) -> Array:

@@ -27,11 +27,10 @@ from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import Kernel, KernelClass, RuntimeProfile
-from bitnet_cost.inputs.workload import Array
 from bitnet_cost.ledger.arrays import Bases, Basis
 from bitnet_cost.ledger.counted import Actions, Activity, OpCounts, Timing
 from bitnet_cost.ledger.operators import Operator
-from bitnet_cost.told import array, decided, filled, holds_everywhere, is_told, zeros
+from bitnet_cost.told import Array, array, decided, filled, holds_everywhere, is_told, zeros
 
 # Shares of the peaks at which prices per action were measured (h100-sxm-80gb.yaml: hbm_read_8GiB, gemm_float16_8192):
 # up to them a kernel's power is in the prices, beyond them it waits.

@@ -23,8 +23,8 @@ from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.arrays import Basis
 from bitnet_cost.ledger.operators import Operator
+from bitnet_cost.ledger.result import Lever, Result
 from bitnet_cost.numerals import brief, digits
-from bitnet_cost.result import Lever, Result
 from bitnet_cost.told import Graph, Node, array, named
 
 WORKLOAD = {"batch": "sequence", "prompt": "token", "generate": "token"}
@@ -121,7 +121,7 @@ class Trace:
         """A profile whose figures are told: those that price an action under its name, the others under their place."""
         found, priced_actions = self._cited(hardware, "device", hardware.sources), {}
         for lever in levers(hardware, sorted({*result.prices, *hardware.actions})):
-            # A special function has no figure of its own: its price, worked out from others, becomes one like theirs.
+            # A special function is priced by those of other actions: its price becomes a figure like theirs.
             cited = hardware.figure(lever.name) or next(iter(hardware.actions.values()))
             priced_actions[lever.name] = self._figure(cited, lever, hardware.sources[lever.source])
         return found.model_copy(update={"actions": priced_actions})

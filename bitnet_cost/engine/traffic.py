@@ -22,10 +22,9 @@ from bitnet_cost.engine.activity import input_bits_of, stays, weight_bits
 from bitnet_cost.formulas.tiling import tiled_bits
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import ACCUMULATE, FORMAT_BITS, Precision
-from bitnet_cost.inputs.workload import Array
 from bitnet_cost.ledger.counted import Activity, OpCounts
 from bitnet_cost.ledger.operators import Operator
-from bitnet_cost.told import array, decided, zeros
+from bitnet_cost.told import Array, array, decided, zeros
 
 TILED = ("linear", "head", "attention")
 """Groups of operators that are products of matrices. A convolution or a scan walks along the sequence with a small

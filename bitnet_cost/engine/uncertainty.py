@@ -38,10 +38,10 @@ from bitnet_cost.inputs.cited import Bandwidth, Duration, EnergyPerOperation, Fi
 from bitnet_cost.inputs.facility import Range
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.scenario import Scenario
-from bitnet_cost.inputs.workload import Array
 from bitnet_cost.ledger.arrays import Bases
 from bitnet_cost.ledger.contract import component_of, contract, price_of
-from bitnet_cost.result import Band, Lever, Result, Swing
+from bitnet_cost.ledger.result import Band, Lever, Result, Swing
+from bitnet_cost.told import Array
 from bitnet_cost.words import Distribution
 
 PERCENTILES = (5.0, 50.0, 95.0)

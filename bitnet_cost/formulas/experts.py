@@ -6,8 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from bitnet_cost.inputs.workload import Array
-from bitnet_cost.told import shown_as
+from bitnet_cost.told import Array, shown_as
 
 
 def touched_experts(experts: int, per_token: int, tokens: Array) -> Array:

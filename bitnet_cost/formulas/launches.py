@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bitnet_cost.inputs.workload import Array
+from bitnet_cost.told import Array
 
 
 def launch_seconds(overhead: float, per_input: float, inputs: float) -> float:

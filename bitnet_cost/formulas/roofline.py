@@ -8,8 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from bitnet_cost.formulas.pairs import growing_pairs
-from bitnet_cost.inputs.workload import Array
-from bitnet_cost.told import named
+from bitnet_cost.told import Array, named
 
 
 def sum_of_maxima(

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from bitnet_cost.formulas.sums import ordered_sum
-from bitnet_cost.inputs.workload import Array
-from bitnet_cost.told import array
+from bitnet_cost.told import Array, array
 
 
 def saved(energy: Any, reference: Any) -> Any:

@@ -6,7 +6,7 @@ from functools import reduce
 
 import numpy as np
 
-from bitnet_cost.inputs.workload import Array
+from bitnet_cost.told import Array
 
 
 def ordered_sum(values: Array, axis: int) -> Array:

@@ -16,8 +16,9 @@ from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
-from bitnet_cost.inputs.workload import Array, Workload
+from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.numerals import brief
+from bitnet_cost.told import Array
 from bitnet_cost.words import Accumulator, Counting, Logits, Parallel, Scope
 
 GENERATE_ON_DEVICES = 128

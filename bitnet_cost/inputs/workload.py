@@ -6,12 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bitnet_cost.errors import BitnetCostError, check_word
+from bitnet_cost.told import Array
 from bitnet_cost.words import AttentionSpan, Counting, Logits
-
-Array = NDArray[np.float64]
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "attention": get_args(AttentionSpan), "logits": get_args(Logits), "counting": get_args(Counting),

@@ -13,8 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bitnet_cost.formulas.sums import ordered_sum
-from bitnet_cost.inputs.workload import Array
-from bitnet_cost.told import filled, zeros
+from bitnet_cost.told import Array, filled, zeros
 
 Basis = tuple[str, *tuple[float, ...]]
 """A quantity of the workload, by name, with its numbers: ``("tokens",)``, ``("pairs", 4096.0)``."""

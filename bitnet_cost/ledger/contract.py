@@ -28,10 +28,9 @@ from bitnet_cost.formulas.savings import saving_bounds
 from bitnet_cost.formulas.sums import ordered_sum, over_phases, sum_in_order
 from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.hardware import Hardware
-from bitnet_cost.inputs.workload import Array
 from bitnet_cost.ledger.arrays import Bases, Basis, Linear, Stack
 from bitnet_cost.ledger.counted import Actions
-from bitnet_cost.told import array, zeros
+from bitnet_cost.told import Array, array, zeros
 from bitnet_cost.words import Scope
 
 Prices = dict[str, tuple[Any, Any, Any]]

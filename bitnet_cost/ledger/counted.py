@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from bitnet_cost.formulas.sums import ordered_sum, total
-from bitnet_cost.inputs.workload import Array, Workload
+from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.arrays import PASSES, Bases, Basis, Coefficients, Later, Linear, Stack
 from bitnet_cost.ledger.operators import Operator
-from bitnet_cost.told import is_told, named
+from bitnet_cost.told import Array, is_told, named
 
 Count = Callable[[Array, Array], Array]
 """A number of one sequence, from its prompt and its generated tokens.  [n]"""

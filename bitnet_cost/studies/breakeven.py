@@ -24,10 +24,11 @@ from bitnet_cost.formulas.savings import saved
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.scenario import Scenario
-from bitnet_cost.inputs.workload import Array, Workload
+from bitnet_cost.inputs.workload import Workload
+from bitnet_cost.ledger.result import Crossing, Result, Turning
 from bitnet_cost.numerals import brief, percent, with_commas
 from bitnet_cost.readers import catalog
-from bitnet_cost.result import Crossing, Result, Turning
+from bitnet_cost.told import Array
 from bitnet_cost.words import BreakEvenAxis, Distribution
 
 Parts = dict[str, Array]  # energy of static power, of memory, and of the rest

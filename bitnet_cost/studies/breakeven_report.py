@@ -11,9 +11,9 @@ from bitnet_cost.engine.timing import kernel_class
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.scenario import Scenario
+from bitnet_cost.ledger.result import Crossing, Turning
 from bitnet_cost.numerals import percent, with_commas
 from bitnet_cost.readers import catalog
-from bitnet_cost.result import Crossing, Turning
 from bitnet_cost.studies.breakeven import state
 from bitnet_cost.tables import Note, Report, Table, headed
 from bitnet_cost.views.honesty import MARK, WEAK, beyond, mark_basis

@@ -12,10 +12,10 @@ import numpy as np
 
 from bitnet_cost.errors import BitnetCostError, suggested
 from bitnet_cost.front import pareto
-from bitnet_cost.inputs.workload import Array
 from bitnet_cost.numerals import prefix_of, significant, with_commas
 from bitnet_cost.studies.sweep import unit_of
 from bitnet_cost.tables import Column, Report, Table
+from bitnet_cost.told import Array
 from bitnet_cost.views import figures
 from bitnet_cost.views.charts import Chart
 from bitnet_cost.views.columns import parquet

@@ -21,13 +21,14 @@ from bitnet_cost.formulas.savings import saved, saving_bounds
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
-from bitnet_cost.inputs.workload import LIMITS, Array, Workload
+from bitnet_cost.inputs.workload import LIMITS, Workload
 from bitnet_cost.ledger.contract import paired
 from bitnet_cost.ledger.counted import OpCounts
+from bitnet_cost.ledger.record import METRICS
+from bitnet_cost.ledger.result import Answer, Result
 from bitnet_cost.numerals import to_digits
 from bitnet_cost.readers import catalog
-from bitnet_cost.record import METRICS
-from bitnet_cost.result import Answer, Result
+from bitnet_cost.told import Array
 from bitnet_cost.words import Scope
 
 DRAWS = 1000

@@ -18,8 +18,8 @@ from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.counted import Timing
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.readers import catalog, measured
-from bitnet_cost.result import Result
 
 Quantity = Literal["seconds", "energy_j_per_token", "power_w", "memory_gb"]
 QUANTITIES: tuple[Quantity, ...] = ("seconds", "energy_j_per_token", "power_w", "memory_gb")

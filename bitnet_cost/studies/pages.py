@@ -9,9 +9,9 @@ from typing import Any
 
 from bitnet_cost.engine.uncertainty import swings
 from bitnet_cost.inputs.cited import Figure, Source, figures_in
+from bitnet_cost.ledger.result import Answer, Result
 from bitnet_cost.numerals import digits, fixed, range_of, span, to_digits, with_prefix
 from bitnet_cost.readers import catalog
-from bitnet_cost.result import Answer, Result
 from bitnet_cost.studies import accuracy, validation
 from bitnet_cost.studies.grid import by_size, grid
 from bitnet_cost.studies.ranges import baseline_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bitnet_cost.engine.uncertainty import spread, swings
-from bitnet_cost.result import Answer, Result
+from bitnet_cost.ledger.result import Answer, Result
 from bitnet_cost.studies.progress import Progress
 from bitnet_cost.words import Distribution
 

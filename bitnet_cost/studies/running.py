@@ -56,7 +56,7 @@ def _work(task: Callable[[Plan, int], T], number: int) -> T:
 
 
 def _in_order(submit: Callable[[int], Any], numbers: Iterable[int], most: int) -> Iterator[Any]:
-    """Results in the order of the numbers, at most so many under way."""
+    """Results in the order of the numbers, at most ``most`` under way."""
     under_way: deque[Any] = deque()
     for number in numbers:
         under_way.append(submit(number))

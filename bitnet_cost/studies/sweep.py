@@ -27,10 +27,11 @@ from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario, usual_generate
 from bitnet_cost.inputs.sweep import Range, Sweep, Varied, whole_numbers
-from bitnet_cost.inputs.workload import Array, Workload
+from bitnet_cost.inputs.workload import Workload
+from bitnet_cost.ledger.record import METRICS
 from bitnet_cost.numerals import brief, with_prefix
 from bitnet_cost.readers import catalog
-from bitnet_cost.record import METRICS
+from bitnet_cost.told import Array
 
 CHUNK = 2048  # points evaluated at once: their arrays stay in the second-level cache
 PARTITION = 32 * CHUNK  # points of one task

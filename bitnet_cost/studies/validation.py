@@ -20,9 +20,9 @@ from bitnet_cost.inputs.scenario import Scenario, usual_generate
 from bitnet_cost.inputs.study import UNIT_SCALES, Options, PrintedTable, Study
 from bitnet_cost.inputs.workload import Workload, usual_attention
 from bitnet_cost.ledger.contract import price_of
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import digits, fixed, with_commas
 from bitnet_cost.readers import catalog
-from bitnet_cost.result import Result
 from bitnet_cost.studies.measured import bare_product
 from bitnet_cost.tables import Column, Note, Report, Table, headed
 from bitnet_cost.views import honesty

@@ -12,10 +12,10 @@ import numpy as np
 from bitnet_cost import front
 from bitnet_cost.errors import BitnetCostError, UnknownName
 from bitnet_cost.filters import Filter
+from bitnet_cost.ledger.record import METRICS
+from bitnet_cost.ledger.result import Answer, Result
 from bitnet_cost.numerals import column_figures, grouped_digits, percent, used, with_prefix
-from bitnet_cost.record import METRICS
 from bitnet_cost.registry import Metric, View
-from bitnet_cost.result import Answer, Result
 from bitnet_cost.tables import Column, Note, Report, Table
 from bitnet_cost.views import honesty
 from bitnet_cost.views.groups import alike, describe, lettered, others_of

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from bitnet_cost.ledger.result import Crossing
 from bitnet_cost.numerals import percent
-from bitnet_cost.result import Crossing
 from bitnet_cost.tables import Report, Table
 from bitnet_cost.views.charts import Chart
 from bitnet_cost.views.figures import Axis, Drawing, Layout, Look, log_axis, trace

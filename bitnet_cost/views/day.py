@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from bitnet_cost.ledger.result import Answer, Result
 from bitnet_cost.numerals import fixed, grouped_digits, with_commas
-from bitnet_cost.result import Answer, Result
 from bitnet_cost.tables import Table, headed
 from bitnet_cost.views.groups import alike
 

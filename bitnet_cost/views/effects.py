@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bitnet_cost.inputs.facility import Facility
-from bitnet_cost.result import Result
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.tables import Note
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import (
     column_figures,
     in_columns,
@@ -14,7 +15,6 @@ from bitnet_cost.numerals import (
     used,
     with_prefix,
 )
-from bitnet_cost.result import Result
 from bitnet_cost.tables import Table, headed
 from bitnet_cost.views import honesty
 from bitnet_cost.views.groups import by_energy, by_row, describe, lettered, others_of

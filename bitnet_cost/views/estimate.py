@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bitnet_cost.ledger.result import Answer, Result
 from bitnet_cost.numerals import percent, with_prefix
-from bitnet_cost.result import Answer, Result
 from bitnet_cost.tables import Report
 from bitnet_cost.views import honesty, ranges
 from bitnet_cost.views.day import day_tables

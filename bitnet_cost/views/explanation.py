@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from bitnet_cost.arithmetic import Step
+from bitnet_cost.ledger.result import Explanation, Lever
 from bitnet_cost.numerals import digits, fixed, with_prefix
-from bitnet_cost.result import Explanation, Lever
+from bitnet_cost.told.arithmetic import Step
 from bitnet_cost.views.honesty import mark_basis
 from bitnet_cost.views.ranges import range_text
 

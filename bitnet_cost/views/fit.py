@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bitnet_cost.inputs.workload import LIMITS
+from bitnet_cost.ledger.result import Fit, Result
 from bitnet_cost.numerals import digits, percent, used, with_commas, with_prefix
-from bitnet_cost.result import Fit, Result
 from bitnet_cost.tables import Note, Report, Table, headed
 from bitnet_cost.views.memory import memory_share
 

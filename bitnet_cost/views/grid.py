@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from bitnet_cost.ledger.record import METRICS
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import with_commas
-from bitnet_cost.record import METRICS
-from bitnet_cost.result import Result
 from bitnet_cost.tables import Column, Note, Report, Table
 
 MOST_POINTS = 50

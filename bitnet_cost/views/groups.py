@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
-from bitnet_cost.inputs.workload import Array
 from bitnet_cost.ledger.counted import OpCounts
 from bitnet_cost.ledger.operators import Operator
-from bitnet_cost.result import Result
+from bitnet_cost.ledger.result import Result
+from bitnet_cost.told import Array
 
 NAMED = 3  # pieces of hardware that a heading names
 

@@ -8,9 +8,9 @@ from typing import get_args
 
 from bitnet_cost.inputs.cited import Figure
 from bitnet_cost.ledger.contract import component_of
+from bitnet_cost.ledger.result import Answer, Result
 from bitnet_cost.numerals import fixed
 from bitnet_cost.registry import Metric
-from bitnet_cost.result import Answer, Result
 from bitnet_cost.tables import Note
 from bitnet_cost.words import Scope
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bitnet_cost.inputs.workload import Array
+from bitnet_cost.ledger.result import Answer, Result
 from bitnet_cost.numerals import in_columns, percent, with_prefix
-from bitnet_cost.result import Answer, Result
 from bitnet_cost.tables import Note, Report, Table, headed
+from bitnet_cost.told import Array
 from bitnet_cost.views import honesty
 from bitnet_cost.views.groups import alike, by_row, describe
 from bitnet_cost.views.notes import notes

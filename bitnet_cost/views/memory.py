@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import in_columns, with_commas
-from bitnet_cost.result import Result
 from bitnet_cost.tables import Table, headed
 from bitnet_cost.views.groups import by_memory, places
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from bitnet_cost.errors import MissingPrice
+from bitnet_cost.ledger.result import Answer, Result
 from bitnet_cost.numerals import brief, digits, grouped_digits, percent, span, with_commas
-from bitnet_cost.result import Answer, Result
 from bitnet_cost.tables import Note, distinct
 from bitnet_cost.views import effects
 from bitnet_cost.views.effects import limited

@@ -11,7 +11,7 @@ from bitnet_cost import api
 from bitnet_cost.engine.trace import Trace
 from bitnet_cost.readers.catalog import folder
 from bitnet_cost.told import evaluated
-from bitnet_cost.translate import packed
+from bitnet_cost.told.translate import packed
 from tests.traces import drawn, other_points
 
 SCRIPT = (folder("model").parent / "bitnet_cost" / "views" / "templates" / "graph.js").read_text(encoding="utf-8")

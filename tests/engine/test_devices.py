@@ -23,8 +23,8 @@ from bitnet_cost.inputs.measurement import Measurement
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.readers import catalog, measured
-from bitnet_cost.result import Result
 
 DEVICES = [h for name in catalog.names("hardware") if (h := catalog.hardware(name)).kind == "device"]
 MODELS = [

@@ -19,8 +19,8 @@ from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import LinearPrecision, Precision, WeightStorage
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.readers import catalog
-from bitnet_cost.result import Result
 
 NODES = [h for name in catalog.names("hardware") if (h := catalog.hardware(name)).kind == "technology"]
 PRECISIONS = [catalog.precision(name) for name in catalog.names("precision")]

@@ -16,8 +16,8 @@ from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.readers import catalog
-from bitnet_cost.result import Result
 
 NODE = catalog.hardware("cmos-45nm")
 LAYERS, HEADS = 2, 4  # two KV heads

@@ -15,9 +15,9 @@ from plotly.offline import get_plotlyjs_version
 from bitnet_cost import api
 from bitnet_cost.engine.uncertainty import spread
 from bitnet_cost.inputs.workload import Workload
+from bitnet_cost.ledger.result import Answer
 from bitnet_cost.numerals import with_prefix
 from bitnet_cost.readers import catalog
-from bitnet_cost.result import Answer
 from bitnet_cost.studies import pages
 from bitnet_cost.studies.grid import DRAWS
 from bitnet_cost.studies.ranges import baseline_of

@@ -24,7 +24,7 @@ from bitnet_cost.filters import Filter
 from bitnet_cost.front import best, pareto
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.contract import contract
-from bitnet_cost.record import METRICS
+from bitnet_cost.ledger.record import METRICS
 from bitnet_cost.studies import running
 from bitnet_cost.studies import sweep as sweeps
 from bitnet_cost.studies.sweep import PARTITION

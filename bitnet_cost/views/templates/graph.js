@@ -1,4 +1,4 @@
-// Evaluates a graph that the program packed (bitnet_cost/translate.py): the engine's own operations, one by one, in
+// Evaluates a graph that the program packed (bitnet_cost/told/translate.py): the engine's own operations, one by one, in
 // IEEE 754 doubles. Nothing here knows what a number means.
 "use strict";
 function evaluateGraph(graph, values) {

@@ -22,6 +22,9 @@ from numpy.typing import NDArray
 
 from bitnet_cost.errors import BitnetCostError
 
+Array = NDArray[np.float64]
+"""An array of figures, over the points of a grid or phase by operator by point."""
+
 EXACT = 2.0**53
 """Whole numbers up to here, 9.0e15, are exact as floats; above they are rounded to 53 bits."""
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 
 from bitnet_cost.formulas.sums import total
-from bitnet_cost.inputs.workload import Array
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.registry import METRICS, column, register
-from bitnet_cost.result import Result
+from bitnet_cost.told import Array
 
 __all__ = ["METRICS", "column"]  # who reads them here has every column in its place
 

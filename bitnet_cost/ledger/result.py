@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitnet_cost import registry
-from bitnet_cost.arithmetic import Step
 from bitnet_cost.formulas.sums import sum_in_order
 from bitnet_cost.frames import Library
 from bitnet_cost.inputs.accuracy import Spread
@@ -25,10 +24,11 @@ from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario
-from bitnet_cost.inputs.workload import Array, Workload
+from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.contract import Ledger, Prices, component_of, contract
 from bitnet_cost.ledger.counted import Activity, Footprint, OpCounts, Timing, devices_that_hold
-from bitnet_cost.told import EXACT, array, is_told
+from bitnet_cost.told import EXACT, Array, array, is_told
+from bitnet_cost.told.arithmetic import Step
 from bitnet_cost.words import Accumulator, Parallel, Scope
 
 
