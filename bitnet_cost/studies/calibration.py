@@ -56,6 +56,8 @@ class Fit:
     values: dict[str, float]
     sigma: dict[str, float]  # standard error of the logarithm of what was solved, from rows and penalty
     spread: dict[str, float]  # the same before any row: the penalty's
+    misfit: float = 0.0  # what was made least: the sum of damped squares of rows and penalty
+    misfit_known: float | None = None  # the same at factors that were known before
 
     @property
     def from_rows(self) -> dict[str, float]:
@@ -83,6 +85,7 @@ def solve(
     spread: Mapping[str, float],
     coarse: Sequence[str] = (),
     rounds: int = 30,
+    known: Mapping[str, float] | None = None,
 ) -> Fit:
     """Positive factors by least squares, large residuals damped, each held to ``start`` by a penalty of its spread.
 
@@ -96,6 +99,7 @@ def solve(
         spread: how far each may stray, as a logarithm.
         coarse: factors whose derivative takes the step `PROMPT_STEP` instead of `STEP`.
         rounds: most steps.
+        known: other factors, at which the misfit is told as well.
 
     >>> fit = solve(lambda x: ((x - np.log([3.0, 0.5])) / 1e-3).tolist(), {"a": 1, "b": 1}, {"a": 10, "b": 10})
     >>> {name: round(value, 3) for name, value in fit.values.items()}
@@ -134,7 +138,12 @@ def solve(
         if gain < 1e-4:
             break
     sigma = np.sqrt(np.diag(np.linalg.inv(normal)))
-    return Fit(*(dict(zip(start, part.tolist(), strict=True)) for part in (np.exp(x), sigma, stray)))
+    values, errors, spreads = (dict(zip(start, part.tolist(), strict=True)) for part in (np.exp(x), sigma, stray))
+    fit = Fit(values, errors, spreads, float(now @ now))
+    if known is None:
+        return fit
+    there = damped(np.log([known.get(name, expected) for name, expected in start.items()]))
+    return replace(fit, misfit_known=float(there @ there))
 
 
 class Rows:
@@ -206,8 +215,9 @@ def informed(rows: Sequence[Rows]) -> list[str]:
 
 
 def fit_times(
-    rows: Sequence[Rows], start: Mapping[str, float], spread: Mapping[str, float], tasks: Sequence[str] = ()
-) -> Fit:
+    rows: Sequence[Rows], start: Mapping[str, float], spread: Mapping[str, float], tasks: Sequence[str] = (),
+    known: Mapping[str, float] | None = None,
+) -> Fit:  # fmt: skip
     """Factors that bring the times of rows near the measured ones, held to ``start``; others stay as there.
 
     With ``tasks`` their prompt lengths too, one for all devices and models, under ``prompt:TASK``. Power counts as well
@@ -215,25 +225,25 @@ def fit_times(
     """
     names = informed(rows)
     lengths = {f"prompt:{task}": float(measured.sources().tasks[task].prompt) for task in tasks}
-    known: dict[tuple[int, ...], Sequence[Rows]] = {tuple(round(n) for n in lengths.values()): rows}
+    counted_rows: dict[tuple[int, ...], Sequence[Rows]] = {tuple(round(n) for n in lengths.values()): rows}
 
     def residuals(x: Vector) -> list[float]:
         values = np.exp(x).tolist()
         factors = dict(start) | dict(zip(names, values, strict=False))
         constants = RuntimeConstants(hardware="one", runtime="one", **factors)
         asked = tuple(round(v) for v in values[len(names) :])
-        if asked not in known:
+        if asked not in counted_rows:
             prompts = dict(zip(tasks, asked, strict=True))
-            known[asked] = [part.with_prompts(prompts) for part in rows]
+            counted_rows[asked] = [part.with_prompts(prompts) for part in rows]
         found: list[float] = []
-        for part in known[asked]:
+        for part in counted_rows[asked]:
             sigmas: dict[Quantity, float] = {"power_w": POWER_SIGMA} if part.has_measured_prices else {}
             hardware, software = constants.hardware_of(part.profile), constants.runtime_of(part.software)
             found += part.residuals(hardware, software, sigmas | {"seconds": SIGMA})
         return found
 
     expected = {name: start.get(name, 1.0) for name in names} | lengths
-    fit = solve(residuals, expected, dict(spread) | dict.fromkeys(lengths, PROMPT), list(lengths))
+    fit = solve(residuals, expected, dict(spread) | dict.fromkeys(lengths, PROMPT), list(lengths), known=known)
     return replace(fit, values=dict(start) | fit.values)
 
 
@@ -282,13 +292,23 @@ def fit_counter(source: str, rows: Sequence[Rows]) -> tuple[CounterConstants, Fi
     return CounterConstants(source=source, rows=[row.id for _, _, row in own], **_rounded(fit.values)), fit
 
 
-def calibrate(rows: Sequence[Measurement], progress: Callable[[str], object] = lambda line: None) -> Calibration:
+def calibrate(
+    rows: Sequence[Measurement], progress: Callable[[str], object] = lambda line: None, before: Constants | None = None
+) -> Calibration:
     """Constants of every device and runtime with rows among those that `calibration_ids` sets aside.
 
     Args:
         rows: all measured rows.
         progress: is called with a line for every device and runtime.
+        before: constants whose misfit with the rows is told beside that of each fit of times.
     """
+    factors_before = {
+        (entry.hardware, entry.runtime): entry.model_dump(
+            exclude_defaults=True, exclude={"hardware", "runtime", "rows"}
+        )
+        | {f"prompt:{task}": float(length) for task, length in (before.prompts if before else {}).items()}
+        for entry in (before.runtimes if before else [])
+    }
     usable, single = _set_aside(rows)
     runtimes: list[RuntimeConstants] = []
     times: dict[tuple[str, str], Fit] = {}
@@ -304,7 +324,8 @@ def calibrate(rows: Sequence[Measurement], progress: Callable[[str], object] = l
         ]
         tasks = sorted(set().union(*(part.tasks for part in own)))
         certain = [part for part in own if part.has_measured_prices] if tasks else own
-        shared = fit_times(certain, {}, SPREAD, tasks)
+        every = f"{EVERY_DEVICE}{device_class}"
+        shared = fit_times(certain, {}, SPREAD, tasks, factors_before.get((every, runtime)))
         factors = {name: value for name, value in shared.values.items() if not name.startswith("prompt:")}
         if tasks:
             found = {task: round(shared.values[f"prompt:{task}"]) for task in tasks}
@@ -312,11 +333,11 @@ def calibrate(rows: Sequence[Measurement], progress: Callable[[str], object] = l
             again = [part.with_prompts(found) for part in own]
             usable = [part for part in usable if part not in own] + again
             own = again
-        enter(f"{EVERY_DEVICE}{device_class}", runtime, replace(shared, values=factors), ())
+        enter(every, runtime, replace(shared, values=factors), ())
         for hardware in dict.fromkeys(part.profile.name for part in own):
             here = [part for part in own if part.profile.name == hardware]
             ids = [r.id for part in here for r in part.members if r.seconds is not None]
-            enter(hardware, runtime, fit_times(here, factors, OWN), ids)
+            enter(hardware, runtime, fit_times(here, factors, OWN, known=factors_before.get((hardware, runtime))), ids)
             progress(f"{runtime} {hardware} {len(here)}")
     for hardware, runtime in dict.fromkeys((part.profile.name, part.software.runtime) for part in single):
         runtimes.append(RuntimeConstants(hardware=hardware, runtime=runtime))

@@ -10,7 +10,19 @@ import pytest
 from bitnet_cost.engine.estimate import priced
 from bitnet_cost.inputs.calibration import RuntimeConstants
 from bitnet_cost.readers import catalog, measured
-from bitnet_cost.studies.calibration import NONE, SIGMA, SPREAD, Rows, Vector, fit_times, informed, solve, text_of
+from bitnet_cost.studies.calibration import (
+    NONE,
+    SIGMA,
+    SPREAD,
+    Calibration,
+    Fit,
+    Rows,
+    Vector,
+    fit_times,
+    informed,
+    solve,
+    text_of,
+)
 from bitnet_cost.studies.measured import grouped, read
 from scripts import calibrate
 
@@ -82,3 +94,19 @@ def test_rows_start_at_a_profile_of_ones_own() -> None:
 
 def test_the_file_of_constants_is_written_as_it_is_read() -> None:
     assert text_of(catalog.constants()) == calibrate.FILE.read_text("utf-8")
+
+
+def test_constants_that_explain_the_rows_worse_are_found() -> None:
+    """Factors are judged by what rows say of them: those that rows leave open may differ, those they determine may not."""
+
+    def fit(known: dict[str, float]) -> Fit:
+        return solve(lambda x: [(x[0] - 0.5) / 0.02], {"a": 1.0, "b": 1.0}, {"a": 10.0, "b": 10.0}, known=known)
+
+    best = fit({"a": float(np.exp(0.5)), "b": 1.0})
+    assert best.misfit_known == pytest.approx(best.misfit, abs=0.01)
+    file = catalog.constants()
+    for known, wrong in (({"a": 1.64, "b": 1.3}, False), ({"a": 1.1, "b": 1.0}, True)):
+        found = Calibration(file, {("h100", "mine"): fit(known)}, {}, {})
+        assert bool(calibrate.faults(file, found)) is wrong
+    other = file.model_copy(update={"runtimes": file.runtimes[1:]})
+    assert calibrate.faults(other, Calibration(file, {}, {}, {})) == ["rows of runtimes differ"]
