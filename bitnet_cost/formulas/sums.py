@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import reduce
-
 import numpy as np
 
 from bitnet_cost.told import Array
@@ -30,13 +28,12 @@ def ordered_sum(values: Array, axis: int) -> Array:
 
 def over_phases(values: Array) -> Array:
     """Sum over phases, in order.  ``values`` [phase, ...]  ->  [...]"""
-    found: Array = reduce(np.add, values)
-    return found
+    return sum_in_order(values)
 
 
-def sum_in_order(parts: list[Array]) -> Array:
+def sum_in_order(parts: list[Array] | Array) -> Array:
     """The sum of arrays, from first to last."""
-    result = parts[0]
+    result: Array = parts[0]
     for part in parts[1:]:
         result = result + part
     return result

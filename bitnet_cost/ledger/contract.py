@@ -220,14 +220,21 @@ class Ledger:
         Raises:
             MissingPrice: see `price_of`.
         """
-        parts = PARTS[scope]
         others = tuple(action for entries in self.entries_of(scope) for action in entries.actions)
-        linear = 0 if parts > 3 and self.hardware.priced == "time" else min(2, parts)
-        return tariff(self.actions, self.hardware, self.asker, linear, others, lasting=self.lasting)
+        parts = self.linear_parts(scope)
+        return tariff(self.actions, self.hardware, self.asker, parts, others, lasting=self.lasting)
+
+    def all_by_time(self, scope: Scope) -> bool:
+        """Whether seconds of power are all that a scope prices."""
+        return PARTS[scope] > 3 and self.hardware.priced == "time"
+
+    def linear_parts(self, scope: Scope) -> int:
+        """How many of products and elementwise work a scope prices, in this order."""
+        return 0 if self.all_by_time(scope) else min(2, PARTS[scope])
 
     def entries_of(self, scope: Scope) -> list[Entries]:
         """The entries besides the linear ones that a scope holds."""
-        first = 4 if PARTS[scope] > 3 and self.hardware.priced == "time" else 3
+        first = 4 if self.all_by_time(scope) else 3
         return [entries for entries in self.entries if first <= entries.part <= PARTS[scope]]
 
 
@@ -245,7 +252,7 @@ def contract(ledger: Ledger, by: Kept, scope: Scope) -> dict[str, Array]:
     """
     held = ledger.entries_of(scope)
     if by == "action":
-        linear = {} if PARTS[scope] > 3 and ledger.hardware.priced == "time" else _runs(ledger, min(2, PARTS[scope]))
+        linear = _runs(ledger, ledger.linear_parts(scope))
         return linear | {action: row for entries in held for action, row in entries.each(kept=False).items()}
     amounts = [entries.amounts(kept=by == "operator") for entries in held]
     bill = ledger.tariff(scope)

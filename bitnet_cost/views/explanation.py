@@ -6,8 +6,8 @@ import dataclasses
 from typing import Any
 
 from bitnet_cost.ledger.result import Explanation, Lever
-from bitnet_cost.numerals import digits, fixed, with_prefix
-from bitnet_cost.told.arithmetic import Step
+from bitnet_cost.numerals import digits, with_prefix
+from bitnet_cost.told.arithmetic import Step, number_text
 from bitnet_cost.views.honesty import mark_basis
 from bitnet_cost.views.ranges import range_text
 
@@ -18,9 +18,7 @@ def line(step: Step) -> str:
     >>> line(Step("q", "MAC", "96 x 2 x 512", 98304.0))
     'q [MAC] = 96 x 2 x 512 = 98304'
     """
-    whole = step.value.is_integer() and abs(step.value) < 1e15
-    value = fixed(step.value, 0, grouping=False) if whole else repr(step.value)
-    return f"{step.name} [{step.unit}] = {step.expression} = {value}"
+    return f"{step.name} [{step.unit}] = {step.expression} = {number_text(step.value)}"
 
 
 def constant(lever: Lever) -> str:
