@@ -424,7 +424,10 @@ def answer(
         for r in results
         if r.runtime
     }
-    return Answer(tuple(results), accumulated, NOT_COUNTED, accuracy=held, baselines=baselines, with_memory=with_memory)
+    return Answer(
+        tuple(results), accumulated, NOT_COUNTED, accuracy=held, baselines=baselines, with_memory=with_memory,
+        asked_baseline=None if baseline is None else baseline.name,
+    )  # fmt: skip
 
 
 _OTHER: dict[Accumulator, Accumulator] = {"paper": "int32", "int32": "paper"}
@@ -522,18 +525,20 @@ def fitting(asked: Sequence[Scenario]) -> list[Fit]:
 
 def _html(found: Result | Answer) -> str:
     """What a notebook shows: the tables of an answer; of a result over a grid, its records."""
+    from bitnet_cost.studies.ranges import judged
     from bitnet_cost.views.compare import compare_report
     from bitnet_cost.views.estimate import estimate_report
     from bitnet_cost.views.grid import grid_report
     from bitnet_cost.views.html import fragment
 
     if isinstance(found, Comparison):
-        return fragment(compare_report(found))
+        return fragment(compare_report(found, judged(found)).brief())
     if isinstance(found, Answer):
-        return fragment(estimate_report(found))
+        return fragment(estimate_report(found, judged(found)).brief())
     if found.shape:
         return fragment(grid_report(found))
-    return fragment(estimate_report(Answer((found,), {}, NOT_COUNTED)))
+    alone = Answer((found,), {}, NOT_COUNTED)
+    return fragment(estimate_report(alone, judged(alone)).brief())
 
 
 for _shown in (Result, Answer):  # set here, since the floors keep result.py from the views

@@ -242,3 +242,62 @@ def used(share: float) -> str:
         return percent(share, 1)
     times = to_digits(share, 3)
     return f"{times:,.0f}x" if times >= 100 else f"{times:g}x"
+
+
+def whole_percent(share: float) -> str:
+    """A share as sentences have it: whole, with one decimal from 90 to 100 and below 1 percent.
+
+    >>> whole_percent(0.3912), whole_percent(0.94853), whole_percent(0.0042), whole_percent(10.74)
+    ('39%', '94.9%', '0.4%', '1,074%')
+    """
+    size = abs(100 * share)
+    if 90 <= size < 100:
+        return f"{min(size, 99.9):.1f}%"
+    return f"{size:.1f}%" if 0.05 <= size < 0.95 else f"{size:,.0f}%"
+
+
+def signed_change(change: float) -> str:
+    """A relative change in a table: percent with its sign, from five times on as a factor.
+
+    >>> signed_change(-0.104), signed_change(1.02), signed_change(10.6), signed_change(0.0), signed_change(-0.992)
+    ('-10%', '+102%', 'x11.6', '0%', '-99.2%')
+    """
+    if change >= 4:
+        return f"x{grouped_digits(1 + change, 3)}"
+    text = whole_percent(change) if change < 0 else f"{100 * change:.{int(0.0005 <= change < 0.0095)}f}%"
+    return "0%" if text == "0%" else f"{'-' if change < 0 else '+'}{text}"
+
+
+def change_range(low: float, high: float) -> str:
+    """The range of a relative change, its unit once.
+
+    >>> change_range(-0.144, -0.075), change_range(-0.08, 0.07), change_range(9.3, 11.8), change_range(0.55, 6.0)
+    ('-14 to -8%', '-8 to +7%', 'x10.3 to 12.8', 'x1.55 to 7')
+    """
+    if high >= 4:
+        return f"x{grouped_digits(1 + low, 3)} to {grouped_digits(1 + high, 3)}"
+    ends = (f"{100 * end:+.{int(end < -0.99)}f}" for end in (low, high))
+    return " to ".join("0" if float(end) == 0 else end for end in ends) + "%"
+
+
+def change_words(change: float) -> str:
+    """A relative change as an adjective of what is needed.
+
+    >>> change_words(-0.104), change_words(0.63), change_words(1.32), change_words(0.98), change_words(10.6)
+    ('10% less', '63% more', '2.3 times as much', 'twice as much', '12 times as much')
+    """
+    if change < 0:
+        return f"{whole_percent(change)} less"
+    times = digits(1 + change, 2)
+    if change < 0.95:
+        return f"{whole_percent(change)} more"
+    return "twice as much" if times == "2" else f"{grouped_digits(float(times), 6)} times as much"
+
+
+def figures_of(value: float | None) -> str:
+    """A figure with three significant digits, from 1,000 on whole; '-' for none.
+
+    >>> figures_of(0.2034), figures_of(5837.2), figures_of(16.21), figures_of(None)
+    ('0.203', '5,837', '16.2', '-')
+    """
+    return "-" if value is None else significant(value, 1.0, 3)

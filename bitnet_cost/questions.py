@@ -54,7 +54,9 @@ PAGE_CHARTS = Asked(("--plotly",), "HTML: charts in the file (inline), or tables
 OUTPUT = Asked(("--output", "-o"),
     "write to a file, only when complete; its ending (.txt .json .csv .md .html) says the format", metavar="FILE")
 FILE = Asked(("--output", "-o"), "write to a file, only when complete, instead of stdout", metavar="FILE")
-BASELINE = Asked(("--baseline",), "savings are against this", left_out="fp32", metavar="PRECISION")
+NOTES = Asked(("--notes",), "all notes and the tables behind the answer")
+BASELINE = Asked(("--baseline",), "savings are against this", left_out="fp32 on nodes, fp16 on devices",
+    metavar="PRECISION")
 HARDWARE = Asked(("--hardware", "-H"), "name or YAML file; repeat for several", left_out="cmos-45nm, cmos-7nm",
     metavar="HARDWARE")
 PRECISIONS = Asked(("--precision", "-p"), "name, YAML file or w<bits>a<bits>[kv<bits>]; repeat for several",

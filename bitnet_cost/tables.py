@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
+
+NOTES_SHOWN = 3  # below an answer that was not asked for all of them
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -15,14 +17,27 @@ class Column:
     figures: bool = True
 
 
+class Look(NamedTuple):
+    """How a row is shown where there is weight and colour, which never say anything that the words do not."""
+
+    weight: str = ""  # bold: it wins; dim: it has no answer; head: a heading of the rows below it
+    colour: str = ""  # of its first word
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Table:
-    """A table of text: what every view renders."""
+    """A table of text: what every view renders. In a row with fewer cells than columns the last one spans the rest."""
 
     title: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[str, ...], ...]
     footer: tuple[str, ...] | None = None
+    looks: tuple[Look, ...] = ()  # of the rows, where they differ
+
+    @property
+    def full_rows(self) -> tuple[tuple[str, ...], ...]:
+        """The rows, each with a cell for every column."""
+        return tuple((*row, *[""] * (len(self.columns) - len(row))) for row in self.rows)
 
 
 class Note(NamedTuple):
@@ -34,12 +49,30 @@ class Note(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Report:
-    """One answer in a sentence, tables, and notes below them."""
+    """One answer in a sentence, tables, and notes below them, those first that change most how it is to be read."""
 
     title: str
     sentence: str
     tables: tuple[Table, ...]
     notes: tuple[Note, ...] = ()
+    also: str = ""  # what else a reader must know, in a line
+    details: tuple[Table, ...] = ()  # tables for those who look closer
+
+    @property
+    def whole(self) -> Report:
+        """The report with its details among the tables."""
+        return replace(self, tables=(*self.tables, *self.details), details=())
+
+    def brief(self, most: int = NOTES_SHOWN) -> Report:
+        """The report without its details and with few notes, the last of which says how to get the rest."""
+        left = len(self.notes) - most
+        more = [f"{left} more {'note' if left == 1 else 'notes'}"] * (left > 0)
+        more += [f"{len(self.details)} {'table' if len(self.details) == 1 else 'tables'}"] * bool(self.details)
+        kept = list(self.notes[:most])
+        if more:
+            last = kept.pop() if kept else Note("more", "")
+            kept.append(Note(last.code, f"{last.text} {' and '.join(more)}: --notes".lstrip()))
+        return replace(self, notes=tuple(kept), details=())
 
 
 def headed(*headings: str, texts: int = 1) -> tuple[Column, ...]:

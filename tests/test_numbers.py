@@ -23,6 +23,7 @@ from bitnet_cost.inputs.workload import LIMITS, Workload
 from bitnet_cost.ledger.result import Answer
 from bitnet_cost.readers import catalog
 from bitnet_cost.studies import pages, ranges
+from bitnet_cost.studies.ranges import judged
 from bitnet_cost.told import EXACT
 from bitnet_cost.views import estimate, html, records, table, terminal
 from bitnet_cost.views import layers as layers_view
@@ -89,7 +90,7 @@ def _warnings_are_faults() -> Iterator[None]:
 
 def printed(answer: Answer) -> dict[str, str]:
     """An answer in every format but a page."""
-    made, layers = estimate.estimate_report(answer), layers_view.layers_report(answer)
+    made, layers = estimate.estimate_report(answer, judged(answer)), layers_view.layers_report(answer)
     return {
         "table": table.as_text(made) + table.as_text(layers), "terminal": terminal.as_terminal(made),
         "markdown": table.as_markdown(made) + table.as_markdown(layers), "csv": records.csv_text(records.answer_rows(answer)),
@@ -165,7 +166,7 @@ def test_pages(model: Architecture, size: tuple[int, int, int]) -> None:
     hardware = [catalog.hardware("cmos-45nm"), boundless()]
     precisions = [catalog.precision(p) for p in ("fp16", "bitnet")]
     answer = api.answer(api.scenarios([model], hardware, precisions, Workload(*size)))
-    made = pages.of_answer(answer, estimate.estimate_report(answer), "a command")
+    made = pages.of_answer(answer, estimate.estimate_report(answer, judged(answer)), "a command")
     page = html.as_html(made)
     held = dict(re.findall(r'<script type="text/plain" id="held-(\w+)" data-packed>(.*?)</script>', page))
     assert set(held) == {"json", "csv", "choices", "library"}

@@ -37,15 +37,14 @@ def estimate(
     Example: bitnet-cost estimate gpt3-175b -p fp16 -p bitnet
     """
     answer = ask(asked, placed)
+    from bitnet_cost.studies import ranges
     from bitnet_cost.views.estimate import estimate_report
 
     answer = replace(answer, requests_per_day=requests(placed.requests_per_day))
     if sensitivity or draws is not None:
-        from bitnet_cost.studies import ranges
-
         answer = answer if draws is None else ranges.with_spreads(answer, draws, *sampling, watched())
         answer = ranges.with_swings(answer) if sensitivity else answer
-    deliver_answer(to, lambda: estimate_report(answer), answer)
+    deliver_answer(to, lambda: estimate_report(answer, ranges.judged(answer)), answer)
 
 
 @app.command()
@@ -72,6 +71,7 @@ def _compared(
     where: str | None = None,
 ) -> tuple[Answer, Report]:  # fmt: skip
     from bitnet_cost import api
+    from bitnet_cost.studies.ranges import judged
     from bitnet_cost.views.compare import compare_report
 
     answer = api.compare(
@@ -79,7 +79,7 @@ def _compared(
         runtime=asked.runtime, facility=facility(asked.site, options.Making()), **asked.sharing._asdict(),
         prices=prices, sort=sort, where=where,
     )  # fmt: skip
-    return answer, compare_report(answer)
+    return answer, compare_report(answer, judged(answer))
 
 
 @app.command()

@@ -199,6 +199,7 @@ class Writing(NamedTuple):
 
     form: Annotated[str, format_of("reports", "document", "rows")] = "table"
     output: OutputOption = None
+    notes: Annotated[bool, option(questions.NOTES)] = False
 
 
 class PageWriting(NamedTuple):
@@ -207,6 +208,7 @@ class PageWriting(NamedTuple):
     form: Annotated[str, format_of("reports", "document", "rows", "page", more="; html: one offline page")] = "table"
     plotly: PlotlyOption = "inline"
     output: OutputOption = None
+    notes: Annotated[bool, option(questions.NOTES)] = False
 
 
 class CurveWriting(NamedTuple):
@@ -216,3 +218,4 @@ class CurveWriting(NamedTuple):
         "table"
     )
     output: OutputOption = None
+    notes: Annotated[bool, option(questions.NOTES)] = False

@@ -35,12 +35,13 @@ def deliver_answer(to: PageWriting, make: Callable[[], Report], answer: Answer) 
 def deliver(to: Writing | PageWriting | CurveWriting, offer: Offer) -> None:
     """Write an answer in a format; a terminal gets tables of its width, with weight and colour."""
     form, output = formats.format_name(to.form, to.output, offer), to.output
+    if (found := offer.reports) is not None:
+        offer = offer._replace(reports=lambda: [made.whole if to.notes else made.brief() for made in found()])
     if form == "table" and offer.reports and output is None and sys.stdout is not None and sys.stdout.isatty():
         if "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb":
             from bitnet_cost.views.terminal import as_terminal
 
-            encoding = sys.stdout.encoding or "utf-8"
-            write("\n".join(as_terminal(made, encoding=encoding) for made in offer.reports()), None)
+            write("\n".join(map(as_terminal, offer.reports())), None)
             return
         from bitnet_cost.views.table import as_text, width_of_terminal
 

@@ -349,9 +349,9 @@ def energies_with_each(result: Result, values: Sequence[tuple[str, float]]) -> A
         BitnetCostError: see `priced`.
     """
     n, counts, asked = len(values), result.counts, result.scenario
+    nominal = {path: asked.figure(path).value for path, _ in values}
     columns: dict[str, float | Array] = {
-        path: np.array([value if path == own else asked.figure(path).value for own, value in values])
-        for path in dict.fromkeys(path for path, _ in values)
+        path: np.array([value if path == own else usual for own, value in values]) for path, usual in nominal.items()
     }
     batch, prompt, generate = (np.repeat(v, n) for v in result.workload.flat())
     workload = replace(result.workload, batch=batch, prompt=prompt, generate=generate)

@@ -10,6 +10,7 @@ from bitnet_cost import numerals, units
 from bitnet_cost.errors import BitnetCostError, quoted, suggested
 
 Basis = Literal["measured", "published", "scaled", "assumed"]
+WEAK: tuple[Basis, ...] = ("scaled", "assumed")  # what marks a figure that rests on it
 
 
 class Input(BaseModel):

@@ -332,6 +332,7 @@ class Answer:
     swings: tuple[tuple[Swing, ...], ...] = ()  # of each result, largest first; empty where not asked for
     spreads: tuple[Band | None, ...] = ()  # of each result; empty where not asked for
     with_memory: dict[tuple[str, str, str], float] = field(default_factory=dict)  # key -> saving in scope memory
+    asked_baseline: str | None = None  # the precision that the reader asked to compare with
 
     def to_records(self) -> list[dict[str, Any]]:
         """The records of all results, in their order: those of ``-f json``."""

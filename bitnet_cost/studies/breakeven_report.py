@@ -8,6 +8,7 @@ from typing import Any
 
 from bitnet_cost.engine.counts import NOT_COUNTED, count_ops
 from bitnet_cost.engine.timing import kernel_class
+from bitnet_cost.inputs.cited import WEAK
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.scenario import Scenario
@@ -16,7 +17,7 @@ from bitnet_cost.numerals import percent, with_commas
 from bitnet_cost.readers import catalog
 from bitnet_cost.studies.breakeven import state
 from bitnet_cost.tables import Note, Report, Table, headed
-from bitnet_cost.views.honesty import MARK, WEAK, beyond, mark_basis
+from bitnet_cost.views.honesty import MARK, beyond, mark_basis
 from bitnet_cost.views.ranges import DISTRIBUTIONS
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from bitnet_cost.engine.uncertainty import swings
-from bitnet_cost.inputs.cited import Figure, Source, figures_in
+from bitnet_cost.inputs.cited import WEAK, Figure, Source, figures_in
 from bitnet_cost.ledger.result import Answer, Result
 from bitnet_cost.numerals import digits, fixed, range_of, span, to_digits, with_prefix
 from bitnet_cost.readers import catalog
@@ -21,7 +21,6 @@ from bitnet_cost.views.charts import Chart, Data, Shown
 from bitnet_cost.views.energy import energy_tables
 from bitnet_cost.views.figures import parity_figure
 from bitnet_cost.views.groups import alike, places
-from bitnet_cost.views.honesty import WEAK
 from bitnet_cost.views.memory import memory_tables
 from bitnet_cost.views.page import Cited, Page, charts, how_to_reproduce, tiles, uncollected
 from bitnet_cost.views.ranges import SWINGS_SHOWN, lever_name, range_text

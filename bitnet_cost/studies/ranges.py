@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
+from bitnet_cost.engine.difference import Place, with_memory
 from bitnet_cost.engine.uncertainty import spread, swings
+from bitnet_cost.ledger.difference import Difference
 from bitnet_cost.ledger.result import Answer, Result
 from bitnet_cost.studies.progress import Progress
+from bitnet_cost.views.groups import alike
+from bitnet_cost.views.verdict import Verdict
 from bitnet_cost.words import Distribution
 
 
@@ -38,3 +43,16 @@ def with_spreads(
 def with_swings(answer: Answer) -> Answer:
     """The answer with what moves each result most; see `engine.uncertainty.swings`."""
     return replace(answer, swings=tuple(tuple(swings(r, baseline_of(answer, r))) for r in answer.results))
+
+
+def judged(answer: Answer) -> Verdict:
+    """The verdict on an answer, from what its results differ by; see `views.verdict`."""
+    places: dict[int, Place] = {}
+    for group in alike([r for r in answer.results if r.has_energy], lambda r: (r.architecture.name, r.hardware.name)):
+        places |= dict.fromkeys(map(id, group), Place(group))
+
+    def differ(result: Result, other: Result) -> Difference:
+        place = places.get(id(result)) or Place([result, other])
+        return place.difference(result, other)
+
+    return Verdict(answer.results, cache(differ), cache(with_memory), answer.asked_baseline)

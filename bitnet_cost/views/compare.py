@@ -14,13 +14,16 @@ from bitnet_cost.errors import BitnetCostError, UnknownName
 from bitnet_cost.filters import Filter
 from bitnet_cost.ledger.record import METRICS
 from bitnet_cost.ledger.result import Answer, Result
-from bitnet_cost.numerals import column_figures, grouped_digits, percent, used, with_prefix
+from bitnet_cost.numerals import column_figures, percent, used
 from bitnet_cost.registry import Metric, View
 from bitnet_cost.tables import Column, Note, Report, Table
 from bitnet_cost.views import honesty
+from bitnet_cost.views.estimate import names_of
 from bitnet_cost.views.groups import alike, describe, lettered, others_of
 from bitnet_cost.views.memory import memory_share
-from bitnet_cost.views.notes import OF_ONE_CELL, notes
+from bitnet_cost.views.notes import notes
+from bitnet_cost.views.verdict import Verdict
+from bitnet_cost.views.verdict_table import verdict_tables
 
 CellRow = tuple[Result, dict[str, Any]]
 DEFAULT_SORT = "energy_per_token_j"
@@ -186,19 +189,19 @@ def _marked(values: Sequence[float | None], texts: Sequence[str], *, least: bool
     return [BEST + text if value == best else text for value, text in zip(values, texts, strict=True)]
 
 
-def compare_report(answer: Answer) -> Report:
-    """One table per model, scope and workload, rows as they are ranked; carbon and cost, where known, in a second."""
+def compare_report(answer: Answer, verdict: Verdict) -> Report:
+    """The verdict and its table; carbon and cost where they are known; as details every column of every cell."""
     rows: list[CellRow] = [(r, r.to_records()[0]) for r in answer.results]
     values = {id(r): v for r, v in rows}
     groups = alike(answer.results, lambda r: (r.architecture.name, r.scope, describe(r)))
-    tables = [table for group in groups for table in _tables([(r, values[id(r)]) for r in group])]
-    names = list(dict.fromkeys(r.architecture.title or r.architecture.name for r, _ in rows))
+    found = [_tables([(r, values[id(r)]) for r in group]) for group in groups]
     signs = f"{BEST} best of the column, of cells with an answer; {EFFICIENT} efficient: no other cell is as good in"
     signs += " energy, tokens/s and memory and better in one."
-    dropped = {"refused", "measured"} | (OF_ONE_CELL if len(answer.results) > 8 else set())  # there may be hundreds
-    kept = [note for note in notes(answer) if note.code not in dropped]
-    below = (Note("signs", signs), *honesty.explained(answer.results), *kept)
-    return Report(f"{', '.join(names)}: hardware side by side", compare_sentence(rows), tuple(tables), below)
+    return Report(
+        f"{names_of(answer.results)}: hardware side by side", verdict.sentence,
+        (*verdict_tables(verdict), *(table for tables in found for table in tables[1:])),
+        (*notes(answer, verdict), Note("signs", signs)), verdict.also, tuple(tables[0] for tables in found),
+    )  # fmt: skip
 
 
 def _tables(cells: Sequence[CellRow]) -> list[Table]:
@@ -211,37 +214,3 @@ def _tables(cells: Sequence[CellRow]) -> list[Table]:
     if any(v["carbon_g"] is not None or v["cost_usd"] is not None for _, v in cells):
         tables.append(compare_table(cells, f"{model}: carbon and cost of the whole run", view="money"))
     return tables
-
-
-def compare_sentence(rows: Sequence[CellRow]) -> str:
-    """How many cells could be computed, and which is best in energy and in speed."""
-    answered = [(r, v) for r, v in rows if v["energy_j"] is not None]
-    names = list(dict.fromkeys(r.architecture.title or r.architecture.name for r, _ in rows))
-    name = f"{len(names)} models" if len(names) > 3 else ", ".join(names)
-    devices = len({r.hardware.name for r, _ in rows})
-    precisions = len({r.precision.name for r, _ in rows})
-    text = f"{name} on {devices} {_plural('piece', devices)} of hardware in {precisions}"
-    text += f" {_plural('precision', precisions)}: {len(answered)} of {len(rows)} cells could be computed"
-    if not answered:
-        return f"{text}."
-    scope = answered[0][0].scope
-    same = [(r, v) for r, v in answered if r.scope == scope]
-    energy = energy_field([v for _, v in same])
-    least, values = min(same, key=lambda row: row[1][energy] if row[1][energy] is not None else float("inf"))
-    per = " a token" if energy == "energy_per_token_j" else ""
-
-    def cell(r: Result) -> str:
-        whose = f"{r.architecture.name} in " if len(names) > 1 else ""
-        return f"({whose}{r.precision.name} at {r.hardware.name})"
-
-    within = f" within scope {scope}" if len(same) < len(answered) else ""
-    text += f"; least energy{within} {with_prefix(values[energy], 'J')}{per} {cell(least)}"
-    timed = [(r, v) for r, v in same if v["tokens_per_s"] is not None]
-    if timed:
-        fastest, values = max(timed, key=lambda row: float(row[1]["tokens_per_s"]))
-        text += f", most tokens {grouped_digits(values['tokens_per_s'])} /s {cell(fastest)}"
-    return f"{text}."
-
-
-def _plural(word: str, count: int) -> str:
-    return word if count == 1 else word + "s"

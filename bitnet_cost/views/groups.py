@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import TypeVar
 
+from bitnet_cost.inputs.workload import usual_attention
 from bitnet_cost.ledger.counted import OpCounts
 from bitnet_cost.ledger.operators import Operator
 from bitnet_cost.ledger.result import Result
+from bitnet_cost.numerals import with_commas
 from bitnet_cost.told import Array
 
+T = TypeVar("T")
 NAMED = 3  # pieces of hardware that a heading names
 
 
@@ -24,9 +28,21 @@ def describe(result: Result) -> str:
     return f"{text}, {work.attention} attention, logits {work.logits}"
 
 
-def alike(results: Sequence[Result], key: Callable[[Result], Hashable]) -> list[list[Result]]:
-    """Results by what they share, in the order in which each group first appears."""
-    groups: dict[Hashable, list[Result]] = {}
+def describe_briefly(result: Result) -> str:
+    """The workload in words, as far as it differs from what is usual."""
+    work, model = result.workload, result.architecture
+    text = f"batch {with_commas(int(work.batch))}, {with_commas(int(work.prompt))} tokens in"
+    text += f", {with_commas(int(work.generate))} out" if int(work.generate) > 1 else ""
+    text += f", on {result.devices} devices ({result.parallel})" if result.devices > 1 else ""
+    text += f", {work.attention} attention" if work.attention != usual_attention(model.kind) else ""
+    text += f", logits {work.logits}" if work.logits != "last" else ""
+    text += ", counted as traced" if work.counting != "serving" else ""
+    return text if result.scope == result.hardware.default_scope else f"{text}, scope {result.scope}"
+
+
+def alike(results: Sequence[T], key: Callable[[T], Hashable]) -> list[list[T]]:
+    """Results, or what is made of them, by what they share, in the order in which each group first appears."""
+    groups: dict[Hashable, list[T]] = {}
     for r in results:
         groups.setdefault(key(r), []).append(r)
     return list(groups.values())

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import get_args
 
-from bitnet_cost.inputs.cited import Figure
+from bitnet_cost.inputs.cited import WEAK, Figure
 from bitnet_cost.ledger.contract import component_of
 from bitnet_cost.ledger.result import Answer, Result
 from bitnet_cost.numerals import fixed
@@ -15,7 +15,6 @@ from bitnet_cost.tables import Note
 from bitnet_cost.words import Scope
 
 MARK = "*"
-WEAK = ("scaled", "assumed")
 ENOUGH = 0.01  # share of an energy from which on weak prices mark it
 OUTSIDE = (
     "elementwise work (scope compute)",

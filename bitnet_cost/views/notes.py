@@ -6,16 +6,64 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from bitnet_cost.errors import MissingPrice
+from bitnet_cost.inputs.cited import WEAK
 from bitnet_cost.ledger.result import Answer, Result
-from bitnet_cost.numerals import brief, digits, grouped_digits, percent, span, with_commas
+from bitnet_cost.numerals import brief, change_words, digits, grouped_digits, percent, span, with_commas
 from bitnet_cost.tables import Note, distinct
-from bitnet_cost.views import effects
+from bitnet_cost.views import effects, honesty, ranges
 from bitnet_cost.views.effects import limited
-from bitnet_cost.views.honesty import WEAK
+from bitnet_cost.views.verdict import Verdict, listed, precision_name
+
+# Codes of notes, those first that change most how the numbers are to be read; others follow in their order.
+ORDER = (
+    "load", "turned", "caveat", "undecided", "weak", "substitute", "accumulator", "papers", "beyond", "measured",
+    "differences", "band", "tornado",
+)  # fmt: skip
+OF_ONE_CELL = {"caveat", "facility", "battery", "busy"}
+"""Codes of the notes that are of one cell each."""
+CELLS = 8  # from more cells on, notes that are of one cell each are left out
 
 
-def notes(answer: Answer) -> list[Note]:
-    """The notes below the tables: accumulators, wider scopes, shapes, refusals, how sure, what is not counted."""
+def notes(answer: Answer, verdict: Verdict | None = None) -> tuple[Note, ...]:
+    """The notes below the tables, in order of how much they change the reading, each text once."""
+    found = [*(_of_verdict(verdict) if verdict else ()), *ranges.range_notes(answer), *_of_answer(answer)]
+    found += [*honesty.explained(answer.results), honesty.closing(answer)]
+    if len(answer.results) > CELLS:
+        found = [note for note in found if note.code not in OF_ONE_CELL]
+    places = {code: i for i, code in enumerate(ORDER)}
+    return tuple(sorted(distinct(note for note in found if note.text), key=lambda n: places.get(n.code, len(ORDER))))
+
+
+def _of_verdict(verdict: Verdict) -> Iterator[Note]:
+    """What decides, and what the signs of its table mean."""
+    for figure, names in verdict.turned_by.items():
+        yield Note("turned", f"What is assumed about {figure} alone decides between {listed(names)}.")
+    if any(d is not None and d.undecided for d in verdict.differences):
+        yield Note("undecided", "= the range of the difference holds 0.")
+    yield from _papers(verdict)
+    if any(d is not None for d in verdict.differences):
+        timed = any(r.timing is not None for r in verdict.results)
+        also = ", and each assumed figure of the runtime alone" if timed else ""
+        yield Note("differences", f"Ranges of a difference move every price on both sides at once{also}.")
+
+
+def _papers(verdict: Verdict) -> Iterator[Note]:
+    """What the narrowest saves on FP32, which is how articles put it."""
+    for place in verdict.places:
+        full = next((r for r in place.ranked if r.precision.name == "fp32"), None)
+        first = place.one_bit or place.ranked[0] if place.ranked else None
+        if full is None or first is None or first is full or first.hardware.has_clock or verdict.rival == "fp32":
+            continue
+        narrow, wide = verdict.moved_of(first), verdict.moved_of(full)
+        text = f"Against fp32, as articles put it, {precision_name(first.precision.name)} needs"
+        text += f" {change_words(place.differ(first, full).nominal)} {verdict.at(place)}"
+        if narrow is not None and wide is not None:
+            text += f", with memory traffic {change_words(verdict.differ(narrow, wide).nominal)}"
+        yield Note("papers", f"{text}.")
+
+
+def _of_answer(answer: Answer) -> list[Note]:
+    """Accumulators, wider scopes, shapes, refusals, how sure, what is not counted."""
     results = answer.results
     found = [*_accumulators(answer), *_elementwise(answer)]
     if all(not r.hardware.has_clock for r in results):
@@ -24,19 +72,15 @@ def notes(answer: Answer) -> list[Note]:
         found += _model(r, {each.precision.name for each in results})
     found += [*effects.traced(results), *effects.substitutes(results)]
     found += [
-        Note("caveat" if r.has_energy else "refused", f"{r.precision.name} at {r.hardware.name}: {r.reason}.")
-        for r in results if r.reason
+        Note("caveat", f"{r.precision.name} at {r.hardware.name}: {r.reason}.")
+        for r in results if r.reason and r.has_energy
     ]  # fmt: skip
     found += effects.outside_facilities(results)
     found += [_facility(r) for r in results if r.has_energy and r.facility and r.runtime]
     found += [_battery(r) for r in results if r.has_energy and r.timing and r.hardware.battery]
     if answer.requests_per_day is not None:
         found += [_busy(r, answer.requests_per_day) for r in results if r.has_energy and r.timing]
-    return distinct([*(note for note in found if note.text), *validated(answer), how_sure(results)])
-
-
-OF_ONE_CELL = {"substitute", "caveat", "refused", "facility", "battery", "busy"}
-"""Codes of the notes that are of one cell each."""
+    return [*found, *validated(answer), how_sure(results)]
 
 
 def _model(result: Result, precisions: set[str]) -> Iterator[Note]:

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
-from bitnet_cost.tables import Column, Report, Table
+from bitnet_cost.tables import Column, Look, Report, Table
 
 WIDTH = 80  # of pipes and files
 LEAST = 40  # a narrower terminal is written to as if it had this many
@@ -18,7 +18,7 @@ LONGEST_WORD = 24  # characters of a word that a column of text keeps whole
 
 def as_markdown(report: Report) -> str:
     """The report as Markdown."""
-    lines = [f"# {report.title}", "", report.sentence, ""]
+    lines = [f"# {report.title}", "", report.sentence, *([report.also] if report.also else []), ""]
     for table in report.tables:
         lines += [f"**{table.title}**", ""] if table.title else []
         lines += [*_markdown_rows(table), ""]
@@ -32,7 +32,7 @@ def _markdown_rows(table: Table) -> list[str]:
 
     lines = [row(tuple(c.heading for c in table.columns))]
     lines.append("|" + "|".join(" ---: " if c.figures else " --- " for c in table.columns) + "|")
-    lines += [row(cells) for cells in table.rows]
+    lines += [row(cells) for cells in table.full_rows]
     if table.footer:
         lines.append(row(tuple(f"**{cell}**" if cell else "" for cell in table.footer)))
     return lines
@@ -53,18 +53,28 @@ def width_of_terminal() -> int:
 
 def _laid_out(report: Report, width: int) -> Iterator[str]:
     """Every line."""
+    return ("  ".join(cell for cell, _ in line).rstrip() for line in styled_lines(report, width))
+
+
+Piece = tuple[str, str]  # text, and what it is: see `STYLES` of `terminal`
+
+
+def styled_lines(report: Report, width: int) -> Iterator[list[Piece]]:
+    """Every line as pieces, two spaces between them, each with what it is."""
     prose = min(width, PROSE)
-    yield from textwrap.wrap(report.sentence, prose)
+    yield from ([(line, "verdict")] for line in textwrap.wrap(report.sentence, prose))
+    yield from ([(line, "")] for line in textwrap.wrap(report.also, prose))
     for table in report.tables:
-        yield ""
-        yield from textwrap.wrap(table.title, prose)
+        yield []
+        yield from ([(line, "dim")] for line in textwrap.wrap(table.title, prose))
         shown, left_out = within(table, width)
         yield from _table_lines(shown, width)
-        yield from textwrap.wrap(left_out, prose)
+        yield from ([(line, "dim")] for line in textwrap.wrap(left_out, prose))
     if report.notes:
-        yield ""
+        yield []
     for note in report.notes:
-        yield from textwrap.wrap(note.text, prose)
+        wrapped_note = textwrap.wrap(note.text, prose, initial_indent="- ", subsequent_indent="  ")
+        yield from ([(line, "dim")] for line in wrapped_note)
 
 
 # A space, or a word up to a hyphen with more behind it; not within a figure or a date such as 1e-5 and 2024-10-23.
@@ -113,7 +123,8 @@ def column_widths(table: Table, width: int = WIDTH) -> list[int]:
     several words among the figures, then what is left of the text.
     """
     cells = [
-        [*(row[i] for row in table.rows), table.footer[i] if table.footer else ""] for i in range(len(table.columns))
+        [*(row[i] for row in table.rows if _whole(row, i, table)), table.footer[i] if table.footer else ""]
+        for i in range(len(table.columns))
     ]
     longest = [max(len(cell) for cell in column) for column in cells]
     words = [max((len(word) for word in column.heading.split()), default=0) for column in table.columns]
@@ -126,6 +137,11 @@ def column_widths(table: Table, width: int = WIDTH) -> list[int]:
         least = {i: max(kept[i], floor) for i, c in enumerate(table.columns) if c.figures == figures}
         _narrow(widths, least, spare)
     return widths
+
+
+def _whole(row: tuple[str, ...], i: int, table: Table) -> bool:
+    """Whether a row has a cell of its own in a column: the last of a shorter row spans what is left."""
+    return i < len(row) - (len(row) < len(table.columns))
 
 
 def _narrow(widths: list[int], least: dict[int, int], spare: int) -> None:
@@ -162,33 +178,46 @@ def within(table: Table, width: int = WIDTH) -> tuple[Table, str]:
         kept.remove(figures[-1])
 
         def pick(cells: tuple[str, ...]) -> tuple[str, ...]:
-            return tuple(cells[i] for i in kept)
+            return tuple(cells[i] for i in kept if i < len(cells))
 
         found = Table(
             table.title, tuple(table.columns[i] for i in kept), tuple(pick(row) for row in table.rows),
-            pick(table.footer) if table.footer else None,
+            pick(table.footer) if table.footer else None, table.looks,
         )  # fmt: skip
     gone = [column.heading for i, column in enumerate(table.columns) if i not in kept]
     return found, f"No room for {', '.join(gone)}; -f markdown prints every column." if gone else ""
 
 
-def _table_lines(table: Table, width: int) -> Iterator[str]:
+def _table_lines(table: Table, width: int) -> Iterator[list[Piece]]:
     """The lines of a table that `within` has given its columns."""
     widths = column_widths(table, width)
 
-    def lines(cells: Sequence[str]) -> Iterator[str]:
-        parts = [wrapped(cell, w, c.figures) for cell, w, c in zip(cells, widths, table.columns, strict=True)]
-        for line in zip_longest(*parts, fillvalue=""):
-            yield "  ".join(map(_placed, line, widths, table.columns)).rstrip()
+    def lines(cells: Sequence[str], look: Look, head: bool = False) -> Iterator[list[Piece]]:
+        own = len(cells) - (len(cells) < len(widths))
+        parts = [wrapped(*cell) for cell in zip(cells[:own], widths, (c.figures for c in table.columns), strict=False)]
+        for number, line in enumerate(zip_longest(*parts, fillvalue="")):
+            pieces = [
+                (_placed(text, w, c), "head" if head else look.weight or ("dim" if c.heading == "range" else ""))
+                for text, w, c in zip(line, widths, table.columns, strict=False)
+            ]
+            if look.colour and look.weight != "dim":
+                at = max(i for i, c in enumerate(table.columns) if not c.figures)
+                pieces[at] = pieces[at][0], f"{look.weight} {look.colour}".strip()
+            if own < len(cells) and not number:
+                pieces.append((cells[own], look.weight))
+            yield pieces
+        if not own:
+            yield [(cells[0], look.weight)]
 
     rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
-    yield from lines([c.heading for c in table.columns])
-    yield rule
-    for row in table.rows:
-        yield from lines(row)
+    plain = Look()
+    yield from lines([c.heading for c in table.columns], plain, head=True)
+    yield [(rule, "rule")]
+    for row, look in zip_longest(table.rows, table.looks, fillvalue=plain):
+        yield from lines(row, look)
     if table.footer:
-        yield rule
-        yield from lines(table.footer)
+        yield [(rule, "rule")]
+        yield from lines(table.footer, Look("bold"))
 
 
 def _placed(text: str, width: int, column: Column) -> str:

@@ -23,6 +23,7 @@ from bitnet_cost import api
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.readers import catalog
 from bitnet_cost.studies import pages
+from bitnet_cost.studies.ranges import judged
 from bitnet_cost.views import estimate, html
 from tests.browser.conftest import HOSTILE, Opened, chosen, missing, written
 from tests.conftest import ROOT, Ran
@@ -100,7 +101,7 @@ def test_a_choice_shows_what_python_printed_for_it(folder: Path, opened: Opened)
         [catalog.precision(p) for p in ("fp16", "bitnet-b1.58")], Workload(2, 64, 16),
     )  # fmt: skip
     found = api.answer(scenarios, usual_baseline="fp16")
-    made = pages.of_answer(found, estimate.estimate_report(found), "x")
+    made = pages.of_answer(found, estimate.estimate_report(found, judged(found)), "x")
     path = folder / "chosen.html"
     path.write_text(html.as_html(made), "utf-8")
     page, draws = opened(path), random.Random(4)

@@ -35,6 +35,7 @@ from bitnet_cost.readers.files import load_any
 from bitnet_cost.readers.measured import read_rows
 from bitnet_cost.readers.yaml_file import parse_yaml
 from bitnet_cost.studies import chart, checking, sweep
+from bitnet_cost.studies.ranges import judged
 from bitnet_cost.views import html, records, table, terminal
 from bitnet_cost.views.estimate import estimate_report
 from bitnet_cost.views.model_yaml import model_yaml
@@ -97,7 +98,7 @@ def _estimated(model: Architecture, hardware: Hardware, precision: Precision, ru
     work = Workload(2, 64, 1 if model.kind == "encoder" else 8)
     found = api.answer(api.scenarios([model], [hardware], [precision], work, runtime=runtime))
     _strict(records.json_text(records.answer_document(found)))
-    made = estimate_report(found)
+    made = estimate_report(found, judged(found))
     return (
         table.as_text(made)
         + table.as_markdown(made)

@@ -20,7 +20,7 @@ from bitnet_cost.numerals import with_prefix
 from bitnet_cost.readers import catalog
 from bitnet_cost.studies import pages
 from bitnet_cost.studies.grid import DRAWS
-from bitnet_cost.studies.ranges import baseline_of
+from bitnet_cost.studies.ranges import baseline_of, judged
 from bitnet_cost.tables import Column, Table
 from bitnet_cost.views import charts, compare, figures, html, page, records
 from bitnet_cost.views.page import Page
@@ -147,7 +147,7 @@ def test_one_device_is_said_plainly() -> None:
 
 
 def test_every_choice_has_its_figure_and_its_words(answer: Answer, data: dict[str, Any]) -> None:
-    made = pages.of_answer(answer, compare.compare_report(answer), "x")
+    made = pages.of_answer(answer, compare.compare_report(answer, judged(answer)), "x")
     counts = {name: len(values) for name, values in made.choices.items()}
     for chart in made.charts:
         assert len(chart.shown) == math.prod(counts[name] for name in chart.by)
@@ -163,7 +163,7 @@ def opening_words(made: Page) -> dict[str, str]:
 
 def test_figures_are_what_plotly_py_takes(answer: Answer) -> None:
     """Looks and layouts are built once and data joined to them; plotly.py checks a few of them whole."""
-    made = pages.of_answer(answer, compare.compare_report(answer), "x")
+    made = pages.of_answer(answer, compare.compare_report(answer, judged(answer)), "x")
     for chart in made.charts:
         found = [s.figure for s in chart.shown if s.figure is not None]
         assert found, chart.name
@@ -205,7 +205,7 @@ def test_a_chart_is_one_registered_function(answer: Answer, monkeypatch: pytest.
         bar = figures.trace(figures.Look("bar", 0), "cells", [len(data["index"])], ["all"])
         return charts.Shown((f"{at['model']} has cells",), table, figures.Drawing(layout, (bar,)))
 
-    text = html.as_html(pages.of_answer(answer, compare.compare_report(answer), "x"))
+    text = html.as_html(pages.of_answer(answer, compare.compare_report(answer, judged(answer)), "x"))
     assert "gpt2 has cells" in text
     assert "How many?" in text
     assert 'id="d-census"' in text

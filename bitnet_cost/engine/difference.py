@@ -1,0 +1,64 @@
+"""What differs between precisions on one piece of hardware, by prices and by what is assumed about time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from bitnet_cost.engine.estimate import against, evaluate
+from bitnet_cost.engine.uncertainty import energies_with_each, time_figures
+from bitnet_cost.errors import BitnetCostError, MissingPrice
+from bitnet_cost.inputs.cited import WEAK
+from bitnet_cost.ledger.difference import Difference
+from bitnet_cost.ledger.result import Result
+from bitnet_cost.told import Array
+
+
+class Place:
+    """Results of one model and work on one hardware in one scope, each with an energy of a single point."""
+
+    def __init__(self, results: Sequence[Result]) -> None:
+        self.results = results
+
+    @cached_property
+    def _ends(self) -> list[tuple[str, float]]:
+        """Low and high of every figure of the runtime that is assumed or scaled, for any of the results."""
+        found = {path: figure for r in self.results for path, figure in time_figures(r).items()}
+        weak = {p: f for p, f in found.items() if p.startswith("runtime.") and f.basis in WEAK}
+        return [(path, end) for path, figure in weak.items() for end in (figure.low, figure.high)]
+
+    @cached_property
+    def _energies(self) -> dict[int, Array]:
+        """Energy of each result with each of those figures at each of its ends.  [J]"""
+        return {id(r): energies_with_each(r, self._ends) for r in self.results} if self._ends else {}
+
+    def difference(self, result: Result, other: Result) -> Difference:
+        """What changes from one result to another; see `Difference`.
+
+        Raises:
+            BitnetCostError: one of them has no energy.
+        """
+        compared = against(result, other).saving
+        if compared is None:
+            raise BitnetCostError(f"{result.reason or other.reason}: nothing to compare")
+        least, nominal, most = (float(bound) for bound in compared)
+        low, high = -most, -least
+        turned_by = None
+        if self._energies:
+            changes = self._energies[id(result)] / self._energies[id(other)] - 1
+            if not low <= 0 <= high and changes.min() <= 0 <= changes.max():
+                turning = changes.argmax() if nominal > 0 else changes.argmin()
+                turned_by = self._ends[int(turning)][0].removeprefix("runtime.").removeprefix("kernels.")
+            low, high = min(low, float(changes.min())), max(high, float(changes.max()))
+        return Difference(-nominal, low, high, turned_by)
+
+
+def with_memory(result: Result) -> Result | None:
+    """A technology node's result with all data movement; None where that has no price, or is there already."""
+    profile = result.hardware
+    if profile.has_clock or not profile.hierarchy or result.scope not in ("arithmetic", "compute"):
+        return None
+    try:
+        return evaluate(result.scenario.but(scope="memory"), counts=result.counts)
+    except MissingPrice:
+        return None

@@ -1,0 +1,414 @@
+"""The verdict: what a reader must decide, in one sentence that the table below it proves.
+
+Who needs the least energy, by how much, what 1-bit does against its strongest rival; "undecided" where the range of
+the difference holds 0. Every figure in a sentence is one of the table.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.ledger.difference import Difference
+from bitnet_cost.ledger.result import Result
+from bitnet_cost.numerals import change_words, figures_of, whole_percent, with_commas, with_prefix
+from bitnet_cost.views.families import is_one_bit
+from bitnet_cost.views.groups import alike
+
+Differ = Callable[[Result, Result], Difference]
+Moved = Callable[[Result], Result | None]  # a technology node's result with memory traffic
+NAMED = 4  # places that a sentence tells apart; of more it gives the number
+ENERGY = {"arithmetic": "arithmetic energy", "compute": "computing energy", "memory": "computing and memory energy"}
+
+
+def precision_name(name: str) -> str:
+    """A precision as sentences call it.
+
+    >>> precision_name("bitnet"), precision_name("bitnet-b1.58-tl2"), precision_name("int8")
+    ('BitNet', 'BitNet b1.58-tl2', 'int8')
+    """
+    return name.replace("bitnet-", "BitNet ", 1).replace("bitnet", "BitNet", 1) if name.startswith("bitnet") else name
+
+
+def hardware_name(hardware: Hardware) -> str:
+    """A piece of hardware as sentences call it: its title without the maker and what follows a comma."""
+    short = hardware.title.partition(",")[0].removeprefix("NVIDIA ").removeprefix("GeForce ").removesuffix(" CMOS")
+    return short if len(short) <= 32 else hardware.name
+
+
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """Words in a row.
+
+    >>> listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])
+    ('a', 'a and b', 'a, b and c')
+    """
+    return f"{', '.join(words[:-1])} {last} {words[-1]}" if len(words) > 1 else "".join(words)
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """The results of one model on one hardware, and what their differences say."""
+
+    results: tuple[Result, ...]
+    differ: Differ = field(repr=False)
+    baseline: str | None = None
+
+    @cached_property
+    def ranked(self) -> list[Result]:
+        """Those with an energy, the least first."""
+        return sorted((r for r in self.results if r.has_energy), key=lambda r: float(r.energy_j))
+
+    @cached_property
+    def tied(self) -> list[Result]:
+        """The first, and all that cannot be told from it."""
+        return [r for r in self.ranked if r is self.ranked[0] or self.differ(r, self.ranked[0]).undecided]
+
+    @property
+    def winner(self) -> Result | None:
+        """What needs the least energy, where there is something to compare and the difference is decided."""
+        return self.ranked[0] if len(self.ranked) > 1 and len(self.tied) == 1 else None
+
+    @property
+    def one_bit(self) -> Result | None:
+        """The 1-bit precision that needs the least."""
+        return next((r for r in self.ranked if is_one_bit(r.precision)), None)
+
+    @property
+    def rival(self) -> Result | None:
+        """What 1-bit is set against: the baseline that was asked for, else the strongest of the others."""
+        asked = next((r for r in self.ranked if r.precision.name == self.baseline), None)
+        return asked or next((r for r in self.ranked if not is_one_bit(r.precision)), None)
+
+    @property
+    def runner_up(self) -> Result:
+        """What the winner is set against: what was asked for, of 1-bit its rival, of another the next in line."""
+        others = self.ranked[1:]
+        if self.rival is not None and self.rival in others:
+            return self.rival
+        return next((r for r in others if not is_one_bit(r.precision)), others[0])
+
+
+class Verdict:
+    """What an answer says first; see the head of this module."""
+
+    def __init__(self, results: Sequence[Result], differ: Differ, memory: Moved, baseline: str | None = None) -> None:
+        self.results, self.differ, self.moved_of = results, differ, memory
+        self.places = [
+            Place(tuple(group), differ, baseline)
+            for group in alike(results, lambda r: (r.architecture.name, r.hardware.name))
+        ]
+        self.baseline = baseline
+        self.rival = baseline or self._rival()
+
+    @property
+    def winners(self) -> dict[tuple[str, str], str | None]:
+        """The precision that needs the least energy, of each model and hardware; None where that is undecided."""
+        return {
+            (p.results[0].architecture.name, p.results[0].hardware.name): None
+            if p.winner is None
+            else p.winner.precision.name
+            for p in self.places
+        }
+
+    @cached_property
+    def differences(self) -> list[Difference | None]:
+        """What each result needs against the rival at its place; None where either has no energy."""
+        found = {id(r): self._against(place, r) for place in self.places for r in place.results}
+        return [found[id(r)] for r in self.results]
+
+    @cached_property
+    def moved(self) -> list[tuple[Result, Difference | None] | None]:
+        """Each result of a technology node with memory traffic, and its difference then; None for others."""
+        wide = {id(r): self.moved_of(r) for r in self.results if r.has_energy}
+        found: dict[int, tuple[Result, Difference | None]] = {}
+        for place in self.places:
+            rival = self._rival_at(place)
+            base = None if rival is None else wide[id(rival)]
+            for r in place.ranked:
+                if (own := wide[id(r)]) is not None:
+                    found[id(r)] = own, None if base is None or r is rival else self.differ(own, base)
+        return [found.get(id(r)) for r in self.results]
+
+    def _rival(self) -> str | None:
+        """The precision that most places have as rival, of those that have an answer at most places."""
+        answered = Counter(r.precision.name for p in self.places for r in p.ranked)
+        rivals = Counter(
+            (p.rival if p.one_bit or p.results[0].hardware.has_clock else p.runner_up).precision.name
+            for p in self.places if p.rival is not None and len(p.ranked) > 1
+        )  # fmt: skip
+        if not rivals:
+            return next((p.ranked[0].precision.name for p in self.places if len(p.ranked) > 1), None)  # all are 1-bit
+        return max(rivals, key=lambda name: (answered[name], rivals[name]))
+
+    def _rival_at(self, place: Place) -> Result | None:
+        return next((r for r in place.ranked if r.precision.name == self.rival), None)
+
+    def _against(self, place: Place, result: Result) -> Difference | None:
+        rival = self._rival_at(place)
+        return None if rival is None or result is rival or not result.has_energy else self.differ(result, rival)
+
+    # --- words -------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def sentence(self) -> str:
+        """The first line of the answer."""
+        nodes = [p for p in self.places if not p.results[0].hardware.has_clock]
+        devices = [p for p in self.places if p.results[0].hardware.has_clock]
+        return " ".join(self._of(group) for group in (nodes, devices) if group)
+
+    def _of(self, places: Sequence[Place]) -> str:
+        """A sentence on places of one kind."""
+        if not any(p.ranked for p in places):
+            return self._unanswered(places)
+        compared = [p for p in places if len(p.ranked) > 1]
+        if not compared:
+            return self._alone([p for p in places if p.ranked])
+        if not compared[0].results[0].hardware.has_clock and len(compared) <= NAMED:
+            return self._of_nodes(compared)
+        if len(places) == 1:
+            return self._of_one(compared[0])
+        return self._of_several(places)
+
+    def _unanswered(self, places: Sequence[Place]) -> str:
+        """Why there is no energy."""
+        first = min((r for p in places for r in p.results), key=lambda r: r.footprint.total_weight_bits)
+        if first.fits is None or first.fits:
+            return f"No energy can be computed {self.at(places[0])}: {first.reason}."
+        needs = with_prefix(float(first.footprint.on_each(first.devices)[0]) / 8, "B", 3)
+        largest = max((r.capacity_bits or 0.0) / 8 for p in places for r in p.results)
+        has = f"{with_prefix(largest, 'B', 3)}{'' if len(places) == 1 else ' at most'}"
+        narrowest = f"even {precision_name(first.precision.name)}" if len(places[0].results) > 1 else "it"
+        where = self.at(places[0]) if len(places) == 1 else f"on any of these {len(places)} {_kind(places)}"
+        return f"{title_of(first)} does not fit {where}: {narrowest} needs {needs}, and there are {has}."
+
+    def _alone(self, places: Sequence[Place]) -> str:
+        """One answer a place: what it needs, with nothing to compare it with."""
+        found = [p.ranked[0] for p in places]
+        names = listed(list(dict.fromkeys(precision_name(r.precision.name) for r in found)))
+        if len(self.places) == 1 and len(places[0].results) > 1:
+            others = [r for r in places[0].results if r is not found[0]]
+            fits = any(r.fits is not None and not r.fits for r in others)
+            return (
+                f"Only {names} {'fits' if fits else 'has a price'} {self.at(places[0])}; it needs {_needs(found[0])}."
+            )
+        models = list(dict.fromkeys(title_of(r) for r in found))
+        parts = [f"{self.at(p)} {_needs(r)}" for p, r in zip(places[:NAMED], found, strict=False)]
+        more = f"; {len(places) - NAMED} more in the table" if len(places) > NAMED else ""
+        lead = f"{models[0]} in {names}" if len(models) == 1 else names[:1].upper() + names[1:]
+        what = ENERGY.get(found[0].scope)
+        return f"{lead} needs {f'{what}: ' if what else ''}{listed(parts)}{more}."
+
+    def _of_one(self, place: Place) -> str:
+        """Winner, lead, and 1-bit against the strongest rival, on one device."""
+        where, what, first = self.at(place) + _batch(place), _energy(place), place.ranked[0]
+        if place.winner is None:
+            names = listed([precision_name(r.precision.name) for r in place.tied])
+            rest = self._rest(place, [r for r in place.ranked if r not in place.tied])
+            by = f"; {rest} than {precision_name(first.precision.name)}" if rest else ""
+            return f"Undecided {where}: {names} need the same {what} as far as the model can tell{by}."
+        text = f"{precision_name(first.precision.name)} needs the least {what} {where}: "
+        if not is_one_bit(first.precision):
+            return f"{text}{self._rest(place, place.ranked[1:])}{_without_unit(place)}."
+        other, lead = place.runner_up, place.differ(first, place.runner_up).nominal
+        strongest = ", its strongest rival" if len(place.ranked) > 2 and not self.baseline else ""
+        return f"{text}{change_words(lead)} than {precision_name(other.precision.name)}{strongest}."
+
+    def _rest(self, place: Place, others: Sequence[Result]) -> str:
+        """What the next and the best 1-bit need more than the first."""
+        wide = next((r for r in others if not is_one_bit(r.precision)), None)
+        nearest = place.rival if place.rival in others else wide
+        narrow = next((r for r in others if is_one_bit(r.precision)), None)
+        shown = sorted((r for r in (nearest, narrow) if r is not None), key=lambda r: float(r.energy_j))
+        changes = [change_words(place.differ(r, place.ranked[0]).nominal) for r in shown]
+        verbs = (" needs", "")
+        return listed(
+            [f"{precision_name(r.precision.name)}{verb} {c}" for r, c, verb in zip(shown, changes, verbs, strict=False)]
+        )
+
+    def _of_several(self, places: Sequence[Place]) -> str:
+        """Who needs the least where, and 1-bit where it does not."""
+        compared = [p for p in places if len(p.ranked) > 1]
+        winners = alike([p for p in compared if p.winner], lambda p: p.ranked[0].precision.name)
+        clauses: list[str] = []
+        for group in sorted(winners, key=len, reverse=True):
+            name = precision_name(group[0].ranked[0].precision.name)
+            verb = "" if clauses else f" needs the least {_energy(compared[0])}"
+            leads = [p.differ(p.ranked[0], p.runner_up).nominal for p in group]
+            if len(places) <= NAMED:
+                each = [
+                    f"{self.at(p)} ({change_words(lead)} than {precision_name(p.runner_up.precision.name)})"
+                    for p, lead in zip(group, leads, strict=True)
+                ]
+                clauses.append(f"{name}{verb} {listed(each)}")
+            else:
+                least, most = whole_percent(max(leads)), whole_percent(min(leads))
+                by = f"by {least}" if least == most else f"by {least} to {most}"
+                clauses.append(f"{name}{verb} {self._counted(group, places)} ({by})")
+        text = ", ".join(clauses) + self._losses([p for p in compared if p.winner])
+        for words, those in (
+            ("undecided", [p for p in compared if p.winner is None]),
+            ("nothing to compare", [p for p in places if len(p.ranked) == 1]),
+            ("no answer", [p for p in places if not p.ranked]),
+        ):
+            if those:
+                words = f"; {words}" if text else words.capitalize()  # noqa: PLW2901
+                text += f"{words} {self._counted(those, places)}"
+        return f"{text}."
+
+    def _losses(self, places: Sequence[Place]) -> str:
+        """What the best 1-bit needs where another needs the least."""
+        lost = [(p, p.one_bit) for p in places if p.one_bit is not None and p.winner is not p.one_bit]
+        if not lost:
+            return ""
+        changes = [p.differ(r, p.ranked[0]).nominal for p, r in lost]
+        if len(lost) > 2:  # of one or two there is room for each
+            name = precision_name(lost[0][1].precision.name)
+            return f"; {name} needs {change_words(min(changes))} to {change_words(max(changes))} there"
+        each = [
+            f"{precision_name(r.precision.name)}{verb} {change_words(change)} {_than(change)} "
+            f"{precision_name(p.ranked[0].precision.name)} {self.at(p)}"
+            for (p, r), change, verb in zip(lost, changes, (" needs", ""), strict=False)
+        ]
+        return f"; {listed(each)}"
+
+    def _of_nodes(self, places: Sequence[Place]) -> str:
+        """The lead in arithmetic, and what is left of it with memory traffic: the first alone is half of the truth."""
+        subject = places[0].one_bit or places[0].ranked[0]
+        others = [r for r in places[0].ranked if r is not subject]
+        rival = places[0].rival if places[0].one_bit else others[0]
+        if rival is None:
+            rival = others[0]
+        pairs = []
+        for place in places:
+            by_name = {r.precision.name: r for r in place.ranked}
+            if subject.precision.name in by_name and rival.precision.name in by_name:
+                pairs.append((place, by_name[subject.precision.name], by_name[rival.precision.name]))
+        name, other = precision_name(subject.precision.name), precision_name(rival.precision.name)
+        changes = [self.differ(a, b) for _, a, b in pairs]
+        what, strongest = _energy(places[0]), ", its strongest rival," if places[0].one_bit and len(others) > 1 else ""
+        first, where = changes[0], self.at(pairs[0][0])
+        if first.undecided:
+            text = f"{name} and {other} need the same {what} {where} as far as the model can tell"
+        else:
+            than = f"{_than(first.nominal)} {other}{strongest}"
+            text = f"{name} needs {change_words(first.nominal)} {what} {than} {where}"
+        for change, (place, _, _) in zip(changes[1:], pairs[1:], strict=True):
+            text += f", and {_decided(change)} {self.at(place)}"
+        wide = [(self.moved_of(a), self.moved_of(b)) for _, a, b in pairs]
+        left = [self.differ(a, b) for a, b in wide if a is not None and b is not None]
+        if not left:
+            return f"{text}."
+        if all(c.nominal < 0 and not c.undecided for c in left):
+            verb = "is left" if len(left) == 1 else "are left"
+            return f"{text}; once memory traffic counts, {listed([whole_percent(c.nominal) for c in left])} {verb}."
+        return f"{text}; once memory traffic counts, {listed([_decided(c) for c in left])}."
+
+    @cached_property
+    def also(self) -> str:
+        """Who is fastest and who is smallest, where there is something to compare."""
+        if len(self.places) > 1 or len(self.places[0].ranked) < 2:
+            return ""
+        place = self.places[0]
+        smallest = sorted(place.results, key=lambda r: float(r.footprint.bits[0]))
+        parts = []
+        timed = sorted((r for r in place.ranked if r.tokens_per_s), key=lambda r: -(r.tokens_per_s or 0.0))
+        if len(timed) > 1:
+            first, second = timed[:2]
+            also = "also " if first is place.winner else ""
+            rate, other = figures_of(first.tokens_per_s), figures_of(second.tokens_per_s)
+            what = f"{rate} tokens/s against {other} in {precision_name(second.precision.name)}"
+            parts.append(f"{precision_name(first.precision.name)} is {also}the fastest, {what}")
+        first, second = smallest[:2]
+        size, other = (with_prefix(float(r.footprint.bits[0]) / 8, "B", 3) for r in (first, second))
+        what = f"{size} against {other} in {precision_name(second.precision.name)}"
+        parts.append(f"{precision_name(first.precision.name)} is the smallest, {what}")
+        return f"{'; '.join(parts)}."
+
+    @property
+    def turned_by(self) -> dict[str, list[str]]:
+        """Figures of a runtime whose range alone turns a lead, each with the precisions that cannot be told apart."""
+        found: dict[str, list[str]] = {}
+        for place in self.places:
+            for r in place.tied[1:] if place.ranked else ():
+                figure = place.differ(r, place.ranked[0]).turned_by
+                if figure is not None:
+                    names = [precision_name(each.precision.name) for each in (place.ranked[0], r)]
+                    found.setdefault(figure, []).extend(n for n in names if n not in found.get(figure, []))
+        return found
+
+    def at(self, place: Place) -> str:
+        """Where, in words: the model too where there are several, the short name where it is of one alone."""
+        r = place.results[0]
+        short = {p.results[0].hardware.name: hardware_name(p.results[0].hardware) for p in self.places}
+        own = short[r.hardware.name]
+        own = own if list(short.values()).count(own) == 1 else r.hardware.name
+        where = f"on {'' if r.devices > 1 else 'the '}{own}" if r.hardware.has_clock else f"at {own}"
+        if r.devices > 1:
+            where = f"on {with_commas(r.devices)} x {own}"
+        models = {p.results[0].architecture.name for p in self.places}
+        if len(models) == 1:
+            return where
+        return f"for {title_of(r)}" if len(short) == 1 else f"for {title_of(r)} {where}"
+
+    def _counted(self, places: Sequence[Place], of: Sequence[Place]) -> str:
+        if len(of) <= NAMED:
+            return listed([self.at(p) for p in places])
+        return f"{'in' if _kind(of) == 'cases' else 'on'} {len(places)} of {len(of)} {_kind(of)}"
+
+
+def title_of(result: Result) -> str:
+    """A model as sentences call it."""
+    return result.architecture.title or result.architecture.name
+
+
+def _energy(place: Place) -> str:
+    return ENERGY.get(place.results[0].scope, "energy")
+
+
+def _kind(places: Sequence[Place]) -> str:
+    several = len({p.results[0].architecture.name for p in places}) > 1
+    clock = places[0].results[0].hardware.has_clock
+    return "cases" if several else "devices" if clock else "nodes"
+
+
+def _batch(place: Place) -> str:
+    batch = int(place.results[0].workload.batch)
+    return f" at batch {with_commas(batch)}" if batch > 1 else ""
+
+
+def per_token(result: Result) -> float:
+    """What turns the energy of a run into that of a token, where any are generated."""
+    tokens = int(result.workload.batch) * int(result.workload.generate)
+    return 1 / tokens if result.hardware.has_clock and int(result.workload.generate) > 1 else 1.0
+
+
+def _unit_words(result: Result) -> str:
+    return " a token" if per_token(result) != 1.0 else ""
+
+
+def _needs(result: Result) -> str:
+    """Energy with its range, a token's where any are generated, and the rate."""
+    low, energy, high = (float(e) * per_token(result) for e in result.energy_bounds.reshape(3))
+    unit = with_prefix(energy, "J", 3).split(" ")[1]
+    ends = " to ".join(with_prefix(end, "J", 3).removesuffix(f" {unit}") for end in (low, high))
+    rate = "" if result.tokens_per_s is None else f", at {figures_of(result.tokens_per_s)} tokens/s"
+    return f"{with_prefix(energy, 'J', 3)}{_unit_words(result)} ({ends}){rate}"
+
+
+def _than(change: float) -> str:
+    return "as" if "as much" in change_words(change) else "than"
+
+
+def _decided(change: Difference) -> str:
+    return "no difference that the model can tell" if change.undecided else change_words(change.nominal)
+
+
+def _without_unit(place: Place) -> str:
+    """Why 1-bit loses, where the device has no unit for it."""
+    narrow = place.one_bit
+    if narrow is None or narrow.hardware.rates.keys() & {"int1", "int2", "binary", "ternary"}:
+        return ""
+    return f", because the {hardware_name(narrow.hardware)} has no 1-bit unit to run it on"
