@@ -39,7 +39,8 @@ FIT_PRECISIONS = ("fp32", "fp16", "int8", "int4", "bitnet-b1.58", "bitnet")
 CLASSIC_HARDWARE = ("cmos-45nm", "cmos-7nm")
 CLASSIC_PRECISIONS = ("fp32", "fp16", "int8", "bitnet")
 COMPARED_PRECISIONS = ("fp16", "int8", "int4", "bitnet-b1.58")
-DEFAULT_BASELINE = "fp32"
+USUAL_BASELINES = ("fp16", "bf16")  # on devices; the first that is asked for, else the first
+NODE_BASELINE = "fp32"
 
 L = TypeVar("L", Architecture, Hardware, Precision)
 In = TypeVar("In", bound=Input)
@@ -236,8 +237,8 @@ def compare(
         prompt: tokens of each prompt.
         generate: tokens generated per sequence; 128 for decoders on devices, else 1, if left out.
         scope: what the energy holds; each hardware's default if left out.
-        baseline: what savings refer to; if left out, on each hardware the first that has an energy of FP32 where it
-            is among the precisions, FP16, the widest of the precisions.
+        baseline: what savings refer to; if left out, FP32 on technology nodes, FP16 or BF16 on devices, and where that
+            has no energy the widest of the precisions.
         runtime: software on the devices; each one's default if left out.
         facility: PUE, carbon intensity and prices around the devices.
         devices: how many share a model.
@@ -282,7 +283,7 @@ def compare(
         architectures, profiles, wanted, Workload(batch, prompt, 1 if generate is None else generate), scope=scope,
         runtime=runtime, facility=facility, devices=devices, parallel=parallel, usual=generate is None,
     )  # fmt: skip
-    found = answer(asked, baseline=reference, usual_baseline=COMPARED_PRECISIONS[0])
+    found = answer(asked, baseline=reference)
     return Comparison(**vars(ranking(found, sort, where)))
 
 
@@ -371,17 +372,15 @@ def scenarios(
     ]  # fmt: skip
 
 
-def answer(
-    asked: Sequence[Scenario], *, baseline: Precision | None = None, usual_baseline: str = DEFAULT_BASELINE
-) -> Answer:
+def answer(asked: Sequence[Scenario], *, baseline: Precision | None = None) -> Answer:
     """The answer to every scenario, those of one model and hardware side by side and alike but for their precision.
 
     `scenarios` makes them. Savings refer to the baseline of a model and hardware.
 
     Of several cells, one without a price is a result with its ``reason`` and no energy; where the baseline has none
     on some hardware, the results there have their ``reason`` and no saving.
-    The baseline is the one given, else the first that has an energy of FP32 where it is asked for, ``usual_baseline``,
-    the widest precision asked for.
+    The baseline is the one given, else FP32 on technology nodes and FP16 on devices (BF16 where that is asked for and
+    FP16 is not), else the widest precision that has an energy.
 
     Raises:
         BitnetCostError: bad input, or MissingPrice where the only cell or its baseline has no price.
@@ -401,7 +400,7 @@ def answer(
         counts = counted[work] = counted.get(work) or count_ops(first.model, first.workload)
         cell = _Cell(first, counts)
         row = [cell.refused_or_priced(one.precision, faults) for one in (first, *others)]
-        reference = _baseline(cell, row, baseline, usual_baseline, faults)
+        reference = _baseline(cell, row, baseline, faults)
         if reference is not None:
             baselines[place] = reference
             with_memory |= _with_memory(cell, row, reference)
@@ -464,22 +463,19 @@ class _Cell:
         return None if found is None else float(found[1])
 
 
-def _baseline(
-    cell: _Cell, row: list[Result], asked: Precision | None, usual: str, faults: list[MissingPrice]
-) -> Result | None:
-    """The result that savings refer to: the asked one, else the first with an energy of FP32, the usual, the widest.
+def _baseline(cell: _Cell, row: list[Result], asked: Precision | None, faults: list[MissingPrice]) -> Result | None:
+    """The result that savings refer to: the asked one, else the usual one, else the widest that has an energy.
 
-    The usual one is priced for it if need be; FP32 and the widest are of the row.
+    The usual one is priced for it if need be; the widest is of the row.
     """
     if asked is not None:
         return cell.refused_or_priced(asked, faults)
-    full, other = catalog.precision(DEFAULT_BASELINE), catalog.precision(usual)
-    in_row = {id(r.precision): r for r in row}
-    default = in_row.get(id(full))
-    if default is None or not default.has_energy:
-        default = in_row.get(id(other)) or cell.refused_or_priced(other, [])
-    if default.has_energy:
-        return default
+    in_row = {r.precision.name: r for r in row}
+    names = USUAL_BASELINES if cell.asked.hardware.has_clock else (NODE_BASELINE,)
+    name = next((n for n in names if n in in_row), names[0])
+    usual = in_row.get(name) or cell.refused_or_priced(catalog.precision(name), [])
+    if usual.has_energy:
+        return usual
     answered = [r for r in row if r.has_energy]
     return max(answered, key=lambda r: r.precision.linear.weights.bits, default=None)
 

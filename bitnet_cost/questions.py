@@ -74,7 +74,7 @@ HARDWARE_SIDE_BY_SIDE = Asked(("--hardware", "-H"), "name or YAML file; repeat f
 PRECISIONS_SIDE_BY_SIDE = Asked(("--precision", "-p"), "name, YAML file or w4a8kv8; repeat for several",
     left_out="fp16, int8, int4, bitnet-b1.58", metavar="PRECISION")
 BASELINE_SIDE_BY_SIDE = Asked(("--baseline",),
-    "savings are against this. Default, if it has an energy: fp32 where asked for, else fp16, else the widest",
+    "savings are against this. Default: fp32 on nodes, fp16 on devices; where that has no energy, the widest",
     metavar="PRECISION")
 SEED = Asked(("--seed",), "seed of the draws")
 DISTRIBUTION = Asked(("--distribution",), "what the draws of a range follow")

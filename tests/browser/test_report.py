@@ -100,7 +100,7 @@ def test_a_choice_shows_what_python_printed_for_it(folder: Path, opened: Opened)
         [catalog.model("gpt2")], [catalog.hardware(n) for n in ("l4", "cmos-7nm")],
         [catalog.precision(p) for p in ("fp16", "bitnet-b1.58")], Workload(2, 64, 16),
     )  # fmt: skip
-    found = api.answer(scenarios, usual_baseline="fp16")
+    found = api.answer(scenarios)
     made = pages.of_answer(found, estimate.estimate_report(found, judged(found)), "x")
     path = folder / "chosen.html"
     path.write_text(html.as_html(made), "utf-8")

@@ -37,7 +37,7 @@ def answer() -> Answer:
         [catalog.model("gpt2")], [catalog.hardware(n) for n in names], [catalog.precision(p) for p in PRECISIONS],
         Workload(1, 64, 32),
     )  # fmt: skip
-    return api.answer(scenarios, usual_baseline="fp16")
+    return api.answer(scenarios)
 
 
 def data_of(answer: Answer) -> dict[str, Any]:
