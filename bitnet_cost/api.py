@@ -390,9 +390,7 @@ def answer(asked: Sequence[Scenario], *, baseline: Precision | None = None) -> A
         raise BitnetCostError("baseline: is a loaded precision; 'compare' takes names")
     results: list[Result] = []
     faults: list[MissingPrice] = []
-    accumulated: dict[tuple[str, str, str], float] = {}
     baselines: dict[tuple[str, str], Result] = {}
-    with_memory: dict[tuple[str, str, str], float] = {}
     counted: dict[tuple[str, int], OpCounts] = {}
     for place, members in groupby(asked, lambda one: (one.model.name, one.hardware.name)):
         first, *others = members
@@ -403,17 +401,10 @@ def answer(asked: Sequence[Scenario], *, baseline: Precision | None = None) -> A
         reference = _baseline(cell, row, baseline, faults)
         if reference is not None:
             baselines[place] = reference
-            with_memory |= _with_memory(cell, row, reference)
         for result in row:
             if result.fits is not None and not result.fits:
                 result = _with_what_fits(cell, result)  # noqa: PLW2901
             results.append(against(result, reference) if reference and result.has_energy else result)
-            single = result.has_energy and not result.shape and not result.hardware.has_clock
-            if single and reference and reference.has_energy:
-                other = cell.but(accumulator=_OTHER[result.accumulator])
-                exact = other.saving(result.precision, reference.precision)
-                if exact is not None:
-                    accumulated[*place, result.precision.name] = exact
     if faults and len(results) == 1:
         raise faults[0]
     held = {
@@ -424,12 +415,9 @@ def answer(asked: Sequence[Scenario], *, baseline: Precision | None = None) -> A
         if r.runtime
     }
     return Answer(
-        tuple(results), accumulated, NOT_COUNTED, accuracy=held, baselines=baselines, with_memory=with_memory,
+        tuple(results), NOT_COUNTED, accuracy=held, baselines=baselines,
         asked_baseline=None if baseline is None else baseline.name,
     )  # fmt: skip
-
-
-_OTHER: dict[Accumulator, Accumulator] = {"paper": "int32", "int32": "paper"}
 
 
 @dataclass(frozen=True)
@@ -438,10 +426,6 @@ class _Cell:
 
     asked: Scenario  # of any of the precisions
     counts: OpCounts
-
-    def but(self, **changed: Any) -> _Cell:
-        """The same counts with other options."""
-        return replace(self, asked=self.asked.but(**changed))
 
     def measured(self, precision: Precision) -> Result:
         """What is known before pricing."""
@@ -454,13 +438,6 @@ class _Cell:
         except MissingPrice as fault:
             faults.append(fault)
             return replace(measured, reason=f"no price for {fault.action}")
-
-    def saving(self, precision: Precision, baseline: Precision) -> float | None:
-        """Nominal saving; None where something has no price, or where neither precision has an accumulator."""
-        if precision.linear.accumulator is None and baseline.linear.accumulator is None:
-            return None
-        found = against(*(self.refused_or_priced(each, []) for each in (precision, baseline))).saving
-        return None if found is None else float(found[1])
 
 
 def _baseline(cell: _Cell, row: list[Result], asked: Precision | None, faults: list[MissingPrice]) -> Result | None:
@@ -478,19 +455,6 @@ def _baseline(cell: _Cell, row: list[Result], asked: Precision | None, faults: l
         return usual
     answered = [r for r in row if r.has_energy]
     return max(answered, key=lambda r: r.precision.linear.weights.bits, default=None)
-
-
-def _with_memory(cell: _Cell, row: list[Result], reference: Result) -> dict[tuple[str, str, str], float]:
-    """What the narrowest precision of a technology node saves with memory traffic, where the scope leaves that out."""
-    profile = cell.asked.hardware
-    if profile.has_clock or not profile.hierarchy or not reference.has_energy or reference.scope == "memory":
-        return {}
-    answered = [r for r in row if r.has_energy and not r.shape]
-    narrowest = min(answered, key=lambda r: r.footprint.total_weight_bits, default=None)
-    if narrowest is None or narrowest.precision == reference.precision:
-        return {}
-    saved = cell.but(scope="memory").saving(narrowest.precision, reference.precision)
-    return {} if saved is None else {(cell.asked.model.name, profile.name, narrowest.precision.name): saved}
 
 
 def _with_what_fits(cell: _Cell, result: Result) -> Result:
@@ -533,7 +497,7 @@ def _html(found: Result | Answer) -> str:
         return fragment(estimate_report(found, judged(found)).brief())
     if found.shape:
         return fragment(grid_report(found))
-    alone = Answer((found,), {}, NOT_COUNTED)
+    alone = Answer((found,), NOT_COUNTED)
     return fragment(estimate_report(alone, judged(alone)).brief())
 
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bitnet_cost.commands.options import Asking, Deployment, Making, Site
 from bitnet_cost.errors import BitnetCostError
-from bitnet_cost.numerals import brief
 
 if TYPE_CHECKING:
     from bitnet_cost.inputs.facility import Facility
@@ -50,17 +49,6 @@ def facility(site: Site, making: Making) -> Facility | None:
         1.0 if site.pue is None else site.pue, intensity, None if site.price is None else site.price / 3.6e6, grid,
         site.device_hour, _grams(making.embodied), making.lifetime, zone,
     )  # fmt: skip
-
-
-def requests(per_day: float | None) -> float | None:
-    """Requests of a day.
-
-    Raises:
-        BitnetCostError: no number above 0.
-    """
-    if per_day is not None and not 0 < per_day <= 1e15:
-        raise BitnetCostError(f"requests-per-day: {brief(per_day)} is not a number above 0, up to 1e15")
-    return per_day
 
 
 def _grams(embodied: str | None) -> float | Literal["profile"] | None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bitnet_cost import questions
 from bitnet_cost.commands import options
-from bitnet_cost.commands.asking import ask, facility, once, requests
+from bitnet_cost.commands.asking import ask, facility, once
 from bitnet_cost.commands.options import argument, option, with_groups
 from bitnet_cost.commands.root import app
 from bitnet_cost.commands.writing import deliver, deliver_answer, must_end, typed, watched, write
@@ -40,7 +39,7 @@ def estimate(
     from bitnet_cost.studies import ranges
     from bitnet_cost.views.estimate import estimate_report
 
-    answer = replace(answer, requests_per_day=requests(placed.requests_per_day))
+    answer = ranges.with_day(answer, placed.requests_per_day)
     if sensitivity or draws is not None:
         answer = answer if draws is None else ranges.with_spreads(answer, draws, *sampling, watched())
         answer = ranges.with_swings(answer) if sensitivity else answer

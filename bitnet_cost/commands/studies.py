@@ -8,7 +8,7 @@ import typer
 
 from bitnet_cost import questions
 from bitnet_cost.commands import options
-from bitnet_cost.commands.asking import ask, once, requests
+from bitnet_cost.commands.asking import ask, once
 from bitnet_cost.commands.options import argument, one_of, option, with_groups
 from bitnet_cost.commands.root import app
 from bitnet_cost.commands.writing import deliver, must_end, typed, watched, write
@@ -91,11 +91,13 @@ def explain(
     """
     answer = ask(options.Asking(model, [hardware], [precision], terms), placed)
     from bitnet_cost.engine.explain import explain as explained
+    from bitnet_cost.studies import ranges
     from bitnet_cost.views import explanation
 
     result = answer.results[0]
     baseline_of = answer.baselines.get((result.architecture.name, result.hardware.name))
-    told = explained(result, baseline_of, cell, requests(placed.requests_per_day))
+    ranges.check_requests(placed.requests_per_day)
+    told = explained(result, baseline_of, cell, placed.requests_per_day)
     data = explanation.as_data(told)
     offer = Offer(lambda: [], lambda: data, lambda: data["steps"])
     form = formats.format_name(to.form, to.output, offer)

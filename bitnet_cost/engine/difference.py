@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 from bitnet_cost.engine.estimate import against, evaluate
 from bitnet_cost.engine.uncertainty import energies_with_each, time_figures
@@ -53,12 +54,10 @@ class Place:
         return Difference(-nominal, low, high, turned_by)
 
 
-def with_memory(result: Result) -> Result | None:
-    """A technology node's result with all data movement; None where that has no price, or is there already."""
-    profile = result.hardware
-    if profile.has_clock or not profile.hierarchy or result.scope not in ("arithmetic", "compute"):
-        return None
+def revised(result: Result, **changed: Any) -> Result | None:
+    """The same run asked with other fields of its scenario; None where that has no price."""
+    asked = result.scenario.but(**changed)
     try:
-        return evaluate(result.scenario.but(scope="memory"), counts=result.counts)
+        return evaluate(asked, counts=None if "workload" in changed else result.counts)
     except MissingPrice:
         return None

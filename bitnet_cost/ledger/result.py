@@ -324,15 +324,14 @@ class Answer:
     """The results of one question, each against the same baseline where there is one, and what a reader must know."""
 
     results: tuple[Result, ...]
-    accumulated: dict[tuple[str, str, str], float]  # (model, hardware, precision) -> saving, other --accumulator
     not_counted: tuple[str, ...]
     requests_per_day: float | None = None
     accuracy: dict[tuple[str, str], dict[str, Spread]] = field(default_factory=dict)  # (hardware, runtime) -> class
     baselines: dict[tuple[str, str], Result] = field(default_factory=dict)  # (model, hardware) -> what savings refer to
     swings: tuple[tuple[Swing, ...], ...] = ()  # of each result, largest first; empty where not asked for
     spreads: tuple[Band | None, ...] = ()  # of each result; empty where not asked for
-    with_memory: dict[tuple[str, str, str], float] = field(default_factory=dict)  # key -> saving in scope memory
     asked_baseline: str | None = None  # the precision that the reader asked to compare with
+    batched: tuple[Result, ...] = ()  # the results in batches, where the requests of a day were asked for one by one
 
     def to_records(self) -> list[dict[str, Any]]:
         """The records of all results, in their order: those of ``-f json``."""

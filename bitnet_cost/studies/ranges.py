@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
-from bitnet_cost.engine.difference import Place, with_memory
+from bitnet_cost.engine.difference import Place, revised
 from bitnet_cost.engine.uncertainty import spread, swings
+from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.ledger.difference import Difference
 from bitnet_cost.ledger.result import Answer, Result
+from bitnet_cost.numerals import brief
 from bitnet_cost.studies.progress import Progress
 from bitnet_cost.views.groups import alike
 from bitnet_cost.views.verdict import Verdict
 from bitnet_cost.words import Distribution
+
+BATCHED = 32  # sequences of a batch that a day of requests is also priced at
 
 
 def baseline_of(answer: Answer, result: Result) -> Result | None:
@@ -45,14 +49,61 @@ def with_swings(answer: Answer) -> Answer:
     return replace(answer, swings=tuple(tuple(swings(r, baseline_of(answer, r))) for r in answer.results))
 
 
+def check_requests(per_day: float | None) -> None:
+    """Refuse requests of a day that are no number above 0.
+
+    Raises:
+        BitnetCostError: with the number.
+    """
+    if per_day is not None and not 0 < per_day <= 1e15:
+        raise BitnetCostError(f"requests-per-day: {brief(per_day)} is not a number above 0, up to 1e15")
+
+
+def with_day(answer: Answer, requests: float | None) -> Answer:
+    """The answer with the requests of a day; those served one by one also in batches, which is how a server works.
+
+    Raises:
+        BitnetCostError: no number above 0, or a technology node, which has no clock and no power between requests.
+    """
+    check_requests(requests)
+    if requests is None:
+        return answer
+    node = next((r.hardware.name for r in answer.results if not r.hardware.has_clock), None)
+    if node is not None:
+        raise BitnetCostError(
+            f"requests-per-day: {node!r} is a technology node: without a clock there is no telling how many devices a"
+            " day needs or what they draw; name a device, as in -H h100-sxm-80gb"
+        )
+    batched: list[Result] = []
+    for r in answer.results:
+        if r.has_energy and int(r.workload.batch) == 1:
+            more = revised(r, workload=replace(r.workload, batch=BATCHED))
+            batched += [more] if more is not None and more.has_energy else []
+    return replace(answer, requests_per_day=requests, batched=tuple(batched))
+
+
 def judged(answer: Answer) -> Verdict:
-    """The verdict on an answer, from what its results differ by; see `views.verdict`."""
+    """The verdict on an answer, from what its results differ by; see `views.verdict`.
+
+    The baseline stands beside the results where a reader asked for it, and where there is one precision alone.
+    """
+    results: list[Result] = []
     places: dict[int, Place] = {}
-    for group in alike([r for r in answer.results if r.has_energy], lambda r: (r.architecture.name, r.hardware.name)):
-        places |= dict.fromkeys(map(id, group), Place(group))
+    for group in alike(answer.results, _place_of):
+        baseline, names = answer.baselines.get(_place_of(group[0])), {r.precision.name for r in group}
+        wanted = answer.asked_baseline is not None or len(group) == 1
+        if wanted and baseline is not None and baseline.has_energy and baseline.precision.name not in names:
+            group.append(baseline)
+        results += group
+        answered = [r for r in group if r.has_energy]
+        places |= dict.fromkeys(map(id, answered), Place(answered))
 
     def differ(result: Result, other: Result) -> Difference:
         place = places.get(id(result)) or Place([result, other])
         return place.difference(result, other)
 
-    return Verdict(answer.results, cache(differ), cache(with_memory), answer.asked_baseline)
+    return Verdict(results, cache(differ), cache(revised), answer.asked_baseline)
+
+
+def _place_of(result: Result) -> tuple[str, str]:
+    return result.architecture.name, result.hardware.name

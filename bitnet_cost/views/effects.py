@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.tables import Note
+from bitnet_cost.views.verdict import hardware_name, precision_name
 
 
 def limited(parts: Sequence[str], most: int = 4) -> str:
@@ -28,28 +29,30 @@ def traced(results: Sequence[Result]) -> list[Note]:
 
 
 def substitutes(results: Sequence[Result]) -> list[Note]:
-    """What devices run in place of products that they have no unit for, and that the accumulator changes nothing."""
+    """What devices run in place of products that they have no unit for; that an accumulator changes nothing there."""
+    runs: dict[tuple[str, str, str], list[str]] = {}
     on_devices = [r for r in results if r.runtime and r.has_energy]
-    texts = [_substitute(r) for r in on_devices]
-    found = [Note("substitute", text) for text in texts if text]
-    alone = [r for r, text in zip(on_devices, texts, strict=True) if not text and r.precision.linear.accumulator]
-    own = [f"{r.precision.name} at {r.hardware.name}" for r in alone]
-    if own:
-        text = f"A device's product holds its accumulation: --accumulator has no effect on {limited(own)}"
+    for r in on_devices:
+        if (instead := _instead_of(r)) is not None:
+            runs.setdefault((r.precision.name, *instead), []).append(hardware_name(r.hardware))
+    found = [
+        Note("substitute", f"{precision_name(name)} runs as {executed} products: no {asked} unit on {limited(places)}")
+        for (name, asked, executed), places in runs.items()
+    ]
+    if any(r.accumulator == "int32" and r.precision.linear.accumulator for r in on_devices):
+        text = "--accumulator changes nothing on a device: its products hold their accumulation."
         found.append(Note("accumulator", text))
     return found
 
 
-def _substitute(result: Result) -> str | None:
-    """What a device runs in place of a 1-bit product, or of one in a format that it has no unit for."""
+def _instead_of(result: Result) -> tuple[str, str] | None:
+    """The unit that a device lacks for the products of a precision, and the format in which it runs them."""
     linear, hardware = result.precision.linear, result.hardware
     product = next((a for a in linear.recipe if a.startswith("mul.")), linear.accumulator)
     asked = str(product).partition(".")[2]
     if asked in hardware.rates and (linear.multiplies or asked in ("int1", "int2")):
         return None
-    what = asked if linear.multiplies else "1-bit products"
-    runs = f"{result.precision.name} runs as mac.{hardware.executed(asked)} there"
-    return f"{hardware.name} has no unit for {what}: {runs}, and --accumulator has no effect."
+    return asked if linear.multiplies else "1-bit", str(hardware.executed(asked))
 
 
 def outside_facilities(results: Sequence[Result]) -> list[Note]:

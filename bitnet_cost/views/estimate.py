@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bitnet_cost.ledger.result import Answer, Result
 from bitnet_cost.tables import Report
 from bitnet_cost.views import ranges
-from bitnet_cost.views.day import day_tables
+from bitnet_cost.views.day import day_sentence, day_tables
 from bitnet_cost.views.energy import breakdown_table, component_table, energy_tables, time_table
 from bitnet_cost.views.groups import by_time
 from bitnet_cost.views.memory import memory_tables
@@ -26,10 +26,10 @@ def estimate_report(answer: Answer, verdict: Verdict) -> Report:
         details.append(breakdown_table(results[0]))
         if results[0].runtime or results[0].scope == "memory":
             details.append(component_table(results[0]))
-    return Report(
-        f"{names_of(results)}: memory and energy by precision", verdict.sentence, (*verdict_tables(verdict), *asked),
-        notes(answer, verdict), verdict.also, tuple(details),
-    )  # fmt: skip
+    title, first = f"{names_of(results)}: memory and energy by precision", day_sentence(answer)
+    tables = (*verdict_tables(verdict), *asked)
+    sentence = f"{first} {verdict.sentence}".lstrip()
+    return Report(title, sentence, tables, notes(answer, verdict), verdict.also, tuple(details))
 
 
 def names_of(results: Sequence[Result]) -> str:

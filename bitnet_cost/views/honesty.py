@@ -9,7 +9,7 @@ from typing import get_args
 from bitnet_cost.inputs.cited import WEAK, Figure
 from bitnet_cost.ledger.contract import component_of
 from bitnet_cost.ledger.result import Answer, Result
-from bitnet_cost.numerals import fixed
+from bitnet_cost.numerals import whole_percent
 from bitnet_cost.registry import Metric
 from bitnet_cost.tables import Note
 from bitnet_cost.words import Scope
@@ -81,12 +81,14 @@ def explained(results: Sequence[Result]) -> list[Note]:
     timed = any(mark_time(r) for r in results if r.timing is not None)
     if not marked and not timed:
         return []
-    text = f"{MARK} rests on figures that are scaled or assumed"
-    if marked:
-        marked.sort(key=lambda pair: -pair[0])
-        parts = [f"{fixed(100 * share, 0)} % of {r.precision.name} at {r.hardware.name}" for share, r in marked[:4]]
-        text += f", by energy: {', '.join(parts)}" + (" and others" if len(marked) > 4 else "")
-    return [Note("weak", text + ("; of time, what the runtime reaches of the peaks." if timed else "."))]
+    parts = []
+    several = len({r.hardware.name for r in results}) > 1
+    for share, r in sorted(marked, key=lambda pair: -pair[0])[:4]:
+        where = f" at {r.hardware.name}" if several else ""
+        parts.append(f"{whole_percent(share)} for {r.precision.name}{where}")
+    text = f"{MARK} at least 1% of this energy rests on assumed or scaled prices"
+    text += f": {', '.join(parts)}{' and others' if len(marked) > 4 else ''}" if parts else ""
+    return [Note("weak", text + ("; times rest on what the runtime is assumed to reach." if timed else "."))]
 
 
 def rounded(answer: Answer) -> str | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from bitnet_cost.errors import MissingPrice
 from bitnet_cost.inputs.cited import WEAK
 from bitnet_cost.ledger.result import Answer, Result
-from bitnet_cost.numerals import brief, change_words, digits, grouped_digits, percent, span, with_commas
+from bitnet_cost.numerals import brief, change_words, digits, grouped_digits, percent, span, whole_percent, with_commas
 from bitnet_cost.tables import Note, distinct
 from bitnet_cost.views import effects, honesty, ranges
 from bitnet_cost.views.effects import limited
@@ -40,6 +40,7 @@ def _of_verdict(verdict: Verdict) -> Iterator[Note]:
         yield Note("turned", f"What is assumed about {figure} alone decides between {listed(names)}.")
     if any(d is not None and d.undecided for d in verdict.differences):
         yield Note("undecided", "= the range of the difference holds 0.")
+    yield from _accumulators(verdict)
     yield from _papers(verdict)
     if any(d is not None for d in verdict.differences):
         timed = any(r.timing is not None for r in verdict.results)
@@ -48,26 +49,28 @@ def _of_verdict(verdict: Verdict) -> Iterator[Note]:
 
 
 def _papers(verdict: Verdict) -> Iterator[Note]:
-    """What the narrowest saves on FP32, which is how articles put it."""
+    """What the first needs against FP32 at technology nodes, which is how articles put it."""
+    parts, name = [], ""
     for place in verdict.places:
         full = next((r for r in place.ranked if r.precision.name == "fp32"), None)
-        first = place.one_bit or place.ranked[0] if place.ranked else None
-        if full is None or first is None or first is full or first.hardware.has_clock or verdict.rival == "fp32":
+        pair = place.lead
+        if full is None or pair is None or full in pair or full.hardware.has_clock:
             continue
-        narrow, wide = verdict.moved_of(first), verdict.moved_of(full)
-        text = f"Against fp32, as articles put it, {precision_name(first.precision.name)} needs"
-        text += f" {change_words(place.differ(first, full).nominal)} {verdict.at(place)}"
+        name, narrow, wide = precision_name(pair[0].precision.name), verdict.moved_of(pair[0]), verdict.moved_of(full)
+        text = f"{change_words(verdict.differ(pair[0], full).nominal)} {verdict.at(place)}"
         if narrow is not None and wide is not None:
-            text += f", with memory traffic {change_words(verdict.differ(narrow, wide).nominal)}"
-        yield Note("papers", f"{text}.")
+            text += f" ({whole_percent(verdict.differ(narrow, wide).nominal)} with memory traffic)"
+        parts.append(text)
+    if parts:
+        yield Note("papers", f"Against fp32, as articles put it, {name} needs {listed(parts)}.")
 
 
 def _of_answer(answer: Answer) -> list[Note]:
     """Accumulators, wider scopes, shapes, refusals, how sure, what is not counted."""
     results = answer.results
-    found = [*_accumulators(answer), *_elementwise(answer)]
+    found = [*_elementwise(answer)]
     if all(not r.hardware.has_clock for r in results):
-        found.append(_beyond(answer))
+        found.append(_beyond())
     for r in {r.architecture.name: r for r in results}.values():
         found += _model(r, {each.precision.name for each in results})
     found += [*effects.traced(results), *effects.substitutes(results)]
@@ -100,25 +103,27 @@ def _model(result: Result, precisions: set[str]) -> Iterator[Note]:
         yield Note("routing", f"{model.name}: routing over experts is taken as uniform.")
 
 
-def _savings_instead(answer: Answer, others: Mapping[tuple[str, str, str], float]) -> list[str]:
-    """Savings under another convention, each beside the nominal one."""
-    return [
-        f"{r.precision.name} {percent(other)} % instead of {percent(float(r.saving[1]))} at {r.hardware.name}"
-        for r in answer.results
-        if (other := others.get(_cell(r))) is not None and r.saving is not None and r.baseline != r.precision.name
-    ]
-
-
-def _accumulators(answer: Answer) -> list[Note]:
-    """What the accumulator that was not asked for makes of savings at technology nodes."""
-    parts = _savings_instead(answer, answer.accumulated)
-    nodes = any(not r.hardware.has_clock and r.has_energy for r in answer.results)
-    if answer.results[0].accumulator == "int32" and nodes:
-        priced = "; with additions priced as the papers do (--accumulator paper) the saving is " if parts else "."
-        text = f"Integer products accumulate in INT32 at technology nodes{priced}{limited(parts) if parts else ''}"
-        return [Note("accumulator", text)]
-    text = "Additions are priced as the papers do; with INT32 accumulators the saving is "
-    return [Note("accumulator", text + limited(parts))] if parts else []
+def _accumulators(verdict: Verdict) -> Iterator[Note]:
+    """What the accumulator that was not asked for makes of the lead in arithmetic at technology nodes."""
+    parts, lead, other = [], "", "paper"
+    for place in verdict.places:
+        pair = place.lead
+        if pair is None or place.results[0].hardware.has_clock or not any(r.precision.linear.accumulator for r in pair):
+            continue
+        other = "int32" if pair[0].accumulator == "paper" else "paper"
+        first, second = (verdict.revise(r, accumulator=other) for r in pair)
+        if first is not None and second is not None:
+            names = [precision_name(r.precision.name) for r in pair]
+            lead = f"{names[0]}'s lead over {names[1]}"
+            parts.append(f"{change_words(verdict.differ(first, second).nominal)} {verdict.at(place)}")
+    if not parts:
+        return
+    if other == "int32":
+        text = f"Additions cost what articles charge. With INT32 accumulators {lead} becomes {listed(parts)}."
+    else:
+        text = "Integer products accumulate in INT32. With additions as articles charge them (--accumulator paper)"
+        text += f" {lead} becomes {listed(parts)}."
+    yield Note("accumulator", text)
 
 
 def _elementwise(answer: Answer) -> list[Note]:
@@ -142,26 +147,17 @@ def _elementwise(answer: Answer) -> list[Note]:
     return [Note("elementwise", text)]
 
 
-def _beyond(answer: Answer) -> Note:
-    """What comes on top of the energy at technology nodes, and the saving once memory traffic is in."""
-    if all(r.scope == "memory" for r in answer.results):
-        return Note("beyond", "Static power and cooling come on top and shrink less: a whole system saves less.")
-    parts = _savings_instead(answer, answer.with_memory)
-    if not parts:
-        above = "Memory traffic, static power and cooling come on top and shrink less"
-        return Note("beyond", f"{above}: a whole system saves less.")
-    text = "Static power and cooling come on top; with memory traffic (--scope memory) the saving is "
-    return Note("beyond", text + limited(parts))
-
-
-def _cell(result: Result) -> tuple[str, str, str]:
-    return result.architecture.name, result.hardware.name, result.precision.name
+def _beyond() -> Note:
+    """What comes on top of the energy at technology nodes."""
+    text = "A node has no clock and no static power: a whole system saves less. For its time and energy name a device,"
+    return Note("beyond", f"{text} as in -H h100-sxm-80gb.")
 
 
 # What an answer holds, and the class of measured rows that says how right it is.
 _HELD = {
-    "decode-1": "decode at batch 1", "decode-64": "decode at batch 2 to 64", "decode-other": "decode",
-    "prefill": "prefill", "power": "power", "energy": "energy per token",
+    "energy": "energy per token", "decode-1": "decode at batch 1", "decode-64": "decode at batch 2 to 64",
+    "decode-other": "decode",
+    "prefill": "prefill", "power": "power",
     "serving-rate-dense": "time per token of a server", "serving-energy-dense": "energy per token of a server",
     "serving-rate-moe": "time per token of a server with experts",
     "serving-energy-moe": "energy per token of a server with experts", "serving-step": "time per token under load",
@@ -174,17 +170,14 @@ def validated(answer: Answer) -> list[Note]:
     found = []
     experts = any(layer.moe for r in answer.results for layer in r.architecture.layers)
     for (hardware, runtime), classes in answer.accuracy.items():
-        dense = {name: s for name, s in classes.items() if experts or not name.endswith("-moe")}
+        held = {n: s for n, s in classes.items() if experts or not n.endswith("-moe")}
         parts = [
-            f"{words} {brief(s.median)} / {brief(s.p90)} % ({s.n} rows)"
-            for n, words in _HELD.items()
-            if (s := dense.get(n))
-        ]
+            f"{_HELD[name]} within {brief(s.median)}% in the median and {brief(s.p90)}% nine times in ten ({s.n} rows)"
+            for name in _HELD if (s := held.get(name))
+        ]  # fmt: skip
+        text = f"No measured row of {hardware} with {runtime} is scored."
         if parts:
-            text = f"Compared with measurements on {hardware} with {runtime}, error median / nine in ten: "
-            text += limited(parts)
-        else:
-            text = f"Not compared with measurements: no measured row of {hardware} with {runtime} is scored."
+            text = f"On {hardware} with {runtime} the model meets measured {limited(parts, 1)}"
         found.append(Note("measured", text))
     return found
 

@@ -19,7 +19,7 @@ from bitnet_cost.views.families import is_one_bit
 from bitnet_cost.views.groups import alike
 
 Differ = Callable[[Result, Result], Difference]
-Moved = Callable[[Result], Result | None]  # a technology node's result with memory traffic
+Revise = Callable[..., Result | None]  # a result asked with other fields of its scenario; None: it has no price
 NAMED = 4  # places that a sentence tells apart; of more it gives the number
 ENERGY = {"arithmetic": "arithmetic energy", "compute": "computing energy", "memory": "computing and memory energy"}
 
@@ -90,12 +90,21 @@ class Place:
             return self.rival
         return next((r for r in others if not is_one_bit(r.precision)), others[0])
 
+    @property
+    def lead(self) -> tuple[Result, Result] | None:
+        """The pair that a sentence is about: the best 1-bit and its rival, else the first and the next."""
+        if len(self.ranked) < 2:
+            return None
+        if self.one_bit is not None and self.rival is not None:
+            return self.one_bit, self.rival
+        return self.ranked[0], self.runner_up
+
 
 class Verdict:
     """What an answer says first; see the head of this module."""
 
-    def __init__(self, results: Sequence[Result], differ: Differ, memory: Moved, baseline: str | None = None) -> None:
-        self.results, self.differ, self.moved_of = results, differ, memory
+    def __init__(self, results: Sequence[Result], differ: Differ, revise: Revise, baseline: str | None = None) -> None:
+        self.results, self.differ, self.revise = results, differ, revise
         self.places = [
             Place(tuple(group), differ, baseline)
             for group in alike(results, lambda r: (r.architecture.name, r.hardware.name))
@@ -118,6 +127,11 @@ class Verdict:
         """What each result needs against the rival at its place; None where either has no energy."""
         found = {id(r): self._against(place, r) for place in self.places for r in place.results}
         return [found[id(r)] for r in self.results]
+
+    def moved_of(self, result: Result) -> Result | None:
+        """A technology node's result with memory traffic; None where it has no memories, or counts them already."""
+        lacks = result.hardware.has_clock or not result.hardware.hierarchy
+        return None if lacks or result.scope not in ("arithmetic", "compute") else self.revise(result, scope="memory")
 
     @cached_property
     def moved(self) -> list[tuple[Result, Difference | None] | None]:
@@ -276,19 +290,15 @@ class Verdict:
 
     def _of_nodes(self, places: Sequence[Place]) -> str:
         """The lead in arithmetic, and what is left of it with memory traffic: the first alone is half of the truth."""
-        subject = places[0].one_bit or places[0].ranked[0]
-        others = [r for r in places[0].ranked if r is not subject]
-        rival = places[0].rival if places[0].one_bit else others[0]
-        if rival is None:
-            rival = others[0]
-        pairs = []
-        for place in places:
-            by_name = {r.precision.name: r for r in place.ranked}
-            if subject.precision.name in by_name and rival.precision.name in by_name:
-                pairs.append((place, by_name[subject.precision.name], by_name[rival.precision.name]))
+        pairs = [(p, *pair) for p in places if (pair := p.lead) is not None]
+        subject, rival = pairs[0][1:]
+        pairs = [each for each in pairs if [r.precision for r in each[1:]] == [subject.precision, rival.precision]]
         name, other = precision_name(subject.precision.name), precision_name(rival.precision.name)
         changes = [self.differ(a, b) for _, a, b in pairs]
-        what, strongest = _energy(places[0]), ", its strongest rival," if places[0].one_bit and len(others) > 1 else ""
+        what, strongest = (
+            _energy(places[0]),
+            ", its strongest rival," if places[0].one_bit and len(places[0].ranked) > 2 else "",
+        )
         first, where = changes[0], self.at(pairs[0][0])
         if first.undecided:
             text = f"{name} and {other} need the same {what} {where} as far as the model can tell"
