@@ -250,14 +250,10 @@ class Verdict:
         for group in sorted(winners, key=len, reverse=True):
             name = precision_name(group[0].ranked[0].precision.name)
             verb = "" if clauses else f" needs the least {_energy(compared[0])}"
-            leads = [p.differ(p.ranked[0], p.runner_up).nominal for p in group]
             if len(places) <= NAMED:
-                each = [
-                    f"{self.at(p)} ({change_words(lead)} than {precision_name(p.runner_up.precision.name)})"
-                    for p, lead in zip(group, leads, strict=True)
-                ]
-                clauses.append(f"{name}{verb} {listed(each)}")
+                clauses.append(f"{name}{verb} {listed([f'{self.at(p)} ({self._lead(p)})' for p in group])}")
             else:
+                leads = [p.differ(p.ranked[0], p.runner_up).nominal for p in group]
                 least, most = whole_percent(max(leads)), whole_percent(min(leads))
                 by = f"by {least}" if least == most else f"by {least} to {most}"
                 clauses.append(f"{name}{verb} {self._counted(group, places)} ({by})")
@@ -271,6 +267,14 @@ class Verdict:
                 words = f"; {words}" if text else words.capitalize()  # noqa: PLW2901
                 text += f"{words} {self._counted(those, places)}"
         return f"{text}."
+
+    def _lead(self, place: Place) -> str:
+        """By how much the first leads, as the column against the rival has it."""
+        first, other = place.ranked[0], self._rival_at(place) or place.runner_up
+        if first is other:
+            other = place.runner_up
+            return f"{precision_name(other.precision.name)} needs {change_words(place.differ(other, first).nominal)}"
+        return f"{change_words(place.differ(first, other).nominal)} than {precision_name(other.precision.name)}"
 
     def _losses(self, places: Sequence[Place]) -> str:
         """What the best 1-bit needs where another needs the least."""
