@@ -21,6 +21,8 @@ ORDER = (
 )  # fmt: skip
 OF_ONE_CELL = {"caveat", "facility", "battery", "busy"}
 """Codes of the notes that are of one cell each."""
+TURNED = 2  # figures that are named with what they decide between
+MEASURED = 3  # devices whose errors have a note each
 CELLS = 8  # from more cells on, notes that are of one cell each are left out
 
 
@@ -36,8 +38,13 @@ def notes(answer: Answer, verdict: Verdict | None = None) -> tuple[Note, ...]:
 
 def _of_verdict(verdict: Verdict) -> Iterator[Note]:
     """What decides, and what the signs of its table mean."""
-    for figure, names in verdict.turned_by.items():
-        yield Note("turned", f"What is assumed about {figure} alone decides between {listed(names)}.")
+    turned = verdict.turned_by
+    if len(turned) > TURNED:
+        text = f"What is assumed about {listed(list(turned))} decides, each alone, where it is undecided."
+        yield Note("turned", text)
+    else:
+        for figure, names in turned.items():
+            yield Note("turned", f"What is assumed about {figure} alone decides between {listed(names)}.")
     if any(d is not None and d.undecided for d in verdict.differences):
         yield Note("undecided", "= the range of the difference holds 0.")
     yield from _accumulators(verdict)
@@ -169,6 +176,12 @@ def validated(answer: Answer) -> list[Note]:
     """For every device and runtime: how far off the model was on measured rows, or that there were none."""
     found = []
     experts = any(layer.moe for r in answer.results for layer in r.architecture.layers)
+    if len(answer.accuracy) > MEASURED:
+        scored = [classes["energy"].median for classes in answer.accuracy.values() if "energy" in classes]
+        text = f"Measured energy is scored on {len(scored)} of {len(answer.accuracy)} devices"
+        if scored:
+            text += f", met within {brief(min(scored))} to {brief(max(scored))}% in the median"
+        return [Note("measured", f"{text}; an estimate of one device gives its errors.")]
     for (hardware, runtime), classes in answer.accuracy.items():
         held = {n: s for n, s in classes.items() if experts or not n.endswith("-moe")}
         parts = [

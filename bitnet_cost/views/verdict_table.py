@@ -40,6 +40,7 @@ class _Rows:
         place = {id(r): i for i, r in enumerate(verdict.results)}
         self.differences = {id(r): verdict.differences[place[id(r)]] for r in results}
         self.best_only = len(self.places) > SHOWN
+        self.asked = len(self.places)
         if self.best_only:
             self.places = [p for p in self.places if p.ranked][:BEST_SHOWN]
         self.rows = [r for p in self.places for r in self._shown(p)]
@@ -57,6 +58,8 @@ class _Rows:
         models = list(dict.fromkeys(title_of(r) for r in self.rows))
         named = ", ".join(models) if len(models) <= MODELS_NAMED else f"{len(models)} models"
         title = f"{named}: {describe_briefly(first)}"
+        if self.best_only:
+            title += f"; the best precision on {len(self.places)} of {self.asked} pieces of hardware, --notes has all"
         columns, cells = self._columns()
         looks, rows = [], []
         lead = 2 if self.best_only else 1
@@ -64,7 +67,7 @@ class _Rows:
         for place in self.places:
             if several:
                 rows.append((self._where(place, len(models) > 1),))
-                looks.append(Look("head"))
+                looks.append(Look())
             for r in self._shown(place):
                 name = ("  " if several else "") + r.precision.name
                 names = (self._where(place, len(models) > 1), name) if self.best_only else (name,)
