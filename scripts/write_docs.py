@@ -6,6 +6,7 @@ python -m scripts.write_docs --check   exits 1 and names the files that differ
 A page is written by hand; between marks it is filled in:
 
     <!-- sample: bitnet-cost COMMAND -->            the command, and what it prints ('| head -N': its first lines)
+    <!-- picture: docs/pictures/NAME.svg bitnet-cost COMMAND -->   what it shows on a terminal of 80 columns
     <!-- refused: bitnet-cost COMMAND -->           a command that fails, and what it says
     <!-- file: docs/examples/NAME.yaml -->          a file's text
     <!-- generated: NAME [ARGUMENT] --> <!-- end -->    a table of `scripts.reference`
@@ -33,6 +34,7 @@ from bitnet_cost.views.html import as_html
 from bitnet_cost.views.records import json_text
 from bitnet_cost.views.table import as_markdown
 from scripts import reference
+from scripts.pictures import Screen, terminal
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
@@ -41,11 +43,14 @@ MARK = re.compile(
     r"(?:```sh\n.*?\n```\n\n```text\n.*?```\n|```yaml\n.*?```\n)?",
     re.DOTALL,
 )
+PICTURE = re.compile(r"<!-- picture: (?P<path>docs/pictures/[\w-]+\.svg) (?P<command>bitnet-cost [^\n]+?) -->")
 GENERATED = re.compile(r"<!-- generated: (?P<name>[\w-]+) ?(?P<argument>[\w-]*) -->\n.*?<!-- end -->", re.DOTALL)
 
 
-def run(command: str, *, refused: bool = False) -> str:
+def run(command: str, *, refused: bool = False, screen: io.StringIO | None = None) -> str:
     """What a ``bitnet-cost`` command prints in the root of the checkout; of one that is ``refused`` stderr too.
+
+    Where a ``screen`` is given it is written to.
 
     Raises:
         RuntimeError: a command that fails and should not, or the other way round.
@@ -53,7 +58,7 @@ def run(command: str, *, refused: bool = False) -> str:
     command, _, cut = command.partition(" | head -")
     words = shlex.split(command)
     assert words[0] == "bitnet-cost", command
-    stream, errors, arguments, folder, code = io.StringIO(), io.StringIO(), sys.argv, Path.cwd(), 0
+    stream, errors, arguments, folder, code = screen or io.StringIO(), io.StringIO(), sys.argv, Path.cwd(), 0
     sys.argv = words
     os.chdir(ROOT)
     try:
@@ -91,6 +96,21 @@ def page(path: Path) -> str:
     return GENERATED.sub(_table, MARK.sub(_filled, path.read_text("utf-8")))
 
 
+def pictures() -> dict[Path, Callable[[], str]]:
+    """The pictures that pages name, and what makes each."""
+
+    def picture(path: Path, command: str) -> str:
+        usual = {name: os.environ.pop(name, None) for name in ("NO_COLOR", "TERM")}
+        os.environ |= {"COLUMNS": "80", "COLORTERM": "truecolor", "TERM": "xterm-256color"}
+        try:
+            return terminal(path, command, run(command, screen=Screen()))
+        finally:
+            os.environ.update({name: value for name, value in usual.items() if value is not None})
+
+    found = (match for path in PAGES for match in PICTURE.finditer(path.read_text("utf-8")))
+    return {ROOT / m["path"]: partial(picture, ROOT / m["path"], m["command"]) for m in found}
+
+
 def parity() -> str:
     """Modelled and measured figures of each class, for the charts."""
     pairs = accuracy.parity(accuracy.compare().rows).items()
@@ -112,6 +132,7 @@ def targets() -> dict[Path, Callable[[], str]]:
     reports, studies = ROOT / "reports", catalog.names("study")
     return {
         **{path: partial(page, path) for path in PAGES},
+        **pictures(),
         **{ROOT / "schemas" / f"{kind}.json": partial(schema, kind) for kind in KINDS},
         **{reports / f"{name}.md": partial(study, name) for name in studies},
         **{reports / f"{name}.html": partial(study_page, name) for name in studies},
