@@ -41,5 +41,6 @@ class Screen(StringIO):
 def terminal(path: Path, command: str, shown: str, width: int = 80) -> str:
     """The SVG of what a command printed on a terminal, its escape sequences among it; ``path`` names its parts."""
     console = Console(record=True, width=width, file=StringIO(), force_terminal=True, legacy_windows=False)
-    console.print(Text.from_ansi(f"$ {command}\n\n{shown.rstrip()}"), no_wrap=True)
+    console.print(Text(f"$ {command}\n"))
+    console.print(Text.from_ansi(shown.rstrip()), no_wrap=True)
     return console.export_svg(title="bitnet-cost", theme=DARK, code_format=TEMPLATE, unique_id=path.stem)

@@ -200,7 +200,7 @@ def compare_report(answer: Answer, verdict: Verdict) -> Report:
     return Report(
         f"{names_of(answer.results)}: hardware side by side", verdict.sentence,
         (*verdict_tables(verdict), *(table for tables in found for table in tables[1:])),
-        (*notes(answer, verdict), Note("signs", signs)), verdict.also, tuple(tables[0] for tables in found),
+        (*notes(answer, verdict), Note("marks", signs)), verdict.also, tuple(tables[0] for tables in found),
     )  # fmt: skip
 
 

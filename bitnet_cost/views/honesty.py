@@ -75,20 +75,24 @@ def _of_runtime(result: Result) -> Iterator[Figure]:
                 yield value
 
 
-def explained(results: Sequence[Result]) -> list[Note]:
-    """The line that explains the marks of a report; none without marks."""
-    marked = [(weak_share(r), r) for r in results if r.has_energy and mark(r)]
+def explained(results: Sequence[Result], undecided: bool = False) -> list[Note]:
+    """The line that explains the signs of a table; none without any."""
+    shares: dict[str, float] = {}
+    for r in results:
+        if r.has_energy and mark(r):
+            shares[r.precision.name] = max(weak_share(r), shares.get(r.precision.name, 0.0))
     timed = any(mark_time(r) for r in results if r.timing is not None)
-    if not marked and not timed:
-        return []
-    parts = []
-    several = len({r.hardware.name for r in results}) > 1
-    for share, r in sorted(marked, key=lambda pair: -pair[0])[:4]:
-        where = f" at {r.hardware.name}" if several else ""
-        parts.append(f"{whole_percent(share)} for {r.precision.name}{where}")
-    text = f"{MARK} at least 1% of this energy rests on assumed or scaled prices"
-    text += f": {', '.join(parts)}{' and others' if len(marked) > 4 else ''}" if parts else ""
-    return [Note("weak", text + ("; times rest on what the runtime is assumed to reach." if timed else "."))]
+    parts = ["= the range of the difference holds 0"] if undecided else []
+    if shares:
+        by_share: dict[str, list[str]] = {}
+        for name in sorted(shares, key=lambda name: -shares[name]):
+            by_share.setdefault(whole_percent(shares[name]), []).append(name)
+        up_to = "up to " if len({r.hardware.name for r in results}) > 1 else ""
+        named = ", ".join(f"{up_to}{share} for {', '.join(names)}" for share, names in by_share.items())
+        parts.append(f"{MARK} at least 1% of this energy rests on assumed or scaled prices: {named}")
+    if timed:
+        parts.append("times rest on what the runtime is assumed to reach")
+    return [Note("signs", f"{'; '.join(parts)}.")] if parts else []
 
 
 def rounded(answer: Answer) -> str | None:

@@ -16,7 +16,7 @@ from bitnet_cost.views.verdict import Verdict, listed, precision_name
 
 # Codes of notes, those first that change most how the numbers are to be read; others follow in their order.
 ORDER = (
-    "load", "turned", "caveat", "undecided", "weak", "substitute", "accumulator", "papers", "beyond", "measured",
+    "load", "turned", "caveat", "signs", "substitute", "accumulator", "papers", "beyond", "measured",
     "differences", "band", "tornado",
 )  # fmt: skip
 OF_ONE_CELL = {"caveat", "facility", "battery", "busy"}
@@ -29,7 +29,8 @@ CELLS = 8  # from more cells on, notes that are of one cell each are left out
 def notes(answer: Answer, verdict: Verdict | None = None) -> tuple[Note, ...]:
     """The notes below the tables, in order of how much they change the reading, each text once."""
     found = [*(_of_verdict(verdict) if verdict else ()), *ranges.range_notes(answer), *_of_answer(answer)]
-    found += [*honesty.explained(answer.results), honesty.closing(answer)]
+    undecided = verdict is not None and any(d is not None and d.undecided for d in verdict.differences)
+    found += [*honesty.explained(answer.results, undecided), honesty.closing(answer)]
     if len(answer.results) > CELLS:
         found = [note for note in found if note.code not in OF_ONE_CELL]
     places = {code: i for i, code in enumerate(ORDER)}
@@ -45,8 +46,6 @@ def _of_verdict(verdict: Verdict) -> Iterator[Note]:
     else:
         for figure, names in turned.items():
             yield Note("turned", f"What is assumed about {figure} alone decides between {listed(names)}.")
-    if any(d is not None and d.undecided for d in verdict.differences):
-        yield Note("undecided", "= the range of the difference holds 0.")
     yield from _accumulators(verdict)
     yield from _papers(verdict)
     if any(d is not None for d in verdict.differences):
