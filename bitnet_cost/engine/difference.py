@@ -47,10 +47,11 @@ class Place:
         turned_by = None
         if self._energies:
             changes = self._energies[id(result)] / self._energies[id(other)] - 1
-            if not low <= 0 <= high and changes.min() <= 0 <= changes.max():
+            moved = Difference(-nominal, float(changes.min()), float(changes.max()))
+            if moved.undecided and not Difference(-nominal, low, high).undecided:
                 turning = changes.argmax() if nominal > 0 else changes.argmin()
                 turned_by = self._ends[int(turning)][0].removeprefix("runtime.").removeprefix("kernels.")
-            low, high = min(low, float(changes.min())), max(high, float(changes.max()))
+            low, high = min(low, moved.low), max(high, moved.high)
         return Difference(-nominal, low, high, turned_by)
 
 

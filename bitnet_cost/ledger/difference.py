@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+HALF = 0.005  # of a percent that a range is printed in
+
 
 class Difference(NamedTuple):
     """Relative change of the energy against another precision's, with its range; minus is less.
@@ -18,9 +20,9 @@ class Difference(NamedTuple):
 
     @property
     def undecided(self) -> bool:
-        """Whether the range holds 0, so that nobody can say which of the two needs less.
+        """Whether the range holds 0 in whole percents, as it is printed: then either may need less.
 
-        >>> Difference(-0.1, -0.14, -0.08).undecided, Difference(0.02, -0.05, 0.14).undecided
+        >>> Difference(-0.1, -0.14, -0.08).undecided, Difference(-0.1, -0.28, -0.0003).undecided
         (False, True)
         """
-        return self.low <= 0 <= self.high
+        return self.low < HALF and self.high > -HALF
