@@ -16,11 +16,10 @@ from bitnet_cost.engine.estimate import (
     check_devices,
     check_scope,
     evaluate,
-    joined_at_most,
     measure,
     priced,
 )
-from bitnet_cost.engine.fit import fit
+from bitnet_cost.engine.fit import fit, widest
 from bitnet_cost.errors import BitnetCostError, MissingPrice, check_word, quoted
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Input
@@ -464,7 +463,7 @@ def _with_what_fits(cell: _Cell, result: Result) -> Result:
         narrower = other.linear.weights.bits < result.precision.linear.weights.bits
         if narrower and cell.measured(other).fits:
             needed = result.devices_needed
-            promised = needed is not None and needed <= joined_at_most(result.hardware)
+            promised = needed is not None and needed <= result.hardware.joined_at_most
             return replace(result, reason=f"{result.reason}{', or' if promised else ';'} {name} would fit one")
     return result
 
@@ -473,14 +472,29 @@ def fitting(asked: Sequence[Scenario]) -> list[Fit]:
     """What fits each device in each precision.
 
     Raises:
-        BitnetCostError: a technology node, which has no memory to fit; an encoder asked to generate.
+        BitnetCostError: a technology node, which has no memory to fit.
     """
+    return [fit(one) for one in _with_capacity(asked)]
+
+
+def fitting_models(asked: Sequence[Scenario]) -> list[Result]:
+    """Of each model on each device the widest precision that fits, or the one that needs least where none does.
+
+    Raises:
+        BitnetCostError: a technology node, which has no memory to fit.
+    """
+    cells: dict[tuple[str, str], list[Scenario]] = {}
+    for one in _with_capacity(asked):
+        cells.setdefault((one.hardware.name, one.model.name), []).append(one)
+    return [widest(cell) for cell in cells.values()]
+
+
+def _with_capacity(asked: Sequence[Scenario]) -> list[Scenario]:
+    """Scenarios on devices; encoders generate nothing."""
     node = next((one.hardware.name for one in asked if not one.hardware.has_clock), None)
     if node is not None:
         raise BitnetCostError(f"{node!r} is a technology node: it has no capacity that a model could fit")
-    return [
-        fit(one.but(workload=replace(one.workload, generate=1)) if one.model.bidirectional else one) for one in asked
-    ]
+    return [one.but(workload=replace(one.workload, generate=1)) if one.model.bidirectional else one for one in asked]
 
 
 def _html(found: Result | Answer) -> str:

@@ -301,3 +301,27 @@ def figures_of(value: float | None) -> str:
     ('0.203', '5,837', '16.2', '-')
     """
     return "-" if value is None else significant(value, 1.0, 3)
+
+
+_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def in_words(count: int) -> str:
+    """A count in a sentence: up to ten in a word.
+
+    >>> in_words(2), in_words(1074)
+    ('two', '1,074')
+    """
+    return _WORDS[count] if 0 <= count < len(_WORDS) else with_commas(count)
+
+
+def bar(share: float, width: int = 12, beyond: int = 6) -> str:
+    """A share as a bar up to the mark of the whole, and what is beyond it; ``>`` where that goes on.
+
+    >>> bar(0.38), bar(1.43), bar(5.37)
+    ('#####       |', '############|######', '############|######>')
+    """
+    inside = round(width * min(share, 1.0)) if share <= 1 else width
+    over = max(0, math.ceil(width * (share - 1))) if share > 1 else 0
+    more = "#" * min(over, beyond) + (">" if over > beyond else "")
+    return f"{'#' * inside}{' ' * (width - inside)}|{more}"

@@ -87,6 +87,8 @@ WHERE = Asked(("--where",), "filter, as in 'fits and tokens_per_s > 20'", metava
 SUBJECTS = Asked((), "models as for compare, or one study of the catalogue", metavar="MODEL...|STUDY")
 REPORT_OUTPUT = Asked(("--output", "-o"), "the file", left_out="stdout", metavar="FILE.html")
 OPEN = Asked(("--open",), "open the written file in the browser")
+MODEL_TO_FIT = Asked((), "as for estimate", left_out="every model of the catalogue, the largest that fit first",
+    metavar="[MODEL]")
 HARDWARE_TO_FIT = Asked(("--hardware", "-H"), "device; repeat for several", metavar="HARDWARE")
 PRECISIONS_TO_FIT = Asked(("--precision", "-p"), "name, YAML file or w<bits>a<bits>[kv<bits>]; repeat for several",
     left_out="fp32, fp16, int8, int4, bitnet-b1.58, bitnet", metavar="PRECISION")

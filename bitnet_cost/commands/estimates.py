@@ -146,29 +146,37 @@ def layers(*, asked: options.Asking, to: options.Writing) -> None:
 @with_groups
 def fit(
     *,
-    model: options.ModelArgument,
+    model: Annotated[str | None, argument(questions.MODEL_TO_FIT)] = None,
     hardware: Annotated[list[str], option(questions.HARDWARE_TO_FIT)],
     precision: Annotated[list[str] | None, option(questions.PRECISIONS_TO_FIT)] = None,
     work: options.Work,
     runtime: options.RuntimeOption = None,
+    devices: Annotated[int, option(questions.DEVICES)] = questions.DEVICES.default,
     to: options.Writing,
 ) -> None:
-    """What fits a device: memory used, largest batch and longest context by precision.
+    """What fits a device: memory used, largest batch and longest prompt by precision; without a model, which models.
 
     Example: bitnet-cost fit llama-2-7b -H h100-sxm-80gb
     """
     from bitnet_cost import api
     from bitnet_cost.inputs.workload import Workload
     from bitnet_cost.readers import catalog
-    from bitnet_cost.views.fit import fit_report
+    from bitnet_cost.views import fit as views
+    from bitnet_cost.views.records import fit_rows, held_row
 
+    precisions = [catalog.precision(p) for p in once(precision or api.FIT_PRECISIONS)]
     asked = api.scenarios(
-        [catalog.model(model)], [catalog.hardware(h) for h in once(hardware)],
-        [catalog.precision(p) for p in once(precision or api.FIT_PRECISIONS)],
-        Workload(work.batch, work.prompt, work.generate or 1), runtime=runtime, usual=work.generate is None,
+        [catalog.model(name) for name in ([model] if model is not None else catalog.names("model"))],
+        [catalog.hardware(h) for h in once(hardware)], precisions,
+        Workload(work.batch, work.prompt, 1 if work.generate is None else work.generate), runtime=runtime,
+        usual=work.generate is None, devices=devices,
     )  # fmt: skip
-    found = api.fitting(asked)
-    from bitnet_cost.views.records import fit_rows
-
-    rows = fit_rows(found)
-    deliver(to, Offer(lambda: [fit_report(found)], lambda: rows, lambda: rows))
+    if model is not None:
+        fits = api.fitting(asked)
+        rows = fit_rows(fits)
+        deliver(to, Offer(lambda: [views.fit_report(fits)], lambda: rows, lambda: rows))
+        return
+    found = api.fitting_models(asked)
+    places = [[r for r in found if r.hardware.name == name] for name in dict.fromkeys(r.hardware.name for r in found)]
+    rows = [held_row(r) for r in sorted(found, key=lambda r: -r.parameters)]
+    deliver(to, Offer(lambda: [views.catalogue_report(p, precisions) for p in places], lambda: rows, lambda: rows))

@@ -203,18 +203,13 @@ def does_not_fit(result: Result, capacity: float) -> str:
     each = "" if result.devices == 1 else f" on each of {result.devices} devices"
     needs, has = with_prefix(needed / 8, "B"), with_prefix(capacity / 8, "B")
     text = f"does not fit: needs {needs} of {has}{each}, {digits(factor, 3)} times"
-    enough, joined = result.devices_needed, joined_at_most(result.hardware)
+    enough, joined = result.devices_needed, result.hardware.joined_at_most
     if enough:
         more = f", more than the {with_commas(joined)} that its interconnect joins"
         many = ", but nothing joins them" if joined == 1 else more
         return f"{text}; {with_commas(enough)} such devices would hold it{many if enough > joined else ''}"
     whole = with_commas(math.ceil(factor))
     return f"{text}; {whole} such devices would hold the total, but none has room for its activations"
-
-
-def joined_at_most(hardware: Hardware) -> int:
-    """How many devices share a model at most: those that the interconnect joins, or one alone."""
-    return 1 if hardware.interconnect is None else hardware.interconnect.devices
 
 
 def check_devices(hardware: Hardware, devices: int) -> None:

@@ -1,10 +1,11 @@
-"""What fits: the largest batch and the longest context that a device's memory holds, found by bisection."""
+"""What fits: the largest batch and the longest context that a device's memory holds, by bisection; the widest format."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from bitnet_cost.engine.counts import count_ops
 from bitnet_cost.engine.estimate import measure
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import LIMITS
@@ -40,3 +41,10 @@ def fit(asked: Scenario) -> Fit:
 def result_at(result: Result, **numbers: int) -> Result:
     """What is resident at another batch or prompt; not priced."""
     return measure(result.scenario.but(workload=replace(result.workload, **numbers)))  # type: ignore[arg-type]
+
+
+def widest(asked: Sequence[Scenario]) -> Result:
+    """Of one model on one device in several precisions what fits and needs most; where none fits, what needs least."""
+    counts = count_ops(asked[0].model, asked[0].workload)
+    found = sorted((measure(one, counts=counts) for one in asked), key=lambda r: float(r.footprint.bits[0]))
+    return next((r for r in reversed(found) if r.fits), found[0])

@@ -217,6 +217,11 @@ class Hardware(Input):
         return self.kind == "device"
 
     @property
+    def joined_at_most(self) -> int:
+        """How many devices share a model at most: those that the interconnect joins, or one alone."""
+        return 1 if self.interconnect is None else self.interconnect.devices
+
+    @property
     def scopes(self) -> tuple[Scope, ...]:
         """The scopes that it can answer, each holding those before it; ``facility`` where a site is given."""
         if self.has_clock:

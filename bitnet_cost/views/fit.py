@@ -1,91 +1,348 @@
-"""What fits: memory used, largest batch, longest context, and how many devices hold the rest."""
+"""What fits: memory used, largest batch, longest prompt, and how many devices hold the rest."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
+from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.workload import LIMITS
 from bitnet_cost.ledger.result import Fit, Result
-from bitnet_cost.numerals import digits, percent, used, with_commas, with_prefix
-from bitnet_cost.tables import Note, Report, Table, headed
+from bitnet_cost.numerals import bar, column_figures, in_words, percent, prefix_of, significant, used, with_commas, with_prefix
+from bitnet_cost.tables import Column, Note, Report, Table
+from bitnet_cost.views.groups import alike
 from bitnet_cost.views.memory import memory_share
+from bitnet_cost.views.names import device_name, enumeration, precision_name
+
+ONE_BIT = 2  # stored bits of the widest weights that are called 1-bit
+LISTED = 20  # models of the catalogue in a table
 
 
 def fit_report(fits: Sequence[Fit]) -> Report:
-    """What fits: memory used, largest batch, longest context, and how many devices hold the rest."""
-    rows = []
+    """What fits: memory used, largest batch, longest prompt, and how many devices hold the rest."""
+    groups = _by_place(fits)
+    results = [f.result for f in fits]
+    unit, needs = column_figures([_needed(f.result) for group in groups for f in group], "B", 3)
+    texts = iter(needs)
+    rows: list[tuple[str, ...]] = []
+    for group in groups:
+        first, indent = group[0].result, "  " if len(groups) > 1 else ""
+        if indent:
+            rows.append((_place(first, groups), *[""] * 6))
+        for f in group:
+            rows.append((indent + f.result.precision.name, next(texts), *_share(f.result), *_room(f)))
+    capacity = _capacity(first) if len({r.hardware.name for r in results}) == 1 else "memory"
+    heads = ("precision", f"needs {unit}", f"of {capacity}", "", f"{noun(results)}s", "batch", "prompt")
+    table = Table("", _headed(heads, {0, 3}), tuple(rows))
+    return Report(f"{_model(first)}: what fits", _verdict(groups), (table,), tuple(_notes(fits)))
+
+
+def _by_place(fits: Sequence[Fit]) -> list[list[Fit]]:
+    """Those of one model on one device together, what needs least first."""
+    groups: dict[tuple[str, str], list[Fit]] = {}
     for f in fits:
-        r = f.result
-        batch, positions = _at_most(f.batch, "batch"), _at_most(f.positions, "prompt")
-        devices = with_commas(r.devices_needed) if r.devices_needed else "-"
-        needs = with_prefix(float(r.footprint.bits[0]) / 8, "B")
-        rows.append((r.hardware.name, r.precision.name, needs, used(memory_share(r)), batch, positions, devices))
-    first = fits[0].result
-    name = first.architecture.title or first.architecture.name
-    heads = ("hardware", "precision", "needs", "memory %", "largest batch", "longest prompt", "devices")
-    work = first.workload
-    title = f"Fit at batch {work.batch}, {work.prompt} tokens in, {work.generate} out;"
-    title += " batch and prompt as far as each goes"
-    longest = first.architecture.max_positions
-    limits = [f"{name} was made for {with_commas(longest)} positions."] if longest else []
-    limits += first.architecture.left_out({f.result.precision.name for f in fits})
-    limits += _workspaces([f.result for f in fits])
-    if any(f.batch == LIMITS["batch"] or f.positions == LIMITS["prompt"] for f in fits):
-        limits.append(">=: the limit of this program; more would fit.")
-    limits.append("Needs: weights as stored with scales and packing, KV cache, widest activations.")
-    limits.append("Not counted: code and buffers of the framework beyond that, and fragmentation.")
-    limits.insert(-1, f"'devices': how many would hold it, each with room for all activations{_joined(fits)}.")
-    notes = tuple(Note("limit", line) for line in limits)
-    table = Table(title, headed(*heads, texts=2), tuple(rows))
-    return Report(f"{name}: what fits", _fit_sentence(name, fits), (table,), notes)
+        groups.setdefault((f.result.architecture.name, f.result.hardware.name), []).append(f)
+    return [sorted(group, key=lambda f: memory_share(f.result)) for group in groups.values()]
 
 
-def _joined(fits: Sequence[Fit]) -> str:
-    """Where more devices are needed than anything joins."""
-    found: dict[str, str] = {}
-    for r in (f.result for f in fits):
-        link = r.hardware.interconnect
-        if r.devices_needed and r.devices_needed > (1 if link is None else link.devices):
-            found[r.hardware.name] = "runs alone" if link is None else f"joins {with_commas(link.devices)}"
-    return f"; {', '.join(f'{name} {most}' for name, most in found.items())}" if found else ""
+def _share(result: Result) -> tuple[str, str]:
+    """The share of the memory and its bar; between 90 and 110 percent with a decimal, since 100.3% does not fit."""
+    share = memory_share(result)
+    close = 0.9 < share < 1.1
+    text = f"{percent(share, 1 if close else 0)}%" if share < 100 else used(share)
+    return "<1%" if share < 0.005 else text, bar(share)
 
 
-def _at_most(count: int, name: str) -> str:
-    """The largest batch or longest prompt; at the limit of what may be asked for it is not a limit of the device.
+def _room(f: Fit) -> tuple[str, str, str]:
+    """How many devices hold it; the largest batch and the longest prompt, ``+`` where memory would hold more."""
+    r = f.result
+    longest = r.architecture.max_positions or LIMITS["prompt"]
+    beyond = "+" if f.positions > longest or f.positions == LIMITS["prompt"] else ""
+    prompt = f"{with_commas(min(f.positions, longest))}{beyond}" if f.positions else "-"
+    batch = f"{with_commas(f.batch)}{'+' if f.batch == LIMITS['batch'] else ''}" if f.batch else "-"
+    return with_commas(r.devices_needed) if r.devices_needed else "-", batch, prompt
 
-    >>> _at_most(0, "batch"), _at_most(1234, "batch"), _at_most(10**6, "batch")
-    ('-', '1,234', '>= 1,000,000')
+
+def _needed(result: Result) -> float:
+    """Bytes on each of the devices asked for."""
+    return float(result.footprint.on_each(result.devices)[0]) / 8
+
+
+def _capacity(result: Result) -> str:
+    return with_prefix((result.capacity_bits or 0.0) / 8, "B", 3)
+
+
+def _of_capacity(result: Result) -> str:
+    """What it needs of what there is, the unit once where both have the same: 18.5 of its 25.8 GB."""
+    whose = "its" if result.devices == 1 else f"each {noun([result])}'s"
+    return f"{_without_unit(result)} of {whose} {_capacity(result)}"
+
+
+def _without_unit(result: Result) -> str:
+    """What it needs; with its unit where that is not the capacity's."""
+    return with_prefix(_needed(result), "B", 3).removesuffix(f" {_capacity(result).split()[1]}")
+
+
+def noun(results: Iterable[Result]) -> str:
+    """What several of the devices are called."""
+    return "card" if all(r.hardware.device_class == "gpu" for r in results) else "device"
+
+
+def _many(count: int, result: Result) -> str:
+    """How many such devices, in words.
+
+    >>> [in_words(n) for n in (1, 2, 11)]
+    ['one', 'two', '11']
     """
-    return f"{'>= ' if count == LIMITS[name] else ''}{with_commas(count)}" if count else "-"
+    what = noun([result])
+    return f"{in_words(count)} {what if count == 1 else f'{what}s'}"
+
+
+def _on(result: Result) -> str:
+    """The devices asked for: one RTX 4090, two RTX 4090 cards."""
+    name = device_name(result.hardware)
+    return f"one {name}" if result.devices == 1 else f"{in_words(result.devices)} {name} {noun([result])}s"
+
+
+def _model(result: Result) -> str:
+    return result.architecture.title or result.architecture.name
+
+
+# --- the first line --------------------------------------------------------------------------------------------------
+
+
+def _verdict(groups: Sequence[Sequence[Fit]]) -> str:
+    """For each model in which precisions it fits which device; of a single device with the figures."""
+    results = [[f.result for f in group] for group in groups]
+    models = alike([group[0] for group in results], lambda r: r.architecture.name)
+    if len(results) == len(models):
+        return " ".join(map(_on_one, results))
+    by_model = [[g for g in results if g[0].architecture.name == first[0].architecture.name] for first in models]
+    return " ".join(_on_one(mine[0]) if len(mine) == 1 else _on_several(mine) for mine in by_model)
+
+
+def _on_one(asked: Sequence[Result]) -> str:
+    """One model on one device: which precisions fit, and the nearest that does not.  What needs least comes first."""
+    held, rest = [r for r in asked if r.fits], [r for r in asked if not r.fits]
+    model, where, number = _model(asked[0]), _on(asked[0]), in_words(len(asked))
+    if not held:
+        least = rest[0]
+        if len(rest) == 1:
+            return f"{model} does not fit {where} in {_name(least)}: it needs {_of_capacity(least)}{_more(least)}."
+        what = f"{_name(least)}, the smallest, needs {_of_capacity(least)}{_more(least)}"
+        return f"{model} fits {where} in none of the {number} precisions: {what}."
+    widest, least = held[-1], held[0]
+    if len(asked) == 1:
+        return f"{model} fits {where} in {_name(widest)}: it needs {_of_capacity(widest)}."
+    also = "" if least is widest else f", {_name(least)} {_without_unit(least)}"
+    if not rest:
+        what = f"{_name(widest)}, the widest, needs {_of_capacity(widest)}{also}"
+        return f"{model} fits {where} in all {number} precisions: {what}."
+    others = [r for r in rest if not _one_bit(r.precision)]
+    only = bool(others) and all(_one_bit(r.precision) for r in held)
+    nearest = others[0] if only else rest[0]
+    needs = f"{with_prefix(_needed(nearest), 'B', 3)}{'' if nearest.devices == 1 else f' a {noun([nearest])}'}"
+    role = "the nearest rival" if only else "the next"
+    figures = f"{_name(widest)} needs {_of_capacity(widest)}{also}; {_name(nearest)}, {role}, needs {needs}"
+    if only:
+        return f"Of the {number} precisions, only 1-bit weights put {model} on {where}: {figures}{_more(nearest)}."
+    return f"{model} fits {where} in {_names(held)}: {figures}{_more(nearest)}."
+
+
+def _on_several(groups: Sequence[Sequence[Result]]) -> str:
+    """One model on several devices: the widest precision that each holds."""
+    asked = [r.precision.name for r in groups[0]]
+    held: dict[str, list[Result]] = {}
+    without: list[Result] = []
+    for group in sorted(groups, key=lambda g: -_bits_held(g)):
+        fitting = [r for r in group if r.fits]
+        if not fitting:
+            without.append(group[0])
+            continue
+        smaller = f" and {'smaller' if len(fitting) > 2 else _name(fitting[0])}" if len(fitting) > 1 else ""
+        held.setdefault(f"{_name(fitting[-1])}{smaller}", []).append(fitting[-1])
+    many = groups[0][0].devices
+    each = f"On {in_words(many)} each, {_model(groups[0][0])}" if many > 1 else _model(groups[0][0])
+    parts = [f"{_devices(mine)} in {what}" for what, mine in held.items()]
+    fits = f"fits {'; '.join(parts) if any(',' in p for p in parts) else enumeration(parts)}" if parts else ""
+    if not without:
+        return f"{each} {fits}."
+    least = f" ({_name(without[0])} needs {_of_capacity(without[0])})" if len(without) == 1 else ""
+    never = f"does not fit {_devices(without)} in {_name(without[0]) if len(asked) == 1 else 'any of them'}{least}"
+    return f"{each} {f'{fits}; it ' if fits else ''}{never}."
+
+
+def _bits_held(group: Sequence[Result]) -> float:
+    return max((_needed(r) for r in group if r.fits), default=0.0)
+
+
+def _devices(results: Sequence[Result]) -> str:
+    """Some devices by name; many by number."""
+    names = [f"the {device_name(r.hardware)}" for r in results]
+    return enumeration(names) if len(names) < 4 else f"{enumeration(names[:2], last='')} and {in_words(len(names) - 2)} more"
+
+
+def _names(held: Sequence[Result]) -> str:
+    """Precisions from the widest on; many by number."""
+    names = [_name(r) for r in reversed(held)]
+    return enumeration(names) if len(names) < 4 else f"{names[0]} and the {in_words(len(names) - 1)} that need less"
+
+
+def _name(result: Result) -> str:
+    return precision_name(result.precision)
+
+
+def _one_bit(precision: Precision) -> bool:
+    return precision.linear.weights.bits <= ONE_BIT
+
+
+def _more(result: Result) -> str:
+    """How many devices would hold it, and whether that many can share a model."""
+    needed, joined = result.devices_needed, result.hardware.joined_at_most
+    if needed is None:
+        return f", and no number of {noun([result])}s has room for its activations"
+    if joined == 1:
+        return f"; {_many(needed, result)} would hold it, but nothing joins them"
+    return f", {_many(needed, result)}" + (f", of which it joins {in_words(joined)}" if needed > joined else "")
+
+
+# --- notes -----------------------------------------------------------------------------------------------------------
+
+
+def _notes(fits: Sequence[Fit]) -> list[Note]:
+    """What the columns mean first, then what limits the devices, then what is counted."""
+    results = [f.result for f in fits]
+    first = results[0]
+    notes = [Note("columns", _columns(fits))] if any(f.batch or f.positions for f in fits) else []
+    notes += [Note("joined", line) for line in _joined(results)]
+    line = "Needs: weights as stored with scales and packing, KV cache, widest activations."
+    notes.append(Note("counted", f"{line} Buffers and code of the framework, and fragmentation, come on top."))
+    names = {r.precision.name for r in results}
+    models = {r.architecture.name: r.architecture for r in results}
+    notes += [Note("left-out", line) for model in models.values() for line in model.left_out(names)]
+    notes += [Note("workspace", line) for line in _workspaces(results)]
+    what = noun(results)
+    line = f"{what}s: how many hold it by their memory, each with its part of weights and KV cache and room for all"
+    line = f"{line} activations; software that splits attention by heads wants a number that divides them."
+    notes.append(Note("devices", line))
+    if any(f.batch == LIMITS["batch"] or f.positions == LIMITS["prompt"] for f in fits):
+        notes.append(Note("limit", "+ at 1,000,000 sequences or 100,000,000 tokens: the limit of this program."))
+    return notes if first.devices == 1 else [Note("each", _each(first)), *notes]
+
+
+def _each(first: Result) -> str:
+    return f"Needs are those of each of {in_words(first.devices)} {noun([first])}s that share weights and KV cache."
+
+
+def _columns(fits: Sequence[Fit]) -> str:
+    """What batch and prompt mean, and where the model ends before the memory does."""
+    work = fits[0].result.workload
+    tokens = f"{with_commas(int(work.prompt))} tokens in"
+    tokens += f", {with_commas(int(work.generate))} out" if work.generate > 1 else ""
+    text = f"batch: the largest at {tokens}. prompt: the longest at batch {with_commas(int(work.batch))}"
+    over = [f for f in fits if f.positions > (f.result.architecture.max_positions or LIMITS["prompt"])]
+    if not over:
+        return f"{text}."
+    lengths = {f.result.architecture.max_positions for f in over}
+    most = f" ({with_commas(over[0].positions)})" if len(over) == 1 else ""
+    end = f" {with_commas(lengths.pop() or 0)}" if len(lengths) == 1 else ""
+    return f"{text}; + memory would hold more{most}, the model was made for{end}."
+
+
+def _joined(results: Sequence[Result]) -> list[str]:
+    """Devices of which what does not fit needs more than can share a model."""
+    short: dict[str, list[Result]] = {}
+    for r in results:
+        if not r.fits and (r.devices_needed or 0) > r.hardware.joined_at_most:
+            short.setdefault(r.hardware.name, []).append(r)
+    alone = [rs for rs in short.values() if rs[0].hardware.joined_at_most == 1]
+    found = []
+    for most in dict.fromkeys(rs[0].hardware.joined_at_most for rs in short.values()):
+        mine = [rs[0] for rs in short.values() if rs[0].hardware.joined_at_most == most]
+        if most == 1:
+            found.append(f"{_sentence(_devices(mine))} run{'s' if len(alone) == 1 else ''} alone: nothing joins several.")
+            continue
+        joins = f"join{'s' if len(mine) == 1 else ''} {_many(most, mine[0])} at most"
+        beyond = sorted(short[mine[0].hardware.name], key=memory_share)
+        so = f", so {enumeration([_name(r) for r in beyond])} need{'s' if len(beyond) == 1 else ''} another device"
+        found.append(f"{_sentence(_devices(mine))} {joins}{so if len(mine) == 1 else ''}.")
+    return found
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _workspaces(results: Sequence[Result]) -> list[str]:
     """The share of the memory that each runtime keeps; where they differ, on which devices."""
-    kept = {r.hardware.name: r.runtime.workspace for r in results if r.runtime}
-    shares = {name: f"{percent(figure.value, 0)} %" if figure else "none" for name, figure in kept.items()}
-    alike = list(dict.fromkeys(shares.values()))
-    if alike in ([], ["none"]):
+    kept: dict[str, list[Result]] = {}
+    for r in {r.hardware.name: r for r in results if r.runtime}.values():
+        space = r.runtime.workspace if r.runtime else None
+        kept.setdefault(f"{percent(space.value, 0)}%" if space else "none", []).append(r)
+    if list(kept) in ([], ["none"]):
         return []
-    where = (
-        alike
-        if len(alike) == 1
-        else [f"{share} at {', '.join(name for name in shares if shares[name] == share)}" for share in alike]
-    )
+    where = [share if len(kept) == 1 else f"{share} on {_devices(mine)}" for share, mine in kept.items()]
     return [f"Memory kept for the workspace of the runtime: {'; '.join(where)}."]
 
 
-def _fit_sentence(name: str, fits: Sequence[Fit]) -> str:
-    """The widest of the precisions that each device holds."""
-    parts, without = [], []
-    for device in dict.fromkeys(f.result.hardware.name for f in fits):
-        asked = [f.result for f in fits if f.result.hardware.name == device]
-        held = sorted((r for r in asked if r.fits), key=lambda r: r.footprint.total_weight_bits)
-        if held:
-            narrower = " and narrower" if len(held) > 1 else ""
-            parts.append(f"{device} in {held[-1].precision.name}{narrower}")
-        else:
-            least = min(asked, key=memory_share)
-            without.append(f"{device} ({least.precision.name} needs {digits(memory_share(least), 3)} times its memory)")
-    fitting = [f"fits {', '.join(parts)}"] if parts else []
-    lacking = [f"does not fit {', '.join(without)} in any of these precisions"] if without else []
-    return f"{name} {'; it '.join([*fitting, *lacking])}."
+# --- without a model -------------------------------------------------------------------------------------------------
+
+
+def catalogue_report(found: Sequence[Result], precisions: Sequence[Precision]) -> Report:
+    """Of each model what fits a device in the widest of some precisions, or what needs least of them; the room left."""
+    held = sorted((r for r in found if r.fits), key=lambda r: -r.parameters)
+    first = found[0]
+    capacity = (first.capacity_bits or 0.0) / 8
+    prefix, scale = prefix_of(capacity)
+    rows = tuple(
+        (
+            r.architecture.name, significant(r.parameters, 1e9, 3), r.precision.name,
+            significant(_needed(r), scale, 3), *_share(r), significant(capacity - _needed(r), scale, 3),
+        )
+        for r in held[:LISTED]
+    )  # fmt: skip
+    heads = ("model", "params 10^9", "precision", f"needs {prefix}B", f"of {_capacity(first)}", "", f"{prefix}B left")
+    table = Table("", _headed(heads, {0, 2, 5}), rows)
+    notes = _catalogue_notes(found, held, precisions)
+    return Report(f"What fits {_on(first)}", _largest(found, held), (table,) if rows else (), tuple(notes))
+
+
+def _largest(found: Sequence[Result], held: Sequence[Result]) -> str:
+    """The largest model that fits, and the largest that does so without 1-bit weights."""
+    first, number = found[0], with_commas(len(found))
+    if not held:
+        least = min(found, key=memory_share)
+        what = f"{_model(least)}, the smallest, needs {_of_capacity(least)} in {_name(least)}"
+        return f"None of the catalogue's {number} models fits {_on(first)}: {what}."
+    largest = held[0]
+    text = f"{_model(largest)} is the largest of the catalogue's {number} models that fits {_on(first)}: in"
+    text += f" {_name(largest)} it needs {_of_capacity(largest)}"
+    wide = next((r for r in held if not _one_bit(r.precision)), None)
+    if wide is None or wide is largest:
+        return f"{text}."
+    return f"{text}. Without 1-bit weights it is {_model(wide)}, which needs {_of_capacity(wide)} in {_name(wide)}."
+
+
+def _catalogue_notes(found: Sequence[Result], held: Sequence[Result], precisions: Sequence[Precision]) -> list[Note]:
+    """How the table was made, and what it leaves out."""
+    work = held[0].workload if held else found[0].workload
+    tokens = f"batch {with_commas(int(work.batch))}, {with_commas(int(work.prompt))} tokens in"
+    tokens += f", {with_commas(int(work.generate))} out" if work.generate > 1 else ""
+    asked = enumeration([precision_name(p) for p in precisions])
+    notes = [Note("columns", f"Each model in the widest that fits of {asked}; at {tokens}.")]
+    if any(_one_bit(r.precision) for r in held[:LISTED]):
+        line = "1-bit weights are those of a model of this shape that was trained with them; rounding one does not do."
+        notes.append(Note("trained", line))
+    more, out = len(held) - LISTED, len(found) - len(held)
+    if more > 0:
+        notes.append(Note("more", f"{with_commas(more)} smaller models fit too: -f csv lists them all."))
+    if out:
+        line = f"{with_commas(out)} of {with_commas(len(found))} models fit in none of these precisions."
+        notes.append(Note("without", line))
+    line = "Needs: weights as stored with scales and packing, KV cache, widest activations."
+    notes.append(Note("counted", f"{line} Buffers and code of the framework, and fragmentation, come on top."))
+    notes += [Note("workspace", line) for line in _workspaces(found[:1])]
+    return notes if found[0].devices == 1 else [Note("each", _each(found[0])), *notes]
+
+
+def _headed(headings: Sequence[str], texts: Collection[int]) -> tuple[Column, ...]:
+    return tuple(Column(heading, figures=i not in texts) for i, heading in enumerate(headings))

@@ -188,12 +188,18 @@ def days(answer: Answer) -> list[dict[str, Any]]:
 def fit_rows(fits: Sequence[Fit]) -> list[dict[str, Any]]:
     """What fits, one row per hardware and precision."""
     return [
-        {
-            "model": r.architecture.name, "hardware": r.hardware.name, "precision": r.precision.name,
-            "batch": int(r.workload.batch), "prompt": int(r.workload.prompt), "generate": int(r.workload.generate),
-            "weights_bytes": size(r.footprint.total_weight_bits / 8), "footprint_bytes": size(r.footprint.bits[0] / 8),
-            "capacity_bytes": size((r.capacity_bits or 0.0) / 8), "fits": bool(r.fits), "largest_batch": f.batch,
-            "longest_prompt": f.positions, "devices": r.devices_needed,
-        }
-        for f, r in ((f, f.result) for f in fits)
-    ]  # fmt: skip
+        held_row(f.result)
+        | {"largest_batch": f.batch, "longest_prompt": f.positions, "devices": f.result.devices_needed}
+        for f in fits
+    ]
+
+
+def held_row(r: Result) -> dict[str, Any]:
+    """What is resident, against what there is; on several devices how many share it."""
+    shared = {} if r.devices == 1 else {"shared_by": r.devices}
+    return {
+        "model": r.architecture.name, "hardware": r.hardware.name, "precision": r.precision.name,
+        "batch": int(r.workload.batch), "prompt": int(r.workload.prompt), "generate": int(r.workload.generate), **shared,
+        "weights_bytes": size(r.footprint.total_weight_bits / 8), "footprint_bytes": size(r.footprint.bits[0] / 8),
+        "capacity_bytes": size((r.capacity_bits or 0.0) / 8), "fits": bool(r.fits),
+    }  # fmt: skip
