@@ -315,13 +315,12 @@ def in_words(count: int) -> str:
     return _WORDS[count] if 0 <= count < len(_WORDS) else with_commas(count)
 
 
-def bar(share: float, width: int = 12, beyond: int = 6) -> str:
+def bar(share: float, width: int = 12) -> str:
     """A share as a bar up to the mark of the whole, and what is beyond it; ``>`` where that goes on.
 
     >>> bar(0.38), bar(1.43), bar(5.37)
     ('#####       |', '############|######', '############|######>')
     """
-    inside = round(width * min(share, 1.0)) if share <= 1 else width
-    over = max(0, math.ceil(width * (share - 1))) if share > 1 else 0
-    more = "#" * min(over, beyond) + (">" if over > beyond else "")
+    inside, over = round(width * min(share, 1.0)), math.ceil(width * max(share - 1, 0.0))
+    more = "#" * min(over, width // 2) + (">" if over > width // 2 else "")
     return f"{'#' * inside}{' ' * (width - inside)}|{more}"

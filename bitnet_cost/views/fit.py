@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.workload import LIMITS
 from bitnet_cost.ledger.result import Fit, Result
-from bitnet_cost.numerals import bar, column_figures, in_words, percent, prefix_of, significant, used, with_commas, with_prefix
+from bitnet_cost.numerals import bar, column_figures, fixed, in_words, percent, prefix_of, significant, used, with_commas
 from bitnet_cost.tables import Column, Note, Report, Table
 from bitnet_cost.views.groups import alike
 from bitnet_cost.views.memory import memory_share
@@ -27,9 +27,10 @@ def fit_report(fits: Sequence[Fit]) -> Report:
     for group in groups:
         first, indent = group[0].result, "  " if len(groups) > 1 else ""
         if indent:
-            rows.append((_place(first, groups), *[""] * 6))
+            name = first.hardware.name if len({f.result.architecture.name for f in fits}) == 1 else _model_on(first)
+            rows.append((name, "", _capacity(first), *[""] * 4))
         for f in group:
-            rows.append((indent + f.result.precision.name, next(texts), *_share(f.result), *_room(f)))
+            rows.append((indent + f.result.precision.name, next(texts), *_share(f.result, 8 if indent else 12), *_room(f)))
     capacity = _capacity(first) if len({r.hardware.name for r in results}) == 1 else "memory"
     heads = ("precision", f"needs {unit}", f"of {capacity}", "", f"{noun(results)}s", "batch", "prompt")
     table = Table("", _headed(heads, {0, 3}), tuple(rows))
@@ -44,12 +45,12 @@ def _by_place(fits: Sequence[Fit]) -> list[list[Fit]]:
     return [sorted(group, key=lambda f: memory_share(f.result)) for group in groups.values()]
 
 
-def _share(result: Result) -> tuple[str, str]:
+def _share(result: Result, width: int = 12) -> tuple[str, str]:
     """The share of the memory and its bar; between 90 and 110 percent with a decimal, since 100.3% does not fit."""
     share = memory_share(result)
     close = 0.9 < share < 1.1
-    text = f"{percent(share, 1 if close else 0)}%" if share < 100 else used(share)
-    return "<1%" if share < 0.005 else text, bar(share)
+    text = f"{percent(share, 1 if close else 0) if share < 1.1 else fixed(100 * share, 0)}%" if share < 100 else used(share)
+    return "<1%" if share < 0.005 else text, bar(share, width)
 
 
 def _room(f: Fit) -> tuple[str, str, str]:
@@ -68,7 +69,13 @@ def _needed(result: Result) -> float:
 
 
 def _capacity(result: Result) -> str:
-    return with_prefix((result.capacity_bits or 0.0) / 8, "B", 3)
+    return _size((result.capacity_bits or 0.0) / 8)
+
+
+def _size(amount: float) -> str:
+    """Bytes in three digits: 83.0 GB."""
+    prefix, scale = prefix_of(amount)
+    return f"{significant(amount, scale, 3)} {prefix}B"
 
 
 def _of_capacity(result: Result) -> str:
@@ -79,7 +86,7 @@ def _of_capacity(result: Result) -> str:
 
 def _without_unit(result: Result) -> str:
     """What it needs; with its unit where that is not the capacity's."""
-    return with_prefix(_needed(result), "B", 3).removesuffix(f" {_capacity(result).split()[1]}")
+    return _size(_needed(result)).removesuffix(f" {_capacity(result).split()[1]}")
 
 
 def noun(results: Iterable[Result]) -> str:
@@ -101,6 +108,10 @@ def _on(result: Result) -> str:
     """The devices asked for: one RTX 4090, two RTX 4090 cards."""
     name = device_name(result.hardware)
     return f"one {name}" if result.devices == 1 else f"{in_words(result.devices)} {name} {noun([result])}s"
+
+
+def _model_on(result: Result) -> str:
+    return f"{result.architecture.name} at {result.hardware.name}"
 
 
 def _model(result: Result) -> str:
@@ -140,12 +151,13 @@ def _on_one(asked: Sequence[Result]) -> str:
     others = [r for r in rest if not _one_bit(r.precision)]
     only = bool(others) and all(_one_bit(r.precision) for r in held)
     nearest = others[0] if only else rest[0]
-    needs = f"{with_prefix(_needed(nearest), 'B', 3)}{'' if nearest.devices == 1 else f' a {noun([nearest])}'}"
+    needs = f"{_size(_needed(nearest))}{'' if nearest.devices == 1 else f' a {noun([nearest])}'}"
     role = "the nearest rival" if only else "the next"
     figures = f"{_name(widest)} needs {_of_capacity(widest)}{also}; {_name(nearest)}, {role}, needs {needs}"
     if only:
         return f"Of the {number} precisions, only 1-bit weights put {model} on {where}: {figures}{_more(nearest)}."
-    return f"{model} fits {where} in {_names(held)}: {figures}{_more(nearest)}."
+    what = f"{_names(held)}: {figures}" if len(held) > 1 else figures.replace(" needs", ", which needs", 1)
+    return f"{model} fits {where} in {what}{_more(nearest)}."
 
 
 def _on_several(groups: Sequence[Sequence[Result]]) -> str:
@@ -163,7 +175,7 @@ def _on_several(groups: Sequence[Sequence[Result]]) -> str:
     many = groups[0][0].devices
     each = f"On {in_words(many)} each, {_model(groups[0][0])}" if many > 1 else _model(groups[0][0])
     parts = [f"{_devices(mine)} in {what}" for what, mine in held.items()]
-    fits = f"fits {'; '.join(parts) if any(',' in p for p in parts) else enumeration(parts)}" if parts else ""
+    fits = f"fits {'; '.join(parts)}" if parts else ""
     if not without:
         return f"{each} {fits}."
     least = f" ({_name(without[0])} needs {_of_capacity(without[0])})" if len(without) == 1 else ""
@@ -177,7 +189,9 @@ def _bits_held(group: Sequence[Result]) -> float:
 
 def _devices(results: Sequence[Result]) -> str:
     """Some devices by name; many by number."""
-    names = [f"the {device_name(r.hardware)}" for r in results]
+    several = {r.hardware.name: device_name(r.hardware) for r in results}
+    alike_ = len(set(several.values())) < len(several)
+    names = [name if alike_ else f"the {spoken}" for name, spoken in several.items()]
     return enumeration(names) if len(names) < 4 else f"{enumeration(names[:2], last='')} and {in_words(len(names) - 2)} more"
 
 
@@ -221,8 +235,8 @@ def _notes(fits: Sequence[Fit]) -> list[Note]:
     notes += [Note("left-out", line) for model in models.values() for line in model.left_out(names)]
     notes += [Note("workspace", line) for line in _workspaces(results)]
     what = noun(results)
-    line = f"{what}s: how many hold it by their memory, each with its part of weights and KV cache and room for all"
-    line = f"{line} activations; software that splits attention by heads wants a number that divides them."
+    line = f"{what}s: how many hold it by their memory, an equal part of weights and KV cache and all activations on"
+    line = f"{line} each. Software that splits attention by its heads wants a number that divides them."
     notes.append(Note("devices", line))
     if any(f.batch == LIMITS["batch"] or f.positions == LIMITS["prompt"] for f in fits):
         notes.append(Note("limit", "+ at 1,000,000 sequences or 100,000,000 tokens: the limit of this program."))
