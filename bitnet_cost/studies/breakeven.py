@@ -26,7 +26,7 @@ from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.result import Crossing, Result, Turning
-from bitnet_cost.numerals import brief, percent, with_commas
+from bitnet_cost.numerals import brief, digits, with_commas
 from bitnet_cost.readers import catalog
 from bitnet_cost.told import Array
 from bitnet_cost.words import BreakEvenAxis, Distribution
@@ -147,18 +147,20 @@ def _along(asked: Question, axis: BreakEvenAxis) -> Crossing:
         high = min(f.batch if axis == "batch" else f.positions for f in fits)
         if axis == "context":
             high = min(high, 1_000_000)
-    if high < 1:
-        why = "one of the two does not fit at all"
-        return Crossing(*asked.where, axis, asked.wanted, (), why, (), (), "footprint")
+        if high < 1:
+            without = [f.result.precision.name for f in fits if not (f.batch if axis == "batch" else f.positions)]
+            why = f"cannot be computed: {' and '.join(without)} does not fit" if len(without) == 1 else ""
+            why = why or "cannot be computed: neither precision fits"
+            return Crossing(*asked.where, axis, asked.wanted, (), why, (), (), "footprint")
     curve = crossings(asked.savings(axis, asked.pair), 1, high, asked.wanted)
     at = tuple(float(c[2]) for c in curve.crossings)
-    text = _verdict(curve.values, curve.crossings, asked.names, axis, asked.wanted, high)
     method = "brackets on whole numbers" + ("" if curve.rising or curve.falling else "; the curve is not monotone")
     turning = None if np.all(np.isnan(curve.values)) else _turning(asked, axis, curve, high)
-    return Crossing(
-        *asked.where, axis, asked.wanted, at, text, tuple(curve.at.tolist()),
+    found = Crossing(
+        *asked.where, axis, asked.wanted, at, "", tuple(curve.at.tolist()),
         tuple(curve.values.tolist()), method, turning=turning,
     )  # fmt: skip
+    return replace(found, verdict=_verdict(found, asked.names))
 
 
 def _turning(asked: Question, axis: BreakEvenAxis, curve: Curve, high: int) -> Turning:
@@ -175,38 +177,78 @@ def _turning(asked: Question, axis: BreakEvenAxis, curve: Curve, high: int) -> T
     return asked.turning(first(curve), first_beyond(curve.at, drawn, asked.wanted, falling=falling), ends)
 
 
-def _verdict(
-    values: Array, found: Sequence[tuple[int, float, int, float]], pair: tuple[str, str], axis: str,
-    wanted: float, high: int,
-) -> str:  # fmt: skip
-    name = pair[0]
-    known = values[~np.isnan(values)]
-    if not len(known):
-        return f"{name} or {pair[1]} has no energy over {axis} 1 to {with_commas(high)}"
-    if not found:
-        least, most = float(known.min()), float(known.max())
-        reach = f"{percent(least, 1)} to {percent(most, 1)} % over {axis} 1 to {with_commas(high)}"
-        return f"{name} {state(axis, wanted, 1.0 if least < wanted else math.inf)}: {reach}"
-    parts = []
-    for before, value, after, other in found:
-        way = "less than" if other < value else "at least"
-        there = f"{percent(value, 2)} % at {with_commas(before)}, {percent(other, 2)} % at {with_commas(after)}"
-        on = " on" if len(found) == 1 else ""
-        parts.append(f"{way} {percent(wanted, 1)} % from {axis} {with_commas(after)}{on} ({there})")
-    text = f"{name} saves " + "; ".join(parts[:3])
-    return text + (f"; {len(parts) - 3} more crossings, of a curve that is not monotone" if len(parts) > 3 else "")
+def _verdict(found: Crossing, pair: tuple[str, str]) -> str:
+    """Where the saving is what is wanted, with the savings on both sides of the first crossing."""
+    if found.turning is None:
+        return f"cannot be computed: {pair[0]} or {pair[1]} has no energy"
+    text = f"{pair[0]} needs {amount(found.wanted)} {pair[1]} {reach(found)}"
+    if not found.at:
+        known = [value for value in found.saving if not math.isnan(value)]
+        return f"{text} ({difference(min(known))} to {difference(max(known))})"
+    at = found.axis_values.index(found.at[0])
+    sides = [f"{difference(found.saving[i])} at {with_commas(found.axis_values[i])}" for i in (at - 1, at)]
+    return f"{text} ({', '.join(sides)})"
 
 
-def state(axis: str, wanted: float, value: float, *, falling: bool = True) -> str:
-    """What holds of a saving that crosses what is wanted at ``value`` of an axis, infinite where it never does.
+def amount(wanted: float) -> str:
+    """What is wanted of the energy, in words before the name of the baseline.
 
-    >>> [state("batch", 0.5, x) for x in (7.0, math.inf)]
-    ['saves less than 50.0 % from batch 7 on', 'saves at least 50.0 % at every batch asked for']
+    >>> amount(0.5), amount(-0.2), amount(-5)
+    ('at least 50% less energy than', 'at most 20% more energy than', 'at most 6 times the energy of')
     """
-    level = f"{percent(wanted, 1)} %"
-    if math.isinf(value):
-        return f"saves {'at least' if falling else 'less than'} {level} at every {axis} asked for"
-    return f"saves {'less than' if falling else 'at least'} {level} from {axis} {with_commas(value)} on"
+    if wanted <= -1:
+        return f"at most {brief(1 - wanted)} times the energy of"
+    return f"at least {brief(100 * wanted)}% less energy than" if wanted > 0 else (
+        f"at most {brief(abs(100 * wanted))}% more energy than"
+    )  # fmt: skip
+
+
+def difference(saving: float) -> str:
+    """A saving in words, three digits of it: less, or more.
+
+    >>> difference(0.5181), difference(-0.077), difference(-1.427)
+    ('51.8% less', '7.7% more', '2.43 times as much')
+    """
+    if saving <= -1:
+        return f"{digits(1 - saving, 3)} times as much"
+    return f"{digits(abs(100 * saving), 3)}% {'less' if saving >= 0 else 'more'}"
+
+
+def spans(found: Crossing) -> list[tuple[float, float]]:
+    """From where to where along its axis a saving is what is wanted: first and last whole number of each stretch."""
+    first, last = found.axis_values[0], found.axis_values[-1]
+    known = next(value for value in found.saving if not math.isnan(value))
+    ends = [first, *found.at] if known >= found.wanted else list(found.at)
+    ends += [last + 1] if len(ends) % 2 else []
+    return [(start, end - 1) for start, end in zip(ends[::2], ends[1::2], strict=True)]
+
+
+def reach(found: Crossing) -> str:
+    """Where along its axis a saving is what is wanted, in words.
+
+    >>> def along(axis, at, saving):
+    ...     return Crossing("x", None, axis, 0.5, at, "", (1.0, 4.0, 9.0), saving, "")
+    >>> reach(along("batch", (), (0.6, 0.6, 0.6))), reach(along("batch", (), (0.1, 0.1, 0.1)))
+    ('at every batch up to 9', 'at no batch up to 9')
+    >>> reach(along("batch", (4.0,), (0.6, 0.4, 0.4))), reach(along("context", (4.0,), (0.1, 0.6, 0.6)))
+    ('up to batch 3', 'from prompts of 4 tokens on')
+    """
+    most, tokens = with_commas(found.axis_values[-1]), "" if found.axis == "batch" else " tokens"
+    one, some = ("batch", "batch") if found.axis == "batch" else ("prompt", "prompts of")
+    stretches = spans(found)
+    if not stretches:
+        return f"at no {one} up to {most}{tokens}"
+    (start, end), *more = stretches
+    if more:
+        each = [f"{with_commas(a)} to {with_commas(b)}" if a < b else with_commas(a) for a, b in stretches[:3]]
+        rest = f", and {len(stretches) - 3} stretches more" if len(stretches) > 3 else ""
+        return f"at {some} {', '.join(each[:-1])} and {each[-1]}{tokens}{rest}"
+    if start == found.axis_values[0]:
+        whole = end == found.axis_values[-1]
+        return f"at every {one} up to {most}{tokens}" if whole else f"up to {some} {with_commas(end)}{tokens}"
+    if end == found.axis_values[-1]:
+        return f"from {some} {with_commas(start)}{tokens} on"
+    return f"at {some} {with_commas(start)} to {with_commas(end)}{tokens}"
 
 
 def _shares(asked: Question) -> list[Crossing]:
@@ -231,10 +273,10 @@ def _shares(asked: Question) -> list[Crossing]:
         own, rest = (float(x) for x in _split(part, new, old))
         now = float(old[part]) / whole
         share = share_at(wanted, own, rest)
-        solved = "none from 0 to 100 %" if share is None else f"at {percent(share, 2)} %"
+        solved = "at no share" if share is None else f"at a share of {digits(100 * share, 3)}%"
         text = (
-            f"{part} is {percent(now, 1)} % of {pair[1]}'s energy and saves {percent(own, 1)} %, the rest"
-            f" {percent(rest, 1)} %: {percent(wanted, 1)} % is saved {solved}"
+            f"{part} is {digits(100 * now, 3)}% of {pair[1]}'s energy and needs {difference(own)}, the rest"
+            f" {difference(rest)}: the whole needs {difference(wanted)} {solved}"
         )
         turning = asked.turning(
             float(shares_at(wanted, *_split(part, new, old))),
@@ -248,8 +290,8 @@ def _shares(asked: Question) -> list[Crossing]:
         text = _unmet(wanted, whole_saved, pair, found)
     else:
         text = (
-            f"'{percent(wanted, 1)} % less energy' holds when at most {percent(stays, 2)} % of {pair[1]}'s energy"
-            f" does not scale, the rest saving the modelled {percent(whole_saved, 2)} %"
+            f"'{difference(wanted)} energy' holds while at most {digits(100 * stays, 3)}% of {pair[1]}'s energy does not"
+            f" shrink and the rest needs the modelled {difference(whole_saved)}"
         )
     turning = asked.turning(
         float(_staying(wanted, _saved(new, old))),
@@ -265,10 +307,9 @@ def _shares(asked: Question) -> list[Crossing]:
 
 def _unmet(wanted: float, modelled: float, pair: tuple[str, str], parts: Sequence[Crossing]) -> str:
     """A claim above what the model saves: false even where everything scales, true with other shares if there are."""
-    does = f"saves {percent(modelled, 2)} %" if modelled >= 0 else f"takes {percent(-modelled, 2)} % more"
-    text = f"'{percent(wanted, 1)} % less energy' does not hold here: {pair[0]} {does} where all of"
-    text += f" {pair[1]}'s energy scales as modelled; "
-    other = [f"a {c.axis} of {percent(c.at[0], 2)} % instead of {percent(c.now, 2)} %" for c in parts if c.at]
+    text = f"'{difference(wanted)} energy' does not hold here: {pair[0]} needs {difference(modelled)} where all of"
+    text += f" {pair[1]}'s energy shrinks as modelled; "
+    other = [f"a {c.axis} of {digits(100 * c.at[0], 3)}% instead of {digits(100 * (c.now or 0.0), 3)}%" for c in parts if c.at]
     return text + (
         f"it would with {' or '.join(other)}" if other else "no share of static power or memory makes it true"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from bitnet_cost.engine.counts import NOT_COUNTED, count_ops
@@ -13,76 +14,72 @@ from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.ledger.result import Crossing, Turning
-from bitnet_cost.numerals import percent, with_commas
+from bitnet_cost.numerals import digits, fixed, percent, with_commas
 from bitnet_cost.readers import catalog
-from bitnet_cost.studies.breakeven import state
+from bitnet_cost.studies.breakeven import amount, difference, reach, spans
 from bitnet_cost.tables import Note, Report, Table, headed
 from bitnet_cost.views.honesty import MARK, beyond, mark_basis
 from bitnet_cost.views.ranges import DISTRIBUTIONS
+from bitnet_cost.views.verdict import hardware_name, listed, precision_name
+from bitnet_cost.words import Scope
 
 
 def report(asked: Scenario, baseline: Precision, found: Sequence[Crossing]) -> Report:
     """Each answer in words, by runtime and axis, and what ran."""
-    model, hardware, precision, workload = asked.model, asked.hardware, asked.precision, asked.workload
+    model, hardware, precision = asked.model, asked.hardware, asked.precision
+    pair = (precision_name(precision.name), precision_name(baseline.name))
     scope = asked.scope or hardware.default_scope
-    wanted = percent(found[0].wanted, 1)
-    name = model.title or model.name
-    text = f"{name} at {hardware.name}, scope {scope}: " + _sentence(hardware, precision, baseline, found)
-    title = f"Where {precision.name} saves {wanted} % against {baseline.name}, scope {scope}"
-    work = f"batch {workload.batch}, {workload.prompt} tokens in, {workload.generate} out, unless it is the axis"
-    line = f"Energy of scope {scope}, of the whole run, and so per token: both generate the same tokens."
-    notes = [Note("scope", f"{line} {work.capitalize()}.")]
-    if scope == "facility":
-        line = "PUE 1: a facility multiplies both energies alike, so every saving is that of scope device."
-        notes.append(Note("facility", line))
-    longest = model.max_positions
-    if longest and any(c.axis == "context" and c.axis_values and c.axis_values[-1] > longest for c in found):
-        line = f"{model.name} was made for {with_commas(longest)} positions; context is tried as far as both fit."
-        notes.append(Note("positions", line))
-    notes += _kernels(asked, (precision, baseline), found)
-    own = [c for c in found if c.axis == "share that stays"]
-    claims = {c.verdict for c in own if c.runtime in (None, hardware.runtime)} or {c.verdict for c in own[:1]}
-    notes += [Note("claim", f"Claim: {claim}.") for claim in sorted(claims)]
-    line = "Batch and context: the model on a grid of whole numbers, each crossing narrowed to neighbours."
-    notes.append(Note("method", f"{line} Shares: closed form, the savings of the parts held."))
-    notes += _ranges(found)
-    notes.append(Note("not-counted", beyond(scope, NOT_COUNTED, list(filter(None, [hardware.not_reached(scope)])))))
-    tables = (_axes_table(found, title), _shares_table(found, precision, baseline), _turning_table(found))
-    return Report(title, text, tuple(t for t in tables if t.rows), tuple(notes))
+    axes, shares = ([c for c in found if ("share" in c.axis) == share] for share in (False, True))
+    own = next((c.runtime for c in axes if c.runtime == hardware.runtime), axes[0].runtime)
+    mine = [c for c in axes if c.runtime == own]
+    where = f"on one {hardware_name(hardware)}" if hardware.has_clock else f"at {hardware_name(hardware)}"
+    what = f"{model.title or model.name} in {pair[0]} needs {amount(found[0].wanted)}{'' if found[0].wanted <= -1 else ' in'} {pair[1]}"
+    text = f"{what} {_reached(mine)}: {where}{f' with {own}' if own else ''}, scope {scope}."
+    also = _by_runtime(axes) if len({c.runtime for c in axes}) > 1 else _moved(mine)
+    notes = _notes(asked, baseline, found, scope)
+    title = f"Where {precision.name} needs {amount(found[0].wanted)} {baseline.name}"
+    tables = (_axes_table(axes, title), _shares_table(shares, precision, baseline))
+    return Report(title, " ".join(filter(None, (text, also))), tuple(t for t in tables if t.rows), tuple(notes))
 
 
-def _sentence(hardware: Hardware, precision: Precision, baseline: Precision, found: Sequence[Crossing]) -> str:
-    """The answer along the first axis, for the device's own runtime where it is among those asked for."""
-    mine = [c for c in found if c.axis == found[0].axis]
-    own = next((c for c in mine if c.runtime == hardware.runtime), mine[0])
-    text = f"{precision.name} against {baseline.name}{f' with {own.runtime}' if own.runtime else ''}"
-    saves = own.turning is not None and "share" not in own.axis
-    text += f" {own.verdict.removeprefix(precision.name + ' ')}." if saves else f": {own.verdict}."
-    if own.turning is not None:
-        (low, _, high), ends = own.turning.band, own.turning.ends
-        drawn, least, most = turning_span(own, low, high), place(own, ends[0]), place(own, ends[1])
-        if drawn == least == most == place(own, own.turning.nominal):
-            text += " The same holds in nine of ten draws of every price, and with all figures low or high."
-        else:
-            text += f" In nine of ten draws of every price it {drawn}; with all figures low it {least}, with all high"
-            text += f" it {most}."
-    return text + (_by_runtime(mine) if len(mine) > 1 else "")
-
-
-def _by_runtime(mine: Sequence[Crossing]) -> str:
-    """What holds with each runtime along one axis, those of one answer together."""
-    groups: dict[str, list[Crossing]] = {}
-    for c in mine:
-        kind = c.verdict if c.turning is None else "falls" if c.at and falls(c) else place(c, c.turning.nominal)
-        groups.setdefault(kind, []).append(c)
+def _reached(mine: Sequence[Crossing]) -> str:
+    """Where along batch and prompt the saving is what is wanted, with the best there is where it is nowhere."""
     parts = []
-    for kind, members in groups.items():
-        words = kind if members[0].turning is None else f"it {kind}"
-        if kind == "falls":
-            first = sorted(c.at[0] for c in members)
-            words = f"it {turning_span(members[0], first[0], first[-1])}"
-        parts.append(f"with {', '.join(str(c.runtime) for c in members)} {words}")
-    return f" By runtime: {'; '.join(parts)}."
+    for c in mine:
+        if c.turning is None:
+            parts.append(c.verdict)
+            continue
+        best = max(range(len(c.saving)), key=lambda i: -math.inf if math.isnan(c.saving[i]) else c.saving[i])
+        most = f" ({difference(c.saving[best])} at {with_commas(c.axis_values[best])})" if not spans(c) else ""
+        parts.append(f"{reach(c)}{most}")
+    return ", and ".join(dict.fromkeys(parts))
+
+
+def _moved(mine: Sequence[Crossing]) -> str:
+    """How far the answers move with the figures."""
+    answers = [c for c in mine if c.turning is not None]
+    if not answers:
+        return ""
+    drawn, ends = [_moves(c, c.turning.band) for c in answers], [_moves(c, c.turning.ends) for c in answers]
+    still = [_moves(c, (c.turning.nominal,)) for c in answers]
+    if drawn == ends == still:
+        return "It holds in nine of ten draws of every price, and with every figure at either end of its range."
+    of = [f"the {'last' if falls(c) else 'first'} such {_ONE[c.axis]}" for c in answers]
+    named = listed([f"{name} is {move}" for name, move in zip(of, drawn, strict=True)])
+    return f"In nine of ten draws of every price {named}; with every figure at one end, {listed(ends)}."
+
+
+def _by_runtime(axes: Sequence[Crossing]) -> str:
+    """What holds along the first axis with each runtime, those of one answer together, the longest reach first."""
+    groups: dict[str, list[Crossing]] = {}
+    for c in sorted((c for c in axes if c.axis == axes[0].axis), key=lambda c: -(c.turning.nominal if c.turning else 0.0)):
+        words = c.verdict if c.turning is None else reach(c) if spans(c) else f"at no {_ONE[c.axis]}"
+        groups.setdefault(words, []).append(c)
+    parts = [f"{words} with {listed([str(c.runtime) for c in members])}" for words, members in groups.items()]
+    return f"By runtime: {'; '.join(parts)}."
+
+
+_ONE = {"batch": "batch", "context": "prompt"}
 
 
 def falls(crossing: Crossing) -> bool:
@@ -93,56 +90,100 @@ def falls(crossing: Crossing) -> bool:
     return crossing.saving[at] < crossing.wanted
 
 
-def place(crossing: Crossing, value: float) -> str:
-    """Where the saving turns, in words.
-
-    >>> batch = Crossing("x", None, "batch", 0.5, (), "", (1.0, 9.0), (0.6, 0.6), "")
-    >>> [place(batch, x) for x in (1.0, math.inf)]
-    ['saves less than 50.0 % from batch 1 on', 'saves at least 50.0 % at every batch asked for']
-    """
-    if "share" in crossing.axis:
-        return turning_place(crossing, value)
-    return state(crossing.axis, crossing.wanted, value, falling=falls(crossing))
-
-
 def turning_place(crossing: Crossing, value: float) -> str:
-    """From where on the saving is less than what is wanted, in a table; the share at which it is that.
+    """Up to where, or from where on, the saving is what is wanted, in a table; the share at which it is that.
 
     >>> batch = Crossing("x", None, "batch", 0.5, (), "", (1.0, 9.0), (0.6, 0.6), "")
     >>> [turning_place(batch, x) for x in (1.0, 7.0, math.inf)]
-    ['1', '7', 'never']
+    ['none', 'to 6', 'all']
     """
     if "share" in crossing.axis:
-        return f"{percent(value, 1)} %" if 0 <= value <= 1 else "none"
+        return f"{digits(100 * value, 3)}%" if 0 <= value <= 1 else "none"
     start = crossing.axis_values[0]
     if falls(crossing):
-        return "never" if math.isinf(value) else with_commas(value)
-    return with_commas(start) if math.isinf(value) else "never" if value <= start else f"to {with_commas(value - 1)}"
+        return "all" if math.isinf(value) else "none" if value <= start else f"to {with_commas(value - 1)}"
+    return "none" if math.isinf(value) else "all" if value <= start else f"from {with_commas(value)}"
 
 
-def turning_span(crossing: Crossing, first: float, last: float) -> str:
-    """From one place to another; one of them where both are the same."""
-    one, other = place(crossing, first), place(crossing, last)
-    if one == other:
-        return one
-    if "share" in crossing.axis:
-        return f"{one} to {other}"
-    if math.isinf(last):
-        return f"{one} at one end and {other} at the other"
-    return one.removesuffix(" on") + f" to {with_commas(last)} on"
+def _moves(crossing: Crossing, values: Sequence[float]) -> str:
+    """The least and the most of some places, in a table; one where both are the same.
+
+    >>> batch = Crossing("x", None, "batch", 0.5, (), "", (1.0, 9.0), (0.6, 0.6), "")
+    >>> _moves(batch, (7.0, 3.0)), _moves(batch, (1.0, 7.0)), _moves(batch, (3.0, math.inf))
+    ('2 to 6', 'none to 6', '2 to all')
+    """
+    first, last = (turning_place(crossing, value) for value in (min(values), max(values)))
+    if first == last:
+        return first.removeprefix("to ").removeprefix("from ")
+    return " to ".join(text.removeprefix("to ").removeprefix("from ") for text in (first, last))
 
 
-def _turning_table(found: Sequence[Crossing]) -> Table:
-    """How far each answer moves."""
+def _axes_table(axes: Sequence[Crossing], title: str) -> Table:
+    """Where batch and prompt reach, how far that moves, and the least and the most energy over the axis."""
     body = []
-    for c in found:
-        t = c.turning
-        if t is not None:
-            body.append((c.runtime or "-", c.axis, *(turning_place(c, x) for x in (t.nominal, *t.band, *t.ends))))
-    heads = ("runtime", "axis", "nominal", "p5", "p50", "p95", "all low", "all high")
-    wanted = percent(found[0].wanted, 1)
-    title = f"How far it moves: from where on less than {wanted} % is saved, and the shares, over draws and at the ends"
-    return Table(title, headed(*heads, texts=2), tuple(body))
+    for c in axes:
+        if c.turning is None:
+            continue
+        known = [x for x in c.saving if not math.isnan(x)]
+        stretches = spans(c)
+        reached = turning_place(c, c.turning.nominal) + (f" +{len(stretches) - 1}" if len(stretches) > 1 else "")
+        over = f"{_change(max(known))} to {_change(min(known))}"
+        moves = (_moves(c, c.turning.band), _moves(c, c.turning.ends))
+        body.append((c.runtime or "-", _ONE[c.axis], reached, *moves, over, with_commas(c.axis_values[-1])))
+    heads = ("runtime", "axis", "reached", "9 of 10 draws", "all figures low or high", "energy along it", "tried to")
+    return _without_runtime(Table(title, headed(*heads, texts=2), tuple(body)))
+
+
+def _change(saving: float) -> str:
+    """A saving as a change of energy: -51%, +43%."""
+    if saving <= -4:
+        return f"x{digits(1 - saving, 3)}"
+    return f"{fixed(-100 * saving, 0, sign=True)}%" if abs(saving) >= 0.005 else "0%"
+
+
+def _shares_table(shares: Sequence[Crossing], precision: Precision, baseline: Precision) -> Table:
+    """Shares of the baseline's energy at which the saving is what is wanted."""
+    body = []
+    for c in shares:
+        rest, own = c.saving
+        at = turning_place(c, c.at[0]) if c.at else "none"
+        now = "-" if c.now is None else turning_place(c, c.now)
+        moves = ("-", "-") if c.turning is None else (_moves(c, c.turning.band), _moves(c, c.turning.ends))
+        body.append((c.runtime or "-", c.axis, now, _change(own), _change(rest), at, *moves))
+    wanted = f"{digits(100 * shares[0].wanted, 3)}%" if shares else ""
+    heads = ("runtime", "part", "now", "it", "rest", f"{wanted} saved", "9 of 10 draws", "all low or high")
+    title = f"Shares of {baseline.name}'s energy, how {precision.name} changes them, and the share at which {wanted} is saved"
+    return _without_runtime(Table(title, headed(*heads, texts=2), tuple(body)))
+
+
+def _without_runtime(table: Table) -> Table:
+    """The table without its first column where every row has the same in it."""
+    if len({row[0] for row in table.rows}) > 1:
+        return table
+    return replace(table, columns=table.columns[1:], rows=tuple(row[1:] for row in table.rows))
+
+
+def _notes(asked: Scenario, baseline: Precision, found: Sequence[Crossing], scope: Scope) -> list[Note]:
+    """What ran, the claim, what was asked, and how the answers were found."""
+    model, hardware, work = asked.model, asked.hardware, asked.workload
+    notes = _kernels(asked, (asked.precision, baseline), found)
+    own = [c for c in found if c.axis == "share that stays"]
+    claims = {c.verdict for c in own if c.runtime in (None, hardware.runtime)} or {c.verdict for c in own[:1]}
+    notes += [Note("claim", f"{claim[0].upper()}{claim[1:]}.") for claim in sorted(claims)]
+    line = f"batch {with_commas(int(work.batch))}, {with_commas(int(work.prompt))} tokens in, {with_commas(int(work.generate))} out"
+    notes.append(Note("scope", f"Energy of scope {scope}, of the whole run: {line}, unless it is the axis."))
+    if scope == "facility":
+        line = "PUE 1: a facility multiplies both energies alike, so every saving is that of scope device."
+        notes.append(Note("facility", line))
+    longest = model.max_positions
+    if longest and any(c.axis == "context" and c.axis_values and c.axis_values[-1] > longest for c in found):
+        line = f"{model.name} was made for {with_commas(longest)} positions; prompts are tried as far as both fit."
+        notes.append(Note("positions", line))
+    notes += _ranges(found)
+    line = "Batch and prompt: the model on a grid of whole numbers, each crossing narrowed to neighbours."
+    notes.append(Note("method", f"{line} Shares: closed form, the changes of the parts held."))
+    notes.append(Note("not-counted", beyond(scope, NOT_COUNTED, list(filter(None, [hardware.not_reached(scope)])))))
+    return notes
 
 
 def _ranges(found: Sequence[Crossing]) -> list[Note]:
@@ -152,43 +193,11 @@ def _ranges(found: Sequence[Crossing]) -> list[Note]:
         return []
     shape = DISTRIBUTIONS[t.distribution]
     return [Note(
-        "band", f"p5 to p95: {with_commas(t.draws)} draws of every price, {shape} over its range, seed {t.seed}, the"
-        " same for both precisions, time held; along an axis between the points of the grid. All low: every price low"
-        " and every figure of time fast; all high: every price high and those slow. 'never': at least as much is"
-        " saved at every value asked for; 'none': no share from 0 to 100 %.",
+        "band", f"9 of 10 draws: {with_commas(t.draws)} draws of every price, {shape} over its range, seed {t.seed}, the"
+        " same for both precisions, time held; along an axis between the points of the grid. All figures low or high:"
+        " every price low and every figure of time fast, or prices high and those slow. 'all': at every value tried;"
+        " 'none': no share from 0 to 100%.",
     )]  # fmt: skip
-
-
-def _axes_table(found: Sequence[Crossing], title: str) -> Table:
-    """Crossings of batch and context: one row per runtime and axis, only the first crossing in figures."""
-    body = []
-    for c in found:
-        if len(c.axis_values) < 1 or "share" in c.axis:
-            continue
-        known = [x for x in c.saving if not math.isnan(x)]
-        span = f"{percent(min(known), 1)} to {percent(max(known), 1)}" if known else "-"
-        at, before, after, more = "-" if c.turning is None else turning_place(c, c.turning.nominal), "", "", ""
-        if c.at:
-            i = c.axis_values.index(c.at[0])
-            before, after = percent(c.saving[i - 1]), percent(c.saving[i])
-            more = str(len(c.at) - 1) if len(c.at) > 1 else ""
-        body.append((c.runtime or "-", c.axis, at, before, after, more, span, with_commas(c.axis_values[-1])))
-    heads = ("runtime", "axis", "less from", "before %", "there %", "more crossings", "saving % over axis", "up to")
-    return Table(title, headed(*heads, texts=2), tuple(body))
-
-
-def _shares_table(found: Sequence[Crossing], precision: Precision, baseline: Precision) -> Table:
-    """Shares of the baseline's energy at which the saving is what is wanted."""
-    body = []
-    for c in found:
-        if "share" in c.axis:
-            rest, own = c.saving
-            at = percent(c.at[0]) if c.at else "none"
-            body.append((c.runtime or "-", c.axis, percent(c.now, 1), percent(own, 1), percent(rest, 1), at))
-    wanted = percent(found[0].wanted, 1)
-    heads = ("runtime", "part", "now %", "it saves %", "rest saves %", f"{wanted} % saved at %")
-    title = f"Shares of {baseline.name}'s energy, and the one at which {precision.name} saves {wanted} %"
-    return Table(title, headed(*heads, texts=2), tuple(body))
 
 
 def _kernels(asked: Scenario, pair: tuple[Precision, Precision], found: Sequence[Crossing]) -> list[Note]:
@@ -206,12 +215,12 @@ def _kernels(asked: Scenario, pair: tuple[Precision, Precision], found: Sequence
                 continue
             kernel = software.kernel(kind)
             reached = [(what, f) for what, f in (("bandwidth", kernel.bandwidth), ("rate", kernel.compute)) if f]
-            shares = [f"{percent(f.value, 0)} % of the {what}{mark_basis(f.basis)}" for what, f in reached]
+            shares = [f"{percent(f.value, 0)}% of the {what}{mark_basis(f.basis)}" for what, f in reached]
             weak = weak or any(f.basis in WEAK for _, f in reached)
             parts.append(f"{precision.name} in {kind} kernels at {' and '.join(shares)}")
         notes.append(Note("kernels", f"{name}: {'; '.join(parts)}."))
     if weak:
-        notes.append(Note("weak", f"{MARK} an assumed or scaled figure."))
+        notes[-1] = Note("kernels", f"{notes[-1].text} {MARK} an assumed or scaled figure.")
     return notes
 
 
@@ -234,8 +243,7 @@ def _turning_fields(c: Crossing) -> dict[str, Any]:
         f"at_{name}": None if value is None or math.isinf(value) or turning_place(c, value) == "none" else value
         for name, value in zip(("p5", "p50", "p95", "all_low", "all_high"), values, strict=True)
     }
-    words = None if t is None else f"p5 to p95: {turning_span(c, t.band[0], t.band[2])}"
-    words = words if t is None else f"{words}; all low: {place(c, t.ends[0])}; all high: {place(c, t.ends[1])}"
+    words = None if t is None else f"9 of 10 draws: {_moves(c, t.band)}; all figures low or high: {_moves(c, t.ends)}"
     return fields | {
         "range": words, "draws": t and t.draws, "seed": None if t is None else t.seed,
         "distribution": t and t.distribution,

@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterable, Sequence
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.workload import LIMITS
 from bitnet_cost.ledger.result import Fit, Result
-from bitnet_cost.numerals import bar, column_figures, fixed, in_words, percent, prefix_of, significant, used, with_commas
-from bitnet_cost.tables import Column, Note, Report, Table
+from bitnet_cost.numerals import bar, column_figures, fixed, in_words, percent, prefix_of, significant, used, whole_percent, with_commas
+from bitnet_cost.tables import Column, Look, Note, Report, Table
+from bitnet_cost.views.families import family_of, is_one_bit
 from bitnet_cost.views.groups import alike
 from bitnet_cost.views.memory import memory_share
-from bitnet_cost.views.names import device_name, enumeration, precision_name
+from bitnet_cost.views.verdict import hardware_name, listed, precision_name, title_of
 
-ONE_BIT = 2  # stored bits of the widest weights that are called 1-bit
 LISTED = 20  # models of the catalogue in a table
 
 
@@ -24,17 +24,25 @@ def fit_report(fits: Sequence[Fit]) -> Report:
     unit, needs = column_figures([_needed(f.result) for group in groups for f in group], "B", 3)
     texts = iter(needs)
     rows: list[tuple[str, ...]] = []
+    looks: list[Look] = []
     for group in groups:
         first, indent = group[0].result, "  " if len(groups) > 1 else ""
         if indent:
-            name = first.hardware.name if len({f.result.architecture.name for f in fits}) == 1 else _model_on(first)
-            rows.append((name, "", _capacity(first), *[""] * 4))
+            models = "" if len({r.architecture.name for r in results}) == 1 else f"{first.architecture.name} at "
+            rows.append((f"{models}{first.hardware.name}, {_capacity(first)}",))
+            looks.append(Look("head"))
         for f in group:
-            rows.append((indent + f.result.precision.name, next(texts), *_share(f.result, 8 if indent else 12), *_room(f)))
+            rows.append((indent + f.result.precision.name, next(texts), *_share(f.result), *_room(f)))
+            looks.append(_look(f.result))
     capacity = _capacity(first) if len({r.hardware.name for r in results}) == 1 else "memory"
     heads = ("precision", f"needs {unit}", f"of {capacity}", "", f"{noun(results)}s", "batch", "prompt")
-    table = Table("", _headed(heads, {0, 3}), tuple(rows))
-    return Report(f"{_model(first)}: what fits", _verdict(groups), (table,), tuple(_notes(fits)))
+    table = Table("", _headed(heads, {0, 3}), tuple(rows), looks=tuple(looks))
+    return Report(f"{title_of(first)}: what fits", _verdict(groups), (table,), tuple(_notes(fits)))
+
+
+def _look(result: Result) -> Look:
+    """What fits in bold, its bar in the colour of the family."""
+    return Look("bold", family_of(result.precision).dark_text) if result.fits else Look("dim")
 
 
 def _by_place(fits: Sequence[Fit]) -> list[list[Fit]]:
@@ -45,12 +53,11 @@ def _by_place(fits: Sequence[Fit]) -> list[list[Fit]]:
     return [sorted(group, key=lambda f: memory_share(f.result)) for group in groups.values()]
 
 
-def _share(result: Result, width: int = 12) -> tuple[str, str]:
-    """The share of the memory and its bar; between 90 and 110 percent with a decimal, since 100.3% does not fit."""
+def _share(result: Result) -> tuple[str, str]:
+    """The share of the memory and its bar; from 90 to 110 percent with a decimal, since 100.3% does not fit."""
     share = memory_share(result)
-    close = 0.9 < share < 1.1
-    text = f"{percent(share, 1 if close else 0) if share < 1.1 else fixed(100 * share, 0)}%" if share < 100 else used(share)
-    return "<1%" if share < 0.005 else text, bar(share, width)
+    text = f"{fixed(100 * share, 1)}%" if 1 <= share < 1.1 else whole_percent(share)
+    return text if share < 100 else used(share), bar(share)
 
 
 def _room(f: Fit) -> tuple[str, str, str]:
@@ -106,16 +113,12 @@ def _many(count: int, result: Result) -> str:
 
 def _on(result: Result) -> str:
     """The devices asked for: one RTX 4090, two RTX 4090 cards."""
-    name = device_name(result.hardware)
+    name = hardware_name(result.hardware)
     return f"one {name}" if result.devices == 1 else f"{in_words(result.devices)} {name} {noun([result])}s"
 
 
 def _model_on(result: Result) -> str:
     return f"{result.architecture.name} at {result.hardware.name}"
-
-
-def _model(result: Result) -> str:
-    return result.architecture.title or result.architecture.name
 
 
 # --- the first line --------------------------------------------------------------------------------------------------
@@ -134,7 +137,7 @@ def _verdict(groups: Sequence[Sequence[Fit]]) -> str:
 def _on_one(asked: Sequence[Result]) -> str:
     """One model on one device: which precisions fit, and the nearest that does not.  What needs least comes first."""
     held, rest = [r for r in asked if r.fits], [r for r in asked if not r.fits]
-    model, where, number = _model(asked[0]), _on(asked[0]), in_words(len(asked))
+    model, where, number = title_of(asked[0]), _on(asked[0]), in_words(len(asked))
     if not held:
         least = rest[0]
         if len(rest) == 1:
@@ -148,8 +151,8 @@ def _on_one(asked: Sequence[Result]) -> str:
     if not rest:
         what = f"{_name(widest)}, the widest, needs {_of_capacity(widest)}{also}"
         return f"{model} fits {where} in all {number} precisions: {what}."
-    others = [r for r in rest if not _one_bit(r.precision)]
-    only = bool(others) and all(_one_bit(r.precision) for r in held)
+    others = [r for r in rest if not is_one_bit(r.precision)]
+    only = bool(others) and all(is_one_bit(r.precision) for r in held)
     nearest = others[0] if only else rest[0]
     needs = f"{_size(_needed(nearest))}{'' if nearest.devices == 1 else f' a {noun([nearest])}'}"
     role = "the nearest rival" if only else "the next"
@@ -173,7 +176,7 @@ def _on_several(groups: Sequence[Sequence[Result]]) -> str:
         smaller = f" and {'smaller' if len(fitting) > 2 else _name(fitting[0])}" if len(fitting) > 1 else ""
         held.setdefault(f"{_name(fitting[-1])}{smaller}", []).append(fitting[-1])
     many = groups[0][0].devices
-    each = f"On {in_words(many)} each, {_model(groups[0][0])}" if many > 1 else _model(groups[0][0])
+    each = f"On {in_words(many)} each, {title_of(groups[0][0])}" if many > 1 else title_of(groups[0][0])
     parts = [f"{_devices(mine)} in {what}" for what, mine in held.items()]
     fits = f"fits {'; '.join(parts)}" if parts else ""
     if not without:
@@ -189,24 +192,20 @@ def _bits_held(group: Sequence[Result]) -> float:
 
 def _devices(results: Sequence[Result]) -> str:
     """Some devices by name; many by number."""
-    several = {r.hardware.name: device_name(r.hardware) for r in results}
+    several = {r.hardware.name: hardware_name(r.hardware) for r in results}
     alike_ = len(set(several.values())) < len(several)
     names = [name if alike_ else f"the {spoken}" for name, spoken in several.items()]
-    return enumeration(names) if len(names) < 4 else f"{enumeration(names[:2], last='')} and {in_words(len(names) - 2)} more"
+    return listed(names) if len(names) < 4 else f"{listed(names[:2], last='')} and {in_words(len(names) - 2)} more"
 
 
 def _names(held: Sequence[Result]) -> str:
     """Precisions from the widest on; many by number."""
     names = [_name(r) for r in reversed(held)]
-    return enumeration(names) if len(names) < 4 else f"{names[0]} and the {in_words(len(names) - 1)} that need less"
+    return listed(names) if len(names) < 4 else f"{names[0]} and the {in_words(len(names) - 1)} that need less"
 
 
 def _name(result: Result) -> str:
-    return precision_name(result.precision)
-
-
-def _one_bit(precision: Precision) -> bool:
-    return precision.linear.weights.bits <= ONE_BIT
+    return precision_name(result.precision.name)
 
 
 def _more(result: Result) -> str:
@@ -277,7 +276,7 @@ def _joined(results: Sequence[Result]) -> list[str]:
             continue
         joins = f"join{'s' if len(mine) == 1 else ''} {_many(most, mine[0])} at most"
         beyond = sorted(short[mine[0].hardware.name], key=memory_share)
-        so = f", so {enumeration([_name(r) for r in beyond])} need{'s' if len(beyond) == 1 else ''} another device"
+        so = f", so {listed([_name(r) for r in beyond])} need{'s' if len(beyond) == 1 else ''} another device"
         found.append(f"{_sentence(_devices(mine))} {joins}{so if len(mine) == 1 else ''}.")
     return found
 
@@ -314,8 +313,9 @@ def catalogue_report(found: Sequence[Result], precisions: Sequence[Precision]) -
         )
         for r in held[:LISTED]
     )  # fmt: skip
+    looks = tuple(Look("", family_of(r.precision).dark_text) for r in held[:LISTED])
     heads = ("model", "params 10^9", "precision", f"needs {prefix}B", f"of {_capacity(first)}", "", f"{prefix}B left")
-    table = Table("", _headed(heads, {0, 2, 5}), rows)
+    table = Table("", _headed(heads, {0, 2, 5}), rows, looks=looks)
     notes = _catalogue_notes(found, held, precisions)
     return Report(f"What fits {_on(first)}", _largest(found, held), (table,) if rows else (), tuple(notes))
 
@@ -325,15 +325,15 @@ def _largest(found: Sequence[Result], held: Sequence[Result]) -> str:
     first, number = found[0], with_commas(len(found))
     if not held:
         least = min(found, key=memory_share)
-        what = f"{_model(least)}, the smallest, needs {_of_capacity(least)} in {_name(least)}"
+        what = f"{title_of(least)}, the smallest, needs {_of_capacity(least)} in {_name(least)}"
         return f"None of the catalogue's {number} models fits {_on(first)}: {what}."
     largest = held[0]
-    text = f"{_model(largest)} is the largest of the catalogue's {number} models that fits {_on(first)}: in"
+    text = f"{title_of(largest)} is the largest of the catalogue's {number} models that fits {_on(first)}: in"
     text += f" {_name(largest)} it needs {_of_capacity(largest)}"
-    wide = next((r for r in held if not _one_bit(r.precision)), None)
+    wide = next((r for r in held if not is_one_bit(r.precision)), None)
     if wide is None or wide is largest:
         return f"{text}."
-    return f"{text}. Without 1-bit weights it is {_model(wide)}, which needs {_of_capacity(wide)} in {_name(wide)}."
+    return f"{text}. Without 1-bit weights it is {title_of(wide)}, which needs {_of_capacity(wide)} in {_name(wide)}."
 
 
 def _catalogue_notes(found: Sequence[Result], held: Sequence[Result], precisions: Sequence[Precision]) -> list[Note]:
@@ -341,9 +341,9 @@ def _catalogue_notes(found: Sequence[Result], held: Sequence[Result], precisions
     work = held[0].workload if held else found[0].workload
     tokens = f"batch {with_commas(int(work.batch))}, {with_commas(int(work.prompt))} tokens in"
     tokens += f", {with_commas(int(work.generate))} out" if work.generate > 1 else ""
-    asked = enumeration([precision_name(p) for p in precisions])
+    asked = listed([precision_name(p.name) for p in precisions])
     notes = [Note("columns", f"Each model in the widest that fits of {asked}; at {tokens}.")]
-    if any(_one_bit(r.precision) for r in held[:LISTED]):
+    if any(is_one_bit(r.precision) for r in held[:LISTED]):
         line = "1-bit weights are those of a model of this shape that was trained with them; rounding one does not do."
         notes.append(Note("trained", line))
     more, out = len(held) - LISTED, len(found) - len(held)

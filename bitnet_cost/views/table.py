@@ -201,8 +201,10 @@ def _table_lines(table: Table, width: int) -> Iterator[list[Piece]]:
                 for text, w, c in zip(line, widths, table.columns, strict=False)
             ]
             if look.colour and look.weight != "dim":
-                at = max(i for i, c in enumerate(table.columns) if not c.figures)
-                pieces[at] = pieces[at][0], f"{look.weight} {look.colour}".strip()
+                texts = [i for i, c in enumerate(table.columns) if not c.figures]
+                bars = [i for i in texts if not table.columns[i].heading]
+                for at in (max(i for i in texts if i not in bars), *bars):
+                    pieces[at] = pieces[at][0], f"{look.weight} {look.colour}".strip()
             if own < len(cells) and not number:
                 pieces.append((cells[own], look.weight))
             yield pieces
