@@ -109,9 +109,11 @@ HARDWARE_EXPLAINED = Asked(("--hardware", "-H"), "one of them", metavar="HARDWAR
 PRECISION_EXPLAINED = Asked(("--precision", "-p"), "one of them", metavar="PRECISION")
 HARDWARE_BROKEN_EVEN = Asked(("--hardware", "-H"), "device or node", metavar="HARDWARE")
 PRECISION_SAVING = Asked(("--precision", "-p"), "the precision that should save", metavar="PRECISION")
-SAVED_ON = Asked(("--baseline",), "what it should save on", metavar="PRECISION")
+SAVED_ON = Asked(("--baseline",), "what it should save on", left_out="fp16 on devices, fp32 on nodes",
+    metavar="PRECISION")
 SAVING_WANTED = Asked(("--saving",), "the saving wanted, or claimed", metavar="PERCENT")
-RUNTIMES = Asked(("--runtime",), "repeat for several", left_out="all", metavar="RUNTIME")
+RUNTIMES = Asked(("--runtime",), "repeat for several, or 'all'", left_out="a tuned one for the device",
+    metavar="RUNTIME")
 DRAWS_OF_RANGE = Asked(("--draws",), "draws of every price, for the range", metavar="N")
 SWEEP_FILE = Asked((), "a sweep as YAML; options add to it", metavar="[STUDY.yaml]")
 SWEPT_MODELS = Asked(("--model", "-m"), "name, file or size; repeat for several", metavar="MODEL")

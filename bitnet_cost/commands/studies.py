@@ -115,7 +115,7 @@ def break_even(
     model: options.ModelArgument,
     hardware: Annotated[str, option(questions.HARDWARE_BROKEN_EVEN)],
     precision: Annotated[str, option(questions.PRECISION_SAVING)] = "bitnet-b1.58",
-    baseline: Annotated[str, option(questions.SAVED_ON)] = "fp16",
+    baseline: Annotated[str | None, option(questions.SAVED_ON)] = None,
     saving: Annotated[float, option(questions.SAVING_WANTED)] = 50.0,
     axis: Annotated[
         list[str] | None,
@@ -146,7 +146,7 @@ def break_even(
         model=architecture, precision=catalog.precision(precision), hardware=profile,
         workload=Workload(work.batch, work.prompt, steps), scope=scope,
     )  # fmt: skip
-    old = catalog.precision(baseline)
+    old = catalog.precision(baseline or ("fp16" if profile.has_clock else "fp32"))
     found = breakeven.find(
         asked, old, wanted=saving / 100, axes=cast("list[BreakEvenAxis]", axis) or get_args(BreakEvenAxis),
         runtimes=once(runtime or ()), draws=breakeven.Draws(draws, *sampling),

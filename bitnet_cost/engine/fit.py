@@ -1,4 +1,4 @@
-"""What fits: the largest batch and the longest context that a device's memory holds, by bisection; the widest format."""
+"""What fits: the largest batch and longest context that a device's memory holds, by bisection; the widest format."""
 
 from __future__ import annotations
 

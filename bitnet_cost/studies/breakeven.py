@@ -26,7 +26,7 @@ from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.result import Crossing, Result, Turning
-from bitnet_cost.numerals import brief, digits, with_commas
+from bitnet_cost.numerals import brief, change_words, digits, percent, with_commas
 from bitnet_cost.readers import catalog
 from bitnet_cost.told import Array
 from bitnet_cost.words import BreakEvenAxis, Distribution
@@ -109,12 +109,13 @@ class Question:
 
 
 def runtimes_of(hardware: Hardware, asked: Sequence[str]) -> list[str | None]:
-    """The runtimes to answer for: those asked for, else all of the device's class; [None] for a technology node."""
+    """The runtimes to answer for: those asked for, 'all' of the device's class, else its own; [None] for a node."""
     if not hardware.has_clock:
         return [None]
+    if "all" not in asked:
+        return [*asked] or [hardware.runtime]
     suffix = f"-{hardware.device_class}"
-    every = [n.removesuffix(suffix) for n in catalog.names("runtime") if n.endswith(suffix)]
-    return [*(asked or every)]
+    return [n.removesuffix(suffix) for n in catalog.names("runtime") if n.endswith(suffix)]
 
 
 def find(
@@ -149,8 +150,7 @@ def _along(asked: Question, axis: BreakEvenAxis) -> Crossing:
             high = min(high, 1_000_000)
         if high < 1:
             without = [f.result.precision.name for f in fits if not (f.batch if axis == "batch" else f.positions)]
-            why = f"cannot be computed: {' and '.join(without)} does not fit" if len(without) == 1 else ""
-            why = why or "cannot be computed: neither precision fits"
+            why = f"{without[0]} does not fit" if len(without) == 1 else "neither precision fits"
             return Crossing(*asked.where, axis, asked.wanted, (), why, (), (), "footprint")
     curve = crossings(asked.savings(axis, asked.pair), 1, high, asked.wanted)
     at = tuple(float(c[2]) for c in curve.crossings)
@@ -180,13 +180,13 @@ def _turning(asked: Question, axis: BreakEvenAxis, curve: Curve, high: int) -> T
 def _verdict(found: Crossing, pair: tuple[str, str]) -> str:
     """Where the saving is what is wanted, with the savings on both sides of the first crossing."""
     if found.turning is None:
-        return f"cannot be computed: {pair[0]} or {pair[1]} has no energy"
+        return f"{pair[0]} or {pair[1]} has no energy"
     text = f"{pair[0]} needs {amount(found.wanted)} {pair[1]} {reach(found)}"
     if not found.at:
         known = [value for value in found.saving if not math.isnan(value)]
-        return f"{text} ({difference(min(known))} to {difference(max(known))})"
+        return f"{text} ({change_words(-max(known))} to {change_words(-min(known))})"
     at = found.axis_values.index(found.at[0])
-    sides = [f"{difference(found.saving[i])} at {with_commas(found.axis_values[i])}" for i in (at - 1, at)]
+    sides = [f"{percent(found.saving[i])}% less at {with_commas(found.axis_values[i])}" for i in (at - 1, at)]
     return f"{text} ({', '.join(sides)})"
 
 
@@ -201,17 +201,6 @@ def amount(wanted: float) -> str:
     return f"at least {brief(100 * wanted)}% less energy than" if wanted > 0 else (
         f"at most {brief(abs(100 * wanted))}% more energy than"
     )  # fmt: skip
-
-
-def difference(saving: float) -> str:
-    """A saving in words, three digits of it: less, or more.
-
-    >>> difference(0.5181), difference(-0.077), difference(-1.427)
-    ('51.8% less', '7.7% more', '2.43 times as much')
-    """
-    if saving <= -1:
-        return f"{digits(1 - saving, 3)} times as much"
-    return f"{digits(abs(100 * saving), 3)}% {'less' if saving >= 0 else 'more'}"
 
 
 def spans(found: Crossing) -> list[tuple[float, float]]:
@@ -275,8 +264,8 @@ def _shares(asked: Question) -> list[Crossing]:
         share = share_at(wanted, own, rest)
         solved = "at no share" if share is None else f"at a share of {digits(100 * share, 3)}%"
         text = (
-            f"{part} is {digits(100 * now, 3)}% of {pair[1]}'s energy and needs {difference(own)}, the rest"
-            f" {difference(rest)}: the whole needs {difference(wanted)} {solved}"
+            f"{part} is {digits(100 * now, 3)}% of {pair[1]}'s energy and needs {change_words(-own)}, the rest"
+            f" {change_words(-rest)}: the whole needs {change_words(-wanted)} {solved}"
         )
         turning = asked.turning(
             float(shares_at(wanted, *_split(part, new, old))),
@@ -290,8 +279,8 @@ def _shares(asked: Question) -> list[Crossing]:
         text = _unmet(wanted, whole_saved, pair, found)
     else:
         text = (
-            f"'{difference(wanted)} energy' holds while at most {digits(100 * stays, 3)}% of {pair[1]}'s energy does not"
-            f" shrink and the rest needs the modelled {difference(whole_saved)}"
+            f"'{change_words(-wanted)} energy' holds while at most {digits(100 * stays, 3)}% of {pair[1]}'s energy"
+            f" does not shrink and the rest needs the modelled {change_words(-whole_saved)}"
         )
     turning = asked.turning(
         float(_staying(wanted, _saved(new, old))),
@@ -307,9 +296,15 @@ def _shares(asked: Question) -> list[Crossing]:
 
 def _unmet(wanted: float, modelled: float, pair: tuple[str, str], parts: Sequence[Crossing]) -> str:
     """A claim above what the model saves: false even where everything scales, true with other shares if there are."""
-    text = f"'{difference(wanted)} energy' does not hold here: {pair[0]} needs {difference(modelled)} where all of"
+    text = (
+        f"'{change_words(-wanted)} energy' does not hold here: {pair[0]} needs {change_words(-modelled)} where all of"
+    )
     text += f" {pair[1]}'s energy shrinks as modelled; "
-    other = [f"a {c.axis} of {digits(100 * c.at[0], 3)}% instead of {digits(100 * (c.now or 0.0), 3)}%" for c in parts if c.at]
+    other = [
+        f"a {c.axis} of {digits(100 * c.at[0], 3)}% instead of {digits(100 * (c.now or 0.0), 3)}%"
+        for c in parts
+        if c.at
+    ]
     return text + (
         f"it would with {' or '.join(other)}" if other else "no share of static power or memory makes it true"
     )

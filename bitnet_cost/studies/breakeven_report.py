@@ -10,13 +10,13 @@ from typing import Any
 from bitnet_cost.engine.counts import NOT_COUNTED, count_ops
 from bitnet_cost.engine.timing import kernel_class
 from bitnet_cost.inputs.cited import WEAK
-from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.scenario import Scenario
+from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.result import Crossing, Turning
-from bitnet_cost.numerals import digits, fixed, percent, with_commas
+from bitnet_cost.numerals import change_words, digits, percent, signed_change, with_commas
 from bitnet_cost.readers import catalog
-from bitnet_cost.studies.breakeven import amount, difference, reach, spans
+from bitnet_cost.studies.breakeven import amount, reach, spans
 from bitnet_cost.tables import Note, Report, Table, headed
 from bitnet_cost.views.honesty import MARK, beyond, mark_basis
 from bitnet_cost.views.ranges import DISTRIBUTIONS
@@ -33,16 +33,23 @@ def report(asked: Scenario, baseline: Precision, found: Sequence[Crossing]) -> R
     own = next((c.runtime for c in axes if c.runtime == hardware.runtime), axes[0].runtime)
     mine = [c for c in axes if c.runtime == own]
     where = f"on one {hardware_name(hardware)}" if hardware.has_clock else f"at {hardware_name(hardware)}"
-    what = f"{model.title or model.name} in {pair[0]} needs {amount(found[0].wanted)}{'' if found[0].wanted <= -1 else ' in'} {pair[1]}"
-    text = f"{what} {_reached(mine)}: {where}{f' with {own}' if own else ''}, scope {scope}."
+    setting = f"{where}{f' with {own}' if own else ''}, scope {scope}"
+    if all(c.turning is None for c in mine):
+        what = f"{model.title or model.name} in {pair[0]} against {pair[1]}"
+        text = f"No break-even can be computed for {what}, {setting}: {mine[0].verdict}."
+    else:
+        what = f"{amount(found[0].wanted)}{'' if found[0].wanted <= -1 else ' in'} {pair[1]}"
+        text = f"{model.title or model.name} in {pair[0]} needs {what} {_reached(mine, asked.workload)}: {setting}."
     also = _by_runtime(axes) if len({c.runtime for c in axes}) > 1 else _moved(mine)
     notes = _notes(asked, baseline, found, scope)
     title = f"Where {precision.name} needs {amount(found[0].wanted)} {baseline.name}"
-    tables = (_axes_table(axes, title), _shares_table(shares, precision, baseline))
-    return Report(title, " ".join(filter(None, (text, also))), tuple(t for t in tables if t.rows), tuple(notes))
+    tables, details = _axes_table(axes, title), _shares_table(shares, precision, baseline)
+    return Report(
+        title, text, (tables,) if tables.rows else (), tuple(notes), also, (details,) if details.rows else ()
+    )  # fmt: skip
 
 
-def _reached(mine: Sequence[Crossing]) -> str:
+def _reached(mine: Sequence[Crossing], work: Workload) -> str:
     """Where along batch and prompt the saving is what is wanted, with the best there is where it is nowhere."""
     parts = []
     for c in mine:
@@ -50,21 +57,19 @@ def _reached(mine: Sequence[Crossing]) -> str:
             parts.append(c.verdict)
             continue
         best = max(range(len(c.saving)), key=lambda i: -math.inf if math.isnan(c.saving[i]) else c.saving[i])
-        most = f" ({difference(c.saving[best])} at {with_commas(c.axis_values[best])})" if not spans(c) else ""
-        parts.append(f"{reach(c)}{most}")
+        most = f" ({change_words(-c.saving[best])} at {with_commas(c.axis_values[best])})" if not spans(c) else ""
+        parts.append(f"{f'at batch {with_commas(int(work.batch))} ' if c.axis == 'context' else ''}{reach(c)}{most}")
     return ", and ".join(dict.fromkeys(parts))
 
 
 def _moved(mine: Sequence[Crossing]) -> str:
     """How far the answers move with the figures."""
-    answers = [c for c in mine if c.turning is not None]
-    if not answers:
-        return ""
-    drawn, ends = [_moves(c, c.turning.band) for c in answers], [_moves(c, c.turning.ends) for c in answers]
-    still = [_moves(c, (c.turning.nominal,)) for c in answers]
-    if drawn == ends == still:
-        return "It holds in nine of ten draws of every price, and with every figure at either end of its range."
-    of = [f"the {'last' if falls(c) else 'first'} such {_ONE[c.axis]}" for c in answers]
+    answers = [(c, c.turning) for c in mine if c.turning is not None]
+    moved = [(c, t) for c, t in answers if len({_moves(c, v) for v in (t.band, t.ends, (t.nominal,))}) > 1]
+    if not moved:
+        return "It holds in nine of ten draws of every price, and with every figure at either end." if answers else ""
+    drawn, ends = ([_moves(c, getattr(t, part)) for c, t in moved] for part in ("band", "ends"))
+    of = [f"the {'last' if falls(c) else 'first'} such {_ONE[c.axis]}" for c, _ in moved]
     named = listed([f"{name} is {move}" for name, move in zip(of, drawn, strict=True)])
     return f"In nine of ten draws of every price {named}; with every figure at one end, {listed(ends)}."
 
@@ -72,7 +77,9 @@ def _moved(mine: Sequence[Crossing]) -> str:
 def _by_runtime(axes: Sequence[Crossing]) -> str:
     """What holds along the first axis with each runtime, those of one answer together, the longest reach first."""
     groups: dict[str, list[Crossing]] = {}
-    for c in sorted((c for c in axes if c.axis == axes[0].axis), key=lambda c: -(c.turning.nominal if c.turning else 0.0)):
+    for c in sorted(
+        (c for c in axes if c.axis == axes[0].axis), key=lambda c: -(c.turning.nominal if c.turning else 0.0)
+    ):
         words = c.verdict if c.turning is None else reach(c) if spans(c) else f"at no {_ONE[c.axis]}"
         groups.setdefault(words, []).append(c)
     parts = [f"{words} with {listed([str(c.runtime) for c in members])}" for words, members in groups.items()]
@@ -127,18 +134,11 @@ def _axes_table(axes: Sequence[Crossing], title: str) -> Table:
         known = [x for x in c.saving if not math.isnan(x)]
         stretches = spans(c)
         reached = turning_place(c, c.turning.nominal) + (f" +{len(stretches) - 1}" if len(stretches) > 1 else "")
-        over = f"{_change(max(known))} to {_change(min(known))}"
+        over = f"{signed_change(-max(known))} to {signed_change(-min(known))}"
         moves = (_moves(c, c.turning.band), _moves(c, c.turning.ends))
         body.append((c.runtime or "-", _ONE[c.axis], reached, *moves, over, with_commas(c.axis_values[-1])))
-    heads = ("runtime", "axis", "reached", "9 of 10 draws", "all figures low or high", "energy along it", "tried to")
+    heads = ("runtime", "axis", "reached", "9 of 10 draws", "at the ends", "along it", "tried to")
     return _without_runtime(Table(title, headed(*heads, texts=2), tuple(body)))
-
-
-def _change(saving: float) -> str:
-    """A saving as a change of energy: -51%, +43%."""
-    if saving <= -4:
-        return f"x{digits(1 - saving, 3)}"
-    return f"{fixed(-100 * saving, 0, sign=True)}%" if abs(saving) >= 0.005 else "0%"
 
 
 def _shares_table(shares: Sequence[Crossing], precision: Precision, baseline: Precision) -> Table:
@@ -149,10 +149,10 @@ def _shares_table(shares: Sequence[Crossing], precision: Precision, baseline: Pr
         at = turning_place(c, c.at[0]) if c.at else "none"
         now = "-" if c.now is None else turning_place(c, c.now)
         moves = ("-", "-") if c.turning is None else (_moves(c, c.turning.band), _moves(c, c.turning.ends))
-        body.append((c.runtime or "-", c.axis, now, _change(own), _change(rest), at, *moves))
+        body.append((c.runtime or "-", c.axis, now, signed_change(-own), signed_change(-rest), at, *moves))
     wanted = f"{digits(100 * shares[0].wanted, 3)}%" if shares else ""
-    heads = ("runtime", "part", "now", "it", "rest", f"{wanted} saved", "9 of 10 draws", "all low or high")
-    title = f"Shares of {baseline.name}'s energy, how {precision.name} changes them, and the share at which {wanted} is saved"
+    heads = ("runtime", "part", "now", "it", "rest", f"{wanted} saved", "9 of 10 draws", "at the ends")
+    title = f"Shares of {baseline.name}'s energy, how {precision.name} changes them, and at which {wanted} is saved"
     return _without_runtime(Table(title, headed(*heads, texts=2), tuple(body)))
 
 
@@ -166,12 +166,15 @@ def _without_runtime(table: Table) -> Table:
 def _notes(asked: Scenario, baseline: Precision, found: Sequence[Crossing], scope: Scope) -> list[Note]:
     """What ran, the claim, what was asked, and how the answers were found."""
     model, hardware, work = asked.model, asked.hardware, asked.workload
-    notes = _kernels(asked, (asked.precision, baseline), found)
+    kernels = _kernels(asked, (asked.precision, baseline), found)
+    notes = kernels if len(kernels) == 1 else []
     own = [c for c in found if c.axis == "share that stays"]
     claims = {c.verdict for c in own if c.runtime in (None, hardware.runtime)} or {c.verdict for c in own[:1]}
     notes += [Note("claim", f"{claim[0].upper()}{claim[1:]}.") for claim in sorted(claims)]
-    line = f"batch {with_commas(int(work.batch))}, {with_commas(int(work.prompt))} tokens in, {with_commas(int(work.generate))} out"
-    notes.append(Note("scope", f"Energy of scope {scope}, of the whole run: {line}, unless it is the axis."))
+    batch, prompt, generate = (with_commas(int(n)) for n in (work.batch, work.prompt, work.generate))
+    line = f"Energy of scope {scope}, of the whole run: batch {batch}, {prompt} tokens in, {generate} out, unless it is"
+    notes.append(Note("scope", f"{line} the axis."))
+    notes += kernels if len(kernels) > 1 else []
     if scope == "facility":
         line = "PUE 1: a facility multiplies both energies alike, so every saving is that of scope device."
         notes.append(Note("facility", line))
@@ -193,10 +196,10 @@ def _ranges(found: Sequence[Crossing]) -> list[Note]:
         return []
     shape = DISTRIBUTIONS[t.distribution]
     return [Note(
-        "band", f"9 of 10 draws: {with_commas(t.draws)} draws of every price, {shape} over its range, seed {t.seed}, the"
-        " same for both precisions, time held; along an axis between the points of the grid. All figures low or high:"
+        "band", f"9 of 10 draws: {with_commas(t.draws)} draws of every price, {shape} over its range, seed {t.seed},"
+        " the same for both precisions, time held; along an axis between the points of the grid. At the ends:"
         " every price low and every figure of time fast, or prices high and those slow. 'all': at every value tried;"
-        " 'none': no share from 0 to 100%.",
+        " 'none': at no value tried, at no share from 0 to 100%. Along it: change of the energy.",
     )]  # fmt: skip
 
 
@@ -243,7 +246,7 @@ def _turning_fields(c: Crossing) -> dict[str, Any]:
         f"at_{name}": None if value is None or math.isinf(value) or turning_place(c, value) == "none" else value
         for name, value in zip(("p5", "p50", "p95", "all_low", "all_high"), values, strict=True)
     }
-    words = None if t is None else f"9 of 10 draws: {_moves(c, t.band)}; all figures low or high: {_moves(c, t.ends)}"
+    words = None if t is None else f"9 of 10 draws: {_moves(c, t.band)}; at the ends: {_moves(c, t.ends)}"
     return fields | {
         "range": words, "draws": t and t.draws, "seed": None if t is None else t.seed,
         "distribution": t and t.distribution,

@@ -8,12 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from bitnet_cost.ledger.result import Crossing
-from bitnet_cost.numerals import percent
+from bitnet_cost.numerals import brief
 from bitnet_cost.tables import Report, Table
 from bitnet_cost.views.charts import Chart
 from bitnet_cost.views.figures import Axis, Drawing, Layout, Look, log_axis, trace
 from bitnet_cost.views.page import Page, how_to_reproduce, one_chart
 
+_AXES = {"batch": "batch", "context": "prompt"}  # as the table has them
 _ACROSS = {"batch": "batch (sequences)", "context": "context (prompt tokens)"}
 
 
@@ -22,6 +23,7 @@ def curve_page(
 ) -> Page:
     """One chart for each axis, a line for each runtime; ``own`` is the runtime that the headings speak of."""
     names = list(dict.fromkeys(_name(c) for c in found))
+    report = report.whole
     drawn = {axis: [c for c in found if c.axis == axis and len(c.axis_values) > 2] for axis in _ACROSS}
     charts = tuple(_chart(axis, mine, report.tables[0], own, names) for axis, mine in drawn.items() if mine)
     rest = replace(report, tables=report.tables[1:] if charts else report.tables, notes=report.notes[:-1])
@@ -41,9 +43,10 @@ def _name(c: Crossing) -> str:
 def _chart(axis: str, mine: Sequence[Crossing], table: Table, own: str | None, names: Sequence[str]) -> Chart:
     """The finding for one runtime, and the rows of all of them."""
     told = next((c for c in mine if c.runtime == own), mine[0])
-    finding = f"Along {axis}{f', with {told.runtime}' if told.runtime else ''}: {told.verdict}"
-    rows = tuple(row for row in table.rows if row[1] == axis)
-    note = f"Dotted: the {percent(told.wanted, 1)} % wanted. A sign on a line: where it crosses that."
+    finding = f"{told.verdict}{f', with {told.runtime}' if told.runtime else ''}"
+    column = [c.heading for c in table.columns].index("axis")
+    rows = tuple(row for row in table.rows if row[column] == _AXES[axis])
+    note = f"Dotted: the {brief(100 * told.wanted)}% wanted. A sign on a line: where it crosses that."
     question = f"Along {axis}, where does the saving end?"
     return one_chart(axis, question, finding, replace(table, rows=rows), _figure(axis, mine, names), note)
 

@@ -7,7 +7,18 @@ from collections.abc import Collection, Iterable, Sequence
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.workload import LIMITS
 from bitnet_cost.ledger.result import Fit, Result
-from bitnet_cost.numerals import bar, column_figures, fixed, in_words, percent, prefix_of, significant, used, whole_percent, with_commas
+from bitnet_cost.numerals import (
+    bar,
+    column_figures,
+    fixed,
+    in_words,
+    percent,
+    prefix_of,
+    significant,
+    used,
+    whole_percent,
+    with_commas,
+)
 from bitnet_cost.tables import Column, Look, Note, Report, Table
 from bitnet_cost.views.families import family_of, is_one_bit
 from bitnet_cost.views.groups import alike
@@ -272,7 +283,9 @@ def _joined(results: Sequence[Result]) -> list[str]:
     for most in dict.fromkeys(rs[0].hardware.joined_at_most for rs in short.values()):
         mine = [rs[0] for rs in short.values() if rs[0].hardware.joined_at_most == most]
         if most == 1:
-            found.append(f"{_sentence(_devices(mine))} run{'s' if len(alone) == 1 else ''} alone: nothing joins several.")
+            found.append(
+                f"{_sentence(_devices(mine))} run{'s' if len(alone) == 1 else ''} alone: nothing joins several."
+            )
             continue
         joins = f"join{'s' if len(mine) == 1 else ''} {_many(most, mine[0])} at most"
         beyond = sorted(short[mine[0].hardware.name], key=memory_share)

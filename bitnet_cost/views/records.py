@@ -199,7 +199,8 @@ def held_row(r: Result) -> dict[str, Any]:
     shared = {} if r.devices == 1 else {"shared_by": r.devices}
     return {
         "model": r.architecture.name, "hardware": r.hardware.name, "precision": r.precision.name,
-        "batch": int(r.workload.batch), "prompt": int(r.workload.prompt), "generate": int(r.workload.generate), **shared,
+        "batch": int(r.workload.batch), "prompt": int(r.workload.prompt), "generate": int(r.workload.generate),
+        **shared,
         "weights_bytes": size(r.footprint.total_weight_bits / 8), "footprint_bytes": size(r.footprint.bits[0] / 8),
         "capacity_bytes": size((r.capacity_bits or 0.0) / 8), "fits": bool(r.fits),
     }  # fmt: skip

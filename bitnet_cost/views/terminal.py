@@ -34,6 +34,6 @@ def _drawn(piece: str, style: str) -> Text:
     """A piece of a line; the marks of a bar are painted over, so that it is an area of the row's colour."""
     text = Text(piece, style)
     if style and BAR.fullmatch(piece.rstrip()):
-        colour = style.split()[-1]
+        colour = style.rsplit(maxsplit=1)[-1]
         text.highlight_regex("#+", f"{colour} on {colour}")
     return text
