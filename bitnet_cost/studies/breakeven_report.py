@@ -69,7 +69,10 @@ def _moved(mine: Sequence[Crossing]) -> str:
     if not moved:
         return "It holds in nine of ten draws of every price, and with every figure at either end." if answers else ""
     drawn, ends = ([_moves(c, getattr(t, part)) for c, t in moved] for part in ("band", "ends"))
-    of = [f"the {'last' if falls(c) else 'first'} such {_ONE[c.axis]}" for c, _ in moved]
+    of = [
+        f"the {'last' if falls(c) else 'first'} such {_ONE[c.axis]}{' of the first stretch' if len(c.at) > 1 else ''}"
+        for c, _ in moved
+    ]
     named = listed([f"{name} is {move}" for name, move in zip(of, drawn, strict=True)])
     return f"In nine of ten draws of every price {named}; with every figure at one end, {listed(ends)}."
 
@@ -105,7 +108,7 @@ def turning_place(crossing: Crossing, value: float) -> str:
     ['none', 'to 6', 'all']
     """
     if "share" in crossing.axis:
-        return f"{digits(100 * value, 3)}%" if 0 <= value <= 1 else "none"
+        return "none" if _no_share(crossing, value) else f"{digits(100 * value, 3)}%"
     start = crossing.axis_values[0]
     if falls(crossing):
         return "all" if math.isinf(value) else "none" if value <= start else f"to {with_commas(value - 1)}"
@@ -199,7 +202,7 @@ def _ranges(found: Sequence[Crossing]) -> list[Note]:
         "band", f"9 of 10 draws: {with_commas(t.draws)} draws of every price, {shape} over its range, seed {t.seed},"
         " the same for both precisions, time held; along an axis between the points of the grid. At the ends:"
         " every price low and every figure of time fast, or prices high and those slow. 'all': at every value tried;"
-        " 'none': at no value tried, at no share from 0 to 100%. Along it: change of the energy.",
+        " 'none': at no value tried, at no share from 0 to 100%; +1: one stretch more. Along it: change of the energy.",
     )]  # fmt: skip
 
 
@@ -243,7 +246,7 @@ def _turning_fields(c: Crossing) -> dict[str, Any]:
     t = c.turning
     values = (None,) * 5 if t is None else (*t.band, *t.ends)
     fields: dict[str, Any] = {
-        f"at_{name}": None if value is None or math.isinf(value) or turning_place(c, value) == "none" else value
+        f"at_{name}": None if value is None or math.isinf(value) or _no_share(c, value) else value
         for name, value in zip(("p5", "p50", "p95", "all_low", "all_high"), values, strict=True)
     }
     words = None if t is None else f"9 of 10 draws: {_moves(c, t.band)}; at the ends: {_moves(c, t.ends)}"
@@ -251,3 +254,7 @@ def _turning_fields(c: Crossing) -> dict[str, Any]:
         "range": words, "draws": t and t.draws, "seed": None if t is None else t.seed,
         "distribution": t and t.distribution,
     }  # fmt: skip
+
+
+def _no_share(c: Crossing, value: float) -> bool:
+    return "share" in c.axis and not 0 <= value <= 1

@@ -58,8 +58,9 @@ def test_the_batch_at_which_w1a8_saves_less_than_half_on_the_h100(runtime: str) 
 def test_a_crossing_that_does_not_exist_is_said_not_to() -> None:
     batch = find(runtimes=("eager",))[0]
     assert batch.at == ()
-    assert f"saves less than 50.0 % from batch 1 on: -50.6 to 32.0 % over batch 1 to {batch.axis_values[-1]:.0f}" in (
-        batch.verdict
+    assert batch.verdict == (
+        f"w1a8 needs at least 50% less energy than fp16 at no batch up to {batch.axis_values[-1]:.0f}"
+        " (32% less to 51% more)"
     )
     known = [x for x in batch.saving if not math.isnan(x)]
     assert max(known) < 0.5
@@ -79,9 +80,9 @@ def test_the_claim_checker_is_the_unshrinking_share() -> None:
     for c in find(0.6):
         if c.axis == "share that stays":
             assert c.at[0] == pytest.approx(unshrinking_share(0.6, saving()), rel=1e-12)
-            assert "'60.0 % less energy' holds when at most" in c.verdict
+            assert f"'60% less energy' holds while at most {100 * c.at[0]:.3g}% of fp16's energy" in c.verdict
     *parts, claim = find(0.99)
-    assert "does not hold here: w1a8 saves 64.12 % where all of fp16's energy scales" in claim.verdict
+    assert "does not hold here: w1a8 needs 64% less where all of fp16's energy shrinks" in claim.verdict
     assert not any(c.at for c in parts)
     assert "no share of static power or memory makes it true" in claim.verdict
 
@@ -94,7 +95,7 @@ def test_a_claim_that_does_not_hold_names_the_shares_with_which_it_would() -> No
     assert shares
     for share in shares:
         assert share.now is not None
-        words = f"a {share.axis} of {100 * share.at[0]:.2f} % instead of {100 * share.now:.2f} %"
+        words = f"a {share.axis} of {100 * share.at[0]:.3g}% instead of {100 * share.now:.3g}%"
         assert words in claim.verdict
 
 
@@ -112,9 +113,9 @@ def test_an_answer_names_its_scope_and_what_that_leaves_out(
     bitnet_cost: Cli, scope: str, left_out: tuple[str, ...]
 ) -> None:
     words = ("break-even", "llama-3.2-1b", "-H", "l4", "--runtime", "vllm", "--axis", "batch", "--scope", scope)
-    text = " ".join(bitnet_cost(*words).out.split())
-    assert f"at l4, scope {scope}:" in text
-    assert f"saves 50.0 % against fp16, scope {scope}" in text
+    text = " ".join(bitnet_cost(*words, "--notes").out.split())
+    assert f"on one L4 with vllm, scope {scope}." in text
+    assert f"Energy of scope {scope}, of the whole run" in text
     closing = text[text.index("Not counted:") :]
     for part in ("elementwise work", "data movement", "static power", "cooling"):
         assert (part in closing) is (part in left_out), part
@@ -125,26 +126,78 @@ def test_an_answer_names_its_scope_and_what_that_leaves_out(
 
 def test_a_model_that_does_not_fit_is_said_not_to(bitnet_cost: Cli, tmp_path: Path) -> None:
     words = ("break-even", "llama-2-70b", "-H", "l4", "--runtime", "vllm")
-    assert "with vllm: one of the two does not fit at all." in " ".join(bitnet_cost(*words).out.split())
+    what = (
+        "No break-even can be computed for Llama 2 70B in BitNet b1.58 against fp16, on one L4 with vllm, scope device"
+    )
+    assert " ".join(bitnet_cost(*words).out.split()).startswith(f"{what}: fp16 does not fit.")
+    both = " ".join(bitnet_cost("break-even", "llama-3.1-405b", "-H", "l4").out.split())
+    assert ": neither precision fits." in both
     assert bitnet_cost(*words, "-o", tmp_path / "page.html").code == 0
 
 
 def test_every_state_has_one_phrase(bitnet_cost: Cli) -> None:
-    """Less from the start, less from somewhere on, never less: the same in the sentence and in both tables."""
+    """Nowhere, up to somewhere, everywhere: the same in the sentence and in the table."""
     words = ("break-even", "llama-2-7b", "-H", "h100-sxm-80gb", "-p", "w1a8", "--axis", "batch", "--runtime")
     text = bitnet_cost(*words, "tensorrt-llm", "--runtime", "eager").out
     flat = " ".join(text.split())
-    assert "with eager it saves less than 50.0 % from batch 1 on" in flat
-    assert "with tensorrt-llm it saves less than 50.0 % from batch 4 on" in flat
-    assert "not at all" not in flat
-    for runtime, at in (("eager", "1"), ("tensorrt-llm", "4")):
-        rows = [line.split() for line in text.splitlines() if line.startswith(runtime) and " batch " in line]
-        assert [row[2] for row in rows] == [at, at]
-    sentence = " ".join(text.partition("\n\n")[0].split())
-    assert all(part[0].isupper() for part in sentence.split(". "))
+    assert flat.startswith("Llama 2 7B in w1a8 needs at least 50% less energy than in fp16 up to batch 3: on one H100")
+    assert "By runtime: up to batch 3 with tensorrt-llm; at no batch with eager." in flat
+    for runtime, at in (("eager", ["none", "none", "none"]), ("tensorrt-llm", ["to", "3", "2"])):
+        (row,) = [line.split() for line in text.splitlines() if line.startswith(runtime)]
+        assert row[1:5] == ["batch", *at]
+    never = " ".join(bitnet_cost(*words, "eager").out.split())
+    assert "than in fp16 at no batch up to 193 (32% less at " in never
     always = " ".join(bitnet_cost(*words, "tensorrt-llm", "--saving", "-500").out.split())
-    assert "saves at least -500.0 % at every batch asked for" in always
-    assert "batch never" in always
+    assert "in w1a8 needs at most 6 times the energy of fp16 at every batch up to 205: on one" in always
+    assert "It holds in nine of ten draws of every price, and with every figure at either end." in always
+    assert "batch all all all" in always
+
+
+def test_one_runtime_is_the_answer_and_it_fits_a_terminal(bitnet_cost: Cli) -> None:
+    words = ("break-even", "llama-2-7b", "-H", "h100-sxm-80gb", "-p", "w1a8", "--draws", "20")
+    short = bitnet_cost(*words).out.splitlines()
+    assert len(short) <= 50
+    assert all(len(line) <= 80 for line in short)
+    asked = {name: json.loads(bitnet_cost(*words, *more, "-f", "json").out)["crossings"] for name, more in (
+        ("own", ()), ("named", ("--runtime", "tensorrt-llm")), ("all", ("--runtime", "all")))}  # fmt: skip
+    assert asked["own"] == asked["named"] == [c for c in asked["all"] if c["runtime"] == "tensorrt-llm"]
+    assert {c["runtime"] for c in asked["all"]} >= {"tensorrt-llm", "vllm", "eager", "llama.cpp"}
+
+
+def test_the_baseline_is_that_of_an_estimate(bitnet_cost: Cli) -> None:
+    for hardware, baseline in (("l4", "fp16"), ("cmos-7nm", "fp32")):
+        words = ("break-even", "gpt2", "-H", hardware, "-p", "bitnet", "--axis", "batch", "--draws", "10", "-f", "json")
+        assert bitnet_cost(*words).out == bitnet_cost(*words, "--baseline", baseline).out
+
+
+@pytest.mark.parametrize(
+    ("model", "hardware", "precision", "saving"),
+    [("llama-2-7b", "h100-sxm-80gb", "w1a8", 50), ("gemma-2b", "l4", "int8", 30), ("gpt2", "rtx-4090", "bitnet", 0),
+     ("llama-3.1-8b", "apple-m2-ultra-gpu-76c", "bitnet-b1.58", -20), ("gpt3-175b", "cmos-45nm", "bitnet", 95),
+     ("mamba-130m", "l4", "int4", 40), ("qwen3-30b-a3b", "h200-sxm-141gb", "bitnet-b1.58", 60)],
+)  # fmt: skip
+def test_the_first_line_is_true_of_the_curve(
+    model: str, hardware: str, precision: str, saving: float, bitnet_cost: Cli
+) -> None:
+    """Where the sentence says that the saving is reached it is, at every point evaluated, and nowhere else."""
+    words = ("break-even", model, "-H", hardware, "-p", precision, "--saving", str(saving), "--draws", "10")
+    text = " ".join(bitnet_cost(*words).out.partition("\n\n")[0].split())
+    for c in json.loads(bitnet_cost(*words, "-f", "json").out)["crossings"][:2]:
+        name = {"batch": "batch", "context": "prompts? ?(?:of)?"}[c["axis"]]
+        most = c["axis_values"][-1]
+        one = r"[\d,]+(?: to [\d,]+)?"
+        phrases = (
+            (rf"at every {name} up to ([\d,]+)", 1, most), (rf"at no {name} up to ([\d,]+)", 1, 0),
+            (rf"(?<!every batch )(?<!no batch )\bup to {name} ([\d,]+)", 1, None),
+            (rf"from {name} ([\d,]+)(?: tokens)? on", None, most),
+            (rf"at {name} ({one}(?:, {one})*(?: and {one})?)", None, None),
+        )  # fmt: skip
+        found, low, high = next((m, a, b) for phrase, a, b in phrases if (m := re.search(phrase, text)))
+        stretches = [[int(n.replace(",", "")) for n in re.findall(r"\d[\d,]*\d|\d", each)] for each in
+                     re.split(r", (?=\d)| and ", found[1])]  # fmt: skip
+        spans = [(low or each[0], each[-1] if high is None else high) for each in stretches]
+        for n, value in zip(c["axis_values"], c["saving"], strict=True):
+            assert (value >= saving / 100) == any(a <= n <= b for a, b in spans), (c["axis"], n, text)
 
 
 @given(st.floats(-1, 1), st.floats(-1, 1), st.floats(0, 1))
@@ -186,16 +239,20 @@ def test_what_does_not_exist_is_not_crossed() -> None:
 
 
 def test_the_command_prints_crossings_shares_and_what_ran(bitnet_cost: Cli) -> None:
-    ran = bitnet_cost("break-even", "llama-2-7b", "-H", "h100-sxm-80gb", "-p", "w1a8", "--runtime", "tensorrt-llm")
+    words = ("break-even", "llama-2-7b", "-H", "h100-sxm-80gb", "-p", "w1a8", "--runtime", "tensorrt-llm")
+    ran = bitnet_cost(*words, "--notes")
     assert ran.code == 0, ran.err
     flat = " ".join(ran.out.split())
-    for text in ("saves less than 50.0 % from batch", "static share", "memory share", "lowbit kernels at", "Not counted:",
-                 "* an assumed or scaled figure", "holds when at most"):  # fmt: skip
+    for text in ("up to batch 3", "static share", "memory share", "lowbit kernels at", "Not counted:",
+                 "* an assumed or scaled figure", "holds while at most"):  # fmt: skip
         assert text in flat
 
 
 def test_a_node_and_an_encoder(bitnet_cost: Cli) -> None:
-    assert "98.2" in bitnet_cost("break-even", "gpt3-175b", "-H", "cmos-7nm", "-p", "bitnet", "--saving", "80").out
+    words = ("break-even", "gpt3-175b", "-H", "cmos-7nm", "-p", "bitnet", "--saving", "80")
+    assert "the rest needs the modelled 99.5% less" in " ".join(bitnet_cost(*words).out.split())
+    same = " ".join(bitnet_cost(*words, "--baseline", "fp16").out.split())
+    assert "the rest needs the modelled 98.2% less" in same
     assert bitnet_cost("break-even", "bert-base", "-H", "cmos-7nm", "-p", "bitnet").code == 0
 
 
@@ -217,7 +274,7 @@ def test_json_and_chart(bitnet_cost: Cli, tmp_path: Path) -> None:
     assert re.findall(r'<section class="chart" id="(\w+)"', text) == ["batch", "context"]
     assert "cdn.plot.ly" not in text.split("</script>")[-1]
     assert 'src="http' not in text
-    assert "less from" in text
+    assert "9 of 10 draws" in text
 
 
 def test_the_ends_are_where_the_saving_turns_with_every_figure_at_one_end() -> None:
@@ -298,16 +355,15 @@ def test_a_range_says_when_it_ends_in_no_crossing(bitnet_cost: Cli) -> None:
     assert context["at"] == []
     assert context["at_p5"] == context["at_p95"] == 1  # less than half from the start
     assert context["at_all_low"] > 1
-    assert "all high: saves less than 50.0 % from context 1 on" in context["range"]
-    node = ("break-even", "gpt3-175b", "-H", "cmos-7nm", "-p", "bitnet", "--saving", "90")
+    assert context["range"] == f"9 of 10 draws: none; at the ends: none to {context['at_all_low'] - 1:,.0f}"
+    node = ("break-even", "gpt3-175b", "-H", "cmos-7nm", "-p", "bitnet", "--saving", "90", "--baseline", "fp16")
     batch, context, stays = json.loads(bitnet_cost(*node, "-f", "json").out)["crossings"]
     assert batch["at_p5"] is None
-    never = "saves at least 90.0 % at every batch asked for"
-    assert batch["range"] == f"p5 to p95: {never}; all low: {never}; all high: {never}"
+    assert batch["range"] == "9 of 10 draws: all; at the ends: all"
     assert context["at_p5"] < context["at"][0] < context["at_p95"]
     assert stays["at_p5"] < stays["at"][0] < stays["at_p95"]
-    table = bitnet_cost(*node).out
-    assert "never" in table
+    table = bitnet_cost(*node, "--notes").out
+    assert "batch         all" in table
     assert all(len(line) <= 80 for line in table.splitlines())
 
 
