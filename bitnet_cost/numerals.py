@@ -319,8 +319,8 @@ def bar(share: float, width: int = 12) -> str:
     """A share as a bar up to the mark of the whole, and what is beyond it; ``>`` where that goes on.
 
     >>> bar(0.38), bar(1.43), bar(5.37)
-    ('#####       |', '############|######', '############|######>')
+    ('#####       |', '############|#####', '############|######>')
     """
-    inside, over = round(width * min(share, 1.0)), math.ceil(width * max(share - 1, 0.0))
+    inside, over = round(width * min(share, 1.0)), max(round(width * (share - 1)), int(share > 1))
     more = "#" * min(over, width // 2) + (">" if over > width // 2 else "")
     return f"{'#' * inside}{' ' * (width - inside)}|{more}"

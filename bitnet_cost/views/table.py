@@ -127,7 +127,8 @@ def column_widths(table: Table, width: int = WIDTH) -> list[int]:
         for i in range(len(table.columns))
     ]
     longest = [max(len(cell) for cell in column) for column in cells]
-    words = [max((len(word) for word in column.heading.split()), default=0) for column in table.columns]
+    heads = (_bound(column.heading) if column.figures else column.heading for column in table.columns)
+    words = [max(map(len, re.split(r"[ \n]+", head))) for head in heads]
     spare = width - 2 * (len(longest) - 1)
     widths = [max(a, len(c.heading)) for a, c in zip(longest, table.columns, strict=True)]
     if sum(widths) > spare:
