@@ -176,6 +176,7 @@ def _on_one(asked: Sequence[Result]) -> str:
 
 def _on_several(groups: Sequence[Sequence[Result]]) -> str:
     """One model on several devices: the widest precision that each holds."""
+    every = [group[0] for group in groups]
     asked = [r.precision.name for r in groups[0]]
     held: dict[str, list[Result]] = {}
     without: list[Result] = []
@@ -188,12 +189,14 @@ def _on_several(groups: Sequence[Sequence[Result]]) -> str:
         held.setdefault(f"{_name(fitting[-1])}{smaller}", []).append(fitting[-1])
     many = groups[0][0].devices
     each = f"On {in_words(many)} each, {title_of(groups[0][0])}" if many > 1 else title_of(groups[0][0])
-    parts = [f"{_devices(mine)} in {what}" for what, mine in held.items()]
+    parts = [f"{_devices(mine, every)} in {what}" for what, mine in held.items()]
     fits = f"fits {'; '.join(parts)}" if parts else ""
     if not without:
         return f"{each} {fits}."
     least = f" ({_name(without[0])} needs {_of_capacity(without[0])})" if len(without) == 1 else ""
-    never = f"does not fit {_devices(without)} in {_name(without[0]) if len(asked) == 1 else 'any of them'}{least}"
+    never = (
+        f"does not fit {_devices(without, every)} in {_name(without[0]) if len(asked) == 1 else 'any of them'}{least}"
+    )
     return f"{each} {f'{fits}; it ' if fits else ''}{never}."
 
 
@@ -201,12 +204,12 @@ def _bits_held(group: Sequence[Result]) -> float:
     return max((_needed(r) for r in group if r.fits), default=0.0)
 
 
-def _devices(results: Sequence[Result]) -> str:
-    """Some devices by name; many by number."""
-    several = {r.hardware.name: hardware_name(r.hardware) for r in results}
-    alike_ = len(set(several.values())) < len(several)
-    names = [name if alike_ else f"the {spoken}" for name, spoken in several.items()]
-    return listed(names) if len(names) < 4 else f"{listed(names[:2], last='')} and {in_words(len(names) - 2)} more"
+def _devices(results: Sequence[Result], among: Sequence[Result]) -> str:
+    """Some devices by name, that of the catalogue where the short one is of several; many by number."""
+    short = {r.hardware.name: hardware_name(r.hardware) for r in among}
+    once = [r for r in results if list(short.values()).count(short[r.hardware.name]) == 1]
+    names = [f"the {short[r.hardware.name]}" if r in once else r.hardware.name for r in results]
+    return listed(names) if len(names) < 4 else f"{', '.join(names[:2])} and {in_words(len(names) - 2)} more"
 
 
 def _names(held: Sequence[Result]) -> str:
@@ -278,19 +281,18 @@ def _joined(results: Sequence[Result]) -> list[str]:
     for r in results:
         if not r.fits and (r.devices_needed or 0) > r.hardware.joined_at_most:
             short.setdefault(r.hardware.name, []).append(r)
-    alone = [rs for rs in short.values() if rs[0].hardware.joined_at_most == 1]
     found = []
     for most in dict.fromkeys(rs[0].hardware.joined_at_most for rs in short.values()):
         mine = [rs[0] for rs in short.values() if rs[0].hardware.joined_at_most == most]
         if most == 1:
             found.append(
-                f"{_sentence(_devices(mine))} run{'s' if len(alone) == 1 else ''} alone: nothing joins several."
+                f"{_sentence(_devices(mine, results))} run{'s' if len(mine) == 1 else ''} alone: nothing joins them."
             )
             continue
         joins = f"join{'s' if len(mine) == 1 else ''} {_many(most, mine[0])} at most"
         beyond = sorted(short[mine[0].hardware.name], key=memory_share)
         so = f", so {listed([_name(r) for r in beyond])} need{'s' if len(beyond) == 1 else ''} another device"
-        found.append(f"{_sentence(_devices(mine))} {joins}{so if len(mine) == 1 else ''}.")
+        found.append(f"{_sentence(_devices(mine, results))} {joins}{so if len(mine) == 1 else ''}.")
     return found
 
 
@@ -306,7 +308,7 @@ def _workspaces(results: Sequence[Result]) -> list[str]:
         kept.setdefault(f"{percent(space.value, 0)}%" if space else "none", []).append(r)
     if list(kept) in ([], ["none"]):
         return []
-    where = [share if len(kept) == 1 else f"{share} on {_devices(mine)}" for share, mine in kept.items()]
+    where = [share if len(kept) == 1 else f"{share} on {_devices(mine, results)}" for share, mine in kept.items()]
     return [f"Memory kept for the workspace of the runtime: {'; '.join(where)}."]
 
 
