@@ -26,7 +26,7 @@ from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.result import Crossing, Result, Turning
-from bitnet_cost.numerals import brief, change_words, digits, percent, with_commas
+from bitnet_cost.numerals import brief, change_words, digits, with_commas
 from bitnet_cost.readers import catalog
 from bitnet_cost.told import Array
 from bitnet_cost.words import BreakEvenAxis, Distribution
@@ -186,7 +186,10 @@ def _verdict(found: Crossing, pair: tuple[str, str]) -> str:
         known = [value for value in found.saving if not math.isnan(value)]
         return f"{text} ({change_words(-max(known))} to {change_words(-min(known))})"
     at = found.axis_values.index(found.at[0])
-    sides = [f"{percent(found.saving[i])}% less at {with_commas(found.axis_values[i])}" for i in (at - 1, at)]
+    change = [change_words(-found.saving[i]) for i in (at - 1, at)]
+    if change[0] == change[1]:
+        return text
+    sides = [f"{words} at {with_commas(found.axis_values[i])}" for words, i in zip(change, (at - 1, at), strict=True)]
     return f"{text} ({', '.join(sides)})"
 
 

@@ -167,7 +167,7 @@ def _without_runtime(table: Table) -> Table:
 
 
 def _notes(asked: Scenario, baseline: Precision, found: Sequence[Crossing], scope: Scope) -> list[Note]:
-    """What ran, the claim, what was asked, and how the answers were found."""
+    """What ran, the claim, the question, and how the answers were found."""
     model, hardware, work = asked.model, asked.hardware, asked.workload
     kernels = _kernels(asked, (asked.precision, baseline), found)
     notes = kernels if len(kernels) == 1 else []

@@ -14,6 +14,7 @@ from bitnet_cost.views.charts import Chart
 from bitnet_cost.views.figures import Axis, Drawing, Layout, Look, log_axis, trace
 from bitnet_cost.views.page import Page, how_to_reproduce, one_chart
 
+DRAWN = 8  # lines that a legend tells apart
 _AXES = {"batch": "batch", "context": "prompt"}  # as the table has them
 _ACROSS = {"batch": "batch (sequences)", "context": "context (prompt tokens)"}
 
@@ -47,8 +48,10 @@ def _chart(axis: str, mine: Sequence[Crossing], table: Table, own: str | None, n
     column = [c.heading for c in table.columns].index("axis")
     rows = tuple(row for row in table.rows if row[column] == _AXES[axis])
     note = f"Dotted: the {brief(100 * told.wanted)}% wanted. A sign on a line: where it crosses that."
-    question = f"Along {axis}, where does the saving end?"
-    return one_chart(axis, question, finding, replace(table, rows=rows), _figure(axis, mine, names), note)
+    question = f"Along the {_AXES[axis]}, where does the saving end?"
+    drawn = sorted(mine, key=lambda c: c is not told)[:DRAWN]
+    note += f" Drawn: {len(drawn)} of {len(mine)} runtimes." if len(drawn) < len(mine) else ""
+    return one_chart(axis, question, finding, replace(table, rows=rows), _figure(axis, drawn, names), note)
 
 
 def _figure(axis: str, mine: Sequence[Crossing], names: Sequence[str]) -> Drawing:

@@ -286,7 +286,7 @@ def _joined(results: Sequence[Result]) -> list[str]:
         mine = [rs[0] for rs in short.values() if rs[0].hardware.joined_at_most == most]
         if most == 1:
             found.append(
-                f"{_sentence(_devices(mine, results))} run{'s' if len(mine) == 1 else ''} alone: nothing joins them."
+                f"{_sentence(_devices(mine, results))} run{'s' if len(mine) == 1 else ''} alone; nothing joins two of them."
             )
             continue
         joins = f"join{'s' if len(mine) == 1 else ''} {_many(most, mine[0])} at most"

@@ -134,6 +134,7 @@ def column_widths(table: Table, width: int = WIDTH) -> list[int]:
     if sum(widths) > spare:
         widths = [max(a, b) for a, b in zip(longest, words, strict=True)]
     kept = [max(a, _least(c, column.figures)) for a, c, column in zip(words, cells, table.columns, strict=True)]
+    kept = [k if column.heading else a for k, a, column in zip(kept, longest, table.columns, strict=True)]  # bars
     for figures, floor in ((False, 12), (True, 0), (False, 0)):
         least = {i: max(kept[i], floor) for i, c in enumerate(table.columns) if c.figures == figures}
         _narrow(widths, least, spare)
