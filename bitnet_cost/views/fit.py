@@ -284,15 +284,13 @@ def _joined(results: Sequence[Result]) -> list[str]:
     found = []
     for most in dict.fromkeys(rs[0].hardware.joined_at_most for rs in short.values()):
         mine = [rs[0] for rs in short.values() if rs[0].hardware.joined_at_most == most]
+        where, s = _sentence(_devices(mine, results)), "s" if len(mine) == 1 else ""
         if most == 1:
-            found.append(
-                f"{_sentence(_devices(mine, results))} run{'s' if len(mine) == 1 else ''} alone; nothing joins two of them."
-            )
+            found.append(f"{where} run{s} alone; nothing joins two of them.")
             continue
-        joins = f"join{'s' if len(mine) == 1 else ''} {_many(most, mine[0])} at most"
         beyond = sorted(short[mine[0].hardware.name], key=memory_share)
         so = f", so {listed([_name(r) for r in beyond])} need{'s' if len(beyond) == 1 else ''} another device"
-        found.append(f"{_sentence(_devices(mine, results))} {joins}{so if len(mine) == 1 else ''}.")
+        found.append(f"{where} join{s} {_many(most, mine[0])} at most{so if s else ''}.")
     return found
 
 

@@ -86,7 +86,7 @@ def bare_file(folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def curve_file(folder: Path) -> Path:
     """A saving along batch and context, of every runtime."""
-    return written(folder / "curve.html", "break-even", "llama-3.2-1b", "-H", "l4", "--draws", "50")
+    return written(folder / "curve.html", "break-even", "llama-3.2-1b", "-H", "l4", "--draws", "50", "--runtime", "all")
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,7 @@ def test_a_runtime_looks_alike_in_every_chart_and_so_do_its_crossings(curve_file
         for t in traces:
             assert t["color"] == t["line"]
             looks.setdefault(t["name"], set()).add((t["color"], t["dash"], t["symbol"]))
-    assert len(looks) == 10
+    assert len(looks) == 8  # of ten: a legend of more tells nothing apart, and the table has all
     assert all(len(found) == 1 for found in looks.values())
 
 

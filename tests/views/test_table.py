@@ -113,7 +113,7 @@ def test_a_terminal_of_any_width_breaks_no_figure_and_no_name(
             shown, piped = (re.sub(r"[\s─-]", "", each) for each in (text, as_text(made, width)))
             assert sorted(shown) == sorted(piped)  # headings of several lines stand at the rule
             for table in (within(table, width)[0] for table in made.tables):
-                for column, cells in zip(table.columns, zip(*table.rows, strict=True), strict=True):
+                for column, cells in zip(table.columns, zip(*table.full_rows, strict=True), strict=True):
                     pieces = {
                         p for cell in cells for p in (cell.split() if column.figures else re.split(r"[\s-]", cell))
                     }
