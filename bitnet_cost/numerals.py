@@ -259,12 +259,12 @@ def whole_percent(share: float) -> str:
 def signed_change(change: float) -> str:
     """A relative change in a table: percent with its sign, from five times on as a factor.
 
-    >>> signed_change(-0.104), signed_change(1.02), signed_change(10.6), signed_change(0.0), signed_change(-0.992)
+    >>> signed_change(-0.104), signed_change(1.02), signed_change(10.6), signed_change(-0.0), signed_change(-0.992)
     ('-10%', '+102%', 'x11.6', '0%', '-99.2%')
     """
     if change >= 4:
         return f"x{grouped_digits(1 + change, 3)}"
-    text = whole_percent(change) if change < 0 else f"{100 * change:.{int(0.0005 <= change < 0.0095)}f}%"
+    text = whole_percent(change) if change < 0 else f"{abs(100 * change):.{int(0.0005 <= change < 0.0095)}f}%"
     return "0%" if text == "0%" else f"{'-' if change < 0 else '+'}{text}"
 
 

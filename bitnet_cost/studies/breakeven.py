@@ -196,14 +196,19 @@ def _verdict(found: Crossing, pair: tuple[str, str]) -> str:
 def amount(wanted: float) -> str:
     """What is wanted of the energy, in words before the name of the baseline.
 
-    >>> amount(0.5), amount(-0.2), amount(-5)
-    ('at least 50% less energy than', 'at most 20% more energy than', 'at most 6 times the energy of')
+    >>> amount(0.5), amount(0), amount(-0.2), amount(-5)  # doctest: +NORMALIZE_WHITESPACE
+    ('at least 50% less energy than', 'at most as much energy as', 'at most 20% more energy than',
+     'at most 6 times the energy of')
     """
+    if wanted > 0:
+        return f"at least {brief(100 * wanted)}% less energy than"
     if wanted <= -1:
         return f"at most {brief(1 - wanted)} times the energy of"
-    return f"at least {brief(100 * wanted)}% less energy than" if wanted > 0 else (
-        f"at most {brief(abs(100 * wanted))}% more energy than"
-    )  # fmt: skip
+    return f"at most {brief(-100 * wanted)}% more energy than" if wanted else "at most as much energy as"
+
+
+def _claimed(wanted: float) -> str:
+    return f"'{change_words(-wanted)} energy'" if wanted else "'no more energy'"
 
 
 def spans(found: Crossing) -> list[tuple[float, float]]:
@@ -282,7 +287,7 @@ def _shares(asked: Question) -> list[Crossing]:
         text = _unmet(wanted, whole_saved, pair, found)
     else:
         text = (
-            f"'{change_words(-wanted)} energy' holds while at most {digits(100 * stays, 3)}% of {pair[1]}'s energy"
+            f"{_claimed(wanted)} holds while at most {digits(100 * stays, 3)}% of {pair[1]}'s energy"
             f" does not shrink and the rest needs the modelled {change_words(-whole_saved)}"
         )
     turning = asked.turning(
@@ -299,9 +304,7 @@ def _shares(asked: Question) -> list[Crossing]:
 
 def _unmet(wanted: float, modelled: float, pair: tuple[str, str], parts: Sequence[Crossing]) -> str:
     """A claim above what the model saves: false even where everything scales, true with other shares if there are."""
-    text = (
-        f"'{change_words(-wanted)} energy' does not hold here: {pair[0]} needs {change_words(-modelled)} where all of"
-    )
+    text = f"{_claimed(wanted)} does not hold here: {pair[0]} needs {change_words(-modelled)} where all of"
     text += f" {pair[1]}'s energy shrinks as modelled; "
     other = [
         f"a {c.axis} of {digits(100 * c.at[0], 3)}% instead of {digits(100 * (c.now or 0.0), 3)}%"

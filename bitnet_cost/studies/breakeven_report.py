@@ -43,10 +43,22 @@ def report(asked: Scenario, baseline: Precision, found: Sequence[Crossing]) -> R
     also = _by_runtime(axes) if len({c.runtime for c in axes}) > 1 else _moved(mine)
     notes = _notes(asked, baseline, found, scope)
     title = f"Where {precision.name} needs {amount(found[0].wanted)} {baseline.name}"
-    tables, details = _axes_table(axes, title), _shares_table(shares, precision, baseline)
+    saved = f"Shares of {baseline.name}'s energy, how {precision.name} changes them, and at which the saving is reached"
+    tables, details = _axes_table(axes, title), _shares_table(shares, saved)
     return Report(
         title, text, (tables,) if tables.rows else (), tuple(notes), also, (details,) if details.rows else ()
     )  # fmt: skip
+
+
+def crossing_report(crossing: Crossing) -> Report:
+    """One of the answers by itself."""
+    table = (_shares_table if "share" in crossing.axis else _axes_table)([crossing], "")
+    where = f"{crossing.hardware}{f' with {crossing.runtime}' if crossing.runtime else ''}"
+    verdict = crossing.verdict if crossing.axis in _ONE else f"{crossing.verdict[:1].upper()}{crossing.verdict[1:]}"
+    text = f"{verdict}, on {where}."
+    return Report(
+        "Break-even", text, (table,) if table.rows else (), also="" if "share" in crossing.axis else _moved([crossing])
+    )
 
 
 def _reached(mine: Sequence[Crossing], work: Workload) -> str:
@@ -68,7 +80,10 @@ def _moved(mine: Sequence[Crossing]) -> str:
     moved = [(c, t) for c, t in answers if len({_moves(c, v) for v in (t.band, t.ends, (t.nominal,))}) > 1]
     if not moved:
         return "It holds in nine of ten draws of every price, and with every figure at either end." if answers else ""
-    drawn, ends = ([_moves(c, getattr(t, part)) for c, t in moved] for part in ("band", "ends"))
+    drawn, ends = (
+        [_moves(c, values).replace("all", f"the {'last' if falls(c) else 'first'} tried") for c, values in places]
+        for places in ([(c, t.band) for c, t in moved], [(c, t.ends) for c, t in moved])
+    )
     of = [
         f"the {'last' if falls(c) else 'first'} such {_ONE[c.axis]}{' of the first stretch' if len(c.at) > 1 else ''}"
         for c, _ in moved
@@ -144,7 +159,7 @@ def _axes_table(axes: Sequence[Crossing], title: str) -> Table:
     return _without_runtime(Table(title, headed(*heads, texts=2), tuple(body)))
 
 
-def _shares_table(shares: Sequence[Crossing], precision: Precision, baseline: Precision) -> Table:
+def _shares_table(shares: Sequence[Crossing], title: str) -> Table:
     """Shares of the baseline's energy at which the saving is what is wanted."""
     body = []
     for c in shares:
@@ -155,7 +170,6 @@ def _shares_table(shares: Sequence[Crossing], precision: Precision, baseline: Pr
         body.append((c.runtime or "-", c.axis, now, signed_change(-own), signed_change(-rest), at, *moves))
     wanted = f"{digits(100 * shares[0].wanted, 3)}%" if shares else ""
     heads = ("runtime", "part", "now", "it", "rest", f"{wanted} saved", "9 of 10 draws", "at the ends")
-    title = f"Shares of {baseline.name}'s energy, how {precision.name} changes them, and at which {wanted} is saved"
     return _without_runtime(Table(title, headed(*heads, texts=2), tuple(body)))
 
 
