@@ -156,7 +156,7 @@ def _axes_table(axes: Sequence[Crossing], title: str) -> Table:
         moves = (_moves(c, c.turning.band), _moves(c, c.turning.ends))
         body.append((c.runtime or "-", _ONE[c.axis], reached, *moves, over, with_commas(c.axis_values[-1])))
     heads = ("runtime", "axis", "reached", "9 of 10 draws", "at the ends", "along it", "tried to")
-    return _without_runtime(Table(title, headed(*heads, texts=2), tuple(body)))
+    return _short(Table(title, headed(*heads, texts=2), tuple(body)), 5)
 
 
 def _shares_table(shares: Sequence[Crossing], title: str) -> Table:
@@ -170,14 +170,18 @@ def _shares_table(shares: Sequence[Crossing], title: str) -> Table:
         body.append((c.runtime or "-", c.axis, now, signed_change(-own), signed_change(-rest), at, *moves))
     wanted = f"{digits(100 * shares[0].wanted, 3)}%" if shares else ""
     heads = ("runtime", "part", "now", "it", "rest", f"{wanted} saved", "9 of 10 draws", "at the ends")
-    return _without_runtime(Table(title, headed(*heads, texts=2), tuple(body)))
+    return _short(Table(title, headed(*heads, texts=2), tuple(body)), -1)
 
 
-def _without_runtime(table: Table) -> Table:
-    """The table without its first column where every row has the same in it."""
-    if len({row[0] for row in table.rows}) > 1:
-        return table
-    return replace(table, columns=table.columns[1:], rows=tuple(row[1:] for row in table.rows))
+def _short(table: Table, less: int) -> Table:
+    """The table without its first column where every row has the same in it, else without another, for its room."""
+    gone = less if len({row[0] for row in table.rows}) > 1 else 0
+    kept = [i for i in range(len(table.columns)) if i != gone]
+    return replace(
+        table,
+        columns=tuple(table.columns[i] for i in kept),
+        rows=tuple(tuple(row[i] for i in kept) for row in table.rows),
+    )
 
 
 def _notes(asked: Scenario, baseline: Precision, found: Sequence[Crossing], scope: Scope) -> list[Note]:
