@@ -8,17 +8,8 @@ from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.workload import LIMITS
 from bitnet_cost.ledger.result import Fit, Result
 from bitnet_cost.numerals import (
-    bar,
-    column_figures,
-    fixed,
-    in_words,
-    percent,
-    prefix_of,
-    significant,
-    used,
-    whole_percent,
-    with_commas,
-)
+    bar, column_figures, fixed, in_words, percent, prefix_of, significant, used, whole_percent, with_commas,
+)  # fmt: skip
 from bitnet_cost.tables import Column, Look, Note, Report, Table
 from bitnet_cost.views.families import family_of, is_one_bit
 from bitnet_cost.views.groups import alike
@@ -46,7 +37,7 @@ def fit_report(fits: Sequence[Fit]) -> Report:
             rows.append((indent + f.result.precision.name, next(texts), *_share(f.result), *_room(f)))
             looks.append(_look(f.result))
     capacity = _capacity(first) if len({r.hardware.name for r in results}) == 1 else "memory"
-    heads = ("precision", f"needs {unit}", f"of {capacity}", "", f"{noun(results)}s", "batch", "prompt")
+    heads = ("precision", f"needs {unit}", f"of {capacity}", "", f"{_noun(results)}s", "batch", "prompt")
     table = Table("", _headed(heads, {0, 3}), tuple(rows), looks=tuple(looks))
     return Report(f"{title_of(first)}: what fits", _verdict(groups), (table,), tuple(_notes(fits)))
 
@@ -98,7 +89,7 @@ def _size(amount: float) -> str:
 
 def _of_capacity(result: Result) -> str:
     """What it needs of what there is, the unit once where both have the same: 18.5 of its 25.8 GB."""
-    whose = "its" if result.devices == 1 else f"each {noun([result])}'s"
+    whose = "its" if result.devices == 1 else f"each {_noun([result])}'s"
     return f"{_without_unit(result)} of {whose} {_capacity(result)}"
 
 
@@ -107,29 +98,21 @@ def _without_unit(result: Result) -> str:
     return _size(_needed(result)).removesuffix(f" {_capacity(result).split()[1]}")
 
 
-def noun(results: Iterable[Result]) -> str:
+def _noun(results: Iterable[Result]) -> str:
     """What several of the devices are called."""
     return "card" if all(r.hardware.device_class == "gpu" for r in results) else "device"
 
 
 def _many(count: int, result: Result) -> str:
-    """How many such devices, in words.
-
-    >>> [in_words(n) for n in (1, 2, 11)]
-    ['one', 'two', '11']
-    """
-    what = noun([result])
+    """How many such devices, in words."""
+    what = _noun([result])
     return f"{in_words(count)} {what if count == 1 else f'{what}s'}"
 
 
 def _on(result: Result) -> str:
     """The devices asked for: one RTX 4090, two RTX 4090 cards."""
     name = hardware_name(result.hardware)
-    return f"one {name}" if result.devices == 1 else f"{in_words(result.devices)} {name} {noun([result])}s"
-
-
-def _model_on(result: Result) -> str:
-    return f"{result.architecture.name} at {result.hardware.name}"
+    return f"one {name}" if result.devices == 1 else f"{in_words(result.devices)} {name} {_noun([result])}s"
 
 
 # --- the first line --------------------------------------------------------------------------------------------------
@@ -165,7 +148,7 @@ def _on_one(asked: Sequence[Result]) -> str:
     others = [r for r in rest if not is_one_bit(r.precision)]
     only = bool(others) and all(is_one_bit(r.precision) for r in held)
     nearest = others[0] if only else rest[0]
-    needs = f"{_size(_needed(nearest))}{'' if nearest.devices == 1 else f' a {noun([nearest])}'}"
+    needs = f"{_size(_needed(nearest))}{'' if nearest.devices == 1 else f' a {_noun([nearest])}'}"
     role = "the nearest rival" if only else "the next"
     figures = f"{_name(widest)} needs {_of_capacity(widest)}{also}; {_name(nearest)}, {role}, needs {needs}"
     if only:
@@ -226,7 +209,7 @@ def _more(result: Result) -> str:
     """How many devices would hold it, and whether that many can share a model."""
     needed, joined = result.devices_needed, result.hardware.joined_at_most
     if needed is None:
-        return f", and no number of {noun([result])}s has room for its activations"
+        return f", and no number of {_noun([result])}s has room for its activations"
     if joined == 1:
         return f"; {_many(needed, result)} would hold it, but nothing joins them"
     return f", {_many(needed, result)}" + (f", of which it joins {in_words(joined)}" if needed > joined else "")
@@ -247,7 +230,7 @@ def _notes(fits: Sequence[Fit]) -> list[Note]:
     models = {r.architecture.name: r.architecture for r in results}
     notes += [Note("left-out", line) for model in models.values() for line in model.left_out(names)]
     notes += [Note("workspace", line) for line in _workspaces(results)]
-    what = noun(results)
+    what = _noun(results)
     line = f"{what}s: how many hold it by their memory, an equal part of weights and KV cache and all activations on"
     line = f"{line} each. Software that splits attention by its heads wants a number that divides them."
     notes.append(Note("devices", line))
@@ -257,7 +240,7 @@ def _notes(fits: Sequence[Fit]) -> list[Note]:
 
 
 def _each(first: Result) -> str:
-    return f"Needs are those of each of {in_words(first.devices)} {noun([first])}s that share weights and KV cache."
+    return f"Needs are those of each of {in_words(first.devices)} {_noun([first])}s that share weights and KV cache."
 
 
 def _columns(fits: Sequence[Fit]) -> str:
