@@ -8,7 +8,16 @@ from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.workload import LIMITS
 from bitnet_cost.ledger.result import Fit, Result
 from bitnet_cost.numerals import (
-    bar, column_figures, fixed, in_words, percent, prefix_of, significant, used, whole_percent, with_commas,
+    bar,
+    column_figures,
+    fixed,
+    in_words,
+    percent,
+    prefix_of,
+    significant,
+    used,
+    whole_percent,
+    with_commas,
 )  # fmt: skip
 from bitnet_cost.tables import Column, Look, Note, Report, Table
 from bitnet_cost.views.families import family_of, is_one_bit
