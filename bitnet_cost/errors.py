@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 NEAR = 0.7  # of two words, 1 for the same; below, a suggestion misleads: 'scope' for 'nope'
+NEARLY = 0.05  # how much less close a second suggestion may be
 LONGEST = 2000  # characters of a message: what it quotes may be a whole file
 
 # What a terminal obeys instead of showing: C0 but tab and newline, DEL, C1, marks of direction, halves of characters.
@@ -34,38 +35,61 @@ class BitnetCostError(Exception):
         super().__init__(text if len(text) <= LONGEST else f"{text[:half]} [...] {text[-half:]}")
 
 
-class UnknownName(BitnetCostError):
-    """A name that is neither in the catalogue nor a file.
+LISTINGS = {
+    "model": "models", "hardware": "hardware", "precision": "precisions", "study": "studies", "link": "links",
+    "grid": "grids",
+}  # fmt: skip
 
-    >>> str(UnknownName("model", "gpt3-175", ["gpt3-175b", "bert-base"]))
-    "unknown model 'gpt3-175'. Did you mean 'gpt3-175b'? 'bitnet-cost list models' prints all 2."
-    >>> str(UnknownName("hardware", "h100", ["h100-pcie", "h100-sxm", "l4"])).partition(".")[2]
-    " Did you mean 'h100-pcie', 'h100-sxm'? 'bitnet-cost list hardware' prints all 3."
+
+def labelled(**lines: str) -> str:
+    """Lines below the first of a message, each with a word or two before it; empty ones are left out.
+
+    >>> print(labelled(did_you_mean="l4?", see_all_54=""))
+    <BLANKLINE>
+      did you mean  l4?
+    """
+    return "".join(f"\n  {label.replace('_', ' '):12}  {text}" for label, text in lines.items() if text)
+
+
+def either(names: Iterable[str]) -> str:
+    """Names as a choice.
+
+    >>> either(["a", "b", "c"]), either(["a"])
+    ('a, b or c', 'a')
+    """
+    *before, last = names
+    return f"{', '.join(before)} or {last}" if before else last
+
+
+class UnknownName(BitnetCostError):
+    """A name that is neither in the catalogue nor a file; ``near`` are those that may be meant, likeliest first.
+
+    ``more`` are lines by their first words, as `labelled` takes them.
+
+    >>> print(UnknownName("hardware", "h100", ["h100-pcie", "h100-sxm", "l4"], near=["h100-sxm", "h100-pcie"]))
+    no hardware is called 'h100'
+      did you mean  h100-sxm or h100-pcie?
+      see all 3     bitnet-cost list hardware
     """
 
-    def __init__(self, kind: str, name: str, known: Iterable[str], *, hint: str = "") -> None:
-        names = sorted(known)
-        listing = {"hardware": "hardware", "study": "studies"}.get(kind, kind + "s")
-        text = f"unknown {kind} {name!r}."
-        longer = [known for known in names if len(name) > 1 and known.startswith(name.lower())]
-        close = nearest(name, names)
-        if longer:
-            text += f" Did you mean {', '.join(map(repr, longer[:4]))}{' ...' if len(longer) > 4 else ''}?"
-        elif close:
-            text += f" Did you mean {close!r}?"
-        if names and kind not in (
-            "runtime",
-            "class of measured rows",
-            "column",
-        ):  # those name what there is in their hint
-            text += f" 'bitnet-cost list {listing}' prints all {len(names)}."
-        super().__init__(text + (f" {hint}" if hint else ""))
+    def __init__(
+        self, kind: str, name: str, known: Iterable[str], *, near: Iterable[str] | None = None, **more: str
+    ) -> None:
+        names = list(known)
+        if near is None:
+            close = nearest(name, names)
+            near = [close] if close else []
+        lines = {"did_you_mean": f"{either(near)}?" if near else "", **more}
+        if names and kind in LISTINGS and not any(label.startswith("see") for label in more):
+            lines[f"see_all_{len(names)}"] = f"bitnet-cost list {LISTINGS[kind]}"
+        super().__init__(f"no {kind} is called {name!r}" + labelled(**lines))
 
 
 class InvalidFile(BitnetCostError):
     """A file that cannot be read as what it should be; ``where`` is a path inside it."""
 
     def __init__(self, file: object, where: str, what: str) -> None:
+        what = what.replace("\n", "\n  ") if where else what
         super().__init__(f"{file}: {where}\n  {what}" if where else f"{file}: {what}")
 
 
@@ -127,7 +151,18 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     >>> nearest("hardwear", ["hardware", "models"]), nearest("nope", ["scope"])
     ('hardware', None)
     """
+    close = close_to(name.lower(), {each: each for each in known}, 1)
+    return close[0] if close else None
+
+
+def close_to(word: str, known: Mapping[str, str], most: int) -> list[str]:
+    """Names whose spelling is close to a word's, the closest first, and only those that are nearly as close.
+
+    >>> close_to("fp17", {"fp16": "fp16", "fp32": "fp32"}, 3)
+    ['fp16']
+    """
     import difflib  # only on the way to an error message
 
-    matches = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=NEAR)
-    return matches[0] if matches else None
+    close = difflib.get_close_matches(word, list(known), n=most, cutoff=NEAR)
+    ratios = [difflib.SequenceMatcher(None, key, word).ratio() for key in close]
+    return [known[key] for key, ratio in zip(close, ratios, strict=True) if ratio >= ratios[0] - NEARLY]

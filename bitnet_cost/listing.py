@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from pydantic import BaseModel
 from bitnet_cost.engine.checkpoint import FORMATS, checkpoint_bytes
 from bitnet_cost.engine.footprint import parameters_by_role
 from bitnet_cost.engine.operators import operators
-from bitnet_cost.errors import BitnetCostError, nearest
+from bitnet_cost.errors import BitnetCostError, either, labelled
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Capacity, Figure, Input, figures_in
 from bitnet_cost.inputs.facility import Grids
@@ -19,16 +20,32 @@ from bitnet_cost.inputs.precision import parse_name
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.schema import KINDS
 from bitnet_cost.numerals import cell, digits, fixed, percent, range_of, with_commas, with_prefix
-from bitnet_cost.readers import catalog
+from bitnet_cost.readers import catalog, spelling
 from bitnet_cost.readers.files import load_any
 from bitnet_cost.readers.size import parse_size
 from bitnet_cost.tables import Column, Note, Report, Table, headed
 from bitnet_cost.views.honesty import MARK, mark_basis
 
 
-def title(plural: str, count: int) -> str:
+def title(plural: str, count: int, words: Sequence[str] = ()) -> str:
     """Heading of a listing."""
-    return f"{count} {plural}"
+    return f"{count} {plural}" + (f" with {' '.join(words)!r}" if words else "")
+
+
+def holding(listed: list[dict[str, Any]], words: Sequence[str], plural: str) -> list[dict[str, Any]]:
+    """Rows of a listing that hold every one of some words, in the name, the title or another cell of text.
+
+    Raises:
+        BitnetCostError: none does.
+    """
+    found = [
+        row for row in listed
+        if all(spelling.filtered([" ".join(cell for cell in row.values() if isinstance(cell, str))], w) for w in words)
+    ]  # fmt: skip
+    if not found:
+        every = f"bitnet-cost list {plural}"
+        raise BitnetCostError(f"none of the {plural} has {' '.join(words)!r}" + labelled(see_all=every))
+    return found
 
 
 def rows(plural: str) -> list[dict[str, Any]]:
@@ -100,13 +117,21 @@ def _entries(name: str) -> list[tuple[str, Path | None, Input]]:
             return [("precision", None, precision)]
         if parse_size(name) is not None:
             return [("model", None, catalog.model(name))]
-        every = [n for kind in catalog.FOLDERS for n in catalog.names(kind)]
-        every += [*(part.rpartition("-")[0] for part in catalog.names("runtime")), *catalog.links().links]
-        close = nearest(name, every)
-        hint = f" Did you mean {close!r}?" if close else ""
-        listings = "'bitnet-cost list models' (hardware, precisions, runtimes, studies, links, grids) prints the names."
-        raise BitnetCostError(f"nothing is called {name!r}.{hint} {listings}")
+        raise _nothing(name)
     return found
+
+
+def _nothing(name: str) -> BitnetCostError:
+    """The fault that a name means nothing, with what it may mean."""
+    for kind in catalog.FOLDERS:
+        near = spelling.suggestions(kind, name)
+        if near:
+            fault = spelling.unknown(kind, name)
+            return BitnetCostError(str(fault).replace(f"no {kind} is called", "nothing is called", 1))
+    links = spelling.suggestions("link", name, catalog.links().links)
+    meant = f"{either(links)}?" if links else ""
+    every = "bitnet-cost list models, hardware, precisions, runtimes, studies, links or grids"
+    return BitnetCostError(f"nothing is called {name!r}" + labelled(did_you_mean=meant, see_all=every))
 
 
 def _named_within(name: str) -> list[tuple[str, Path | None, Input]]:
@@ -118,7 +143,9 @@ def _named_within(name: str) -> list[tuple[str, Path | None, Input]]:
             runtime = catalog.entry("runtime", each, RuntimeProfile)
             if runtime.runtime == name.lower():
                 found.append(("runtime", path, runtime))
-    links, grids, key = catalog.links(), catalog.grids(), name.lower()
+    links, grids = catalog.links(), catalog.grids()
+    key = spelling.listed("link", name, links.links)
+    key = key if key in links.links else spelling.listed("grid", name, grids.zones)
     if key in links.links:
         link = links.links[key]
         used = {figure.source for _, figure in figures_in(link)}

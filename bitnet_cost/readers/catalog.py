@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from pydantic import ValidationError
 
-from bitnet_cost.errors import BitnetCostError, InvalidFile, UnknownName
+from bitnet_cost.errors import BitnetCostError, InvalidFile, UnknownName, either
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Input, Same, explain
 from bitnet_cost.inputs.facility import Grids, Zone
@@ -21,7 +21,10 @@ from bitnet_cost.inputs.hardware import Hardware, Links
 from bitnet_cost.inputs.precision import Precision, parse_name
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.numerals import brief, fixed
+from bitnet_cost.readers import spelling
 from bitnet_cost.readers.extends import chain_of, extended
+from bitnet_cost.readers.hub import is_hub_id
+from bitnet_cost.readers.spelling import FOLDERS, is_path, listed, names, root
 from bitnet_cost.readers.yaml_file import Document, read_yaml
 
 if TYPE_CHECKING:
@@ -29,16 +32,8 @@ if TYPE_CHECKING:
     from bitnet_cost.inputs.calibration import Constants
     from bitnet_cost.inputs.study import Study
 
-FOLDERS = {
-    "model": "models",
-    "hardware": "hw_profiles",
-    "precision": "precisions",
-    "runtime": "runtimes",
-    "study": "reports",
-}
 LINKS, GRIDS = "interconnects/links.yaml", "electricity/grids.yaml"
 CONSTANTS, ACCURACY = "measured/constants.yaml", "measured/accuracy.yaml"  # missing before the first calibration
-_SUFFIXES = (".yaml", ".yml", ".json")
 
 M = TypeVar("M", bound=Input)
 
@@ -49,7 +44,7 @@ def folder(kind: str) -> Path:
     Raises:
         BitnetCostError: an installation without its data.
     """
-    return _root(FOLDERS[kind])
+    return root(FOLDERS[kind])
 
 
 def place(name: str) -> Path:
@@ -58,27 +53,12 @@ def place(name: str) -> Path:
     Raises:
         BitnetCostError: an installation without its data.
     """
-    root, _, file = name.partition("/")
-    return _root(root) / file
+    first, _, file = name.partition("/")
+    return root(first) / file
 
 
 def _single(name: str, model: type[M]) -> M:
     return validate(read_yaml(place(name)), model, place(name))
-
-
-@cache
-def _root(name: str) -> Path:
-    package = Path(__file__).resolve().parent.parent
-    for root in (package, package.parent):
-        found = root / name
-        if found.is_dir():
-            return found
-    raise BitnetCostError(f"the catalogue folder {name!r} is missing; reinstall bitnet-cost")
-
-
-def names(kind: str) -> list[str]:
-    """Names of a kind in the catalogue, small before large."""
-    return sorted((path.stem for path in folder(kind).glob("*.yaml")), key=_natural)
 
 
 def devices() -> list[str]:
@@ -94,13 +74,6 @@ def is_study(name: str) -> bool:
     return isinstance(data, dict) and "tables" in data
 
 
-def _natural(name: str) -> list[tuple[int, float, str]]:
-    import re
-
-    parts = re.split(r"(\d+(?:\.\d+)?)", name)
-    return [(1, float(p), "") if i % 2 else (0, 0.0, p) for i, p in enumerate(parts)]
-
-
 @lru_cache(maxsize=4096)
 def has(kind: str, name: str) -> bool:
     """Whether the catalogue, which does not change while it is read, has an entry of exactly this name."""
@@ -108,20 +81,6 @@ def has(kind: str, name: str) -> bool:
         return not is_path(name) and (folder(kind) / f"{name}.yaml").is_file()
     except (OSError, ValueError):  # too long, or no file name at all
         return False
-
-
-def listed(kind: str, name: str) -> str:
-    """A name as the catalogue spells it, if it only differs in capitals: ``L4`` means ``l4``."""
-    return name if has(kind, name) or not has(kind, name.lower()) else name.lower()
-
-
-def is_path(name: str) -> bool:
-    """Whether a word means a file rather than a name.
-
-    >>> is_path("gpt3-175b"), is_path("my.yaml"), is_path("./folder")
-    (False, True, True)
-    """
-    return os.sep in name or "/" in name or name.lower().endswith(_SUFFIXES) or name in (".", "..")
 
 
 def is_config(name: str) -> bool:
@@ -140,8 +99,7 @@ def locate(kind: str, name: str) -> Path:
     name = listed(kind, name)
     if has(kind, name):
         return folder(kind) / f"{name}.yaml"
-    hint = "A folder or file of that name exists; write './" + name + "' to read it." if os.path.exists(name) else ""
-    raise UnknownName(kind, name, names(kind), hint=hint)
+    raise spelling.unknown(kind, name, **({"or_the_file": f"./{name}"} if os.path.exists(name) else {}))
 
 
 def beside(file: Path, place: str, name: str) -> Path:
@@ -267,6 +225,11 @@ def model(name: str) -> Architecture:
             table = {parse_size(entry.removeprefix("gpt3-")) or 0: model(entry) for entry in entries}
             return architecture_of_size(name, parameters, table)
         return entry("model", name, Architecture)
+    if is_hub_id(name):  # an organisation's name for a model
+        found = listed("model", name)
+        if found != name:
+            return entry("model", found, Architecture)
+        raise spelling.unknown("model", name, or_fetch_it=f"bitnet-cost import {name} -o my-model.yaml")
     if is_config(name):
         from bitnet_cost.readers.huggingface import read_config
 
@@ -309,9 +272,9 @@ def linked(device: Hardware, name: str | None) -> Hardware:
     if not device.has_clock:
         raise BitnetCostError(f"link: {device.name!r} is a technology node; nothing joins it to another")
     known = links()
-    name = name if name in known.links else name.lower()
+    name = listed("link", name, known.links)
     if name not in known.links:
-        raise UnknownName("link", name, known.links)
+        raise spelling.unknown("link", name, known.links)
     return device.model_copy(update={"interconnect": known.links[name], "sources": device.sources | known.sources})
 
 
@@ -435,10 +398,11 @@ def carbon_intensity(text: str) -> tuple[float, str, Zone | None]:
         return float(text) / 3.6e6, f"{brief(float(text))} g/kWh", None
     except ValueError:
         pass
-    known, name = grids(), text.lower()
+    known = grids()
+    name = listed("grid", text, known.zones)
     figure = known.zones.get(name)
     if figure is None:
-        raise UnknownName("grid", text, known.zones, hint="Zones are country codes such as 'deu', or 'world'.")
+        raise spelling.unknown("grid", text, known.zones, wants="a country such as deu, 'world', or g/kWh")
     low, value, high = (fixed(x * 3.6e6, 0, grouping=False) for x in (figure.low, figure.value, figure.high))
     words = f"{name}, {figure.year}: {value} g/kWh, {low} to {high}"
     return figure.value, words, Zone(name, figure, known.sources[figure.source])
@@ -452,9 +416,10 @@ def runtime(name: str, device_class: str) -> RuntimeProfile:
     """
     if is_path(name):
         return entry("runtime", name, RuntimeProfile)
-    full_name = listed("runtime", f"{name}-{device_class}")
-    if has("runtime", full_name):
-        return entry("runtime", full_name, RuntimeProfile)
-    there = [n.removesuffix(f"-{device_class}") for n in names("runtime") if n.endswith(f"-{device_class}")]
-    known = f"there {'are' if len(there) > 1 else 'is'} {', '.join(there)}" if there else "there is none yet"
-    raise UnknownName("runtime", name, there, hint=f"For devices of class {device_class!r} {known}.")
+    ending = f"-{device_class}"
+    there = [n.removesuffix(ending) for n in names("runtime") if n.endswith(ending)]
+    name = listed("runtime", name, there)
+    if name in there:
+        return entry("runtime", name + ending, RuntimeProfile)
+    wants = f"for devices of class {device_class!r} {either(there)}" if there else ""
+    raise spelling.unknown("runtime", name, there, wants=wants or f"nothing yet on devices of class {device_class!r}")
