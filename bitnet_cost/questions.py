@@ -19,6 +19,7 @@ class Asked(NamedTuple):
     default: Any = None
     left_out: str = ""  # what holds then, where that is no one value
     metavar: str | None = None
+    names: str = ""  # the kind of entry of the catalogue that is named, which a shell completes
 
     @property
     def help(self) -> str:
@@ -34,7 +35,7 @@ class Asked(NamedTuple):
 
 # fmt: off
 BATCH = Asked(("--batch", "-b"), "sequences that run together", 1)
-PROMPT = Asked(("--prompt",), "prompt tokens of each sequence", 512)
+PROMPT = Asked(("--prompt", "--context"), "prompt tokens of each sequence", 512)
 GENERATE = Asked(("--generate",), "generated tokens of each sequence", left_out="128 for decoders on devices, else 1")
 ATTENTION = Asked(("--attention",), "pairs scored in the prefill: P(P+1)/2 (causal) or P^2 (full)",
     left_out="causal; encoders: full")
@@ -42,12 +43,12 @@ LOGITS = Asked(("--logits",), "positions of the prefill that get logits", "last"
 COUNTING = Asked(("--counting",), "what good serving software does, or the convention of a tracing counter", "serving")
 SCOPE = Asked(("--scope",), "what the energy holds", left_out="arithmetic on technology nodes, device on devices")
 ACCUMULATOR = Asked(("--accumulator",), "price integer additions as the papers do, or as INT32", "paper")
-RUNTIME = Asked(("--runtime",), "software on a device", left_out="a tuned one for it", metavar="RUNTIME")
+RUNTIME = Asked(("--runtime",), "software on a device", left_out="a tuned one for it", metavar="RUNTIME", names="runtime")
 DEVICES = Asked(("--devices",), "devices that share the model", 1)
 PARALLEL = Asked(("--parallel",), "how several devices share the model: split every matrix, or the layers", "tensor")
 
 # What only the commands ask.
-MODEL = Asked((), "catalogue name, YAML file, config.json (or its folder), or a size like 175B", metavar="MODEL")
+MODEL = Asked((), "catalogue name, YAML file, config.json (or its folder), or a size like 175B", metavar="MODEL", names="model")
 PRICED_BY = Asked(("--prices",), "published values of a profile to price with; repeat for several", left_out="own",
     metavar="NAME")
 PAGE_CHARTS = Asked(("--plotly",), "HTML: charts in the file (inline), or tables alone (none)")
@@ -56,11 +57,11 @@ OUTPUT = Asked(("--output", "-o"),
 FILE = Asked(("--output", "-o"), "write to a file, only when complete, instead of stdout", metavar="FILE")
 NOTES = Asked(("--notes",), "all notes and the tables behind the answer")
 BASELINE = Asked(("--baseline",), "savings are against this", left_out="fp32 on nodes, fp16 on devices",
-    metavar="PRECISION")
-HARDWARE = Asked(("--hardware", "-H"), "name or YAML file; repeat for several", left_out="cmos-45nm, cmos-7nm",
-    metavar="HARDWARE")
+    metavar="PRECISION", names="precision")
+HARDWARE = Asked(("--hardware", "-H", "--gpu"), "name or YAML file; repeat for several",
+    left_out="cmos-45nm, cmos-7nm", metavar="HARDWARE", names="hardware")
 PRECISIONS = Asked(("--precision", "-p"), "name, YAML file or w<bits>a<bits>[kv<bits>]; repeat for several",
-    left_out="fp32, fp16, int8, bitnet", metavar="PRECISION")
+    left_out="fp32, fp16, int8, bitnet", metavar="PRECISION", names="precision")
 PUE = Asked(("--pue",), "facility energy / device energy, for --scope facility")
 CARBON_OF_GRID = Asked(("--carbon",), "a country code such as deu, 'world', or g/kWh", metavar="GRID|G/KWH")
 PRICE = Asked(("--price",), "price of electricity in USD per kWh")
@@ -69,30 +70,32 @@ EMBODIED = Asked(("--embodied",), "CO2e of making one device, spread over its li
 LIFETIME = Asked(("--lifetime",), "years of work of a device, for --embodied")
 LINK = Asked(("--link",), "between devices: nvlink-4, pcie-5, ethernet-400g ..", left_out="its own", metavar="LINK")
 REQUESTS_PER_DAY = Asked(("--requests-per-day",), "adds energy, carbon and cost of a day and a year")
-HARDWARE_SIDE_BY_SIDE = Asked(("--hardware", "-H"), "name or YAML file; repeat for several", left_out="every device",
-    metavar="HARDWARE")
+HARDWARE_SIDE_BY_SIDE = Asked(("--hardware", "-H", "--gpu"), "name or YAML file; repeat for several", left_out="every device",
+    metavar="HARDWARE", names="hardware")
 PRECISIONS_SIDE_BY_SIDE = Asked(("--precision", "-p"), "name, YAML file or w4a8kv8; repeat for several",
-    left_out="fp16, int8, int4, bitnet-b1.58", metavar="PRECISION")
+    left_out="fp16, int8, int4, bitnet-b1.58", metavar="PRECISION", names="precision")
 BASELINE_SIDE_BY_SIDE = Asked(("--baseline",),
     "savings are against this. Default: fp32 on nodes, fp16 on devices; where that has no energy, the widest",
-    metavar="PRECISION")
+    metavar="PRECISION", names="precision")
 SEED = Asked(("--seed",), "seed of the draws")
 DISTRIBUTION = Asked(("--distribution",), "what the draws of a range follow")
 SENSITIVITY = Asked(("--sensitivity",), "adds the figures that move energy and saving most, one at a time")
 DRAWS_ADDED = Asked(("--draws",), "adds percentiles over N draws of every price", metavar="N")
-MODELS = Asked((), "catalogue names, YAML files, config.json or sizes like 175B", metavar="MODEL...")
+MODELS = Asked((), "catalogue names, YAML files, config.json or sizes like 175B", metavar="MODEL...", names="model")
 SORT = Asked(("--sort",), "order by energy, tokens, memory, saving, ..., best first; -COLUMN: worst first",
     metavar="COLUMN")
 WHERE = Asked(("--where",), "filter, as in 'fits and tokens_per_s > 20'", metavar="EXPR")
-SUBJECTS = Asked((), "models as for compare, or one study of the catalogue", metavar="MODEL...|STUDY")
+SUBJECTS = Asked((), "models as for compare, or one study of the catalogue", metavar="MODEL...|STUDY", names="model")
 REPORT_OUTPUT = Asked(("--output", "-o"), "the file", left_out="stdout", metavar="FILE.html")
 OPEN = Asked(("--open",), "open the written file in the browser")
 MODEL_TO_FIT = Asked((), "as for estimate", left_out="every model of the catalogue, the largest that fit first",
     metavar="[MODEL]")
-HARDWARE_TO_FIT = Asked(("--hardware", "-H"), "device; repeat for several", metavar="HARDWARE")
+HARDWARE_TO_FIT = Asked(("--hardware", "-H", "--gpu"), "device; repeat for several", metavar="HARDWARE", names="hardware")
 PRECISIONS_TO_FIT = Asked(("--precision", "-p"), "name, YAML file or w<bits>a<bits>[kv<bits>]; repeat for several",
-    left_out="fp32, fp16, int8, int4, bitnet-b1.58, bitnet", metavar="PRECISION")
-LISTED = Asked((), "what to list")
+    left_out="fp32, fp16, int8, int4, bitnet-b1.58, bitnet", metavar="PRECISION", names="precision")
+LISTED = Asked((), "what to list: models, hardware, precisions, runtimes, studies, links or grids", metavar="KIND")
+LISTED_WITH = Asked((), "only entries with each of these words, as in 'list models llama'", metavar="[WORD]...")
+HELPED = Asked((), "the command to explain", left_out="all, in a line each", metavar="[COMMAND]")
 ENTRY = Asked((), "a name that 'list' prints, of any kind, or a file", metavar="NAME")
 CHECKED = Asked((), "your own YAML files", metavar="FILE...")
 SCHEMA_OF = Asked((), "kind of file")
@@ -105,23 +108,23 @@ CELL = Asked(("--cell",),
     "a column of estimate, layers, fit or compare, for a part of it as op:decode:q, seconds:q, mac:q,"
     " group:prefill:linear, component:hbm, share:component:hbm, or must_stay:80",
     metavar="CELL")
-HARDWARE_EXPLAINED = Asked(("--hardware", "-H"), "one of them", metavar="HARDWARE")
-PRECISION_EXPLAINED = Asked(("--precision", "-p"), "one of them", metavar="PRECISION")
-HARDWARE_BROKEN_EVEN = Asked(("--hardware", "-H"), "device or node", metavar="HARDWARE")
-PRECISION_SAVING = Asked(("--precision", "-p"), "the precision that should save", metavar="PRECISION")
+HARDWARE_EXPLAINED = Asked(("--hardware", "-H", "--gpu"), "one of them", metavar="HARDWARE", names="hardware")
+PRECISION_EXPLAINED = Asked(("--precision", "-p"), "one of them", metavar="PRECISION", names="precision")
+HARDWARE_BROKEN_EVEN = Asked(("--hardware", "-H", "--gpu"), "device or node", metavar="HARDWARE", names="hardware")
+PRECISION_SAVING = Asked(("--precision", "-p"), "the precision that should save", metavar="PRECISION", names="precision")
 SAVED_ON = Asked(("--baseline",), "what it should save on", left_out="fp16 on devices, fp32 on nodes",
-    metavar="PRECISION")
+    metavar="PRECISION", names="precision")
 SAVING_WANTED = Asked(("--saving",), "the saving wanted, or claimed", metavar="PERCENT")
 RUNTIMES = Asked(("--runtime",), "repeat for several, or 'all'", left_out="a tuned one for the device",
     metavar="RUNTIME")
 DRAWS_OF_RANGE = Asked(("--draws",), "draws of every price, for the range", metavar="N")
 SWEEP_FILE = Asked((), "a sweep as YAML; options add to it", metavar="[STUDY.yaml]")
-SWEPT_MODELS = Asked(("--model", "-m"), "name, file or size; repeat for several", metavar="MODEL")
-SWEPT_HARDWARE = Asked(("--hardware", "-H"), "name or YAML file; repeat", metavar="HARDWARE")
-SWEPT_PRECISIONS = Asked(("--precision", "-p"), "name, file or w<bits>a<bits>", metavar="PRECISION")
-SWEPT_RUNTIMES = Asked(("--runtime",), "software on a device; repeat", metavar="RUNTIME")
+SWEPT_MODELS = Asked(("--model", "-m"), "name, file or size; repeat for several", metavar="MODEL", names="model")
+SWEPT_HARDWARE = Asked(("--hardware", "-H", "--gpu"), "name or YAML file; repeat", metavar="HARDWARE", names="hardware")
+SWEPT_PRECISIONS = Asked(("--precision", "-p"), "name, file or w<bits>a<bits>", metavar="PRECISION", names="precision")
+SWEPT_RUNTIMES = Asked(("--runtime",), "software on a device; repeat", metavar="RUNTIME", names="runtime")
 SWEPT_BATCH = Asked(("--batch", "-b"), "A,B,C or FIRST:LAST:POINTS[:log]", metavar="AXIS")
-SWEPT_PROMPT = Asked(("--prompt",), "A,B,C or FIRST:LAST:POINTS[:log]", metavar="AXIS")
+SWEPT_PROMPT = Asked(("--prompt", "--context"), "A,B,C or FIRST:LAST:POINTS[:log]", metavar="AXIS")
 SWEPT_GENERATE = Asked(("--generate",), "A,B,C or FIRST:LAST:POINTS[:log]", metavar="AXIS")
 SWEPT_DEVICES = Asked(("--devices",), "devices that share a model", metavar="A,B,C")
 VARY = Asked(("--vary",), "a figure of the profile with its unit, as hierarchy.hbm.bandwidth='1 TB/s:4 TB/s:7'; repeat",
@@ -144,3 +147,26 @@ UPWARD = Asked(("--y",), "column up", left_out="the second objective")
 COLOUR = Asked(("--colour",), "column that sets the colour")
 PLOT_OUTPUT = Asked(("--output", "-o"), "HTML file", left_out="FILE.html", metavar="FILE")
 # fmt: on
+
+# What other programs call it, so that a message can lead on: an option of ours, or what to write.
+ALSO_CALLED = {
+    "model": "the model without an option, as in: bitnet-cost estimate llama-3.1-8b",
+    "quantization": "--precision", "quantize": "--precision", "quant": "--precision", "dtype": "--precision",
+    "bits": "--precision", "format-weights": "--precision", "device": "--hardware", "chip": "--hardware",
+    "node": "--hardware", "gpus": "--devices", "num-gpus": "--devices", "tp": "--devices",
+    "tensor-parallel": "--devices", "batchsize": "--batch", "batch-size": "--batch", "bs": "--batch",
+    "context-length": "--prompt", "seq-len": "--prompt", "sequence-length": "--prompt", "input-tokens": "--prompt",
+    "input-len": "--prompt", "max-tokens": "--generate", "output-tokens": "--generate", "output-len": "--generate",
+    "tokens": "--generate", "country": "--carbon", "grid": "--carbon", "region": "--carbon", "co2": "--carbon",
+    "electricity-price": "--price", "framework": "--runtime", "backend": "--runtime", "out": "--output",
+    "file": "--output", "json": "-f json", "csv": "-f csv", "latex": "-f latex", "filter": "--where",
+    "order": "--sort", "reference": "--baseline", "versus": "--baseline", "vs": "--baseline",
+    "f": "another command for this answer, or -o FILE with an ending", "format": "-o FILE with an ending",
+}  # fmt: skip
+COMMANDS_ALSO_CALLED = {
+    "run": "estimate", "energy": "estimate", "cost": "estimate", "calc": "estimate", "calculate": "estimate",
+    "predict": "estimate", "vs": "compare", "diff": "compare", "ls": "list", "models": "list models",
+    "hardware": "list hardware", "gpus": "list gpus", "devices": "list hardware", "precisions": "list precisions",
+    "info": "show NAME", "describe": "show NAME", "memory": "fit", "html": "report", "chart": "plot",
+    "breakeven": "break-even", "lint": "check", "verify": "validate", "convert": "import",
+}  # fmt: skip

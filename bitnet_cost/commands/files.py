@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
@@ -17,16 +17,40 @@ from bitnet_cost.words import FileKind, Listing
 
 @app.command("list")
 @with_groups
-def list_(*, kind: Annotated[Listing, argument(questions.LISTED)], to: Writing) -> None:
-    """Names in the catalogue.
+def list_(
+    *,
+    kind: Annotated[str, argument(questions.LISTED)],
+    words: Annotated[list[str] | None, argument(questions.LISTED_WITH)] = None,
+    to: Writing,
+) -> None:
+    """Names in the catalogue, or those with a word.
 
-    Example: bitnet-cost list models
+    Example: bitnet-cost list models llama
     """
     from bitnet_cost import listing
+    from bitnet_cost.readers import spelling
 
-    rows = listing.rows(kind)
-    told = table_of(rows, listing.title(kind, len(rows)))
+    plural, only = spelling.listing(kind, get_args(Listing))
+    asked = [*filter(None, [only]), *(words or ())]
+    rows = listing.rows(plural)
+    rows = listing.holding(rows, asked, plural) if asked else rows
+    told = table_of(rows, listing.title(plural, len(rows), asked))
     deliver(to, Offer(lambda: [told], lambda: rows, lambda: rows))
+
+
+@app.command("help")
+def help_(command: Annotated[str | None, argument(questions.HELPED)] = None) -> None:
+    """What a command does, and its options.
+
+    Example: bitnet-cost help estimate
+    """
+    app(args=[*filter(None, [command]), "--help"], prog_name="bitnet-cost", standalone_mode=False)
+
+
+@app.command(hidden=True)
+def version() -> None:
+    """The version, as --version prints it."""
+    app(args=["--version"], prog_name="bitnet-cost", standalone_mode=False)
 
 
 @app.command()

@@ -9,11 +9,17 @@ import gc
 import io
 import os
 import sys
+from typing import Any
+
+import typer
 
 from bitnet_cost.commands import estimates, files, studies
 from bitnet_cost.commands.root import app
 from bitnet_cost.commands.writing import end_unwritten, fail, refuse_controls
 from bitnet_cost.errors import BitnetCostError
+
+# Typer brings a copy of the library that finds faults of a command line, or imports it; either way this is its class.
+UsageError: Any = typer.BadParameter.__mro__[1]
 
 __all__ = ["app", "estimates", "files", "main", "studies"]  # the modules add their commands to ``app``
 
@@ -26,8 +32,18 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that knows no µ gets \xb5
         sys.stdout.reconfigure(errors="backslashreplace")
     refuse_controls(sys.argv[1:])
+    words = sys.argv[1:]
+    if words[:1] in (["--help"], ["-h"]) and len(words) > 1:  # meant as `help COMMAND`
+        words = [*words[1:], "--help"]
     try:
-        app()
+        code = app(args=words, standalone_mode=False)
+    except UsageError as error:
+        from bitnet_cost.commands.faults import as_message
+
+        if type(error).__name__ == "NoArgsIsHelpError":
+            error.show()
+            raise SystemExit(error.exit_code) from None
+        fail(as_message(error))
     except BitnetCostError as error:
         fail(str(error))
     except OSError as error:
@@ -36,3 +52,5 @@ def main() -> None:
         raise SystemExit(130) from None
     finally:
         gc.freeze()  # a process about to end has nothing to collect: a sixth of a short run
+    if code:
+        raise SystemExit(code)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from bitnet_cost import questions
+from bitnet_cost.commands.completing import completed
 from bitnet_cost.questions import Asked
 from bitnet_cost.views import formats
 from bitnet_cost.views.formats import Shape
@@ -60,12 +61,25 @@ def _made(group: Any, given: dict[str, Any]) -> Any:
 
 def option(asked: Asked) -> Any:
     """The option with which something is asked."""
-    return typer.Option(*asked.flags, metavar=asked.metavar, help=asked.help)
+    return typer.Option(*asked.flags, metavar=asked.metavar, help=asked.help, **_of_names(asked))
 
 
 def argument(asked: Asked) -> Any:
     """The argument with which something is asked."""
-    return typer.Argument(metavar=asked.metavar, help=asked.help)
+    return typer.Argument(metavar=asked.metavar, help=asked.help, **_of_names(asked))
+
+
+def _of_names(asked: Asked) -> dict[str, Any]:
+    """What is done with names: several are one by one, also between commas, and a shell completes them."""
+    return {"callback": _one_by_one, "autocompletion": completed(asked.names)} if asked.names else {}
+
+
+def _one_by_one(given: list[str] | str | None) -> list[str] | str | None:
+    if not isinstance(given, list):
+        return given
+    from bitnet_cost.readers.spelling import pieces
+
+    return pieces(given)
 
 
 def one_of(words: Sequence[str], *flags: str, meaning: str) -> Any:

@@ -9,7 +9,6 @@ import typer
 from bitnet_cost import __version__
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

@@ -1,0 +1,135 @@
+"""What is wrong with a command line, in the form of every other message: what, and what to write instead."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Any
+
+from bitnet_cost import questions
+from bitnet_cost.errors import close_to, either, labelled
+
+EXAMPLE = re.compile(r"Example: (.+)")
+
+
+def as_message(fault: Any) -> str:
+    """The message of a fault that the library of commands found."""
+    context = fault.ctx
+    command = context.command_path if context else "bitnet-cost"
+    seen = type(fault).__name__
+    if seen == "NoSuchOption":
+        return _no_option(fault.option_name, context, command)
+    if seen == "MissingParameter":
+        wants = [*filter(None, [_flag(fault.param)]), _metavar(fault.param)]
+        return f"{command.split()[-1]} needs {' '.join(wants)}" + labelled(
+            for_example=_example(context), all_options=f"{command} --help"
+        )
+    if seen == "BadParameter":
+        return _bad_value(fault, command)
+    unknown = re.fullmatch(r"No such command '(.*?)'.*", fault.message)
+    if unknown:
+        return _no_command(unknown[1], context)
+    extra = re.fullmatch(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)", fault.message)
+    if extra:
+        return f"{command.split()[-1]} takes no further word: {extra[1]!r}" + labelled(
+            for_example=_example(context), all_options=f"{command} --help"
+        )
+    if seen == "BadOptionUsage":  # its value is missing
+        return f"{fault.option_name} needs a value" + labelled(
+            all_options=" ".join([command, *sys.argv[1:2], "--help"])
+        )
+    return fault.format_message() + labelled(all_options=f"{command} --help")
+
+
+def _example(context: Any) -> str:
+    found = EXAMPLE.search((context.command.help if context else "") or "")
+    return found[1] if found else ""
+
+
+def _flag(param: Any) -> str:
+    return max((flag for flag in param.opts if flag.startswith("-")), key=lambda flag: flag[:2] == "--", default="")
+
+
+def _metavar(param: Any) -> str:
+    declared = param.metavar if isinstance(getattr(param, "metavar", None), str) else ""
+    return declared.strip("[]{}.") or param.name.strip("_").upper()
+
+
+def _no_option(name: str, context: Any, command: str) -> str:
+    known = [flag for param in context.command.params for flag in param.opts if flag.startswith("-")]
+    instead = questions.ALSO_CALLED.get(name.lstrip("-").replace("_", "-").lower(), "")
+    if instead.startswith("--") and instead not in known:
+        instead = ""
+    close = close_to(name, {flag: flag for flag in known}, 2)
+    dashed = [flag for flag in known if name.lstrip("-").startswith(flag.lstrip("-")) and len(flag) > 3]
+    meant = instead if instead.startswith("--") else either(close or dashed[:1]) if close or dashed else ""
+    return f"{command.split()[-1]} has no option {name}" + labelled(
+        did_you_mean=f"{meant}?" if meant and (not instead or instead == meant) else "",
+        write=instead if not instead.startswith("--") else "", all_options=f"{command} --help",
+    )  # fmt: skip
+
+
+def _bad_value(fault: Any, command: str) -> str:
+    param = fault.param
+    name = (_flag(param) or _metavar(param)) if param is not None else command
+    listing = re.search(r"(?:is )?not one of (.*?)\.?$", fault.message, re.DOTALL)
+    quoted = re.search(r"'(.*?)' is not", fault.message, re.DOTALL)
+    word = quoted[1] if quoted else _typed(param) if param is not None else ""
+    if listing and word:
+        choices = re.findall(r"'([^']+)'", listing[1])
+        close = close_to(word.lower(), {choice: choice for choice in choices}, 1)
+        return f"{name}: {word!r} is not a choice" + labelled(
+            did_you_mean=f"{close[0]}?" if close else "", one_of=", ".join(choices)
+        )
+    number = re.search(r"integer|float|number", fault.message)
+    if number and word:
+        whole = number[0] == "integer"
+        what = "a whole number" if whole else "a number"
+        return f"{name}: {word!r} is not {what}" + labelled(write=_as_number(word, whole))
+    return f"{name}: {fault.message}" + labelled(all_options=f"{command} --help")
+
+
+def _typed(param: Any) -> str:
+    """What was typed for an option; nothing for an argument, whose place is not known."""
+    words = sys.argv[1:]
+    for flag in param.opts:
+        for word, after in zip(words, [*words[1:], ""], strict=True):
+            if word == flag:
+                return after
+            if flag.startswith("-") and word.startswith(f"{flag}=" if flag[:2] == "--" else flag):
+                return word.removeprefix(flag).removeprefix("=")
+    return ""
+
+
+_LETTERS = {"": (1,), "k": (1000, 1024), "m": (10**6,), "b": (10**9,)}
+_WORDS = {word: str(i) for i, word in enumerate("zero one two three four five six seven eight".split())}
+
+
+def _as_number(word: str, whole: bool) -> str:
+    """The numbers that a word may mean.
+
+    >>> _as_number("1k", True), _as_number("1e3", True), _as_number("two", True), _as_number("x", True)
+    ('1000 or 1024', '1000', '2', '')
+    """
+    if word.lower() in _WORDS:
+        return _WORDS[word.lower()]
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?(?:e[+]?\d)?)\s*([kmb]?|%)", word.lower().replace(",", ""))
+    if found is None:
+        return ""
+    scales = _LETTERS.get(found[2], (1,))
+    numbers = [float(found[1]) * scale for scale in scales]
+    return either([str(round(number)) for number in numbers]) if whole else found[1]
+
+
+def _no_command(word: str, context: Any) -> str:
+    known = sorted(name for name, command in context.command.commands.items() if not command.hidden)
+    instead = questions.COMMANDS_ALSO_CALLED.get(word.lower(), "")
+    close = [instead] if instead else close_to(word.lower(), {name: name for name in known}, 1)
+    from bitnet_cost.readers import spelling
+
+    meant = f"bitnet-cost {close[0]}?" if close else ""
+    for kind, written in (("model", "estimate {}"), ("hardware", "compare MODEL -H {}")):
+        found = [] if meant else spelling.meanings(kind, word)
+        if found:
+            meant = f"bitnet-cost {written.format(found[0])}?"
+    return f"there is no command {word!r}" + labelled(did_you_mean=meant, all_commands="bitnet-cost --help")
