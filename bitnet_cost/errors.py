@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 NEAR = 0.7  # of two words, 1 for the same; below, a suggestion misleads: 'scope' for 'nope'
-NEARLY = 0.05  # how much less close a second suggestion may be
+NEARLY = 0.03  # how much less close a second suggestion may be
 LONGEST = 2000  # characters of a message: what it quotes may be a whole file
 
 # What a terminal obeys instead of showing: C0 but tab and newline, DEL, C1, marks of direction, halves of characters.

@@ -43,12 +43,14 @@ LOGITS = Asked(("--logits",), "positions of the prefill that get logits", "last"
 COUNTING = Asked(("--counting",), "what good serving software does, or the convention of a tracing counter", "serving")
 SCOPE = Asked(("--scope",), "what the energy holds", left_out="arithmetic on technology nodes, device on devices")
 ACCUMULATOR = Asked(("--accumulator",), "price integer additions as the papers do, or as INT32", "paper")
-RUNTIME = Asked(("--runtime",), "software on a device", left_out="a tuned one for it", metavar="RUNTIME", names="runtime")
+RUNTIME = Asked(("--runtime",), "software on a device", left_out="a tuned one for it", metavar="RUNTIME",
+    names="runtime")
 DEVICES = Asked(("--devices",), "devices that share the model", 1)
 PARALLEL = Asked(("--parallel",), "how several devices share the model: split every matrix, or the layers", "tensor")
 
 # What only the commands ask.
-MODEL = Asked((), "catalogue name, YAML file, config.json (or its folder), or a size like 175B", metavar="MODEL", names="model")
+MODEL = Asked((), "catalogue name, YAML file, config.json (or its folder), or a size like 175B", metavar="MODEL",
+    names="model")
 PRICED_BY = Asked(("--prices",), "published values of a profile to price with; repeat for several", left_out="own",
     metavar="NAME")
 PAGE_CHARTS = Asked(("--plotly",), "HTML: charts in the file (inline), or tables alone (none)")
@@ -58,9 +60,9 @@ FILE = Asked(("--output", "-o"), "write to a file, only when complete, instead o
 NOTES = Asked(("--notes",), "all notes and the tables behind the answer")
 BASELINE = Asked(("--baseline",), "savings are against this", left_out="fp32 on nodes, fp16 on devices",
     metavar="PRECISION", names="precision")
-HARDWARE = Asked(("--hardware", "-H", "--gpu"), "name or YAML file; repeat for several",
+HARDWARE = Asked(("--hardware", "-H", "--gpu"), "name or YAML file; A,B for several",
     left_out="cmos-45nm, cmos-7nm", metavar="HARDWARE", names="hardware")
-PRECISIONS = Asked(("--precision", "-p"), "name, YAML file or w<bits>a<bits>[kv<bits>]; repeat for several",
+PRECISIONS = Asked(("--precision", "-p"), "name, YAML file or w<bits>a<bits>[kv<bits>]; A,B for several",
     left_out="fp32, fp16, int8, bitnet", metavar="PRECISION", names="precision")
 PUE = Asked(("--pue",), "facility energy / device energy, for --scope facility")
 CARBON_OF_GRID = Asked(("--carbon",), "a country code such as deu, 'world', or g/kWh", metavar="GRID|G/KWH")
@@ -70,9 +72,10 @@ EMBODIED = Asked(("--embodied",), "CO2e of making one device, spread over its li
 LIFETIME = Asked(("--lifetime",), "years of work of a device, for --embodied")
 LINK = Asked(("--link",), "between devices: nvlink-4, pcie-5, ethernet-400g ..", left_out="its own", metavar="LINK")
 REQUESTS_PER_DAY = Asked(("--requests-per-day",), "adds energy, carbon and cost of a day and a year")
-HARDWARE_SIDE_BY_SIDE = Asked(("--hardware", "-H", "--gpu"), "name or YAML file; repeat for several", left_out="every device",
+HARDWARE_SIDE_BY_SIDE = Asked(("--hardware", "-H", "--gpu"), "name or YAML file; repeat for several",
+    left_out="every device",
     metavar="HARDWARE", names="hardware")
-PRECISIONS_SIDE_BY_SIDE = Asked(("--precision", "-p"), "name, YAML file or w4a8kv8; repeat for several",
+PRECISIONS_SIDE_BY_SIDE = Asked(("--precision", "-p"), "name, YAML file or w4a8kv8; A,B for several",
     left_out="fp16, int8, int4, bitnet-b1.58", metavar="PRECISION", names="precision")
 BASELINE_SIDE_BY_SIDE = Asked(("--baseline",),
     "savings are against this. Default: fp32 on nodes, fp16 on devices; where that has no energy, the widest",
@@ -119,10 +122,10 @@ RUNTIMES = Asked(("--runtime",), "repeat for several, or 'all'", left_out="a tun
     metavar="RUNTIME")
 DRAWS_OF_RANGE = Asked(("--draws",), "draws of every price, for the range", metavar="N")
 SWEEP_FILE = Asked((), "a sweep as YAML; options add to it", metavar="[STUDY.yaml]")
-SWEPT_MODELS = Asked(("--model", "-m"), "name, file or size; repeat for several", metavar="MODEL", names="model")
-SWEPT_HARDWARE = Asked(("--hardware", "-H", "--gpu"), "name or YAML file; repeat", metavar="HARDWARE", names="hardware")
+SWEPT_MODELS = Asked(("--model", "-m"), "name, file or size; A,B for several", metavar="MODEL", names="model")
+SWEPT_HARDWARE = Asked(("--hardware", "-H", "--gpu"), "name or YAML file; A,B for several", metavar="HARDWARE", names="hardware")
 SWEPT_PRECISIONS = Asked(("--precision", "-p"), "name, file or w<bits>a<bits>", metavar="PRECISION", names="precision")
-SWEPT_RUNTIMES = Asked(("--runtime",), "software on a device; repeat", metavar="RUNTIME", names="runtime")
+SWEPT_RUNTIMES = Asked(("--runtime",), "software on a device; A,B for several", metavar="RUNTIME", names="runtime")
 SWEPT_BATCH = Asked(("--batch", "-b"), "A,B,C or FIRST:LAST:POINTS[:log]", metavar="AXIS")
 SWEPT_PROMPT = Asked(("--prompt", "--context"), "A,B,C or FIRST:LAST:POINTS[:log]", metavar="AXIS")
 SWEPT_GENERATE = Asked(("--generate",), "A,B,C or FIRST:LAST:POINTS[:log]", metavar="AXIS")

@@ -144,7 +144,7 @@ def _first(thing: Any) -> str:
 def commands() -> str:
     """Every command with its arguments and options."""
     parts = []
-    for command in app.registered_commands:
+    for command in (command for command in app.registered_commands if not command.hidden):
         assert command.callback is not None
         name = command.name or command.callback.__name__
         text, _, example = (inspect.getdoc(command.callback) or "").partition("Example: ")

@@ -49,10 +49,10 @@ def refused(ran: Ran, *words: str, code: int = 2) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["estimate", "gpt3-175"], ["unknown model", "gpt3-175b"]),
-        (["estimate", "gpt2", "-p", "bitnt"], ["unknown precision", "'bitnet'"]),
-        (["estimate", "gpt2", "-H", "cmos-5nm"], ["unknown hardware", "cmos-"]),
-        (["estimate", "gpt2", "--baseline", "fp23"], ["unknown precision"]),
+        (["estimate", "gpt3-175"], ["no model is called", "gpt3-175b"]),
+        (["estimate", "gpt2", "-p", "bitnt"], ["no precision is called", "did you mean  bitnet?"]),
+        (["estimate", "gpt2", "-H", "cmos-5nm"], ["no hardware is called", "cmos-"]),
+        (["estimate", "gpt2", "--baseline", "fp23"], ["no precision is called"]),
         (["estimate", "missing.yaml"], ["missing.yaml", "no such file"]),
         (["estimate", "."], ["folder"]),
         (["estimate", "1e30B"], ["10M to 1000T"]),
@@ -70,11 +70,11 @@ def refused(ran: Ran, *words: str, code: int = 2) -> None:
         (["estimate", "bert-base", "--attention", "causal"], ["encoder"]),
         (["estimate", "bert-base", "--generate", "2"], ["encoder"]),
         (["estimate", "gpt2", "-f", "xml"], ["xml"]),
-        (["layers", "gpt9"], ["unknown model"]),
+        (["layers", "gpt9"], ["no model is called"]),
         (["show", "cmos-46nm"], ["nothing is called", "cmos-45nm"]),
         (["show", "gpt2", "-f", "csv"], ["csv"]),
         (["list", "modls"], ["modls"]),
-        (["validate", "bitnet-table-2"], ["unknown study", "bitnet-table-1"]),
+        (["validate", "bitnet-table-2"], ["no study is called", "bitnet-table-1"]),
         (["check", "missing.yaml"], ["no such file"]),
         (["estimate"], ["MODEL"]),
         (["estimat", "gpt2"], ["estimat"]),
@@ -109,8 +109,8 @@ def test_words(
     ids=lambda words: " ".join(words) if isinstance(words, list) else "",
 )
 def test_a_wrong_word_is_told_the_choices(bitnet_cost: Run, words: list[str], choices: object) -> None:
-    for wrong in ("wrongly", get_args(choices)[0].upper()):
-        refused(bitnet_cost(*words, wrong), repr(wrong), *map(repr, get_args(choices)))
+    for wrong in ("wrongly", get_args(choices)[0][:-1] + "x"):
+        refused(bitnet_cost(*words, wrong), repr(wrong), ", ".join(get_args(choices)[:-1]), get_args(choices)[-1])
 
 
 @pytest.mark.parametrize("option", ["--batch", "--prompt", "--generate"])
@@ -479,9 +479,9 @@ def test_what_was_measured_is_said_of_the_catalogue_alone() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["estimate", ""], ["unknown model ''"]),
-        (["estimate", "gpt2", "-H", ""], ["unknown hardware ''"]),
-        (["estimate", "gpt2", "-p", ""], ["unknown precision ''"]),
+        (["estimate", ""], ["no model is called ''"]),
+        (["estimate", "gpt2", "-H", ""], ["no hardware is called ''"]),
+        (["estimate", "gpt2", "-p", ""], ["no precision is called ''"]),
         (["estimate", "gpt2", "-H", "l4", "--runtime", ""], ["runtime: ''"]),
         (["import", ""], ["import: ''", "config.json"]),
         (["import", ".", "--name", ""], ["name: ''", "no Latin letter or digit"]),
@@ -531,7 +531,7 @@ def test_a_range_is_told_in_the_unit_of_files(bitnet_cost: Run, tmp_path: Path) 
 def test_an_unknown_base_is_told_with_the_file_that_names_it(bitnet_cost: Run, tmp_path: Path) -> None:
     file = tmp_path / "own.yaml"
     file.write_text(OWN_L4.format(base="nosuch"), "utf-8")
-    refused(bitnet_cost("check", file), "own.yaml: extends", "unknown hardware 'nosuch'", code=1)
+    refused(bitnet_cost("check", file), "own.yaml: extends", "no hardware is called 'nosuch'", code=1)
 
 
 def test_an_unknown_family_says_the_way_out(bitnet_cost: Run, tmp_path: Path) -> None:
@@ -565,14 +565,19 @@ def test_carbon_is_told_per_kwh(bitnet_cost: Run) -> None:
 
 SWEEP = "models: [gpt2]\nhardware: [l4]\nprecisions: [fp16]\nvary: {power.static: [30]}\nwhere: ['fits']\n"
 UNUSABLE = {
-    "runtime": ("hw_profiles/l4.yaml", "runtime: tensorrt-llm", "runtime: rooflin", "own.yaml: runtime\n  unknown"),
+    "runtime": (
+        "hw_profiles/l4.yaml",
+        "runtime: tensorrt-llm",
+        "runtime: rooflin",
+        "own.yaml: runtime\n  no runtime is called",
+    ),
     "runtime of another class": ("hw_profiles/l4.yaml", "device_class: gpu", "device_class: npu", "class 'npu'"),
     "price": ("hw_profiles/l4.yaml", "  mac.int8:", "  mac.int9:", "actions.mac.int9\n  nothing runs it"),
     "rate": ("hw_profiles/l4.yaml", "  mac.int8: {", "  exp.int8: {", "rates.int8\n  its products have no price"),
-    "model of a study": ("reports/bitnet-table-1.yaml", "model: ", "model: no-", "unknown model 'no-"),
-    "model": (SWEEP, "gpt2", "gpt22", "own.yaml: unknown model 'gpt22'"),
-    "hardware": (SWEEP, "l4", "l44", "own.yaml: unknown hardware 'l44'"),
-    "precision": (SWEEP, "fp16", "fp17", "own.yaml: unknown precision 'fp17'"),
+    "model of a study": ("reports/bitnet-table-1.yaml", "model: ", "model: no-", "no model is called 'no-"),
+    "model": (SWEEP, "gpt2", "gpt22", "own.yaml: no model is called 'gpt22'"),
+    "hardware": (SWEEP, "l4", "l44", "own.yaml: no hardware is called 'l44'"),
+    "precision": (SWEEP, "fp16", "fp17", "own.yaml: no precision is called 'fp17'"),
     "path": (SWEEP, "power.static", "power.statc", "own.yaml: vary: power.statc"),
     "filter": (SWEEP, "'fits'", "'fitz'", "own.yaml: where: 'fitz'"),
 }

@@ -91,6 +91,9 @@ def test_every_command_is_documented_with_an_example_that_runs(bitnet_cost: Call
     for info in app.registered_commands:
         assert info.callback is not None
         command = info.name or info.callback.__name__
+        if info.hidden:
+            assert f"  {command}" not in listed
+            continue
         assert command in listed
         assert f"\n## {command}\n" in reference
         assert f"`bitnet-cost {command} " in readme

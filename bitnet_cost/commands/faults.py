@@ -16,12 +16,13 @@ def as_message(fault: Any) -> str:
     """The message of a fault that the library of commands found."""
     context = fault.ctx
     command = context.command_path if context else "bitnet-cost"
+    verb = command.rpartition(" ")[2]
     seen = type(fault).__name__
     if seen == "NoSuchOption":
         return _no_option(fault.option_name, context, command)
     if seen == "MissingParameter":
         wants = [*filter(None, [_flag(fault.param)]), _metavar(fault.param)]
-        return f"{command.split()[-1]} needs {' '.join(wants)}" + labelled(
+        return f"{verb} needs {' '.join(wants)}" + labelled(
             for_example=_example(context), all_options=f"{command} --help"
         )
     if seen == "BadParameter":
@@ -31,14 +32,14 @@ def as_message(fault: Any) -> str:
         return _no_command(unknown[1], context)
     extra = re.fullmatch(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)", fault.message)
     if extra:
-        return f"{command.split()[-1]} takes no further word: {extra[1]!r}" + labelled(
+        return f"{verb} takes no further word: {extra[1]!r}" + labelled(
             for_example=_example(context), all_options=f"{command} --help"
         )
     if seen == "BadOptionUsage":  # its value is missing
         return f"{fault.option_name} needs a value" + labelled(
             all_options=" ".join([command, *sys.argv[1:2], "--help"])
         )
-    return fault.format_message() + labelled(all_options=f"{command} --help")
+    return str(fault.format_message()) + labelled(all_options=f"{command} --help")
 
 
 def _example(context: Any) -> str:
@@ -56,6 +57,7 @@ def _metavar(param: Any) -> str:
 
 
 def _no_option(name: str, context: Any, command: str) -> str:
+    verb = command.rpartition(" ")[2]
     known = [flag for param in context.command.params for flag in param.opts if flag.startswith("-")]
     instead = questions.ALSO_CALLED.get(name.lstrip("-").replace("_", "-").lower(), "")
     if instead.startswith("--") and instead not in known:
@@ -63,7 +65,7 @@ def _no_option(name: str, context: Any, command: str) -> str:
     close = close_to(name, {flag: flag for flag in known}, 2)
     dashed = [flag for flag in known if name.lstrip("-").startswith(flag.lstrip("-")) and len(flag) > 3]
     meant = instead if instead.startswith("--") else either(close or dashed[:1]) if close or dashed else ""
-    return f"{command.split()[-1]} has no option {name}" + labelled(
+    return f"{verb} has no option {name}" + labelled(
         did_you_mean=f"{meant}?" if meant and (not instead or instead == meant) else "",
         write=instead if not instead.startswith("--") else "", all_options=f"{command} --help",
     )  # fmt: skip
@@ -102,7 +104,7 @@ def _typed(param: Any) -> str:
 
 
 _LETTERS = {"": (1,), "k": (1000, 1024), "m": (10**6,), "b": (10**9,)}
-_WORDS = {word: str(i) for i, word in enumerate("zero one two three four five six seven eight".split())}
+_WORDS = {"one": "1", "two": "2", "three": "3", "four": "4", "eight": "8", "sixteen": "16"}
 
 
 def _as_number(word: str, whole: bool) -> str:

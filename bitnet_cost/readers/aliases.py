@@ -1,5 +1,7 @@
-"""Other words for entries of the catalogue, as data. A word with one meaning is understood, with several is answered by
-naming them, likeliest first. Spelling by itself (capitals, spaces, hyphens) needs no entry: `spelling` sees to it.
+"""Other words for entries of the catalogue, as data.
+
+A word with one meaning is understood, one with several is answered by naming them, likeliest first. Spelling by itself
+(capitals, spaces, hyphens) needs no entry here: `spelling` sees to it.
 """
 
 # Parts of a name that say whose product it is or how it is configured, not which product; the first are the likeliest.
@@ -45,18 +47,21 @@ _COUNTRIES = """
 are ae,united arab emirates,emirates,uae|arg ar,argentina|aus au,australia|aut at,austria,oesterreich,österreich
 bel be,belgium,belgique,belgie|bgd bd,bangladesh|bgr bg,bulgaria|bra br,brazil,brasil|can ca,canada
 che ch,switzerland,schweiz,suisse|chl cl,chile|chn cn,china,prc|col co,colombia|cyp cy,cyprus
-cze cz,czechia,czech republic|deu de,germany,deutschland,ger|dnk dk,denmark,danmark|egy eg,egypt|esp es,spain,espana,españa
-est ee,estonia|fin fi,finland,suomi|fra fr,france|gbr gb,uk,united kingdom,great britain,britain|grc gr,greece
+cze cz,czechia,czech republic
+deu de,germany,deutschland,ger|dnk dk,denmark,danmark|egy eg,egypt|esp es,spain,espana,españa
+est ee,estonia|fin fi,finland,suomi|fra fr,france
+gbr gb,uk,united kingdom,great britain,britain|grc gr,greece
 hkg hk,hong kong|hrv hr,croatia|hun hu,hungary|idn id,indonesia|ind in,india|irl ie,ireland|isl is,iceland|isr il,israel
 ita it,italy,italia|jpn jp,japan|kaz kz,kazakhstan|ken ke,kenya|kor kr,south korea,korea|ltu lt,lithuania
 lux lu,luxembourg|lva lv,latvia|mar ma,morocco|mex mx,mexico|mlt mt,malta|mys my,malaysia|nga ng,nigeria
 nld nl,netherlands,the netherlands,holland,nederland|nor no,norway,norge|nzl nz,new zealand|pak pk,pakistan|per pe,peru
 phl ph,philippines|pol pl,poland,polska|prt pt,portugal|qat qa,qatar|rou ro,romania|rus ru,russia
 sau sa,saudi arabia|sgp sg,singapore|srb rs,serbia|svk sk,slovakia|svn si,slovenia|swe se,sweden,sverige|tha th,thailand
-tur tr,turkey,türkiye,turkiye|twn tw,taiwan|ukr ua,ukraine|ury uy,uruguay|usa us,united states,america,united states of america
+tur tr,turkey,türkiye,turkiye|twn tw,taiwan|ukr ua,ukraine|ury uy,uruguay
+usa us,united states,america,united states of america
 vnm vn,vietnam|zaf za,south africa|world global,worldwide,earth
 """
-COUNTRIES = {
+COUNTRIES: dict[str, tuple[str, ...]] = {
     word.replace(" ", ""): (zone,)
     for entry in _COUNTRIES.strip().replace("\n", "|").split("|")
     for zone, _, words in (entry.partition(" "),)
@@ -67,7 +72,8 @@ MEANINGS["grid"] = COUNTRIES
 # Words that `list` takes beside its kinds, without an s at the end: the kind, and what its entries are filtered by.
 LISTED_AS = {
     "gpu": ("hardware", "gpu"), "cpu": ("hardware", "cpu"), "phone": ("hardware", "phone"),
-    "mcu": ("hardware", "mcu"), "node": ("hardware", "technology"), "device": ("hardware", ""), "chip": ("hardware", ""),
+    "mcu": ("hardware", "mcu"), "node": ("hardware", "technology"), "device": ("hardware", ""),
+    "chip": ("hardware", ""),
     "llm": ("models", ""), "quantization": ("precisions", ""), "format": ("precisions", ""), "country": ("grids", ""),
     "countrie": ("grids", ""), "zone": ("grids", ""), "study": ("studies", ""),
 }  # fmt: skip

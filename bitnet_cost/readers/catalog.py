@@ -24,7 +24,6 @@ from bitnet_cost.numerals import brief, fixed
 from bitnet_cost.readers import spelling
 from bitnet_cost.readers.extends import chain_of, extended
 from bitnet_cost.readers.hub import is_hub_id
-from bitnet_cost.readers.spelling import FOLDERS, is_path, listed, names, root
 from bitnet_cost.readers.yaml_file import Document, read_yaml
 
 if TYPE_CHECKING:
@@ -32,6 +31,10 @@ if TYPE_CHECKING:
     from bitnet_cost.inputs.calibration import Constants
     from bitnet_cost.inputs.study import Study
 
+# Names are the matter of `spelling`; whoever reads entries finds them here too.
+FOLDERS, root, is_path, names, listed = (
+    spelling.FOLDERS, spelling.root, spelling.is_path, spelling.names, spelling.listed,
+)  # fmt: skip
 LINKS, GRIDS = "interconnects/links.yaml", "electricity/grids.yaml"
 CONSTANTS, ACCURACY = "measured/constants.yaml", "measured/accuracy.yaml"  # missing before the first calibration
 
