@@ -55,8 +55,9 @@ PRICED_BY = Asked(("--prices",), "published values of a profile to price with; r
     metavar="NAME")
 PAGE_CHARTS = Asked(("--plotly",), "HTML: charts in the file (inline), or tables alone (none)")
 OUTPUT = Asked(("--output", "-o"),
-    "write to a file, only when complete; its ending (.txt .json .csv .md .html) says the format", metavar="FILE")
+    "write to a file, only when complete; its ending (.txt .json .csv .md .tex .html) says the format", metavar="FILE")
 FILE = Asked(("--output", "-o"), "write to a file, only when complete, instead of stdout", metavar="FILE")
+TABLE = Asked(("--table",), "how energies are laid out; paper: models and precisions down, hardware across")
 NOTES = Asked(("--notes",), "all notes and the tables behind the answer")
 BASELINE = Asked(("--baseline",), "savings are against this", left_out="fp32 on nodes, fp16 on devices",
     metavar="PRECISION", names="precision")
@@ -123,7 +124,8 @@ RUNTIMES = Asked(("--runtime",), "repeat for several, or 'all'", left_out="a tun
 DRAWS_OF_RANGE = Asked(("--draws",), "draws of every price, for the range", metavar="N")
 SWEEP_FILE = Asked((), "a sweep as YAML; options add to it", metavar="[STUDY.yaml]")
 SWEPT_MODELS = Asked(("--model", "-m"), "name, file or size; A,B for several", metavar="MODEL", names="model")
-SWEPT_HARDWARE = Asked(("--hardware", "-H", "--gpu"), "name or YAML file; A,B for several", metavar="HARDWARE", names="hardware")
+SWEPT_HARDWARE = Asked(("--hardware", "-H", "--gpu"), "name or YAML file; A,B for several", metavar="HARDWARE",
+    names="hardware")
 SWEPT_PRECISIONS = Asked(("--precision", "-p"), "name, file or w<bits>a<bits>", metavar="PRECISION", names="precision")
 SWEPT_RUNTIMES = Asked(("--runtime",), "software on a device; A,B for several", metavar="RUNTIME", names="runtime")
 SWEPT_BATCH = Asked(("--batch", "-b"), "A,B,C or FIRST:LAST:POINTS[:log]", metavar="AXIS")

@@ -25,6 +25,8 @@ BreakEvenAxis = Literal["batch", "context"]
 Engine = Literal["processes", "dask"]
 # Where a page has its chart library.
 Plotly = Literal["inline", "none"]
+# How an estimate is laid out: as the proof of its verdict, or as papers do.
+TableForm = Literal["verdict", "paper"]
 # What can be listed.
 Listing = Literal["models", "hardware", "precisions", "runtimes", "studies", "links", "grids"]
 # Kinds of files that have a schema.

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from bitnet_cost.ledger.result import Answer
 
 
-def ask(asked: Asking, placed: Deployment, default_hardware: tuple[str, ...] = ()) -> Answer:
-    """The answer to a question, at some hardware where none is named.
+def ask(asked: Asking, placed: Deployment, default_hardware: tuple[str, ...] = (), *, several: bool = False) -> Answer:
+    """The answer to a question, at some hardware where none is named; of several models where the command takes them.
 
     Raises:
         BitnetCostError: see `api.answer`.
@@ -21,6 +21,7 @@ def ask(asked: Asking, placed: Deployment, default_hardware: tuple[str, ...] = (
     from bitnet_cost import api
     from bitnet_cost.inputs.workload import Workload
     from bitnet_cost.readers import catalog
+    from bitnet_cost.readers.spelling import pieces
 
     terms, (batch, prompt, generate) = asked.terms, asked.terms.work
     steps = 1 if generate is None else generate
@@ -29,8 +30,9 @@ def ask(asked: Asking, placed: Deployment, default_hardware: tuple[str, ...] = (
     named = [catalog.linked(catalog.hardware(name), placed.link) for name in names]
     profiles = [h.with_prices(name) for h in named for name in once(placed.prices or ["own"])]
     precisions = [catalog.precision(p) for p in once(asked.precision or api.CLASSIC_PRECISIONS)]
+    models = [catalog.model(name) for name in (once(pieces([asked.model])) if several else [asked.model])]
     scenarios = api.scenarios(
-        [catalog.model(asked.model)], profiles, precisions, workload, usual=generate is None, runtime=terms.runtime,
+        models, profiles, precisions, workload, usual=generate is None, runtime=terms.runtime,
         scope=terms.scope, accumulator=terms.accumulator, facility=facility(placed.site, placed.making),
         **placed.sharing._asdict(),
     )  # fmt: skip

@@ -14,6 +14,7 @@ from bitnet_cost.commands.root import app
 from bitnet_cost.commands.writing import deliver, deliver_answer, must_end, typed, watched, write
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.views.formats import Offer
+from bitnet_cost.words import TableForm
 
 if TYPE_CHECKING:
     from bitnet_cost.ledger.result import Answer
@@ -29,21 +30,24 @@ def estimate(
     sensitivity: Annotated[bool, option(questions.SENSITIVITY)] = False,
     draws: Annotated[int | None, option(questions.DRAWS_ADDED)] = None,
     sampling: options.Sampling,
+    table: Annotated[TableForm, option(questions.TABLE)] = "verdict",
     to: options.PageWriting,
 ) -> None:
     """Memory by precision and energy with its saving.
 
     Example: bitnet-cost estimate gpt3-175b -p fp16 -p bitnet
     """
-    answer = ask(asked, placed)
+    answer = ask(asked, placed, several=True)
     from bitnet_cost.studies import ranges
     from bitnet_cost.views.estimate import estimate_report
+    from bitnet_cost.views.paper import paper_report
 
     answer = ranges.with_day(answer, placed.requests_per_day)
     if sensitivity or draws is not None:
         answer = answer if draws is None else ranges.with_spreads(answer, draws, *sampling, watched())
         answer = ranges.with_swings(answer) if sensitivity else answer
-    deliver_answer(to, lambda: estimate_report(answer, ranges.judged(answer)), answer)
+    make = paper_report if table == "paper" else estimate_report
+    deliver_answer(to, lambda: make(answer, ranges.judged(answer)), answer)
 
 
 @app.command()
@@ -111,8 +115,6 @@ def report(
         answer, made = _compared(subjects, asked)
         page = pages.of_answer(answer, pages.full(answer, made), typed())
     write(html.as_html(page, plotly), output)
-    if output not in (None, "-") and loud:
-        typer.echo(f"written: {output}", err=True)
     if open_:
         import webbrowser
         from pathlib import Path

@@ -251,4 +251,3 @@ def plot(
     page = chart.sweep_page(file, x, y, colour, typed())
     target = output or chart.place_beside(file)
     write(html.as_html(page), target)
-    typer.echo(f"{target}: written", err=True)

@@ -74,6 +74,15 @@ def write(text: str, output: str | None) -> None:
     from bitnet_cost.views.files import write_atomically
 
     write_atomically(output, text)
+    say_written(output)
+
+
+def say_written(output: str) -> None:
+    """What was written, and how large it is, to stderr."""
+    from bitnet_cost.numerals import with_prefix
+
+    if sys.stderr is not None:
+        sys.stderr.write(f"wrote {output}, {with_prefix(os.path.getsize(output), 'B', 2)}\n")
 
 
 def must_end(output: str | None, *endings: str) -> None:

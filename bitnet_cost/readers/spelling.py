@@ -2,7 +2,7 @@
 
 ``meta-llama/Llama-3.1-8B``, ``llama3.1:8b`` and ``Llama 3.1 8B`` are spellings of one name. A part that says whose
 product it is or how it is configured may be left out where one entry has such a name: ``4090``, but not ``h100``.
-Nothing else is guessed; what is near is suggested. Only names of files are read here: completion in a shell is to be quick.
+Nothing else is guessed; what is near is suggested. Only names of files are read here: a shell completes them quickly.
 """
 
 from __future__ import annotations

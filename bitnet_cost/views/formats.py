@@ -43,6 +43,12 @@ def _markdown(reports: Sequence[Report]) -> str:
     return "\n".join(map(as_markdown, reports))
 
 
+def _latex(reports: Sequence[Report]) -> str:
+    from bitnet_cost.views.latex import as_latex
+
+    return "\n".join(map(as_latex, reports))
+
+
 def _json(document: Any) -> str:
     from bitnet_cost.views.records import json_text
 
@@ -60,6 +66,7 @@ OUTPUT_FORMATS: dict[str, OutputFormat] = {
     "json": OutputFormat("document", _json),
     "csv": OutputFormat("rows", _csv),
     "markdown": OutputFormat("reports", _markdown, ("md",)),
+    "latex": OutputFormat("reports", _latex, ("tex",)),
     "html": OutputFormat("page", str, ("html", "htm")),
 }
 
