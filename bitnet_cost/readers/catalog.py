@@ -183,6 +183,35 @@ def check_name(kind: str, own: Input, path: Path) -> None:
         raise InvalidFile(path, "name", what)
 
 
+def own(kind: str, document: Document, model: type[M], path: Path) -> M:
+    """A user's own entry, with what `check` and every answer ask of it alike.
+
+    Raises:
+        InvalidFile: what `validate`, `check_name` and `check_rates` refuse.
+    """
+    found = validate(document, model, path)
+    check_name(kind, found, path)
+    if isinstance(found, Hardware) and found.has_clock:
+        check_rates(found, path)
+    return found
+
+
+def check_rates(device: Hardware, path: Path) -> None:
+    """Refuse a price that no product asks for, and a rate whose products have no price: one of the two is misspelt.
+
+    Raises:
+        InvalidFile: the first of them.
+    """
+    priced = [action.removeprefix("mac.") for action in device.actions if action.startswith("mac.")]
+    for form in priced:
+        if form not in device.rates:
+            there = ", ".join(device.rates)
+            raise InvalidFile(path, f"actions.mac.{form}", f"nothing runs it: rates has no {form!r}; there are {there}")
+    for form in device.rates:
+        if form not in priced:
+            raise InvalidFile(path, f"rates.{form}", f"its products have no price; give actions.mac.{form}")
+
+
 _OF_A_LINK = ("interconnect", "sources")
 
 
@@ -204,9 +233,7 @@ def entry(kind: str, name: str, model: type[M]) -> M:
         BitnetCostError: an unknown name, an unreadable or invalid file, or one with the name of a catalogue entry.
     """
     if is_path(name):
-        own = validate(read(Path(name)), model, Path(name))
-        check_name(kind, own, Path(name))
-        return own
+        return own(kind, read(Path(name)), model, Path(name))
     return cast(M, _shipped(kind, listed(kind, name), model))
 
 

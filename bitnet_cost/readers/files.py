@@ -29,6 +29,4 @@ def load_any(path: Path) -> tuple[str, Input]:
         wanted = ", ".join(f"{mark}: ({kind})" for mark, kind in _MARKS.items())
         what = "is not a model, hardware profile, precision, runtime, study or sweep; expected one of the keys"
         raise InvalidFile(path, "", f"{what} {wanted}")
-    found = catalog.validate(document, KINDS[kind], path)
-    catalog.check_name(kind, found, path)
-    return kind, found
+    return kind, catalog.own(kind, document, KINDS[kind], path)

@@ -1,6 +1,6 @@
 """Own files before they are used: what one is, its first fault, and what it cannot answer.
 
-A fault is what no answer could come of: an unknown name, a price that nothing asks for. What merely is not priced is a
+A fault is what no answer could come of: an unknown name, or what reading it for an answer refuses (`catalog.own`). What merely is not priced is a
 remark, since a profile may be made for one precision alone.
 """
 
@@ -42,9 +42,7 @@ def check(path: Path) -> list[str]:
 def _remarks(path: Path, entry: Input) -> Iterator[str]:
     if isinstance(entry, Hardware):
         _check_runtime(path, entry)
-        if entry.has_clock:
-            _check_rates(path, entry)
-        elif any(action.startswith("mac.") for action in entry.actions):
+        if not entry.has_clock and any(action.startswith("mac.") for action in entry.actions):
             yield "no answer asks for its prices of mac: a technology node prices mul and add"
         for name in TRIED:
             missing = _missing(entry, catalog.precision(name))
@@ -69,18 +67,6 @@ def _check_runtime(path: Path, device: Hardware) -> None:
         catalog.runtime_of(device, None)
     except BitnetCostError as fault:
         raise InvalidFile(path, "runtime", str(fault)) from None
-
-
-def _check_rates(path: Path, profile: Hardware) -> None:
-    """Refuse a price that no product asks for, and a rate whose products have no price."""
-    priced = [action.removeprefix("mac.") for action in profile.actions if action.startswith("mac.")]
-    for form in priced:
-        if form not in profile.rates:
-            there = ", ".join(profile.rates)
-            raise InvalidFile(path, f"actions.mac.{form}", f"nothing runs it: rates has no {form!r}; there are {there}")
-    for form in profile.rates:
-        if form not in priced:
-            raise InvalidFile(path, f"rates.{form}", f"its products have no price; give actions.mac.{form}")
 
 
 def _missing(profile: Hardware, precision: Precision) -> list[str]:
