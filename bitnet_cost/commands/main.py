@@ -52,5 +52,4 @@ def main() -> None:
         raise SystemExit(130) from None
     finally:
         gc.freeze()  # a process about to end has nothing to collect: a sixth of a short run
-    if code:
-        raise SystemExit(code)
+    raise SystemExit(code or 0)

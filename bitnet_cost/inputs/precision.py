@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.errors import BitnetCostError, labelled
 from bitnet_cost.inputs.cited import Input, Source, check_sources
 from bitnet_cost.numerals import brief
 from bitnet_cost.words import Accumulator
@@ -178,7 +178,10 @@ def parse_name(name: str) -> Precision | None:
     for what, bits in (("weights", weight), ("activations", activation), ("KV cache", kv)):
         if bits is not None and not 1 <= bits <= 16:
             raise BitnetCostError(
-                f"precision {name!r}: {brief(bits)} bits for {what}; the grammar takes 1 to 16, and fp32 by name"
+                f"precision {name!r} asks for {brief(bits)}-bit {what}"
+                + labelled(
+                    wants="w1 to w16, as in w1.58a8 or w4a16kv8; fp32 by name", see_all="bitnet-cost list precisions"
+                )
             )
     if activation != int(activation) and activation < 16:
         raise BitnetCostError(

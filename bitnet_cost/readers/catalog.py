@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from pydantic import ValidationError
 
-from bitnet_cost.errors import BitnetCostError, InvalidFile, UnknownName, either
+from bitnet_cost.errors import BitnetCostError, InvalidFile, UnknownName
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Input, Same, explain
 from bitnet_cost.inputs.facility import Grids, Zone
@@ -451,5 +451,7 @@ def runtime(name: str, device_class: str) -> RuntimeProfile:
     name = listed("runtime", name, there)
     if name in there:
         return entry("runtime", name + ending, RuntimeProfile)
-    wants = f"for devices of class {device_class!r} {either(there)}" if there else ""
-    raise spelling.unknown("runtime", name, there, wants=wants or f"nothing yet on devices of class {device_class!r}")
+    label = "there_are" if len(there) > 1 else "there_is"
+    raise spelling.unknown(
+        "runtime", name, there, **{label: f"{', '.join(there) or 'none yet'} for devices of class {device_class!r}"}
+    )

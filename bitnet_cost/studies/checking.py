@@ -1,7 +1,7 @@
 """Own files before they are used: what one is, its first fault, and what it cannot answer.
 
-A fault is what no answer could come of: an unknown name, or what reading it for an answer refuses (`catalog.own`). What merely is not priced is a
-remark, since a profile may be made for one precision alone.
+A fault is what no answer could come of: an unknown name, or what `catalog.own` refuses for every answer. What merely is
+not priced is a remark, since a profile may be made for one precision alone.
 """
 
 from __future__ import annotations

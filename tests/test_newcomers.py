@@ -1,0 +1,189 @@
+"""What somebody types who has not read the documentation: each is understood, or answered with what leads on."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+
+from bitnet_cost.readers import spelling
+from bitnet_cost.readers.aliases import LIKELIEST, MEANINGS
+from tests.conftest import Ran
+
+Run = Callable[..., Ran]
+
+
+class Row(NamedTuple):
+    """What is typed, the exit code, what the first line of the answer has, and what the lines below it lead on with."""
+
+    typed: str
+    code: int
+    first: str
+    then: str = ""
+
+
+# Understood: the first line of the answer, or the table, names the entry of the catalogue.
+UNDERSTOOD = [
+    Row("estimate meta-llama/Llama-3.1-8B -H h100-sxm-80gb", 0, "H100 SXM", "Llama 3.1 8B"),
+    Row("estimate 'Llama 3.1 8B' -H l4", 0, "L4", "Llama 3.1 8B"),
+    Row("estimate llama3.1:8b -H l4", 0, "L4", "Llama 3.1 8B"),
+    Row("estimate LLAMA-3.1-8B -H 4090", 0, "RTX 4090", "Llama 3.1 8B"),
+    Row("estimate gpt2 --gpu rtx4090 --context 64", 0, "RTX 4090", "64 tokens in"),
+    Row("estimate gpt2 -H 'm1 pro',rpi5 -p half,1.58bit", 0, "", "apple-m1-pro-gpu-14c"),
+    Row("estimate gpt2 -H 7nm -p float16,bfloat16", 0, "7 nm", "bf16"),
+    Row("estimate gpt2 -H l4 --carbon germany --scope facility", 0, "L4"),
+    Row("estimate gpt2 -H l4 --carbon Deutschland --scope facility", 0, "L4"),
+    Row("estimate gpt2 --precision 1.58", 0, "", "bitnet-b1.58"),
+    Row("compare gpt2 -H l4,t4 -p fp16,int8", 0, "", "int8"),
+    Row("fit llama-2-7b -H l4,rtx4090 -p fp16,int8", 0, "", "rtx-4090"),
+    Row("list gpus", 0, "hardware with 'gpu'"),
+    Row("list model", 0, "models"),
+    Row("list models llama", 0, "models with 'llama'", "llama-3.1-8b"),
+    Row("list models llama 8b", 0, "2 models with 'llama 8b'"),
+    Row("show RTX4090", 0, "hardware NVIDIA GeForce RTX 4090"),
+    Row("show germany", 0, "grid Electricity of deu"),
+    Row("--help estimate", 0, "Usage: bitnet-cost estimate"),
+    Row("help fit", 0, "Usage: bitnet-cost fit"),
+    Row("help", 0, "Usage: bitnet-cost [OPTIONS] COMMAND"),
+    Row("version", 0, "bitnet-cost "),
+    Row("--version", 0, "bitnet-cost "),
+]
+
+# Refused: what is wrong in the first line, what to write in the next.
+REFUSED = [
+    Row("", 2, "Usage: bitnet-cost [OPTIONS] COMMAND", "Start with: bitnet-cost estimate"),
+    Row("llama-3.1-8b", 2, "there is no command 'llama-3.1-8b'", "bitnet-cost estimate llama-3.1-8b?"),
+    Row("run gpt2", 2, "there is no command 'run'", "bitnet-cost estimate?"),
+    Row("estimat gpt2", 2, "there is no command 'estimat'", "bitnet-cost estimate?"),
+    Row("models", 2, "there is no command 'models'", "bitnet-cost list models?"),
+    Row("estimate", 2, "estimate needs MODEL", "for example   bitnet-cost estimate"),
+    Row("fit llama-2-7b --devices two", 2, "has no option --devices|'two' is not a whole number"),
+    Row("show", 2, "show needs NAME", "bitnet-cost show"),
+    Row("list", 2, "list needs KIND", "bitnet-cost list models"),
+    Row("list llama", 2, "nothing is listed as 'llama'", "bitnet-cost list models llama"),
+    Row("list models nosuch", 2, "none of the models has 'nosuch'", "bitnet-cost list models"),
+    Row("show h100", 2, "nothing is called 'h100'", "h100-sxm-80gb, h100-pcie-80gb or h100-nvl-94gb?"),
+    Row("show nosuch", 2, "nothing is called 'nosuch'", "bitnet-cost list models"),
+    Row("estimate gpt2 -H h100", 2, "no hardware is called 'h100'", "h100-sxm-80gb, h100-pcie-80gb or h100-nvl-94gb?"),
+    Row("estimate gpt2 -H 'nvidia h100'", 2, "no hardware is called 'nvidia h100'", "h100-sxm-80gb, h100-pcie"),
+    Row("estimate gpt2 -H a10", 2, "no hardware is called 'a10'", "a10g?"),
+    Row("estimate gpt2 -H 4070", 2, "no hardware is called '4070'", "rtx-4070-ti?"),
+    Row("estimate gpt2 -H cpu", 2, "no hardware is called 'cpu'", "intel-i7-13700h, amd-epyc-7v13 or raspberry-pi-5?"),
+    Row("estimate llama", 2, "no model is called 'llama'", "bitnet-cost list models llama"),
+    Row("estimate gpt-3-175", 2, "no model is called 'gpt-3-175'", "gpt3-175b?"),
+    Row("estimate h100", 2, "no model is called 'h100'", "hardware; give it with -H: h100-sxm-80gb"),
+    Row("compare llama-3.1-8b h100", 2, "no model is called 'h100'", "hardware; give it with -H: h100-sxm-80gb"),
+    Row("estimate rtx-4090 -H gpt2", 2, "no hardware is called 'gpt2'", "a model; give it as MODEL: gpt2"),
+    Row("estimate gpt2 int8", 2, "estimate takes no further word: 'int8'", "for example   bitnet-cost estimate"),
+    Row("estimate nosuch/Model-7B", 2, "no model is called 'nosuch/Model-7B'", "bitnet-cost import nosuch/Model-7B"),
+    Row("estimate ./missing.json", 2, "missing.json: no such file"),
+    Row("estimate gpt2 -p 4bit", 2, "no precision is called '4bit'", "int4, q4_k_m or mxfp4?"),
+    Row("estimate gpt2 -p 8bit", 2, "no precision is called '8bit'", "int8, fp8 or q8_0?"),
+    Row("estimate gpt2 -p 1bit", 2, "no precision is called '1bit'", "bitnet-b1.58 or bitnet?"),
+    Row("estimate gpt2 -p int3", 2, "no precision is called 'int3'", "w3a8 or w3a16?"),
+    Row("estimate gpt2 -p w0a8", 2, "precision 'w0a8' asks for 0-bit weights", "w1 to w16"),
+    Row("estimate gpt2 --quantization 4bit", 2, "estimate has no option --quantization", "--precision?"),
+    Row("estimate --model llama", 2, "estimate has no option --model", "bitnet-cost estimate llama-3.1-8b"),
+    Row("estimate gpt2 --batchsize 8", 2, "estimate has no option --batchsize", "--batch?"),
+    Row("estimate gpt2 --batch_size 8", 2, "estimate has no option --batch_size", "--batch?"),
+    Row("estimate gpt2 --device l4", 2, "estimate has no option --device", "--hardware?"),
+    Row("estimate gpt2 --json", 2, "estimate has no option --json", "-f json"),
+    Row("estimate gpt2 --batch 1e3", 2, "--batch: '1e3' is not a whole number", "write         1000"),
+    Row("estimate gpt2 -b 1k", 2, "--batch: '1k' is not a whole number", "1000 or 1024"),
+    Row("estimate gpt2 --prompt 0", 2, "prompt"),
+    Row("estimate gpt2 -H", 2, "-H needs a value", "bitnet-cost estimate --help"),
+    Row("estimate gpt2 --scope devices", 2, "--scope: 'devices' is not a choice", "device?"),
+    Row("estimate gpt2 -f png", 2, "--format: 'png' is not a choice", "table, json, csv, markdown, latex, html"),
+    Row("estimate gpt2 --carbon germny", 2, "no grid is called 'germny'", "deu?"),
+    Row("estimate gpt2 -H l4 --runtime lama.cpp", 2, "no runtime is called 'lama.cpp'", "llama.cpp?"),
+    Row("report x.json -f png", 2, "report has no option -f", "-o FILE"),
+]
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(REFUSED) >= 30
+    assert len({row.typed for row in UNDERSTOOD + REFUSED}) == len(UNDERSTOOD) + len(REFUSED)
+
+
+@pytest.mark.parametrize("row", UNDERSTOOD + REFUSED, ids=lambda row: row.typed)
+def test_a_newcomer_is_led_on(row: Row, bitnet_cost: Run) -> None:
+    ran = bitnet_cost(*shlex.split(row.typed))
+    assert ran.code == row.code, ran.err
+    answer = (ran.err if row.code else ran.out).removeprefix("error: ")
+    assert re.search("|".join(map(re.escape, row.first.split("|"))), answer.partition("\n")[0]), answer
+    assert row.then in answer
+    if row.code and row.typed:
+        assert ran.out == ""
+        assert ran.err.startswith("error: ")
+        assert len(ran.err.splitlines()) <= 4, ran.err  # what is wrong, what to write, where to see more
+
+
+# --- spelling --------------------------------------------------------------------------------------------------------
+
+KINDS = ("model", "hardware", "precision", "runtime")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_name_means_itself_however_it_is_written(kind: str) -> None:
+    for name in spelling.names(kind):
+        for word in (name, name.upper(), name.replace("-", " "), name.replace("-", "_").title()):
+            assert spelling.meanings(kind, word) == [name], (word, name)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_part_of_a_name_is_never_guessed(kind: str) -> None:
+    """Without its last part a name means itself alone only where that part says how it is configured."""
+    free = spelling.OPTIONAL.get(kind, ())
+    for name in spelling.names(kind):
+        before, _, last = name.rpartition("-")
+        for other in spelling.meanings(kind, before) if before else ():
+            gone = set(other.split("-")) - set(before.split("-"))
+            assert other == before or gone <= set(free) or before in MEANINGS[kind], (before, other, last)
+
+
+def test_other_words_lead_to_entries() -> None:
+    from bitnet_cost.readers import catalog
+
+    for kind, words in MEANINGS.items():
+        for word, names in words.items():
+            for name in names:
+                if kind == "grid":
+                    assert name in catalog.grids().zones
+                elif kind == "runtime":
+                    assert any(each.rpartition("-")[0] == name for each in spelling.names(kind))
+                elif kind == "precision":
+                    assert catalog.precision(name).name == name
+                else:
+                    assert catalog.has(kind, name)
+            assert word == spelling.squeezed(word) or kind == "grid", word
+    assert all(any(catalog.has(kind, name) for kind in KINDS) for name in LIKELIEST)
+    assert set(catalog.grids().zones) == {zone for (zone,) in MEANINGS["grid"].values()} | {"world"}
+
+
+def test_python_takes_the_same_words(bitnet_cost: Run) -> None:
+    from bitnet_cost import estimate
+
+    assert estimate("meta-llama/Llama-3.1-8B", "4090", "half").to_records() == (
+        estimate("llama-3.1-8b", "rtx-4090", "fp16").to_records()
+    )
+
+
+def test_a_file_with_a_comma_in_its_name_is_one(bitnet_cost: Run, tmp_path: pytest.TempPathFactory) -> None:
+    from tests.conftest import ROOT
+
+    own = tmp_path / "a,b.yaml"  # type: ignore[operator]
+    own.write_text((ROOT / "precisions" / "int8.yaml").read_text("utf-8"), "utf-8")
+    assert bitnet_cost("estimate", "gpt2", "-p", f"{own}").code == 0
+    assert bitnet_cost("estimate", "gpt2", "-p", "fp16,int8").out == (
+        bitnet_cost("estimate", "gpt2", "-p", "fp16", "-p", "int8").out
+    )
+
+
+def test_what_o_wrote_is_said(bitnet_cost: Run, tmp_path: pytest.TempPathFactory) -> None:
+    file = tmp_path / "a.tex"  # type: ignore[operator]
+    ran = bitnet_cost("estimate", "gpt2", "-o", file)
+    assert re.fullmatch(rf"wrote {re.escape(str(file))}, [\d.]+ kB\n", ran.err)
+    assert ran.out == ""
