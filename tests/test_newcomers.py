@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from bitnet_cost.readers import spelling
-from bitnet_cost.readers.aliases import LIKELIEST, MEANINGS
-from tests.conftest import Ran
+from bitnet_cost import estimate
+from bitnet_cost.readers import catalog, spelling
+from bitnet_cost.readers.aliases import LIKELIEST, MEANINGS, OPTIONAL
+from tests.conftest import ROOT, Ran
 
 Run = Callable[..., Ran]
 
@@ -136,7 +140,7 @@ def test_every_name_means_itself_however_it_is_written(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_part_of_a_name_is_never_guessed(kind: str) -> None:
     """Without its last part a name means itself alone only where that part says how it is configured."""
-    free = spelling.OPTIONAL.get(kind, ())
+    free = OPTIONAL.get(kind, ())
     for name in spelling.names(kind):
         before, _, last = name.rpartition("-")
         for other in spelling.meanings(kind, before) if before else ():
@@ -145,8 +149,6 @@ def test_a_part_of_a_name_is_never_guessed(kind: str) -> None:
 
 
 def test_other_words_lead_to_entries() -> None:
-    from bitnet_cost.readers import catalog
-
     for kind, words in MEANINGS.items():
         for word, names in words.items():
             for name in names:
@@ -163,18 +165,14 @@ def test_other_words_lead_to_entries() -> None:
     assert set(catalog.grids().zones) == {zone for (zone,) in MEANINGS["grid"].values()} | {"world"}
 
 
-def test_python_takes_the_same_words(bitnet_cost: Run) -> None:
-    from bitnet_cost import estimate
-
+def test_python_takes_the_same_words() -> None:
     assert estimate("meta-llama/Llama-3.1-8B", "4090", "half").to_records() == (
         estimate("llama-3.1-8b", "rtx-4090", "fp16").to_records()
     )
 
 
-def test_a_file_with_a_comma_in_its_name_is_one(bitnet_cost: Run, tmp_path: pytest.TempPathFactory) -> None:
-    from tests.conftest import ROOT
-
-    own = tmp_path / "a,b.yaml"  # type: ignore[operator]
+def test_a_file_with_a_comma_in_its_name_is_one(bitnet_cost: Run, tmp_path: Path) -> None:
+    own = tmp_path / "a,b.yaml"
     own.write_text((ROOT / "precisions" / "int8.yaml").read_text("utf-8"), "utf-8")
     assert bitnet_cost("estimate", "gpt2", "-p", f"{own}").code == 0
     assert bitnet_cost("estimate", "gpt2", "-p", "fp16,int8").out == (
@@ -182,8 +180,66 @@ def test_a_file_with_a_comma_in_its_name_is_one(bitnet_cost: Run, tmp_path: pyte
     )
 
 
-def test_what_o_wrote_is_said(bitnet_cost: Run, tmp_path: pytest.TempPathFactory) -> None:
-    file = tmp_path / "a.tex"  # type: ignore[operator]
+def test_what_o_wrote_is_said(bitnet_cost: Run, tmp_path: Path) -> None:
+    file = tmp_path / "a.tex"
     ran = bitnet_cost("estimate", "gpt2", "-o", file)
     assert re.fullmatch(rf"wrote {re.escape(str(file))}, [\d.]+ kB\n", ran.err)
     assert ran.out == ""
+
+
+def test_a_name_written_twice_is_one(bitnet_cost: Run, tmp_path: Path) -> None:
+    rows = bitnet_cost("estimate", "gpt2", "-H", "rtx4090,4090", "-p", "half,fp16", "-f", "csv").out.splitlines()
+    assert len(rows) == 2
+    ran = bitnet_cost("sweep", "-m", "gpt2,GPT-2", "-H", "4090,rtx-4090", "-p", "half,fp16", "-o", tmp_path / "a.csv")
+    assert ran.code == 0, ran.err
+    assert len((tmp_path / "a.csv").read_text("utf-8").splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("estimate gpt2 -H rtx-40", ["rtx-4000-ada", "rtx-4070-ti", "rtx-4080", "rtx-4090"]),
+        ("estimate gpt2 -p fp16,q4", ["fp16,q4_0", "fp16,q4_k_m"]),
+        ("estimate llama-3.1", ["llama-3.1-8b", "llama-3.1-70b", "llama-3.1-405b"]),
+        ("estimate gpt2 --runtime t", ["tensorrt-llm", "t-mac"]),
+    ],
+)
+def test_a_shell_completes_names(typed: str, completed: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    words = f"bitnet-cost {typed}"
+    monkeypatch.setenv("_BITNET_COST_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+    ran = subprocess.run([sys.executable, "-m", "bitnet_cost"], capture_output=True, text=True, check=False)
+    assert sorted(ran.stdout.split()) == sorted(completed), ran
+
+
+# --- LaTeX -----------------------------------------------------------------------------------------------------------
+
+SPECIAL = re.compile(r"(?<!\\)[&%$#_{}~^<>|]")
+
+
+def test_latex_is_a_booktabs_table_whose_rows_are_full_and_escaped(bitnet_cost: Run) -> None:
+    words = ("estimate", "llama-3.1-8b", "-H", "l4,rtx-4090", "-p", "fp16,q4_k_m,bitnet", "--notes")
+    text = bitnet_cost(*words, "-f", "latex").out
+    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == text.count(r"\toprule") >= 3
+    for table in re.findall(r"\\begin\{tabular\}\{([lr]+)\}(.*?)\\end\{tabular\}", text, re.DOTALL):
+        for row in re.findall(r"^ *(?!\\[tmb]o?[pid])(.+) \\\\$", table[1], re.MULTILINE):
+            spans = sum(int(n) - 1 for n in re.findall(r"\\multicolumn\{(\d+)\}", row))
+            assert len(re.split(r"(?<!\\)&", row)) + spans == len(table[0]), row
+    assert "q4_k_m" not in text
+    assert "q4\\_k\\_m" in text
+    commands = re.compile(r"\\[A-Za-z]+(?:\[[^\]]*\])?|\$-\$|\$\\times\$|\\\\$|[{}]|(?<= )& ?|^%.*$", re.MULTILINE)
+    assert not SPECIAL.findall(commands.sub("", text)), SPECIAL.findall(commands.sub("", text))
+
+
+def test_the_table_of_papers_has_models_down_and_nodes_across(bitnet_cost: Run) -> None:
+    words = ("estimate", "gpt3-6.7b,gpt3-13b", "--table", "paper")
+    text = bitnet_cost(*words, "-f", "markdown").out
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]
+    assert rows[0][:3] == ["model", "precision", "cmos-45nm MUL J"]
+    assert [row[1] for row in rows[2:]] == ["fp32", "fp16", "int8", "bitnet"] * 2
+    assert [row[0] for row in rows[2:] if row[0]] == ["GPT-3 6.7B", "GPT-3 13B"]
+    record = estimate("gpt3-6.7b", "cmos-45nm", "int8", baseline="fp32")
+    assert float(rows[4][2]) == pytest.approx(float(record.by_component["mul"][1, 0]), rel=1e-3)
+    assert rows[4][4] == f"-{100 * float(record.saving[1]):.1f}%"  # type: ignore[index]
+    assert r"\toprule" in bitnet_cost(*words, "-f", "latex").out

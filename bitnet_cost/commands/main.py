@@ -36,7 +36,7 @@ def main() -> None:
     if words[:1] in (["--help"], ["-h"]) and len(words) > 1:  # meant as `help COMMAND`
         words = [*words[1:], "--help"]
     try:
-        code = app(args=words, standalone_mode=False)
+        code = app(args=words, prog_name="bitnet-cost", standalone_mode=False)
     except UsageError as error:
         from bitnet_cost.commands.faults import as_message
 

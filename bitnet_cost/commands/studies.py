@@ -102,8 +102,8 @@ def explain(
     offer = Offer(lambda: [], lambda: data, lambda: data["steps"])
     form = formats.format_name(to.form, to.output, offer)
     if form in formats.format_names("reports"):  # a text of its own: every step on one line
-        text_of = explanation.explanation_markdown if form == "markdown" else explanation.explanation_text
-        write(text_of(told), to.output)
+        text_of = {"markdown": explanation.explanation_markdown, "latex": explanation.explanation_latex}
+        write(text_of.get(form, explanation.explanation_text)(told), to.output)
         return
     deliver(to, offer)
 

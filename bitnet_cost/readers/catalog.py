@@ -7,6 +7,7 @@ known suffix) always wins over a name.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -84,6 +85,11 @@ def has(kind: str, name: str) -> bool:
         return not is_path(name) and (folder(kind) / f"{name}.yaml").is_file()
     except (OSError, ValueError):  # too long, or no file name at all
         return False
+
+
+def once(kind: str, given: Iterable[str]) -> list[str]:
+    """Each name once, however it is written; files as they are."""
+    return list(dict.fromkeys(name if is_path(name) else listed(kind, name) for name in given))
 
 
 def is_config(name: str) -> bool:

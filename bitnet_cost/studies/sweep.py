@@ -209,9 +209,9 @@ def plan(spec: Sweep) -> Plan:
         BitnetCostError: an unknown name or column, a bad filter, axis or path, a runtime for a technology node, or
             names of which no combination can be evaluated.
     """
-    hardware = [catalog.hardware(name) for name in dict.fromkeys(spec.hardware)]
-    models = tuple(catalog.model(name) for name in dict.fromkeys(spec.models))
-    precisions = tuple(catalog.precision(name) for name in dict.fromkeys(spec.precisions))
+    hardware = [catalog.hardware(name) for name in catalog.once("hardware", spec.hardware)]
+    models = tuple(catalog.model(name) for name in catalog.once("model", spec.models))
+    precisions = tuple(catalog.precision(name) for name in catalog.once("precision", spec.precisions))
     settings = tuple(
         Scenario(
             model=models[0], precision=precisions[0], hardware=device, runtime=software,

@@ -62,3 +62,8 @@ def explanation_markdown(told: Explanation) -> str:
 def as_data(told: Explanation) -> dict[str, Any]:
     """The explanation as JSON data."""
     return {"schema": "bitnet-cost/explanation-1", **dataclasses.asdict(told)}
+
+
+def explanation_latex(told: Explanation) -> str:
+    """The text as it is, in LaTeX."""
+    return f"\\begin{{verbatim}}\n{explanation_text(told)}\\end{{verbatim}}\n"
