@@ -390,7 +390,7 @@ def test_the_first_number_beyond_a_level_is_the_first(values: list[float], level
         (("-p", "w1a8", "--draws", "0"), "whole number from 1 to 10000"),
         (("-p", "fp16"), "saves nothing against itself"),
         (("-p", "w1a8", "--saving", "100"), "not a saving"),
-        (("-p", "w1a8", "--runtime", "nothing"), "unknown runtime"),
+        (("-p", "w1a8", "--runtime", "nothing"), "no runtime is called"),
         (("-p", "w1a8", "--axis", "length"), "length"),
     ],
 )
