@@ -217,7 +217,7 @@ def test_a_filter_is_no_code(text: str) -> None:
 def test_an_unknown_column_names_those_there_are(bitnet_cost: Command) -> None:
     ran = bitnet_cost("compare", "llama-2-7b", "-H", "l4", "--sort", "speed")
     assert (ran.code, ran.out) == (2, "")
-    assert "There are memory, energy, latency, tokens" in ran.err
+    assert "there are     memory, energy, latency, tokens" in ran.err
     assert "bitnet-cost list" not in ran.err  # which lists no columns
 
 

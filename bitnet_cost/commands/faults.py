@@ -35,6 +35,8 @@ def as_message(fault: Any) -> str:
         return f"{verb} takes no further word: {extra[1]!r}" + labelled(
             for_example=_example(context), all_options=f"{command} --help"
         )
+    if seen == "BadOptionUsage" and "does not take" in fault.message:
+        return f"{fault.option_name} takes no value" + labelled(write=fault.option_name)
     if seen == "BadOptionUsage":  # its value is missing
         return f"{fault.option_name} needs a value" + labelled(
             all_options=" ".join([command, *sys.argv[1:2], "--help"])
@@ -110,12 +112,13 @@ _WORDS = {"one": "1", "two": "2", "three": "3", "four": "4", "eight": "8", "sixt
 def _as_number(word: str, whole: bool) -> str:
     """The numbers that a word may mean.
 
-    >>> _as_number("1k", True), _as_number("1e3", True), _as_number("two", True), _as_number("x", True)
-    ('1000 or 1024', '1000', '2', '')
+    >>> [_as_number(word, True) for word in ("1k", "1e3", "two", "1,024", "x")], _as_number("0,3", False)
+    (['1000 or 1024', '1000', '2', '1024', ''], '0.3')
     """
     if word.lower() in _WORDS:
         return _WORDS[word.lower()]
-    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?(?:e[+]?\d)?)\s*([kmb]?|%)", word.lower().replace(",", ""))
+    plain = word.replace(",", "") if re.fullmatch(r"\d{1,3}(,\d{3})+", word) else word.replace(",", ".")
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?(?:e[+]?\d)?)\s*([kmb]?|%)", plain.lower())
     if found is None:
         return ""
     scales = _LETTERS.get(found[2], (1,))

@@ -122,7 +122,8 @@ def refuse_controls(words: list[str]) -> None:
 def fail(message: str) -> NoReturn:
     """End with a message and the exit code of bad input."""
     if sys.stderr is not None:
-        sys.stderr.write(f"error: {message}\n")
+        coloured = sys.stderr.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+        sys.stderr.write(f"{chr(27) + '[1;31merror:' + chr(27) + '[0m' if coloured else 'error:'} {message}\n")
     raise SystemExit(2)
 
 

@@ -27,6 +27,7 @@ MEANINGS: dict[str, dict[str, tuple[str, ...]]] = {
     "hardware": {
         "rpi5": ("raspberry-pi-5",), "cpu": ("intel-i7-13700h", "amd-epyc-7v13", "raspberry-pi-5"),
         "gpu": ("h100-sxm-80gb", "a100-sxm-80gb", "rtx-4090"), "phone": ("apple-a17-pro", "snapdragon-8-gen-3"),
+        "macbook": ("apple-m1-pro-gpu-14c", "apple-m3-max-gpu-40c"),
         "mac": ("apple-m1-pro-gpu-14c", "apple-m3-max-gpu-40c"), "mcu": ("stm32h7", "esp32-s3"),
     },
     "runtime": {"trtllm": ("tensorrt-llm",), "llamacpp": ("llama.cpp",), "ggml": ("llama.cpp",)},
@@ -38,7 +39,7 @@ MEANINGS: dict[str, dict[str, tuple[str, ...]]] = {
         "i8": ("int8",), "i4": ("int4",), "q8": ("q8_0",), "q4": ("q4_k_m", "q4_0"), "q2": ("q2_k",),
         "fp4": ("mxfp4", "int4"), "nf4": ("w4a16", "int4"), "awq": ("w4a16", "int4"), "gptq": ("w4a16", "gptq-int8"),
         "ternary": ("bitnet-b1.58",), "b1.58": ("bitnet-b1.58",), "binary": ("bitnet", "w1a8"),
-        "bitnet1.58": ("bitnet-b1.58",),
+        "bitnet1.58": ("bitnet-b1.58",), "gguf": ("q4_k_m", "q8_0"), "64": ("fp32", "fp16"), "fp64": ("fp32", "fp16"),
     },
 }  # fmt: skip
 
@@ -68,6 +69,9 @@ COUNTRIES: dict[str, tuple[str, ...]] = {
     for word in words.split(",")
 }
 MEANINGS["grid"] = COUNTRIES
+MEANINGS["hardware"] |= dict.fromkeys(
+    (f"{nm}nm" for nm in (3, 4, 5, 10, 14, 16, 22, 28, 65)), ("cmos-7nm", "cmos-45nm")
+)
 
 # Words that `list` takes beside its kinds, without an s at the end: the kind, and what its entries are filtered by.
 LISTED_AS = {

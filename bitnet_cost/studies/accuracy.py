@@ -231,7 +231,7 @@ def compare(kinds: Sequence[str] | None = None) -> Comparison:
     for kind in kinds or CLASSES:
         matching = [name for name in CLASSES if name == kind] or [n for n in CLASSES if n.startswith(f"{kind}-")]
         if not matching:
-            raise UnknownName("class of measured rows", kind, CLASSES, hint=f"Classes: {', '.join(CLASSES)}.")
+            raise UnknownName("class of measured rows", kind, CLASSES, there_are=", ".join(CLASSES))
         chosen += matching
     found = points(measured.rows(), measured.used())
     rows = [row for row in scored(found) if row.kind in chosen]

@@ -50,8 +50,8 @@ def ranking(answer: Answer, sort: str | None = None, condition: str | None = Non
     short = {metric.short: name for name, metric in METRICS.items() if metric.short}
     column = short.get(column, column)
     if column not in METRICS:
-        hint = f"There are {', '.join(short)}, and the names of a record (-f json)."
-        raise UnknownName("column", column, [*short, *METRICS], hint=hint)
+        there_are = f"{', '.join(short)}, and the names of a record (-f json)"
+        raise UnknownName("column", column, [*short, *METRICS], there_are=there_are)
     ranked: list[CellRow] = []
     for figure in (column, "energy_j") if column == DEFAULT_SORT else (column,):
         given = [row for row in rows if row[1][figure] is not None]
