@@ -51,8 +51,8 @@ PARALLEL = Asked(("--parallel",), "how several devices share the model: split ev
 # What only the commands ask.
 MODEL = Asked((), "catalogue name, YAML file, config.json (or its folder), or a size like 175B", metavar="MODEL",
     names="model")
-PRICED_BY = Asked(("--prices",), "published values of a profile to price with; repeat for several", left_out="own",
-    metavar="NAME")
+PRICED_BY = Asked(("--prices",), "published values of a profile to price with; A,B for several", left_out="own",
+    metavar="NAME", names="prices")
 PAGE_CHARTS = Asked(("--plotly",), "HTML: charts in the file (inline), or tables alone (none)")
 OUTPUT = Asked(("--output", "-o"),
     "write to a file, only when complete; its ending (.txt .json .csv .md .tex .html) says the format", metavar="FILE")
@@ -105,7 +105,8 @@ CHECKED = Asked((), "your own YAML files", metavar="FILE...")
 SCHEMA_OF = Asked((), "kind of file")
 CONFIG = Asked((), "a Hugging Face config.json, its folder, or with the extra 'hub' an id", metavar="CONFIG")
 MODEL_NAME = Asked(("--name",), "name of the model", left_out="of the file or folder")
-STUDIES = Asked((), "names or YAML files; with --measured classes", left_out="all", metavar="[STUDY|CLASS]...")
+STUDIES = Asked((), "names or YAML files; with --measured classes", left_out="all", metavar="[STUDY|CLASS]...",
+    names="study")
 MEASURED_ROWS = Asked(("--measured",), "against rows that others measured, by class")
 PLOT = Asked(("--plot",), "with --measured: modelled against measured", metavar="FILE.html")
 CELL = Asked(("--cell",),

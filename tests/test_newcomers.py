@@ -43,6 +43,7 @@ UNDERSTOOD = [
     Row("estimate gpt2 --precision 1.58", 0, "", "bitnet-b1.58"),
     Row("compare gpt2 -H l4,t4 -p fp16,int8", 0, "", "int8"),
     Row("fit llama-2-7b -H l4,rtx4090 -p fp16,int8", 0, "", "rtx-4090"),
+    Row("estimate gpt2 -H rpi5 -p fp8", 0, "GPT-2 in fp8 needs on the Raspberry Pi 5"),
     Row("list gpus", 0, "hardware with 'gpu'"),
     Row("list model", 0, "models"),
     Row("list models llama", 0, "models with 'llama'", "llama-3.1-8b"),
