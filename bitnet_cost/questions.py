@@ -73,7 +73,7 @@ EMBODIED = Asked(("--embodied",), "CO2e of making one device, spread over its li
 LIFETIME = Asked(("--lifetime",), "years of work of a device, for --embodied")
 LINK = Asked(("--link",), "between devices: nvlink-4, pcie-5, ethernet-400g ..", left_out="its own", metavar="LINK")
 REQUESTS_PER_DAY = Asked(("--requests-per-day",), "adds energy, carbon and cost of a day and a year")
-HARDWARE_SIDE_BY_SIDE = Asked(("--hardware", "-H", "--gpu"), "name or YAML file; repeat for several",
+HARDWARE_SIDE_BY_SIDE = Asked(("--hardware", "-H", "--gpu"), "name or YAML file; A,B for several",
     left_out="every device",
     metavar="HARDWARE", names="hardware")
 PRECISIONS_SIDE_BY_SIDE = Asked(("--precision", "-p"), "name, YAML file or w4a8kv8; A,B for several",
@@ -93,9 +93,9 @@ SUBJECTS = Asked((), "models as for compare, or one study of the catalogue", met
 REPORT_OUTPUT = Asked(("--output", "-o"), "the file", left_out="stdout", metavar="FILE.html")
 OPEN = Asked(("--open",), "open the written file in the browser")
 MODEL_TO_FIT = Asked((), "as for estimate", left_out="every model of the catalogue, the largest that fit first",
-    metavar="[MODEL]")
-HARDWARE_TO_FIT = Asked(("--hardware", "-H", "--gpu"), "device; repeat for several", metavar="HARDWARE", names="hardware")
-PRECISIONS_TO_FIT = Asked(("--precision", "-p"), "name, YAML file or w<bits>a<bits>[kv<bits>]; repeat for several",
+    metavar="[MODEL]", names="model")
+HARDWARE_TO_FIT = Asked(("--hardware", "-H", "--gpu"), "device; A,B for several", metavar="HARDWARE", names="hardware")
+PRECISIONS_TO_FIT = Asked(("--precision", "-p"), "name, YAML file or w<bits>a<bits>[kv<bits>]; A,B for several",
     left_out="fp32, fp16, int8, int4, bitnet-b1.58, bitnet", metavar="PRECISION", names="precision")
 LISTED = Asked((), "what to list: models, hardware, precisions, runtimes, studies, links or grids", metavar="KIND")
 LISTED_WITH = Asked((), "only entries with each of these words, as in 'list models llama'", metavar="[WORD]...")
@@ -116,12 +116,13 @@ CELL = Asked(("--cell",),
 HARDWARE_EXPLAINED = Asked(("--hardware", "-H", "--gpu"), "one of them", metavar="HARDWARE", names="hardware")
 PRECISION_EXPLAINED = Asked(("--precision", "-p"), "one of them", metavar="PRECISION", names="precision")
 HARDWARE_BROKEN_EVEN = Asked(("--hardware", "-H", "--gpu"), "device or node", metavar="HARDWARE", names="hardware")
-PRECISION_SAVING = Asked(("--precision", "-p"), "the precision that should save", metavar="PRECISION", names="precision")
+PRECISION_SAVING = Asked(("--precision", "-p"), "the precision that should save", metavar="PRECISION",
+    names="precision")
 SAVED_ON = Asked(("--baseline",), "what it should save on", left_out="fp16 on devices, fp32 on nodes",
     metavar="PRECISION", names="precision")
 SAVING_WANTED = Asked(("--saving",), "the saving wanted, or claimed", metavar="PERCENT")
-RUNTIMES = Asked(("--runtime",), "repeat for several, or 'all'", left_out="a tuned one for the device",
-    metavar="RUNTIME")
+RUNTIMES = Asked(("--runtime",), "A,B for several, or 'all'", left_out="a tuned one for the device",
+    metavar="RUNTIME", names="runtime")
 DRAWS_OF_RANGE = Asked(("--draws",), "draws of every price, for the range", metavar="N")
 SWEEP_FILE = Asked((), "a sweep as YAML; options add to it", metavar="[STUDY.yaml]")
 SWEPT_MODELS = Asked(("--model", "-m"), "name, file or size; A,B for several", metavar="MODEL", names="model")

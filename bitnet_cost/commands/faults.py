@@ -23,7 +23,9 @@ def as_message(fault: Any) -> str:
     if seen == "MissingParameter":
         wants = [*filter(None, [_flag(fault.param)]), _metavar(fault.param)]
         return f"{verb} needs {' '.join(wants)}" + labelled(
-            for_example=_example(context), all_options=f"{command} --help"
+            did_you_mean=_hardware_among(sys.argv[2:]) if "-H" in fault.param.opts else "",
+            for_example=_example(context),
+            all_options=f"{command} --help",
         )
     if seen == "BadParameter":
         return _bad_value(fault, command)
@@ -42,6 +44,14 @@ def as_message(fault: Any) -> str:
             all_options=" ".join([command, *sys.argv[1:2], "--help"])
         )
     return str(fault.format_message()) + labelled(all_options=f"{command} --help")
+
+
+def _hardware_among(words: list[str]) -> str:
+    """Hardware that stands where a model should."""
+    from bitnet_cost.readers import spelling
+
+    found = next(filter(None, (spelling.meanings("hardware", word) for word in words if word[:1] != "-")), [])
+    return f"-H {either(found)}?" if found else ""
 
 
 def _example(context: Any) -> str:
