@@ -42,7 +42,7 @@ class _Rows:
         self.best_only = len(self.places) > SHOWN
         self.asked = len(self.places)
         if self.best_only:
-            self.places = [p for p in self.places if p.ranked][:BEST_SHOWN]
+            self.places = ([p for p in self.places if p.ranked] or self.places)[:BEST_SHOWN]
         self.rows = [r for p in self.places for r in self._shown(p)]
         self.timed = results[0].hardware.has_clock
         self.moved = {id(r): None if self.timed else verdict.moved[place[id(r)]] for r in results}

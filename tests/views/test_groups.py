@@ -38,7 +38,7 @@ def titled(markdown: str) -> list[tuple[str, list[list[str]]]]:
 def test_a_heading_is_true_of_each_row(bitnet_cost: Run, words: tuple[str, ...]) -> None:
     by_cell = {(r["hardware"], r["precision"]): r for r in records(bitnet_cost, *words)}
     seen: list[tuple[str, str]] = []
-    for title, (head, *rows) in titled(bitnet_cost("estimate", *words, "-f", "markdown").out):
+    for title, (head, *rows) in titled(bitnet_cost("estimate", *words, "-f", "markdown", "--notes").out):
         for row in rows if title.startswith(("Energy", "Time")) else ():
             record = by_cell[row[0], row[1]]
             assert f"{record['prompt']} tokens in" in title
@@ -54,28 +54,36 @@ def test_a_heading_is_true_of_each_row(bitnet_cost: Run, words: tuple[str, ...])
 
 
 def test_the_memory_of_each_workload_stands_by_itself(bitnet_cost: Run) -> None:
-    told = {t: rows for t, rows in titled(bitnet_cost("estimate", *UNLIKE, "-f", "markdown").out) if "Memory" in t}
+    told = {
+        t: rows
+        for t, rows in titled(bitnet_cost("estimate", *UNLIKE, "-f", "markdown", "--notes").out)
+        if "Memory" in t
+    }
     (devices, first), (node, second) = told.items()
     assert devices.startswith("Memory at h100-sxm-80gb, raspberry-pi-5: ")
     assert node.startswith("Memory at cmos-7nm: ")
     assert {row[3] for row in first[1:]} == {"335.0"}  # 639 positions
     assert {row[3] for row in second[1:]} == {"268.4"}  # 512 of them
-    alone = bitnet_cost("estimate", "llama-2-7b", "-H", "h100-sxm-80gb", "-H", "raspberry-pi-5").out
+    alone = bitnet_cost("estimate", "llama-2-7b", "-H", "h100-sxm-80gb", "-H", "raspberry-pi-5", "--notes").out
     assert alone.count("Memory") == 1
 
 
-def test_the_sentence_gives_each_saving_its_baseline_and_its_work(bitnet_cost: Run) -> None:
+def test_nodes_and_devices_have_a_sentence_each(bitnet_cost: Run) -> None:
     text = flat(bitnet_cost("estimate", *UNLIKE).out.partition("\n\n")[0])
-    assert "its whole run needs 83.96 % less energy at h100-sxm-80gb than fp32" in text
-    assert "its whole run needs 13.92 % more energy at raspberry-pi-5 than int4" in text
-    assert "its matrix products need 99.28 % less energy at cmos-7nm than fp32." in text
+    by_cell = {(r["hardware"], r["precision"]): r["energy_j"] for r in records(bitnet_cost, *UNLIKE)}
+    node, _, devices = text.partition(" left. ")
+    assert node.startswith("BitNet needs 97.6% less arithmetic energy than fp16, its strongest rival,")
+    assert "at 7 nm; once memory traffic counts," in node
+    change = 1 - by_cell["h100-sxm-80gb", "bitnet"] / by_cell["h100-sxm-80gb", "int4"]
+    assert f"BitNet needs the least energy on the H100 SXM ({100 * change:.0f}% less than int4)" in devices
+    assert "undecided on the Raspberry Pi 5" in devices
     refused = bitnet_cost("estimate", "llama-2-7b", "-H", "raspberry-pi-5", "-H", "gap8", "-p", "fp32").out
-    assert "No energy can be computed at raspberry-pi-5: does not fit" in flat(refused)
+    assert flat(refused).startswith("Llama 2 7B does not fit on any of these 2 devices: it needs 27.3 GB")
 
 
 def test_each_row_has_its_own_prefix_where_none_suits_all(bitnet_cost: Run) -> None:
     """An H100 and microcontrollers share scope, workload and baseline."""
-    text = bitnet_cost("estimate", *APART, "--draws", "100").out
+    text = bitnet_cost("estimate", *APART, "--draws", "100", "--notes").out
     assert re.search(r"h100-sxm- +int8 +19\.29 J +16\.3 to 23\.4 J +baseline", text)
     assert re.search(r"max78000 +int8 +260\.8 µJ\* +83\.4 to 1,021 µJ +baseline", text)
     assert re.search(r"max78000 +int8 +285 µJ +457 µJ +678 µJ", text)
@@ -88,7 +96,7 @@ def test_no_range_is_below_its_unit(bitnet_cost: Run, words: tuple[str, ...]) ->
 
 
 def test_what_narrower_scopes_leave_out_is_said(bitnet_cost: Run) -> None:
-    tail = flat(bitnet_cost("estimate", *UNLIKE).out.rpartition("Not counted:")[2])
+    tail = flat(bitnet_cost("estimate", *UNLIKE, "--notes").out.rpartition("Not counted:")[2])
     assert "; in scope arithmetic also elementwise work (scope compute), data movement" in tail
     listed = json.loads(bitnet_cost("estimate", *UNLIKE, "-f", "json").out)["not_counted"]
     assert "static power, in scope arithmetic" in listed
@@ -97,16 +105,29 @@ def test_what_narrower_scopes_leave_out_is_said(bitnet_cost: Run) -> None:
     assert "static power" in alone
 
 
-def test_compare_names_the_scope_of_its_best_where_there_are_several(bitnet_cost: Run) -> None:
-    words = ("compare", "llama-2-7b", "-H", "h100-sxm-80gb", "-H", "cmos-7nm")
-    assert "least energy within scope device" in flat(bitnet_cost(*words, "--sort", "tokens").out)
-    assert "within scope" not in bitnet_cost(*words[:4]).out
+def test_a_sentence_names_the_energy_of_a_narrower_scope(bitnet_cost: Run) -> None:
+    words = ("compare", "llama-2-7b", "-H", "h100-sxm-80gb")
+    for scope, named in (("arithmetic", "arithmetic energy"), ("compute", "computing energy"), ("device", "energy")):
+        text = flat(bitnet_cost(*words, "--scope", scope).out.partition("\n\n")[0])
+        assert f"the least {named} on" in text or f"the same {named} as" in text
 
 
-def test_a_day_of_requests_is_of_one_scope(bitnet_cost: Run) -> None:
-    text = bitnet_cost("estimate", *UNLIKE, "--requests-per-day", "1e6").out
-    assert "1,000,000 requests a day, scope device" in text
-    assert "1,000,000 requests a day, scope arithmetic" in text
+def test_a_day_of_requests_is_of_devices(bitnet_cost: Run) -> None:
+    refused = bitnet_cost("estimate", *UNLIKE, "--requests-per-day", "1e6")
+    assert (refused.code, refused.out) == (2, "")
+    assert "requests-per-day: 'cmos-7nm' is a technology node" in refused.err
+
+
+def test_requests_one_by_one_are_priced_in_batches_too(bitnet_cost: Run) -> None:
+    words = ("estimate", "llama-3.1-8b", "-H", "h100-sxm-80gb", "-p", "fp16", "--requests-per-day", "1e6")
+    text = flat(bitnet_cost(*words).out)
+    per_day = [records(bitnet_cost, *words[1:-2], "-b", b)[0]["energy_j"] / int(b) * 1e6 / 3.6e6 for b in ("1", "32")]
+    found = re.match(
+        r"Served one by one, 1,000,000 requests a day take ([\d.]+) kWh in fp16.*batches of 32.*?([\d.]+) kWh", text
+    )
+    assert found
+    assert [float(x) for x in found.groups()] == pytest.approx(per_day, rel=5e-3)
+    assert "Served one by one" not in bitnet_cost(*words, "-b", "8").out
 
 
 def test_inputs_hold_what_records_share(bitnet_cost: Run) -> None:
