@@ -111,7 +111,9 @@ class Trace:
 
     def _at(self, path: str, figure: Figure) -> Figure:
         """The figure at a path with its numbers as inputs: its value, and its ends where it has a range."""
-        lever = Lever(path, figure.low, figure.value, figure.high, figure.dimension.si, figure.basis, figure.source, path)
+        lever = Lever(
+            path, figure.low, figure.value, figure.high, figure.dimension.si, figure.basis, figure.source, path
+        )
         return self._figure(figure, lever, None)
 
     def _surroundings(self, site: Facility) -> Facility:
