@@ -1,0 +1,227 @@
+"""A question that a page answers again for other numbers: the engine's graphs, what is free in them, and the words.
+
+For each model on each hardware with each number of devices there is one graph of all precisions, and another where no
+token is generated after the first: beyond the guard between them the first does not hold. What the page shows are
+roots of these graphs; it adds no formula of its own.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+
+from bitnet_cost.engine.estimate import against, evaluate
+from bitnet_cost.engine.trace import Trace
+from bitnet_cost.engine.uncertainty import time_figures
+from bitnet_cost.errors import BitnetCostError, MissingPrice
+from bitnet_cost.inputs.cited import WEAK, Figure, Ratio
+from bitnet_cost.inputs.facility import Facility
+from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.scenario import Scenario
+from bitnet_cost.inputs.workload import LIMITS
+from bitnet_cost.ledger.result import Result
+from bitnet_cost.numerals import digits, figure_text
+from bitnet_cost.told import Node
+from bitnet_cost.told.translate import packed
+from bitnet_cost.views import honesty
+from bitnet_cost.views.families import family_of, is_one_bit
+from bitnet_cost.views.verdict import ENERGY, hardware_name, place_words, precision_name, title_of, without_unit
+
+MANY = 1e6  # tokens, for money and emissions
+_SHOWN = (  # the figures that a page lets move, by the end or the beginning of their paths; the heading they are under
+    ("Device", (".bandwidth", "rates.", "power.static")), ("Prices per action", ("actions.", ".read", ".write", ".energy")),
+    ("Software", (".compute",)),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Start:
+    """What the page opens with, and how the things in it are called on the command line."""
+
+    site: Facility
+    typed: Mapping[str, str]  # by the name of a model, a precision, hardware: what was typed for it
+    options: tuple[str, ...] = ()  # of the command line, that the page cannot change
+
+
+def explored(asked: Sequence[Scenario], start: Start) -> dict[str, Any]:
+    """All that a page of the explorer holds, as plain data. Scenarios of one model and hardware differ in precision.
+
+    Raises:
+        BitnetCostError: a technology node, or no place that has an answer.
+    """
+    models = list({one.model.name: one.model for one in asked}.values())
+    devices = list({one.hardware.name: one.hardware for one in asked}.values())
+    precisions = list({one.precision.name: one.precision for one in asked}.values())
+    places: dict[str, Any] = {}
+    groups: dict[tuple[int, int, int], list[Scenario]] = {}
+    for one in asked:
+        key = [m.name for m in models].index(one.model.name), [d.name for d in devices].index(one.hardware.name)
+        groups.setdefault((*key, one.devices), []).append(one.but(facility=start.site))
+    graphs: list[Any] = []
+    for key, group in groups.items():
+        place = _Place(group)
+        places["/".join(map(str, key))] = place.data(graphs, start)
+    first = asked[0]
+    batch, prompt, generate = (int(x[0]) for x in first.workload.flat())
+    return {
+        "models": [[m.name, m.title or m.name] for m in models],
+        "devices": [_device(d, next(a for a in asked if a.hardware is d)) for d in devices],
+        "precisions": [
+            {"name": p.name, "words": precision_name(p.name), "oneBit": is_one_bit(p), "family": family_of(p).name,
+             "shape": family_of(p).shape, "option": shlex.join(["-p", start.typed.get(p.name, p.name)])}
+            for p in precisions
+        ],
+        "places": places, "graphs": graphs, "limits": LIMITS,
+        "start": {
+            "batch": batch, "prompt": prompt, "generate": generate, "devices": first.devices,
+            "pue": start.site.pue, "carbon": _plain((start.site.carbon_g_per_j or 0.0) * 3.6e6),
+            "price": _plain((start.site.usd_per_j or 0.0) * 3.6e6),
+        },
+    }  # fmt: skip
+
+
+def _plain(value: float) -> float:
+    """A number that was converted to SI, as it was typed."""
+    return float(digits(value, 12))
+
+
+def _device(hardware: Hardware, one: Scenario) -> dict[str, Any]:
+    """A device, and each of its figures that the page lets move, in the unit in which a file would give it."""
+    figures = {path: _field(path, figure, heading) for heading, path, figure in _movable(one)}
+    return {"name": hardware.name, "title": hardware.title, "short": hardware_name(hardware),
+            "noUnit": without_unit(hardware), "figures": figures}  # fmt: skip
+
+
+def _movable(one: Scenario) -> Iterator[tuple[str, str, Figure]]:
+    """The figures of a scenario that the page lets move: heading, path, figure."""
+    every = list(one.figures())
+    for heading, marks in _SHOWN:
+        for path, figure in every:
+            inside = not path.startswith("alternatives.") and (heading == "Software") == path.startswith("runtime.")
+            if inside and any(path.startswith(m) or path.endswith(m) for m in marks):
+                yield heading, path, figure
+
+
+def _field(path: str, figure: Figure, heading: str) -> dict[str, Any]:
+    """A figure as a field of the page."""
+    unit = "%" if isinstance(figure, Ratio) else figure_text(figure.value, figure.dimension.si).partition(" ")[2]
+    dimension = figure.dimension
+    scale = dimension.spellings[unit]
+    words = path.removeprefix("runtime.kernels.").removeprefix("hierarchy.").removeprefix("actions.")
+    return {
+        "label": words.replace(".", " "), "heading": heading, "unit": unit, "scale": scale,
+        "value": figure.value, "low": figure.low, "high": figure.high, "weak": figure.basis in WEAK,
+        "shown": digits(figure.value / scale, 6), "least": dimension.low, "most": dimension.high,
+        "option": shlex.quote(path),
+    }  # fmt: skip
+
+
+class _Place:
+    """One model on one hardware with one number of devices, in every precision."""
+
+    def __init__(self, asked: Sequence[Scenario]) -> None:
+        self.asked = asked
+
+    def data(self, graphs: list[Any], start: Start) -> dict[str, Any]:
+        """What the page holds of this place; its graphs are added to those of all."""
+        first = self.asked[0]
+        if not first.hardware.has_clock:
+            raise BitnetCostError(f"explore: {first.hardware.name!r} is a technology node; the explorer takes devices")
+        generates = first.model.kind == "decoder"
+        sides: dict[str, int] = {}
+        refused: dict[int, str] = {}
+        weak: dict[str, list[int]] = {}
+        for side, generate in (("more", 2), ("one", 1)) if generates else (("one", 1),):
+            results: dict[int, Result] = {}
+            for i, one in enumerate(self.asked):
+                try:
+                    results[i] = evaluate(one.but(workload=replace(one.workload, generate=generate)))
+                except MissingPrice as fault:
+                    refused[i] = f"no price for {fault.action}"
+            if not results:
+                continue
+            for i, r in results.items():
+                for path in _weak(r):
+                    weak.setdefault(path, [])
+                    weak[path] += [i] if i not in weak[path] else []
+            sides[side] = len(graphs)
+            graphs.append(_graph(results, tuple(weak)))
+        name, words = first.hardware.name, self._command(start)
+        return {
+            "where": place_words(first.hardware, first.devices, hardware_name(first.hardware)), "command": words,
+            "what": ENERGY.get(first.scope or first.hardware.default_scope, "energy"), "graphs": sides,
+            "refused": refused, "weak": weak, "device": name,
+        }  # fmt: skip
+
+    def _command(self, start: Start) -> str:
+        """The command that answers the same, but for what the page can change."""
+        one, typed = self.asked[0], start.typed
+        work, runtime = one.workload.for_kind(one.model.kind), one.runtime
+        words = ["bitnet-cost", "estimate", typed.get(one.model.name, one.model.name)]
+        words += ["-H", typed.get(one.hardware.name, one.hardware.name)]
+        words += [] if runtime is None or "--runtime" in start.options else ["--runtime", runtime.runtime]
+        words += ["--scope", one.scope or one.hardware.default_scope, "--accumulator", one.accumulator]
+        words += ["--attention", work.attention, "--logits", work.logits, "--counting", work.counting]
+        words += ["--devices", str(one.devices), "--parallel", one.parallel, *start.options]
+        return shlex.join(words)
+
+
+def _weak(result: Result) -> list[str]:
+    """Figures of the runtime that are assumed or scaled and set the time of a result."""
+    return [p for p, figure in time_figures(result).items() if p.startswith("runtime.") and figure.basis in WEAK]
+
+
+def _graph(results: Mapping[int, Result], weak: Sequence[str]) -> dict[str, Any]:
+    """One graph of the results in each precision and of how they differ."""
+    first = next(iter(results.values()))
+    paths = dict.fromkeys([path for _, path, _ in _movable(first.scenario)] + list(weak))
+    trace = Trace(paths=tuple(paths), site=True)
+    told = {i: trace.of(result, lean=True) for i, result in results.items()}
+    roots: dict[str, Any] = {}
+    with np.errstate(all="ignore"):
+        for i, result in told.items():
+            roots |= {f"{i}:{name}": value for name, value in _roots(result, trace).items()}
+        for i, j in permutations(told, 2):
+            compared = against(told[i], told[j]).saving
+            for name, value in zip(("least", "nominal", "most"), np.ravel(compared), strict=True):
+                roots[f"{i}/{j}:{name}"] = value
+            roots[f"{i}/{j}:change"] = np.ravel(told[i].energy_j / told[j].energy_j - 1)[0]
+    return packed(roots)
+
+
+def _roots(result: Result, trace: Trace) -> dict[str, Node | float]:
+    """What the page shows of a result, as numbers of its graph."""
+    graph, memory = trace.graph, result.footprint
+    sequences, _, steps = (x[0] for x in result.workload.flat())
+    token = 1 / (sequences * steps) if result.timing is not None and _generates(result) else 1.0
+    many = MANY if _generates(result) else 1.0
+
+    def weakness(action: str) -> Any:
+        path = result.hardware.path_of(action)
+        is_weak = float(result.hardware.basis(action) in WEAK)
+        return is_weak if path is None else graph.input(f"weak {path}", is_weak)
+
+    weak, whole = honesty.weak_energy(result, weakness)
+    low, nominal, high = (np.ravel(e)[0] for e in result.energy_bounds)
+    found = {
+        "fits": np.ravel(result.fits)[0], "bits": memory.bits[0] / 8, "needs": memory.on_each(result.devices)[0] / 8,
+        "capacity": result.capacity_bits / 8 if result.capacity_bits is not None else np.nan,
+        "energy": nominal * token, "low": low * token, "high": high * token, "total": nominal,
+        "mark": weak / whole >= honesty.ENOUGH, "latency": result.timing.total[0] if result.timing else np.nan,
+        "kwh": nominal * token * many / 3.6e6,
+        "carbon": np.ravel(result.carbon_g)[0] * token * many, "cost": np.ravel(result.cost_usd)[0] * token * many,
+    }  # fmt: skip
+    if _generates(result) and result.token_rates is not None:
+        found["rate"] = result.token_rates[0]
+    return found
+
+
+def _generates(result: Result) -> bool:
+    """Whether tokens are generated after the first: what the guard of a graph is about."""
+    generate = np.ravel(result.workload.flat()[2])[0]
+    return float(getattr(generate, "value", generate)) > 1
