@@ -96,6 +96,8 @@ REPORT_OUTPUT = Asked(("--output", "-o"), "the file", left_out="stdout", metavar
 OPEN = Asked(("--open",), "open the written file in the browser")
 MODEL_TO_FIT = Asked((), "as for estimate", left_out="every model of the catalogue, the largest that fit first",
     metavar="[MODEL]", names="model")
+HARDWARE_EXPLORED = Asked(("--hardware", "-H", "--gpu"), "device; A,B for several",
+    left_out="h100-sxm-80gb, rtx-4090, apple-m1-pro-gpu-14c", metavar="HARDWARE", names="hardware")
 HARDWARE_TO_FIT = Asked(("--hardware", "-H", "--gpu"), "device; A,B for several", metavar="HARDWARE", names="hardware")
 PRECISIONS_TO_FIT = Asked(("--precision", "-p"), "name, YAML file or w<bits>a<bits>[kv<bits>]; A,B for several",
     left_out="fp32, fp16, int8, int4, bitnet-b1.58, bitnet", metavar="PRECISION", names="precision")

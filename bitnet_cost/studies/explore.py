@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from bitnet_cost.engine.estimate import against, evaluate
+from bitnet_cost.engine.estimate import against, evaluate, joined_at_most
 from bitnet_cost.engine.trace import Trace
 from bitnet_cost.engine.uncertainty import time_figures
 from bitnet_cost.errors import BitnetCostError, MissingPrice
@@ -25,13 +25,23 @@ from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import LIMITS
 from bitnet_cost.ledger.result import Result
-from bitnet_cost.numerals import digits, figure_text
+from bitnet_cost.numerals import digits, figure_text, to_digits
 from bitnet_cost.told import Node
 from bitnet_cost.told.translate import packed
 from bitnet_cost.views import honesty
 from bitnet_cost.views.families import family_of, is_one_bit
-from bitnet_cost.views.verdict import ENERGY, hardware_name, place_words, precision_name, title_of, without_unit
+from bitnet_cost.views.verdict import (
+    ENERGY,
+    SENTENCES,
+    hardware_name,
+    place_words,
+    precision_name,
+    title_of,
+    without_unit,
+)
 
+USUAL_HARDWARE = ("h100-sxm-80gb", "rtx-4090", "apple-m1-pro-gpu-14c")  # where none is asked for
+MOST_DEVICES = 8  # that are offered; more where they were asked for
 MANY = 1e6  # tokens, for money and emissions
 _SHOWN = (  # the figures that a page lets move, by the end or the beginning of their paths; the heading they are under
     ("Device", (".bandwidth", "rates.", "power.static")), ("Prices per action", ("actions.", ".read", ".write", ".energy")),
@@ -46,6 +56,12 @@ class Start:
     site: Facility
     typed: Mapping[str, str]  # by the name of a model, a precision, hardware: what was typed for it
     options: tuple[str, ...] = ()  # of the command line, that the page cannot change
+
+
+def counts_of(hardware: Hardware, devices: int) -> list[int]:
+    """The numbers of devices that a page offers: powers of two that something joins, and what was asked for."""
+    joined = min(joined_at_most(hardware), MOST_DEVICES)
+    return sorted({devices, *(n for n in (1, 2, 4, 8) if n <= joined)})
 
 
 def explored(asked: Sequence[Scenario], start: Start) -> dict[str, Any]:
@@ -76,7 +92,8 @@ def explored(asked: Sequence[Scenario], start: Start) -> dict[str, Any]:
              "shape": family_of(p).shape, "option": shlex.join(["-p", start.typed.get(p.name, p.name)])}
             for p in precisions
         ],
-        "places": places, "graphs": graphs, "limits": LIMITS,
+        "places": places, "graphs": graphs, "limits": LIMITS, "sentences": SENTENCES,
+        "commands": {f"{i}/{j}": places[key]["command"] for (i, j, _), key in zip(groups, places, strict=True)},
         "start": {
             "batch": batch, "prompt": prompt, "generate": generate, "devices": first.devices,
             "pue": start.site.pue, "carbon": _plain((start.site.carbon_g_per_j or 0.0) * 3.6e6),
@@ -92,7 +109,7 @@ def _plain(value: float) -> float:
 
 def _device(hardware: Hardware, one: Scenario) -> dict[str, Any]:
     """A device, and each of its figures that the page lets move, in the unit in which a file would give it."""
-    figures = {path: _field(path, figure, heading) for heading, path, figure in _movable(one)}
+    figures = {path: _field(one, path, figure, heading) for heading, path, figure in _movable(one)}
     return {"name": hardware.name, "title": hardware.title, "short": hardware_name(hardware),
             "noUnit": without_unit(hardware), "figures": figures}  # fmt: skip
 
@@ -107,18 +124,43 @@ def _movable(one: Scenario) -> Iterator[tuple[str, str, Figure]]:
                 yield heading, path, figure
 
 
-def _field(path: str, figure: Figure, heading: str) -> dict[str, Any]:
+def _field(one: Scenario, path: str, figure: Figure, heading: str) -> dict[str, Any]:
     """A figure as a field of the page."""
     unit = "%" if isinstance(figure, Ratio) else figure_text(figure.value, figure.dimension.si).partition(" ")[2]
     dimension = figure.dimension
     scale = dimension.spellings[unit]
-    words = path.removeprefix("runtime.kernels.").removeprefix("hierarchy.").removeprefix("actions.")
+    words = (
+        path.removeprefix("runtime.kernels.")
+        .removeprefix("hierarchy.")
+        .removeprefix("actions.")
+        .replace("rates.", "peak ")
+        .replace("power.static", "static power")
+        .replace(".compute", " kernel, share of the peak")
+    )
     return {
         "label": words.replace(".", " "), "heading": heading, "unit": unit, "scale": scale,
-        "value": figure.value, "low": figure.low, "high": figure.high, "weak": figure.basis in WEAK,
-        "shown": digits(figure.value / scale, 6), "least": dimension.low, "most": dimension.high,
+        "basis": figure.basis,
+        "shown": digits(figure.value / scale, 6), "least": _limit(one, path, figure.value, dimension.low), "most": _limit(one, path, figure.value, dimension.high),
         "option": shlex.quote(path),
     }  # fmt: skip
+
+
+def _limit(one: Scenario, path: str, inside: float, end: float) -> float:
+    """How far towards one end of its dimension a figure can go, before others of the profile exclude it."""
+
+    def possible(value: float) -> bool:
+        try:
+            one.at(path, value)
+        except BitnetCostError:
+            return False
+        return True
+
+    if possible(end):
+        return end
+    for _ in range(40):
+        middle = (inside * end) ** 0.5
+        inside, end = (middle, end) if possible(middle) else (inside, middle)
+    return to_digits(inside, 3) if possible(to_digits(inside, 3)) else inside
 
 
 class _Place:
@@ -135,7 +177,7 @@ class _Place:
         generates = first.model.kind == "decoder"
         sides: dict[str, int] = {}
         refused: dict[int, str] = {}
-        weak: dict[str, list[int]] = {}
+        weak: dict[str, tuple[float, float]] = {}
         for side, generate in (("more", 2), ("one", 1)) if generates else (("one", 1),):
             results: dict[int, Result] = {}
             for i, one in enumerate(self.asked):
@@ -145,17 +187,14 @@ class _Place:
                     refused[i] = f"no price for {fault.action}"
             if not results:
                 continue
-            for i, r in results.items():
-                for path in _weak(r):
-                    weak.setdefault(path, [])
-                    weak[path] += [i] if i not in weak[path] else []
+            weak |= {path: (f.low, f.high) for r in results.values() for path, f in _weak(r).items()}
             sides[side] = len(graphs)
             graphs.append(_graph(results, tuple(weak)))
-        name, words = first.hardware.name, self._command(start)
+        words = self._command(start)
         return {
             "where": place_words(first.hardware, first.devices, hardware_name(first.hardware)), "command": words,
             "what": ENERGY.get(first.scope or first.hardware.default_scope, "energy"), "graphs": sides,
-            "refused": refused, "weak": weak, "device": name,
+            "refused": refused, "weak": weak,
         }  # fmt: skip
 
     def _command(self, start: Start) -> str:
@@ -167,13 +206,13 @@ class _Place:
         words += [] if runtime is None or "--runtime" in start.options else ["--runtime", runtime.runtime]
         words += ["--scope", one.scope or one.hardware.default_scope, "--accumulator", one.accumulator]
         words += ["--attention", work.attention, "--logits", work.logits, "--counting", work.counting]
-        words += ["--devices", str(one.devices), "--parallel", one.parallel, *start.options]
+        words += ["--parallel", one.parallel, *start.options]
         return shlex.join(words)
 
 
-def _weak(result: Result) -> list[str]:
-    """Figures of the runtime that are assumed or scaled and set the time of a result."""
-    return [p for p, figure in time_figures(result).items() if p.startswith("runtime.") and figure.basis in WEAK]
+def _weak(result: Result) -> dict[str, Figure]:
+    """Figures of the runtime that are assumed or scaled and set the time of a result, by their paths."""
+    return {p: f for p, f in time_figures(result).items() if p.startswith("runtime.") and f.basis in WEAK}
 
 
 def _graph(results: Mapping[int, Result], weak: Sequence[str]) -> dict[str, Any]:
@@ -213,7 +252,8 @@ def _roots(result: Result, trace: Trace) -> dict[str, Node | float]:
         "capacity": result.capacity_bits / 8 if result.capacity_bits is not None else np.nan,
         "energy": nominal * token, "low": low * token, "high": high * token, "total": nominal,
         "mark": weak / whole >= honesty.ENOUGH, "latency": result.timing.total[0] if result.timing else np.nan,
-        "kwh": nominal * token * many / 3.6e6,
+        "wh": nominal * token * many / 3600,
+        "stored": memory.total_weight_bits / 8,
         "carbon": np.ravel(result.carbon_g)[0] * token * many, "cost": np.ravel(result.cost_usd)[0] * token * many,
     }  # fmt: skip
     if _generates(result) and result.token_rates is not None:

@@ -42,7 +42,9 @@ def numbers() -> list[float]:
     found = [draw.choice((1, -1)) * 10 ** draw.uniform(-14, 14) for _ in range(2000)]
     found += [draw.uniform(-1, 12) for _ in range(3000)]
     found += [k / 2**n for n in (1, 2, 3, 4, 5) for k in range(-64, 700, 3)]
-    found += [k / 1000 for k in range(-1000, 5000, 7)] + [float(f"{m}e{p}") for m in (1, 9.995, 999.5) for p in range(-12, 13)]
+    found += [k / 1000 for k in range(-1000, 5000, 7)] + [
+        float(f"{m}e{p}") for m in (1, 9.995, 999.5) for p in range(-12, 13)
+    ]
     return found + [0.99995, 999.95, 0.0, 0.125, 2.5, 1023.5]
 
 
@@ -52,7 +54,9 @@ def test_as_python_prints_them(browser: Any) -> None:
         page.add_script_tag(content=SCRIPT.read_text("utf-8"))
         for call, printed in PRINTERS.items():
             found = json.loads(page.evaluate(f"xs => JSON.stringify(xs.map(x => {call}))", drawn))
-            differ = [(x, printed(x), text) for x, text in zip(drawn, found, strict=True) if not _same(printed(x), text)]
+            differ = [
+                (x, printed(x), text) for x, text in zip(drawn, found, strict=True) if not _same(printed(x), text)
+            ]
             assert not differ, (call, len(differ), differ[:5])
     finally:
         page.close()
