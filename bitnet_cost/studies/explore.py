@@ -36,7 +36,6 @@ from bitnet_cost.views.verdict import (
     hardware_name,
     place_words,
     precision_name,
-    title_of,
     without_unit,
 )
 

@@ -142,7 +142,7 @@
       });
     }
     const roots = evaluateGraph(graph, found, lanes);
-    return roots && batches.map((batch, i) => judged(batch, (name, k = 0) => lane(roots[name], i * width + k), ends));
+    return roots && batches.map((batch, i) => judged(batch, (name, k = 0) => (typeof roots[name] === "number" ? roots[name] : roots[name][i * width + k]), ends));
   }
   // Who needs the least, and by how much: the choices of views/verdict.py among the numbers of one batch.
   function judged(batch, root, ends) {
@@ -277,8 +277,12 @@
     shape.append(made("svg:title", {}, `${cell.words}: ${needs(cell)}`));
     return shape;
   }
+  const widths = {};
+  function measured() { // before anything is written: a page is laid out once
+    for (const id of ["bars", "curve"]) widths[id] = Math.max(280, $(id).parentNode.clientWidth);
+  }
   function canvas(id, height) {
-    const drawing = $(id), width = Math.max(280, drawing.parentNode.clientWidth);
+    const drawing = $(id), width = widths[id];
     drawing.setAttribute("viewBox", `0 0 ${width} ${height}`);
     drawing.setAttribute("height", height);
     const add = (tag, attributes, words) => parts.push(made(`svg:${tag}`, attributes, words)), parts = [];
@@ -353,6 +357,7 @@
     if ($(id).textContent !== words) $(id).textContent = words;
   }
   function show() {
+    measured();
     const found = ready && evaluated(ready.graph), work = `batch ${count(asked.batch)}, ${count(asked.prompt)} tokens in, ${count(asked.generate)} out`;
     say("kick", `${models[asked.model][1]} · ${devices[asked.device].short} · ${work}`);
     document.body.classList.toggle("outside", !found);
