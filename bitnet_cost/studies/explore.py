@@ -72,15 +72,13 @@ def explored(asked: Sequence[Scenario], start: Start) -> dict[str, Any]:
     models = list({one.model.name: one.model for one in asked}.values())
     devices = list({one.hardware.name: one.hardware for one in asked}.values())
     precisions = list({one.precision.name: one.precision for one in asked}.values())
-    places: dict[str, Any] = {}
+    model_at, device_at = ({part.name: i for i, part in enumerate(parts)} for parts in (models, devices))
     groups: dict[tuple[int, int, int], list[Scenario]] = {}
     for one in asked:
-        key = [m.name for m in models].index(one.model.name), [d.name for d in devices].index(one.hardware.name)
-        groups.setdefault((*key, one.devices), []).append(one.but(facility=start.site))
+        key = model_at[one.model.name], device_at[one.hardware.name], one.devices
+        groups.setdefault(key, []).append(one.but(facility=start.site))
     graphs: list[Any] = []
-    for key, group in groups.items():
-        place = _Place(group)
-        places["/".join(map(str, key))] = place.data(graphs, start)
+    places = {"/".join(map(str, key)): _place(group, graphs, start) for key, group in groups.items()}
     first = asked[0]
     batch, prompt, generate = (int(x[0]) for x in first.workload.flat())
     return {
@@ -162,51 +160,45 @@ def _limit(one: Scenario, path: str, inside: float, end: float) -> float:
     return to_digits(inside, 3) if possible(to_digits(inside, 3)) else inside
 
 
-class _Place:
-    """One model on one hardware with one number of devices, in every precision."""
+def _place(asked: Sequence[Scenario], graphs: list[Any], start: Start) -> dict[str, Any]:
+    """One model on one hardware with one number of devices, in every precision; its graphs are added to those of all.
 
-    def __init__(self, asked: Sequence[Scenario]) -> None:
-        self.asked = asked
-
-    def data(self, graphs: list[Any], start: Start) -> dict[str, Any]:
-        """What the page holds of this place; its graphs are added to those of all."""
-        first = self.asked[0]
-        if not first.hardware.has_clock:
-            raise BitnetCostError(f"explore: {first.hardware.name!r} is a technology node; the explorer takes devices")
-        generates = first.model.kind == "decoder"
-        sides: dict[str, int] = {}
-        refused: dict[int, str] = {}
-        weak: dict[str, tuple[float, float]] = {}
-        for side, generate in (("more", 2), ("one", 1)) if generates else (("one", 1),):
-            results: dict[int, Result] = {}
-            for i, one in enumerate(self.asked):
-                try:
-                    results[i] = evaluate(one.but(workload=replace(one.workload, generate=generate)))
-                except MissingPrice as fault:
-                    refused[i] = f"no price for {fault.action}"
-            if not results:
-                continue
+    Raises:
+        BitnetCostError: a technology node.
+    """
+    first = asked[0]
+    if not first.hardware.has_clock:
+        raise BitnetCostError(f"explore: {first.hardware.name!r} is a technology node, without time; name a device")
+    sides: dict[str, int] = {}
+    refused: dict[int, str] = {}
+    weak: dict[str, tuple[float, float]] = {}
+    for side, generate in (("more", 2), ("one", 1)) if first.model.kind == "decoder" else (("one", 1),):
+        results: dict[int, Result] = {}
+        for i, one in enumerate(asked):
+            try:
+                results[i] = evaluate(one.but(workload=replace(one.workload, generate=generate)))
+            except MissingPrice as fault:
+                refused[i] = f"no price for {fault.action}"
+        if results:
             weak |= {path: (f.low, f.high) for r in results.values() for path, f in _weak(r).items()}
             sides[side] = len(graphs)
             graphs.append(_graph(results, tuple(weak)))
-        words = self._command(start)
-        return {
-            "where": place_words(first.hardware, first.devices, hardware_name(first.hardware)), "command": words,
-            "what": ENERGY.get(first.scope or first.hardware.default_scope, "energy"), "graphs": sides,
-            "refused": refused, "weak": weak,
-        }  # fmt: skip
+    return {
+        "where": place_words(first.hardware, first.devices, hardware_name(first.hardware)),
+        "what": ENERGY.get(first.scope or first.hardware.default_scope, "energy"), "command": _command(first, start),
+        "graphs": sides, "refused": refused, "weak": weak,
+    }  # fmt: skip
 
-    def _command(self, start: Start) -> str:
-        """The command that answers the same, but for what the page can change."""
-        one, typed = self.asked[0], start.typed
-        work, runtime = one.workload.for_kind(one.model.kind), one.runtime
-        words = ["bitnet-cost", "estimate", typed.get(one.model.name, one.model.name)]
-        words += ["-H", typed.get(one.hardware.name, one.hardware.name)]
-        words += [] if runtime is None or "--runtime" in start.options else ["--runtime", runtime.runtime]
-        words += ["--scope", one.scope or one.hardware.default_scope, "--accumulator", one.accumulator]
-        words += ["--attention", work.attention, "--logits", work.logits, "--counting", work.counting]
-        words += ["--parallel", one.parallel, *start.options]
-        return shlex.join(words)
+
+def _command(one: Scenario, start: Start) -> str:
+    """The command that answers the same, but for what the page can change."""
+    work, runtime, typed = one.workload.for_kind(one.model.kind), one.runtime, start.typed
+    words = ["bitnet-cost", "estimate", typed.get(one.model.name, one.model.name)]
+    words += ["-H", typed.get(one.hardware.name, one.hardware.name)]
+    words += [] if runtime is None or "--runtime" in start.options else ["--runtime", runtime.runtime]
+    words += ["--scope", one.scope or one.hardware.default_scope, "--accumulator", one.accumulator]
+    words += ["--attention", str(work.attention), "--logits", work.logits, "--counting", work.counting]
+    return shlex.join([*words, "--parallel", one.parallel, *start.options])
 
 
 def _weak(result: Result) -> dict[str, Figure]:
@@ -225,10 +217,10 @@ def _graph(results: Mapping[int, Result], weak: Sequence[str]) -> dict[str, Any]
         for i, result in told.items():
             roots |= {f"{i}:{name}": value for name, value in _roots(result, trace).items()}
         for i, j in permutations(told, 2):
-            compared = against(told[i], told[j]).saving
+            compared: Any = against(told[i], told[j]).saving
             for name, value in zip(("least", "nominal", "most"), np.ravel(compared), strict=True):
                 roots[f"{i}/{j}:{name}"] = value
-            roots[f"{i}/{j}:change"] = np.ravel(told[i].energy_j / told[j].energy_j - 1)[0]
+            roots[f"{i}/{j}:change"] = _one(told[i].energy_j / told[j].energy_j - 1)
     return packed(roots)
 
 
@@ -245,22 +237,27 @@ def _roots(result: Result, trace: Trace) -> dict[str, Node | float]:
         return is_weak if path is None else graph.input(f"weak {path}", is_weak)
 
     weak, whole = honesty.weak_energy(result, weakness)
-    low, nominal, high = (np.ravel(e)[0] for e in result.energy_bounds)
+    low, nominal, high = (_one(e) for e in result.energy_bounds)
     found = {
-        "fits": np.ravel(result.fits)[0], "bits": memory.bits[0] / 8, "needs": memory.on_each(result.devices)[0] / 8,
+        "fits": _one(result.fits), "bits": memory.bits[0] / 8, "needs": memory.on_each(result.devices)[0] / 8,
         "capacity": result.capacity_bits / 8 if result.capacity_bits is not None else np.nan,
         "energy": nominal * token, "low": low * token, "high": high * token, "total": nominal,
         "mark": weak / whole >= honesty.ENOUGH, "latency": result.timing.total[0] if result.timing else np.nan,
         "wh": nominal * token * many / 3600,
         "stored": memory.total_weight_bits / 8,
-        "carbon": np.ravel(result.carbon_g)[0] * token * many, "cost": np.ravel(result.cost_usd)[0] * token * many,
+        "carbon": _one(result.carbon_g) * token * many, "cost": _one(result.cost_usd) * token * many,
     }  # fmt: skip
     if _generates(result) and result.token_rates is not None:
         found["rate"] = result.token_rates[0]
     return found
 
 
+def _one(values: Any) -> Any:
+    """The number of a single point."""
+    return np.ravel(values)[0]
+
+
 def _generates(result: Result) -> bool:
     """Whether tokens are generated after the first: what the guard of a graph is about."""
-    generate = np.ravel(result.workload.flat()[2])[0]
+    generate = _one(result.workload.flat()[2])
     return float(getattr(generate, "value", generate)) > 1

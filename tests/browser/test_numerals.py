@@ -4,26 +4,13 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from typing import Any
 
 from bitnet_cost import numerals
 from bitnet_cost.readers.catalog import folder
 
 SCRIPT = folder("model").parent / "bitnet_cost" / "views" / "templates" / "numerals.js"
-PRINTERS = {
-    "significant(x)": numerals.figures_of,
-    "digits(x, 2)": lambda x: numerals.digits(x, 2),
-    "digits(x, 3)": lambda x: numerals.digits(x, 3),
-    "withPrefix(x, 'J')": lambda x: numerals.with_prefix(x, "J", 3),
-    "columnFigures([x, x / 300, NaN], 'B').flat().join()": lambda x: ",".join(_flat(x)),
-    "String(onePrefix([x, x / 900, x / 1100]))": lambda x: _prefix(x),
-    "wholePercent(x)": numerals.whole_percent,
-    "signedChange(x)": numerals.signed_change,
-    "changeWords(x)": numerals.change_words,
-    "changeRange(Math.max(-1, x - Math.abs(x) / 3), Math.max(-1, x + Math.abs(x) / 7))": lambda x: (
-        numerals.change_range(max(-1.0, x - abs(x) / 3), max(-1.0, x + abs(x) / 7))
-    ),
-}
 
 
 def _flat(x: float) -> list[str]:
@@ -36,6 +23,22 @@ def _prefix(x: float) -> str:
     return "null" if found is None else f"{found[0]},{found[1]:.0e}"
 
 
+PRINTERS: dict[str, Callable[[float], str]] = {
+    "significant(x)": numerals.figures_of,
+    "digits(x, 2)": lambda x: numerals.digits(x, 2),
+    "digits(x, 3)": lambda x: numerals.digits(x, 3),
+    "withPrefix(x, 'J')": lambda x: numerals.with_prefix(x, "J", 3),
+    "columnFigures([x, x / 300, NaN], 'B').flat().join()": lambda x: ",".join(_flat(x)),
+    "String(onePrefix([x, x / 900, x / 1100]))": _prefix,
+    "wholePercent(x)": numerals.whole_percent,
+    "signedChange(x)": numerals.signed_change,
+    "changeWords(x)": numerals.change_words,
+    "changeRange(Math.max(-1, x - Math.abs(x) / 3), Math.max(-1, x + Math.abs(x) / 7))": lambda x: (
+        numerals.change_range(max(-1.0, x - abs(x) / 3), max(-1.0, x + abs(x) / 7))
+    ),
+}
+
+
 def numbers() -> list[float]:
     """Of every size and sign, ties and round ones among them."""
     draw = random.Random(16)
@@ -45,7 +48,7 @@ def numbers() -> list[float]:
     found += [k / 1000 for k in range(-1000, 5000, 7)] + [
         float(f"{m}e{p}") for m in (1, 9.995, 999.5) for p in range(-12, 13)
     ]
-    return found + [0.99995, 999.95, 0.0, 0.125, 2.5, 1023.5]
+    return [*found, 0.99995, 999.95, 0.0, 0.125, 2.5, 1023.5]
 
 
 def test_as_python_prints_them(browser: Any) -> None:
