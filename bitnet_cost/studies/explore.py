@@ -8,7 +8,7 @@ roots of these graphs; it adds no formula of its own.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
 from typing import Any
@@ -41,9 +41,15 @@ from bitnet_cost.views.verdict import (
 
 USUAL_HARDWARE = ("h100-sxm-80gb", "rtx-4090", "apple-m1-pro-gpu-14c")  # where none is asked for
 MOST_DEVICES = 8  # that are offered; more where they were asked for
+ROOM = 2200  # kB of graphs
 MANY = 1e6  # tokens, for money and emissions
+_CALLED = {
+    "runtime.kernels.": "", "hierarchy.": "", "actions.": "", "rates.": "peak ", "power.static": "static power",
+    ".compute": " kernels, share of the peak",
+}  # fmt: skip
 _SHOWN = (  # the figures that a page lets move, by the end or the beginning of their paths; the heading they are under
-    ("Device", (".bandwidth", "rates.", "power.static")), ("Prices per action", ("actions.", ".read", ".write", ".energy")),
+    ("Device", (".bandwidth", "rates.", "power.static")),
+    ("Prices per action", ("actions.", ".read", ".write", ".energy")),
     ("Software", (".compute",)),
 )  # fmt: skip
 
@@ -69,25 +75,31 @@ def explored(asked: Sequence[Scenario], start: Start) -> dict[str, Any]:
     Raises:
         BitnetCostError: a technology node, or no place that has an answer.
     """
-    models = list({one.model.name: one.model for one in asked}.values())
-    devices = list({one.hardware.name: one.hardware for one in asked}.values())
-    precisions = list({one.precision.name: one.precision for one in asked}.values())
-    model_at, device_at = ({part.name: i for i, part in enumerate(parts)} for parts in (models, devices))
+    models = {one.model.name: one.model for one in asked}
+    devices = {one.hardware.name: one for one in asked}
+    precisions = {one.precision.name: one.precision for one in asked}
+    model_at, device_at = ({name: i for i, name in enumerate(names)} for names in (models, devices))
     groups: dict[tuple[int, int, int], list[Scenario]] = {}
     for one in asked:
         key = model_at[one.model.name], device_at[one.hardware.name], one.devices
         groups.setdefault(key, []).append(one.but(facility=start.site))
+    both = 2 * _kilobytes(groups.values()) <= ROOM
+    if _kilobytes(groups.values()) > ROOM:
+        raise BitnetCostError(
+            f"explore: {len(groups)} pairs of a model and devices in {len(precisions)} precisions need a file of more "
+            "than 2.5 MB; name fewer models, devices (-H) or precisions (-p)"
+        )
     graphs: list[Any] = []
-    places = {"/".join(map(str, key)): _place(group, graphs, start) for key, group in groups.items()}
+    places = {"/".join(map(str, key)): _place(group, graphs, start, both) for key, group in groups.items()}
     first = asked[0]
     batch, prompt, generate = (int(x[0]) for x in first.workload.flat())
     return {
-        "models": [[m.name, m.title or m.name] for m in models],
-        "devices": [_device(d, next(a for a in asked if a.hardware is d)) for d in devices],
+        "models": [[m.name, m.title or m.name] for m in models.values()],
+        "devices": [_device(one) for one in devices.values()],
         "precisions": [
             {"name": p.name, "words": precision_name(p.name), "oneBit": is_one_bit(p), "family": family_of(p).name,
              "shape": family_of(p).shape, "option": shlex.join(["-p", start.typed.get(p.name, p.name)])}
-            for p in precisions
+            for p in precisions.values()
         ],
         "places": places, "graphs": graphs, "limits": LIMITS, "sentences": SENTENCES,
         "commands": {f"{i}/{j}": places[key]["command"] for (i, j, _), key in zip(groups, places, strict=True)},
@@ -99,13 +111,19 @@ def explored(asked: Sequence[Scenario], start: Start) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _kilobytes(groups: Collection[Sequence[Scenario]]) -> float:
+    """About what a graph of each group takes in a file: by precision, and by pair of precisions."""
+    return sum(2 * len(group) + len(group) * (len(group) - 1) / 2 for group in groups)
+
+
 def _plain(value: float) -> float:
     """A number that was converted to SI, as it was typed."""
     return float(digits(value, 12))
 
 
-def _device(hardware: Hardware, one: Scenario) -> dict[str, Any]:
+def _device(one: Scenario) -> dict[str, Any]:
     """A device, and each of its figures that the page lets move, in the unit in which a file would give it."""
+    hardware = one.hardware
     figures = {path: _field(one, path, figure, heading) for heading, path, figure in _movable(one)}
     return {"name": hardware.name, "title": hardware.title, "short": hardware_name(hardware),
             "noUnit": without_unit(hardware), "figures": figures}  # fmt: skip
@@ -123,22 +141,16 @@ def _movable(one: Scenario) -> Iterator[tuple[str, str, Figure]]:
 
 def _field(one: Scenario, path: str, figure: Figure, heading: str) -> dict[str, Any]:
     """A figure as a field of the page."""
-    unit = "%" if isinstance(figure, Ratio) else figure_text(figure.value, figure.dimension.si).partition(" ")[2]
     dimension = figure.dimension
-    scale = dimension.spellings[unit]
-    words = (
-        path.removeprefix("runtime.kernels.")
-        .removeprefix("hierarchy.")
-        .removeprefix("actions.")
-        .replace("rates.", "peak ")
-        .replace("power.static", "static power")
-        .replace(".compute", " kernel, share of the peak")
-    )
+    unit = "%" if isinstance(figure, Ratio) else figure_text(figure.value, dimension.si).partition(" ")[2]
+    scale, words = dimension.spellings[unit], path
+    for of, called in _CALLED.items():
+        words = words.replace(of, called)
     return {
-        "label": words.replace(".", " "), "heading": heading, "unit": unit, "scale": scale,
-        "basis": figure.basis,
-        "shown": digits(figure.value / scale, 6), "least": _limit(one, path, figure.value, dimension.low), "most": _limit(one, path, figure.value, dimension.high),
-        "option": shlex.quote(path),
+        "label": words.replace(".", " "), "heading": heading, "unit": unit, "scale": scale, "basis": figure.basis,
+        "shown": digits(figure.value / scale, 6), "option": shlex.quote(path),
+        "least": _limit(one, path, figure.value, dimension.low),
+        "most": _limit(one, path, figure.value, dimension.high),
     }  # fmt: skip
 
 
@@ -160,8 +172,10 @@ def _limit(one: Scenario, path: str, inside: float, end: float) -> float:
     return to_digits(inside, 3) if possible(to_digits(inside, 3)) else inside
 
 
-def _place(asked: Sequence[Scenario], graphs: list[Any], start: Start) -> dict[str, Any]:
+def _place(asked: Sequence[Scenario], graphs: list[Any], start: Start, both: bool) -> dict[str, Any]:
     """One model on one hardware with one number of devices, in every precision; its graphs are added to those of all.
+
+    ``both`` sides of the guard have a graph; else that alone where tokens are generated.
 
     Raises:
         BitnetCostError: a technology node.
@@ -172,7 +186,8 @@ def _place(asked: Sequence[Scenario], graphs: list[Any], start: Start) -> dict[s
     sides: dict[str, int] = {}
     refused: dict[int, str] = {}
     weak: dict[str, tuple[float, float]] = {}
-    for side, generate in (("more", 2), ("one", 1)) if first.model.kind == "decoder" else (("one", 1),):
+    every = (("more", 2), ("one", 1)) if first.model.kind == "decoder" else (("one", 1),)
+    for side, generate in every if both else every[:1]:
         results: dict[int, Result] = {}
         for i, one in enumerate(asked):
             try:

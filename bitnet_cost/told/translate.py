@@ -27,7 +27,7 @@ def _graph_of(roots: Sequence[Node | float]) -> Graph:
 def packed(roots: dict[str, Node | float]) -> dict[str, Any]:
     """A graph as plain data, which ``templates/graph.js`` evaluates.
 
-    ``inputs`` are names and values; ``nodes`` one row of numbers: of each operation its number in `OPERATIONS`, then its
+    ``inputs`` are names and values; ``nodes`` one row of numbers: of each operation its number in `OPERATIONS`, and its
     operands, how far before it another is, or ``-1 - place`` of an input or a constant: what is alike then looks alike,
     and packs to a third. ``guards`` are pairs of a place and a truth; places count inputs, constants, operations.
     """

@@ -11,7 +11,7 @@ from typing import Any
 
 from bitnet_cost import __version__
 from bitnet_cost.views import families
-from bitnet_cost.views.offline import escaped, hash_of, json_text, packed_text
+from bitnet_cost.views.offline import hash_of, json_text, packed_text
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 SCRIPTS = ("graph.js", "numerals.js", "explorer.js")
@@ -29,12 +29,13 @@ def as_explorer(data: dict[str, Any]) -> str:
     )  # fmt: skip
     script = "\n".join((TEMPLATES / name).read_text("utf-8") for name in SCRIPTS)
     style = environment.get_template("explorer.css.j2").render(families=FAMILIES)
-    held = data | {"graphs": [packed_text(json_text(graph), 9) for graph in data["graphs"]]}
+    parts = [{name: part for name, part in data.items() if name != "graphs"}, *data["graphs"]]
+    held = "\n".join(packed_text(json_text(part), 9) for part in parts)
     policy = (
         f"default-src 'none'; script-src '{hash_of(script)}'; style-src '{hash_of(style)}'; img-src data:;"
         " base-uri 'none'; form-action 'none'"
     )
     return environment.get_template("explorer.html.j2").render(
-        data=data, held=Markup(escaped(json_text(held))), policy=policy, version=__version__,
+        data=data, held=held, policy=policy, version=__version__,
         style=Markup(style), script=Markup(script),  # our own files
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ def explorer_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def ran(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Answer]]:
+def ran(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Answer]:
     """The answer of a command line, as the command comes to it."""
     found: list[Answer] = []
     monkeypatch.setattr(estimates, "deliver_answer", lambda to, make, answer: found.append(answer))
@@ -68,7 +68,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Answer]]:
             assert not stop.code, command
         return found.pop()
 
-    yield run
+    return run
 
 
 def same_as_command(shown: dict[str, Any], answer: Answer) -> None:
@@ -84,7 +84,9 @@ def same_as_command(shown: dict[str, Any], answer: Answer) -> None:
         assert bool(values) == r.has_energy
         if values:
             tokens, times = per_token(r), 1e6 if per_token(r) != 1 else 1
-            assert r.timing is not None and r.carbon_g is not None and r.cost_usd is not None
+            assert r.timing is not None
+            assert r.carbon_g is not None
+            assert r.cost_usd is not None
             wanted = {"energy": float(r.energy_j) * tokens, "bits": float(r.footprint.bits[0]) / 8}
             wanted |= {"rate": r.tokens_per_s or 0.0} if "rate" in values else {"latency": float(r.timing.total[0])}
             assert {name: values[name] for name in wanted} == wanted

@@ -1,7 +1,12 @@
 // The explorer: what is asked, the graph that answers it, and the words and marks that show it. Numbers are roots of graphs
 // (evaluateGraph); this ranks them, fills the sentences of views/verdict.py, and holds no formula of its own.
-(() => {
-  const $ = (id) => document.getElementById(id), held = JSON.parse($("data").textContent);
+(async () => {
+  const $ = (id) => document.getElementById(id), packs = $("data").textContent.split("\n"); // what is asked with, and graphs
+  async function unpacked(text) {
+    const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    return JSON.parse(await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text());
+  }
+  const held = await unpacked(packs[0]);
   const { precisions, devices, models, places, start, limits, sentences } = held;
   const CURVE = [1, 2, 4, 8, 16, 32, 64, 128, 256];
   const known = new Map(); // graphs, unpacked once
@@ -108,12 +113,8 @@
 
   // --- the answer -----------------------------------------------------------------------------------------------------
 
-  async function unpacked(index) {
-    if (!known.has(index)) {
-      const bytes = Uint8Array.from(atob(held.graphs[index]), (c) => c.charCodeAt(0));
-      const text = await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
-      known.set(index, JSON.parse(text));
-    }
+  async function graphAt(index) {
+    if (!known.has(index)) known.set(index, await unpacked(packs[1 + index]));
     return known.get(index);
   }
   const side = () => {
@@ -383,7 +384,7 @@
   async function answer() {
     const index = side(), mine = ++serial;
     if (!ready || ready.index !== index || ready.place !== place()) {
-      const graph = index === null ? null : await unpacked(index);
+      const graph = index === null ? null : await graphAt(index);
       if (mine !== serial) return; // asked again meanwhile
       const before = ready && Object.keys(ready.graph.inputs).join();
       const names = graph && [...new Set(Object.keys(graph.roots).filter((name) => /^\d+:/.test(name)).map((name) => name.split(":")[1]))];
