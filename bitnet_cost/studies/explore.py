@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from bitnet_cost.engine.estimate import against, evaluate, joined_at_most
+from bitnet_cost.engine.estimate import against, evaluate
 from bitnet_cost.engine.trace import Trace
 from bitnet_cost.engine.uncertainty import time_figures
 from bitnet_cost.errors import BitnetCostError, MissingPrice
@@ -24,12 +24,14 @@ from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import LIMITS
+from bitnet_cost.ledger.difference import HALF
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import digits, figure_text, to_digits
 from bitnet_cost.told import Node
 from bitnet_cost.told.translate import packed
 from bitnet_cost.views import honesty
 from bitnet_cost.views.families import family_of, is_one_bit
+from bitnet_cost.views.notes import TURNED
 from bitnet_cost.views.verdict import (
     ENERGY,
     SENTENCES,
@@ -65,7 +67,7 @@ class Start:
 
 def counts_of(hardware: Hardware, devices: int) -> list[int]:
     """The numbers of devices that a page offers: powers of two that something joins, and what was asked for."""
-    joined = min(joined_at_most(hardware), MOST_DEVICES)
+    joined = min(hardware.joined_at_most, MOST_DEVICES)
     return sorted({devices, *(n for n in (1, 2, 4, 8) if n <= joined)})
 
 
@@ -101,7 +103,7 @@ def explored(asked: Sequence[Scenario], start: Start) -> dict[str, Any]:
              "shape": family_of(p).shape, "option": shlex.join(["-p", start.typed.get(p.name, p.name)])}
             for p in precisions.values()
         ],
-        "places": places, "graphs": graphs, "limits": LIMITS, "sentences": SENTENCES,
+        "places": places, "graphs": graphs, "limits": LIMITS, "sentences": SENTENCES, "named": TURNED, "half": HALF,
         "commands": {f"{i}/{j}": places[key]["command"] for (i, j, _), key in zip(groups, places, strict=True)},
         "start": {
             "batch": batch, "prompt": prompt, "generate": generate, "devices": first.devices,

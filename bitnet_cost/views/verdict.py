@@ -36,6 +36,8 @@ SENTENCES = {
     "fastest": "{first} is {also}the fastest, {rate} tokens/s against {other} in {second}",
     "smallest": "{first} is the smallest, {size} against {other} in {second}",
     "batch": " at batch {batch}",
+    "turned": "What is assumed about {figure} alone decides between {names}.",
+    "turned by many": "What is assumed about {figures} decides, each alone, where it is undecided.",
 }
 """What is said of one device, with slots for names and numbers; the explorer's page fills the same."""
 

@@ -16,6 +16,7 @@ from bitnet_cost.commands import estimates
 from bitnet_cost.ledger.result import Answer
 from bitnet_cost.readers import catalog
 from bitnet_cost.studies.ranges import judged
+from bitnet_cost.views.estimate import estimate_report
 from bitnet_cost.views.verdict import per_token
 from bitnet_cost.views.verdict_table import verdict_tables
 from tests.browser.conftest import HOSTILE, Opened, written
@@ -27,7 +28,7 @@ MOST_MS = 50
 
 READ = """() => ({
   verdict: document.getElementById("verdict").textContent, also: document.getElementById("also").textContent,
-  command: document.getElementById("command").textContent,
+  turned: document.getElementById("turned").textContent, command: document.getElementById("command").textContent,
   rows: [...document.querySelectorAll("#rows tr")].map(row => [...row.cells].map(cell => cell.textContent)),
   values: [...document.querySelectorAll("#rows tr")].map(row => Object.fromEntries(
     [...row.querySelectorAll("data")].map(data => [data.parentNode.dataset.of, Number(data.value)]))),
@@ -74,7 +75,9 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Answer]:
 def same_as_command(shown: dict[str, Any], answer: Answer) -> None:
     """What a page shows is the command's sentence, its table and, in the last bit, its numbers."""
     verdict = judged(answer)
-    assert (shown["verdict"], shown["also"]) == (verdict.sentence, verdict.also)
+    assert (shown["verdict"], shown["also"]) == (verdict.sentence, verdict.also), shown["command"]
+    notes = [note.text for note in estimate_report(answer, verdict).notes if note.code == "turned"]
+    assert shown["turned"] == " ".join(notes), (shown, verdict.turned_by, verdict.sentence)
     (table,) = verdict_tables(verdict)
     for row, texts in zip(table.rows, shown["rows"], strict=True):
         assert texts[: len(row)] == list(row)

@@ -156,12 +156,12 @@
     function differ(one, other) {
       const key = `${one.i}/${other.i}`;
       if (!differences.has(key)) {
-        let low = -root(`${key}:most`), high = -root(`${key}:least`);
-        for (let k = 1; k <= ends.length; k++) {
-          low = Math.min(low, root(`${key}:change`, k));
-          high = Math.max(high, root(`${key}:change`, k));
-        }
-        differences.set(key, { nominal: -root(`${key}:nominal`), low, high, undecided: low <= 0 && high >= 0 });
+        const low = -root(`${key}:most`), high = -root(`${key}:least`), nominal = -root(`${key}:nominal`);
+        const changes = ends.map((_, k) => root(`${key}:change`, k + 1)), least = Math.min(...changes), most = Math.max(...changes);
+        const undecided = (from, to) => from < held.half && to > -held.half; // as it is printed
+        const turned = undecided(least, most) && !undecided(low, high) ? ends[changes.indexOf(nominal < 0 ? most : least)][0] : "";
+        const range = { low: Math.min(low, least), high: Math.max(high, most) };
+        differences.set(key, { nominal, ...range, undecided: undecided(range.low, range.high), turned });
       }
       return differences.get(key);
     }
@@ -223,6 +223,16 @@
     const [first, second] = cells.filter((cell) => !cell.refused).sort((x, y) => x.bits - y.bits);
     parts.push(filled("smallest", { first: first.words, size: withPrefix(first.bits, "B"), other: withPrefix(second.bits, "B"), second: second.words }));
     return `${parts.join("; ")}.`;
+  }
+  function turned({ ranked, tied, differ }) { // what the answer hangs on
+    const found = {};
+    for (const cell of tied.slice(1)) {
+      const figure = differ(cell, ranked[0]).turned.replace("runtime.", "").replace("kernels.", "");
+      if (figure) found[figure] = [...new Set([...(found[figure] || []), ranked[0].words, cell.words])];
+    }
+    const names = Object.keys(found);
+    if (names.length > held.named) return filled("turned by many", { figures: listed(names) });
+    return names.map((figure) => filled("turned", { figure, names: listed(found[figure]) })).join(" ");
   }
   const why = (cell) => {
     if (cell.refused) return cell.refused;
@@ -364,6 +374,7 @@
     document.body.classList.toggle("outside", !found);
     say("verdict", found ? sentence(found[0]) : "Outside what this page holds: run the command below.");
     say("also", found ? also(found[0]) : "");
+    say("turned", found ? turned(found[0]) : "");
     if (found) {
       table(found[0]);
       if (found[0].cells.length) bars(found[0]);
