@@ -359,6 +359,7 @@
   const chosen = () => precisions.filter((_, i) => asked.on[i]);
   function command() {
     const here = place(), words = [here ? here.command : held.commands[`${asked.model}/${asked.device}`], ...chosen().map((p) => p.option)];
+    if (chosen().length === 1) words.push(chosen()[0].option.replace(/^-p/, "--baseline")); // alone, also there
     words.push(`-b ${asked.batch} --prompt ${asked.prompt}`, ...(asked.generate ? [`--generate ${asked.generate}`] : []), `--devices ${asked.devices}`);
     words.push(`--pue ${asked.pue} --carbon ${asked.carbon} --price ${asked.price}`);
     for (const [path, text] of Object.entries(asked.set)) words.push(`--set ${figures()[path].option}='${text} ${figures()[path].unit}'`);
