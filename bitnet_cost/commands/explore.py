@@ -12,6 +12,7 @@ from bitnet_cost.commands.asking import facility, once
 from bitnet_cost.commands.options import argument, option, with_groups
 from bitnet_cost.commands.root import app
 from bitnet_cost.commands.writing import must_end, watched, write
+from bitnet_cost.words import Scope
 
 
 @app.command()
@@ -22,10 +23,13 @@ def explore(
     hardware: Annotated[list[str] | None, option(questions.HARDWARE_EXPLORED)] = None,
     precision: Annotated[list[str] | None, option(questions.PRECISIONS_SIDE_BY_SIDE)] = None,
     work: options.Work,
-    scope: options.ScopeOption = None,
+    scope: Annotated[Scope | None, option(questions.SCOPE_EXPLORED)] = None,
     runtime: options.RuntimeOption = None,
     sharing: options.Sharing,
-    site: options.Site,
+    pue: Annotated[float | None, option(questions.PUE)] = None,
+    carbon: Annotated[str, option(questions.CARBON_EXPLORED)] = "world",
+    price: Annotated[float, option(questions.PRICE)] = 0.0,
+    device_hour: Annotated[float | None, option(questions.DEVICE_HOUR)] = None,
     output: Annotated[str | None, option(questions.REPORT_OUTPUT)] = None,
 ) -> None:
     """One offline HTML file with sliders: batch, tokens, devices, bandwidth, prices; the answer follows at once.
@@ -47,9 +51,8 @@ def explore(
     typed = dict(zip((m.name for m in architectures), once(models), strict=True))
     typed |= dict(zip((p.name for p in profiles), names, strict=True))
     typed |= dict(zip((p.name for p in wanted), precisions, strict=True))
-    carbon = site.carbon if site.carbon is not None else "world"
-    place = facility(site._replace(carbon=carbon, price=site.price or 0.0), options.Making()) or Facility()
-    given = [(flag, value) for flag, value in (("--runtime", runtime), ("--device-hour", site.device_hour)) if value]
+    place = facility(options.Site(pue, carbon, price, device_hour), options.Making()) or Facility()
+    given = [(flag, value) for flag, value in (("--runtime", runtime), ("--device-hour", device_hour)) if value]
     start = Start(place, typed, tuple(str(word) for pair in given for word in pair))
     asked = []
     for profile in profiles:

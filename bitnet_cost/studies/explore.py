@@ -66,7 +66,7 @@ class Start:
 
 
 def counts_of(hardware: Hardware, devices: int) -> list[int]:
-    """The numbers of devices that a page offers: powers of two that something joins, and what was asked for."""
+    """The numbers of devices that a page offers: powers of two that something joins, and the number asked for."""
     joined = min(hardware.joined_at_most, MOST_DEVICES)
     return sorted({devices, *(n for n in (1, 2, 4, 8) if n <= joined)})
 

@@ -39,7 +39,7 @@ SENTENCES = {
     "turned": "What is assumed about {figure} alone decides between {names}.",
     "turned by many": "What is assumed about {figures} decides, each alone, where it is undecided.",
 }
-"""What is said of one device, with slots for names and numbers; the explorer's page fills the same."""
+"""Sentences about one device, with slots for names and numbers; the explorer's page fills the same."""
 
 ENERGY = {"arithmetic": "arithmetic energy", "compute": "computing energy", "memory": "computing and memory energy"}
 
