@@ -95,9 +95,9 @@ SUBJECTS = Asked((), "models as for compare, or one study of the catalogue", met
 REPORT_OUTPUT = Asked(("--output", "-o"), "the file", left_out="stdout", metavar="FILE.html")
 OPEN = Asked(("--open",), "open the written file in the browser")
 MODEL_TO_FIT = Asked((), "as for estimate", left_out="every model of the catalogue, the largest that fit first",
+    metavar="[MODEL]", names="model")
 SCOPE_EXPLORED = SCOPE._replace(left_out="facility: the device's energy, times a PUE that begins at 1")
 CARBON_EXPLORED = CARBON_OF_GRID._replace(left_out="world")
-    metavar="[MODEL]", names="model")
 HARDWARE_EXPLORED = Asked(("--hardware", "-H", "--gpu"), "device; A,B for several",
     left_out="h100-sxm-80gb, rtx-4090, apple-m1-pro-gpu-14c", metavar="HARDWARE", names="hardware")
 HARDWARE_TO_FIT = Asked(("--hardware", "-H", "--gpu"), "device; A,B for several", metavar="HARDWARE", names="hardware")
