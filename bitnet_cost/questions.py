@@ -72,6 +72,8 @@ DEVICE_HOUR = Asked(("--device-hour",), "rent or depreciation of one device in U
 EMBODIED = Asked(("--embodied",), "CO2e of making one device, spread over its lifetime", metavar="KG|profile")
 LIFETIME = Asked(("--lifetime",), "years of work of a device, for --embodied")
 LINK = Asked(("--link",), "between devices: nvlink-4, pcie-5, ethernet-400g ..", left_out="its own", metavar="LINK")
+SET = Asked(("--set",), "a figure of the hardware or the runtime instead of the profile's, with its unit, as"
+    " hierarchy.hbm.bandwidth='4 TB/s'; repeat", metavar="PATH=VALUE")
 REQUESTS_PER_DAY = Asked(("--requests-per-day",), "adds energy, carbon and cost of a day and a year")
 HARDWARE_SIDE_BY_SIDE = Asked(("--hardware", "-H", "--gpu"), "name or YAML file; A,B for several",
     left_out="every device",
@@ -94,6 +96,10 @@ REPORT_OUTPUT = Asked(("--output", "-o"), "the file", left_out="stdout", metavar
 OPEN = Asked(("--open",), "open the written file in the browser")
 MODEL_TO_FIT = Asked((), "as for estimate", left_out="every model of the catalogue, the largest that fit first",
     metavar="[MODEL]", names="model")
+SCOPE_EXPLORED = SCOPE._replace(left_out="facility: the device's energy, times a PUE that begins at 1")
+CARBON_EXPLORED = CARBON_OF_GRID._replace(left_out="world")
+HARDWARE_EXPLORED = Asked(("--hardware", "-H", "--gpu"), "device; A,B for several",
+    left_out="h100-sxm-80gb, rtx-4090, apple-m1-pro-gpu-14c", metavar="HARDWARE", names="hardware")
 HARDWARE_TO_FIT = Asked(("--hardware", "-H", "--gpu"), "device; A,B for several", metavar="HARDWARE", names="hardware")
 PRECISIONS_TO_FIT = Asked(("--precision", "-p"), "name, YAML file or w<bits>a<bits>[kv<bits>]; A,B for several",
     left_out="fp32, fp16, int8, int4, bitnet-b1.58, bitnet", metavar="PRECISION", names="precision")

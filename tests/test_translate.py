@@ -46,7 +46,7 @@ def test_packed_data_is_plain() -> None:
     width = graph.input("width", 3.0)
     data = packed({"area": width * width, "limit": float("inf"), "one": 1.0})
     assert data["inputs"] == {"width": 3.0}
-    assert data["nodes"] == [[3, 0, 0]]
+    assert data["nodes"] == [3, -1, -1]
     assert data["constants"] == ["inf", 1.0]
     assert data["roots"] == {"area": 3, "limit": 1, "one": 2}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Literal
 
 from bitnet_cost.commands.options import Asking, Deployment, Making, Site
@@ -19,6 +20,7 @@ def ask(asked: Asking, placed: Deployment, default_hardware: tuple[str, ...] = (
         BitnetCostError: see `api.answer`.
     """
     from bitnet_cost import api
+    from bitnet_cost.inputs.scenario import Scenario
     from bitnet_cost.inputs.workload import Workload
     from bitnet_cost.readers import catalog
     from bitnet_cost.readers.spelling import pieces
@@ -36,6 +38,7 @@ def ask(asked: Asking, placed: Deployment, default_hardware: tuple[str, ...] = (
         scope=terms.scope, accumulator=terms.accumulator, facility=facility(placed.site, placed.making),
         **placed.sharing._asdict(),
     )  # fmt: skip
+    scenarios = [reduce(Scenario.changed, placed.changes or [], one) for one in scenarios]
     return api.answer(scenarios, baseline=catalog.precision(terms.baseline) if terms.baseline else None)
 
 

@@ -186,6 +186,7 @@ class Deployment(NamedTuple):
     making: Making = Making()
     requests_per_day: Annotated[float | None, option(questions.REQUESTS_PER_DAY)] = None
     prices: PricesOption = None
+    changes: Annotated[list[str] | None, option(questions.SET)] = None
 
 
 class SideBySide(NamedTuple):

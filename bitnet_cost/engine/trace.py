@@ -1,8 +1,9 @@
 """The engine run on told numbers: the graph of an answer.
 
 What is free is asked for: the numbers of the workload always; with ``figures`` every cited figure of the hardware, the
-runtime and the electricity; with ``shapes`` the factors that a count is made of, so that 96 x 12288 x 12288 is no
-single number. The graph of all of it explains, the first evaluates fastest.
+runtime and the electricity; with ``paths`` those alone that are at them, as `Scenario.at` takes them; with ``shapes``
+the factors that a count is made of, so that 96 x 12288 x 12288 is no single number. The graph of all of it explains,
+the first evaluates fastest.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ class Trace:
 
     figures: bool = False
     shapes: bool = False
+    paths: tuple[str, ...] = ()
+    site: bool = False
     graph: Graph = field(default_factory=Graph)
     constants: dict[str, Lever] = field(default_factory=dict)
     sources: dict[str, Source] = field(default_factory=dict)
@@ -58,6 +61,8 @@ class Trace:
             hardware = self._hardware(hardware, result)
             runtime = None if runtime is None else self._cited(runtime, "runtime", runtime.sources)
             site = None if site is None else self._facility(site)
+        if self.site and site is not None:
+            site = self._surroundings(site)
         if self.shapes:
             if architecture.nominal_parameters is not None:
                 nominal = self.graph.input("parameters", architecture.nominal_parameters)
@@ -67,7 +72,9 @@ class Trace:
         asked = result.scenario.but(
             model=architecture, hardware=hardware, runtime=runtime, workload=workload, facility=site
         )
-        lasting = not (self.figures or self.shapes)
+        for path in self.paths:
+            asked = asked.at(path, self._at(path, asked.figure(path)))
+        lasting = not (self.figures or self.shapes or self.paths)
         ready = prepare(asked, lean=lean and ops is None, lasting=lasting, ops=ops)
         for (_, action), terms in ready.part.folded.items():
             for basis, times in terms:
@@ -91,14 +98,33 @@ class Trace:
         told = (array([self.graph.input(name, float(value[0]), unit)]) for (name, unit), value in numbers)
         return asked.with_numbers(*told)
 
-    def _figure(self, figure: Figure, lever: Lever, source: Source) -> Figure:
+    def _figure(self, figure: Figure, lever: Lever, source: Source | None) -> Figure:
         """A figure whose numbers are inputs, listed among the constants."""
-        self.constants[lever.name], self.sources[lever.name] = lever, source
+        self.constants[lever.name] = lever
+        if source is not None:
+            self.sources[lever.name] = source
         values = {"value": lever.nominal}
         values |= {} if lever.low == lever.high else {"low": lever.low, "high": lever.high}
         ends = {"value": "", "low": " at its low", "high": " at its high"}
         told = {key: self.graph.input(f"{lever.name}{ends[key]}", value, lever.unit) for key, value in values.items()}
         return figure.model_copy(update={"low": told["value"], "high": told["value"], **told})
+
+    def _at(self, path: str, figure: Figure) -> Figure:
+        """The figure at a path with its numbers as inputs: its value, and its ends where it has a range."""
+        lever = Lever(
+            path, figure.low, figure.value, figure.high, figure.dimension.si, figure.basis, figure.source, path
+        )
+        return self._figure(figure, lever, None)
+
+    def _surroundings(self, site: Facility) -> Facility:
+        """A facility whose three numbers are inputs as the command takes them: ``pue``, ``carbon`` and ``price``."""
+        found = copy.copy(site)
+        numbers = {"carbon_g_per_j": ("carbon", "g/kWh"), "usd_per_j": ("price", "USD/kWh")}
+        told = {name: self.graph.input(word, (getattr(site, name) or 0.0) * 3.6e6, unit) / 3.6e6
+                for name, (word, unit) in numbers.items()}  # fmt: skip
+        for name, value in (told | {"pue": self.graph.input("pue", site.pue), "zone": None}).items():
+            object.__setattr__(found, name, value)
+        return found
 
     def _cited(self, model: In, place: str, sources: dict[str, Source]) -> In:
         """An input whose figures are told, each under its place."""

@@ -19,6 +19,7 @@ from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.numerals import brief
 from bitnet_cost.told import Array
+from bitnet_cost.units import parse
 from bitnet_cost.words import Accumulator, Counting, Logits, Parallel, Scope
 
 GENERATE_ON_DEVICES = 128
@@ -125,6 +126,25 @@ class Scenario(Input):
             except ValidationError as error:
                 raise BitnetCostError(f"vary: {path}: {explain(error, {}, type(owner))[1]}") from None
         return found  # type: ignore[no-any-return]
+
+    def changed(self, change: str) -> Self:
+        """The scenario with one figure of the hardware or the runtime as a command gives it: ``PATH=VALUE``.
+
+        Raises:
+            BitnetCostError: not of this form, no such figure, a value without its unit or outside what it can be.
+        """
+        path, equals, text = change.partition("=")
+        if not (path and equals and text):
+            raise BitnetCostError(f"set: {change!r} is not PATH=VALUE, as in hierarchy.hbm.bandwidth='4 TB/s'")
+        try:
+            there = self.figure(path)
+            if not isinstance(there, Figure):
+                self.at(path, 1.0)  # says what is wrong with the path
+                raise BitnetCostError(f"{path}: is not a cited figure of this profile")
+            return self.at(path, parse(text, there.dimension))
+        except BitnetCostError as fault:
+            words = str(fault).removeprefix("vary: ")
+            raise BitnetCostError(f"set: {words if words.startswith(path) else f'{path}: {words}'}") from None
 
 
 def _whole(path: str) -> str:

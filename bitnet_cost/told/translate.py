@@ -27,8 +27,9 @@ def _graph_of(roots: Sequence[Node | float]) -> Graph:
 def packed(roots: dict[str, Node | float]) -> dict[str, Any]:
     """A graph as plain data, which ``templates/graph.js`` evaluates.
 
-    ``inputs`` are names and values; ``nodes`` a list for each operation: its number in `OPERATIONS`, then its operands,
-    indexes into inputs, constants and nodes before it, one after the other; ``guards`` pairs of a place and a truth.
+    ``inputs`` are names and values; ``nodes`` one row of numbers: of each operation its number in `OPERATIONS`, and its
+    operands, how far before it another is, or ``-1 - place`` of an input or a constant: what is alike then looks alike,
+    and packs to a third. ``guards`` are pairs of a place and a truth; places count inputs, constants, operations.
     """
     graph = _graph_of(list(roots.values()))
     conditions = [condition for condition, _ in graph.guards]
@@ -48,10 +49,14 @@ def packed(roots: dict[str, Node | float]) -> dict[str, Any]:
     def at(number: Node | float) -> int:
         return place[number] if isinstance(number, Node) else constants[float(number).hex()]
 
+    def operands(node: Node) -> list[int]:
+        places = map(at, node.args)
+        return [place[node] - there if there >= len(inputs) + len(constants) else -1 - there for there in places]
+
     return {
         "inputs": {node.names[0]: node.value for node in inputs},
         "constants": [_plain(float.fromhex(text)) for text in constants],
-        "nodes": [[OPERATIONS.index(node.op), *map(at, node.args)] for node in nodes if node.op],
+        "nodes": [x for node in nodes if node.op for x in (OPERATIONS.index(node.op), *operands(node))],
         "guards": [[at(condition), outcome] for condition, outcome in graph.guards],
         "roots": {name: at(root) for name, root in roots.items()},
     }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import get_args
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, get_args
 
 from bitnet_cost.inputs.cited import WEAK, Figure
 from bitnet_cost.ledger.contract import component_of
@@ -30,14 +30,23 @@ def weak_share(result: Result, component: str | None = None) -> float:
 
     A single point.
     """
-    weak = whole = 0.0
-    for action, runs in result.runs.items():
-        if component is not None and component_of(action) != component:
-            continue
-        energy = float(runs[0]) * result.prices[action][1]
-        whole += energy
-        weak += energy if result.hardware.basis(action) in WEAK else 0.0
+    weak, whole = weak_energy(result, lambda action: float(result.hardware.basis(action) in WEAK), component)
     return weak / whole if whole and math.isfinite(weak) else 0.0
+
+
+def weak_energy(result: Result, weakness: Callable[[str], Any], component: str | None = None) -> tuple[Any, Any]:
+    """What weak prices make up of the nominal energy, or of one component's, and all of it: told where those are.
+
+    ``weakness`` of an action is 1 where its price is weak, else 0.
+    """
+    weak: Any = 0.0
+    whole: Any = 0.0
+    for action, runs in result.runs.items():
+        if component is None or component_of(action) == component:
+            energy = runs[0] * result.prices[action][1]
+            whole = whole + energy
+            weak = weak + energy * weakness(action)
+    return weak, whole
 
 
 def mark(result: Result, component: str | None = None) -> str:

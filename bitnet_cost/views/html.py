@@ -7,10 +7,6 @@ there are figures, that, plotly.js and the downloads travel as base64 of their g
 
 from __future__ import annotations
 
-import base64
-import gzip
-import hashlib
-import json
 from collections.abc import Hashable, Sequence
 from functools import cache
 from pathlib import Path
@@ -19,6 +15,7 @@ from typing import Any
 from bitnet_cost import __version__
 from bitnet_cost.tables import Report, Table
 from bitnet_cost.views.figures import THEMES, Drawing, template
+from bitnet_cost.views.offline import escaped, hash_of, json_text, packed_text
 from bitnet_cost.views.page import TILES, Page, uncollected
 from bitnet_cost.views.records import csv_text
 from bitnet_cost.words import Plotly
@@ -29,20 +26,11 @@ _WIDTHS = {"--wide": 1000, "--medium": 560, "--narrow": 330}  # px of a chart, s
 _EMPTY = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="  # of the style sheet that plotly.js fills by script
 
 
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
-
-
-def _packed(text: str) -> str:
-    """Base64 of the gzip; level 6 takes twice the time for a tenth less."""
-    return base64.b64encode(gzip.compress(text.encode("utf-8"), compresslevel=4, mtime=0)).decode("ascii")
-
-
 @cache
 def _library() -> tuple[str, str]:
     """plotly.js as base64 of its gzip, and the hash of its text."""
     text = PLOTLY.read_text("utf-8")
-    return _packed(text), _hash(text)
+    return packed_text(text), hash_of(text)
 
 
 @uncollected()
@@ -58,23 +46,23 @@ def as_html(page: Page, plotly: Plotly = "inline") -> str:
     style, script = ((HERE / "templates" / name).read_text("utf-8") for name in ("report.css", "report.js"))
     figures = plotly == "inline" and any(shown.figure for chart in page.charts for shown in chart.shown)
     library, library_hash = _library() if figures else ("", "")
-    scripts = [f"'{h}'" for h in (_hash(script), library_hash) if h]
+    scripts = [f"'{h}'" for h in (hash_of(script), library_hash) if h]
     policy = (
-        f"default-src 'none'; script-src {' '.join(scripts)}; style-src '{_hash(style)}' '{_EMPTY}';"
+        f"default-src 'none'; script-src {' '.join(scripts)}; style-src '{hash_of(style)}' '{_EMPTY}';"
         " style-src-attr 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
     )
     held: dict[str, Any] = {"json": page.document, "csv": csv_text(list(page.rows)) if page.rows else ""}
     packed = figures or bool(page.choices)
     if packed:
         held["choices"] = _choices(page, figures)
-    close = _packed if packed else _escaped
+    close = packed_text if packed else escaped
     opening = [
         (c, c.shown[page.index(c.by)].table, c.shown[page.index(c.by)].headings[page.index(c.headed_by)])
         for c in page.charts
     ]
     return environment.get_template("report.html.j2").render(
         page=page, policy=policy, style=Markup(style), script=Markup(script),  # our own files
-        library=library, held={name: Markup(close(_json(data))) for name, data in held.items()}, packed=packed,
+        library=library, held={name: Markup(close(json_text(data))) for name, data in held.items()}, packed=packed,
         version=__version__, markup=Markup, opening=opening, figures=figures, widths=_WIDTHS,
         tiles=dict(zip(TILES, page.tiles[page.index(tuple(page.choices))], strict=True)) if page.choices else {},
     )  # fmt: skip
@@ -134,18 +122,3 @@ def fragment(report: Report) -> str:
         parts.append(f"<table>{caption}<thead>{head}</thead><tbody>{body}</tbody></table>")
     parts += [f"<p><small>{escape(note.text)}</small></p>" for note in report.notes]
     return "".join(parts)
-
-
-def _json(data: Any) -> str:
-    return json.dumps(data, separators=(",", ":"), allow_nan=False, ensure_ascii=False, default=_plain)
-
-
-def _plain(value: Any) -> Any:
-    return value.item()
-
-
-def _escaped(text: str) -> str:
-    """JSON that cannot end its element: `<`, `>`, `&` and line separators are escaped."""
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text

@@ -12,7 +12,7 @@ from bitnet_cost.numerals import brief, change_words, digits, grouped_digits, pe
 from bitnet_cost.tables import Note, distinct
 from bitnet_cost.views import effects, honesty, ranges
 from bitnet_cost.views.effects import limited
-from bitnet_cost.views.verdict import Verdict, listed, precision_name
+from bitnet_cost.views.verdict import Verdict, filled, listed, precision_name
 
 # Codes of notes, those first that change most how the numbers are to be read; others follow in their order.
 ORDER = (
@@ -41,11 +41,10 @@ def _of_verdict(verdict: Verdict) -> Iterator[Note]:
     """What decides, and what the signs of its table mean."""
     turned = verdict.turned_by
     if len(turned) > TURNED:
-        text = f"What is assumed about {listed(list(turned))} decides, each alone, where it is undecided."
-        yield Note("turned", text)
+        yield Note("turned", filled("turned by many", figures=listed(list(turned))))
     else:
         for figure, names in turned.items():
-            yield Note("turned", f"What is assumed about {figure} alone decides between {listed(names)}.")
+            yield Note("turned", filled("turned", figure=figure, names=listed(names)))
     yield from _accumulators(verdict)
     yield from _papers(verdict)
     if any(d is not None for d in verdict.differences):

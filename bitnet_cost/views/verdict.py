@@ -21,6 +21,26 @@ from bitnet_cost.views.groups import alike
 Differ = Callable[[Result, Result], Difference]
 Revise = Callable[..., Result | None]  # a result asked with other fields of its scenario; None: it has no price
 NAMED = 4  # places that a sentence tells apart; of more it gives the number
+SENTENCES = {
+    "undecided": "Undecided {where}: {names} need the same {what} as far as the model can tell{rest}.",
+    "than": "; {rest} than {first}",
+    "least": "{first} needs the least {what} {where}: {rest}{why}.",
+    "lead": "{first} needs the least {what} {where}: {change} than {other}{strongest}.",
+    "strongest": ", its strongest rival",
+    "unit": ", because the {hardware} has no 1-bit unit to run it on",
+    "only": "Only {names} {verb} {where}; it needs {needs}.",
+    "alone": "{lead} needs {what}{parts}{more}.",
+    "needs": "{energy}{unit} ({ends}){rate}",
+    "rate": ", at {rate} tokens/s",
+    "none": "{model} does not fit {where}: {narrowest} needs {needs}, and there are {has}.",
+    "fastest": "{first} is {also}the fastest, {rate} tokens/s against {other} in {second}",
+    "smallest": "{first} is the smallest, {size} against {other} in {second}",
+    "batch": " at batch {batch}",
+    "turned": "What is assumed about {figure} alone decides between {names}.",
+    "turned by many": "What is assumed about {figures} decides, each alone, where it is undecided.",
+}
+"""Sentences about one device, with slots for names and numbers; the explorer's page fills the same."""
+
 ENERGY = {"arithmetic": "arithmetic energy", "compute": "computing energy", "memory": "computing and memory energy"}
 
 
@@ -196,7 +216,7 @@ class Verdict:
         has = f"{with_prefix(largest, 'B', 3)}{'' if len(places) == 1 else ' at most'}"
         narrowest = f"even {precision_name(first.precision.name)}" if len(places[0].results) > 1 else "it"
         where = self.at(places[0]) if len(places) == 1 else f"on any of these {len(places)} {_kind(places)}"
-        return f"{title_of(first)} does not fit {where}: {narrowest} needs {needs}, and there are {has}."
+        return filled("none", model=title_of(first), where=where, narrowest=narrowest, needs=needs, has=has)
 
     def _alone(self, places: Sequence[Place]) -> str:
         """One answer a place: what it needs, with nothing to compare it with."""
@@ -205,15 +225,14 @@ class Verdict:
         if len(self.places) == 1 and len(places[0].results) > 1:
             others = [r for r in places[0].results if r is not found[0]]
             fits = any(r.fits is not None and not r.fits for r in others)
-            return (
-                f"Only {names} {'fits' if fits else 'has a price'} {self.at(places[0])}; it needs {_needs(found[0])}."
-            )
+            verb = "fits" if fits else "has a price"
+            return filled("only", names=names, verb=verb, where=self.at(places[0]), needs=_needs(found[0]))
         models = list(dict.fromkeys(title_of(r) for r in found))
         parts = [f"{self.at(p)} {_needs(r)}" for p, r in zip(places[:NAMED], found, strict=False)]
         more = f"; {len(places) - NAMED} more in the table" if len(places) > NAMED else ""
         lead = f"{models[0]} in {names}" if len(models) == 1 else names[:1].upper() + names[1:]
         what = ENERGY.get(found[0].scope)
-        return f"{lead} needs {f'{what}: ' if what else ''}{listed(parts)}{more}."
+        return filled("alone", lead=lead, what=f"{what}: " if what else "", parts=listed(parts), more=more)
 
     def _of_one(self, place: Place) -> str:
         """Winner, lead, and 1-bit against the strongest rival, on one device."""
@@ -221,14 +240,15 @@ class Verdict:
         if place.winner is None:
             names = listed([precision_name(r.precision.name) for r in place.tied])
             rest = self._rest(place, [r for r in place.ranked if r not in place.tied])
-            by = f"; {rest} than {precision_name(first.precision.name)}" if rest else ""
-            return f"Undecided {where}: {names} need the same {what} as far as the model can tell{by}."
-        text = f"{precision_name(first.precision.name)} needs the least {what} {where}: "
+            by = filled("than", rest=rest, first=precision_name(first.precision.name)) if rest else ""
+            return filled("undecided", where=where, names=names, what=what, rest=by)
+        slots = {"first": precision_name(first.precision.name), "what": what, "where": where}
         if not is_one_bit(first.precision):
-            return f"{text}{self._rest(place, place.ranked[1:])}{_without_unit(place)}."
+            return filled("least", **slots, rest=self._rest(place, place.ranked[1:]), why=_without_unit(place))
         other, lead = place.runner_up, place.differ(first, place.runner_up).nominal
-        strongest = ", its strongest rival" if len(place.ranked) > 2 and not self.baseline else ""
-        return f"{text}{change_words(lead)} than {precision_name(other.precision.name)}{strongest}."
+        strongest = filled("strongest") if len(place.ranked) > 2 and not self.baseline else ""
+        other_name = precision_name(other.precision.name)
+        return filled("lead", **slots, change=change_words(lead), other=other_name, strongest=strongest)
 
     def _rest(self, place: Place, others: Sequence[Result]) -> str:
         """What the next and the best 1-bit need more than the first."""
@@ -333,12 +353,12 @@ class Verdict:
             first, second = timed[:2]
             also = "also " if first is place.winner else ""
             rate, other = figures_of(first.tokens_per_s), figures_of(second.tokens_per_s)
-            what = f"{rate} tokens/s against {other} in {precision_name(second.precision.name)}"
-            parts.append(f"{precision_name(first.precision.name)} is {also}the fastest, {what}")
+            names = {"first": precision_name(first.precision.name), "second": precision_name(second.precision.name)}
+            parts.append(filled("fastest", **names, also=also, rate=rate, other=other))
         first, second = smallest[:2]
         size, other = (with_prefix(float(r.footprint.bits[0]) / 8, "B", 3) for r in (first, second))
-        what = f"{size} against {other} in {precision_name(second.precision.name)}"
-        parts.append(f"{precision_name(first.precision.name)} is the smallest, {what}")
+        names = {"first": precision_name(first.precision.name), "second": precision_name(second.precision.name)}
+        parts.append(filled("smallest", **names, size=size, other=other))
         return f"{'; '.join(parts)}."
 
     @property
@@ -359,9 +379,7 @@ class Verdict:
         short = {p.results[0].hardware.name: hardware_name(p.results[0].hardware) for p in self.places}
         own = short[r.hardware.name]
         own = own if list(short.values()).count(own) == 1 else r.hardware.name
-        where = f"on {'' if r.devices > 1 else 'the '}{own}" if r.hardware.has_clock else f"at {own}"
-        if r.devices > 1:
-            where = f"on {with_commas(r.devices)} x {own}"
+        where = place_words(r.hardware, r.devices, own)
         models = {p.results[0].architecture.name for p in self.places}
         if len(models) == 1:
             return where
@@ -371,6 +389,18 @@ class Verdict:
         if len(of) <= NAMED:
             return listed([self.at(p) for p in places])
         return f"{'in' if _kind(of) == 'cases' else 'on'} {len(places)} of {len(of)} {_kind(of)}"
+
+
+def filled(sentence: str, **slots: str) -> str:
+    """One of `SENTENCES`, filled."""
+    return SENTENCES[sentence].format(**slots)
+
+
+def place_words(hardware: Hardware, devices: int, name: str) -> str:
+    """Where in words: ``on the H100 SXM``, ``on 8 x H100 SXM``, ``at 45 nm``."""
+    if devices > 1:
+        return f"on {with_commas(devices)} x {name}"
+    return f"on the {name}" if hardware.has_clock else f"at {name}"
 
 
 def title_of(result: Result) -> str:
@@ -390,7 +420,7 @@ def _kind(places: Sequence[Place]) -> str:
 
 def _batch(place: Place) -> str:
     batch = int(place.results[0].workload.batch)
-    return f" at batch {with_commas(batch)}" if batch > 1 else ""
+    return filled("batch", batch=with_commas(batch)) if batch > 1 else ""
 
 
 def per_token(result: Result) -> float:
@@ -408,8 +438,8 @@ def _needs(result: Result) -> str:
     low, energy, high = (float(e) * per_token(result) for e in result.energy_bounds.reshape(3))
     unit = with_prefix(energy, "J", 3).split(" ")[1]
     ends = " to ".join(with_prefix(end, "J", 3).removesuffix(f" {unit}") for end in (low, high))
-    rate = "" if result.tokens_per_s is None else f", at {figures_of(result.tokens_per_s)} tokens/s"
-    return f"{with_prefix(energy, 'J', 3)}{_unit_words(result)} ({ends}){rate}"
+    rate = "" if result.tokens_per_s is None else filled("rate", rate=figures_of(result.tokens_per_s))
+    return filled("needs", energy=with_prefix(energy, "J", 3), unit=_unit_words(result), ends=ends, rate=rate)
 
 
 def _than(change: float) -> str:
@@ -422,7 +452,10 @@ def _decided(change: Difference) -> str:
 
 def _without_unit(place: Place) -> str:
     """Why 1-bit loses, where the device has no unit for it."""
-    narrow = place.one_bit
-    if narrow is None or narrow.hardware.rates.keys() & {"int1", "int2", "binary", "ternary"}:
-        return ""
-    return f", because the {hardware_name(narrow.hardware)} has no 1-bit unit to run it on"
+    return "" if place.one_bit is None else without_unit(place.one_bit.hardware)
+
+
+def without_unit(hardware: Hardware) -> str:
+    """That a device has no unit for 1-bit products; empty where it has one."""
+    known = hardware.rates.keys() & {"int1", "int2", "binary", "ternary"}
+    return "" if known else filled("unit", hardware=hardware_name(hardware))
