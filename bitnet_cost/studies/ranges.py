@@ -85,7 +85,7 @@ def with_day(answer: Answer, requests: float | None) -> Answer:
 def judged(answer: Answer) -> Verdict:
     """The verdict on an answer, from what its results differ by; see `views.verdict`.
 
-    The baseline stands beside the results where a reader asked for it, and where there is one precision alone.
+    The baseline is among the results where a reader names it, and where there is one precision alone.
     """
     results: list[Result] = []
     places: dict[int, Place] = {}

@@ -117,7 +117,7 @@ def fragment(report: Report) -> str:
             return f"<tr>{''.join(made)}</tr>"
 
         head = row([column.heading for column in table.columns], "th")
-        body = "".join(row(cells, "td") for cells in (*table.rows, *([table.footer] if table.footer else [])))
+        body = "".join(row(cells, "td") for cells in (*table.full_rows, *([table.footer] if table.footer else [])))
         caption = f"<caption>{escape(table.title)}</caption>"
         parts.append(f"<table>{caption}<thead>{head}</thead><tbody>{body}</tbody></table>")
     parts += [f"<p><small>{escape(note.text)}</small></p>" for note in report.notes]

@@ -16,10 +16,10 @@ from bitnet_cost.views.verdict import Verdict, filled, listed, precision_name
 
 # Codes of notes, those first that change most how the numbers are to be read; others follow in their order.
 ORDER = (
-    "load", "turned", "caveat", "signs", "substitute", "accumulator", "papers", "beyond", "measured",
-    "differences", "band", "tornado",
+    "load", "turned", "refused", "left-out", "caveat", "band", "time-ends", "tornado", "signs", "substitute",
+    "accumulator", "papers", "beyond", "measured", "differences",
 )  # fmt: skip
-OF_ONE_CELL = {"caveat", "facility", "battery", "busy"}
+OF_ONE_CELL = {"caveat", "refused", "facility", "battery", "busy"}
 """Codes of the notes that are of one cell each."""
 TURNED = 2  # figures that are named with what they decide between
 MEASURED = 3  # devices whose errors have a note each
@@ -80,8 +80,8 @@ def _of_answer(answer: Answer) -> list[Note]:
         found += _model(r, {each.precision.name for each in results})
     found += [*effects.traced(results), *effects.substitutes(results)]
     found += [
-        Note("caveat", f"{r.precision.name} at {r.hardware.name}: {r.reason}.")
-        for r in results if r.reason and r.has_energy
+        Note("caveat" if r.has_energy else "refused", f"{r.precision.name} at {r.hardware.name}: {r.reason}.")
+        for r in results if r.reason
     ]  # fmt: skip
     found += effects.outside_facilities(results)
     found += [_facility(r) for r in results if r.has_energy and r.facility and r.runtime]

@@ -30,7 +30,7 @@ SENTENCES = {
     "unit": ", because the {hardware} has no 1-bit unit to run it on",
     "only": "Only {names} {verb} {where}; it needs {needs}.",
     "alone": "{lead} needs {what}{parts}{more}.",
-    "needs": "{energy}{unit} ({ends}){rate}",
+    "needs": "{energy}{unit} ({ends}){where}{rate}",
     "rate": ", at {rate} tokens/s",
     "none": "{model} does not fit {where}: {narrowest} needs {needs}, and there are {has}.",
     "fastest": "{first} is {also}the fastest, {rate} tokens/s against {other} in {second}",
@@ -104,7 +104,7 @@ class Place:
 
     @property
     def runner_up(self) -> Result:
-        """What the winner is set against: what was asked for, of 1-bit its rival, of another the next in line."""
+        """What the winner is set against: a baseline that a reader names, of 1-bit its rival, of another the next in line."""
         others = self.ranked[1:]
         if self.rival is not None and self.rival in others:
             return self.rival
@@ -228,7 +228,7 @@ class Verdict:
             verb = "fits" if fits else "has a price"
             return filled("only", names=names, verb=verb, where=self.at(places[0]), needs=_needs(found[0]))
         models = list(dict.fromkeys(title_of(r) for r in found))
-        parts = [f"{self.at(p)} {_needs(r)}" for p, r in zip(places[:NAMED], found, strict=False)]
+        parts = [_needs(r, f" {self.at(p)}") for p, r in zip(places[:NAMED], found, strict=False)]
         more = f"; {len(places) - NAMED} more in the table" if len(places) > NAMED else ""
         lead = f"{models[0]} in {names}" if len(models) == 1 else names[:1].upper() + names[1:]
         what = ENERGY.get(found[0].scope)
@@ -239,8 +239,9 @@ class Verdict:
         where, what, first = self.at(place) + _batch(place), _energy(place), place.ranked[0]
         if place.winner is None:
             names = listed([precision_name(r.precision.name) for r in place.tied])
-            rest = self._rest(place, [r for r in place.ranked if r not in place.tied])
-            by = filled("than", rest=rest, first=precision_name(first.precision.name)) if rest else ""
+            base = next((r for r in place.tied if r is self._rival_at(place)), first)
+            rest = self._beyond(place, base)
+            by = filled("than", rest=rest, first=precision_name(base.precision.name)) if rest else ""
             return filled("undecided", where=where, names=names, what=what, rest=by)
         slots = {"first": precision_name(first.precision.name), "what": what, "where": where}
         if not is_one_bit(first.precision):
@@ -249,6 +250,13 @@ class Verdict:
         strongest = filled("strongest") if len(place.ranked) > 2 and not self.baseline else ""
         other_name = precision_name(other.precision.name)
         return filled("lead", **slots, change=change_words(lead), other=other_name, strongest=strongest)
+
+    def _beyond(self, place: Place, base: Result) -> str:
+        """What the next that is surely behind needs more than one of those that cannot be told apart."""
+        for r in place.ranked:
+            if r not in place.tied and not (change := place.differ(r, base)).undecided:
+                return f"{precision_name(r.precision.name)} needs {change_words(change.nominal)}"
+        return ""
 
     def _rest(self, place: Place, others: Sequence[Result]) -> str:
         """What the next and the best 1-bit need more than the first."""
@@ -267,7 +275,7 @@ class Verdict:
         compared = [p for p in places if len(p.ranked) > 1]
         winners = alike([p for p in compared if p.winner], lambda p: p.ranked[0].precision.name)
         clauses: list[str] = []
-        for group in sorted(winners, key=len, reverse=True):
+        for group in sorted(winners, key=lambda g: (-len(g), not is_one_bit(g[0].ranked[0].precision))):
             name = precision_name(group[0].ranked[0].precision.name)
             verb = "" if clauses else f" needs the least {_energy(compared[0])}"
             if len(places) <= NAMED:
@@ -433,13 +441,13 @@ def _unit_words(result: Result) -> str:
     return " a token" if per_token(result) != 1.0 else ""
 
 
-def _needs(result: Result) -> str:
+def _needs(result: Result, where: str = "") -> str:
     """Energy with its range, a token's where any are generated, and the rate."""
     low, energy, high = (float(e) * per_token(result) for e in result.energy_bounds.reshape(3))
     unit = with_prefix(energy, "J", 3).split(" ")[1]
     ends = " to ".join(with_prefix(end, "J", 3).removesuffix(f" {unit}") for end in (low, high))
     rate = "" if result.tokens_per_s is None else filled("rate", rate=figures_of(result.tokens_per_s))
-    return filled("needs", energy=with_prefix(energy, "J", 3), unit=_unit_words(result), ends=ends, rate=rate)
+    return filled("needs", energy=with_prefix(energy, "J", 3), unit=_unit_words(result), ends=ends, where=where, rate=rate)
 
 
 def _than(change: float) -> str:

@@ -178,10 +178,10 @@
   const listed = (words) => (words.length > 1 ? `${words.slice(0, -1).join(", ")} and ${words.at(-1)}` : words.join(""));
   const count = (number) => grouped(String(number));
   const unit = () => (asked.generate > 1 ? " a token" : "");
-  function needs(cell) {
+  function needs(cell, where = "") {
     const one = withPrefix(cell.energy, "J"), tail = ` ${one.split(" ")[1]}`;
     const ends = [cell.low, cell.high].map((end) => withPrefix(end, "J")).map((text) => (text.endsWith(tail) ? text.slice(0, -tail.length) : text)).join(" to ");
-    return filled("needs", { energy: one, unit: unit(), ends, rate: cell.rate > 0 ? filled("rate", { rate: significant(cell.rate) }) : "" });
+    return filled("needs", { energy: one, unit: unit(), ends, where, rate: cell.rate > 0 ? filled("rate", { rate: significant(cell.rate) }) : "" });
   }
   function sentence(found) {
     const { where, what } = ready.place, { cells, ranked, tied, winner, oneBit, rival, differ } = found;
@@ -193,7 +193,7 @@
       return filled("none", { model, where, narrowest: cells.length > 1 ? `even ${least.words}` : "it", needs: withPrefix(least.needs, "B"), has: withPrefix(least.capacity, "B") });
     }
     if (ranked.length === 1) {
-      if (cells.length === 1) return filled("alone", { lead: `${model} in ${first.words}`, what: "", parts: `${where} ${needs(first)}`, more: "" });
+      if (cells.length === 1) return filled("alone", { lead: `${model} in ${first.words}`, what: "", parts: needs(first, ` ${where}`), more: "" });
       const fits = cells.some((cell) => cell !== first && !cell.refused && !cell.fits);
       return filled("only", { names: first.words, verb: fits ? "fits" : "has a price", where, needs: needs(first) });
     }
@@ -204,9 +204,11 @@
       return listed(shown.map((cell, k) => `${cell.words}${k ? "" : " needs"} ${changeWords(differ(cell, first).nominal)}`));
     }
     if (!winner) {
-      const more = rest(ranked.filter((cell) => !tied.includes(cell)));
+      const base = tied.includes(rival) ? rival : first; // and the next that is surely behind it
+      const behind = ranked.find((cell) => !tied.includes(cell) && !differ(cell, base).undecided);
+      const more = behind ? `${behind.words} needs ${changeWords(differ(behind, base).nominal)}` : "";
       const names = listed(tied.map((cell) => cell.words));
-      return filled("undecided", { where: here, names, what, rest: more ? filled("than", { rest: more, first: first.words }) : "" });
+      return filled("undecided", { where: here, names, what, rest: more ? filled("than", { rest: more, first: base.words }) : "" });
     }
     const slots = { first: first.words, what, where: here };
     if (!first.oneBit) return filled("least", { ...slots, rest: rest(ranked.slice(1)), why: oneBit ? devices[asked.device].noUnit : "" });
