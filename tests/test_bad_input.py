@@ -294,7 +294,7 @@ def test_a_failed_write_loses_nothing(bitnet_cost: Run, tmp_path: Path, monkeypa
     [
         (("estimate", "gpt2"), "a.json", '{\n "schema"'), (("estimate", "gpt2"), "a.CSV", "model,parameters"),
         (("estimate", "gpt2"), "a.md", "# GPT-2"), (("estimate", "gpt2", "--plotly", "none"), "a.html", "<!doctype html>"),
-        (("estimate", "gpt2"), "a.txt", "GPT-2 in"), (("estimate", "gpt2"), "a", "GPT-2 in"),
+        (("estimate", "gpt2"), "a.txt", "BitNet needs"), (("estimate", "gpt2"), "a", "BitNet needs"),
         (("estimate", "gpt2", "-f", "json"), "a.txt", "{"), (("estimate", "gpt2", "-f", "csv"), "a.dat", "model,"),
         (("explain", "gpt2", "--cell", "energy_j"), "a.json", "{"), (("list", "models"), "a.csv", "name,"),
     ],
@@ -404,7 +404,7 @@ def test_several_refused_cells_are_records_with_their_reasons(bitnet_cost: Run, 
         refused_here = record["hardware"] == "gap8" or record["precision"] == "w3a3"
         assert (record["energy_j"] is None) is refused_here
         assert (record["reason"] or "").startswith("no price for m") is refused_here
-    assert "no price for m" in bitnet_cost("estimate", "gpt2", *words).out
+    assert "no price for m" in bitnet_cost("estimate", "gpt2", *words, "--notes").out
 
 
 def test_a_baseline_without_a_price_leaves_energies_without_a_saving(bitnet_cost: Run) -> None:

@@ -55,7 +55,7 @@ def test_a_day_and_a_year(bitnet_cost: Run) -> None:
 def test_a_day_has_no_columns_for_what_was_not_asked(bitnet_cost: Run) -> None:
     text = bitnet_cost(*DEVICE, "--requests-per-day", "1e6", "-f", "markdown").out
     (head,) = (line for line in text.splitlines() if "kWh a day" in line)
-    assert head == "| hardware | precision | kWh a day | kWh a year |"
+    assert head == "| hardware | precision | batch | kWh a day | kWh a year |"
 
 
 def test_a_day_in_json_and_csv(bitnet_cost: Run) -> None:
@@ -117,7 +117,7 @@ def test_device_hours_and_embodied_carbon_go_with_time_and_devices() -> None:
 
 
 def test_a_phone_counts_tokens_on_a_charge(bitnet_cost: Run) -> None:
-    text = bitnet_cost("estimate", "bitnet-b1.58-2b4t", "-H", "apple-a17-pro", "-p", "bitnet-b1.58").out
+    text = bitnet_cost("estimate", "bitnet-b1.58-2b4t", "-H", "apple-a17-pro", "-p", "bitnet-b1.58", "--notes").out
     assert "full battery" in text
 
 

@@ -118,10 +118,10 @@ def test_what_a_file_holds_and_no_answer_counts_is_told_by_every_command(bitnet_
     imported = bitnet_cost("import", config, "-o", own)
     shown = [
         imported.err,
-        *(bitnet_cost("estimate", file, "-H", "l4", "-p", "fp16").out for file in (config, own)),
-        bitnet_cost("fit", own, "-H", "l4", "-p", "fp16").out,
+        *(bitnet_cost("estimate", file, "-H", "l4", "-p", "fp16", "--notes").out for file in (config, own)),
+        bitnet_cost("fit", own, "-H", "l4", "-p", "fp16", "--notes").out,
         bitnet_cost("show", own).out,
-        bitnet_cost("compare", own, "-H", "l4", "-p", "fp16").out,
+        bitnet_cost("compare", own, "-H", "l4", "-p", "fp16", "--notes").out,
     ]
     for text in shown:
         words = " ".join(text.split())

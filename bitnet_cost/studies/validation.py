@@ -318,16 +318,15 @@ def report(found: Outcome) -> Report:
     reasons = [f"{c.row}, {c.column}: {c.why}" for c in found.cells if c.why]
     reasons += [f"{table.title}: {table.why}" for table in study.tables if table.why]
     weak = sum(c.weak for c in found.cells)
-    if weak:
-        reasons.append(
-            f"{honesty.MARK} rests on figures that are scaled or assumed, by a percent of its energy or more, or in"
-            f" what sets its time, or what is free for it: {weak} of {len(found.cells)} cells."
-        )
+    signs = [
+        f"{honesty.MARK} rests on figures that are scaled or assumed, by a percent of its energy or more, or in"
+        f" what sets its time, or what is free for it: {weak} of {len(found.cells)} cells."
+    ] * (weak > 0)
     cited = [
         f"Source: {source.author}: {source.title}, {source.year}. {source.where}. ({source.seen})"
         for source in (study.sources[key] for key in used)
     ]
-    lines = {"finding": study.findings, "reason": reasons, "source": cited}
+    lines = {"signs": signs, "finding": study.findings, "reason": reasons, "source": cited}
     notes = [Note(code, text) for code, texts in lines.items() for text in texts]
     return Report(study.title, sentence + ".", tuple(tables), tuple(notes))
 

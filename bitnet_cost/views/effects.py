@@ -36,7 +36,10 @@ def substitutes(results: Sequence[Result]) -> list[Note]:
         if (instead := _instead_of(r)) is not None:
             runs.setdefault((r.precision.name, *instead), []).append(hardware_name(r.hardware))
     found = [
-        Note("substitute", f"{precision_name(name)} runs as {executed} products: no {asked} unit on {limited(places)}")
+        Note(
+            "substitute",
+            f"{precision_name(name)} runs as {executed} products: no {asked} unit on {limited(list(dict.fromkeys(places)))}",
+        )
         for (name, asked, executed), places in runs.items()
     ]
     if any(r.accumulator == "int32" and r.precision.linear.accumulator for r in on_devices):

@@ -17,7 +17,7 @@ from bitnet_cost.views.verdict_table import verdict_tables
 
 
 def estimate_report(answer: Answer, verdict: Verdict) -> Report:
-    """The verdict and its table, what a reader asks for besides, and as details memory, time and energy by their parts."""
+    """The verdict and its table, what a reader asks for besides; as details memory, time and energy by part."""
     results = answer.results
     asked = [*(day_tables(answer) if answer.requests_per_day is not None else []), *ranges.range_tables(answer)]
     details = [*memory_tables(results), *energy_tables(results)]

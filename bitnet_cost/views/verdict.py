@@ -104,7 +104,7 @@ class Place:
 
     @property
     def runner_up(self) -> Result:
-        """What the winner is set against: a baseline that a reader names, of 1-bit its rival, of another the next in line."""
+        """What the winner is set against: a baseline that is named, of 1-bit its rival, of another the next."""
         others = self.ranked[1:]
         if self.rival is not None and self.rival in others:
             return self.rival
@@ -447,7 +447,9 @@ def _needs(result: Result, where: str = "") -> str:
     unit = with_prefix(energy, "J", 3).split(" ")[1]
     ends = " to ".join(with_prefix(end, "J", 3).removesuffix(f" {unit}") for end in (low, high))
     rate = "" if result.tokens_per_s is None else filled("rate", rate=figures_of(result.tokens_per_s))
-    return filled("needs", energy=with_prefix(energy, "J", 3), unit=_unit_words(result), ends=ends, where=where, rate=rate)
+    return filled(
+        "needs", energy=with_prefix(energy, "J", 3), unit=_unit_words(result), ends=ends, where=where, rate=rate
+    )
 
 
 def _than(change: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from bitnet_cost.numerals import whole_percent
 from tests.conftest import ROOT, Ran
 
 Run = Callable[..., Ran]
@@ -19,25 +20,28 @@ def first(text: str) -> str:
 def test_a_negative_saving_is_more_energy(bitnet_cost: Run) -> None:
     words = ("estimate", "llama-3.1-8b", "-H", "h100-sxm-80gb", "--runtime", "vllm", "--baseline", "fp16")
     saved = first(bitnet_cost(*words, "-p", "fp16", "-p", "bitnet-b1.58").out)
-    lost = first(bitnet_cost(*words, "-p", "fp16", "-p", "bitnet-b1.58", "--batch", "64").out)
-    assert "% less energy at h100-sxm-80gb than fp16" in saved
-    assert "% more energy at h100-sxm-80gb than fp16" in lost
-    assert "-" not in lost.partition("needs")[2].partition("%")[0]
+    lost = first(bitnet_cost(*words, "-p", "fp16", "-p", "bitnet-b1.58", "--batch", "256").out)
+    assert "BitNet b1.58 needs the least energy on the H100 SXM: " in saved
+    assert "% less than fp16" in saved
+    assert "fp16 needs the least energy on the H100 SXM at batch 256: BitNet b1.58 needs" in lost
+    assert "-" not in lost.partition("needs")[2]
+    assert "less" not in lost
 
 
 def test_compare_says_whose_cell_is_best(bitnet_cost: Run) -> None:
     text = first(bitnet_cost("compare", "gpt2", "llama-2-7b", "-H", "l4", "-p", "fp16", "-p", "int8").out)
-    assert text.startswith("GPT-2, Llama 2 7B on 1 piece of hardware")
-    assert "(gpt2 in int8 at l4)" in text
+    assert text.startswith("int8 needs the least energy for GPT-2 (fp16 needs ")
+    assert "and for Llama 2 7B (fp16 needs twice as much)" in text
 
 
 def test_a_note_stands_once_and_a_ternary_unit_is_one(bitnet_cost: Run) -> None:
     text = " ".join(
         bitnet_cost("compare", "gpt2", "gemma-2b", "-H", NPU, "-p", "fp16", "-p", "bitnet-b1.58").out.split()
     )
-    assert text.count("has no unit for 1-bit products") == 1
+    assert text.count("no 1-bit unit on Example NPU") == 1
+    assert "Example NPU, Example NPU" not in text
     own = str(ROOT / "docs" / "examples" / "example-ternary.yaml")
-    assert "has no unit" not in bitnet_cost("estimate", "gpt2", "-H", TERNARY, "-p", own).out
+    assert "no 1-bit unit" not in bitnet_cost("estimate", "gpt2", "-H", TERNARY, "-p", own, "--notes").out
 
 
 def test_a_device_class_with_one_runtime_names_it(bitnet_cost: Run) -> None:
@@ -48,10 +52,10 @@ def test_a_device_class_with_one_runtime_names_it(bitnet_cost: Run) -> None:
 
 def test_what_does_not_fit_is_told_what_would(bitnet_cost: Run) -> None:
     words = ("estimate", "llama-2-7b", "-p", "fp16", "-H")
-    assert "2 such devices would hold it, but nothing joins them; int8 would fit one." in first(
-        bitnet_cost(*words, "raspberry-pi-5").out
-    )
-    assert "2 such devices would hold it, or int8 would fit one." in first(bitnet_cost(*words, "rtx-3070").out)
+    for device, way in (("raspberry-pi-5", ", but nothing joins them; int8 would"), ("rtx-3070", ", or int8 would")):
+        text = bitnet_cost(*words, device).out
+        assert first(text).startswith("Llama 2 7B does not fit on the ")
+        assert f"2 such devices would hold it{way} fit one." in " ".join(text.split())
     text = bitnet_cost("fit", "llama-2-7b", "-H", "raspberry-pi-5", "-H", "l4", "-f", "markdown").out
     assert "- The Raspberry Pi 5 runs alone; nothing joins two of them." in text
 
@@ -64,21 +68,24 @@ def test_an_unknown_cell_names_those_there_are(bitnet_cost: Run) -> None:
 
 def test_the_classic_answer_says_what_memory_makes_of_the_saving(bitnet_cost: Run) -> None:
     text = " ".join(bitnet_cost("estimate", "gpt2").out.split())
-    note = text.partition("with memory traffic (--scope memory) the saving is ")[2].partition(". ")[0]
-    for node in ("cmos-45nm", "cmos-7nm"):
-        records = [
-            json.loads(bitnet_cost("estimate", "gpt2", "-p", "bitnet", "-H", node, "--scope", s, "-f", "json").out)
-            for s in ("memory", "arithmetic")
-        ]
-        wide, narrow = (f"{100 * document['records'][0]['saving']:.2f}" for document in records)
-        assert f"bitnet {wide} % instead of {narrow} at {node}" in note
-    assert "with memory traffic" not in bitnet_cost("estimate", "gpt2", "--scope", "memory").out
-    assert "with memory traffic" not in bitnet_cost("estimate", "gpt2", "-p", "fp32").out
+    for node, name in (("cmos-45nm", "45 nm"), ("cmos-7nm", "7 nm")):
+        for baseline, where in (("int8", first(text)), ("fp32", text.partition("Against fp32")[2])):
+            words = ("estimate", "gpt2", "-p", "bitnet", "-H", node, "--baseline", baseline, "-f", "json", "--scope")
+            wide, narrow = (
+                whole_percent(json.loads(bitnet_cost(*words, scope).out)["records"][0]["saving"])
+                for scope in ("memory", "arithmetic")
+            )
+            assert wide in where
+            assert narrow in where
+            assert name in where
+    assert "once memory traffic counts" in first(text)
+    assert "memory traffic counts" not in bitnet_cost("estimate", "gpt2", "--scope", "memory").out
+    assert "memory traffic counts" not in bitnet_cost("estimate", "gpt2", "-p", "fp32").out
 
 
 def test_scope_memory_at_a_node_says_what_it_does_not_reach(bitnet_cost: Run) -> None:
     words = ("gpt2", "-p", "bitnet", "-H", "cmos-7nm", "--scope", "memory")
-    text = " ".join(bitnet_cost("estimate", *words).out.split())
+    text = " ".join(bitnet_cost("estimate", *words, "--notes").out.split())
     said = "what the datapath reads of sram-8kb and its registers"
     assert f"and the like; {said}; static power" in text
     assert said in json.loads(bitnet_cost("estimate", *words, "-f", "json").out)["not_counted"]
