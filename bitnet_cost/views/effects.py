@@ -35,13 +35,11 @@ def substitutes(results: Sequence[Result]) -> list[Note]:
     for r in on_devices:
         if (instead := _instead_of(r)) is not None:
             runs.setdefault((r.precision.name, *instead), []).append(hardware_name(r.hardware))
-    found = [
-        Note(
-            "substitute",
-            f"{precision_name(name)} runs as {executed} products: no {asked} unit on {limited(list(dict.fromkeys(places)))}",
-        )
-        for (name, asked, executed), places in runs.items()
-    ]
+    found = []
+    for (name, asked, executed), places in runs.items():
+        where = limited(list(dict.fromkeys(places)))
+        text = f"{precision_name(name)} runs as {executed} products: no {asked} unit on {where}"
+        found.append(Note("substitute", text))
     if any(r.accumulator == "int32" and r.precision.linear.accumulator for r in on_devices):
         text = "--accumulator changes nothing on a device: its products hold their accumulation."
         found.append(Note("accumulator", text))
