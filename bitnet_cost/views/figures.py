@@ -10,9 +10,11 @@ import math
 from collections.abc import Iterable, Sequence
 from functools import cache
 from html import escape
+from pathlib import Path
 from sys import float_info
 from typing import Any, Literal, NamedTuple
 
+from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.numerals import tick
 
 Theme = Literal["light", "dark"]
@@ -242,3 +244,35 @@ def parity_figure(groups: dict[str, list[tuple[float, float, str]]], across: str
     traces.append(trace(Look("scatter", None, listed=False), "equal", ends, ends))
     layout = Layout(log_axis(across, values), log_axis(up, values), legend=len(groups) > 1, even=True)
     return Drawing(layout, tuple(traces), rem=26.0)
+
+
+IMAGES = (".png", ".svg", ".pdf")
+
+
+def write_image(figure: Any, path: str) -> None:
+    """Write one chart as a picture, as its ending says; a `Drawing`, or a figure of plotly.
+
+    Raises:
+        BitnetCostError: another ending, nothing that makes pictures, a place that cannot be written.
+    """
+    from bitnet_cost.views.files import whole_or_nothing
+
+    ending = Path(path).suffix.lower()
+    if ending not in IMAGES:
+        raise BitnetCostError(f"{path}: a picture ends in {', '.join(IMAGES[:-1])} or {IMAGES[-1]}")
+    try:
+        import kaleido  # noqa: F401
+    except ImportError:
+        own = "or save it from the page (-o FILE.html, then the buttons PNG and SVG of the chart)"
+        raise BitnetCostError(f"{path}: pictures need kaleido: pip install 'bitnet-cost[images]'; {own}") from None
+    from plotly import graph_objects as go
+
+    drawn = go.Figure(figure.whole()) if isinstance(figure, Drawing) else figure
+    size = {} if drawn.layout.width else {"width": 720, "height": drawn.layout.height or 420}
+    try:
+        made = drawn.to_image(format=ending[1:], scale=1 if ending == ".svg" else 2, **size)
+    except Exception as fault:  # kaleido's own, and those of the browser that it starts
+        reason = (str(fault).strip().splitlines() or [type(fault).__name__])[0]
+        raise BitnetCostError(f"{path}: kaleido draws with Chrome or Chromium, and failed ({reason[:200]})") from None
+    with whole_or_nothing(path) as temporary:
+        Path(temporary).write_bytes(made)
