@@ -260,7 +260,7 @@ def _document(
         Report(f"{up.name} over {across.name}", f"{finding}.", ()),
         (_chart(columns, across, up, rows, len(shown), figure),),
         {"schema": "bitnet-cost/plot-1", "rows": kept}, kept,
-        how_to_reproduce(command), charts_first=True,
+        how_to_reproduce(command),
     )  # fmt: skip
 
 
