@@ -93,6 +93,7 @@ SORT = Asked(("--sort",), "order by energy, tokens, memory, saving, ..., best fi
 WHERE = Asked(("--where",), "filter, as in 'fits and tokens_per_s > 20'", metavar="EXPR")
 SUBJECTS = Asked((), "models as for compare, or one study of the catalogue", metavar="MODEL...|STUDY", names="model")
 REPORT_OUTPUT = Asked(("--output", "-o"), "the file", left_out="stdout", metavar="FILE.html")
+FIGURE = Asked(("--figure",), "one chart alone, by its name in the page: -o FILE.png, .svg or .pdf", metavar="NAME")
 OPEN = Asked(("--open",), "open the written file in the browser")
 MODEL_TO_FIT = Asked((), "as for estimate", left_out="every model of the catalogue, the largest that fit first",
     metavar="[MODEL]", names="model")

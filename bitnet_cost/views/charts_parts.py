@@ -54,7 +54,7 @@ _RAMP = {"memory": "c3", "static and waiting": "c4", "arithmetic": "c1", "the fa
 
 @chart(
     "Does it fit?", "model", "batch", "context", answers=on_a_device, row_of="hardware",
-    note="Memory: weights as stored with scales and packing, KV cache, widest activations. `bitnet-cost fit` searches"
+    note="Memory: weights as stored with scales and packing, KV cache, widest activations. The command fit searches"
     " for the largest batch and the longest prompt.",
 )  # fmt: skip
 def _fit(data: Data, at: Choice) -> Shown:

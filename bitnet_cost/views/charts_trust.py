@@ -124,7 +124,7 @@ def _tornado(data: Data, at: Choice) -> Shown:
         least, most = sorted(ends)
         shown = change_range(least - 1, most - 1)
         rows.append((what, span, shown, basis, source))
-        names.append(f"{_BASIS.get(basis.removeprefix('weak: '), '')} {what}, {span}")
+        names.append(f"{_BASIS.get(basis.removeprefix('weak: '), '')}\u00a0{what}, {span}")
         crossing += [what] if least <= 1 <= most else []
         across.append(short(most - least))
         bases.append(short(least))
@@ -191,7 +191,9 @@ def error_figure(groups: dict[str, list[tuple[float, float, str]]]) -> Drawing:
     layout = Layout(
         log_axis("model over measurement", spans, 0.03, suffix="x"), Axis("", names=tuple(groups)), legend=False
     )
-    return Drawing(layout, tuple(drawn), mark=1.0, rem=5 + 1.75 * len(groups))
+    line = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": 1, "x1": 1,
+            "line": {"width": 1, "color": "var(--mu)"}}  # fmt: skip
+    return Drawing(layout, tuple(drawn), lines=(line,), rem=5 + 1.75 * len(groups))
 
 
 @chart(

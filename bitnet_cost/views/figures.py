@@ -255,7 +255,11 @@ class Drawing(NamedTuple):
         each = 46 + 7 * max(map(len, names), default=0)
         lines = 22 * math.ceil(len(names) / max(1, width // each)) if names else 0
         top = self.layout.top + lines + (6 if lines else 0)
-        return self.layout._replace(top=top, height=round(16 * self.rem) + lines, lane=self.layout.top)
+        height = round(16 * self.rem) + lines
+        if self.layout.y.names:  # room for names of several lines
+            most = max(name.count("<br>") + 1 for name in _names(self.layout.y, narrow))
+            height = max(height, top + 46 + (15 * most + 4) * len(self.layout.y.names))
+        return self.layout._replace(top=top, height=height, lane=self.layout.top)
 
     def beside(self, narrow: bool = False) -> dict[str, Any]:
         """Lines and labels, as plotly.js reads them."""
@@ -307,7 +311,7 @@ def _placed(figure: Drawing, narrow: bool) -> list[dict[str, Any]]:
         tried = [(_cost(box := _box(x, y, size, side, label.gap), marks, thin, width, height), i, side, box)
                  for i, side in enumerate(sides)]  # fmt: skip
         cost, _, side, box = min(tried)
-        if cost >= 10 and label.weak:
+        if cost >= 10 and (label.weak or narrow):
             continue
         marks.append(box)
         found.append(_annotation(label, text, side, across, up))
@@ -458,7 +462,7 @@ def parity_figure(groups: dict[str, list[tuple[float, float, str]]], across: str
 IMAGES = (".png", ".svg", ".pdf")
 
 
-def write_image(figure: Any, path: str) -> None:
+def write_image(figure: Any, path: str, title: str = "") -> None:
     """Write one chart as a picture, as its ending says; a `Drawing`, or a figure of plotly.
 
     Raises:
@@ -476,7 +480,17 @@ def write_image(figure: Any, path: str) -> None:
         raise BitnetCostError(f"{path}: pictures need kaleido: pip install 'bitnet-cost[images]'; {own}") from None
     from plotly import graph_objects as go
 
-    drawn = go.Figure(figure.whole()) if isinstance(figure, Drawing) else figure
+    drawn = go.Figure(figure.whole()) if isinstance(figure, Drawing) else go.Figure(figure)
+    if isinstance(figure, Drawing):
+        drawn.update_layout(paper_bgcolor=THEMES["light"]["bg"])
+    if title:
+        text = "<br>".join(escape(line, quote=False) for line in textwrap.wrap(title, 96))
+        room = 16 + 17 * (text.count("<br>") + 1)
+        drawn.update_layout(
+            title={"text": text, "font": {"size": 14}, "x": 0.01, "y": 1, "yref": "container", "yanchor": "top",
+                   "pad": {"t": 10}},
+            margin_t=(drawn.layout.margin.t or 0) + room, height=(drawn.layout.height or 420) + room,
+        )  # fmt: skip
     size = {} if drawn.layout.width else {"width": 720, "height": drawn.layout.height or 420}
     try:
         made = drawn.to_image(format=ending[1:], scale=1 if ending == ".svg" else 2, **size)

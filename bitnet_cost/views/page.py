@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bitnet_cost import __version__
+from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.tables import Report, Table
 from bitnet_cost.views import charts_first, charts_parts, charts_trust  # noqa: F401  each registers its charts, in this order
 from bitnet_cost.views.charts import CHARTS, Chart, Data, Shown
@@ -63,6 +64,20 @@ class Page:
             values = [value for value, _ in self.choices[name]]
             found = found * len(values) + values.index(self.opening[name])
         return found
+
+    def drawn(self, name: str) -> dict[str, Any]:
+        """One chart as the page opens with it: its ``figure``, and its ``title`` with what it was asked for.
+
+        Raises:
+            BitnetCostError: no chart of that name, or nothing to draw.
+        """
+        found = {chart.name: chart.shown[self.index(chart.by)] for chart in self.charts}
+        if name not in found:
+            raise BitnetCostError(f"--figure: the page has no chart {name!r}; it has {', '.join(found)}")
+        shown = found[name]
+        if shown.figure is None:
+            raise BitnetCostError(f"--figure {name}: has nothing to draw; {shown.headings[0]}")
+        return {"figure": shown.figure, "title": f"{shown.title or self.report.title} ({self.question})"}
 
 
 def how_to_reproduce(command: str) -> tuple[tuple[str, str], ...]:
