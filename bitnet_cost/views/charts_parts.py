@@ -154,7 +154,7 @@ def _energy(data: Data, at: Choice) -> Shown:
         y, why = len(names), missing(data, cell_of(data, at, hardware=h, precision=p), at, h)
         names.append(name_of(data, p))
         cells = [significant(parts.get(n), scale, 4) for n in components]
-        rows.append((*([h] * joined), p, *cells, significant(totals[h, p], scale, 4) if parts else why))
+        rows.append((*([h] * joined), p, *cells, significant(totals[h, p], scale, 4) if parts else why.partition(":")[0]))
         text = three(totals[h, p] / scale) if parts else why
         labels.append(Label(totals[h, p] / scale, y, text, "ink" if parts else "no", side="right", gap=6,
                             brief=text.partition(":")[0]))  # fmt: skip

@@ -129,8 +129,8 @@ def _tornado(data: Data, at: Choice) -> Shown:
         across.append(short(most - least))
         bases.append(short(least))
         texts.append(plain(f"{what}: {shown}"))
-        labels += [Label(least, y, f"{three(least)}x", "mu", side="left", gap=4),
-                   Label(most, y, f"{three(most)}x", "mu", side="right", gap=4)]  # fmt: skip
+        labels += [Label(least, y, f"{three(least)}x", "mu", side="left", brief="", gap=4),
+                   Label(most, y, f"{three(most)}x", "mu", side="right", brief="", gap=4)]  # fmt: skip
     look = Look("bar", 0, colour="c3", worded=True, listed=False)
     drawn = trace(look, "range", across, list(range(len(rows))), base=bases, customdata=texts, width=0.62)
     title = f"{name}'s energy over {name_of(data, rival) if rival else 'its own'}{chr(39) + 's' if rival else ''}, each"
@@ -176,7 +176,7 @@ def median_error(pairs: Iterable[tuple[float, float]]) -> tuple[int, str]:
 def error_figure(groups: dict[str, list[tuple[float, float, str]]]) -> Drawing:
     """Model over measurement by class, one dot a row: (measured, modelled, words); a bar at each median."""
     drawn, middles, spans = [], [], [0.5, 2.0]
-    dot = Look("scatter", None, "markers", size=4, opacity=0.4, colour="mu", listed=False, worded=True)
+    dot = Look("scatter", None, "markers", size=4, opacity=0.55, colour="mu", listed=False, worded=True)
     for y, points in enumerate(groups.values()):
         ratios = [to_digits(modelled / measured, 3) for measured, modelled, _ in points]
         # dots of one class side by side, in an order that repeats

@@ -168,7 +168,7 @@ class Axis(NamedTuple):
 @lru_cache(maxsize=4096)
 def _names(axis: Axis, narrow: bool) -> list[str]:
     """The names of an axis as markup, broken where there is less room."""
-    each = [textwrap.wrap(n, 18 if narrow else 44, break_long_words=False)[:3] or [""] for n in axis.names]
+    each = [textwrap.wrap(n, 18 if narrow else 44, break_long_words=False)[:4] or [""] for n in axis.names]
     broken = ["<br>".join(escape(line, quote=False) for line in lines) for lines in each]
     return [f"<b>{text}</b>" if i in axis.heads else text for i, text in enumerate(broken)]
 
@@ -486,10 +486,10 @@ def write_image(figure: Any, path: str, title: str = "") -> None:
     if title:
         text = "<br>".join(escape(line, quote=False) for line in textwrap.wrap(title, 96))
         room = 16 + 17 * (text.count("<br>") + 1)
+        height = (drawn.layout.height or 420) + room
         drawn.update_layout(
-            title={"text": text, "font": {"size": 14}, "x": 0.01, "y": 1, "yref": "container", "yanchor": "top",
-                   "pad": {"t": 10}},
-            margin_t=(drawn.layout.margin.t or 0) + room, height=(drawn.layout.height or 420) + room,
+            title={"text": text, "font": {"size": 14}, "x": 0.01, "y": 1 - 8 / height, "yref": "container", "yanchor": "top"},
+            margin_t=(drawn.layout.margin.t or 0) + room, height=height,
         )  # fmt: skip
     size = {} if drawn.layout.width else {"width": 720, "height": drawn.layout.height or 420}
     try:
