@@ -14,6 +14,7 @@ from functools import lru_cache
 from itertools import product
 from typing import Any
 
+from bitnet_cost.ledger.difference import Difference
 from bitnet_cost.numerals import (
     significant,
     tick,
@@ -100,6 +101,11 @@ def on_a_node(data: Data) -> bool:
     return not on_a_device(data)
 
 
+def with_nodes(data: Data) -> bool:
+    """Whether anything is a technology node."""
+    return any(facts["capacity"] is None for facts in data["hardware"].values())
+
+
 def several(data: Data) -> bool:
     """Whether there are precisions to compare."""
     return len(data["precisions"]) > 1
@@ -179,8 +185,8 @@ def against_at(cell: dict[str, Any], scope: str, k: int) -> Any:
 
 
 def undecided(against: Any) -> bool:
-    """Whether the range of a ratio, as `against_at` gives it, holds 1."""
-    return against is not None and against[1] <= 1 <= against[3]
+    """Whether a ratio, as `against_at` gives it, may be on either side of 1."""
+    return against is not None and Difference(*(bound - 1 for bound in (against[2], against[1], against[3]))).undecided
 
 
 def missing(data: Data, cell: dict[str, Any], at: Choice, hardware: str) -> str:

@@ -27,7 +27,6 @@ from bitnet_cost.views.charts import (
     missing,
     name_of,
     on_a_device,
-    on_a_node,
     point_index,
     point_words,
     several,
@@ -36,6 +35,7 @@ from bitnet_cost.views.charts import (
     three,
     undecided,
     unit_at,
+    with_nodes,
 )
 from bitnet_cost.views.figures import Axis, Drawing, Label, Layout, Look, log_axis, plain, trace
 from bitnet_cost.views.verdict import listed
@@ -72,14 +72,14 @@ def _best_table(data: Data, at: Choice, hardware: Sequence[str]) -> Table:
         needs = "-"
         if against is not None:
             rival, low, ratio, high = against
-            lead = "undecided" if low <= 1 <= high else change_words(ratio - 1)
-            than = "against" if low <= 1 <= high else "as" if "as much" in lead else "than"
+            lead = "undecided" if undecided(against) else change_words(ratio - 1)
+            than = "against" if undecided(against) else "as" if "as much" in lead else "than"
             needs = f"{lead} {than} {name_of(data, rival)}\n{change_range(low - 1, high - 1)}"
         rows.append((found[best][1] / tokens, (name_of(data, h), least, needs)))
     rows.sort(key=lambda row: row[0])
     narrow = [p for p in data["precisions"] if p in data["one_bit"]]
     subject = name_of(data, narrow[0]) if len(narrow) == 1 else "1-bit" if narrow else "the best"
-    kind = "device" if on_a_device(data) else "node"
+    kind = "node" if data["hardware"][hardware[0]]["capacity"] is None else "device"
     heads = [kind, "least energy", f"{subject} needs"] if len(data["precisions"]) > 1 else [kind, "energy"]
     return table_of(f"Best precision on each {kind}", heads, [row[: len(heads)] for _, row in rows], (0, 1))
 
@@ -242,14 +242,15 @@ def _lane(data: Data, absent: Sequence[tuple[str, str, str]]) -> _Lane:
 
 
 @chart(
-    "Which precision needs the least energy?", "model", "scope", "batch", "context", answers=on_a_node, first=True
+    "Which precision needs the least energy?", "model", "scope", "batch", "context", answers=with_nodes, first=True
 )  # fmt: skip
 def _nodes(data: Data, at: Choice) -> Shown:
     """Energy by technology node and precision, which have no clock."""
     names: list[str] = []
     labels, spans, heads = [], [], []
     points: dict[tuple[str, str], list[tuple[float, float, float, float, str]]] = {}
-    for h in data["hardware"]:
+    nodes = [h for h, facts in data["hardware"].items() if facts["capacity"] is None]
+    for h in nodes:
         ranks = _ranks(data, at, h)
         heads.append(len(names))
         names.append(name_of(data, h))
@@ -284,5 +285,5 @@ def _nodes(data: Data, at: Choice) -> Shown:
     words += " Ring: least at its node; hollow: undecided." if several(data) else ""
     figure = Drawing(layout, tuple(drawn), labels=tuple(labels), rem=4 + 1.45 * len(names), lines=groups(heads))
     heading = "Best precision at each node" if several(data) else "Energy at each node"
-    best = _best_table(data, at, list(data["hardware"]))
+    best = _best_table(data, at, nodes)
     return Shown((heading,), best, figure if points else None, "Energy by node and precision", words)

@@ -154,7 +154,8 @@ def _energy(data: Data, at: Choice) -> Shown:
         y, why = len(names), missing(data, cell_of(data, at, hardware=h, precision=p), at, h)
         names.append(name_of(data, p))
         cells = [significant(parts.get(n), scale, 4) for n in components]
-        rows.append((*([h] * joined), p, *cells, significant(totals[h, p], scale, 4) if parts else why.partition(":")[0]))
+        total = significant(totals[h, p], scale, 4) if parts else why.partition(":")[0]
+        rows.append((*([h] * joined), p, *cells, total))
         text = three(totals[h, p] / scale) if parts else why
         labels.append(Label(totals[h, p] / scale, y, text, "ink" if parts else "no", side="right", gap=6,
                             brief=text.partition(":")[0]))  # fmt: skip
@@ -229,7 +230,7 @@ def _batch(data: Data, at: Choice) -> Shown:
         found = [(b, each) for b, each in found if each is not None]
         if not found:
             continue
-        known[h], leads[h] = [b for b, _ in found], [b for b, each in found if each[3] < 1]
+        known[h], leads[h] = [b for b, _ in found], [b for b, each in found if each[2] < 1 and not undecided(each)]
         x = [b for b, _ in found]
         low, ratio, high = ([each[i] for _, each in found] for i in (1, 2, 3))
         values += [*low, *high]

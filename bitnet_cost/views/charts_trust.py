@@ -27,6 +27,7 @@ from bitnet_cost.views.charts import (
     short,
     table_of,
     three,
+    undecided,
 )
 from bitnet_cost.views.figures import Axis, Drawing, Label, Layout, Look, log_axis, plain, trace
 
@@ -125,7 +126,7 @@ def _tornado(data: Data, at: Choice) -> Shown:
         shown = change_range(least - 1, most - 1)
         rows.append((what, span, shown, basis, source))
         names.append(f"{_BASIS.get(basis.removeprefix('weak: '), '')}\u00a0{what}, {span}")
-        crossing += [what] if least <= 1 <= most else []
+        crossing += [what] if undecided((rival, least, ratio, most)) else []
         across.append(short(most - least))
         bases.append(short(least))
         texts.append(plain(f"{what}: {shown}"))

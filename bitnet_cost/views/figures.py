@@ -488,7 +488,7 @@ def write_image(figure: Any, path: str, title: str = "") -> None:
         room = 16 + 17 * (text.count("<br>") + 1)
         height = (drawn.layout.height or 420) + room
         drawn.update_layout(
-            title={"text": text, "font": {"size": 14}, "x": 0.01, "y": 1 - 8 / height, "yref": "container", "yanchor": "top"},
+            title={"text": text, "font": {"size": 14}, "x": 0.01, "y": 1 - 8 / height, "yanchor": "top"},
             margin_t=(drawn.layout.margin.t or 0) + room, height=height,
         )  # fmt: skip
     size = {} if drawn.layout.width else {"width": 720, "height": drawn.layout.height or 420}
