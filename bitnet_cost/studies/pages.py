@@ -173,6 +173,7 @@ def data_of(answer: Answer, operations: list[dict[str, Any]], opening: Result) -
         "all_ranges": len(results) <= SENSITIVE,
         "marks": [honesty.mark(r) for r in results],
         "scope_words": SCOPES,
+        "node_scope": next((r.scope for r in results if not r.hardware.has_clock), opening.scope),
         "hardware": hardware,
         "generate": {(r.architecture.name, r.hardware.name): int(r.workload.generate) for r in results},
         "grid": points,

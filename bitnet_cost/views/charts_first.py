@@ -250,6 +250,9 @@ def _nodes(data: Data, at: Choice) -> Shown:
     labels, spans, heads = [], [], []
     points: dict[tuple[str, str], list[tuple[float, float, float, float, str]]] = {}
     nodes = [h for h, facts in data["hardware"].items() if facts["capacity"] is None]
+    cells = [cell_of(data, at, hardware=h, precision=p) for h in nodes for p in data["precisions"]]
+    scopes = {scope for cell in cells for scope in cell.get("scopes", ())}
+    at = at if at["scope"] in scopes else at | {"scope": data["node_scope"]}  # of a device alone
     for h in nodes:
         ranks = _ranks(data, at, h)
         heads.append(len(names))

@@ -1,7 +1,8 @@
-"""Charts as plotly.py builds them: one template, one palette for light and dark, one look for each series.
+"""Charts as plotly.js draws them: one template, one palette for light and dark, one look for each series.
 
 A page holds thousands of figures that differ in their data alone, and plotly.py takes 3 ms to check a whole one. So
-what they share, the looks of series and the layouts, is built by plotly.py once each, and a `Drawing` joins data to it.
+looks and layouts are shared, a `Drawing` joins data to them, and plotly.py checks whole figures in the tests and where
+one is handed out.
 A colour is the name of one of the page's, ``var(--p1)``, which `coloured` and the page's script look up: a change of
 theme is a change of colours alone. Each figure has a wide and a narrow layout; labels are placed for either.
 """

@@ -108,6 +108,7 @@
     return match[1] ? value / 2 : value;
   }
   function sortable(table) {
+    if (table.querySelector("tr.group")) return; // rows belong below their heads
     for (const th of table.tHead.rows[0].cells) {
       const words = th.textContent, button = made("button", words || "sign");
       button.type = "button";
@@ -121,7 +122,8 @@
     const up = th.getAttribute("aria-sort") !== "ascending", i = th.cellIndex, sign = up ? 1 : -1;
     for (const other of table.tHead.rows[0].cells) other.setAttribute("aria-sort", other === th ? (up ? "ascending" : "descending") : "none");
     const figures = th.classList.contains("n");
-    const rows = [...table.tBodies[0].rows].map((row) => ({ row, words: row.cells[i].textContent, key: figures ? keyOf(row.cells[i].textContent) : null }));
+    const rows = [...table.tBodies[0].rows].map((row) => ({ row, words: row.cells[i]?.textContent ?? "" }))
+      .map((entry) => ({ ...entry, key: figures ? keyOf(entry.words) : null }));
     rows.sort((a, b) => {
       if (figures && (a.key === null || b.key === null)) return (a.key === null) - (b.key === null);
       return sign * (figures ? a.key - b.key : a.words.localeCompare(b.words, "en", { numeric: true }));
