@@ -117,6 +117,9 @@ def _whiskers(look: Look, bounds: Sequence[tuple[float, ...]]) -> dict[str, Any]
     }  # fmt: skip
 
 
+NAMED = 12  # of many devices, those with the least energy have their names in the chart
+
+
 @chart(
     "Which precision needs the least energy, and how fast is it?", "model", "scope", "batch", "context",
     answers=on_a_device, first=True,
@@ -128,7 +131,7 @@ def _overview(data: Data, at: Choice) -> Shown:
     unit = max((unit_at(data, at, h)[0] for h in devices), key=len)
     points: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
     paths: list[tuple[float | None, float | None]] = []
-    rings, labels, absent = [], [], []
+    rings, labels, absent, named = [], [], [], []
     for h in devices:
         ranks, mine = _ranks(data, at, h), []
         per = unit_at(data, at, h)[1]
@@ -162,8 +165,9 @@ def _overview(data: Data, at: Choice) -> Shown:
             x, *_, high = max(mine, key=lambda m: m[5])
             labels.insert(0, Label(x, high, name_of(data, h), "ink", True, "above", gap=5))
         elif mine:
-            x, y, *_ = min(mine, key=lambda m: m[1])
-            labels.append(Label(x, y, name_of(data, h), "ink", True, weak=True, brief=""))
+            best = min(mine, key=lambda m: m[1])
+            named.append((best[1], Label(*best[:2], name_of(data, h), "ink", True, weak=True, brief="")))
+    labels += [label for _, label in sorted(named, key=lambda each: each[0])[:NAMED]]
     line = Look("scatter", None, listed=False, opacity=0.35)
     joined = few and any(x is not None for x, _ in paths)
     drawn = [trace(line, "of one device", *zip(*paths, strict=True))] if joined else []

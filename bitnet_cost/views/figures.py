@@ -295,9 +295,10 @@ def _placed(figure: Drawing, narrow: bool) -> list[dict[str, Any]]:
     def log(value: float, axis: Axis) -> float:
         return math.log10(value) if axis.log else value
 
-    marks, thin = _obstacles(figure, place) if any(not label.side for label in figure.labels) else ([], [])
+    shown = [label for label in figure.labels if not narrow or label.brief != ""]
+    marks, thin = _obstacles(figure, place) if any(not label.side for label in shown) else ([], [])
     found = []
-    for label in figure.labels:
+    for label in shown:
         text = label.text if not narrow or label.brief is None else label.brief
         if not text:
             continue
