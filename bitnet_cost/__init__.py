@@ -68,3 +68,10 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+def looks_of_objects() -> Any:
+    """What objects look like: the module above all views, loaded when one is first printed or drawn."""
+    from importlib import import_module
+
+    return import_module("bitnet_cost.looks")

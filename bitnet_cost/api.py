@@ -495,25 +495,3 @@ def _with_capacity(asked: Sequence[Scenario]) -> list[Scenario]:
     if node is not None:
         raise BitnetCostError(f"{node!r} is a technology node: it has no capacity that a model could fit")
     return [one.but(workload=replace(one.workload, generate=1)) if one.model.bidirectional else one for one in asked]
-
-
-def _html(found: Result | Answer) -> str:
-    """What a notebook shows: the tables of an answer; of a result over a grid, its records."""
-    from bitnet_cost.studies.ranges import judged
-    from bitnet_cost.views.compare import compare_report
-    from bitnet_cost.views.estimate import estimate_report
-    from bitnet_cost.views.grid import grid_report
-    from bitnet_cost.views.html import fragment
-
-    if isinstance(found, Comparison):
-        return fragment(compare_report(found, judged(found)).brief())
-    if isinstance(found, Answer):
-        return fragment(estimate_report(found, judged(found)).brief())
-    if found.shape:
-        return fragment(grid_report(found))
-    alone = Answer((found,), NOT_COUNTED)
-    return fragment(estimate_report(alone, judged(alone)).brief())
-
-
-for _shown in (Result, Answer):  # set here, since the floors keep result.py from the views
-    setattr(_shown, "_repr_html_", _html)  # noqa: B010

@@ -138,7 +138,7 @@ def test_bad_input_is_refused_in_our_words(case: str) -> None:
 def test_a_range_is_an_array(several: Any) -> None:
     grid = estimate("gpt2", "l4", "fp16", batch=several, generate=range(1, 4))
     assert [row["batch"] for row in grid.to_records()] == [1, 2, 3]
-    assert grid._repr_html_()  # type: ignore[attr-defined]  # set where the views are known
+    assert grid._repr_html_()
 
 
 # --- the same rows as the commands ----------------------------------------------------------------------------------

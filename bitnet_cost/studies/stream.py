@@ -14,6 +14,7 @@ from bitnet_cost.frames import Library, dataframe
 from bitnet_cost.inputs.sweep import Objective, Range, Sweep, options
 from bitnet_cost.numerals import with_commas
 from bitnet_cost.registry import figure
+from bitnet_cost.shown import Shown
 from bitnet_cost.studies.running import Runner, run
 from bitnet_cost.studies.sweep import Columns, Plan, as_array, of_file, of_options, plan
 from bitnet_cost.tables import Report, Table, headed
@@ -25,7 +26,7 @@ Objectives = str | Sequence[str | Objective | Mapping[str, Any]]
 Chunk = dict[str, NDArray[Any]]
 
 
-class Grid:
+class Grid(Shown):
     """A grid of design points. Nothing is evaluated before rows are asked for.
 
     Iterating yields chunks: columns by name, arrays ``[rows]`` of one length. A chunk has the kept rows of at most
@@ -124,10 +125,9 @@ class Grid:
         chunks = list(self)
         return {n: np.concatenate([c[n] for c in chunks]) if chunks else np.array([]) for n in self.columns}
 
-    def __repr__(self) -> str:
-        """How many points of what."""
+    def _line(self) -> str:
         axes = " x ".join(f"{n} {name}" for name, n in self._lengths().items())
-        return f"<Grid: {with_commas(self.points)} points of {axes}>"
+        return f"{_points(self.points)} of {axes}"
 
     def _lengths(self) -> dict[str, int]:
         whole = self._plan
@@ -136,14 +136,16 @@ class Grid:
         every |= dict(zip(("batches", "prompts", "generates"), whole.lengths, strict=True))
         return {name: count for name, count in every.items() if count > 1} or {"point": 1}
 
-    def _repr_html_(self) -> str:
-        """What the grid spans, for a notebook; evaluates nothing."""
-        from bitnet_cost.views.html import fragment
-
-        points = with_commas(self.points)
+    def outline(self) -> Report:
+        """What the grid spans, as a table; evaluates nothing."""
         lengths = tuple((name, with_commas(count)) for name, count in self._lengths().items())
         table = Table("", headed("axis", "values"), lengths, ("points", with_commas(self.points)))
-        return fragment(Report("Grid", f"A grid of {points} points, evaluated as it is read.", (table,)))
+        text = f"A grid of {_points(self.points)}, evaluated as it is read."
+        return Report("Grid", text, (table,))
+
+
+def _points(count: int) -> str:
+    return f"{with_commas(count)} point{'s' * (count != 1)}"
 
 
 def _plain(values: NDArray[Any]) -> list[Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from bitnet_cost.ledger.result import Explanation, Lever
 from bitnet_cost.numerals import digits, with_prefix
+from bitnet_cost.tables import Column, Report, Table, headed
 from bitnet_cost.told.arithmetic import Step, number_text
 from bitnet_cost.views.honesty import mark_basis
 from bitnet_cost.views.ranges import range_text
@@ -42,6 +43,15 @@ def _sentence(told: Explanation) -> str:
     value = "nothing" if told.value is None else digits(told.value, 6)
     unit = "" if told.unit == "1" else f" {told.unit}"
     return f"{told.title}: {value}{unit}"
+
+
+def explanation_report(told: Explanation) -> Report:
+    """The explanation as tables, one for each section."""
+    steps = tuple((s.name, s.unit, s.expression, number_text(s.value)) for s in told.steps)
+    heads = tuple(Column(head, head == "value") for head in ("step", "unit", "expression", "value"))
+    tables = [Table(head, headed(head.lower()), tuple((text,) for text in lines)) for head, lines in _sections(told)]
+    arithmetic = Table("Arithmetic", heads, steps)
+    return Report(told.title, _sentence(told), tuple(arithmetic if t.title == "Arithmetic" else t for t in tables))
 
 
 def explanation_text(told: Explanation) -> str:
