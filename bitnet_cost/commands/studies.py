@@ -238,16 +238,19 @@ def plot(
     colour: Annotated[str | None, option(questions.COLOUR)] = None,
     output: Annotated[str | None, option(questions.PLOT_OUTPUT)] = None,
 ) -> None:
-    """A chart of a sweep with its Pareto front, as one HTML file that works offline.
+    """A chart of a sweep with its Pareto front: one HTML file that works offline, or a picture.
 
-    Without -o the page is written next to FILE; no existing file is replaced.
+    Without -o the page is written next to FILE; no existing file is replaced. Pictures need the extra 'images'.
 
     Example: bitnet-cost plot front.parquet -o front.html
     """
     from bitnet_cost.studies import chart
-    from bitnet_cost.views import html
+    from bitnet_cost.views import figures, html
 
-    must_end(output, ".html", ".htm")
-    page = chart.sweep_page(file, x, y, colour, typed())
+    must_end(output, ".html", ".htm", *figures.IMAGES)
     target = output or chart.place_beside(file)
-    write(html.as_html(page), target)
+    page = chart.sweep_page(file, x, y, colour, typed())
+    if target.lower().endswith(figures.IMAGES):
+        figures.write_image(page.charts[0].shown[0].figure, target)
+    else:
+        write(html.as_html(page), target)
