@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,9 @@ from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.ledger.counted import Activity, Footprint, OpCounts, Timing
 from bitnet_cost.ledger.result import Answer, Comparison, Explanation, Fit, Result
 from bitnet_cost.listing import entry_report
+from bitnet_cost.numerals import change_range, change_words
 from bitnet_cost.shown import Shown, brief_value, named_fields
+from bitnet_cost.studies.ranges import judged
 from bitnet_cost.studies.stream import Grid
 from bitnet_cost.tables import Report, Table, headed
 from bitnet_cost.views import parts
@@ -25,7 +28,7 @@ from bitnet_cost.views.estimate import estimate_report
 from bitnet_cost.views.explanation import explanation_report, explanation_text
 from bitnet_cost.views.fit import fit_report
 from bitnet_cost.views.grid import grid_report
-from bitnet_cost.views.html import fragment
+from bitnet_cost.views.notebook import fragment
 from bitnet_cost.views.table import as_text, width_of_terminal
 
 if TYPE_CHECKING:
@@ -48,11 +51,20 @@ def report_of(thing: Any) -> Report:
 
 @report_of.register
 def _(result: Result) -> Report:
-    return grid_report(result) if result.shape else estimate_report(answer_of(result))
+    if result.shape:
+        return grid_report(result)
+    made = report_of(answer_of(result))
+    if result.saving is None or result.baseline == result.precision.name:
+        return made
+    least, nominal, most = (-float(saving) for saving in result.saving)
+    ends = change_range(min(least, most), max(least, most))
+    than = f"{change_words(nominal)} {'as' if nominal >= 0.95 else 'than'} {result.baseline}"
+    saved = f"That is {than}, range {ends}."
+    return replace(made, also=f"{saved} {made.also}".strip())
 
 
-report_of.register(Answer, estimate_report)
-report_of.register(Comparison, compare_report)
+report_of.register(Answer, lambda answer: estimate_report(answer, judged(answer)))
+report_of.register(Comparison, lambda answer: compare_report(answer, judged(answer)))
 report_of.register(Explanation, explanation_report)
 report_of.register(Footprint, parts.footprint_report)
 report_of.register(Timing, parts.timing_report)
@@ -74,7 +86,7 @@ def text_of(thing: Shown) -> str:
     """What ``print`` shows, as wide as the terminal."""
     if isinstance(thing, Explanation):  # every step on one line, however long
         return explanation_text(thing).rstrip("\n")
-    return as_text(report_of(thing), width_of_terminal()).rstrip("\n")
+    return as_text(_brief(thing), width_of_terminal()).rstrip("\n")
 
 
 def rich_of(thing: Shown, width: int) -> Text:
@@ -83,9 +95,15 @@ def rich_of(thing: Shown, width: int) -> Text:
 
     from bitnet_cost.views.terminal import as_terminal
 
-    return Text.from_ansi(as_terminal(report_of(thing), width).rstrip("\n"))
+    return Text.from_ansi(as_terminal(_brief(thing), width).rstrip("\n"))
 
 
 def markup_of(thing: Shown) -> str:
     """What a notebook shows."""
     return fragment(report_of(thing))
+
+
+def _brief(thing: Shown) -> Report:
+    """An answer with its first notes, as the commands print it; anything else whole."""
+    made = report_of(thing)
+    return made.brief(rest="in report(FILE.html)") if isinstance(thing, Answer | Result) else made

@@ -7,13 +7,13 @@ there are figures, that, plotly.js and the downloads travel as base64 of their g
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from bitnet_cost import __version__
-from bitnet_cost.tables import Report, Table
+from bitnet_cost.tables import Table
 from bitnet_cost.views.figures import Drawing, template
 from bitnet_cost.views.offline import escaped, hash_of, json_text, packed_text
 from bitnet_cost.views.page import Page, uncollected
@@ -100,23 +100,3 @@ class _Pool(dict[Any, int]):
     def place(self, thing: Hashable) -> int:
         """The place of a thing, which is added where it is new."""
         return self.setdefault(thing, len(self))
-
-
-def fragment(report: Report) -> str:
-    """A report as markup for a notebook's cell: no script, no style, nothing fetched."""
-    from markupsafe import escape
-
-    parts = [f"<p>{escape(report.sentence)}</p>"]
-    for table in report.tables:
-        side = ["right" if column.figures else "left" for column in table.columns]
-
-        def row(cells: Sequence[str], tag: str, side: list[str] = side) -> str:
-            made = (f'<{tag} style="text-align:{s}">{escape(c)}</{tag}>' for c, s in zip(cells, side, strict=True))
-            return f"<tr>{''.join(made)}</tr>"
-
-        head = row([column.heading for column in table.columns], "th")
-        body = "".join(row(cells, "td") for cells in (*table.rows, *([table.footer] if table.footer else [])))
-        caption = f"<caption>{escape(table.title)}</caption>"
-        parts.append(f"<table>{caption}<thead>{head}</thead><tbody>{body}</tbody></table>")
-    parts += [f"<p><small>{escape(note.text)}</small></p>" for note in report.notes]
-    return "".join(parts)
