@@ -15,7 +15,9 @@ from bitnet_cost.numerals import cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from os import PathLike
 
+    from plotly.graph_objects import Figure
     from rich.console import Console, ConsoleOptions
     from rich.text import Text
 
@@ -52,6 +54,16 @@ class Shown:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
         yield bitnet_cost.looks_of_objects().rich_of(self, options.max_width)
+
+
+def drawn(thing: Shown, theme: Theme, **asked: str | None) -> Figure:
+    """A figure of plotly, as `bitnet_cost.looks` draws it."""
+    return bitnet_cost.looks_of_objects().figure_of(thing, theme, **asked)
+
+
+def write_report(thing: Shown, path: str | PathLike[str]) -> None:
+    """Write a page, as `bitnet_cost.looks` makes it."""
+    bitnet_cost.looks_of_objects().write_report(thing, path)
 
 
 def named_fields(thing: Any) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, cast
+from os import PathLike
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,10 +30,13 @@ from bitnet_cost.ledger.arrays import Bounds
 from bitnet_cost.ledger.contract import Ledger, Prices, component_of, contract
 from bitnet_cost.ledger.counted import Activity, Footprint, OpCounts, Timing, devices_that_hold
 from bitnet_cost.numerals import cell, with_commas, with_prefix
-from bitnet_cost.shown import Shown
+from bitnet_cost.shown import Shown, Theme, drawn, write_report
 from bitnet_cost.told import EXACT, Array, array, is_told
 from bitnet_cost.told.arithmetic import Step
 from bitnet_cost.words import Accumulator, Parallel, Scope
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -286,6 +290,27 @@ class Result(Shown):
         """
         return registry.frame(self.to_records(), library)
 
+    def plot(self, x: str | None = None, y: str | None = None, *, theme: Theme = "light") -> Figure:
+        """A figure of plotly: where the energy goes; over a grid the column ``y`` along the column ``x``.
+
+        Args:
+            x: a column of the records, over a grid; the axis that varies if left out.
+            y: likewise; energy per token, or energy, if left out.
+            theme: ``light`` or ``dark``.
+
+        Raises:
+            BitnetCostError: a column that is not there, or one for a single point; nothing to draw.
+        """
+        return drawn(self, theme, x=x, y=y)
+
+    def report(self, path: str | PathLike[str]) -> None:
+        """Write the page of ``bitnet-cost report`` on this result: one HTML file that works offline.
+
+        Raises:
+            BitnetCostError: a grid, a name that ends otherwise, a place that cannot be written.
+        """
+        write_report(self, path)
+
     @property
     def mac(self) -> Array:
         """Multiply-accumulates of the mathematics, independent of what runs them.  [*grid]"""
@@ -360,6 +385,26 @@ class Answer(Shown):
             BitnetCostError: neither pandas nor polars is installed.
         """
         return registry.frame(self.to_records(), library)
+
+    def plot(self, chart: str | None = None, *, theme: Theme = "light") -> Figure:
+        """A figure of plotly: energy a token against speed for devices, energies for technology nodes.
+
+        Args:
+            chart: another of the report's: ``fit``, ``energy``, ``batch`` ...; a wrong name lists them.
+            theme: ``light`` or ``dark``.
+
+        Raises:
+            BitnetCostError: an unknown chart, or nothing to draw.
+        """
+        return drawn(self, theme, chart=chart)
+
+    def report(self, path: str | PathLike[str]) -> None:
+        """Write the page of ``bitnet-cost report``: one HTML file that works offline.
+
+        Raises:
+            BitnetCostError: a name that ends otherwise, a place that cannot be written.
+        """
+        write_report(self, path)
 
     def day(self, result: Result) -> Day:
         """What the requests of a day cost in one of the results, each batch being served as it stands."""
@@ -437,6 +482,14 @@ class Explanation(Shown):
     sources: tuple[str, ...]
     conventions: tuple[str, ...]
     not_counted: tuple[str, ...]
+
+    def plot(self, *, theme: Theme = "light") -> Figure:
+        """A figure of plotly: how far each constant may be from its nominal value, and how it is known.
+
+        Raises:
+            BitnetCostError: no constant has a range.
+        """
+        return drawn(self, theme)
 
     def _line(self) -> str:
         return f"{self.title}, {cell(self.value, 6) if self.value is not None else 'nothing'} {self.unit}"

@@ -386,6 +386,11 @@ def _groups(columns: dict[str, list[Any]], shown: Any, best: Any, colour: str | 
     return {name: found[name] for name in names} | ({f"{len(found) - len(names)} others": rest} if rest else {})
 
 
+def running_input(columns: dict[str, list[Any]]) -> str:
+    """The input of the workload that takes most values."""
+    return max(AXES, key=lambda name: len(set(columns[name])))
+
+
 def _running(columns: dict[str, list[Any]], varied: Sequence[str], *drawn: str) -> str | None:
     """The input of numbers that lines run along: one that is drawn, else the one of most values."""
     numbers = [n for n in varied if n not in WORDS]
