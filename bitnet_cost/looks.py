@@ -29,7 +29,7 @@ from bitnet_cost.tables import Report, Table, headed
 from bitnet_cost.views import parts
 from bitnet_cost.views.compare import compare_report
 from bitnet_cost.views.estimate import estimate_report
-from bitnet_cost.views.explanation import explanation_report, explanation_text
+from bitnet_cost.views.explanation import constants_drawing, explanation_report, explanation_text
 from bitnet_cost.views.fit import fit_report
 from bitnet_cost.views.grid import grid_report
 from bitnet_cost.views.notebook import fragment
@@ -87,7 +87,7 @@ report_of.register(RuntimeProfile, lambda entry: entry_report("runtime", entry))
 
 def answer_of(result: Result) -> Answer:
     """A single result as an answer."""
-    return Answer((result,), {}, NOT_COUNTED)
+    return Answer((result,), NOT_COUNTED)
 
 
 def text_of(thing: Shown) -> str:
@@ -176,6 +176,11 @@ def _(answer: Answer, *, chart: str | None = None) -> tuple[str, Drawing | None]
     check_word("chart", name, known)
     shown = CHARTS[name].make(data, {each: data["opening"][each] for each in CHARTS[name].by})
     return getattr(shown, "title", "") or CHARTS[name].question, shown.figure
+
+
+@drawing_of.register(Explanation)
+def _(told: Explanation) -> tuple[str, Drawing | None]:
+    return f"Constants of {told.title}: range over nominal value", constants_drawing(told)
 
 
 def _titled(found: DrawnSweep) -> tuple[str, Drawing | None]:

@@ -234,7 +234,7 @@ def draw(
     known = np.flatnonzero(~(np.isnan(across.values) | np.isnan(up.values)))
     if not len(known):
         raise BitnetCostError(f"{file}no row has both {x} and {y}")
-    colour = colour or next((n for n in SERIES if len(set(columns.get(n, ()))) > 1), None)
+    colour = colour or _series(columns, x, y)
     if colour is not None and colour not in columns:
         raise _no_column(file, colour, columns)
     if across.goal and up.goal:
@@ -383,7 +383,18 @@ def _groups(columns: dict[str, list[Any]], shown: Any, best: Any, colour: str | 
     except ValueError:
         names.sort()
     rest = [i for name in found if name not in names for i in found[name]]
-    return {name: found[name] for name in names} | ({f"{len(found) - len(names)} others": rest} if rest else {})
+    what = "" if colour in WORDS else f"{colour} "
+    groups = {f"{what}{name}": found[name] for name in names}
+    return groups | ({f"{len(found) - len(names)} others": rest} if rest else {})
+
+
+def _series(columns: dict[str, list[Any]], *drawn: str) -> str | None:
+    """What sets the colour: the first name that differs, else an input of few values that no line runs along."""
+    counts = {n: len(set(map(str, columns[n]))) for n in inputs_in(columns)}
+    varied = [n for n, count in counts.items() if count > 1]
+    along = _running(columns, varied, *drawn)
+    few = [n for n in varied if n != along and n not in drawn and counts[n] <= MOST_GROUPS]
+    return next((n for n in (*SERIES, *few) if n in varied and n not in drawn), None)
 
 
 def running_input(columns: dict[str, list[Any]]) -> str:
