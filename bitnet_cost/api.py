@@ -30,7 +30,7 @@ from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import GENERATE_ON_DEVICES, Scenario, usual_generate
 from bitnet_cost.inputs.workload import Workload, usual_attention
 from bitnet_cost.ledger.counted import OpCounts
-from bitnet_cost.ledger.result import Answer, Comparison, Fit, Result
+from bitnet_cost.ledger.result import Answer, Comparison, Explanation, Fit, Result
 from bitnet_cost.readers import catalog
 from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Parallel, Scope
 
@@ -466,6 +466,32 @@ def _with_what_fits(cell: _Cell, result: Result) -> Result:
             promised = needed is not None and needed <= result.hardware.joined_at_most
             return replace(result, reason=f"{result.reason}{', or' if promised else ';'} {name} would fit one")
     return result
+
+
+def explain(result: Result, cell: str = "energy_j", *, baseline: Name | Precision | None = None) -> Explanation:
+    """The arithmetic behind one number of a result, step by step: what ``bitnet-cost explain`` prints.
+
+    Args:
+        result: a single point.
+        cell: a column of its records, a part of its tables; a wrong name lists the kinds.
+        baseline: what a saving refers to; the result's own if left out.
+
+    Raises:
+        BitnetCostError: a grid, a cell that is unknown or cannot be computed.
+
+    >>> explain(estimate("gpt2", "cmos-45nm", "fp16"), "mac").value
+    45945778944.0
+    """
+    from bitnet_cost.engine.explain import explain as explained
+
+    if result.shape:
+        raise BitnetCostError(f"explain: a result over {result.shape} workloads is not a single point")
+    named = result.baseline if baseline is None else baseline
+    other = None
+    if named is not None:
+        precision = named if isinstance(named, Precision) else load_precision(named)
+        other = evaluate(result.scenario.but(precision=precision))
+    return explained(result, other, cell)
 
 
 def fitting(asked: Sequence[Scenario]) -> list[Fit]:

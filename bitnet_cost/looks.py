@@ -124,7 +124,7 @@ def figure_of(thing: Shown, theme: Theme, **asked: str | None) -> Figure:
     """A figure of plotly.
 
     Raises:
-        BitnetCostError: an unknown theme, or what has no figure.
+        BitnetCostError: an unknown theme, or nothing to draw.
     """
     from plotly.graph_objects import Figure as PlotlyFigure
 

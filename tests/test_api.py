@@ -103,6 +103,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "facility": (lambda: estimate("gpt2", "l4", facility={"pue": 1.2}), "facility: .* is not a Facility"),  # type: ignore[arg-type]
     "runtime": (lambda: estimate("gpt2", "l4", runtime=3), "runtime: 3 is neither"),  # type: ignore[arg-type]
     "devices": (lambda: estimate("gpt2", "l4", devices=[1]), "devices: .* whole number"),  # type: ignore[arg-type]
+    "explain": (lambda: package.explain(estimate("gpt2", batch=[1, 2])), "not a single point"),
     "link": (lambda: estimate("gpt2", "l4", link=3), "link: 3 is not a name"),  # type: ignore[arg-type]
     "no model": (lambda: estimate(None), "model: None is not a name"),  # type: ignore[arg-type]
     "bytes": (lambda: load_model(b"gpt2"), "model: .* bytes"),  # type: ignore[arg-type]

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from bitnet_cost import compare, estimate, sweep
-from bitnet_cost.engine.explain import explain
+from bitnet_cost import compare, estimate, explain, sweep
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.looks import command_of
 from tests.conftest import ROOT, Ran
@@ -27,7 +26,7 @@ THINGS: dict[str, Callable[[], Any]] = {
     "node": lambda: estimate("gpt2", "cmos-7nm", "bitnet"),
     "grid": lambda: estimate("llama-2-7b", "l4", "int4", batch=[1, 4, 16], prompt=[[128], [1024]]),
     "sweep": lambda: sweep(models="gemma-2b", hardware=["l4", "rtx-4090"], precisions=["fp16", "int4"], batch=[1, 8]),
-    "explanation": lambda: explain(estimate("gpt2", "l4", "fp16"), None, "energy_j"),
+    "explanation": lambda: explain(estimate("gpt2", "l4", "fp16"), "energy_j"),
 }
 
 

@@ -16,9 +16,8 @@ import pytest
 from rich.console import Console
 
 import bitnet_cost as package
-from bitnet_cost import compare, estimate, load_hardware, load_model, load_precision, sweep
+from bitnet_cost import compare, estimate, explain, load_hardware, load_model, load_precision, sweep
 from bitnet_cost.api import fitting
-from bitnet_cost.engine.explain import explain
 from bitnet_cost.engine.uncertainty import swings
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.readers import catalog
@@ -45,7 +44,7 @@ def results() -> dict[str, Any]:
         "precision": load_precision("bitnet"),
         "runtime": result.runtime,
         "fit": fitting([result.scenario])[0],
-        "explanation": explain(result, None, "energy_j"),
+        "explanation": explain(result, "energy_j"),
         "swing": swings(result, None)[0],
         "accuracy": catalog.accuracy(),
     }

@@ -492,7 +492,8 @@ class Explanation(Shown):
         return drawn(self, theme)
 
     def _line(self) -> str:
-        return f"{self.title}, {cell(self.value, 6) if self.value is not None else 'nothing'} {self.unit}"
+        value = "nothing" if self.value is None else cell(self.value, 6)
+        return f"{self.title}, {value} {self.unit}".removesuffix(" 1")
 
 
 @dataclass(frozen=True, repr=False, slots=True)
