@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import singledispatch
+from html import escape
 from os import PathLike, fspath
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from bitnet_cost.engine.counts import NOT_COUNTED
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
 
     from bitnet_cost.studies.chart import DrawnSweep
     from bitnet_cost.views.figures import Drawing, Theme
+
+    Titled = tuple[str, str, Drawing | None]  # a title, how to read it, the drawing
 
 
 # --- printed, and in a notebook --------------------------------------------------------------------------------------
@@ -129,42 +133,46 @@ def figure_of(thing: Shown, theme: Theme, **asked: str | None) -> Figure:
     from plotly.graph_objects import Figure as PlotlyFigure
 
     check_word("theme", theme, ("light", "dark"))
-    title, drawing = drawing_of(thing, **asked)
+    title, words, drawing = drawing_of(thing, **asked)
     if drawing is None:
         raise BitnetCostError(f"{thing!r}: there is nothing to draw")
     found = PlotlyFigure(drawing.whole(theme))
-    room = (found.layout.margin.t or 40) + 44
-    head = {"text": title, "x": 0, "xref": "paper", "y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 12}}
-    return found.update_layout(title=head, margin={"t": room})
+    lines = wrap(words, 96)
+    room = 46 + 17 * len(lines)
+    head = {"text": escape(title), "x": 0, "y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 12, "l": 12}}
+    head["subtitle"] = {"text": "<br>".join(map(escape, lines))}
+    return found.update_layout(
+        title=head, margin={"t": found.layout.margin.t + room}, height=found.layout.height + room
+    )
 
 
 @singledispatch
-def drawing_of(thing: Any, **asked: str | None) -> tuple[str, Drawing | None]:
-    """The title and the drawing of something; None where there is nothing to draw."""
-    return "", None
+def drawing_of(thing: Any, **asked: str | None) -> Titled:
+    """A title, how to read it, and the drawing; None where there is nothing to draw."""
+    return "", "", None
 
 
 @drawing_of.register(Result)
-def _(result: Result, *, x: str | None = None, y: str | None = None) -> tuple[str, Drawing | None]:
+def _(result: Result, *, x: str | None = None, y: str | None = None) -> Titled:
     if result.shape:
         records = result.to_records()
         columns = {name: [row[name] for row in records] for name in records[0]}
-        return _titled(_along(columns, x, y))
+        return _unworded(_along(columns, x, y))
     if x or y:
         raise BitnetCostError("x and y: this result is a single point; arrays of batch, prompt or generate make a grid")
     return drawing_of(answer_of(result), chart="energy")
 
 
 @drawing_of.register(Grid)
-def _(grid: Grid, **asked: str | None) -> tuple[str, Drawing | None]:
+def _(grid: Grid, **asked: str | None) -> Titled:
     from bitnet_cost.studies.chart import draw
 
     axes, colour = (asked.get("x"), asked.get("y")), asked.get("colour")
-    return _titled(draw(grid.columns_of_rows(), grid.inputs, axes, colour))
+    return _unworded(draw(grid.columns_of_rows(), grid.inputs, axes, colour))
 
 
 @drawing_of.register(Answer)
-def _(answer: Answer, *, chart: str | None = None) -> tuple[str, Drawing | None]:
+def _(answer: Answer, *, chart: str | None = None) -> Titled:
     from bitnet_cost.studies import pages
     from bitnet_cost.views.charts import CHARTS
     from bitnet_cost.views.records import answer_document
@@ -175,16 +183,17 @@ def _(answer: Answer, *, chart: str | None = None) -> tuple[str, Drawing | None]
     name = chart or known[0]
     check_word("chart", name, known)
     shown = CHARTS[name].make(data, {each: data["opening"][each] for each in CHARTS[name].by})
-    return getattr(shown, "title", "") or CHARTS[name].question, shown.figure
+    return shown.title or CHARTS[name].question, shown.words, shown.figure
 
 
 @drawing_of.register(Explanation)
-def _(told: Explanation) -> tuple[str, Drawing | None]:
-    return f"Constants of {told.title}: range over nominal value", constants_drawing(told)
+def _(told: Explanation) -> Titled:
+    words = "Low and high of each constant over its nominal value, log scale. Full marks: measured or published."
+    return f"What goes into {told.title}", words, constants_drawing(told)
 
 
-def _titled(found: DrawnSweep) -> tuple[str, Drawing | None]:
-    return found.title, found.figure
+def _unworded(found: DrawnSweep) -> Titled:
+    return found.title, f"{found.finding} (ringed).", found.figure
 
 
 def _along(columns: dict[str, list[Any]], x: str | None, y: str | None) -> DrawnSweep:

@@ -248,9 +248,9 @@ def plot(
     from bitnet_cost.views import figures, html
 
     must_end(output, ".html", ".htm", *figures.IMAGES)
-    target = output or chart.place_beside(file)
     page = chart.sweep_page(file, x, y, colour, typed())
+    target = output or chart.place_beside(file)
     if target.lower().endswith(figures.IMAGES):
-        figures.write_image(page.charts[0].shown[0].figure, target)
+        figures.write_image(page.charts[0].shown[0].figure, target, page.report.sentence)
     else:
         write(html.as_html(page), target)

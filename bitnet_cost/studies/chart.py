@@ -7,6 +7,8 @@ import json
 import math
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +18,7 @@ from bitnet_cost.errors import BitnetCostError, suggested
 from bitnet_cost.front import pareto
 from bitnet_cost.ledger.record import METRICS
 from bitnet_cost.numerals import prefix_of, significant, with_commas
+from bitnet_cost.readers import catalog
 from bitnet_cost.registry import unit_shown, words_of
 from bitnet_cost.studies.sweep import AXES, WORDS, unit_of
 from bitnet_cost.tables import Column, Report, Table
@@ -23,7 +26,7 @@ from bitnet_cost.told import Array
 from bitnet_cost.views import figures
 from bitnet_cost.views.charts import Chart
 from bitnet_cost.views.columns import parquet
-from bitnet_cost.views.figures import Drawing, Layout, Look, log_axis, plain, trace
+from bitnet_cost.views.figures import Drawing, Label, Layout, Look, log_axis, plain, trace
 from bitnet_cost.views.page import Page, how_to_reproduce, one_chart
 
 MOST_BYTES = 50_000_000  # of a CSV file
@@ -145,7 +148,7 @@ def sweep_page(
     drawn = draw(columns, inputs, (x, y), colour, f"{file}: ")
     document = {"schema": "bitnet-cost/plot-1", "rows": drawn.rows}
     report = Report(drawn.title, f"{drawn.finding}.", ())
-    return Page(report, (drawn.chart,), document, drawn.rows, how_to_reproduce(command), charts_first=True)
+    return Page(report, (drawn.chart,), document, drawn.rows, how_to_reproduce(command))
 
 
 class DrawnSweep(NamedTuple):
@@ -153,13 +156,9 @@ class DrawnSweep(NamedTuple):
 
     title: str
     finding: str
+    figure: Drawing
     chart: Chart
     rows: list[dict[str, Any]]
-
-    @property
-    def figure(self) -> Drawing | None:
-        """The figure alone."""
-        return self.chart.shown[0].figure
 
 
 class DrawnColumn(NamedTuple):
@@ -200,6 +199,10 @@ class DrawnColumn(NamedTuple):
         """A value with its unit; one without a unit is a count of what the column names."""
         each = " a token" if self.name in METRICS and METRICS[self.name].unit == "J/token" else ""
         return f"{self.short(row)} {self.unit or self.words}{each}"
+
+    def at(self, row: int) -> float:
+        """A value in the unit."""
+        return float(self.values[row]) / self.scale
 
     def values_of(self, rows: Any) -> list[float]:
         """Some values in the unit."""
@@ -294,47 +297,72 @@ def _drawn(
 
     def trace_of(name: str, rows: Sequence[int | None], look: Look) -> tuple[Look, dict[str, Any]]:
         words = ["" if i is None else plain("\n".join(f"{n}: {columns[n][i]}" for n in varied)) for i in rows]
-        x, y = ([None if i is None else axis.values_of(i) for i in rows] for axis in (across, up))
+        x, y = ([None if i is None else axis.at(i) for i in rows] for axis in (across, up))
         return trace(look._replace(worded=bool(varied)), name, x, y, words)
 
     groups = _groups(columns, shown, best, colour)
     along = _running(columns, varied, across.name, up.name)
-    lines = {name: _in_lines(columns, rows, [n for n in varied if n != along], along) for name, rows in groups.items()}
-    joined = along is not None and sum(rows.count(None) + 1 for rows in lines.values()) <= MOST_LINES
+    apart = [n for n in varied if n != along]
+    lines = {name: _lines(columns, rows, apart, along) for name, rows in groups.items()}
+    every = sum(map(len, lines.values()))
+    joined = along is not None and every <= MOST_LINES
+    named_lines = joined and every <= MOST_GROUPS and len(shown) > every
+    looks = _family_looks(groups) if colour == "precision" else {}
     many = max(map(len, groups.values())) > MANY_POINTS
     sign = Look("scatter", 0, "lines+markers" if joined else "markers", size=6 if many else 9)
     sign = sign._replace(opacity=0.65 if many else 1.0)
-    traces = [
-        trace_of(name, lines[name] if joined else rows, sign._replace(number=number))
-        for number, (name, rows) in enumerate(groups.items())
-    ]
+    traces, labels = [], []
+    second = next((n for n in apart if n in WORDS and n != colour), "")  # told apart by dashes
+    kinds = list(dict.fromkeys(str(v) for v in columns.get(second, ())))
+    dashes = dict(zip(kinds, figures.DASHES, strict=False)) if len(kinds) <= len(figures.DASHES) else {}
+    for number, (name, mine) in enumerate(groups.items()):
+        own = sign._replace(number=number, listed=not named_lines)
+        if name in looks:
+            own = own._replace(colour=looks[name][0], sign=looks[name][1], dash="solid")
+        parts: dict[str, list[int | None]] = {}
+        for line in lines[name] if joined else [mine]:
+            part = parts.setdefault(dashes.get(str(columns[second][line[0]]), "") if joined and second else "", [])
+            part += [*([None] * bool(part)), *line]
+        for dash, part in parts.items():
+            traces.append(trace_of(name, part, own._replace(dash=dash or own.dash)))
+            own = own._replace(listed=False)
+        for line in lines[name] if named_lines else ():
+            end = line[-1]
+            words = " ".join(name if n == colour else str(columns[n][end]) for n in apart)
+            text = f"{looks[name][0]}t" if name in looks else "ink"
+            labels.append(Label(across.at(end), up.at(end), words or name, text))
     both = bool(across.goal and up.goal)
-    ring = Look("scatter", None, "markers", size=15, sign="circle-open")
+    ring = Look("scatter", None, "markers", size=15, sign="circle-open", listed=not named_lines)
     if both:
         step: figures.LineStep = "vh" if across.goal == "max" else "hv"
         ring = ring._replace(mode="lines+markers" if len(best) <= MOST_MARKED else "lines", step=step)
     traces.append(trace_of("unbeaten" if both else "best", best.tolist(), ring))
-    figure = Drawing(Layout(across.axis(shown), up.axis(shown), even=True), tuple(traces))
+    layout = Layout(across.axis(shown), up.axis(shown), even=True, right=90 if labels else 18)
+    figure = Drawing(layout, tuple(traces), labels=tuple(labels))
     count = len(across.values)
     if both:
         settings = f"{with_commas(count)} settings"
-        number = f"One of {settings} is" if len(best) == 1 else f"{with_commas(len(best))} of {settings} are"
-        finding = f"{number} unbeaten: {across.goal_text}, {up.goal_text}"
+        how_many = f"One of {settings} is" if len(best) == 1 else f"{with_commas(len(best))} of {settings} are"
+        finding = f"{how_many} unbeaten in {across.words} and {up.words}"
+        finding += f": {_where(columns, varied, best[0])}" if len(best) == 1 and varied else ""
     else:
         goal = up if up.goal else across
-        finding = f"{goal.goal_text.capitalize()}: {goal.value_text(best[0])}{_where(columns, varied, best[0])}"
+        finding = f"{goal.goal_text.capitalize()}: {goal.value_text(best[0])}"
+        finding += f" at {_where(columns, varied, best[0])}" if varied else ""
     rows = [
         {n: str(columns[n][i]) for n in named} | {a.name: float(a.values[i]) for a in (across, up)}
         for i in best.tolist()
     ]
     chart = _chart(columns, across, up, best, len(shown), figure)
-    return DrawnSweep(f"{up.words[:1].upper()}{up.words[1:]} over {across.words}", finding, chart, rows)
+    if joined and dashes and second:
+        told = ", ".join(f"{kind} {dash}" for kind, dash in dashes.items())
+        chart = replace(chart, note=f"{chart.note} Lines: {told}.")
+    return DrawnSweep(f"{up.words[:1].upper()}{up.words[1:]} over {across.words}", finding, figure, chart, rows)
 
 
 def _where(columns: dict[str, list[Any]], varied: Sequence[str], row: int) -> str:
     """At which of the inputs that differ."""
-    found = ", ".join(f"{name} {columns[name][row]}" for name in varied)
-    return f" at {found}" if found else ""
+    return ", ".join(f"{'' if name in WORDS else f'{name} '}{columns[name][row]}" for name in varied)
 
 
 def _chart(
@@ -349,10 +377,8 @@ def _chart(
     body = [(*(str(columns[n][i]) for n in varied), across.short(i), up.short(i)) for i in best[:MOST_ROWS]]
     ends = [f"{across.value_text(i)} and {up.value_text(i)}" for i in (best[0], best[-1])]
     if across.goal and up.goal:
-        note = "Unbeaten: no other setting is as good in both and better in one."
-        heading = f"From {ends[0]} to {ends[1]}"
-        if len(best) == 1:
-            heading = f"Best in both: {ends[0]}{_where(columns, varied, best[0])}"
+        note = f"Unbeaten ({across.goal_text}, {up.goal_text}): none is as good in both and better in one."
+        heading = f"From {ends[0]} to {ends[1]}" if len(best) > 1 else f"Best in both: {ends[0]}"
         lengths = {"prompt", "generate"} | ({"batch"} if {across.name, up.name} & set(OF_WHOLE_RUN) else set())
         if lengths & set(varied):
             note += " Workloads differ: a smaller one needs less, which does not make it the better setting."
@@ -409,17 +435,24 @@ def _running(columns: dict[str, list[Any]], varied: Sequence[str], *drawn: str) 
     return along[0] if along else None
 
 
-def _in_lines(
-    columns: dict[str, list[Any]], rows: list[int], apart: Sequence[str], along: str | None
-) -> list[int | None]:
-    """Rows of a group in the order of their lines, None between two: in a line all inputs but one are the same."""
+def _family_looks(names: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Colour and shape of the precisions that the catalogue knows; those of a file keep a number's."""
+    found = []
+    for name in names:
+        with suppress(BitnetCostError):
+            found.append(catalog.precision(name))
+    return figures.family_looks(sorted(found, key=lambda p: -p.linear.weights.bits))
+
+
+def _lines(columns: dict[str, list[Any]], rows: list[int], apart: Sequence[str], along: str | None) -> list[list[int]]:
+    """Rows of a group by line: in a line all inputs but one are the same, and it runs along that one."""
     lines: dict[tuple[str, ...], list[int]] = {}
     for i in rows:
         lines.setdefault(tuple(str(columns[n][i]) for n in apart), []).append(i)
     if along is not None:
         for line in lines.values():
             line.sort(key=lambda i: float(columns[along][i] or 0))
-    return [i for line in lines.values() for i in (*line, None)][:-1]
+    return list(lines.values())
 
 
 def _figures(file: str, columns: dict[str, list[Any]], name: str) -> Array:

@@ -68,8 +68,8 @@ def constants_drawing(told: Explanation) -> Drawing | None:
         mine = [(at, c) for at, c in enumerate(ranged) if c.basis == basis]
         sign = {"scaled": "circle-open-dot", "assumed": "circle-open"}.get(basis, "circle")
         ends = {
-            "type": "data", "symmetric": False, "width": 4, "array": [c.high / c.nominal - 1 for _, c in mine],
-            "arrayminus": [1 - c.low / c.nominal for _, c in mine],
+            "type": "data", "symmetric": False, "width": 4, "thickness": 1.3, "color": "var(--mu)",
+            "array": [c.high / c.nominal - 1 for _, c in mine], "arrayminus": [1 - c.low / c.nominal for _, c in mine],
         }  # fmt: skip
         look = Look("scatter", None, "markers", sign=sign, worded=True)
         words = [plain(constant(c)) for _, c in mine]
