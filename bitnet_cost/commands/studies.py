@@ -11,7 +11,7 @@ from bitnet_cost.commands import options
 from bitnet_cost.commands.asking import ask, once
 from bitnet_cost.commands.options import argument, one_of, option, with_groups
 from bitnet_cost.commands.root import app
-from bitnet_cost.commands.writing import deliver, must_end, typed, watched, write
+from bitnet_cost.commands.writing import deliver, must_end, say_written, typed, watched, write
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.views import formats
 from bitnet_cost.views.formats import Offer
@@ -252,5 +252,6 @@ def plot(
     target = output or chart.place_beside(file)
     if target.lower().endswith(figures.IMAGES):
         figures.write_image(page.charts[0].shown[0].figure, target, page.report.sentence)
+        say_written(target)
     else:
         write(html.as_html(page), target)
