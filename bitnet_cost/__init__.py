@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bitnet_cost.api import answer as answer
     from bitnet_cost.api import compare as compare
     from bitnet_cost.api import estimate as estimate
+    from bitnet_cost.api import explain as explain
     from bitnet_cost.api import load_hardware as load_hardware
     from bitnet_cost.api import load_model as load_model
     from bitnet_cost.api import load_precision as load_precision
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from bitnet_cost.inputs.workload import Workload as Workload
     from bitnet_cost.ledger.result import Answer as Answer
     from bitnet_cost.ledger.result import Comparison as Comparison
+    from bitnet_cost.ledger.result import Explanation as Explanation
     from bitnet_cost.ledger.result import Result as Result
     from bitnet_cost.studies.stream import Grid as Grid
     from bitnet_cost.studies.stream import sweep as sweep
@@ -37,6 +39,7 @@ _HOMES = {
     "answer": "bitnet_cost.api",
     "compare": "bitnet_cost.api",
     "estimate": "bitnet_cost.api",
+    "explain": "bitnet_cost.api",
     "load_hardware": "bitnet_cost.api",
     "load_model": "bitnet_cost.api",
     "load_precision": "bitnet_cost.api",
@@ -50,6 +53,7 @@ _HOMES = {
     "Workload": "bitnet_cost.inputs.workload",
     "Answer": "bitnet_cost.ledger.result",
     "Comparison": "bitnet_cost.ledger.result",
+    "Explanation": "bitnet_cost.ledger.result",
     "Grid": "bitnet_cost.studies.stream",
     "Result": "bitnet_cost.ledger.result",
 }
@@ -68,3 +72,10 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+def looks_of_objects() -> Any:
+    """What objects look like: the module above all views, loaded when one is first printed or drawn."""
+    from importlib import import_module
+
+    return import_module("bitnet_cost.looks")

@@ -30,7 +30,7 @@ from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import GENERATE_ON_DEVICES, Scenario, usual_generate
 from bitnet_cost.inputs.workload import Workload, usual_attention
 from bitnet_cost.ledger.counted import OpCounts
-from bitnet_cost.ledger.result import Answer, Comparison, Fit, Result
+from bitnet_cost.ledger.result import Answer, Comparison, Explanation, Fit, Result
 from bitnet_cost.readers import catalog
 from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Parallel, Scope
 
@@ -468,6 +468,32 @@ def _with_what_fits(cell: _Cell, result: Result) -> Result:
     return result
 
 
+def explain(result: Result, cell: str = "energy_j", *, baseline: Name | Precision | None = None) -> Explanation:
+    """The arithmetic behind one number of a result, step by step: what ``bitnet-cost explain`` prints.
+
+    Args:
+        result: a single point.
+        cell: a column of its records, a part of its tables; a wrong name lists the kinds.
+        baseline: what a saving refers to; the result's own if left out.
+
+    Raises:
+        BitnetCostError: a grid, a cell that is unknown or cannot be computed.
+
+    >>> explain(estimate("gpt2", "cmos-45nm", "fp16"), "mac").value
+    45945778944.0
+    """
+    from bitnet_cost.engine.explain import explain as explained
+
+    if result.shape:
+        raise BitnetCostError(f"explain: a result over {result.shape} workloads is not a single point")
+    named = result.baseline if baseline is None else baseline
+    other = None
+    if named is not None:
+        precision = named if isinstance(named, Precision) else load_precision(named)
+        other = evaluate(result.scenario.but(precision=precision))
+    return explained(result, other, cell)
+
+
 def fitting(asked: Sequence[Scenario]) -> list[Fit]:
     """What fits each device in each precision.
 
@@ -495,25 +521,3 @@ def _with_capacity(asked: Sequence[Scenario]) -> list[Scenario]:
     if node is not None:
         raise BitnetCostError(f"{node!r} is a technology node: it has no capacity that a model could fit")
     return [one.but(workload=replace(one.workload, generate=1)) if one.model.bidirectional else one for one in asked]
-
-
-def _html(found: Result | Answer) -> str:
-    """What a notebook shows: the tables of an answer; of a result over a grid, its records."""
-    from bitnet_cost.studies.ranges import judged
-    from bitnet_cost.views.compare import compare_report
-    from bitnet_cost.views.estimate import estimate_report
-    from bitnet_cost.views.grid import grid_report
-    from bitnet_cost.views.html import fragment
-
-    if isinstance(found, Comparison):
-        return fragment(compare_report(found, judged(found)).brief())
-    if isinstance(found, Answer):
-        return fragment(estimate_report(found, judged(found)).brief())
-    if found.shape:
-        return fragment(grid_report(found))
-    alone = Answer((found,), NOT_COUNTED)
-    return fragment(estimate_report(alone, judged(alone)).brief())
-
-
-for _shown in (Result, Answer):  # set here, since the floors keep result.py from the views
-    setattr(_shown, "_repr_html_", _html)  # noqa: B010

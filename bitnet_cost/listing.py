@@ -174,7 +174,7 @@ def details(name: str) -> tuple[list[Report], dict[str, Any]]:
     entries = _entries(name)
     for kind, path, entry in entries:
         file = str(path) if path else "made from its name"
-        reports.append(_report(kind, file, entry))
+        reports.append(entry_report(kind, entry, file))
         several = sum(other == kind for other, _, _ in entries) > 1
         data[f"{kind} {getattr(entry, 'name', '')}" if several else kind] = {
             "file": file,
@@ -183,7 +183,8 @@ def details(name: str) -> tuple[list[Report], dict[str, Any]]:
     return reports, data
 
 
-def _report(kind: str, file: str, entry: Input) -> Report:
+def entry_report(kind: str, entry: Input, file: str = "") -> Report:
+    """Every figure of an entry, with its range, basis and source."""
     sections: dict[str, list[tuple[str, ...]]] = {}
     fields, remarks = [], []
     for place, value in _leaves(entry):
@@ -224,7 +225,7 @@ def _report(kind: str, file: str, entry: Input) -> Report:
         counted = f"; {with_commas(total)} parameters"
         tables.append(_checkpoint_table(entry))
         notes += entry.left_out()
-    noted = [*(Note("source", text) for text in notes), Note("file", f"file: {file}")]
+    noted = [*(Note("source", text) for text in notes), *([Note("file", f"file: {file}")] if file else [])]
     return Report(f"{kind} {name}", f"{kind} {name}{counted}", tuple(tables), tuple(noted))
 
 

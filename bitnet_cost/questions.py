@@ -93,6 +93,7 @@ SORT = Asked(("--sort",), "order by energy, tokens, memory, saving, ..., best fi
 WHERE = Asked(("--where",), "filter, as in 'fits and tokens_per_s > 20'", metavar="EXPR")
 SUBJECTS = Asked((), "models as for compare, or one study of the catalogue", metavar="MODEL...|STUDY", names="model")
 REPORT_OUTPUT = Asked(("--output", "-o"), "the file", left_out="stdout", metavar="FILE.html")
+FIGURE = Asked(("--figure",), "one chart alone, by its name in the page: -o FILE.png, .svg or .pdf", metavar="NAME")
 OPEN = Asked(("--open",), "open the written file in the browser")
 MODEL_TO_FIT = Asked((), "as for estimate", left_out="every model of the catalogue, the largest that fit first",
     metavar="[MODEL]", names="model")
@@ -155,10 +156,10 @@ WORKERS = Asked(("--workers",), "processes", left_out="one per core")
 ENGINE = Asked(("--engine",), "processes here, or a Dask cluster")
 SCHEDULER = Asked(("--scheduler",), "a running Dask scheduler", left_out="a local one", metavar="ADDRESS")
 PLOTTED = Asked((), "what a sweep wrote: .parquet, .csv or a folder", metavar="FILE")
-ACROSS = Asked(("--x",), "column across", left_out="the first objective")
-UPWARD = Asked(("--y",), "column up", left_out="the second objective")
+ACROSS = Asked(("--x",), "column across", left_out="the first objective, else tokens_per_s")
+UPWARD = Asked(("--y",), "column up", left_out="the second objective, else energy_per_token_j")
 COLOUR = Asked(("--colour",), "column that sets the colour")
-PLOT_OUTPUT = Asked(("--output", "-o"), "HTML file", left_out="FILE.html", metavar="FILE")
+PLOT_OUTPUT = Asked(("--output", "-o"), "FILE.html, or a picture: .png .svg .pdf", left_out="FILE.html", metavar="FILE")
 # fmt: on
 
 # What other programs call it, so that a message can lead on: an option of ours, or what to write.

@@ -41,6 +41,12 @@ class Metric(NamedTuple):
     short: str = ""  # what ``--sort`` may call it
     views: tuple[View, ...] = ()  # tables that have it
 
+    @property
+    def words(self) -> str:
+        """What an axis and a sentence call it."""
+        own = self.heading.removesuffix(f" {self.unit}")
+        return words_of(self.name, self.unit) if own in ("", self.name.replace("_", " ")) else own
+
     def texts(self, values: Sequence[Any]) -> tuple[str, list[str]]:
         """Its heading with the unit, and its figures as tables print them; '-' for None."""
         if self.kind == "whole":
@@ -51,6 +57,29 @@ class Metric(NamedTuple):
             return self.heading, [significant(value, 1.0, 4) for value in values]
         unit, texts = figures_apart(values, "B" if self.unit == "byte" else self.unit)
         return f"{self.heading} {unit}".strip(), texts
+
+
+_ENDINGS = {"byte": "_bytes", "J": "_j", "J/token": "_j", "s": "_s", "W": "_w", "g": "_g", "USD": "_usd"}
+
+
+def words_of(name: str, unit: str) -> str:
+    """The name of a column in words, its unit aside.
+
+    >>> words_of("energy_per_token_j", "J/token"), words_of("kv_cache_bytes", "byte"), words_of("power.static", "W")
+    ('energy per token', 'kv cache', 'power.static')
+    """
+    return name if "." in name else name.removesuffix(_ENDINGS.get(unit, "")).replace("_", " ")
+
+
+def unit_shown(unit: str) -> tuple[str, float]:
+    """The unit that people read, and how many of the given one it is: data sheets count bytes, words say 'per token'.
+
+    >>> unit_shown("bit/s"), unit_shown("J/token"), unit_shown("byte"), unit_shown("1")
+    (('B/s', 8.0), ('J', 1.0), ('B', 1.0), ('', 1.0))
+    """
+    if unit in ("bit", "bit/s"):
+        return unit.replace("bit", "B"), 8.0
+    return {"byte": "B", "J/token": "J", "token/s": "", "1": ""}.get(unit, unit), 1.0
 
 
 METRICS: dict[str, Metric] = {}

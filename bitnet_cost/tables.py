@@ -63,15 +63,15 @@ class Report:
         """The report with its details among the tables."""
         return replace(self, tables=(*self.tables, *self.details), details=())
 
-    def brief(self, most: int = NOTES_SHOWN) -> Report:
-        """The report without its details and with few notes, the last of which says how to get the rest."""
+    def brief(self, most: int = NOTES_SHOWN, rest: str = "--notes") -> Report:
+        """The report without its details and with few notes, the last of which says how to get the ``rest``."""
         left = len(self.notes) - most
         more = [f"{left} more {'note' if left == 1 else 'notes'}"] * (left > 0)
         more += [f"{len(self.details)} {'table' if len(self.details) == 1 else 'tables'}"] * bool(self.details)
         kept = list(self.notes[:most])
         if more:
             last = kept.pop() if kept else Note("more", "")
-            kept.append(Note(last.code, f"{last.text} {' and '.join(more)}: --notes".lstrip()))
+            kept.append(Note(last.code, f"{last.text} {' and '.join(more)}: {rest}".lstrip()))
         return replace(self, notes=tuple(kept), details=())
 
 

@@ -3,6 +3,7 @@
 python -m scripts.write_docs           writes them
 python -m scripts.write_docs --check   exits 1 and names the files that differ
 
+Notebooks of docs/examples hold what their cells show (`scripts.notebooks`).
 A page is written by hand; between marks it is filled in:
 
     <!-- sample: bitnet-cost COMMAND -->            the command, and what it prints ('| head -N': its first lines)
@@ -34,6 +35,7 @@ from bitnet_cost.views.html import as_html
 from bitnet_cost.views.records import json_text
 from bitnet_cost.views.table import as_markdown
 from scripts import reference
+from scripts.notebooks import executed
 from scripts.pictures import Screen, terminal
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -138,6 +140,7 @@ def targets() -> dict[Path, Callable[[], str]]:
         **{reports / f"{name}.html": partial(study_page, name) for name in studies},
         reports / "accuracy.md": lambda: as_markdown(accuracy.report(accuracy.compare())),
         ROOT / "measured" / "parity.json": parity,
+        **{path: partial(executed, path) for path in sorted((ROOT / "docs" / "examples").glob("*.ipynb"))},
     }
 
 

@@ -214,7 +214,7 @@ def test_a_metric_is_one_function(bitnet_cost: Command, tmp_path: Path) -> None:
     assert len(records(bitnet_cost(*words, "--where", "tokens_per_j > 0", "-f", "json"))) < len(found)
     result = package.estimate("gpt2", "l4", "fp16", prompt=np.array([8, 16]))
     assert [row["tokens_per_j"] for row in result.to_records()] == pytest.approx(list(128 / result.energy_j))
-    assert "yield token/J" in result._repr_html_()  # type: ignore[attr-defined]
+    assert "yield token/J" in result._repr_html_()
     grid = package.sweep(models="gpt2", hardware="l4", precisions="fp16", batch="1:64:64")
     assert grid.units["tokens_per_j"] == "token/J"
     (best,) = grid.top(1, "max tokens_per_j").to_records()

@@ -124,4 +124,4 @@ def test_the_numbers_of_a_choice_are_those_of_the_records(bitnet_cost: Callable[
 
 def test_a_notebook_shows_tables() -> None:
     result = package.estimate("gpt2", "l4", "int4", baseline="fp16", generate=16)
-    assert "<table>" in result._repr_html_()  # type: ignore[attr-defined]
+    assert "<table>" in result._repr_html_()

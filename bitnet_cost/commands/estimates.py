@@ -93,13 +93,19 @@ def report(
     output: Annotated[str | None, option(questions.REPORT_OUTPUT)] = None,
     asked: options.SideBySide,
     plotly: options.PlotlyOption = "inline",
+    figure: Annotated[str | None, option(questions.FIGURE)] = None,
     open_: Annotated[bool, option(questions.OPEN)] = False,
 ) -> None:
     """One offline HTML file: the finding, tables, charts to choose from, assumptions, how to reproduce it.
 
     Example: bitnet-cost report bitnet-table-1 --plotly none
     """
-    must_end(output, ".html", ".htm")
+    if figure is None:
+        if output is not None and output.lower().endswith((".png", ".svg", ".pdf")):
+            raise BitnetCostError(f"{output}: a picture holds one chart; name it with --figure, as --figure overview")
+        must_end(output, ".html", ".htm")
+    elif output in (None, "-"):
+        raise BitnetCostError("--figure needs a file; add -o FILE.png, FILE.svg or FILE.pdf")
     if open_ and output in (None, "-"):
         raise BitnetCostError("--open needs a file; add -o FILE.html")
     from bitnet_cost.readers import catalog
@@ -114,7 +120,12 @@ def report(
     else:
         answer, made = _compared(subjects, asked)
         page = pages.of_answer(answer, pages.full(answer, made), typed())
-    write(html.as_html(page, plotly), output)
+    if figure is None:
+        write(html.as_html(page, plotly), output)
+    else:
+        from bitnet_cost.views.figures import write_image
+
+        write_image(**page.drawn(figure), path=str(output))
     if open_:
         import webbrowser
         from pathlib import Path

@@ -11,7 +11,7 @@ from bitnet_cost.commands import options
 from bitnet_cost.commands.asking import ask, once
 from bitnet_cost.commands.options import argument, one_of, option, with_groups
 from bitnet_cost.commands.root import app
-from bitnet_cost.commands.writing import deliver, must_end, typed, watched, write
+from bitnet_cost.commands.writing import deliver, must_end, say_written, typed, watched, write
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.views import formats
 from bitnet_cost.views.formats import Offer
@@ -238,16 +238,20 @@ def plot(
     colour: Annotated[str | None, option(questions.COLOUR)] = None,
     output: Annotated[str | None, option(questions.PLOT_OUTPUT)] = None,
 ) -> None:
-    """A chart of a sweep with its Pareto front, as one HTML file that works offline.
+    """A chart of a sweep with its Pareto front: one HTML file that works offline, or a picture.
 
-    Without -o the page is written next to FILE; no existing file is replaced.
+    Without -o the page is written next to FILE; no existing file is replaced. Pictures need the extra 'images'.
 
     Example: bitnet-cost plot front.parquet -o front.html
     """
     from bitnet_cost.studies import chart
-    from bitnet_cost.views import html
+    from bitnet_cost.views import figures, html
 
-    must_end(output, ".html", ".htm")
+    must_end(output, ".html", ".htm", *figures.IMAGES)
     page = chart.sweep_page(file, x, y, colour, typed())
     target = output or chart.place_beside(file)
-    write(html.as_html(page), target)
+    if target.lower().endswith(figures.IMAGES):
+        figures.write_image(page.charts[0].shown[0].figure, target, page.report.sentence)
+        say_written(target)
+    else:
+        write(html.as_html(page), target)

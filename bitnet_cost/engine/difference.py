@@ -22,7 +22,7 @@ class Place:
         self.results = results
 
     @cached_property
-    def _ends(self) -> list[tuple[str, float]]:
+    def ends(self) -> list[tuple[str, float]]:
         """Low and high of every figure of the runtime that is assumed or scaled, for any of the results."""
         found = {path: figure for r in self.results for path, figure in time_figures(r).items()}
         weak = {p: f for p, f in found.items() if p.startswith("runtime.") and f.basis in WEAK}
@@ -31,7 +31,7 @@ class Place:
     @cached_property
     def _energies(self) -> dict[int, Array]:
         """Energy of each result with each of those figures at each of its ends.  [J]"""
-        return {id(r): energies_with_each(r, self._ends) for r in self.results} if self._ends else {}
+        return {id(r): energies_with_each(r, self.ends) for r in self.results} if self.ends else {}
 
     def difference(self, result: Result, other: Result) -> Difference:
         """What changes from one result to another; see `Difference`.
@@ -50,7 +50,7 @@ class Place:
             moved = Difference(-nominal, float(changes.min()), float(changes.max()))
             if moved.undecided and not Difference(-nominal, low, high).undecided:
                 turning = changes.argmax() if nominal > 0 else changes.argmin()
-                turned_by = self._ends[int(turning)][0].removeprefix("runtime.").removeprefix("kernels.")
+                turned_by = self.ends[int(turning)][0].removeprefix("runtime.").removeprefix("kernels.")
             low, high = min(low, moved.low), max(high, moved.high)
         return Difference(-nominal, low, high, turned_by)
 

@@ -21,7 +21,7 @@ from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.scenario import Names, Scenario
 from bitnet_cost.ledger import record  # noqa: F401  # registers the columns of what is made here
-from bitnet_cost.ledger.arrays import Basis, Coefficients, Linear, Stack
+from bitnet_cost.ledger.arrays import Basis, Bounds, Coefficients, Linear, Stack
 from bitnet_cost.ledger.contract import Entries, Ledger, saving, tariff
 from bitnet_cost.ledger.counted import Actions, OpCounts
 from bitnet_cost.ledger.operators import Operator
@@ -253,8 +253,8 @@ def against(result: Result, baseline: Result) -> Result:
         return replace(result, baseline=baseline.precision.name, saving=None, reason=why)
     if result.precision == baseline.precision:
         none = np.where(result.energy_j >= 0, 0.0, np.nan)
-        return replace(result, baseline=baseline.precision.name, saving=np.broadcast_to(none, shape).copy())
+        return replace(result, baseline=baseline.precision.name, saving=Bounds.of(np.broadcast_to(none, shape).copy()))
     found = saving(result.ledger, baseline.ledger, result.scope)
     known = (result.energy_bounds + baseline.energy_bounds).reshape(3, -1)[1] >= 0
     found = np.where(known, found, np.nan)
-    return replace(result, baseline=baseline.precision.name, saving=found.reshape(shape))
+    return replace(result, baseline=baseline.precision.name, saving=Bounds.of(found.reshape(shape)))

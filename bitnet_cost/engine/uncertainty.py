@@ -341,9 +341,9 @@ def revalued(result: Result, asked: Scenario, ready: Prepared | None = None) -> 
 
 
 def energies_with_each(result: Result, values: Sequence[tuple[str, float]]) -> Array:
-    """Energy of a single point with one figure of time at another value, one after the other, as one grid.  [n]  [J]
+    """Energy with one figure of time at another value, one after the other, as one grid.  [point * n]  [J]
 
-    The figures become arrays over the points of a grid that is the same point n times.
+    The figures become arrays over the points of a grid that is each point n times.
 
     Raises:
         BitnetCostError: see `priced`.
@@ -351,7 +351,8 @@ def energies_with_each(result: Result, values: Sequence[tuple[str, float]]) -> A
     n, counts, asked = len(values), result.counts, result.scenario
     nominal = {path: asked.figure(path).value for path, _ in values}
     columns: dict[str, float | Array] = {
-        path: np.array([value if path == own else usual for own, value in values]) for path, usual in nominal.items()
+        path: np.tile([value if path == own else usual for own, value in values], counts.points)
+        for path, usual in nominal.items()
     }
     batch, prompt, generate = (np.repeat(v, n) for v in result.workload.flat())
     workload = replace(result.workload, batch=batch, prompt=prompt, generate=generate)

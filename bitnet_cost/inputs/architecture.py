@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from bitnet_cost.inputs.cited import Input
 from bitnet_cost.numerals import with_commas
+from bitnet_cost.shown import Shown
 
 Activation = Literal["relu", "relu2", "gelu", "gelu_tanh", "silu"]
 Norm = Literal["rmsnorm", "layernorm", "layernorm_no_bias", "no_weights"]
@@ -184,7 +185,7 @@ class Checkpoint(Input):
     parts: str = Field(default="", max_length=200, description="parts that are not counted, in words")
 
 
-class Architecture(Input):
+class Architecture(Shown, Input):
     """A transformer or state-space language model, complete enough to count every parameter and operation."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80, description="catalogue id")

@@ -40,6 +40,9 @@ class Same:
     def __hash__(self) -> int:
         return id(self.it)
 
+    def __repr__(self) -> str:
+        return f"<Same: {self.it!r}>"
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Same) and other.it is self.it
 

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.cited import CarbonIntensity, Figure, Input, Source, check_figures
 from bitnet_cost.numerals import brief
+from bitnet_cost.shown import Shown
 
 
 class Grids(Input):
@@ -42,8 +43,8 @@ class Zone:
     source: Source
 
 
-@dataclass(frozen=True, slots=True)
-class Facility:
+@dataclass(frozen=True, repr=False, slots=True)
+class Facility(Shown):
     """What turns a device's energy into a facility's, and into emissions and money. None: not asked for.
 
     Args:

@@ -30,6 +30,7 @@ from bitnet_cost.inputs.cited import (
     walk,
 )
 from bitnet_cost.numerals import brief
+from bitnet_cost.shown import Shown
 from bitnet_cost.words import Scope
 
 SPECIAL = ("exp", "tanh", "erf", "div", "sqrt", "unpack")  # unpack: a packed weight widened before use
@@ -125,7 +126,7 @@ class Links(Input):
         return self
 
 
-class Hardware(Input):
+class Hardware(Shown, Input):
     """A hardware profile: prices of actions, and of a device memory, rates and power; SI, with range, basis, source."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=60, description="catalogue id")

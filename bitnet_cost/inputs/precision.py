@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from bitnet_cost.errors import BitnetCostError, labelled
 from bitnet_cost.inputs.cited import Input, Source, check_sources
 from bitnet_cost.numerals import brief
+from bitnet_cost.shown import Shown
 from bitnet_cost.words import Accumulator
 
 Format = Literal["fp32", "fp16", "bf16", "fp8"]
@@ -102,7 +103,7 @@ class LinearPrecision(Input):
         return f"add.int{brief(wider)}" if wider else str(self.accumulator)
 
 
-class Precision(Input):
+class Precision(Shown, Input):
     """A named precision: what each part of a model is stored in, and what its products are made of."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=60, description="catalogue id")

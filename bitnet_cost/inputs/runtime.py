@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from bitnet_cost.inputs.cited import Duration, Input, Ratio, Source, check_figures
 from bitnet_cost.inputs.hardware import DeviceClass
+from bitnet_cost.shown import Shown
 
 KernelClass = Literal[
     "linear", "dequantised", "lowbit", "w8a8", "experts", "experts-w8a8", "attention", "norm", "rope", "activation",
@@ -44,7 +45,7 @@ class Kernel(Input):
         return self
 
 
-class RuntimeProfile(Input):
+class RuntimeProfile(Shown, Input):
     """A runtime on a class of devices."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=60, description="catalogue id, <runtime>-<class>")

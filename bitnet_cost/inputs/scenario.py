@@ -18,6 +18,7 @@ from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.numerals import brief
+from bitnet_cost.shown import Shown
 from bitnet_cost.told import Array
 from bitnet_cost.units import parse
 from bitnet_cost.words import Accumulator, Counting, Logits, Parallel, Scope
@@ -44,7 +45,7 @@ class Names(NamedTuple):
     parallel: Parallel
 
 
-class Scenario(Input):
+class Scenario(Shown, Input):
     """One question: a model in a precision on hardware, its workload, its scope, the devices and what is around them.
 
     Its parts were validated where they were made, and are taken as they are; numbers of the workload and figures of
@@ -65,6 +66,9 @@ class Scenario(Input):
     def but(self, **changed: Any) -> Self:
         """The same question with other fields, which are taken as they are."""
         return self.model_copy(update=changed)
+
+    def _line(self) -> str:
+        return f"{self.model.name} in {self.precision.name} on {self.hardware.name}"
 
     @property
     def names(self) -> Names:

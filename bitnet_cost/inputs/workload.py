@@ -8,6 +8,7 @@ from typing import Any, get_args
 import numpy as np
 
 from bitnet_cost.errors import BitnetCostError, check_word
+from bitnet_cost.shown import Shown
 from bitnet_cost.told import Array
 from bitnet_cost.words import AttentionSpan, Counting, Logits
 
@@ -22,8 +23,8 @@ def usual_attention(kind: str) -> AttentionSpan:
     return "full" if kind == "encoder" else "causal"
 
 
-@dataclass(frozen=True, slots=True)
-class Workload:
+@dataclass(frozen=True, repr=False, slots=True)
+class Workload(Shown):
     """Batch, prompt and generated tokens (integers, or arrays that broadcast), and conventions.
 
     The first generated token comes from the prefill; decode takes ``generate - 1`` steps.

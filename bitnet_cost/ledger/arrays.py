@@ -8,12 +8,13 @@ element of a grid equals the single estimate to the last bit.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, ValuesView
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from bitnet_cost.formulas.sums import ordered_sum
-from bitnet_cost.told import Array, filled, zeros
+from bitnet_cost.shown import Shown
+from bitnet_cost.told import Array, filled, is_told, zeros
 
 Basis = tuple[str, *tuple[float, ...]]
 """A quantity of the workload, by name, with its numbers: ``("tokens",)``, ``("pairs", 4096.0)``."""
@@ -26,7 +27,7 @@ Coefficients = dict[str, dict[Basis, Array]]
 """``{quantity: {basis: [op]}}``: what an operator's layers need in all for each unit of a basis."""
 
 
-class Bases(Mapping[Basis, Array]):
+class Bases(Mapping[Basis, Array], Shown):
     """What a workload repeats: quantities by basis, ``[phase, n]`` each, in one array.
 
     ``table`` is [basis, phase, n].
@@ -71,7 +72,7 @@ class _Term(NamedTuple):
     fresh: bool
 
 
-class Linear:
+class Linear(Shown):
     """A figure of each operator that is linear in what the workload repeats: coefficients by basis, [op] or [op, n]."""
 
     __slots__ = ("columns", "rows", "size", "terms")
@@ -111,7 +112,7 @@ class Linear:
         return found
 
 
-class Stack:
+class Stack(Shown):
     """Several figures of the same operators, calculated together.  ``names`` are the bases they may need."""
 
     __slots__ = ("_dense", "figures", "names")
@@ -147,7 +148,7 @@ class Stack:
         return found
 
 
-class Later(Mapping[str, Array]):
+class Later(Mapping[str, Array], Shown):
     """Arrays by name, made when the first of them is asked for. It is true: there is at least one."""
 
     def __init__(self, make: Callable[[], Mapping[str, Array]]) -> None:
@@ -174,3 +175,45 @@ class Later(Mapping[str, Array]):
     def values(self) -> ValuesView[Array]:
         """The arrays, without a look-up for each."""
         return self._arrays().values()
+
+
+class Bounds(np.ndarray[Any, np.dtype[Any]]):
+    """Figures ``[bound, *grid]`` whose three bounds have names; what is made of them is a plain array.
+
+    >>> saving = Bounds.of(np.array([0.1, 0.2, 0.4]))
+    >>> float(saving.low), float(saving[1]), (1 - saving).tolist()
+    (0.1, 0.2, [0.9, 0.8, 0.6])
+    """
+
+    @staticmethod
+    def of(values: Array) -> Bounds:
+        """Some values with names; told numbers keep their own kind of array."""
+        found: Any = values if is_told(values) else values.view(Bounds)
+        return cast(Bounds, found)
+
+    @property
+    def low(self) -> Any:
+        """The least.  [*grid]"""
+        return self[0]
+
+    @property
+    def nominal(self) -> Any:
+        """At nominal figures.  [*grid]"""
+        return self[1]
+
+    @property
+    def high(self) -> Any:
+        """The most.  [*grid]"""
+        return self[2]
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.view(np.ndarray)[key]
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **how: Any) -> Any:
+        if "out" in how:
+            how["out"] = tuple(map(_unnamed, how["out"]))
+        return getattr(ufunc, method)(*map(_unnamed, inputs), **how)
+
+
+def _unnamed(values: Any) -> Any:
+    return values.view(np.ndarray) if isinstance(values, Bounds) else values

@@ -30,6 +30,7 @@ from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.ledger.arrays import Bases, Basis, Linear, Stack
 from bitnet_cost.ledger.counted import Actions
+from bitnet_cost.shown import Shown
 from bitnet_cost.told import Array, array, zeros
 from bitnet_cost.words import Scope
 
@@ -67,7 +68,7 @@ def price_of(action: str, hardware: Hardware, asker: str) -> tuple[float, float,
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
-class Tariff:
+class Tariff(Shown):
     """Prices of some actions, folded with the coefficients of products and elementwise work.
 
     ``each`` is their energy per unit of what the workload repeats, [component, bound, basis, 1]; ``nominal`` the sum
@@ -187,6 +188,9 @@ class Entries(NamedTuple):
     factor: Array | float = 1.0
     apart: bool = False
 
+    def __repr__(self) -> str:
+        return f"<Entries: {', '.join(self.actions)}>"
+
     def amounts(self, *, kept: bool) -> Array:
         """How often each runs: [action, phase, op, n] where phases and operators are kept, else [action, n]."""
         found = (self.tables() if kept else over_phases(self.by_phase.swapaxes(0, 1))) * self.factor
@@ -198,7 +202,7 @@ class Entries(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Ledger:
+class Ledger(Shown):
     """What a run does: the linear entries of one turn, which runs ``turns`` times, and the entries besides.
 
     ``inside`` are the points that fit; None: all. The power of a package that is priced by time holds every action.

@@ -14,6 +14,8 @@ from bitnet_cost.formulas.sums import ordered_sum, total
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.arrays import PASSES, Bases, Basis, Coefficients, Later, Linear, Stack
 from bitnet_cost.ledger.operators import Operator
+from bitnet_cost.numerals import with_commas, with_prefix
+from bitnet_cost.shown import Shown
 from bitnet_cost.told import Array, is_told, named
 
 Count = Callable[[Array, Array], Array]
@@ -37,9 +39,12 @@ class Phase(NamedTuple):
     fills: bool = False  # fills and drains a pipeline; else its stages stay busy
     grows: bool = False  # a pass attends to one position more than the one before
 
+    def __repr__(self) -> str:
+        return f"<Phase: {self.name}>"
+
 
 @dataclass(frozen=True, eq=False, repr=False)
-class OpCounts:
+class OpCounts(Shown):
     """What the mathematics needs: coefficients of the operators times bases of the workload.
 
     A quantity is multiplied out when it is first asked for, ``[phase, op, n]``.
@@ -100,8 +105,8 @@ class OpCounts:
         return table
 
 
-@dataclass(frozen=True, slots=True)
-class Actions:
+@dataclass(frozen=True, repr=False, slots=True)
+class Actions(Shown):
     """What operators do in a precision on some hardware, for any workload.
 
     ``columns`` is ``{(of a product, quantity, action): [op]}``, times per unit of the quantity; ``folded`` the same
@@ -126,7 +131,7 @@ class Actions:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Activity:
+class Activity(Shown):
     """How often the actions of the datapath run, and the bits that operators move. Every array is ``[phase, op, n]``.
 
     ``arithmetic`` holds the actions of the matrix products, ``elementwise`` those of everything else. ``bits`` are what
@@ -194,7 +199,7 @@ def sum_of_roles(bits_of: Mapping[str, float]) -> float:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Footprint:
+class Footprint(Shown):
     """Bits resident. Rows of ``parameters`` and ``weight_bits`` are parameter roles; arrays are ``[n]``."""
 
     parameters: dict[str, int]
@@ -203,6 +208,9 @@ class Footprint:
     kv_bits: Array
     activation_bits: Array
     ideal_bits: float
+
+    def _line(self) -> str:
+        return f"{with_commas(self.total_parameters)} parameters, {with_prefix(self.total_weight_bits / 8, 'B')} stored"
 
     @property
     def total_parameters(self) -> int:
@@ -243,7 +251,7 @@ def longest_wait(waits: dict[str, float]) -> str | None:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Timing:
+class Timing(Shown):
     """How long it takes on a device. ``seconds`` is [phase, op, n], stretched where power binds."""
 
     seconds: Array
@@ -254,6 +262,10 @@ class Timing:
     waiting: Array  # time of kernels beyond what the peaks of the device need
     stretch: Array  # [phase, n]: how much the power cap stretches a phase; 1 where it does not bind
     phases: tuple[Phase, ...]
+
+    def _line(self) -> str:
+        first = zip(self.phases, self.by_phase[:, 0], strict=True)
+        return ", ".join(f"{phase.name} {with_prefix(seconds, 's')}" for phase, seconds in first)
 
     def longer(self, factor: Array) -> Timing:
         """The timing where a phase takes ``factor`` times as long, [phase, n]."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, cast
+from os import PathLike
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,15 +26,21 @@ from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
+from bitnet_cost.ledger.arrays import Bounds
 from bitnet_cost.ledger.contract import Ledger, Prices, component_of, contract
 from bitnet_cost.ledger.counted import Activity, Footprint, OpCounts, Timing, devices_that_hold
+from bitnet_cost.numerals import cell, with_commas, with_prefix
+from bitnet_cost.shown import Shown, Theme, drawn, write_report
 from bitnet_cost.told import EXACT, Array, array, is_told
 from bitnet_cost.told.arithmetic import Step
 from bitnet_cost.words import Accumulator, Parallel, Scope
 
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Result:
+class Result(Shown):
     """One evaluation: architecture x precision x hardware x workload, with everything that went in.
 
     Energies are contractions of its ``ledger`` within its scope; None: none can be computed, and ``reason`` says why.
@@ -45,9 +52,15 @@ class Result:
     footprint: Footprint
     ledger: Ledger | None = None
     baseline: str | None = None
-    saving: Array | None = None  # [bound, *grid]: least, nominal, most
+    saving: Bounds | None = None  # [bound, *grid]: ``low``, ``nominal`` and ``high`` by name too
     reason: str | None = None  # why there is no energy
     timing: Timing | None = None  # devices
+
+    def _line(self) -> str:
+        name = self.scenario._line()
+        if self.shape:
+            return f"{name} over {' x '.join(map(str, self.shape))} workloads"
+        return f"{name}, {with_prefix(float(self.energy_j), 'J') if self.has_energy else self.reason}"
 
     @property
     def architecture(self) -> Architecture:
@@ -277,6 +290,27 @@ class Result:
         """
         return registry.frame(self.to_records(), library)
 
+    def plot(self, x: str | None = None, y: str | None = None, *, theme: Theme = "light") -> Figure:
+        """A figure of plotly: where the energy goes; over a grid the column ``y`` along the column ``x``.
+
+        Args:
+            x: a column of the records, over a grid; the axis that varies if left out.
+            y: likewise; energy per token, or energy, if left out.
+            theme: ``light`` or ``dark``.
+
+        Raises:
+            BitnetCostError: a column that is not there, or one for a single point; nothing to draw.
+        """
+        return drawn(self, theme, x=x, y=y)
+
+    def report(self, path: str | PathLike[str]) -> None:
+        """Write the page of ``bitnet-cost report`` on this result: one HTML file that works offline.
+
+        Raises:
+            BitnetCostError: a grid, a name that ends otherwise, a place that cannot be written.
+        """
+        write_report(self, path)
+
     @property
     def mac(self) -> Array:
         """Multiply-accumulates of the mathematics, independent of what runs them.  [*grid]"""
@@ -302,16 +336,19 @@ class Result:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Fit:
+class Fit(Shown):
     """What one precision leaves room for. 0: not even one; a limit of `Workload`: as many as may be asked for."""
 
     result: Result  # at the batch and prompt asked for
     batch: int  # most sequences of the prompt asked for
     positions: int  # longest prompt of the batch asked for, generated tokens on top
 
+    def _line(self) -> str:
+        return f"{self.result.scenario._line()}, batch up to {with_commas(self.batch)}"
 
-@dataclass(frozen=True, slots=True)
-class Day:
+
+@dataclass(frozen=True, repr=False, slots=True)
+class Day(Shown):
     """What the requests of a day cost."""
 
     energy_j: float
@@ -320,7 +357,7 @@ class Day:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Answer:
+class Answer(Shown):
     """The results of one question, each against the same baseline where there is one, and what a reader must know."""
 
     results: tuple[Result, ...]
@@ -333,6 +370,10 @@ class Answer:
     asked_baseline: str | None = None  # the precision that the reader asked to compare with
     batched: tuple[Result, ...] = ()  # the results in batches, where the requests of a day were asked for one by one
 
+    def _line(self) -> str:
+        names = dict.fromkeys(r.architecture.name for r in self.results)
+        return f"{len(self.results)} results of {', '.join(names)}"
+
     def to_records(self) -> list[dict[str, Any]]:
         """The records of all results, in their order: those of ``-f json``."""
         return [row for result in self.results for row in result.to_records()]
@@ -344,6 +385,26 @@ class Answer:
             BitnetCostError: neither pandas nor polars is installed.
         """
         return registry.frame(self.to_records(), library)
+
+    def plot(self, chart: str | None = None, *, theme: Theme = "light") -> Figure:
+        """A figure of plotly: energy a token against speed for devices, energies for technology nodes.
+
+        Args:
+            chart: another of the report's: ``fit``, ``energy``, ``batch`` ...; a wrong name lists them.
+            theme: ``light`` or ``dark``.
+
+        Raises:
+            BitnetCostError: an unknown chart, or nothing to draw.
+        """
+        return drawn(self, theme, chart=chart)
+
+    def report(self, path: str | PathLike[str]) -> None:
+        """Write the page of ``bitnet-cost report``: one HTML file that works offline.
+
+        Raises:
+            BitnetCostError: a name that ends otherwise, a place that cannot be written.
+        """
+        write_report(self, path)
 
     def day(self, result: Result) -> Day:
         """What the requests of a day cost in one of the results, each batch being served as it stands."""
@@ -361,8 +422,8 @@ class Comparison(Answer):
     """An answer whose results stand side by side, ranked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lever:
+@dataclass(frozen=True, repr=False, slots=True)
+class Lever(Shown):
     """A figure that can move within its range, and what it moves with.
 
     ``moves_with`` is the source whose figures share one quantile, or the figure's own name.
@@ -379,7 +440,7 @@ class Lever:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Swing:
+class Swing(Shown):
     """What one figure does to an answer, alone, at its low and at its high.  Energy [J], saving [1]"""
 
     lever: Lever
@@ -389,7 +450,7 @@ class Swing:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Band:
+class Band(Shown):
     """How far an answer scatters: percentiles of draws [p5, p50, p95], and bounds [least, nominal, most]."""
 
     draws: int
@@ -408,7 +469,7 @@ class Band:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Explanation:
+class Explanation(Shown):
     """Why a cell holds what it holds."""
 
     title: str
@@ -422,9 +483,21 @@ class Explanation:
     conventions: tuple[str, ...]
     not_counted: tuple[str, ...]
 
+    def plot(self, *, theme: Theme = "light") -> Figure:
+        """A figure of plotly: how far each constant may be from its nominal value, and how it is known.
 
-@dataclass(frozen=True, slots=True)
-class Turning:
+        Raises:
+            BitnetCostError: no constant has a range.
+        """
+        return drawn(self, theme)
+
+    def _line(self) -> str:
+        value = "nothing" if self.value is None else cell(self.value, 6)
+        return f"{self.title}, {value} {self.unit}".removesuffix(" 1")
+
+
+@dataclass(frozen=True, repr=False, slots=True)
+class Turning(Shown):
     """How far a crossing moves with the figures: over draws of every price, and with all of them at one end.
 
     Along an axis, the number from which the saving is beyond what is wanted; infinite: not at all. Of a share of the
@@ -440,7 +513,7 @@ class Turning:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Crossing:
+class Crossing(Shown):
     """Where one precision stops saving a given amount against another along one axis."""
 
     hardware: str

@@ -7,34 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bitnet_cost.engine.counts import count_ops
-from bitnet_cost.engine.estimate import evaluate, measure, priced
-from bitnet_cost.engine.footprint import footprint
-from bitnet_cost.engine.uncertainty import PERCENTILES, draw_prices, levers
+from bitnet_cost.engine.difference import Place
+from bitnet_cost.engine.estimate import measure, priced
+from bitnet_cost.engine.uncertainty import energies_with_each
 from bitnet_cost.errors import BitnetCostError
-from bitnet_cost.formulas.savings import saved, saving_bounds
-from bitnet_cost.inputs.architecture import Architecture
-from bitnet_cost.inputs.hardware import Hardware
-from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.workload import LIMITS, Workload
-from bitnet_cost.ledger.contract import paired
+from bitnet_cost.ledger.contract import saving
 from bitnet_cost.ledger.counted import OpCounts
-from bitnet_cost.ledger.record import METRICS
+from bitnet_cost.ledger.record import METRICS, WITH_POWER
 from bitnet_cost.ledger.result import Answer, Result
 from bitnet_cost.numerals import to_digits
-from bitnet_cost.readers import catalog
+from bitnet_cost.studies.ranges import judged
 from bitnet_cost.told import Array
+from bitnet_cost.views.groups import alike
 from bitnet_cost.words import Scope
 
-DRAWS = 1000
-SIZED = 6  # pieces of hardware up to which models of every size are run on each
-SIZES = ("125M", "350M", "1.3B", "6.7B", "13B", "70B", "175B", "1T")
+CURVE = tuple(2**i for i in range(7))  # batches that are drawn beside those to choose from
+SENSITIVE = 40  # cells up to which what is assumed about time moves at every point; beyond, at the one asked for
 Mask = NDArray[np.bool_]
+Against = list[tuple[str, float, float, float] | None]  # rival, and the ratio to it: low, nominal, high
 
 
 def axes(workload: Workload) -> tuple[list[int], list[int]]:
@@ -51,70 +49,61 @@ def axes(workload: Workload) -> tuple[list[int], list[int]]:
     )
 
 
-def _plain(value: float, digits: int | None) -> float | None:
-    if not np.isfinite(value):
-        return None
-    return float(value) if digits is None else to_digits(value, digits)
-
-
 def _list(values: Array, exact: int = 0) -> list[float | None]:
     """Figures with five significant digits, the one at ``exact`` whole; None where there is none."""
     flat = np.asarray(values, dtype=float).ravel().tolist()
-    return [_plain(v, None if i == exact else 5) for i, v in enumerate(flat)]
+    return [None if not np.isfinite(v) else v if i == exact else to_digits(v, 5) for i, v in enumerate(flat)]
 
 
 def grid(answer: Answer) -> dict[str, Any]:
-    """Energy by component and scope, savings, memory, time and power of every cell over the grid of `axes`.
+    """Energy by component and scope, memory, time, and what each needs against its strongest rival, over a grid.
 
-    ``at`` is the point that was asked for; its figures are whole, the others have five digits. ``cells`` are in the
-    order of the answer's results. Memory in bytes; energies in J, as [low, nominal, high]; savings as [least, nominal,
-    most], and their ``band`` as the percentiles of `DRAWS` draws. ``parts`` of the scopes between the first and the
-    last follow from the last's.
+    ``batches`` can be chosen, ``curve`` is drawn; ``at`` is the point that was asked for, whose figures are whole, the
+    others having five digits. ``cells`` are in the order of the answer's results. Memory in bytes; energies in J, as
+    [low, nominal, high]. ``parts`` of the scopes between the first and the last follow from the last's.
     """
     first = answer.results[0]
     batches, contexts = axes(first.workload)
-    counted: dict[tuple[str, int], OpCounts] = {}
-    run: dict[tuple[str, str, str], Result] = {}
+    curve = sorted({*CURVE, *batches})
+    at = curve.index(int(first.workload.batch)) * len(contexts) + contexts.index(int(first.workload.prompt))
 
-    def on_grid(result: Result, precision: Precision) -> Result:
-        key = (result.architecture.name, result.hardware.name, precision.name)
-        if key not in run:
-            generate = int(result.workload.generate)
-            shape = (result.architecture.name, generate)
-            if shape not in counted:
-                wide = replace(
-                    result.workload, batch=np.array(batches)[:, None], prompt=np.array(contexts)[None, :],
-                    generate=generate,
-                )  # fmt: skip
-                counted[shape] = count_ops(result.architecture, wide)
-            run[key] = _run(result, precision, counted[shape])
-        return run[key]
+    @cache
+    def counted(model: str, generate: int) -> OpCounts:
+        like = next(r for r in answer.results if r.architecture.name == model)
+        wide = replace(
+            like.workload, batch=np.array(curve)[:, None], prompt=np.array(contexts)[None, :], generate=generate
+        )
+        return count_ops(like.architecture, wide)
 
-    at = contexts.index(int(first.workload.prompt))
-    drawn = Drawn()
-    cells = []
-    for result in answer.results:
-        base = result.precision if result.baseline == result.precision.name else _precision(answer, result.baseline)
-        found = on_grid(result, result.precision)
-        cells.append(_cell(at, result, found, None if base is None else on_grid(result, base), drawn))
-    return {"batches": batches, "contexts": contexts, "at": at, "cells": cells}
-
-
-def _precision(answer: Answer, name: str | None) -> Precision | None:
-    if name is None:
-        return None
-    known = next((r.precision for r in answer.results if r.precision.name == name), None)
-    if known is not None:
-        return known
-    try:
-        return catalog.precision(name)
-    except BitnetCostError:  # a user's own file, by its name alone
-        return None
+    runs = [_run(r, counted(r.architecture.name, int(r.workload.generate))) for r in answer.results]
+    cells = [_cell(at, r, run) for r, run in zip(answer.results, runs, strict=True)]
+    index = {id(r): i for i, r in enumerate(answer.results)}
+    for place in alike(answer.results, lambda r: (r.architecture.name, r.hardware.name)):
+        own = {r.precision.name: index[id(r)] for r in place}
+        timed = _at_ends({n: runs[i] for n, i in own.items()}) if len(cells) <= SENSITIVE else {}
+        for scope in _scopes(place[0]):
+            priced_in = {n: runs[i].within(scope) for n, i in own.items() if scope in cells[i].get("scopes", {})}
+            for name, found in _against(priced_in, timed if scope in WITH_POWER else {}).items():
+                cells[own[name]]["scopes"][scope]["against"] = found
+    if len(cells) > SENSITIVE:
+        _as_judged(answer, cells, at)
+    return {"batches": batches, "curve": curve, "contexts": contexts, "at": at, "cells": cells}
 
 
-def _run(result: Result, precision: Precision, counts: OpCounts) -> Result:
+def _as_judged(answer: Answer, cells: Sequence[dict[str, Any]], at: int) -> None:
+    """At the point asked for, the ranges of the verdict."""
+    verdict, index = judged(answer), {id(r): i for i, r in enumerate(answer.results)}
+    for place in verdict.places:
+        ranked = [r for r in place.ranked if id(r) in index]
+        for r in ranked if len(ranked) > 1 else []:
+            other, found = ranked[r is ranked[0]], cells[index[id(r)]]["scopes"][r.scope]["against"]
+            change = place.differ(r, other)
+            found[at] = (other.precision.name, 1 + change.low, 1 + change.nominal, 1 + change.high)
+
+
+def _run(result: Result, counts: OpCounts) -> Result:
     """A cell over the grid, in the widest scope it answers; without an energy where it has no price."""
-    asked = result.scenario.but(precision=precision, workload=counts.workload, scope=_scopes(result)[-1])
+    asked = result.scenario.but(workload=counts.workload, scope=_scopes(result)[-1])
     measured = measure(asked, counts=counts)
     try:
         return priced(measured)
@@ -126,17 +115,19 @@ def _scopes(result: Result) -> tuple[Scope, ...]:
     return tuple(s for s in result.hardware.scopes if s != "facility" or result.facility is not None)
 
 
-def _cell(at: int, result: Result, found: Result, base: Result | None, drawn: Drawn) -> dict[str, Any]:
+def _fits(found: Result) -> Mask:
+    return np.ones(found.counts.points, dtype=bool) if found.fits is None else np.asarray(found.fits).ravel()
+
+
+def _cell(at: int, result: Result, found: Result) -> dict[str, Any]:
     """One cell of `grid`."""
-    memory = found.footprint
-    points = found.counts.points
-    values: dict[str, Any] = {"needs": _list(memory.on_each(result.devices) / 8, at)}
-    fits: Mask = np.ones(points, dtype=bool) if found.fits is None else np.asarray(found.fits).ravel()
+    values: dict[str, Any] = {"needs": _list(found.footprint.on_each(result.devices) / 8, at)}
     if not found.has_energy:
         return values
+    fits = _fits(found)
     if found.timing is not None:
-        shown = {"seconds": "latency_s", "tokens_per_s": "tokens_per_s", "power_w": "power_w"}
-        values |= {name: _list(np.where(fits, METRICS[column].of(found), np.nan), at) for name, column in shown.items()}
+        for name, column in (("seconds", "latency_s"), ("tokens_per_s", "tokens_per_s")):
+            values[name] = _list(np.where(fits, METRICS[column].of(found), np.nan), at)
     scopes: dict[str, Any] = {}
     for scope in _scopes(result):
         narrow = found.within(scope)
@@ -144,103 +135,54 @@ def _cell(at: int, result: Result, found: Result, base: Result | None, drawn: Dr
             parts = narrow.by_component
         except BitnetCostError:  # a package priced by time may have no prices of its actions
             continue
-        whole = np.where(fits, sum(parts.values()), np.nan)
-        scopes[scope] = {"energy": [_list(v, at) for v in whole]}
+        scopes[scope] = {"energy": [_list(v, at) for v in np.where(fits, sum(parts.values()), np.nan)]}
         if scope in ("arithmetic", _scopes(result)[-1]) or found.hardware.priced == "time":
             scopes[scope]["parts"] = {n: _list(np.where(fits, v[1], np.nan), at) for n, v in parts.items()}
-        if base is not None and base.has_energy:
-            scopes[scope] |= _saving(at, narrow, base, scope, fits, drawn)
     values["scopes"] = scopes
     return values
 
 
-class Drawn:
-    """Prices of each piece of hardware drawn from their ranges, once; two precisions are priced with the same draws."""
-
-    def __init__(self) -> None:
-        self._of: dict[tuple[str, str], Array] = {}
-
-    def __call__(self, hardware: Hardware, actions: Sequence[str]) -> Array:
-        """The draws of these actions.  [action, draw]  [J]"""
-        new = [a for a in actions if (hardware.name, a) not in self._of]
-        for action, prices in zip(new, draw_prices(levers(hardware, new), DRAWS, seed=0), strict=True):
-            self._of[hardware.name, action] = prices
-        return np.array([self._of[hardware.name, a] for a in actions])
-
-
-def _saving(
-    at: int, found: Result, base: Result, scope: Scope, fits: Mask, drawn: Drawn
-) -> dict[str, list[list[float | None]]]:
-    """Saving and band of a cell in a scope; empty where the baseline has no answer in it."""
-    if found.ledger is None or base.ledger is None:
+def _at_ends(place: dict[str, Result]) -> dict[str, Array]:
+    """Energy of each on one hardware with each figure of the runtime that is assumed at its ends.  [n, end]  [J]"""
+    priced_ones = {name: r.within("device") for name, r in place.items() if r.has_energy and r.hardware.has_clock}
+    ends = Place(list(priced_ones.values())).ends
+    if len(priced_ones) < 2 or not ends:
         return {}
-    other = base.within(scope)
-    try:
-        prices = {**other.prices, **found.prices}
-    except BitnetCostError:
-        return {}
-    actions, ours, theirs = paired(found.ledger, base.ledger, scope)
-    both = fits if other.fits is None else fits & np.asarray(other.fits).ravel()
-    values = {}
-    with np.errstate(divide="ignore", invalid="ignore"):
-        bounds = saving_bounds(ours, theirs, np.array([prices[a] for a in actions]))
-        bounds[:, ~both] = np.nan
-        values["saving"] = [_list(v, at) for v in bounds]
-        if found.precision.name != base.precision.name:
-            draws = drawn(found.hardware, actions).T
-            band = np.percentile(saved(draws @ ours, draws @ theirs), PERCENTILES, axis=0)
-            band[:, ~both] = np.nan
-            values["band"] = [[_plain(x, 4) for x in v.tolist()] for v in band]
-    return values
+    return {n: energies_with_each(r, ends).reshape(r.counts.points, len(ends)) for n, r in priced_ones.items()}
 
 
-def by_size(answer: Answer, opening: Result) -> list[dict[str, Any]]:
-    """Models of `SIZES` in every precision of the answer, over the grid of `axes`: bytes of memory, and what they cost.
+def _against(place: dict[str, Result], timed: dict[str, Array]) -> dict[str, Against]:
+    """What each precision on one hardware needs against the strongest of the others, over the grid.
 
-    ``run`` is energy of the whole run and tokens per second by hardware: of all where there are at most `SIZED`, else
-    of the piece that a page opens with. None where nothing can be computed.
+    Prices move for both sides at once, and so does what is assumed about time; see `engine.difference`.
     """
-    workload = answer.results[0].workload
-    batches, contexts = axes(workload)
-    at = contexts.index(int(workload.prompt))
-    precisions = {r.precision.name: r.precision for r in answer.results}
-    generate = max(int(r.workload.generate) for r in answer.results)
-    wide = Workload(np.array(batches)[:, None], np.array(contexts)[None, :], generate)
-    own = [r for r in answer.results if r.architecture.name == opening.architecture.name]
-    if len({r.hardware.name for r in own}) > SIZED:
-        own = [r for r in own if r.hardware.name == opening.hardware.name]
-    rows = []
-    for size in SIZES:
-        model = catalog.model(size)
-        counts = count_ops(model, wide)
-        for precision in precisions.values():
-            found = footprint(model, precision, counts)
-            parameters = model.nominal_parameters or found.total_parameters
-            rows.append(
-                {
-                    "size": size,
-                    "parameters": parameters,
-                    "precision": precision.name,
-                    "needs": _list(found.on_each(opening.devices) / 8, at),
-                    "run": {
-                        r.hardware.name: _sized(at, r, model, counts)
-                        for r in own
-                        if r.precision.name == precision.name and int(r.workload.generate) == generate
-                    },
-                }
-            )
-    return rows
+    if len(place) < 2:
+        return {}
+    names = list(place)
+    energies = np.array([np.where(_fits(r), r.energy_bounds.reshape(3, -1)[1], np.inf) for r in place.values()])
+    order = np.argsort(energies, axis=0, kind="stable")
 
+    @cache
+    def ratio(a: int, b: int) -> Array:
+        """Low, nominal and high of the energy of one over another's.  [bound, n]"""
+        mine, other = place[names[a]], place[names[b]]
+        if a > b:
+            return 1 / ratio(b, a)[::-1]
+        if mine.ledger is None or other.ledger is None:
+            return np.full((3, energies.shape[1]), np.nan)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            low, nominal, high = 1 - saving(mine.ledger, other.ledger, mine.scope)[::-1]
+            if timed:
+                each = timed[names[a]] / timed[names[b]]
+                low, high = np.minimum(low, each.min(1)), np.maximum(high, each.max(1))
+        return np.array([low, nominal, high])
 
-def _sized(at: int, like: Result, model: Architecture, counts: OpCounts) -> list[list[float | None]] | None:
-    """Energy of a run and tokens per second of a model on the hardware and in the precision of another result."""
-    try:
-        found = evaluate(
-            like.scenario.but(model=model, workload=counts.workload, scope=like.scope, facility=None), counts=counts
-        )
-    except BitnetCostError:
-        return None
-    if not found.has_energy:
-        return None
-    rate = np.full(counts.points, np.nan) if found.timing is None else METRICS["tokens_per_s"].of(found)
-    return [_list(found.energy_j, at), _list(rate, at)]
+    found: dict[str, Against] = {}
+    for i, name in enumerate(names):
+        rivals = np.where(order[0] == i, order[1], order[0])
+        known = np.isfinite(energies[i]) & np.isfinite(np.take_along_axis(energies, rivals[None], 0)[0])
+        found[name] = [
+            (names[j], *(to_digits(v, 7) for v in ratio(i, j)[:, k].tolist())) if known[k] else None
+            for k, j in enumerate(rivals.tolist())
+        ]  # fmt: skip
+    return found

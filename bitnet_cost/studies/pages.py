@@ -10,22 +10,27 @@ from typing import Any
 from bitnet_cost.engine.uncertainty import swings
 from bitnet_cost.inputs.cited import WEAK, Figure, Source, figures_in
 from bitnet_cost.ledger.result import Answer, Result
-from bitnet_cost.numerals import digits, fixed, range_of, span, to_digits, with_prefix
+from bitnet_cost.numerals import digits, fixed, range_of, span, to_digits, with_commas, with_prefix
 from bitnet_cost.readers import catalog
 from bitnet_cost.studies import accuracy, validation
-from bitnet_cost.studies.grid import by_size, grid
-from bitnet_cost.studies.ranges import baseline_of
+from bitnet_cost.studies.grid import SENSITIVE, grid
 from bitnet_cost.tables import Report, Table, headed
-from bitnet_cost.views import records
-from bitnet_cost.views.charts import Chart, Data, Shown
-from bitnet_cost.views.energy import energy_tables
-from bitnet_cost.views.figures import parity_figure
+from bitnet_cost.views import honesty, records
+from bitnet_cost.views.charts import Chart, Data, Shown, undecided
+from bitnet_cost.views.families import is_one_bit
+from bitnet_cost.views.figures import family_looks, parity_figure
 from bitnet_cost.views.groups import alike, places
 from bitnet_cost.views.memory import memory_tables
-from bitnet_cost.views.page import Cited, Page, charts, how_to_reproduce, tiles, uncollected
+from bitnet_cost.views.page import Cited, Page, charts, how_to_reproduce, uncollected
 from bitnet_cost.views.ranges import SWINGS_SHOWN, lever_name, range_text
 from bitnet_cost.views.scatter import parity_svg
+from bitnet_cost.views.verdict import hardware_name, precision_name
 
+SCOPES = {
+    "arithmetic": "energy of the arithmetic of linear layers", "compute": "energy of all arithmetic",
+    "memory": "energy of arithmetic and memory", "device": "energy of the whole device",
+    "facility": "energy of the whole facility",
+}  # fmt: skip
 _LINKS = (
     (re.compile(r"(https?://[^\s,;<>\"']+)"), "{}"),
     (re.compile(r"arXiv:\s?([0-9]{4}\.[0-9]{4,5})", re.IGNORECASE), "https://arxiv.org/abs/{}"),
@@ -70,8 +75,8 @@ def lead(results: Sequence[Result]) -> Result:
 
 
 def full(answer: Answer, report: Report) -> Report:
-    """A comparison with the memory of each precision before it, and every energy with its range behind it."""
-    return replace(report, tables=(*memory_tables(answer.results), *report.tables, *energy_tables(answer.results)))
+    """A comparison with the memory of each precision."""
+    return replace(report, tables=(*report.tables, *memory_tables(answer.results)))
 
 
 @uncollected()
@@ -89,9 +94,28 @@ def of_answer(answer: Answer, report: Report, command: str) -> Page:
         tuple(_assumptions(opening)), tuple(_sources(opening)), tuple(document["not_counted"]),
         {name: [(str(value), _reading(data, name, value)) for value in values]
          for name, values in data["choices"].items()},
-        {name: str(value) for name, value in data["opening"].items()}, tiles(data),
-        tables_heading="Memory and energy in tables",
+        {name: str(value) for name, value in data["opening"].items()},
+        tables_heading=_counted_heading(answer), question=_question(answer, opening),
     )  # fmt: skip
+
+
+def _question(answer: Answer, opening: Result) -> str:
+    """What was asked, in a line: models, workload, what the energy holds."""
+    models = list(dict.fromkeys(r.architecture.title or r.architecture.name for r in answer.results))
+    work = opening.workload
+    parts = [", ".join(models) if len(models) < 4 else f"{len(models)} models"]
+    parts.append(f"batch {with_commas(int(work.batch))}, {with_commas(int(work.prompt))} tokens in")
+    parts[-1] += f", {with_commas(int(work.generate))} out" if int(work.generate) > 1 else ""
+    parts += [f"{opening.devices} devices ({opening.parallel})"] if opening.devices > 1 else []
+    return " \u00b7 ".join([*parts, SCOPES.get(opening.scope, opening.scope)])
+
+
+def _counted_heading(answer: Answer) -> str:
+    found = sum(r.has_energy for r in answer.results)
+    if len(answer.results) == 1:
+        return "The numbers of one cell"
+    every = found == len(answer.results)
+    return f"All {found} cells have an energy" if every else f"{found} of {len(answer.results)} cells have an energy"
 
 
 def _reading(data: Data, selector: str, value: Any) -> str:
@@ -104,17 +128,19 @@ def _reading(data: Data, selector: str, value: Any) -> str:
 def data_of(answer: Answer, operations: list[dict[str, Any]], opening: Result) -> Data:
     """What the charts are made of: all cells over a grid, and every value of every selector."""
     results, points = answer.results, grid(answer)
-    hardware = {}
+    hardware: dict[str, dict[str, Any]] = {}
     for r in results:
         if r.hardware.name in hardware:
             continue
         bandwidth = r.hardware.memory.bandwidth if r.hardware.hierarchy else None
         hardware[r.hardware.name] = {
             "title": r.hardware.title,
-            "capacity": None if r.capacity_bits is None else r.capacity_bits / 8,
+            "capacity": None if r.capacity_bits is None else r.capacity_bits * r.devices / 8,
             "bandwidth": None if bandwidth is None else bandwidth.value / 8,
             "rates": {form: rate.value for form, rate in r.hardware.rates.items()},
         }
+    short = {r.hardware.name: hardware_name(r.hardware) for r in results}
+    short = {name: own if list(short.values()).count(own) == 1 else name for name, own in short.items()}
     precisions = {r.precision.name: r.precision for r in results}
     wide = sorted(precisions.values(), key=lambda p: -p.linear.weights.bits)
     held = catalog.parity()
@@ -131,47 +157,76 @@ def data_of(answer: Answer, operations: list[dict[str, Any]], opening: Result) -
     models = list(dict.fromkeys(r.architecture.name for r in results))
     return {
         "choices": {
-            "model": models, "precision": [p.name for p in wide], "hardware": sorted(hardware), "scope": scopes,
+            "model": models, "precision": [p.name for p in wide], "hardware": list(hardware), "scope": scopes,
             "batch": points["batches"], "context": points["contexts"],
         },
         "opening": {
             "model": opening.architecture.name, "precision": opening.precision.name,
             "hardware": opening.hardware.name, "scope": opening.scope, "batch": points["batches"][0],
-            "context": points["contexts"][points["at"]],
+            "context": points["contexts"][points["at"] % len(points["contexts"])],
         },
         "index": {(r.architecture.name, r.hardware.name, r.precision.name): i for i, r in enumerate(results)},
         "precisions": [p.name for p in wide],
+        "one_bit": {p.name for p in wide if is_one_bit(p)},
+        "looks": family_looks(wide),
+        "names": {**short, **{p.name: precision_name(p.name) for p in wide}},
+        "all_ranges": len(results) <= SENSITIVE,
+        "marks": [honesty.mark(r) for r in results],
+        "scope_words": SCOPES,
+        "node_scope": next((r.scope for r in results if not r.hardware.has_clock), opening.scope),
         "hardware": hardware,
-        "scopes": scopes,
-        "baselines": {(r.architecture.name, r.hardware.name): r.baseline for r in results if r.baseline},
         "generate": {(r.architecture.name, r.hardware.name): int(r.workload.generate) for r in results},
         "grid": points,
-        "devices": opening.devices,
-        "sizes": by_size(answer, opening),
-        **_swings(answer),
+        **_swings(answer, points),
         "parity": measured,
         "operations": by_record,
+        "days": _days(answer),
+        "requests_per_day": answer.requests_per_day,
     }  # fmt: skip
 
 
-def _swings(answer: Answer) -> dict[str, Any]:
-    """What affects the energy of each result most, at the point and scope asked for, the largest first.
+def _days(answer: Answer) -> list[dict[str, Any]]:
+    """The energy of a day, of each result that has one."""
+    if answer.requests_per_day is None:
+        return []
+    return [
+        {"hardware": r.hardware.name, "precision": r.precision.name, "energy_j": answer.day(r).energy_j}
+        for r in answer.results if r.has_energy
+    ]  # fmt: skip
 
-    ``swings`` are in the order of the results: the scope, the nominal energy, and rows of a figure (its place in
-    ``levers``), the energy at its low and at its high, and the saving at both.
+
+def _swings(answer: Answer, points: dict[str, Any]) -> dict[str, Any]:
+    """What moves the ratio of each result to its strongest rival most, at the point and scope asked for.
+
+    ``swings`` are by the place of the result: the rival, the nominal ratio, and rows of a figure (its place in
+    ``levers``) and the ratio at its low and at its high. Of a result without a rival: over its own nominal energy.
     """
     levers: dict[tuple[str, ...], int] = {}
-    found = []
-    for result in answer.results:
-        moving = swings(result, baseline_of(answer, result))
-        moving = sorted(moving, key=lambda s: -abs(s.energy[1] - s.energy[0]))[:SWINGS_SHOWN]
-        rows = []
-        for s in moving:
-            words = (lever_name(s.lever), range_text(s.lever), marked(s.lever.basis), s.lever.source)
-            figures = [*s.energy, *(s.saving or (None, None))]
-            short = [None if x is None else to_digits(x, 5) for x in figures]
-            rows.append([levers.setdefault(words, len(levers)), *short])
-        found.append({"scope": result.scope, "rows": rows})
+    found = {}
+    by_name = {(r.architecture.name, r.hardware.name, r.precision.name): r for r in answer.results}
+    for i, (result, cell) in enumerate(zip(answer.results, points["cells"], strict=True)):
+        if not result.has_energy or (len(answer.results) > SENSITIVE and not is_one_bit(result.precision)):
+            continue
+        against = (cell["scopes"].get(result.scope, {}).get("against") or {points["at"]: None})[points["at"]]
+        rival = against and by_name[result.architecture.name, result.hardware.name, against[0]]
+        whole, ends = float(result.energy_j), {}
+        for s in swings(rival, result) if rival is not None else ():  # what moves the rival alone
+            low, high = (1 / (1 - saved) for saved in s.saving or (0.0, 0.0))
+            ends[s.lever.name] = (s.lever, low, high)
+        for s in swings(result, rival):
+            low, high = (e / whole for e in s.energy) if s.saving is None else (1 - saved for saved in s.saving)
+            ends[s.lever.name] = (s.lever, low, high)
+        rows = [(lever, to_digits(low, 5), to_digits(high, 5)) for lever, low, high in ends.values()]
+        rows.sort(key=lambda row: -abs(row[2] - row[1]))
+        shown = []
+        for lever, low, high in rows[:SWINGS_SHOWN]:
+            words = (lever_name(lever), range_text(lever), marked(lever.basis), lever.source)
+            if low != high:
+                shown.append((levers.setdefault(words, len(levers)), low, high))
+        found[i] = {
+            "rival": against and against[0], "ratio": against[2] if against else 1.0, "rows": shown,
+            "undecided": undecided(against),
+        }  # fmt: skip
     return {"levers": list(levers), "swings": found}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 
 from bitnet_cost.engine.difference import Place, revised
 from bitnet_cost.engine.uncertainty import spread, swings
@@ -82,6 +82,7 @@ def with_day(answer: Answer, requests: float | None) -> Answer:
     return replace(answer, requests_per_day=requests, batched=tuple(batched))
 
 
+@lru_cache(maxsize=2)  # a report and its page ask for the same
 def judged(answer: Answer) -> Verdict:
     """The verdict on an answer, from what its results differ by; see `views.verdict`.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,14 @@ from bitnet_cost.frames import Library, dataframe
 from bitnet_cost.inputs.sweep import Objective, Range, Sweep, options
 from bitnet_cost.numerals import with_commas
 from bitnet_cost.registry import figure
+from bitnet_cost.shown import Shown, Theme, drawn
 from bitnet_cost.studies.running import Runner, run
 from bitnet_cost.studies.sweep import Columns, Plan, as_array, of_file, of_options, plan
 from bitnet_cost.tables import Report, Table, headed
 from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Parallel, Scope
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 Names = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 Axis = int | str | Sequence[int] | NDArray[Any] | Range | Mapping[str, Any]
@@ -25,7 +29,7 @@ Objectives = str | Sequence[str | Objective | Mapping[str, Any]]
 Chunk = dict[str, NDArray[Any]]
 
 
-class Grid:
+class Grid(Shown):
     """A grid of design points. Nothing is evaluated before rows are asked for.
 
     Iterating yields chunks: columns by name, arrays ``[rows]`` of one length. A chunk has the kept rows of at most
@@ -117,17 +121,36 @@ class Grid:
 
     def to_records(self) -> list[dict[str, Any]]:
         """All kept rows in memory, as dicts of plain figures; None where a record says nothing."""
-        columns = {name: _plain(values) for name, values in self._together().items()}
+        columns = self.columns_of_rows()
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+    def plot(
+        self, x: str | None = None, y: str | None = None, colour: str | None = None, *, theme: Theme = "light"
+    ) -> Figure:
+        """A figure of plotly of all kept rows, a line for each series, those that none beats with a ring.
+
+        Args:
+            x: a column; the first objective, else tokens per second, if left out.
+            y: a column; the second objective, else energy per token, if left out.
+            colour: the column that names the series; precision, hardware or model, the first that differs, if left out.
+            theme: ``light`` or ``dark``.
+
+        Raises:
+            BitnetCostError: a column that is not there or holds no figures, or nothing to draw.
+        """
+        return drawn(self, theme, x=x, y=y, colour=colour)
+
+    def columns_of_rows(self) -> dict[str, list[Any]]:
+        """All kept rows in memory, by column, as plain figures."""
+        return {name: _plain(values) for name, values in self._together().items()}
 
     def _together(self) -> Chunk:
         chunks = list(self)
         return {n: np.concatenate([c[n] for c in chunks]) if chunks else np.array([]) for n in self.columns}
 
-    def __repr__(self) -> str:
-        """How many points of what."""
+    def _line(self) -> str:
         axes = " x ".join(f"{n} {name}" for name, n in self._lengths().items())
-        return f"<Grid: {with_commas(self.points)} points of {axes}>"
+        return f"{_points(self.points)} of {axes}"
 
     def _lengths(self) -> dict[str, int]:
         whole = self._plan
@@ -136,14 +159,16 @@ class Grid:
         every |= dict(zip(("batches", "prompts", "generates"), whole.lengths, strict=True))
         return {name: count for name, count in every.items() if count > 1} or {"point": 1}
 
-    def _repr_html_(self) -> str:
-        """What the grid spans, for a notebook; evaluates nothing."""
-        from bitnet_cost.views.html import fragment
-
-        points = with_commas(self.points)
+    def outline(self) -> Report:
+        """What the grid spans, as a table; evaluates nothing."""
         lengths = tuple((name, with_commas(count)) for name, count in self._lengths().items())
         table = Table("", headed("axis", "values"), lengths, ("points", with_commas(self.points)))
-        return fragment(Report("Grid", f"A grid of {points} points, evaluated as it is read.", (table,)))
+        text = f"A grid of {_points(self.points)}, evaluated as it is read."
+        return Report("Grid", text, (table,))
+
+
+def _points(count: int) -> str:
+    return f"{with_commas(count)} point{'s' * (count != 1)}"
 
 
 def _plain(values: NDArray[Any]) -> list[Any]:

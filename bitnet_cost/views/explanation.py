@@ -7,9 +7,13 @@ from typing import Any
 
 from bitnet_cost.ledger.result import Explanation, Lever
 from bitnet_cost.numerals import digits, with_prefix
+from bitnet_cost.tables import Column, Report, Table, headed
 from bitnet_cost.told.arithmetic import Step, number_text
+from bitnet_cost.views.figures import Axis, Drawing, Layout, Look, log_axis, plain, trace
 from bitnet_cost.views.honesty import mark_basis
 from bitnet_cost.views.ranges import range_text
+
+MOST_CONSTANTS = 16  # drawn
 
 
 def line(step: Step) -> str:
@@ -42,6 +46,37 @@ def _sentence(told: Explanation) -> str:
     value = "nothing" if told.value is None else digits(told.value, 6)
     unit = "" if told.unit == "1" else f" {told.unit}"
     return f"{told.title}: {value}{unit}"
+
+
+def explanation_report(told: Explanation) -> Report:
+    """The explanation as tables, one for each section."""
+    steps = tuple((s.name, s.unit, s.expression, number_text(s.value)) for s in told.steps)
+    heads = tuple(Column(head, head == "value") for head in ("step", "unit", "expression", "value"))
+    tables = [Table(head, headed(head.lower()), tuple((text,) for text in lines)) for head, lines in _sections(told)]
+    arithmetic = Table("Arithmetic", heads, steps)
+    return Report(told.title, _sentence(told), tuple(arithmetic if t.title == "Arithmetic" else t for t in tables))
+
+
+def constants_drawing(told: Explanation) -> Drawing | None:
+    """Each constant's range over its nominal value, the widest first; None where all are exact."""
+    ranged = [c for c in told.constants if 0 < c.low < c.high]
+    ranged = sorted(ranged, key=lambda c: c.low / c.high)[:MOST_CONSTANTS]
+    if not ranged:
+        return None
+    traces = []
+    for basis in dict.fromkeys(c.basis for c in ranged):
+        mine = [(at, c) for at, c in enumerate(ranged) if c.basis == basis]
+        sign = {"scaled": "circle-open-dot", "assumed": "circle-open"}.get(basis, "circle")
+        ends = {
+            "type": "data", "symmetric": False, "width": 4, "thickness": 1.3, "color": "var(--mu)",
+            "array": [c.high / c.nominal - 1 for _, c in mine], "arrayminus": [1 - c.low / c.nominal for _, c in mine],
+        }  # fmt: skip
+        look = Look("scatter", None, "markers", sign=sign, worded=True)
+        words = [plain(constant(c)) for _, c in mine]
+        traces.append(trace(look, basis, [1.0] * len(mine), [at for at, _ in mine], words, error_x=ends))
+    spans = [value / c.nominal for c in ranged for value in (c.low, c.high)]
+    layout = Layout(log_axis("times the nominal value", spans), Axis("", names=tuple(c.name for c in ranged)))
+    return Drawing(layout, tuple(traces), mark=1.0, rem=8.0 + 1.8 * len(ranged))
 
 
 def explanation_text(told: Explanation) -> str:

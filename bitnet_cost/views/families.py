@@ -28,6 +28,7 @@ EIGHT = Family("8 bit", "#2E9BC9", "#6CC6EC", "#1878A3", "#6CC6EC", "triangle-up
 FOUR = Family("4 bit", "#1D4F9C", "#5B92E8", "#1D4F9C", "#86B1F2", "diamond")
 TWO = Family("2 to 3 bit", "#B45AA0", "#D889C6", "#B45AA0", "#D889C6", "pentagon")
 ONE = Family("1 bit", "#D4450C", "#FF7A3D", "#C23D08", "#FF8B55", "circle")
+FAMILIES = {family.dark_text: family for family in (FP32, WIDE, EIGHT, FOUR, TWO, ONE)}  # by the colour of a row's look
 
 
 def is_one_bit(precision: Precision) -> bool:

@@ -7,22 +7,21 @@ there are figures, that, plotly.js and the downloads travel as base64 of their g
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from bitnet_cost import __version__
-from bitnet_cost.tables import Report, Table
-from bitnet_cost.views.figures import THEMES, Drawing, template
+from bitnet_cost.tables import Table
+from bitnet_cost.views.figures import Drawing, template
 from bitnet_cost.views.offline import escaped, hash_of, json_text, packed_text
-from bitnet_cost.views.page import TILES, Page, uncollected
+from bitnet_cost.views.page import Page, uncollected
 from bitnet_cost.views.records import csv_text
 from bitnet_cost.words import Plotly
 
 HERE = Path(__file__).resolve().parent
 PLOTLY = HERE / "vendor" / "plotly-basic.min.js"
-_WIDTHS = {"--wide": 1000, "--medium": 560, "--narrow": 330}  # px of a chart, see report.css
 _EMPTY = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="  # of the style sheet that plotly.js fills by script
 
 
@@ -56,15 +55,15 @@ def as_html(page: Page, plotly: Plotly = "inline") -> str:
     if packed:
         held["choices"] = _choices(page, figures)
     close = packed_text if packed else escaped
-    opening = [
-        (c, c.shown[page.index(c.by)].table, c.shown[page.index(c.by)].headings[page.index(c.headed_by)])
-        for c in page.charts
-    ]
+    opening = []
+    for c in page.charts:
+        shown = c.shown[page.index(c.by)]
+        height = 0 if shown.figure is None else shown.figure.sized().height
+        opening.append((c, shown, shown.headings[page.index(c.headed_by)], height))
     return environment.get_template("report.html.j2").render(
         page=page, policy=policy, style=Markup(style), script=Markup(script),  # our own files
         library=library, held={name: Markup(close(json_text(data))) for name, data in held.items()}, packed=packed,
-        version=__version__, markup=Markup, opening=opening, figures=figures, widths=_WIDTHS,
-        tiles=dict(zip(TILES, page.tiles[page.index(tuple(page.choices))], strict=True)) if page.choices else {},
+        version=__version__, markup=Markup, opening=opening, figures=figures,
     )  # fmt: skip
 
 
@@ -78,21 +77,20 @@ def _choices(page: Page, figures: bool) -> dict[str, Any]:
     def figure(f: Drawing | None) -> list[Any] | None:
         if f is None or not figures:
             return None
-        return [layouts.place(f.layout), [{"look": looks.place(look)} | own for look, own in f.traces], f.shapes]
+        wide, narrow = ([layouts.place((f.sized(n), n)), f.beside(n)] for n in (False, True))
+        return [[{"look": looks.place(look)} | own for look, own in f.traces], wide, narrow]
 
     charts = {
         c.name: {
             "by": c.by, "headed": (*c.by, *c.headed_by), "headings": [h for s in c.shown for h in s.headings],
             "tables": [table(s.table) for s in c.shown], "figures": [figure(s.figure) for s in c.shown],
-            "row": c.row_of,
+            "words": [(s.title, s.words) for s in c.shown], "row": c.row_of,
         }
         for c in page.charts
     }  # fmt: skip
     return {
-        "charts": charts, "tiles": page.tiles, "heads": list(heads),
-        "looks": {theme: [look.as_plotly(theme) for look in looks] for theme in THEMES},
-        "layouts": [layout.as_plotly() for layout in layouts],
-        "templates": {theme: template(theme) for theme in THEMES} if figures else {},
+        "charts": charts, "heads": list(heads), "looks": [look.as_plotly() for look in looks],
+        "layouts": [layout.as_plotly(narrow) for layout, narrow in layouts], "template": template() if figures else {},
     }  # fmt: skip
 
 
@@ -102,23 +100,3 @@ class _Pool(dict[Any, int]):
     def place(self, thing: Hashable) -> int:
         """The place of a thing, which is added where it is new."""
         return self.setdefault(thing, len(self))
-
-
-def fragment(report: Report) -> str:
-    """A report as markup for a notebook's cell: no script, no style, nothing fetched."""
-    from markupsafe import escape
-
-    parts = [f"<p>{escape(report.sentence)}</p>"]
-    for table in report.tables:
-        side = ["right" if column.figures else "left" for column in table.columns]
-
-        def row(cells: Sequence[str], tag: str, side: list[str] = side) -> str:
-            made = (f'<{tag} style="text-align:{s}">{escape(c)}</{tag}>' for c, s in zip(cells, side, strict=True))
-            return f"<tr>{''.join(made)}</tr>"
-
-        head = row([column.heading for column in table.columns], "th")
-        body = "".join(row(cells, "td") for cells in (*table.full_rows, *([table.footer] if table.footer else [])))
-        caption = f"<caption>{escape(table.title)}</caption>"
-        parts.append(f"<table>{caption}<thead>{head}</thead><tbody>{body}</tbody></table>")
-    parts += [f"<p><small>{escape(note.text)}</small></p>" for note in report.notes]
-    return "".join(parts)

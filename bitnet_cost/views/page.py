@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import gc
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
-from itertools import product
 from typing import Any
 
 from bitnet_cost import __version__
-from bitnet_cost.numerals import percent, prefix_of, significant, used, with_prefix
+from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.tables import Report, Table
-from bitnet_cost.views.charts import CHARTS, Chart, Choice, Data, Shown, cell_of, generated_tokens, missing, point_index
+from bitnet_cost.views import charts_first, charts_parts, charts_trust  # noqa: F401  each registers its charts, in this order
+from bitnet_cost.views.charts import CHARTS, Chart, Data, Shown
 from bitnet_cost.views.figures import Drawing
 
 Choices = dict[str, list[tuple[str, str]]]  # the values of each selector, and how they read
-TILES = ("memory", "energy", "energy per token", "saving", "tokens/s", "time", "power")
 
 
-def one_chart(name: str, question: str, heading: str, table: Table, figure: Drawing | None, note: str = "") -> Chart:
+def one_chart(
+    name: str, question: str, heading: str, table: Table, figure: Drawing | None, note: str = "", title: str = "",
+    words: str = "",
+) -> Chart:  # fmt: skip
     """A chart without a choice."""
-    return Chart(name, question, (Shown((heading,), table, figure),), note=note)
+    return Chart(name, question, (Shown((heading,), table, figure, title, words),), note=note)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -40,8 +40,8 @@ class Cited:
 class Page:
     """One page. ``document`` and ``rows`` are what can be taken from it as JSON and as CSV.
 
-    ``choices`` are the selectors with their values, ``opening`` the choice that the page opens with, and ``tiles`` the
-    texts of `TILES` for every choice of all selectors. ``charts_first``: before the report's tables.
+    ``question`` is what was asked, in a line; ``choices`` are the selectors with their values, ``opening`` the choice
+    that the page opens with.
     """
 
     report: Report
@@ -54,9 +54,8 @@ class Page:
     not_counted: tuple[str, ...] = ()
     choices: Choices = field(default_factory=dict)
     opening: dict[str, str] = field(default_factory=dict)
-    tiles: tuple[tuple[str, ...], ...] = ()
     tables_heading: str = "The tables beside the model"
-    charts_first: bool = False
+    question: str = ""
 
     def index(self, by: Sequence[str]) -> int:
         """Where the opening choice of some selectors is among what is shown for all."""
@@ -65,6 +64,20 @@ class Page:
             values = [value for value, _ in self.choices[name]]
             found = found * len(values) + values.index(self.opening[name])
         return found
+
+    def drawn(self, name: str) -> dict[str, Any]:
+        """One chart as the page opens with it: its ``figure``, and its ``title`` with what it was asked for.
+
+        Raises:
+            BitnetCostError: no chart of that name, or nothing to draw.
+        """
+        found = {chart.name: chart.shown[self.index(chart.by)] for chart in self.charts}
+        if name not in found:
+            raise BitnetCostError(f"--figure: the page has no chart {name!r}; it has {', '.join(found)}")
+        shown = found[name]
+        if shown.figure is None:
+            raise BitnetCostError(f"--figure {name}: has nothing to draw; {shown.headings[0]}")
+        return {"figure": shown.figure, "title": f"{shown.title or self.report.title} ({self.question})"}
 
 
 def how_to_reproduce(command: str) -> tuple[tuple[str, str], ...]:
@@ -87,48 +100,3 @@ def uncollected() -> Iterator[None]:
 def charts(data: Data) -> tuple[Chart, ...]:
     """Every chart that the data can answer, for every choice."""
     return tuple(chart.of(data) for chart in CHARTS.values() if chart.answers(data))
-
-
-def tiles(data: Data) -> tuple[tuple[str, ...], ...]:
-    """The texts of `TILES` for every choice."""
-    choices = data["choices"]
-    return tuple(numbers(data, dict(zip(choices, chosen, strict=True))) for chosen in product(*choices.values()))
-
-
-def numbers(data: Data, at: Choice) -> tuple[str, ...]:
-    """The chosen cell in a few figures, in the order of `TILES`."""
-    cell, k = cell_of(data, at), point_index(data, at)
-    why = missing(data, cell, at)
-    scope = cell.get("scopes", {}).get(at["scope"], {})
-    low, energy, high = (v[k] for v in scope["energy"]) if scope else (None, None, None)
-    generate, saving = generated_tokens(data, at), scope.get("saving")
-    capacity, needs = data["hardware"][at["hardware"]]["capacity"], cell["needs"][k]
-    prefix, scale = prefix_of(energy or 0.0)
-    timed = "no clock" if capacity is None else why
-    tokens, seconds, power = ((cell[n][k] if n in cell else None) for n in ("tokens_per_s", "seconds", "power_w"))
-    share = "" if capacity is None else f", {used(needs / capacity)}{' %' if needs / capacity < 10 else ''}"
-    span = "" if energy is None else f" ({significant(low, scale, 3)} to {significant(high, scale, 3)})"
-    found = (
-        with_prefix(needs, "B") + share,
-        why if energy is None else f"{significant(energy, scale, 4)} {prefix}J{span}",
-        "-" if generate == 1 else why if energy is None else with_prefix(energy / (at["batch"] * generate), "J"),
-        "-" if not saving or saving[1][k] is None else f"{percent(saving[1][k])} %",
-        timed if tokens is None else significant(tokens, 1.0, 4),
-        timed if seconds is None else with_prefix(seconds, "s"),
-        timed if power is None else f"{significant(power, 1.0, 4)} W",
-    )
-    return tuple(map(unbroken, found))
-
-
-_BREAKS = re.compile(r"(?<!,) (?!\()")
-_DIGIT = re.compile(r"\d")
-
-
-@lru_cache(maxsize=1 << 16)
-def unbroken(text: str) -> str:
-    r"""A figure with its unit on one line: lines break after a comma or before a bracket alone.
-
-    >>> unbroken("2.517 GB, 3.0 %"), unbroken("no clock")
-    ('2.517\xa0GB, 3.0\xa0%', 'no clock')
-    """
-    return _BREAKS.sub("\u00a0", text) if _DIGIT.search(text) else text

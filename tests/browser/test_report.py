@@ -44,7 +44,7 @@ def any_file(request: pytest.FixtureRequest) -> Path:
 def test_every_chart_has_drawn_marks(any_file: Path, opened: Opened) -> None:
     page = opened(any_file)
     boxes = page.query_selector_all(".draw, .drawn")
-    assert len(boxes) == len(page.query_selector_all("section.chart")) or "bare" in any_file.name
+    assert len(boxes) == len(page.query_selector_all(".chart")) or "bare" in any_file.name
     assert bool(boxes) is ("bare" not in any_file.name)
     for box in boxes:
         assert box.query_selector_all(MARKS), box.get_attribute("id")
@@ -62,12 +62,12 @@ def texts(page: Any, selector: str) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "value", "charts"),
     [
-        ("model", "gpt2", ("energy", "saving", "roofline", "fit", "point", "tornado")),
-        ("precision", "int8", ("roofline", "fit", "point", "tornado")),
-        ("hardware", "l4", ("energy", "saving", "roofline", "size", "growth", "point", "tornado")),
-        ("scope", "memory", ("energy", "point")),
-        ("batch", "64", ("energy", "saving", "fit", "size", "growth")),
-        ("context", "2048", ("energy", "saving", "fit", "size", "growth")),
+        ("model", "gpt2", ("overview", "fit", "energy", "batch", "roofline", "tornado")),
+        ("precision", "int8", ("batch", "roofline", "tornado")),
+        ("hardware", "l4", ("roofline", "tornado")),
+        ("scope", "memory", ("overview", "energy", "batch")),
+        ("batch", "64", ("overview", "fit", "energy")),
+        ("context", "2048", ("overview", "fit", "energy", "batch")),
     ],
 )
 def test_selectors_change_charts_and_numbers(
@@ -75,22 +75,22 @@ def test_selectors_change_charts_and_numbers(
 ) -> None:
     page = opened(page_file)
     before = {c: (page.inner_html(f"#d-{c}"), texts(page, f"#t-{c} td, #t-{c} caption, #h-{c}")) for c in charts}
-    numbers = texts(page, "#numbers dd")
+    where = texts(page, "#where")
     choose(page, name, value)
     page.wait_for_timeout(300)
-    assert texts(page, "#numbers dd") != numbers
+    assert texts(page, "#where") != where
     for chart in charts:
         assert texts(page, f"#t-{chart} td, #t-{chart} caption, #h-{chart}") != before[chart][1], chart
         assert page.inner_html(f"#d-{chart}") != before[chart][0], chart
         assert page.query_selector_all(f"#d-{chart} :is({MARKS})"), chart
     page.click("#reset")
-    assert texts(page, "#numbers dd") == numbers
+    assert texts(page, "#where") == where
 
 
 def test_the_script_leaves_what_the_command_printed(any_file: Path, opened: Opened) -> None:
     """Headings, tables and numbers are the same with and without the script, for the default choice."""
     with_script, without = opened(any_file), opened(any_file, java_script_enabled=False)
-    for selector in ("#numbers dd", "section.chart h2", "section.chart caption", "section.chart th, section.chart td"):
+    for selector in ("#where", "section h2", "section h3", ".sub", ".chart caption", ".chart th, .chart td"):
         assert texts(with_script, selector) == texts(without, selector), selector
 
 
@@ -110,12 +110,14 @@ def test_a_choice_shows_what_python_printed_for_it(folder: Path, opened: Opened)
         page.evaluate("words => { location.hash = words; }", urlencode(asked))
         page.wait_for_function(CHOSEN, arg=urlencode(asked))
         one = replace(made, opening=asked)
-        assert texts(page, "#numbers dd") == [*made.tiles[one.index(list(made.choices))]]
         for chart in made.charts:
             shown, heading = chart.shown[one.index(chart.by)], f"#h-{chart.name}"
             whole = [h for s in chart.shown for h in s.headings]
             assert texts(page, heading) == [whole[one.index((*chart.by, *chart.headed_by))]]
             assert texts(page, f"#t-{chart.name} caption") == [shown.table.title]
+            assert texts(page, f"#c-{chart.name}, #w-{chart.name}") == [
+                t for t in (shown.title, shown.words) if shown.title
+            ]
             cells = [cell for row in shown.table.rows for cell in row]
             assert texts(page, f"#t-{chart.name} tbody :is(th, td)") == cells
             drawn = page.evaluate(f"document.getElementById('d-{chart.name}').hidden ? null : "
@@ -135,28 +137,31 @@ def test_the_script_is_short_and_prints_no_number() -> None:
 
 def test_tables_read_without_script(page_file: Path, opened: Opened) -> None:
     page = opened(page_file, java_script_enabled=False)
+    assert page.is_visible("#t-overview")
+    page.click("#energy summary")
     assert page.is_visible("#t-energy")
     assert not page.is_visible("#json")
-    assert "llama-2-7b" in page.inner_text("#t-fit caption")
+    assert "llama-2-7b" in page.text_content("#t-fit caption")
 
 
 def test_tables_sort(page_file: Path, opened: Opened) -> None:
     page = opened(page_file)
-    heads = texts(page, "#t2 thead th")
+    page.click("#tables details:has(#e1) summary")
+    heads = texts(page, "#e1 thead th")
     column = heads.index("tokens/s*")
 
     def figures() -> list[float]:
-        cells = texts(page, f"#t2 tbody tr :nth-child({column + 1})")
+        cells = texts(page, f"#e1 tbody tr :nth-child({column + 1})")
         return [float(c.strip("^").replace(",", "")) for c in cells if re.fullmatch(r"\^?[\d.,]+", c)]
 
-    button = page.locator("#t2 thead th button").nth(column)
+    button = page.locator("#e1 thead th button").nth(column)
     button.focus()
     page.keyboard.press("Enter")
     assert figures() == sorted(figures())
-    assert page.locator("#t2 thead th").nth(column).get_attribute("aria-sort") == "ascending"
+    assert page.locator("#e1 thead th").nth(column).get_attribute("aria-sort") == "ascending"
     button.click()
     assert figures() == sorted(figures(), reverse=True)
-    assert page.locator("#t2 thead th").nth(column).get_attribute("aria-sort") == "descending"
+    assert page.locator("#e1 thead th").nth(column).get_attribute("aria-sort") == "descending"
 
 
 def saved(page: Any, button: str) -> str:
@@ -201,6 +206,59 @@ def test_the_theme_has_a_switch(page_file: Path, opened: Opened) -> None:
     assert page.evaluate(ground) != before
 
 
+def test_the_first_screen_has_verdict_chart_and_best(page_file: Path, opened: Opened) -> None:
+    page = opened(page_file, width=1280)
+    for selector in ("h1", "#d-overview", "#t-overview"):
+        box = page.locator(selector).bounding_box()
+        assert box["y"] >= 0
+        assert box["y"] + min(box["height"], 300) <= 800, selector
+    assert page.locator("#d-overview").bounding_box()["x"] < page.locator("#t-overview").bounding_box()["x"]
+
+
+def test_no_text_is_small(any_file: Path, opened: Opened) -> None:
+    for width in (1280, 390):
+        sizes = opened(any_file, width=width).evaluate("""() => [...document.querySelectorAll("body *")]
+          .filter(e => [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()) && e.getClientRects().length)
+          .map(e => [parseFloat(getComputedStyle(e).fontSize), e.textContent.slice(0, 40), e.tagName])""")
+        assert not [each for each in sizes if each[0] < 12 and each[2] not in ("SCRIPT", "STYLE")]
+
+
+def test_legends_are_short(any_file: Path, opened: Opened) -> None:
+    page = opened(any_file)
+    assert all(len(box.query_selector_all(".legend .traces")) <= 8 for box in page.query_selector_all(".draw"))
+
+
+def test_a_theme_changes_colours_alone(page_file: Path, opened: Opened) -> None:
+    page = opened(page_file, color_scheme="light")
+    drawn = """[...document.querySelectorAll(".draw svg :is(path, text)")].map(e =>
+      [e.getAttribute("d") || e.textContent, e.getBoundingClientRect().width])"""
+    fill = "getComputedStyle(document.querySelector('#d-overview .scatterlayer .errorbars path')).stroke"
+    before, colour = page.evaluate(drawn), page.evaluate(fill)
+    page.click("#theme")
+    page.click("#theme")
+    assert page.evaluate(drawn) == before
+    assert page.evaluate(fill) != colour
+
+
+@pytest.mark.parametrize(("form", "begins"), [("png", b"\x89PNG\r\n"), ("svg", b"<svg ")])
+def test_a_chart_is_saved_as_a_picture(page_file: Path, opened: Opened, form: str, begins: bytes) -> None:
+    """By the keyboard, under the page's own policy, light in a dark page too, and as it was before."""
+    page = opened(page_file, color_scheme="dark", accept_downloads=True)
+    for name in ("overview", "batch"):
+        before = page.inner_html(f"#d-{name}")
+        page.locator(f"[data-save={name}][data-as={form}]").focus()
+        with page.expect_download() as download:
+            page.keyboard.press("Enter")
+        assert download.value.suggested_filename == f"bitnet-cost-{name}.{form}"
+        made = Path(download.value.path()).read_bytes()
+        assert made.startswith(begins)
+        assert len(made) > 8000
+        if form == "svg":
+            assert page.inner_text(f"#c-{name}") in made.decode()
+            assert "rgb(255, 255, 255)" in made.decode()
+        assert page.inner_html(f"#d-{name}") == before
+
+
 def test_no_sideways_scroll_on_a_phone(any_file: Path, opened: Opened) -> None:
     page = opened(any_file, width=390)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -219,13 +277,16 @@ def test_deep_links(page_file: Path, opened: Opened) -> None:
 def test_print_keeps_all_tables(page_file: Path, opened: Opened, tmp_path: Path) -> None:
     page = opened(page_file)
     page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
     for table in page.query_selector_all("table"):
         box = table.evaluate(
             "t => { const s = t.parentElement; return [s.scrollHeight - s.clientHeight, t.offsetHeight]; }"
         )
         assert box[0] <= 1
         assert box[1] > 0
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
     page.emulate_media(media="screen")
+    assert not page.query_selector_all("details[open]")
     assert len(page.pdf(path=tmp_path / "page.pdf")) > 50_000
 
 
@@ -277,9 +338,9 @@ def hostile_file(folder: Path) -> Path:
 def test_hostile_names_are_text(hostile_file: Path, opened: Opened) -> None:
     page = opened(hostile_file)
     assert not page.query_selector_all("img")
-    assert HOSTILE in page.inner_text("h1")
+    assert HOSTILE in page.inner_text(".asked")
     assert HOSTILE in page.inner_text("select[name=hardware]")
-    assert HOSTILE in page.inner_text("#assumptions")
+    assert HOSTILE in page.text_content("#assumptions")
     assert "{{ 7 * 7 }}" in saved(page, "#json")
     assert not [a for a in texts(page, "a") if a.startswith("javascript")]
     choose(page, "hardware", "bad-l4")

@@ -6,6 +6,8 @@ import json
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import plotly.graph_objects as go
@@ -13,28 +15,27 @@ import pytest
 from plotly.offline import get_plotlyjs_version
 
 from bitnet_cost import api
-from bitnet_cost.engine.uncertainty import spread
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.result import Answer
-from bitnet_cost.numerals import with_prefix
 from bitnet_cost.readers import catalog
 from bitnet_cost.studies import pages
-from bitnet_cost.studies.grid import DRAWS
-from bitnet_cost.studies.ranges import baseline_of, judged
+from bitnet_cost.studies.grid import SENSITIVE
+from bitnet_cost.studies.ranges import judged
 from bitnet_cost.tables import Column, Table
 from bitnet_cost.views import charts, compare, figures, html, page, records
 from bitnet_cost.views.page import Page
+from bitnet_cost.views.verdict import precision_name
 from tests.conftest import ROOT, Ran
 from tests.test_floors import loaded_by
 
+HARDWARE = ("h100-sxm-80gb", "l4", "cmos-7nm")
 PRECISIONS = ("fp16", "int8", "bitnet-b1.58")
 
 
 @pytest.fixture(scope="module")
 def answer() -> Answer:
-    names = ("h100-sxm-80gb", "l4", "cmos-7nm")
     scenarios = api.scenarios(
-        [catalog.model("gpt2")], [catalog.hardware(n) for n in names], [catalog.precision(p) for p in PRECISIONS],
+        [catalog.model("gpt2")], [catalog.hardware(n) for n in HARDWARE], [catalog.precision(p) for p in PRECISIONS],
         Workload(1, 64, 32),
     )  # fmt: skip
     return api.answer(scenarios)
@@ -55,70 +56,120 @@ def data(answer: Answer) -> dict[str, Any]:
     return data_of(answer)
 
 
-def test_the_band_of_a_page_is_that_of_many_draws(answer: Answer, data: dict[str, Any]) -> None:
-    at, compared = data["grid"]["at"], 0
-    for cell, result in zip(data["grid"]["cells"], answer.results, strict=True):
-        found = spread(result, baseline_of(answer, result), 20_000, seed=5)
-        values = cell["scopes"][result.scope]
-        assert found is not None
-        if found.saving is None:
-            assert "band" not in values
-            continue
-        compared += 1
-        least, _, most = (v[at] for v in values["saving"])
-        band = [v[at] for v in values["band"]]
-        assert band == pytest.approx(found.saving, abs=0.1 * (found.saving[2] - found.saving[0]) + 1e-4)
-        assert least - 1e-3 <= band[0] <= band[1] <= band[2] <= most + 1e-3
-    assert compared == 6
-    assert f"{DRAWS:,} draws" in charts.CHARTS["saving"].note
+def against(data: dict[str, Any], index: int, scope: str, point: int) -> Any:
+    return data["grid"]["cells"][index]["scopes"][scope]["against"][point]
+
+
+def test_differences_of_a_page_are_those_of_the_verdict(answer: Answer, data: dict[str, Any]) -> None:
+    """Each precision against the strongest of the others, at the point asked for and at others."""
+    found, contexts = data["grid"], data["grid"]["contexts"]
+    asked_there = replace(answer.results[0].workload, batch=8, prompt=contexts[2])
+    named = [catalog.hardware(n) for n in HARDWARE], [catalog.precision(p) for p in PRECISIONS]
+    there = api.answer(api.scenarios([catalog.model("gpt2")], *named, asked_there))
+    for point, asked in ((found["at"], answer), (found["curve"].index(8) * len(contexts) + 2, there)):
+        compared = 0
+        for place in judged(asked).places:
+            for r in place.ranked:
+                rival = place.ranked[1] if r is place.ranked[0] else place.ranked[0]
+                change = place.differ(r, rival)
+                index = data["index"][r.architecture.name, r.hardware.name, r.precision.name]
+                name, low, ratio, high = against(data, index, r.scope, point)
+                assert name == rival.precision.name
+                expected = (1 + change.low, 1 + change.nominal, 1 + change.high)
+                assert (low, ratio, high) == pytest.approx(expected, rel=1e-5)
+                assert charts.undecided((name, low, ratio, high)) is change.undecided
+                compared += 1
+        assert compared == 9
+
+
+def test_the_ring_is_around_the_winner_of_the_verdict(answer: Answer, data: dict[str, Any]) -> None:
+    """Of each device; no ring where it is undecided."""
+    winners = judged(answer).winners
+    for name, devices in (("overview", ("h100-sxm-80gb", "l4")), ("nodes", ("cmos-7nm",))):
+        figure = shown(name, data).figure
+        assert figure is not None
+        rings = sum(len(own["x"]) for look, own in figure.traces if look.sign == "circle-open" and look.number is None)
+        assert rings == sum(winners["gpt2", device] is not None for device in devices)
+        best = {row[0]: row[1].partition("\n")[0] for row in shown(name, data).table.rows}
+        for device in devices:
+            winner = winners["gpt2", device]
+            words = best[data["names"][device]]
+            assert words == precision_name(winner) if winner else " or " in words
 
 
 def test_the_tornado_of_a_page_is_that_of_the_command(data: dict[str, Any], bitnet_cost: Callable[..., Ran]) -> None:
-    words = ("estimate", "gpt2", "-H", "l4", "-p", "fp16", "-p", "bitnet-b1.58", "--baseline", "fp16", "--prompt", "64")
+    mine = data["swings"][data["index"]["gpt2", "l4", "bitnet-b1.58"]]
+    rival = mine["rival"]
+    words = ("estimate", "gpt2", "-H", "l4", "-p", rival, "-p", "bitnet-b1.58", "--baseline", rival, "--prompt", "64")
     ran = bitnet_cost(*words, "--generate", "32", "--sensitivity", "-f", "json")
     swings = [s for s in json.loads(ran.out)["sensitivity"] if s["record"] == 1]
-    by_energy = sorted(swings, key=lambda s: -abs(s["energy_at_high_j"] - s["energy_at_low_j"]))
-    mine = data["swings"][data["index"]["gpt2", "l4", "bitnet-b1.58"]]["rows"]
-    assert len(mine) == 8
-    for (lever, *swing), theirs in zip(mine, by_energy, strict=False):
+    theirs = {s["figure"].removesuffix(" (device)"): s for s in swings}
+    assert len(mine["rows"]) == 8
+    compared = 0
+    for lever, low, high in mine["rows"]:
         name, _, basis, source = data["levers"][lever]
-        assert theirs["figure"].removesuffix(" (device)").endswith(name)
-        assert (basis.removeprefix("weak: "), source) == (theirs["basis"], theirs["source"])
-        assert basis.startswith("weak") is (theirs["basis"] in ("scaled", "assumed"))
-        keys = ("energy_at_low_j", "energy_at_high_j", "saving_at_low", "saving_at_high")
-        assert swing == pytest.approx([theirs[k] for k in keys], rel=1e-4, abs=1e-5)
+        same = [s for figure, s in theirs.items() if figure.endswith(name)]
+        if not same:  # moves the rival alone
+            continue
+        compared += 1
+        assert (basis.removeprefix("weak: "), source) == (same[0]["basis"], same[0]["source"])
+        assert basis.startswith("weak") is (same[0]["basis"] in ("scaled", "assumed"))
+        expected = (1 - same[0]["saving_at_low"], 1 - same[0]["saving_at_high"])
+        assert (low, high) == pytest.approx(expected, rel=1e-4, abs=1e-5)
+    assert compared >= 5
+    least = min(abs(high - low) for _, low, high in mine["rows"])
+    rest = [s for f, s in theirs.items() if not any(f.endswith(data["levers"][row[0]][0]) for row in mine["rows"])]
+    assert all(abs(s["saving_at_high"] - s["saving_at_low"]) <= least + 1e-4 for s in rest)
 
 
-def test_the_heading_of_the_tornado_names_the_largest(data: dict[str, Any]) -> None:
+def test_the_heading_of_the_tornado_is_true(data: dict[str, Any]) -> None:
+    for hardware in ("l4", "h100-sxm-80gb", "cmos-7nm"):
+        for precision in PRECISIONS:
+            found = shown("tornado", data, hardware=hardware, precision=precision)
+            mine = data["swings"][data["index"]["gpt2", hardware, precision]]
+            (heading,) = found.headings
+            turned = [r for r, (_, *ends) in zip(found.table.rows, mine["rows"], strict=True)
+                      if charts.undecided(("", min(ends), 1.0, max(ends)))]  # fmt: skip
+            assert mine["undecided"] is heading.startswith("Undecided")
+            assert bool(turned) is (f"{turned[0][0]} alone" in heading if turned else False)
+            assert bool(turned) or "o figure alone turns it" in heading
+
+
+def test_a_grid_costs_what_an_estimate_says(data: dict[str, Any]) -> None:
+    found = data["grid"]
+    point = found["curve"].index(8) * len(found["contexts"]) + 2
     for hardware in ("l4", "cmos-7nm"):
-        found = shown("tornado", data, hardware=hardware, precision="bitnet-b1.58")
-        (heading,), table = found.headings, found.table
-        assert heading.startswith(f"{table.rows[0][0]} (")
-        moves = [float(row[4]) for row in table.rows]
-        assert moves == sorted(moves, reverse=True)
-        assert f"by {table.rows[0][4]} %" in heading
+        alone = api.estimate("gpt2", hardware, "int8", batch=8, prompt=256, generate=32)
+        cell = found["cells"][data["index"]["gpt2", hardware, "int8"]]
+        scope = "device" if hardware == "l4" else "arithmetic"
+        assert cell["scopes"][scope]["energy"][1][point] == pytest.approx(float(alone.energy_j), rel=1e-4)
+        if hardware == "l4":
+            assert cell["tokens_per_s"][point] == pytest.approx(alone.tokens_per_s, rel=1e-4)
 
 
-def test_models_of_every_size_cost_what_an_estimate_says(data: dict[str, Any]) -> None:
-    row = next(r for r in data["sizes"] if (r["size"], r["precision"]) == ("1.3B", "int8"))
-    alone = api.estimate("1.3B", "l4", "int8", prompt=64, generate=32)
-    energy, rate = row["run"]["l4"]
-    assert energy[data["grid"]["at"]] == pytest.approx(float(alone.energy_j))
-    assert rate[data["grid"]["at"]] == pytest.approx(alone.tokens_per_s)
-    assert row["run"]["cmos-7nm"][1] == [None] * len(rate)
-
-
-def test_with_many_devices_sizes_are_run_on_the_one_that_a_page_opens_with() -> None:
-    names = ("h100-sxm-80gb", "l4", "t4", "a40", "a10g", "l40s", "mi210")
-    hardware = [catalog.hardware(n) for n in names]
-    found = api.answer(
-        api.scenarios([catalog.model("gpt2")], hardware, [catalog.precision("int8")], Workload(1, 64, 8))
-    )
+def test_with_many_cells_sensitivity_is_of_1_bit_alone() -> None:
+    hardware = [catalog.hardware(n) for n in catalog.devices()[:22]]
+    found = api.answer(api.scenarios(
+        [catalog.model("gpt2")], hardware, [catalog.precision(p) for p in ("int8", "bitnet-b1.58")], Workload(1, 64, 8)
+    ))  # fmt: skip
+    assert len(found.results) > SENSITIVE
     made = data_of(found)
-    opening = made["opening"]["hardware"]
-    assert {h for row in made["sizes"] for h in row["run"]} == {opening}
-    (heading,) = shown("growth", made, hardware=next(n for n in names if n != opening)).headings
-    assert f"run at {opening} alone" in heading
+    (heading,) = shown("tornado", made, precision="int8").headings
+    assert heading.startswith("Of so many cells")
+    assert "alone" in shown("tornado", made, precision="bitnet-b1.58").headings[0]
+    assert "at the batch and context asked for alone" in shown("batch", made).words
+
+
+def test_the_batch_of_a_heading_is_where_the_lead_is_sure(data: dict[str, Any]) -> None:
+    found = shown("batch", data, precision="bitnet-b1.58", hardware="l4")
+    rows = [row for row in found.table.rows if row[0] == "L4"]
+    sure = [int(row[1]) for row in rows if float(row[4].split(" to ")[1].removesuffix("x")) < 0.995]
+    (heading,) = found.headings
+    where = next(part for part in heading.split("; ") if "L4" in part)
+    if sure and len(sure) < len(rows):
+        assert f"up to batch {max(sure)}" in where or f"from batch {min(sure)}" in where or "some" in where
+    else:
+        assert ("every batch" if sure else "none of these") in where
 
 
 def test_a_page_of_a_study_is_small_and_draws_without_a_library() -> None:
@@ -136,14 +187,11 @@ def test_the_drawn_points_are_those_of_the_errors() -> None:
     assert {name: len(pairs) for name, pairs in held.items()} == {name: s.n for name, s in errors.items()}
 
 
-def test_one_device_is_said_plainly() -> None:
-    for model, does in (("gpt2", "holds"), ("llama-2-70b", "does not hold")):
+def test_what_fits_is_said_plainly() -> None:
+    for model, heading in (("gpt2", "int8 fits on the L4"), ("llama-2-70b", "int8 does not fit on the L4")):
         named = [catalog.model(model)], [catalog.hardware("l4")], [catalog.precision("int8")]
         found = api.answer(api.scenarios(*named, Workload(1, 64, 8)))
-        bits = found.results[0].capacity_bits
-        assert bits is not None
-        size = with_prefix(bits / 8, "B")
-        assert shown("fit", data_of(found)).headings == (f"l4 ({size}) {does} {model} in int8",)
+        assert shown("fit", data_of(found)).headings == (heading,)
 
 
 def test_every_choice_has_its_figure_and_its_words(answer: Answer, data: dict[str, Any]) -> None:
@@ -153,8 +201,7 @@ def test_every_choice_has_its_figure_and_its_words(answer: Answer, data: dict[st
         assert len(chart.shown) == math.prod(counts[name] for name in chart.by)
         headed = [name for name in chart.headed_by if name not in chart.by]
         assert {len(s.headings) for s in chart.shown} == {math.prod(counts[name] for name in headed)}
-    assert len(made.tiles) == math.prod(counts.values())
-    assert opening_words(made) == {name: shown(name, data).table.title for name in charts.CHARTS}
+    assert opening_words(made) == {n: shown(n, data).table.title for n, c in charts.CHARTS.items() if c.answers(data)}
 
 
 def opening_words(made: Page) -> dict[str, str]:
@@ -168,10 +215,11 @@ def test_figures_are_what_plotly_py_takes(answer: Answer) -> None:
         found = [s.figure for s in chart.shown if s.figure is not None]
         assert found, chart.name
         for figure in found[:: max(1, len(found) // 7)]:
-            for theme in figures.THEMES:
-                whole = go.Figure(figure.whole(theme))
+            for theme, narrow in product(figures.THEMES, (False, True)):
+                whole = go.Figure(figure.whole(theme, narrow))
                 assert len(whole.data) == len(figure.traces)
                 assert whole.layout.xaxis.title.text
+                assert "var(--" not in whole.to_json()
 
 
 def test_the_bundle_is_of_the_version_that_plotly_py_carries() -> None:
@@ -179,11 +227,9 @@ def test_the_bundle_is_of_the_version_that_plotly_py_carries() -> None:
     assert f"plotly.js (basic - minified) v{get_plotlyjs_version()}" in first
 
 
-def test_plotly_py_is_loaded_where_a_chart_is_asked_for() -> None:
-    words = ("report", "gpt2", "-H", "l4", "-p", "fp16")
-    assert "plotly" in loaded_by(*words)
-    assert "plotly" not in loaded_by(*words, "--plotly", "none")
-    assert "plotly" not in loaded_by("report", "bitnet-table-1")
+def test_a_page_is_made_without_plotly_py() -> None:
+    for words in (("report", "gpt2", "-H", "l4", "-p", "fp16"), ("report", "bitnet-table-1")):
+        assert "plotly" not in loaded_by(*words)
 
 
 def test_charts_and_page_have_the_same_colours() -> None:
@@ -202,7 +248,7 @@ def test_a_chart_is_one_registered_function(answer: Answer, monkeypatch: pytest.
     def census(data: dict[str, Any], at: dict[str, Any]) -> charts.Shown:
         table = Table("Cells", (Column("cells"),), ((str(len(data["index"])),),))
         layout = figures.Layout(figures.Axis("cells"), figures.Axis("", names=("all",)))
-        bar = figures.trace(figures.Look("bar", 0), "cells", [len(data["index"])], ["all"])
+        bar = figures.trace(figures.Look("bar", 0), "cells", [len(data["index"])], [0])
         return charts.Shown((f"{at['model']} has cells",), table, figures.Drawing(layout, (bar,)))
 
     text = html.as_html(pages.of_answer(answer, compare.compare_report(answer, judged(answer)), "x"))

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from bitnet_cost.front import best, pareto
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.contract import contract
 from bitnet_cost.ledger.record import METRICS
-from bitnet_cost.studies import running
+from bitnet_cost.studies import chart, running
 from bitnet_cost.studies import sweep as sweeps
 from bitnet_cost.studies.sweep import PARTITION
 from tests.conftest import ROOT, Ran
@@ -582,8 +583,10 @@ def test_the_chart_is_one_file_that_names_the_front(
     ran = bitnet_cost("plot", file, "--x", "latency_s", "--y", "energy_per_token_j", "-o", tmp_path / "s.html")
     assert ran.code == 0, ran.err
     text = (tmp_path / "s.html").read_text("utf-8")
-    assert "of 8 points are on the front of least latency_s and least energy_per_token_j" in text
-    assert "latency_s [s]" in text
+    assert re.search(r"\b(One|[2-7]) of 8 settings (are|is) unbeaten in latency and energy per token", text)
+    assert "Unbeaten (least latency, least energy per token)" in text
+    assert "latency, ms" in text or "latency, s" in text
+    assert re.search("energy per token, m?J", text)
     assert 'src="http' not in text
     assert bitnet_cost("plot", file, "--x", "latency").code == 2
     assert bitnet_cost("plot", tmp_path / "none.csv").code == 2
@@ -629,9 +632,43 @@ def test_a_chart_says_which_way_is_better_and_in_which_unit(bitnet_cost: Callabl
     words = ("plot", file, "--x", "hierarchy.gddr6.bandwidth", "--y", "tokens_per_s")
     assert bitnet_cost(*words).code == 0
     text = target.read_text("utf-8")
-    assert "front of least hierarchy.gddr6.bandwidth and most tokens_per_s" in text
-    assert "hierarchy.gddr6.bandwidth [GB/s]" in text
-    assert re.search("The front runs from 200.0 GB/s and [0-9.]+ token/s to 400.0 GB/s and", text)
+    assert "Unbeaten (least hierarchy.gddr6.bandwidth, most tokens/s)" in text
+    assert "hierarchy.gddr6.bandwidth, GB/s" in text
+    assert re.search("From 200.0 GB/s and [0-9.]+ tokens/s to 400.0 GB/s and", text)
+
+
+def test_a_chart_has_energy_a_token_over_speed_and_no_input_for_an_objective(
+    bitnet_cost: Callable[..., Ran], tmp_path: Path
+) -> None:
+    """The smallest job needs the least energy, which makes it no best setting."""
+    file = tmp_path / "s.csv"
+    running.run(plan(batch=[1, 8], prompt=[128, 1024], precisions=["bf16", "int4"]), str(file))
+    columns, inputs = chart.read_sweep(str(file))
+    drawn = chart.draw(columns, inputs)
+    assert drawn.figure.layout.x.title == "tokens/s"
+    assert drawn.figure.layout.y.title.startswith("energy per token, ")
+    assert {row["batch"] for row in drawn.rows} == {"8"}
+    names = [own["name"] for look, own in drawn.figure.traces]
+    assert set(names) == {"bf16", "int4", "unbeaten"}
+    batched = chart.draw(columns, inputs, ("batch", "energy_j"))
+    assert len(batched.rows) == 1
+    assert "unbeaten" not in batched.finding
+    assert "is an input" in batched.chart.note
+    asked = {"spec": {"objectives": [{"column": "batch", "goal": "max"}, {"column": "latency_s", "goal": "min"}]}}
+    assert "unbeaten in batch and latency" in chart.draw(columns, asked).finding
+    totals = chart.draw(columns, inputs, ("latency_s", "energy_j"))
+    assert "Workloads differ" in totals.chart.note
+
+
+def test_a_picture_needs_what_draws_it(bitnet_cost: Callable[..., Ran], tmp_path: Path) -> None:
+    file, target = tmp_path / "s.csv", tmp_path / "s.svg"
+    running.run(plan(batch=[1, 2]), str(file))
+    ran = bitnet_cost("plot", file, "-o", target)
+    if find_spec("kaleido") is None:
+        assert ran.code == 2
+        assert "pip install 'bitnet-cost[images]'" in ran.err
+        assert not target.exists()
+    assert bitnet_cost("plot", file, "-o", tmp_path / "s.gif").code == 2
 
 
 def test_a_default_name_replaces_nothing(bitnet_cost: Callable[..., Ran], tmp_path: Path) -> None:
@@ -643,7 +680,7 @@ def test_a_default_name_replaces_nothing(bitnet_cost: Callable[..., Ran], tmp_pa
     assert "is there already; add -o" in ran.err
     assert target.read_text("utf-8") == "my own"
     assert bitnet_cost("plot", file, "-o", target).code == 0
-    assert "points are on the front" in target.read_text("utf-8")
+    assert re.search("of 2 settings (is|are) unbeaten", target.read_text("utf-8"))
 
 
 def test_a_folder_of_parts_is_drawn_as_one(bitnet_cost: Callable[..., Ran], tmp_path: Path) -> None:
@@ -655,7 +692,7 @@ def test_a_folder_of_parts_is_drawn_as_one(bitnet_cost: Callable[..., Ran], tmp_
     pq.write_table(pq.read_table(folder / "part-000000.parquet"), folder / "part-000001.parquet")
     ran = bitnet_cost("plot", folder)
     assert ran.code == 0, ran.err
-    assert "of 6 points are on the front" in (tmp_path / "parts.html").read_text("utf-8")
+    assert re.search("of 6 settings (are|is) unbeaten", (tmp_path / "parts.html").read_text("utf-8"))
     (folder / "part-000001.parquet").unlink()
     (folder / "part-000000.parquet").unlink()
     ran = bitnet_cost("plot", folder)

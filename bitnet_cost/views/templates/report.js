@@ -7,6 +7,7 @@
   const selects = form ? [...form.querySelectorAll("select")] : [];
   const opened = Object.fromEntries(selects.map((select) => [select.name, select.value]));
   let held = null; // what every choice shows
+  let paper = 0; // px of a sheet, while printing
   if (!window.DecompressionStream && document.querySelector("[data-packed]")) return; // the page as it is without a script
 
   async function text(name) {
@@ -31,14 +32,11 @@
   function show() {
     if (!held) return;
     for (const box of document.querySelectorAll("[data-of]")) box.textContent = form.elements.namedItem(box.dataset.of).value;
-    if (form) {
-      const tiles = held.tiles[place(selects.map((select) => select.name))];
-      document.querySelectorAll("#numbers dd").forEach((box, i) => { box.textContent = tiles[i]; });
-    }
     for (const [name, chart] of Object.entries(held.charts)) {
-      const heading = chart.headings[place(chart.headed)], at = place(chart.by);
-      $("h-" + name).textContent = heading;
-      if ($("f-" + name)) $("f-" + name).textContent = heading;
+      const at = place(chart.by), [title, words] = chart.words[at];
+      $("h-" + name).textContent = chart.headings[place(chart.headed)];
+      if ($("c-" + name)) $("c-" + name).textContent = title;
+      if ($("w-" + name)) $("w-" + name).textContent = words;
       fill($("t-" + name), chart.tables[at], chart.row && form.elements.namedItem(chart.row).value);
       draw($("d-" + name), chart.figures[at]);
     }
@@ -60,20 +58,45 @@
     }));
     sortable(table);
   }
-  function dark() {
-    return root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  // A figure in the colours of the page; plotly.js writes into what it is given, so each is a copy.
+  function whole([traces, wide, narrow], colours, width) {
+    const [layout, beside] = width < 560 ? narrow : wide;
+    const data = traces.map((trace) => ({ ...held.looks[trace.look], ...trace }));
+    const found = { data, layout: { ...held.layouts[layout], ...beside, template: held.template } };
+    return JSON.parse(JSON.stringify(found).replace(/"var\((--\w+)\)(\w\w)?"/g,
+      (_, name, alpha) => `"${colours.getPropertyValue(name).trim()}${alpha || ""}"`));
   }
   function draw(box, figure) {
     if (!box || !window.Plotly) return;
-    box.hidden = !figure;
+    box.hidden = box.nextElementSibling.hidden = !figure;
     if (!figure) return;
-    const theme = dark() ? "dark" : "light", [layout, traces, shapes] = figure;
-    // plotly.js writes into what it is given
-    const [data, own] = structuredClone([
-      traces.map((trace) => ({ ...held.looks[theme][trace.look], ...trace })),
-      { ...held.layouts[layout], ...shapes, template: held.templates[theme] },
-    ]);
-    window.Plotly.react(box, data, own, { displayModeBar: false, responsive: true });
+    const { data, layout } = whole(figure, getComputedStyle(root), paper || box.clientWidth);
+    if (paper) layout.width = paper;
+    window.Plotly.react(box, data, layout, { displayModeBar: false, responsive: !paper });
+  }
+  // A chart as a file: wide, on a light ground, with its title.
+  async function picture(name, format) {
+    const chart = held.charts[name], at = place(chart.by), [title, words] = chart.words[at];
+    const before = root.dataset.theme;
+    root.dataset.theme = "light";
+    const figure = whole(chart.figures[at], getComputedStyle(root), 720);
+    if (before) root.dataset.theme = before; else delete root.dataset.theme;
+    const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;");
+    const lines = `${document.querySelector(".asked").textContent}. ${words}`.replace(/(.{1,105})( |$)/g, "$1<br>");
+    figure.layout.title = { text: escaped(title), font: { size: 15 }, x: 0, xref: "paper", y: 1, yref: "container", yanchor: "top", pad: { t: 10 },
+      subtitle: { text: lines.split("<br>").map(escaped).join("<br>"), font: { size: 12 } } };
+    const room = 34 + 15 * lines.split("<br>").length;
+    figure.layout.margin.t += room;
+    figure.layout.height += room;
+    figure.layout.width = 720;
+    figure.layout.paper_bgcolor = "#ffffff";
+    const link = document.createElement("a");
+    link.href = await window.Plotly.toImage(figure, { format, width: 720, height: figure.layout.height, scale: format === "png" ? 2 : 1 });
+    link.download = `bitnet-cost-${name}.${format}`;
+    document.body.append(link); link.click(); link.remove();
+  }
+  for (const button of document.querySelectorAll("[data-save]")) {
+    button.addEventListener("click", () => picture(button.dataset.save, button.dataset.as));
   }
 
   // Sorting: a button in every heading.
@@ -85,6 +108,7 @@
     return match[1] ? value / 2 : value;
   }
   function sortable(table) {
+    if (table.querySelector("tr.group")) return; // rows belong below their heads
     for (const th of table.tHead.rows[0].cells) {
       const words = th.textContent, button = made("button", words || "sign");
       button.type = "button";
@@ -98,7 +122,8 @@
     const up = th.getAttribute("aria-sort") !== "ascending", i = th.cellIndex, sign = up ? 1 : -1;
     for (const other of table.tHead.rows[0].cells) other.setAttribute("aria-sort", other === th ? (up ? "ascending" : "descending") : "none");
     const figures = th.classList.contains("n");
-    const rows = [...table.tBodies[0].rows].map((row) => ({ row, words: row.cells[i].textContent, key: figures ? keyOf(row.cells[i].textContent) : null }));
+    const rows = [...table.tBodies[0].rows].map((row) => ({ row, words: row.cells[i]?.textContent ?? "" }))
+      .map((entry) => ({ ...entry, key: figures ? keyOf(entry.words) : null }));
     rows.sort((a, b) => {
       if (figures && (a.key === null || b.key === null)) return (a.key === null) - (b.key === null);
       return sign * (figures ? a.key - b.key : a.words.localeCompare(b.words, "en", { numeric: true }));
@@ -114,6 +139,10 @@
     document.body.append(link); link.click(); link.remove();
     setTimeout(() => URL.revokeObjectURL(link.href), 5000);
   }
+  $("copy").addEventListener("click", async (event) => {
+    await navigator.clipboard.writeText($("command").textContent);
+    event.target.textContent = "Copied";
+  });
   const read = async (name) => JSON.parse((await text(name)) || "null");
   $("json").addEventListener("click", async () => save("bitnet-cost.json", "application/json", JSON.stringify(await read("json"), null, 1) + "\n"));
   $("csv").addEventListener("click", async () => save("bitnet-cost.csv", "text/csv", await read("csv")));
@@ -149,21 +178,20 @@
     turn(next);
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
-  // On paper the charts are light, as wide as a sheet and no longer.
-  let theme;
-  function resize(maximum, sizeOf) {
-    for (const box of document.querySelectorAll(".js-plotly-plot")) {
-      box.style.maxHeight = maximum;
-      window.Plotly.relayout(box, sizeOf(box));
-    }
-  }
+  let narrow;
+  addEventListener("resize", () => { if (narrow !== (narrow = root.clientWidth < 600)) show(); });
+  // On paper the charts are light and as wide as a sheet, and every table is open.
+  let theme, folded;
   addEventListener("beforeprint", () => {
     theme = root.dataset.theme;
+    paper = 690;
+    folded = [...document.querySelectorAll("details:not([open])")];
+    for (const box of folded) box.open = true;
     turn("light");
-    resize("800px", (box) => ({ width: 640, height: box.clientHeight })); // one sheet
   });
   addEventListener("afterprint", () => {
-    resize("", () => ({ width: null, height: null }));
+    paper = 0;
+    for (const box of folded) box.open = false;
     turn(theme);
   });
 
@@ -176,6 +204,7 @@
   }
   root.classList.add("ready");
   start().finally(() => {
+    narrow = root.clientWidth < 600;
     for (const table of document.querySelectorAll("table")) if (!table.tHead.querySelector("button")) sortable(table);
     root.dataset.drawn = "yes";
   });
