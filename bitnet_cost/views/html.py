@@ -111,7 +111,13 @@ def fragment(report: Report) -> str:
         side = ["right" if column.figures else "left" for column in table.columns]
 
         def row(cells: Sequence[str], tag: str, side: list[str] = side) -> str:
-            made = (f'<{tag} style="text-align:{s}">{escape(c)}</{tag}>' for c, s in zip(cells, side, strict=True))
+            spans = [""] * len(cells)
+            if len(cells) < len(side):  # a heading of rows, or words over several columns
+                spans[-1] = f' colspan="{len(side) - len(cells) + 1}"'
+            made = (
+                f'<{tag}{span} style="text-align:{"left" if span else s}">{escape(c)}</{tag}>'
+                for c, s, span in zip(cells, side, spans, strict=False)
+            )
             return f"<tr>{''.join(made)}</tr>"
 
         head = row([column.heading for column in table.columns], "th")
