@@ -11,7 +11,7 @@ from bitnet_cost.commands import options
 from bitnet_cost.commands.asking import ask, facility, once
 from bitnet_cost.commands.options import argument, option, with_groups
 from bitnet_cost.commands.root import app
-from bitnet_cost.commands.writing import deliver, deliver_answer, must_end, typed, watched, write
+from bitnet_cost.commands.writing import deliver, deliver_answer, must_end, say_written, typed, watched, write
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.views.formats import Offer
 from bitnet_cost.words import TableForm
@@ -126,6 +126,7 @@ def report(
         from bitnet_cost.views.figures import write_image
 
         write_image(**page.drawn(figure), path=str(output))
+        say_written(str(output))
     if open_:
         import webbrowser
         from pathlib import Path

@@ -100,7 +100,7 @@ def of_answer(answer: Answer, report: Report, command: str) -> Page:
 
 
 def _question(answer: Answer, opening: Result) -> str:
-    """What was asked, in a line: models, workload, what the energy holds."""
+    """The question in a line: models, workload, what the energy holds."""
     models = list(dict.fromkeys(r.architecture.title or r.architecture.name for r in answer.results))
     work = opening.workload
     parts = [", ".join(models) if len(models) < 4 else f"{len(models)} models"]
@@ -196,7 +196,7 @@ def _days(answer: Answer) -> list[dict[str, Any]]:
 
 
 def _swings(answer: Answer, points: dict[str, Any]) -> dict[str, Any]:
-    """What moves the ratio of each result to its strongest rival most, at the point and scope asked for.
+    """Sensitivity of the ratio of each result to its strongest rival, the largest first, as asked.
 
     ``swings`` are by the place of the result: the rival, the nominal ratio, and rows of a figure (its place in
     ``levers``) and the ratio at its low and at its high. Of a result without a rival: over its own nominal energy.
@@ -210,7 +210,7 @@ def _swings(answer: Answer, points: dict[str, Any]) -> dict[str, Any]:
         against = (cell["scopes"].get(result.scope, {}).get("against") or {points["at"]: None})[points["at"]]
         rival = against and by_name[result.architecture.name, result.hardware.name, against[0]]
         whole, ends = float(result.energy_j), {}
-        for s in swings(rival, result) if rival is not None else ():  # what moves the rival alone
+        for s in swings(rival, result) if rival is not None else ():  # figures of the rival alone
             low, high = (1 / (1 - saved) for saved in s.saving or (0.0, 0.0))
             ends[s.lever.name] = (s.lever, low, high)
         for s in swings(result, rival):

@@ -1,4 +1,4 @@
-"""Charts of what an answer rests on: what binds, what moves it, how right the model is; and a day of requests."""
+"""Charts of what an answer rests on: what binds it, its sensitivity, how right the model is; and a day of requests."""
 
 from __future__ import annotations
 
@@ -105,7 +105,8 @@ _BASIS = {"measured": "\u25cf", "published": "\u25d0", "scaled": "\u25d0", "assu
 
 
 @chart(
-    "What moves the answer?", "model", "precision", "hardware", answers=lambda data: bool(data["levers"]),
+    "Which figure affects the answer most?", "model", "precision", "hardware",
+    answers=lambda data: bool(data["levers"]),
     note="Each figure alone at its low and at its high, for both sides at once; batch, context and scope as asked for."
     " \u25cf measured, \u25d0 published or scaled, \u25cb assumed.",
 )  # fmt: skip
@@ -116,7 +117,7 @@ def _tornado(data: Data, at: Choice) -> Shown:
     if not found or not found["rows"]:
         heading = f"No figure moves {name} {where}: it has no energy there"
         if found is None and not data["all_ranges"]:
-            heading = f"Of so many cells, sensitivity is that of 1-bit precisions: {name} {where} has none"
+            heading = f"Sensitivity of many cells is that of 1-bit precisions: {name} {where} has none"
         return Shown((heading,), table_of("Sensitivity", ["figure"], ()), None)
     rival, ratio = found["rival"], found["ratio"]
     rows, names, labels, across, bases, texts, crossing = [], [], [], [], [], [], []

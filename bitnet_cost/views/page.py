@@ -40,7 +40,7 @@ class Cited:
 class Page:
     """One page. ``document`` and ``rows`` are what can be taken from it as JSON and as CSV.
 
-    ``question`` is what was asked, in a line; ``choices`` are the selectors with their values, ``opening`` the choice
+    ``question`` is the question in a line; ``choices`` are the selectors with their values, ``opening`` the choice
     that the page opens with.
     """
 

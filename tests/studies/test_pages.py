@@ -155,7 +155,7 @@ def test_with_many_cells_sensitivity_is_of_1_bit_alone() -> None:
     assert len(found.results) > SENSITIVE
     made = data_of(found)
     (heading,) = shown("tornado", made, precision="int8").headings
-    assert heading.startswith("Of so many cells")
+    assert heading.startswith("Sensitivity of many cells")
     assert "alone" in shown("tornado", made, precision="bitnet-b1.58").headings[0]
     assert "at the batch and context asked for alone" in shown("batch", made).words
 
