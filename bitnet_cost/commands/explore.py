@@ -28,7 +28,7 @@ def explore(
     sharing: options.Sharing,
     pue: Annotated[float | None, option(questions.PUE)] = None,
     carbon: Annotated[str, option(questions.CARBON_EXPLORED)] = "world",
-    price: Annotated[float, option(questions.PRICE)] = 0.0,
+    price: Annotated[float | None, option(questions.PRICE)] = None,
     device_hour: Annotated[float | None, option(questions.DEVICE_HOUR)] = None,
     output: Annotated[str | None, option(questions.REPORT_OUTPUT)] = None,
 ) -> None:

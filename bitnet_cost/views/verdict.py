@@ -23,7 +23,7 @@ Revise = Callable[..., Result | None]  # a result asked with other fields of its
 NAMED = 4  # places that a sentence tells apart; of more it gives the number
 SENTENCES = {
     "undecided": "Undecided {where}: {names} need the same {what} as far as the model can tell{rest}.",
-    "than": "; {rest} than {first}",
+    "than": "; {rest} {than} {first}",
     "least": "{first} needs the least {what} {where}: {rest}{why}.",
     "lead": "{first} needs the least {what} {where}: {change} than {other}{strongest}.",
     "strongest": ", its strongest rival",
@@ -241,7 +241,8 @@ class Verdict:
             names = listed([precision_name(r.precision.name) for r in place.tied])
             base = next((r for r in place.tied if r is self._rival_at(place)), first)
             rest = self._beyond(place, base)
-            by = filled("than", rest=rest, first=precision_name(base.precision.name)) if rest else ""
+            than = "as" if rest.endswith("as much") else "than"
+            by = filled("than", rest=rest, than=than, first=precision_name(base.precision.name)) if rest else ""
             return filled("undecided", where=where, names=names, what=what, rest=by)
         slots = {"first": precision_name(first.precision.name), "what": what, "where": where}
         if not is_one_bit(first.precision):
@@ -285,7 +286,7 @@ class Verdict:
                 least, most = whole_percent(max(leads)), whole_percent(min(leads))
                 by = f"by {least}" if least == most else f"by {least} to {most}"
                 clauses.append(f"{name}{verb} {self._counted(group, places)} ({by})")
-        text = ", ".join(clauses) + self._losses([p for p in compared if p.winner])
+        text = ", ".join(clauses) + self._losses([p for p in compared if p.winner] if len(places) > NAMED else [])
         for words, those in (
             ("undecided", [p for p in compared if p.winner is None]),
             ("nothing to compare", [p for p in places if len(p.ranked) == 1]),
@@ -297,28 +298,22 @@ class Verdict:
         return f"{text}."
 
     def _lead(self, place: Place) -> str:
-        """By how much the first leads, as the column against the rival has it."""
+        """By how much the first leads: what 1-bit needs where it does not, else as the column against the rival."""
         first, other = place.ranked[0], self._rival_at(place) or place.runner_up
-        if first is other:
-            other = place.runner_up
+        narrow = place.one_bit
+        if first is other or (narrow is not None and not is_one_bit(first.precision)):
+            other = place.runner_up if narrow is None or narrow is first else narrow
             return f"{precision_name(other.precision.name)} needs {change_words(place.differ(other, first).nominal)}"
         return f"{change_words(place.differ(first, other).nominal)} than {precision_name(other.precision.name)}"
 
     def _losses(self, places: Sequence[Place]) -> str:
-        """What the best 1-bit needs where another needs the least."""
+        """What the best 1-bit needs where another needs the least, of more places than are named."""
         lost = [(p, p.one_bit) for p in places if p.one_bit is not None and p.winner is not p.one_bit]
         if not lost:
             return ""
         changes = [p.differ(r, p.ranked[0]).nominal for p, r in lost]
-        if len(lost) > 2:  # of one or two there is room for each
-            name = precision_name(lost[0][1].precision.name)
-            return f"; {name} needs {change_words(min(changes))} to {change_words(max(changes))} there"
-        each = [
-            f"{precision_name(r.precision.name)}{verb} {change_words(change)} {_than(change)} "
-            f"{precision_name(p.ranked[0].precision.name)} {self.at(p)}"
-            for (p, r), change, verb in zip(lost, changes, (" needs", ""), strict=False)
-        ]
-        return f"; {listed(each)}"
+        name, ends = precision_name(lost[0][1].precision.name), [change_words(min(changes)), change_words(max(changes))]
+        return f"; {name} needs {' to '.join(dict.fromkeys(ends))} there"
 
     def _of_nodes(self, places: Sequence[Place]) -> str:
         """The lead in arithmetic, and what is left of it with memory traffic: the first alone is half of the truth."""

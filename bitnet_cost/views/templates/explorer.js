@@ -208,7 +208,7 @@
       const behind = ranked.find((cell) => !tied.includes(cell) && !differ(cell, base).undecided);
       const more = behind ? `${behind.words} needs ${changeWords(differ(behind, base).nominal)}` : "";
       const names = listed(tied.map((cell) => cell.words));
-      return filled("undecided", { where: here, names, what, rest: more ? filled("than", { rest: more, first: base.words }) : "" });
+      return filled("undecided", { where: here, names, what, rest: more ? filled("than", { rest: more, than: more.endsWith("as much") ? "as" : "than", first: base.words }) : "" });
     }
     const slots = { first: first.words, what, where: here };
     if (!first.oneBit) return filled("least", { ...slots, rest: rest(ranked.slice(1)), why: oneBit ? devices[asked.device].noUnit : "" });
