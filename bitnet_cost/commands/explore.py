@@ -41,19 +41,21 @@ def explore(
     from bitnet_cost.inputs.facility import Facility
     from bitnet_cost.inputs.workload import Workload
     from bitnet_cost.readers import catalog
+    from bitnet_cost.readers.spelling import pieces
     from bitnet_cost.studies.explore import USUAL_HARDWARE, Start, counts_of, explored
     from bitnet_cost.views.explorer import as_explorer
 
     names, precisions = once(hardware or USUAL_HARDWARE), once(precision or api.COMPARED_PRECISIONS)
-    architectures = [catalog.model(name) for name in once(models)]
+    subjects = once(pieces(models))
+    architectures = [catalog.model(name) for name in subjects]
     profiles = [catalog.hardware(name) for name in names]
     wanted = [catalog.precision(name) for name in precisions]
-    typed = dict(zip((m.name for m in architectures), once(models), strict=True))
+    typed = dict(zip((m.name for m in architectures), subjects, strict=True))
     typed |= dict(zip((p.name for p in profiles), names, strict=True))
     typed |= dict(zip((p.name for p in wanted), precisions, strict=True))
     place = facility(options.Site(pue, carbon, price, device_hour), options.Making()) or Facility()
     given = [(flag, value) for flag, value in (("--runtime", runtime), ("--device-hour", device_hour)) if value]
-    start = Start(place, typed, tuple(str(word) for pair in given for word in pair))
+    start = Start(place, typed, sharing.devices, tuple(str(word) for pair in given for word in pair))
     asked = []
     for profile in profiles:
         for devices in counts_of(profile, sharing.devices):
