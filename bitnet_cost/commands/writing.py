@@ -82,7 +82,7 @@ def say_written(output: str) -> None:
     from bitnet_cost.numerals import with_prefix
 
     if sys.stderr is not None:
-        sys.stderr.write(f"wrote {output}, {with_prefix(os.path.getsize(output), 'B', 2)}\n")
+        sys.stderr.write(f"wrote {output}, {with_prefix(os.path.getsize(output), 'B', 3)}\n")
 
 
 def must_end(output: str | None, *endings: str) -> None:
