@@ -98,7 +98,7 @@ OPEN = Asked(("--open",), "open the written file in the browser")
 MODEL_TO_FIT = Asked((), "as for estimate", left_out="every model of the catalogue, the largest that fit first",
     metavar="[MODEL]", names="model")
 SCOPE_EXPLORED = SCOPE._replace(left_out="facility: the device's energy, times a PUE that begins at 1")
-CARBON_EXPLORED = CARBON_OF_GRID._replace(left_out="world")
+CARBON_EXPLORED, PRICE_EXPLORED = CARBON_OF_GRID._replace(left_out="world"), PRICE._replace(left_out="0")
 HARDWARE_EXPLORED = Asked(("--hardware", "-H", "--gpu"), "device; A,B for several",
     left_out="h100-sxm-80gb, rtx-4090, apple-m1-pro-gpu-14c", metavar="HARDWARE", names="hardware")
 HARDWARE_TO_FIT = Asked(("--hardware", "-H", "--gpu"), "device; A,B for several", metavar="HARDWARE", names="hardware")

@@ -83,7 +83,10 @@ def test_links_between_pages_lead_somewhere(path: Path) -> None:
         assert (path.parent / target).exists(), target
 
 
-def test_every_command_is_documented_with_an_example_that_runs(bitnet_cost: Callable[..., Ran], tmp_path: Path) -> None:
+def test_every_command_is_documented_with_an_example_that_runs(
+    bitnet_cost: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # one of them writes a file
     listed, reference = bitnet_cost("--help").out, (ROOT / "docs" / "commands.md").read_text("utf-8")
     readme = (ROOT / "README.md").read_text("utf-8")
     own = tmp_path / "my-model.yaml"

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from bitnet_cost import questions
 from bitnet_cost.commands import options
 from bitnet_cost.commands.asking import facility, once
 from bitnet_cost.commands.options import argument, option, with_groups
 from bitnet_cost.commands.root import app
-from bitnet_cost.commands.writing import must_end, watched, write
+from bitnet_cost.commands.writing import must_end, write
 from bitnet_cost.words import Scope
 
 
@@ -27,8 +25,8 @@ def explore(
     runtime: options.RuntimeOption = None,
     sharing: options.Sharing,
     pue: Annotated[float | None, option(questions.PUE)] = None,
-    carbon: Annotated[str, option(questions.CARBON_EXPLORED)] = "world",
-    price: Annotated[float | None, option(questions.PRICE)] = None,
+    carbon: Annotated[str | None, option(questions.CARBON_EXPLORED)] = None,
+    price: Annotated[float | None, option(questions.PRICE_EXPLORED)] = None,
     device_hour: Annotated[float | None, option(questions.DEVICE_HOUR)] = None,
     output: Annotated[str | None, option(questions.REPORT_OUTPUT)] = None,
 ) -> None:
@@ -41,19 +39,21 @@ def explore(
     from bitnet_cost.inputs.facility import Facility
     from bitnet_cost.inputs.workload import Workload
     from bitnet_cost.readers import catalog
+    from bitnet_cost.readers.spelling import pieces
     from bitnet_cost.studies.explore import USUAL_HARDWARE, Start, counts_of, explored
     from bitnet_cost.views.explorer import as_explorer
 
     names, precisions = once(hardware or USUAL_HARDWARE), once(precision or api.COMPARED_PRECISIONS)
-    architectures = [catalog.model(name) for name in once(models)]
+    subjects = once(pieces(models))
+    architectures = [catalog.model(name) for name in subjects]
     profiles = [catalog.hardware(name) for name in names]
     wanted = [catalog.precision(name) for name in precisions]
-    typed = dict(zip((m.name for m in architectures), once(models), strict=True))
+    typed = dict(zip((m.name for m in architectures), subjects, strict=True))
     typed |= dict(zip((p.name for p in profiles), names, strict=True))
     typed |= dict(zip((p.name for p in wanted), precisions, strict=True))
-    place = facility(options.Site(pue, carbon, price, device_hour), options.Making()) or Facility()
+    place = facility(options.Site(pue, carbon or "world", price or 0.0, device_hour), options.Making()) or Facility()
     given = [(flag, value) for flag, value in (("--runtime", runtime), ("--device-hour", device_hour)) if value]
-    start = Start(place, typed, tuple(str(word) for pair in given for word in pair))
+    start = Start(place, typed, sharing.devices, tuple(str(word) for pair in given for word in pair))
     asked = []
     for profile in profiles:
         for devices in counts_of(profile, sharing.devices):
@@ -63,5 +63,3 @@ def explore(
                 parallel=sharing.parallel, facility=place,
             )  # fmt: skip
     write(as_explorer(explored(asked, start)), output)
-    if output not in (None, "-") and watched():
-        typer.echo(f"written: {output}", err=True)

@@ -62,6 +62,7 @@ class Start:
 
     site: Facility
     typed: Mapping[str, str]  # by the name of a model, a precision, hardware: what was typed for it
+    devices: int = 1
     options: tuple[str, ...] = ()  # of the command line, that the page cannot change
 
 
@@ -106,7 +107,7 @@ def explored(asked: Sequence[Scenario], start: Start) -> dict[str, Any]:
         "places": places, "graphs": graphs, "limits": LIMITS, "sentences": SENTENCES, "named": TURNED, "half": HALF,
         "commands": {f"{i}/{j}": places[key]["command"] for (i, j, _), key in zip(groups, places, strict=True)},
         "start": {
-            "batch": batch, "prompt": prompt, "generate": generate, "devices": first.devices,
+            "batch": batch, "prompt": prompt, "generate": generate, "devices": start.devices,
             "pue": start.site.pue, "carbon": _plain((start.site.carbon_g_per_j or 0.0) * 3.6e6),
             "price": _plain((start.site.usd_per_j or 0.0) * 3.6e6),
         },

@@ -122,6 +122,26 @@ def test_two_hundred_moves_give_what_the_command_gives(
     assert len(devices) >= 3
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "llama-3.1-8b -H h100-sxm-80gb --parallel pipeline --devices 2 -p int8 -p fp16 -p bitnet-b1.58",
+        "bert-base -H l4 --batch 8",
+        "llama-2-70b -H rtx-4090 -p fp16 -p int8",
+        "mamba-2.8b -H h100-sxm-80gb --scope device --device-hour 2.5 -p fp32 -p w4a8kv8 -p int4",
+        "gpt2 -H cortex-m55-ethos-u55 -H apple-m2-ultra -p bitnet-b1.58 -p bitnet -p q4_0 --generate 40",
+    ],
+)
+def test_other_questions(tmp_path: Path, opened: Opened, ran: Callable[[str], Answer], words: str) -> None:
+    page = opened(written(tmp_path / "other.html", "explore", *shlex.split(words)))
+    draw = random.Random(3)
+    for _ in range(6):
+        shown = page.evaluate(READ)
+        same_as_command(shown, ran(shown["command"]))
+        page.evaluate(MOVE, [[(draw.random(), draw.random())], []])
+        page.wait_for_timeout(60)
+
+
 def _typed(page: Any, name: str, text: str) -> None:
     page.fill(f"[id='n-{name}']", text)
 

@@ -82,9 +82,10 @@
   function named(spec) {
     return { ...spec, range: `${spec.whole ? "A whole number from" : "From"} ${spec.least.toLocaleString("en")} to ${spec.most.toLocaleString("en")}` };
   }
+  const counts = () => Object.keys(places).map((key) => key.split("/").map(Number)).filter(([m, d]) => m === asked.model && d === asked.device)
+    .map((key) => key[2]).sort((x, y) => x - y);
   function fields() {
-    const counts = Object.keys(places).map((key) => key.split("/").map(Number)).filter(([m, d]) => m === asked.model && d === asked.device).map((key) => key[2]);
-    const most = { label: "Devices", unit: "", least: 1, most: 100000, stops: counts.sort((x, y) => x - y), whole: true };
+    const most = { label: "Devices", unit: "", least: 1, most: 100000, stops: counts(), whole: true };
     const work = Object.keys(WORK).filter((key) => key !== "generate" || (place() || { graphs: {} }).graphs.more !== undefined || !place());
     $("work").replaceChildren(...work.map((key) => field(key, named(workload(key)), asked[key], (text) => { asked[key] = Number(text); })),
       field("devices", named(most), asked.devices, (text) => { asked.devices = Number(text); }));
@@ -372,10 +373,10 @@
   }
   function show() {
     measured();
-    const found = ready && evaluated(ready.graph), work = `batch ${count(asked.batch)}, ${count(asked.prompt)} tokens in, ${count(asked.generate)} out`;
+    const found = ready && evaluated(ready.graph), work = `batch ${count(asked.batch)}, ${count(asked.prompt)} tokens in, ${count(asked.generate)} out${asked.devices > 1 ? `, on ${asked.devices} devices` : ""}`;
     say("kick", `${models[asked.model][1]} · ${devices[asked.device].short} · ${work}`);
     document.body.classList.toggle("outside", !found);
-    say("verdict", found ? sentence(found[0]) : "Outside what this page holds: run the command below.");
+    say("verdict", found ? sentence(found[0]) : `Outside what this page holds, ${place() ? "more than one token out" : `1${counts().length > 1 ? `, ${counts().slice(1).join(", ")}` : ""} of this device`}: run the command below.`);
     say("also", found ? also(found[0]) : "");
     say("turned", found ? turned(found[0]) : "");
     if (found) {
