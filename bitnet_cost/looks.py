@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import singledispatch
-from html import escape
 from os import PathLike, fspath
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -132,6 +131,8 @@ def figure_of(thing: Shown, theme: Theme, **asked: str | None) -> Figure:
     """
     from plotly.graph_objects import Figure as PlotlyFigure
 
+    from bitnet_cost.views.figures import plain
+
     check_word("theme", theme, ("light", "dark"))
     title, words, drawing = drawing_of(thing, **asked)
     if drawing is None:
@@ -139,8 +140,8 @@ def figure_of(thing: Shown, theme: Theme, **asked: str | None) -> Figure:
     found = PlotlyFigure(drawing.whole(theme))
     lines = wrap(words, 96)
     room = 46 + 17 * len(lines)
-    head = {"text": escape(title), "x": 0, "y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 12, "l": 12}}
-    head["subtitle"] = {"text": "<br>".join(map(escape, lines))}
+    head = {"text": plain(title), "x": 0, "y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 12, "l": 12}}
+    head["subtitle"] = {"text": "<br>".join(map(plain, lines))}
     return found.update_layout(
         title=head, margin={"t": found.layout.margin.t + room}, height=found.layout.height + room
     )
@@ -157,7 +158,7 @@ def _(result: Result, *, x: str | None = None, y: str | None = None) -> Titled:
     if result.shape:
         records = result.to_records()
         columns = {name: [row[name] for row in records] for name in records[0]}
-        return _unworded(_along(columns, x, y))
+        return _shown(_along(columns, x, y))
     if x or y:
         raise BitnetCostError("x and y: this result is a single point; arrays of batch, prompt or generate make a grid")
     return drawing_of(answer_of(result), chart="energy")
@@ -168,7 +169,7 @@ def _(grid: Grid, **asked: str | None) -> Titled:
     from bitnet_cost.studies.chart import draw
 
     axes, colour = (asked.get("x"), asked.get("y")), asked.get("colour")
-    return _unworded(draw(grid.columns_of_rows(), grid.inputs, axes, colour))
+    return _shown(draw(grid.columns_of_rows(), grid.inputs, axes, colour))
 
 
 @drawing_of.register(Answer)
@@ -182,8 +183,12 @@ def _(answer: Answer, *, chart: str | None = None) -> Titled:
     known = [name for name, each in CHARTS.items() if each.answers(data)]
     name = chart or known[0]
     check_word("chart", name, known)
-    shown = CHARTS[name].make(data, {each: data["opening"][each] for each in CHARTS[name].by})
-    return shown.title or CHARTS[name].question, shown.words, shown.figure
+    chosen = CHARTS[name].fitted(data)
+    shown = chosen.make(data, {each: data["opening"][each] for each in chosen.by})
+    subject = opening.architecture.title or opening.architecture.name
+    if "hardware" in chosen.by or len(data["hardware"]) == 1:
+        subject += f" on the {data['names'][opening.hardware.name]}" if opening.hardware.has_clock else ""
+    return f"{shown.title or chosen.question}, {subject}", shown.words, shown.figure
 
 
 @drawing_of.register(Explanation)
@@ -192,8 +197,8 @@ def _(told: Explanation) -> Titled:
     return f"What goes into {told.title}", words, constants_drawing(told)
 
 
-def _unworded(found: DrawnSweep) -> Titled:
-    return found.title, f"{found.finding} (ringed).", found.figure
+def _shown(found: DrawnSweep) -> Titled:
+    return found.title, found.words, found.figure
 
 
 def _along(columns: dict[str, list[Any]], x: str | None, y: str | None) -> DrawnSweep:

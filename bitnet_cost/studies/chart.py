@@ -156,6 +156,7 @@ class DrawnSweep(NamedTuple):
 
     title: str
     finding: str
+    words: str  # the finding, and how to read the figure
     figure: Drawing
     chart: Chart
     rows: list[dict[str, Any]]
@@ -337,7 +338,8 @@ def _drawn(
         step: figures.LineStep = "vh" if across.goal == "max" else "hv"
         ring = ring._replace(mode="lines+markers" if len(best) <= MOST_MARKED else "lines", step=step)
     traces.append(trace_of("unbeaten" if both else "best", best.tolist(), ring))
-    layout = Layout(across.axis(shown), up.axis(shown), even=True, right=90 if labels else 18)
+    longest = max((len(label.text) for label in labels), default=0)
+    layout = Layout(across.axis(shown), up.axis(shown), even=True, right=min(18 + 7 * longest, 200))
     figure = Drawing(layout, tuple(traces), labels=tuple(labels))
     count = len(across.values)
     if both:
@@ -354,10 +356,19 @@ def _drawn(
         for i in best.tolist()
     ]
     chart = _chart(columns, across, up, best, len(shown), figure)
+    lines_read = ""
     if joined and dashes and second:
-        told = ", ".join(f"{kind} {dash}" for kind, dash in dashes.items())
-        chart = replace(chart, note=f"{chart.note} Lines: {told}.")
-    return DrawnSweep(f"{up.words[:1].upper()}{up.words[1:]} over {across.words}", finding, figure, chart, rows)
+        lines_read = f" Lines: {', '.join(f'{kind} {dash}' for kind, dash in dashes.items())}."
+        chart = replace(chart, note=chart.note + lines_read)
+    alike = _alike(columns, varied)
+    words = f"{finding} (ringed).{lines_read}{f' All: {alike}.' if alike else ''}"
+    return DrawnSweep(f"{up.words[:1].upper()}{up.words[1:]} over {across.words}", finding, words, figure, chart, rows)
+
+
+def _alike(columns: dict[str, list[Any]], varied: Sequence[str]) -> str:
+    """The inputs that all rows share."""
+    same = [n for n in inputs_in(columns) if n not in varied and columns[n][0] not in (None, "")]
+    return ", ".join(f"{n} {columns[n][0]}" for n in same)
 
 
 def _where(columns: dict[str, list[Any]], varied: Sequence[str], row: int) -> str:
@@ -371,7 +382,7 @@ def _chart(
     """Which rows are best, with the inputs that differ."""
     named = inputs_in(columns)
     varied = [n for n in named if len(set(map(str, columns[n]))) > 1]
-    alike = ", ".join(f"{n} {columns[n][0]}" for n in named if n not in varied and columns[n][0] not in (None, ""))
+    alike = _alike(columns, varied)
     words = [n for n in varied if n in WORDS]
     heads = [*(Column(n, figures=n not in words) for n in varied), Column(across.title), Column(up.title)]
     body = [(*(str(columns[n][i]) for n in varied), across.short(i), up.short(i)) for i in best[:MOST_ROWS]]

@@ -68,11 +68,15 @@ class Chart:
     make: Callable[..., Shown] = Shown
     answers: Callable[[Data], bool] = lambda data: True
 
+    def fitted(self, data: Data) -> Chart:
+        """The chart with the selectors that some data needs."""
+        if self.at_once and len(data["hardware"]) <= FEW:
+            return replace(self, by=tuple(name for name in self.by if name != "hardware"))
+        return self
+
     def of(self, data: Data) -> Chart:
         """The chart of some data, for every choice."""
-        mine = self
-        if self.at_once and len(data["hardware"]) <= FEW:
-            mine = replace(self, by=tuple(name for name in self.by if name != "hardware"))
+        mine = self.fitted(data)
         choices = product(*(data["choices"][name] for name in mine.by))
         return replace(mine, shown=tuple(mine.make(data, dict(zip(mine.by, each, strict=True))) for each in choices))
 
