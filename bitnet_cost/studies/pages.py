@@ -190,8 +190,9 @@ def _days(answer: Answer) -> list[dict[str, Any]]:
     if answer.requests_per_day is None:
         return []
     return [
-        {"hardware": r.hardware.name, "precision": r.precision.name, "energy_j": answer.day(r).energy_j}
-        for r in answer.results if r.has_energy
+        {"hardware": r.hardware.name, "precision": r.precision.name, "batch": int(r.workload.batch),
+         "energy_j": answer.day(r).energy_j}
+        for r in (*answer.results, *answer.batched) if r.has_energy
     ]  # fmt: skip
 
 

@@ -214,9 +214,10 @@ def table_of(title: str, heads: Sequence[str], rows: Iterable[tuple[str, ...]], 
     return Table(title, tuple(Column(h, i not in words) for i, h in enumerate(heads)), tuple(rows))
 
 
-def point_words(at: Choice) -> str:
-    """The chosen point in words."""
-    return f"batch {with_commas(at['batch'])}, {with_commas(at['context'])} tokens in"
+def point_words(data: Data, at: Choice) -> str:
+    """The chosen point in words, with the model where there are several."""
+    model = f"{at['model']}, " if len(data["choices"]["model"]) > 1 else ""
+    return f"{model}batch {with_commas(at['batch'])}, {with_commas(at['context'])} tokens in"
 
 
 def groups(heads: Sequence[int]) -> tuple[dict[str, Any], ...]:

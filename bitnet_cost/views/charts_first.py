@@ -193,7 +193,7 @@ def _overview(data: Data, at: Choice) -> Shown:
         legend=not few and len(shown) > 1,
     )  # fmt: skip
     what = f"Energy per {'generated token' if unit == 'token' else 'sequence'} against speed"
-    words = f"J per {unit}, {data['scope_words'].get(at['scope'], at['scope'])}, {point_words(at)}; log scales."
+    words = f"J per {unit}, {data['scope_words'].get(at['scope'], at['scope'])}, {point_words(data, at)}; log scales."
     words += " Whiskers: all prices at their lows, or highs."
     words += " Ring: least on its device; hollow: undecided." if several(data) else ""
     figure = Drawing(
@@ -287,7 +287,8 @@ def _nodes(data: Data, at: Choice) -> Shown:
     labels = [label._replace(x=label.x / scale) for label in labels]
     axis = log_axis(f"{prefix}J of the whole run", [v / scale for v in spans], 0.08)
     layout = Layout(axis, Axis("", names=tuple(names), heads=tuple(heads)), legend=False, right=72)
-    words = f"{prefix}J of the run, {data['scope_words'].get(at['scope'], at['scope'])}, {point_words(at)}; log scale."
+    held = data["scope_words"].get(at["scope"], at["scope"])
+    words = f"{prefix}J of the run, {held}, {point_words(data, at)}; log scale."
     words += " Whiskers: all prices at their lows, or highs."
     words += " Ring: least at its node; hollow: undecided." if several(data) else ""
     figure = Drawing(layout, tuple(drawn), labels=tuple(labels), rem=4 + 1.45 * len(names), lines=groups(heads))

@@ -73,7 +73,7 @@ def _fit(data: Data, at: Choice) -> Shown:
         (h, with_prefix(has, "B"), *("-" if (h, p) not in needs else used(needs[h, p] / has) for p in own))
         for h, has in sorted(devices.items(), key=lambda item: -item[1])
     ]  # fmt: skip
-    title = f"Share of the memory that {at['model']} needs, {point_words(at)}; above 100 % it does not fit"
+    title = f"Share of the memory that {at['model']} needs, {point_words(data, at)}; above 100 % it does not fit"
     table = table_of(title, ["hardware", "capacity", *(f"{p} %" for p in own)], rows)
     few, unit = len(devices) <= FEW, ("GB", 1e9) if max(own.values()) > 2e8 else ("MB", 1e6)
     sizes = {p: size / unit[1] for p, size in own.items()}
@@ -100,7 +100,7 @@ def _fit(data: Data, at: Choice) -> Shown:
         words=tuple(words),
     )  # fmt: skip
     beyond = [f"{name_of(data, h)} {three(has / unit[1])}" for h, has in devices.items() if has / unit[1] > end]
-    what = f"{unit[0]}, {point_words(at)}."
+    what = f"{unit[0]}, {point_words(data, at)}."
     what += " Lines: what a device holds." if inside else ""
     what += f" Beyond the axis: {listed(beyond)}." if beyond and few else ""
     heading = _fit_heading(data, devices, needs, held)
@@ -173,9 +173,10 @@ def _energy(data: Data, at: Choice) -> Shown:
     figure = Drawing(layout, tuple(drawn), labels=tuple(labels), rem=5 + 1.4 * len(names), lines=groups(heads))
     title = f"Energy per {unit} by component"
     heads_of = [*["hardware"] * joined, "precision", *(f"{n} {prefix}J" for n in components), f"total {prefix}J"]
-    table = table_of(f"{title}, {at['model']}, {point_words(at)}, scope {scope}", heads_of, rows, range(1 + joined))
+    caption = f"{title}, {at['model']}, batch {at['batch']}, {at['context']} tokens in, scope {scope}"
+    table = table_of(caption, heads_of, rows, range(1 + joined))
     headings = tuple(_energy_heading(data, found, p, hardware) for p in data["precisions"])
-    what = f"{prefix}J, {point_words(at)}, {data['scope_words'].get(scope, scope)}."
+    what = f"{prefix}J, {point_words(data, at)}, {data['scope_words'].get(scope, scope)}."
     return Shown(headings, table, figure if drawn else None, title, what)
 
 

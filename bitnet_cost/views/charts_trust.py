@@ -225,44 +225,34 @@ def _parity(data: Data, at: Choice) -> Shown:
 @chart("What does a day of requests cost?", answers=lambda data: bool(data["days"]))
 def _day(data: Data, at: Choice) -> Shown:
     """Energy of a day by hardware and precision."""
-    days = data["days"]
-    names, values = [], []
-    prefix = "kWh"
-    for d in days:
-        names.append(f"{name_of(data, d['hardware'])}, {name_of(data, d['precision'])}")
-        values.append(d["energy_j"] / 3.6e6)
-    least = min(range(len(days)), key=lambda i: values[i])
-    drawn = []
-    for i, d in enumerate(days):
+    days, requests = data["days"], with_commas(data["requests_per_day"])
+    several_batches = len({d["batch"] for d in days}) > 1
+    names, labels, drawn, rows = [], [], [], []
+    values = [d["energy_j"] / 3.6e6 for d in days]
+    for y, (d, kwh) in enumerate(zip(days, values, strict=True)):
+        batch = f", batch {with_commas(d['batch'])}" if several_batches else ""
+        names.append(f"{name_of(data, d['precision'])} {at_words(data, d['hardware'])}{batch}")
         look = Look("bar", 0, colour=data["looks"][d["precision"]][0], worded=True, listed=False)
-        drawn.append(
-            trace(
-                look,
-                names[i],
-                [short(values[i])],
-                [i],
-                width=0.66,
-                customdata=[plain(f"{names[i]}: {three(values[i])} kWh a day")],
-            )
+        text = plain(f"{names[-1]}: {three(kwh)} kWh a day")
+        drawn.append(trace(look, names[-1], [short(kwh)], [y], width=0.66, customdata=[text]))
+        labels.append(Label(kwh, y, three(kwh), side="right", gap=6))
+        rows.append((d["hardware"], d["precision"], with_commas(d["batch"]), significant(kwh, 1.0, 4)))
+    layout = Layout(linear("kWh a day", 1.15 * max(values)), Axis("", names=tuple(names)), legend=False, right=40)
+    least, most = (values.index(pick(values)) for pick in (min, max))
+    heading = f"A day takes {three(values[least])} kWh, {names[least]}"
+    if len(days) > 1:
+        heading = (
+            f"A day takes from {three(values[least])} kWh, {names[least]}, to {three(values[most])}, {names[most]}"
         )
-    labels = [Label(v, i, three(v), "ink", i == least, "right", gap=6) for i, v in enumerate(values)]
-    layout = Layout(linear(f"{prefix} a day", 1.15 * max(values)), Axis("", names=tuple(names)), legend=False, right=40)
-    rows = [(d["hardware"], d["precision"], significant(v, 1.0, 4)) for d, v in zip(days, values, strict=True)]
-    heading = f"{names[least]} needs {three(values[least])} kWh a day" + (
-        f", {three(max(values) / values[least])} times less than {names[values.index(max(values))]}"
-        if len(days) > 1
-        else ""
-    )
     table = table_of(
-        f"Energy of {with_commas(data['requests_per_day'])} requests a day",
-        ["hardware", "precision", "kWh a day"],
-        rows,
-        (0, 1),
+        f"Energy of {requests} requests a day", ["hardware", "precision", "batch", "kWh a day"], rows, (0, 1)
     )
+    figure = Drawing(layout, tuple(drawn), labels=tuple(labels), rem=5 + 1.6 * len(names))
+    words = f"kWh, {requests} requests; as they were asked, and in batches where that was one by one."
     return Shown(
         (heading,),
         table,
-        Drawing(layout, tuple(drawn), labels=tuple(labels), rem=5 + 1.6 * len(names)),
+        figure,
         "Energy of a day's requests",
-        f"kWh, {with_commas(data['requests_per_day'])} requests, each batch as it was asked for.",
+        words if several_batches else f"kWh, {requests} requests.",
     )

@@ -297,6 +297,7 @@ def _placed(figure: Drawing, narrow: bool) -> list[dict[str, Any]]:
 
     shown = [label for label in figure.labels if not narrow or label.brief != ""]
     marks, thin = _obstacles(figure, place) if any(not label.side for label in shown) else ([], [])
+    thin += [(0.0, 0.0, room["l"] - 4.0, height)] * 3  # the words of the axis
     found = []
     for label in shown:
         text = label.text if not narrow or label.brief is None else label.brief
