@@ -67,3 +67,12 @@ def test_a_browser_asks_nobody_else(site: Path, browser: Any) -> None:
     page.close()
     assert asked
     assert not [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]
+
+
+def test_search_works_in_pages_opened_from_a_disk(site: Path, browser: Any) -> None:
+    page = browser.new_page()
+    page.goto((site / "index.html").as_uri())
+    page.locator(".md-search__input").first.fill("accumulator")
+    page.locator(".md-search-result__item").first.wait_for(timeout=20_000)
+    assert page.locator(".md-search-result__item").count() > 1
+    page.close()
