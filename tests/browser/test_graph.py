@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -62,7 +62,7 @@ def test_lanes_are_points(browser: Any) -> None:
         "area": across * along,
         "most": np.maximum(across, along),
         "half": along / 2,
-        "kept": np.where(across > 2, across, 7.0),
+        "kept": cast("Node", np.where(across > 2, across, 7.0)),
     }
     page = browser.new_page()
     try:
