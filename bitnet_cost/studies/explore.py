@@ -86,6 +86,8 @@ def explored(asked: Sequence[Scenario], start: Start) -> dict[str, Any]:
     for one in asked:
         key = model_at[one.model.name], device_at[one.hardware.name], one.devices
         groups.setdefault(key, []).append(one.but(facility=start.site))
+    if _kilobytes(groups.values()) > ROOM:  # then without other numbers of devices
+        groups = {key: group for key, group in groups.items() if key[2] == start.devices}
     both = 2 * _kilobytes(groups.values()) <= ROOM
     if _kilobytes(groups.values()) > ROOM:
         raise BitnetCostError(

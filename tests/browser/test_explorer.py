@@ -195,6 +195,14 @@ def test_what_the_page_does_not_hold_names_the_command(
     assert {r.devices for r in ran(shown["command"]).results} == {3}
 
 
+def test_an_address_that_makes_no_sense_opens_with_the_start(explorer_file: Path, opened: Opened) -> None:
+    plain = opened(explorer_file).evaluate(READ)
+    words = (
+        "#batch=abc&prompt=1e99&generate=-2&pue=0&device=%3Cimg%3E&constructor=3&hierarchy.hbm.bandwidth=-1&devices=1.5"
+    )
+    assert {**opened(explorer_file, words).evaluate(READ), "hash": ""} == {**plain, "hash": ""}
+
+
 def test_an_answer_takes_less_than_a_blink(explorer_file: Path, opened: Opened) -> None:
     page = opened(explorer_file)
     page.evaluate(MOVE, [[(0.05, 0.3)], []])

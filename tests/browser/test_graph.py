@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from bitnet_cost import api
 from bitnet_cost.engine.trace import Trace
 from bitnet_cost.readers.catalog import folder
-from bitnet_cost.told import evaluated
+from bitnet_cost.told import Graph, Node, evaluated
 from bitnet_cost.told.translate import packed
 from tests.traces import drawn, other_points
 
@@ -51,3 +51,27 @@ def test_other_points(browser: Any) -> None:
         for name, values in zip(roots, evaluated(list(roots.values()), dict(points)), strict=True):
             wanted = np.broadcast_to(values, len(rows))
             assert np.array_equal([point[name] for point in found], wanted, equal_nan=True), name
+
+
+def test_lanes_are_points(browser: Any) -> None:
+    """Numbers in lanes give what each gives alone; what no lane changes is one number."""
+    graph = Graph()
+    across: Any = graph.input("across", 3.0)
+    along: Any = graph.input("along", 2.0)
+    roots: dict[str, Node | float] = {
+        "area": across * along,
+        "most": np.maximum(across, along),
+        "half": along / 2,
+        "kept": cast("Node", np.where(across > 2, across, 7.0)),
+    }
+    page = browser.new_page()
+    try:
+        page.add_script_tag(content=SCRIPT)
+        found = page.evaluate(
+            "graph => Object.entries(evaluateGraph(graph, {across: Float64Array.of(1, 2, 3)}, 3))"
+            ".map(([name, x]) => [name, typeof x === 'number' ? x : [...x]])",
+            packed(roots),
+        )
+    finally:
+        page.close()
+    assert dict(found) == {"area": [2, 4, 6], "most": [2, 2, 3], "half": 1, "kept": [7, 7, 3]}
