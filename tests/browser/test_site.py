@@ -73,6 +73,6 @@ def test_search_works_in_pages_opened_from_a_disk(site: Path, browser: Any) -> N
     page = browser.new_page()
     page.goto((site / "index.html").as_uri())
     page.locator(".md-search__input").first.fill("accumulator")
-    page.locator(".md-search-result__item").first.wait_for(timeout=20_000)
+    page.locator(".md-search-result__item").first.wait_for(timeout=60_000)
     assert page.locator(".md-search-result__item").count() > 1
     page.close()
