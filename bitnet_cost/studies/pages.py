@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from bitnet_cost.engine.uncertainty import swings
+from bitnet_cost.engine.uncertainty import energies_with_each, swings, time_figures
 from bitnet_cost.inputs.cited import WEAK, Figure, Source, figures_in
-from bitnet_cost.ledger.result import Answer, Result
+from bitnet_cost.ledger.result import Answer, Lever, Result
 from bitnet_cost.numerals import digits, fixed, range_of, span, to_digits, with_commas, with_prefix
 from bitnet_cost.readers import catalog
 from bitnet_cost.studies import accuracy, validation
@@ -210,10 +210,10 @@ def _swings(answer: Answer, points: dict[str, Any]) -> dict[str, Any]:
             continue
         against = (cell["scopes"].get(result.scope, {}).get("against") or {points["at"]: None})[points["at"]]
         rival = against and by_name[result.architecture.name, result.hardware.name, against[0]]
-        whole, ends = float(result.energy_j), {}
-        for s in swings(rival, result) if rival is not None else ():  # figures of the rival alone
-            low, high = (1 / (1 - saved) for saved in s.saving or (0.0, 0.0))
-            ends[s.lever.name] = (s.lever, low, high)
+        whole = float(result.energy_j)
+        ends: dict[str, tuple[Lever, float, float]] = {}
+        for each, at_low, at_high in _of_rival_alone(result, rival) if rival is not None else ():
+            ends[each.name] = (each, whole / at_low, whole / at_high)
         for s in swings(result, rival):
             low, high = (e / whole for e in s.energy) if s.saving is None else (1 - saved for saved in s.saving)
             ends[s.lever.name] = (s.lever, low, high)
@@ -229,6 +229,20 @@ def _swings(answer: Answer, points: dict[str, Any]) -> dict[str, Any]:
             "undecided": undecided(against),
         }  # fmt: skip
     return {"levers": list(levers), "swings": found}
+
+
+def _of_rival_alone(result: Result, rival: Result) -> list[tuple[Lever, float, float]]:
+    """Figures of time that a rival's kernels have and the result's do not, and its energy at their low and high."""
+    mine = time_figures(result)
+    others = {path: figure for path, figure in time_figures(rival).items() if path not in mine}
+    if not others:
+        return []
+    ends = [(path, end) for path, figure in others.items() for end in (figure.low, figure.high)]
+    energies = energies_with_each(rival, ends).reshape(-1, 2).tolist()
+    names = [path.removeprefix("runtime.") for path in others]
+    levers = [Lever(n, f.low, f.value, f.high, f.dimension.si, f.basis, f.source, n)
+              for n, f in zip(names, others.values(), strict=True)]  # fmt: skip
+    return [(lever, low, high) for lever, (low, high) in zip(levers, energies, strict=True)]
 
 
 def _assumptions(opening: Result) -> list[Table]:

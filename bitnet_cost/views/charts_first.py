@@ -65,7 +65,7 @@ def _best_table(data: Data, at: Choice, hardware: Sequence[str]) -> Table:
         # where two cannot be told apart neither is the best
         tied = [p for p, cell in cells.items() if p != best and undecided(against_at(cell, scope, k))]
         name = " or ".join(name_of(data, p) for p in [best, *tied][:2]) + (" or others" if len(tied) > 1 else "")
-        energy = with_prefix(found[best][1] / tokens, "J", 3).replace(" ", f"{mark} ")
+        energy = with_prefix(found[best][1] / tokens, "J", 3).replace(" ", f"{mark}\u00a0")
         least = f"{name}\n{energy}{'' if rate is None else f', {three(rate)}/s'}"
         subject = _subject(data, cells, scope, k)
         against = against_at(cells[subject], scope, k)

@@ -83,7 +83,7 @@
     if (before) root.dataset.theme = before; else delete root.dataset.theme;
     const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;");
     const lines = `${document.querySelector(".asked").textContent}. ${words}`.replace(/(.{1,105})( |$)/g, "$1<br>");
-    figure.layout.title = { text: escaped(title), font: { size: 15 }, x: 0, xref: "paper", y: 1, yref: "container", yanchor: "top", pad: { t: 10 },
+    figure.layout.title = { text: escaped(title), font: { size: 15 }, x: 0.02, xref: "container", y: 1, yref: "container", yanchor: "top", pad: { t: 10 },
       subtitle: { text: lines.split("<br>").map(escaped).join("<br>"), font: { size: 12 } } };
     const room = 34 + 15 * lines.split("<br>").length;
     figure.layout.margin.t += room;
