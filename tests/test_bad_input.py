@@ -313,7 +313,7 @@ def test_the_ending_of_a_file_says_the_format(
         (("estimate", "gpt2", "-f", "csv"), "a.json", "--format says csv"), (("layers", "gpt2"), "a.html", ".html"),
         (("break-even", "llama-2-7b", "-H", "cmos-7nm", "--axis", "batch", "--draws", "10"), "a.pdf", ".md, .tex, .html, or add"),
         (("report", "gpt2", "-H", "l4"), "a.pdf", "end the name in .html"), (("schema", "model"), "a.yaml", ".json"),
-        (("plot", "a.csv"), "a.png", ".html"), (("validate", "--measured", "--plot", "a.svg"), "a.txt", ".html"),
+        (("plot", "a.csv"), "a.gif", ".html"), (("validate", "--measured", "--plot", "a.svg"), "a.txt", ".html"),
     ],
 )  # fmt: skip
 def test_an_ending_that_says_something_else_is_refused(
