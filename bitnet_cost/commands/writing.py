@@ -28,7 +28,12 @@ def deliver_answer(to: PageWriting, make: Callable[[], Report], answer: Answer) 
 
         return html.as_html(pages.of_answer(answer, make(), typed()), to.plotly)
 
-    document, rows = partial(records.answer_document, answer), partial(records.answer_rows, answer)
+    def document() -> dict[str, Any]:
+        from bitnet_cost.studies.ranges import judged
+
+        return records.answer_document(answer, judged(answer))
+
+    rows = partial(records.answer_rows, answer)
     deliver(to, Offer(lambda: [make()], document, rows, page))
 
 

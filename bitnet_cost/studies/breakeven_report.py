@@ -188,14 +188,15 @@ def _notes(asked: Scenario, baseline: Precision, found: Sequence[Crossing], scop
     """What ran, the claim, the question, and how the answers were found."""
     model, hardware, work = asked.model, asked.hardware, asked.workload
     kernels = _kernels(asked, (asked.precision, baseline), found)
-    notes = kernels if len(kernels) == 1 else []
+    one = len(kernels) == 1
+    notes = list(kernels) if one else []
     own = [c for c in found if c.axis == "share that stays"]
     claims = {c.verdict for c in own if c.runtime in (None, hardware.runtime)} or {c.verdict for c in own[:1]}
     notes += [Note("claim", f"{claim[0].upper()}{claim[1:]}.") for claim in sorted(claims)]
     batch, prompt, generate = (with_commas(int(n)) for n in (work.batch, work.prompt, work.generate))
     line = f"Energy of scope {scope}, of the whole run: batch {batch}, {prompt} tokens in, {generate} out, unless it is"
     notes.append(Note("scope", f"{line} the axis."))
-    notes += kernels if len(kernels) > 1 else []
+    notes += [] if one else kernels
     if scope == "facility":
         line = "PUE 1: a facility multiplies both energies alike, so every saving is that of scope device."
         notes.append(Note("facility", line))

@@ -16,7 +16,7 @@ from bitnet_cost.views.verdict import Verdict, filled, listed, precision_name
 
 # Codes of notes, those first that change most how the numbers are to be read; others follow in their order.
 ORDER = (
-    "load", "turned", "refused", "left-out", "caveat", "band", "time-ends", "tornado", "signs", "substitute",
+    "load", "busy", "turned", "refused", "left-out", "caveat", "band", "time-ends", "tornado", "signs", "substitute",
     "accumulator", "papers", "beyond", "measured", "differences",
 )  # fmt: skip
 OF_ONE_CELL = {"caveat", "refused", "facility", "battery", "busy"}
@@ -119,15 +119,16 @@ def _accumulators(verdict: Verdict) -> Iterator[Note]:
         first, second = (verdict.revise(r, accumulator=other) for r in pair)
         if first is not None and second is not None:
             names = [precision_name(r.precision.name) for r in pair]
-            lead = f"{names[0]}'s lead over {names[1]}"
-            parts.append(f"{change_words(verdict.differ(first, second).nominal)} {verdict.at(place)}")
+            lead = f"{names[0]} needs"
+            change = change_words(verdict.differ(first, second).nominal)
+            parts.append(f"{change} {'as' if 'as much' in change else 'than'} {names[1]} {verdict.at(place)}")
     if not parts:
         return
     if other == "int32":
-        text = f"Additions cost what articles charge. With INT32 accumulators {lead} becomes {listed(parts)}."
+        text = f"Additions cost what articles charge. With INT32 accumulators {lead} {listed(parts)}."
     else:
         text = "Integer products accumulate in INT32. With additions as articles charge them (--accumulator paper)"
-        text += f" {lead} becomes {listed(parts)}."
+        text += f" {lead} {listed(parts)}."
     yield Note("accumulator", text)
 
 

@@ -19,6 +19,7 @@ from bitnet_cost.registry import figure, size
 from bitnet_cost.told import Array
 from bitnet_cost.views.groups import by_row
 from bitnet_cost.views.honesty import rounded, uncounted
+from bitnet_cost.views.verdict import Verdict
 
 SCHEMA = "bitnet-cost/1"
 
@@ -111,11 +112,22 @@ def _facility(site: Facility) -> dict[str, Any]:
     return plain | {"zone": grid}
 
 
-def answer_document(answer: Answer) -> dict[str, Any]:
+def verdict_part(verdict: Verdict) -> dict[str, Any]:
+    """What an answer says first, and what it rests on: each result of the verdict against the rival."""
+    rows = [
+        {"hardware": r.hardware.name, "model": r.architecture.name, "precision": r.precision.name, "change": d.nominal,
+         "change_low": d.low, "change_high": d.high, "undecided": d.undecided, "turned_by": d.turned_by}
+        for r, d in zip(verdict.results, verdict.differences, strict=True) if d is not None
+    ]  # fmt: skip
+    return {"sentence": verdict.sentence, "also": verdict.also, "rival": verdict.rival, "differences": rows}
+
+
+def answer_document(answer: Answer, verdict: Verdict | None = None) -> dict[str, Any]:
     """The JSON document of an answer."""
     return {
         "schema": SCHEMA,
         "version": __version__,
+        **({"verdict": verdict_part(verdict)} if verdict is not None else {}),
         "records": answer.to_records(),
         **({"days": days(answer)} if answer.requests_per_day is not None else {}),
         **_ranges(answer),

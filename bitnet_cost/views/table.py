@@ -199,7 +199,7 @@ def _table_lines(table: Table, width: int) -> Iterator[list[Piece]]:
         parts = [wrapped(*cell) for cell in zip(cells[:own], widths, (c.figures for c in table.columns), strict=False)]
         for number, line in enumerate(zip_longest(*parts, fillvalue="")):
             pieces = [
-                (_placed(text, w, c), "head" if head else look.weight or ("dim" if c.heading == "range" else ""))
+                (_placed(text, w, c), "head" if head else look.weight or ("dim" if c.heading.endswith("range") else ""))
                 for text, w, c in zip(line, widths, table.columns, strict=False)
             ]
             if look.colour and look.weight != "dim":

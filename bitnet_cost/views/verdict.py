@@ -22,13 +22,13 @@ Differ = Callable[[Result, Result], Difference]
 Revise = Callable[..., Result | None]  # a result asked with other fields of its scenario; None: it has no price
 NAMED = 4  # places that a sentence tells apart; of more it gives the number
 SENTENCES = {
-    "undecided": "Undecided {where}: {names} need the same {what} as far as the model can tell{rest}.",
+    "undecided": "Undecided {where}: {names} cannot be told apart by their {what}{rest}.",
     "than": "; {rest} {than} {first}",
     "least": "{first} needs the least {what} {where}: {rest}{why}.",
     "lead": "{first} needs the least {what} {where}: {change} than {other}{strongest}.",
-    "strongest": ", its strongest rival",
-    "unit": ", because the {hardware} has no 1-bit unit to run it on",
-    "only": "Only {names} {verb} {where}; it needs {needs}.",
+    "strongest": ", the strongest rival asked",
+    "unit": ", run as {executed} products by kernels whose speed is assumed",
+    "only": "Of the {count} precisions asked only {names} {verb} {where}; it needs {needs}.",
     "alone": "{lead} needs {what}{parts}{more}.",
     "needs": "{energy}{unit} ({ends}){where}{rate}",
     "rate": ", at {rate} tokens/s",
@@ -226,7 +226,14 @@ class Verdict:
             others = [r for r in places[0].results if r is not found[0]]
             fits = any(r.fits is not None and not r.fits for r in others)
             verb = "fits" if fits else "has a price"
-            return filled("only", names=names, verb=verb, where=self.at(places[0]), needs=_needs(found[0]))
+            return filled(
+                "only",
+                count=str(len(places[0].results)),
+                names=names,
+                verb=verb,
+                where=self.at(places[0]),
+                needs=_needs(found[0]),
+            )
         models = list(dict.fromkeys(title_of(r) for r in found))
         parts = [_needs(r, f" {self.at(p)}") for p, r in zip(places[:NAMED], found, strict=False)]
         more = f"; {len(places) - NAMED} more in the table" if len(places) > NAMED else ""
@@ -287,8 +294,12 @@ class Verdict:
                 by = f"by {least}" if least == most else f"by {least} to {most}"
                 clauses.append(f"{name}{verb} {self._counted(group, places)} ({by})")
         text = ", ".join(clauses) + self._losses([p for p in compared if p.winner] if len(places) > NAMED else [])
+        open_ones = [p for p in compared if p.winner is None]
+        if open_ones:
+            text += "; undecided " if text else "Undecided "
+            named = [f"{self.at(p)} ({listed([_name(r) for r in p.tied], 'or')})" for p in open_ones]
+            text += listed(named) if len(places) <= NAMED else self._counted(open_ones, places)
         for words, those in (
-            ("undecided", [p for p in compared if p.winner is None]),
             ("nothing to compare", [p for p in places if len(p.ranked) == 1]),
             ("no answer", [p for p in places if not p.ranked]),
         ):
@@ -324,11 +335,11 @@ class Verdict:
         changes = [self.differ(a, b) for _, a, b in pairs]
         what, strongest = (
             _energy(places[0]),
-            ", its strongest rival," if places[0].one_bit and len(places[0].ranked) > 2 else "",
+            ", the strongest rival asked," if places[0].one_bit and len(places[0].ranked) > 2 else "",
         )
         first, where = changes[0], self.at(pairs[0][0])
         if first.undecided:
-            text = f"{name} and {other} need the same {what} {where} as far as the model can tell"
+            text = f"{name} and {other} cannot be told apart by their {what} {where}"
         else:
             than = f"{_than(first.nominal)} {other}{strongest}"
             text = f"{name} needs {change_words(first.nominal)} {what} {than} {where}"
@@ -339,8 +350,7 @@ class Verdict:
         if not left:
             return f"{text}."
         if all(c.nominal < 0 and not c.undecided for c in left):
-            verb = "is left" if len(left) == 1 else "are left"
-            return f"{text}; once memory traffic counts, {listed([whole_percent(c.nominal) for c in left])} {verb}."
+            return f"{text}; once memory traffic counts, {listed([whole_percent(c.nominal) for c in left])} less."
         return f"{text}; once memory traffic counts, {listed([_decided(c) for c in left])}."
 
     @cached_property
@@ -349,7 +359,7 @@ class Verdict:
         if len(self.places) > 1 or len(self.places[0].ranked) < 2:
             return ""
         place = self.places[0]
-        smallest = sorted(place.results, key=lambda r: float(r.footprint.bits[0]))
+        smallest = sorted(place.results, key=held_bits)
         parts = []
         timed = sorted((r for r in place.ranked if r.tokens_per_s), key=lambda r: -(r.tokens_per_s or 0.0))
         if len(timed) > 1:
@@ -359,7 +369,7 @@ class Verdict:
             names = {"first": precision_name(first.precision.name), "second": precision_name(second.precision.name)}
             parts.append(filled("fastest", **names, also=also, rate=rate, other=other))
         first, second = smallest[:2]
-        size, other = (with_prefix(float(r.footprint.bits[0]) / 8, "B", 3) for r in (first, second))
+        size, other = (with_prefix(held_bits(r) / 8, "B", 3) for r in (first, second))
         names = {"first": precision_name(first.precision.name), "second": precision_name(second.precision.name)}
         parts.append(filled("smallest", **names, size=size, other=other))
         return f"{'; '.join(parts)}."
@@ -406,6 +416,10 @@ def place_words(hardware: Hardware, devices: int, name: str) -> str:
     return f"on the {name}" if hardware.has_clock else f"at {name}"
 
 
+def _name(result: Result) -> str:
+    return precision_name(result.precision.name)
+
+
 def title_of(result: Result) -> str:
     """A model as sentences call it."""
     return result.architecture.title or result.architecture.name
@@ -424,6 +438,12 @@ def _kind(places: Sequence[Place]) -> str:
 def _batch(place: Place) -> str:
     batch = int(place.results[0].workload.batch)
     return filled("batch", batch=with_commas(batch)) if batch > 1 else ""
+
+
+def held_bits(result: Result) -> float:
+    """What the table gives as memory: all that is resident on a device, at a technology node the weights."""
+    found = result.footprint.bits[0] if result.hardware.has_clock else result.footprint.total_weight_bits
+    return float(found)
 
 
 def per_token(result: Result) -> float:
@@ -456,11 +476,11 @@ def _decided(change: Difference) -> str:
 
 
 def _without_unit(place: Place) -> str:
-    """Why 1-bit loses, where the device has no unit for it."""
+    """How 1-bit runs where it does not win, if the device has no unit for it."""
     return "" if place.one_bit is None else without_unit(place.one_bit.hardware)
 
 
 def without_unit(hardware: Hardware) -> str:
-    """That a device has no unit for 1-bit products; empty where it has one."""
+    """How 1-bit products run on a device that has no unit for them; empty where it has one."""
     known = hardware.rates.keys() & {"int1", "int2", "binary", "ternary"}
-    return "" if known else filled("unit", hardware=hardware_name(hardware))
+    return "" if known else filled("unit", executed=hardware.executed("int8") or "wider")

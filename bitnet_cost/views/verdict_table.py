@@ -11,7 +11,7 @@ from bitnet_cost.tables import Column, Look, Table
 from bitnet_cost.views import honesty
 from bitnet_cost.views.families import family_of
 from bitnet_cost.views.groups import alike, describe_briefly
-from bitnet_cost.views.verdict import Place, Verdict, per_token, title_of
+from bitnet_cost.views.verdict import Place, Verdict, held_bits, listed, per_token, title_of
 
 UNDECIDED = "="
 BEST_SHOWN = 30  # of those; the others are among the details
@@ -58,6 +58,7 @@ class _Rows:
         models = list(dict.fromkeys(title_of(r) for r in self.rows))
         named = ", ".join(models) if len(models) <= MODELS_NAMED else f"{len(models)} models"
         title = f"{named}: {describe_briefly(first)}"
+        title += self._runtimes()
         if self.best_only:
             title += f"; the best precision on {len(self.places)} of {self.asked} pieces of hardware, --notes has all"
         columns, cells = self._columns()
@@ -78,6 +79,19 @@ class _Rows:
         heads = ("hardware", "precision")[2 - lead :]
         return Table(title, (*(Column(h, False) for h in heads), *columns), tuple(rows), looks=tuple(looks))
 
+    def _runtimes(self) -> str:
+        """The software that runs it, where it is named in a few words."""
+        found: dict[str, list[str]] = {}
+        for place in self.places:
+            if (runtime := place.results[0].runtime) is not None:
+                found.setdefault(runtime.runtime, []).append(place.results[0].hardware.name)
+        if len(found) == 1:
+            return f", {next(iter(found))}"
+        if not found or self.best_only:
+            return ""
+        each = (f"{name} on {listed(list(dict.fromkeys(hardware)))}" for name, hardware in found.items())
+        return f"; {', '.join(each)}"
+
     @staticmethod
     def _where(place: Place, models: bool) -> str:
         r = place.results[0]
@@ -86,6 +100,8 @@ class _Rows:
     def _columns(self) -> tuple[list[Column], list[dict[int, str]]]:
         """Columns of figures, and the cell of each row in each."""
         rows = [r for r in self.rows if r.has_energy]
+        if not rows:
+            return self._placed([("", {})])
         rival, found = self.verdict.rival, []
         if self.timed:
             found += [self._energy(rows)] if self.best_only else [self._energy(rows), self._ranges(rows)]
@@ -107,7 +123,7 @@ class _Rows:
             found.append(("time", {id(r): with_prefix(float(r.timing.total[0]), "s", 3) for r in rows if r.timing}))
         if self.best_only:
             return self._placed(found)
-        sizes = [float(r.footprint.bits[0] if self.timed else r.footprint.total_weight_bits) / 8 for r in rows]
+        sizes = [held_bits(r) / 8 for r in rows]
         unit, texts = column_figures(sizes, "B", 3)
         found.append((unit if self.timed else f"weights {unit}", {id(r): t for r, t in zip(rows, texts, strict=True)}))
         return self._placed(found)
@@ -119,7 +135,7 @@ class _Rows:
     def _energy(self, rows: Sequence[Result]) -> _Texts:
         """Energy of a token, or of the run where none is generated, weak figures marked."""
         values = [float(r.energy_j) * per_token(r) for r in rows]
-        per = "/token" if any(per_token(r) != 1 for r in rows) else ""
+        per = "/token" if any(per_token(r) != 1 for r in rows) else "/run" if self.timed else ""
         unit, texts = column_figures(values, "J", 3)
         if one_prefix(values) is None:
             unit, texts = "energy", [with_prefix(v, "J", 3) for v in values]
@@ -132,7 +148,7 @@ class _Rows:
         for r in rows:
             ends = [float(e) * per_token(r) for e in r.energy_bounds.reshape(3)[::2]]
             found[id(r)] = " to ".join(figures_of(e / prefix[1]) if prefix else with_prefix(e, "J", 3) for e in ends)
-        return "range", found
+        return "price range", found
 
 
 def _against(found: dict[int, Difference | None], rows: Sequence[Result], rival: str | None) -> list[_Texts]:

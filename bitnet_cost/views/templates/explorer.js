@@ -196,7 +196,7 @@
     if (ranked.length === 1) {
       if (cells.length === 1) return filled("alone", { lead: `${model} in ${first.words}`, what: "", parts: needs(first, ` ${where}`), more: "" });
       const fits = cells.some((cell) => cell !== first && !cell.refused && !cell.fits);
-      return filled("only", { names: first.words, verb: fits ? "fits" : "has a price", where, needs: needs(first) });
+      return filled("only", { count: String(cells.length), names: first.words, verb: fits ? "fits" : "has a price", where, needs: needs(first) });
     }
     const here = where + (found.batch > 1 ? filled("batch", { batch: count(found.batch) }) : "");
     function rest(others) {
