@@ -312,7 +312,7 @@ def test_the_ending_of_a_file_says_the_format(
         (("estimate", "gpt2"), "a.pdf", ".txt, .json, .csv, .md, .tex, .html, or add --format"),
         (("estimate", "gpt2", "-f", "csv"), "a.json", "--format says csv"), (("layers", "gpt2"), "a.html", ".html"),
         (("break-even", "llama-2-7b", "-H", "cmos-7nm", "--axis", "batch", "--draws", "10"), "a.pdf", ".md, .tex, .html, or add"),
-        (("report", "gpt2", "-H", "l4"), "a.pdf", "end the name in .html"), (("schema", "model"), "a.yaml", ".json"),
+        (("report", "gpt2", "-H", "l4"), "a.pdf", "name it with --figure"), (("schema", "model"), "a.yaml", ".json"),
         (("plot", "a.csv"), "a.gif", ".html"), (("validate", "--measured", "--plot", "a.svg"), "a.txt", ".html"),
     ],
 )  # fmt: skip

@@ -113,7 +113,7 @@ def _facility(site: Facility) -> dict[str, Any]:
 
 
 def verdict_part(verdict: Verdict) -> dict[str, Any]:
-    """What an answer says first, and what it rests on: each result of the verdict against the rival."""
+    """What an answer says first, and by how much each result differs from the rival."""
     rows = [
         {"hardware": r.hardware.name, "model": r.architecture.name, "precision": r.precision.name, "change": d.nominal,
          "change_low": d.low, "change_high": d.high, "undecided": d.undecided, "turned_by": d.turned_by}
@@ -127,7 +127,6 @@ def answer_document(answer: Answer, verdict: Verdict | None = None) -> dict[str,
     return {
         "schema": SCHEMA,
         "version": __version__,
-        **({"verdict": verdict_part(verdict)} if verdict is not None else {}),
         "records": answer.to_records(),
         **({"days": days(answer)} if answer.requests_per_day is not None else {}),
         **_ranges(answer),
@@ -136,6 +135,7 @@ def answer_document(answer: Answer, verdict: Verdict | None = None) -> dict[str,
         "inputs": inputs(answer),
         "not_counted": uncounted(answer),
         **({"rounded": text} if (text := rounded(answer)) else {}),
+        **({"verdict": verdict_part(verdict)} if verdict is not None else {}),
     }
 
 

@@ -280,7 +280,7 @@ def test_json_and_chart(bitnet_cost: Cli, tmp_path: Path) -> None:
     page = tmp_path / "curve.html"
     assert bitnet_cost(*words, "-o", page).code == 0
     text = page.read_text("utf-8")
-    assert re.findall(r'<section class="chart" id="(\w+)"', text) == ["batch", "context"]
+    assert re.findall(r'<section aria-labelledby="h-\w+" id="(batch|context)"', text) == ["batch", "context"]
     assert "cdn.plot.ly" not in text.split("</script>")[-1]
     assert 'src="http' not in text
     assert "9 of 10 draws" in text

@@ -31,7 +31,16 @@ def answer(bitnet_cost: Callable[..., Ran], *words: str) -> dict[str, Any]:
 
 def test_the_document(bitnet_cost: Callable[..., Ran]) -> None:
     document = answer(bitnet_cost, "gpt3-175b")
-    assert list(document) == ["schema", "version", "records", "operations", "components", "inputs", "not_counted"]
+    assert list(document) == [
+        "schema",
+        "version",
+        "records",
+        "operations",
+        "components",
+        "inputs",
+        "not_counted",
+        "verdict",
+    ]
     assert document["schema"] == "bitnet-cost/1"
     assert [list(r) for r in document["records"]] == [[f.strip() for f in RECORD.split(",")]] * 8
     assert all(set(o) == set(OPERATION.split()) for o in document["operations"])
