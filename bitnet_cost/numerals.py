@@ -290,7 +290,7 @@ def change_words(change: float) -> str:
         return f"{whole_percent(change)} less"
     times = digits(1 + change, 2)
     if change < 0.95:
-        return f"{100 * change:.{int(0 < change < 0.0095)}f}% more"
+        return f"{100 * change:,.{int(0 < change < 0.0095)}f}% more"
     return "twice as much" if times == "2" else f"{grouped_digits(float(times), 6)} times as much"
 
 

@@ -455,6 +455,14 @@ def _family_looks(names: Iterable[str]) -> dict[str, tuple[str, str]]:
     return figures.family_looks(sorted(found, key=lambda p: -p.linear.weights.bits))
 
 
+def _number(value: Any) -> float:
+    """A figure of a file, which may hold anything; what is no figure comes last."""
+    try:
+        return float(value or 0)
+    except (TypeError, ValueError):
+        return math.inf
+
+
 def _lines(columns: dict[str, list[Any]], rows: list[int], apart: Sequence[str], along: str | None) -> list[list[int]]:
     """Rows of a group by line: in a line all inputs but one are the same, and it runs along that one."""
     lines: dict[tuple[str, ...], list[int]] = {}
@@ -462,7 +470,7 @@ def _lines(columns: dict[str, list[Any]], rows: list[int], apart: Sequence[str],
         lines.setdefault(tuple(str(columns[n][i]) for n in apart), []).append(i)
     if along is not None:
         for line in lines.values():
-            line.sort(key=lambda i: float(columns[along][i] or 0))
+            line.sort(key=lambda i: _number(columns[along][i]))
     return list(lines.values())
 
 

@@ -14,6 +14,7 @@ from bitnet_cost.numerals import digits, fixed, range_of, span, to_digits, with_
 from bitnet_cost.readers import catalog
 from bitnet_cost.studies import accuracy, validation
 from bitnet_cost.studies.grid import SENSITIVE, grid
+from bitnet_cost.studies.ranges import judged
 from bitnet_cost.tables import Report, Table, headed
 from bitnet_cost.views import honesty, records
 from bitnet_cost.views.charts import Chart, Data, Shown, undecided
@@ -86,7 +87,7 @@ def of_answer(answer: Answer, report: Report, command: str) -> Page:
     ``command`` is what to type to reproduce it.
     """
     opening = lead(answer.results)
-    document = records.answer_document(answer)
+    document = records.answer_document(answer, judged(answer))
     data = data_of(answer, document["operations"], opening)
     return Page(
         report, charts(data), document, records.answer_rows(answer),

@@ -53,6 +53,6 @@ function changeRange(low, high) {
 function changeWords(change) {
   if (change < 0) return `${wholePercent(change)} less`;
   const factor = digits(1 + change, 2);
-  if (change < 0.95) return `${wholePercent(change)} more`;
+  if (change < 0.95) return `${fixed(100 * change, change > 0 && change < 0.0095 ? 1 : 0)}% more`;
   return factor === "2" ? "twice as much" : `${grouped(digits(Number(factor), 6))} times as much`;
 }
