@@ -1,0 +1,275 @@
+"""What training costs, in words, tables and records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bitnet_cost import __version__
+from bitnet_cost.inputs.cited import WEAK
+from bitnet_cost.ledger.training import TrainingResult
+from bitnet_cost.numerals import (
+    change_range,
+    change_words,
+    figures_of,
+    signed_change,
+    whole_percent,
+    with_commas,
+    with_prefix,
+)
+from bitnet_cost.tables import Note, Report, Table, headed
+from bitnet_cost.views.honesty import rounded
+from bitnet_cost.views.records import SCHEMA
+
+OPERATIONS = 2  # a MAC is a multiplication and an addition
+NOT_COUNTED = (
+    "reading and shuffling data, checkpoints, evaluation, restarts after faults",
+    "clipping and norms of gradients",
+    "hosts, network switches and storage",
+)
+
+
+def record(result: TrainingResult) -> dict[str, Any]:
+    """A result as programs read it; what cannot be computed is null."""
+    plan, memory, seconds, energy = result.plan, result.memory, result.seconds, result.energy
+    total = None if seconds is None else seconds.total
+    utilisation = result.utilisation
+    run = result.run_energy
+    model_flop = OPERATIONS * result.counts.model
+    return {
+        "model": result.model.name, "parameters": round(result.parameters), "hardware": result.hardware.name,
+        "runtime": None if result.runtime is None else result.runtime.name, "precision": result.precision.name,
+        "scope": result.scope, "devices": plan.devices, "dp": plan.dp, "tp": plan.tp, "pp": plan.pp, "cp": plan.cp,
+        "ep": plan.ep, "zero": plan.zero, "seq": plan.seq, "micro_batch": plan.micro_batch,
+        "global_batch": plan.global_batch, "recompute": plan.recompute, "optimizer": plan.optimizer,
+        "tokens": plan.tokens,
+        "forward_s": seconds and seconds.forward, "backward_s": seconds and seconds.backward,
+        "optimizer_s": seconds and seconds.optimizer, "exchange_s": seconds and seconds.exchange,
+        "bubble_s": seconds and seconds.bubble, "step_s": total,
+        "tokens_per_s": total and plan.step_tokens / total,
+        "tokens_per_s_per_device": total and plan.step_tokens / total / plan.devices,
+        "model_flop_per_token": model_flop / plan.step_tokens,
+        "tflops_per_device": total and model_flop / total / plan.devices / 1e12,
+        "mfu": utilisation and utilisation[0], "hfu": utilisation and utilisation[1],
+        "weights_bytes": memory.weights, "gradients_bytes": memory.gradients, "optimizer_bytes": memory.optimizer,
+        "activation_bytes": memory.kept, "memory_per_device_bytes": memory.peak, "capacity_bytes": result.capacity,
+        "fits": result.fits,
+        "energy_step_j": energy and energy[1], "energy_step_low_j": energy and energy[0],
+        "energy_step_high_j": energy and energy[2],
+        "power_w": energy[1] / total if energy and total else None,
+        "energy_per_token_j": energy and energy[1] / plan.step_tokens,
+        "days": result.days, "energy_kwh": run and run[1] * result.pue / 3.6e6,
+        "carbon_kg": None if result.carbon is None else result.carbon / 1e3, "cost_usd": result.cost,
+        "baseline": result.baseline, "saving": result.saving and result.saving[1], "reason": result.reason,
+    }  # fmt: skip
+
+
+def document(results: Sequence[TrainingResult]) -> dict[str, Any]:
+    """The answer as one JSON document, with all that went in."""
+    first = results[0]
+    runtimes = {r.runtime.name: r.runtime.model_dump(exclude_none=True) for r in results if r.runtime}
+    return rounded({
+        "schema": SCHEMA, "version": __version__, "records": [record(r) for r in results],
+        "inputs": {
+            "model": first.model.model_dump(exclude_none=True, exclude_defaults=True),
+            "precisions": {r.precision.name: r.precision.model_dump(exclude_none=True) for r in results},
+            "hardware": {r.hardware.name: r.hardware.model_dump(exclude_none=True) for r in results},
+            "runtimes": runtimes,
+        },
+        "not_counted": list(NOT_COUNTED),
+    })  # fmt: skip
+
+
+def report(results: Sequence[TrainingResult]) -> Report:
+    """The verdict, a row for each result, memory by part, notes."""
+    first = results[0]
+    plan, name = first.plan, first.model.title or first.model.name
+    work = f"{with_commas(plan.seq)} tokens a sequence, micro-batch {plan.micro_batch}"
+    work += f", global batch {with_commas(plan.global_batch)}"
+    lora = f", LoRA of rank {plan.lora}" if plan.lora else ""
+    title = f"{name}, training: {work}{lora}"
+    tables = [_steps(results, title)]
+    if any(r.capacity for r in results):
+        tables.append(_memory(results))
+    details = [_phases(results)] if any(r.seconds for r in results) else []
+    return Report(title, _sentence(results), tuple(tables), tuple(_notes(results)), _also(results), tuple(details))
+
+
+def _shown(results: Sequence[TrainingResult]) -> TrainingResult:
+    """The result that the first line is of: the first that has an energy."""
+    return next((r for r in results if r.energy is not None), results[0])
+
+
+def _sentence(results: Sequence[TrainingResult]) -> str:
+    """Days and energy of the run or of a step, whether it fits, on how many devices it would."""
+    r = _shown(results)
+    name, plan = r.model.title or r.model.name, r.plan
+    many = f"{with_commas(plan.devices)} {r.hardware.name}" if r.hardware.has_clock else r.hardware.name
+    if r.energy is None:
+        return f"{name} in {r.precision.name} {r.reason}."
+    if r.days is not None and r.run_energy is not None:
+        spent = _kwh(r.run_energy[1] * r.pue)
+        tokens = with_prefix(float(plan.tokens or 0), "").strip()
+        return (
+            f"Training {name} in {r.precision.name} on {tokens} tokens takes {figures_of(r.days)}"
+            f" {'day' if r.days == 1 else 'days'} and {spent} on {many}."
+        )
+    each = f"{with_prefix(r.energy[1] / plan.step_tokens, 'J', 3)} a token"
+    if r.seconds is None:
+        spent = "" if r.run_energy is None else f", {_kwh(r.run_energy[1])} in all"
+        return f"Training {name} in {r.precision.name} needs {each} at {many} (scope {r.scope}){spent}."
+    rate = figures_of(plan.step_tokens / r.seconds.total)
+    fits = "It fits: " if r.fits else ""
+    return (
+        f"{fits}training {name} in {r.precision.name} on {many} takes {with_prefix(r.seconds.total, 's', 3)} and"
+        f" {with_prefix(r.energy[1], 'J', 3)} a step: {rate} tokens/s, {each}."
+    )
+
+
+def _kwh(joules: float) -> str:
+    mwh = joules / 3.6e9
+    return f"{figures_of(mwh)} MWh" if mwh >= 1 else f"{figures_of(mwh * 1e3)} kWh"
+
+
+def _also(results: Sequence[TrainingResult]) -> str:
+    """What 1-bit does not save in training, and what does not fit."""
+    parts = []
+    narrow = [r for r in results if r.form.quantised in ("binary", "ternary")]
+    base = next((r for r in results if r.form.quantised == "no" and r.energy is not None), None)
+    for r in narrow[:1]:
+        held = "weights, gradients and moments stay wide, and its products run in 16 bits"
+        if base is not None and r.energy is not None and r.plan.step_tokens == base.plan.step_tokens:
+            times = change_words(r.energy[1] / base.energy[1] - 1) if base.energy else ""
+            parts.append(f"1-bit saves nothing in training: {held}; {r.precision.name} needs {times} energy than "
+                         f"{base.precision.name}" if "less" in times or "more" in times else
+                         f"1-bit saves nothing in training: {held}; {r.precision.name} needs {times} energy as "
+                         f"{base.precision.name}")  # fmt: skip
+        else:
+            parts.append(f"1-bit saves nothing in training: {held}")
+    shown = _shown(results)
+    missing = [r for r in results if r.reason is not None and r is not shown]
+    parts += [f"{r.precision.name} on {r.hardware.name} {r.reason}" for r in missing[:1]]
+    return ". ".join(p[0].upper() + p[1:] for p in parts) + "." if parts else ""
+
+
+def _steps(results: Sequence[TrainingResult], title: str) -> Table:
+    """A row for each result: time, rate, use, energy."""
+    several = len({r.hardware.name for r in results}) > 1
+    totals = any(r.steps is not None for r in results)
+    clock = any(r.seconds is not None or r.hardware.has_clock for r in results)
+    heads = ["precision", *(["hardware"] if several else []), *(["s/step", "tokens/s", "MFU %", "W/device"] if clock else []),
+             "J/token", "range", "vs base", *(["days", "MWh"] if totals else [])]  # fmt: skip
+    rows = []
+    for r in results:
+        cells = [r.precision.name, *([r.hardware.name] if several else [])]
+        if r.energy is None:
+            rows.append((*cells, "does not fit"))
+            continue
+        tokens, utilisation = r.plan.step_tokens, r.utilisation
+        if clock:
+            total = r.seconds.total if r.seconds else None
+            cells += [
+                figures_of(total), figures_of(total and tokens / total),
+                figures_of(utilisation and 100 * utilisation[0]),
+                figures_of(r.energy[1] / total / r.plan.devices if total else None),
+            ]  # fmt: skip
+        low, nominal, high = (e / tokens for e in r.energy)
+        cells += [_joules(nominal, nominal), f"{_joules(low, nominal)} to {_joules(high, nominal)}", _difference(r)]
+        if totals:
+            run = r.run_energy
+            cells += [figures_of(r.days), figures_of(run and run[1] * r.pue / 3.6e9)]
+        rows.append(tuple(cells))
+    unit = with_prefix(_unit(results), "J", 3).split()[-1]
+    heads[heads.index("J/token")] = f"{unit}/token"
+    return Table(title, headed(*heads, texts=1 + several), tuple(rows))
+
+
+def _unit(results: Sequence[TrainingResult]) -> float:
+    known = [r.energy[1] / r.plan.step_tokens for r in results if r.energy]
+    return min(known) if known else 1.0
+
+
+def _joules(value: float, _like: float) -> str:
+    """A figure in the prefix of the table."""
+    return figures_of(value)
+
+
+def _difference(r: TrainingResult) -> str:
+    if r.saving is None:
+        return "-"
+    return "base" if r.baseline == r.precision.name else signed_change(-r.saving[1])
+
+
+def _memory(results: Sequence[TrainingResult]) -> Table:
+    """Memory by part on the device that holds most."""
+    several = len({r.hardware.name for r in results}) > 1
+    heads = ("precision", *(("hardware",) if several else ()), "weights", "gradients", "optimizer", "activations",
+             "peak GB", "of GB", "fits")  # fmt: skip
+    rows = []
+    for r in results:
+        if r.capacity is None:
+            continue
+        m = r.memory
+        parts = (m.weights, m.gradients, m.optimizer, m.kept, m.peak, r.capacity)
+        cells = (r.precision.name, *((r.hardware.name,) if several else ()))
+        rows.append((*cells, *(figures_of(b / 1e9) for b in parts), "yes" if r.fits else "no"))
+    return Table("Memory of the device that holds most, GB", headed(*heads, texts=1 + several), tuple(rows))
+
+
+def _phases(results: Sequence[TrainingResult]) -> Table:
+    """Seconds of a step by phase."""
+    rows = [
+        (r.precision.name, r.hardware.name, *(figures_of(s) for s in (*r.seconds, r.seconds.total)))
+        for r in results if r.seconds is not None
+    ]  # fmt: skip
+    heads = ("precision", "hardware", "forward", "backward", "optimizer", "exchange", "bubble", "step")
+    return Table("Seconds of a step by phase", headed(*heads, texts=2), tuple(rows))
+
+
+def _notes(results: Sequence[TrainingResult]) -> list[Note]:
+    first = _shown(results)
+    plan, runtime = first.plan, first.runtime
+    notes = []
+    if runtime is not None:
+        weak = sorted(
+            {f"{name}.{what}" for name, kernel in runtime.kernels.items() for what in ("bandwidth", "compute")
+             if (figure := getattr(kernel, what)) is not None and figure.basis in WEAK}
+        )  # fmt: skip
+        text = f"Runtime {runtime.name}: {runtime.title}."
+        notes.append(Note("runtime", f"{text} {len(weak)} of its shares are assumed." if weak else text))
+    for r in results:
+        if r.reason is not None and r is not first:
+            notes.append(Note("fit", f"{r.precision.name} on {r.hardware.name} {r.reason}."))
+    notes.append(Note("states", _states(first)))
+    if plan.devices > 1:
+        parts = f"dp {plan.dp}, tp {plan.tp}, pp {plan.pp}, cp {plan.cp}, ep {plan.ep}, ZeRO {plan.zero}"
+        notes.append(Note("plan", f"{parts}; {with_commas(plan.micro_batches)} micro-batches a step. Between nodes one"
+                                  " 400 Gb/s port a device."))  # fmt: skip
+    if first.capped:
+        notes.append(Note("cap", "The board's limit of power stretches the step."))
+    for r in results:
+        if r.saving is not None and r.baseline != r.precision.name:
+            low, high = -r.saving[2], -r.saving[0]
+            notes.append(Note("range", f"{r.precision.name} against {r.baseline}: {change_range(low, high)} energy, every"
+                                       " price moved on both sides at once."))  # fmt: skip
+    notes.append(Note("mfu", "MFU counts forward and backward products once, attention causal, over the peak of the format"
+                             " computed in; what is made again counts in HFU."))  # fmt: skip
+    notes.append(Note("not-counted", f"Not counted: {'; '.join(NOT_COUNTED)}."))
+    return notes
+
+
+def _states(r: TrainingResult) -> str:
+    """Which bytes a parameter has."""
+    if r.plan.lora is not None:
+        held = r.form.stored.name if r.form.stored is not None else "16 bits"
+        share = whole_percent(r.trained / r.parameters)
+        return f"The base is frozen in {held}; adapters of rank {r.plan.lora} are trained, {share} of the parameters."
+    if r.form.wide:
+        kind = "weights, gradients and moments in FP32"
+    elif r.plan.master == "none":
+        kind = "16-bit weights and gradients without a wide master"
+    elif r.runtime is None or r.runtime.weights_wide:
+        kind = "FP32 weights cast on each pass"
+    else:
+        kind = "16-bit weights beside FP32 masters, gradients summed in FP32"
+    return f"States: {kind}; {r.plan.optimizer}."
