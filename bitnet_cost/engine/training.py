@@ -13,7 +13,7 @@ the same operators backward, then the optimiser, the exchange and the time that 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,7 +35,7 @@ from bitnet_cost.engine.training_memory import (
     step_memory,
 )
 from bitnet_cost.errors import BitnetCostError
-from bitnet_cost.formulas.cap import cap_stretch
+from bitnet_cost.formulas.cap import boosted, cap_stretch
 from bitnet_cost.formulas.roofline import waiting
 from bitnet_cost.formulas.training import bubble_share, largest_stage, orthogonalisation_macs
 from bitnet_cost.inputs.architecture import Architecture
@@ -134,18 +134,23 @@ def _macs_term(op: Operator) -> tuple[Basis, float]:
     return next((basis, times) for quantity, basis, times in op.terms if quantity == "mac")
 
 
-def _quantising(op: Operator, form: TrainingFormat) -> Operator:
-    """An operator that quantises activations, as training does it; nothing where products take them as they are."""
-    if form.quantised == "no":
-        return op._replace(terms=())
+def _quantising(
+    op: Operator, form: TrainingFormat, runtime: TrainingRuntime | None
+) -> Iterator[tuple[Operator, StepKernelClass]]:
+    """The quantising of a product's input; fused projections share theirs."""
+    shared = op.traits.fused == "projections" and (runtime is None or runtime.fused_projections)
+    if form.quantised == "no" or op.role != "linear" or shared:
+        return
     terms: list[Term] = []
     for quantity, basis, times in op.terms:
-        if quantity == "quantise":
+        if quantity == "inputs":
             terms += [(name, basis, by * times) for name, by in INPUT_WORK[form.quantised].items()]
-            terms.append(("inputs", basis, times))
-        elif quantity == "quantise_rows":
-            terms.append(("div", basis, times))
-    return op._replace(terms=tuple(terms))
+            terms += [("inputs", basis, times), ("div", basis, times / op.shape[0])]
+    traits = Traits("quantise", backward="none")
+    yield op._replace(
+        name=f"{op.name}_quantise", group="elementwise", role="elsewhere", terms=tuple(terms), weights=0, bias=0,
+        matrices=0, traits=traits,
+    ), "quantise"  # fmt: skip
 
 
 def backward_factor(op: Operator, plan: Plan, form: TrainingFormat, *, fused: bool) -> dict[str, float] | float:
@@ -198,17 +203,16 @@ def step_of(
     """All rows of a step but the exchange."""
     fused = runtime is None or runtime.fused_attention
     extra = _extra(model, counts.operators, plan, form, runtime)
-    kinds = [*(class_of(op) for op in counts.operators), *(kind for _, kind in extra)]
-    ops = [_quantising(op, form) if op.traits.kernel in ("quantise", "dequantise") else op for op in counts.operators]
-    ops += [op for op, _ in extra]
+    served = [op for op in counts.operators if op.traits.kernel not in ("quantise", "dequantise")]
+    extra += [found for op in served for found in _quantising(op, form, runtime)]
+    kinds = [*(class_of(op) for op in served), *(kind for _, kind in extra)]
+    ops = [*served, *(op for op, _ in extra)]
     coefficients = coefficients_of(tuple(ops))
     whole = OpCounts(tuple(ops), counts.phases, coefficients, _some(counts, coefficients), counts.workload)
     runs = plan.micro_batches * plan.dp  # micro-batches of a step on all devices
     rows: list[Row] = []
     forward_macs = model_macs = run_macs = 0.0
     for i, (op, kind) in enumerate(zip(ops, kinds, strict=True)):
-        if op.traits.kernel == "dequantise":
-            continue
         macs = float(whole["mac"][0, i, 0])
         factor = backward_factor(op, plan, form, fused=fused)
         again = repeated(model, op, plan, fused=fused)
@@ -350,14 +354,57 @@ def rate_of(op: Operator, form: TrainingFormat, hardware: Hardware) -> float:
     return np.inf if executed is None else hardware.rates[executed].value / 2
 
 
-def _seconds(row: Row, form: TrainingFormat, hardware: Hardware, runtime: TrainingRuntime) -> tuple[float, float]:
-    """Seconds of arithmetic and of memory that a row needs on one device, in one micro-batch."""
+def _widths(op: Operator) -> tuple[float, ...]:
+    """Sides of an operator's matrices; of attention the width of a head: what it multiplies for a pair and a head."""
+    return op.shape if op.matrices else ()
+
+
+def reached_share(row: Row, head: float, form: TrainingFormat, runtime: TrainingRuntime) -> float:
+    """Share of the peak rate that a row's products reach.
+
+    Rows of matrices should begin at multiples of 16 bytes, as tensor units want them. Attention reaches more with heads
+    of 128 than of 64; between them in proportion.
+    """
     kernel = runtime.kernel(row.kind)
-    share = kernel.compute.value if kernel.compute else 1.0
-    if row.phase == 1 and kernel.backward_compute:
-        share = kernel.backward_compute.value
-    compute = row.macs / row.ways / (rate_of(row.op, form, hardware) * share)
-    return compute, row.bits / row.ways / (hardware.memory.rate * kernel.bandwidth.value)
+    if kernel.compute is None:
+        return 1.0
+    sides = (head,) if row.kind == "attention" else _widths(row.op)
+    if kernel.unaligned and form.width == 2 and any(side * 2 % 16 for side in sides):
+        return kernel.unaligned.value
+    share = kernel.backward_compute if row.phase == 1 and kernel.backward_compute else kernel.compute
+    if row.kind == "attention" and kernel.narrow:
+        lost = (1 - kernel.narrow.value / kernel.compute.value) * (128 - min(max(head, 64.0), 128.0)) / 64
+        return share.value * (1 - lost)
+    return share.value
+
+
+def head_width(model: Architecture) -> float:
+    """Width of a head of the model's first attention; 128 where it has none."""
+    for layer in model.layers:
+        if layer.attention is not None:
+            return float(model.head_dim(layer.attention))
+        if layer.latent_attention is not None:
+            return float(layer.latent_attention.nope_dim + layer.latent_attention.rope_dim)
+    return 128.0
+
+
+def gaps(row: Row, runtime: TrainingRuntime) -> float:
+    """Seconds between the kernels of a row, in one micro-batch."""
+    if runtime.launch is None:
+        return 0.0
+    op = row.op
+    fused = op.traits.fused == "always" or (op.traits.fused == "projections" and runtime.fused_projections)
+    return 0.0 if fused else runtime.kernel(row.kind).launches * op.parts * op.repeat * runtime.launch.value
+
+
+def _seconds(
+    row: Row, share: float, form: TrainingFormat, hardware: Hardware, runtime: TrainingRuntime
+) -> tuple[float, float]:
+    """Seconds of arithmetic and of memory that a row needs on one device, in one micro-batch."""
+    reached = hardware.memory.rate * runtime.kernel(row.kind).bandwidth.value
+    if runtime.ceiling is not None and row.kind not in ("linear", "attention"):
+        reached = min(reached, runtime.ceiling.value)
+    return row.macs / row.ways / (rate_of(row.op, form, hardware) * share), row.bits / row.ways / reached
 
 
 def _pace(rows: Sequence[Row], busy: Array, phase: int, model: Architecture, plan: Plan) -> float:
@@ -411,15 +458,15 @@ def _timed(result: TrainingResult, counts: OpCounts, step: Step, between: Interc
     sent = exchanged(model, counts, plan, form, runtime, result.hardware, between)
     hardware = sent.hardware
     rows = step.rows
-    each = np.array([_seconds(row, form, hardware, runtime) for row in rows])
-    busy = each.max(axis=1)
-    kernels = [runtime.kernel(row.kind) for row in rows]
-    reached = np.array([
-        (k.backward_compute or k.compute).value if row.phase == 1 and k.backward_compute else
-        k.compute.value if k.compute else 1.0 for k, row in zip(kernels, rows, strict=True)
+    head = head_width(model)
+    reached = np.array([reached_share(row, head, form, runtime) for row in rows])
+    each = np.array([
+        _seconds(row, share, form, hardware, runtime) for row, share in zip(rows, reached, strict=True)
     ])  # fmt: skip
-    shares = np.array([k.bandwidth.value for k in kernels])
-    waits = np.array(waiting(busy, each[:, 0] * reached / REACHED_RATE, each[:, 1] * shares / REACHED_BANDWIDTH))
+    worked = each.max(axis=1)
+    busy = worked + np.array([gaps(row, runtime) for row in rows])
+    shares = np.array([runtime.kernel(row.kind).bandwidth.value for row in rows])
+    waits = np.array(waiting(worked, each[:, 0] * reached / REACHED_RATE, each[:, 1] * shares / REACHED_BANDWIDTH))
     # of a step: how often a row runs on a device, and on how many devices
     runs = np.array([plan.micro_batches if row.passes else 1.0 for row in rows])
     doing = np.array([
@@ -449,16 +496,22 @@ def _timed(result: TrainingResult, counts: OpCounts, step: Step, between: Interc
         dynamic = dynamic + power.active.value * drawn[1].sum(axis=1)[:, 0]
     stretch = np.ones(len(PHASES))
     if power.cap is not None and hardware.priced == "actions":
-        worked = drawn[0].sum(axis=1)[:, 0]
-        stretch = np.array(cap_stretch(dynamic, worked, power.cap.value - power.static.value))
+        held = drawn[0].sum(axis=1)[:, 0]
+        room = power.cap.value - power.static.value
+        stretch = np.array(cap_stretch(dynamic, held, room))
+        tensor = product_format(_PRODUCT, form.compute)
+        if tensor in ("bf16", "fp16", "fp8", "tf32"):
+            macs = bill.by_phase(step.bases)[:2].sum()  # nearly all of it products
+            longer, dearer = boosted(float(macs), float(dynamic[:2].sum() - macs), float(held[:2].sum()), room)
+            stretch[:2] = longer
+            hardware = _dearer(hardware, dearer)
     forward, backward = (
         _pace(rows, busy, phase, model, plan) * plan.micro_batches * float(stretch[phase]) for phase in (0, 1)
     )
     optimizer = float(busy[phases == 2].sum() * stretch[2])
     bubble = (forward + backward) * bubble_share(plan.pp, plan.micro_batches, plan.virtual_stages)
     exposed = sent.exposed(backward)
-    host = runtime.launch.value if runtime.launch else 0.0
-    seconds = StepSeconds(forward, backward, optimizer + host, exposed, bubble if plan.pp > 1 else 0.0)
+    seconds = StepSeconds(forward, backward, optimizer, exposed, bubble if plan.pp > 1 else 0.0)
     drawn[0] *= stretch[:, None, None]
     idle = max(seconds.total * plan.devices - float(drawn[0].sum()), 0.0)
     drawn_between = np.zeros((1, len(PHASES), len(ops), 1))
@@ -466,8 +519,8 @@ def _timed(result: TrainingResult, counts: OpCounts, step: Step, between: Interc
     entries = [Entries(3, places, lambda: moved, moved.sum(axis=2))]
     floor = floor_of(hardware)
     entries.append(Entries(4, ("static.power",), lambda: drawn[:1], drawn[:1].sum(axis=2)))
-    gaps = "static.between" if "static.between" in floor else "static.power"
-    entries.append(Entries(4, (gaps,), lambda: drawn_between, drawn_between.sum(axis=2)))
+    waiting_power = "static.between" if "static.between" in floor else "static.power"
+    entries.append(Entries(4, (waiting_power,), lambda: drawn_between, drawn_between.sum(axis=2)))
     if "static.waiting" in floor:
         entries.append(Entries(4, ("static.waiting",), lambda: drawn[1:], drawn[1:].sum(axis=2)))
     pue = result.facility.pue if result.facility is not None else None
@@ -477,6 +530,19 @@ def _timed(result: TrainingResult, counts: OpCounts, step: Step, between: Interc
     return replace(
         result, hardware=hardware, seconds=seconds, ledger=ledger, capped=bool((stretch[:2] > 1).any()), shares=spent,
     )  # fmt: skip
+
+
+_PRODUCT = Operator("", "linear", "linear", 1, ())
+
+
+def _dearer(hardware: Hardware, factor: float) -> Hardware:
+    """Hardware whose tensor units spend more on a product."""
+    actions = dict(hardware.actions)
+    for name, price in hardware.actions.items():
+        if name.startswith("mac.") and not name.startswith(("mac.fp32", "mac.int32")):
+            ends = {n: getattr(price, n) * factor for n in ("value", "low", "high")}
+            actions[name] = price.model_copy(update=ends)
+    return hardware.model_copy(update={"actions": actions})
 
 
 _WAITING = Operator("exchange", "host", "elsewhere", 1, (), traits=Traits("host", split=False, backward="none"))

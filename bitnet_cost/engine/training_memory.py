@@ -55,7 +55,7 @@ def kept_bytes(op: Operator, counts: OpCounts, row: int, runtime: TrainingRuntim
     """
     kind = class_of(op)
     entries = float(counts["inputs"][0, row, 0])
-    scale = runtime.wide.value if form.wide else 1.0
+    scale = runtime.wide_kept.value if form.wide else 1.0
     if kind == "linear":
         shared = op.traits.fused == "projections" or op.role == "elsewhere" or op.group == "head"
         return 0.0 if shared else entries * form.width
@@ -166,8 +166,10 @@ def step_memory(
             casts = 2.0 * layers / (shards if plan.zero >= 3 else 1)
         back = activations + of_logits + casts
         # gradients appear while activations go, where no micro-batch before has left any
-        freed = plan.micro_batches == 1 and runtime.weights_wide
+        freed = plan.micro_batches == 1 and runtime.weights_wide and shards == 1
         peak = weights + states + (max(gradients, back) if freed else gradients + back)
+        if shards > 1 and plan.zero == 0 and runtime.weights_wide:
+            peak += gradients  # buckets that are summed over devices, beside the gradients themselves
         found.append(StepMemory(weights, gradients, states, activations, of_logits, casts, peak))
     return max(found, key=lambda memory: memory.peak)
 

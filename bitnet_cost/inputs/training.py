@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from bitnet_cost.errors import BitnetCostError, check_word
 from bitnet_cost.inputs.architecture import Architecture
-from bitnet_cost.inputs.cited import Duration, Input, Ratio, Source, check_figures
+from bitnet_cost.inputs.cited import Bandwidth, Duration, Input, Ratio, Source, check_figures
 from bitnet_cost.inputs.precision import LinearPrecision, Precision, WeightStorage
 from bitnet_cost.words import Master, Optimizer, Recompute
 
@@ -35,6 +35,13 @@ class StepKernel(Input):
     backward_bytes_per_entry: float | None = Field(
         None, ge=0, le=1000, description="the same in the backward pass; left out: twice the forward's"
     )
+    unaligned: Ratio | None = Field(
+        None, description="share of the peak rate of products with a side that is no multiple of 16 bytes"
+    )
+    narrow: Ratio | None = Field(
+        None, description="of attention: share of the peak rate with heads 64 wide, where compute is with heads 128 wide"
+    )
+    launches: float = Field(0.0, ge=0, le=100, description="kernels of one operator of one layer, in each direction")
     kept_bytes: float = Field(0.0, ge=0, le=100, description="bytes kept for the backward pass per entry of the input")
     note: str = Field(default="", description="which kernels these are")
 
@@ -50,11 +57,14 @@ class TrainingRuntime(Input):
     sequence_parallel: bool = Field(description="tensor-parallel devices share norms and the residual stream too")
     overlap: Ratio = Field(description="share of the exchange between data-parallel devices that work hides")
     tensor_overlap: Ratio = Field(description="share of the exchange between tensor-parallel devices that work hides")
-    wide: Ratio = Field(description="bytes of elementwise work and of what is kept in FP32, over those in 16 bits")
+    wide: Ratio = Field(description="bytes of elementwise work in FP32, over those in 16 bits")
+    wide_kept: Ratio = Field(description="bytes of what is kept in FP32, over those in 16 bits")
+    ceiling: Bandwidth | None = Field(None, description="bits a second that elementwise kernels reach on any device")
     score_bytes: float = Field(0.0, ge=0, le=20, description="bytes kept per query-key pair and head, where written")
     logit_bytes: float = Field(ge=0, le=40, description="bytes held per logit at the peak")
     kernels: dict[StepKernelClass, StepKernel] = Field(min_length=1, description="by class of operators")
-    launch: Duration | None = Field(None, description="time of an optimiser step in which devices wait for the host")
+    launch: Duration | None = Field(None, description="time of one launch in which nothing else runs")
+    fused_projections: bool = Field(description="q, k, v in one product, gate and up in one: they share an input")
     zero: int = Field(3, ge=0, le=3, description="highest ZeRO stage that it has together with a pipeline")
     sources: dict[str, Source] = Field(min_length=1, description="where the figures come from")
 
