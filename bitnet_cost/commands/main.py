@@ -21,7 +21,8 @@ from bitnet_cost.errors import BitnetCostError
 # Typer brings a copy of the library that finds faults of a command line, or imports it; either way this is its class.
 UsageError: Any = typer.BadParameter.__mro__[1]
 
-__all__ = ["app", "estimates", "explore", "files", "main", "studies", "train"]  # the modules add their commands to ``app``
+# The modules add their commands to ``app``.
+__all__ = ["app", "estimates", "explore", "files", "main", "studies", "train"]
 
 
 def main() -> None:

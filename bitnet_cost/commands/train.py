@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any, NamedTuple
 
-
 from bitnet_cost import questions
 from bitnet_cost.commands import options
 from bitnet_cost.commands.asking import facility, once
@@ -73,8 +72,8 @@ def train(
     plan: dict[str, Any] = batches._asdict() | division._asdict() | method._asdict()
     plan["tokens"] = None if batches.tokens is None else _tokens(batches.tokens)
     found = training.train(
-        model, once(hardware or [training.DEVICE]), once(precision or []), runtime=runtime, scope=scope,
-        baseline=baseline, facility=facility(site, making), link=link, **plan,
+        model, once(hardware or [training.DEVICE]), once(precision or []),
+        training.Terms(runtime, scope, baseline, facility(site, making), link), **plan,
     )  # fmt: skip
     rows = [view.record(result) for result in found]
     deliver(to, Offer(lambda: [view.report(found)], lambda: view.document(found), lambda: rows))

@@ -15,7 +15,7 @@ MOST = 16384
 
 
 def _plans(plan: Plan, node: int, runtime: TrainingRuntime) -> Iterator[Plan]:
-    """Plans of more and more devices: data-parallel with ZeRO first, then tensor-parallel inside a node, then stages."""
+    """Plans of more and more devices: data-parallel with ZeRO, then tensor-parallel in a node, then stages."""
     devices = 1
     while devices <= MOST:
         for pp in (1, 2, 4, 8, 16, 32, 64):

@@ -39,7 +39,7 @@ class StepKernel(Input):
         None, description="share of the peak rate of products with a side that is no multiple of 16 bytes"
     )
     narrow: Ratio | None = Field(
-        None, description="of attention: share of the peak rate with heads 64 wide, where compute is with heads 128 wide"
+        None, description="of attention: share of the peak rate with heads 64 wide; compute is with heads 128 wide"
     )
     launches: float = Field(0.0, ge=0, le=100, description="kernels of one operator of one layer, in each direction")
     kept_bytes: float = Field(0.0, ge=0, le=100, description="bytes kept for the backward pass per entry of the input")
@@ -178,7 +178,7 @@ class Plan:
             raise BitnetCostError(f"ep: {model.name} has no experts")
 
 
-def plan_of(  # noqa: D417
+def plan_of(
     *, devices: int | None = None, dp: int | None = None, tp: int = 1, pp: int = 1, cp: int = 1,
     global_batch: int | None = None, micro_batch: int = 1, **other: object,
 ) -> Plan:  # fmt: skip

@@ -21,10 +21,10 @@ class StepMemory(NamedTuple):
     weights: float
     gradients: float
     optimizer: float
-    activations: float
-    logits: float
-    casts: float  # 16-bit copies of wide weights, kept from the forward pass
-    peak: float
+    activations: float = 0.0
+    logits: float = 0.0
+    casts: float = 0.0  # 16-bit copies of wide weights, kept from the forward pass
+    peak: float = 0.0
 
     @property
     def kept(self) -> float:
@@ -74,7 +74,6 @@ class TrainingResult:
     seconds: StepSeconds | None = None
     ledger: Ledger | None = None
     capped: bool = False
-    shares: dict[str, float] | None = None  # of the operators' energy and time, by kind of work
     baseline: str | None = None
     saving: tuple[float, float, float] | None = None
     reason: str | None = None

@@ -12,13 +12,13 @@ from bitnet_cost.numerals import (
     change_range,
     change_words,
     figures_of,
+    prefix_of,
     signed_change,
     whole_percent,
     with_commas,
     with_prefix,
 )
 from bitnet_cost.tables import Note, Report, Table, headed
-from bitnet_cost.views.honesty import rounded
 from bitnet_cost.views.records import SCHEMA
 
 OPERATIONS = 2  # a MAC is a multiplication and an addition
@@ -68,7 +68,7 @@ def document(results: Sequence[TrainingResult]) -> dict[str, Any]:
     """The answer as one JSON document, with all that went in."""
     first = results[0]
     runtimes = {r.runtime.name: r.runtime.model_dump(exclude_none=True) for r in results if r.runtime}
-    return rounded({
+    return {
         "schema": SCHEMA, "version": __version__, "records": [record(r) for r in results],
         "inputs": {
             "model": first.model.model_dump(exclude_none=True, exclude_defaults=True),
@@ -77,7 +77,7 @@ def document(results: Sequence[TrainingResult]) -> dict[str, Any]:
             "runtimes": runtimes,
         },
         "not_counted": list(NOT_COUNTED),
-    })  # fmt: skip
+    }  # fmt: skip
 
 
 def report(results: Sequence[TrainingResult]) -> Report:
@@ -104,7 +104,9 @@ def _sentence(results: Sequence[TrainingResult]) -> str:
     """Days and energy of the run or of a step, whether it fits, on how many devices it would."""
     r = _shown(results)
     name, plan = r.model.title or r.model.name, r.plan
-    many = f"{with_commas(plan.devices)} {r.hardware.name}" if r.hardware.has_clock else r.hardware.name
+    many = r.hardware.name
+    if r.hardware.has_clock:
+        many = f"{'one' if plan.devices == 1 else with_commas(plan.devices)} {r.hardware.name}"
     if r.energy is None:
         return f"{name} in {r.precision.name} {r.reason}."
     if r.days is not None and r.run_energy is not None:
@@ -134,22 +136,25 @@ def _kwh(joules: float) -> str:
 def _also(results: Sequence[TrainingResult]) -> str:
     """What 1-bit does not save in training, and what does not fit."""
     parts = []
-    narrow = [r for r in results if r.form.quantised in ("binary", "ternary")]
-    base = next((r for r in results if r.form.quantised == "no" and r.energy is not None), None)
-    for r in narrow[:1]:
-        held = "weights, gradients and moments stay wide, and its products run in 16 bits"
-        if base is not None and r.energy is not None and r.plan.step_tokens == base.plan.step_tokens:
-            times = change_words(r.energy[1] / base.energy[1] - 1) if base.energy else ""
-            parts.append(f"1-bit saves nothing in training: {held}; {r.precision.name} needs {times} energy than "
-                         f"{base.precision.name}" if "less" in times or "more" in times else
-                         f"1-bit saves nothing in training: {held}; {r.precision.name} needs {times} energy as "
-                         f"{base.precision.name}")  # fmt: skip
-        else:
-            parts.append(f"1-bit saves nothing in training: {held}")
+    narrow = next((r for r in results if r.form.quantised in ("binary", "ternary")), None)
+    if narrow is not None:
+        held = "1-bit saves nothing in training: weights, gradients and moments stay wide, products run in 16 bits"
+        base = next((r for r in results if r.form.quantised == "no" and _comparable(r, narrow)), None)
+        if base is not None and base.energy and narrow.energy:
+            times = change_words(narrow.energy[1] / base.energy[1] - 1)
+            than = "energy as" if times.endswith("as much") else "energy than"
+            held += f"; {narrow.precision.name} needs {times} {than} {base.precision.name}"
+        parts.append(held)
     shown = _shown(results)
     missing = [r for r in results if r.reason is not None and r is not shown]
     parts += [f"{r.precision.name} on {r.hardware.name} {r.reason}" for r in missing[:1]]
     return ". ".join(p[0].upper() + p[1:] for p in parts) + "." if parts else ""
+
+
+def _comparable(one: TrainingResult, other: TrainingResult) -> bool:
+    """Whether two results differ in what is quantised alone."""
+    same = one.form.compute.linear.recipe == other.form.compute.linear.recipe
+    return same and one.hardware.name == other.hardware.name and one.plan.step_tokens == other.plan.step_tokens
 
 
 def _steps(results: Sequence[TrainingResult], title: str) -> Table:
@@ -157,9 +162,11 @@ def _steps(results: Sequence[TrainingResult], title: str) -> Table:
     several = len({r.hardware.name for r in results}) > 1
     totals = any(r.steps is not None for r in results)
     clock = any(r.seconds is not None or r.hardware.has_clock for r in results)
-    heads = ["precision", *(["hardware"] if several else []), *(["s/step", "tokens/s", "MFU %", "W/device"] if clock else []),
-             "J/token", "range", "vs base", *(["days", "MWh"] if totals else [])]  # fmt: skip
+    timed = ["s/step", "tokens/s", "MFU %", "W each"] if clock else []
+    heads = ["precision", *(["hardware"] if several else []), *timed]
+    heads += ["J/token", "vs base", *(["days", "MWh"] if totals else ["range"])]
     rows = []
+    prefix, scale = prefix_of(min((r.energy[1] / r.plan.step_tokens for r in results if r.energy), default=1.0))
     for r in results:
         cells = [r.precision.name, *([r.hardware.name] if several else [])]
         if r.energy is None:
@@ -174,24 +181,15 @@ def _steps(results: Sequence[TrainingResult], title: str) -> Table:
                 figures_of(r.energy[1] / total / r.plan.devices if total else None),
             ]  # fmt: skip
         low, nominal, high = (e / tokens for e in r.energy)
-        cells += [_joules(nominal, nominal), f"{_joules(low, nominal)} to {_joules(high, nominal)}", _difference(r)]
+        cells += [figures_of(nominal / scale), _difference(r)]
         if totals:
             run = r.run_energy
             cells += [figures_of(r.days), figures_of(run and run[1] * r.pue / 3.6e9)]
+        else:
+            cells.append(f"{figures_of(low / scale)} to {figures_of(high / scale)}")
         rows.append(tuple(cells))
-    unit = with_prefix(_unit(results), "J", 3).split()[-1]
-    heads[heads.index("J/token")] = f"{unit}/token"
+    heads[heads.index("J/token")] = f"{prefix}J/token"
     return Table(title, headed(*heads, texts=1 + several), tuple(rows))
-
-
-def _unit(results: Sequence[TrainingResult]) -> float:
-    known = [r.energy[1] / r.plan.step_tokens for r in results if r.energy]
-    return min(known) if known else 1.0
-
-
-def _joules(value: float, _like: float) -> str:
-    """A figure in the prefix of the table."""
-    return figures_of(value)
 
 
 def _difference(r: TrainingResult) -> str:
@@ -237,23 +235,24 @@ def _notes(results: Sequence[TrainingResult]) -> list[Note]:
         )  # fmt: skip
         text = f"Runtime {runtime.name}: {runtime.title}."
         notes.append(Note("runtime", f"{text} {len(weak)} of its shares are assumed." if weak else text))
-    for r in results:
-        if r.reason is not None and r is not first:
-            notes.append(Note("fit", f"{r.precision.name} on {r.hardware.name} {r.reason}."))
+    others = [r for r in results if r.reason is not None and r is not first]
+    notes += [Note("fit", f"{r.precision.name} on {r.hardware.name} {r.reason}.") for r in others]
     notes.append(Note("states", _states(first)))
     if plan.devices > 1:
         parts = f"dp {plan.dp}, tp {plan.tp}, pp {plan.pp}, cp {plan.cp}, ep {plan.ep}, ZeRO {plan.zero}"
-        notes.append(Note("plan", f"{parts}; {with_commas(plan.micro_batches)} micro-batches a step. Between nodes one"
-                                  " 400 Gb/s port a device."))  # fmt: skip
+        batches = f"{with_commas(plan.micro_batches)} micro-batches in a step"
+        notes.append(Note("plan", f"{parts}; {batches}. Between nodes one 400 Gb/s port a device."))
     if first.capped:
         notes.append(Note("cap", "The board's limit of power stretches the step."))
     for r in results:
         if r.saving is not None and r.baseline != r.precision.name:
             low, high = -r.saving[2], -r.saving[0]
-            notes.append(Note("range", f"{r.precision.name} against {r.baseline}: {change_range(low, high)} energy, every"
-                                       " price moved on both sides at once."))  # fmt: skip
-    notes.append(Note("mfu", "MFU counts forward and backward products once, attention causal, over the peak of the format"
-                             " computed in; what is made again counts in HFU."))  # fmt: skip
+            text = f"{r.precision.name} against {r.baseline}: {change_range(low, high)} energy"
+            notes.append(Note("range", f"{text}, every price moved on both sides at once."))
+    text = (
+        "MFU counts products once forward and twice backward, attention causal, over the peak of the format computed in"
+    )
+    notes.append(Note("mfu", f"{text}; what is made again counts in HFU."))
     notes.append(Note("not-counted", f"Not counted: {'; '.join(NOT_COUNTED)}."))
     return notes
 
