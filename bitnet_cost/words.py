@@ -21,7 +21,7 @@ Accumulator = Literal["paper", "int32"]
 Distribution = Literal["triangular", "lognormal"]
 # What varies while a saving is looked for.
 BreakEvenAxis = Literal["batch", "context"]
-# What the backward pass makes again instead of keeping it.
+# What the backward pass recomputes instead of keeping it.
 Recompute = Literal["none", "selective", "full"]
 # What turns gradients into steps.
 Optimizer = Literal["adamw", "adamw-8bit", "sgd", "muon"]

@@ -220,7 +220,7 @@ def _limited(
     worked, rest = float(products[:2].sum()), float((dynamic - products)[:2].sum())
     longer, dearer = boosted(worked, rest, float(held[:2].sum()), room)
     stretch[:2] = longer
-    return stretch, dearer
+    return stretch, float(dearer)
 
 
 def _timed(result: TrainingResult, counts: OpCounts, step: Step, between: Interconnect | None) -> TrainingResult:
@@ -247,7 +247,7 @@ def _timed(result: TrainingResult, counts: OpCounts, step: Step, between: Interc
     if "static.waiting" in floor:
         dynamic = dynamic + bill.prices["static.waiting"][1] * waited.sum(axis=1)[:, 0]
     stretch, dearer = _limited(dynamic, linear, drawn.sum(axis=1)[:, 0], hardware, form)
-    # a product at full clocks counts as so many at the clocks at which it was priced
+    # a product at full clocks counts as this many at the clocks at which it was priced
     coefficients["mac"] = {basis: column * dearer for basis, column in coefficients["mac"].items()}
     actions = actions_of(ops, coefficients, form.compute, "paper", hardware.executed)
     forward, backward = (

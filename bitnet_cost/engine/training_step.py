@@ -4,10 +4,10 @@ Counted are those of a prefill with logits at every position; the backward pass 
 
 - a product: the gradients of its input and of its weights, each as many MACs as the product; of frozen weights the
   first alone, and twice the adapters';
-- attention: four products where the forward pass has two, five where the scores are made again;
+- attention: four products where the forward pass has two, five where scores are recomputed;
 - elementwise work: twice the forward's (a derivative and a product for each entry), a look-up one addition.
 
-What is made again instead of kept is added to the backward pass. The rows of a step are those of the forward pass, then
+What is recomputed instead of kept is added to the backward pass. The rows of a step are those of the forward pass, then
 the same operators backward, then the optimiser, the exchange and the time that devices wait.
 """
 
@@ -159,7 +159,7 @@ def repeated(model: Architecture, op: Operator, plan: Plan, *, fused: bool) -> f
     """How often the backward pass runs an operator forward again.
 
     Full recomputation runs the layers again; selective one the scores and what follows from them, which fused attention
-    makes again in any case.
+    recomputes in any case.
     """
     if not in_layers(model, op):
         return 0.0

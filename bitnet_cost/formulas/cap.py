@@ -27,22 +27,21 @@ BOOST, FALL = 1.3, 1.3
 measured; and how fast it falls as a step becomes longer. From training steps that the rule on ids sets aside."""
 
 
-def boosted(products: float, others: float, seconds: float, room: float) -> tuple[float, float]:
+def boosted(products: Array | float, others: Array | float, seconds: Array | float, room: float) -> tuple[Array, Array]:
     """How much longer work takes under a limit of power, and how much more its products spend than at the limit.
 
     At full clocks products spend `BOOST` times as much; clocks fall until the power is at the limit, and voltage with
     them: ``(BOOST - FALL (s - 1)) products + others = room seconds s``, solved for s. Dynamic energy of a circuit goes
     as the square of its voltage (Chandrakasan et al., Low-power CMOS digital design, 1992, doi:10.1109/4.126534).
 
-    >>> boosted(100.0, 50.0, 1.0, 500.0)  # 180 W of 500 W
-    (1.0, 1.3)
-    >>> [round(x, 3) for x in boosted(611.0, 0.0, 1.0, 557.0)]  # a product of 8192^3 on an H100
-    [1.175, 1.072]
+    >>> [float(x) for x in boosted(100.0, 50.0, 1.0, 500.0)]  # 180 W of 500 W
+    [1.0, 1.3]
+    >>> [round(float(x), 3) for x in boosted(611.0, 0.0, 1.0, 557.0)]  # a product of 8192^3 on an H100
+    [1.176, 1.072]
     """
-    if room <= 0 or seconds <= 0:
-        return float("nan"), 1.0
-    longer = max(1.0, ((BOOST + FALL) * products + others) / (room * seconds + FALL * products))
-    dearer = BOOST - FALL * (longer - 1)
-    if dearer < 1:
-        return (products + others) / (room * seconds), 1.0
-    return longer, dearer
+    drawn = room * seconds
+    longer = np.maximum(1.0, ((BOOST + FALL) * products + others) / (drawn + FALL * products))
+    dearer: Array = np.maximum(1.0, BOOST - FALL * (longer - 1))
+    lowest = (products + others) / drawn
+    stretch: Array = np.where(dearer > 1, longer, np.maximum(longer, lowest))
+    return stretch, dearer

@@ -25,7 +25,7 @@ def layer_activation_bytes(
 
     With t tensor-parallel devices s b h (10 + 24/t + 5 a s/(h t)); with sequence parallelism all of it over t.
     Korthikanti et al., Reducing Activation Recomputation, 2022, arXiv:2205.05198, table 2. Without ``scores`` they are
-    made again (selective recomputation), and 5 a s / h is left out.  ``tokens`` = s b
+    recomputed (selective), and 5 a s / h is left out.  ``tokens`` = s b
 
     >>> layer_activation_bytes(2048, 2048, 12288, 96) / (2048 * 12288)
     114.0

@@ -53,7 +53,7 @@ class TrainingRuntime(Input):
     title: str = Field(min_length=2, description="in words")
     note: str = Field(default="", description="what a reader should know")
     weights_wide: bool = Field(description="weights are held in FP32 and cast on each pass; else 16-bit copies beside")
-    fused_attention: bool = Field(description="scores are never written: the backward pass makes them again")
+    fused_attention: bool = Field(description="scores are never written: the backward pass recomputes them")
     sequence_parallel: bool = Field(description="tensor-parallel devices share norms and the residual stream too")
     overlap: Ratio = Field(description="share of the exchange between data-parallel devices that work hides")
     tensor_overlap: Ratio = Field(description="share of the exchange between tensor-parallel devices that work hides")
@@ -86,7 +86,7 @@ class Plan:
     """How a training step is divided. Devices are dp x tp x pp x cp; experts are spread over data-parallel ones.
 
     Raises:
-        BitnetCostError: numbers that do not go together.
+        BitnetCostError: numbers that exclude one another.
     """
 
     seq: int = 2048
@@ -143,7 +143,7 @@ class Plan:
                 f" multiple of pp {self.pp}"
             )
         if self.zero == 3 and self.pp > 1:
-            raise BitnetCostError("zero: stage 3 does not go together with a pipeline here; take --zero 1, or --pp 1")
+            raise BitnetCostError("zero: stage 3 does not work with a pipeline here; take --zero 1, or --pp 1")
 
     @property
     def micro_batches(self) -> int:

@@ -52,7 +52,7 @@ class StepCounts(NamedTuple):
 
     forward: float
     model: float  # forward and backward once
-    run: float  # with what is made again
+    run: float  # with what is recomputed
 
 
 @dataclass(frozen=True, eq=False, repr=False)

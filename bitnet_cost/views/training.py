@@ -252,7 +252,7 @@ def _notes(results: Sequence[TrainingResult]) -> list[Note]:
     text = (
         "MFU counts products once forward and twice backward, attention causal, over the peak of the format computed in"
     )
-    notes.append(Note("mfu", f"{text}; what is made again counts in HFU."))
+    notes.append(Note("mfu", f"{text}; what is recomputed counts in HFU."))
     notes.append(Note("not-counted", f"Not counted: {'; '.join(NOT_COUNTED)}."))
     return notes
 
