@@ -57,7 +57,7 @@ def set_aside(rows: Sequence[dict[str, str]]) -> set[str]:
 def shape(row: dict[str, str]) -> Architecture:
     layer = {
         "repeat": int(row["layers"]), "attention": {"heads": int(row["heads"])},
-        "ffn": {"size": int(row["ffn"]), "activation": "silu"},
+        "ffn": {"size": int(row["ffn"]), "activation": "silu", "gated": True},
     }  # fmt: skip
     return Architecture.model_validate({
         "name": row["model"], "source": "own rows", "seen": "own", "hidden_size": int(row["hidden"]),
