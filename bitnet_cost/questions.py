@@ -175,14 +175,14 @@ RECOMPUTE = Asked(("--recompute",), "what the backward pass recomputes instead o
 OPTIMIZER = Asked(("--optimizer",), "the optimiser", "adamw")
 MASTER = Asked(("--master",), "copy of the weights that the optimiser adds to", "fp32")
 LORA = Asked(("--lora",), "train adapters of this rank over a base frozen in the precision", metavar="RANK")
-HARDWARE_TO_TRAIN = Asked(("--hardware", "-H"), "name or YAML file; repeat for several", left_out="h100-sxm-80gb",
-    metavar="HARDWARE")
-PRECISIONS_TO_TRAIN = Asked(("--precision", "-p"), "fp32, tf32, bf16, fp8, bitnet, bitnet-b1.58 ..; repeat for several",
-    left_out="bf16, bitnet-b1.58", metavar="PRECISION")
-TRAINING_RUNTIME = Asked(("--runtime",), "eager, torch-compile, megatron, megatron-2022 or a YAML file",
+HARDWARE_TO_TRAIN = Asked(("--hardware", "-H", "--gpu"), "name or YAML file; A,B for several",
+    left_out="h100-sxm-80gb", metavar="HARDWARE", names="hardware")
+PRECISIONS_TO_TRAIN = Asked(("--precision", "-p"), "what to train in, as fp32, tf32, bf16, fp8, bitnet-b1.58; A,B for"
+    " several", left_out="bf16, bitnet-b1.58", metavar="PRECISION", names="precision")
+TRAINING_RUNTIME = Asked(("--runtime",), "software: eager, torch-compile, megatron, megatron-2022, or a YAML file",
     left_out="megatron for several devices, else eager", metavar="RUNTIME")
 BASELINE_OF_TRAINING = Asked(("--baseline",), "savings are against this", left_out="the first precision",
-    metavar="PRECISION")
+    metavar="PRECISION", names="precision")
 PLOTTED = Asked((), "what a sweep wrote: .parquet, .csv or a folder", metavar="FILE")
 ACROSS = Asked(("--x",), "column across", left_out="the first objective, else tokens_per_s")
 UPWARD = Asked(("--y",), "column up", left_out="the second objective, else energy_per_token_j")
