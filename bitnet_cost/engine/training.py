@@ -39,6 +39,8 @@ from bitnet_cost.numerals import with_prefix
 from bitnet_cost.told import Array
 from bitnet_cost.words import Scope
 
+MEASURED_RATE = 494.5e12  # of 16-bit products, on the device at which shares were measured  [MAC/s]
+
 
 def with_training_formats(hardware: Hardware, form: TrainingFormat) -> Hardware:
     """Hardware that also runs TF32, where its BF16 products tell of tensor units: at half of their rate.
@@ -70,17 +72,26 @@ def rate_of(op: Operator, form: TrainingFormat, hardware: Hardware) -> float:
     return np.inf if executed is None else hardware.rates[executed].value / 2
 
 
+class Setting(NamedTuple):
+    """What a step runs in, and on."""
+
+    form: TrainingFormat
+    hardware: Hardware
+    runtime: TrainingRuntime
+
+
 def _widths(op: Operator) -> tuple[float, ...]:
     """Sides of an operator's matrices; of attention the width of a head: what it multiplies for a pair and a head."""
     return op.shape if op.matrices else ()
 
 
-def reached_share(row: Row, head: float, form: TrainingFormat, runtime: TrainingRuntime) -> float:
+def reached_share(row: Row, head: float, setting: Setting) -> float:
     """Share of the peak rate that a row's products reach.
 
     Rows of matrices should begin at multiples of 16 bytes, as tensor units want them. Attention reaches more with heads
-    of 128 than of 64; between them in proportion.
+    of 128 than of 64; between them in proportion. Kernels keep up less with faster units.
     """
+    form, hardware, runtime = setting
     kernel = runtime.kernel(row.kind)
     if kernel.compute is None:
         return 1.0
@@ -88,10 +99,14 @@ def reached_share(row: Row, head: float, form: TrainingFormat, runtime: Training
     if kernel.unaligned and form.width == 2 and any(side * 2 % 16 for side in sides):
         return kernel.unaligned.value
     share = kernel.backward_compute if row.phase == 1 and kernel.backward_compute else kernel.compute
+    reached = share.value
     if row.kind == "attention" and kernel.narrow:
         lost = (1 - kernel.narrow.value / kernel.compute.value) * (128 - min(max(head, 64.0), 128.0)) / 64
-        return share.value * (1 - lost)
-    return share.value
+        reached *= 1 - lost
+    rate = hardware.rates.get("bf16") or hardware.rates.get("fp16")
+    if kernel.fall and form.width == 2 and rate is not None:
+        reached = min(0.9, reached * (2 * MEASURED_RATE / rate.value) ** kernel.fall)
+    return reached
 
 
 def head_width(model: Architecture) -> float:
@@ -113,19 +128,11 @@ def gaps(row: Row, runtime: TrainingRuntime) -> float:
     return 0.0 if fused else runtime.kernel(row.kind).launches * op.parts * op.repeat * runtime.launch.value
 
 
-class Setting(NamedTuple):
-    """What a step runs in, and on."""
-
-    form: TrainingFormat
-    hardware: Hardware
-    runtime: TrainingRuntime
-
-
 def _seconds(row: Row, share: float, setting: Setting) -> tuple[float, float]:
     """Seconds of arithmetic and of memory that a row needs on one device, in one micro-batch."""
     form, hardware, runtime = setting
     reached = hardware.memory.rate * runtime.kernel(row.kind).bandwidth.value
-    if runtime.ceiling is not None and row.kind not in ("linear", "attention"):
+    if runtime.ceiling is not None and row.kind not in ("linear", "experts", "attention"):
         reached = min(reached, runtime.ceiling.value)
     return row.macs / row.ways / (rate_of(row.op, form, hardware) * share), row.bits / row.ways / reached
 
@@ -191,9 +198,9 @@ class Load(NamedTuple):
 
 def _load(model: Architecture, rows: Sequence[Row], plan: Plan, setting: Setting) -> Load:
     """The load of each row; see `reached_share` and `gaps`."""
-    form, _, runtime = setting
+    runtime = setting.runtime
     head = head_width(model)
-    reached = np.array([reached_share(row, head, form, runtime) for row in rows])
+    reached = np.array([reached_share(row, head, setting) for row in rows])
     each = np.array([_seconds(row, share, setting) for row, share in zip(rows, reached, strict=True)])
     worked = each.max(axis=1)
     shares = np.array([runtime.kernel(row.kind).bandwidth.value for row in rows])
@@ -255,7 +262,7 @@ def _timed(result: TrainingResult, counts: OpCounts, step: Step, between: Interc
     )
     bubble = (forward + backward) * bubble_share(plan.pp, plan.micro_batches, plan.virtual_stages)
     optimizer = float(drawn[2].sum()) / plan.devices * float(stretch[2])
-    seconds = StepSeconds(forward, backward, optimizer, sent.exposed(backward), bubble)
+    seconds = StepSeconds(forward, backward, optimizer, sent.exposed(backward + (forward if plan.zero == 3 else 0.0)), bubble)
     drawn = drawn * stretch[:, None, None]
     idle = np.zeros_like(drawn)
     idle[3, -1, 0] = max(seconds.total * plan.devices - float(drawn.sum()), 0.0)

@@ -38,9 +38,9 @@ class Sent:
     gradients: float  # seconds of the exchange of gradients and weights
     hidden: float
 
-    def exposed(self, backward: float) -> float:
-        """Seconds that no work hides; the exchange of gradients hides behind the backward pass alone."""
-        return self.blocking + max(self.gradients * (1 - self.hidden), self.gradients - backward)
+    def exposed(self, work: float) -> float:
+        """Seconds that no work hides: gradients hide behind the backward pass, gathered weights behind both."""
+        return self.blocking + max(self.gradients * (1 - self.hidden), self.gradients - work)
 
 
 def exchanged(
@@ -122,7 +122,7 @@ def _blocking(
         layers = float(sum(layer.repeat for layer in model.layers if layer.moe))
         times = 4 * share * plan.micro_batches
         sent = times * routed * form.width * ring_share(plan.ep) / plan.cp / plan.tp
-        found.append(Traffic(sent, times * layers, plan.tp * plan.cp * plan.ep, runtime.tensor_overlap.value))
+        found.append(Traffic(sent, times * layers, plan.tp * plan.cp * plan.ep, runtime.overlap.value))
     return found
 
 

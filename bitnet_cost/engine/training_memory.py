@@ -17,7 +17,7 @@ from bitnet_cost.ledger.operators import Operator
 from bitnet_cost.ledger.training import StepMemory
 
 CLASSES: dict[str, StepKernelClass] = {
-    "product": "linear", "experts": "linear", "attention": "attention", "norm": "norm", "rope": "rope",
+    "product": "linear", "experts": "experts", "attention": "attention", "norm": "norm", "rope": "rope",
     "activation": "activation", "residual": "residual", "quantise": "quantise",
 }  # fmt: skip
 
@@ -56,7 +56,7 @@ def kept_bytes(op: Operator, counts: OpCounts, row: int, runtime: TrainingRuntim
     kind = class_of(op)
     entries = float(counts["inputs"][0, row, 0])
     scale = runtime.wide_kept.value if form.wide else 1.0
-    if kind == "linear":
+    if kind in ("linear", "experts"):
         shared = op.traits.fused == "projections" or op.role == "elsewhere" or op.group == "head"
         return 0.0 if shared else entries * form.width
     if op.traits.scores:

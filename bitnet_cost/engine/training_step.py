@@ -233,7 +233,7 @@ def _bits(
     op = counts.operators[i]
     entries, left = float(counts["inputs"][0, i, 0]), float(counts["outputs"][0, i, 0])
     weights = float(counts["weights"][0, i, 0])
-    if kind in ("linear", "attention"):
+    if kind in ("linear", "experts", "attention"):
         narrow = 1.0 if form.quantised == "fp8" and op.role == "linear" else form.width
         held = form.stored.linear.weights.bits / 8 if form.stored is not None and op.role == "linear" else narrow
         passing = entries * narrow + left * form.width

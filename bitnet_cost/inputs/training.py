@@ -15,8 +15,8 @@ from bitnet_cost.inputs.precision import LinearPrecision, Precision, WeightStora
 from bitnet_cost.words import Master, Optimizer, Recompute
 
 StepKernelClass = Literal[
-    "linear", "attention", "norm", "rope", "activation", "residual", "quantise", "weight_quantise", "weight_cast",
-    "loss", "optimizer", "elementwise",
+    "linear", "experts", "attention", "norm", "rope", "activation", "residual", "quantise", "weight_quantise",
+    "weight_cast", "loss", "optimizer", "elementwise",
 ]  # fmt: skip
 
 MOMENT_BYTES: dict[Optimizer, float] = {"adamw": 8.0, "adamw-8bit": 2.0, "sgd": 4.0, "muon": 4.0}
@@ -40,6 +40,13 @@ class StepKernel(Input):
     )
     narrow: Ratio | None = Field(
         None, description="of attention: share of the peak rate with heads 64 wide; compute is with heads 128 wide"
+    )
+    fall: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="shares of 16-bit products are (989 TFLOP/s / peak rate) to this power times those"
+        " given, which are an H100's; at most 0.9",
     )
     launches: float = Field(0.0, ge=0, le=100, description="kernels of one operator of one layer, in each direction")
     kept_bytes: float = Field(0.0, ge=0, le=100, description="bytes kept for the backward pass per entry of the input")
@@ -78,7 +85,7 @@ class TrainingRuntime(Input):
 
     def kernel(self, name: StepKernelClass) -> StepKernel:
         """The entry of a class, else that of plain elementwise work."""
-        return self.kernels.get(name) or self.kernels["elementwise"]
+        return self.kernels.get(name) or self.kernels["linear" if name == "experts" else "elementwise"]
 
 
 @dataclass(frozen=True, slots=True)
