@@ -26,7 +26,6 @@ from bitnet_cost.formulas.cap import boosted, cap_stretch
 from bitnet_cost.formulas.roofline import waiting
 from bitnet_cost.formulas.training import bubble_share, largest_stage
 from bitnet_cost.inputs.architecture import Architecture
-from bitnet_cost.inputs.cited import EnergyPerOperation, Rate
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware, Interconnect
 from bitnet_cost.inputs.precision import Precision
@@ -54,10 +53,9 @@ def with_training_formats(hardware: Hardware, form: TrainingFormat) -> Hardware:
     if rate is None or price is None:
         raise BitnetCostError(f"precision 'tf32': {hardware.name!r} has no rate and price of BF16 that it follows from")
     note = {"basis": "assumed", "note": "TF32: half the rate of BF16, twice its energy"}
-    slower = Rate.model_validate({**dict(rate), **{n: getattr(rate, n) / 2 for n in ("value", "low", "high")}, **note})
-    dearer = EnergyPerOperation.model_validate(
-        {**dict(price), **{n: getattr(price, n) * 2 for n in ("value", "low", "high")}, **note}
-    )
+    ends = ("value", "low", "high")
+    slower = rate.model_copy(update={**note, **{n: getattr(rate, n) / 2 for n in ends}})
+    dearer = price.model_copy(update={**note, **{n: getattr(price, n) * 2 for n in ends}})
     return hardware.model_copy(
         update={"rates": hardware.rates | {"tf32": slower}, "actions": hardware.actions | {"mac.tf32": dearer}}
     )
@@ -167,6 +165,10 @@ def train(
     step = step_of(model, counts, plan, form, runtime)
     if runtime is None:
         return _at_node(model, precision, form, hardware, plan, chosen, counts, step)
+    if hardware.device_class != "gpu":
+        raise BitnetCostError(
+            f"hardware: training runtimes are of GPUs; none is known for {hardware.name!r}, a {hardware.device_class}"
+        )
     if plan.devices > 1 and hardware.interconnect is None:
         raise BitnetCostError(f"devices: {hardware.name!r} has no interconnect; it trains alone")
     memory = step_memory(model, counts, plan, form, runtime)
@@ -262,15 +264,16 @@ def _timed(result: TrainingResult, counts: OpCounts, step: Step, between: Interc
     )
     bubble = (forward + backward) * bubble_share(plan.pp, plan.micro_batches, plan.virtual_stages)
     optimizer = float(drawn[2].sum()) / plan.devices * float(stretch[2])
-    seconds = StepSeconds(forward, backward, optimizer, sent.exposed(backward + (forward if plan.zero == 3 else 0.0)), bubble)
+    exposed = sent.exposed(backward + (forward if plan.zero == 3 else 0.0))
+    seconds = StepSeconds(forward, backward, optimizer, exposed, bubble)
     drawn = drawn * stretch[:, None, None]
     idle = np.zeros_like(drawn)
     idle[3, -1, 0] = max(seconds.total * plan.devices - float(drawn.sum()), 0.0)
-    between_kernels = "static.between" if "static.between" in floor else "static.power"
-    entries = [
-        _entries(3, places, moved), _entries(4, ("static.power",), drawn[None]),
-        _entries(4, (between_kernels,), idle[None]),
-    ]  # fmt: skip
+    entries = [_entries(3, places, moved)]
+    if "static.between" in floor:
+        entries.append(_entries(4, ("static.power", "static.between"), np.stack([drawn, idle])))
+    else:
+        entries.append(_entries(4, ("static.power",), (drawn + idle)[None]))
     if "static.waiting" in floor:
         entries.append(_entries(4, ("static.waiting",), waited[None]))
     pue = result.facility.pue if result.facility is not None else None

@@ -133,13 +133,15 @@ def _gradients(
     shards = plan.dp * plan.cp
     if shards == 1:
         return []
-    layers, tables, head = device_parameters(model, counts, plan)
+    layers, tables, head, experts = device_parameters(model, counts, plan)
     owned = layers + max(tables, head) if plan.pp > 1 else layers + tables + head
     if plan.lora is not None:
         trained = sum(adapter_weights(op, plan.lora) for op in counts.operators if in_layers(model, op))
         owned = trained / plan.tp / plan.pp
     _, gradient, _ = bytes_each(plan, form, runtime)
     narrow, ring = form.width, ring_share(shards)
+    if plan.ep > 1:  # few devices hold the same experts
+        owned -= experts * (1 - ring_share(shards // plan.ep) / ring)
     if plan.zero == 3:
         sent = ring * owned * (2 * narrow + gradient) * plan.micro_batches
     elif plan.zero:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -101,14 +102,23 @@ def layer_bytes(
     return found / plan.cp
 
 
-def device_parameters(model: Architecture, counts: OpCounts, plan: Plan) -> tuple[float, float, float]:
-    """Weights on one device of the largest, first and last stage: of layers, of the tables, of the head."""
-    layers = tables = head = 0.0
-    tied = 0.0
+class Owned(NamedTuple):
+    """Weights on one device of the largest, first and last stage: of layers, tables and head; experts are of layers."""
+
+    layers: float
+    tables: float
+    head: float
+    experts: float
+
+
+def device_parameters(model: Architecture, counts: OpCounts, plan: Plan) -> Owned:
+    """What a device owns before ZeRO divides anything."""
+    layers = tables = head = tied = experts = 0.0
     for op in counts.operators:
         owned = float(op.repeat * (op.weights + op.bias)) / plan.tp
         if op.traits.kernel == "experts":
             owned /= plan.ep
+            experts += owned
         if op.group == "embedding":
             tables += owned
             tied += owned if op.traits.tensor == "embedding" else 0.0
@@ -118,7 +128,8 @@ def device_parameters(model: Architecture, counts: OpCounts, plan: Plan) -> tupl
             layers += owned
     if plan.pp > 1 and model.lm_head is not None and model.lm_head.tied:
         head += tied  # the last stage holds the table again
-    return layers * largest_stage(model.depth, plan.pp) / model.depth, tables, head
+    share = largest_stage(model.depth, plan.pp) / model.depth
+    return Owned(layers * share, tables, head, experts * share)
 
 
 def bytes_each(plan: Plan, form: TrainingFormat, runtime: TrainingRuntime | None) -> tuple[float, float, float]:
@@ -141,7 +152,7 @@ def step_memory(
     model: Architecture, counts: OpCounts, plan: Plan, form: TrainingFormat, runtime: TrainingRuntime
 ) -> StepMemory:
     """Bytes by part on the device that holds most: the first stage of a pipeline, or its last.  [byte]"""
-    layers, tables, head = device_parameters(model, counts, plan)
+    layers, tables, head, experts = device_parameters(model, counts, plan)
     each = bytes_each(plan, form, runtime)
     kept = layer_bytes(model, counts, plan, runtime, form) * largest_stage(model.depth, plan.pp) / model.depth
     logits = 0.0
@@ -158,7 +169,10 @@ def step_memory(
     found = []
     for owned, activations, of_logits in stages:
         if plan.lora is None:
-            weights, gradients, states = state_bytes(owned, *each, shards, plan.zero)
+            # experts are divided already: fewer devices hold the same ones
+            dense = state_bytes(owned - experts, *each, shards, plan.zero)
+            routed = state_bytes(experts, *each, shards // plan.ep, plan.zero)
+            weights, gradients, states = (a + b for a, b in zip(dense, routed, strict=True))
         else:
             weights, gradients, states = _adapted(model, counts, plan, form, owned, each, shards)
         casts = 0.0

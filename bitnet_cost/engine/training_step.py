@@ -85,15 +85,24 @@ def _extra(
         loss = Operator("loss", "elementwise", "elsewhere", 1, tuple(terms), layer=model.depth,
                         traits=Traits("elementwise", backward="elementwise"))  # fmt: skip
         found.append((loss, "loss"))
-    linear = float(sum(op.weights * op.repeat for op in ops if op.role == "linear"))
-    products = float(sum(op.weights * op.repeat for op in ops if op.role in ("linear", "lm_head", "elsewhere")))
+
+    def held(*roles: str) -> float:
+        """Weights of products that a device works on, experts divided."""
+        found = 0.0
+        for op in ops:
+            if op.role in roles and op.matrices:
+                found += op.weights * op.repeat / (plan.ep if op.traits.kernel == "experts" else 1)
+        return found
+
+    linear, products = held("linear"), held("linear", "lm_head", "elsewhere")
 
     def per_pass(name: str, work: dict[str, int], entries: float) -> Operator:
         terms: list[Term] = [(quantity, ("passes",), times * entries) for quantity, times in work.items()]
         return Operator(name, "elementwise", "elsewhere", 1, (*terms, ("inputs", ("passes",), entries)), traits=plain)
 
     if form.quantised != "no" and linear:
-        found.append((per_pass("weight_quantise", WEIGHT_WORK[form.quantised], linear), "weight_quantise"))
+        kind: StepKernelClass = "cast" if form.quantised == "fp8" else "weight_quantise"
+        found.append((per_pass("weight_quantise", WEIGHT_WORK[form.quantised], linear), kind))
     if plan.lora is None and runtime is not None and runtime.weights_wide and not form.wide:
         found.append((per_pass("weight_cast", {}, products), "weight_cast"))
     for op in ops:
@@ -131,7 +140,7 @@ def _quantising(
     yield op._replace(
         name=f"{op.name}_quantise", group="elementwise", role="elsewhere", terms=tuple(terms), weights=0, bias=0,
         matrices=0, traits=traits,
-    ), "quantise"  # fmt: skip
+    ), "cast" if form.quantised == "fp8" else "quantise"  # fmt: skip
 
 
 def backward_factor(op: Operator, plan: Plan, form: TrainingFormat, *, fused: bool) -> dict[str, float] | float:
@@ -185,6 +194,8 @@ def step_of(
     fused = runtime is None or runtime.fused_attention
     extra = _extra(model, counts.operators, plan, form, runtime)
     served = [op for op in counts.operators if op.traits.kernel not in ("quantise", "dequantise")]
+    if "mul.tf32" in form.compute.linear.recipe:  # the head too
+        served = [op._replace(role="linear") if op.role == "lm_head" else op for op in served]
     extra += [found for op in served for found in _quantising(op, form, runtime)]
     kinds = [*(class_of(op) for op in served), *(kind for _, kind in extra)]
     ops = [*served, *(op for op, _ in extra)]
@@ -232,7 +243,7 @@ def _bits(
     """Bits that an operator moves forward and backward in one micro-batch, on all devices that share it."""
     op = counts.operators[i]
     entries, left = float(counts["inputs"][0, i, 0]), float(counts["outputs"][0, i, 0])
-    weights = float(counts["weights"][0, i, 0])
+    weights = float(counts["weights"][0, i, 0]) / (plan.ep if kind == "experts" else 1)
     if kind in ("linear", "experts", "attention"):
         narrow = 1.0 if form.quantised == "fp8" and op.role == "linear" else form.width
         held = form.stored.linear.weights.bits / 8 if form.stored is not None and op.role == "linear" else narrow
@@ -277,7 +288,7 @@ def _optimizer_rows(
             orthogonalisation_macs(*o.shape) * o.matrices * o.repeat for o in counts.operators if o.role == "linear"
         )
         terms: tuple[Term, ...] = (("mac", ("optimizer step",), macs * copies), ("reduce", ("optimizer step",), macs))
-        spun = Operator("orthogonalise", "linear", "linear", 1, terms)
+        spun = Operator("orthogonalise", "linear", "linear", 1, terms, shape=(1, 1))
         rows.append(Row(spun, "linear", 2, macs, 0.0, False, float(shards), passes=False))
     return rows
 

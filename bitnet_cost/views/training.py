@@ -240,7 +240,7 @@ def _notes(results: Sequence[TrainingResult]) -> list[Note]:
     notes.append(Note("states", _states(first)))
     if plan.devices > 1:
         parts = f"dp {plan.dp}, tp {plan.tp}, pp {plan.pp}, cp {plan.cp}, ep {plan.ep}, ZeRO {plan.zero}"
-        batches = f"{with_commas(plan.micro_batches)} micro-batches in a step"
+        batches = f"micro-batches in a step: {with_commas(plan.micro_batches)}"
         notes.append(Note("plan", f"{parts}; {batches}. Between nodes one 400 Gb/s port a device."))
     if first.capped:
         notes.append(Note("cap", "The board's limit of power stretches the step."))
