@@ -352,6 +352,47 @@ def test_what_does_not_fit_names_the_devices_that_would() -> None:
     assert auto.plan.devices > 1
 
 
+@pytest.mark.parametrize("device", ["h100-sxm-80gb", "v100-sxm-16gb", "cmos-7nm"])
+def test_a_saving_is_that_of_the_energies(device: str) -> None:
+    wide, narrow = train("gpt2", [device], ["bf16", "bitnet-b1.58"])
+    assert wide.energy is not None
+    assert narrow.energy is not None
+    assert narrow.saving is not None
+    assert narrow.saving[1] == pytest.approx(1 - narrow.energy[1] / wide.energy[1], abs=1e-9)
+    assert wide.saving == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("form", ["fp32", "tf32", "fp16", "bf16", "fp8", "bitnet", "bitnet-b1.58", "w1.58a8"])
+def test_every_format_that_has_gradients_is_trained(form: str) -> None:
+    found = step("gpt2", form, runtime="eager")
+    assert found.energy is not None
+    assert found.utilisation is not None
+    assert 0 < found.utilisation[0] <= found.utilisation[1] < 1
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adamw-8bit", "sgd", "muon"])
+def test_every_optimiser_steps(optimizer: str) -> None:
+    found = step("gpt2", runtime="eager", optimizer=optimizer)
+    assert found.seconds is not None
+    assert found.seconds.optimizer > 0
+
+
+def test_every_model_of_the_catalogue_is_counted() -> None:
+    for name in catalog.names("model"):
+        model = catalog.model(name)
+        plan = plan_of(seq=128)
+        form = training_format(precision("bitnet-b1.58"))
+        made = step_of(model, counted(model, plan), plan, form, catalog.training_runtime("eager"))
+        assert made.counts.model == pytest.approx(3 * made.counts.forward, rel=1e-9)
+
+
+def test_experts_divide_their_weights() -> None:
+    alone, shared = (step("qwen3-30b-a3b", devices=8, ep=ep, zero=3, global_batch=8) for ep in (1, 8))
+    assert shared.memory.weights == pytest.approx(alone.memory.weights, rel=1e-9)  # by ZeRO 3, or by ep and ZeRO 3
+    one = step("qwen3-30b-a3b", devices=8, ep=8, zero=1, global_batch=8)
+    assert one.memory.weights < step("qwen3-30b-a3b", devices=8, zero=1, global_batch=8).memory.weights / 4
+
+
 def test_nodes_answer_their_scopes() -> None:
     scopes: tuple[Scope, ...] = ("arithmetic", "compute", "memory")
     for scope in scopes:
