@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bitnet_cost import __version__
@@ -18,7 +18,7 @@ from bitnet_cost.numerals import (
     with_commas,
     with_prefix,
 )
-from bitnet_cost.tables import Note, Report, Table, headed
+from bitnet_cost.tables import Look, Note, Report, Table, headed
 from bitnet_cost.views.records import SCHEMA
 
 OPERATIONS = 2  # a MAC is a multiplication and an addition
@@ -148,7 +148,7 @@ def _also(results: Sequence[TrainingResult]) -> str:
     shown = _shown(results)
     missing = [r for r in results if r.reason is not None and r is not shown]
     parts += [f"{r.precision.name} on {r.hardware.name} {r.reason}" for r in missing[:1]]
-    return ". ".join(p[0].upper() + p[1:] for p in parts) + "." if parts else ""
+    return ". ".join(parts) + "." if parts else ""
 
 
 def _comparable(one: TrainingResult, other: TrainingResult) -> bool:
@@ -159,37 +159,44 @@ def _comparable(one: TrainingResult, other: TrainingResult) -> bool:
 
 def _steps(results: Sequence[TrainingResult], title: str) -> Table:
     """A row for each result: time, rate, use, energy."""
-    several = len({r.hardware.name for r in results}) > 1
     totals = any(r.steps is not None for r in results)
-    clock = any(r.seconds is not None or r.hardware.has_clock for r in results)
-    timed = ["s/step", "tokens/s", "MFU %", "W each"] if clock else []
-    heads = ["precision", *(["hardware"] if several else []), *timed]
-    heads += ["J/token", "vs base", *(["days", "MWh"] if totals else ["range"])]
-    rows = []
+    clock = any(r.hardware.has_clock for r in results)
     prefix, scale = prefix_of(min((r.energy[1] / r.plan.step_tokens for r in results if r.energy), default=1.0))
-    for r in results:
-        cells = [r.precision.name, *([r.hardware.name] if several else [])]
+    timed = ("s/step", "tokens/s", "MFU %", "W each") if clock else ()
+    heads = ("precision", *timed, f"{prefix}J/token", "vs base", *(("days", "MWh") if totals else ("range",)))
+
+    def cells(r: TrainingResult) -> tuple[str, ...]:
         if r.energy is None:
-            rows.append((*cells, "does not fit"))
-            continue
-        tokens, utilisation = r.plan.step_tokens, r.utilisation
-        if clock:
-            total = r.seconds.total if r.seconds else None
-            cells += [
-                figures_of(total), figures_of(total and tokens / total),
-                figures_of(utilisation and 100 * utilisation[0]),
-                figures_of(r.energy[1] / total / r.plan.devices if total else None),
-            ]  # fmt: skip
-        low, nominal, high = (e / tokens for e in r.energy)
-        cells += [figures_of(nominal / scale), _difference(r)]
-        if totals:
-            run = r.run_energy
-            cells += [figures_of(r.days), figures_of(run and run[1] * r.pue / 3.6e9)]
-        else:
-            cells.append(f"{figures_of(low / scale)} to {figures_of(high / scale)}")
-        rows.append(tuple(cells))
-    heads[heads.index("J/token")] = f"{prefix}J/token"
-    return Table(title, headed(*heads, texts=1 + several), tuple(rows))
+            return ("does not fit",)
+        tokens, utilisation, total = r.plan.step_tokens, r.utilisation, r.seconds.total if r.seconds else None
+        each = r.energy[1] / total / r.plan.devices if total else None
+        rate, used = total and tokens / total, utilisation and 100 * utilisation[0]
+        low, nominal, high = (figures_of(e / tokens / scale) for e in r.energy)
+        run = r.run_energy
+        spent = figures_of(run and run[1] * r.pue / 3.6e9)
+        last = (figures_of(r.days), spent) if totals else (f"{low} to {high}",)
+        return (*(map(figures_of, (total, rate, used, each)) if clock else ()), nominal, _difference(r), *last)
+
+    return _grouped(title, heads, results, cells)
+
+
+def _grouped(
+    title: str, heads: Sequence[str], results: Sequence[TrainingResult],
+    cells: Callable[[TrainingResult], tuple[str, ...]],
+) -> Table:  # fmt: skip
+    """A table of results, below the name of their hardware where there are several."""
+    names = dict.fromkeys(r.hardware.name for r in results)
+    rows: list[tuple[str, ...]] = []
+    looks = []
+    for name in names:
+        if len(names) > 1:
+            rows.append((name,))
+            looks.append(Look("head"))
+        for r in results:
+            if r.hardware.name == name:
+                rows.append((f"{'  ' * (len(names) > 1)}{r.precision.name}", *cells(r)))
+                looks.append(Look())
+    return Table(title, headed(*heads), tuple(rows), looks=tuple(looks))
 
 
 def _difference(r: TrainingResult) -> str:
@@ -200,28 +207,25 @@ def _difference(r: TrainingResult) -> str:
 
 def _memory(results: Sequence[TrainingResult]) -> Table:
     """Memory by part on the device that holds most."""
-    several = len({r.hardware.name for r in results}) > 1
-    heads = ("precision", *(("hardware",) if several else ()), "weights", "gradients", "optimizer", "activations",
-             "peak GB", "of GB", "fits")  # fmt: skip
-    rows = []
-    for r in results:
-        if r.capacity is None:
-            continue
+    heads = ("precision", "weights", "gradients", "optimizer", "activations", "peak GB", "of GB", "fits")
+
+    def cells(r: TrainingResult) -> tuple[str, ...]:
         m = r.memory
         parts = (m.weights, m.gradients, m.optimizer, m.kept, m.peak, r.capacity)
-        cells = (r.precision.name, *((r.hardware.name,) if several else ()))
-        rows.append((*cells, *(figures_of(b / 1e9) for b in parts), "yes" if r.fits else "no"))
-    return Table("Memory of the device that holds most, GB", headed(*heads, texts=1 + several), tuple(rows))
+        return (*(figures_of(None if b is None else b / 1e9) for b in parts), "yes" if r.fits else "no")
+
+    devices = [r for r in results if r.capacity is not None]
+    return _grouped("Memory of the device that holds most, GB", heads, devices, cells)
 
 
 def _phases(results: Sequence[TrainingResult]) -> Table:
     """Seconds of a step by phase."""
-    rows = [
-        (r.precision.name, r.hardware.name, *(figures_of(s) for s in (*r.seconds, r.seconds.total)))
-        for r in results if r.seconds is not None
-    ]  # fmt: skip
-    heads = ("precision", "hardware", "forward", "backward", "optimizer", "exchange", "bubble", "step")
-    return Table("Seconds of a step by phase", headed(*heads, texts=2), tuple(rows))
+    heads = ("precision", "forward", "backward", "optimizer", "exchange", "bubble", "step")
+
+    def cells(r: TrainingResult) -> tuple[str, ...]:
+        return () if r.seconds is None else tuple(map(figures_of, (*r.seconds, r.seconds.total)))
+
+    return _grouped("Seconds of a step by phase", heads, [r for r in results if r.seconds is not None], cells)
 
 
 def _notes(results: Sequence[TrainingResult]) -> list[Note]:
