@@ -157,7 +157,7 @@ def train(
     Raises:
         BitnetCostError: a plan that the model or the hardware does not allow; an action without a price.
     """
-    chosen = scope or ("facility" if facility is not None and hardware.has_clock else hardware.default_scope)
+    chosen = scope or hardware.default_scope
     check_scope(hardware, chosen)
     plan.check(model)
     counts = counted(model, plan)
