@@ -155,6 +155,34 @@ DRY_RUN = Asked(("--dry-run",), "say how many points, how long, how many bytes")
 WORKERS = Asked(("--workers",), "processes", left_out="one per core")
 ENGINE = Asked(("--engine",), "processes here, or a Dask cluster")
 SCHEDULER = Asked(("--scheduler",), "a running Dask scheduler", left_out="a local one", metavar="ADDRESS")
+
+# Training.
+TOKENS = Asked(("--tokens",), "tokens of the whole run, as 300B: adds days, energy, carbon, cost", metavar="N")
+SEQ = Asked(("--seq",), "tokens of a sequence", left_out="2,048, or what the model was made for")
+MICRO_BATCH = Asked(("--micro-batch",), "sequences that a device works on at once", 1)
+GLOBAL_BATCH = Asked(("--global-batch",), "sequences of one optimiser step",
+    left_out="micro-batch x dp, times four for each stage of a pipeline")
+TRAINING_DEVICES = Asked(("--devices",), "devices that train it; auto: the fewest that hold it",
+    left_out="dp x tp x pp x cp", metavar="N|auto")
+DP = Asked(("--dp",), "data-parallel devices", left_out="devices / (tp x pp x cp)")
+TP = Asked(("--tp",), "tensor-parallel devices", 1)
+PP = Asked(("--pp",), "stages of a pipeline", 1)
+CP = Asked(("--cp",), "context-parallel devices", 1)
+EP = Asked(("--ep",), "devices that share experts, of the data-parallel ones", 1)
+ZERO = Asked(("--zero",), "divide over data-parallel devices: optimiser states (1), gradients (2), weights (3)", 0)
+VIRTUAL_STAGES = Asked(("--virtual-stages",), "stages that each device of a pipeline holds, interleaved", 1)
+RECOMPUTE = Asked(("--recompute",), "what the backward pass recomputes instead of keeping it", "none")
+OPTIMIZER = Asked(("--optimizer",), "the optimiser", "adamw")
+MASTER = Asked(("--master",), "copy of the weights that the optimiser adds to", "fp32")
+LORA = Asked(("--lora",), "train adapters of this rank over a base frozen in the precision", metavar="RANK")
+HARDWARE_TO_TRAIN = Asked(("--hardware", "-H", "--gpu"), "name or YAML file; A,B for several",
+    left_out="h100-sxm-80gb", metavar="HARDWARE", names="hardware")
+PRECISIONS_TO_TRAIN = Asked(("--precision", "-p"), "what to train in, as fp32, tf32, bf16, fp8, bitnet-b1.58; A,B for"
+    " several", left_out="bf16, bitnet-b1.58", metavar="PRECISION", names="precision")
+TRAINING_RUNTIME = Asked(("--runtime",), "software: eager, torch-compile, megatron, megatron-2022, or a YAML file",
+    left_out="megatron for several devices, else eager", metavar="RUNTIME")
+BASELINE_OF_TRAINING = Asked(("--baseline",), "savings are against this", left_out="the first precision",
+    metavar="PRECISION", names="precision")
 PLOTTED = Asked((), "what a sweep wrote: .parquet, .csv or a folder", metavar="FILE")
 ACROSS = Asked(("--x",), "column across", left_out="the first objective, else tokens_per_s")
 UPWARD = Asked(("--y",), "column up", left_out="the second objective, else energy_per_token_j")

@@ -21,6 +21,12 @@ Accumulator = Literal["paper", "int32"]
 Distribution = Literal["triangular", "lognormal"]
 # What varies while a saving is looked for.
 BreakEvenAxis = Literal["batch", "context"]
+# What the backward pass recomputes instead of keeping it.
+Recompute = Literal["none", "selective", "full"]
+# What turns gradients into steps.
+Optimizer = Literal["adamw", "adamw-8bit", "sgd", "muon"]
+# The copy of the weights that the optimiser adds to.
+Master = Literal["fp32", "none"]
 # Where partitions of a sweep run.
 Engine = Literal["processes", "dask"]
 # Where a page has its chart library.

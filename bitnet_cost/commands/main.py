@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 
-from bitnet_cost.commands import estimates, explore, files, studies
+from bitnet_cost.commands import estimates, explore, files, studies, train
 from bitnet_cost.commands.root import app
 from bitnet_cost.commands.writing import end_unwritten, fail, refuse_controls
 from bitnet_cost.errors import BitnetCostError
@@ -21,7 +21,8 @@ from bitnet_cost.errors import BitnetCostError
 # Typer brings a copy of the library that finds faults of a command line, or imports it; either way this is its class.
 UsageError: Any = typer.BadParameter.__mro__[1]
 
-__all__ = ["app", "estimates", "explore", "files", "main", "studies"]  # the modules add their commands to ``app``
+# The modules add their commands to ``app``.
+__all__ = ["app", "estimates", "explore", "files", "main", "studies", "train"]
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ from bitnet_cost.inputs.facility import Grids, Zone
 from bitnet_cost.inputs.hardware import Hardware, Links
 from bitnet_cost.inputs.precision import Precision, parse_name
 from bitnet_cost.inputs.runtime import RuntimeProfile
+from bitnet_cost.inputs.training import TrainingRuntime
 from bitnet_cost.numerals import brief, fixed
 from bitnet_cost.readers import spelling
 from bitnet_cost.readers.extends import chain_of, extended
@@ -37,6 +38,7 @@ FOLDERS, root, is_path, names, listed = (
     spelling.FOLDERS, spelling.root, spelling.is_path, spelling.names, spelling.listed,
 )  # fmt: skip
 LINKS, GRIDS = "interconnects/links.yaml", "electricity/grids.yaml"
+TRAINING = "runtimes/training"
 CONSTANTS, ACCURACY = "measured/constants.yaml", "measured/accuracy.yaml"  # missing before the first calibration
 
 M = TypeVar("M", bound=Input)
@@ -403,6 +405,31 @@ def runtime_of(hardware: Hardware, asked: str | RuntimeProfile | None) -> Runtim
     if isinstance(asked, RuntimeProfile):
         return asked
     return runtime(asked or str(hardware.runtime), hardware.device_class)
+
+
+@cache
+def training_runtimes() -> dict[str, TrainingRuntime]:
+    """The training runtimes of the catalogue, by name.
+
+    Raises:
+        BitnetCostError: an invalid file.
+    """
+    files = sorted(place(TRAINING).glob("*.yaml"))
+    return {path.stem: validate(read_yaml(path), TrainingRuntime, path) for path in files}
+
+
+def training_runtime(name: str) -> TrainingRuntime:
+    """A training runtime by name or YAML file.
+
+    Raises:
+        BitnetCostError: an unknown name, or an invalid file.
+    """
+    if is_path(name):
+        return validate(read(Path(name)), TrainingRuntime, Path(name))
+    known = training_runtimes()
+    if name not in known:
+        raise UnknownName("training runtime", name, list(known))
+    return known[name]
 
 
 def setting(hardware: Hardware, asked: str | RuntimeProfile | None) -> tuple[Hardware, RuntimeProfile | None]:

@@ -1,0 +1,278 @@
+"""What training costs, in words, tables and records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bitnet_cost import __version__
+from bitnet_cost.inputs.cited import WEAK
+from bitnet_cost.ledger.training import TrainingResult
+from bitnet_cost.numerals import (
+    change_range,
+    change_words,
+    figures_of,
+    prefix_of,
+    signed_change,
+    whole_percent,
+    with_commas,
+    with_prefix,
+)
+from bitnet_cost.tables import Look, Note, Report, Table, headed
+from bitnet_cost.views.records import SCHEMA
+
+OPERATIONS = 2  # a MAC is a multiplication and an addition
+NOT_COUNTED = (
+    "reading and shuffling data, checkpoints, evaluation, restarts after faults",
+    "clipping and norms of gradients",
+    "hosts, network switches and storage",
+)
+
+
+def record(result: TrainingResult) -> dict[str, Any]:
+    """A result as programs read it; what cannot be computed is null."""
+    plan, memory, seconds, energy = result.plan, result.memory, result.seconds, result.energy
+    total = None if seconds is None else seconds.total
+    utilisation = result.utilisation
+    run = result.run_energy
+    model_flop = OPERATIONS * result.counts.model
+    return {
+        "model": result.model.name, "parameters": round(result.parameters), "hardware": result.hardware.name,
+        "runtime": None if result.runtime is None else result.runtime.name, "precision": result.precision.name,
+        "scope": result.scope, "devices": plan.devices, "dp": plan.dp, "tp": plan.tp, "pp": plan.pp, "cp": plan.cp,
+        "ep": plan.ep, "zero": plan.zero, "seq": plan.seq, "micro_batch": plan.micro_batch,
+        "global_batch": plan.global_batch, "recompute": plan.recompute, "optimizer": plan.optimizer,
+        "tokens": plan.tokens,
+        "forward_s": seconds and seconds.forward, "backward_s": seconds and seconds.backward,
+        "optimizer_s": seconds and seconds.optimizer, "exchange_s": seconds and seconds.exchange,
+        "bubble_s": seconds and seconds.bubble, "step_s": total,
+        "tokens_per_s": total and plan.step_tokens / total,
+        "tokens_per_s_per_device": total and plan.step_tokens / total / plan.devices,
+        "model_flop_per_token": model_flop / plan.step_tokens,
+        "tflops_per_device": total and model_flop / total / plan.devices / 1e12,
+        "mfu": utilisation and utilisation[0], "hfu": utilisation and utilisation[1],
+        "weights_bytes": memory.weights, "gradients_bytes": memory.gradients, "optimizer_bytes": memory.optimizer,
+        "activation_bytes": memory.kept, "memory_per_device_bytes": memory.peak, "capacity_bytes": result.capacity,
+        "fits": result.fits,
+        "energy_step_j": energy and energy[1], "energy_step_low_j": energy and energy[0],
+        "energy_step_high_j": energy and energy[2],
+        "power_w": energy[1] / total if energy and total else None,
+        "energy_per_token_j": energy and energy[1] / plan.step_tokens,
+        "days": result.days, "energy_kwh": run and run[1] * result.pue / 3.6e6,
+        "carbon_kg": None if result.carbon is None else result.carbon / 1e3, "cost_usd": result.cost,
+        "baseline": result.baseline, "saving": result.saving and result.saving[1], "reason": result.reason,
+    }  # fmt: skip
+
+
+def document(results: Sequence[TrainingResult]) -> dict[str, Any]:
+    """The answer as one JSON document, with all that went in."""
+    first = results[0]
+    runtimes = {r.runtime.name: r.runtime.model_dump(exclude_none=True) for r in results if r.runtime}
+    return {
+        "schema": SCHEMA, "version": __version__, "records": [record(r) for r in results],
+        "inputs": {
+            "model": first.model.model_dump(exclude_none=True, exclude_defaults=True),
+            "precisions": {r.precision.name: r.precision.model_dump(exclude_none=True) for r in results},
+            "hardware": {r.hardware.name: r.hardware.model_dump(exclude_none=True) for r in results},
+            "runtimes": runtimes,
+        },
+        "not_counted": list(NOT_COUNTED),
+    }  # fmt: skip
+
+
+def report(results: Sequence[TrainingResult]) -> Report:
+    """The verdict, a row for each result, memory by part, notes."""
+    first = results[0]
+    plan, name = first.plan, first.model.title or first.model.name
+    work = f"{with_commas(plan.seq)} tokens a sequence, micro-batch {plan.micro_batch}"
+    work += f", global batch {with_commas(plan.global_batch)}"
+    lora = f", LoRA of rank {plan.lora}" if plan.lora else ""
+    title = f"{name}, training: {work}{lora}"
+    tables = [_steps(results, title)]
+    if any(r.capacity for r in results):
+        tables.append(_memory(results))
+    details = [_phases(results)] if any(r.seconds for r in results) else []
+    return Report(title, _sentence(results), tuple(tables), tuple(_notes(results)), _also(results), tuple(details))
+
+
+def _shown(results: Sequence[TrainingResult]) -> TrainingResult:
+    """The result that the first line is of: the first that has an energy."""
+    return next((r for r in results if r.energy is not None), results[0])
+
+
+def _sentence(results: Sequence[TrainingResult]) -> str:
+    """Days and energy of the run or of a step, whether it fits, on how many devices it would."""
+    r = _shown(results)
+    name, plan = r.model.title or r.model.name, r.plan
+    many = r.hardware.name
+    if r.hardware.has_clock:
+        many = f"{'one' if plan.devices == 1 else with_commas(plan.devices)} {r.hardware.name}"
+    if r.energy is None:
+        return f"{name} in {r.precision.name} {r.reason}."
+    if r.days is not None and r.run_energy is not None:
+        spent = _kwh(r.run_energy[1] * r.pue)
+        tokens = with_prefix(float(plan.tokens or 0), "").strip()
+        return (
+            f"Training {name} in {r.precision.name} on {tokens} tokens takes {figures_of(r.days)}"
+            f" {'day' if r.days == 1 else 'days'} and {spent} on {many}."
+        )
+    each = f"{with_prefix(r.energy[1] / plan.step_tokens, 'J', 3)} a token"
+    if r.seconds is None:
+        spent = "" if r.run_energy is None else f", {_kwh(r.run_energy[1])} in all"
+        return f"Training {name} in {r.precision.name} needs {each} at {many} (scope {r.scope}){spent}."
+    rate = figures_of(plan.step_tokens / r.seconds.total)
+    fits = "It fits: " if r.fits else ""
+    return (
+        f"{fits}training {name} in {r.precision.name} on {many} takes {with_prefix(r.seconds.total, 's', 3)} and"
+        f" {with_prefix(r.energy[1], 'J', 3)} a step: {rate} tokens/s, {each}."
+    )
+
+
+def _kwh(joules: float) -> str:
+    mwh = joules / 3.6e9
+    return f"{figures_of(mwh)} MWh" if mwh >= 1 else f"{figures_of(mwh * 1e3)} kWh"
+
+
+def _also(results: Sequence[TrainingResult]) -> str:
+    """What 1-bit does not save in training, and what does not fit."""
+    parts = []
+    narrow = next((r for r in results if r.form.quantised in ("binary", "ternary")), None)
+    if narrow is not None:
+        held = "1-bit saves nothing in training: weights, gradients and moments stay wide, products run in 16 bits"
+        base = next((r for r in results if r.form.quantised == "no" and _comparable(r, narrow)), None)
+        if base is not None and base.energy and narrow.energy:
+            times = change_words(narrow.energy[1] / base.energy[1] - 1)
+            than = "energy as" if times.endswith("as much") else "energy than"
+            held += f"; {narrow.precision.name} needs {times} {than} {base.precision.name}"
+        parts.append(held)
+    shown = _shown(results)
+    missing = [r for r in results if r.reason is not None and r is not shown]
+    parts += [f"{r.precision.name} on {r.hardware.name} {r.reason}" for r in missing[:1]]
+    return ". ".join(parts) + "." if parts else ""
+
+
+def _comparable(one: TrainingResult, other: TrainingResult) -> bool:
+    """Whether two results differ in what is quantised alone."""
+    same = one.form.compute.linear.recipe == other.form.compute.linear.recipe
+    return same and one.hardware.name == other.hardware.name and one.plan.step_tokens == other.plan.step_tokens
+
+
+def _steps(results: Sequence[TrainingResult], title: str) -> Table:
+    """A row for each result: time, rate, use, energy."""
+    totals = any(r.steps is not None for r in results)
+    clock = any(r.hardware.has_clock for r in results)
+    prefix, scale = prefix_of(min((r.energy[1] / r.plan.step_tokens for r in results if r.energy), default=1.0))
+    timed = ("s/step", "tokens/s", "MFU %", "W each") if clock else ()
+    heads = ("precision", *timed, f"{prefix}J/token", "vs base", *(("days", "MWh") if totals else ("range",)))
+
+    def cells(r: TrainingResult) -> tuple[str, ...]:
+        if r.energy is None:
+            return ("does not fit",)
+        tokens, utilisation, total = r.plan.step_tokens, r.utilisation, r.seconds.total if r.seconds else None
+        each = r.energy[1] / total / r.plan.devices if total else None
+        rate, used = total and tokens / total, utilisation and 100 * utilisation[0]
+        low, nominal, high = (figures_of(e / tokens / scale) for e in r.energy)
+        run = r.run_energy
+        spent = figures_of(run and run[1] * r.pue / 3.6e9)
+        last = (figures_of(r.days), spent) if totals else (f"{low} to {high}",)
+        return (*(map(figures_of, (total, rate, used, each)) if clock else ()), nominal, _difference(r), *last)
+
+    return _grouped(title, heads, results, cells)
+
+
+def _grouped(
+    title: str, heads: Sequence[str], results: Sequence[TrainingResult],
+    cells: Callable[[TrainingResult], tuple[str, ...]],
+) -> Table:  # fmt: skip
+    """A table of results, below the name of their hardware where there are several."""
+    names = dict.fromkeys(r.hardware.name for r in results)
+    rows: list[tuple[str, ...]] = []
+    looks = []
+    for name in names:
+        if len(names) > 1:
+            rows.append((name,))
+            looks.append(Look("head"))
+        for r in results:
+            if r.hardware.name == name:
+                rows.append((f"{'  ' * (len(names) > 1)}{r.precision.name}", *cells(r)))
+                looks.append(Look())
+    return Table(title, headed(*heads), tuple(rows), looks=tuple(looks))
+
+
+def _difference(r: TrainingResult) -> str:
+    if r.saving is None:
+        return "-"
+    return "base" if r.baseline == r.precision.name else signed_change(-r.saving[1])
+
+
+def _memory(results: Sequence[TrainingResult]) -> Table:
+    """Memory by part on the device that holds most."""
+    heads = ("precision", "weights", "gradients", "optimizer", "activations", "peak GB", "of GB", "fits")
+
+    def cells(r: TrainingResult) -> tuple[str, ...]:
+        m = r.memory
+        parts = (m.weights, m.gradients, m.optimizer, m.kept, m.peak, r.capacity)
+        return (*(figures_of(None if b is None else b / 1e9) for b in parts), "yes" if r.fits else "no")
+
+    devices = [r for r in results if r.capacity is not None]
+    return _grouped("Memory of the device that holds most, GB", heads, devices, cells)
+
+
+def _phases(results: Sequence[TrainingResult]) -> Table:
+    """Seconds of a step by phase."""
+    heads = ("precision", "forward", "backward", "optimizer", "exchange", "bubble", "step")
+
+    def cells(r: TrainingResult) -> tuple[str, ...]:
+        return () if r.seconds is None else tuple(map(figures_of, (*r.seconds, r.seconds.total)))
+
+    return _grouped("Seconds of a step by phase", heads, [r for r in results if r.seconds is not None], cells)
+
+
+def _notes(results: Sequence[TrainingResult]) -> list[Note]:
+    first = _shown(results)
+    plan, runtime = first.plan, first.runtime
+    notes = []
+    if runtime is not None:
+        weak = sorted(
+            {f"{name}.{what}" for name, kernel in runtime.kernels.items() for what in ("bandwidth", "compute")
+             if (figure := getattr(kernel, what)) is not None and figure.basis in WEAK}
+        )  # fmt: skip
+        text = f"Runtime {runtime.name}: {runtime.title}."
+        notes.append(Note("runtime", f"{text} {len(weak)} of its shares are assumed." if weak else text))
+    others = [r for r in results if r.reason is not None and r is not first]
+    notes += [Note("fit", f"{r.precision.name} on {r.hardware.name} {r.reason}.") for r in others]
+    notes.append(Note("states", _states(first)))
+    if plan.devices > 1:
+        parts = f"dp {plan.dp}, tp {plan.tp}, pp {plan.pp}, cp {plan.cp}, ep {plan.ep}, ZeRO {plan.zero}"
+        batches = f"micro-batches in a step: {with_commas(plan.micro_batches)}"
+        notes.append(Note("plan", f"{parts}; {batches}. Between nodes one 400 Gb/s port a device."))
+    if first.capped:
+        notes.append(Note("cap", "The board's limit of power stretches the step."))
+    for r in results:
+        if r.saving is not None and r.baseline != r.precision.name:
+            low, high = -r.saving[2], -r.saving[0]
+            text = f"{r.precision.name} against {r.baseline}: {change_range(low, high)} energy"
+            notes.append(Note("range", f"{text}, every price moved on both sides at once."))
+    text = (
+        "MFU counts products once forward and twice backward, attention causal, over the peak of the format computed in"
+    )
+    notes.append(Note("mfu", f"{text}; what is recomputed counts in HFU."))
+    notes.append(Note("not-counted", f"Not counted: {'; '.join(NOT_COUNTED)}."))
+    return notes
+
+
+def _states(r: TrainingResult) -> str:
+    """Which bytes a parameter has."""
+    if r.plan.lora is not None:
+        held = r.form.stored.name if r.form.stored is not None else "16 bits"
+        share = whole_percent(r.trained / r.parameters)
+        return f"The base is frozen in {held}; adapters of rank {r.plan.lora} are trained, {share} of the parameters."
+    if r.form.wide:
+        kind = "weights, gradients and moments in FP32"
+    elif r.plan.master == "none":
+        kind = "16-bit weights and gradients without a wide master"
+    elif r.runtime is None or r.runtime.weights_wide:
+        kind = "FP32 weights cast on each pass"
+    else:
+        kind = "16-bit weights beside FP32 masters, gradients summed in FP32"
+    return f"States: {kind}; {r.plan.optimizer}."
