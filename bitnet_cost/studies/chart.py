@@ -456,7 +456,7 @@ def _family_looks(names: Iterable[str]) -> dict[str, tuple[str, str]]:
 
 
 def _number(value: Any) -> float:
-    """A figure of a file, which may hold anything; what is no figure comes last."""
+    """A figure of a file, which may hold anything; words come last."""
     try:
         return float(value or 0)
     except (TypeError, ValueError):
