@@ -31,7 +31,7 @@ from bitnet_cost.inputs.scenario import GENERATE_ON_DEVICES, Scenario, usual_gen
 from bitnet_cost.inputs.workload import Workload, usual_attention
 from bitnet_cost.ledger.counted import OpCounts
 from bitnet_cost.ledger.result import Answer, Comparison, Explanation, Fit, Result
-from bitnet_cost.readers import catalog
+from bitnet_cost.readers import catalog, quality
 from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Parallel, Scope
 
 FIT_PRECISIONS = ("fp32", "fp16", "int8", "int4", "bitnet-b1.58", "bitnet")
@@ -431,7 +431,9 @@ class _Cell:
         return measure(self.asked.but(precision=precision), counts=self.counts)
 
     def refused_or_priced(self, precision: Precision, faults: list[MissingPrice]) -> Result:
-        measured = self.measured(precision)
+        measured = replace(
+            self.measured(precision), quality=quality.published(self.asked.model.name, precision.name)
+        )
         try:
             return priced(measured)
         except MissingPrice as fault:

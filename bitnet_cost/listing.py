@@ -17,13 +17,16 @@ from bitnet_cost.inputs.cited import Capacity, Figure, Input, figures_in
 from bitnet_cost.inputs.facility import Grids
 from bitnet_cost.inputs.hardware import Links, SpecialFunction
 from bitnet_cost.inputs.precision import parse_name
+from bitnet_cost.inputs.quality import Published
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.schema import KINDS
 from bitnet_cost.numerals import cell, digits, fixed, percent, range_of, with_commas, with_prefix
-from bitnet_cost.readers import catalog, spelling
+from bitnet_cost.readers import catalog, quality, spelling
 from bitnet_cost.readers.files import load_any
 from bitnet_cost.readers.size import parse_size
 from bitnet_cost.tables import Column, Note, Report, Table, headed
+from bitnet_cost.views import quality as figures
+from bitnet_cost.views import quality as figures
 from bitnet_cost.views.honesty import MARK, mark_basis
 
 
@@ -66,8 +69,23 @@ def rows(plural: str) -> list[dict[str, Any]]:
             {"zone": zone, "g/kWh": round(figure.value * 3.6e6, 1), "source": f"{figure.source}, {figure.year}"}
             for zone, figure in catalog.grids().zones.items()
         ]
+    if plural == "quality":
+        return [each._asdict() for each in quality.every()]
     kind = {"hardware": "hardware", "studies": "study"}.get(plural, plural.removesuffix("s"))
     return [_row(kind, name) for name in catalog.names(kind)]
+
+
+def printed(plural: str, listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of a listing as its table has them."""
+    return [figures.row(Published(**row)) for row in listed] if plural == "quality" else listed
+
+
+def data(plural: str, listed: list[dict[str, Any]], words: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """A listing as programs read it: figures of quality by the names of the records, all others as they are printed."""
+    if plural != "quality":
+        return listed
+    kept = [figures.record(each) for each in quality.every()]
+    return holding(kept, words, plural) if words else kept
 
 
 def _row(kind: str, name: str) -> dict[str, Any]:
@@ -130,7 +148,7 @@ def _nothing(name: str) -> BitnetCostError:
             return BitnetCostError(str(fault).replace(f"no {kind} is called", "nothing is called", 1))
     links = spelling.suggestions("link", name, catalog.links().links)
     meant = f"{either(links)}?" if links else ""
-    every = "bitnet-cost list models, hardware, precisions, runtimes, studies, links or grids"
+    every = "bitnet-cost list models, hardware, precisions, runtimes, studies, links, grids or quality"
     return BitnetCostError(f"nothing is called {name!r}" + labelled(did_you_mean=meant, see_all=every))
 
 

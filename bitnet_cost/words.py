@@ -34,8 +34,11 @@ Plotly = Literal["inline", "none"]
 # How an estimate is laid out: as the proof of its verdict, or as papers do.
 TableForm = Literal["verdict", "paper"]
 # What can be listed.
-Listing = Literal["models", "hardware", "precisions", "runtimes", "studies", "links", "grids"]
+Listing = Literal["models", "hardware", "precisions", "runtimes", "studies", "links", "grids", "quality"]
+# What a published figure of quality is, accuracy in percent.
+QualityMetric = Literal["perplexity", "accuracy"]
 # Kinds of files that have a schema.
 FileKind = Literal[
-    "model", "hardware", "precision", "runtime", "study", "sweep", "links", "grids", "measured", "constants", "accuracy"
+    "model", "hardware", "precision", "runtime", "study", "sweep", "links", "grids", "measured", "constants", "accuracy",
+    "quality",
 ]

@@ -34,7 +34,7 @@ def list_(
     asked = [*filter(None, [only]), *(words or ())]
     rows = listing.rows(plural)
     rows = listing.holding(rows, asked, plural) if asked else rows
-    told = table_of(rows, listing.title(plural, len(rows), asked))
+    told = table_of(listing.printed(plural, rows), listing.title(plural, len(rows), asked))
     deliver(to, Offer(lambda: [told], lambda: rows, lambda: rows))
 
 

@@ -16,6 +16,7 @@ from bitnet_cost.inputs.facility import Grids
 from bitnet_cost.inputs.hardware import Hardware, Links
 from bitnet_cost.inputs.measurement import Measured
 from bitnet_cost.inputs.precision import Precision
+from bitnet_cost.inputs.quality import Quality
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.study import Study
 from bitnet_cost.inputs.sweep import Sweep
@@ -32,6 +33,7 @@ KINDS: dict[str, type[Input]] = {
     "measured": Measured,
     "constants": Constants,
     "accuracy": Accuracy,
+    "quality": Quality,
 }
 
 

@@ -23,6 +23,7 @@ from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.facility import Facility, Range
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
+from bitnet_cost.inputs.quality import Published
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
@@ -55,6 +56,7 @@ class Result(Shown):
     saving: Bounds | None = None  # [bound, *grid]: ``low``, ``nominal`` and ``high`` by name too
     reason: str | None = None  # why there is no energy
     timing: Timing | None = None  # devices
+    quality: tuple[Published, ...] = ()  # what is published for this model in this precision
 
     def _line(self) -> str:
         name = self.scenario._line()
@@ -275,9 +277,11 @@ class Result(Shown):
     def to_records(self) -> list[dict[str, Any]]:
         """One record for each point of the grid, in its order: the columns of ``registry.METRICS`` in plain figures.
 
-        They are the records of ``-f json``; what cannot be computed is None.
+        They are the records of ``-f json``; what cannot be computed is None. ``quality`` is a list beside the columns:
+        each published figure of this model in this precision, empty where none is known.
         """
-        return registry.records_of(self, self.counts.points)
+        figures = [figure._asdict() for figure in self.quality]
+        return [row | {"quality": figures} for row in registry.records_of(self, self.counts.points)]
 
     def to_dataframe(self, library: Library | None = None) -> Any:
         """The records as a data frame of pandas, or of polars.

@@ -10,14 +10,20 @@ from bitnet_cost.inputs.cited import WEAK
 from bitnet_cost.ledger.result import Answer, Result
 from bitnet_cost.numerals import brief, change_words, digits, grouped_digits, percent, span, whole_percent, with_commas
 from bitnet_cost.tables import Note, distinct
-from bitnet_cost.views import effects, honesty, ranges
+from bitnet_cost.views import effects, honesty, quality, ranges
 from bitnet_cost.views.effects import limited
 from bitnet_cost.views.verdict import Verdict, filled, listed, precision_name
 
 # Codes of notes, those first that change most how the numbers are to be read; others follow in their order.
 ORDER = (
+<<<<<<< HEAD
     "load", "busy", "facility", "turned", "refused", "left-out", "caveat", "band", "time-ends", "tornado", "signs",
     "substitute", "accumulator", "papers", "beyond", "measured", "differences",
+=======
+    "load", "busy", "turned", "refused", "left-out", "caveat", "band", "time-ends", "tornado", "signs", "substitute",
+    "accumulator", "papers", "beyond", "measured", "differences",
+    "quality",
+>>>>>>> 2bbb4ca (Published figures of quality: cited tables, their reader, list quality, records and a note)
 )  # fmt: skip
 OF_ONE_CELL = {"caveat", "refused", "facility", "battery", "busy"}
 """Codes of the notes that are of one cell each."""
@@ -88,7 +94,7 @@ def _of_answer(answer: Answer) -> list[Note]:
     found += [_battery(r) for r in results if r.has_energy and r.timing and r.hardware.battery]
     if answer.requests_per_day is not None:
         found += [_busy(r, answer.requests_per_day) for r in results if r.has_energy and r.timing]
-    return [*found, *validated(answer), how_sure(results)]
+    return [*found, *quality.notes(results), *validated(answer), how_sure(results)]
 
 
 def _model(result: Result, precisions: set[str]) -> Iterator[Note]:

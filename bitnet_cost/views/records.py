@@ -177,8 +177,8 @@ def _cell(value: Any) -> Any:
 
 
 def answer_rows(answer: Answer) -> list[dict[str, Any]]:
-    """The records for CSV, each with its day of requests where one was asked for."""
-    found = answer.to_records()
+    """The records for CSV: no lists of quality, and each with its day of requests where one was asked for."""
+    found = [{name: value for name, value in row.items() if name != "quality"} for row in answer.to_records()]
     if answer.requests_per_day is None:
         return found
     return [row | {k: v for k, v in day.items() if k != "record"} for row, day in zip(found, days(answer), strict=True)]

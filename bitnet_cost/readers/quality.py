@@ -1,0 +1,62 @@
+"""Published figures of quality by model and precision: what is printed somewhere, and nothing in between."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from bitnet_cost.inputs.quality import Published, Quality
+from bitnet_cost.readers import catalog, spelling
+from bitnet_cost.readers.yaml_file import read_yaml
+
+FOLDER = "quality"
+SAME = {"w4a16": "int4", "w8a8": "int8"}
+"""Precisions that are another of the catalogue by a second name: bits, scales and groups are the same."""
+
+
+@cache
+def figures(file: str) -> tuple[Published, ...]:
+    """The figures of one file.
+
+    Raises:
+        BitnetCostError: an invalid file.
+    """
+    path = spelling.root(FOLDER) / f"{file}.yaml"
+    return tuple(catalog.validate(read_yaml(path), Quality, path).figures())
+
+
+def files() -> list[str]:
+    """Names of the files, by alphabet."""
+    return sorted(path.stem for path in spelling.root(FOLDER).glob("*.yaml"))
+
+
+def every() -> list[Published]:
+    """All figures of the catalogue, file by file.
+
+    Raises:
+        BitnetCostError: an invalid file.
+    """
+    return [figure for file in files() for figure in figures(file)]
+
+
+@cache
+def _text(file: str) -> str:
+    return (spelling.root(FOLDER) / f"{file}.yaml").read_text("utf-8")
+
+
+@cache
+def published(model: str, precision: str) -> tuple[Published, ...]:
+    """The figures of a model in a precision, opened sources first; empty where none is published.
+
+    Only files that name the model are parsed: every answer asks.
+
+    Raises:
+        BitnetCostError: an invalid file.
+    """
+    precision = SAME.get(precision, precision)
+    found = [
+        figure for file in files() if f" {model}\n" in _text(file) or f" {model}," in _text(file)
+        or f" {model}}}" in _text(file)
+        for figure in figures(file) if (figure.model, figure.precision) == (model, precision)
+    ]  # fmt: skip
+    order = ("opened", "second-hand", "memory")
+    return tuple(sorted(found, key=lambda figure: order.index(figure.seen)))
