@@ -431,9 +431,7 @@ class _Cell:
         return measure(self.asked.but(precision=precision), counts=self.counts)
 
     def refused_or_priced(self, precision: Precision, faults: list[MissingPrice]) -> Result:
-        measured = replace(
-            self.measured(precision), quality=quality.published(self.asked.model.name, precision.name)
-        )
+        measured = replace(self.measured(precision), quality=quality.published(self.asked.model.name, precision.name))
         try:
             return priced(measured)
         except MissingPrice as fault:

@@ -26,7 +26,6 @@ from bitnet_cost.readers.files import load_any
 from bitnet_cost.readers.size import parse_size
 from bitnet_cost.tables import Column, Note, Report, Table, headed
 from bitnet_cost.views import quality as figures
-from bitnet_cost.views import quality as figures
 from bitnet_cost.views.honesty import MARK, mark_basis
 
 
@@ -78,14 +77,6 @@ def rows(plural: str) -> list[dict[str, Any]]:
 def printed(plural: str, listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows of a listing as its table has them."""
     return [figures.row(Published(**row)) for row in listed] if plural == "quality" else listed
-
-
-def data(plural: str, listed: list[dict[str, Any]], words: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """A listing as programs read it: figures of quality by the names of the records, all others as they are printed."""
-    if plural != "quality":
-        return listed
-    kept = [figures.record(each) for each in quality.every()]
-    return holding(kept, words, plural) if words else kept
 
 
 def _row(kind: str, name: str) -> dict[str, Any]:

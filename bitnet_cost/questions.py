@@ -104,7 +104,8 @@ HARDWARE_EXPLORED = Asked(("--hardware", "-H", "--gpu"), "device; A,B for severa
 HARDWARE_TO_FIT = Asked(("--hardware", "-H", "--gpu"), "device; A,B for several", metavar="HARDWARE", names="hardware")
 PRECISIONS_TO_FIT = Asked(("--precision", "-p"), "name, YAML file or w<bits>a<bits>[kv<bits>]; A,B for several",
     left_out="fp32, fp16, int8, int4, bitnet-b1.58, bitnet", metavar="PRECISION", names="precision")
-LISTED = Asked((), "what to list: models, hardware, precisions, runtimes, studies, links, grids or quality", metavar="KIND")
+LISTED = Asked((), "what to list: models, hardware, precisions, runtimes, studies, links, grids or quality",
+    metavar="KIND")
 LISTED_WITH = Asked((), "only entries with each of these words, as in 'list models llama'", metavar="[WORD]...")
 HELPED = Asked((), "the command to explain", left_out="all, in a line each", metavar="[COMMAND]")
 ENTRY = Asked((), "a name that 'list' prints, of any kind, or a file", metavar="NAME")

@@ -39,6 +39,16 @@ Listing = Literal["models", "hardware", "precisions", "runtimes", "studies", "li
 QualityMetric = Literal["perplexity", "accuracy"]
 # Kinds of files that have a schema.
 FileKind = Literal[
-    "model", "hardware", "precision", "runtime", "study", "sweep", "links", "grids", "measured", "constants", "accuracy",
+    "model",
+    "hardware",
+    "precision",
+    "runtime",
+    "study",
+    "sweep",
+    "links",
+    "grids",
+    "measured",
+    "constants",
+    "accuracy",
     "quality",
 ]

@@ -18,13 +18,16 @@ import pytest
 from tests.conftest import ROOT
 
 SHIPPED = (
-    "models", "hw_profiles", "precisions", "reports", "runtimes", "electricity", "interconnects", "measured",
+    "models", "hw_profiles", "precisions", "reports", "runtimes", "electricity", "interconnects", "measured", "quality",
 )  # fmt: skip
 COMMANDS = [
     ["estimate", "gpt3-175b", "-f", "json"],
     ["estimate", "6.7B", "-p", "w1.58a8kv8", "-H", "cmos-7nm", "--scope", "compute"],
     ["layers", "bert-base"],
-    *(["list", kind] for kind in ("models", "hardware", "precisions", "studies", "runtimes", "links", "grids")),
+    *(
+        ["list", kind]
+        for kind in ("models", "hardware", "precisions", "studies", "runtimes", "links", "grids", "quality")
+    ),
     ["show", "cmos-45nm", "-f", "json"],
     ["schema", "hardware"],
     ["validate"],

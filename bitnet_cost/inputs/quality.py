@@ -1,4 +1,4 @@
-"""Published figures of quality: tables of papers and repositories as printed, rows by columns, and each cell of them."""
+"""Published figures of quality: tables of papers and repositories as printed, rows by columns, and every cell."""
 
 from __future__ import annotations
 
@@ -99,7 +99,8 @@ class QualityTable(Input):
                         yield name, method, metric, evaluated, value
                     else:
                         model, how = (column, name) if self.columns_are == "models" else (name, column)
-                        assert self.metric is not None and self.set is not None
+                        assert self.metric is not None
+                        assert self.set is not None
                         yield model, how, self.metric, self.set, value
 
 

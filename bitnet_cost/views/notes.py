@@ -16,14 +16,8 @@ from bitnet_cost.views.verdict import Verdict, filled, listed, precision_name
 
 # Codes of notes, those first that change most how the numbers are to be read; others follow in their order.
 ORDER = (
-<<<<<<< HEAD
     "load", "busy", "facility", "turned", "refused", "left-out", "caveat", "band", "time-ends", "tornado", "signs",
-    "substitute", "accumulator", "papers", "beyond", "measured", "differences",
-=======
-    "load", "busy", "turned", "refused", "left-out", "caveat", "band", "time-ends", "tornado", "signs", "substitute",
-    "accumulator", "papers", "beyond", "measured", "differences",
-    "quality",
->>>>>>> 2bbb4ca (Published figures of quality: cited tables, their reader, list quality, records and a note)
+    "substitute", "accumulator", "papers", "beyond", "measured", "differences", "quality",
 )  # fmt: skip
 OF_ONE_CELL = {"caveat", "refused", "facility", "battery", "busy"}
 """Codes of the notes that are of one cell each."""

@@ -23,7 +23,7 @@ from tests.conftest import ROOT, Ran
 
 FOLDERS = {
     "models": "model", "hw_profiles": "hardware", "precisions": "precision", "runtimes": "runtime", "reports": "study",
-    "interconnects": "links", "electricity": "grids",
+    "interconnects": "links", "electricity": "grids", "quality": "quality",
 }  # fmt: skip
 FILES = {"sources": "measured", "constants": "constants", "accuracy": "accuracy"}
 EXAMPLES = {"example-ternary": "precision", "my-table": "study", "sweep": "sweep"}
