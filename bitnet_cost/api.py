@@ -201,7 +201,7 @@ def estimate(
         model=architecture, precision=chosen, hardware=profile, runtime=software, workload=workload, scope=scope,
         accumulator=accumulator, devices=devices, parallel=parallel, facility=facility,
     )  # fmt: skip
-    result = evaluate(asked)
+    result = replace(evaluate(asked), quality=quality.published(architecture.name, chosen.name))
     if baseline is None:
         return result
     other = baseline if isinstance(baseline, Precision) else load_precision(baseline)

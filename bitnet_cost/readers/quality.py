@@ -54,8 +54,7 @@ def published(model: str, precision: str) -> tuple[Published, ...]:
     """
     precision = SAME.get(precision, precision)
     found = [
-        figure for file in files() if f" {model}\n" in _text(file) or f" {model}," in _text(file)
-        or f" {model}}}" in _text(file)
+        figure for file in files() if model in _text(file)
         for figure in figures(file) if (figure.model, figure.precision) == (model, precision)
     ]  # fmt: skip
     order = ("opened", "second-hand", "memory")

@@ -14,6 +14,7 @@ FIRST = ("wikitext2", "c4", "average", "mmlu")  # sets that a line is on, the fi
 NAMES = {
     "wikitext2": "WikiText-2", "c4": "C4", "wikitext2+c4": "WikiText-2 and C4", "average": "mean", "mmlu": "MMLU",
 }  # fmt: skip
+USUAL = ("GPTQ", "AWQ")  # methods that most checkpoints are made with: of several, a line is on theirs
 UNKNOWN = 3  # cells without a figure that are named
 
 
@@ -58,7 +59,13 @@ def _told(precision: str, figures: Sequence[Published]) -> str:
     return f"{text} ({figure.method}, {figure.source.partition(';')[0]}{weak})"
 
 
-def _order(figure: Published) -> tuple[int, bool, bool, int]:
+def _order(figure: Published) -> tuple[int, bool, bool, int, bool]:
     sets = FIRST.index(figure.set) if figure.set in FIRST else len(FIRST)
     kept = ("opened", "second-hand", "memory").index(figure.seen)
-    return kept, figure.baseline_value is None, figure.metric != "perplexity", sets
+    return (
+        kept,
+        figure.baseline_value is None,
+        figure.metric != "perplexity",
+        sets,
+        not any(w in figure.method for w in USUAL),
+    )
