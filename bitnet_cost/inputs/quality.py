@@ -59,7 +59,7 @@ class QualityTable(Input):
         if self.columns_are != "sets" and None in (self.metric, self.set):
             raise ValueError("give the metric and the set of its cells")
         if len(set(self.columns)) < len(self.columns):
-            raise ValueError("a column stands twice")
+            raise ValueError("columns must differ; one is given two times")
         for name, row in self.rows.items():
             if isinstance(row, dict) != (self.columns_are == "sets"):
                 raise ValueError(f"row {name!r}: rows hold methods where columns are sets, else cells")
