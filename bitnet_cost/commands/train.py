@@ -64,7 +64,7 @@ def train(
 ) -> None:
     """What training costs: time, energy and memory of a step, and of a run of N tokens.
 
-    Example: bitnet-cost train 175B --tokens 300B -H h100-sxm-80gb --devices 1024 --tp 8 --pp 8
+    Example: bitnet-cost train llama-3.1-8b -H h100-sxm-80gb --devices 8 --tp 8
     """
     from bitnet_cost.studies import training
     from bitnet_cost.views import training as view
