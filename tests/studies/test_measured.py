@@ -135,7 +135,15 @@ def test_validate_measured_in_every_format(bitnet_cost: Run, tmp_path: Path, mon
     assert "| memory |" in bitnet_cost("validate", "--measured", "memory", "-f", "markdown").out
     page = tmp_path / "parity.html"
     assert bitnet_cost("validate", "--measured", "memory", "--plot", str(page)).code == 0
-    assert "modelled against measured" in page.read_text("utf-8")
+    data = json.loads(bitnet_cost("validate", "--measured", "memory", "-f", "json").out)
+    counts, used = data["accuracy"]["classes"]["memory"], len(data["used_for_constants"])
+    drawn = page.read_text("utf-8")
+    assert f"<h1>{counts['n']} figures of {len(data['rows'])} measured rows: " in drawn
+    assert f"{used} other rows were used for constants.</h1>" in drawn
+    assert f"Within {counts['median']:g}% of the measurement for half of {counts['n']} figures</h2>" in drawn
+    assert "Model over measurement, one dot a row</h3>" in drawn
+    cells = "".join(f'<td class="n">{counts[k]:{f}}</td>' for k, f in (("n", ""), ("median", "g"), ("p90", "g")))
+    assert f'<tr><th scope="row">memory</th>{cells}' in drawn
 
 
 @pytest.mark.parametrize(("words", "said"), [(("--measured", "speed"), "speed"), (("--plot", "x.html"), "--measured")])
@@ -148,12 +156,17 @@ def test_validate_measured_asked_wrongly(bitnet_cost: Run, words: tuple[str, ...
 
 def test_an_answer_says_how_right_it_is(bitnet_cost: Run) -> None:
     words = ("estimate", "llama-3-8b", "-p", "fp16", "-H")
-    assert "Compared with measurements on h100-sxm-80gb with tensorrt-llm" in " ".join(
-        bitnet_cost(*words, "h100-sxm-80gb").out.split()
-    )
-    assert "Not compared with measurements" in " ".join(bitnet_cost(*words, "mi300x").out.split())
     data = json.loads(bitnet_cost(*words, "h100-sxm-80gb", "-f", "json").out)
-    assert {"hardware": "h100-sxm-80gb", "runtime": "tensorrt-llm"}.items() <= data["inputs"]["accuracy"][0].items()
+    energy = next(row for row in data["inputs"]["accuracy"] if row["class"] == "energy")
+    assert {"hardware": "h100-sxm-80gb", "runtime": "tensorrt-llm"}.items() <= energy.items()
+    assert (
+        "On h100-sxm-80gb with tensorrt-llm the model meets measured energy per token within"
+        f" {energy['median']:g}% in the median and {energy['p90']:g}% nine times in ten ({energy['n']} rows)"
+    ) in " ".join(bitnet_cost(*words, "h100-sxm-80gb").out.split())
+    unmeasured = " ".join(bitnet_cost(*words, "mi300x").out.split())
+    assert "No measured row of mi300x with vllm is scored." in unmeasured
+    assert "the model meets measured" not in unmeasured
+    assert not json.loads(bitnet_cost(*words, "mi300x", "-f", "json").out)["inputs"].get("accuracy")
 
 
 @pytest.mark.parametrize(
