@@ -92,8 +92,10 @@ def meanings(kind: str, word: str, known: Iterable[str] | None = None) -> list[s
 
     >>> meanings("hardware", "RTX 4090"), meanings("hardware", "h100"), meanings("precision", "half")
     (['rtx-4090'], ['h100-sxm-80gb', 'h100-pcie-80gb', 'h100-nvl-94gb'], ['fp16'])
-    >>> meanings("model", "meta-llama/Llama-3.1-8B-Instruct"), meanings("grid", "Germany"), meanings("model", "llama")
-    (['llama-3.1-8b'], ['deu'], [])
+    >>> meanings("model", "meta-llama/Llama-3.1-8B-Instruct"), meanings("model", "llama")
+    (['llama-3.1-8b'], [])
+    >>> meanings("grid", "Germany", ["deu", "fra"])
+    ['deu']
     """
     if len(word) > MOST_SEEN:
         return []
