@@ -95,9 +95,8 @@ def explain(
     from bitnet_cost.views import explanation
 
     result = answer.results[0]
-    baseline_of = answer.baselines.get((result.architecture.name, result.hardware.name))
     ranges.check_requests(placed.requests_per_day)
-    told = explained(result, baseline_of, cell, placed.requests_per_day)
+    told = explained(result, ranges.baseline_of(answer, result), cell, placed.requests_per_day)
     data = explanation.as_data(told)
     offer = Offer(lambda: [], lambda: data, lambda: data["steps"])
     form = formats.format_name(to.form, to.output, offer)

@@ -15,7 +15,7 @@ from bitnet_cost.ledger.result import Result
 from bitnet_cost.told import Array
 
 
-class Place:
+class Paired:
     """Results of one model and work on one hardware in one scope, each with an energy of a single point."""
 
     def __init__(self, results: Sequence[Result]) -> None:

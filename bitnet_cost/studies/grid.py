@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitnet_cost.engine.counts import count_ops
-from bitnet_cost.engine.difference import Place
+from bitnet_cost.engine.difference import Paired
 from bitnet_cost.engine.estimate import measure, priced
 from bitnet_cost.engine.uncertainty import energies_with_each
 from bitnet_cost.errors import BitnetCostError
@@ -26,7 +26,7 @@ from bitnet_cost.ledger.result import Answer, Result
 from bitnet_cost.numerals import to_digits
 from bitnet_cost.studies.ranges import judged
 from bitnet_cost.told import Array
-from bitnet_cost.views.groups import alike
+from bitnet_cost.views.groups import alike, place_of
 from bitnet_cost.words import Scope
 
 CURVE = tuple(2**i for i in range(7))  # batches that are drawn beside those to choose from
@@ -78,7 +78,7 @@ def grid(answer: Answer) -> dict[str, Any]:
     runs = [_run(r, counted(r.architecture.name, int(r.workload.generate))) for r in answer.results]
     cells = [_cell(at, r, run) for r, run in zip(answer.results, runs, strict=True)]
     index = {id(r): i for i, r in enumerate(answer.results)}
-    for place in alike(answer.results, lambda r: (r.architecture.name, r.hardware.name)):
+    for place in alike(answer.results, place_of):
         own = {r.precision.name: index[id(r)] for r in place}
         timed = _at_ends({n: runs[i] for n, i in own.items()}) if len(cells) <= SENSITIVE else {}
         for scope in _scopes(place[0]):
@@ -145,7 +145,7 @@ def _cell(at: int, result: Result, found: Result) -> dict[str, Any]:
 def _at_ends(place: dict[str, Result]) -> dict[str, Array]:
     """Energy of each on one hardware with each figure of the runtime that is assumed at its ends.  [n, end]  [J]"""
     priced_ones = {name: r.within("device") for name, r in place.items() if r.has_energy and r.hardware.has_clock}
-    ends = Place(list(priced_ones.values())).ends
+    ends = Paired(list(priced_ones.values())).ends
     if len(priced_ones) < 2 or not ends:
         return {}
     return {n: energies_with_each(r, ends).reshape(r.counts.points, len(ends)) for n, r in priced_ones.items()}

@@ -20,7 +20,7 @@ from bitnet_cost.views import honesty, records
 from bitnet_cost.views.charts import Chart, Data, Shown, undecided
 from bitnet_cost.views.families import is_one_bit
 from bitnet_cost.views.figures import family_looks, parity_figure
-from bitnet_cost.views.groups import alike, places
+from bitnet_cost.views.groups import alike, place_of, places
 from bitnet_cost.views.memory import memory_tables
 from bitnet_cost.views.page import Cited, Page, charts, how_to_reproduce, uncollected
 from bitnet_cost.views.ranges import SWINGS_SHOWN, lever_name, range_text
@@ -176,7 +176,7 @@ def data_of(answer: Answer, operations: list[dict[str, Any]], opening: Result) -
         "scope_words": SCOPES,
         "node_scope": next((r.scope for r in results if not r.hardware.has_clock), opening.scope),
         "hardware": hardware,
-        "generate": {(r.architecture.name, r.hardware.name): int(r.workload.generate) for r in results},
+        "generate": {place_of(r): int(r.workload.generate) for r in results},
         "grid": points,
         **_swings(answer, points),
         "parity": measured,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache, lru_cache
 
-from bitnet_cost.engine.difference import Place, revised
+from bitnet_cost.engine.difference import Paired, revised
 from bitnet_cost.engine.uncertainty import spread, swings
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.ledger.difference import Difference
 from bitnet_cost.ledger.result import Answer, Result
 from bitnet_cost.numerals import brief
 from bitnet_cost.studies.progress import Progress
-from bitnet_cost.views.groups import alike
+from bitnet_cost.views.groups import alike, place_of
 from bitnet_cost.views.verdict import Verdict
 from bitnet_cost.words import Distribution
 
@@ -21,7 +21,7 @@ BATCHED = 32  # sequences of a batch that a day of requests is also priced at
 
 def baseline_of(answer: Answer, result: Result) -> Result | None:
     """What the saving of a result refers to."""
-    return answer.baselines.get((result.architecture.name, result.hardware.name))
+    return answer.baselines.get(place_of(result))
 
 
 def with_spreads(
@@ -89,22 +89,18 @@ def judged(answer: Answer) -> Verdict:
     The baseline is among the results where a reader names it, and where there is one precision alone.
     """
     results: list[Result] = []
-    places: dict[int, Place] = {}
-    for group in alike(answer.results, _place_of):
-        baseline, names = answer.baselines.get(_place_of(group[0])), {r.precision.name for r in group}
+    places: dict[int, Paired] = {}
+    for group in alike(answer.results, place_of):
+        baseline, names = baseline_of(answer, group[0]), {r.precision.name for r in group}
         wanted = answer.asked_baseline is not None or len(group) == 1
         if wanted and baseline is not None and baseline.has_energy and baseline.precision.name not in names:
             group.append(baseline)
         results += group
         answered = [r for r in group if r.has_energy]
-        places |= dict.fromkeys(map(id, answered), Place(answered))
+        places |= dict.fromkeys(map(id, answered), Paired(answered))
 
     def differ(result: Result, other: Result) -> Difference:
-        place = places.get(id(result)) or Place([result, other])
+        place = places.get(id(result)) or Paired([result, other])
         return place.difference(result, other)
 
     return Verdict(results, cache(differ), cache(revised), answer.asked_baseline)
-
-
-def _place_of(result: Result) -> tuple[str, str]:
-    return result.architecture.name, result.hardware.name

@@ -40,6 +40,11 @@ def describe_briefly(result: Result) -> str:
     return text if result.scope == result.hardware.default_scope else f"{text}, scope {result.scope}"
 
 
+def place_of(result: Result) -> tuple[str, str]:
+    """Model and hardware, by name: where precisions stand side by side."""
+    return result.architecture.name, result.hardware.name
+
+
 def alike(results: Sequence[T], key: Callable[[T], Hashable]) -> list[list[T]]:
     """Results, or what is made of them, by what they share, in the order in which each group first appears."""
     groups: dict[Hashable, list[T]] = {}
@@ -76,16 +81,16 @@ def by_energy(results: Sequence[Result]) -> list[list[Result]]:
 
     A model on some hardware of which nothing has a saving is in the first group of its scope and workload.
     """
-    baselines = {(r.architecture.name, r.hardware.name): r.baseline for r in results if r.baseline}
+    baselines = {place_of(r): r.baseline for r in results if r.baseline}
     first: dict[tuple[str, str], str] = {}
     for r in results:
-        baseline = baselines.get((r.architecture.name, r.hardware.name))
+        baseline = baselines.get(place_of(r))
         if baseline is not None:
             first.setdefault((r.scope, describe(r)), baseline)
 
     def key(r: Result) -> Hashable:
         asked = (r.scope, describe(r))
-        return *asked, baselines.get((r.architecture.name, r.hardware.name), first.get(asked))
+        return *asked, baselines.get(place_of(r), first.get(asked))
 
     return alike(results, key)
 

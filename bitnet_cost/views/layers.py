@@ -9,15 +9,13 @@ from bitnet_cost.numerals import in_columns, percent, with_prefix
 from bitnet_cost.tables import Note, Report, Table, headed
 from bitnet_cost.told import Array
 from bitnet_cost.views import honesty
-from bitnet_cost.views.groups import alike, by_row, describe
+from bitnet_cost.views.groups import alike, by_row, describe, place_of
 from bitnet_cost.views.notes import notes
 
 
 def layers_report(answer: Answer) -> Report:
     """The per-operator table: counts, and the energy of each precision beside each other."""
-    tables = [
-        operators_table(cells) for cells in alike(answer.results, lambda r: (r.architecture.name, r.hardware.name))
-    ]
+    tables = [operators_table(cells) for cells in alike(answer.results, place_of)]
     first = answer.results[0]
     name = first.architecture.title or first.architecture.name
     top = max(answer.results, key=lambda r: float(r.mac))

@@ -12,7 +12,7 @@ from bitnet_cost.numerals import brief, change_words, digits, grouped_digits, pe
 from bitnet_cost.tables import Note, distinct
 from bitnet_cost.views import effects, honesty, quality, ranges
 from bitnet_cost.views.effects import limited
-from bitnet_cost.views.verdict import Verdict, filled, listed, precision_name
+from bitnet_cost.views.verdict import Verdict, filled, listed, precision_name, than
 
 # Codes of notes, those first that change most how the numbers are to be read; others follow in their order.
 ORDER = (
@@ -120,8 +120,8 @@ def _accumulators(verdict: Verdict) -> Iterator[Note]:
         if first is not None and second is not None:
             names = [precision_name(r.precision.name) for r in pair]
             lead = f"{names[0]} needs"
-            change = change_words(verdict.differ(first, second).nominal)
-            parts.append(f"{change} {'as' if 'as much' in change else 'than'} {names[1]} {verdict.at(place)}")
+            change = verdict.differ(first, second).nominal
+            parts.append(f"{change_words(change)} {than(change)} {names[1]} {verdict.at(place)}")
     if not parts:
         return
     if other == "int32":

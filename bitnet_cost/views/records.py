@@ -112,6 +112,11 @@ def _facility(site: Facility) -> dict[str, Any]:
     return plain | {"zone": grid}
 
 
+def operation_rows(answer: Answer) -> list[dict[str, Any]]:
+    """The operations of every result, in the order of the records."""
+    return [row for i, r in enumerate(answer.results) for row in operations(r, i)]
+
+
 def verdict_part(verdict: Verdict) -> dict[str, Any]:
     """What an answer says first, and by how much each result differs from the rival."""
     rows = [
@@ -130,7 +135,7 @@ def answer_document(answer: Answer, verdict: Verdict | None = None) -> dict[str,
         "records": answer.to_records(),
         **({"days": days(answer)} if answer.requests_per_day is not None else {}),
         **_ranges(answer),
-        "operations": [row for i, r in enumerate(answer.results) for row in operations(r, i)],
+        "operations": operation_rows(answer),
         "components": [row for i, r in enumerate(answer.results) for row in components(r, i)],
         "inputs": inputs(answer),
         "not_counted": uncounted(answer),

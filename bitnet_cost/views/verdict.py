@@ -16,7 +16,7 @@ from bitnet_cost.ledger.difference import Difference
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import change_words, figures_of, whole_percent, with_commas, with_prefix
 from bitnet_cost.views.families import is_one_bit
-from bitnet_cost.views.groups import alike
+from bitnet_cost.views.groups import alike, place_of
 
 Differ = Callable[[Result, Result], Difference]
 Revise = Callable[..., Result | None]  # a result asked with other fields of its scenario; None: it has no price
@@ -125,22 +125,14 @@ class Verdict:
 
     def __init__(self, results: Sequence[Result], differ: Differ, revise: Revise, baseline: str | None = None) -> None:
         self.results, self.differ, self.revise = results, differ, revise
-        self.places = [
-            Place(tuple(group), differ, baseline)
-            for group in alike(results, lambda r: (r.architecture.name, r.hardware.name))
-        ]
+        self.places = [Place(tuple(group), differ, baseline) for group in alike(results, place_of)]
         self.baseline = baseline
         self.rival = baseline or self._rival()
 
     @property
     def winners(self) -> dict[tuple[str, str], str | None]:
         """The precision that needs the least energy, of each model and hardware; None where that is undecided."""
-        return {
-            (p.results[0].architecture.name, p.results[0].hardware.name): None
-            if p.winner is None
-            else p.winner.precision.name
-            for p in self.places
-        }
+        return {place_of(p.results[0]): None if p.winner is None else p.winner.precision.name for p in self.places}
 
     @cached_property
     def differences(self) -> list[Difference | None]:
@@ -214,26 +206,20 @@ class Verdict:
         needs = with_prefix(float(first.footprint.on_each(first.devices)[0]) / 8, "B", 3)
         largest = max((r.capacity_bits or 0.0) / 8 for p in places for r in p.results)
         has = f"{with_prefix(largest, 'B', 3)}{'' if len(places) == 1 else ' at most'}"
-        narrowest = f"even {precision_name(first.precision.name)}" if len(places[0].results) > 1 else "it"
+        narrowest = f"even {_name(first)}" if len(places[0].results) > 1 else "it"
         where = self.at(places[0]) if len(places) == 1 else f"on any of these {len(places)} {_kind(places)}"
         return filled("none", model=title_of(first), where=where, narrowest=narrowest, needs=needs, has=has)
 
     def _alone(self, places: Sequence[Place]) -> str:
         """One answer a place: what it needs, with nothing to compare it with."""
         found = [p.ranked[0] for p in places]
-        names = listed(list(dict.fromkeys(precision_name(r.precision.name) for r in found)))
+        names = listed(list(dict.fromkeys(_name(r) for r in found)))
         if len(self.places) == 1 and len(places[0].results) > 1:
             others = [r for r in places[0].results if r is not found[0]]
             fits = any(r.fits is not None and not r.fits for r in others)
             verb = "fits" if fits else "has a price"
-            return filled(
-                "only",
-                count=str(len(places[0].results)),
-                names=names,
-                verb=verb,
-                where=self.at(places[0]),
-                needs=_needs(found[0]),
-            )
+            count, where = str(len(places[0].results)), self.at(places[0])
+            return filled("only", count=count, names=names, verb=verb, where=where, needs=_needs(found[0]))
         models = list(dict.fromkeys(title_of(r) for r in found))
         parts = [_needs(r, f" {self.at(p)}") for p, r in zip(places[:NAMED], found, strict=False)]
         more = f"; {len(places) - NAMED} more in the table" if len(places) > NAMED else ""
@@ -245,26 +231,27 @@ class Verdict:
         """Winner, lead, and 1-bit against the strongest rival, on one device."""
         where, what, first = self.at(place) + _batch(place), _energy(place), place.ranked[0]
         if place.winner is None:
-            names = listed([precision_name(r.precision.name) for r in place.tied])
+            names = listed([_name(r) for r in place.tied])
             base = next((r for r in place.tied if r is self._rival_at(place)), first)
-            rest = self._beyond(place, base)
-            than = "as" if rest.endswith("as much") else "than"
-            by = filled("than", rest=rest, than=than, first=precision_name(base.precision.name)) if rest else ""
+            behind, by = self._beyond(place, base), ""
+            if behind is not None:
+                change = place.differ(behind, base).nominal
+                rest = f"{_name(behind)} needs {change_words(change)}"
+                by = filled("than", rest=rest, than=than(change), first=_name(base))
             return filled("undecided", where=where, names=names, what=what, rest=by)
-        slots = {"first": precision_name(first.precision.name), "what": what, "where": where}
+        slots = {"first": _name(first), "what": what, "where": where}
         if not is_one_bit(first.precision):
             return filled("least", **slots, rest=self._rest(place, place.ranked[1:]), why=_without_unit(place))
         other, lead = place.runner_up, place.differ(first, place.runner_up).nominal
         strongest = filled("strongest") if len(place.ranked) > 2 and not self.baseline else ""
-        other_name = precision_name(other.precision.name)
+        other_name = _name(other)
         return filled("lead", **slots, change=change_words(lead), other=other_name, strongest=strongest)
 
-    def _beyond(self, place: Place, base: Result) -> str:
-        """What the next that is surely behind needs more than one of those that cannot be told apart."""
-        for r in place.ranked:
-            if r not in place.tied and not (change := place.differ(r, base)).undecided:
-                return f"{precision_name(r.precision.name)} needs {change_words(change.nominal)}"
-        return ""
+    @staticmethod
+    def _beyond(place: Place, base: Result) -> Result | None:
+        """The next that is surely behind one of those that cannot be told apart."""
+        others = (r for r in place.ranked if r not in place.tied)
+        return next((r for r in others if not place.differ(r, base).undecided), None)
 
     def _rest(self, place: Place, others: Sequence[Result]) -> str:
         """What the next and the best 1-bit need more than the first."""
@@ -274,9 +261,7 @@ class Verdict:
         shown = sorted((r for r in (nearest, narrow) if r is not None), key=lambda r: float(r.energy_j))
         changes = [change_words(place.differ(r, place.ranked[0]).nominal) for r in shown]
         verbs = (" needs", "")
-        return listed(
-            [f"{precision_name(r.precision.name)}{verb} {c}" for r, c, verb in zip(shown, changes, verbs, strict=False)]
-        )
+        return listed([f"{_name(r)}{verb} {c}" for r, c, verb in zip(shown, changes, verbs, strict=False)])
 
     def _of_several(self, places: Sequence[Place]) -> str:
         """Who needs the least where, and 1-bit where it does not."""
@@ -284,7 +269,7 @@ class Verdict:
         winners = alike([p for p in compared if p.winner], lambda p: p.ranked[0].precision.name)
         clauses: list[str] = []
         for group in sorted(winners, key=lambda g: (-len(g), not is_one_bit(g[0].ranked[0].precision))):
-            name = precision_name(group[0].ranked[0].precision.name)
+            name = _name(group[0].ranked[0])
             verb = "" if clauses else f" needs the least {_energy(compared[0])}"
             if len(places) <= NAMED:
                 clauses.append(f"{name}{verb} {listed([f'{self.at(p)} ({self._lead(p)})' for p in group])}")
@@ -314,8 +299,8 @@ class Verdict:
         narrow = place.one_bit
         if first is other or (narrow is not None and not is_one_bit(first.precision)):
             other = place.runner_up if narrow is None or narrow is first else narrow
-            return f"{precision_name(other.precision.name)} needs {change_words(place.differ(other, first).nominal)}"
-        return f"{change_words(place.differ(first, other).nominal)} than {precision_name(other.precision.name)}"
+            return f"{_name(other)} needs {change_words(place.differ(other, first).nominal)}"
+        return f"{change_words(place.differ(first, other).nominal)} than {_name(other)}"
 
     def _losses(self, places: Sequence[Place]) -> str:
         """What the best 1-bit needs where another needs the least, of more places than are named."""
@@ -323,7 +308,7 @@ class Verdict:
         if not lost:
             return ""
         changes = [p.differ(r, p.ranked[0]).nominal for p, r in lost]
-        name, ends = precision_name(lost[0][1].precision.name), [change_words(min(changes)), change_words(max(changes))]
+        name, ends = _name(lost[0][1]), [change_words(min(changes)), change_words(max(changes))]
         return f"; {name} needs {' to '.join(dict.fromkeys(ends))} there"
 
     def _of_nodes(self, places: Sequence[Place]) -> str:
@@ -331,18 +316,16 @@ class Verdict:
         pairs = [(p, *pair) for p in places if (pair := p.lead) is not None]
         subject, rival = pairs[0][1:]
         pairs = [each for each in pairs if [r.precision for r in each[1:]] == [subject.precision, rival.precision]]
-        name, other = precision_name(subject.precision.name), precision_name(rival.precision.name)
+        name, other = _name(subject), _name(rival)
         changes = [self.differ(a, b) for _, a, b in pairs]
-        what, strongest = (
-            _energy(places[0]),
-            ", the strongest rival asked," if places[0].one_bit and len(places[0].ranked) > 2 else "",
-        )
+        strongest = f"{filled('strongest')}," if places[0].one_bit and len(places[0].ranked) > 2 else ""
+        what = _energy(places[0])
         first, where = changes[0], self.at(pairs[0][0])
         if first.undecided:
             text = f"{name} and {other} cannot be told apart by their {what} {where}"
         else:
-            than = f"{_than(first.nominal)} {other}{strongest}"
-            text = f"{name} needs {change_words(first.nominal)} {what} {than} {where}"
+            against = f"{than(first.nominal)} {other}{strongest}"
+            text = f"{name} needs {change_words(first.nominal)} {what} {against} {where}"
         for change, (place, _, _) in zip(changes[1:], pairs[1:], strict=True):
             text += f", and {_decided(change)} {self.at(place)}"
         wide = [(self.moved_of(a), self.moved_of(b)) for _, a, b in pairs]
@@ -366,11 +349,11 @@ class Verdict:
             first, second = timed[:2]
             also = "also " if first is place.winner else ""
             rate, other = figures_of(first.tokens_per_s), figures_of(second.tokens_per_s)
-            names = {"first": precision_name(first.precision.name), "second": precision_name(second.precision.name)}
+            names = {"first": _name(first), "second": _name(second)}
             parts.append(filled("fastest", **names, also=also, rate=rate, other=other))
         first, second = smallest[:2]
         size, other = (with_prefix(held_bits(r) / 8, "B", 3) for r in (first, second))
-        names = {"first": precision_name(first.precision.name), "second": precision_name(second.precision.name)}
+        names = {"first": _name(first), "second": _name(second)}
         parts.append(filled("smallest", **names, size=size, other=other))
         return f"{'; '.join(parts)}."
 
@@ -382,7 +365,7 @@ class Verdict:
             for r in place.tied[1:] if place.ranked else ():
                 figure = place.differ(r, place.ranked[0]).turned_by
                 if figure is not None:
-                    names = [precision_name(each.precision.name) for each in (place.ranked[0], r)]
+                    names = [_name(each) for each in (place.ranked[0], r)]
                     found.setdefault(figure, []).extend(n for n in names if n not in found.get(figure, []))
         return found
 
@@ -467,7 +450,8 @@ def _needs(result: Result, where: str = "") -> str:
     )
 
 
-def _than(change: float) -> str:
+def than(change: float) -> str:
+    """The word between a change in words and what it is against."""
     return "as" if "as much" in change_words(change) else "than"
 
 

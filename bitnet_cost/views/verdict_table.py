@@ -37,15 +37,15 @@ class _Rows:
         self.verdict = verdict
         mine = set(map(id, results))
         self.places = [p for p in verdict.places if id(p.results[0]) in mine]
-        place = {id(r): i for i, r in enumerate(verdict.results)}
-        self.differences = {id(r): verdict.differences[place[id(r)]] for r in results}
+        ids = [id(r) for r in verdict.results]
+        self.differences = dict(zip(ids, verdict.differences, strict=True))
         self.best_only = len(self.places) > SHOWN
         self.asked = len(self.places)
         if self.best_only:
             self.places = ([p for p in self.places if p.ranked] or self.places)[:BEST_SHOWN]
         self.rows = [r for p in self.places for r in self._shown(p)]
         self.timed = results[0].hardware.has_clock
-        self.moved = {id(r): None if self.timed else verdict.moved[place[id(r)]] for r in results}
+        self.moved = {} if self.timed else dict(zip(ids, verdict.moved, strict=True))
 
     def _shown(self, place: Place) -> list[Result]:
         """The results of a place, the least energy first, those without one last."""
@@ -111,7 +111,7 @@ class _Rows:
             found.append((words + heading, cells))
         if any(self.differences[id(r)] is not None for r in rows):
             found += _against({id(r): self.differences[id(r)] for r in rows}, rows, rival)
-        moved = {key: pair for key, pair in self.moved.items() if pair is not None}
+        moved = {id(r): pair for r in rows if (pair := self.moved.get(id(r))) is not None}
         if moved:
             unit, texts = column_figures([float(pair[0].energy_j) for pair in moved.values()], "J", 3)
             found.append((f"+ memory {unit}", dict(zip(moved, texts, strict=True))))
