@@ -15,6 +15,7 @@ from bitnet_cost.engine.estimate import (
     against,
     check_devices,
     check_scope,
+    check_sharing,
     evaluate,
     measure,
     priced,
@@ -201,6 +202,7 @@ def estimate(
         model=architecture, precision=chosen, hardware=profile, runtime=software, workload=workload, scope=scope,
         accumulator=accumulator, devices=devices, parallel=parallel, facility=facility,
     )  # fmt: skip
+    check_sharing([asked])
     result = replace(evaluate(asked), quality=quality.published(architecture.name, chosen.name))
     if baseline is None:
         return result
@@ -362,13 +364,15 @@ def scenarios(
         check_devices(profile, common.get("devices", 1))
         check_scope(profile, common.get("scope") or profile.default_scope)
     settings = [catalog.setting(profile, runtime) for profile in hardware]
-    return [
+    found = [
         Scenario(
             model=model, precision=precision, hardware=device, runtime=software,
             workload=longer if usual_generate(model, device) > 1 else workload, **common,
         )
         for model in models for device, software in settings for precision in precisions
     ]  # fmt: skip
+    check_sharing(found)
+    return found
 
 
 def answer(asked: Sequence[Scenario], *, baseline: Precision | None = None) -> Answer:

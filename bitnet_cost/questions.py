@@ -46,7 +46,9 @@ ACCUMULATOR = Asked(("--accumulator",), "price integer additions as the papers d
 RUNTIME = Asked(("--runtime",), "software on a device", left_out="a tuned one for it", metavar="RUNTIME",
     names="runtime")
 DEVICES = Asked(("--devices",), "devices that share the model", 1)
-PARALLEL = Asked(("--parallel",), "how several devices share the model: split every matrix, or the layers", "tensor")
+PARALLEL = Asked(("--parallel",),
+    "how several devices share the model: every matrix (tensor), layers (pipeline), whole experts (expert), or whole "
+    "experts beside attention on sequences of their own (data)", "tensor")
 
 # What only the commands ask.
 MODEL = Asked((), "catalogue name, YAML file, config.json (or its folder), or a size like 175B", metavar="MODEL",

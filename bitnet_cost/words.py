@@ -8,7 +8,7 @@ from typing import Literal
 # What the energy holds, each with what those before it hold.
 Scope = Literal["arithmetic", "compute", "memory", "device", "facility"]
 # How several devices share a model.
-Parallel = Literal["tensor", "pipeline"]
+Parallel = Literal["tensor", "pipeline", "expert", "data"]
 # Pairs scored in the prefill.
 AttentionSpan = Literal["causal", "full"]
 # Prefill positions that get logits.

@@ -165,7 +165,7 @@ def fit(
     precision: Annotated[list[str] | None, option(questions.PRECISIONS_TO_FIT)] = None,
     work: options.Work,
     runtime: options.RuntimeOption = None,
-    devices: Annotated[int, option(questions.DEVICES)] = questions.DEVICES.default,
+    sharing: options.Sharing,
     to: options.Writing,
 ) -> None:
     """What fits a device: memory used, largest batch and longest prompt by precision; without a model, which models.
@@ -183,7 +183,7 @@ def fit(
         [catalog.model(name) for name in ([model] if model is not None else catalog.names("model"))],
         [catalog.hardware(h) for h in once(hardware)], precisions,
         Workload(work.batch, work.prompt, 1 if work.generate is None else work.generate), runtime=runtime,
-        usual=work.generate is None, devices=devices,
+        usual=work.generate is None, **sharing._asdict(),
     )  # fmt: skip
     if model is not None:
         fits = api.fitting(asked)

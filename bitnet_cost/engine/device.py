@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bitnet_cost.engine.activity import count_actions
-from bitnet_cost.engine.parallel import Share, pipeline_share, tensor_share
+from bitnet_cost.engine.parallel import Share, data_share, pipeline_share, tensor_share
 from bitnet_cost.engine.timing import Schedule, capped, cut_prefill, movement, roofline
 from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.hardware import Hardware
@@ -49,7 +49,9 @@ def _share(result: Result) -> Share | None:
     bits = float(FORMAT_BITS[result.precision.elsewhere])
     if result.parallel == "pipeline":
         return pipeline_share(result.architecture, result.counts, result.devices, bits)
-    return tensor_share(result.counts, result.devices, bits)
+    if result.parallel == "data":
+        return data_share(result.counts, result.devices, bits)
+    return tensor_share(result.counts, result.devices, bits, result.parallel)
 
 
 class Turn(NamedTuple):

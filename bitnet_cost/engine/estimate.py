@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -18,6 +19,7 @@ from bitnet_cost.engine.timing import Schedule, cut_prefill, needed_rows, schedu
 from bitnet_cost.engine.traffic import Route, route, traffic
 from bitnet_cost.errors import BitnetCostError, UnsupportedScope
 from bitnet_cost.formulas.sums import ordered_sum
+from bitnet_cost.inputs.division import advice, refusal
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.scenario import Names, Scenario
 from bitnet_cost.ledger import record  # noqa: F401  # registers the columns of what is made here
@@ -27,8 +29,8 @@ from bitnet_cost.ledger.counted import Actions, OpCounts
 from bitnet_cost.ledger.operators import Operator
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import digits, with_commas, with_prefix
-from bitnet_cost.told import filled, holds_everywhere
-from bitnet_cost.words import Scope
+from bitnet_cost.told import filled, holds_everywhere, is_told
+from bitnet_cost.words import Parallel, Scope
 
 NO_CLOCK = (
     "is a technology node: it has prices per operation and no clock, so no time, no static power, no system around it"
@@ -100,9 +102,9 @@ def _prepared(names: Names, lean: bool, lasting: bool, ops: tuple[Operator, ...]
     bases = bases_of(coefficients)
     folded = actions_of(ops, coefficients, precision, accumulator, executed)
     part = folded
-    if devices > 1 and parallel == "tensor":
-        part = actions_of(ops, split(ops, coefficients, devices), precision, accumulator, executed)
-    weights = resident(architecture, precision, ops, coefficients)
+    if devices > 1 and parallel != "pipeline":
+        part = actions_of(ops, split(ops, coefficients, devices, parallel), precision, accumulator, executed)
+    weights = resident(architecture, precision, ops, coefficients, parallel)
     plan = schedule(ops, precision, hardware, runtime, logits) if on_device and runtime is not None else None
     stored_bits = weights.total_bits
     way = None if on_device else route(ops, precision, hardware, stored_bits)
@@ -149,12 +151,14 @@ def measure(asked: Scenario, *, counts: OpCounts | None = None, prepared: Prepar
         scenario=asked,
         counts=counts,
         activity=count_actions(passes, ready.folded),
-        footprint=footprint(architecture, asked.precision, counts, runtime, ready.weights),
+        footprint=footprint(architecture, asked.precision, counts, runtime, ready.weights, asked.parallel),
     )
 
 
 def priced(result: Result, prepared: Prepared | None = None) -> Result:
-    """The result with its energy, and on a device its time. What does not fit a device gets neither, and a reason.
+    """The result with its energy, and on a device its time.
+
+    What does not fit a device, or cannot be shared by several, gets neither, and a reason.
 
     Raises:
         UnsupportedScope: the hardware cannot answer the scope.
@@ -162,6 +166,8 @@ def priced(result: Result, prepared: Prepared | None = None) -> Result:
     """
     hardware, precision, scope = result.hardware, result.precision, result.scope
     check_scope(hardware, scope)
+    if why := cannot_share(result.scenario):
+        return replace(result, reason=why)
     ready = prepared or prepare(result.scenario)
     plan, capacity = ready.plan, result.capacity_bits
     if plan is None or ready.compute is None or capacity is None:
@@ -208,8 +214,21 @@ def does_not_fit(result: Result, capacity: float) -> str:
         more = f", more than the {with_commas(joined)} that its interconnect joins"
         many = ", but nothing joins them" if joined == 1 else more
         return f"{text}; {with_commas(enough)} such devices would hold it{many if enough > joined else ''}"
-    whole = with_commas(math.ceil(factor))
-    return f"{text}; {whole} such devices would hold the total, but none has room for its activations"
+    if float(np.min(result.footprint.activation_bits)) >= capacity:
+        whole = with_commas(math.ceil(factor))
+        return f"{text}; {whole} such devices would hold the total, but none has room for its activations"
+    text = f"{text}; no number of such devices holds it with what each repeats (--parallel {result.parallel})"
+    other = next((way for way in OTHER_WAYS if _fits_shared(result.scenario, way)), None)
+    return f"{text}; --parallel {other} would" if other else text
+
+
+OTHER_WAYS: tuple[Parallel, ...] = ("data", "pipeline")
+
+
+def _fits_shared(asked: Scenario, way: Parallel) -> bool:
+    """Whether as many devices would hold it that share it in another way."""
+    other = asked.but(parallel=way)
+    return way != asked.parallel and cannot_share(other) is None and bool(measure(other).fits)
 
 
 def check_devices(hardware: Hardware, devices: int) -> None:
@@ -228,6 +247,31 @@ def check_devices(hardware: Hardware, devices: int) -> None:
     if devices > hardware.interconnect.devices:
         most = hardware.interconnect.devices
         raise BitnetCostError(f"devices: the interconnect of {hardware.name!r} joins {most}, not {devices}")
+
+
+def cannot_share(asked: Scenario) -> str | None:
+    """Why several devices cannot share the model, or its batch, in the way asked, and what would; None: they can."""
+    if asked.devices == 1:
+        return None
+    if why := refusal(asked.model, asked.devices, asked.parallel):
+        way = advice(asked.model, asked.devices, asked.parallel)
+        return f"{why}; take {way}" if way else why
+    batch = asked.workload.flat()[0]
+    if asked.parallel == "data" and not is_told(batch) and (batch % asked.devices).any():
+        odd = with_commas(int(batch[batch % asked.devices > 0][0]))
+        return f"a batch of {odd} is no multiple of {asked.devices} devices that take whole sequences (--parallel data)"
+    return None
+
+
+def check_sharing(asked: Sequence[Scenario]) -> None:
+    """Refuse devices that can share no model of those asked.
+
+    Raises:
+        BitnetCostError: what does not divide in the first of them, and what would.
+    """
+    reasons = [cannot_share(one) for one in asked]
+    if reasons and all(reasons):
+        raise BitnetCostError(f"devices: {reasons[0]}")
 
 
 def evaluate(asked: Scenario, *, counts: OpCounts | None = None, prepared: Prepared | None = None) -> Result:

@@ -334,6 +334,12 @@ def _conventions(result: Result, baseline: Result | None) -> tuple[str, ...]:
 def _devices(result: Result) -> str:
     if result.devices == 1:
         return "1 device"
-    if result.parallel == "tensor":
-        return f"{result.devices} devices that split every matrix; each repeats norms, residuals and routers"
-    return f"{result.devices} devices that split the layers; a turn is a micro-batch through all of them"
+    return f"{result.devices} devices that {SHARED[result.parallel]}"
+
+
+SHARED = {
+    "tensor": "split every matrix; each repeats norms, residuals, routers and what it lacks of whole key-value heads",
+    "expert": "have whole experts and split every other matrix; each repeats norms, residuals and routers",
+    "data": "have whole experts; all else is on each of them, for sequences of its own",
+    "pipeline": "split the layers; a turn is a micro-batch through all of them",
+}

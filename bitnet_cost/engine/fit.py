@@ -31,9 +31,10 @@ def largest(fits: Callable[[int], bool], limit: int) -> int:
 def fit(asked: Scenario) -> Fit:
     """The largest batch at the workload's lengths, and the longest prompt at its batch."""
     here = measure(asked)
+    whole = asked.devices if asked.parallel == "data" else 1  # each has sequences of its own
     return Fit(
         here,
-        largest(lambda n: bool(result_at(here, batch=n).fits), LIMITS["batch"]),
+        whole * largest(lambda n: bool(result_at(here, batch=n * whole).fits), LIMITS["batch"] // whole),
         largest(lambda n: bool(result_at(here, prompt=n).fits), LIMITS["prompt"]),
     )
 

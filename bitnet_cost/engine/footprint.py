@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -9,14 +11,16 @@ import numpy as np
 
 from bitnet_cost.engine.activity import weight_bits
 from bitnet_cost.engine.counts import bases_of
+from bitnet_cost.engine.parallel import stored_ways
 from bitnet_cost.formulas.sums import ordered_sum
-from bitnet_cost.inputs.architecture import Architecture
+from bitnet_cost.inputs.architecture import Architecture, Layer
 from bitnet_cost.inputs.precision import FORMAT_BITS, Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.ledger.arrays import Coefficients
 from bitnet_cost.ledger.counted import Footprint, OpCounts, sum_of_roles
 from bitnet_cost.ledger.operators import Operator
 from bitnet_cost.told import Array, array, filled, holds_everywhere, is_told
+from bitnet_cost.words import Parallel
 
 
 def parameters_by_role(operators: tuple[Operator, ...]) -> dict[str, int]:
@@ -41,15 +45,17 @@ def biases_by_role(operators: tuple[Operator, ...]) -> dict[str, int]:
     return found
 
 
-def cached_entries(architecture: Architecture, batch: Array, positions: Array, counting: str) -> Array:
-    """Entries of the KV cache and of recurrent states after ``positions`` tokens.  [n]
+def cached_entries(
+    architecture: Architecture, batch: Array, positions: Array, counting: str, layers: Sequence[Layer] | None = None
+) -> Array:
+    """Entries of the KV cache and of recurrent states after ``positions`` tokens, of all layers or of some.  [n]
 
     Keys and values per KV head; for latent attention the latent and the shared rotary key; a window keeps its last
     ``window`` positions; a state-space layer a fixed state. A traced reference implementation keeps one position
     fewer in a window, the newest being at hand, and Falcon's new decoder keeps keys and values per query head.
     """
     entries = np.zeros(batch.shape)
-    for layer in architecture.layers:
+    for layer in architecture.layers if layers is None else layers:
         if layer.attention:
             attention = layer.attention
             repeated = counting == "traced" and attention.repeated_cache
@@ -68,6 +74,13 @@ def cached_entries(architecture: Architecture, batch: Array, positions: Array, c
             state = (ssm.inner_size + shared) * ssm.conv_kernel + ssm.inner_size * ssm.state_size
             entries = entries + layer.repeat * state * batch
     return entries
+
+
+def cached_heads(layer: Layer) -> int | None:
+    """Key-value heads of a layer, which is as far as its cache can be divided; a latent cache is one. None: no end."""
+    if layer.attention:
+        return layer.attention.kv_heads or layer.attention.heads
+    return 1 if layer.latent_attention else None
 
 
 def widest_operators(ops: tuple[Operator, ...], coefficients: Coefficients) -> Array:
@@ -101,6 +114,7 @@ class Resident:
     scale_bits: float
     ideal_bits: float
     widest: Array  # see `widest_operators`
+    repeated: dict[int, float]  # stored bits of weights by the devices that can divide them at most
 
     @property
     def total_bits(self) -> float:
@@ -109,8 +123,9 @@ class Resident:
 
 
 def resident(
-    architecture: Architecture, precision: Precision, ops: tuple[Operator, ...], coefficients: Coefficients
-) -> Resident:
+    architecture: Architecture, precision: Precision, ops: tuple[Operator, ...], coefficients: Coefficients,
+    parallel: Parallel = "tensor",
+) -> Resident:  # fmt: skip
     """Weights, ideal beside stored.
 
     Ideal is parameters x information bits of a linear weight, what articles quote: 175e9 x 1 bit = 21.875 GB.
@@ -119,25 +134,30 @@ def resident(
     elsewhere = float(FORMAT_BITS[precision.elsewhere])
     stored: dict[str, float] = {}
     scales = 0.0
+    repeated: dict[int, float] = {}
     for op in ops:
         storage = precision.linear.weights
         bits = storage.bits if op.role == "linear" else weight_bits(precision, op)
-        stored[op.parameter] = stored.get(op.parameter, 0.0) + op.repeat * op.weights * bits
+        own, scaled = op.repeat * op.weights * bits, 0.0
+        stored[op.parameter] = stored.get(op.parameter, 0.0) + own
         stored[op.bias_parameter] = stored.get(op.bias_parameter, 0.0) + op.bias * op.repeat * elsewhere
         if op.role == "linear":
-            scales += storage.scales(*op.shape) * storage.scale_bits * op.matrices * op.repeat
+            scaled = storage.scales(*op.shape) * storage.scale_bits * op.matrices * op.repeat
+            scales += scaled
+        if math.isfinite(most := stored_ways(op, parallel)):
+            repeated[int(most)] = repeated.get(int(most), 0.0) + own + op.bias * op.repeat * elsewhere + scaled
     stored = {role: bits for role, bits in stored.items() if filled(bits)}
     if filled(scales):
         stored["scales"] = scales
     parameters = parameters_by_role(ops)
     nominal = architecture.nominal_parameters
     ideal = (sum(parameters.values()) if nominal is None else nominal) * precision.information_bits
-    return Resident(parameters, stored, scales, ideal, widest_operators(ops, coefficients))
+    return Resident(parameters, stored, scales, ideal, widest_operators(ops, coefficients), repeated)
 
 
 def footprint(
     architecture: Architecture, precision: Precision, counts: OpCounts, runtime: RuntimeProfile | None = None,
-    weights: Resident | None = None,
+    weights: Resident | None = None, parallel: Parallel = "tensor",
 ) -> Footprint:  # fmt: skip
     """Bits resident with this precision: weights (see `resident`), KV cache, peak activations.
 
@@ -148,10 +168,19 @@ def footprint(
     held_weights = weights or resident(architecture, precision, counts.operators, counts.coefficients)
     batch, prompt, generate = counts.workload.flat()
     kv = np.zeros(batch.shape)
+    repeated: dict[int, Array | float] = dict(held_weights.repeated)
     if not architecture.bidirectional:
         positions = prompt + (generate - 1) / (2 if counts.workload.staggered else 1)
-        kv = cached_entries(architecture, batch, positions, counts.workload.counting) * precision.kv_bits
-        kv = kv * (runtime.cache_copies if runtime else 1.0)
+        copies, counting = runtime.cache_copies if runtime else 1.0, counts.workload.counting
+        kv = cached_entries(architecture, batch, positions, counting) * precision.kv_bits * copies
+        by_heads = parallel in ("tensor", "expert")
+        heads = [cached_heads(layer) for layer in architecture.layers] if by_heads else []
+        for most in dict.fromkeys(most for most in heads if most is not None):
+            some = [layer for layer, own in zip(architecture.layers, heads, strict=True) if own == most]
+            bits = kv
+            if len(some) < len(heads):
+                bits = cached_entries(architecture, batch, positions, counting, some) * precision.kv_bits * copies
+            repeated[most] = repeated.get(most, 0.0) + bits
     chunk = runtime.cut(architecture.kind) if runtime else None
     peaks, width = peak_activation_entries(held_weights.widest, counts.bases.table), architecture.hidden_size
     passes: list[Array] = []
@@ -172,4 +201,5 @@ def footprint(
         kv_bits=kv,
         activation_bits=held,
         ideal_bits=held_weights.ideal_bits,
+        repeated=repeated,
     )

@@ -24,6 +24,7 @@ from bitnet_cost.words import Counting
 PRODUCT, FUSED = Traits(), Traits(fused="projections")
 ATTENTION = Traits("attention")
 ELEMENTWISE = Traits("elementwise", split=False, backward="elementwise")
+REPEATED = Traits(split=False)  # the same on each device: what follows needs all of its columns
 ROUTER, DOWN = Traits(split=False, tensor="plain"), Traits(tensor="down")
 SCAN = Traits("elementwise")  # products that run beside plain elementwise work, in kernels like it
 SOFTMAX = Traits("attention", fused="always", scores=True, backward="elementwise")
@@ -71,14 +72,14 @@ class _Builder:
 
     def linear(
         self, name: str, inputs: int, outputs: int, *, bias: bool = False, role: str = "linear", copies: Copies = ONE,
-        terms: Iterable[Term] = (), traits: Traits = PRODUCT,
+        terms: Iterable[Term] = (), traits: Traits = PRODUCT, cached_heads: int = 0,
     ) -> None:  # fmt: skip
         """A product with a weight matrix, or with one of several."""
         group = "head" if role == "lm_head" else "linear"
         body = dense(inputs, outputs, bias=bias, copies=copies.run, basis=copies.basis, touched=copies.touched)
         self.add(name, group, role, [*body, *terms], weights=copies.stored * inputs * outputs,
                  bias=copies.biases * outputs * bias, matrices=copies.stored, shape=(inputs, outputs),
-                 traits=traits)  # fmt: skip
+                 cached_heads=cached_heads, traits=traits)  # fmt: skip
 
     def elementwise(
         self, name: str, terms: Iterable[Term], weights: int = 0, bias: int = 0, parts: int = 1,
@@ -157,8 +158,9 @@ class _Builder:
         bias = attention.qkv_bias
         write = [("kv_write", TOKENS, keys)]
         self.linear("q", hidden, queries, bias=bias, traits=PRODUCT._replace(tensor="query"))
-        self.linear("k", hidden, keys, bias=bias, terms=write, traits=FUSED._replace(tensor="key"))
-        self.linear("v", hidden, keys, bias=bias, terms=write, traits=FUSED._replace(tensor="value"))
+        made = FUSED._replace(tensor="key"), FUSED._replace(tensor="value")
+        for name, traits in zip("kv", made, strict=True):
+            self.linear(name, hidden, keys, bias=bias, terms=write, traits=traits, cached_heads=kv_heads)
         if attention.qk_norm in ("head", "per_head"):
             vectors = heads + kv_heads
             self.norm("qk_norm", width, vectors, groups=2 if attention.qk_norm == "head" else vectors, split=True)
@@ -168,7 +170,7 @@ class _Builder:
         rotated = (heads + kv_heads) * self.architecture.rotary_dim(attention)
         if rotated:
             self.rope(rotated)
-        self.scores(heads, width, width, pairs, cached, keys, keys)
+        self.scores(heads, width, pairs, cached, kv_heads)
         self.elementwise("softmax", softmax(heads, pairs, attention), traits=SOFTMAX)
         if attention.sinks:
             self.add("attn_sinks", "elementwise", "elsewhere", [("exp", TOKENS, heads), ("add", TOKENS, heads)],
@@ -184,24 +186,21 @@ class _Builder:
         self.elementwise("rope", [("mul", TOKENS, 2 * entries), ("add", TOKENS, entries), *moved], parts=2,
                          traits=runs_as("rope", split=True))  # fmt: skip
 
-    def scores(
-        self, heads: int, query_dim: int, value_dim: int, pairs: Basis,
-        cached: Basis, keys: int, values: int,
-    ) -> None:  # fmt: skip
+    def scores(self, heads: int, width: int, pairs: Basis, cached: Basis, kv_heads: int) -> None:
         """Scores Q K^T and context P V of fused attention. A context entry sums as many products as keys attended."""
         self.add("attn_scores", "attention", "attention", [
-            ("mac", pairs, heads * query_dim),
-            ("reduce", pairs, heads * (query_dim - 1)),
-            ("inputs", TOKENS, heads * query_dim),
-            ("kv_read", cached, keys),
-        ], traits=ATTENTION)  # fmt: skip
+            ("mac", pairs, heads * width),
+            ("reduce", pairs, heads * (width - 1)),
+            ("inputs", TOKENS, heads * width),
+            ("kv_read", cached, kv_heads * width),
+        ], traits=ATTENTION, cached_heads=kv_heads)  # fmt: skip
         self.add("attn_context", "attention", "attention", [
-            ("mac", pairs, heads * value_dim),
-            ("reduce", pairs, heads * value_dim),
-            ("reduce", TOKENS, -heads * value_dim),
-            ("outputs", TOKENS, heads * value_dim),
-            ("kv_read", cached, values),
-        ], traits=ATTENTION._replace(fused="always"))  # fmt: skip
+            ("mac", pairs, heads * width),
+            ("reduce", pairs, heads * width),
+            ("reduce", TOKENS, -heads * width),
+            ("outputs", TOKENS, heads * width),
+            ("kv_read", cached, kv_heads * width),
+        ], traits=ATTENTION._replace(fused="always"), cached_heads=kv_heads)  # fmt: skip
 
     def latent_attention(self, mla: LatentAttention) -> None:
         hidden, heads, rank, rope = self.hidden, mla.heads, mla.kv_rank, mla.rope_dim
@@ -209,10 +208,11 @@ class _Builder:
         if mla.q_rank is None:
             self.linear("q", hidden, heads * query, traits=PRODUCT._replace(tensor="query"))
         else:
-            self.linear("q_a", hidden, mla.q_rank, bias=mla.bias)
+            self.linear("q_a", hidden, mla.q_rank, bias=mla.bias, traits=REPEATED)
             self.norm("q_norm", mla.q_rank)
             self.linear("q_b", mla.q_rank, heads * query)
-        self.linear("kv_a", hidden, rank + rope, bias=mla.bias, terms=[("kv_write", TOKENS, rank + rope)])
+        self.linear("kv_a", hidden, rank + rope, bias=mla.bias, terms=[("kv_write", TOKENS, rank + rope)],
+                    cached_heads=1)  # fmt: skip
         self.norm("kv_norm", rank)
         self.rope((heads + 1) * rope)
         expanded = heads * (mla.nope_dim + mla.value_dim)
@@ -239,7 +239,7 @@ class _Builder:
             ("mac", first, heads * query), ("reduce", first, heads * (query - 1)),
             ("mac", later, heads * score), ("reduce", later, heads * (score - 1)),
             ("inputs", TOKENS, heads * query), ("kv_read", ("keys",), rank + rope),
-        ], traits=ATTENTION)  # fmt: skip
+        ], traits=ATTENTION, cached_heads=1)  # fmt: skip
         self.elementwise("softmax", softmax(heads, ("pairs",)), traits=SOFTMAX)
         value = mla.value_dim
         self.add("attn_context", "attention", "attention", [

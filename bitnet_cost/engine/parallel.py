@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bitnet_cost.engine.counts import count_ops
-from bitnet_cost.formulas.exchange import all_reduce_factor, pipeline_turns
+from bitnet_cost.formulas.exchange import all_reduce_factor, copies_sent, pipeline_turns
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.ledger.arrays import Coefficients
 from bitnet_cost.ledger.counted import OpCounts
 from bitnet_cost.ledger.operators import Operator
 from bitnet_cost.told import Array, array, named
+from bitnet_cost.words import Parallel
+
+WEIGHTS, CACHE = ("weights", "bias_weights"), ("kv_read", "kv_write")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +33,34 @@ class Share:
     wait: Array  # [phase, n]
 
 
-def split(ops: tuple[Operator, ...], coefficients: Coefficients, devices: int) -> Coefficients:
-    """The coefficients of one of ``devices``: its part of what is split, all of what each repeats."""
-    share = np.array([1 / devices if op.traits.split else 1.0 for op in ops])
-    return {name: {b: column * share for b, column in of.items()} for name, of in coefficients.items()}
+def ways(op: Operator, quantity: str, parallel: Parallel) -> float:
+    """Among how many devices a quantity of an operator can be divided at most; what more of them do is repeated.
+
+    Tensor-parallel devices have whole key-value heads and all of a latent cache. With data-parallel attention each
+    has all weights but those of the experts, and sequences of its own.
+    """
+    if parallel == "pipeline" or (parallel == "data" and op.traits.kernel == "experts"):
+        return math.inf
+    if parallel == "data":
+        return 1 if quantity in WEIGHTS else math.inf
+    if op.cached_heads and (quantity in CACHE or op.has("kv_write")):
+        return op.cached_heads
+    return math.inf if op.traits.split else 1
+
+
+def stored_ways(op: Operator, parallel: Parallel) -> float:
+    """The same of its weights as they are stored: a table is divided by rows, which one device looks up."""
+    table = op.role == "embedding" and parallel in ("tensor", "expert")
+    return math.inf if table else ways(op, "weights", parallel)
+
+
+def split(ops: tuple[Operator, ...], coefficients: Coefficients, devices: int, parallel: Parallel) -> Coefficients:
+    """The coefficients of one of ``devices``: its part of what is divided, all of what each repeats."""
+    found: Coefficients = {}
+    for name, of in coefficients.items():
+        share = np.array([1 / min(devices, ways(op, name, parallel)) for op in ops])
+        found[name] = {basis: column * share for basis, column in of.items()}
+    return found
 
 
 def sums_of(ops: tuple[Operator, ...]) -> Array:
@@ -40,18 +68,46 @@ def sums_of(ops: tuple[Operator, ...]) -> Array:
     return np.array([float(op.parts * op.repeat) if op.traits.summed else 0.0 for op in ops])
 
 
-def tensor_share(counts: OpCounts, devices: int, bits: float) -> Share:
-    """One of ``devices`` that split every matrix; ``bits`` is the width of the residual stream's entries.
+def tensor_share(counts: OpCounts, devices: int, bits: float, parallel: Parallel = "tensor") -> Share:
+    """One of ``devices`` that split every matrix, or have whole experts each; ``bits`` is the residual stream's width.
 
     Each does its part of the products, of the heads and of what follows them, and all of the norms, residuals and
     routers. An all-reduce of the residual stream closes every sum, two a layer (Shoeybi et al., Megatron-LM, 2019,
-    arXiv:1909.08053, section 3).
+    arXiv:1909.08053, section 3). Whole experts leave the sums as they are: each device adds what its experts made.
     """
-    part = replace(counts, coefficients=split(counts.operators, counts.coefficients, devices))
+    part = replace(counts, coefficients=split(counts.operators, counts.coefficients, devices, parallel))
     summed = sums_of(counts.operators)
     sent: Array = counts["outputs"] * (summed > 0)[:, None] * (bits * all_reduce_factor(devices))
     exchanges = summed[:, None] * counts.passes[:, None, :]
     return Share(part, sent, exchanges, np.full(counts.points, float(devices)), np.ones_like(counts.passes))
+
+
+def data_share(counts: OpCounts, devices: int, bits: float) -> Share:
+    """One of ``devices`` with sequences of their own, that share the experts alone.
+
+    A token goes once to each device that has one of its experts, and its results come back: two exchanges of all with
+    all in a layer of experts (Lepikhin et al., GShard, 2020, arXiv:2006.16668, section 3.2), and none in another.
+    """
+    ops = counts.operators
+    part = replace(counts, coefficients=split(ops, counts.coefficients, devices, "data"))
+    routed = {op.layer: chosen for op in ops if (chosen := _chosen(op))}
+    copies = np.array([
+        2 * copies_sent(devices, routed[op.layer]) / op.parts if op.traits.summed and op.layer in routed else 0.0
+        for op in ops
+    ])  # fmt: skip
+    sent: Array = counts["outputs"] * copies[:, None] * (bits / devices)
+    turns = np.array([2.0 * op.repeat for op in ops]) * (copies > 0)
+    return Share(
+        part, sent, turns[:, None] * counts.passes[:, None, :], np.full(counts.points, float(devices)),
+        np.ones_like(counts.passes),
+    )  # fmt: skip
+
+
+def _chosen(op: Operator) -> int | None:
+    """Experts that a token visits; None: the operator has none."""
+    if op.traits.kernel != "experts":
+        return None
+    return next((int(basis[-1]) for _, basis, _ in op.terms if basis[0] == "experts"), None)
 
 
 def pipeline_share(architecture: Architecture, counts: OpCounts, devices: int, bits: float) -> Share:

@@ -16,6 +16,17 @@ def all_reduce_factor(devices: int) -> float:
     return 2 * (devices - 1) / devices
 
 
+def copies_sent(devices: int, experts: int) -> float:
+    """How many other devices a token goes to whose ``experts`` lie anywhere: (N-1) (1 - (1 - 1/N)^k), expected.
+
+    Independent draws; Lepikhin et al., GShard, 2020, arXiv:2006.16668, section 3.2, send it to each of its experts.
+
+    >>> copies_sent(2, 1), round(copies_sent(8, 8), 4)
+    (0.5, 4.5948)
+    """
+    return (devices - 1) * (1 - (1 - 1 / devices) ** experts)
+
+
 def exchange_seconds(sent_bits: Any, bandwidth: float, exchanges: Any, latency: float | None) -> Any:
     """Seconds that devices wait for what they send, and for each message of it.  [s]
 

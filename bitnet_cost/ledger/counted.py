@@ -208,6 +208,7 @@ class Footprint(Shown):
     kv_bits: Array
     activation_bits: Array
     ideal_bits: float
+    repeated: dict[int, Array | float]  # bits of weights and cache by the devices that can divide them
 
     def _line(self) -> str:
         return f"{with_commas(self.total_parameters)} parameters, {with_prefix(self.total_weight_bits / 8, 'B')} stored"
@@ -228,8 +229,15 @@ class Footprint(Shown):
         return self.on_each(1)
 
     def on_each(self, devices: int) -> Array:
-        """Bits on each of several devices that share weights and cache; each holds all activations.  [n]"""
-        return (self.total_weight_bits + self.kv_bits) / devices + self.activation_bits
+        """Bits on each of several devices that share weights and cache; each holds all activations.  [n]
+
+        What fewer than them can divide is on several of them: whole key-value heads, a latent cache, norms.
+        """
+        own = (self.total_weight_bits + self.kv_bits) / devices
+        for most, bits in self.repeated.items():
+            if most < devices:
+                own = own + bits * (1 / most - 1 / devices)
+        return own + self.activation_bits
 
 
 def devices_that_hold(shared_bits: Array, activation_bits: Array, capacity_bits: float) -> Array:

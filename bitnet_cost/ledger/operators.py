@@ -56,6 +56,7 @@ class Operator(NamedTuple):
     bias_parameter: str = "bias"
     parts: int = 1  # separate invocations in one layer, e.g. two norms
     layer: int = 0  # the first of its layers
+    cached_heads: int = 0  # key-value heads that it makes or reads, of which a device has whole ones; a latent is one
     traits: Traits = Traits()
 
     def has(self, *quantities: str) -> bool:

@@ -20,6 +20,7 @@ from bitnet_cost.formulas.sums import sum_in_order
 from bitnet_cost.frames import Library
 from bitnet_cost.inputs.accuracy import Spread
 from bitnet_cost.inputs.architecture import Architecture
+from bitnet_cost.inputs.division import refusal, shareable
 from bitnet_cost.inputs.facility import Facility, Range
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
@@ -32,7 +33,7 @@ from bitnet_cost.ledger.contract import Ledger, Prices, component_of, contract
 from bitnet_cost.ledger.counted import Activity, Footprint, OpCounts, Timing, devices_that_hold
 from bitnet_cost.numerals import cell, with_commas, with_prefix
 from bitnet_cost.shown import Shown, Theme, drawn, write_report
-from bitnet_cost.told import EXACT, Array, array, is_told
+from bitnet_cost.told import EXACT, Array, array, decided, is_told, named
 from bitnet_cost.told.arithmetic import Step
 from bitnet_cost.words import Accumulator, Parallel, Scope
 
@@ -187,7 +188,9 @@ class Result(Shown):
         return None if capacity is None else self.fits_in(capacity)
 
     def fits_in(self, capacity: float) -> NDArray[np.bool_]:
-        """Whether everything resident fits that many bits of each device.  [*grid]"""
+        """Whether everything resident fits that many bits of each device, if they can share the model.  [*grid]"""
+        if self.not_shared is not None:
+            return np.zeros(self.shape, dtype=np.bool_)
         fits: NDArray[np.bool_] = (self.footprint.on_each(self.devices) <= capacity).reshape(self.shape)
         return fits
 
@@ -208,19 +211,28 @@ class Result(Shown):
         return None if rates is None or np.isnan(rates[0]) else float(rates[0])
 
     @property
+    def not_shared(self) -> str | None:
+        """Why its devices cannot share the model; None: they can."""
+        return refusal(self.architecture, self.devices, self.parallel)
+
+    @property
     def devices_needed(self) -> int | None:
-        """How many such devices hold the smallest point: weights and cache shared, all activations on each.
+        """The fewest such devices that hold the smallest point and can share the model: all activations on each.
 
         None for a technology node, and where no number does.
         """
         capacity, memory = self.capacity_bits, self.footprint
         if capacity is None:
             return None
-        shared = memory.total_weight_bits + memory.kv_bits
-        needed = devices_that_hold(shared, memory.activation_bits, capacity)
-        if is_told(needed):
-            return cast(int, needed.item())  # the number of an explanation
-        return int(needed.min()) if np.isfinite(needed).any() else None
+        found = next(
+            (n for n in shareable(self.architecture, self.parallel) if decided(memory.on_each(n) <= capacity)),
+            None,
+        )
+        if found is None or not is_told(memory.kv_bits):
+            return found
+        held = (memory.on_each(found) - memory.activation_bits) * found
+        least = named(array([float(found)]), "least number that can share the model")
+        return cast(int, np.maximum(devices_that_hold(held, memory.activation_bits, capacity), least).item())
 
     @property
     def capacity_bits(self) -> float | None:

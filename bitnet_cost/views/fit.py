@@ -348,6 +348,10 @@ def _catalogue_notes(found: Sequence[Result], held: Sequence[Result], precisions
     tokens += f", {with_commas(int(work.generate))} out" if work.generate > 1 else ""
     asked = listed([precision_name(p.name) for p in precisions])
     notes = [Note("columns", f"Each model in the widest that fits of {asked}; at {tokens}.")]
+    alone = [r for r in found if r.not_shared is not None]
+    if alone:
+        others = f", and so it is with {with_commas(len(alone) - 1)} other models" if len(alone) > 1 else ""
+        notes.append(Note("shared", f"Not listed: {alone[0].not_shared}{others}."))
     if any(is_one_bit(r.precision) for r in held[:LISTED]):
         line = "1-bit weights are those of a model of this shape that was trained with them; rounding one does not do."
         notes.append(Note("trained", line))

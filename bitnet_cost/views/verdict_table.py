@@ -167,8 +167,8 @@ def _against(found: dict[int, Difference | None], rows: Sequence[Result], rival:
 def _why(result: Result) -> str:
     """Why a row has no figures, in a phrase."""
     capacity = result.capacity_bits
-    if capacity is not None and result.fits is not None and not result.fits:
+    if capacity is not None and result.not_shared is None and result.fits is not None and not result.fits:
         needs = float(result.footprint.on_each(result.devices)[0])
         unit, texts = column_figures([needs / 8, capacity / 8], "B", 3)
         return f"does not fit: needs {texts[0]} of {texts[1]} {unit}"
-    return result.reason or "no energy"
+    return (result.reason or "no energy").split(";")[0]

@@ -275,7 +275,7 @@ def test_what_does_not_fit_gets_no_time_and_no_energy() -> None:
     result = bitnet_cost.estimate("gpt3-175b", "h100-sxm-80gb", "fp16")
     assert not result.has_energy
     assert result.timing is None
-    assert "5 such devices would hold it" in str(result.reason)
+    assert "6 such devices would hold it" in str(result.reason)  # five would have room, and do not divide 96 heads
     assert bitnet_cost.estimate("gpt3-175b", "h100-sxm-80gb", "bitnet").has_energy
 
 
@@ -305,7 +305,7 @@ def test_the_largest_batch_is_the_largest() -> None:
 @given(
     st.sampled_from(["h100-sxm-80gb", "mi300x", "l4"]),
     st.sampled_from(["fp16", "bitnet-b1.58"]),
-    st.integers(2, 8),
+    st.sampled_from([2, 4, 8]),
     st.integers(1, 32),
 )
 def test_several_devices(name: str, precision: str, devices: int, batch: int) -> None:
@@ -412,11 +412,11 @@ def test_a_bare_product_is_one_product() -> None:
 
 
 def test_how_many_devices_a_precision_needs_is_an_answer() -> None:
-    for precision, enough in (("fp16", 5), ("int8", 3), ("bitnet", 1)):
+    for precision, enough, fewer in (("fp16", 6, 4), ("int8", 3, 2), ("bitnet", 1, None)):  # of those that divide 96
         result = bitnet_cost.estimate("gpt3-175b", "h100-sxm-80gb", precision, devices=enough)
         assert result.has_energy
-        if enough > 1:
-            assert not bitnet_cost.estimate("gpt3-175b", "h100-sxm-80gb", precision, devices=enough - 1).has_energy
+        if fewer:
+            assert not bitnet_cost.estimate("gpt3-175b", "h100-sxm-80gb", precision, devices=fewer).has_energy
 
 
 @pytest.mark.parametrize(("hardware", "devices", "said"), [("h100-sxm-80gb", 9, "joins 8"), ("apple-m2-ultra", 2, "no interconnect"), ("cmos-7nm", 2, "technology"), ("h100-sxm-80gb", 0, "whole number")])  # fmt: skip
@@ -481,7 +481,7 @@ def test_decode_sums_the_maximum_of_each_step_within_a_window(
     [
         ("llama-2-7b", "raspberry-pi-5", "fp16", "; 2 such devices would hold it, but nothing joins them"),
         ("llama-2-7b", "rtx-3070", "fp16", "; 2 such devices would hold it"),
-        ("gpt3-175b", "l4", "fp32", "; 31 such devices would hold it, more than the 8 that its interconnect joins"),
+        ("gpt3-175b", "l4", "fp32", "; 32 such devices would hold it, more than the 8 that its interconnect joins"),
     ],
 )
 def test_no_device_is_promised_that_nothing_joins(model: str, hardware: str, precision: str, said: str) -> None:

@@ -1,0 +1,137 @@
+"""Several devices: whole heads, whole experts, whole layers, whole sequences, by hand."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+import bitnet_cost
+from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.inputs.division import refusal, shareable
+from bitnet_cost.ledger.result import Result
+from bitnet_cost.readers import catalog
+from bitnet_cost.words import Parallel
+
+H200, H100 = "h200-sxm-141gb", "h100-sxm-80gb"
+
+
+def _each(result: Result) -> float:
+    """Bytes on each device."""
+    return float(result.footprint.on_each(result.devices)[0]) / 8
+
+
+def test_ranks_beyond_the_key_value_heads_repeat_them() -> None:
+    """StarCoder has one key-value head: each of eight devices has all of the cache, and reads all of it."""
+    one, many = (
+        bitnet_cost.estimate("starcoderbase-15b", H100, "bf16", batch=8, prompt=2000, generate=2, devices=n)
+        for n in (1, 8)
+    )
+    cache = 2 * 40 * 128 * 8 * 2001 * 2
+    assert float(many.footprint.kv_bits[0]) / 8 == pytest.approx(cache * 1.0, rel=1e-9)
+    assert 8 * _each(many) > 8 * cache
+    assert float(many.activity.kv_read_bits.sum()) == pytest.approx(8 * float(one.activity.kv_read_bits.sum()))
+
+
+def test_four_heads_on_eight_devices_are_there_twice() -> None:
+    """Qwen3 235B: 94 layers of 4 key-value heads 128 wide."""
+    found = bitnet_cost.estimate("qwen3-235b-a22b", H200, "bf16", batch=16, prompt=1000, generate=1, devices=8)
+    without = bitnet_cost.estimate("qwen3-235b-a22b", H200, "bf16", batch=16, prompt=1000, generate=1, devices=4)
+    cache = 2 * 94 * 4 * 128 * 16 * 1000 * 2
+    repeated = np.ravel(found.footprint.repeated[4])[0] / 8 - 2 * 94 * 4096 * 512 * 2  # but the matrices that make it
+    assert repeated == pytest.approx(cache, rel=1e-9)
+    assert _each(without) - float(without.footprint.activation_bits[0]) / 8 < 2 * (
+        _each(found) - float(found.footprint.activation_bits[0]) / 8
+    )
+
+
+def test_a_latent_cache_is_on_every_device() -> None:
+    """DeepSeek-V3 in FP8, 64 x 32k on eight H200: 84 GB of weights and 148 GB of cache on each."""
+    work = {"batch": 64, "prompt": 32768, "generate": 128, "devices": 8}
+    found = bitnet_cost.estimate("deepseek-v3", H200, "fp8", **work)  # type: ignore[arg-type]
+    cache = 61 * 576 * 64 * (32768 + 127) * 2
+    assert float(found.footprint.kv_bits[0]) / 8 == cache
+    assert _each(found) - float(found.footprint.activation_bits[0]) / 8 == pytest.approx(232e9, rel=0.005)
+    assert not found.fits
+    assert "such devices" in str(found.reason)
+    alone = bitnet_cost.estimate("deepseek-v3", H200, "fp8", parallel="data", **work)  # type: ignore[arg-type]
+    assert alone.fits
+    assert _each(alone) < _each(found) - 0.75 * cache
+
+
+def test_data_parallel_attention_reads_its_own_cache_and_all_of_its_weights() -> None:
+    work = {"batch": 64, "prompt": 2048, "generate": 65, "devices": 8}
+    tensor, data = (
+        bitnet_cost.estimate("deepseek-v3", H200, "fp8", parallel=way, **work)  # type: ignore[arg-type]
+        for way in ("tensor", "data")
+    )
+    assert float(data.mac) == float(tensor.mac)
+    assert float(tensor.activity.kv_read_bits.sum()) == pytest.approx(8 * float(data.activity.kv_read_bits.sum()))
+    experts = 58 * 3 * 256 * 7168 * 2048
+    rest = float(data.footprint.total_parameters) - experts
+    assert _each(data) > (experts / 8 + 0.97 * rest)
+    assert _each(tensor) < (experts + rest) / 8 * 1.15
+    # two exchanges in each of 58 layers of experts, of (N-1)(1-(1-1/N)^8) copies of a token
+    tokens = 64 * (2048 + 64)
+    sent = float(data.tables["interconnect.write"].sum())
+    assert sent == pytest.approx(2 * 58 * tokens * 7168 * 16 * 7 * (1 - (7 / 8) ** 8), rel=1e-12)
+
+
+def test_experts_whole_or_cut_move_as_much() -> None:
+    work = {"batch": 32, "prompt": 256, "generate": 33, "devices": 4}
+    cut, whole = (
+        bitnet_cost.estimate("mixtral-8x7b", H100, "bf16", parallel=way, **work)  # type: ignore[arg-type]
+        for way in ("tensor", "expert")
+    )
+    assert _each(cut) == _each(whole)
+    assert float(cut.energy_j) == float(whole.energy_j)
+
+
+@pytest.mark.parametrize(
+    ("model", "devices", "way", "words"),
+    [
+        ("qwen2.5-7b", 8, "tensor", "the 28 heads"),
+        ("qwen2.5-0.5b", 4, "tensor", "the 14 heads"),
+        ("gpt2", 8, "tensor", "take --devices 3, 4, 6, 12"),
+        ("gpt2", 13, "pipeline", "the 12 layers"),
+        ("mixtral-8x7b", 3, "expert", "the 8 experts"),
+        ("mixtral-8x7b", 3, "data", "the 8 experts"),
+        ("llama-2-7b", 2, "expert", "has no experts"),
+        ("llama-2-7b", 3, "data", "a batch of 1 is no multiple of 3"),
+    ],
+)
+def test_what_does_not_divide_is_refused_by_name(model: str, devices: int, way: Parallel, words: str) -> None:
+    hardware = catalog.hardware(H100)
+    wide = hardware.model_copy(
+        update={"interconnect": hardware.interconnect and hardware.interconnect.model_copy(update={"devices": 64})}
+    )
+    with pytest.raises(BitnetCostError, match=words):
+        bitnet_cost.estimate(model, wide, "bf16", devices=devices, parallel=way)
+
+
+def test_of_several_models_the_one_that_cannot_be_shared_is_a_record() -> None:
+    found = bitnet_cost.compare(["qwen2.5-7b", "llama-3.1-8b"], [H100], ["bf16"], devices=8)
+    reasons = {r.architecture.name: r.reason for r in found.results}
+    assert "28 heads" in str(reasons["qwen2.5-7b"])
+    assert reasons["llama-3.1-8b"] is None
+
+
+@pytest.mark.parametrize("way", ["tensor", "pipeline", "data"])
+def test_a_recommended_number_of_devices_can_share_the_model_and_holds_it(way: Parallel) -> None:
+    for model, precision in itertools.product(
+        ("gpt3-175b", "qwen2.5-72b", "deepseek-v3", "falcon-180b"), ("fp32", "fp16")
+    ):
+        result = bitnet_cost.estimate(model, H100, precision, parallel=way)
+        needed, capacity = result.devices_needed, result.capacity_bits
+        assert capacity is not None
+        allowed = shareable(result.architecture, way)
+        enough = [n for n in allowed if float(result.footprint.on_each(n)[0]) <= capacity]
+        assert needed == (enough[0] if enough else None)
+        assert needed is None or refusal(result.architecture, needed, way) is None
+
+
+def test_more_devices_never_hold_more_each() -> None:
+    result = bitnet_cost.estimate("llama-3.1-70b", H100, "int4")
+    each = [float(result.footprint.on_each(n)[0]) for n in shareable(result.architecture, "tensor")]
+    assert each == sorted(each, reverse=True)
