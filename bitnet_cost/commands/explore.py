@@ -36,6 +36,7 @@ def explore(
     """
     must_end(output, ".html", ".htm")
     from bitnet_cost import api
+    from bitnet_cost.inputs.division import refusal
     from bitnet_cost.inputs.facility import Facility
     from bitnet_cost.inputs.workload import Workload
     from bitnet_cost.readers import catalog
@@ -57,8 +58,12 @@ def explore(
     asked = []
     for profile in profiles:
         for devices in counts_of(profile, sharing.devices):
+            whole = [one for one in architectures if refusal(one, devices, sharing.parallel) is None]
+            shared = architectures if devices == sharing.devices else whole
+            if not shared:
+                continue
             asked += api.scenarios(
-                architectures, [profile], wanted, Workload(work.batch, work.prompt, work.generate or 1),
+                shared, [profile], wanted, Workload(work.batch, work.prompt, work.generate or 1),
                 runtime=runtime, usual=work.generate is None, scope=scope or "facility", devices=devices,
                 parallel=sharing.parallel, facility=place,
             )  # fmt: skip

@@ -228,7 +228,7 @@ OTHER_WAYS: tuple[Parallel, ...] = ("data", "pipeline")
 def _fits_shared(asked: Scenario, way: Parallel) -> bool:
     """Whether as many devices would hold it that share it in another way."""
     other = asked.but(parallel=way)
-    return way != asked.parallel and cannot_share(other) is None and bool(measure(other).fits)
+    return way != asked.parallel and cannot_share(other) is None and bool(np.any(measure(other).fits))
 
 
 def check_devices(hardware: Hardware, devices: int) -> None:

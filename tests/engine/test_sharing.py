@@ -110,6 +110,10 @@ def test_what_does_not_divide_is_refused_by_name(model: str, devices: int, way: 
         bitnet_cost.estimate(model, wide, "bf16", devices=devices, parallel=way)
 
 
+def test_a_size_alone_leaves_its_heads_open() -> None:
+    assert bitnet_cost.estimate("70B", H100, "fp8", devices=8).has_energy
+
+
 def test_of_several_models_the_one_that_cannot_be_shared_is_a_record() -> None:
     found = bitnet_cost.compare(["qwen2.5-7b", "llama-3.1-8b"], [H100], ["bf16"], devices=8)
     reasons = {r.architecture.name: r.reason for r in found.results}

@@ -19,7 +19,7 @@ SITE = Facility(1.0, 1e-4, 0.0)
 
 def page() -> dict[str, dict[str, int]]:
     """The graphs of each place of a page."""
-    model, device = api.load_model("gpt2"), api.load_hardware("h100-sxm-80gb")
+    model, device = api.load_model("gpt2-medium"), api.load_hardware("h100-sxm-80gb")
     asked = [
         one
         for devices in explore.counts_of(device, 2)

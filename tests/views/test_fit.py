@@ -108,7 +108,7 @@ def test_the_question_of_the_issue(bitnet_cost: Run) -> None:
     assert rows == [
         ["bitnet", "9.91", "38%", "#####", "|", "1", "76", "4,096+"],
         ["int4", "36.9", "143%", "############|#####", "2", "-", "-"],
-        ["fp32", "277", "1,074%", "############|######>", "11", "-", "-"],
+        ["fp32", "277", "1,074%", "############|######>", "16", "-", "-"],
     ]
     flat = " ".join(ran.out.split())
     assert "The RTX 4090 joins two cards at most, so int8, fp16 and fp32 need another device." in flat
@@ -120,10 +120,10 @@ def test_the_question_of_the_issue(bitnet_cost: Run) -> None:
     [
         (("llama-3.1-8b", "-H", "h100-sxm-80gb"), "Llama 3.1 8B fits one H100 SXM in all six precisions: fp32, the widest, needs 32.4 of its 83.0 GB, BitNet 3.11."),
         (("llama-3.1-8b", "-H", "h100-sxm-80gb", "-p", "fp16"), "Llama 3.1 8B fits one H100 SXM in fp16: it needs 16.2 of its 83.0 GB."),
-        (("llama-2-70b", "-H", "rtx-4090", "-p", "fp16"), "Llama 2 70B does not fit one RTX 4090 in fp16: it needs 138 of its 25.8 GB, six cards, of which it joins two."),
-        (("llama-2-70b", "-H", "rtx-4090", "-p", "fp16", "-p", "int4", "--devices", "2"), "Llama 2 70B fits two RTX 4090 cards in int4, which needs 18.5 of each card's 25.8 GB; fp16, the next, needs 69.2 GB a card, six cards, of which it joins two."),
+        (("llama-2-70b", "-H", "rtx-4090", "-p", "fp16"), "Llama 2 70B does not fit one RTX 4090 in fp16: it needs 138 of its 25.8 GB, eight cards, of which it joins two."),
+        (("llama-2-70b", "-H", "rtx-4090", "-p", "fp16", "-p", "int4", "--devices", "2"), "Llama 2 70B fits two RTX 4090 cards in int4, which needs 18.5 of each card's 25.8 GB; fp16, the next, needs 69.2 GB a card, eight cards, of which it joins two."),
         (("llama-3.1-8b", "-H", "stm32h7"), "Llama 3.1 8B fits one STM32H743 in none of the six precisions: BitNet, the smallest, needs 3.11 GB of its 2.10 MB, and no number of devices has room for its activations."),
-        (("llama-3.1-8b", "-H", "raspberry-pi-5", "-p", "fp16", "-p", "int4"), "Llama 3.1 8B fits one Raspberry Pi 5 in int4, which needs 5.86 of its 8.00 GB; fp16, the next, needs 16.2 GB; three devices would hold it, but nothing joins them."),
+        (("llama-3.1-8b", "-H", "raspberry-pi-5", "-p", "fp16", "-p", "int4"), "Llama 3.1 8B fits one Raspberry Pi 5 in int4, which needs 5.86 of its 8.00 GB; fp16, the next, needs 16.2 GB; four devices would hold it, but nothing joins them."),
         (("bert-base", "-H", "l4", "-p", "fp16"), "BERT base (uncased) fits one L4 in fp16: it needs 226 MB of its 23.4 GB."),
     ],
 )  # fmt: skip
