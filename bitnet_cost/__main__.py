@@ -1,6 +1,6 @@
 """``python -m bitnet_cost`` is the command ``bitnet-cost``."""
 
-from bitnet_cost.commands.main import main
+from bitnet_cost.cli import main
 
 if __name__ == "__main__":
     main()

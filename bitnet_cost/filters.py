@@ -33,6 +33,17 @@ def expression(text: str) -> ast.expr | None:
         return None
 
 
+def dotted(node: ast.expr) -> str:
+    """A name, or several joined by dots, as it is written; a question mark where it is something else.
+
+    >>> dotted(expression("power.static")), dotted(expression("f(1).a"))
+    ('power.static', '?.a')
+    """
+    if isinstance(node, ast.Attribute):
+        return f"{dotted(node.value)}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else "?"
+
+
 class Filter:
     """A condition on records: columns, numbers, words, comparisons, ``and``, ``or``, ``not``, ``in``, ``+ - * /``.
 
@@ -100,13 +111,16 @@ class Filter:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             raise self._bad("uses a word as a figure; compare words with ==, != or in")
         raise self._bad(
-            f"has {ast.unparse(node)[:60]!r}, which is not accepted; filters take columns, numbers, comparisons,"
+            f"has {self._quoted(node)}, which is not accepted; filters take columns, numbers, comparisons,"
             " and, or, not, in, + - * /"
         )
 
+    def _quoted(self, node: ast.expr) -> str:
+        return repr((ast.get_source_segment(self.text.strip(), node) or "something")[:60])
+
     def _condition(self, node: ast.expr, depth: int) -> bool:
         if not self._check(node, depth + 1):
-            raise self._bad(f"needs a condition where it has {ast.unparse(node)[:60]!r}")
+            raise self._bad(f"needs a condition where it has {self._quoted(node)}")
         return True
 
     def _figure(self, node: ast.expr, depth: int) -> bool:
@@ -145,7 +159,7 @@ class Filter:
 
     def _named(self, node: ast.expr) -> str:
         """The column that a name, or a path such as power.static, means."""
-        name = ast.unparse(node)
+        name = dotted(node)
         if name not in self._known:
             hint = suggested(name, self._known, f"; there are {', '.join(self._known)}")
             raise self._bad(f"names {name[:60]!r}, which is not a column{hint}")
@@ -168,7 +182,7 @@ class Filter:
             return self._comparison(node, columns)
         if isinstance(node, ast.Constant):
             return node.value if isinstance(node.value, str) else float(node.value)  # type: ignore[arg-type]  # checked
-        return columns[ast.unparse(node)]
+        return columns[dotted(node)]
 
     def _comparison(self, node: ast.Compare, columns: Mapping[str, Any]) -> Any:
         found: Any = True

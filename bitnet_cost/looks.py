@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import singledispatch
 from os import PathLike, fspath
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from bitnet_cost.engine.counts import NOT_COUNTED
@@ -26,7 +25,7 @@ from bitnet_cost.readers import catalog
 from bitnet_cost.shown import Shown, brief_value, named_fields
 from bitnet_cost.studies.ranges import judged
 from bitnet_cost.studies.stream import Grid
-from bitnet_cost.tables import Report, Table, headed
+from bitnet_cost.tables import Report, Table, headed, wrap
 from bitnet_cost.views import parts
 from bitnet_cost.views.compare import compare_report
 from bitnet_cost.views.estimate import estimate_report

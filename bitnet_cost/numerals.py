@@ -70,7 +70,7 @@ def digits(value: float | None, count: int = 4) -> str:
     >>> digits(1234.56), digits(0.5), digits(None)
     ('1235', '0.5', '-')
     """
-    return "-" if value is None else f"{value:.{count}g}"
+    return "-" if value is None else f"{value + 0.0:.{count}g}"  # there is no negative zero
 
 
 def brief(value: float) -> str:
@@ -127,7 +127,7 @@ def fixed(value: float, places: int, *, sign: bool = False, grouping: bool = Tru
     >>> fixed(1234.567, 2), fixed(0.5, 1, sign=True)
     ('1,234.57', '+0.5')
     """
-    return f"{value:{'+' if sign else ''}{',' if grouping else ''}.{places}f}"
+    return f"{value + 0.0:{'+' if sign else ''}{',' if grouping else ''}.{places}f}"
 
 
 def span(low: float, high: float, count: int = 4) -> str:

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+MOST_OF_A_WORD = 500
 NOTES_SHOWN = 3  # below an answer that was not asked for all of them
+
+
+def wrap(text: str, width: int, **how: Any) -> list[str]:
+    """The lines of a text, broken at spaces and behind hyphens; a word that no language has anywhere.
+
+    >>> wrap("a well-known figure", 7), [len(line) for line in wrap("x" * 2000, 900)]
+    (['a well-', 'known', 'figure'], [900, 900, 200])
+    """
+    hyphens = how.pop("break_on_hyphens", True) and max(map(len, text.split()), default=0) <= MOST_OF_A_WORD
+    return textwrap.wrap(text, width, break_on_hyphens=hyphens, **how)  # a search for hyphens takes a word's square
 
 
 @dataclass(frozen=True, eq=False, repr=False)

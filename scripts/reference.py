@@ -15,7 +15,7 @@ from pydantic_core import PydanticUndefined
 from typer.models import OptionInfo
 
 from bitnet_cost import units
-from bitnet_cost.cli import app
+from bitnet_cost.commands.main import app
 from bitnet_cost.inputs import cited
 from bitnet_cost.inputs.measurement import Measurement
 from bitnet_cost.inputs.schema import KINDS

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from bitnet_cost import api
-from bitnet_cost.cli import app
+from bitnet_cost.commands.main import app
 from scripts import write_docs
 from tests.conftest import ROOT, Ran
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, NamedTuple
 import pytest
 import typer
 
-from bitnet_cost.cli import app
+from bitnet_cost.commands.main import app
 from bitnet_cost.commands.options import with_groups
 
 

@@ -9,13 +9,13 @@ import gc
 import io
 import os
 import sys
-from typing import Any
+from typing import Any, TextIO, cast
 
 import typer
 
 from bitnet_cost.commands import estimates, explore, files, studies, train
 from bitnet_cost.commands.root import app
-from bitnet_cost.commands.writing import end_unwritten, fail, refuse_controls
+from bitnet_cost.commands.writing import Words, end_unwritten, fail, refuse_controls
 from bitnet_cost.errors import BitnetCostError
 
 # Typer brings a copy of the library that finds faults of a command line, or imports it; either way this is its class.
@@ -32,6 +32,9 @@ def main() -> None:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that knows no µ gets \xb5
         sys.stdout.reconfigure(errors="backslashreplace")
+    beside = sys.stderr
+    if beside is not None:
+        sys.stderr = cast(TextIO, Words(beside))
     refuse_controls(sys.argv[1:])
     words = sys.argv[1:]
     if words[:1] in (["--help"], ["-h"]) and len(words) > 1:  # meant as `help COMMAND`
@@ -52,5 +55,6 @@ def main() -> None:
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     finally:
+        sys.stderr = beside
         gc.freeze()  # a process about to end has nothing to collect: a sixth of a short run
     raise SystemExit(code or 0)

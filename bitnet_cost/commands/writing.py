@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -122,6 +123,27 @@ def refuse_controls(words: list[str]) -> None:
             what = f"the control character U+{ord(control[0]):04X}"
             what = "a byte that is not UTF-8 text" if 0xDC80 <= ord(control[0]) <= 0xDCFF else what
             fail(f"argument {number}, {word[:60]!a}: contains {what}")
+
+
+class Words:
+    """What is said beside an answer, to a stream that may be full or gone: then it is lost, and the answer stays."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Say a text, if somebody can hear it."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Say what waits."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def fail(message: str) -> NoReturn:

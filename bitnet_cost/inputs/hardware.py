@@ -35,6 +35,9 @@ from bitnet_cost.words import Scope
 
 SPECIAL = ("exp", "tanh", "erf", "div", "sqrt", "unpack")  # unpack: a packed weight widened before use
 
+_LEVEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")  # a level's reads are the action 'level.read'
+TAKEN = ("mul", "add", "mac", *SPECIAL, "special", "static", "interconnect", "facility", "host", "total")
+
 DeviceClass = Literal["gpu", "igpu", "tpu", "cpu", "soc", "phone", "board", "mcu", "npu"]
 _ACTION = re.compile(r"(mul|add|mac|exp|tanh|erf|div|sqrt|unpack)\.(fp|bf|int)[0-9]+")
 _NAMES: dict[str, JsonValue] = {"propertyNames": {"pattern": f"^{_ACTION.pattern}$"}}  # of its JSON Schema
@@ -183,6 +186,11 @@ class Hardware(Shown, Input):
         for name in self.special_functions:
             if name not in SPECIAL:
                 raise ValueError(f"special_functions: {name!r} is not one of {', '.join(SPECIAL)}")
+        for name in self.hierarchy:
+            if name in TAKEN:
+                raise ValueError(f"hierarchy: a memory level cannot be called {name!r}, as other energies are")
+            if not _LEVEL.fullmatch(name):
+                raise ValueError(f"hierarchy: {name!r} is no name of a memory level; take letters, digits, - and _")
         self._check_device()
         check_figures(
             self, self.sources, {f"special_functions.{n}": f.source for n, f in self.special_functions.items()}

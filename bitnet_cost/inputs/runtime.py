@@ -49,7 +49,7 @@ class RuntimeProfile(Shown, Input):
     """A runtime on a class of devices."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=60, description="catalogue id, <runtime>-<class>")
-    runtime: str = Field(min_length=2, description="name of the runtime")
+    runtime: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._+-]+$", max_length=60, description="name of the runtime")
     device_class: DeviceClass = Field(description="devices it describes")
     title: str = Field(min_length=2, description="in words")
     note: str = Field(default="", description="what a reader should know")

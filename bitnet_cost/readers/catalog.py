@@ -484,7 +484,9 @@ def runtime(name: str, device_class: str) -> RuntimeProfile:
     name = listed("runtime", name, there)
     if name in there:
         return entry("runtime", name + ending, RuntimeProfile)
+    if not there:
+        raise BitnetCostError(f"runtime: there is none yet for devices of class {device_class!r}; give a YAML file")
     label = "there_are" if len(there) > 1 else "there_is"
     raise spelling.unknown(
-        "runtime", name, there, **{label: f"{', '.join(there) or 'none yet'} for devices of class {device_class!r}"}
+        "runtime", name, there, **{label: f"{', '.join(there)} for devices of class {device_class!r}"}
     )

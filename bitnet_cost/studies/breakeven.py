@@ -131,12 +131,15 @@ def find(
         raise BitnetCostError(f"baseline: {baseline.name!r} saves nothing against itself; choose another --baseline")
     if not -10 <= wanted < 1:
         raise BitnetCostError(f"saving: {brief(100 * wanted)} % is not a saving; expected a number below 100")
+    axes = [axis for axis in axes if not (asked.model.bidirectional and axis == "context")]
+    if not axes:
+        raise BitnetCostError(f"axis: {asked.model.name} is an encoder, which keeps no context; ask --axis batch")
     found = []
     for name in runtimes_of(asked.hardware, runtimes):
         device, software = catalog.setting(asked.hardware, name)
         first = asked.but(hardware=device, runtime=software)
         question = Question((first, first.but(precision=baseline)), wanted, draws or Draws())
-        found += [_along(question, axis) for axis in axes if not (asked.model.bidirectional and axis == "context")]
+        found += [_along(question, axis) for axis in axes]
         found += _shares(question)
     return found
 

@@ -112,7 +112,9 @@ def _run(result: Result, counts: OpCounts) -> Result:
 
 
 def _scopes(result: Result) -> tuple[Scope, ...]:
-    return tuple(s for s in result.hardware.scopes if s != "facility" or result.facility is not None)
+    return tuple(
+        s for s in result.hardware.scopes if s != "facility" or result.facility is not None or result.scope == s
+    )
 
 
 def _fits(found: Result) -> Mask:

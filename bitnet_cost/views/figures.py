@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 import re
-import textwrap
 from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from html import escape
@@ -22,6 +21,7 @@ from typing import Any, Literal, NamedTuple
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.numerals import tick, to_digits
+from bitnet_cost.tables import wrap
 from bitnet_cost.views.families import EIGHT, FOUR, FP32, ONE, TWO, family_of
 from bitnet_cost.views.families import WIDE as WIDE_FORMATS
 
@@ -169,7 +169,7 @@ class Axis(NamedTuple):
 @lru_cache(maxsize=4096)
 def _names(axis: Axis, narrow: bool) -> list[str]:
     """The names of an axis as markup, broken where there is less room."""
-    each = [textwrap.wrap(n, 18 if narrow else 44, break_long_words=False)[:4] or [""] for n in axis.names]
+    each = [wrap(n, 18 if narrow else 44, break_long_words=False)[:4] or [""] for n in axis.names]
     broken = ["<br>".join(escape(line, quote=False) for line in lines) for lines in each]
     return [f"<b>{text}</b>" if i in axis.heads else text for i, text in enumerate(broken)]
 
@@ -487,7 +487,7 @@ def write_image(figure: Any, path: str, title: str = "") -> None:
     if isinstance(figure, Drawing):
         drawn.update_layout(paper_bgcolor=THEMES["light"]["bg"])
     if title:
-        text = "<br>".join(escape(line, quote=False) for line in textwrap.wrap(title, 96))
+        text = "<br>".join(escape(line, quote=False) for line in wrap(title, 96))
         room = 16 + 17 * (text.count("<br>") + 1)
         height = (drawn.layout.height or 420) + room
         drawn.update_layout(

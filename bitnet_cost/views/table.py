@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
-from bitnet_cost.tables import Column, Look, Report, Table
+from bitnet_cost.tables import Column, Look, Report, Table, wrap
 
 WIDTH = 80  # of pipes and files
 LEAST = 40  # a narrower terminal is written to as if it had this many
@@ -62,24 +62,24 @@ Piece = tuple[str, str]  # text, and what it is: see `STYLES` of `terminal`
 def styled_lines(report: Report, width: int) -> Iterator[list[Piece]]:
     """Every line as pieces, two spaces between them, each with what it is."""
     prose = min(width, PROSE)
-    yield from ([(line, "verdict")] for line in textwrap.wrap(report.sentence, prose))
-    yield from ([(line, "")] for line in textwrap.wrap(report.also, prose))
+    yield from ([(line, "verdict")] for line in wrap(report.sentence, prose))
+    yield from ([(line, "")] for line in wrap(report.also, prose))
     for table in report.tables:
         yield []
-        yield from ([(line, "dim")] for line in textwrap.wrap(table.title, prose))
+        yield from ([(line, "dim")] for line in wrap(table.title, prose))
         shown, left_out = within(table, width)
         yield from _table_lines(shown, width)
-        yield from ([(line, "dim")] for line in textwrap.wrap(left_out, prose))
+        yield from ([(line, "dim")] for line in wrap(left_out, prose))
     if report.notes:
         yield []
     for note in report.notes:
-        wrapped_note = textwrap.wrap(note.text, prose, initial_indent="- ", subsequent_indent="  ")
+        wrapped_note = wrap(note.text, prose, initial_indent="- ", subsequent_indent="  ")
         yield from ([(line, "dim")] for line in wrapped_note)
 
 
 # A space, or a word up to a hyphen with more behind it; not within a figure or a date such as 1e-5 and 2024-10-23.
 _HARD_SPACE = "\xa0"
-_BREAKS = re.compile(r"(\s+|[^\s-]+-+(?!(?<=\d-)\d|(?<=\d[eE]-)\d)(?=[^\s-]))")
+_BREAKS = re.compile(r"(\s+|(?<![^\s-])[^\s-]+-+(?!(?<=\d-)\d|(?<=\d[eE]-)\d)(?=[^\s-]))")
 
 
 class _Text(textwrap.TextWrapper):
@@ -95,7 +95,7 @@ def wrapped(cell: str, width: int, figures: bool) -> list[str]:
     (['apple-m1-pro-', 'gpu-14c'], ['does not', 'fit'], ['-1.5e-05'])
     """
     if figures:
-        lines = textwrap.wrap(_bound(cell), width, break_long_words=False, break_on_hyphens=False)
+        lines = wrap(_bound(cell), width, break_long_words=False, break_on_hyphens=False)
         return [line.replace(_HARD_SPACE, " ") for line in lines] or [""]
     return _Text(width).wrap(cell) or [""]
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
-from bitnet_cost import api, cli, listing, units
+from bitnet_cost import api, listing, units
+from bitnet_cost.commands import main as cli
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.filters import Filter
 from bitnet_cost.inputs.accuracy import Accuracy
