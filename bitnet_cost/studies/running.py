@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import _thread
+import contextlib
 import hashlib
 import json
 import multiprocessing
@@ -16,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache, partial
 from itertools import islice
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,33 +28,42 @@ from bitnet_cost.numerals import digits, fixed, with_commas, with_prefix
 from bitnet_cost.studies.progress import Progress
 from bitnet_cost.studies.sweep import PARTITION, Columns, Plan, joined, partition
 from bitnet_cost.views import columns as files
-from bitnet_cost.views.files import whole_or_nothing, write_atomically
+from bitnet_cost.views.files import whole_or_nothing, write_first
 from bitnet_cost.words import Engine
 
 Outcome = tuple[int, Columns]
 T = TypeVar("T")
 MANIFEST = "_manifest.json"  # readers of a folder of Parquet skip names that begin so
 MANIFEST_BEFORE = "manifest.json"  # of folders that were begun with version 0.1
+MOST_OF_MANIFEST = 1 << 20  # characters
 AHEAD = 3  # partitions under way for each worker: enough to keep it busy, few enough to hold
 
 _plans: list[Plan] = []  # the one of this worker process
+_busy: list[int] = []  # what it has worked on: before that there is nothing to leave in order
 
 
-def _begin(whole: Plan) -> None:
+def _begin(whole: Plan, wanted: Connection) -> None:
     _plans.append(whole)  # sent once, not with every partition
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted, and ends its workers
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    threading.Thread(target=_end_unwanted, args=(wanted,), daemon=True).start()
 
 
-def _end_with_parent() -> None:
-    """End this worker when the process that started it is gone, however it went."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+def _end_unwanted(wanted: Connection) -> None:
+    """End this worker when nobody waits for it: the other end of a pipe is closed, or its process is gone.
+
+    The partition at hand is left, and its temporary file removed; what does not end by itself is ended.
+    """
+    with contextlib.suppress(EOFError, OSError):
+        wanted.recv_bytes()
+    if _busy:
+        _thread.interrupt_main(signal.SIGTERM)
+        time.sleep(2)
+    os._exit(1)
 
 
 def _work(task: Callable[[Plan, int], T], number: int) -> T:
+    _busy.append(number)
     return task(_plans[-1], number)
 
 
@@ -74,14 +86,20 @@ def in_processes(whole: Plan, workers: int, numbers: list[int] | range, task: Ca
         return
     from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 
-    method = "forkserver" if sys.platform != "win32" else "spawn"
-    pool = ProcessPoolExecutor(min(workers, len(numbers)), multiprocessing.get_context(method), _begin, (whole,))
+    context = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
+    wanted, waits = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(min(workers, len(numbers)), context, _begin, (whole, wanted))
     try:
         yield from _in_order(lambda number: pool.submit(_work, task, number), numbers, AHEAD * workers)
     except BrokenExecutor:
         raise BitnetCostError("a worker process was ended from outside; -o FOLDER/ with --resume keeps parts") from None
+    except BaseException:  # an interrupt among others: parts under way could take half a minute to end
+        waits.close()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+        waits.close()
+        wanted.close()
 
 
 @lru_cache(maxsize=4)
@@ -212,7 +230,7 @@ class Runner:
             "points": self.whole.points, "parts": count, "partitions_each": each,
         }  # fmt: skip
         self._begin_folder(folder, manifest, resume)
-        missing = [i for i in range(count) if not (folder / part_name(i)).is_file()]
+        missing = [i for i in range(count) if not self._is_part(folder / part_name(i))]
         spans = {i: [self.whole.span(n) for n in part_numbers(self.whole, each, i)] for i in missing}
         points = {i: sum(stop - start for _, start, stop in of) for i, of in spans.items()}
         self.progress = Progress(sum(points.values()), "points", self.progress.watched, self.whole.points)
@@ -232,13 +250,30 @@ class Runner:
             there = [p.name for p in folder.iterdir() if not p.name.startswith(".")]
         except OSError as error:
             raise BitnetCostError(f"{folder}: cannot be written ({error.strerror or error})") from error
+        taken = BitnetCostError(f"{folder}: is not empty; --resume continues the sweep that began there")
         if there and not resume:
-            raise BitnetCostError(f"{folder}: is not empty; --resume continues the sweep that began there")
+            raise taken
         if there:
             self._same_sweep(folder, manifest)
-        if MANIFEST not in there:
-            write_atomically(str(folder / MANIFEST), json.dumps(manifest, indent=1) + "\n")
+        if MANIFEST not in there and not write_first(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n"):
+            raise taken
         (folder / MANIFEST_BEFORE).unlink(missing_ok=True)
+
+    def _is_part(self, path: Path) -> bool:
+        """Whether a part is there and whole; a copy that was cut off is made again.
+
+        Raises:
+            BitnetCostError: a part of another sweep.
+        """
+        if not path.is_file():
+            return False
+        try:
+            held = files.parquet().read_schema(path).metadata or {}
+        except (OSError, ValueError):
+            return False
+        if held.get(b"bitnet-cost") != files.as_metadata(self.whole.inputs()).encode():
+            raise BitnetCostError(f"{path}: is a part of another sweep; move it away, or write to a new folder")
+        return True
 
     def identity(self) -> str:
         """SHA-256 of everything that went in: sweeps of one identity have the same rows."""
@@ -249,8 +284,9 @@ class Runner:
     def _same_sweep(folder: Path, manifest: dict[str, Any]) -> None:
         names = [name for name in (MANIFEST, MANIFEST_BEFORE) if (folder / name).is_file()] or [MANIFEST]
         try:
-            found = json.loads((folder / names[0]).read_text("utf-8"))
-        except (OSError, ValueError):
+            with open(folder / names[0], encoding="utf-8") as stream:
+                found = json.loads(stream.read(MOST_OF_MANIFEST))
+        except (OSError, ValueError, RecursionError):
             raise BitnetCostError(f"{folder}: has no readable {MANIFEST}; no sweep can be resumed here") from None
         if found != manifest:
             raise BitnetCostError(
@@ -368,8 +404,11 @@ def _write(writer: files.Writer, outcomes: Iterable[Outcome]) -> int:
         for count, columns in outcomes:
             writer.write(columns, count)
             rows += count
-    finally:
-        writer.close()
+    except BaseException:
+        with contextlib.suppress(Exception):  # a full disk fails once more, and would hide the first fault
+            writer.close()
+        raise
+    writer.close()
     return rows
 
 

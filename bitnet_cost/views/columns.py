@@ -41,7 +41,12 @@ def schema_of(kinds: Kinds, units: Mapping[str, str], inputs: Mapping[str, Any])
         pa.field(name, types[kind], metadata={"unit": units[name]} if name in units else None)
         for name, kind in kinds.items()
     ]
-    return pa.schema(fields, metadata={"bitnet-cost": json.dumps(inputs, default=str)})
+    return pa.schema(fields, metadata={"bitnet-cost": as_metadata(inputs)})
+
+
+def as_metadata(inputs: Mapping[str, Any]) -> str:
+    """Everything that went into a file, as the text that the file holds."""
+    return json.dumps(inputs, default=str)
 
 
 def arrow_table(schema: Any, kinds: Kinds, columns: Mapping[str, Any], rows: int) -> Any:

@@ -5,12 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from bitnet_cost.errors import BitnetCostError
+
+try:
+    import fcntl
+except ImportError:  # Windows: what a process leaves that is killed stays
+    LOCKS = False
+else:
+    LOCKS = True
 
 
 def place_of(name: str) -> Path:
@@ -49,11 +56,37 @@ def write_atomically(name: str, text: str) -> None:
         Path(temporary).write_text(text, encoding="utf-8")
 
 
+def write_first(path: Path, text: str) -> bool:
+    """Write a file that is not there, whole; False where another process was first, whose file stays.
+
+    Raises:
+        BitnetCostError: a place that cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        try:
+            os.link(temporary, path)  # fails where the name is taken, which a rename does not
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without links
+            with open(path, "x", encoding="utf-8") as stream:
+                stream.write(text)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise BitnetCostError(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return True
+
+
 @contextlib.contextmanager
 def whole_or_nothing(name: str, after: str = "") -> Iterator[str]:
     """A temporary name beside a file, which takes its place when the block ends well, and goes when it does not.
 
-    A process that is killed leaves its temporary file; the next that writes the same file removes it.
+    A process that is killed leaves its temporary file; the next that writes the same file removes it. One in use is
+    locked, which also processes of other containers and machines see.
 
     Args:
         name: the file.
@@ -71,15 +104,15 @@ def whole_or_nothing(name: str, after: str = "") -> Iterator[str]:
     try:
         _remove_stale(path)
         mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
-        handle, temporary = tempfile.mkstemp(
-            dir=path.parent, prefix=f"{_hidden(path)}{os.getpid()}-", suffix=path.suffix
-        )
-        os.close(handle)
-        yield temporary
-        with open(temporary, "rb+") as stream:
-            os.fsync(stream.fileno())
-        os.chmod(temporary, mode)
-        os.replace(temporary, path)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-", suffix=path.suffix)
+        with open(handle, "rb+") as stream:
+            _lock(stream)
+            temporary = _shown_in_use(temporary, path)
+            yield temporary
+            with open(temporary, "rb+") as written:  # which may be another file of this name
+                os.fsync(written.fileno())
+            os.chmod(temporary, mode)
+            os.replace(temporary, path)
         temporary = None
     except OSError as error:
         raise BitnetCostError(f"{name}: cannot be written ({error.strerror or error}){after}") from error
@@ -90,30 +123,36 @@ def whole_or_nothing(name: str, after: str = "") -> Iterator[str]:
 
 
 def _hidden(path: Path) -> str:
-    """How the names of a file's temporary files begin; the number of the process that writes follows."""
+    """How the names of a file's temporary files begin."""
     return f".{path.name[:40]}."
 
 
+def _lock(stream: IO[bytes]) -> bool:
+    """Mark a file as in use until it is closed; whether nobody else does, and locks are known here."""
+    if not LOCKS:
+        return False
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _shown_in_use(temporary: str, path: Path) -> str:
+    """Give a temporary file that is locked by now the name by which it is found if its process is killed."""
+    name = path.parent / f"{_hidden(path)}{os.getpid()}-{os.path.basename(temporary).removeprefix('.new-')}"
+    os.rename(temporary, name)
+    return str(name)
+
+
 def _remove_stale(path: Path) -> None:
-    """Remove temporary files of a file whose process is gone."""
+    """Remove temporary files of a file that no process works on."""
     pattern = re.compile(re.escape(_hidden(path)) + r"(\d+)-\w+" + re.escape(path.suffix))
     for entry in os.scandir(path.parent):
-        found = pattern.fullmatch(entry.name)
-        if found and not _lives(int(found[1])):
-            with contextlib.suppress(OSError):
-                os.unlink(entry)
-
-
-def _lives(process: int) -> bool:
-    if sys.platform == "win32":  # where signal 0 would end it
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):  # somebody else's
-        return True
-    return True
+        if pattern.fullmatch(entry.name):
+            with contextlib.suppress(OSError), open(entry, "rb+") as stream:
+                if _lock(stream):
+                    os.unlink(entry)
 
 
 def _umask() -> int:
