@@ -8,6 +8,7 @@ from typing import Any
 from bitnet_cost import __version__
 from bitnet_cost.inputs.cited import WEAK
 from bitnet_cost.ledger.training import TrainingResult
+from bitnet_cost.ledger.training_record import STEP_METRICS
 from bitnet_cost.numerals import (
     change_range,
     change_words,
@@ -18,10 +19,10 @@ from bitnet_cost.numerals import (
     with_commas,
     with_prefix,
 )
+from bitnet_cost.registry import records_of
 from bitnet_cost.tables import Look, Note, Report, Table, headed
 from bitnet_cost.views.records import SCHEMA
 
-OPERATIONS = 2  # a MAC is a multiplication and an addition
 NOT_COUNTED = (
     "reading and shuffling data, checkpoints, evaluation, restarts after faults",
     "clipping and norms of gradients",
@@ -31,37 +32,7 @@ NOT_COUNTED = (
 
 def record(result: TrainingResult) -> dict[str, Any]:
     """A result as programs read it; what cannot be computed is null."""
-    plan, memory, seconds, energy = result.plan, result.memory, result.seconds, result.energy
-    total = None if seconds is None else seconds.total
-    utilisation = result.utilisation
-    run = result.run_energy
-    model_flop = OPERATIONS * result.counts.model
-    return {
-        "model": result.model.name, "parameters": round(result.parameters), "hardware": result.hardware.name,
-        "runtime": None if result.runtime is None else result.runtime.name, "precision": result.precision.name,
-        "scope": result.scope, "devices": plan.devices, "dp": plan.dp, "tp": plan.tp, "pp": plan.pp, "cp": plan.cp,
-        "ep": plan.ep, "zero": plan.zero, "seq": plan.seq, "micro_batch": plan.micro_batch,
-        "global_batch": plan.global_batch, "recompute": plan.recompute, "optimizer": plan.optimizer,
-        "tokens": plan.tokens,
-        "forward_s": seconds and seconds.forward, "backward_s": seconds and seconds.backward,
-        "optimizer_s": seconds and seconds.optimizer, "exchange_s": seconds and seconds.exchange,
-        "bubble_s": seconds and seconds.bubble, "step_s": total,
-        "tokens_per_s": total and plan.step_tokens / total,
-        "tokens_per_s_per_device": total and plan.step_tokens / total / plan.devices,
-        "model_flop_per_token": model_flop / plan.step_tokens,
-        "tflops_per_device": total and model_flop / total / plan.devices / 1e12,
-        "mfu": utilisation and utilisation[0], "hfu": utilisation and utilisation[1],
-        "weights_bytes": memory.weights, "gradients_bytes": memory.gradients, "optimizer_bytes": memory.optimizer,
-        "activation_bytes": memory.kept, "memory_per_device_bytes": memory.peak, "capacity_bytes": result.capacity,
-        "fits": result.fits,
-        "energy_step_j": energy and energy[1], "energy_step_low_j": energy and energy[0],
-        "energy_step_high_j": energy and energy[2],
-        "power_w": energy[1] / total if energy and total else None,
-        "energy_per_token_j": energy and energy[1] / plan.step_tokens,
-        "days": result.days, "energy_kwh": run and run[1] * result.pue / 3.6e6,
-        "carbon_kg": None if result.carbon is None else result.carbon / 1e3, "cost_usd": result.cost,
-        "baseline": result.baseline, "saving": result.saving and result.saving[1], "reason": result.reason,
-    }  # fmt: skip
+    return records_of(result, 1, STEP_METRICS)[0]
 
 
 def document(results: Sequence[TrainingResult]) -> dict[str, Any]:
