@@ -6,8 +6,9 @@ Rows of a step (`training_step`) follow from names and layout, and are made once
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from bitnet_cost.engine.device import floor_of
 from bitnet_cost.engine.estimate import check_scope
 from bitnet_cost.engine.timing import REACHED_BANDWIDTH, REACHED_RATE
 from bitnet_cost.engine.training_exchange import exchanged
-from bitnet_cost.engine.training_memory import bytes_each, counted, model_parameters, step_memory
+from bitnet_cost.engine.training_memory import bytes_each, counted, model_parameters, over, step_memory
 from bitnet_cost.engine.training_step import PHASES, Row, Step, Work, clocked, column, step_of, trained_parameters
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.formulas.cap import boosted, cap_stretch
@@ -31,6 +32,7 @@ from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware, Interconnect
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.training import Plan, TrainingFormat, TrainingRuntime, TrainingScenario
+from bitnet_cost.ledger.arrays import Bases, Linear
 from bitnet_cost.ledger.contract import Entries, Ledger, tariff
 from bitnet_cost.ledger.counted import Actions, OpCounts
 from bitnet_cost.ledger.operators import Operator, Traits
@@ -143,14 +145,13 @@ def _bandwidth(row: Row, setting: Setting) -> Any:
 
 
 class Reached(NamedTuple):
-    """What each row reaches on one device.  Each [row, 1], or [row, n] where figures differ from point to point"""
+    """What rows take on one device: each [row, 1], or [row, n] where figures differ from point to point."""
 
-    products: Array  # MACs a second
-    memory: Array  # bits a second
-    compute: Array  # share of the peak rate
-    bandwidth: Array  # share of the peak bandwidth
+    compute: Linear  # seconds of products alone, in one micro-batch
+    memory: Linear  # seconds of moving bits alone
+    at_rate: Array  # of them, what products take at the rate at which prices were measured
+    at_bandwidth: Array
     gaps: Array  # seconds between kernels
-    ways: Array  # devices that share a row
 
 
 def _reached(work: Work, model: Architecture, setting: Setting) -> Reached:
@@ -162,14 +163,16 @@ def _reached(work: Work, model: Architecture, setting: Setting) -> Reached:
 def _reached_once(same: Same, model: Same, form: Same, hardware: Same, runtime: Same) -> Reached:
     work, setting, head = same.it, Setting(form.it, hardware.it, runtime.it), head_width(model.it)
     shares = [reached_share(row, head, setting) for row in work.rows]
-    rates = [rate_of(row.op, setting.form, setting.hardware) for row in work.rows]
+    products = column([rate_of(row.op, setting.form, setting.hardware) for row in work.rows]) * column(shares)
+    bits = column([_bandwidth(row, setting) for row in work.rows])
+
+    def seconds(figure: Linear, rates: Array) -> Linear:
+        return Linear([(basis, each[:, None] / rates) for basis, each in figure.columns], figure.size)
+
     return Reached(
-        column([rate * share for rate, share in zip(rates, shares, strict=True)]),
-        column([_bandwidth(row, setting) for row in work.rows]),
-        column(shares),
-        column([setting.runtime.kernel(row.kind).bandwidth.value for row in work.rows]),
+        seconds(work.macs, products), seconds(work.bits, bits), column(shares) / REACHED_RATE,
+        column([setting.runtime.kernel(row.kind).bandwidth.value for row in work.rows]) / REACHED_BANDWIDTH,
         column([gaps(row, setting.runtime) for row in work.rows]),
-        column([row.ways for row in work.rows]),
     )  # fmt: skip
 
 
@@ -182,9 +185,11 @@ def _actions(of_step: Same, form: Same, hardware: Same) -> Actions:
     return actions_of(ops, coefficients_of(ops), form.it.compute, "paper", executed)
 
 
-def _pace(work: Work, busy: Array, phase: int, model: Architecture, plan: Plan) -> Array:
-    """Seconds of a micro-batch in one phase on the slowest stage: the largest, or the last with the head.  [n]"""
-    layered, rest = (ordered_sum(busy[work.of_phase(phase, layered=which)], 0) for which in (True, False))
+def _pace(layered: Array, rest: Array, model: Architecture, plan: Plan) -> Array:
+    """Seconds of a micro-batch in one phase on the slowest stage: the largest, or the last with the head.  [n]
+
+    ``layered`` are those of all layers, ``rest`` of what is before and behind them.
+    """
     if plan.pp == 1:
         return layered + rest
     chunks = plan.pp * plan.virtual_stages
@@ -248,13 +253,11 @@ def training_step(asked: TrainingScenario, *, lasting: bool = True) -> TrainingR
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Load:
-    """What each row takes of one device in one micro-batch.  Each [row, n]"""
+    """What devices do in the rows of a step: figures of one device in one micro-batch are [row, n]."""
 
     work: Work
     plan: Plan
-    busy: Array  # seconds
-    waits: Array  # of them, beyond what the device needs at its peaks
-    half: Array  # bits read, and as many written
+    bases: Bases
 
     @property
     def runs(self) -> Array:
@@ -263,31 +266,46 @@ class Load:
         of_batches = plan.micro_batches * plan.dp * plan.tp * plan.cp
         return np.stack([of_batches, of_batches, plan.devices * 1.0])
 
-    def by_phase(self, rows: Array) -> Array:
-        """A figure of a step on all devices.  [phase, n]"""
-        sums = np.stack([ordered_sum(rows[self.work.of_phase(phase)], 0) for phase in range(3)]) * self.runs
-        return np.concatenate([sums, sums[:1] * 0])
+    @property
+    def optimizer_shards(self) -> Any:
+        """Data-parallel devices that divide the optimiser's work.  [n]"""
+        return self.plan.shards if self.plan.zero else 1.0
+
+    def over(self, figure: Linear) -> Array:
+        """A figure of each row.  [row, n]"""
+        found, last = figure.over(self.bases)[0], self.work.of_phase(2)
+        if self.plan.zero:
+            found[last] = found[last] / self.optimizer_shards
+        return found
+
+    def in_parts(self, rows: Array) -> list[tuple[Array, Array]]:
+        """A figure of the layers and of the others, for each phase.  Each [n]"""
+        parts = [[self.work.of_phase(phase, layered=which) for which in (True, False)] for phase in range(3)]
+        return [(ordered_sum(rows[layered], 0), ordered_sum(rows[rest], 0)) for layered, rest in parts]
+
+    def by_phase(self, sums: Sequence[Array]) -> Array:
+        """A step on all devices, from one device in one micro-batch of each phase.  [phase, n]"""
+        found = np.stack(sums) * self.runs
+        return np.concatenate([found, found[:1] * 0])
+
+    def bits(self) -> Array:
+        """Bits that move.  [phase, n]"""
+        forward, backward, optimizer = (over(columns, self.bases) for columns in self.work.moved)
+        return self.by_phase([forward, backward, optimizer / self.optimizer_shards])
 
     def table(self, rows: Array) -> Array:
-        """The same by row, and of the exchange.  [phase, op, n]"""
+        """A figure by row, and of the exchange, of a step on all devices.  [phase, op, n]"""
         found = zeros((len(PHASES), len(rows) + 1, rows.shape[1]), rows)
         for phase, runs in enumerate(self.runs):
             some = self.work.of_phase(phase)
             found[phase, some] = rows[some] * runs
         return found
 
-
-def _load(work: Work, counts: OpCounts, plan: Plan, reached: Reached) -> Load:
-    """The load of each row; see `reached_share` and `gaps`."""
-    macs, bits = (part.over(counts.bases)[0] / reached.ways for part in (work.macs, work.bits))
-    if plan.zero:  # data-parallel devices divide the optimiser's work
-        last = work.of_phase(2)
-        macs[last], bits[last] = macs[last] / plan.shards, bits[last] / plan.shards
-    compute, memory = macs / reached.products, bits / reached.memory
-    worked = np.maximum(compute, memory)
-    at_peaks = compute * (reached.compute / REACHED_RATE), memory * (reached.bandwidth / REACHED_BANDWIDTH)
-    waits = waiting(worked, *at_peaks)
-    return Load(work, plan, worked + reached.gaps, waits, bits / 2)
+    def last(self, values: Array) -> Array:
+        """A table of nothing but what the exchange has, the last row.  [phase, op, n]"""
+        found = zeros((len(PHASES), len(self.work.rows) + 1, len(values)), values)
+        found[3, -1] = values
+        return found
 
 
 def _limited(
@@ -314,81 +332,59 @@ def _timed(result: TrainingResult, counts: OpCounts, step: Step, lasting: bool) 
     work, plan, form, runtime = step.work, result.plan.flat, result.form, result.runtime
     if runtime is None:
         return result
-    between = result.scenario.between
-    sent = exchanged(result.model, counts, plan, form, runtime, result.hardware, between)
+    sent = exchanged(result.model, counts, plan, form, runtime, result.hardware, result.scenario.between)
     hardware, floor = sent.hardware, floor_of(sent.hardware)
-    load = _load(work, counts, plan, _reached(work, result.model, Setting(form, hardware, runtime)))
+    load, reached = Load(work, plan, counts.bases), _reached(work, result.model, Setting(form, hardware, runtime))
+    compute, memory = load.over(reached.compute), load.over(reached.memory)
+    busy = np.maximum(compute, memory)
+    waits = waiting(busy, compute * reached.at_rate, memory * reached.at_bandwidth)
+    busy = busy + reached.gaps
     actions = _actions(Same(work), Same(form), Same(hardware))
     main = list(hardware.hierarchy)[-1]
     places = (f"{main}.read", f"{main}.write", *sent.bits)
     bill = tariff(actions, hardware, form.name, 2, (*places, *floor), lasting=lasting)
-    half, drawn, waited = (load.by_phase(rows) for rows in (load.half, load.busy, load.waits))
-    none = half[3:] * 0
-    moved = np.stack([half, half, *(np.concatenate([half[:3] * 0, bits[None]]) for bits in sent.bits.values())])
+    parts = load.in_parts(busy)
+    half, drawn = load.bits() / 2, load.by_phase([layered + rest for layered, rest in parts])
+    waited = load.by_phase([layered + rest for layered, rest in load.in_parts(waits)])
+    none = half[:3] * 0
+    moved = np.stack([half, half, *(np.concatenate([none, bits[None]]) for bits in sent.bits.values())])
     linear = bill.by_phase(step.bases)  # nearly all of it products
     dynamic = linear + ordered_sum(moved * bill.of_others[: len(places), 1][:, None], 0)
     if "static.waiting" in floor:
         dynamic = dynamic + bill.prices["static.waiting"][1] * waited
     stretch, dearer = _limited(dynamic, linear, drawn, hardware, form)
     forward, backward = (
-        _pace(work, load.busy, phase, result.model, plan) * plan.micro_batches * stretch[phase] for phase in (0, 1)
+        _pace(*parts[phase], result.model, plan) * plan.micro_batches * stretch[phase] for phase in (0, 1)
     )
     bubble = (forward + backward) * bubble_share(plan.pp, plan.micro_batches, plan.virtual_stages)
-    optimizer = drawn[2] / plan.devices * stretch[2]
-    exposed = sent.exposed(backward + forward if plan.zero == 3 else backward)
-    seconds = StepSeconds(forward, backward, optimizer, exposed, bubble)
     drawn = drawn * stretch
-    idle = np.concatenate([drawn[:3] * 0, np.maximum(seconds.total * plan.devices - ordered_sum(drawn, 0), none)])
-    tables = _Tables(load, stretch, list(sent.bits.values()), idle[3])
-    entries = [Entries(3, places, tables.moved, moved)]
+    exposed = sent.exposed(backward + forward if plan.zero == 3 else backward)
+    seconds = StepSeconds(forward, backward, drawn[2] / plan.devices, exposed, bubble)
+    idle = np.maximum(seconds.total * plan.devices - ordered_sum(drawn, 0), 0.0)
+    idle_by_phase = np.concatenate([none, idle[None]])
+
+    def places_by_row() -> Array:
+        by_row = load.table(load.over(work.bits) / 2)
+        return np.stack([by_row, by_row, *map(load.last, sent.bits.values())])
+
+    def drawn_by_row() -> Array:
+        return np.stack([load.table(busy) * stretch[:, None], load.last(idle)])
+
+    entries = [Entries(3, places, places_by_row, moved)]
     if "static.between" in floor:
-        entries.append(Entries(4, ("static.power", "static.between"), tables.apart, np.stack([drawn, idle])))
+        entries.append(Entries(4, ("static.power", "static.between"), drawn_by_row, np.stack([drawn, idle_by_phase])))
     else:
-        entries.append(Entries(4, ("static.power",), tables.drawn, (drawn + idle)[None]))
+        entries.append(Entries(4, ("static.power",), lambda: ordered_sum(drawn_by_row(), 0)[None],
+                               (drawn + idle_by_phase)[None]))  # fmt: skip
     if "static.waiting" in floor:
-        entries.append(Entries(4, ("static.waiting",), tables.waits, waited[None]))
-    pue = result.facility.pue if result.facility is not None else None
-    possible = result.possible
+        entries.append(Entries(4, ("static.waiting",), lambda: load.table(waits)[None], waited[None]))
+    pue, possible = None if result.facility is None else result.facility.pue, result.possible
     inside = None if holds_everywhere(possible) else possible
-    ledger = Ledger(
-        actions, clocked(step.bases, dearer), tuple(entries), hardware, form.name, None, inside, pue, lasting
-    )  # fmt: skip
+    repeated = clocked(step.bases, dearer)
+    ledger = Ledger(actions, repeated, tuple(entries), hardware, form.name, None, inside, pue, lasting)
     if inside is not None:
         seconds = StepSeconds(*(np.where(inside, each, np.nan) for each in seconds))
     return replace(result, hardware=hardware, seconds=seconds, ledger=ledger, stretch=stretch)
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class _Tables:
-    """Entries of a step by row, made when they are asked for.  Each [action, phase, op, n]"""
-
-    load: Load
-    stretch: Array
-    sent: list[Array]
-    idle: Array
-
-    def _last(self, values: Array) -> Array:
-        """A table of nothing but what the exchange has, the last row.  [phase, op, n]"""
-        found = zeros((len(PHASES), len(self.load.work.rows) + 1, len(values)), values)
-        found[3, -1] = values
-        return found
-
-    def moved(self) -> Array:
-        """Bits by place."""
-        half = self.load.table(self.load.half)
-        return np.stack([half, half, *map(self._last, self.sent)])
-
-    def apart(self) -> Array:
-        """Seconds in which devices work, and in which they wait."""
-        return np.stack([self.load.table(self.load.busy) * self.stretch[:, None], self._last(self.idle)])
-
-    def drawn(self) -> Array:
-        """Both together."""
-        return ordered_sum(self.apart(), 0)[None]
-
-    def waits(self) -> Array:
-        """Seconds of kernels beyond what the device needs at its peaks."""
-        return self.load.table(self.load.waits)[None]
 
 
 _PRODUCT = Operator("", "linear", "linear", 1, ())
@@ -409,11 +405,11 @@ def _at_node(result: TrainingResult, counts: OpCounts, step: Step, lasting: bool
     entries: list[Entries] = []
     if result.scope == "memory":
         main = list(hardware.hierarchy)[-1]
-        nothing = np.zeros((len(work.rows), counts.points))
-        load = Load(work, plan, nothing, nothing, work.bits.over(counts.bases)[0] / 2)
-        half = load.by_phase(load.half)
-        tables = _Tables(load, np.ones((len(PHASES), 1)), [], nothing[0])
-        entries = [Entries(3, (f"{main}.read", f"{main}.write"), tables.moved, np.stack([half, half]))]
+        load = Load(work, plan, counts.bases)
+        half = load.bits() / 2
+        by_row = partial(load.table, load.over(work.bits) / 2)
+        entries = [Entries(3, (f"{main}.read", f"{main}.write"), lambda: np.stack([by_row(), by_row()]),
+                           np.stack([half, half]))]  # fmt: skip
     ledger = Ledger(actions, step.bases, tuple(entries), hardware, result.form.name, lasting=lasting)
     ledger.tariff(result.scope)  # a missing price is told now
     return replace(result, ledger=ledger)

@@ -191,8 +191,9 @@ class Work:
     """What a step does, for any numbers of its plan: rows by phase, those of the layers first in each."""
 
     rows: tuple[Row, ...]
-    macs: Linear  # that run in each row, of one micro-batch
-    bits: Linear
+    macs: Linear  # that each device runs in each row, in one micro-batch
+    bits: Linear  # that it moves
+    moved: tuple[Columns, ...]  # the same by phase
     whole: tuple[Columns, Columns, Columns]  # MACs of the forward pass, of the model, and that run
 
     def of_phase(self, phase: int, *, layered: bool | None = None) -> slice:
@@ -250,9 +251,10 @@ def _work(same: Same, every: Same, plan: Plan, of_form: Same, software: Same) ->
             rows.append(Row(op._replace(terms=terms), kind, 1, multiple(macs, back + again), moved, layered, ways))
     rows += _optimizer_rows(operators, plan, form, runtime)
     rows.sort(key=lambda row: (row.phase, not row.layered))
-    return Work(
-        tuple(rows), _linear([row.macs for row in rows]), _linear([row.bits for row in rows]), (forward, needed, run)
-    )  # fmt: skip
+    macs, bits = ([multiple(part, 1 / row.ways) for part, row in zip(parts, rows, strict=True)]
+                  for parts in ([row.macs for row in rows], [row.bits for row in rows]))  # fmt: skip
+    moved = (plus(*(part for part, row in zip(bits, rows, strict=True) if row.phase == phase)) for phase in range(3))
+    return Work(tuple(rows), _linear(macs), _linear(bits), tuple(moved), (forward, needed, run))
 
 
 def _linear(rows: Sequence[Columns]) -> Linear:
