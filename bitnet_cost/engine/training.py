@@ -273,7 +273,8 @@ class Load:
 
     def over(self, figure: Linear) -> Array:
         """A figure of each row.  [row, n]"""
-        found, last = figure.over(self.bases)[0], self.work.of_phase(2)
+        found: Array = figure.over(self.bases)[0]
+        last = self.work.of_phase(2)
         if self.plan.zero:
             found[last] = found[last] / self.optimizer_shards
         return found

@@ -251,10 +251,11 @@ def _work(same: Same, every: Same, plan: Plan, of_form: Same, software: Same) ->
             rows.append(Row(op._replace(terms=terms), kind, 1, multiple(macs, back + again), moved, layered, ways))
     rows += _optimizer_rows(operators, plan, form, runtime)
     rows.sort(key=lambda row: (row.phase, not row.layered))
-    macs, bits = ([multiple(part, 1 / row.ways) for part, row in zip(parts, rows, strict=True)]
-                  for parts in ([row.macs for row in rows], [row.bits for row in rows]))  # fmt: skip
-    moved = (plus(*(part for part, row in zip(bits, rows, strict=True) if row.phase == phase)) for phase in range(3))
-    return Work(tuple(rows), _linear(macs), _linear(bits), tuple(moved), (forward, needed, run))
+    macs_of_device = [multiple(row.macs, 1 / row.ways) for row in rows]
+    bits_of_device = [multiple(row.bits, 1 / row.ways) for row in rows]
+    pairs = list(zip(rows, bits_of_device, strict=True))
+    moved = tuple(plus(*(bits for row, bits in pairs if row.phase == phase)) for phase in range(3))
+    return Work(tuple(rows), _linear(macs_of_device), _linear(bits_of_device), moved, (forward, needed, run))
 
 
 def _linear(rows: Sequence[Columns]) -> Linear:
