@@ -178,6 +178,13 @@ RECOMPUTE = Asked(("--recompute",), "what the backward pass recomputes instead o
 OPTIMIZER = Asked(("--optimizer",), "the optimiser", "adamw")
 MASTER = Asked(("--master",), "copy of the weights that the optimiser adds to", "fp32")
 LORA = Asked(("--lora",), "train adapters of this rank over a base frozen in the precision", metavar="RANK")
+TRAINING = Asked(("--training",), "sweep over training steps: --devices, --seq, --micro-batch, --global-batch are axes")
+SWEPT_SEQ = SEQ._replace(metavar="AXIS")
+SWEPT_MICRO_BATCH = MICRO_BATCH._replace(default=None, left_out="1", metavar="AXIS")
+SWEPT_GLOBAL_BATCH = GLOBAL_BATCH._replace(metavar="AXIS")
+SWEPT_TP, SWEPT_PP, SWEPT_CP, SWEPT_EP, SWEPT_VIRTUAL_STAGES = (
+    one._replace(default=None, left_out="1", metavar="A,B,C") for one in (TP, PP, CP, EP, VIRTUAL_STAGES))
+SWEPT_ZERO = ZERO._replace(default=None, left_out="0", metavar="A,B,C")
 HARDWARE_TO_TRAIN = Asked(("--hardware", "-H", "--gpu"), "name or YAML file; A,B for several",
     left_out="h100-sxm-80gb", metavar="HARDWARE", names="hardware")
 PRECISIONS_TO_TRAIN = Asked(("--precision", "-p"), "what to train in, as fp32, tf32, bf16, fp8, bitnet-b1.58; A,B for"

@@ -254,8 +254,8 @@ def _work(same: Same, every: Same, plan: Plan, of_form: Same, software: Same) ->
     macs_of_device = [multiple(row.macs, 1 / row.ways) for row in rows]
     bits_of_device = [multiple(row.bits, 1 / row.ways) for row in rows]
     pairs = list(zip(rows, bits_of_device, strict=True))
-    moved = tuple(plus(*(bits for row, bits in pairs if row.phase == phase)) for phase in range(3))
-    return Work(tuple(rows), _linear(macs_of_device), _linear(bits_of_device), moved, (forward, needed, run))
+    by_phase = tuple(plus(*(bits for row, bits in pairs if row.phase == phase)) for phase in range(3))
+    return Work(tuple(rows), _linear(macs_of_device), _linear(bits_of_device), by_phase, (forward, needed, run))
 
 
 def _linear(rows: Sequence[Columns]) -> Linear:

@@ -55,14 +55,13 @@ def train(
     architecture = catalog.model(model)
     found: list[TrainingResult] = []
     for name in hardware:
-        profile = catalog.linked(catalog.hardware(name), terms.link)
-        profile = catalog.setting(profile, None)[0] if profile.has_clock else profile
+        profile = profile_of(name, terms.link)
         names = list(dict.fromkeys(precisions or (ON_DEVICES if profile.has_clock else ON_NODES)))
-        asked = _plan(architecture.max_positions, devices, plan)
+        asked = _plan(architecture, devices, plan)
         place = _Place(
             architecture,
             profile,
-            _software(profile, terms.runtime, asked.devices > 1 or devices == "auto"),
+            software_of(profile, terms.runtime, several=asked.devices > 1 or devices == "auto"),
             asked,
             devices == "auto",
         )
@@ -85,19 +84,40 @@ class _Place(NamedTuple):
     auto: bool
 
 
-def _plan(longest: int | None, devices: int | str | None, given: dict[str, Any]) -> Plan:
+def _plan(model: Architecture, devices: int | str | None, given: dict[str, Any]) -> Plan:
     """The plan; a sequence is 2,048 tokens where none is given, or as many as the model was made for."""
     if isinstance(devices, str) and devices != "auto":
         if not devices.isdigit():
             raise BitnetCostError(f"devices: {devices!r} is neither a number nor 'auto'")
         devices = int(devices)
     if given.get("seq") is None:
-        given = given | {"seq": min(2048, longest or 2048)}
+        given = given | {"seq": usual_seq(model)}
     many = None if devices == "auto" else devices
     return plan_of(devices=many, **{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
 
 
-def _software(profile: Hardware, runtime: str | None, several: bool) -> TrainingRuntime | None:
+def profile_of(name: str, link: str | None = None) -> Hardware:
+    """Hardware by name, as its measured rows have it; ``link`` joins several."""
+    found = catalog.linked(catalog.hardware(name), link)
+    return catalog.setting(found, None)[0] if found.has_clock else found
+
+
+def half_format(hardware: Hardware) -> str:
+    """The 16-bit format that hardware trains in."""
+    return "bf16" if hardware.has_clock or "mul.bf16" in hardware.actions else "fp16"
+
+
+def usual_seq(model: Architecture) -> int:
+    """Tokens of a sequence where none are given: 2,048, or as many as the model was made for."""
+    return min(2048, model.max_positions or 2048)
+
+
+def software_of(profile: Hardware, runtime: str | None, *, several: bool) -> TrainingRuntime | None:
+    """The software of training by name, or the usual one of a device, or of several; none at a technology node.
+
+    Raises:
+        BitnetCostError: an unknown name, or one for a technology node.
+    """
     if not profile.has_clock:
         if runtime is not None:
             raise BitnetCostError(f"runtime: {profile.name!r} is a technology node; no software runs on it")
@@ -108,8 +128,7 @@ def _software(profile: Hardware, runtime: str | None, several: bool) -> Training
 def _one(place: _Place, asked: Precision, terms: Terms) -> TrainingResult:
     """One result; where it does not fit, its reason names the fewest devices on which it would."""
     model, profile, software, plan, auto = place
-    half = "bf16" if profile.has_clock or "mul.bf16" in profile.actions else "fp16"
-    form = training_format(asked, lora=plan.lora, half=half)
+    form = training_format(asked, lora=plan.lora, half=half_format(profile))
     if auto and software is not None:
         plan.check(model)
         smallest = smallest_plan(model, form, profile, software, plan)
