@@ -13,7 +13,6 @@ from bitnet_cost.errors import MissingPrice
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.training import TrainingScenario
-from bitnet_cost.ledger.contract import contract
 from bitnet_cost.ledger.record import METRICS
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.ledger.training_record import STEP_METRICS
@@ -66,8 +65,7 @@ def step_figures(asked: TrainingScenario, *, varied: bool = False) -> dict[str, 
             values = metric.of(result) if metric.swept else None
             if values is not None:
                 found[metric.name] = np.broadcast_to(np.asarray(values), (points,))
-        parts = {} if result.ledger is None else contract(result.ledger, "component", result.scope)
-        faults = result.faults
+        parts, faults = result.by_component, result.faults
     if faults is not None:
         possible = np.equal(faults, None)
         found = {

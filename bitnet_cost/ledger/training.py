@@ -156,11 +156,16 @@ class TrainingResult:
         return None if self.capacity is None else self.memory.peak <= self.capacity
 
     @cached_property
+    def by_component(self) -> dict[str, Array]:
+        """Energy of a step by component, empty without one.  Each [bound, n]  [J]"""
+        return {} if self.ledger is None else contract(self.ledger, "component", self.scope)
+
+    @cached_property
     def energy(self) -> tuple[Any, Any, Any] | None:
         """Low, nominal and high energy of a step, all devices.  [J]"""
         if self.ledger is None:
             return None
-        low, nominal, high = sum_in_order(list(contract(self.ledger, "component", self.scope).values()))
+        low, nominal, high = sum_in_order(list(self.by_component.values()))
         return (low, nominal, high) if self.plan.shape else (low[0], nominal[0], high[0])
 
     @property
