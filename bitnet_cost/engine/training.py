@@ -167,7 +167,7 @@ def _reached_once(same: Same, model: Same, form: Same, hardware: Same, runtime: 
     bits = column([_bandwidth(row, setting) for row in work.rows])
 
     def seconds(figure: Linear, rates: Array) -> Linear:
-        return Linear([(basis, each[:, None] / rates) for basis, each in figure.columns], figure.size)
+        return Linear([(basis, each / rates) for basis, each in figure.columns], figure.size)
 
     return Reached(
         seconds(work.macs, products), seconds(work.bits, bits), column(shares) / REACHED_RATE,

@@ -78,14 +78,14 @@ def linear_in(op: Operator, **times: Any) -> Columns:
     found: Columns = {}
     for quantity, basis, each in op.terms:
         factor = times.get(quantity)
-        if factor is not None and filled(factor):
+        if factor is not None and filled(factor).any():
             found[basis] = found.get(basis, 0.0) + op.repeat * each * factor
     return found
 
 
 def multiple(columns: Columns, factor: Any) -> Columns:
     """A figure some times."""
-    return {basis: each * factor for basis, each in columns.items()} if filled(factor) else {}
+    return {basis: each * factor for basis, each in columns.items()} if filled(factor).any() else {}
 
 
 def plus(*several: Columns) -> Columns:

@@ -204,9 +204,8 @@ class Work:
 
 def column(values: Sequence[Any]) -> Array:
     """A figure of each row: numbers, or arrays over the points.  [row, 1] or [row, n]"""
-    points = max(map(np.size, values))
-    alike = values if points == 1 else [np.broadcast_to(value, (points,)) for value in values]
-    return array(alike).reshape(len(values), points)
+    shape = np.broadcast_shapes(*map(np.shape, values))
+    return array([np.broadcast_to(value, shape) for value in values] if shape else values).reshape(len(values), -1)
 
 
 def work_of(
@@ -261,7 +260,7 @@ def _work(same: Same, every: Same, plan: Plan, of_form: Same, software: Same) ->
 def _linear(rows: Sequence[Columns]) -> Linear:
     """Figures of several rows.  [row]"""
     names = dict.fromkeys(basis for row in rows for basis in row)
-    return Linear([(basis, array([row.get(basis, 0.0) for row in rows])) for basis in names], len(rows))
+    return Linear([(basis, column([row.get(basis, 0.0) for row in rows])) for basis in names], len(rows))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
