@@ -83,6 +83,8 @@ def unit_shown(unit: str) -> tuple[str, float]:
 
 
 METRICS: dict[str, Metric] = {}
+STEP_METRICS: dict[str, Metric] = {}
+"""Columns of training steps."""
 
 
 def register(

@@ -7,7 +7,7 @@ from bitnet_cost.commands import options
 from bitnet_cost.commands.asking import facility, once, tokens_of
 from bitnet_cost.commands.options import option, with_groups
 from bitnet_cost.commands.root import app
-from bitnet_cost.commands.writing import deliver
+from bitnet_cost.commands.writing import deliver, typed
 from bitnet_cost.views.formats import Offer
 from bitnet_cost.words import Master, Optimizer, Recompute
 
@@ -59,12 +59,13 @@ def train(
     link: Annotated[str | None, option(questions.LINK)] = None,
     site: options.Site,
     making: options.Making,
-    to: options.Writing,
+    to: options.PageWriting,
 ) -> None:
     """What training costs: time, energy and memory of a step, and of a run of N tokens.
 
     Example: bitnet-cost train llama-3.1-8b -H h100-sxm-80gb --devices 8 --tp 8
     """
+    from bitnet_cost.ledger.training import TrainingAnswer
     from bitnet_cost.studies import training
     from bitnet_cost.views import training as view
 
@@ -74,5 +75,12 @@ def train(
         model, once(hardware or [training.DEVICE]), once(precision or []),
         training.Terms(runtime, scope, baseline, facility(site, making), link), **plan,
     )  # fmt: skip
-    rows = [view.record(result) for result in found]
-    deliver(to, Offer(lambda: [view.report(found)], lambda: view.document(found), lambda: rows))
+    answer = TrainingAnswer(tuple(found))
+
+    def page() -> str:
+        from bitnet_cost.studies import pages
+        from bitnet_cost.views import html
+
+        return html.as_html(pages.of_training(answer, typed()), to.plotly)
+
+    deliver(to, Offer(lambda: [view.report(found)], lambda: view.document(found), answer.to_records, page))

@@ -67,7 +67,7 @@ def step_figures(asked: TrainingScenario, *, varied: bool = False) -> dict[str, 
                 found[metric.name] = np.broadcast_to(np.asarray(values), (points,))
         parts, faults = result.by_component, result.faults
     if faults is not None:
-        possible = np.equal(faults, None)
+        possible = np.array([fault is None for fault in faults])
         found = {
             name: np.where(possible, values, np.nan) if values.dtype.kind == "f" else values & possible
             for name, values in found.items()

@@ -32,6 +32,7 @@ from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware, Interconnect
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.training import Plan, TrainingFormat, TrainingRuntime, TrainingScenario
+from bitnet_cost.ledger import training_record  # noqa: F401  # registers the columns of what is made here
 from bitnet_cost.ledger.arrays import Bases, Linear
 from bitnet_cost.ledger.contract import Entries, Ledger, tariff
 from bitnet_cost.ledger.counted import Actions, OpCounts

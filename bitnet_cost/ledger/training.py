@@ -5,20 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from os import PathLike
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bitnet_cost.formulas.sums import sum_in_order
+from bitnet_cost.frames import Library
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.training import Plan, TrainingFormat, TrainingRuntime, TrainingScenario
-from bitnet_cost.ledger.contract import Ledger, contract
+from bitnet_cost.ledger.contract import Ledger, Prices, contract
+from bitnet_cost.registry import STEP_METRICS, frame, records_of
+from bitnet_cost.shown import Shown, Theme, drawn, write_report
 from bitnet_cost.told import Array
 from bitnet_cost.words import Scope
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 
 class StepMemory(NamedTuple):
@@ -62,7 +69,7 @@ class StepCounts(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class TrainingResult:
+class TrainingResult(Shown):
     """One training step of a model in a format on devices, or many: figures are numbers, or arrays [n]."""
 
     scenario: TrainingScenario
@@ -112,6 +119,14 @@ class TrainingResult:
     def facility(self) -> Facility | None:
         """What is around the devices."""
         return self.scenario.facility
+
+    def _line(self) -> str:
+        return f"training {self.scenario._line()}"
+
+    @property
+    def prices(self) -> Prices:
+        """Low, nominal and high price of each action of the scope; empty without an energy.  [J]"""
+        return {} if self.ledger is None else self.ledger.tariff(self.scope).prices
 
     def shaped(self) -> TrainingResult:
         """The same with plain numbers where it is of a single point."""
@@ -226,6 +241,49 @@ class TrainingResult:
             return None
         peak = self.hardware.rates[executed].value / 2 * self.plan.devices * self.seconds.total
         return self.counts.model / peak, self.counts.run / peak
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainingAnswer(Shown):
+    """The training steps of one question, each against the same baseline where there is one."""
+
+    results: tuple[TrainingResult, ...]
+    command: str = ""  # what to type for the same; empty where a part of it has no name
+
+    def _line(self) -> str:
+        return f"{len(self.results)} training steps of {self.results[0].model.name}"
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """The records of all results, in their order: those of ``bitnet-cost train -f json``."""
+        return [row for result in self.results for row in records_of(result, 1, STEP_METRICS)]
+
+    def to_dataframe(self, library: Library | None = None) -> Any:
+        """The records as a data frame; see `Result.to_dataframe`.
+
+        Raises:
+            BitnetCostError: neither pandas nor polars is installed.
+        """
+        return frame(self.to_records(), library, STEP_METRICS)
+
+    def plot(self, chart: str | None = None, *, theme: Theme = "light") -> Figure:
+        """A figure of plotly: where the time of a step goes.
+
+        Args:
+            chart: another of the page's: ``time``, ``memory`` or ``energy``.
+            theme: ``light`` or ``dark``.
+
+        Raises:
+            BitnetCostError: an unknown chart, or nothing to draw.
+        """
+        return drawn(self, theme, chart=chart)
+
+    def report(self, path: str | PathLike[str]) -> None:
+        """Write the page of ``bitnet-cost train -f html``: one HTML file that works offline.
+
+        Raises:
+            BitnetCostError: a name that ends otherwise, a place that cannot be written.
+        """
+        write_report(self, path)
 
 
 def _first(arrays: Iterable[Any]) -> Iterator[Any]:
