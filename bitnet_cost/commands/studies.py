@@ -6,7 +6,7 @@ import typer
 
 from bitnet_cost import questions
 from bitnet_cost.commands import options
-from bitnet_cost.commands.asking import ask, once, tokens_of
+from bitnet_cost.commands.asking import ask, once
 from bitnet_cost.commands.options import argument, one_of, option, with_groups
 from bitnet_cost.commands.root import app
 from bitnet_cost.commands.writing import deliver, must_end, say_written, typed, watched, write
@@ -196,8 +196,6 @@ class TrainingAxes(NamedTuple):
         given = {name: value for name, value in self._asdict().items() if value}
         if given and not training:
             raise BitnetCostError(f"--{next(iter(given)).replace('_', '-')} is of training; add --training")
-        if "tokens" in given:
-            given["tokens"] = tokens_of(given["tokens"])
         return given if training else None
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, NamedTuple
 
 from bitnet_cost import questions
 from bitnet_cost.commands import options
-from bitnet_cost.commands.asking import facility, once, tokens_of
+from bitnet_cost.commands.asking import facility, once
 from bitnet_cost.commands.options import option, with_groups
 from bitnet_cost.commands.root import app
 from bitnet_cost.commands.writing import deliver, typed
@@ -70,7 +70,6 @@ def train(
     from bitnet_cost.views import training as view
 
     plan: dict[str, Any] = batches._asdict() | division._asdict() | method._asdict()
-    plan["tokens"] = None if batches.tokens is None else tokens_of(batches.tokens)
     found = training.train(
         model, once(hardware or [training.DEVICE]), once(precision or []),
         training.Terms(runtime, scope, baseline, facility(site, making), link), **plan,

@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from bitnet_cost import questions
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.cited import Input
+from bitnet_cost.inputs.training import tokens_of
 from bitnet_cost.inputs.workload import LIMITS
 from bitnet_cost.numerals import brief
 from bitnet_cost.words import (
@@ -259,6 +260,8 @@ def _training(value: Any) -> Any:
                 raise BitnetCostError(f"{name.replace('_', '-')}: takes a list such as 1,2,4")
         else:
             found[name] = _several(each) if name in ("recompute", "optimizer") else each
+        if name == "tokens":
+            found[name] = tokens_of(each)
     return found
 
 

@@ -154,7 +154,7 @@ class Plan:
         check_word("master", self.master, ("fp32", "none"))
         if self.zero not in (0, 1, 2, 3):
             raise BitnetCostError(f"zero: {self.zero!r} is not a stage; expected 0, 1, 2 or 3")
-        if self.lora is not None and not 1 <= self.lora <= 65536:
+        if self.lora is not None and not (type(self.lora) is int and 1 <= self.lora <= 65536):
             raise BitnetCostError(f"lora: {self.lora!r} is not a rank from 1 to 65536")
         if self.tokens is not None and not 0 < self.tokens < 1e18:
             raise BitnetCostError(f"tokens: {self.tokens!r} is not a number of tokens above 0")
@@ -254,6 +254,24 @@ class Plan:
                 raise BitnetCostError(f"ep: {self.ep} does not divide the {layer.moe.experts} experts of {model.name}")
         if self.ep > 1 and not any(layer.moe for layer in model.layers):
             raise BitnetCostError(f"ep: {model.name} has no experts")
+
+
+def tokens_of(text: float | str) -> float:
+    """A number of tokens as people write it.
+
+    Raises:
+        BitnetCostError: not a number.
+
+    >>> tokens_of("300B"), tokens_of("1.4T"), tokens_of(1000000)
+    (300000000000.0, 1400000000000.0, 1000000.0)
+    """
+    scales = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
+    word = str(text)
+    ending = word[-1:].upper()
+    try:
+        return float(word[:-1] if ending in scales else word) * scales.get(ending, 1.0)
+    except ValueError:
+        raise BitnetCostError(f"tokens: {text!r} is not a number such as 300B or 1.4T") from None
 
 
 def plan_of(

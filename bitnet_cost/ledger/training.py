@@ -248,7 +248,6 @@ class TrainingAnswer(Shown):
     """The training steps of one question, each against the same baseline where there is one."""
 
     results: tuple[TrainingResult, ...]
-    command: str = ""  # what to type for the same; empty where a part of it has no name
 
     def _line(self) -> str:
         return f"{len(self.results)} training steps of {self.results[0].model.name}"

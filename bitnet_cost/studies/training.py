@@ -13,7 +13,7 @@ from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
-from bitnet_cost.inputs.training import Plan, TrainingRuntime, plan_of, tf32, training_format
+from bitnet_cost.inputs.training import Plan, TrainingRuntime, plan_of, tf32, tokens_of, training_format
 from bitnet_cost.ledger.contract import saving
 from bitnet_cost.ledger.training import TrainingResult
 from bitnet_cost.numerals import with_commas
@@ -25,8 +25,10 @@ DEVICE = "h100-sxm-80gb"
 BETWEEN_NODES = "infiniband-ndr"
 
 
-def precision(name: str) -> Precision:
+def precision(name: str | Precision) -> Precision:
     """A precision by name or file, TF32 among them, which only products of training have."""
+    if isinstance(name, Precision):
+        return name
     return tf32() if name.lower() == "tf32" else catalog.precision(name)
 
 
@@ -35,14 +37,15 @@ class Terms(NamedTuple):
 
     runtime: str | None = None
     scope: Scope | None = None
-    baseline: str | None = None
+    baseline: str | Precision | None = None
     facility: Facility | None = None
     link: str | None = None
 
 
 def train(
-    model: str, hardware: Sequence[str] = (DEVICE,), precisions: Sequence[str] = (), terms: Terms | None = None,
-    devices: int | str | None = None, **plan: Any,
+    model: str | Architecture, hardware: Sequence[str | Hardware] = (DEVICE,),
+    precisions: Sequence[str | Precision] = (), terms: Terms | None = None, devices: int | str | None = None,
+    **plan: Any,
 ) -> list[TrainingResult]:  # fmt: skip
     """Training steps of one model in each precision on each hardware, each against the baseline's.
 
@@ -52,11 +55,14 @@ def train(
         BitnetCostError: an unknown name, numbers that exclude one another, a format without gradients.
     """
     terms = terms or Terms()
-    architecture = catalog.model(model)
+    architecture = model if isinstance(model, Architecture) else catalog.model(model)
+    if plan.get("tokens") is not None:
+        plan["tokens"] = tokens_of(plan["tokens"])
     found: list[TrainingResult] = []
     for name in hardware:
         profile = profile_of(name, terms.link)
-        names = list(dict.fromkeys(precisions or (ON_DEVICES if profile.has_clock else ON_NODES)))
+        given = map(precision, precisions or (ON_DEVICES if profile.has_clock else ON_NODES))
+        formats = list({each.name: each for each in given}.values())
         asked = _plan(architecture, devices, plan)
         place = _Place(
             architecture,
@@ -65,11 +71,12 @@ def train(
             asked,
             devices == "auto",
         )
-        results = [_one(place, precision(p), terms) for p in names]
-        against = terms.baseline or (names[0] if len(names) > 1 else None)
-        base = next((r for r in results if r.precision.name == against), None)
+        results = [_one(place, each, terms) for each in formats]
+        against = formats[0] if len(formats) > 1 else None
+        against = against if terms.baseline is None else precision(terms.baseline)
+        base = next((r for r in results if against is not None and r.precision.name == against.name), None)
         if base is None and against is not None:
-            base = _one(place, precision(against), terms)
+            base = _one(place, against, terms)
         found += [_saved(r, base) for r in results]
     return found
 
@@ -96,9 +103,9 @@ def _plan(model: Architecture, devices: int | str | None, given: dict[str, Any])
     return plan_of(devices=many, **{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
 
 
-def profile_of(name: str, link: str | None = None) -> Hardware:
+def profile_of(name: str | Hardware, link: str | None = None) -> Hardware:
     """Hardware by name, as its measured rows have it; ``link`` joins several."""
-    found = catalog.linked(catalog.hardware(name), link)
+    found = catalog.linked(name if isinstance(name, Hardware) else catalog.hardware(name), link)
     return catalog.setting(found, None)[0] if found.has_clock else found
 
 

@@ -57,7 +57,7 @@ STACKS = (
     Stack("time", "Where does the time of a step go?", "Time of one optimiser step by phase", _time, _PHASES, "s",
           "exchange: what no work hides. bubble: stages wait for the pipeline to fill and drain.", "the step"),
     Stack("memory", "What fills the memory?", "Peak memory of the device that holds most", _memory, _HELD, "B",
-          "activations with logits, copies and buckets. Lines: what a device holds.", "the memory"),
+          "activations with logits, copies and buckets.", "the memory"),
     Stack("energy", "Where does the energy of a step go?", "Energy of one optimiser step, all devices", _energy,
           RAMP | {"exchange": "c2"}, "J", "exchange: bits between devices.", "the energy"),
 )  # fmt: skip
@@ -111,7 +111,9 @@ def _chart(stack: Stack, results: Sequence[TrainingResult]) -> Chart:
                      lines=(*groups(heads), *lines), words=words_of)  # fmt: skip
     columns = headed(*["hardware"] * joined, "precision", *(f"{kind} {unit}" for kind in kinds), f"total {unit}",
                      texts=1 + joined)  # fmt: skip
-    note = "".join(f" {name} holds {three(x)} {unit}, beyond the axis." for name, x in held.items() if x > end)
+    beyond = [f"{name} {three(x)}" for name, x in held.items() if x > end]
+    note = " Lines: what a device holds." if lines else ""
+    note += f" Devices hold more than is drawn: {listed(beyond)}." if beyond else ""
     return one_chart(
         stack.name, stack.question, _finding(stack, found), Table(stack.title, columns, tuple(rows)), figure,
         title=stack.title, words=f"{unit}. {stack.words}{note}",
@@ -131,14 +133,19 @@ def _capacities(held: dict[str, float]) -> tuple[list[dict[str, Any]], tuple[dic
 
 def _finding(stack: Stack, found: Sequence[tuple[TrainingResult, dict[str, float]]]) -> str:
     """What takes most, in each precision of the first hardware."""
-    first = next(r.hardware.name for r, parts in found if parts)
-    clauses = []
-    for r, parts in found:
-        if parts and r.hardware.name == first:
+    mine = [(r, parts) for r, parts in found if parts]
+    most: dict[str, dict[str, list[str]]] = {}
+    for r, parts in mine:
+        if r.hardware.name == mine[0][0].hardware.name:
             kind = max(parts, key=parts.__getitem__)
             share = whole_percent(parts[kind] / sum(parts.values()))
-            clauses.append((f"{kind} takes {share} of {stack.of}", precision_name(r.precision.name)))
-    by_words: dict[str, list[str]] = {}
-    for words, name in clauses:
-        by_words.setdefault(words, []).append(name)
-    return listed([f"in {listed(names)} {words}" for words, names in by_words.items()]).replace("in ", "In ", 1)
+            most.setdefault(kind, {}).setdefault(share, []).append(precision_name(r.precision.name))
+    alone = sum(len(names) for shares in most.values() for names in shares.values()) == 1
+    clauses = []
+    for kind, shares in most.items():
+        each = [share if alone else f"{share} in {listed(names)}" for share, names in shares.items()]
+        first = each[0].replace("%", f"% of {stack.of}", 1)
+        clauses.append(f"{kind} takes {listed([first, *each[1:]])}")
+    text = listed(clauses)
+    where = f" on {hardware_name(mine[0][0].hardware)}" if len({r.hardware.name for r, _ in mine}) > 1 else ""
+    return f"{text[:1].upper()}{text[1:]}{where}"
