@@ -30,6 +30,10 @@ Objectives = str | Sequence[str | Objective | Mapping[str, Any]]
 Chunk = dict[str, NDArray[Any]]
 
 
+AXES = {"batch": "batches", "prompt": "prompts", "generate": "generates", "seq": "sequences",
+        "micro_batch": "micro-batches", "global_batch": "global batches"}  # fmt: skip
+
+
 class Grid(Shown):
     """A grid of design points. Nothing is evaluated before rows are asked for.
 
@@ -155,9 +159,10 @@ class Grid(Shown):
 
     def _lengths(self) -> dict[str, int]:
         whole = self._plan
-        names = ("models", "precisions", "hardware", "devices", "scopes", *whole.varied)
+        names = ("models", "precisions", "hardware", whole.layouts_are, "scopes")
+        names += tuple(path for path in whole.varied if path not in whole.inner)
         every = dict(zip(names, whole.radices, strict=True))
-        every |= dict(zip(("batches", "prompts", "generates"), whole.lengths, strict=True))
+        every |= dict(zip((*whole.inner, *(AXES.get(axis, axis) for axis in whole.axes)), whole.lengths, strict=True))
         return {name: count for name, count in every.items() if count > 1} or {"point": 1}
 
     def outline(self) -> Report:

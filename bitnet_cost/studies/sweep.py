@@ -65,8 +65,9 @@ class Plan:
     settings: tuple[Any, ...]  # one for each hardware and runtime, of the first model and precision
     axes: dict[str, NDArray[np.int64] | None]  # of whole numbers, the last of them innermost; None: the usual one
     varied: dict[str, Array]  # values by path, in SI
-    metrics: ClassVar[Mapping[str, Metric]] = METRICS
-    words: ClassVar[tuple[str, ...]] = WORDS
+    layouts_are: ClassVar[str] = "devices"
+    _metrics: ClassVar[Mapping[str, Metric]] = METRICS
+    _words: ClassVar[tuple[str, ...]] = WORDS
 
     @cached_property
     def inner(self) -> tuple[str, ...]:
@@ -191,7 +192,7 @@ class Plan:
     def known(self) -> tuple[str, ...]:
         """All columns, in their order."""
         parts = tuple(f"energy_{name}_j" for name in self.components)
-        return (*self.words[:-1], *self.varied, *AXES, *(metric.name for metric in swept()), *parts, "reason")
+        return (*self._words[:-1], *self.varied, *AXES, *(metric.name for metric in swept()), *parts, "reason")
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -201,11 +202,11 @@ class Plan:
     @cached_property
     def filters(self) -> tuple[Filter, ...]:
         """The filters."""
-        return tuple(Filter(text, self.known, self.words) for text in self.spec.where)
+        return tuple(Filter(text, self.known, self._words) for text in self.spec.where)
 
     def kind_of(self, column: str) -> str:
         """``word``, ``whole``, ``bool`` or ``figure``."""
-        kind = self.metrics[column].kind if column in self.metrics else "figure"
+        kind = self._metrics[column].kind if column in self._metrics else "figure"
         return kind if kind in ("word", "whole", "bool") else "figure"
 
     @cached_property
@@ -220,7 +221,7 @@ class Plan:
             if column in self.varied:
                 found[column] = unit_varied(self, column)
             elif self.kind_of(column) != "word":
-                found[column] = self.metrics[column].unit if column in self.metrics else unit_of(column)
+                found[column] = self._metrics[column].unit if column in self._metrics else unit_of(column)
                 found[column] = found[column] or "bool"
         return found
 

@@ -43,8 +43,9 @@ def _form_of(precision: Same, lora: int | None, half: str) -> TrainingFormat:
 class TrainingPlan(sweep.Plan):
     """A sweep over training steps with everything that its names mean."""
 
-    metrics: ClassVar[Mapping[str, Metric]] = STEP_METRICS
-    words: ClassVar[tuple[str, ...]] = WORDS
+    layouts_are: ClassVar[str] = "layouts"
+    _metrics: ClassVar[Mapping[str, Metric]] = STEP_METRICS
+    _words: ClassVar[tuple[str, ...]] = WORDS
 
     @property
     def training(self) -> TrainingAxes:
