@@ -138,7 +138,7 @@ class Sweep(Input):
             raise ValueError("pareto and top need objectives, e.g. min latency_s")
         if self.pareto and self.top:
             raise ValueError("pareto and top exclude each other; ask for one of them")
-        given = [name for name in OF_INFERENCE if name in self.model_fields_set]
+        given = [n for n in OF_INFERENCE if getattr(self, n) != type(self).model_fields[n].default]
         if self.training is not None and given:
             raise ValueError(f"{given[0]} is of inference; a training step has seq, micro-batch and global batch")
         return self

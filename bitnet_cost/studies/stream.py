@@ -159,8 +159,8 @@ class Grid(Shown):
 
     def _lengths(self) -> dict[str, int]:
         whole = self._plan
-        names = ("models", "precisions", "hardware", whole.layouts_are, "scopes")
-        names += tuple(path for path in whole.varied if path not in whole.inner)
+        outer = (path for path in whole.varied if path not in whole.inner)
+        names = ("models", "precisions", "hardware", whole.layouts_are, "scopes", *outer)
         every = dict(zip(names, whole.radices, strict=True))
         every |= dict(zip((*whole.inner, *(AXES.get(axis, axis) for axis in whole.axes)), whole.lengths, strict=True))
         return {name: count for name, count in every.items() if count > 1} or {"point": 1}

@@ -149,7 +149,7 @@ def plan(spec: Sweep) -> sweep.Plan:
                 runtime=training.software_of(profile, software or None, several=several),
             ))  # fmt: skip
     numbers = {"seq": asked.seq, "micro_batch": asked.micro_batch, "global_batch": asked.global_batch}
-    devices = whole_numbers("devices", spec.devices) if "devices" in spec.model_fields_set else None
+    devices = None if spec.devices == [1] else whole_numbers("devices", spec.devices)  # left out: those of a layout
     axes = {"devices": devices, **{
         name: None if axis is None else whole_numbers(name, axis) for name, axis in numbers.items()
     }}  # fmt: skip
