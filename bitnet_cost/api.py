@@ -46,7 +46,7 @@ from bitnet_cost.words import (
 )
 
 if TYPE_CHECKING:
-    from bitnet_cost.ledger.training import TrainingAnswer
+    from bitnet_cost.ledger.training import TrainingAnswer, TrainingResult
 
 FIT_PRECISIONS = ("fp32", "fp16", "int8", "int4", "bitnet-b1.58", "bitnet")
 CLASSIC_HARDWARE = ("cmos-45nm", "cmos-7nm")
@@ -574,11 +574,13 @@ def _with_what_fits(cell: _Cell, result: Result) -> Result:
     return result
 
 
-def explain(result: Result, cell: str = "energy_j", *, baseline: Name | Precision | None = None) -> Explanation:
+def explain(
+    result: Result | TrainingResult, cell: str = "energy_j", *, baseline: Name | Precision | None = None
+) -> Explanation:
     """The arithmetic behind one number of a result, step by step: what ``bitnet-cost explain`` prints.
 
     Args:
-        result: a single point.
+        result: a single point, or a training step, whose cells are the columns of its record.
         cell: a column of its records, a part of its tables; a wrong name lists the kinds.
         baseline: what a saving refers to; the result's own if left out.
 
@@ -590,6 +592,10 @@ def explain(result: Result, cell: str = "energy_j", *, baseline: Name | Precisio
     """
     from bitnet_cost.engine.explain import explain as explained
 
+    if not isinstance(result, Result):
+        from bitnet_cost.engine.training_explain import explain_step
+
+        return explain_step(result, cell)
     if result.shape:
         raise BitnetCostError(f"explain: a result over {result.shape} workloads is not a single point")
     named = result.baseline if baseline is None else baseline

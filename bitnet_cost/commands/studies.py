@@ -9,9 +9,8 @@ from bitnet_cost.commands import options
 from bitnet_cost.commands.asking import ask, once
 from bitnet_cost.commands.options import argument, one_of, option, with_groups
 from bitnet_cost.commands.root import app
-from bitnet_cost.commands.writing import deliver, must_end, say_written, typed, watched, write
+from bitnet_cost.commands.writing import deliver, deliver_explanation, must_end, say_written, typed, watched, write
 from bitnet_cost.errors import BitnetCostError
-from bitnet_cost.views import formats
 from bitnet_cost.views.formats import Offer
 from bitnet_cost.words import BreakEvenAxis, Engine, Optimizer, Recompute, Scope
 
@@ -90,19 +89,11 @@ def explain(
     answer = ask(options.Asking(model, [hardware], [precision], terms), placed)
     from bitnet_cost.engine.explain import explain as explained
     from bitnet_cost.studies import ranges
-    from bitnet_cost.views import explanation
 
     result = answer.results[0]
     ranges.check_requests(placed.requests_per_day)
     told = explained(result, ranges.baseline_of(answer, result), cell, placed.requests_per_day)
-    data = explanation.as_data(told)
-    offer = Offer(lambda: [], lambda: data, lambda: data["steps"])
-    form = formats.format_name(to.form, to.output, offer)
-    if form in formats.format_names("reports"):  # a text of its own: every step on one line
-        text_of = {"markdown": explanation.explanation_markdown, "latex": explanation.explanation_latex}
-        write(text_of.get(form, explanation.explanation_text)(told), to.output)
-        return
-    deliver(to, offer)
+    deliver_explanation(to, told)
 
 
 @app.command("break-even")

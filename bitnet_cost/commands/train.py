@@ -7,7 +7,7 @@ from bitnet_cost.commands import options
 from bitnet_cost.commands.asking import facility, once
 from bitnet_cost.commands.options import option, with_groups
 from bitnet_cost.commands.root import app
-from bitnet_cost.commands.writing import deliver, typed
+from bitnet_cost.commands.writing import deliver, deliver_explanation, typed
 from bitnet_cost.views.formats import Offer
 from bitnet_cost.words import Master, Optimizer, Recompute
 
@@ -57,6 +57,7 @@ def train(
     scope: options.ScopeOption = None,
     baseline: Annotated[str | None, option(questions.BASELINE_OF_TRAINING)] = None,
     link: Annotated[str | None, option(questions.LINK)] = None,
+    cell: Annotated[str | None, option(questions.STEP_CELL)] = None,
     site: options.Site,
     making: options.Making,
     to: options.PageWriting,
@@ -74,6 +75,11 @@ def train(
         model, once(hardware or [training.DEVICE]), once(precision or []),
         training.Terms(runtime, scope, baseline, facility(site, making), link), **plan,
     )  # fmt: skip
+    if cell is not None:
+        from bitnet_cost.engine.training_explain import explain_step
+
+        deliver_explanation(to, explain_step(found[0], cell))
+        return
     answer = TrainingAnswer(tuple(found))
 
     def page() -> str:

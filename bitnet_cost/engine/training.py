@@ -39,7 +39,7 @@ from bitnet_cost.ledger.counted import Actions, OpCounts
 from bitnet_cost.ledger.operators import Operator, Traits
 from bitnet_cost.ledger.training import StepMemory, StepSeconds, TrainingResult
 from bitnet_cost.numerals import with_prefix
-from bitnet_cost.told import Array, decided, holds_everywhere, zeros
+from bitnet_cost.told import Array, Node, decided, holds_everywhere, is_told, named, zeros
 from bitnet_cost.words import Scope
 
 MEASURED_RATE = 494.5e12  # of 16-bit products, on the device at which shares were measured  [MAC/s]
@@ -113,8 +113,15 @@ def reached_share(row: Row, head: float, setting: Setting) -> Any:
         reached = reached * (1 - lost)
     rate = hardware.rates.get("bf16") or hardware.rates.get("fp16")
     if kernel.fall and form.width == 2 and rate is not None:
-        reached = np.minimum(0.9, reached * (2 * MEASURED_RATE / rate.value) ** kernel.fall)
+        reached = np.minimum(0.9, reached * _kept(rate.value, kernel.fall))
     return reached
+
+
+def _kept(rate: Any, fall: float) -> Any:
+    """What kernels keep of their share at another peak rate; told, a figure of its own, since a power is no step."""
+    if isinstance(rate, Node):
+        return rate.graph.input("share that kernels keep at this rate", (2 * MEASURED_RATE / rate.value) ** fall)
+    return (2 * MEASURED_RATE / rate) ** fall
 
 
 def head_width(model: Architecture) -> float:
@@ -329,6 +336,13 @@ def _limited(
     return np.stack([longer, longer, *stretch[2:]]), dearer
 
 
+def _named(work: Work, seconds: Array) -> Array:
+    """Seconds of rows, told ones named by phase and operator.  [row, n]"""
+    for row, values in zip(work.rows, seconds if is_told(seconds) else (), strict=False):
+        named(values, f"{PHASES[row.phase]} {row.op.name}, seconds in a micro-batch", "s")
+    return seconds
+
+
 def _timed(result: TrainingResult, counts: OpCounts, step: Step, lasting: bool) -> TrainingResult:
     """The result with its seconds and its ledger."""
     work, plan, form, runtime = step.work, result.plan.flat, result.form, result.runtime
@@ -340,7 +354,7 @@ def _timed(result: TrainingResult, counts: OpCounts, step: Step, lasting: bool) 
     compute, memory = load.over(reached.compute), load.over(reached.memory)
     busy = np.maximum(compute, memory)
     waits = waiting(busy, compute * reached.at_rate, memory * reached.at_bandwidth)
-    busy = busy + reached.gaps
+    busy = _named(work, busy + reached.gaps)
     actions = _actions(Same(work), Same(form), Same(hardware))
     main = list(hardware.hierarchy)[-1]
     places = (f"{main}.read", f"{main}.write", *sent.bits)
@@ -381,7 +395,7 @@ def _timed(result: TrainingResult, counts: OpCounts, step: Step, lasting: bool) 
     if "static.waiting" in floor:
         entries.append(Entries(4, ("static.waiting",), lambda: load.table(waits)[None], waited[None]))
     pue, possible = None if result.facility is None else result.facility.pue, result.possible
-    inside = None if holds_everywhere(possible) else possible
+    inside = None if holds_everywhere(possible) or not result.plan.shape else possible
     repeated = clocked(step.bases, dearer)
     ledger = Ledger(actions, repeated, tuple(entries), hardware, form.name, None, inside, pue, lasting)
     if inside is not None:

@@ -19,6 +19,7 @@ from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Interconnect
 from bitnet_cost.inputs.precision import LinearPrecision, Precision, WeightStorage
 from bitnet_cost.inputs.scenario import Question
+from bitnet_cost.told import array
 from bitnet_cost.words import Master, Optimizer, Recompute, Scope
 
 StepKernelClass = Literal[
@@ -203,7 +204,7 @@ class Plan:
     def flat(self) -> Plan:
         """The same with arrays of floats for its numbers, of one length; a single point has length 1.  [n]"""
         given = {name: getattr(self, name) for name in NUMBERS}
-        arrays = {n: v if isinstance(v, np.ndarray) else np.array([v], dtype=np.float64) for n, v in given.items()}
+        arrays = {n: v if isinstance(v, np.ndarray) else array([v * 1.0]) for n, v in given.items()}
         return self.with_numbers(**arrays)
 
     @property

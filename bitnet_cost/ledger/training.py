@@ -217,7 +217,8 @@ class TrainingResult(Shown):
         energy, site = self.run_energy, self.facility
         if energy is None or site is None or (site.usd_per_j is None and site.usd_per_device_s is None):
             return None
-        rent = (site.usd_per_device_s or 0.0) * (self.device_seconds or 0.0)
+        held = 0.0 if self.device_seconds is None else self.device_seconds
+        rent = (site.usd_per_device_s or 0.0) * held
         return energy[1] * self.pue * (site.usd_per_j or 0.0) + rent
 
     @property
