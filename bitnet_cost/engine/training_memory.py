@@ -145,7 +145,7 @@ def bytes_each(plan: Plan, form: TrainingFormat, runtime: TrainingRuntime | None
         return 2.0, 2.0, moments
     if runtime is None or runtime.weights_wide:
         return 4.0, 4.0, moments
-    return 2.0, 4.0, 4.0 + moments
+    return 2.0, runtime.gradient_bytes, 4.0 + moments
 
 
 def step_memory(

@@ -57,9 +57,16 @@ class TrainingRuntime(Input):
     """A training runtime on GPUs. Bytes are those of training in a 16-bit format."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=60, description="catalogue id")
+    extends: str | None = Field(None, description="runtime whose figures hold where this file gives none")
     title: str = Field(min_length=2, description="in words")
     note: str = Field(default="", description="what a reader should know")
     weights_wide: bool = Field(description="weights are held in FP32 and cast on each pass; else 16-bit copies beside")
+    gradient_bytes: float = Field(4.0, ge=2, le=8, description="bytes of a gradient where weights are of 16 bits")
+    selective: Literal["scores", "products"] = Field(
+        "scores",
+        description="what selective recomputation repeats: scores of attention, or all but every other product"
+        " and attention",
+    )
     fused_attention: bool = Field(description="scores are never written: the backward pass recomputes them")
     sequence_parallel: bool = Field(description="tensor-parallel devices share norms and the residual stream too")
     overlap: Ratio = Field(description="share of the exchange between data-parallel devices that work hides")

@@ -125,8 +125,8 @@ def beside(file: Path, place: str, name: str) -> Path:
     return found
 
 
-def read(path: Path, chain: tuple[Path, ...] = ()) -> Document:
-    """A YAML document; a hardware profile that extends another, with what it takes from that one.
+def read(path: Path, chain: tuple[Path, ...] = (), model: type[Hardware | TrainingRuntime] = Hardware) -> Document:
+    """A YAML document; a profile that extends another of its kind, with what it takes from that one.
 
     Raises:
         BitnetCostError: see `read_yaml`; an unknown base, one outside the file's folder, or one that refers to itself.
@@ -135,13 +135,18 @@ def read(path: Path, chain: tuple[Path, ...] = ()) -> Document:
     if not isinstance(document.data, dict) or "extends" not in document.data:
         return document
     name, chain = chain_of(document, path, chain)
-    base = beside(path, "extends", name) if is_path(name) else _base(path, name)
-    found = read(base, chain)
-    validate(found, Hardware, base)
+    base = beside(path, "extends", name) if is_path(name) else _base(path, name, model)
+    found = read(base, chain, model)
+    validate(found, model, base)
     return extended(document, found.data, path)
 
 
-def _base(path: Path, name: str) -> Path:
+def _base(path: Path, name: str, model: type[Hardware | TrainingRuntime]) -> Path:
+    if model is TrainingRuntime:
+        files = {file.stem: file for file in place(TRAINING).glob("*.yaml")}
+        if name not in files:
+            raise InvalidFile(path, "extends", str(spelling.unknown("training runtime", name, files)))
+        return files[name]
     try:
         return locate("hardware", name)
     except UnknownName as fault:
@@ -415,7 +420,7 @@ def training_runtimes() -> dict[str, TrainingRuntime]:
         BitnetCostError: an invalid file.
     """
     files = sorted(place(TRAINING).glob("*.yaml"))
-    return {path.stem: validate(read_yaml(path), TrainingRuntime, path) for path in files}
+    return {path.stem: validate(read(path, model=TrainingRuntime), TrainingRuntime, path) for path in files}
 
 
 def training_runtime(name: str) -> TrainingRuntime:
@@ -425,7 +430,7 @@ def training_runtime(name: str) -> TrainingRuntime:
         BitnetCostError: an unknown name, or an invalid file.
     """
     if is_path(name):
-        return validate(read(Path(name)), TrainingRuntime, Path(name))
+        return validate(read(Path(name), model=TrainingRuntime), TrainingRuntime, Path(name))
     known = training_runtimes()
     if name not in known:
         raise UnknownName("training runtime", name, list(known))

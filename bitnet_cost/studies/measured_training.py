@@ -1,0 +1,86 @@
+"""Hold measured steps of training against the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+from bitnet_cost.engine.training import train
+from bitnet_cost.inputs.architecture import Architecture
+from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.measurement import Decoder, TrainingMeasurement
+from bitnet_cost.inputs.training import Plan, training_format
+from bitnet_cost.ledger.training import TrainingResult
+from bitnet_cost.readers import catalog, measured
+from bitnet_cost.studies.training import precision
+
+PLAN = (
+    "seq", "global_batch", "micro_batch", "devices", "dp", "tp", "pp", "cp", "ep", "zero", "virtual_stages",
+    "recompute", "lora",
+)  # fmt: skip
+
+
+def architecture_of(name: str) -> Architecture:
+    """The model of a row, of the catalogue or built from the sizes that its source states."""
+    known = measured.decoders()
+    if name in known.gpt:
+        return _decoder(name, known.gpt[name], llama=False)
+    return _decoder(name, known.llama[name], llama=True) if name in known.llama else catalog.model(name)
+
+
+def _decoder(name: str, sizes: Decoder, *, llama: bool) -> Architecture:
+    heads: Mapping[str, object] = {"heads": sizes.heads}
+    ffn: Mapping[str, object] = {"size": sizes.ffn}
+    layer = (
+        {"attention": heads, "ffn": {**ffn, "activation": "silu", "gated": True}} if llama else
+        {"attention": {**heads, "qkv_bias": True, "o_bias": True, "fused": True},
+         "ffn": {**ffn, "activation": "gelu_tanh", "bias": True}}
+    )  # fmt: skip
+    rest = {} if llama else {"norm": "layernorm", "rotary": False, "embedding": {"positions": 2048}}
+    return Architecture.model_validate({
+        "name": name, "source": "measured/training/models.yaml", "seen": "own", "hidden_size": sizes.hidden,
+        "vocab_size": sizes.vocab, "layers": [layer | {"repeat": sizes.layers}], "lm_head": {"tied": not llama}, **rest,
+    })  # fmt: skip
+
+
+@cache
+def _roomy(name: str) -> Hardware:
+    """A device with eight times its memory: what ran did fit, whatever the model makes of its peak."""
+    device, _ = catalog.setting(catalog.hardware(name), None)
+    levels = dict(device.hierarchy)
+    last = list(levels)[-1]
+    size = levels[last].capacity
+    more = {end: getattr(size, end) * 8 for end in ("value", "low", "high")}
+    levels[last] = levels[last].model_copy(update={"capacity": size.model_copy(update=more)})
+    return device.model_copy(update={"hierarchy": levels})
+
+
+def modelled(row: TrainingMeasurement) -> dict[str, float]:
+    """Seconds and joules of the row's part, and GB at the peak.
+
+    Raises:
+        BitnetCostError: an unknown name, a plan that cannot be.
+    """
+    result = trained(row)
+    seconds = result.seconds
+    found = {"memory_gb": result.memory.peak / 1e9}
+    if seconds is not None and result.energy is not None:
+        parts = {
+            "step": seconds.total, "fwdbwd": seconds.total - seconds.optimizer, "forward": seconds.forward,
+            "adamw": seconds.optimizer,
+        }  # fmt: skip
+        found["seconds"] = parts[row.part]
+        if row.part == "step":
+            found["energy_j"] = result.energy[1]
+    return found
+
+
+def trained(row: TrainingMeasurement) -> TrainingResult:
+    """The step of a row."""
+    asked = precision(row.precision)
+    plan = Plan(**{name: getattr(row, name) for name in PLAN})
+    return train(
+        architecture_of(row.model), asked, training_format(asked, lora=row.lora), _roomy(row.hardware),
+        catalog.training_runtime(row.runtime), plan,
+        between=catalog.links().links[row.between] if row.between else None,
+    )  # fmt: skip
