@@ -13,13 +13,14 @@ from bitnet_cost.engine.counts import coefficients_of
 from bitnet_cost.engine.device import floor_of
 from bitnet_cost.engine.estimate import check_scope
 from bitnet_cost.engine.timing import REACHED_BANDWIDTH, REACHED_RATE
-from bitnet_cost.engine.training_exchange import exchanged
+from bitnet_cost.engine.training_exchange import exchanged, hiding
 from bitnet_cost.engine.training_memory import (
     bytes_each,
     counted,
     model_parameters,
     step_memory,
 )
+from bitnet_cost.engine.training_products import filled
 from bitnet_cost.engine.training_step import PHASES, Row, Step, step_of, trained_parameters
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.formulas.cap import boosted, cap_stretch
@@ -203,6 +204,8 @@ def _load(model: Architecture, rows: Sequence[Row], plan: Plan, setting: Setting
     runtime = setting.runtime
     head = head_width(model)
     reached = np.array([reached_share(row, head, setting) for row in rows])
+    if not setting.form.wide:  # other units, other tiles
+        reached = reached * filled(rows, plan, setting.hardware, runtime)
     each = np.array([_seconds(row, share, setting) for row, share in zip(rows, reached, strict=True)])
     worked = each.max(axis=1)
     shares = np.array([runtime.kernel(row.kind).bandwidth.value for row in rows])
@@ -264,7 +267,7 @@ def _timed(result: TrainingResult, counts: OpCounts, step: Step, between: Interc
     )
     bubble = (forward + backward) * bubble_share(plan.pp, plan.micro_batches, plan.virtual_stages)
     optimizer = float(drawn[2].sum()) / plan.devices * float(stretch[2])
-    exposed = sent.exposed(backward + (forward if plan.zero == 3 else 0.0))
+    exposed = sent.exposed(hiding(plan, forward, backward))
     seconds = StepSeconds(forward, backward, optimizer, exposed, bubble)
     drawn = drawn * stretch[:, None, None]
     idle = np.zeros_like(drawn)

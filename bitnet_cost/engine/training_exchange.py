@@ -39,7 +39,7 @@ class Sent:
     hidden: float
 
     def exposed(self, work: float) -> float:
-        """Seconds that no work hides: gradients hide behind the backward pass, gathered weights behind both."""
+        """Seconds that no work hides; ``work`` is that behind which gradients and gathered weights can hide."""
         return self.blocking + max(self.gradients * (1 - self.hidden), self.gradients - work)
 
 
@@ -75,12 +75,22 @@ def exchanged(
         name = INSIDE if inside else BETWEEN
         bits[name] = bits.get(name, 0.0) + traffic.sent * 8 * plan.devices
         latency = over.latency.value if over.latency else None
-        seconds = exchange_seconds(traffic.sent * 8, over.bandwidth.value, traffic.messages, latency)
+        reached = runtime.link_bandwidth.value if inside else runtime.network_bandwidth.value
+        seconds = exchange_seconds(traffic.sent * 8, over.bandwidth.value * reached, traffic.messages, latency)
         if traffic in gradients:
             seconds_of_gradients += seconds
         else:
             waits += seconds * (1 - traffic.hidden)
     return Sent(bits, hardware, waits, seconds_of_gradients, runtime.overlap.value)
+
+
+def hiding(plan: Plan, forward: float, backward: float) -> float:
+    """Seconds of work behind which the exchange of gradients can hide.
+
+    Gathered weights of stage 3 hide behind both passes of every micro-batch. Otherwise gradients are whole only in the
+    last micro-batch's backward pass.
+    """
+    return forward + backward if plan.zero == 3 else backward / plan.micro_batches
 
 
 def _with_network(hardware: Hardware, between: Interconnect | None) -> Hardware:
@@ -105,8 +115,11 @@ def _blocking(
         found.append(Traffic(sums * 2 * ring_share(plan.tp) * stream, 2 * sums, plan.tp, runtime.tensor_overlap.value))
     if plan.pp > 1:
         hops = 2.0 * plan.virtual_stages * plan.micro_batches
-        each = stream / (plan.tp if runtime.sequence_parallel else 1)
-        found.append(Traffic(hops * each, hops, plan.devices, runtime.overlap.value))
+        each = stream / (plan.tp if runtime.sequence_parallel or runtime.scattered else 1)
+        # 1F1B waits for what it sends and receives (Narayanan et al., 2021, arXiv:2104.04473, section 2.2); pieces of
+        # a stage leave others to work on meanwhile
+        hidden = runtime.overlap.value if plan.virtual_stages > 1 else 0.0
+        found.append(Traffic(hops * each, hops, plan.devices, hidden))
     if plan.cp > 1:
         keys = sum(float(row) for row in counts["kv_write"][0, :, 0]) * form.width / plan.cp / plan.tp
         layers = float(sum(op.repeat for op in counts.operators if op.traits.tensor == "key")) or model.depth

@@ -69,8 +69,13 @@ class TrainingRuntime(Input):
     )
     fused_attention: bool = Field(description="scores are never written: the backward pass recomputes them")
     sequence_parallel: bool = Field(description="tensor-parallel devices share norms and the residual stream too")
+    scattered: bool = Field(
+        True, description="tensor-parallel devices send the next stage a part each, and gather it there"
+    )
     overlap: Ratio = Field(description="share of the exchange between data-parallel devices that work hides")
     tensor_overlap: Ratio = Field(description="share of the exchange between tensor-parallel devices that work hides")
+    link_bandwidth: Ratio = Field(description="share of a link's bandwidth that exchanges inside a node reach")
+    network_bandwidth: Ratio = Field(description="share of a link's bandwidth that exchanges between nodes reach")
     wide: Ratio = Field(description="bytes of elementwise work in FP32, over those in 16 bits")
     wide_kept: Ratio = Field(description="bytes of what is kept in FP32, over those in 16 bits")
     ceiling: Bandwidth | None = Field(None, description="bits a second that elementwise kernels reach on any device")

@@ -448,6 +448,11 @@ def setting(hardware: Hardware, asked: str | RuntimeProfile | None) -> tuple[Har
     return _tuned(Same(hardware), Same(software), Same(constants()))
 
 
+def trainer(hardware: Hardware) -> Hardware:
+    """A device as training finds it: power as `setting` has it, a link without what engines of inference reach of it."""
+    return setting(hardware, None)[0].model_copy(update={"interconnect": hardware.interconnect})
+
+
 def study(name: str) -> Study:
     """A study by catalogue name or YAML file."""
     from bitnet_cost.inputs.study import Study

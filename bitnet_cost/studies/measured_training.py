@@ -46,7 +46,7 @@ def _decoder(name: str, sizes: Decoder, *, llama: bool) -> Architecture:
 @cache
 def _roomy(name: str) -> Hardware:
     """A device with eight times its memory: what ran did fit, whatever the model makes of its peak."""
-    device, _ = catalog.setting(catalog.hardware(name), None)
+    device = catalog.trainer(catalog.hardware(name))
     levels = dict(device.hierarchy)
     last = list(levels)[-1]
     size = levels[last].capacity

@@ -56,7 +56,7 @@ def train(
     found: list[TrainingResult] = []
     for name in hardware:
         profile = catalog.linked(catalog.hardware(name), terms.link)
-        profile = catalog.setting(profile, None)[0] if profile.has_clock else profile
+        profile = catalog.trainer(profile) if profile.has_clock else profile
         names = list(dict.fromkeys(precisions or (ON_DEVICES if profile.has_clock else ON_NODES)))
         asked = _plan(architecture.max_positions, devices, plan)
         place = _Place(
