@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from bitnet_cost.engine.counts import count_ops
 from bitnet_cost.engine.footprint import resident
+from bitnet_cost.engine.training_recompute import keeps_products, kept_results
 from bitnet_cost.formulas.training import in_flight, largest_stage, state_bytes
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.training import MOMENT_BYTES, Plan, StepKernelClass, TrainingFormat, TrainingRuntime
@@ -92,6 +94,8 @@ def layer_bytes(
     if plan.recompute == "full":
         wide = 2.0 if runtime.weights_wide and not form.wide else 1.0  # the residual stream is in FP32 there
         return model.depth * whole * wide / shared / plan.cp
+    if keeps_products(plan, runtime):
+        return kept_results(counts, model.depth, form.width, whole, plan, shared)
     found = 0.0
     for row, op in enumerate(counts.operators):
         if not in_layers(model, op) or (op.traits.scores and plan.recompute == "selective"):
@@ -155,6 +159,10 @@ def step_memory(
     layers, tables, head, experts = device_parameters(model, counts, plan)
     each = bytes_each(plan, form, runtime)
     kept = layer_bytes(model, counts, plan, runtime, form) * largest_stage(model.depth, plan.pp) / model.depth
+    # the layer whose forward pass is repeated keeps what it would have kept (Korthikanti et al., 2022, section 4.1)
+    again = 0.0
+    if plan.recompute == "full":
+        again = layer_bytes(model, counts, replace(plan, recompute="none"), runtime, form) / model.depth
     logits = 0.0
     if model.lm_head is not None:
         scale = 1.0 if form.width == 2 else 12 / 14
@@ -163,8 +171,9 @@ def step_memory(
     shards = plan.dp * plan.cp
     wide_weights = runtime.weights_wide and not form.wide and plan.master == "fp32" and plan.lora is None
     first = in_flight(plan.pp, plan.micro_batches, plan.virtual_stages)
-    stages = [(layers + tables + head, kept, logits)] if plan.pp == 1 else [
-        (layers + tables, kept * first, 0.0), (layers + head, kept, logits)
+    beyond = max(again - logits, 0.0)  # logits are gone by then
+    stages = [(layers + tables + head, kept + beyond, logits)] if plan.pp == 1 else [
+        (layers + tables, kept * first + again, 0.0), (layers + head, kept + beyond, logits)
     ]  # fmt: skip
     found = []
     for owned, activations, of_logits in stages:

@@ -26,6 +26,7 @@ from bitnet_cost.engine.training_memory import (
     in_layers,
     model_parameters,
 )
+from bitnet_cost.engine.training_recompute import keeps_products, kept_products
 from bitnet_cost.formulas.training import orthogonalisation_macs
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.training import MOMENT_BYTES, Plan, StepKernelClass, TrainingFormat, TrainingRuntime
@@ -204,10 +205,13 @@ def step_of(
     runs = plan.micro_batches * plan.dp  # micro-batches of a step on all devices
     rows: list[Row] = []
     forward_macs = model_macs = run_macs = 0.0
+    kept = kept_products(ops)
     for i, (op, kind) in enumerate(zip(ops, kinds, strict=True)):
         macs = float(whole["mac"][0, i, 0])
         factor = backward_factor(op, plan, form, fused=fused)
         again = repeated(model, op, plan, fused=fused)
+        if keeps_products(plan, runtime):
+            again = float(in_layers(model, op) and not kept[i] and op.traits.fused != "always")
         back = factor if isinstance(factor, float) else 0.0
         least = 2.0 if op.traits.kernel == "attention" else back
         forward_macs += macs * runs

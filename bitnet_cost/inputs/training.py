@@ -152,8 +152,10 @@ class Plan:
             )
         if self.seq % self.cp:
             raise BitnetCostError(f"cp: {self.cp} does not divide the sequence of {self.seq} tokens")
-        if self.dp % self.ep:
-            raise BitnetCostError(f"ep: {self.ep} does not divide dp {self.dp}, over which experts are spread")
+        if self.dp * self.tp * self.cp % self.ep:
+            raise BitnetCostError(
+                f"ep: {self.ep} does not divide dp x tp x cp = {self.dp * self.tp * self.cp}, over which experts are spread"
+            )
         if self.virtual_stages > 1 and self.pp == 1:
             raise BitnetCostError("virtual-stages: there is one stage; give --pp too")
         if self.virtual_stages > 1 and self.micro_batches % self.pp:
