@@ -135,7 +135,10 @@ def _blocking(
         layers = float(sum(layer.repeat for layer in model.layers if layer.moe))
         times = 4 * share * plan.micro_batches
         sent = times * routed * form.width * ring_share(plan.ep) / plan.cp / plan.tp
-        found.append(Traffic(sent, times * layers, plan.tp * plan.cp * plan.ep, runtime.overlap.value))
+        # pieces of a stage leave another micro-batch's work to do meanwhile
+        hidden = runtime.overlap.value if plan.virtual_stages > 1 else runtime.experts_overlap.value
+        spans = plan.cp * plan.ep * plan.expert_tp
+        found.append(Traffic(sent, times * layers, spans, hidden))
     return found
 
 
@@ -154,7 +157,7 @@ def _gradients(
     _, gradient, _ = bytes_each(plan, form, runtime)
     narrow, ring = form.width, ring_share(shards)
     if plan.ep > 1:  # few devices hold the same experts
-        owned -= experts * (1 - ring_share(shards // plan.ep) / ring)
+        owned -= experts * (1 - ring_share(plan.expert_copies) / ring)
     if plan.zero == 3:
         sent = ring * owned * (2 * narrow + gradient) * plan.micro_batches
     elif plan.zero:

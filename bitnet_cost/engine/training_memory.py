@@ -121,7 +121,7 @@ def device_parameters(model: Architecture, counts: OpCounts, plan: Plan) -> Owne
     for op in counts.operators:
         owned = float(op.repeat * (op.weights + op.bias)) / plan.tp
         if op.traits.kernel == "experts":
-            owned /= plan.ep
+            owned *= plan.tp / plan.expert_tp / plan.ep
             experts += owned
         if op.group == "embedding":
             tables += owned
@@ -180,7 +180,7 @@ def step_memory(
         if plan.lora is None:
             # experts are divided already: fewer devices hold the same ones
             dense = state_bytes(owned - experts, *each, shards, plan.zero)
-            routed = state_bytes(experts, *each, shards // plan.ep, plan.zero)
+            routed = state_bytes(experts, *each, plan.expert_copies, plan.zero)
             weights, gradients, states = (a + b for a, b in zip(dense, routed, strict=True))
         else:
             weights, gradients, states = _adapted(model, counts, plan, form, owned, each, shards)

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 def _sides(op: Operator, plan: Plan) -> tuple[float, float]:
     """Inner and outer side of a product on one of the tensor-parallel devices."""
     inner, outer = op.shape
+    ways = plan.expert_tp if op.traits.kernel == "experts" else plan.tp
     if op.traits.tensor in ("output", "down"):
-        return inner / plan.tp, float(outer)
-    return float(inner), outer / (plan.tp if op.traits.split else 1)
+        return inner / ways, float(outer)
+    return float(inner), outer / (ways if op.traits.split else 1)
 
 
 def _runs_with(op: Operator, runtime: TrainingRuntime) -> bool:

@@ -103,7 +103,9 @@ def _extra(
 
     if form.quantised != "no" and linear:
         kind: StepKernelClass = "cast" if form.quantised == "fp8" else "weight_quantise"
-        found.append((per_pass("weight_quantise", WEIGHT_WORK[form.quantised], linear), kind))
+        # weights in FP8 are kept from the first micro-batch of a step to its last
+        once = plan.micro_batches if form.quantised == "fp8" else 1
+        found.append((per_pass("weight_quantise", WEIGHT_WORK[form.quantised], linear / once), kind))
     if plan.lora is None and runtime is not None and runtime.weights_wide and not form.wide:
         found.append((per_pass("weight_cast", {}, products), "weight_cast"))
     for op in ops:

@@ -74,6 +74,7 @@ class TrainingRuntime(Input):
     )
     overlap: Ratio = Field(description="share of the exchange between data-parallel devices that work hides")
     tensor_overlap: Ratio = Field(description="share of the exchange between tensor-parallel devices that work hides")
+    experts_overlap: Ratio = Field(description="share of the exchange of routed tokens that work hides")
     link_bandwidth: Ratio = Field(description="share of a link's bandwidth that exchanges inside a node reach")
     network_bandwidth: Ratio = Field(description="share of a link's bandwidth that exchanges between nodes reach")
     wide: Ratio = Field(description="bytes of elementwise work in FP32, over those in 16 bits")
@@ -170,6 +171,17 @@ class Plan:
     def micro_batches(self) -> int:
         """Micro-batches that each pipeline works on in a step."""
         return self.global_batch // (self.micro_batch * self.dp)
+
+    @property
+    def expert_copies(self) -> int:
+        """Devices that hold the same experts, at most: those of one stage, over the devices that experts are spread over."""
+        alike = self.dp * self.cp
+        return alike // self.ep if alike % self.ep == 0 else alike * self.tp // self.ep
+
+    @property
+    def expert_tp(self) -> int:
+        """Tensor-parallel devices that share an expert: none where experts are spread over them too."""
+        return self.tp if self.dp * self.cp % self.ep == 0 else 1
 
     @property
     def step_tokens(self) -> int:
