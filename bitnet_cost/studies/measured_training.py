@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from functools import cache
 
 from bitnet_cost.engine.training import train
+from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.measurement import Decoder, TrainingMeasurement
 from bitnet_cost.inputs.training import Plan, training_format
 from bitnet_cost.ledger.training import TrainingResult
 from bitnet_cost.readers import catalog, measured
+from bitnet_cost.studies.measured import Point, Quantity, calibration_ids
 from bitnet_cost.studies.training import precision
 
+QUANTITIES: tuple[Quantity, ...] = ("seconds", "energy_j", "memory_gb")
 PLAN = (
     "seq", "global_batch", "micro_batch", "devices", "dp", "tp", "pp", "cp", "ep", "zero", "virtual_stages",
     "recompute", "lora",
@@ -55,24 +58,69 @@ def _roomy(name: str) -> Hardware:
     return device.model_copy(update={"hierarchy": levels})
 
 
-def modelled(row: TrainingMeasurement) -> dict[str, float]:
-    """Seconds and joules of the row's part, and GB at the peak.
+@cache
+def set_aside() -> frozenset[str]:
+    """Rows that shares of training runtimes may be solved from; none of them is scored."""
+    return calibration_ids(measured.training_rows())
+
+
+def points() -> list[Point]:
+    """Every measured quantity of the rows of training beside the modelled one."""
+    found: list[Point] = []
+    used = set_aside() | measured.used()
+    for row in measured.training_rows():
+        reason = ""
+        try:
+            answer, bound = modelled(row)
+        except BitnetCostError as fault:
+            answer, bound, reason = {}, "", str(fault).splitlines()[0]
+        for quantity in QUANTITIES:
+            value = getattr(row, quantity)
+            if value is not None and (quantity in answer or not answer):  # a part's energy is not known by itself
+                ours, why = answer.get(quantity, float("nan")), row.left_out or reason
+                found.append(Point(row, quantity, value, ours, why, row.id in used, bound))
+    return found
+
+
+def kind_of(point: Point) -> str:
+    """The class of a measured quantity of training."""
+    row = point.row
+    own = "own" if row.source == "own-training" else "published"
+    if point.quantity != "seconds":
+        return f"training-{'memory' if point.quantity == 'memory_gb' else 'energy'}-{own}"
+    if own == "own":
+        return "training-time-own"
+    return f"training-time-{'moe' if any(layer.moe for layer in architecture_of(row.model).layers) else 'dense'}"
+
+
+def conditions(row: TrainingMeasurement) -> str:
+    """How a row was measured, in words."""
+    plan = ", ".join(f"{name} {getattr(row, name)}" for name in ("dp", "tp", "pp", "cp", "ep") if getattr(row, name) > 1)
+    kept = "" if row.recompute == "none" else f", recompute {row.recompute}"
+    text = f"{row.part}, {row.devices} x{', ' if plan else ''}{plan}, batch {row.global_batch} by {row.micro_batch}"
+    return f"{text}, {row.seq} tokens{kept}"
+
+
+def modelled(row: TrainingMeasurement) -> tuple[dict[Quantity, float], str]:
+    """Seconds and joules of the row's part, GB at the peak, and what the step waits for.
 
     Raises:
         BitnetCostError: an unknown name, a plan that cannot be.
     """
     result = trained(row)
     seconds = result.seconds
-    found = {"memory_gb": result.memory.peak / 1e9}
-    if seconds is not None and result.energy is not None:
-        parts = {
-            "step": seconds.total, "fwdbwd": seconds.total - seconds.optimizer, "forward": seconds.forward,
-            "adamw": seconds.optimizer,
-        }  # fmt: skip
-        found["seconds"] = parts[row.part]
-        if row.part == "step":
-            found["energy_j"] = result.energy[1]
-    return found
+    found: dict[Quantity, float] = {"memory_gb": result.memory.peak / 1e9}
+    if seconds is None or result.energy is None:
+        return found, ""
+    parts = {
+        "step": seconds.total, "fwdbwd": seconds.total - seconds.optimizer, "forward": seconds.forward,
+        "adamw": seconds.optimizer,
+    }  # fmt: skip
+    found["seconds"] = parts[row.part]
+    if row.part == "step":
+        found["energy_j"] = result.energy[1]
+    waits = {"exchange": seconds.exchange, "bubble": seconds.bubble, "kernels": seconds.forward + seconds.backward}
+    return found, max(waits, key=lambda name: waits[name])
 
 
 def trained(row: TrainingMeasurement) -> TrainingResult:
