@@ -13,7 +13,7 @@ from bitnet_cost.engine.counts import coefficients_of
 from bitnet_cost.engine.device import floor_of
 from bitnet_cost.engine.estimate import check_scope
 from bitnet_cost.engine.timing import REACHED_BANDWIDTH, REACHED_RATE
-from bitnet_cost.engine.training_exchange import exchanged, hiding
+from bitnet_cost.engine.training_exchange import exchanged
 from bitnet_cost.engine.training_memory import (
     bytes_each,
     counted,
@@ -267,7 +267,7 @@ def _timed(result: TrainingResult, counts: OpCounts, step: Step, between: Interc
     )
     bubble = (forward + backward) * bubble_share(plan.pp, plan.micro_batches, plan.virtual_stages)
     optimizer = float(drawn[2].sum()) / plan.devices * float(stretch[2])
-    exposed = sent.exposed(hiding(plan, forward, backward))
+    exposed = sent.exposed(plan, forward, backward)
     seconds = StepSeconds(forward, backward, optimizer, exposed, bubble)
     drawn = drawn * stretch[:, None, None]
     idle = np.zeros_like(drawn)

@@ -26,6 +26,7 @@ class Traffic(NamedTuple):
     messages: float
     spans: int
     hidden: float  # share that work hides
+    ports: float = 1.0  # to other nodes, that its devices of a node use together
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,20 @@ class Sent:
 
     bits: dict[str, float]  # by action, all devices
     hardware: Hardware  # that prices them
-    blocking: float  # seconds that layers wait for
+    blocking: float  # seconds that layers wait for, of what they exchange
+    whole: float  # seconds of all that they exchange
     gradients: float  # seconds of the exchange of gradients and weights
     hidden: float
 
-    def exposed(self, work: float) -> float:
-        """Seconds that no work hides; ``work`` is that behind which gradients and gathered weights can hide."""
-        return self.blocking + max(self.gradients * (1 - self.hidden), self.gradients - work)
+    def exposed(self, plan: Plan, forward: float, backward: float) -> float:
+        """Seconds that no work hides. What hides cannot take longer than the work.
+
+        Gathered weights of ZeRO's stage 3 hide behind both passes of every micro-batch. Gradients are else whole only
+        in the last micro-batch's backward pass.
+        """
+        behind = forward + backward if plan.zero == 3 else backward / plan.micro_batches
+        gradients = max(self.gradients * (1 - self.hidden), self.gradients - behind)
+        return max(self.blocking, self.whole - forward - backward) + gradients
 
 
 def exchanged(
@@ -51,7 +59,8 @@ def exchanged(
 
     Tensor-parallel devices close two sums a layer forward and two backward (Shoeybi et al., Megatron-LM, 2019,
     arXiv:1909.08053, section 3); a gather and a scatter of sequence parallelism send as much (Korthikanti et al., 2022,
-    arXiv:2205.05198, section 4.2.2). Stages hand on the residual stream and its gradient. Data-parallel devices sum
+    arXiv:2205.05198, section 4.2.2). Rings over several nodes leave each of them through the ports of all its devices in
+    the group (NCCL, one ring a port). Stages hand on the residual stream and its gradient. Data-parallel devices sum
     gradients, and with ZeRO gather weights (Rajbhandari et al., 2020, arXiv:1910.02054, section 7). Context-parallel
     ones pass keys and values round (Liu et al., Ring Attention, 2023, arXiv:2310.01889); experts take and give back
     tokens twice forward and twice backward.
@@ -61,11 +70,12 @@ def exchanged(
     """
     link = hardware.interconnect
     if plan.devices == 1 or link is None:
-        return Sent({}, hardware, 0.0, 0.0, 1.0)
-    blocking, gradients = _blocking(model, counts, plan, form, runtime), _gradients(model, counts, plan, form, runtime)
+        return Sent({}, hardware, 0.0, 0.0, 0.0, 1.0)
+    blocking = _blocking(model, counts, plan, form, runtime)
+    gradients = [t._replace(ports=max(1.0, link.devices / plan.tp)) for t in _gradients(model, counts, plan, form, runtime)]
     hardware = _with_network(hardware, between)
     bits: dict[str, float] = {}
-    waits = 0.0
+    waits = whole = 0.0
     seconds_of_gradients = 0.0
     for traffic in (*blocking, *gradients):
         inside = traffic.spans <= link.devices
@@ -75,22 +85,16 @@ def exchanged(
         name = INSIDE if inside else BETWEEN
         bits[name] = bits.get(name, 0.0) + traffic.sent * 8 * plan.devices
         latency = over.latency.value if over.latency else None
-        reached = runtime.link_bandwidth.value if inside else runtime.network_bandwidth.value
-        seconds = exchange_seconds(traffic.sent * 8, over.bandwidth.value * reached, traffic.messages, latency)
+        rate = link.bandwidth.value * runtime.link_bandwidth.value
+        if not inside:
+            rate = min(rate, over.bandwidth.value * runtime.network_bandwidth.value * traffic.ports)
+        seconds = exchange_seconds(traffic.sent * 8, rate, traffic.messages, latency)
         if traffic in gradients:
             seconds_of_gradients += seconds
         else:
+            whole += seconds
             waits += seconds * (1 - traffic.hidden)
-    return Sent(bits, hardware, waits, seconds_of_gradients, runtime.overlap.value)
-
-
-def hiding(plan: Plan, forward: float, backward: float) -> float:
-    """Seconds of work behind which the exchange of gradients can hide.
-
-    Gathered weights of stage 3 hide behind both passes of every micro-batch. Otherwise gradients are whole only in the
-    last micro-batch's backward pass.
-    """
-    return forward + backward if plan.zero == 3 else backward / plan.micro_batches
+    return Sent(bits, hardware, waits, whole, seconds_of_gradients, runtime.overlap.value)
 
 
 def _with_network(hardware: Hardware, between: Interconnect | None) -> Hardware:

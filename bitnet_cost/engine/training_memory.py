@@ -27,7 +27,7 @@ CLASSES: dict[str, StepKernelClass] = {
 
 def class_of(op: Operator) -> StepKernelClass:
     """The class of kernels that an operator runs in."""
-    return CLASSES.get(op.traits.kernel, "elementwise")
+    return "combine" if op.name == "combine" else CLASSES.get(op.traits.kernel, "elementwise")
 
 
 def counted(model: Architecture, plan: Plan) -> OpCounts:

@@ -16,7 +16,7 @@ from bitnet_cost.words import Master, Optimizer, Recompute
 
 StepKernelClass = Literal[
     "linear", "experts", "attention", "norm", "rope", "activation", "residual", "quantise", "weight_quantise",
-    "weight_cast", "cast", "loss", "optimizer", "elementwise",
+    "weight_cast", "cast", "combine", "loss", "optimizer", "elementwise",
 ]  # fmt: skip
 
 MOMENT_BYTES: dict[Optimizer, float] = {"adamw": 8.0, "adamw-8bit": 2.0, "sgd": 4.0, "muon": 4.0}
