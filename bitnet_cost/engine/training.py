@@ -97,7 +97,10 @@ def reached_share(row: Row, head: float, setting: Setting) -> float:
     sides = (head,) if row.kind == "attention" else _widths(row.op)
     if kernel.unaligned and form.width == 2 and any(side * 2 % 16 for side in sides):
         return kernel.unaligned.value
-    share = kernel.backward_compute if row.phase == 1 and kernel.backward_compute else kernel.compute
+    if kernel.fp8_compute and form.quantised == "fp8" and row.op.role == "linear":
+        share = kernel.fp8_compute
+    else:
+        share = kernel.backward_compute if row.phase == 1 and kernel.backward_compute else kernel.compute
     reached = share.value
     if row.kind == "attention" and kernel.narrow:
         lost = (1 - kernel.narrow.value / kernel.compute.value) * (128 - min(max(head, 64.0), 128.0)) / 64

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from bitnet_cost.inputs.cited import Input, Source
+from bitnet_cost.inputs.cited import Input, Power, Ratio, Source
 from bitnet_cost.words import Recompute
 
 TrainedPart = Literal["step", "fwdbwd", "forward", "adamw"]
@@ -67,6 +67,7 @@ class TrainingMeasurement(Input):
     seconds: float | None = Field(None, gt=0, description="time of the part")
     energy_j: float | None = Field(None, gt=0, description="energy of the part, all devices")
     memory_gb: float | None = Field(None, gt=0, description="peak memory of a device, in GB")
+    whole: Literal["devices", "node"] = Field("devices", description="what the energy is of")
     left_out: str = Field("", description="why the row is shown and not scored")
 
     @property
@@ -127,6 +128,8 @@ class Used(Input):
 class Measured(Input):
     """The sources of the measured rows, and what was left out."""
 
+    host: Power = Field(description="power of a node of eight devices beside them: processors, memory, network, fans")
+    supply: Ratio = Field(description="energy behind a node's power supplies, over that before them")
     sources: dict[str, MeasuredSource] = Field(min_length=1, description="by key")
     tasks: dict[str, Task] = Field(default_factory=dict, description="prompt lengths that rows do not give")
     left_out: list[LeftOut] = Field(default_factory=list, description="rows that are not carried, and why")

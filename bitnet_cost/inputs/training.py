@@ -29,6 +29,7 @@ class StepKernel(Input):
     bandwidth: Ratio = Field(description="share of the peak bandwidth")
     compute: Ratio | None = Field(None, description="share of the peak rate in the forward pass; left out: no limit")
     backward_compute: Ratio | None = Field(None, description="the same in the backward pass; left out: as forward")
+    fp8_compute: Ratio | None = Field(None, description="share of the peak rate of products in FP8; left out: as 16 bits")
     bytes_per_entry: float | None = Field(
         None, ge=0, le=1000, description="bytes moved forward per entry of the input; left out: inputs and outputs once"
     )
@@ -297,6 +298,8 @@ base frozen in it, or train in bf16, bitnet or bitnet-b1.58
     forms = {action.partition(".")[2] for action in recipe if action.startswith("mul.")}
     if lora is not None:
         stored = None if storage.bits >= 16 else precision
+        if forms == {"fp8"}:
+            return TrainingFormat(name, _plain(name, "fp8", half), 2.0, "fp8", stored)
         form = "fp32" if forms == {"fp32"} else half
         return TrainingFormat(name, _plain(name, form, form), 4.0 if form == "fp32" else 2.0, "no", stored)
     if forms in ({"fp32"}, {"bf16"}, {"fp16"}) and storage.bits >= 16:

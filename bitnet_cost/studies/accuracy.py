@@ -55,6 +55,7 @@ CLASSES = {
         AccuracyClass("training-time-moe", "the same, mixtures of experts", 14, 32),
         AccuracyClass("training-time-own", "time of a training step and of its parts on one or two GPUs", 6, 15),
         AccuracyClass("training-energy-own", "energy of a training step", 8, 18),
+        AccuracyClass("training-energy-node", "the same, of whole nodes with their hosts (MLPerf)", 15),
         AccuracyClass("training-memory-own", "peak memory of a training step", 5, 12),
         AccuracyClass("training-memory-published", "the same, as others published it"),
     )

@@ -17,6 +17,7 @@ from bitnet_cost.studies.measured import Point, Quantity, calibration_ids
 from bitnet_cost.studies.training import precision
 
 QUANTITIES: tuple[Quantity, ...] = ("seconds", "energy_j", "memory_gb")
+DEVICES_OF_A_NODE = 8
 PLAN = (
     "seq", "global_batch", "micro_batch", "devices", "dp", "tp", "pp", "cp", "ep", "zero", "virtual_stages",
     "recompute", "lora",
@@ -60,8 +61,11 @@ def _roomy(name: str) -> Hardware:
 
 @cache
 def set_aside() -> frozenset[str]:
-    """Rows that shares of training runtimes may be solved from; none of them is scored."""
-    return calibration_ids(measured.training_rows())
+    """Rows that shares of training runtimes may be solved from; none of them is scored.
+
+    No share is solved from whole nodes, and none of those rows is set aside.
+    """
+    return calibration_ids(row for row in measured.training_rows() if row.whole == "devices")
 
 
 def points() -> list[Point]:
@@ -86,6 +90,8 @@ def kind_of(point: Point) -> str:
     """The class of a measured quantity of training."""
     row = point.row
     own = "own" if row.source == "own-training" else "published"
+    if row.whole == "node" and point.quantity == "energy_j":
+        return "training-energy-node"
     if point.quantity != "seconds":
         return f"training-{'memory' if point.quantity == 'memory_gb' else 'energy'}-{own}"
     if own == "own":
@@ -119,6 +125,10 @@ def modelled(row: TrainingMeasurement) -> tuple[dict[Quantity, float], str]:
     found["seconds"] = parts[row.part]
     if row.part == "step":
         found["energy_j"] = result.energy[1]
+        if row.whole == "node":
+            known = measured.sources()
+            hosts = known.host.value * seconds.total * row.devices / DEVICES_OF_A_NODE
+            found["energy_j"] = (found["energy_j"] + hosts) / known.supply.value
     waits = {"exchange": seconds.exchange, "bubble": seconds.bubble, "kernels": seconds.forward + seconds.backward}
     return found, max(waits, key=lambda name: waits[name])
 
