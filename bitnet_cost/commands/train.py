@@ -58,6 +58,7 @@ def train(
     scope: options.ScopeOption = None,
     baseline: Annotated[str | None, option(questions.BASELINE_OF_TRAINING)] = None,
     link: Annotated[str | None, option(questions.LINK)] = None,
+    between: Annotated[str | None, option(questions.BETWEEN)] = None,
     site: options.Site,
     making: options.Making,
     to: options.Writing,
@@ -73,7 +74,7 @@ def train(
     plan["tokens"] = None if batches.tokens is None else _tokens(batches.tokens)
     found = training.train(
         model, once(hardware or [training.DEVICE]), once(precision or []),
-        training.Terms(runtime, scope, baseline, facility(site, making), link), **plan,
+        training.Terms(runtime, scope, baseline, facility(site, making), link, between), **plan,
     )  # fmt: skip
     rows = [view.record(result) for result in found]
     deliver(to, Offer(lambda: [view.report(found)], lambda: view.document(found), lambda: rows))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bitnet_cost.formulas.sums import sum_in_order
+from bitnet_cost.inputs.accuracy import Spread
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware
@@ -77,6 +79,8 @@ class TrainingResult:
     baseline: str | None = None
     saving: tuple[float, float, float] | None = None
     reason: str | None = None
+    between: str = ""  # the link between nodes
+    errors: Mapping[str, Spread] = field(default_factory=dict)  # on measured steps, by class
 
     @property
     def capacity(self) -> float | None:

@@ -18,7 +18,7 @@ from bitnet_cost.errors import BitnetCostError, InvalidFile, UnknownName
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Input, Same, explain
 from bitnet_cost.inputs.facility import Grids, Zone
-from bitnet_cost.inputs.hardware import Hardware, Links
+from bitnet_cost.inputs.hardware import Hardware, Interconnect, Links
 from bitnet_cost.inputs.precision import Precision, parse_name
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.training import TrainingRuntime
@@ -314,11 +314,21 @@ def linked(device: Hardware, name: str | None) -> Hardware:
         return device
     if not device.has_clock:
         raise BitnetCostError(f"link: {device.name!r} is a technology node; nothing joins it to another")
-    known = links()
-    name = listed("link", name, known.links)
-    if name not in known.links:
-        raise spelling.unknown("link", name, known.links)
-    return device.model_copy(update={"interconnect": known.links[name], "sources": device.sources | known.sources})
+    _, found = link(name)
+    return device.model_copy(update={"interconnect": found, "sources": device.sources | links().sources})
+
+
+def link(name: str) -> tuple[str, Interconnect]:
+    """A link of the catalogue: its name as listed, and what it is.
+
+    Raises:
+        UnknownName: no such link.
+    """
+    known = links().links
+    name = listed("link", name, known)
+    if name not in known:
+        raise spelling.unknown("link", name, known)
+    return name, known[name]
 
 
 @cache

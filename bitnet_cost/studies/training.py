@@ -38,6 +38,7 @@ class Terms(NamedTuple):
     baseline: str | None = None
     facility: Facility | None = None
     link: str | None = None
+    between: str | None = None
 
 
 def train(
@@ -116,8 +117,10 @@ def _one(place: _Place, asked: Precision, terms: Terms) -> TrainingResult:
         if smallest is None:
             raise BitnetCostError(f"devices: no plan of up to {with_commas(MOST)} {profile.name} holds {model.name}")
         plan = smallest
-    between = catalog.links().links[BETWEEN_NODES]
+    name, between = catalog.link(terms.between or BETWEEN_NODES)
     found = training.train(model, asked, form, profile, software, plan, terms.scope, between, terms.facility)
+    errors = catalog.accuracy().of_training(profile.name, software.name) if software is not None else {}
+    found = replace(found, between=name, errors=errors)
     if found.reason is None or software is None:
         return found
     smallest = smallest_plan(model, form, profile, software, plan)
