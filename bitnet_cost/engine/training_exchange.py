@@ -59,8 +59,8 @@ def exchanged(
 
     Tensor-parallel devices close two sums a layer forward and two backward (Shoeybi et al., Megatron-LM, 2019,
     arXiv:1909.08053, section 3); a gather and a scatter of sequence parallelism send as much (Korthikanti et al., 2022,
-    arXiv:2205.05198, section 4.2.2). Rings over several nodes leave each of them through the ports of all its devices in
-    the group (NCCL, one ring a port). Stages hand on the residual stream and its gradient. Data-parallel devices sum
+    arXiv:2205.05198, section 4.2.2). Rings over several nodes leave each of them through the ports of all devices of the
+    group there (NCCL has one ring a port). Stages hand on the residual stream and its gradient. Data-parallel devices sum
     gradients, and with ZeRO gather weights (Rajbhandari et al., 2020, arXiv:1910.02054, section 7). Context-parallel
     ones pass keys and values round (Liu et al., Ring Attention, 2023, arXiv:2310.01889); experts take and give back
     tokens twice forward and twice backward.
@@ -72,7 +72,8 @@ def exchanged(
     if plan.devices == 1 or link is None:
         return Sent({}, hardware, 0.0, 0.0, 0.0, 1.0)
     blocking = _blocking(model, counts, plan, form, runtime)
-    gradients = [t._replace(ports=max(1.0, link.devices / plan.tp)) for t in _gradients(model, counts, plan, form, runtime)]
+    ports = max(1.0, link.devices / plan.tp)
+    gradients = [t._replace(ports=ports) for t in _gradients(model, counts, plan, form, runtime)]
     hardware = _with_network(hardware, between)
     bits: dict[str, float] = {}
     waits = whole = 0.0

@@ -1,8 +1,8 @@
 """What selective recomputation keeps, where it keeps results of products and repeats all else.
 
-TorchTitan's checkpoint by operator (pytorch/torchtitan, torchtitan/distributed/activation_checkpoint.py) keeps a block's
-input, what attention gives, and the result of every other product; Megatron's keeps all but the scores of attention
-(Korthikanti et al., 2022, arXiv:2205.05198, section 5).
+TorchTitan's checkpoint by operator (pytorch/torchtitan, torchtitan/distributed/activation_checkpoint.py) keeps the
+input of a block, what attention gives, and the result of every other product; Megatron's keeps all but the scores of
+attention (Korthikanti et al., 2022, arXiv:2205.05198, section 5).
 """
 
 from __future__ import annotations

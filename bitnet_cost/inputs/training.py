@@ -29,7 +29,9 @@ class StepKernel(Input):
     bandwidth: Ratio = Field(description="share of the peak bandwidth")
     compute: Ratio | None = Field(None, description="share of the peak rate in the forward pass; left out: no limit")
     backward_compute: Ratio | None = Field(None, description="the same in the backward pass; left out: as forward")
-    fp8_compute: Ratio | None = Field(None, description="share of the peak rate of products in FP8; left out: as 16 bits")
+    fp8_compute: Ratio | None = Field(
+        None, description="share of the peak rate of products in FP8; left out: as 16 bits"
+    )
     bytes_per_entry: float | None = Field(
         None, ge=0, le=1000, description="bytes moved forward per entry of the input; left out: inputs and outputs once"
     )
@@ -156,7 +158,8 @@ class Plan:
             raise BitnetCostError(f"cp: {self.cp} does not divide the sequence of {self.seq} tokens")
         if self.dp * self.tp * self.cp % self.ep:
             raise BitnetCostError(
-                f"ep: {self.ep} does not divide dp x tp x cp = {self.dp * self.tp * self.cp}, over which experts are spread"
+                f"ep: {self.ep} does not divide dp x tp x cp = {self.dp * self.tp * self.cp}, over which experts are"
+                " spread"
             )
         if self.virtual_stages > 1 and self.pp == 1:
             raise BitnetCostError("virtual-stages: there is one stage; give --pp too")
@@ -175,7 +178,7 @@ class Plan:
 
     @property
     def expert_copies(self) -> int:
-        """Devices that hold the same experts, at most: those of one stage, over the devices that experts are spread over."""
+        """Devices of a stage that hold the same experts."""
         alike = self.dp * self.cp
         return alike // self.ep if alike % self.ep == 0 else alike * self.tp // self.ep
 

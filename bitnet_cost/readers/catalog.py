@@ -459,7 +459,7 @@ def setting(hardware: Hardware, asked: str | RuntimeProfile | None) -> tuple[Har
 
 
 def trainer(hardware: Hardware) -> Hardware:
-    """A device as training finds it: power as `setting` has it, a link without what engines of inference reach of it."""
+    """A device as training finds it: power as `setting` has it, its own link without what inference reaches of it."""
     return setting(hardware, None)[0].model_copy(update={"interconnect": hardware.interconnect})
 
 

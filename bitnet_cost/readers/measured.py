@@ -54,7 +54,7 @@ def decoders() -> Decoders:
     return catalog.validate(read_yaml(path), Decoders, path)
 
 
-def read_rows(path: Path, kind: type[R] = Measurement) -> list[R]:
+def read_rows(path: Path, kind: type[R] = Measurement) -> list[R]:  # type: ignore[assignment]  # R is it then
     """The rows of a CSV file, its header being the fields of ``kind``.
 
     Raises:

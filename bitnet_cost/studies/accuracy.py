@@ -163,6 +163,7 @@ def _ratios(found: Sequence[Point]) -> list[Scored]:
             if name in _WIDE:
                 continue
             row = narrow.row
+            assert isinstance(row, Measurement)
             kind = "ratio" if _parameters(row.model) >= 2.9e9 else "ratio-small"
             ratios.append(
                 Scored(

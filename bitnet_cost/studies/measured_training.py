@@ -54,6 +54,7 @@ def _roomy(name: str) -> Hardware:
     levels = dict(device.hierarchy)
     last = list(levels)[-1]
     size = levels[last].capacity
+    assert size is not None  # a device states how much it holds
     more = {end: getattr(size, end) * 8 for end in ("value", "low", "high")}
     levels[last] = levels[last].model_copy(update={"capacity": size.model_copy(update=more)})
     return device.model_copy(update={"hierarchy": levels})
@@ -89,6 +90,7 @@ def points() -> list[Point]:
 def kind_of(point: Point) -> str:
     """The class of a measured quantity of training."""
     row = point.row
+    assert isinstance(row, TrainingMeasurement)
     own = "own" if row.source == "own-training" else "published"
     if row.whole == "node" and point.quantity == "energy_j":
         return "training-energy-node"
@@ -101,7 +103,9 @@ def kind_of(point: Point) -> str:
 
 def conditions(row: TrainingMeasurement) -> str:
     """How a row was measured, in words."""
-    plan = ", ".join(f"{name} {getattr(row, name)}" for name in ("dp", "tp", "pp", "cp", "ep") if getattr(row, name) > 1)
+    plan = ", ".join(
+        f"{name} {getattr(row, name)}" for name in ("dp", "tp", "pp", "cp", "ep") if getattr(row, name) > 1
+    )
     kept = "" if row.recompute == "none" else f", recompute {row.recompute}"
     text = f"{row.part}, {row.devices} x{', ' if plan else ''}{plan}, batch {row.global_batch} by {row.micro_batch}"
     return f"{text}, {row.seq} tokens{kept}"
