@@ -59,11 +59,11 @@ def exchanged(
 
     Tensor-parallel devices close two sums a layer forward and two backward (Shoeybi et al., Megatron-LM, 2019,
     arXiv:1909.08053, section 3); a gather and a scatter of sequence parallelism send as much (Korthikanti et al., 2022,
-    arXiv:2205.05198, section 4.2.2). Rings over several nodes leave each of them through the ports of all devices of the
-    group there (NCCL has one ring a port). Stages hand on the residual stream and its gradient. Data-parallel devices sum
-    gradients, and with ZeRO gather weights (Rajbhandari et al., 2020, arXiv:1910.02054, section 7). Context-parallel
-    ones pass keys and values round (Liu et al., Ring Attention, 2023, arXiv:2310.01889); experts take and give back
-    tokens twice forward and twice backward.
+    arXiv:2205.05198, section 4.2.2). Rings over several nodes leave each of them through the ports of all devices of
+    the group there (NCCL has one ring a port). Stages hand on the residual stream and its gradient. Data-parallel
+    devices sum gradients, and with ZeRO gather weights (Rajbhandari et al., 2020, arXiv:1910.02054, section 7).
+    Context-parallel ones pass keys and values round (Liu et al., Ring Attention, 2023, arXiv:2310.01889); experts take
+    and give back tokens twice forward and twice backward.
 
     Raises:
         BitnetCostError: more devices than a node joins, and nothing between nodes.

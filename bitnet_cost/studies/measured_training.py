@@ -49,7 +49,7 @@ def _decoder(name: str, sizes: Decoder, *, llama: bool) -> Architecture:
 
 @cache
 def _roomy(name: str) -> Hardware:
-    """A device with eight times its memory: what ran did fit, whatever the model makes of its peak."""
+    """A device with eight times its memory: what ran did fit, however much the model counts."""
     device = catalog.trainer(catalog.hardware(name))
     levels = dict(device.hierarchy)
     last = list(levels)[-1]
