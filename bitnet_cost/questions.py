@@ -74,6 +74,8 @@ DEVICE_HOUR = Asked(("--device-hour",), "rent or depreciation of one device in U
 EMBODIED = Asked(("--embodied",), "CO2e of making one device, spread over its lifetime", metavar="KG|profile")
 LIFETIME = Asked(("--lifetime",), "years of work of a device, for --embodied")
 LINK = Asked(("--link",), "between devices: nvlink-4, pcie-5, ethernet-400g ..", left_out="its own", metavar="LINK")
+BETWEEN = Asked(("--between",), "link between nodes: infiniband-ndr, roce-200g, omni-path-4x100g ..",
+                left_out="infiniband-ndr", metavar="LINK")
 SET = Asked(("--set",), "a figure of the hardware or the runtime instead of the profile's, with its unit, as"
     " hierarchy.hbm.bandwidth='4 TB/s'; repeat", metavar="PATH=VALUE")
 REQUESTS_PER_DAY = Asked(("--requests-per-day",), "adds energy, carbon and cost of a day and a year")

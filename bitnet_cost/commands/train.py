@@ -57,6 +57,7 @@ def train(
     scope: options.ScopeOption = None,
     baseline: Annotated[str | None, option(questions.BASELINE_OF_TRAINING)] = None,
     link: Annotated[str | None, option(questions.LINK)] = None,
+    between: Annotated[str | None, option(questions.BETWEEN)] = None,
     cell: Annotated[str | None, option(questions.STEP_CELL)] = None,
     site: options.Site,
     making: options.Making,
@@ -73,7 +74,7 @@ def train(
     plan: dict[str, Any] = batches._asdict() | division._asdict() | method._asdict()
     found = training.train(
         model, once(hardware or [training.DEVICE]), once(precision or []),
-        training.Terms(runtime, scope, baseline, facility(site, making), link), **plan,
+        training.Terms(runtime, scope, baseline, facility(site, making), link, between), **plan,
     )  # fmt: skip
     if cell is not None:
         from bitnet_cost.engine.training_explain import explain_step

@@ -20,6 +20,7 @@ from bitnet_cost.engine.estimate import check_scope
 from bitnet_cost.engine.timing import REACHED_BANDWIDTH, REACHED_RATE
 from bitnet_cost.engine.training_exchange import exchanged
 from bitnet_cost.engine.training_memory import bytes_each, counted, model_parameters, over, step_memory
+from bitnet_cost.engine.training_products import filled
 from bitnet_cost.engine.training_step import PHASES, Row, Step, Work, clocked, column, step_of, trained_parameters
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.formulas.cap import boosted, cap_stretch
@@ -106,7 +107,10 @@ def reached_share(row: Row, head: float, setting: Setting) -> Any:
     sides = (head,) if row.kind == "attention" else _widths(row.op)
     if kernel.unaligned and form.width == 2 and any(side * 2 % 16 for side in sides):
         return kernel.unaligned.value
-    share = kernel.backward_compute if row.phase == 1 and kernel.backward_compute else kernel.compute
+    if kernel.fp8_compute and form.quantised == "fp8" and row.op.role == "linear":
+        share = kernel.fp8_compute
+    else:
+        share = kernel.backward_compute if row.phase == 1 and kernel.backward_compute else kernel.compute
     reached = share.value
     if row.kind == "attention" and kernel.narrow:
         lost = (1 - kernel.narrow.value / kernel.compute.value) * (128 - min(max(head, 64.0), 128.0)) / 64
@@ -351,9 +355,10 @@ def _timed(result: TrainingResult, counts: OpCounts, step: Step, lasting: bool) 
     sent = exchanged(result.model, counts, plan, form, runtime, result.hardware, result.scenario.between)
     hardware, floor = sent.hardware, floor_of(sent.hardware)
     load, reached = Load(work, plan, counts.bases), _reached(work, result.model, Setting(form, hardware, runtime))
-    compute, memory = load.over(reached.compute), load.over(reached.memory)
+    work_at_rate, memory = load.over(reached.compute), load.over(reached.memory)
+    compute = work_at_rate if form.wide else work_at_rate / filled(work, counts, plan, hardware, runtime)
     busy = np.maximum(compute, memory)
-    waits = waiting(busy, compute * reached.at_rate, memory * reached.at_bandwidth)
+    waits = waiting(busy, work_at_rate * reached.at_rate, memory * reached.at_bandwidth)
     busy = _named(work, busy + reached.gaps)
     actions = _actions(Same(work), Same(form), Same(hardware))
     main = list(hardware.hierarchy)[-1]
@@ -374,7 +379,7 @@ def _timed(result: TrainingResult, counts: OpCounts, step: Step, lasting: bool) 
     )
     bubble = (forward + backward) * bubble_share(plan.pp, plan.micro_batches, plan.virtual_stages)
     drawn = drawn * stretch
-    exposed = sent.exposed(backward + forward if plan.zero == 3 else backward)
+    exposed = sent.exposed(plan, forward, backward)
     seconds = StepSeconds(forward, backward, drawn[2] / plan.devices, exposed, bubble)
     idle = np.maximum(seconds.total * plan.devices - ordered_sum(drawn, 0), 0.0)
     idle_by_phase = np.concatenate([none, idle[None]])
@@ -393,7 +398,11 @@ def _timed(result: TrainingResult, counts: OpCounts, step: Step, lasting: bool) 
         entries.append(Entries(4, ("static.power",), lambda: ordered_sum(drawn_by_row(), 0)[None],
                                (drawn + idle_by_phase)[None]))  # fmt: skip
     if "static.waiting" in floor:
-        entries.append(Entries(4, ("static.waiting",), lambda: load.table(waits)[None], waited[None]))
+        # kernels of an exchange wait for their link, as others for memory
+        sending = exposed * plan.devices
+        waited = np.concatenate([waited[:3], sending[None]])
+        entries.append(Entries(4, ("static.waiting",), lambda: (load.table(waits) + load.last(sending))[None],
+                               waited[None]))  # fmt: skip
     pue, possible = None if result.facility is None else result.facility.pue, result.possible
     inside = None if holds_everywhere(possible) or not result.plan.shape else possible
     repeated = clocked(step.bases, dearer)

@@ -38,6 +38,7 @@ class Traffic(NamedTuple):
     messages: Any
     spans: Any
     hidden: float  # share that work hides
+    ports: Any = 1.0  # to other nodes, that its devices of a node use together
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +47,20 @@ class Sent:
 
     bits: dict[str, Array]  # by action, all devices
     hardware: Hardware  # that prices them
-    blocking: Any  # seconds that layers wait for
+    blocking: Any  # seconds that layers wait for, of what they exchange
+    whole: Any  # seconds of all that they exchange
     gradients: Any  # seconds of the exchange of gradients and weights
     hidden: float
 
-    def exposed(self, work: Array) -> Array:
-        """Seconds that no work hides: gradients hide behind the backward pass, gathered weights behind both."""
-        seconds: Array = self.blocking + np.maximum(self.gradients * (1 - self.hidden), self.gradients - work)
+    def exposed(self, plan: Plan, forward: Array, backward: Array) -> Array:
+        """Seconds that no work hides. What hides cannot take longer than the work.
+
+        Gathered weights of ZeRO's stage 3 hide behind both passes of every micro-batch. Gradients are else whole only
+        in the last micro-batch's backward pass.
+        """
+        behind = forward + backward if plan.zero == 3 else backward / plan.micro_batches
+        gradients = np.maximum(self.gradients * (1 - self.hidden), self.gradients - behind)
+        seconds: Array = np.maximum(self.blocking, self.whole - forward - backward) + gradients
         return seconds
 
 
@@ -64,20 +72,25 @@ def exchanged(
 
     Tensor-parallel devices close two sums a layer forward and two backward (Shoeybi et al., Megatron-LM, 2019,
     arXiv:1909.08053, section 3); a gather and a scatter of sequence parallelism send as much (Korthikanti et al., 2022,
-    arXiv:2205.05198, section 4.2.2). Stages hand on the residual stream and its gradient. Data-parallel devices sum
-    gradients, and with ZeRO gather weights (Rajbhandari et al., 2020, arXiv:1910.02054, section 7). Context-parallel
-    ones pass keys and values round (Liu et al., Ring Attention, 2023, arXiv:2310.01889); experts take and give back
-    tokens twice forward and twice backward.
+    arXiv:2205.05198, section 4.2.2). Rings over several nodes leave each of them through the ports of all devices of
+    the group there (NCCL has one ring a port). Stages hand on the residual stream and its gradient. Data-parallel
+    devices sum gradients, and with ZeRO gather weights (Rajbhandari et al., 2020, arXiv:1910.02054, section 7).
+    Context-parallel ones pass keys and values round (Liu et al., Ring Attention, 2023, arXiv:2310.01889); experts take
+    and give back tokens twice forward and twice backward.
 
     Raises:
         BitnetCostError: more devices than a node joins, and nothing between nodes.
     """
     link, plan = hardware.interconnect, plan.flat
     if link is None or holds_everywhere(plan.devices <= 1):
-        return Sent({}, hardware, 0.0, 0.0, 1.0)
-    blocking, gradients = _blocking(model, counts, plan, form, runtime), _gradients(model, counts, plan, form, runtime)
+        return Sent({}, hardware, 0.0, 0.0, 0.0, 1.0)
+    blocking = _blocking(model, counts, plan, form, runtime)
+    ports = max(1.0, link.devices / plan.tp)
+    gradients = [t._replace(ports=ports) for t in _gradients(model, counts, plan, form, runtime)]
+    inside_rate = link.bandwidth.value * runtime.link_bandwidth.value
     bits: dict[str, Any] = {}
     waits: Any = 0.0
+    whole: Any = 0.0
     seconds_of_gradients: Any = 0.0
     for number, traffic in enumerate((*blocking, *gradients)):
         sent = traffic.sent * 8 + plan.seq * 0  # of each point
@@ -92,13 +105,17 @@ def exchanged(
                 raise BitnetCostError(f"devices: {most} are more than the {link.devices} that a node joins")
             bits[name] = bits.get(name, 0.0) + np.where(here, sent, 0.0) * plan.devices
             latency = way.latency.value if way.latency else None
-            took = exchange_seconds(sent, way.bandwidth.value, traffic.messages, latency)
+            rate = inside_rate
+            if name == BETWEEN:
+                rate = np.minimum(rate, way.bandwidth.value * runtime.network_bandwidth.value * traffic.ports)
+            took = exchange_seconds(sent, rate, traffic.messages, latency)
             seconds = took if seconds is None else np.where(here, took, seconds)
         if number >= len(blocking):
             seconds_of_gradients = seconds_of_gradients + seconds
         else:
+            whole = whole + seconds
             waits = waits + seconds * (1 - traffic.hidden)
-    return Sent(bits, _with_network(hardware, between), waits, seconds_of_gradients, runtime.overlap.value)
+    return Sent(bits, _with_network(hardware, between), waits, whole, seconds_of_gradients, runtime.overlap.value)
 
 
 def _with_network(hardware: Hardware, between: Interconnect | None) -> Hardware:
@@ -127,8 +144,11 @@ def _blocking(
         found.append(Traffic(sums * 2 * ring_share(plan.tp) * stream, 2 * sums, plan.tp, runtime.tensor_overlap.value))
     if plan.pp > 1:
         hops = 2.0 * plan.virtual_stages * plan.micro_batches
-        each = stream / (plan.tp if runtime.sequence_parallel else 1)
-        found.append(Traffic(hops * each, hops, plan.devices, runtime.overlap.value))
+        each = stream / (plan.tp if runtime.sequence_parallel or runtime.scattered else 1)
+        # 1F1B waits for what it sends and receives (Narayanan et al., 2021, arXiv:2104.04473, section 2.2); pieces of
+        # a stage leave others to work on meanwhile
+        hidden = runtime.overlap.value if plan.virtual_stages > 1 else 0.0
+        found.append(Traffic(hops * each, hops, plan.devices, hidden))
     if plan.cp > 1:
         written = plus(*(linear_in(op, kv_write=1.0) for op in counts.operators))
         keys = over(written, counts.bases) * form.width / plan.cp / plan.tp
@@ -146,7 +166,9 @@ def _blocking(
         layers = float(sum(layer.repeat for layer in model.layers if layer.moe))
         times = 4 * share * plan.micro_batches
         sent = times * routed * form.width * ring_share(plan.ep) / plan.cp / plan.tp
-        found.append(Traffic(sent, times * layers, plan.tp * plan.cp * plan.ep, runtime.overlap.value))
+        # pieces of a stage leave another micro-batch's work to do meanwhile
+        hidden = runtime.overlap.value if plan.virtual_stages > 1 else runtime.experts_overlap.value
+        found.append(Traffic(sent, times * layers, plan.cp * plan.ep * plan.expert_tp, hidden))
     return found
 
 
@@ -165,7 +187,7 @@ def _gradients(
     _, gradient, _ = bytes_each(plan, form, runtime)
     narrow, ring = form.width, ring_share(shards)
     if plan.ep > 1:  # few devices hold the same experts
-        owned = owned - experts * (1 - ring_share(np.floor(shards / plan.ep)) / np.where(shards > 1, ring, 1.0))
+        owned = owned - experts * (1 - ring_share(plan.expert_copies) / np.where(shards > 1, ring, 1.0))
     if plan.zero == 3:
         sent = ring * owned * (2 * narrow + gradient) * plan.micro_batches
     elif plan.zero:

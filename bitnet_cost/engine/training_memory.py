@@ -11,6 +11,7 @@ import numpy as np
 from bitnet_cost.engine.counts import bases_of, coefficients_of, count_ops
 from bitnet_cost.engine.footprint import resident
 from bitnet_cost.engine.operators import operators
+from bitnet_cost.engine.training_recompute import keeps_products, kept_products
 from bitnet_cost.formulas.sums import sum_in_order
 from bitnet_cost.formulas.training import in_flight, largest_stage, state_bytes
 from bitnet_cost.inputs.architecture import Architecture
@@ -32,7 +33,7 @@ CLASSES: dict[str, StepKernelClass] = {
 
 def class_of(op: Operator) -> StepKernelClass:
     """The class of kernels that an operator runs in."""
-    return CLASSES.get(op.traits.kernel, "elementwise")
+    return "combine" if op.name == "combine" else CLASSES.get(op.traits.kernel, "elementwise")
 
 
 @lru_cache(maxsize=64)
@@ -139,6 +140,11 @@ def layer_bytes(
         each = model.hidden_size * form.width * model.depth * wide
         of_inputs: Array = plan.flat.micro_batch * plan.flat.seq * each / shared / plan.cp
         return of_inputs
+    if keeps_products(plan, runtime):
+        stream = plan.flat.micro_batch * plan.flat.seq * model.hidden_size * form.width
+        results = over(_kept_results(model, counts.operators, form.width, plan.tp, shared), counts.bases)
+        held: Array = (model.depth * stream / shared + results) / plan.cp
+        return held
     found: Columns = {}
     ops = counts.operators
     full = 2.0 if counts.workload.attention != "full" else 1.0  # scores are written for masked pairs too
@@ -151,30 +157,45 @@ def layer_bytes(
     return over(found, counts.bases) / plan.cp
 
 
+def _kept_results(model: Architecture, ops: Sequence[Operator], width: float, tp: int, shared: int) -> Columns:
+    """Bytes of the results that are kept, of one micro-batch, before context-parallel devices share them.
+
+    Tensor-parallel devices share results of products whose outer side they divide, ``shared`` the residual stream.
+    """
+    found: Columns = {}
+    for op, kept in zip(ops, kept_products(ops), strict=True):
+        if kept and in_layers(model, op):
+            ways = shared if op.traits.tensor in ("output", "down") else tp
+            found = plus(found, linear_in(op, outputs=width / ways))
+    return found
+
+
 class Owned(NamedTuple):
     """Weights on one device of the largest, first and last stage: of layers, tables and head; experts are of layers."""
 
-    layers: float
+    layers: Any
     tables: float
     head: float
-    experts: float
+    experts: Any
 
 
 def device_parameters(model: Architecture, counts: OpCounts, plan: Plan) -> Owned:
     """What a device owns before ZeRO divides anything."""
-    layers = tables = head = tied = experts = 0.0
+    layers: Any = 0.0
+    experts: Any = 0.0
+    tables = head = tied = 0.0
     for op in counts.operators:
-        owned = float(op.repeat * (op.weights + op.bias)) / plan.tp
+        owned: Any = float(op.repeat * (op.weights + op.bias)) / plan.tp
         if op.traits.kernel == "experts":
-            owned /= plan.ep
-            experts += owned
+            owned = owned * plan.tp / plan.expert_tp / plan.ep
+            experts = experts + owned
         if op.group == "embedding":
             tables += owned
             tied += owned if op.traits.tensor == "embedding" else 0.0
         elif op.layer >= model.depth:
             head += owned
         else:
-            layers += owned
+            layers = layers + owned
     if plan.pp > 1 and model.lm_head is not None and model.lm_head.tied:
         head += tied  # the last stage holds the table again
     share = largest_stage(model.depth, plan.pp) / model.depth
@@ -194,7 +215,7 @@ def bytes_each(plan: Plan, form: TrainingFormat, runtime: TrainingRuntime | None
         return 2.0, 2.0, moments
     if runtime is None or runtime.weights_wide:
         return 4.0, 4.0, moments
-    return 2.0, 4.0, 4.0 + moments
+    return 2.0, runtime.gradient_bytes, 4.0 + moments
 
 
 def step_memory(
@@ -206,6 +227,10 @@ def step_memory(
     each = bytes_each(plan, form, runtime)
     kept = layer_bytes(model, counts, plan, runtime, form) * largest_stage(model.depth, plan.pp) / model.depth
     none = np.zeros(counts.points)
+    # the layer whose forward pass is repeated keeps what it would have kept (Korthikanti et al., 2022, section 4.1)
+    again = none
+    if plan.recompute == "full":
+        again = layer_bytes(model, counts, plan.with_numbers(recompute="none"), runtime, form) / model.depth
     logits = none
     if model.lm_head is not None:
         scale = 1.0 if form.width == 2 else 12 / 14
@@ -213,15 +238,16 @@ def step_memory(
         logits = plan.micro_batch * plan.seq * model.vocab_size * runtime.logit_bytes * scale / share / plan.cp
     wide_weights = runtime.weights_wide and not form.wide and plan.master == "fp32" and plan.lora is None
     first = in_flight(plan.pp, plan.micro_batches, plan.virtual_stages)
-    stages = [(layers + tables + head, kept, logits)] if plan.pp == 1 else [
-        (layers + tables, kept * first, none), (layers + head, kept, logits)
+    beyond = np.maximum(again - logits, 0.0)  # logits are gone by then
+    stages = [(layers + tables + head, kept + beyond, logits)] if plan.pp == 1 else [
+        (layers + tables, kept * first + again, none), (layers + head, kept + beyond, logits)
     ]  # fmt: skip
     found = []
     for owned, activations, of_logits in stages:
         if plan.lora is None:
             # experts are divided already: fewer devices hold the same ones
             dense = state_bytes(owned - experts, *each, plan.shards, plan.zero)
-            routed = state_bytes(experts, *each, np.floor(plan.shards / plan.ep), plan.zero)
+            routed = state_bytes(experts, *each, plan.expert_copies, plan.zero)
             weights, gradients, states = (a + b + none for a, b in zip(dense, routed, strict=True))
         else:
             weights, gradients, states = (a + none for a in _adapted(model, counts, plan, form, owned, each))

@@ -32,6 +32,7 @@ from bitnet_cost.engine.training_memory import (
     over,
     plus,
 )
+from bitnet_cost.engine.training_recompute import keeps_products, kept_products
 from bitnet_cost.formulas.training import orthogonalisation_macs
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Same
@@ -108,9 +109,8 @@ def _extra(
         terms: list[Term] = [(quantity, ("passes",), times * entries) for quantity, times in work.items()]
         return Operator(name, "elementwise", "elsewhere", 1, (*terms, ("inputs", ("passes",), entries)), traits=plain)
 
-    if form.quantised != "no" and linear:
-        kind: StepKernelClass = "cast" if form.quantised == "fp8" else "weight_quantise"
-        found.append((per_pass("weight_quantise", WEIGHT_WORK[form.quantised], linear), kind))
+    if form.quantised not in ("no", "fp8") and linear:
+        found.append((per_pass("weight_quantise", WEIGHT_WORK[form.quantised], linear), "weight_quantise"))
     if plan.lora is None and runtime is not None and runtime.weights_wide and not form.wide:
         found.append((per_pass("weight_cast", {}, products), "weight_cast"))
     for op in ops:
@@ -228,10 +228,14 @@ def _work(same: Same, every: Same, plan: Plan, of_form: Same, software: Same) ->
     forward: Columns = {}
     needed: Columns = {}
     run: Columns = {}
-    for op, kind in (*((op, class_of(op)) for op in served), *extra):
+    every_op = [*((op, class_of(op)) for op in served), *extra]
+    kept = kept_products([op for op, _ in every_op])
+    for (op, kind), held in zip(every_op, kept, strict=True):
         macs = linear_in(op, mac=1.0)
         factor = backward_factor(op, plan, form, fused=fused)
         again = repeated(model, op, plan, fused=fused)
+        if keeps_products(plan, runtime):
+            again = float(in_layers(model, op) and not held and op.traits.fused != "always")
         back = factor if isinstance(factor, float) else 0.0
         least = 2.0 if op.traits.kernel == "attention" else back
         forward = plus(forward, macs)
@@ -333,6 +337,12 @@ def _optimizer_rows(
     bits = 8 * trained * (gradients + 2 * added + 2 * MOMENT_BYTES[plan.optimizer] + (weights if master else 0.0))
     ways = float(plan.tp * plan.pp)  # of the whole model: devices that hold a part of it, before ZeRO divides it
     rows = [Row(op, "optimizer", 2, {}, {PASSES: bits}, False, ways)]
+    if form.quantised == "fp8" and plan.lora is None:  # once a step: weights in FP8 last from the first micro-batch on
+        linear = sum(o.weights * o.repeat for o in operators if o.role == "linear" and o.matrices)
+        kernel = None if runtime is None else runtime.kernel("cast").bytes_per_entry
+        body = [(name, STEP, each * linear) for name, each in WEIGHT_WORK["fp8"].items()]
+        cast = op._replace(name="weight_quantise", terms=_named("optimizer", body, 1.0))
+        rows.append(Row(cast, "cast", 2, {}, {PASSES: 8 * linear * (5.0 if kernel is None else kernel)}, False, ways))
     if plan.optimizer == "muon":
         macs = sum(orthogonalisation_macs(*o.shape) * o.matrices * o.repeat for o in operators if o.role == "linear")
         terms = _named("optimizer", [("mac", STEP, macs), ("reduce", STEP, macs)], 1.0)

@@ -24,7 +24,7 @@ from bitnet_cost.words import Master, Optimizer, Recompute, Scope
 
 StepKernelClass = Literal[
     "linear", "experts", "attention", "norm", "rope", "activation", "residual", "quantise", "weight_quantise",
-    "weight_cast", "cast", "loss", "optimizer", "elementwise",
+    "weight_cast", "cast", "combine", "loss", "optimizer", "elementwise",
 ]  # fmt: skip
 
 MOMENT_BYTES: dict[Optimizer, float] = {"adamw": 8.0, "adamw-8bit": 2.0, "sgd": 4.0, "muon": 4.0}
@@ -37,6 +37,9 @@ class StepKernel(Input):
     bandwidth: Ratio = Field(description="share of the peak bandwidth")
     compute: Ratio | None = Field(None, description="share of the peak rate in the forward pass; left out: no limit")
     backward_compute: Ratio | None = Field(None, description="the same in the backward pass; left out: as forward")
+    fp8_compute: Ratio | None = Field(
+        None, description="share of the peak rate of products in FP8; left out: as 16 bits"
+    )
     bytes_per_entry: float | None = Field(
         None, ge=0, le=1000, description="bytes moved forward per entry of the input; left out: inputs and outputs once"
     )
@@ -65,13 +68,26 @@ class TrainingRuntime(Input):
     """A training runtime on GPUs. Bytes are those of training in a 16-bit format."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=60, description="catalogue id")
+    extends: str | None = Field(None, description="runtime whose figures hold where this file gives none")
     title: str = Field(min_length=2, description="in words")
     note: str = Field(default="", description="what a reader should know")
     weights_wide: bool = Field(description="weights are held in FP32 and cast on each pass; else 16-bit copies beside")
+    gradient_bytes: float = Field(4.0, ge=2, le=8, description="bytes of a gradient where weights are of 16 bits")
+    selective: Literal["scores", "products"] = Field(
+        "scores",
+        description="what selective recomputation repeats: scores of attention, or all but every other product"
+        " and attention",
+    )
     fused_attention: bool = Field(description="scores are never written: the backward pass recomputes them")
     sequence_parallel: bool = Field(description="tensor-parallel devices share norms and the residual stream too")
+    scattered: bool = Field(
+        True, description="tensor-parallel devices send the next stage a part each, and gather it there"
+    )
     overlap: Ratio = Field(description="share of the exchange between data-parallel devices that work hides")
     tensor_overlap: Ratio = Field(description="share of the exchange between tensor-parallel devices that work hides")
+    experts_overlap: Ratio = Field(description="share of the exchange of routed tokens that work hides")
+    link_bandwidth: Ratio = Field(description="share of a link's bandwidth that exchanges inside a node reach")
+    network_bandwidth: Ratio = Field(description="share of a link's bandwidth that exchanges between nodes reach")
     wide: Ratio = Field(description="bytes of elementwise work in FP32, over those in 16 bits")
     wide_kept: Ratio = Field(description="bytes of what is kept in FP32, over those in 16 bits")
     ceiling: Bandwidth | None = Field(None, description="bits a second that elementwise kernels reach on any device")
@@ -183,8 +199,8 @@ class Plan:
             lambda: f"{self.cp} does not divide the sequence of {self.seq} tokens",
         )  # fmt: skip
         yield Rule(
-            "ep", self.dp % self.ep == 0, "does not divide dp, over which experts are spread",
-            lambda: f"{self.ep} does not divide dp {self.dp}, over which experts are spread",
+            "ep", self.shards * self.tp % self.ep == 0, "does not divide dp x tp x cp, over which experts are spread",
+            lambda: f"{self.ep} does not divide dp x tp x cp = {self.shards * self.tp}, over which experts are spread",
         )  # fmt: skip
         yield Rule(
             "virtual-stages", (self.virtual_stages == 1) | (self.micro_batches % self.pp == 0),
@@ -228,6 +244,16 @@ class Plan:
     def shards(self) -> Any:
         """Devices that hold the same weights before ZeRO divides anything."""
         return self.dp * self.cp
+
+    @property
+    def expert_copies(self) -> Any:
+        """Devices of a stage that hold the same experts."""
+        return np.floor(self.shards * (self.tp / self.expert_tp) / self.ep)
+
+    @property
+    def expert_tp(self) -> Any:
+        """Tensor-parallel devices that share an expert: none where experts are spread over them too."""
+        return np.where(self.shards % self.ep == 0, self.tp, 1)
 
     @property
     def step_tokens(self) -> Any:
@@ -361,6 +387,8 @@ base frozen in it, or train in bf16, bitnet or bitnet-b1.58
     forms = {action.partition(".")[2] for action in recipe if action.startswith("mul.")}
     if lora is not None:
         stored = None if storage.bits >= 16 else precision
+        if forms == {"fp8"}:
+            return TrainingFormat(name, _plain(name, "fp8", half), 2.0, "fp8", stored)
         form = "fp32" if forms == {"fp32"} else half
         return TrainingFormat(name, _plain(name, form, form), 4.0 if form == "fp32" else 2.0, "no", stored)
     if forms in ({"fp32"}, {"bf16"}, {"fp16"}) and storage.bits >= 16:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bitnet_cost.formulas.sums import sum_in_order
 from bitnet_cost.frames import Library
+from bitnet_cost.inputs.accuracy import Spread
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware
@@ -84,6 +85,8 @@ class TrainingResult(Shown):
     baseline: str | None = None
     saving: tuple[float, float, float] | None = None
     reason: str | None = None
+    between: str = ""  # the link between nodes
+    errors: Mapping[str, Spread] = field(default_factory=dict)  # on measured steps, by class
 
     @property
     def model(self) -> Architecture:

@@ -40,6 +40,7 @@ class Terms(NamedTuple):
     baseline: str | Precision | None = None
     facility: Facility | None = None
     link: str | None = None
+    between: str | None = None
 
 
 def train(
@@ -106,7 +107,7 @@ def _plan(model: Architecture, devices: int | str | None, given: dict[str, Any])
 def profile_of(name: str | Hardware, link: str | None = None) -> Hardware:
     """Hardware by name, as its measured rows have it; ``link`` joins several."""
     found = catalog.linked(name if isinstance(name, Hardware) else catalog.hardware(name), link)
-    return catalog.setting(found, None)[0] if found.has_clock else found
+    return catalog.trainer(found) if found.has_clock else found
 
 
 def half_format(hardware: Hardware) -> str:
@@ -142,8 +143,10 @@ def _one(place: _Place, asked: Precision, terms: Terms) -> TrainingResult:
         if smallest is None:
             raise BitnetCostError(f"devices: no plan of up to {with_commas(MOST)} {profile.name} holds {model.name}")
         plan = smallest
-    between = catalog.links().links[BETWEEN_NODES]
+    name, between = catalog.link(terms.between or BETWEEN_NODES)
     found = training.train(model, asked, form, profile, software, plan, terms.scope, between, terms.facility)
+    errors = catalog.accuracy().of_training(profile.name, software.name) if software is not None else {}
+    found = replace(found, between=name, errors=errors)
     if found.reason is None or software is None:
         return found
     smallest = smallest_plan(model, form, profile, software, plan)

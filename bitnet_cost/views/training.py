@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bitnet_cost import __version__
+from bitnet_cost.inputs.accuracy import ALL
 from bitnet_cost.inputs.cited import WEAK
 from bitnet_cost.ledger.training import TrainingResult
 from bitnet_cost.ledger.training_record import STEP_METRICS
 from bitnet_cost.numerals import (
+    brief,
     change_range,
     change_words,
     figures_of,
@@ -21,6 +23,7 @@ from bitnet_cost.numerals import (
 )
 from bitnet_cost.registry import records_of
 from bitnet_cost.tables import Look, Note, Report, Table, headed
+from bitnet_cost.views.effects import limited
 from bitnet_cost.views.records import SCHEMA
 
 NOT_COUNTED = (
@@ -210,13 +213,14 @@ def _notes(results: Sequence[TrainingResult]) -> list[Note]:
         )  # fmt: skip
         text = f"Runtime {runtime.name}: {runtime.title}."
         notes.append(Note("runtime", f"{text} {len(weak)} of its shares are assumed." if weak else text))
+        notes.append(Note("measured", _held(first, runtime.name)))
     others = [r for r in results if r.reason is not None and r is not first]
     notes += [Note("fit", f"{r.precision.name} on {r.hardware.name} {r.reason}.") for r in others]
     notes.append(Note("states", _states(first)))
     if plan.devices > 1:
         parts = f"dp {plan.dp}, tp {plan.tp}, pp {plan.pp}, cp {plan.cp}, ep {plan.ep}, ZeRO {plan.zero}"
         batches = f"micro-batches in a step: {with_commas(plan.micro_batches)}"
-        notes.append(Note("plan", f"{parts}; {batches}. Between nodes one 400 Gb/s port a device."))
+        notes.append(Note("plan", f"{parts}; {batches}.{_network(first)}"))
     if first.capped:
         notes.append(Note("cap", "The board's limit of power stretches the step."))
     for r in results:
@@ -230,6 +234,35 @@ def _notes(results: Sequence[TrainingResult]) -> list[Note]:
     notes.append(Note("mfu", f"{text}; what is recomputed counts in HFU."))
     notes.append(Note("not-counted", f"Not counted: {'; '.join(NOT_COUNTED)}."))
     return notes
+
+
+_HELD = {
+    "training-time-own": "time", "training-time-dense": "time of dense models",
+    "training-time-moe": "time of mixtures of experts", "training-energy-own": "energy",
+    "training-energy-node": "energy of whole nodes", "training-memory-own": "memory",
+    "training-memory-published": "memory",
+}  # fmt: skip
+
+
+def _held(r: TrainingResult, runtime: str) -> str:
+    """How far off the model was on measured steps of the device and runtime, else on those of all."""
+    experts = any(layer.moe for layer in r.model.layers)
+    every = [name for name in r.errors if name.startswith(ALL)]
+    parts = [
+        f"{what} within {brief(s.median)}% in the median and {brief(s.p90)}% nine times in ten ({s.n} rows)"
+        for name, what in _HELD.items()
+        if (s := r.errors.get(f"{ALL}{name}" if every else name)) and (experts or not name.endswith("-moe"))
+    ]
+    if not every:
+        return f"On {r.hardware.name} with {runtime} the model meets steps measured: {limited(parts, 3)}"
+    text = f"No measured step of {r.hardware.name} with {runtime} is scored"
+    return f"{text}; on others the model meets {limited(parts, 3)}" if parts else f"{text}."
+
+
+def _network(r: TrainingResult) -> str:
+    """Which link joins nodes, where a step needs one."""
+    link = r.hardware.interconnect
+    return "" if link is None or r.plan.devices <= link.devices else f" Between nodes: {r.between}."
 
 
 def _states(r: TrainingResult) -> str:
