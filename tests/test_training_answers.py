@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -46,7 +47,7 @@ def test_lines_of_an_explanation_recompute(bitnet_cost: Callable[..., Ran]) -> N
         steps = json.loads(bitnet_cost(*words, "--cell", cell, "-f", "json").out)["steps"]
         for step in steps:
             plain = re.sub(r"\bx\b", "*", step["expression"])
-            names = {"max": max, "min": min, "floor": lambda v: float(int(v)), "sqrt": lambda v: v**0.5}
+            names = {"max": max, "min": min, "floor": math.floor, "ceil": math.ceil, "sqrt": lambda v: v**0.5}
             found = eval(plain, {"__builtins__": {}}, names)  # our own text
             assert found == pytest.approx(step["value"], rel=1e-12), step["name"]
         assert steps[-1]["value"] == record[cell]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from bitnet_cost.engine.training_memory import over
-from bitnet_cost.engine.training_step import Row, Work
+from bitnet_cost.engine.training_step import PHASES, Row, Work
 from bitnet_cost.formulas.training import wave_share
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.training import Plan, TrainingRuntime
 from bitnet_cost.ledger.counted import OpCounts
 from bitnet_cost.ledger.operators import Operator
-from bitnet_cost.told import Array, array
+from bitnet_cost.told import Array, array, named
 
 
 def _sides(op: Operator, plan: Plan) -> tuple[Any, Any]:
@@ -56,7 +56,7 @@ def filled(work: Work, counts: OpCounts, plan: Plan, hardware: Hardware, runtime
         share = wave_share(many, wide, units)
         if row.phase:
             share = 2 / (1 / wave_share(many, inner, units) + 1 / wave_share(inner, wide, units))
-        found[i] = share + tokens * 0
+        found[i] = named(share + tokens * 0, f"{PHASES[row.phase]} {row.op.name}, share of units at work", "1")
     return array(found)
 
 

@@ -127,8 +127,8 @@ def wave_share(rows: Any, columns: Any, units: int) -> Any:
     >>> round(float(wave_share(2048, 7168, 108)), 2), round(float(wave_share(8192, 7168, 108)), 2)
     (0.83, 0.98)
     """
-    tall, wide = (np.ceil(np.asarray(side) / edge) for side, edge in zip((rows, columns), TILE, strict=True))
+    tall, wide = np.ceil(rows / TILE[0]), np.ceil(columns / TILE[1])
     tiles = tall * wide
-    tiles = tiles * np.maximum(1, units // tiles)
+    tiles = tiles * np.maximum(1.0, np.floor(units / tiles))
     full = rows * columns / (tall * TILE[0] * wide * TILE[1])
     return full * tiles / (np.ceil(tiles / units) * units)
