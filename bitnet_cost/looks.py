@@ -85,7 +85,7 @@ report_of.register(OpCounts, parts.counts_report)
 report_of.register(Activity, parts.activity_report)
 report_of.register(Fit, lambda fit: fit_report([fit]))
 report_of.register(Grid, Grid.outline)
-report_of.register(TrainingAnswer, lambda answer: training_report(answer.results))
+report_of.register(TrainingAnswer, lambda answer: training_report(answer.results, answer.spreads))
 for _kind, _class in (("model", Architecture), ("hardware", Hardware), ("precision", Precision)):
     report_of.register(_class, lambda entry, kind=_kind: entry_report(kind, entry))
 report_of.register(RuntimeProfile, lambda entry: entry_report("runtime", entry))

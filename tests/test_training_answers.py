@@ -14,6 +14,7 @@ import pytest
 import bitnet_cost
 from bitnet_cost import BitnetCostError, Facility, TrainingAnswer, explain, load_hardware, load_model, train
 from bitnet_cost.engine.training_explain import cells
+from bitnet_cost.engine.training_spread import step_spread
 from bitnet_cost.registry import STEP_METRICS
 from tests.conftest import Ran
 
@@ -88,6 +89,31 @@ def test_charts_and_frames_of_an_answer() -> None:
     with pytest.raises(BitnetCostError, match="chart: 'speed' is not known"):
         answer.plot("speed")
     assert list(answer.to_dataframe().columns) == list(STEP_METRICS)
+
+
+def test_draws_scatter_around_the_answer(bitnet_cost: Callable[..., Ran]) -> None:
+    wide, narrow = train("gpt2", "l4").results
+    found = step_spread(wide, 3000)
+    assert found == step_spread(wide, 3000)  # of two evaluations, by the seed alone
+    assert found is not None
+    assert found.step_s is not None
+    assert wide.seconds is not None
+    assert wide.energy is not None
+    assert found.step_s[0] < wide.seconds.total < found.step_s[2]
+    assert found.energy_step_j[0] < wide.energy[1] < found.energy_step_j[2]
+    assert found != step_spread(wide, 3000, seed=1)
+    node = train("gpt2", "cmos-7nm", "bitnet").results[0]
+    of_node = step_spread(node, 500)
+    assert of_node is not None
+    assert of_node.step_s is None
+    assert node.energy is not None
+    assert node.energy[0] < of_node.energy_step_j[0] < of_node.energy_step_j[2] < node.energy[2]
+    ended = bitnet_cost("train", "gpt2", "-H", "l4", "--draws", "3000", "-f", "json")
+    first, second = json.loads(ended.out)["spreads"]
+    assert first == json.loads(json.dumps(found._asdict()))
+    assert second["energy_step_j"] == list((step_spread(narrow, 3000) or found).energy_step_j)
+    assert "in 90 % of 3,000 draws" in bitnet_cost("train", "gpt2", "-H", "l4", "--draws", "3000").out
+    assert bitnet_cost("train", "gpt2", "--draws", "0").code == 2
 
 
 def test_loaded_inputs_are_taken() -> None:

@@ -59,6 +59,8 @@ def train(
     link: Annotated[str | None, option(questions.LINK)] = None,
     between: Annotated[str | None, option(questions.BETWEEN)] = None,
     cell: Annotated[str | None, option(questions.STEP_CELL)] = None,
+    draws: Annotated[int | None, option(questions.DRAWS_ADDED)] = None,
+    sampling: options.Sampling,
     site: options.Site,
     making: options.Making,
     to: options.PageWriting,
@@ -82,6 +84,10 @@ def train(
         deliver_explanation(to, explain_step(found[0], cell))
         return
     answer = TrainingAnswer(tuple(found))
+    if draws is not None:
+        from bitnet_cost.engine.training_spread import step_spread
+
+        answer = TrainingAnswer(answer.results, tuple(step_spread(r, draws, *sampling) for r in found))
 
     def page() -> str:
         from bitnet_cost.studies import pages
@@ -89,4 +95,7 @@ def train(
 
         return html.as_html(pages.of_training(answer, typed()), to.plotly)
 
-    deliver(to, Offer(lambda: [view.report(found)], lambda: view.document(found), answer.to_records, page))
+    deliver(to, Offer(
+        lambda: [view.report(found, answer.spreads)], lambda: view.document(found, answer.spreads), answer.to_records,
+        page,
+    ))  # fmt: skip

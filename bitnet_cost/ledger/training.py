@@ -23,7 +23,7 @@ from bitnet_cost.ledger.contract import Ledger, Prices, contract
 from bitnet_cost.registry import STEP_METRICS, frame, records_of
 from bitnet_cost.shown import Shown, Theme, drawn, write_report
 from bitnet_cost.told import Array
-from bitnet_cost.words import Scope
+from bitnet_cost.words import Distribution, Scope
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -247,11 +247,25 @@ class TrainingResult(Shown):
         return self.counts.model / peak, self.counts.run / peak
 
 
+Range = tuple[float, float, float]
+
+
+class StepSpread(NamedTuple):
+    """Percentiles of time and energy of a step over draws of every figure: 5, 50 and 95."""
+
+    draws: int
+    seed: int
+    distribution: Distribution
+    step_s: Range | None  # None at a technology node
+    energy_step_j: Range
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class TrainingAnswer(Shown):
     """The training steps of one question, each against the same baseline where there is one."""
 
     results: tuple[TrainingResult, ...]
+    spreads: tuple[StepSpread | None, ...] = ()  # of each result; empty where not asked for
 
     def _line(self) -> str:
         return f"{len(self.results)} training steps of {self.results[0].model.name}"

@@ -328,12 +328,13 @@ def of_training(answer: TrainingAnswer, command: str) -> Page:
     """The page of training steps: verdict, where time, memory and energy go, sources, how to reproduce."""
     results = answer.results
     opening = next((r for r in results if r.energy is not None), results[0])
-    report, plan = training.report(results), opening.plan
+    report, plan = training.report(results, answer.spreads), opening.plan
     numbers = f"{with_commas(plan.devices)} {'device' if plan.devices == 1 else 'devices'}"
     question = " \u00b7 ".join([report.title, numbers, SCOPES.get(opening.scope, opening.scope)])
     return Page(
         replace(report.whole, notes=tuple(n for n in report.notes if n.code != "not-counted")),
-        training_charts(results), training.document(results), answer.to_records(), how_to_reproduce(command),
+        training_charts(results), training.document(results, answer.spreads), answer.to_records(),
+        how_to_reproduce(command),
         tuple(_assumptions(opening)), tuple(_sources(opening)), training.NOT_COUNTED,
         tables_heading="The numbers of a step", question=question,
     )  # fmt: skip

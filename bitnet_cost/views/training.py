@@ -8,7 +8,7 @@ from typing import Any
 from bitnet_cost import __version__
 from bitnet_cost.inputs.accuracy import ALL
 from bitnet_cost.inputs.cited import WEAK
-from bitnet_cost.ledger.training import TrainingResult
+from bitnet_cost.ledger.training import StepSpread, TrainingResult
 from bitnet_cost.ledger.training_record import STEP_METRICS
 from bitnet_cost.numerals import (
     brief,
@@ -16,6 +16,7 @@ from bitnet_cost.numerals import (
     change_words,
     figures_of,
     prefix_of,
+    range_of,
     signed_change,
     whole_percent,
     with_commas,
@@ -38,12 +39,13 @@ def record(result: TrainingResult) -> dict[str, Any]:
     return records_of(result, 1, STEP_METRICS)[0]
 
 
-def document(results: Sequence[TrainingResult]) -> dict[str, Any]:
+def document(results: Sequence[TrainingResult], spreads: Sequence[StepSpread | None] = ()) -> dict[str, Any]:
     """The answer as one JSON document, with all that went in."""
     first = results[0]
+    drawn = {"spreads": [each and each._asdict() for each in spreads]} if spreads else {}
     runtimes = {r.runtime.name: r.runtime.model_dump(exclude_none=True) for r in results if r.runtime}
     return {
-        "schema": SCHEMA, "version": __version__, "records": [record(r) for r in results],
+        "schema": SCHEMA, "version": __version__, "records": [record(r) for r in results], **drawn,
         "inputs": {
             "model": first.model.model_dump(exclude_none=True, exclude_defaults=True),
             "precisions": {r.precision.name: r.precision.model_dump(exclude_none=True) for r in results},
@@ -54,7 +56,7 @@ def document(results: Sequence[TrainingResult]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def report(results: Sequence[TrainingResult]) -> Report:
+def report(results: Sequence[TrainingResult], spreads: Sequence[StepSpread | None] = ()) -> Report:
     """The verdict, a row for each result, memory by part, notes."""
     first = results[0]
     plan, name = first.plan, first.model.title or first.model.name
@@ -66,7 +68,14 @@ def report(results: Sequence[TrainingResult]) -> Report:
     if any(r.capacity for r in results):
         tables.append(_memory(results))
     details = [_phases(results)] if any(r.seconds for r in results) else []
-    return Report(title, _sentence(results), tuple(tables), tuple(_notes(results)), _also(results), tuple(details))
+    return Report(
+        title,
+        _sentence(results),
+        tuple(tables),
+        (*_drawn(results, spreads), *_notes(results)),
+        _also(results),
+        tuple(details),
+    )
 
 
 def _shown(results: Sequence[TrainingResult]) -> TrainingResult:
@@ -200,6 +209,24 @@ def _phases(results: Sequence[TrainingResult]) -> Table:
         return () if r.seconds is None else tuple(map(figures_of, (*r.seconds, r.seconds.total)))
 
     return _grouped("Seconds of a step by phase", heads, [r for r in results if r.seconds is not None], cells)
+
+
+def _drawn(results: Sequence[TrainingResult], spreads: Sequence[StepSpread | None]) -> list[Note]:
+    """How far each result scatters over its draws."""
+    found = []
+    for r, spread in zip(results, spreads, strict=False):
+        if spread is None:
+            continue
+        low, middle, high = spread.energy_step_j
+        each = f"{range_of(low, high, middle)} {prefix_of(middle)[0]}J"
+        time = ""
+        if spread.step_s is not None:
+            low, middle, high = spread.step_s
+            time = f" and {range_of(low, high, middle)} {prefix_of(middle)[0]}s"
+        where = f"{r.precision.name} on {r.hardware.name}"
+        many = with_commas(spread.draws)
+        found.append(Note("spread", f"{where}: {each}{time} a step in 90 % of {many} draws of every figure."))
+    return found
 
 
 def _notes(results: Sequence[TrainingResult]) -> list[Note]:
