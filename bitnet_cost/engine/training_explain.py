@@ -15,7 +15,8 @@ from bitnet_cost.told.arithmetic import Steps, single
 Formula = tuple[str, ...]
 
 TIME: Formula = (
-    "time of an operator in a micro-batch = max(MAC / (rate x units at work), bits / bandwidth) + launches; backward MAC = 2 x forward",
+    "time of an operator in a micro-batch = max(MAC / (rate x units at work), bits / bandwidth) + launches",
+    "backward MAC = 2 x forward",
     "time of a phase = micro-batches x slowest stage, stretched to dynamic energy / (cap - floor) where that is more",
     "bubble = (forward + backward) x (stages - 1) / (virtual stages x micro-batches)",
     "exchange = bytes / bandwidth + messages x latency, less what work hides",
