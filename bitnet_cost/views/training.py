@@ -275,11 +275,12 @@ def _held(r: TrainingResult, runtime: str) -> str:
     """How far off the model was on measured steps of the device and runtime, else on those of all."""
     experts = any(layer.moe for layer in r.model.layers)
     every = [name for name in r.errors if name.startswith(ALL)]
-    parts = [
-        f"{what} within {brief(s.median)}% in the median and {brief(s.p90)}% nine times in ten ({s.n} rows)"
-        for name, what in _HELD.items()
-        if (s := r.errors.get(f"{ALL}{name}" if every else name)) and (experts or not name.endswith("-moe"))
-    ]
+    parts = []
+    for name, what in _HELD.items():
+        found = r.errors.get(f"{ALL}{name}" if every else name)
+        if found and (experts or not name.endswith("-moe")):
+            often = f" in the median and {brief(found.p90)}% nine times in ten" if found.n > 2 else ""
+            parts.append(f"{what} within {brief(found.median)}%{often} ({found.n} {'row' if found.n == 1 else 'rows'})")
     if not every:
         return f"On {r.hardware.name} with {runtime} the model meets steps measured: {limited(parts, 3)}"
     text = f"No measured step of {r.hardware.name} with {runtime} is scored"
