@@ -240,7 +240,6 @@ def _notes(results: Sequence[TrainingResult]) -> list[Note]:
         )  # fmt: skip
         text = f"Runtime {runtime.name}: {runtime.title}."
         notes.append(Note("runtime", f"{text} {len(weak)} of its shares are assumed." if weak else text))
-        notes.append(Note("measured", _held(first, runtime.name)))
     others = [r for r in results if r.reason is not None and r is not first]
     notes += [Note("fit", f"{r.precision.name} on {r.hardware.name} {r.reason}.") for r in others]
     notes.append(Note("states", _states(first)))
@@ -255,6 +254,8 @@ def _notes(results: Sequence[TrainingResult]) -> list[Note]:
             low, high = -r.saving[2], -r.saving[0]
             text = f"{r.precision.name} against {r.baseline}: {change_range(low, high)} energy"
             notes.append(Note("range", f"{text}, every price moved on both sides at once."))
+    if runtime is not None:
+        notes.append(Note("measured", _held(first, runtime.name)))
     text = (
         "MFU counts products once forward and twice backward, attention causal, over the peak of the format computed in"
     )
