@@ -74,6 +74,8 @@ DEVICE_HOUR = Asked(("--device-hour",), "rent or depreciation of one device in U
 EMBODIED = Asked(("--embodied",), "CO2e of making one device, spread over its lifetime", metavar="KG|profile")
 LIFETIME = Asked(("--lifetime",), "years of work of a device, for --embodied")
 LINK = Asked(("--link",), "between devices: nvlink-4, pcie-5, ethernet-400g ..", left_out="its own", metavar="LINK")
+BETWEEN = Asked(("--between",), "link between nodes: infiniband-ndr, roce-200g, omni-path-4x100g ..",
+                left_out="infiniband-ndr", metavar="LINK")
 SET = Asked(("--set",), "a figure of the hardware or the runtime instead of the profile's, with its unit, as"
     " hierarchy.hbm.bandwidth='4 TB/s'; repeat", metavar="PATH=VALUE")
 REQUESTS_PER_DAY = Asked(("--requests-per-day",), "adds energy, carbon and cost of a day and a year")
@@ -178,6 +180,15 @@ RECOMPUTE = Asked(("--recompute",), "what the backward pass recomputes instead o
 OPTIMIZER = Asked(("--optimizer",), "the optimiser", "adamw")
 MASTER = Asked(("--master",), "copy of the weights that the optimiser adds to", "fp32")
 LORA = Asked(("--lora",), "train adapters of this rank over a base frozen in the precision", metavar="RANK")
+STEP_CELL = Asked(("--cell",), "explain a column of the first precision step by step, as step_s",
+    metavar="COLUMN")
+TRAINING = Asked(("--training",), "sweep over training steps: --devices, --seq, --micro-batch, --global-batch are axes")
+SWEPT_SEQ, SWEPT_MICRO_BATCH, SWEPT_GLOBAL_BATCH = (
+    one._replace(meaning=f"{one.meaning}: A,B,C or FIRST:LAST:POINTS[:log]", default=None, metavar="AXIS",
+        left_out=one.left_out or str(one.default)) for one in (SEQ, MICRO_BATCH, GLOBAL_BATCH))
+SWEPT_TP, SWEPT_PP, SWEPT_CP, SWEPT_EP, SWEPT_ZERO, SWEPT_VIRTUAL_STAGES = (
+    one._replace(meaning=f"{one.meaning}; A,B for several", default=None, left_out=str(one.default), metavar="A,B,C")
+    for one in (TP, PP, CP, EP, ZERO, VIRTUAL_STAGES))
 HARDWARE_TO_TRAIN = Asked(("--hardware", "-H", "--gpu"), "name or YAML file; A,B for several",
     left_out="h100-sxm-80gb", metavar="HARDWARE", names="hardware")
 PRECISIONS_TO_TRAIN = Asked(("--precision", "-p"), "what to train in, as fp32, tf32, bf16, fp8, bitnet-b1.58; A,B for"

@@ -1,128 +1,93 @@
-"""Training steps that were measured, and what the model says of those that no constant was taken from.
+"""Measured steps of training, and what the model says of those that no constant was taken from.
 
-``benchmarks/device/training_steps.csv``: own steps of LLaMA-shaped decoders on H100 and H200, 2026. A row is set aside
-for calibration by its id, as `studies.measured.calibration_ids` sets measured rows aside, and not scored.
+``measured/training``: own steps of LLaMA-shaped decoders on H100 and H200, and steps that others published with their
+layout. A row is set aside for calibration by its id, as measured rows of inference are, and not scored.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
+from collections import Counter
 from functools import cache
-from hashlib import sha256
-from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
-from bitnet_cost.engine.training import train
-from bitnet_cost.inputs.architecture import Architecture
-from bitnet_cost.inputs.training import plan_of, training_format
-from bitnet_cost.readers import catalog
-from bitnet_cost.studies.training import precision
-from tests.conftest import ROOT
-
-HARDWARE = {"H100 SXM 80GB": "h100-sxm-80gb", "H200 SXM 141GB": "h200-sxm-141gb"}
-FORMATS = {"bf16-autocast": "bf16", "fp32": "fp32", "tf32": "tf32"}
-
-
-class Step(NamedTuple):
-    """A measured row, and what is modelled: seconds of its part, joules, bytes at the peak."""
-
-    row: dict[str, str]
-    seconds: float
-    joules: float
-    peak: float
-
-
-def set_aside(rows: Sequence[dict[str, str]]) -> set[str]:
-    """Of each hardware, software and format a fifth, at least two: the lowest SHA-256 of the ids, part after part."""
-    strata: dict[tuple[str, ...], list[dict[str, str]]] = {}
-    for row in rows:
-        strata.setdefault((row["hardware"], row["compiled"], row["compute"], row["qat"]), []).append(row)
-    found: set[str] = set()
-    for members in strata.values():
-        wanted = max(2, round(len(members) / 5)) if len(members) > 2 else len(members) - 1
-        parts: dict[str, list[str]] = {}
-        for row in sorted(members, key=lambda r: sha256(r["id"].encode()).hexdigest()):
-            parts.setdefault(row["part"], []).append(row["id"])
-        while wanted > 0 and any(parts.values()):
-            for part in sorted(parts):
-                if parts[part] and wanted > 0:
-                    found.add(parts[part].pop(0))
-                    wanted -= 1
-    return found
-
-
-def shape(row: dict[str, str]) -> Architecture:
-    layer = {
-        "repeat": int(row["layers"]), "attention": {"heads": int(row["heads"])},
-        "ffn": {"size": int(row["ffn"]), "activation": "silu", "gated": True},
-    }  # fmt: skip
-    return Architecture.model_validate({
-        "name": row["model"], "source": "own rows", "seen": "own", "hidden_size": int(row["hidden"]),
-        "vocab_size": int(row["vocab"]), "layers": [layer], "lm_head": {"tied": False},
-    })  # fmt: skip
-
-
-def modelled(row: dict[str, str]) -> Step:
-    chosen = precision("bitnet-b1.58" if row["qat"] else FORMATS[row["compute"]])
-    plan: dict[str, Any] = {"seq": int(row["seq"]), "micro_batch": int(row["micro_batch"]), "dp": int(row["dp"])}
-    profile, _ = catalog.setting(catalog.hardware(HARDWARE[row["hardware"].partition(" ")[2]]), None)
-    found = train(
-        shape(row), chosen, training_format(chosen), profile,
-        catalog.training_runtime("torch-compile" if row["compiled"] == "1" else "eager"),
-        plan_of(recompute=row["recompute"] or "none", **plan), between=catalog.links().links["infiniband-ndr"],
-    )  # fmt: skip
-    s = found.seconds
-    assert s is not None
-    assert found.energy is not None
-    assert found.parameters == float(row["params"])
-    parts = {"step": s.total, "fwdbwd": s.forward + s.backward, "forward": s.forward, "adamw": s.optimizer}
-    return Step(row, parts[row["part"]], found.energy[1], found.memory.peak)
+from bitnet_cost.inputs.measurement import TrainingMeasurement
+from bitnet_cost.readers import catalog, measured
+from bitnet_cost.studies import measured_training
+from bitnet_cost.studies.accuracy import CLASSES, class_of
+from bitnet_cost.studies.measured import Point
 
 
 @cache
-def scored() -> tuple[Step, ...]:
-    with (ROOT / "benchmarks/device/training_steps.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    aside = set_aside(rows)
-    assert len(rows) == 57
-    return tuple(modelled(row) for row in rows if row["id"] not in aside)
+def points() -> tuple[Point, ...]:
+    return tuple(measured_training.points())
 
 
-def error(pairs: Sequence[tuple[float, str]], at: int) -> float:
-    errors = [abs(found / float(measured) - 1) for found, measured in pairs if measured]
-    assert len(errors) > 8
-    return float(np.percentile(errors, at))
+def errors(kind: str, part: str | None = None) -> list[float]:
+    found = [p for p in points() if p.scored and class_of(p) == kind]
+    rows = [p.row for p in found]
+    assert all(isinstance(row, TrainingMeasurement) for row in rows)
+    return [abs(p.error) for p in found if part in (None, p.row.phase)]
 
 
-@pytest.mark.parametrize(("at", "most"), [(50, 0.03), (90, 0.09)])
-def test_seconds(at: int, most: float) -> None:
-    assert error([(s.seconds, s.row["time_s"]) for s in scored() if s.row["part"] == "step"], at) < most
-    assert error([(s.seconds, s.row["time_s"]) for s in scored()], at) < most
+@pytest.mark.parametrize(
+    ("kind", "part", "median", "p90"),
+    [
+        ("training-time-own", "step", 0.03, 0.09),
+        ("training-time-own", None, 0.03, 0.09),
+        ("training-energy-own", "step", 0.04, 0.09),
+        ("training-memory-own", "step", 0.03, 0.06),
+        ("training-time-dense", None, 0.08, 0.22),
+        ("training-time-moe", None, 0.14, 0.32),
+    ],
+)
+def test_errors_on_rows_that_no_constant_came_from(kind: str, part: str | None, median: float, p90: float) -> None:
+    found = errors(kind, part)
+    assert len(found) >= 3
+    assert np.percentile(found, 50) < median
+    assert np.percentile(found, 90) < p90
 
 
-@pytest.mark.parametrize(("at", "most"), [(50, 0.04), (90, 0.09)])
-def test_energy_of_steps(at: int, most: float) -> None:
-    assert error([(s.joules, s.row["energy_j"]) for s in scored() if s.row["part"] == "step"], at) < most
+def test_rows_are_set_aside_by_their_ids_and_never_scored() -> None:
+    aside = measured_training.set_aside()
+    rows = measured.training_rows()
+    assert len({row.id for row in rows}) == len(rows)
+    strata = Counter((r.source, r.hardware, r.runtime, r.precision) for r in rows if not r.left_out)
+    for stratum, n in strata.items():
+        members = [r for r in rows if (r.source, r.hardware, r.runtime, r.precision) == stratum and not r.left_out]
+        if n > 2 and members[0].whole == "devices":
+            assert sum(r.id in aside for r in members) == max(2, round(n / 5))
+    assert not [p.row.id for p in points() if p.scored and p.row.id in aside]
 
 
-@pytest.mark.parametrize(("at", "most"), [(50, 0.03), (90, 0.06)])
-def test_peak_memory_of_steps(at: int, most: float) -> None:
-    assert error([(s.peak, s.row["peak_memory_bytes"]) for s in scored() if s.row["part"] == "step"], at) < most
+def test_every_row_has_a_source_a_runtime_and_an_answer() -> None:
+    known, runtimes = measured.sources().sources, catalog.training_runtimes()
+    for point in points():
+        assert point.row.source in known
+        assert point.row.runtime in runtimes
+        assert point.left_out or np.isfinite(point.modelled), point.row.id
+        assert class_of(point) in CLASSES
+
+
+def test_mpt_has_the_parameters_that_its_source_states() -> None:
+    for name, sequence, stated in (("mpt-3b", 2048, 2_651_837e3), ("mpt-7b", 2048, 6_658_859e3)):
+        row = next(r for r in measured.training_rows() if r.model == name and r.seq == sequence)
+        assert measured_training.trained(row).parameters == pytest.approx(stated, rel=2e-4)
 
 
 def test_quantising_in_training_takes_as_much_longer_as_measured() -> None:
-    with (ROOT / "benchmarks/device/training_steps.csv").open() as file:
-        rows = [row for row in csv.DictReader(file) if row["part"] == "step" and row["compute"] == "bf16-autocast"]
-    key = ("hardware", "model", "micro_batch", "recompute", "compiled")
-    plain = {tuple(row[k] for k in key): row for row in rows if not row["qat"]}
+    rows = [r for r in measured.training_rows() if r.source == "own-training" and r.part == "step"]
+
+    def key(row: TrainingMeasurement) -> tuple[object, ...]:
+        return row.hardware, row.model, row.micro_batch, row.recompute, row.runtime, row.devices
+
+    plain = {key(r): r for r in rows if r.precision == "bf16"}
     gaps = []
     for row in rows:
-        base = plain.get(tuple(row[k] for k in key)) if row["qat"] else None
-        if base is not None:
-            measured = float(row["time_s"]) / float(base["time_s"])
-            gaps.append(abs(modelled(row).seconds / modelled(base).seconds - measured))
+        base = plain.get(key(row)) if row.precision == "bitnet-b1.58" else None
+        if base is not None and row.seconds and base.seconds:
+            ours = measured_training.modelled(row)[0]["seconds"] / measured_training.modelled(base)[0]["seconds"]
+            gaps.append(abs(ours - row.seconds / base.seconds))
     assert len(gaps) >= 4
     assert np.median(gaps) < 0.08

@@ -4,6 +4,9 @@ from pydantic import Field
 
 from bitnet_cost.inputs.cited import Input
 
+TRAINING = "training-"
+ALL = "all "  # before the name of a class, over every device and runtime
+
 
 class Spread(Input):
     """Errors of one class of rows, in percent of the measured figure."""
@@ -21,5 +24,12 @@ class Accuracy(Input):
     devices: dict[str, dict[str, dict[str, Spread]]] = Field(description="by device, runtime and class")
 
     def of(self, hardware: str, runtime: str) -> dict[str, Spread]:
-        """The classes that were compared with measurements on a device and runtime."""
-        return self.devices.get(hardware, {}).get(runtime, {})
+        """The classes of inference that were compared with measurements on a device and runtime."""
+        known = self.devices.get(hardware, {}).get(runtime, {})
+        return {name: errors for name, errors in known.items() if not name.startswith(TRAINING)}
+
+    def of_training(self, hardware: str, runtime: str) -> dict[str, Spread]:
+        """The same of training; the classes of all devices where there are none of these."""
+        known = self.devices.get(hardware, {}).get(runtime, {})
+        found = {name: errors for name, errors in known.items() if name.startswith(TRAINING)}
+        return found or {f"{ALL}{name}": s for name, s in self.classes.items() if name.startswith(TRAINING)}

@@ -165,6 +165,9 @@ class Hardware(Shown, Input):
     rates: dict[str, Rate] = Field(
         default_factory=dict, description="peak rate of products by format (devices: required)"
     )
+    multiprocessors: int | None = Field(
+        None, ge=1, le=4096, description="parts that each work on a tile of a product; left out: not modelled"
+    )
     power: PowerProfile | None = Field(None, description="power (devices: required)")
     interconnect: Interconnect | None = Field(None, description="link to other devices of the node")
     battery: Energy | None = Field(None, description="energy of a full battery")

@@ -4,8 +4,10 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from bitnet_cost.inputs.cited import Input, Source
+from bitnet_cost.inputs.cited import Input, Power, Ratio, Source
+from bitnet_cost.words import Recompute
 
+TrainedPart = Literal["step", "fwdbwd", "forward", "adamw"]
 RowPhase = Literal["prefill", "decode", "request", "serving", "product"]
 
 
@@ -33,6 +35,62 @@ class Measurement(Input):
     memory_gb: float | None = Field(None, gt=0, description="peak memory, in the source's unit")
     task: str = Field("", description="task of a server, or variant of an experiment")
     left_out: str = Field("", description="why the row is shown and not scored")
+
+
+class TrainingMeasurement(Input):
+    """One measured step of training, or a part of one. What a source does not state is as in a plan, or None.
+
+    ``seconds`` and ``energy_j`` are those of the part, all devices together; ``memory_gb`` is one device's at the peak.
+    """
+
+    id: str = Field(min_length=1, description="row id, never changed or reused")
+    source: str = Field(min_length=1, description="a key of measured/sources.yaml")
+    model: str = Field(min_length=1, description="catalogue name, or one of measured/training/models.yaml")
+    hardware: str = Field(min_length=1, description="catalogue name")
+    runtime: str = Field(min_length=1, description="name of the training runtime")
+    precision: str = Field(min_length=1, description="catalogue name, or tf32")
+    devices: int = Field(1, ge=1, description="devices together")
+    seq: int = Field(ge=1, description="tokens of a sequence")
+    global_batch: int = Field(ge=1, description="sequences of a step")
+    micro_batch: int = Field(1, ge=1, description="sequences that a device works on at once")
+    dp: int = Field(1, ge=1, description="data-parallel replicas")
+    tp: int = Field(1, ge=1, description="tensor-parallel devices")
+    pp: int = Field(1, ge=1, description="pipeline stages")
+    cp: int = Field(1, ge=1, description="context-parallel devices")
+    ep: int = Field(1, ge=1, description="devices that experts are spread over")
+    zero: int = Field(0, ge=0, le=3, description="ZeRO stage")
+    virtual_stages: int = Field(1, ge=1, description="pieces of each pipeline stage")
+    recompute: Recompute = Field("none", description="what the backward pass runs again")
+    lora: int | None = Field(None, ge=1, description="rank of trained adapters; None: all weights")
+    between: str = Field("", description="link between nodes; empty: one node")
+    part: TrainedPart = Field("step", description="what was measured")
+    seconds: float | None = Field(None, gt=0, description="time of the part")
+    energy_j: float | None = Field(None, gt=0, description="energy of the part, all devices")
+    memory_gb: float | None = Field(None, gt=0, description="peak memory of a device, in GB")
+    whole: Literal["devices", "node"] = Field("devices", description="what the energy is of")
+    left_out: str = Field("", description="why the row is shown and not scored")
+
+    @property
+    def phase(self) -> str:
+        """What calibration rows are taken from in turn."""
+        return self.part
+
+
+class Decoder(Input):
+    """Sizes of a decoder whose layers are alike."""
+
+    hidden: int = Field(ge=1, description="width of the residual stream")
+    layers: int = Field(ge=1, description="layers")
+    heads: int = Field(ge=1, description="heads of attention")
+    ffn: int = Field(ge=1, description="width of the feed-forward layer")
+    vocab: int = Field(ge=1, description="entries of the vocabulary")
+
+
+class Decoders(Input):
+    """Models of measured rows that the catalogue does not have."""
+
+    gpt: dict[str, Decoder] = Field(description="LayerNorm, biases, GELU, learned positions, a tied head")
+    llama: dict[str, Decoder] = Field(description="RMSNorm, no biases, SwiGLU, rotary positions, a head of its own")
 
 
 class MeasuredSource(Source):
@@ -70,6 +128,8 @@ class Used(Input):
 class Measured(Input):
     """The sources of the measured rows, and what was left out."""
 
+    host: Power = Field(description="power of a node of eight devices beside them: processors, memory, network, fans")
+    supply: Ratio = Field(description="energy behind a node's power supplies, over that before them")
     sources: dict[str, MeasuredSource] = Field(min_length=1, description="by key")
     tasks: dict[str, Task] = Field(default_factory=dict, description="prompt lengths that rows do not give")
     left_out: list[LeftOut] = Field(default_factory=list, description="rows that are not carried, and why")

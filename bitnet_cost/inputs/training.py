@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import copy
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
-from pydantic import Field, model_validator
+import numpy as np
+from pydantic import Field, InstanceOf, model_validator
 
+from bitnet_cost import questions
 from bitnet_cost.errors import BitnetCostError, check_word
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Bandwidth, Duration, Input, Ratio, Source, check_figures
+from bitnet_cost.inputs.facility import Facility
+from bitnet_cost.inputs.hardware import Interconnect
 from bitnet_cost.inputs.precision import LinearPrecision, Precision, WeightStorage
-from bitnet_cost.words import Master, Optimizer, Recompute
+from bitnet_cost.inputs.scenario import Question
+from bitnet_cost.told import array
+from bitnet_cost.words import Master, Optimizer, Recompute, Scope
 
 StepKernelClass = Literal[
     "linear", "experts", "attention", "norm", "rope", "activation", "residual", "quantise", "weight_quantise",
-    "weight_cast", "cast", "loss", "optimizer", "elementwise",
+    "weight_cast", "cast", "combine", "loss", "optimizer", "elementwise",
 ]  # fmt: skip
 
 MOMENT_BYTES: dict[Optimizer, float] = {"adamw": 8.0, "adamw-8bit": 2.0, "sgd": 4.0, "muon": 4.0}
@@ -29,6 +37,9 @@ class StepKernel(Input):
     bandwidth: Ratio = Field(description="share of the peak bandwidth")
     compute: Ratio | None = Field(None, description="share of the peak rate in the forward pass; left out: no limit")
     backward_compute: Ratio | None = Field(None, description="the same in the backward pass; left out: as forward")
+    fp8_compute: Ratio | None = Field(
+        None, description="share of the peak rate of products in FP8; left out: as 16 bits"
+    )
     bytes_per_entry: float | None = Field(
         None, ge=0, le=1000, description="bytes moved forward per entry of the input; left out: inputs and outputs once"
     )
@@ -57,13 +68,26 @@ class TrainingRuntime(Input):
     """A training runtime on GPUs. Bytes are those of training in a 16-bit format."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=60, description="catalogue id")
+    extends: str | None = Field(None, description="runtime whose figures hold where this file gives none")
     title: str = Field(min_length=2, description="in words")
     note: str = Field(default="", description="what a reader should know")
     weights_wide: bool = Field(description="weights are held in FP32 and cast on each pass; else 16-bit copies beside")
+    gradient_bytes: float = Field(4.0, ge=2, le=8, description="bytes of a gradient where weights are of 16 bits")
+    selective: Literal["scores", "products"] = Field(
+        "scores",
+        description="what selective recomputation repeats: scores of attention, or all but every other product"
+        " and attention",
+    )
     fused_attention: bool = Field(description="scores are never written: the backward pass recomputes them")
     sequence_parallel: bool = Field(description="tensor-parallel devices share norms and the residual stream too")
+    scattered: bool = Field(
+        True, description="tensor-parallel devices send the next stage a part each, and gather it there"
+    )
     overlap: Ratio = Field(description="share of the exchange between data-parallel devices that work hides")
     tensor_overlap: Ratio = Field(description="share of the exchange between tensor-parallel devices that work hides")
+    experts_overlap: Ratio = Field(description="share of the exchange of routed tokens that work hides")
+    link_bandwidth: Ratio = Field(description="share of a link's bandwidth that exchanges inside a node reach")
+    network_bandwidth: Ratio = Field(description="share of a link's bandwidth that exchanges between nodes reach")
     wide: Ratio = Field(description="bytes of elementwise work in FP32, over those in 16 bits")
     wide_kept: Ratio = Field(description="bytes of what is kept in FP32, over those in 16 bits")
     ceiling: Bandwidth | None = Field(None, description="bits a second that elementwise kernels reach on any device")
@@ -88,6 +112,19 @@ class TrainingRuntime(Input):
         return self.kernels.get(name) or self.kernels["linear" if name == "experts" else "elementwise"]
 
 
+class Rule(NamedTuple):
+    """What numbers of a plan must meet: where, whether they do (at each point of a grid), and what a fault says."""
+
+    place: str
+    holds: Any  # a bool, or an array [n]
+    fault: str  # for many points
+    numbers: Callable[[], str]  # the same with the numbers, for one
+
+
+NUMBERS = ("seq", "micro_batch", "global_batch", "devices", "dp")
+"""Fields of a plan that may be arrays over the points of a grid, each [n]; all others are its layout."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How a training step is divided. Devices are dp x tp x pp x cp; experts are spread over data-parallel ones.
@@ -96,11 +133,11 @@ class Plan:
         BitnetCostError: numbers that exclude one another.
     """
 
-    seq: int = 2048
-    micro_batch: int = 1
-    global_batch: int = 1
-    devices: int = 1
-    dp: int = 1
+    seq: Any = 2048
+    micro_batch: Any = 1
+    global_batch: Any = 1
+    devices: Any = 1
+    dp: Any = 1
     tp: int = 1
     pp: int = 1
     cp: int = 1
@@ -114,51 +151,112 @@ class Plan:
     tokens: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("seq", "micro_batch", "global_batch", "devices", "dp", "tp", "pp", "cp", "ep", "virtual_stages"):
+        for name in (*NUMBERS, "tp", "pp", "cp", "ep", "virtual_stages"):
             value = getattr(self, name)
             if type(value) is not int or not 1 <= value <= 10**8:
                 raise BitnetCostError(f"{name.replace('_', '-')}: {value!r} is not a whole number from 1 to 100000000")
+        self.check_layout()
+        for rule in self.rules():
+            if not rule.holds:
+                raise BitnetCostError(f"{rule.place}: {rule.numbers()}")
+
+    def check_layout(self) -> None:
+        """Refuse what no numbers would allow.
+
+        Raises:
+            BitnetCostError: an unknown word, a number of another field's.
+        """
         check_word("recompute", self.recompute, ("none", "selective", "full"))
         check_word("optimizer", self.optimizer, tuple(MOMENT_BYTES))
         check_word("master", self.master, ("fp32", "none"))
         if self.zero not in (0, 1, 2, 3):
             raise BitnetCostError(f"zero: {self.zero!r} is not a stage; expected 0, 1, 2 or 3")
-        if self.lora is not None and not 1 <= self.lora <= 65536:
+        if self.lora is not None and not (type(self.lora) is int and 1 <= self.lora <= 65536):
             raise BitnetCostError(f"lora: {self.lora!r} is not a rank from 1 to 65536")
         if self.tokens is not None and not 0 < self.tokens < 1e18:
             raise BitnetCostError(f"tokens: {self.tokens!r} is not a number of tokens above 0")
-        product = self.dp * self.tp * self.pp * self.cp
-        if product != self.devices:
-            raise BitnetCostError(
-                f"devices: dp x tp x pp x cp is {self.dp} x {self.tp} x {self.pp} x {self.cp} = {product}, not"
-                f" {self.devices}; change one of them"
-            )
-        if self.global_batch % (self.micro_batch * self.dp):
-            raise BitnetCostError(
-                f"global-batch: {self.global_batch} is not a multiple of micro-batch x dp ="
-                f" {self.micro_batch} x {self.dp} = {self.micro_batch * self.dp}"
-            )
-        if self.seq % self.cp:
-            raise BitnetCostError(f"cp: {self.cp} does not divide the sequence of {self.seq} tokens")
-        if self.dp % self.ep:
-            raise BitnetCostError(f"ep: {self.ep} does not divide dp {self.dp}, over which experts are spread")
         if self.virtual_stages > 1 and self.pp == 1:
             raise BitnetCostError("virtual-stages: there is one stage; give --pp too")
-        if self.virtual_stages > 1 and self.micro_batches % self.pp:
-            raise BitnetCostError(
-                f"virtual-stages: an interleaved schedule needs micro-batches ({self.micro_batches}) that are a"
-                f" multiple of pp {self.pp}"
-            )
         if self.zero == 3 and self.pp > 1:
             raise BitnetCostError("zero: stage 3 does not work with a pipeline here; take --zero 1, or --pp 1")
 
-    @property
-    def micro_batches(self) -> int:
-        """Micro-batches that each pipeline works on in a step."""
-        return self.global_batch // (self.micro_batch * self.dp)
+    def rules(self) -> Iterator[Rule]:
+        """What the numbers must meet, one or an array of them, in the order in which faults are told."""
+        product = self.dp * self.tp * self.pp * self.cp
+        yield Rule(
+            "devices", product == self.devices, "is not a multiple of tp x pp x cp",
+            lambda: f"dp x tp x pp x cp is {self.dp} x {self.tp} x {self.pp} x {self.cp} = {product}, not"
+            f" {self.devices}; change one of them",
+        )  # fmt: skip
+        each = self.micro_batch * self.dp
+        yield Rule(
+            "global-batch", self.global_batch % each == 0, "is not a multiple of micro-batch x dp",
+            lambda: f"{self.global_batch} is not a multiple of micro-batch x dp ="
+            f" {self.micro_batch} x {self.dp} = {each}",
+        )  # fmt: skip
+        yield Rule(
+            "cp", self.seq % self.cp == 0, "does not divide the sequence",
+            lambda: f"{self.cp} does not divide the sequence of {self.seq} tokens",
+        )  # fmt: skip
+        yield Rule(
+            "ep", self.shards * self.tp % self.ep == 0, "does not divide dp x tp x cp, over which experts are spread",
+            lambda: f"{self.ep} does not divide dp x tp x cp = {self.shards * self.tp}, over which experts are spread",
+        )  # fmt: skip
+        yield Rule(
+            "virtual-stages", (self.virtual_stages == 1) | (self.micro_batches % self.pp == 0),
+            "an interleaved schedule needs micro-batches that are a multiple of pp",
+            lambda: f"an interleaved schedule needs micro-batches ({self.micro_batches}) that are a multiple of pp"
+            f" {self.pp}",
+        )  # fmt: skip
+
+    def with_numbers(self, **numbers: Any) -> Plan:
+        """The same layout with other `NUMBERS`, which are taken as they are: arrays [n], for `rules` to judge."""
+        found = copy.copy(self)
+        for name, value in numbers.items():
+            object.__setattr__(found, name, value)
+        return found
 
     @property
-    def step_tokens(self) -> int:
+    def flat(self) -> Plan:
+        """The same with arrays of floats for its numbers, of one length; a single point has length 1.  [n]"""
+        given = {name: getattr(self, name) for name in NUMBERS}
+        arrays = {n: v if isinstance(v, np.ndarray) else array([v * 1.0]) for n, v in given.items()}
+        return self.with_numbers(**arrays)
+
+    @property
+    def layout(self) -> Plan:
+        """All but its numbers, as what is made for any of them is looked up by."""
+        return self.with_numbers(**dict.fromkeys(NUMBERS, 1), tokens=None)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the grid: ``()`` for a single point, ``(n,)`` for many."""
+        return max((np.shape(getattr(self, name)) for name in NUMBERS), key=len)
+
+    @property
+    def micro_batches(self) -> Any:
+        """Micro-batches that each pipeline works on in a step."""
+        if isinstance(self.global_batch, int) and isinstance(self.dp, int):
+            return self.global_batch // (self.micro_batch * self.dp)
+        return np.floor(self.global_batch / (self.micro_batch * self.dp))
+
+    @property
+    def shards(self) -> Any:
+        """Devices that hold the same weights before ZeRO divides anything."""
+        return self.dp * self.cp
+
+    @property
+    def expert_copies(self) -> Any:
+        """Devices of a stage that hold the same experts."""
+        return np.floor(self.shards * (self.tp / self.expert_tp) / self.ep)
+
+    @property
+    def expert_tp(self) -> Any:
+        """Tensor-parallel devices that share an expert: none where experts are spread over them too."""
+        return np.where(self.shards % self.ep == 0, self.tp, 1)
+
+    @property
+    def step_tokens(self) -> Any:
         """Tokens of one optimiser step."""
         return self.global_batch * self.seq
 
@@ -183,6 +281,24 @@ class Plan:
                 raise BitnetCostError(f"ep: {self.ep} does not divide the {layer.moe.experts} experts of {model.name}")
         if self.ep > 1 and not any(layer.moe for layer in model.layers):
             raise BitnetCostError(f"ep: {model.name} has no experts")
+
+
+def tokens_of(text: float | str) -> float:
+    """A number of tokens as people write it.
+
+    Raises:
+        BitnetCostError: not a number.
+
+    >>> tokens_of("300B"), tokens_of("1.4T"), tokens_of(1000000)
+    (300000000000.0, 1400000000000.0, 1000000.0)
+    """
+    scales = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
+    word = str(text)
+    ending = word[-1:].upper()
+    try:
+        return float(word[:-1] if ending in scales else word) * scales.get(ending, 1.0)
+    except ValueError:
+        raise BitnetCostError(f"tokens: {text!r} is not a number such as 300B or 1.4T") from None
 
 
 def plan_of(
@@ -271,6 +387,8 @@ base frozen in it, or train in bf16, bitnet or bitnet-b1.58
     forms = {action.partition(".")[2] for action in recipe if action.startswith("mul.")}
     if lora is not None:
         stored = None if storage.bits >= 16 else precision
+        if forms == {"fp8"}:
+            return TrainingFormat(name, _plain(name, "fp8", half), 2.0, "fp8", stored)
         form = "fp32" if forms == {"fp32"} else half
         return TrainingFormat(name, _plain(name, form, form), 4.0 if form == "fp32" else 2.0, "no", stored)
     if forms in ({"fp32"}, {"bf16"}, {"fp16"}) and storage.bits >= 16:
@@ -292,3 +410,17 @@ base frozen in it, or train in bf16, bitnet or bitnet-b1.58
 def tf32() -> Precision:
     """Products in TF32, all else in FP32."""
     return _plain("tf32", "tf32", "fp32")
+
+
+class TrainingScenario(Question):
+    """One question: a model in a format on devices that share a plan, and what is around them.
+
+    Numbers of the plan and figures of the hardware and the runtime may be arrays over the points of a grid.
+    """
+
+    runtime: InstanceOf[TrainingRuntime] | None = Field(None, description="software of training; none at a node")
+    form: InstanceOf[TrainingFormat] = Field(description="how the precision is trained")
+    plan: InstanceOf[Plan] = Field(default_factory=Plan, description="how a step is divided")
+    scope: Scope | None = Field(None, description=questions.SCOPE.description)
+    between: InstanceOf[Interconnect] | None = Field(None, description="what joins nodes")
+    facility: InstanceOf[Facility] | None = Field(None, description="what turns energy and time into a site's")

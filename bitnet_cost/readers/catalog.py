@@ -18,7 +18,7 @@ from bitnet_cost.errors import BitnetCostError, InvalidFile, UnknownName
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Input, Same, explain
 from bitnet_cost.inputs.facility import Grids, Zone
-from bitnet_cost.inputs.hardware import Hardware, Links
+from bitnet_cost.inputs.hardware import Hardware, Interconnect, Links
 from bitnet_cost.inputs.precision import Precision, parse_name
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.training import TrainingRuntime
@@ -125,8 +125,8 @@ def beside(file: Path, place: str, name: str) -> Path:
     return found
 
 
-def read(path: Path, chain: tuple[Path, ...] = ()) -> Document:
-    """A YAML document; a hardware profile that extends another, with what it takes from that one.
+def read(path: Path, chain: tuple[Path, ...] = (), model: type[Hardware | TrainingRuntime] = Hardware) -> Document:
+    """A YAML document; a profile that extends another of its kind, with what it takes from that one.
 
     Raises:
         BitnetCostError: see `read_yaml`; an unknown base, one outside the file's folder, or one that refers to itself.
@@ -135,13 +135,18 @@ def read(path: Path, chain: tuple[Path, ...] = ()) -> Document:
     if not isinstance(document.data, dict) or "extends" not in document.data:
         return document
     name, chain = chain_of(document, path, chain)
-    base = beside(path, "extends", name) if is_path(name) else _base(path, name)
-    found = read(base, chain)
-    validate(found, Hardware, base)
+    base = beside(path, "extends", name) if is_path(name) else _base(path, name, model)
+    found = read(base, chain, model)
+    validate(found, model, base)
     return extended(document, found.data, path)
 
 
-def _base(path: Path, name: str) -> Path:
+def _base(path: Path, name: str, model: type[Hardware | TrainingRuntime]) -> Path:
+    if model is TrainingRuntime:
+        files = {file.stem: file for file in place(TRAINING).glob("*.yaml")}
+        if name not in files:
+            raise InvalidFile(path, "extends", str(spelling.unknown("training runtime", name, files)))
+        return files[name]
     try:
         return locate("hardware", name)
     except UnknownName as fault:
@@ -309,11 +314,21 @@ def linked(device: Hardware, name: str | None) -> Hardware:
         return device
     if not device.has_clock:
         raise BitnetCostError(f"link: {device.name!r} is a technology node; nothing joins it to another")
-    known = links()
-    name = listed("link", name, known.links)
-    if name not in known.links:
-        raise spelling.unknown("link", name, known.links)
-    return device.model_copy(update={"interconnect": known.links[name], "sources": device.sources | known.sources})
+    _, found = link(name)
+    return device.model_copy(update={"interconnect": found, "sources": device.sources | links().sources})
+
+
+def link(name: str) -> tuple[str, Interconnect]:
+    """A link of the catalogue: its name as listed, and what it is.
+
+    Raises:
+        UnknownName: no such link.
+    """
+    known = links().links
+    name = listed("link", name, known)
+    if name not in known:
+        raise spelling.unknown("link", name, known)
+    return name, known[name]
 
 
 @cache
@@ -415,7 +430,7 @@ def training_runtimes() -> dict[str, TrainingRuntime]:
         BitnetCostError: an invalid file.
     """
     files = sorted(place(TRAINING).glob("*.yaml"))
-    return {path.stem: validate(read_yaml(path), TrainingRuntime, path) for path in files}
+    return {path.stem: validate(read(path, model=TrainingRuntime), TrainingRuntime, path) for path in files}
 
 
 def training_runtime(name: str) -> TrainingRuntime:
@@ -425,7 +440,7 @@ def training_runtime(name: str) -> TrainingRuntime:
         BitnetCostError: an unknown name, or an invalid file.
     """
     if is_path(name):
-        return validate(read(Path(name)), TrainingRuntime, Path(name))
+        return validate(read(Path(name), model=TrainingRuntime), TrainingRuntime, Path(name))
     known = training_runtimes()
     if name not in known:
         raise UnknownName("training runtime", name, list(known))
@@ -441,6 +456,11 @@ def setting(hardware: Hardware, asked: str | RuntimeProfile | None) -> tuple[Har
     if software is None or isinstance(asked, RuntimeProfile) or (asked is not None and is_path(asked)):
         return hardware, software
     return _tuned(Same(hardware), Same(software), Same(constants()))
+
+
+def trainer(hardware: Hardware) -> Hardware:
+    """A device as training finds it: power as `setting` has it, its own link without what inference reaches of it."""
+    return setting(hardware, None)[0].model_copy(update={"interconnect": hardware.interconnect})
 
 
 def study(name: str) -> Study:

@@ -6,16 +6,16 @@ import csv
 import io
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import ValidationError
 
 from bitnet_cost.errors import CONTROL, InvalidFile
-from bitnet_cost.inputs.measurement import Measured, Measurement
+from bitnet_cost.inputs.measurement import Decoders, Measured, Measurement, TrainingMeasurement
 from bitnet_cost.readers import catalog
 from bitnet_cost.readers.yaml_file import read_text, read_yaml
 
-_INTEGERS = {"devices", "batch", "prompt", "generate"}
-_NUMBERS = {"seconds", "energy_j_per_token", "power_w", "memory_gb"}
+R = TypeVar("R", Measurement, TrainingMeasurement)
 
 
 @cache
@@ -40,8 +40,22 @@ def used() -> frozenset[str]:
     return catalog.constants().rows | {row for part in sources().used for row in part.rows}
 
 
-def read_rows(path: Path) -> list[Measurement]:
-    """The rows of a CSV file, its header being the fields of `Measurement`.
+@cache
+def training_rows() -> tuple[TrainingMeasurement, ...]:
+    """Every measured row of training, in the order of the files."""
+    files = sorted(catalog.place("measured/training/").glob("*.csv"))
+    return tuple(row for path in files for row in read_rows(path, TrainingMeasurement))
+
+
+@cache
+def decoders() -> Decoders:
+    """Sizes of the decoders that rows of training name and the catalogue does not have."""
+    path = catalog.place("measured/training/models.yaml")
+    return catalog.validate(read_yaml(path), Decoders, path)
+
+
+def read_rows(path: Path, kind: type[R] = Measurement) -> list[R]:  # type: ignore[assignment]  # R is it then
+    """The rows of a CSV file, its header being the fields of ``kind``.
 
     Raises:
         InvalidFile: names the line and the column.
@@ -64,7 +78,7 @@ def read_rows(path: Path) -> list[Measurement]:
         if None in cells or None in cells.values():
             raise InvalidFile(path, f"line {number}", f"has a different number of cells from the {len(cells)} headings")
         try:
-            found.append(Measurement.model_validate({k: _value(k, v) for k, v in cells.items() if v != ""}))
+            found.append(kind.model_validate({k: _value(k, v, kind) for k, v in cells.items() if v != ""}))
         except (ValidationError, ValueError) as error:
             what = error.errors()[0] if isinstance(error, ValidationError) else None
             where = ".".join(map(str, what["loc"])) if what else ""
@@ -73,7 +87,9 @@ def read_rows(path: Path) -> list[Measurement]:
     return found
 
 
-def _value(name: str, text: str) -> str | int | float:
-    if name in _INTEGERS:
+def _value(name: str, text: str, kind: type[Measurement] | type[TrainingMeasurement]) -> str | int | float:
+    """A cell as its field wants it, which takes no text for a number."""
+    wanted = str(kind.model_fields[name].annotation) if name in kind.model_fields else ""
+    if "int" in wanted:
         return int(text)
-    return float(text) if name in _NUMBERS else text
+    return float(text) if "float" in wanted else text

@@ -11,8 +11,10 @@ import numpy as np
 from bitnet_cost.engine.operators import operators
 from bitnet_cost.errors import UnknownName
 from bitnet_cost.inputs.accuracy import Accuracy, Spread
+from bitnet_cost.inputs.measurement import Measurement, TrainingMeasurement
 from bitnet_cost.numerals import digits, fixed, with_commas
 from bitnet_cost.readers import catalog, measured
+from bitnet_cost.studies import measured_training
 from bitnet_cost.studies.measured import Point, points
 from bitnet_cost.tables import Column, Note, Report, Table, headed
 
@@ -49,6 +51,13 @@ CLASSES = {
         AccuracyClass("operators-time", "time of single products"),
         AccuracyClass("operators-energy", "energy of single products"),
         AccuracyClass("operators-power", "power of single products"),
+        AccuracyClass("training-time-dense", "time of a training step, dense models, as others published it", 8, 22),
+        AccuracyClass("training-time-moe", "the same, mixtures of experts", 14, 32),
+        AccuracyClass("training-time-own", "time of a training step and of its parts on one or two GPUs", 6, 15),
+        AccuracyClass("training-energy-own", "energy of a training step", 8, 18),
+        AccuracyClass("training-energy-node", "the same, of whole nodes with their hosts (MLPerf)", 15),
+        AccuracyClass("training-memory-own", "peak memory of a training step", 5, 12),
+        AccuracyClass("training-memory-published", "the same, as others published it"),
     )
 }
 _TUNED = ("vllm", "vllm-2023", "vllm-2024", "tensorrt-llm", "llama.cpp")
@@ -80,6 +89,8 @@ class Scored:
 def class_of(point: Point) -> str:
     """The class of a measured quantity."""
     row, quantity = point.row, point.quantity
+    if isinstance(row, TrainingMeasurement):
+        return measured_training.kind_of(point)
     if quantity == "memory_gb":
         return "memory"
     if row.phase == "product":
@@ -110,6 +121,11 @@ def scored(found: Sequence[Point]) -> list[Scored]:
 
 def _scored(point: Point) -> Scored:
     row = point.row
+    if isinstance(row, TrainingMeasurement):
+        return Scored(
+            class_of(point), row.id, row.model, row.hardware, row.runtime, row.precision, row.source,
+            measured_training.conditions(row), point.measured, point.modelled, _cause(point),
+        )  # fmt: skip
     prompt = "task" if row.prompt is None else str(row.prompt)
     conditions = f"{row.phase}, {row.devices} x, batch {row.batch}, {prompt} > {row.generate}"
     conditions += f", {row.task}" if row.task else ""
@@ -135,7 +151,7 @@ def _ratios(found: Sequence[Point]) -> list[Scored]:
     alike: dict[tuple[object, ...], dict[str, Point]] = {}
     for p in found:
         r = p.row
-        if r.phase != "product":
+        if isinstance(r, Measurement) and r.phase != "product":
             key = (r.source, r.model, r.hardware, r.devices, r.runtime, r.batch, r.prompt, r.generate, r.phase, r.task)
             alike.setdefault(key, {}).setdefault(r.precision, p)
     ratios = []
@@ -147,6 +163,7 @@ def _ratios(found: Sequence[Point]) -> list[Scored]:
             if name in _WIDE:
                 continue
             row = narrow.row
+            assert isinstance(row, Measurement)
             kind = "ratio" if _parameters(row.model) >= 2.9e9 else "ratio-small"
             ratios.append(
                 Scored(
@@ -233,7 +250,7 @@ def compare(kinds: Sequence[str] | None = None) -> Comparison:
         if not matching:
             raise UnknownName("class of measured rows", kind, CLASSES, there_are=", ".join(CLASSES))
         chosen += matching
-    found = points(measured.rows(), measured.used())
+    found = points(measured.rows(), measured.used()) + measured_training.points()
     rows = [row for row in scored(found) if row.kind in chosen]
     return Comparison(tuple(found), tuple(rows), tuple(dict.fromkeys(chosen)))
 
@@ -278,7 +295,7 @@ def report(found: Comparison, worst: int = 12) -> Report:
     tables.append(_shown(found))
     held_to = [n for n in found.kinds if n in of_class and CLASSES[n].median is not None]
     good = len(held_to) - len(missed(found))
-    used = len(measured.used())
+    used = len(_used())
     ids = {part for r in found.rows for part in r.id.split("/")}
     text = f"{with_commas(len(found.rows))} figures of {with_commas(len(ids))} measured rows: {good} of {len(held_to)}"
     text += f" classes meet their target; {used} other rows were used for constants."
@@ -289,6 +306,11 @@ def report(found: Comparison, worst: int = 12) -> Report:
     return Report(
         "Compared with measurements", text, filled, (Note("classes", " ".join(words)), Note("split", _SPLIT_NOTE))
     )
+
+
+def _used() -> frozenset[str]:
+    """Ids of rows that constants came from, of inference and of training."""
+    return measured.used() | measured_training.set_aside()
 
 
 _SPLIT_NOTE = (
@@ -362,5 +384,5 @@ def document(found: Comparison) -> dict[str, Any]:
         "targets": {n: {"median": CLASSES[n].median, "p90": CLASSES[n].p90} for n in found.kinds},
         "rows": rows_of(found),
         "left_out": [{"why": why, "rows": n} for why, n in left_out(found.points, found.kinds).items()],
-        "used_for_constants": sorted(measured.used()),
+        "used_for_constants": sorted(_used()),
     }

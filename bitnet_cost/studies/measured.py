@@ -13,7 +13,7 @@ from bitnet_cost.engine.estimate import measure, priced
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.calibration import Constants, CounterConstants
 from bitnet_cost.inputs.hardware import Hardware
-from bitnet_cost.inputs.measurement import Measurement
+from bitnet_cost.inputs.measurement import Measurement, TrainingMeasurement
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
@@ -21,7 +21,7 @@ from bitnet_cost.ledger.counted import Timing
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.readers import catalog, measured
 
-Quantity = Literal["seconds", "energy_j_per_token", "power_w", "memory_gb"]
+Quantity = Literal["seconds", "energy_j_per_token", "power_w", "memory_gb", "energy_j"]
 QUANTITIES: tuple[Quantity, ...] = ("seconds", "energy_j_per_token", "power_w", "memory_gb")
 
 
@@ -29,7 +29,7 @@ QUANTITIES: tuple[Quantity, ...] = ("seconds", "energy_j_per_token", "power_w", 
 class Point:
     """One measured quantity of a row beside the modelled one."""
 
-    row: Measurement
+    row: Measurement | TrainingMeasurement
     quantity: Quantity
     measured: float
     modelled: float
@@ -76,20 +76,20 @@ def workload_of(rows: Sequence[Measurement], prompts: Mapping[str, int] | None =
     )
 
 
-def calibration_ids(rows: Iterable[Measurement]) -> frozenset[str]:
+def calibration_ids(rows: Iterable[Measurement | TrainingMeasurement]) -> frozenset[str]:
     """Rows that constants may be taken from, by a rule that knows nothing of their values.
 
     Of every source, device, runtime and precision a fifth, at least two: the lowest SHA-256 of the row ids, one phase
     after the other. A single row is left to scoring.
     """
-    strata: dict[tuple[str, str, str, str], list[Measurement]] = {}
+    strata: dict[tuple[str, str, str, str], list[Measurement | TrainingMeasurement]] = {}
     for row in rows:
         if not row.left_out:
             strata.setdefault((row.source, row.hardware, row.runtime, row.precision), []).append(row)
     found: set[str] = set()
     for members in strata.values():
         wanted = max(2, round(len(members) / 5)) if len(members) > 2 else len(members) - 1
-        by_phase: dict[str, list[Measurement]] = {}
+        by_phase: dict[str, list[Measurement | TrainingMeasurement]] = {}
         for row in sorted(members, key=lambda r: sha256(r.id.encode()).hexdigest()):
             by_phase.setdefault(row.phase, []).append(row)
         queues = [by_phase[phase] for phase in sorted(by_phase)]
