@@ -178,6 +178,8 @@ RECOMPUTE = Asked(("--recompute",), "what the backward pass recomputes instead o
 OPTIMIZER = Asked(("--optimizer",), "the optimiser", "adamw")
 MASTER = Asked(("--master",), "copy of the weights that the optimiser adds to", "fp32")
 LORA = Asked(("--lora",), "train adapters of this rank over a base frozen in the precision", metavar="RANK")
+TRAINING_COUNTING = Asked(("--counting",), "what training software runs, or the convention of a tracing counter:"
+    " whole squares of scores, none recomputed", "serving")
 HARDWARE_TO_TRAIN = Asked(("--hardware", "-H", "--gpu"), "name or YAML file; A,B for several",
     left_out="h100-sxm-80gb", metavar="HARDWARE", names="hardware")
 PRECISIONS_TO_TRAIN = Asked(("--precision", "-p"), "what to train in, as fp32, tf32, bf16, fp8, bitnet-b1.58; A,B for"

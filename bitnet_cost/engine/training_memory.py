@@ -30,7 +30,7 @@ def class_of(op: Operator) -> StepKernelClass:
 
 def counted(model: Architecture, plan: Plan) -> OpCounts:
     """The forward pass of one micro-batch: whole sequences, with logits at every position."""
-    return count_ops(model, Workload(plan.micro_batch, plan.seq, 1, None, "all"))
+    return count_ops(model, Workload(plan.micro_batch, plan.seq, 1, None, "all", plan.counting))
 
 
 def in_layers(model: Architecture, op: Operator) -> bool:
@@ -48,6 +48,12 @@ def adapter_weights(op: Operator, rank: int | None) -> float:
     return float(rank * (op.shape[0] + op.shape[1]) * op.matrices * op.repeat)
 
 
+def written_scores(counts: OpCounts, row: int) -> float:
+    """Scores that software writes where it writes them: whole squares, though half of each may be masked."""
+    whole = counts.workload.attention == "full" or counts.workload.counting == "traced"
+    return float(counts["exp"][0, row, 0]) * (1.0 if whole else 2.0)
+
+
 def kept_bytes(op: Operator, counts: OpCounts, row: int, runtime: TrainingRuntime, form: TrainingFormat) -> float:
     """Bytes that an operator keeps for its backward pass, all its layers, before anything is divided.
 
@@ -61,8 +67,7 @@ def kept_bytes(op: Operator, counts: OpCounts, row: int, runtime: TrainingRuntim
         shared = op.traits.fused == "projections" or op.role == "elsewhere" or op.group == "head"
         return 0.0 if shared else entries * form.width
     if op.traits.scores:
-        full = float(counts["exp"][0, row, 0]) * (2.0 if counts.workload.attention != "full" else 1.0)
-        return 0.0 if runtime.fused_attention else full * runtime.score_bytes
+        return 0.0 if runtime.fused_attention else written_scores(counts, row) * runtime.score_bytes
     if kind == "attention":
         if not entries:
             return 0.0

@@ -25,6 +25,7 @@ from bitnet_cost.engine.training_memory import (
     class_of,
     in_layers,
     model_parameters,
+    written_scores,
 )
 from bitnet_cost.formulas.training import orthogonalisation_macs
 from bitnet_cost.inputs.architecture import Architecture
@@ -191,7 +192,8 @@ def step_of(
     model: Architecture, counts: OpCounts, plan: Plan, form: TrainingFormat, runtime: TrainingRuntime | None
 ) -> Step:
     """All rows of a step but the exchange."""
-    fused = runtime is None or runtime.fused_attention
+    # a tracing counter sees reference classes, which keep their scores
+    fused = plan.counting != "traced" and (runtime is None or runtime.fused_attention)
     extra = _extra(model, counts.operators, plan, form, runtime)
     served = [op for op in counts.operators if op.traits.kernel not in ("quantise", "dequantise")]
     if "mul.tf32" in form.compute.linear.recipe:  # the head too
@@ -249,13 +251,13 @@ def _bits(
         held = form.stored.linear.weights.bits / 8 if form.stored is not None and op.role == "linear" else narrow
         passing = entries * narrow + left * form.width
         if kind == "attention" and not entries and not left:
-            pairs = float(counts["exp"][0, i, 0]) * 2
+            pairs = written_scores(counts, i)
             each = 0.0 if runtime is None or runtime.fused_attention or not op.traits.scores else 8.0
             return pairs * each * 8, pairs * each * 16
         gradient = 0.0 if plan.lora is not None and op.weights else 4.0 + narrow  # a weight's, added up in FP32
         return (passing + weights * held) * 8, (2 * passing + weights * (held + gradient)) * 8
     if op.traits.scores:
-        pairs = float(counts["exp"][0, i, 0]) * 2
+        pairs = written_scores(counts, i)
         each = 0.0 if runtime is None or runtime.fused_attention else 8.0
         return pairs * each * 8, pairs * each * 16
     if runtime is None:

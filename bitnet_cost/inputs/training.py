@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -12,7 +12,7 @@ from bitnet_cost.errors import BitnetCostError, check_word
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Bandwidth, Duration, Input, Ratio, Source, check_figures
 from bitnet_cost.inputs.precision import LinearPrecision, Precision, WeightStorage
-from bitnet_cost.words import Master, Optimizer, Recompute
+from bitnet_cost.words import Counting, Master, Optimizer, Recompute
 
 StepKernelClass = Literal[
     "linear", "experts", "attention", "norm", "rope", "activation", "residual", "quantise", "weight_quantise",
@@ -112,6 +112,7 @@ class Plan:
     virtual_stages: int = 1
     lora: int | None = None
     tokens: float | None = None
+    counting: Counting = "serving"
 
     def __post_init__(self) -> None:
         for name in ("seq", "micro_batch", "global_batch", "devices", "dp", "tp", "pp", "cp", "ep", "virtual_stages"):
@@ -121,6 +122,7 @@ class Plan:
         check_word("recompute", self.recompute, ("none", "selective", "full"))
         check_word("optimizer", self.optimizer, tuple(MOMENT_BYTES))
         check_word("master", self.master, ("fp32", "none"))
+        check_word("counting", self.counting, get_args(Counting))
         if self.zero not in (0, 1, 2, 3):
             raise BitnetCostError(f"zero: {self.zero!r} is not a stage; expected 0, 1, 2 or 3")
         if self.lora is not None and not 1 <= self.lora <= 65536:

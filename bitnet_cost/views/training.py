@@ -70,6 +70,7 @@ def document(results: Sequence[TrainingResult]) -> dict[str, Any]:
     runtimes = {r.runtime.name: r.runtime.model_dump(exclude_none=True) for r in results if r.runtime}
     return {
         "schema": SCHEMA, "version": __version__, "records": [record(r) for r in results],
+        "counts": [_counts(r) for r in results],
         "inputs": {
             "model": first.model.model_dump(exclude_none=True, exclude_defaults=True),
             "precisions": {r.precision.name: r.precision.model_dump(exclude_none=True) for r in results},
@@ -77,6 +78,16 @@ def document(results: Sequence[TrainingResult]) -> dict[str, Any]:
             "runtimes": runtimes,
         },
         "not_counted": list(NOT_COUNTED),
+    }  # fmt: skip
+
+
+def _counts(result: TrainingResult) -> dict[str, Any]:
+    """MACs of a step on all devices: what the model needs, and what is repeated to save memory."""
+    counts = result.counts
+    return {
+        "hardware": result.hardware.name, "precision": result.precision.name, "counting": result.plan.counting,
+        "forward_mac": round(counts.forward),
+        "backward_mac": round(counts.model - counts.forward), "recomputed_mac": round(counts.run - counts.model),
     }  # fmt: skip
 
 
@@ -253,9 +264,8 @@ def _notes(results: Sequence[TrainingResult]) -> list[Note]:
             low, high = -r.saving[2], -r.saving[0]
             text = f"{r.precision.name} against {r.baseline}: {change_range(low, high)} energy"
             notes.append(Note("range", f"{text}, every price moved on both sides at once."))
-    text = (
-        "MFU counts products once forward and twice backward, attention causal, over the peak of the format computed in"
-    )
+    pairs = "every score of attention, masked or not" if plan.counting == "traced" else "attention causal"
+    text = f"MFU counts products once forward and twice backward, {pairs}, over the peak of the format computed in"
     notes.append(Note("mfu", f"{text}; what is recomputed counts in HFU."))
     notes.append(Note("not-counted", f"Not counted: {'; '.join(NOT_COUNTED)}."))
     return notes
