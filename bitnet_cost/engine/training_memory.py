@@ -140,8 +140,8 @@ def device_parameters(model: Architecture, counts: OpCounts, plan: Plan) -> Owne
 def bytes_each(plan: Plan, form: TrainingFormat, runtime: TrainingRuntime | None) -> tuple[float, float, float]:
     """Bytes of weights, gradients and optimiser states of a trained parameter.
 
-    16 where FP32 weights are cast on each pass, 18 where 16-bit weights stand beside FP32 masters and gradients are
-    summed in FP32; 12 without masters.  [byte]
+    16 where FP32 weights are cast on each pass, or where 16-bit weights and gradients stand beside FP32 masters; 18
+    where their gradients are summed in FP32; 12 without masters.  [byte]
     """
     moments = MOMENT_BYTES[plan.optimizer]
     if form.wide:
@@ -150,7 +150,7 @@ def bytes_each(plan: Plan, form: TrainingFormat, runtime: TrainingRuntime | None
         return 2.0, 2.0, moments
     if runtime is None or runtime.weights_wide:
         return 4.0, 4.0, moments
-    return 2.0, 4.0, 4.0 + moments
+    return 2.0, runtime.gradient_bytes, 4.0 + moments
 
 
 def step_memory(

@@ -101,7 +101,7 @@ def _check_study(path: Path, study: Study) -> None:
         _named(path, f"{place}.baseline", "precision", options.baseline)
         if options.runtime is not None:
             each = [name.rpartition("-")[0] for name in catalog.names("runtime")]
-            if options.runtime not in each:
+            if options.runtime not in (*each, *catalog.training_runtimes()):
                 raise InvalidFile(path, f"{place}.runtime", f"unknown runtime {options.runtime!r}")
 
 

@@ -284,5 +284,6 @@ def _states(r: TrainingResult) -> str:
     elif r.runtime is None or r.runtime.weights_wide:
         kind = "FP32 weights cast on each pass"
     else:
-        kind = "16-bit weights beside FP32 masters, gradients summed in FP32"
+        summed = "16" if r.runtime.gradient_bytes < 4 else "32"
+        kind = f"16-bit weights beside FP32 masters, gradients summed in {summed} bits"
     return f"States: {kind}; {r.plan.optimizer}."
