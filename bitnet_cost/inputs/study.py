@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from bitnet_cost import questions
+from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import CatalogueName, Input, Source, check_sources
 from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Parallel, Recompute, Scope
 
@@ -87,6 +88,7 @@ class Row(Options):
     relation: Literal["=", ">", ">=", "<="] = Field(
         "=", description="what a claim says of its figure: equal, more than, at least, up to"
     )
+    source: str | None = Field(None, description="a key of sources where it is not the table's")
     why: str = Field("", description="in a table that is compared: why the figures differ as they do")
 
 
@@ -149,10 +151,22 @@ class Study(Input):
     sources: dict[str, Source] = Field(min_length=1, description="where the table was printed")
     options: Options = Field(default_factory=Options, description="for every cell")
     tables: list[PrintedTable] = Field(min_length=1, description="the tables")
+    shapes: list[Architecture] = Field(
+        default_factory=list, description="models that tables about training name and the catalogue does not have"
+    )
     findings: list[str] = Field(default_factory=list, description="what the comparison teaches")
 
     @model_validator(mode="after")
     def _cited(self) -> Self:
-        of_tables = {f"tables.{i}.source": t.source for i, t in enumerate(self.tables) if t.source is not None}
-        check_sources(self.sources, {"source": self.source} | of_tables)
+        used = {"source": self.source}
+        for i, table in enumerate(self.tables):
+            of_rows = {f"tables.{i}.rows.{j}.source": row.source for j, row in enumerate(table.rows)}
+            used |= {place: key for place, key in ({f"tables.{i}.source": table.source} | of_rows).items() if key}
+        check_sources(self.sources, used)
         return self
+
+    @property
+    def cited(self) -> tuple[str, ...]:
+        """Keys of the sources of study, tables and rows, in the order of their first use."""
+        rows = (row.source for table in self.tables for row in (table, *table.rows))
+        return tuple(dict.fromkeys(key for key in (self.source, *rows) if key))

@@ -41,7 +41,7 @@ class Terms(NamedTuple):
 
 
 def train(
-    model: str, hardware: Sequence[str] = (DEVICE,), precisions: Sequence[str] = (), terms: Terms | None = None,
+    model: str | Architecture, hardware: Sequence[str] = (DEVICE,), precisions: Sequence[str] = (), terms: Terms | None = None,
     devices: int | str | None = None, **plan: Any,
 ) -> list[TrainingResult]:  # fmt: skip
     """Training steps of one model in each precision on each hardware, each against the baseline's.
@@ -52,7 +52,7 @@ def train(
         BitnetCostError: an unknown name, numbers that exclude one another, a format without gradients.
     """
     terms = terms or Terms()
-    architecture = catalog.model(model)
+    architecture = catalog.model(model) if isinstance(model, str) else model
     found: list[TrainingResult] = []
     for name in hardware:
         profile = catalog.linked(catalog.hardware(name), terms.link)

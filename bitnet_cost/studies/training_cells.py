@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
 from bitnet_cost.engine.training_memory import bytes_each
 from bitnet_cost.errors import InvalidFile
 from bitnet_cost.formulas.training import compute_of_tokens, state_bytes
+from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.study import Options, TrainingOptions, TrainingQuantity
 from bitnet_cost.inputs.training import training_format
@@ -59,8 +60,10 @@ def _plan(options: Options) -> dict[str, Any]:
     return {name: value for name in PLAN if (value := getattr(options, name)) is not None}
 
 
-def figure(options: Options, name: str) -> tuple[float, bool]:
+def figure(options: Options, name: str, shapes: Sequence[Architecture] = ()) -> tuple[float, bool]:
     """The figure of a cell in SI, memory in bits, and whether it rests on a runtime's shares, part of them assumed.
+
+    ``shapes`` are models that the study brings itself.
 
     Raises:
         BitnetCostError: an unknown name, a plan that is refused, a figure of time where the step does not fit.
@@ -72,8 +75,9 @@ def figure(options: Options, name: str) -> tuple[float, bool]:
     terms = Terms(
         options.runtime, options.scope, None, None if options.pue is None else Facility(options.pue), options.link
     )
+    model = next((shape for shape in shapes if shape.name == options.model), str(options.model))
     (result,) = train(
-        str(options.model), [options.hardware or DEVICE], [name], terms, options.devices, **_plan(options)
+        model, [options.hardware or DEVICE], [name], terms, options.devices, **_plan(options)
     )
     if quantity in COUNTED:
         return COUNTED[quantity](result), False

@@ -68,6 +68,11 @@ class Cell:
         return _RELATIONS[self.relation](self.modelled, self.printed)
 
     @property
+    def kind(self) -> str:
+        """Whether it is ``held`` to a tolerance, a ``claim`` to be judged, or ``compared`` alone."""
+        return "compared" if self.relation == COMPARED else "claim" if self.tolerance is None else "held"
+
+    @property
     def ratio(self) -> float:
         """Modelled over printed."""
         return self.modelled / self.printed
@@ -80,7 +85,7 @@ class Cell:
     @property
     def verdict(self) -> str:
         """In words."""
-        if self.relation == COMPARED:
+        if self.kind == "compared":
             return "compared"
         if self.tolerance is None:
             return "follows" if self.follows else "does not"
@@ -200,7 +205,7 @@ def _figure(study: Study, options: Options, precision: str) -> Modelled:
         energy = _added(each)
         return Modelled(energy, any(honesty.mark_basis(profile.basis(action)) for action in recipe))
     if options.quantity in training_cells.QUANTITIES:
-        return Modelled(*training_cells.figure(options, precision))
+        return Modelled(*training_cells.figure(options, precision, study.shapes))
     _wanted(study, options, "model")
     if options.quantity == "largest_batch":
         _wanted(study, options, "hardware")
@@ -308,7 +313,6 @@ def _printed(value: float, decimals: int | None, extra: int = 0) -> str:
 def report(found: Outcome) -> Report:
     """A study's tables, cell by cell, and its findings."""
     study = found.study
-    used = dict.fromkeys([study.source, *(t.source for t in study.tables if t.source)])
     tables = []
     for table in study.tables:
         cells = [c for c in found.cells if c.table == table.title]
@@ -316,25 +320,25 @@ def report(found: Outcome) -> Report:
         tables.append(make(table, cells))
     held = [c for c in found.cells if c.tolerance is not None]
     equal = sum(c.equal_digits for c in held)
-    compared = [c.ratio for c in found.cells if c.relation == COMPARED]
+    compared = [c.ratio for c in found.cells if c.kind == "compared"]
     sentence = f"{study.title}: {equal} of {len(held)} cells equal the printed digits" if held else study.title
     if found.failed:
         sentence += f", {found.failed} outside their tolerance"
     elif equal < len(held):
-        worst = max(held, key=lambda c: abs(c.error) if not c.equal_digits else 0.0)
+        worst = max(held, key=lambda c: abs(c.error) / (c.tolerance or 1.0) if not c.equal_digits else 0.0)
         sentence += f", the others are within their tolerance (worst {worst.row}, {worst.column})"
     if compared:
         middle, low, high = (f"{fixed(float(np.percentile(compared, at)), 2)}" for at in (50, 0, 100))
-        sentence += f"; {len(compared)} figures" if held else f": {len(compared)} figures"
-        sentence += f" of runs beside the modelled ones, {middle} times them in the median, {low} to {high}"
-    claims = [c for c in found.cells if c.tolerance is None and c.relation != COMPARED]
+        sentence += f"{';' if held else ':'} modelled over published is {middle} in the median of {len(compared)}"
+        sentence += f" figures, {low} to {high}"
+    claims = [c for c in found.cells if c.kind == "claim"]
     if claims:
         follow = sum(c.follows for c in claims)
         sentence += (
             f"; {follow} of {len(claims)} claims follow" if follow else f"; none of {len(claims)} claims follows"
         )
-    reasons = [f"{c.row}, {c.column}: {c.why}" for c in found.cells if c.why and c.relation != COMPARED]
-    reasons += list(dict.fromkeys(f"{c.row}: {c.why}" for c in found.cells if c.why and c.relation == COMPARED))
+    reasons = [f"{c.row}, {c.column}: {c.why}" for c in found.cells if c.why and c.kind != "compared"]
+    reasons += list(dict.fromkeys(f"{c.row}: {c.why}" for c in found.cells if c.why and c.kind == "compared"))
     reasons += [f"{table.title}: {table.why}" for table in study.tables if table.why]
     weak = sum(c.weak for c in found.cells)
     signs = [
@@ -343,7 +347,7 @@ def report(found: Outcome) -> Report:
     ] * (weak > 0)
     cited = [
         f"Source: {source.author}: {source.title}, {source.year}. {source.where}. ({source.seen})"
-        for source in (study.sources[key] for key in used)
+        for source in (study.sources[key] for key in study.cited)
     ]
     lines = {"signs": signs, "finding": study.findings, "reason": reasons, "source": cited}
     notes = [Note(code, text) for code, texts in lines.items() for text in texts]
