@@ -128,8 +128,9 @@ def test_runs_state_their_ratios() -> None:
 def test_one_bit_saves_no_byte_in_training() -> None:
     assert all(c.modelled == 1 for c in cells("one-bit-training", "Bytes"))
     measured = cells("one-bit-training", "Peak")
-    assert all(abs(c.modelled - c.printed) < 0.15 for c in measured)
-    assert all(c.modelled > 1.15 for c in measured if c.column != "peak memory")
+    assert len(measured) == 12
+    assert all(abs(c.modelled - c.printed) < 0.08 for c in measured)
+    assert all(c.modelled > 1.25 for c in measured if c.column != "peak memory")
 
 
 def test_a_layer_keeps_its_whole_input_where_all_is_recomputed() -> None:
