@@ -144,6 +144,11 @@ def _quantising(
     ), "cast" if form.quantised == "fp8" else "quantise"  # fmt: skip
 
 
+def frozen(op: Operator, plan: Plan) -> bool:
+    """Whether an operator has weights without gradients; a tied head has the table's."""
+    return plan.lora is not None and (op.weights > 0 or op.role == "lm_head")
+
+
 def backward_factor(op: Operator, plan: Plan, form: TrainingFormat, *, fused: bool) -> dict[str, float] | float:
     """How much of each quantity an operator's backward pass has, over its forward pass.
 
@@ -160,7 +165,7 @@ def backward_factor(op: Operator, plan: Plan, form: TrainingFormat, *, fused: bo
         return 2.0
     if op.traits.kernel == "attention":
         return 2.5 if fused else 2.0
-    if plan.lora is not None and op.weights:
+    if frozen(op, plan):
         return 1.0
     return 2.0
 
@@ -254,7 +259,7 @@ def _bits(
             pairs = written_scores(counts, i)
             each = 0.0 if runtime is None or runtime.fused_attention or not op.traits.scores else 8.0
             return pairs * each * 8, pairs * each * 16
-        gradient = 0.0 if plan.lora is not None and op.weights else 4.0 + narrow  # a weight's, added up in FP32
+        gradient = 0.0 if frozen(op, plan) else 4.0 + narrow  # a weight's, added up in FP32
         return (passing + weights * held) * 8, (2 * passing + weights * (held + gradient)) * 8
     if op.traits.scores:
         pairs = written_scores(counts, i)

@@ -45,7 +45,7 @@ class TrainingOptions(Input):
     recompute: Recompute | None = Field(None, description=questions.RECOMPUTE.meaning)
     link: CatalogueName | None = Field(None, description=questions.LINK.meaning)
     pue: float | None = Field(None, ge=1, le=10, description=questions.PUE.meaning)
-    states_of: float | None = Field(None, gt=0, le=1e15, description="parameters whose states are asked, for no model")
+    states_of: float | None = Field(None, gt=0, le=1e15, description="parameters whose states are asked, of no model")
 
 
 class Options(TrainingOptions):
@@ -128,7 +128,8 @@ class PrintedTable(Input):
         for row in self.rows:
             if len(row.printed) != len(self.columns):
                 raise ValueError(f"row {row.label!r} has {len(row.printed)} cells for {len(self.columns)} columns")
-        if not (self.claims or self.compared) and self.tolerance is None and self.relative is None and self.decimals is None:
+        bounds = (self.tolerance, self.relative, self.decimals)
+        if not (self.claims or self.compared) and bounds == (None, None, None):
             raise ValueError(f"table {self.title!r}: give decimals or a tolerance")
         if self.relative is not None and not self.why:
             raise ValueError(f"table {self.title!r}: a relative tolerance needs its reason in 'why'")
@@ -168,5 +169,7 @@ class Study(Input):
     @property
     def cited(self) -> tuple[str, ...]:
         """Keys of the sources of study, tables and rows, in the order of their first use."""
-        rows = (row.source for table in self.tables for row in (table, *table.rows))
-        return tuple(dict.fromkeys(key for key in (self.source, *rows) if key))
+        keys = [self.source]
+        for table in self.tables:
+            keys += [key for key in (table.source, *(row.source for row in table.rows)) if key]
+        return tuple(dict.fromkeys(keys))

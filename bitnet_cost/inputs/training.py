@@ -60,7 +60,7 @@ class TrainingRuntime(Input):
     title: str = Field(min_length=2, description="in words")
     note: str = Field(default="", description="what a reader should know")
     weights_wide: bool = Field(description="weights are held in FP32 and cast on each pass; else 16-bit copies beside")
-    gradient_bytes: float = Field(4.0, ge=1, le=4, description="of a gradient, where 16-bit weights stand beside masters")
+    gradient_bytes: float = Field(4.0, ge=1, le=4, description="of a gradient where 16-bit weights are beside masters")
     fused_attention: bool = Field(description="scores are never written: the backward pass recomputes them")
     sequence_parallel: bool = Field(description="tensor-parallel devices share norms and the residual stream too")
     overlap: Ratio = Field(description="share of the exchange between data-parallel devices that work hides")

@@ -322,6 +322,12 @@ def _workload(result: Result) -> str:
     )
 
 
+HOLLOW = {
+    "claim": "Hollow: claims, judged but held to no tolerance.",
+    "compared": "Hollow: figures of runs, held to no tolerance.",
+}
+
+
 def of_study(name: str, command: str) -> Page:
     """The page of a study: its printed cells beside the modelled ones.
 
@@ -345,10 +351,11 @@ def of_study(name: str, command: str) -> Page:
         groups.setdefault(kind, []).append((c.printed, c.modelled, words))
     heads = (*headed("row", "column", "printed", "modelled", "ratio", texts=2), *headed("kind"))
     table = Table("Modelled against printed, in the tables' units", heads, tuple(rows))
-    note = "Hollow: claims, judged but held to no tolerance." if "claim" in groups else ""
+    loose = next((kind for kind in HOLLOW if kind in groups), "claim")
+    note = HOLLOW[loose] if loose in groups else ""
     made = [
         Chart("printed", "How right is the model?", (Shown(("; ".join(parts),), table, None),), note=note,
-              drawing=parity_svg(parity_figure(groups, "printed", "modelled"), hollow="claim"))
+              drawing=parity_svg(parity_figure(groups, "printed", "modelled"), hollow=loose))
     ] if groups else []  # fmt: skip
     return Page(
         report, tuple(made), validation.document(found), validation.cell_rows(found),

@@ -41,8 +41,8 @@ class Terms(NamedTuple):
 
 
 def train(
-    model: str | Architecture, hardware: Sequence[str] = (DEVICE,), precisions: Sequence[str] = (), terms: Terms | None = None,
-    devices: int | str | None = None, **plan: Any,
+    model: str | Architecture, hardware: Sequence[str] = (DEVICE,), precisions: Sequence[str] = (),
+    terms: Terms | None = None, devices: int | str | None = None, **plan: Any,
 ) -> list[TrainingResult]:  # fmt: skip
     """Training steps of one model in each precision on each hardware, each against the baseline's.
 

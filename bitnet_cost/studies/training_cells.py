@@ -49,7 +49,7 @@ TIMED: dict[str, Callable[[TrainingResult], float | None]] = {
 
 
 def states(options: Options, name: str) -> float:
-    """Bits of weights, gradients and moments of so many parameters on each data-parallel device."""
+    """Bits of weights, gradients and moments of a number of parameters on each data-parallel device."""
     runtime = catalog.training_runtime(options.runtime or "eager")
     plan = plan_fields(None, None, _plan(options))
     each = bytes_each(plan, training_format(precision(name)), runtime)
@@ -76,9 +76,7 @@ def figure(options: Options, name: str, shapes: Sequence[Architecture] = ()) -> 
         options.runtime, options.scope, None, None if options.pue is None else Facility(options.pue), options.link
     )
     model = next((shape for shape in shapes if shape.name == options.model), str(options.model))
-    (result,) = train(
-        model, [options.hardware or DEVICE], [name], terms, options.devices, **_plan(options)
-    )
+    (result,) = train(model, [options.hardware or DEVICE], [name], terms, options.devices, **_plan(options))
     if quantity in COUNTED:
         return COUNTED[quantity](result), False
     value = TIMED[quantity](result)

@@ -386,7 +386,9 @@ def _claims_table(table: PrintedTable, cells: Sequence[Cell]) -> Table:
 def _compared_table(table: PrintedTable, cells: Sequence[Cell]) -> Table:
     unit = "" if table.unit == "1" else f" {table.unit}"
     heads = headed("row", "column", f"printed{unit}", f"modelled{unit}", "ratio", texts=2)
-    rows = [(c.row, c.column, figures_of(c.printed), figures_of(c.modelled) + _mark(c), fixed(c.ratio, 2)) for c in cells]
+    rows = [
+        (c.row, c.column, figures_of(c.printed), figures_of(c.modelled) + _mark(c), fixed(c.ratio, 2)) for c in cells
+    ]
     return Table(table.title, heads, tuple(rows))
 
 

@@ -265,7 +265,9 @@ def _notes(results: Sequence[TrainingResult]) -> list[Note]:
             text = f"{r.precision.name} against {r.baseline}: {change_range(low, high)} energy"
             notes.append(Note("range", f"{text}, every price moved on both sides at once."))
     if plan.counting == "traced":
-        ahead, behind = (with_commas(macs) for macs in (first.counts.forward, first.counts.model - first.counts.forward))
+        ahead, behind = (
+            with_commas(macs) for macs in (first.counts.forward, first.counts.model - first.counts.forward)
+        )
         notes.append(Note("counting", f"Counting traced: {ahead} MACs forward and {behind} backward in a step."))
     pairs = "every score of attention, masked or not" if plan.counting == "traced" else "attention causal"
     text = f"MFU counts products once forward and twice backward, {pairs}, over the peak of the format computed in"
