@@ -58,7 +58,7 @@ def train(
         profile = catalog.linked(catalog.hardware(name), terms.link)
         profile = catalog.setting(profile, None)[0] if profile.has_clock else profile
         names = list(dict.fromkeys(precisions or (ON_DEVICES if profile.has_clock else ON_NODES)))
-        asked = plan_fields(architecture.max_positions, devices, plan)
+        asked = _plan(architecture.max_positions, devices, plan)
         place = _Place(
             architecture,
             profile,
@@ -85,7 +85,7 @@ class _Place(NamedTuple):
     auto: bool
 
 
-def plan_fields(longest: int | None, devices: int | str | None, given: dict[str, Any]) -> Plan:
+def _plan(longest: int | None, devices: int | str | None, given: dict[str, Any]) -> Plan:
     """The plan; a sequence is 2,048 tokens where none is given, or as many as the model was made for."""
     if isinstance(devices, str) and devices != "auto":
         if not devices.isdigit():

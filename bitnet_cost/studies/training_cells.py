@@ -11,10 +11,10 @@ from bitnet_cost.formulas.training import compute_of_tokens, state_bytes
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.study import Options, TrainingOptions, TrainingQuantity
-from bitnet_cost.inputs.training import training_format
+from bitnet_cost.inputs.training import plan_of, training_format
 from bitnet_cost.ledger.training import TrainingResult
 from bitnet_cost.readers import catalog
-from bitnet_cost.studies.training import DEVICE, Terms, plan_fields, precision, train
+from bitnet_cost.studies.training import DEVICE, Terms, precision, train
 
 QUANTITIES = get_args(TrainingQuantity)
 FLOP = 2  # a MAC is a multiplication and an addition
@@ -51,7 +51,7 @@ TIMED: dict[str, Callable[[TrainingResult], float | None]] = {
 def states(options: Options, name: str) -> float:
     """Bits of weights, gradients and moments of a number of parameters on each data-parallel device."""
     runtime = catalog.training_runtime(options.runtime or "eager")
-    plan = plan_fields(None, None, _plan(options))
+    plan = plan_of(**_plan(options))
     each = bytes_each(plan, training_format(precision(name)), runtime)
     return 8 * sum(state_bytes(options.states_of or 1.0, *each, plan.dp, plan.zero))
 
