@@ -21,7 +21,13 @@ import make_counts
 import make_more_counts
 import torch
 import transformers
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import masking_utils
 
+masking_utils.find_packed_sequence_indices = lambda *_, **__: None  # it reads values, which meta tensors have none of
+
+RANK = 16
+APART = ("llama", "mistral", "qwen2", "bitnet")  # whose layers have a product for each of q, k, v, gate and up
 RUNS = {"train_b1_s512": (1, 512), "train_b4_s128": (4, 128)}
 
 
@@ -66,6 +72,56 @@ def measure(config, batch, seq):
     return {"forward": by_role(ahead.events, cfg), "backward": by_role(back, cfg)}
 
 
+def recomputed(config, batch, seq):
+    """MACs of a backward pass in which every layer runs forward again, whole: what the pass keeps is its input."""
+    model, cfg = make_counts.build(make_more_counts.language_model(config))
+    model.gradient_checkpointing_enable({"use_reentrant": True})
+    model.train()  # layers are checkpointed in this mode alone
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    ids = torch.zeros((batch, seq), dtype=torch.long, device="meta")
+    out = model(input_ids=ids) if cfg.model_type == "bert" else model(input_ids=ids, use_cache=False)
+    with FlopCounterMode(display=False) as counter:
+        out.logits.sum().backward()
+    assert counter.get_total_flops() % 2 == 0
+    return counter.get_total_flops() // 2
+
+
+class Adapted(torch.nn.Module):
+    """A product with an adapter beside it."""
+
+    def __init__(self, base, rank):
+        super().__init__()
+        self.base = base
+        self.down = torch.nn.Linear(base.in_features, rank, bias=False, device="meta")
+        self.up = torch.nn.Linear(rank, base.out_features, bias=False, device="meta")
+
+    def forward(self, x):
+        return self.base(x) + self.up(self.down(x))
+
+
+def adapted(config, batch, seq):
+    """MACs forward and backward with adapters beside every product of the layers, all else frozen.
+
+    The output of the embedding has a gradient, as recomputation needs it and peft sets it.
+    """
+    model, _ = make_counts.build(make_more_counts.language_model(config))
+    model.requires_grad_(False)
+    model.enable_input_require_grads()
+    for path, module in list(model.named_modules()):
+        if isinstance(module, torch.nn.Linear) and ".layers." in path:
+            parent, _, leaf = path.rpartition(".")
+            setattr(model.get_submodule(parent), leaf, Adapted(module, RANK))
+    ids = torch.zeros((batch, seq), dtype=torch.long, device="meta")
+    ahead, behind = FlopCounterMode(display=False), FlopCounterMode(display=False)
+    with ahead:
+        out, _ = make_counts.forward(model, ids)
+    with behind:
+        out.logits.sum().backward()
+    return {"forward": ahead.get_total_flops() // 2, "backward": behind.get_total_flops() // 2}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("configs", type=Path)
@@ -76,6 +132,10 @@ def main():
     for name in arguments.names:
         config = json.loads((arguments.configs / name / "config.json").read_text())
         models[name] = {run: measure(config, *shape) for run, shape in RUNS.items()}
+        if config["model_type"] != "mamba":  # its convolution is counted otherwise
+            models[name]["train_b4_s128"]["backward_with_recomputation"] = recomputed(config, *RUNS["train_b4_s128"])
+        if config["model_type"] in APART:
+            models[name]["train_b4_s128"][f"lora_{RANK}"] = adapted(config, *RUNS["train_b4_s128"])
         print(name, file=sys.stderr, flush=True)
     versions = {"torch": torch.__version__, "transformers": transformers.__version__}
     lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(model)}" for name, model in models.items())

@@ -19,6 +19,7 @@ from .golden_data import HERE, SCENARIOS, architecture, golden
 
 RUNS = {"train_b1_s512": "prefill_b1_s512", "train_b4_s128": "prefill_b4_s128"}
 CONVOLVED = "ssm_conv1d"
+RECOMPUTED, ADAPTED = "backward_with_recomputation", "lora_16"
 
 
 @cache
@@ -31,10 +32,11 @@ def traced() -> dict[str, Any]:
 MODELS = sorted(traced())
 
 
-def passes(name: str, run: str) -> dict[str, dict[str, int]]:
+def passes(name: str, run: str, **others: Any) -> dict[str, dict[str, int]]:
     """MACs by role that we count forward and backward."""
     batch, seq, *_ = SCENARIOS[RUNS[run]]
-    model, plan = architecture(name), plan_of(micro_batch=batch, seq=seq, counting="traced")
+    model = architecture(name)
+    plan = plan_of(micro_batch=batch, seq=seq, counting="traced", **others)
     form = training_format(catalog.precision("bf16"))
     made = step_of(model, counted(model, plan), plan, form, catalog.training_runtime("eager"))
     found: dict[str, dict[str, int]] = {"forward": {}, "backward": {}}
@@ -66,6 +68,18 @@ def test_macs_of_a_step(name: str, run: str) -> None:
         assert back[CONVOLVED] == ahead * (1 + channels)
         back[CONVOLVED] = 2 * ahead
     assert ours["backward"] == back
+
+
+@pytest.mark.parametrize("name", [n for n in MODELS if RECOMPUTED in traced()[n]["train_b4_s128"]])
+def test_macs_with_every_layer_run_again(name: str) -> None:
+    ours = passes(name, "train_b4_s128", recompute="full")
+    assert sum(ours["backward"].values()) == traced()[name]["train_b4_s128"][RECOMPUTED]
+
+
+@pytest.mark.parametrize("name", [n for n in MODELS if ADAPTED in traced()[n]["train_b4_s128"]])
+def test_macs_with_adapters_over_a_frozen_base(name: str) -> None:
+    ours = passes(name, "train_b4_s128", lora=16)
+    assert {which: sum(macs.values()) for which, macs in ours.items()} == traced()[name]["train_b4_s128"][ADAPTED]
 
 
 @pytest.mark.parametrize("name", ["gpt2", "llama-3-8b", "mixtral-8x7b", "bert-base", "bitnet-b1.58-2b4t"])
