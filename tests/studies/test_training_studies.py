@@ -136,6 +136,6 @@ def test_one_bit_saves_no_byte_in_training() -> None:
 def test_a_layer_keeps_its_whole_input_where_all_is_recomputed() -> None:
     model = shape("megatron-22b")
     plan = Plan(2048, 4, 4, 8, 1, 8, recompute="full")
-    runtime = catalog.training_runtime("deepspeed")
+    runtime = catalog.training_runtime("megatron-2021")
     found = layer_bytes(model, counted(model, plan), plan, runtime, training_format(catalog.precision("fp16")))
     assert found == model.depth * 2 * 4 * 2048 * model.hidden_size  # 2 s b h
