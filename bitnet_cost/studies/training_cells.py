@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
-from bitnet_cost.engine.training_memory import bytes_each
+from bitnet_cost.engine.training_memory import bytes_each, counted, layer_bytes
 from bitnet_cost.errors import InvalidFile
 from bitnet_cost.formulas.training import compute_of_tokens, state_bytes
 from bitnet_cost.inputs.architecture import Architecture
@@ -25,6 +25,13 @@ def _steps(r: TrainingResult) -> float:
     return r.plan.tokens / r.plan.step_tokens if r.plan.tokens else 1.0
 
 
+def _kept(r: TrainingResult) -> float:
+    """Bits that a layer keeps of one micro-batch on each device."""
+    if r.runtime is None:
+        raise InvalidFile(f"study cell of {r.model.name}", "layer_activations", "needs a device")
+    return float(8 * layer_bytes(r.model, counted(r.model, r.plan), r.plan, r.runtime, r.form) / r.model.depth)
+
+
 COUNTED: dict[str, Callable[[TrainingResult], float]] = {
     "six_n_d": lambda r: float(compute_of_tokens(r.parameters, r.plan.tokens)),
     "run_flop": lambda r: FLOP * r.counts.model * _steps(r),
@@ -32,7 +39,7 @@ COUNTED: dict[str, Callable[[TrainingResult], float]] = {
     "trained_weights": lambda r: 8 * r.memory.weights,
     "gradients": lambda r: 8 * r.memory.gradients,
     "optimizer_states": lambda r: 8 * r.memory.optimizer,
-    "layer_activations": lambda r: 8 * r.memory.activations / r.model.depth,
+    "layer_activations": _kept,
     "activations": lambda r: 8 * r.memory.kept,
     "peak_memory": lambda r: 8 * r.memory.peak,
 }
