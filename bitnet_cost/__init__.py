@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bitnet_cost.api import load_model as load_model
     from bitnet_cost.api import load_precision as load_precision
     from bitnet_cost.api import scenarios as scenarios
+    from bitnet_cost.api import train as train
     from bitnet_cost.errors import BitnetCostError as BitnetCostError
     from bitnet_cost.inputs.architecture import Architecture as Architecture
     from bitnet_cost.inputs.facility import Facility as Facility
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from bitnet_cost.ledger.result import Comparison as Comparison
     from bitnet_cost.ledger.result import Explanation as Explanation
     from bitnet_cost.ledger.result import Result as Result
+    from bitnet_cost.ledger.training import TrainingAnswer as TrainingAnswer
+    from bitnet_cost.ledger.training import TrainingResult as TrainingResult
     from bitnet_cost.studies.stream import Grid as Grid
     from bitnet_cost.studies.stream import sweep as sweep
 
@@ -45,6 +48,7 @@ _HOMES = {
     "load_precision": "bitnet_cost.api",
     "scenarios": "bitnet_cost.api",
     "sweep": "bitnet_cost.studies.stream",
+    "train": "bitnet_cost.api",
     "BitnetCostError": "bitnet_cost.errors",
     "Architecture": "bitnet_cost.inputs.architecture",
     "Facility": "bitnet_cost.inputs.facility",
@@ -56,6 +60,8 @@ _HOMES = {
     "Explanation": "bitnet_cost.ledger.result",
     "Grid": "bitnet_cost.studies.stream",
     "Result": "bitnet_cost.ledger.result",
+    "TrainingAnswer": "bitnet_cost.ledger.training",
+    "TrainingResult": "bitnet_cost.ledger.training",
 }
 __all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604  # names of the table above
 

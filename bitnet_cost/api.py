@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import numpy as np
 
@@ -33,7 +33,20 @@ from bitnet_cost.inputs.workload import Workload, usual_attention
 from bitnet_cost.ledger.counted import OpCounts
 from bitnet_cost.ledger.result import Answer, Comparison, Explanation, Fit, Result
 from bitnet_cost.readers import catalog, quality
-from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Parallel, Scope
+from bitnet_cost.words import (
+    Accumulator,
+    AttentionSpan,
+    Counting,
+    Logits,
+    Master,
+    Optimizer,
+    Parallel,
+    Recompute,
+    Scope,
+)
+
+if TYPE_CHECKING:
+    from bitnet_cost.ledger.training import TrainingAnswer, TrainingResult
 
 FIT_PRECISIONS = ("fp32", "fp16", "int8", "int4", "bitnet-b1.58", "bitnet")
 CLASSIC_HARDWARE = ("cmos-45nm", "cmos-7nm")
@@ -288,6 +301,95 @@ def compare(
     return Comparison(**vars(ranking(found, sort, where)))
 
 
+def train(
+    model: Name | Architecture,
+    hardware: Name | Hardware | Sequence[Name | Hardware] = "h100-sxm-80gb",
+    precisions: Name | Precision | Sequence[Name | Precision] | None = None,
+    *,
+    tokens: float | str | None = None,
+    seq: int | None = None,
+    micro_batch: int = 1,
+    global_batch: int | None = None,
+    devices: int | Literal["auto"] | None = None,
+    dp: int | None = None,
+    tp: int = 1,
+    pp: int = 1,
+    cp: int = 1,
+    ep: int = 1,
+    zero: int = 0,
+    virtual_stages: int = 1,
+    recompute: Recompute = "none",
+    optimizer: Optimizer = "adamw",
+    master: Master = "fp32",
+    lora: int | None = None,
+    runtime: str | None = None,
+    scope: Scope | None = None,
+    baseline: Name | Precision | None = None,
+    link: str | None = None,
+    facility: Facility | None = None,
+) -> TrainingAnswer:
+    """What training costs: time, energy and memory of a step, and of a run of some tokens.
+
+    Args:
+        model: see `load_model`.
+        hardware: one or several, see `load_hardware`.
+        precisions: one or several, ``tf32`` among them; BF16 and BitNet b1.58 on devices, FP32, BF16 and BitNet at
+            technology nodes, if left out.
+        tokens: of the whole run, as ``"300B"``; the run's totals are None without.
+        seq: tokens of a sequence; 2,048, or what the model was made for, if left out.
+        micro_batch: sequences that a device works on at once.
+        global_batch: sequences of one optimiser step; micro-batch x dp, times four for each stage, if left out.
+        devices: that train it; ``auto``: the fewest that hold it; dp x tp x pp x cp if left out.
+        dp: data-parallel devices; what devices leave if left out.
+        tp: tensor-parallel devices.
+        pp: stages of a pipeline.
+        cp: context-parallel devices.
+        ep: devices that share experts, of the data-parallel ones.
+        zero: what data-parallel devices divide: nothing, optimiser states, gradients too, weights too.
+        virtual_stages: that each device of a pipeline holds, interleaved.
+        recompute: what the backward pass recomputes: ``none``, ``selective``, ``full``.
+        optimizer: ``adamw``, ``adamw-8bit``, ``sgd``, ``muon``.
+        master: ``fp32`` or ``none``: copy of the weights that the optimiser adds to.
+        lora: rank of adapters, which are trained over a base frozen in the precision.
+        runtime: training software; ``eager`` on one device, ``megatron`` on several, if left out.
+        scope: what the energy holds, see `estimate`.
+        baseline: a precision that savings refer to; the first of several, if left out.
+        link: what joins devices of a node; the device's own if left out.
+        facility: PUE, carbon intensity and prices around the devices.
+
+    Returns:
+        A `TrainingAnswer`: ``results``, `to_records`, `to_dataframe`, `plot`, `report`.
+
+    Raises:
+        BitnetCostError: an unknown name, numbers that exclude one another, a format without gradients.
+
+    >>> answer = train("llama-3.2-1b", "h100-sxm-80gb", tokens="1B")
+    >>> [(row["precision"], row["fits"]) for row in answer.to_records()]
+    [('bf16', True), ('bitnet-b1.58', True)]
+    """
+    from bitnet_cost.ledger.training import TrainingAnswer
+    from bitnet_cost.studies import training
+
+    _check_options(scope=scope, facility=facility)
+
+    def given(kind: str, one: Any) -> Any:
+        return one if isinstance(one, Architecture | Hardware | Precision) else _word(kind, one)
+
+    terms = training.Terms(
+        None if runtime is None else _word("runtime", runtime), scope,
+        None if baseline is None else given("baseline", baseline), facility,
+        None if link is None else _word("link", link),
+    )  # fmt: skip
+    plan = {
+        "tokens": tokens, "seq": seq, "micro_batch": micro_batch, "global_batch": global_batch, "dp": dp, "tp": tp,
+        "pp": pp, "cp": cp, "ep": ep, "zero": zero, "virtual_stages": virtual_stages, "recompute": recompute,
+        "optimizer": optimizer, "master": master, "lora": lora,
+    }  # fmt: skip
+    places = [given("hardware", one) for one in _each("hardware", hardware)]
+    formats = [] if precisions is None else [given("precisions", one) for one in _each("precisions", precisions)]
+    return TrainingAnswer(tuple(training.train(given("model", model), places, formats, terms, devices, **plan)))
+
+
 def _each(name: str, given: Any) -> list[Any]:
     """One or several, each once.
 
@@ -472,11 +574,13 @@ def _with_what_fits(cell: _Cell, result: Result) -> Result:
     return result
 
 
-def explain(result: Result, cell: str = "energy_j", *, baseline: Name | Precision | None = None) -> Explanation:
+def explain(
+    result: Result | TrainingResult, cell: str = "energy_j", *, baseline: Name | Precision | None = None
+) -> Explanation:
     """The arithmetic behind one number of a result, step by step: what ``bitnet-cost explain`` prints.
 
     Args:
-        result: a single point.
+        result: a single point, or a training step, whose cells are the columns of its record.
         cell: a column of its records, a part of its tables; a wrong name lists the kinds.
         baseline: what a saving refers to; the result's own if left out.
 
@@ -488,6 +592,10 @@ def explain(result: Result, cell: str = "energy_j", *, baseline: Name | Precisio
     """
     from bitnet_cost.engine.explain import explain as explained
 
+    if not isinstance(result, Result):
+        from bitnet_cost.engine.training_explain import explain_step
+
+        return explain_step(result, cell)
     if result.shape:
         raise BitnetCostError(f"explain: a result over {result.shape} workloads is not a single point")
     named = result.baseline if baseline is None else baseline

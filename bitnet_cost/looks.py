@@ -20,6 +20,7 @@ from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.ledger.counted import Activity, Footprint, OpCounts, Timing
 from bitnet_cost.ledger.result import Answer, Comparison, Explanation, Fit, Result
+from bitnet_cost.ledger.training import TrainingAnswer, TrainingResult
 from bitnet_cost.listing import entry_report
 from bitnet_cost.numerals import change_range, change_words
 from bitnet_cost.readers import catalog
@@ -35,6 +36,7 @@ from bitnet_cost.views.fit import fit_report
 from bitnet_cost.views.grid import grid_report
 from bitnet_cost.views.notebook import fragment
 from bitnet_cost.views.table import as_text, width_of_terminal
+from bitnet_cost.views.training import report as training_report
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -83,9 +85,15 @@ report_of.register(OpCounts, parts.counts_report)
 report_of.register(Activity, parts.activity_report)
 report_of.register(Fit, lambda fit: fit_report([fit]))
 report_of.register(Grid, Grid.outline)
+report_of.register(TrainingAnswer, lambda answer: training_report(answer.results, answer.spreads))
 for _kind, _class in (("model", Architecture), ("hardware", Hardware), ("precision", Precision)):
     report_of.register(_class, lambda entry, kind=_kind: entry_report(kind, entry))
 report_of.register(RuntimeProfile, lambda entry: entry_report("runtime", entry))
+
+
+@report_of.register(TrainingResult)
+def _(result: TrainingResult) -> Report:
+    return training_report([result])
 
 
 def answer_of(result: Result) -> Answer:
@@ -117,7 +125,8 @@ def markup_of(thing: Shown) -> str:
 def _brief(thing: Shown) -> Report:
     """An answer with its first notes, as the commands print it; anything else whole."""
     made = report_of(thing)
-    return made.brief(rest="in report(FILE.html)") if isinstance(thing, Answer | Result) else made
+    brief = isinstance(thing, Answer | Result | TrainingAnswer | TrainingResult)
+    return made.brief(rest="in report(FILE.html)") if brief else made
 
 
 # --- drawn -----------------------------------------------------------------------------------------------------------
@@ -191,6 +200,19 @@ def _(answer: Answer, *, chart: str | None = None) -> Titled:
     return f"{shown.title or chosen.question}, {subject}", shown.words, shown.figure
 
 
+@drawing_of.register(TrainingAnswer)
+def _(answer: TrainingAnswer, *, chart: str | None = None) -> Titled:
+    from bitnet_cost.views.training_charts import training_charts
+
+    charts = {each.name: each for each in training_charts(answer.results)}
+    if not charts:
+        return "", "", None
+    name = chart or next(iter(charts))
+    check_word("chart", name, list(charts))
+    (shown,), model = charts[name].shown, answer.results[0].model
+    return f"{shown.title}, {model.title or model.name}", shown.words, shown.figure
+
+
 @drawing_of.register(Explanation)
 def _(told: Explanation) -> Titled:
     words = "Low and high of each constant over its nominal value, log scale. Full marks: measured or published."
@@ -212,7 +234,7 @@ def _along(columns: dict[str, list[Any]], x: str | None, y: str | None) -> Drawn
 # --- as a page -------------------------------------------------------------------------------------------------------
 
 
-def write_report(thing: Answer | Result, path: str | PathLike[str]) -> None:
+def write_report(thing: Answer | Result | TrainingAnswer, path: str | PathLike[str]) -> None:
     """Write the page of an answer.
 
     Raises:
@@ -227,8 +249,14 @@ def write_report(thing: Answer | Result, path: str | PathLike[str]) -> None:
         raise BitnetCostError(f"{name}: a report is one HTML file; end the name in .html")
     if isinstance(thing, Result) and thing.shape:
         raise BitnetCostError(f"{name}: a report is of single points; plot() draws a grid, to_dataframe() holds it")
+    if isinstance(thing, TrainingAnswer):
+        write_atomically(name, as_html(pages.of_training(thing, FROM_PYTHON)))
+        return
     answer = answer_of(thing) if isinstance(thing, Result) else thing
     write_atomically(name, as_html(pages.of_answer(answer, pages.full(answer, report_of(answer)), command_of(answer))))
+
+
+FROM_PYTHON = "# written from Python with inputs of its own, which the JSON below holds"
 
 
 def command_of(answer: Answer) -> str:
@@ -238,7 +266,7 @@ def command_of(answer: Answer) -> str:
     usual = {s.hardware.name: catalog.setting(s.hardware, None)[1] for s in asked}
     runtimes = {s.runtime.runtime for s in asked if s.runtime and s.runtime != usual[s.hardware.name]}
     if not all(map(_is_named, asked)) or first.facility or first.accumulator != "paper" or len(runtimes) > 1:
-        return "# written from Python with inputs of its own, which the JSON below holds"
+        return FROM_PYTHON
     words = ["bitnet-cost", "report", *dict.fromkeys(s.model.name for s in asked)]
     for option, names in (("-H", [s.hardware.name for s in asked]), ("-p", [s.precision.name for s in asked])):
         words += [word for name in dict.fromkeys(names) for word in (option, name)]

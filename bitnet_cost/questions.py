@@ -180,6 +180,15 @@ MASTER = Asked(("--master",), "copy of the weights that the optimiser adds to", 
 LORA = Asked(("--lora",), "train adapters of this rank over a base frozen in the precision", metavar="RANK")
 TRAINING_COUNTING = Asked(("--counting",), "what training software runs, or the convention of a tracing counter:"
     " whole squares of scores, none recomputed", "serving")
+STEP_CELL = Asked(("--cell",), "explain a column of the first precision step by step, as step_s",
+    metavar="COLUMN")
+TRAINING = Asked(("--training",), "sweep over training steps: --devices, --seq, --micro-batch, --global-batch are axes")
+SWEPT_SEQ, SWEPT_MICRO_BATCH, SWEPT_GLOBAL_BATCH = (
+    one._replace(meaning=f"{one.meaning}: A,B,C or FIRST:LAST:POINTS[:log]", default=None, metavar="AXIS",
+        left_out=one.left_out or str(one.default)) for one in (SEQ, MICRO_BATCH, GLOBAL_BATCH))
+SWEPT_TP, SWEPT_PP, SWEPT_CP, SWEPT_EP, SWEPT_ZERO, SWEPT_VIRTUAL_STAGES = (
+    one._replace(meaning=f"{one.meaning}; A,B for several", default=None, left_out=str(one.default), metavar="A,B,C")
+    for one in (TP, PP, CP, EP, ZERO, VIRTUAL_STAGES))
 HARDWARE_TO_TRAIN = Asked(("--hardware", "-H", "--gpu"), "name or YAML file; A,B for several",
     left_out="h100-sxm-80gb", metavar="HARDWARE", names="hardware")
 PRECISIONS_TO_TRAIN = Asked(("--precision", "-p"), "what to train in, as fp32, tf32, bf16, fp8, bitnet-b1.58; A,B for"

@@ -7,7 +7,7 @@ here knows what a result is.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -83,6 +83,8 @@ def unit_shown(unit: str) -> tuple[str, float]:
 
 
 METRICS: dict[str, Metric] = {}
+STEP_METRICS: dict[str, Metric] = {}
+"""Columns of training steps."""
 
 
 def register(
@@ -111,20 +113,22 @@ def column(
     return registered
 
 
-def records_of(result: Any, points: int) -> list[dict[str, Any]]:
+def records_of(result: Any, points: int, metrics: Mapping[str, Metric] = METRICS) -> list[dict[str, Any]]:
     """One record for each of the points of a result's grid, in its order; what cannot be computed is None.  [n]"""
-    columns = [_cells(metric, metric.of(result), points) for metric in METRICS.values()]
-    return [dict(zip(METRICS, values, strict=True)) for values in zip(*columns, strict=True)]
+    columns = [_cells(metric, metric.of(result), points) for metric in metrics.values()]
+    return [dict(zip(metrics, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
-def frame(records: list[dict[str, Any]], library: Library | None = None) -> Any:
+def frame(
+    records: list[dict[str, Any]], library: Library | None = None, metrics: Mapping[str, Metric] = METRICS
+) -> Any:
     """Records as a data frame: words as text, whole numbers as integers, all other figures as floats.
 
     Raises:
         BitnetCostError: neither pandas nor polars is installed.
     """
-    kinds = {name: str(metric.kind) for name, metric in METRICS.items()}
-    return dataframe({name: [row[name] for row in records] for name in METRICS}, kinds, library)
+    kinds = {name: str(metric.kind) for name, metric in metrics.items()}
+    return dataframe({name: [row[name] for row in records] for name in metrics}, kinds, library)
 
 
 def _cells(metric: Metric, found: Any, points: int) -> list[Any]:

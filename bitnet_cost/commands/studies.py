@@ -1,8 +1,6 @@
 """Answers checked, explained, and over grids: validate, explain, break-even, sweep, plot."""
 
-from __future__ import annotations
-
-from typing import Annotated, Any, cast, get_args
+from typing import Annotated, Any, NamedTuple, cast, get_args
 
 import typer
 
@@ -11,11 +9,10 @@ from bitnet_cost.commands import options
 from bitnet_cost.commands.asking import ask, once
 from bitnet_cost.commands.options import argument, one_of, option, with_groups
 from bitnet_cost.commands.root import app
-from bitnet_cost.commands.writing import deliver, must_end, say_written, typed, watched, write
+from bitnet_cost.commands.writing import deliver, deliver_explanation, must_end, say_written, typed, watched, write
 from bitnet_cost.errors import BitnetCostError
-from bitnet_cost.views import formats
 from bitnet_cost.views.formats import Offer
-from bitnet_cost.words import BreakEvenAxis, Engine, Scope
+from bitnet_cost.words import BreakEvenAxis, Engine, Optimizer, Recompute, Scope
 
 
 @app.command()
@@ -92,19 +89,11 @@ def explain(
     answer = ask(options.Asking(model, [hardware], [precision], terms), placed)
     from bitnet_cost.engine.explain import explain as explained
     from bitnet_cost.studies import ranges
-    from bitnet_cost.views import explanation
 
     result = answer.results[0]
     ranges.check_requests(placed.requests_per_day)
     told = explained(result, ranges.baseline_of(answer, result), cell, placed.requests_per_day)
-    data = explanation.as_data(told)
-    offer = Offer(lambda: [], lambda: data, lambda: data["steps"])
-    form = formats.format_name(to.form, to.output, offer)
-    if form in formats.format_names("reports"):  # a text of its own: every step on one line
-        text_of = {"markdown": explanation.explanation_markdown, "latex": explanation.explanation_latex}
-        write(text_of.get(form, explanation.explanation_text)(told), to.output)
-        return
-    deliver(to, offer)
+    deliver_explanation(to, told)
 
 
 @app.command("break-even")
@@ -169,8 +158,42 @@ def break_even(
     deliver(to, Offer(lambda: [answer], lambda: document, rows, page))
 
 
+class TrainingAxes(NamedTuple):
+    """What a sweep over training steps asks."""
+
+    seq: Annotated[str | None, option(questions.SWEPT_SEQ)] = None
+    micro_batch: Annotated[str | None, option(questions.SWEPT_MICRO_BATCH)] = None
+    global_batch: Annotated[str | None, option(questions.SWEPT_GLOBAL_BATCH)] = None
+    tp: Annotated[str | None, option(questions.SWEPT_TP)] = None
+    pp: Annotated[str | None, option(questions.SWEPT_PP)] = None
+    cp: Annotated[str | None, option(questions.SWEPT_CP)] = None
+    ep: Annotated[str | None, option(questions.SWEPT_EP)] = None
+    zero: Annotated[str | None, option(questions.SWEPT_ZERO)] = None
+    virtual_stages: Annotated[str | None, option(questions.SWEPT_VIRTUAL_STAGES)] = None
+    recompute: Annotated[
+        list[str] | None, one_of(get_args(Recompute), "--recompute", meaning=f"{questions.RECOMPUTE.help} Repeat.")
+    ] = None
+    optimizer: Annotated[
+        list[str] | None, one_of(get_args(Optimizer), "--optimizer", meaning=f"{questions.OPTIMIZER.help} Repeat.")
+    ] = None
+    tokens: Annotated[str | None, option(questions.TOKENS)] = None
+
+    def asked(self, training: bool) -> dict[str, Any] | None:
+        """The axes of training; None without.
+
+        Raises:
+            BitnetCostError: an option of training where there is none.
+        """
+        given = {name: value for name, value in self._asdict().items() if value}
+        if given and not training:
+            raise BitnetCostError(f"--{next(iter(given)).replace('_', '-')} is of training; add --training")
+        return given if training else None
+
+
 @app.command()
+@with_groups
 def sweep(
+    *,
     study: Annotated[str | None, argument(questions.SWEEP_FILE)] = None,
     model: Annotated[list[str] | None, option(questions.SWEPT_MODELS)] = None,
     hardware: Annotated[list[str] | None, option(questions.SWEPT_HARDWARE)] = None,
@@ -184,6 +207,8 @@ def sweep(
         list[str] | None, one_of(get_args(Scope), "--scope", meaning="What the energy holds; repeat.")
     ] = None,
     vary: Annotated[list[str] | None, option(questions.VARY)] = None,
+    training: Annotated[bool, option(questions.TRAINING)] = False,
+    steps: TrainingAxes,
     where: Annotated[list[str] | None, option(questions.SWEPT_WHERE)] = None,
     objective: Annotated[list[str] | None, option(questions.OBJECTIVE)] = None,
     pareto: Annotated[bool, option(questions.PARETO)] = False,
@@ -202,15 +227,15 @@ def sweep(
     Example: bitnet-cost sweep -m gemma-2b -H l4 -p fp16 --batch 1,2 --dry-run
     """
     from bitnet_cost.inputs import sweep as spec
-    from bitnet_cost.studies import running
+    from bitnet_cost.studies import running, training_sweep
     from bitnet_cost.studies import sweep as sweeps
 
     update = spec.options(
         models=model, hardware=hardware, precisions=precision, runtimes=runtime, batch=batch, prompt=prompt,
-        generate=generate, devices=devices, scopes=scope, vary=vary, where=where,
+        generate=generate, devices=devices, scopes=scope, vary=vary, training=steps.asked(training), where=where,
         objectives=objective, pareto=pareto or None, top=top, columns=columns, limit=limit,
     )  # fmt: skip
-    whole = sweeps.plan(sweeps.of_file(study, update) if study is not None else sweeps.of_options(update))
+    whole = training_sweep.plan(sweeps.of_file(study, update) if study is not None else sweeps.of_options(update))
     for note in sweeps.bare_numbers(whole):
         typer.echo(note, err=True)
     if dry_run:

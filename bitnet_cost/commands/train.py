@@ -7,8 +7,7 @@ from bitnet_cost.commands import options
 from bitnet_cost.commands.asking import facility, once
 from bitnet_cost.commands.options import option, with_groups
 from bitnet_cost.commands.root import app
-from bitnet_cost.commands.writing import deliver
-from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.commands.writing import deliver, deliver_explanation, typed
 from bitnet_cost.views.formats import Offer
 from bitnet_cost.words import Counting, Master, Optimizer, Recompute
 
@@ -59,36 +58,44 @@ def train(
     scope: options.ScopeOption = None,
     baseline: Annotated[str | None, option(questions.BASELINE_OF_TRAINING)] = None,
     link: Annotated[str | None, option(questions.LINK)] = None,
+    cell: Annotated[str | None, option(questions.STEP_CELL)] = None,
+    draws: Annotated[int | None, option(questions.DRAWS_ADDED)] = None,
+    sampling: options.Sampling,
     site: options.Site,
     making: options.Making,
-    to: options.Writing,
+    to: options.PageWriting,
 ) -> None:
     """What training costs: time, energy and memory of a step, and of a run of N tokens.
 
     Example: bitnet-cost train llama-3.1-8b -H h100-sxm-80gb --devices 8 --tp 8
     """
+    from bitnet_cost.ledger.training import TrainingAnswer
     from bitnet_cost.studies import training
     from bitnet_cost.views import training as view
 
     plan: dict[str, Any] = batches._asdict() | division._asdict() | method._asdict()
-    plan["tokens"] = None if batches.tokens is None else _tokens(batches.tokens)
     found = training.train(
         model, once(hardware or [training.DEVICE]), once(precision or []),
         training.Terms(runtime, scope, baseline, facility(site, making), link), **plan,
     )  # fmt: skip
-    rows = [view.record(result) for result in found]
-    deliver(to, Offer(lambda: [view.report(found)], lambda: view.document(found), lambda: rows))
+    if cell is not None:
+        from bitnet_cost.engine.training_explain import explain_step
 
+        deliver_explanation(to, explain_step(found[0], cell))
+        return
+    answer = TrainingAnswer(tuple(found))
+    if draws is not None:
+        from bitnet_cost.engine.training_spread import step_spread
 
-def _tokens(text: str) -> float:
-    """A number of tokens as people write it.
+        answer = TrainingAnswer(answer.results, tuple(step_spread(r, draws, *sampling) for r in found))
 
-    >>> _tokens("300B"), _tokens("1.4T"), _tokens("1000000")
-    (300000000000.0, 1400000000000.0, 1000000.0)
-    """
-    scales = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
-    ending = text[-1:].upper()
-    try:
-        return float(text[:-1] if ending in scales else text) * scales.get(ending, 1.0)
-    except ValueError:
-        raise BitnetCostError(f"tokens: {text!r} is not a number such as 300B or 1.4T") from None
+    def page() -> str:
+        from bitnet_cost.studies import pages
+        from bitnet_cost.views import html
+
+        return html.as_html(pages.of_training(answer, typed()), to.plotly)
+
+    deliver(to, Offer(
+        lambda: [view.report(found, answer.spreads)], lambda: view.document(found, answer.spreads), answer.to_records,
+        page,
+    ))  # fmt: skip

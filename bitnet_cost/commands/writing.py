@@ -14,7 +14,7 @@ from bitnet_cost.views import formats
 from bitnet_cost.views.formats import Offer
 
 if TYPE_CHECKING:
-    from bitnet_cost.ledger.result import Answer
+    from bitnet_cost.ledger.result import Answer, Explanation
     from bitnet_cost.tables import Report
 
 
@@ -53,6 +53,22 @@ def deliver(to: Writing | PageWriting | CurveWriting, offer: Offer) -> None:
         write("\n".join(as_text(made, width_of_terminal()) for made in offer.reports()), None)
         return
     write(formats.text_in_format(form, offer), output)
+
+
+def deliver_explanation(to: Writing | PageWriting, told: Explanation) -> None:
+    """Write an explanation; its text has every step on one line."""
+    from bitnet_cost.views import explanation
+
+    data = explanation.as_data(told)
+    offer = Offer(lambda: [], lambda: data, lambda: data["steps"])
+    form = formats.format_name(to.form, to.output, offer)
+    if form in formats.format_names("reports"):
+        text_of = {"markdown": explanation.explanation_markdown, "latex": explanation.explanation_latex}
+        write(text_of.get(form, explanation.explanation_text)(told), to.output)
+        return
+    if form == "html":
+        raise BitnetCostError("--format html: an explanation is text, Markdown, LaTeX, JSON or CSV")
+    deliver(to, offer)
 
 
 def table_of(rows: list[dict[str, Any]], title: str) -> Report:

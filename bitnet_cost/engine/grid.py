@@ -8,11 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitnet_cost.engine.estimate import measure, prepare, priced
+from bitnet_cost.engine.training import training_step
 from bitnet_cost.errors import MissingPrice
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.scenario import Scenario
+from bitnet_cost.inputs.training import TrainingScenario
 from bitnet_cost.ledger.record import METRICS
 from bitnet_cost.ledger.result import Result
+from bitnet_cost.ledger.training_record import STEP_METRICS
 from bitnet_cost.registry import Metric
 
 
@@ -44,6 +47,32 @@ def figures(asked: Scenario, *, varied: bool = False) -> dict[str, NDArray[Any]]
         fault.figures = columns_of(result)
         raise
     return columns_of(result)
+
+
+def step_figures(asked: TrainingScenario, *, varied: bool = False) -> dict[str, NDArray[Any]]:
+    """Columns of full records of training steps, and their energy by component.  Each [n]
+
+    NaN where numbers exclude one another or a step does not fit; ``reason`` says which rule, else None. Figures of
+    hardware and runtime may be ``varied``.
+
+    Raises:
+        BitnetCostError: see `training_step`.
+    """
+    with np.errstate(all="ignore"):
+        result = training_step(asked, lasting=not varied)
+        points, found = asked.plan.flat.seq.size, {}
+        for metric in STEP_METRICS.values():
+            values = metric.of(result) if metric.swept else None
+            if values is not None:
+                found[metric.name] = np.broadcast_to(np.asarray(values), (points,))
+        parts, faults = result.by_component, result.faults
+    if faults is not None:
+        possible = np.array([fault is None for fault in faults])
+        found = {
+            name: np.where(possible, values, np.nan) if values.dtype.kind == "f" else values & possible
+            for name, values in found.items()
+        }
+    return found | {f"energy_{name}_j": values[1] for name, values in parts.items()} | {"reason": faults}
 
 
 def columns_of(result: Result) -> dict[str, NDArray[Any]]:

@@ -9,6 +9,7 @@ the first evaluates fastest.
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
 
@@ -17,18 +18,22 @@ import numpy as np
 from bitnet_cost.engine.estimate import measure, prepare, priced
 from bitnet_cost.engine.grid import columns_of
 from bitnet_cost.engine.operators import operators
+from bitnet_cost.engine.training import training_step
+from bitnet_cost.engine.training_step import PHASES
 from bitnet_cost.engine.uncertainty import levers
 from bitnet_cost.inputs.cited import CarbonIntensity, Figure, Input, Source
 from bitnet_cost.inputs.facility import Facility
-from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.hardware import Hardware, Interconnect
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.arrays import Basis
 from bitnet_cost.ledger.operators import Operator
 from bitnet_cost.ledger.result import Lever, Result
+from bitnet_cost.ledger.training import TrainingResult
 from bitnet_cost.numerals import brief, digits
 from bitnet_cost.told import Graph, Node, array, named
 
 WORKLOAD = {"batch": "sequence", "prompt": "token", "generate": "token"}
+STEP = {"seq": "token", "micro_batch": "sequence", "global_batch": "sequence"}
 UNITS = {
     "mac": "MAC", "reduce": "add", "tokens": "token", "pairs": "pair", "passes": "pass", "keys": "position",
     "logits": "position", "experts": "expert",
@@ -58,7 +63,7 @@ class Trace:
         architecture, hardware, runtime = result.architecture, result.hardware, result.runtime
         site, ops = result.facility, None
         if self.figures:
-            hardware = self._hardware(hardware, result)
+            hardware = self._hardware(hardware, result.prices)
             runtime = None if runtime is None else self._cited(runtime, "runtime", runtime.sources)
             site = None if site is None else self._facility(site)
         if self.site and site is not None:
@@ -84,6 +89,34 @@ class Trace:
             told = priced(measure(asked, prepared=ready), ready)
         label(told)
         return told
+
+    def of_step(self, result: TrainingResult) -> TrainingResult:
+        """A training step, a single point, taken again with told numbers: of its plan, and every cited figure."""
+        asked = result.scenario
+        own = {action for action in result.prices if asked.hardware.price(action) is not None}
+        plan = asked.plan.with_numbers(**{
+            name: self.graph.input(name, float(getattr(asked.plan, name)), unit) for name, unit in STEP.items()
+        })  # fmt: skip
+        told = asked.but(
+            plan=plan, hardware=self._hardware(asked.hardware, own),
+            runtime=asked.runtime and self._cited(asked.runtime, "runtime", asked.runtime.sources),
+            between=asked.between and self._link(asked.between),
+        )  # fmt: skip
+        with np.errstate(all="ignore"):
+            found = training_step(told, lasting=False)
+        label_step(found)
+        return found
+
+    def _link(self, link: Interconnect) -> Interconnect:
+        """What joins nodes, its figures told."""
+        figures = {name: getattr(link, name) for name in ("energy", "bandwidth", "latency")}
+        levers_of = {
+            name: Lever(f"{name} between nodes", f.low, f.value, f.high, f.dimension.si, f.basis, f.source, name)
+            for name, f in figures.items() if f is not None
+        }  # fmt: skip
+        return link.model_copy(
+            update={name: self._figure(figures[name], lever, None) for name, lever in levers_of.items()}
+        )
 
     def columns(self, result: Result) -> dict[str, Node | float]:
         """The columns of a sweep, each a number of the graph."""
@@ -143,10 +176,10 @@ class Trace:
             update={name: told_in(getattr(model, name), f"{place}.{name}") for name in sorted(fields)}
         )
 
-    def _hardware(self, hardware: Hardware, result: Result) -> Hardware:
+    def _hardware(self, hardware: Hardware, prices: Iterable[str]) -> Hardware:
         """A profile whose figures are told: those that price an action under its name, the others under their place."""
         found, priced_actions = self._cited(hardware, "device", hardware.sources), {}
-        for lever in levers(hardware, sorted({*result.prices, *hardware.actions})):
+        for lever in levers(hardware, sorted({*prices, *hardware.actions})):
             # A special function is priced by those of other actions: its price becomes a figure like theirs.
             cited = hardware.figure(lever.name) or next(iter(hardware.actions.values()))
             priced_actions[lever.name] = self._figure(cited, lever, hardware.sources[lever.source])
@@ -213,6 +246,24 @@ def label(result: Result) -> None:
             named(stored, f"bits of {role}", "bit")
     named(memory.kv_bits, "bits of the KV cache", "bit")
     named(memory.activation_bits, "bits of activations", "bit")
+    for component, joules in result.by_component.items():
+        for energy, words in zip(joules, (" at low prices", "", " at high prices"), strict=True):
+            named(energy, f"energy of {component}{words}", "J")
+
+
+def label_step(result: TrainingResult) -> None:
+    """Name the numbers of a told training step by what they are of: phase, part of the memory, component."""
+    for basis, values in result.ledger.bases.items() if result.ledger is not None else ():
+        for value in values:
+            named(value, f"repeats of {basis_text(basis)}", "1")
+    for phase, seconds in (result.seconds._asdict() if result.seconds is not None else {}).items():
+        named(seconds, f"{phase}_s", "s")
+    for phase, stretch in zip(PHASES, result.stretch if result.stretch is not None else (), strict=False):
+        named(stretch, f"{phase} stretch of the power cap", "1")
+    for part, held in result.memory._asdict().items():
+        named(held, f"memory of {part}" if part != "peak" else "peak memory", "B")
+    for part, macs in result.counts._asdict().items():
+        named(macs, {"forward": "MAC forward", "model": "MAC of the model", "run": "MAC that run"}[part], "MAC")
     for component, joules in result.by_component.items():
         for energy, words in zip(joules, (" at low prices", "", " at high prices"), strict=True):
             named(energy, f"energy of {component}{words}", "J")

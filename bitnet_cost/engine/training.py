@@ -1,10 +1,15 @@
-"""A training step on devices, or at a technology node: its seconds, and the ledger that prices it."""
+"""A training step on devices, or at a technology node: its seconds, and the ledger that prices it.
+
+Numbers of the plan are arrays [n] over the points of a grid, and figures of the hardware may be; one step has n = 1.
+Rows of a step (`training_step`) follow from names and layout, and are made once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,28 +19,27 @@ from bitnet_cost.engine.device import floor_of
 from bitnet_cost.engine.estimate import check_scope
 from bitnet_cost.engine.timing import REACHED_BANDWIDTH, REACHED_RATE
 from bitnet_cost.engine.training_exchange import exchanged
-from bitnet_cost.engine.training_memory import (
-    bytes_each,
-    counted,
-    model_parameters,
-    step_memory,
-)
-from bitnet_cost.engine.training_step import PHASES, Row, Step, step_of, trained_parameters
+from bitnet_cost.engine.training_memory import bytes_each, counted, model_parameters, over, step_memory
+from bitnet_cost.engine.training_step import PHASES, Row, Step, Work, clocked, column, step_of, trained_parameters
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.formulas.cap import boosted, cap_stretch
 from bitnet_cost.formulas.roofline import waiting
+from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.formulas.training import bubble_share, largest_stage
 from bitnet_cost.inputs.architecture import Architecture
+from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware, Interconnect
 from bitnet_cost.inputs.precision import Precision
-from bitnet_cost.inputs.training import Plan, TrainingFormat, TrainingRuntime
+from bitnet_cost.inputs.training import Plan, TrainingFormat, TrainingRuntime, TrainingScenario
+from bitnet_cost.ledger import training_record  # noqa: F401  # registers the columns of what is made here
+from bitnet_cost.ledger.arrays import Bases, Linear
 from bitnet_cost.ledger.contract import Entries, Ledger, tariff
-from bitnet_cost.ledger.counted import OpCounts
+from bitnet_cost.ledger.counted import Actions, OpCounts
 from bitnet_cost.ledger.operators import Operator, Traits
 from bitnet_cost.ledger.training import StepMemory, StepSeconds, TrainingResult
 from bitnet_cost.numerals import with_prefix
-from bitnet_cost.told import Array
+from bitnet_cost.told import Array, Node, decided, holds_everywhere, is_told, named, zeros
 from bitnet_cost.words import Scope
 
 MEASURED_RATE = 494.5e12  # of 16-bit products, on the device at which shares were measured  [MAC/s]
@@ -49,6 +53,12 @@ def with_training_formats(hardware: Hardware, form: TrainingFormat) -> Hardware:
     """
     if "mul.tf32" not in form.compute.linear.recipe or not hardware.has_clock:
         return hardware
+    return _with_tf32(Same(hardware))
+
+
+@lru_cache(maxsize=16)
+def _with_tf32(profile: Same) -> Hardware:
+    hardware: Hardware = profile.it
     rate, price = hardware.rates.get("bf16"), hardware.actions.get("mac.bf16")
     if rate is None or price is None:
         raise BitnetCostError(f"precision 'tf32': {hardware.name!r} has no rate and price of BF16 that it follows from")
@@ -61,7 +71,7 @@ def with_training_formats(hardware: Hardware, form: TrainingFormat) -> Hardware:
     )
 
 
-def rate_of(op: Operator, form: TrainingFormat, hardware: Hardware) -> float:
+def rate_of(op: Operator, form: TrainingFormat, hardware: Hardware) -> Any:
     """Peak rate of an operator's products; infinite where it has none, or runs them beside plain elementwise work."""
     computed = product_format(op, form.compute)
     if computed is None or op.traits.kernel in ("elementwise", "embedding"):
@@ -83,7 +93,7 @@ def _widths(op: Operator) -> tuple[float, ...]:
     return op.shape if op.matrices else ()
 
 
-def reached_share(row: Row, head: float, setting: Setting) -> float:
+def reached_share(row: Row, head: float, setting: Setting) -> Any:
     """Share of the peak rate that a row's products reach.
 
     Rows of matrices should begin at multiples of 16 bytes, as tensor units want them. Attention reaches more with heads
@@ -100,11 +110,18 @@ def reached_share(row: Row, head: float, setting: Setting) -> float:
     reached = share.value
     if row.kind == "attention" and kernel.narrow:
         lost = (1 - kernel.narrow.value / kernel.compute.value) * (128 - min(max(head, 64.0), 128.0)) / 64
-        reached *= 1 - lost
+        reached = reached * (1 - lost)
     rate = hardware.rates.get("bf16") or hardware.rates.get("fp16")
     if kernel.fall and form.width == 2 and rate is not None:
-        reached = min(0.9, reached * (2 * MEASURED_RATE / rate.value) ** kernel.fall)
+        reached = np.minimum(0.9, reached * _kept(rate.value, kernel.fall))
     return reached
+
+
+def _kept(rate: Any, fall: float) -> Any:
+    """What kernels keep of their share at another peak rate; told, a figure of its own, since a power is no step."""
+    if isinstance(rate, Node):
+        return rate.graph.input("share that kernels keep at this rate", (2 * MEASURED_RATE / rate.value) ** fall)
+    return (2 * MEASURED_RATE / rate) ** fall
 
 
 def head_width(model: Architecture) -> float:
@@ -117,7 +134,7 @@ def head_width(model: Architecture) -> float:
     return 128.0
 
 
-def gaps(row: Row, runtime: TrainingRuntime) -> float:
+def gaps(row: Row, runtime: TrainingRuntime) -> Any:
     """Seconds between the kernels of a row, in one micro-batch."""
     if runtime.launch is None:
         return 0.0
@@ -126,25 +143,67 @@ def gaps(row: Row, runtime: TrainingRuntime) -> float:
     return 0.0 if fused else runtime.kernel(row.kind).launches * op.parts * op.repeat * runtime.launch.value
 
 
-def _seconds(row: Row, share: float, setting: Setting) -> tuple[float, float]:
-    """Seconds of arithmetic and of memory that a row needs on one device, in one micro-batch."""
-    form, hardware, runtime = setting
-    reached = hardware.memory.rate * runtime.kernel(row.kind).bandwidth.value
+def _bandwidth(row: Row, setting: Setting) -> Any:
+    """Bits a second that a row's kernels reach."""
+    runtime = setting.runtime
+    reached = setting.hardware.memory.rate * runtime.kernel(row.kind).bandwidth.value
     if runtime.ceiling is not None and row.kind not in ("linear", "experts", "attention"):
-        reached = min(reached, runtime.ceiling.value)
-    return row.macs / row.ways / (rate_of(row.op, form, hardware) * share), row.bits / row.ways / reached
+        return np.minimum(reached, runtime.ceiling.value)
+    return reached
 
 
-def _pace(rows: Sequence[Row], busy: Array, phase: int, model: Architecture, plan: Plan) -> float:
-    """Seconds of a micro-batch in one phase on the slowest stage: the largest, or the last with the head."""
-    layered = sum(float(t) for row, t in zip(rows, busy, strict=True) if row.phase == phase and row.layered)
-    rest = sum(float(t) for row, t in zip(rows, busy, strict=True) if row.phase == phase and not row.layered)
+class Reached(NamedTuple):
+    """What rows take on one device: each [row, 1], or [row, n] where figures differ from point to point."""
+
+    compute: Linear  # seconds of products alone, in one micro-batch
+    memory: Linear  # seconds of moving bits alone
+    at_rate: Array  # of them, what products take at the rate at which prices were measured
+    at_bandwidth: Array
+    gaps: Array  # seconds between kernels
+
+
+def _reached(work: Work, model: Architecture, setting: Setting) -> Reached:
+    """The figures of each row; the same are found once."""
+    return _reached_once(Same(work), Same(model), *map(Same, setting))
+
+
+@lru_cache(maxsize=16)
+def _reached_once(same: Same, model: Same, form: Same, hardware: Same, runtime: Same) -> Reached:
+    work, setting, head = same.it, Setting(form.it, hardware.it, runtime.it), head_width(model.it)
+    shares = [reached_share(row, head, setting) for row in work.rows]
+    products = column([rate_of(row.op, setting.form, setting.hardware) for row in work.rows]) * column(shares)
+    bits = column([_bandwidth(row, setting) for row in work.rows])
+
+    def seconds(figure: Linear, rates: Array) -> Linear:
+        return Linear([(basis, each / rates) for basis, each in figure.columns], figure.size)
+
+    return Reached(
+        seconds(work.macs, products), seconds(work.bits, bits), column(shares) / REACHED_RATE,
+        column([setting.runtime.kernel(row.kind).bandwidth.value for row in work.rows]) / REACHED_BANDWIDTH,
+        column([gaps(row, setting.runtime) for row in work.rows]),
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=64)
+def _actions(of_step: Same, form: Same, hardware: Same) -> Actions:
+    """The actions of a step's rows, and of the exchange, which counts nothing."""
+    work: Work = of_step.it
+    ops = (*(row.op for row in work.rows), _WAITING)
+    executed = hardware.it.executed if hardware.it is not None else None
+    return actions_of(ops, coefficients_of(ops), form.it.compute, "paper", executed)
+
+
+def _pace(layered: Array, rest: Array, model: Architecture, plan: Plan) -> Array:
+    """Seconds of a micro-batch in one phase on the slowest stage: the largest, or the last with the head.  [n]
+
+    ``layered`` are those of all layers, ``rest`` of what is before and behind them.
+    """
     if plan.pp == 1:
         return layered + rest
     chunks = plan.pp * plan.virtual_stages
     largest = largest_stage(model.depth, chunks) * plan.virtual_stages
     last = model.depth // chunks * plan.virtual_stages
-    return max(layered * largest / model.depth, layered * last / model.depth + rest)
+    return np.maximum(layered * largest / model.depth, layered * last / model.depth + rest)
 
 
 def train(
@@ -157,163 +216,216 @@ def train(
     Raises:
         BitnetCostError: a plan that the model or the hardware does not allow; an action without a price.
     """
-    chosen = scope or hardware.default_scope
-    check_scope(hardware, chosen)
-    plan.check(model)
-    counts = counted(model, plan)
-    hardware = with_training_formats(hardware, form)
-    step = step_of(model, counts, plan, form, runtime)
+    return training_step(TrainingScenario(
+        model=model, precision=precision, form=form, hardware=hardware, runtime=runtime, plan=plan, scope=scope,
+        between=between, facility=facility,
+    ))  # fmt: skip
+
+
+def training_step(asked: TrainingScenario, *, lasting: bool = True) -> TrainingResult:
+    """A training step, or many: numbers of the plan may be arrays, and so may figures that do not last.
+
+    Of many, those that do not fit, or whose numbers exclude one another, have no seconds and no energy: NaN.
+
+    Raises:
+        BitnetCostError: a plan that the model or the hardware does not allow; an action without a price.
+    """
+    check_scope(asked.hardware, asked.scope or asked.hardware.default_scope)
+    plan, runtime, form = asked.plan, asked.runtime, asked.form
+    plan.check(asked.model)
+    counts = counted(asked.model, plan)
+    hardware = with_training_formats(asked.hardware, form)
+    step = step_of(asked.model, counts, plan, form, runtime)
+    parameters, trained = model_parameters(counts), trained_parameters(counts.operators, plan)
+    most = int(np.max(plan.devices))
     if runtime is None:
-        return _at_node(model, precision, form, hardware, plan, chosen, counts, step)
+        if most > 1:
+            raise BitnetCostError(f"devices: {hardware.name!r} is a technology node; it trains alone")
+        memory = _states_alone(form, plan, trained, counts.points)
+        found = TrainingResult(asked, hardware, parameters, trained, step.counts, memory)
+        return _at_node(found, counts, step, lasting).shaped()
     if hardware.device_class != "gpu":
         raise BitnetCostError(
             f"hardware: training runtimes are of GPUs; none is known for {hardware.name!r}, a {hardware.device_class}"
         )
-    if plan.devices > 1 and hardware.interconnect is None:
+    if most > 1 and hardware.interconnect is None:
         raise BitnetCostError(f"devices: {hardware.name!r} has no interconnect; it trains alone")
-    memory = step_memory(model, counts, plan, form, runtime)
-    result = TrainingResult(
-        model, precision, hardware, runtime, form, plan, chosen, model_parameters(counts),
-        trained_parameters(counts, plan), step.counts, memory, facility,
-    )  # fmt: skip
-    if not result.fits:
-        needs, has = with_prefix(memory.peak, "B"), with_prefix(float(result.capacity or 0), "B")
+    memory = step_memory(asked.model, counts, plan, form, runtime)
+    result = TrainingResult(asked, hardware, parameters, trained, step.counts, memory)
+    if plan.shape == () and not decided(result.possible):
+        needs, has = with_prefix(float(memory.peak[0]), "B"), with_prefix(float(result.capacity or 0), "B")
         each = "" if plan.devices == 1 else " on a device"
-        return replace(result, reason=f"does not fit: needs {needs} of {has}{each}")
-    return _timed(result, counts, step, between)
+        return replace(result.shaped(), reason=f"does not fit: needs {needs} of {has}{each}")
+    return _timed(result, counts, step, lasting).shaped()
 
 
-class Load(NamedTuple):
-    """What each row takes: seconds of one device in one micro-batch, and how often it runs on all of them.  [row]"""
+@dataclass(frozen=True, eq=False, slots=True)
+class Load:
+    """What devices do in the rows of a step: figures of one device in one micro-batch are [row, n]."""
 
-    busy: Array
-    waits: Array  # of it, beyond what the device needs at its peaks
-    runs: Array
+    work: Work
+    plan: Plan
+    bases: Bases
 
-    def table(self, rows: Sequence[Row], each: Array) -> Array:
-        """A figure of each run, of a step on all devices.  [phase, op, 1]"""
-        found = np.zeros((len(PHASES), len(rows) + 1, 1))
-        for i, row in enumerate(rows):
-            found[row.phase, i, 0] = each[i] * self.runs[i]
+    @property
+    def runs(self) -> Array:
+        """How often rows of a phase run in a step, on all devices.  [phase, n]"""
+        plan = self.plan
+        of_batches = plan.micro_batches * plan.dp * plan.tp * plan.cp
+        return np.stack([of_batches, of_batches, plan.devices * 1.0])
+
+    @property
+    def optimizer_shards(self) -> Any:
+        """Data-parallel devices that divide the optimiser's work.  [n]"""
+        return self.plan.shards if self.plan.zero else 1.0
+
+    def over(self, figure: Linear) -> Array:
+        """A figure of each row.  [row, n]"""
+        found: Array = figure.over(self.bases)[0]
+        last = self.work.of_phase(2)
+        if self.plan.zero:
+            found[last] = found[last] / self.optimizer_shards
         return found
 
+    def in_parts(self, rows: Array) -> list[tuple[Array, Array]]:
+        """A figure of the layers and of the others, for each phase.  Each [n]"""
+        parts = [[self.work.of_phase(phase, layered=which) for which in (True, False)] for phase in range(3)]
+        return [(ordered_sum(rows[layered], 0), ordered_sum(rows[rest], 0)) for layered, rest in parts]
 
-def _load(model: Architecture, rows: Sequence[Row], plan: Plan, setting: Setting) -> Load:
-    """The load of each row; see `reached_share` and `gaps`."""
-    runtime = setting.runtime
-    head = head_width(model)
-    reached = np.array([reached_share(row, head, setting) for row in rows])
-    each = np.array([_seconds(row, share, setting) for row, share in zip(rows, reached, strict=True)])
-    worked = each.max(axis=1)
-    shares = np.array([runtime.kernel(row.kind).bandwidth.value for row in rows])
-    waits = np.array(waiting(worked, each[:, 0] * reached / REACHED_RATE, each[:, 1] * shares / REACHED_BANDWIDTH))
-    ranks = plan.dp * plan.tp * plan.cp
-    runs = np.array([float(plan.micro_batches * ranks if row.passes else plan.devices) for row in rows])
-    return Load(worked + np.array([gaps(row, runtime) for row in rows]), waits, runs)
+    def by_phase(self, sums: Sequence[Array]) -> Array:
+        """A step on all devices, from one device in one micro-batch of each phase.  [phase, n]"""
+        found = np.stack(sums) * self.runs
+        return np.concatenate([found, found[:1] * 0])
+
+    def bits(self) -> Array:
+        """Bits that move.  [phase, n]"""
+        forward, backward, optimizer = (over(columns, self.bases) for columns in self.work.moved)
+        return self.by_phase([forward, backward, optimizer / self.optimizer_shards])
+
+    def table(self, rows: Array) -> Array:
+        """A figure by row, and of the exchange, of a step on all devices.  [phase, op, n]"""
+        found = zeros((len(PHASES), len(rows) + 1, rows.shape[1]), rows)
+        for phase, runs in enumerate(self.runs):
+            some = self.work.of_phase(phase)
+            found[phase, some] = rows[some] * runs
+        return found
+
+    def last(self, values: Array) -> Array:
+        """A table of nothing but what the exchange has, the last row.  [phase, op, n]"""
+        found = zeros((len(PHASES), len(self.work.rows) + 1, len(values)), values)
+        found[3, -1] = values
+        return found
 
 
 def _limited(
     dynamic: Array, products: Array, held: Array, hardware: Hardware, form: TrainingFormat
-) -> tuple[Array, float]:
+) -> tuple[Array, Array]:
     """How much longer each phase takes under the board's limit, and how much more products spend than at it.
 
-    ``dynamic`` energy, of it ``products``, and ``held`` seconds are of all devices, by phase.  [phase]
+    ``dynamic`` energy, of it ``products``, and ``held`` seconds are of all devices, by phase.  [phase, n]
     """
     power = hardware.device_power
     if power.cap is None or hardware.priced != "actions":
-        return np.ones(len(PHASES)), 1.0
+        return np.ones(held.shape), np.ones(held.shape[1:])
     room = power.cap.value - power.static.value
-    stretch = np.array(cap_stretch(dynamic, held, room))
+    stretch = cap_stretch(dynamic, held, room)
     if product_format(_PRODUCT, form.compute) == "fp32":  # not in tensor units
-        return stretch, 1.0
-    worked, rest = float(products[:2].sum()), float((dynamic - products)[:2].sum())
-    longer, dearer = boosted(worked, rest, float(held[:2].sum()), room)
-    stretch[:2] = longer
-    return stretch, float(dearer)
+        return stretch, np.ones(held.shape[1:])
+    worked, rest = (products[0] + products[1]), (dynamic - products)[0] + (dynamic - products)[1]
+    longer, dearer = boosted(worked, rest, held[0] + held[1], room)
+    return np.stack([longer, longer, *stretch[2:]]), dearer
 
 
-def _timed(result: TrainingResult, counts: OpCounts, step: Step, between: Interconnect | None) -> TrainingResult:
+def _named(work: Work, seconds: Array) -> Array:
+    """Seconds of rows, told ones named by phase and operator.  [row, n]"""
+    for row, values in zip(work.rows, seconds if is_told(seconds) else (), strict=False):
+        named(values, f"{PHASES[row.phase]} {row.op.name}, seconds in a micro-batch", "s")
+    return seconds
+
+
+def _timed(result: TrainingResult, counts: OpCounts, step: Step, lasting: bool) -> TrainingResult:
     """The result with its seconds and its ledger."""
-    model, plan, form, runtime = result.model, result.plan, result.form, result.runtime
+    work, plan, form, runtime = step.work, result.plan.flat, result.form, result.runtime
     if runtime is None:
         return result
-    sent = exchanged(model, counts, plan, form, runtime, result.hardware, between)
-    hardware, rows = sent.hardware, step.rows
-    load = _load(model, rows, plan, Setting(form, hardware, runtime))
-    ops = (*(row.op for row in rows), _WAITING)
-    coefficients = coefficients_of(ops)
-    actions = actions_of(ops, coefficients, form.compute, "paper", hardware.executed)
-    main, floor = list(hardware.hierarchy)[-1], floor_of(hardware)
+    sent = exchanged(result.model, counts, plan, form, runtime, result.hardware, result.scenario.between)
+    hardware, floor = sent.hardware, floor_of(sent.hardware)
+    load, reached = Load(work, plan, counts.bases), _reached(work, result.model, Setting(form, hardware, runtime))
+    compute, memory = load.over(reached.compute), load.over(reached.memory)
+    busy = np.maximum(compute, memory)
+    waits = waiting(busy, compute * reached.at_rate, memory * reached.at_bandwidth)
+    busy = _named(work, busy + reached.gaps)
+    actions = _actions(Same(work), Same(form), Same(hardware))
+    main = list(hardware.hierarchy)[-1]
     places = (f"{main}.read", f"{main}.write", *sent.bits)
-    half = load.table(rows, np.array([row.bits / row.ways / 2 for row in rows]))
-    moved = np.stack([half, half, *(np.zeros_like(half) for _ in sent.bits)])
-    moved[2:, 3, -1, 0] = list(sent.bits.values())
-    bill = tariff(actions, hardware, form.name, 2, (*places, *floor), lasting=False)
-    prices = np.array([bill.prices[action][1] for action in places])
-    drawn, waited = load.table(rows, load.busy), load.table(rows, load.waits)
-    linear = bill.by_phase(step.bases)[:, 0]  # nearly all of it products
-    dynamic = linear + (moved.sum(axis=2)[:, :, 0] * prices[:, None]).sum(axis=0)
+    bill = tariff(actions, hardware, form.name, 2, (*places, *floor), lasting=lasting)
+    parts = load.in_parts(busy)
+    half, drawn = load.bits() / 2, load.by_phase([layered + rest for layered, rest in parts])
+    waited = load.by_phase([layered + rest for layered, rest in load.in_parts(waits)])
+    none = half[:3] * 0
+    moved = np.stack([half, half, *(np.concatenate([none, bits[None]]) for bits in sent.bits.values())])
+    linear = bill.by_phase(step.bases)  # nearly all of it products
+    dynamic = linear + ordered_sum(moved * bill.of_others[: len(places), 1][:, None], 0)
     if "static.waiting" in floor:
-        dynamic = dynamic + bill.prices["static.waiting"][1] * waited.sum(axis=1)[:, 0]
-    stretch, dearer = _limited(dynamic, linear, drawn.sum(axis=1)[:, 0], hardware, form)
-    # a product at full clocks counts as this many at the clocks at which it was priced
-    coefficients["mac"] = {basis: column * dearer for basis, column in coefficients["mac"].items()}
-    actions = actions_of(ops, coefficients, form.compute, "paper", hardware.executed)
+        dynamic = dynamic + bill.prices["static.waiting"][1] * waited
+    stretch, dearer = _limited(dynamic, linear, drawn, hardware, form)
     forward, backward = (
-        _pace(rows, load.busy, phase, model, plan) * plan.micro_batches * float(stretch[phase]) for phase in (0, 1)
+        _pace(*parts[phase], result.model, plan) * plan.micro_batches * stretch[phase] for phase in (0, 1)
     )
     bubble = (forward + backward) * bubble_share(plan.pp, plan.micro_batches, plan.virtual_stages)
-    optimizer = float(drawn[2].sum()) / plan.devices * float(stretch[2])
-    exposed = sent.exposed(backward + (forward if plan.zero == 3 else 0.0))
-    seconds = StepSeconds(forward, backward, optimizer, exposed, bubble)
-    drawn = drawn * stretch[:, None, None]
-    idle = np.zeros_like(drawn)
-    idle[3, -1, 0] = max(seconds.total * plan.devices - float(drawn.sum()), 0.0)
-    entries = [_entries(3, places, moved)]
+    drawn = drawn * stretch
+    exposed = sent.exposed(backward + forward if plan.zero == 3 else backward)
+    seconds = StepSeconds(forward, backward, drawn[2] / plan.devices, exposed, bubble)
+    idle = np.maximum(seconds.total * plan.devices - ordered_sum(drawn, 0), 0.0)
+    idle_by_phase = np.concatenate([none, idle[None]])
+
+    def places_by_row() -> Array:
+        by_row = load.table(load.over(work.bits) / 2)
+        return np.stack([by_row, by_row, *map(load.last, sent.bits.values())])
+
+    def drawn_by_row() -> Array:
+        return np.stack([load.table(busy) * stretch[:, None], load.last(idle)])
+
+    entries = [Entries(3, places, places_by_row, moved)]
     if "static.between" in floor:
-        entries.append(_entries(4, ("static.power", "static.between"), np.stack([drawn, idle])))
+        entries.append(Entries(4, ("static.power", "static.between"), drawn_by_row, np.stack([drawn, idle_by_phase])))
     else:
-        entries.append(_entries(4, ("static.power",), (drawn + idle)[None]))
+        entries.append(Entries(4, ("static.power",), lambda: ordered_sum(drawn_by_row(), 0)[None],
+                               (drawn + idle_by_phase)[None]))  # fmt: skip
     if "static.waiting" in floor:
-        entries.append(_entries(4, ("static.waiting",), waited[None]))
-    pue = result.facility.pue if result.facility is not None else None
-    ledger = Ledger(actions, step.bases, tuple(entries), hardware, form.name, None, None, pue, lasting=False)
-    capped = bool((stretch[:2] > 1).any())
-    return replace(result, hardware=hardware, seconds=seconds, ledger=ledger, capped=capped)
-
-
-def _entries(part: int, actions: tuple[str, ...], table: Array) -> Entries:
-    """Entries of a table [action, phase, op, 1]."""
-    return Entries(part, actions, lambda: table, table.sum(axis=2))
+        entries.append(Entries(4, ("static.waiting",), lambda: load.table(waits)[None], waited[None]))
+    pue, possible = None if result.facility is None else result.facility.pue, result.possible
+    inside = None if holds_everywhere(possible) or not result.plan.shape else possible
+    repeated = clocked(step.bases, dearer)
+    ledger = Ledger(actions, repeated, tuple(entries), hardware, form.name, None, inside, pue, lasting)
+    if inside is not None:
+        seconds = StepSeconds(*(np.where(inside, each, np.nan) for each in seconds))
+    return replace(result, hardware=hardware, seconds=seconds, ledger=ledger, stretch=stretch)
 
 
 _PRODUCT = Operator("", "linear", "linear", 1, ())
 _WAITING = Operator("exchange", "host", "elsewhere", 1, (), traits=Traits("host", split=False, backward="none"))
 
 
-def _at_node(
-    model: Architecture, precision: Precision, form: TrainingFormat, hardware: Hardware, plan: Plan, scope: Scope,
-    counts: OpCounts, step: Step,
-) -> TrainingResult:  # fmt: skip
+def _states_alone(form: TrainingFormat, plan: Plan, trained: float, points: int) -> StepMemory:
+    """Memory at a technology node: weights, gradients and states."""
+    none = np.zeros(points)
+    weights, gradients, states = (b * trained + none for b in bytes_each(plan, form, None))
+    return StepMemory(weights, gradients, states, none, none, none, weights + gradients + states)
+
+
+def _at_node(result: TrainingResult, counts: OpCounts, step: Step, lasting: bool) -> TrainingResult:
     """The energy of a step at a technology node: arithmetic, elementwise work, and what memory moves at least."""
-    if plan.devices > 1:
-        raise BitnetCostError(f"devices: {hardware.name!r} is a technology node; it trains alone")
-    ops = tuple(row.op for row in step.rows)
-    actions = actions_of(ops, coefficients_of(ops), form.compute, "paper", None)
+    plan, hardware, work = result.plan.flat, result.hardware, step.work
+    actions = _actions(Same(work), Same(result.form), Same(None))
     entries: list[Entries] = []
-    if scope == "memory":
+    if result.scope == "memory":
         main = list(hardware.hierarchy)[-1]
-        moved = np.zeros((2, len(PHASES), len(ops), 1))
-        for i, row in enumerate(step.rows):
-            moved[:, row.phase, i, 0] = row.bits * (plan.micro_batches if row.passes else 1) / 2
-        entries = [_entries(3, (f"{main}.read", f"{main}.write"), moved)]
-    ledger = Ledger(actions, step.bases, tuple(entries), hardware, form.name, lasting=False)
-    ledger.tariff(scope)  # a missing price is told now
-    each = bytes_each(plan, form, None)
-    trained = trained_parameters(counts, plan)
-    weights, gradients, states = (b * trained for b in each)
-    memory = StepMemory(weights, gradients, states, peak=sum(each) * trained)
-    return TrainingResult(
-        model, precision, hardware, None, form, plan, scope, model_parameters(counts), trained, step.counts, memory,
-        None, None, ledger,
-    )  # fmt: skip
+        load = Load(work, plan, counts.bases)
+        half = load.bits() / 2
+        by_row = partial(load.table, load.over(work.bits) / 2)
+        entries = [Entries(3, (f"{main}.read", f"{main}.write"), lambda: np.stack([by_row(), by_row()]),
+                           np.stack([half, half]))]  # fmt: skip
+    ledger = Ledger(actions, step.bases, tuple(entries), hardware, result.form.name, lasting=lasting)
+    ledger.tariff(result.scope)  # a missing price is told now
+    return replace(result, ledger=ledger)

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from bitnet_cost.engine.counts import count_ops
+from bitnet_cost.engine.counts import bases_of, coefficients_of, count_ops
 from bitnet_cost.engine.footprint import resident
+from bitnet_cost.engine.operators import operators
+from bitnet_cost.formulas.sums import sum_in_order
 from bitnet_cost.formulas.training import in_flight, largest_stage, state_bytes
 from bitnet_cost.inputs.architecture import Architecture
+from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.training import MOMENT_BYTES, Plan, StepKernelClass, TrainingFormat, TrainingRuntime
 from bitnet_cost.inputs.workload import Workload
+from bitnet_cost.ledger.arrays import Bases, Basis, Coefficients
 from bitnet_cost.ledger.counted import OpCounts
 from bitnet_cost.ledger.operators import Operator
 from bitnet_cost.ledger.training import StepMemory
+from bitnet_cost.told import Array, filled
+from bitnet_cost.words import Counting
 
 CLASSES: dict[str, StepKernelClass] = {
     "product": "linear", "experts": "experts", "attention": "attention", "norm": "norm", "rope": "rope",
@@ -28,9 +35,19 @@ def class_of(op: Operator) -> StepKernelClass:
     return CLASSES.get(op.traits.kernel, "elementwise")
 
 
+@lru_cache(maxsize=64)
+def _counting(model: Same, counting: Counting) -> tuple[tuple[Operator, ...], Coefficients, tuple[Basis, ...]]:
+    """Operators of a model, their coefficients, and the bases that these need."""
+    ops = operators(model.it, counting)
+    coefficients = coefficients_of(ops)
+    return ops, coefficients, bases_of(coefficients)
+
+
 def counted(model: Architecture, plan: Plan) -> OpCounts:
     """The forward pass of one micro-batch: whole sequences, with logits at every position."""
-    return count_ops(model, Workload(plan.micro_batch, plan.seq, 1, None, "all", plan.counting))
+    asked = Workload(logits="all", counting=plan.counting).for_kind(model.kind)
+    batch, seq, one = np.broadcast_arrays(plan.flat.micro_batch, plan.flat.seq, np.ones(1))
+    return count_ops(model, asked.with_numbers(batch, seq, one), *_counting(Same(model), asked.counting))
 
 
 def in_layers(model: Architecture, op: Operator) -> bool:
@@ -48,63 +65,95 @@ def adapter_weights(op: Operator, rank: int | None) -> float:
     return float(rank * (op.shape[0] + op.shape[1]) * op.matrices * op.repeat)
 
 
-def written_scores(counts: OpCounts, row: int) -> float:
-    """Scores that software writes where it writes them: whole squares, though half of each may be masked."""
-    whole = counts.workload.attention == "full" or counts.workload.counting == "traced"
-    return float(counts["exp"][0, row, 0]) * (1.0 if whole else 2.0)
+Columns = dict[Basis, Any]
+"""A figure of one operator's layers that is linear in what a micro-batch repeats: so much for each of a basis."""
 
 
-def kept_bytes(op: Operator, counts: OpCounts, row: int, runtime: TrainingRuntime, form: TrainingFormat) -> float:
+def linear_in(op: Operator, **times: Any) -> Columns:
+    """A figure of an operator's layers: quantities times a factor each.
+
+    >>> linear_in(Operator("", "", "", 2, (("inputs", ("tokens",), 8.0), ("mac", ("tokens",), 64.0))), inputs=2.0)
+    {('tokens',): 32.0}
+    """
+    found: Columns = {}
+    for quantity, basis, each in op.terms:
+        factor = times.get(quantity)
+        if factor is not None and filled(factor).any():
+            found[basis] = found.get(basis, 0.0) + op.repeat * each * factor
+    return found
+
+
+def multiple(columns: Columns, factor: Any) -> Columns:
+    """A figure some times."""
+    return {basis: each * factor for basis, each in columns.items()} if filled(factor).any() else {}
+
+
+def plus(*several: Columns) -> Columns:
+    """The sum of figures."""
+    found: Columns = {}
+    for columns in several:
+        for basis, each in columns.items():
+            found[basis] = found[basis] + each if basis in found else each
+    return found
+
+
+def over(columns: Columns, bases: Bases) -> Array:
+    """The figure of the first phase of a workload.  [n]"""
+    parts = [bases[basis][0] * each for basis, each in columns.items()]
+    return sum_in_order(parts) if parts else np.zeros(bases.table.shape[-1])
+
+
+def squares(counts: OpCounts) -> float:
+    """Scores that software writes, where it writes them, over those counted: half of a square may be masked."""
+    return 1.0 if counts.workload.attention == "full" or counts.workload.counting == "traced" else 2.0
+
+
+def kept_bytes(op: Operator, ops: Sequence[Operator], runtime: TrainingRuntime, form: TrainingFormat) -> Columns:
     """Bytes that an operator keeps for its backward pass, all its layers, before anything is divided.
 
     A product keeps its input, unless the operator before it has kept the same one; attention its queries, keys and
     values; others what their kernels keep.  [byte]
     """
     kind = class_of(op)
-    entries = float(counts["inputs"][0, row, 0])
-    scale = runtime.wide_kept.value if form.wide else 1.0
     if kind in ("linear", "experts"):
         shared = op.traits.fused == "projections" or op.role == "elsewhere" or op.group == "head"
-        return 0.0 if shared else entries * form.width
+        return {} if shared else linear_in(op, inputs=form.width)
     if op.traits.scores:
-        return 0.0 if runtime.fused_attention else written_scores(counts, row) * runtime.score_bytes
+        return {} if runtime.fused_attention else linear_in(op, exp=runtime.score_bytes)
     if kind == "attention":
-        if not entries:
-            return 0.0
-        keys = sum(float(counts["kv_write"][0, i, 0]) for i in _beside(op, counts.operators))
-        return (entries + keys) * form.width
-    if kind in ("quantise",) or op.group == "embedding":
-        return 0.0
-    return entries * runtime.kernel(kind).kept_bytes * scale
-
-
-def _beside(op: Operator, ops: Sequence[Operator]) -> list[int]:
-    """Rows of the same layers that write keys and values."""
-    return [i for i, other in enumerate(ops) if other.layer == op.layer and other.has("kv_write")]
+        queries = linear_in(op, inputs=form.width)
+        beside = (other for other in ops if other.layer == op.layer and other.has("kv_write"))
+        return plus(queries, *(linear_in(other, kv_write=form.width) for other in beside)) if queries else {}
+    if kind == "quantise" or op.group == "embedding":
+        return {}
+    return linear_in(op, inputs=runtime.kernel(kind).kept_bytes * (runtime.wide_kept.value if form.wide else 1.0))
 
 
 def layer_bytes(
     model: Architecture, counts: OpCounts, plan: Plan, runtime: TrainingRuntime, form: TrainingFormat
-) -> float:
-    """Bytes that all layers keep of one micro-batch on each of the devices that share it.  [byte]
+) -> Array:
+    """Bytes that all layers keep of one micro-batch on each of the devices that share it.  [n]  [byte]
 
     Tensor-parallel devices share what attention, the activation, and the products behind them keep, and with sequence
     parallelism the rest too. With full recomputation a layer keeps its input alone, with selective one all but the
     scores.
     """
-    whole = plan.micro_batch * plan.seq * model.hidden_size * form.width
     shared = plan.tp if runtime.sequence_parallel else 1
     if plan.recompute == "full":
         wide = 2.0 if runtime.weights_wide and not form.wide else 1.0  # the residual stream is in FP32 there
-        return model.depth * whole * wide / shared / plan.cp
-    found = 0.0
-    for row, op in enumerate(counts.operators):
+        each = model.hidden_size * form.width * model.depth * wide
+        of_inputs: Array = plan.flat.micro_batch * plan.flat.seq * each / shared / plan.cp
+        return of_inputs
+    found: Columns = {}
+    ops = counts.operators
+    full = squares(counts)
+    for op in ops:
         if not in_layers(model, op) or (op.traits.scores and plan.recompute == "selective"):
             continue
         behind = op.traits.tensor in ("output", "down") or class_of(op) in ("attention", "activation", "rope")
         ways = plan.tp if behind else shared
-        found += kept_bytes(op, counts, row, runtime, form) / ways
-    return found / plan.cp
+        found = plus(found, multiple(kept_bytes(op, ops, runtime, form), (full if op.traits.scores else 1.0) / ways))
+    return over(found, counts.bases) / plan.cp
 
 
 class Owned(NamedTuple):
@@ -156,54 +205,62 @@ def bytes_each(plan: Plan, form: TrainingFormat, runtime: TrainingRuntime | None
 def step_memory(
     model: Architecture, counts: OpCounts, plan: Plan, form: TrainingFormat, runtime: TrainingRuntime
 ) -> StepMemory:
-    """Bytes by part on the device that holds most: the first stage of a pipeline, or its last.  [byte]"""
+    """Bytes by part on the device that holds most: the first stage of a pipeline, or its last.  Each [n]  [byte]"""
+    plan = plan.flat
     layers, tables, head, experts = device_parameters(model, counts, plan)
     each = bytes_each(plan, form, runtime)
     kept = layer_bytes(model, counts, plan, runtime, form) * largest_stage(model.depth, plan.pp) / model.depth
-    logits = 0.0
+    none = np.zeros(counts.points)
+    logits = none
     if model.lm_head is not None:
         scale = 1.0 if form.width == 2 else 12 / 14
         share = plan.tp if runtime.sequence_parallel or plan.tp > 1 else 1
         logits = plan.micro_batch * plan.seq * model.vocab_size * runtime.logit_bytes * scale / share / plan.cp
-    shards = plan.dp * plan.cp
     wide_weights = runtime.weights_wide and not form.wide and plan.master == "fp32" and plan.lora is None
     first = in_flight(plan.pp, plan.micro_batches, plan.virtual_stages)
     stages = [(layers + tables + head, kept, logits)] if plan.pp == 1 else [
-        (layers + tables, kept * first, 0.0), (layers + head, kept, logits)
+        (layers + tables, kept * first, none), (layers + head, kept, logits)
     ]  # fmt: skip
     found = []
     for owned, activations, of_logits in stages:
         if plan.lora is None:
             # experts are divided already: fewer devices hold the same ones
-            dense = state_bytes(owned - experts, *each, shards, plan.zero)
-            routed = state_bytes(experts, *each, shards // plan.ep, plan.zero)
-            weights, gradients, states = (a + b for a, b in zip(dense, routed, strict=True))
+            dense = state_bytes(owned - experts, *each, plan.shards, plan.zero)
+            routed = state_bytes(experts, *each, np.floor(plan.shards / plan.ep), plan.zero)
+            weights, gradients, states = (a + b + none for a, b in zip(dense, routed, strict=True))
         else:
-            weights, gradients, states = _adapted(model, counts, plan, form, owned, each, shards)
-        casts = 0.0
+            weights, gradients, states = (a + none for a in _adapted(model, counts, plan, form, owned, each))
+        casts = none
         if wide_weights and plan.recompute != "full":
-            casts = 2.0 * layers / (shards if plan.zero >= 3 else 1)
+            casts = 2.0 * layers / (plan.shards if plan.zero >= 3 else 1) + none
         back = activations + of_logits + casts
         # gradients appear while activations go, where no micro-batch before has left any
-        freed = plan.micro_batches == 1 and runtime.weights_wide and shards == 1
-        peak = weights + states + (max(gradients, back) if freed else gradients + back)
-        if shards > 1 and plan.zero == 0 and runtime.weights_wide:
-            peak += gradients  # buckets that are summed over devices, beside the gradients themselves
+        both = gradients + back
+        if runtime.weights_wide:
+            freed = np.where(plan.shards <= 1, np.maximum(gradients, back), both)
+            both = np.where(plan.micro_batches <= 1, freed, both)
+        peak = weights + states + both
+        if plan.zero == 0 and runtime.weights_wide:
+            # buckets that are summed over devices, beside the gradients themselves
+            peak = peak + np.where(plan.shards > 1, gradients, 0.0)
         found.append(StepMemory(weights, gradients, states, activations, of_logits, casts, peak))
-    return max(found, key=lambda memory: memory.peak)
+    if len(found) == 1:
+        return found[0]
+    one, other = found
+    return StepMemory(*(np.where(other.peak > one.peak, b, a) for a, b in zip(one, other, strict=True)))
 
 
 def _adapted(
     model: Architecture, counts: OpCounts, plan: Plan, form: TrainingFormat, owned: float,
-    each: tuple[float, float, float], shards: int,
-) -> tuple[float, float, float]:  # fmt: skip
+    each: tuple[float, float, float],
+) -> tuple[Any, Any, Any]:  # fmt: skip
     """Bytes where a frozen base has adapters: the base as it is stored, states of the adapters alone."""
     stored = form.stored or form.compute
     base = resident(model, stored, counts.operators, counts.coefficients)
     whole = float(sum(base.parameters.values()))
     adapters = sum(adapter_weights(op, plan.lora) for op in counts.operators) * owned / whole
-    weights, gradients, states = state_bytes(adapters, *each, shards, plan.zero)
-    frozen = base.total_bits / 8 * owned / whole / (shards if plan.zero >= 3 else 1)
+    weights, gradients, states = state_bytes(adapters, *each, plan.shards, plan.zero)
+    frozen = base.total_bits / 8 * owned / whole / (plan.shards if plan.zero >= 3 else 1)
     return frozen + weights, gradients, states
 
 

@@ -15,28 +15,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from bitnet_cost.engine.counts import bases_of, coefficients_of
 from bitnet_cost.engine.training_memory import (
+    Columns,
     adapter_weights,
     bytes_each,
     class_of,
     in_layers,
-    model_parameters,
-    written_scores,
+    linear_in,
+    multiple,
+    over,
+    plus,
 )
 from bitnet_cost.formulas.training import orthogonalisation_macs
 from bitnet_cost.inputs.architecture import Architecture
+from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.training import MOMENT_BYTES, Plan, StepKernelClass, TrainingFormat, TrainingRuntime
-from bitnet_cost.ledger.arrays import Bases, Basis
+from bitnet_cost.ledger.arrays import PASSES, Bases, Basis, Linear
 from bitnet_cost.ledger.counted import OpCounts
 from bitnet_cost.ledger.operators import Operator, Term, Traits
 from bitnet_cost.ledger.training import StepCounts
-from bitnet_cost.told import Array
+from bitnet_cost.told import Array, array, zeros
 
 PHASES = ("forward", "backward", "optimizer", "exchange")
+PRODUCTS = "products"  # before the basis of a product's
 STEP: Basis = ("step",)
 LOSS: dict[str, float] = {"exp": 1, "add": 2, "mul": 1}  # cross entropy per logit: maximum and sum, exponential, scale
 OPTIMIZER_WORK: dict[str, dict[str, float]] = {  # elementwise, per parameter
@@ -57,20 +64,20 @@ class Row:
     op: Operator
     kind: StepKernelClass
     phase: int
-    macs: float  # that run
-    bits: float  # moved, half in, half out
+    macs: Columns  # that run
+    bits: Columns  # moved, half in, half out
     layered: bool  # one of the layers', which a pipeline divides
-    ways: float  # tensor- and context-parallel devices that share it, instead of repeating it
-    passes: bool = True  # runs for every micro-batch
+    ways: Any  # tensor- and context-parallel devices that share it, instead of repeating it
 
 
 def _named(phase: str, terms: Sequence[Term], factor: dict[str, float] | float) -> tuple[Term, ...]:
-    """Terms in a phase of their own, each quantity times its factor."""
+    """Terms in a phase of their own, each quantity times its factor; products apart, whose clocks a limit lowers."""
     found = []
     for quantity, basis, times in terms:
         by = factor.get(quantity, 0.0) if isinstance(factor, dict) else factor
         if by:
-            found.append((quantity, (f"{phase} {basis[0]}", *basis[1:]), times * by))
+            kind = f"{phase} {PRODUCTS}" if quantity == "mac" else phase
+            found.append((quantity, (f"{kind} {basis[0]}", *basis[1:]), times * by))
     return tuple(found)
 
 
@@ -184,137 +191,188 @@ def repeated(model: Architecture, op: Operator, plan: Plan, *, fused: bool) -> f
     return 1.0 if plan.recompute == "selective" and attends and not fused else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What a step does: its rows, their operators with terms by phase, and what one micro-batch counts."""
+@dataclass(frozen=True, eq=False, slots=True)
+class Work:
+    """What a step does, for any numbers of its plan: rows by phase, those of the layers first in each."""
 
     rows: tuple[Row, ...]
-    bases: Bases  # of a step on all devices
+    macs: Linear  # that each device runs in each row, in one micro-batch
+    bits: Linear  # that it moves
+    moved: tuple[Columns, ...]  # the same by phase
+    whole: tuple[Columns, Columns, Columns]  # MACs of the forward pass, of the model, and that run
+
+    def of_phase(self, phase: int, *, layered: bool | None = None) -> slice:
+        """The rows of a phase: all, those of the layers, or the others."""
+        some = [i for i, row in enumerate(self.rows) if row.phase == phase and layered in (None, row.layered)]
+        return slice(some[0], some[-1] + 1) if some else slice(0, 0)
+
+
+def column(values: Sequence[Any]) -> Array:
+    """A figure of each row: numbers, or arrays over the points.  [row, 1] or [row, n]"""
+    shape = np.broadcast_shapes(*map(np.shape, values))
+    return array([np.broadcast_to(value, shape) for value in values] if shape else values).reshape(len(values), -1)
+
+
+def work_of(
+    model: Architecture, counts: OpCounts, layout: Plan, form: TrainingFormat, runtime: TrainingRuntime | None
+) -> Work:
+    """All rows of a step but the exchange; the same is made once."""
+    return _work(Same(model), Same(counts.operators), layout.layout, Same(form), Same(runtime))
+
+
+@lru_cache(maxsize=64)
+def _work(same: Same, every: Same, plan: Plan, of_form: Same, software: Same) -> Work:
+    model, operators, form, runtime = same.it, every.it, of_form.it, software.it
+    # a tracing counter sees reference classes, which keep their scores
+    fused = plan.counting != "traced" and (runtime is None or runtime.fused_attention)
+    extra = _extra(model, operators, plan, form, runtime)
+    served = [op for op in operators if op.traits.kernel not in ("quantise", "dequantise")]
+    if "mul.tf32" in form.compute.linear.recipe:  # the head too
+        served = [op._replace(role="linear") if op.role == "lm_head" else op for op in served]
+    extra += [found for op in served for found in _quantising(op, form, runtime)]
+    rows: list[Row] = []
+    forward: Columns = {}
+    needed: Columns = {}
+    run: Columns = {}
+    for op, kind in (*((op, class_of(op)) for op in served), *extra):
+        macs = linear_in(op, mac=1.0)
+        factor = backward_factor(op, plan, form, fused=fused)
+        again = repeated(model, op, plan, fused=fused)
+        back = factor if isinstance(factor, float) else 0.0
+        least = 2.0 if op.traits.kernel == "attention" else back
+        forward = plus(forward, macs)
+        needed = plus(needed, multiple(macs, 1 + least))
+        run = plus(run, multiple(macs, 1 + back + again))
+        ahead, behind = _bits(op, kind, plan, form, runtime)
+        layered = in_layers(model, op)
+        shared = op.traits.split or (runtime is not None and runtime.sequence_parallel)
+        ways = float((plan.tp if shared else 1) * plan.cp)
+        copies = plan.tp * plan.cp / ways
+        rows.append(Row(op._replace(terms=_named("forward", op.terms, copies)), kind, 0, macs, ahead, layered, ways))
+        terms = _named("backward", op.terms, copies * factor if isinstance(factor, float) else factor)
+        terms += _named("backward", op.terms, copies * again)
+        if terms or behind:
+            moved = plus(behind, multiple(ahead, again))
+            rows.append(Row(op._replace(terms=terms), kind, 1, multiple(macs, back + again), moved, layered, ways))
+    rows += _optimizer_rows(operators, plan, form, runtime)
+    rows.sort(key=lambda row: (row.phase, not row.layered))
+    macs_of_device = [multiple(row.macs, 1 / row.ways) for row in rows]
+    bits_of_device = [multiple(row.bits, 1 / row.ways) for row in rows]
+    pairs = list(zip(rows, bits_of_device, strict=True))
+    by_phase = tuple(plus(*(bits for row, bits in pairs if row.phase == phase)) for phase in range(3))
+    return Work(tuple(rows), _linear(macs_of_device), _linear(bits_of_device), by_phase, (forward, needed, run))
+
+
+def _linear(rows: Sequence[Columns]) -> Linear:
+    """Figures of several rows.  [row]"""
+    names = dict.fromkeys(basis for row in rows for basis in row)
+    return Linear([(basis, column([row.get(basis, 0.0) for row in rows])) for basis in names], len(rows))
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Step:
+    """A step with its numbers: what it repeats on all devices, and what one of its counts are."""
+
+    work: Work
+    bases: Bases
     counts: StepCounts
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The rows of the work."""
+        return self.work.rows
 
 
 def step_of(
     model: Architecture, counts: OpCounts, plan: Plan, form: TrainingFormat, runtime: TrainingRuntime | None
 ) -> Step:
-    """All rows of a step but the exchange."""
-    # a tracing counter sees reference classes, which keep their scores
-    fused = plan.counting != "traced" and (runtime is None or runtime.fused_attention)
-    extra = _extra(model, counts.operators, plan, form, runtime)
-    served = [op for op in counts.operators if op.traits.kernel not in ("quantise", "dequantise")]
-    if "mul.tf32" in form.compute.linear.recipe:  # the head too
-        served = [op._replace(role="linear") if op.role == "lm_head" else op for op in served]
-    extra += [found for op in served for found in _quantising(op, form, runtime)]
-    kinds = [*(class_of(op) for op in served), *(kind for _, kind in extra)]
-    ops = [*served, *(op for op, _ in extra)]
-    coefficients = coefficients_of(tuple(ops))
-    whole = OpCounts(tuple(ops), counts.phases, coefficients, _some(counts, coefficients), counts.workload)
+    """All of a step but the exchange, over the numbers of its plan."""
+    work, plan = work_of(model, counts, plan, form, runtime), plan.flat
     runs = plan.micro_batches * plan.dp  # micro-batches of a step on all devices
-    rows: list[Row] = []
-    forward_macs = model_macs = run_macs = 0.0
-    for i, (op, kind) in enumerate(zip(ops, kinds, strict=True)):
-        macs = float(whole["mac"][0, i, 0])
-        factor = backward_factor(op, plan, form, fused=fused)
-        again = repeated(model, op, plan, fused=fused)
-        back = factor if isinstance(factor, float) else 0.0
-        least = 2.0 if op.traits.kernel == "attention" else back
-        forward_macs += macs * runs
-        model_macs += macs * (1 + least) * runs
-        run_macs += macs * (1 + back + again) * runs
-        ahead, behind = _bits(whole, i, kind, plan, form, runtime)
-        layered = in_layers(model, op)
-        shared = op.traits.split or (runtime is not None and runtime.sequence_parallel)
-        ways = (plan.tp if shared else 1) * plan.cp
-        copies = plan.tp * plan.cp / ways
-        more = _named("forward", op.terms, copies)
-        rows.append(Row(op._replace(terms=more), kind, 0, macs, ahead, layered, ways))
-        terms = _named("backward", op.terms, copies * factor if isinstance(factor, float) else factor)
-        terms += _named("backward", op.terms, copies * again)
-        if terms or behind:
-            rows.append(Row(op._replace(terms=terms), kind, 1, macs * (back + again), behind + again * ahead, layered,
-                            ways))  # fmt: skip
-    rows += _optimizer_rows(counts, plan, form, runtime)
-    bases = _step_bases(rows, whole, runs)
-    return Step(tuple(rows), bases, StepCounts(forward_macs, model_macs, run_macs))
-
-
-def _some(counts: OpCounts, coefficients: dict[str, dict[Basis, Array]]) -> Bases:
-    """The bases that some coefficients need, of those that were counted."""
-    names = tuple(basis for basis in bases_of(coefficients) if basis in counts.bases.names)
-    return Bases(names, counts.bases.of(names))
+    copies = plan.shards if plan.zero == 0 else plan.shards * 0 + 1.0  # of the optimiser's work
+    of_step = StepCounts(*(over(columns, counts.bases) * runs for columns in work.whole))
+    return Step(work, _step_bases(work.rows, counts, runs, copies), of_step)
 
 
 def _bits(
-    counts: OpCounts, i: int, kind: StepKernelClass, plan: Plan, form: TrainingFormat,
-    runtime: TrainingRuntime | None,
-) -> tuple[float, float]:  # fmt: skip
+    op: Operator, kind: StepKernelClass, plan: Plan, form: TrainingFormat, runtime: TrainingRuntime | None
+) -> tuple[Columns, Columns]:
     """Bits that an operator moves forward and backward in one micro-batch, on all devices that share it."""
-    op = counts.operators[i]
-    entries, left = float(counts["inputs"][0, i, 0]), float(counts["outputs"][0, i, 0])
-    weights = float(counts["weights"][0, i, 0]) / (plan.ep if kind == "experts" else 1)
-    if kind in ("linear", "experts", "attention"):
+    products = kind in ("linear", "experts", "attention")
+    if (op.traits.scores and not products) or (kind == "attention" and not op.has("inputs", "outputs")):  # scores alone
+        unfused = runtime is not None and not runtime.fused_attention and op.traits.scores
+        each = 8.0 if unfused else 0.0
+        whole = 1.0 if plan.counting == "traced" else 2.0  # masked scores are written too
+        return linear_in(op, exp=whole * each * 8), linear_in(op, exp=whole * each * 16)
+    if products:
         narrow = 1.0 if form.quantised == "fp8" and op.role == "linear" else form.width
         held = form.stored.linear.weights.bits / 8 if form.stored is not None and op.role == "linear" else narrow
-        passing = entries * narrow + left * form.width
-        if kind == "attention" and not entries and not left:
-            pairs = written_scores(counts, i)
-            each = 0.0 if runtime is None or runtime.fused_attention or not op.traits.scores else 8.0
-            return pairs * each * 8, pairs * each * 16
         gradient = 0.0 if frozen(op, plan) else 4.0 + narrow  # a weight's, added up in FP32
-        return (passing + weights * held) * 8, (2 * passing + weights * (held + gradient)) * 8
-    if op.traits.scores:
-        pairs = written_scores(counts, i)
-        each = 0.0 if runtime is None or runtime.fused_attention else 8.0
-        return pairs * each * 8, pairs * each * 16
+        share = 8.0 / (plan.ep if kind == "experts" else 1)
+        return (
+            linear_in(op, inputs=narrow * 8, outputs=form.width * 8, weights=held * share),
+            linear_in(op, inputs=2 * narrow * 8, outputs=2 * form.width * 8, weights=(held + gradient) * share),
+        )
     if runtime is None:
-        return (entries + left) * form.width * 8, 2 * (entries + left) * form.width * 8
+        each = form.width * 8
+        return linear_in(op, inputs=each, outputs=each), linear_in(op, inputs=2 * each, outputs=2 * each)
     kernel, wide = runtime.kernel(kind), runtime.wide.value if form.wide else 1.0
-    ahead = (entries + left) * form.width if kernel.bytes_per_entry is None else entries * kernel.bytes_per_entry * wide
+    if kernel.bytes_per_entry is None:
+        ahead = linear_in(op, inputs=form.width * 8, outputs=form.width * 8)
+    else:
+        ahead = linear_in(op, inputs=kernel.bytes_per_entry * wide * 8)
     if kernel.backward_bytes_per_entry is None:
-        return ahead * 8, (0.0 if op.traits.backward == "none" else 2 * ahead) * 8
-    return ahead * 8, entries * kernel.backward_bytes_per_entry * wide * 8
+        return ahead, {} if op.traits.backward == "none" else multiple(ahead, 2.0)
+    return ahead, linear_in(op, inputs=kernel.backward_bytes_per_entry * wide * 8)
 
 
 def _optimizer_rows(
-    counts: OpCounts, plan: Plan, form: TrainingFormat, runtime: TrainingRuntime | None
+    operators: Sequence[Operator], plan: Plan, form: TrainingFormat, runtime: TrainingRuntime | None
 ) -> list[Row]:  # fmt: skip
-    """The optimiser's work on all parameters: once, or on every data-parallel device where it is not divided."""
-    trained = trained_parameters(counts, plan)
-    copies = float(plan.dp * plan.cp) if plan.zero == 0 else 1.0
-    work: list[Term] = [(name, STEP, each * trained * copies) for name, each in OPTIMIZER_WORK[plan.optimizer].items()]
+    """The optimiser's work on all parameters; `step_of` says how many devices repeat it."""
+    trained = trained_parameters(operators, plan)
+    work: list[Term] = [(name, STEP, each * trained) for name, each in OPTIMIZER_WORK[plan.optimizer].items()]
     op = Operator("optimizer", "elementwise", "elsewhere", 1, _named("optimizer", work, 1.0),
                   traits=Traits("elementwise", backward="none"))  # fmt: skip
     weights, gradients, states = bytes_each(plan, form, runtime)
     master = states - MOMENT_BYTES[plan.optimizer]
     added = master or weights
     bits = 8 * trained * (gradients + 2 * added + 2 * MOMENT_BYTES[plan.optimizer] + (weights if master else 0.0))
-    # of the whole model: `Row.ways` divides it over the devices that hold a part of it
-    shards = plan.tp * plan.pp * (plan.dp * plan.cp if plan.zero else 1)
-    rows = [Row(op, "optimizer", 2, 0.0, bits, False, float(shards), passes=False)]
+    ways = float(plan.tp * plan.pp)  # of the whole model: devices that hold a part of it, before ZeRO divides it
+    rows = [Row(op, "optimizer", 2, {}, {PASSES: bits}, False, ways)]
     if plan.optimizer == "muon":
-        macs = sum(
-            orthogonalisation_macs(*o.shape) * o.matrices * o.repeat for o in counts.operators if o.role == "linear"
-        )
-        terms: tuple[Term, ...] = (("mac", ("optimizer step",), macs * copies), ("reduce", ("optimizer step",), macs))
+        macs = sum(orthogonalisation_macs(*o.shape) * o.matrices * o.repeat for o in operators if o.role == "linear")
+        terms = _named("optimizer", [("mac", STEP, macs), ("reduce", STEP, macs)], 1.0)
         spun = Operator("orthogonalise", "linear", "linear", 1, terms, shape=(1, 1))
-        rows.append(Row(spun, "linear", 2, macs, 0.0, False, float(shards), passes=False))
+        rows.append(Row(spun, "linear", 2, {PASSES: macs}, {}, False, ways))
     return rows
 
 
-def trained_parameters(counts: OpCounts, plan: Plan) -> float:
+def trained_parameters(operators: Sequence[Operator], plan: Plan) -> float:
     """Parameters that the optimiser changes: all, or those of the adapters."""
     if plan.lora is None:
-        return model_parameters(counts)
-    return float(sum(adapter_weights(op, plan.lora) for op in counts.operators))
+        return float(sum(op.repeat * (op.weights + op.bias) for op in operators))
+    return float(sum(adapter_weights(op, plan.lora) for op in operators))
 
 
-def _step_bases(rows: Sequence[Row], counts: OpCounts, runs: float) -> Bases:
-    """What a step repeats on all devices, by phase.  [basis, phase, 1]"""
-    names = bases_of(coefficients_of(tuple(row.op for row in rows)))
-    table = np.zeros((len(names), len(PHASES), 1))
+def _step_bases(rows: Sequence[Row], counts: OpCounts, runs: Array, copies: Array) -> Bases:
+    """What a step repeats on all devices, by phase.  [basis, phase, n]"""
+    names = _names(tuple(row.op for row in rows))
+    found = zeros((len(names), len(PHASES), counts.points), runs)
     for i, (name, *numbers) in enumerate(names):
         phase, _, basis = name.partition(" ")
-        if not basis:
-            continue  # the passes that every table has
-        repeats = 1.0 if basis == "step" else runs * float(counts.bases[(basis, *numbers)][0, 0])
-        table[i, PHASES.index(phase)] = repeats
-    return Bases(names, table)
+        if basis:  # else the passes that every table has
+            basis = basis.removeprefix(f"{PRODUCTS} ")
+            found[i, PHASES.index(phase)] = copies if basis == STEP[0] else runs * counts.bases[(basis, *numbers)][0]
+    return Bases(names, found)
+
+
+@lru_cache(maxsize=64)
+def _names(ops: tuple[Operator, ...]) -> tuple[Basis, ...]:
+    return bases_of(coefficients_of(ops))
+
+
+def clocked(bases: Bases, dearer: Array) -> Bases:
+    """The same where each product counts as ``dearer`` ones at the clocks at which it was priced.  [n]"""
+    products = np.array([f" {PRODUCTS} " in name for name, *_ in bases.names])
+    return Bases(bases.names, bases.table * np.where(products[:, None, None], dearer, 1.0))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 
 def compute_of_tokens(parameters: Any, tokens: Any) -> Any:
     """Operations of training on some tokens: 6 a parameter and token, 2 forward and 4 backward.  [FLOP]
@@ -38,8 +40,8 @@ def layer_activation_bytes(
 
 
 def state_bytes(
-    parameters: float, weights: float, gradients: float, states: float, shards: int, stage: int
-) -> tuple[float, float, float]:
+    parameters: float, weights: float, gradients: float, states: float, shards: Any, stage: int
+) -> tuple[Any, Any, Any]:
     """Bytes of weights, gradients and optimiser states on each of ``shards`` data-parallel devices, by ZeRO stage.
 
     Each stage divides one more of them: states, gradients, weights. Rajbhandari et al., ZeRO, 2020, arXiv:1910.02054,
@@ -67,16 +69,16 @@ def bubble_share(stages: int, micro_batches: Any, virtual: int = 1) -> Any:
     return (stages - 1) / (virtual * micro_batches)
 
 
-def in_flight(stages: int, micro_batches: int, virtual: int = 1) -> float:
+def in_flight(stages: int, micro_batches: Any, virtual: int = 1) -> Any:
     """Micro-batches whose activations the first stage holds at once: p under 1F1B, p (1 + (p-1)/(p v)) interleaved.
 
     Never more than there are. Korthikanti et al., 2022, arXiv:2205.05198, section 4.2.3.
 
-    >>> in_flight(8, 64), in_flight(8, 4), in_flight(8, 64, 2)
-    (8.0, 4.0, 11.5)
+    >>> [float(x) for x in (in_flight(8, 64), in_flight(8, 4), in_flight(8, 64, 2))]
+    [8.0, 4.0, 11.5]
     """
     held = stages if virtual == 1 else stages * (1 + (stages - 1) / (stages * virtual))
-    return float(min(held, micro_batches))
+    return np.minimum(float(held), micro_batches)
 
 
 def orthogonalisation_macs(rows: float, columns: float, steps: int = 5) -> float:
@@ -91,7 +93,7 @@ def orthogonalisation_macs(rows: float, columns: float, steps: int = 5) -> float
     return float(steps * (2 * short**2 * long + short**3))
 
 
-def ring_share(devices: int) -> float:
+def ring_share(devices: Any) -> Any:
     """Share of a vector that each device of a ring sends where it is gathered, or summed and scattered: (N - 1) / N.
 
     Patarasuk & Yuan, Bandwidth optimal all-reduce algorithms, 2009, doi:10.1016/j.jpdc.2008.09.002.

@@ -45,23 +45,13 @@ class Names(NamedTuple):
     parallel: Parallel
 
 
-class Scenario(Shown, Input):
-    """One question: a model in a precision on hardware, its workload, its scope, the devices and what is around them.
-
-    Its parts were validated where they were made, and are taken as they are; numbers of the workload and figures of
-    the hardware and the runtime may be arrays over the points of a grid.
-    """
+class Question(Shown, Input):
+    """What every question has: a model in a precision on hardware, and one lens on every figure of it."""
 
     model: InstanceOf[Architecture] = Field(description="architecture of the model")
     precision: InstanceOf[Precision] = Field(description="formats of weights, activations and KV cache")
     hardware: InstanceOf[Hardware] = Field(description="technology node or device")
-    workload: InstanceOf[Workload] = Field(default_factory=Workload, description="work, and how it is counted")
-    runtime: InstanceOf[RuntimeProfile] | None = Field(None, description=questions.RUNTIME.description)
-    scope: Scope | None = Field(None, description=questions.SCOPE.description)
-    accumulator: Accumulator = Field(questions.ACCUMULATOR.default, description=questions.ACCUMULATOR.description)
-    devices: int = Field(questions.DEVICES.default, description=questions.DEVICES.description)
-    parallel: Parallel = Field(questions.PARALLEL.default, description=questions.PARALLEL.description)
-    facility: InstanceOf[Facility] | None = Field(None, description="what turns energy and time into a site's")
+    runtime: InstanceOf[Input] | None = Field(None, description=questions.RUNTIME.description)
 
     def but(self, **changed: Any) -> Self:
         """The same question with other fields, which are taken as they are."""
@@ -70,14 +60,10 @@ class Scenario(Shown, Input):
     def _line(self) -> str:
         return f"{self.model.name} in {self.precision.name} on {self.hardware.name}"
 
-    @property
-    def names(self) -> Names:
-        """The scenario without its numbers."""
-        work = self.workload
-        return Names(
-            Same(self.model), Same(self.precision), Same(self.hardware), Same(self.runtime), work.counting,
-            work.logits, self.accumulator, self.devices, self.parallel,
-        )  # fmt: skip
+    @classmethod
+    def _whole(cls, path: str) -> str:
+        """A path from the question on: one that begins with none of its fields lies below the hardware."""
+        return path if path.partition(".")[0] in cls.model_fields else f"hardware.{path}"
 
     # --- the lens ----------------------------------------------------------------------------------------------------
 
@@ -93,7 +79,7 @@ class Scenario(Shown, Input):
         A path begins with a field of the scenario; else it lies below the hardware. None where nothing is there.
         """
         try:
-            return walk(self, _whole(path))[1]
+            return walk(self, self._whole(path))[1]
         except NoSuchPart:
             return None
 
@@ -107,7 +93,7 @@ class Scenario(Shown, Input):
             BitnetCostError: no such field, or a number outside what it can be.
         """
         try:
-            way, there = walk(self, _whole(path))
+            way, there = walk(self, self._whole(path))
         except NoSuchPart as fault:
             raise _no_figure(fault, path) from None
         value = value.item() if isinstance(value, np.generic) else value
@@ -151,9 +137,29 @@ class Scenario(Shown, Input):
             raise BitnetCostError(f"set: {words if words.startswith(path) else f'{path}: {words}'}") from None
 
 
-def _whole(path: str) -> str:
-    """A path from the scenario on: one that begins with none of its fields lies below the hardware."""
-    return path if path.partition(".")[0] in Scenario.model_fields else f"hardware.{path}"
+class Scenario(Question):
+    """One question: a model in a precision on hardware, its workload, its scope, the devices and what is around them.
+
+    Its parts were validated where they were made, and are taken as they are; numbers of the workload and figures of
+    the hardware and the runtime may be arrays over the points of a grid.
+    """
+
+    workload: InstanceOf[Workload] = Field(default_factory=Workload, description="work, and how it is counted")
+    runtime: InstanceOf[RuntimeProfile] | None = Field(None, description=questions.RUNTIME.description)
+    scope: Scope | None = Field(None, description=questions.SCOPE.description)
+    accumulator: Accumulator = Field(questions.ACCUMULATOR.default, description=questions.ACCUMULATOR.description)
+    devices: int = Field(questions.DEVICES.default, description=questions.DEVICES.description)
+    parallel: Parallel = Field(questions.PARALLEL.default, description=questions.PARALLEL.description)
+    facility: InstanceOf[Facility] | None = Field(None, description="what turns energy and time into a site's")
+
+    @property
+    def names(self) -> Names:
+        """The scenario without its numbers."""
+        work = self.workload
+        return Names(
+            Same(self.model), Same(self.precision), Same(self.hardware), Same(self.runtime), work.counting,
+            work.logits, self.accumulator, self.devices, self.parallel,
+        )  # fmt: skip
 
 
 def _exact(there: Any, value: float | Array, path: str) -> Any:

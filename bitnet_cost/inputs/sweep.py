@@ -14,9 +14,20 @@ from pydantic import Field, model_validator
 from bitnet_cost import questions
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.cited import Input
+from bitnet_cost.inputs.training import tokens_of
 from bitnet_cost.inputs.workload import LIMITS
 from bitnet_cost.numerals import brief
-from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Parallel, Scope
+from bitnet_cost.words import (
+    Accumulator,
+    AttentionSpan,
+    Counting,
+    Logits,
+    Master,
+    Optimizer,
+    Parallel,
+    Recompute,
+    Scope,
+)
 
 MOST_VALUES = 1_000_000  # of one axis
 
@@ -47,6 +58,7 @@ class Range(Input):
         return np.geomspace(first, last, self.points)
 
 
+OF_INFERENCE = ("batch", "prompt", "generate", "attention", "logits", "counting", "accumulator", "parallel")
 Whole = int | list[int] | Range
 Varied = float | str | list[float | str] | Range
 
@@ -58,8 +70,35 @@ class Objective(Input):
     goal: Literal["min", "max"] = Field("min", description="whether less or more is better")
 
 
+class TrainingAxes(Input):
+    """How the steps of a sweep over training are divided: layouts are loops, numbers are axes."""
+
+    seq: Whole | None = Field(None, description=questions.SEQ.description)
+    micro_batch: Whole = Field(questions.MICRO_BATCH.default, description=questions.MICRO_BATCH.description)
+    global_batch: Whole | None = Field(None, description=questions.GLOBAL_BATCH.description)
+    tp: list[int] = Field([questions.TP.default], min_length=1, description=questions.TP.description)
+    pp: list[int] = Field([questions.PP.default], min_length=1, description=questions.PP.description)
+    cp: list[int] = Field([questions.CP.default], min_length=1, description=questions.CP.description)
+    ep: list[int] = Field([questions.EP.default], min_length=1, description=questions.EP.description)
+    zero: list[int] = Field([questions.ZERO.default], min_length=1, description=questions.ZERO.description)
+    virtual_stages: list[int] = Field(
+        [questions.VIRTUAL_STAGES.default], min_length=1, description=questions.VIRTUAL_STAGES.description
+    )
+    recompute: list[Recompute] = Field(
+        [questions.RECOMPUTE.default], min_length=1, description=questions.RECOMPUTE.description
+    )
+    optimizer: list[Optimizer] = Field(
+        [questions.OPTIMIZER.default], min_length=1, description=questions.OPTIMIZER.description
+    )
+    master: Master = Field(questions.MASTER.default, description=questions.MASTER.description)
+    lora: int | None = Field(None, description=questions.LORA.description)
+    tokens: float | None = Field(None, gt=0, lt=1e18, description=questions.TOKENS.description)
+
+
 class Sweep(Input):
     """A grid of design points. Names and devices are loops; batch, prompt, generate are axes.
+
+    With ``training`` the points are training steps: layouts are loops, devices and the numbers of a step are axes.
 
     The order of points is that of the fields: models outermost, generate innermost.
     """
@@ -75,6 +114,7 @@ class Sweep(Input):
     vary: dict[str, Varied] = Field(
         default_factory=dict, description="figures of a profile by path, e.g. hierarchy.hbm.bandwidth, power.static"
     )
+    training: TrainingAxes | None = Field(None, description="sweep over training steps; left out: over inference")
     batch: Whole = Field(questions.BATCH.default, description=questions.BATCH.description)
     prompt: Whole = Field(questions.PROMPT.default, description=questions.PROMPT.description)
     generate: Whole | None = Field(None, description=questions.GENERATE.description)
@@ -98,6 +138,9 @@ class Sweep(Input):
             raise ValueError("pareto and top need objectives, e.g. min latency_s")
         if self.pareto and self.top:
             raise ValueError("pareto and top exclude each other; ask for one of them")
+        given = [n for n in OF_INFERENCE if getattr(self, n) != type(self).model_fields[n].default]
+        if self.training is not None and given:
+            raise ValueError(f"{given[0]} is of inference; a training step has seq, micro-batch and global batch")
         return self
 
 
@@ -119,8 +162,9 @@ def whole_numbers(name: str, axis: Whole) -> NDArray[np.int64]:
         wanted = np.array([min(max(value, 0), 2**53) for value in listed], dtype=np.float64)  # of any size until here
     if not len(wanted):
         raise BitnetCostError(f"{name}: has no values")
-    if not bool(np.all((wanted >= 1) & (wanted <= LIMITS[name]))):
-        raise BitnetCostError(f"{name}: takes whole numbers from 1 to {LIMITS[name]}")
+    most = LIMITS.get(name, 10**8)
+    if not bool(np.all((wanted >= 1) & (wanted <= most))):
+        raise BitnetCostError(f"{name}: takes whole numbers from 1 to {most}")
     _, first = np.unique(wanted, return_index=True)
     found: NDArray[np.int64] = wanted[np.sort(first)].astype(np.int64)
     return found
@@ -174,7 +218,7 @@ def options(**given: Any) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for name, value in given.items():
-        if value is None or (isinstance(value, Sized) and len(value) == 0):
+        if value is None or (isinstance(value, Sized) and len(value) == 0 and name != "training"):
             continue
         if name in ("batch", "prompt", "generate"):
             found[name] = _axis(value)
@@ -182,6 +226,8 @@ def options(**given: Any) -> dict[str, Any]:
             found[name] = [value] if isinstance(value, int) else _axis(value)
             if not isinstance(found[name], list):
                 raise BitnetCostError("devices: takes a list such as 1,2,4")
+        elif name == "training":
+            found[name] = _training(value)
         elif name == "vary":
             pairs = value.items() if isinstance(value, Mapping) else map(_varied, _several(value))
             found[name] = {path: _axis(axis) for path, axis in pairs}
@@ -195,6 +241,27 @@ def options(**given: Any) -> dict[str, Any]:
             found[name] = _several(value)
         else:
             found[name] = value
+    return found
+
+
+def _training(value: Any) -> Any:
+    """The axes of training: numbers as axes, layouts as lists; what was left out is left out."""
+    if not isinstance(value, Mapping):
+        return value
+    found = {}
+    for name, each in value.items():
+        if each is None:
+            continue
+        if name in ("seq", "micro_batch", "global_batch"):
+            found[name] = _axis(each)
+        elif name in ("tp", "pp", "cp", "ep", "zero", "virtual_stages"):
+            found[name] = [each] if isinstance(each, int) else _axis(each)
+            if not isinstance(found[name], list):
+                raise BitnetCostError(f"{name.replace('_', '-')}: takes a list such as 1,2,4")
+        else:
+            found[name] = _several(each) if name in ("recompute", "optimizer") else each
+        if name == "tokens":
+            found[name] = tokens_of(each)
     return found
 
 

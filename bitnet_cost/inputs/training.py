@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import copy
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
-from pydantic import Field, model_validator
+import numpy as np
+from pydantic import Field, InstanceOf, model_validator
 
+from bitnet_cost import questions
 from bitnet_cost.errors import BitnetCostError, check_word
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Bandwidth, Duration, Input, Ratio, Source, check_figures
+from bitnet_cost.inputs.facility import Facility
+from bitnet_cost.inputs.hardware import Interconnect
 from bitnet_cost.inputs.precision import LinearPrecision, Precision, WeightStorage
-from bitnet_cost.words import Counting, Master, Optimizer, Recompute
+from bitnet_cost.inputs.scenario import Question
+from bitnet_cost.told import array
+from bitnet_cost.words import Counting, Master, Optimizer, Recompute, Scope
 
 StepKernelClass = Literal[
     "linear", "experts", "attention", "norm", "rope", "activation", "residual", "quantise", "weight_quantise",
@@ -89,6 +97,19 @@ class TrainingRuntime(Input):
         return self.kernels.get(name) or self.kernels["linear" if name == "experts" else "elementwise"]
 
 
+class Rule(NamedTuple):
+    """What numbers of a plan must meet: where, whether they do (at each point of a grid), and what a fault says."""
+
+    place: str
+    holds: Any  # a bool, or an array [n]
+    fault: str  # for many points
+    numbers: Callable[[], str]  # the same with the numbers, for one
+
+
+NUMBERS = ("seq", "micro_batch", "global_batch", "devices", "dp")
+"""Fields of a plan that may be arrays over the points of a grid, each [n]; all others are its layout."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How a training step is divided. Devices are dp x tp x pp x cp; experts are spread over data-parallel ones.
@@ -97,11 +118,11 @@ class Plan:
         BitnetCostError: numbers that exclude one another.
     """
 
-    seq: int = 2048
-    micro_batch: int = 1
-    global_batch: int = 1
-    devices: int = 1
-    dp: int = 1
+    seq: Any = 2048
+    micro_batch: Any = 1
+    global_batch: Any = 1
+    devices: Any = 1
+    dp: Any = 1
     tp: int = 1
     pp: int = 1
     cp: int = 1
@@ -116,52 +137,103 @@ class Plan:
     counting: Counting = "serving"
 
     def __post_init__(self) -> None:
-        for name in ("seq", "micro_batch", "global_batch", "devices", "dp", "tp", "pp", "cp", "ep", "virtual_stages"):
+        for name in (*NUMBERS, "tp", "pp", "cp", "ep", "virtual_stages"):
             value = getattr(self, name)
             if type(value) is not int or not 1 <= value <= 10**8:
                 raise BitnetCostError(f"{name.replace('_', '-')}: {value!r} is not a whole number from 1 to 100000000")
+        self.check_layout()
+        for rule in self.rules():
+            if not rule.holds:
+                raise BitnetCostError(f"{rule.place}: {rule.numbers()}")
+
+    def check_layout(self) -> None:
+        """Refuse what no numbers would allow.
+
+        Raises:
+            BitnetCostError: an unknown word, a number of another field's.
+        """
         check_word("recompute", self.recompute, ("none", "selective", "full"))
         check_word("optimizer", self.optimizer, tuple(MOMENT_BYTES))
         check_word("master", self.master, ("fp32", "none"))
         check_word("counting", self.counting, get_args(Counting))
         if self.zero not in (0, 1, 2, 3):
             raise BitnetCostError(f"zero: {self.zero!r} is not a stage; expected 0, 1, 2 or 3")
-        if self.lora is not None and not 1 <= self.lora <= 65536:
+        if self.lora is not None and not (type(self.lora) is int and 1 <= self.lora <= 65536):
             raise BitnetCostError(f"lora: {self.lora!r} is not a rank from 1 to 65536")
         if self.tokens is not None and not 0 < self.tokens < 1e18:
             raise BitnetCostError(f"tokens: {self.tokens!r} is not a number of tokens above 0")
-        product = self.dp * self.tp * self.pp * self.cp
-        if product != self.devices:
-            raise BitnetCostError(
-                f"devices: dp x tp x pp x cp is {self.dp} x {self.tp} x {self.pp} x {self.cp} = {product}, not"
-                f" {self.devices}; change one of them"
-            )
-        if self.global_batch % (self.micro_batch * self.dp):
-            raise BitnetCostError(
-                f"global-batch: {self.global_batch} is not a multiple of micro-batch x dp ="
-                f" {self.micro_batch} x {self.dp} = {self.micro_batch * self.dp}"
-            )
-        if self.seq % self.cp:
-            raise BitnetCostError(f"cp: {self.cp} does not divide the sequence of {self.seq} tokens")
-        if self.dp % self.ep:
-            raise BitnetCostError(f"ep: {self.ep} does not divide dp {self.dp}, over which experts are spread")
         if self.virtual_stages > 1 and self.pp == 1:
             raise BitnetCostError("virtual-stages: there is one stage; give --pp too")
-        if self.virtual_stages > 1 and self.micro_batches % self.pp:
-            raise BitnetCostError(
-                f"virtual-stages: an interleaved schedule needs micro-batches ({self.micro_batches}) that are a"
-                f" multiple of pp {self.pp}"
-            )
         if self.zero == 3 and self.pp > 1:
             raise BitnetCostError("zero: stage 3 does not work with a pipeline here; take --zero 1, or --pp 1")
 
-    @property
-    def micro_batches(self) -> int:
-        """Micro-batches that each pipeline works on in a step."""
-        return self.global_batch // (self.micro_batch * self.dp)
+    def rules(self) -> Iterator[Rule]:
+        """What the numbers must meet, one or an array of them, in the order in which faults are told."""
+        product = self.dp * self.tp * self.pp * self.cp
+        yield Rule(
+            "devices", product == self.devices, "is not a multiple of tp x pp x cp",
+            lambda: f"dp x tp x pp x cp is {self.dp} x {self.tp} x {self.pp} x {self.cp} = {product}, not"
+            f" {self.devices}; change one of them",
+        )  # fmt: skip
+        each = self.micro_batch * self.dp
+        yield Rule(
+            "global-batch", self.global_batch % each == 0, "is not a multiple of micro-batch x dp",
+            lambda: f"{self.global_batch} is not a multiple of micro-batch x dp ="
+            f" {self.micro_batch} x {self.dp} = {each}",
+        )  # fmt: skip
+        yield Rule(
+            "cp", self.seq % self.cp == 0, "does not divide the sequence",
+            lambda: f"{self.cp} does not divide the sequence of {self.seq} tokens",
+        )  # fmt: skip
+        yield Rule(
+            "ep", self.dp % self.ep == 0, "does not divide dp, over which experts are spread",
+            lambda: f"{self.ep} does not divide dp {self.dp}, over which experts are spread",
+        )  # fmt: skip
+        yield Rule(
+            "virtual-stages", (self.virtual_stages == 1) | (self.micro_batches % self.pp == 0),
+            "an interleaved schedule needs micro-batches that are a multiple of pp",
+            lambda: f"an interleaved schedule needs micro-batches ({self.micro_batches}) that are a multiple of pp"
+            f" {self.pp}",
+        )  # fmt: skip
+
+    def with_numbers(self, **numbers: Any) -> Plan:
+        """The same layout with other `NUMBERS`, which are taken as they are: arrays [n], for `rules` to judge."""
+        found = copy.copy(self)
+        for name, value in numbers.items():
+            object.__setattr__(found, name, value)
+        return found
 
     @property
-    def step_tokens(self) -> int:
+    def flat(self) -> Plan:
+        """The same with arrays of floats for its numbers, of one length; a single point has length 1.  [n]"""
+        given = {name: getattr(self, name) for name in NUMBERS}
+        arrays = {n: v if isinstance(v, np.ndarray) else array([v * 1.0]) for n, v in given.items()}
+        return self.with_numbers(**arrays)
+
+    @property
+    def layout(self) -> Plan:
+        """All but its numbers, as what is made for any of them is looked up by."""
+        return self.with_numbers(**dict.fromkeys(NUMBERS, 1), tokens=None)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the grid: ``()`` for a single point, ``(n,)`` for many."""
+        return max((np.shape(getattr(self, name)) for name in NUMBERS), key=len)
+
+    @property
+    def micro_batches(self) -> Any:
+        """Micro-batches that each pipeline works on in a step."""
+        if isinstance(self.global_batch, int) and isinstance(self.dp, int):
+            return self.global_batch // (self.micro_batch * self.dp)
+        return np.floor(self.global_batch / (self.micro_batch * self.dp))
+
+    @property
+    def shards(self) -> Any:
+        """Devices that hold the same weights before ZeRO divides anything."""
+        return self.dp * self.cp
+
+    @property
+    def step_tokens(self) -> Any:
         """Tokens of one optimiser step."""
         return self.global_batch * self.seq
 
@@ -186,6 +258,24 @@ class Plan:
                 raise BitnetCostError(f"ep: {self.ep} does not divide the {layer.moe.experts} experts of {model.name}")
         if self.ep > 1 and not any(layer.moe for layer in model.layers):
             raise BitnetCostError(f"ep: {model.name} has no experts")
+
+
+def tokens_of(text: float | str) -> float:
+    """A number of tokens as people write it.
+
+    Raises:
+        BitnetCostError: not a number.
+
+    >>> tokens_of("300B"), tokens_of("1.4T"), tokens_of(1000000)
+    (300000000000.0, 1400000000000.0, 1000000.0)
+    """
+    scales = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
+    word = str(text)
+    ending = word[-1:].upper()
+    try:
+        return float(word[:-1] if ending in scales else word) * scales.get(ending, 1.0)
+    except ValueError:
+        raise BitnetCostError(f"tokens: {text!r} is not a number such as 300B or 1.4T") from None
 
 
 def plan_of(
@@ -295,3 +385,17 @@ base frozen in it, or train in bf16, bitnet or bitnet-b1.58
 def tf32() -> Precision:
     """Products in TF32, all else in FP32."""
     return _plain("tf32", "tf32", "fp32")
+
+
+class TrainingScenario(Question):
+    """One question: a model in a format on devices that share a plan, and what is around them.
+
+    Numbers of the plan and figures of the hardware and the runtime may be arrays over the points of a grid.
+    """
+
+    runtime: InstanceOf[TrainingRuntime] | None = Field(None, description="software of training; none at a node")
+    form: InstanceOf[TrainingFormat] = Field(description="how the precision is trained")
+    plan: InstanceOf[Plan] = Field(default_factory=Plan, description="how a step is divided")
+    scope: Scope | None = Field(None, description=questions.SCOPE.description)
+    between: InstanceOf[Interconnect] | None = Field(None, description="what joins nodes")
+    facility: InstanceOf[Facility] | None = Field(None, description="what turns energy and time into a site's")

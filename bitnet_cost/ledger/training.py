@@ -2,47 +2,60 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from os import PathLike
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bitnet_cost.formulas.sums import sum_in_order
+from bitnet_cost.frames import Library
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
-from bitnet_cost.inputs.training import Plan, TrainingFormat, TrainingRuntime
-from bitnet_cost.ledger.contract import Ledger, contract
-from bitnet_cost.words import Scope
+from bitnet_cost.inputs.training import Plan, TrainingFormat, TrainingRuntime, TrainingScenario
+from bitnet_cost.ledger.contract import Ledger, Prices, contract
+from bitnet_cost.registry import STEP_METRICS, frame, records_of
+from bitnet_cost.shown import Shown, Theme, drawn, write_report
+from bitnet_cost.told import Array
+from bitnet_cost.words import Distribution, Scope
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 
 class StepMemory(NamedTuple):
-    """Bytes on the device that holds most."""
+    """Bytes on the device that holds most: a number each, or arrays over the points of a grid."""
 
-    weights: float
-    gradients: float
-    optimizer: float
-    activations: float = 0.0
-    logits: float = 0.0
-    casts: float = 0.0  # 16-bit copies of wide weights, kept from the forward pass
-    peak: float = 0.0
+    weights: Any
+    gradients: Any
+    optimizer: Any
+    activations: Any = 0.0
+    logits: Any = 0.0
+    casts: Any = 0.0  # 16-bit copies of wide weights, kept from the forward pass
+    peak: Any = 0.0
 
     @property
-    def kept(self) -> float:
+    def kept(self) -> Any:
         """Activations with logits and copies."""
         return self.activations + self.logits + self.casts
 
 
 class StepSeconds(NamedTuple):
-    """Seconds of a step by phase."""
+    """Seconds of a step by phase: a number each, or arrays over the points of a grid."""
 
-    forward: float
-    backward: float
-    optimizer: float
-    exchange: float  # what no work hides
-    bubble: float
+    forward: Any
+    backward: Any
+    optimizer: Any
+    exchange: Any  # what no work hides
+    bubble: Any
 
     @property
-    def total(self) -> float:
+    def total(self) -> Any:
         """Seconds of the step."""
         return self.forward + self.backward + self.optimizer + self.exchange + self.bubble
 
@@ -50,33 +63,102 @@ class StepSeconds(NamedTuple):
 class StepCounts(NamedTuple):
     """Multiply-accumulates of a step on all devices: what the mathematics needs, and what runs."""
 
-    forward: float
-    model: float  # forward and backward once
-    run: float  # with what is recomputed
+    forward: Any
+    model: Any  # forward and backward once
+    run: Any  # with what is recomputed
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class TrainingResult:
-    """One training step of a model in a format on devices."""
+class TrainingResult(Shown):
+    """One training step of a model in a format on devices, or many: figures are numbers, or arrays [n]."""
 
-    model: Architecture
-    precision: Precision
-    hardware: Hardware
-    runtime: TrainingRuntime | None
-    form: TrainingFormat
-    plan: Plan
-    scope: Scope
+    scenario: TrainingScenario
+    hardware: Hardware  # with the formats of training, and what joins nodes
     parameters: float
     trained: float
     counts: StepCounts
     memory: StepMemory
-    facility: Facility | None = None
     seconds: StepSeconds | None = None
     ledger: Ledger | None = None
-    capped: bool = False
+    stretch: Array | None = None  # [phase, n]: how much the board's limit of power stretches a phase
     baseline: str | None = None
     saving: tuple[float, float, float] | None = None
     reason: str | None = None
+
+    @property
+    def model(self) -> Architecture:
+        """The model trained."""
+        return self.scenario.model
+
+    @property
+    def precision(self) -> Precision:
+        """The precision asked for."""
+        return self.scenario.precision
+
+    @property
+    def runtime(self) -> TrainingRuntime | None:
+        """The software of a device."""
+        return self.scenario.runtime
+
+    @property
+    def form(self) -> TrainingFormat:
+        """How the precision is trained."""
+        return self.scenario.form
+
+    @property
+    def plan(self) -> Plan:
+        """How a step is divided."""
+        return self.scenario.plan
+
+    @property
+    def scope(self) -> Scope:
+        """What the energy holds."""
+        return self.scenario.scope or self.hardware.default_scope
+
+    @property
+    def facility(self) -> Facility | None:
+        """What is around the devices."""
+        return self.scenario.facility
+
+    def _line(self) -> str:
+        return f"training {self.scenario._line()}"
+
+    @property
+    def prices(self) -> Prices:
+        """Low, nominal and high price of each action of the scope; empty without an energy.  [J]"""
+        return {} if self.ledger is None else self.ledger.tariff(self.scope).prices
+
+    def shaped(self) -> TrainingResult:
+        """The same with plain numbers where it is of a single point."""
+        if self.plan.shape:
+            return self
+        return replace(
+            self, counts=StepCounts(*_first(self.counts)), memory=StepMemory(*_first(self.memory)),
+            seconds=None if self.seconds is None else StepSeconds(*_first(self.seconds)),
+        )  # fmt: skip
+
+    @property
+    def possible(self) -> Any:
+        """Which points meet the rules of a plan, and fit."""
+        found = self.memory.peak <= (np.inf if self.capacity is None else self.capacity)
+        for rule in self.plan.rules() if self.plan.shape else ():
+            found = found & rule.holds
+        return found
+
+    @property
+    def faults(self) -> NDArray[np.object_] | None:
+        """Of many points, the rule that each does not meet, None where it meets all; None where all do.  [n]"""
+        found: NDArray[np.object_] | None = None
+        for rule in self.plan.rules() if self.plan.shape else ():
+            if not np.all(rule.holds):
+                found = np.full(self.plan.shape, None) if found is None else found
+                found[~rule.holds & (found == None)] = f"{rule.place}: {rule.fault}"  # noqa: E711  # element by element
+        return found
+
+    @property
+    def capped(self) -> bool:
+        """Whether the board's limit of power stretches forward and backward passes."""
+        return self.stretch is not None and bool((self.stretch[:2] > 1).any())
 
     @property
     def capacity(self) -> float | None:
@@ -84,36 +166,41 @@ class TrainingResult:
         return self.hardware.memory.size / 8 if self.hardware.has_clock else None
 
     @property
-    def fits(self) -> bool | None:
+    def fits(self) -> Any:
         """Whether the device that holds most holds it."""
         return None if self.capacity is None else self.memory.peak <= self.capacity
 
-    @property
-    def energy(self) -> tuple[float, float, float] | None:
+    @cached_property
+    def by_component(self) -> dict[str, Array]:
+        """Energy of a step by component, empty without one.  Each [bound, n]  [J]"""
+        return {} if self.ledger is None else contract(self.ledger, "component", self.scope)
+
+    @cached_property
+    def energy(self) -> tuple[Any, Any, Any] | None:
         """Low, nominal and high energy of a step, all devices.  [J]"""
         if self.ledger is None:
             return None
-        low, nominal, high = sum_in_order(list(contract(self.ledger, "component", self.scope).values()))[:, 0].tolist()
-        return low, nominal, high
+        low, nominal, high = sum_in_order(list(self.by_component.values()))
+        return (low, nominal, high) if self.plan.shape else (low[0], nominal[0], high[0])
 
     @property
-    def steps(self) -> float | None:
+    def steps(self) -> Any:
         """Steps of the whole run; None without its tokens."""
         return None if self.plan.tokens is None else self.plan.tokens / self.plan.step_tokens
 
     @property
-    def days(self) -> float | None:
+    def days(self) -> Any:
         """Days of the whole run."""
         return None if self.steps is None or self.seconds is None else self.steps * self.seconds.total / 86400
 
     @property
-    def run_energy(self) -> tuple[float, float, float] | None:
+    def run_energy(self) -> tuple[Any, Any, Any] | None:
         """Low, nominal and high energy of the whole run.  [J]"""
         energy, steps = self.energy, self.steps
         return None if energy is None or steps is None else (energy[0] * steps, energy[1] * steps, energy[2] * steps)
 
     @property
-    def carbon(self) -> float | None:
+    def carbon(self) -> Any:
         """Emissions of the whole run, with the making of the devices where it is known.  [g]"""
         energy, site = self.run_energy, self.facility
         if energy is None or site is None:
@@ -125,16 +212,17 @@ class TrainingResult:
         return energy[1] * self.pue * (site.carbon_g_per_j or 0.0) + made
 
     @property
-    def cost(self) -> float | None:
+    def cost(self) -> Any:
         """Electricity and devices of the whole run.  [USD]"""
         energy, site = self.run_energy, self.facility
         if energy is None or site is None or (site.usd_per_j is None and site.usd_per_device_s is None):
             return None
-        rent = (site.usd_per_device_s or 0.0) * (self.device_seconds or 0.0)
+        held = 0.0 if self.device_seconds is None else self.device_seconds
+        rent = (site.usd_per_device_s or 0.0) * held
         return energy[1] * self.pue * (site.usd_per_j or 0.0) + rent
 
     @property
-    def device_seconds(self) -> float | None:
+    def device_seconds(self) -> Any:
         """Seconds of all devices in the whole run."""
         return None if self.days is None else self.days * 86400 * self.plan.devices
 
@@ -144,7 +232,7 @@ class TrainingResult:
         return 1.0 if self.facility is None or self.scope == "facility" else self.facility.pue
 
     @property
-    def utilisation(self) -> tuple[float, float] | None:
+    def utilisation(self) -> tuple[Any, Any] | None:
         """Shares of the devices' peak in the format computed in: of what a model needs, and of what runs."""
         if self.seconds is None:
             return None
@@ -154,3 +242,63 @@ class TrainingResult:
             return None
         peak = self.hardware.rates[executed].value / 2 * self.plan.devices * self.seconds.total
         return self.counts.model / peak, self.counts.run / peak
+
+
+Range = tuple[float, float, float]
+
+
+class StepSpread(NamedTuple):
+    """Percentiles of time and energy of a step over draws of every figure: 5, 50 and 95."""
+
+    draws: int
+    seed: int
+    distribution: Distribution
+    step_s: Range | None  # None at a technology node
+    energy_step_j: Range
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainingAnswer(Shown):
+    """The training steps of one question, each against the same baseline where there is one."""
+
+    results: tuple[TrainingResult, ...]
+    spreads: tuple[StepSpread | None, ...] = ()  # of each result; empty where not asked for
+
+    def _line(self) -> str:
+        return f"{len(self.results)} training steps of {self.results[0].model.name}"
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """The records of all results, in their order: those of ``bitnet-cost train -f json``."""
+        return [row for result in self.results for row in records_of(result, 1, STEP_METRICS)]
+
+    def to_dataframe(self, library: Library | None = None) -> Any:
+        """The records as a data frame; see `Result.to_dataframe`.
+
+        Raises:
+            BitnetCostError: neither pandas nor polars is installed.
+        """
+        return frame(self.to_records(), library, STEP_METRICS)
+
+    def plot(self, chart: str | None = None, *, theme: Theme = "light") -> Figure:
+        """A figure of plotly: where the time of a step goes.
+
+        Args:
+            chart: another of the page's: ``time``, ``memory`` or ``energy``.
+            theme: ``light`` or ``dark``.
+
+        Raises:
+            BitnetCostError: an unknown chart, or nothing to draw.
+        """
+        return drawn(self, theme, chart=chart)
+
+    def report(self, path: str | PathLike[str]) -> None:
+        """Write the page of ``bitnet-cost train -f html``: one HTML file that works offline.
+
+        Raises:
+            BitnetCostError: a name that ends otherwise, a place that cannot be written.
+        """
+        write_report(self, path)
+
+
+def _first(arrays: Iterable[Any]) -> Iterator[Any]:
+    return (each[0] for each in arrays)

@@ -10,13 +10,14 @@ from typing import Any
 from bitnet_cost.engine.uncertainty import energies_with_each, swings, time_figures
 from bitnet_cost.inputs.cited import WEAK, Figure, Source, figures_in
 from bitnet_cost.ledger.result import Answer, Lever, Result
+from bitnet_cost.ledger.training import TrainingAnswer, TrainingResult
 from bitnet_cost.numerals import digits, fixed, range_of, span, to_digits, with_commas, with_prefix
 from bitnet_cost.readers import catalog
 from bitnet_cost.studies import accuracy, validation
 from bitnet_cost.studies.grid import SENSITIVE, grid
 from bitnet_cost.studies.ranges import judged
 from bitnet_cost.tables import Report, Table, headed
-from bitnet_cost.views import honesty, records
+from bitnet_cost.views import honesty, records, training
 from bitnet_cost.views.charts import Chart, Data, Shown, undecided
 from bitnet_cost.views.families import is_one_bit
 from bitnet_cost.views.figures import family_looks, parity_figure
@@ -25,6 +26,7 @@ from bitnet_cost.views.memory import memory_tables
 from bitnet_cost.views.page import Cited, Page, charts, how_to_reproduce, uncollected
 from bitnet_cost.views.ranges import SWINGS_SHOWN, lever_name, range_text
 from bitnet_cost.views.scatter import parity_svg
+from bitnet_cost.views.training_charts import training_charts
 from bitnet_cost.views.verdict import hardware_name, precision_name
 
 SCOPES = {
@@ -246,7 +248,7 @@ def _of_rival_alone(result: Result, rival: Result) -> list[tuple[Lever, float, f
     return [(lever, low, high) for lever, (low, high) in zip(levers, energies, strict=True)]
 
 
-def _assumptions(opening: Result) -> list[Table]:
+def _assumptions(opening: Result | TrainingResult) -> list[Table]:
     """Every figure that the opening answer was priced and timed with, weak ones marked."""
     rows = []
     for place, figure in _figures(opening):
@@ -271,7 +273,7 @@ def marked(basis: str) -> str:
     return f"weak: {basis}" if basis in WEAK else basis
 
 
-def _figures(opening: Result) -> list[tuple[str, Figure]]:
+def _figures(opening: Result | TrainingResult) -> list[tuple[str, Figure]]:
     found: dict[str, Figure] = {}
     for action in sorted(opening.prices):
         figure = opening.hardware.figure(action)
@@ -290,12 +292,12 @@ def _figures(opening: Result) -> list[tuple[str, Figure]]:
     return list(found.items())
 
 
-def _sources(opening: Result) -> list[Cited]:
+def _sources(opening: Result | TrainingResult) -> list[Cited]:
     sources = dict(opening.hardware.sources)
     if opening.runtime is not None:
         sources |= opening.runtime.sources
     found = _cited(sources)
-    model = opening.architecture
+    model = opening.scenario.model
     found.append(
         Cited(model.name, f"model {model.title or model.name}: {model.source}", link_of(model.source), model.seen)
     )
@@ -326,6 +328,22 @@ HOLLOW = {
     "claim": "Hollow: claims, judged but held to no tolerance.",
     "compared": "Hollow: figures of runs, held to no tolerance.",
 }
+
+
+def of_training(answer: TrainingAnswer, command: str) -> Page:
+    """The page of training steps: verdict, where time, memory and energy go, sources, how to reproduce."""
+    results = answer.results
+    opening = next((r for r in results if r.energy is not None), results[0])
+    report, plan = training.report(results, answer.spreads), opening.plan
+    numbers = f"{with_commas(plan.devices)} {'device' if plan.devices == 1 else 'devices'}"
+    question = " \u00b7 ".join([report.title, numbers, SCOPES.get(opening.scope, opening.scope)])
+    return Page(
+        replace(report.whole, notes=tuple(n for n in report.notes if n.code != "not-counted")),
+        training_charts(results), training.document(results, answer.spreads), answer.to_records(),
+        how_to_reproduce(command),
+        tuple(_assumptions(opening)), tuple(_sources(opening)), training.NOT_COUNTED,
+        tables_heading="The numbers of a step", question=question,
+    )  # fmt: skip
 
 
 def of_study(name: str, command: str) -> Page:

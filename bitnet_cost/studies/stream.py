@@ -16,7 +16,8 @@ from bitnet_cost.numerals import with_commas
 from bitnet_cost.registry import figure
 from bitnet_cost.shown import Shown, Theme, drawn
 from bitnet_cost.studies.running import Runner, run
-from bitnet_cost.studies.sweep import Columns, Plan, as_array, of_file, of_options, plan
+from bitnet_cost.studies.sweep import Columns, Plan, as_array, of_file, of_options
+from bitnet_cost.studies.training_sweep import plan
 from bitnet_cost.tables import Report, Table, headed
 from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Parallel, Scope
 
@@ -27,6 +28,10 @@ Names = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 Axis = int | str | Sequence[int] | NDArray[Any] | Range | Mapping[str, Any]
 Objectives = str | Sequence[str | Objective | Mapping[str, Any]]
 Chunk = dict[str, NDArray[Any]]
+
+
+AXES = {"batch": "batches", "prompt": "prompts", "generate": "generates", "seq": "sequences",
+        "micro_batch": "micro-batches", "global_batch": "global batches"}  # fmt: skip
 
 
 class Grid(Shown):
@@ -154,9 +159,10 @@ class Grid(Shown):
 
     def _lengths(self) -> dict[str, int]:
         whole = self._plan
-        names = ("models", "precisions", "hardware", "devices", "scopes", *whole.varied)
+        outer = (path for path in whole.varied if path not in whole.inner)
+        names = ("models", "precisions", "hardware", whole.layouts_are, "scopes", *outer)
         every = dict(zip(names, whole.radices, strict=True))
-        every |= dict(zip(("batches", "prompts", "generates"), whole.lengths, strict=True))
+        every |= dict(zip((*whole.inner, *(AXES.get(axis, axis) for axis in whole.axes)), whole.lengths, strict=True))
         return {name: count for name, count in every.items() if count > 1} or {"point": 1}
 
     def outline(self) -> Report:
@@ -185,6 +191,7 @@ def sweep(
     devices: Axis | None = None,
     scopes: Scope | Sequence[Scope] | None = None,
     vary: Mapping[str, Any] | None = None,
+    training: Mapping[str, Any] | None = None,
     batch: Axis | None = None,
     prompt: Axis | None = None,
     generate: Axis | None = None,
@@ -212,6 +219,8 @@ def sweep(
         devices: how many share a model.
         scopes: what the energy holds; each hardware's default if left out.
         vary: figures of a profile by path, in SI or with a unit: ``{"hierarchy.hbm.bandwidth": ["2 TB/s", "4 TB/s"]}``.
+        training: sweep over training steps, as in ``{"seq": 2048, "micro_batch": [1, 2], "tp": [1, 8]}``
+            (`inputs.sweep.TrainingAxes`); columns are then those of `train`, and batch, prompt, generate left out.
         batch: sequences together: a number, several (list, range, array), or an axis as the command takes it
             (``"1:256:64:log"``).
         prompt: tokens of each prompt, likewise.
@@ -241,7 +250,7 @@ def sweep(
     """
     update = options(
         models=models, precisions=precisions, hardware=hardware, runtimes=runtimes, devices=devices, scopes=scopes,
-        vary=vary, batch=batch, prompt=prompt, generate=generate, attention=attention, logits=logits,
+        vary=vary, training=training, batch=batch, prompt=prompt, generate=generate, attention=attention, logits=logits,
         counting=counting, accumulator=accumulator, parallel=parallel, where=where, objectives=objectives,
         pareto=pareto, top=top, columns=columns, limit=limit,
     )  # fmt: skip

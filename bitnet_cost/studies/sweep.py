@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +25,13 @@ from bitnet_cost.inputs.cited import Figure, explain, model_at
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
-from bitnet_cost.inputs.scenario import Scenario, usual_generate
+from bitnet_cost.inputs.scenario import Question, Scenario, usual_generate
 from bitnet_cost.inputs.sweep import Range, Sweep, Varied, whole_numbers
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.record import METRICS
 from bitnet_cost.numerals import brief, with_prefix
 from bitnet_cost.readers import catalog
+from bitnet_cost.registry import Metric
 from bitnet_cost.told import Array
 
 CHUNK = 2048  # points evaluated at once: their arrays stay in the second-level cache
@@ -39,13 +40,14 @@ TRIES = 200  # combinations of names that are tried before a sweep begins, to re
 WORDS = ("model", "hardware", "runtime", "precision", "scope", "reason")
 AXES = ("devices", "batch", "prompt", "generate")
 
+Q = TypeVar("Q", bound=Question)
 Columns = dict[str, Any]  # arrays [n]; a word, or a value of `vary`, that holds for all rows is no array
 
 
 class Cell(NamedTuple):
     """One combination of names, devices, scope and varied figures, for any workload."""
 
-    asked: Scenario
+    asked: Any  # a `Scenario`, or a `TrainingScenario`
     varied: dict[str, float]  # those that are no axis of the arrays
 
 
@@ -60,11 +62,12 @@ class Plan:
     spec: Sweep
     models: tuple[Architecture, ...]
     precisions: tuple[Precision, ...]
-    settings: tuple[Scenario, ...]  # one for each hardware and runtime, of the first model and precision
-    batch: NDArray[np.int64]
-    prompt: NDArray[np.int64]
-    generate: NDArray[np.int64] | None
+    settings: tuple[Any, ...]  # one for each hardware and runtime, of the first model and precision
+    axes: dict[str, NDArray[np.int64] | None]  # of whole numbers, the last of them innermost; None: the usual one
     varied: dict[str, Array]  # values by path, in SI
+    layouts_are: ClassVar[str] = "devices"
+    _metrics: ClassVar[Mapping[str, Metric]] = METRICS
+    _words: ClassVar[tuple[str, ...]] = WORDS
 
     @cached_property
     def inner(self) -> tuple[str, ...]:
@@ -72,8 +75,7 @@ class Plan:
 
         They are the last, so that the order of the points is the same; each other makes cells of its own.
         """
-        workloads = len(self.batch) * len(self.prompt) * (1 if self.generate is None else len(self.generate))
-        if workloads >= CHUNK // 4:
+        if math.prod(1 if axis is None else len(axis) for axis in self.axes.values()) >= CHUNK // 4:
             return ()
         paths = list(self.varied)
         first = len(paths)
@@ -82,17 +84,22 @@ class Plan:
         return tuple(paths[first:])
 
     @cached_property
+    def layouts(self) -> tuple[Any, ...]:
+        """How devices share a model: here their number."""
+        return tuple(self.spec.devices)
+
+    @cached_property
     def radices(self) -> tuple[int, ...]:
-        """How many there are of each name: model, precision, setting, devices, scope, and each varied figure."""
-        names = (len(self.models), len(self.precisions), len(self.settings), len(self.spec.devices))
+        """How many there are of each name: model, precision, setting, layout, scope, and each varied figure."""
+        names = (len(self.models), len(self.precisions), len(self.settings), len(self.layouts))
         outer = (len(values) for path, values in self.varied.items() if path not in self.inner)
         return (*names, len(self.spec.scopes or [0]), *outer)
 
     @cached_property
     def lengths(self) -> tuple[int, ...]:
-        """Values of the inner figures, of batch, prompt and generate in one cell."""
+        """Values of the inner figures and of the axes in one cell."""
         figures = (len(self.varied[path]) for path in self.inner)
-        return *figures, len(self.batch), len(self.prompt), 1 if self.generate is None else len(self.generate)
+        return *figures, *(1 if axis is None else len(axis) for axis in self.axes.values())
 
     @property
     def points(self) -> int:
@@ -128,24 +135,53 @@ class Plan:
         for radix in reversed(self.radices):
             number, digit = divmod(number, radix)
             digits.append(digit)
-        model, precision, setting, devices, scope_number, *varied = reversed(digits)
+        model, precision, setting, layout, scope_number, *varied = reversed(digits)
         outer = [path for path in self.varied if path not in self.inner]
         values = {path: float(self.varied[path][i]) for path, i in zip(outer, varied, strict=True)}
         names = {"model": self.models[model], "precision": self.precisions[precision]}
-        asked = varied_to(self.settings[setting].but(**names, devices=self.spec.devices[devices]), values)
+        asked = varied_to(self.question(self.settings[setting].but(**names), self.layouts[layout]), values)
         scope = self.spec.scopes[scope_number] if self.spec.scopes else asked.hardware.default_scope
         return Cell(asked.but(scope=scope), values)
 
-    def slice(self, cell: Cell, start: int, stop: int) -> tuple[Workload, dict[str, Array]]:
-        """The workload of some points of a cell, and the values of its inner figures there, each [n]."""
-        generate = self.generate
-        if generate is None:
-            generate = np.array([usual_generate(cell.asked.model, cell.asked.hardware)])
-        axes = (*(self.varied[path] for path in self.inner), self.batch, self.prompt, generate)
+    def question(self, names: Any, layout: Any) -> Any:
+        """The question of some names and a layout, for any numbers."""
+        return names.but(devices=layout)
+
+    def slice(self, start: int, stop: int) -> tuple[dict[str, Array | None], dict[str, Array]]:
+        """The numbers of some points, None for the usual one, and the values of a cell's inner figures.  Each [n]"""
+        axes: dict[str, Any] = {path: self.varied[path] for path in self.inner} | self.axes
         indexes = np.unravel_index(np.arange(start, stop), self.lengths)
-        *varied, batch, prompt, steps = (axis.astype(np.float64)[i] for axis, i in zip(axes, indexes, strict=True))
-        workload = Workload(batch, prompt, steps, self.spec.attention, self.spec.logits, self.spec.counting)
-        return workload, dict(zip(self.inner, varied, strict=True))
+        found = {
+            name: None if axis is None else axis.astype(np.float64)[i]
+            for (name, axis), i in zip(axes.items(), indexes, strict=True)
+        }
+        return {name: found[name] for name in self.axes}, {path: found[path] for path in self.inner}  # type: ignore[misc]
+
+    def evaluate(self, cell: Cell, numbers: Mapping[str, Array | None], varied: dict[str, Array]) -> Columns:
+        """Columns of some points of a cell.
+
+        Raises:
+            BitnetCostError: see `figures`.
+        """
+        check_scope(cell.asked.hardware, cell.asked.scope or cell.asked.hardware.default_scope)
+        work = Workload(**self.numbers(cell, numbers), attention=self.spec.attention, logits=self.spec.logits,
+                        counting=self.spec.counting)  # fmt: skip
+        return figures(varied_to(cell.asked, varied).but(workload=work), varied=bool(varied))
+
+    def numbers(self, cell: Cell, numbers: Mapping[str, Array | None]) -> Columns:
+        """The numbers with those that were left open.  Each [n]"""
+        usual = usual_generate(cell.asked.model, cell.asked.hardware)
+        points = next(iter(axis for axis in numbers.values() if axis is not None)).size
+        return {name: np.full(points, float(usual)) if axis is None else axis for name, axis in numbers.items()}
+
+    def names_of(self, cell: Cell) -> Columns:
+        """The words of a cell, and its devices."""
+        asked = cell.asked
+        return {
+            "model": asked.model.name, "hardware": asked.hardware.name, "precision": asked.precision.name,
+            "runtime": asked.runtime.runtime if asked.runtime else None, "scope": asked.scope, "reason": None,
+            "devices": asked.devices,
+        }  # fmt: skip
 
     @cached_property
     def components(self) -> tuple[str, ...]:
@@ -156,7 +192,7 @@ class Plan:
     def known(self) -> tuple[str, ...]:
         """All columns, in their order."""
         parts = tuple(f"energy_{name}_j" for name in self.components)
-        return (*WORDS[:-1], *self.varied, *AXES, *(metric.name for metric in swept()), *parts, "reason")
+        return (*self._words[:-1], *self.varied, *AXES, *(metric.name for metric in swept()), *parts, "reason")
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -166,11 +202,11 @@ class Plan:
     @cached_property
     def filters(self) -> tuple[Filter, ...]:
         """The filters."""
-        return tuple(Filter(text, self.known, WORDS) for text in self.spec.where)
+        return tuple(Filter(text, self.known, self._words) for text in self.spec.where)
 
     def kind_of(self, column: str) -> str:
         """``word``, ``whole``, ``bool`` or ``figure``."""
-        kind = METRICS[column].kind if column in METRICS else "figure"
+        kind = self._metrics[column].kind if column in self._metrics else "figure"
         return kind if kind in ("word", "whole", "bool") else "figure"
 
     @cached_property
@@ -185,7 +221,8 @@ class Plan:
             if column in self.varied:
                 found[column] = unit_varied(self, column)
             elif self.kind_of(column) != "word":
-                found[column] = unit_of(column) or "bool"
+                found[column] = self._metrics[column].unit if column in self._metrics else unit_of(column)
+                found[column] = found[column] or "bool"
         return found
 
     def inputs(self) -> dict[str, Any]:
@@ -226,11 +263,24 @@ def plan(spec: Sweep) -> Plan:
         models,
         precisions,
         settings,
-        whole_numbers("batch", spec.batch),
-        whole_numbers("prompt", spec.prompt),
-        None if spec.generate is None else whole_numbers("generate", spec.generate),
-        {path: _values(path, values, settings) for path, values in spec.vary.items()},
+        {
+            "batch": whole_numbers("batch", spec.batch),
+            "prompt": whole_numbers("prompt", spec.prompt),
+            "generate": None if spec.generate is None else whole_numbers("generate", spec.generate),
+        },
+        {path: values_of(path, values, settings) for path, values in spec.vary.items()},
     )
+    check(found)
+    return found
+
+
+def check(found: Plan) -> None:
+    """Refuse columns that a sweep does not have, and names of which no combination can be evaluated.
+
+    Raises:
+        BitnetCostError: with what there is.
+    """
+    spec = found.spec
     names = [("columns", c) for c in spec.columns or ()] + [("objectives", o.column) for o in spec.objectives]
     for place, column in names:
         if column not in found.known:
@@ -240,7 +290,6 @@ def plan(spec: Sweep) -> Plan:
             raise BitnetCostError(f"objectives: {column!r} is not a figure")
     _ = found.filters
     _refuse_empty(found)
-    return found
 
 
 def _refuse_empty(found: Plan) -> None:
@@ -250,17 +299,12 @@ def _refuse_empty(found: Plan) -> None:
     for number in islice(range(0, math.prod(found.radices), step), TRIES):
         try:
             cell = found.cell(number)
-            _evaluated(cell, *found.slice(cell, 0, 1))
+            found.evaluate(cell, *found.slice(0, 1))
             return
         except BitnetCostError as fault:
             first = first or fault
     if first is not None:
         raise first
-
-
-def _evaluated(cell: Cell, workload: Workload, varied: dict[str, Array]) -> dict[str, NDArray[Any]]:
-    check_scope(cell.asked.hardware, cell.asked.scope or cell.asked.hardware.default_scope)
-    return figures(varied_to(cell.asked, varied).but(workload=workload), varied=bool(varied))
 
 
 def partition(whole: Plan, number: int) -> tuple[int, Columns]:
@@ -273,34 +317,25 @@ def chunks(whole: Plan, number: int) -> Iterator[Columns]:
     """The kept rows of a partition, chunk by chunk, with the columns that are needed further on and ``index``."""
     index, start, stop = whole.span(number)
     cell = whole.cell(index)
-    asked = cell.asked
     offset = index * math.prod(whole.lengths)
     needed = {*whole.columns, *(o.column for o in whole.spec.objectives)}
     every = needed.union(*(f.columns for f in whole.filters))
-    words: Columns = {
-        "model": asked.model.name, "hardware": asked.hardware.name, "precision": asked.precision.name,
-        "runtime": asked.runtime.runtime if asked.runtime else None, "scope": asked.scope, "reason": None,
-        **cell.varied,
-    }  # fmt: skip
+    words: Columns = whole.names_of(cell) | cell.varied
     front = Front()
     for first in range(start, stop, CHUNK):
         last = min(first + CHUNK, stop)
-        workload, varied = whole.slice(cell, first, last)
-        found: Columns = words | varied
+        numbers, varied = whole.slice(first, last)
+        found: Columns = words | whole.numbers(cell, numbers) | varied
         try:
-            found |= _evaluated(cell, workload, varied)
+            found |= whole.evaluate(cell, numbers, varied)
         except MissingPrice as fault:
             found |= {**fault.figures, "reason": f"no price for {fault.action}"}
         except BitnetCostError as fault:
             found["reason"] = str(fault).splitlines()[0]
         points = last - first
-        found |= {
-            "devices": np.full(points, asked.devices), "batch": workload.batch, "prompt": workload.prompt,
-            "generate": workload.generate,
-        }  # fmt: skip
         for column in every:
             if column not in found:
-                found[column] = np.full(points, np.nan) if whole.kind_of(column) != "bool" else None
+                found[column] = None if whole.kind_of(column) in ("bool", "word") else np.full(points, np.nan)
         rows: Any = None
         for condition in whole.filters:
             holds = condition(found, points)
@@ -357,7 +392,7 @@ def as_array(values: Any, points: int) -> NDArray[Any]:
 # --- varied figures ------------------------------------------------------------------------------------------------
 
 
-def varied_to(asked: Scenario, values: Mapping[str, float | Array]) -> Scenario:
+def varied_to(asked: Q, values: Mapping[str, float | Array]) -> Q:
     """The scenario with varied figures at some values; one of the runtime where there is none changes nothing.
 
     Raises:
@@ -369,7 +404,7 @@ def varied_to(asked: Scenario, values: Mapping[str, float | Array]) -> Scenario:
     return asked
 
 
-def broadcasts(asked: Scenario, path: str) -> bool:
+def broadcasts(asked: Question, path: str) -> bool:
     """Whether a figure may be an array: all but an on-chip capacity, on which it rests where weights are read from."""
     *_, last = asked.hardware.hierarchy or [""]
     on_chip = path.startswith("hierarchy.") and path.endswith(".capacity") and path != f"hierarchy.{last}.capacity"
@@ -416,7 +451,7 @@ def unit_varied(whole: Plan, path: str) -> str:
     return found.dimension.si or "1" if isinstance(found, Figure) else "SI"
 
 
-def _values(path: str, asked: Varied, settings: Sequence[Scenario]) -> Array:
+def values_of(path: str, asked: Varied, settings: Sequence[Any]) -> Array:
     """The values of a varied figure in SI, each once, every profile of the sweep having such a figure.
 
     Raises:
@@ -427,7 +462,7 @@ def _values(path: str, asked: Varied, settings: Sequence[Scenario]) -> Array:
     for one in settings:
         if root == "runtime" and (one.runtime is None or not below):
             raise BitnetCostError(f"vary: {path}: {one.hardware.name!r} has no such figure")
-        if root != "runtime" and root in Scenario.model_fields:
+        if root != "runtime" and root in type(one).model_fields:
             one.at(f"hardware.{path}", 1.0)  # not one of a profile: refused
         figure = one.figure(path)
         now = figure.value if isinstance(figure, Figure) else figure

@@ -13,7 +13,7 @@ from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
-from bitnet_cost.inputs.training import Plan, TrainingRuntime, plan_of, tf32, training_format
+from bitnet_cost.inputs.training import Plan, TrainingRuntime, plan_of, tf32, tokens_of, training_format
 from bitnet_cost.ledger.contract import saving
 from bitnet_cost.ledger.training import TrainingResult
 from bitnet_cost.numerals import with_commas
@@ -25,8 +25,10 @@ DEVICE = "h100-sxm-80gb"
 BETWEEN_NODES = "infiniband-ndr"
 
 
-def precision(name: str) -> Precision:
+def precision(name: str | Precision) -> Precision:
     """A precision by name or file, TF32 among them, which only products of training have."""
+    if isinstance(name, Precision):
+        return name
     return tf32() if name.lower() == "tf32" else catalog.precision(name)
 
 
@@ -35,14 +37,15 @@ class Terms(NamedTuple):
 
     runtime: str | None = None
     scope: Scope | None = None
-    baseline: str | None = None
+    baseline: str | Precision | None = None
     facility: Facility | None = None
     link: str | None = None
 
 
 def train(
-    model: str | Architecture, hardware: Sequence[str] = (DEVICE,), precisions: Sequence[str] = (),
-    terms: Terms | None = None, devices: int | str | None = None, **plan: Any,
+    model: str | Architecture, hardware: Sequence[str | Hardware] = (DEVICE,),
+    precisions: Sequence[str | Precision] = (), terms: Terms | None = None, devices: int | str | None = None,
+    **plan: Any,
 ) -> list[TrainingResult]:  # fmt: skip
     """Training steps of one model in each precision on each hardware, each against the baseline's.
 
@@ -52,25 +55,28 @@ def train(
         BitnetCostError: an unknown name, numbers that exclude one another, a format without gradients.
     """
     terms = terms or Terms()
-    architecture = catalog.model(model) if isinstance(model, str) else model
+    architecture = model if isinstance(model, Architecture) else catalog.model(model)
+    if plan.get("tokens") is not None:
+        plan["tokens"] = tokens_of(plan["tokens"])
     found: list[TrainingResult] = []
     for name in hardware:
-        profile = catalog.linked(catalog.hardware(name), terms.link)
-        profile = catalog.setting(profile, None)[0] if profile.has_clock else profile
-        names = list(dict.fromkeys(precisions or (ON_DEVICES if profile.has_clock else ON_NODES)))
-        asked = _plan(architecture.max_positions, devices, plan)
+        profile = profile_of(name, terms.link)
+        given = map(precision, precisions or (ON_DEVICES if profile.has_clock else ON_NODES))
+        formats = list({each.name: each for each in given}.values())
+        asked = _plan(architecture, devices, plan)
         place = _Place(
             architecture,
             profile,
-            _software(profile, terms.runtime, asked.devices > 1 or devices == "auto"),
+            software_of(profile, terms.runtime, several=asked.devices > 1 or devices == "auto"),
             asked,
             devices == "auto",
         )
-        results = [_one(place, precision(p), terms) for p in names]
-        against = terms.baseline or (names[0] if len(names) > 1 else None)
-        base = next((r for r in results if r.precision.name == against), None)
+        results = [_one(place, each, terms) for each in formats]
+        against = formats[0] if len(formats) > 1 else None
+        against = against if terms.baseline is None else precision(terms.baseline)
+        base = next((r for r in results if against is not None and r.precision.name == against.name), None)
         if base is None and against is not None:
-            base = _one(place, precision(against), terms)
+            base = _one(place, against, terms)
         found += [_saved(r, base) for r in results]
     return found
 
@@ -85,19 +91,40 @@ class _Place(NamedTuple):
     auto: bool
 
 
-def _plan(longest: int | None, devices: int | str | None, given: dict[str, Any]) -> Plan:
+def _plan(model: Architecture, devices: int | str | None, given: dict[str, Any]) -> Plan:
     """The plan; a sequence is 2,048 tokens where none is given, or as many as the model was made for."""
     if isinstance(devices, str) and devices != "auto":
         if not devices.isdigit():
             raise BitnetCostError(f"devices: {devices!r} is neither a number nor 'auto'")
         devices = int(devices)
     if given.get("seq") is None:
-        given = given | {"seq": min(2048, longest or 2048)}
+        given = given | {"seq": usual_seq(model)}
     many = None if devices == "auto" else devices
     return plan_of(devices=many, **{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
 
 
-def _software(profile: Hardware, runtime: str | None, several: bool) -> TrainingRuntime | None:
+def profile_of(name: str | Hardware, link: str | None = None) -> Hardware:
+    """Hardware by name, as its measured rows have it; ``link`` joins several."""
+    found = catalog.linked(name if isinstance(name, Hardware) else catalog.hardware(name), link)
+    return catalog.setting(found, None)[0] if found.has_clock else found
+
+
+def half_format(hardware: Hardware) -> str:
+    """The 16-bit format that hardware trains in."""
+    return "bf16" if hardware.has_clock or "mul.bf16" in hardware.actions else "fp16"
+
+
+def usual_seq(model: Architecture) -> int:
+    """Tokens of a sequence where none are given: 2,048, or as many as the model was made for."""
+    return min(2048, model.max_positions or 2048)
+
+
+def software_of(profile: Hardware, runtime: str | None, *, several: bool) -> TrainingRuntime | None:
+    """The software of training by name, or the usual one of a device, or of several; none at a technology node.
+
+    Raises:
+        BitnetCostError: an unknown name, or one for a technology node.
+    """
     if not profile.has_clock:
         if runtime is not None:
             raise BitnetCostError(f"runtime: {profile.name!r} is a technology node; no software runs on it")
@@ -108,8 +135,7 @@ def _software(profile: Hardware, runtime: str | None, several: bool) -> Training
 def _one(place: _Place, asked: Precision, terms: Terms) -> TrainingResult:
     """One result; where it does not fit, its reason names the fewest devices on which it would."""
     model, profile, software, plan, auto = place
-    half = "bf16" if profile.has_clock or "mul.bf16" in profile.actions else "fp16"
-    form = training_format(asked, lora=plan.lora, half=half)
+    form = training_format(asked, lora=plan.lora, half=half_format(profile))
     if auto and software is not None:
         plan.check(model)
         smallest = smallest_plan(model, form, profile, software, plan)

@@ -22,14 +22,15 @@ PLAN = (*(n for n in TrainingOptions.model_fields if n not in ("link", "pue", "s
 
 
 def _steps(r: TrainingResult) -> float:
-    return r.plan.tokens / r.plan.step_tokens if r.plan.tokens else 1.0
+    return float(r.plan.tokens / r.plan.step_tokens) if r.plan.tokens else 1.0
 
 
 def _kept(r: TrainingResult) -> float:
     """Bits that a layer keeps of one micro-batch on each device."""
     if r.runtime is None:
         raise InvalidFile(f"study cell of {r.model.name}", "layer_activations", "needs a device")
-    return float(8 * layer_bytes(r.model, counted(r.model, r.plan), r.plan, r.runtime, r.form) / r.model.depth)
+    (kept,) = layer_bytes(r.model, counted(r.model, r.plan), r.plan, r.runtime, r.form)
+    return float(8 * kept / r.model.depth)
 
 
 COUNTED: dict[str, Callable[[TrainingResult], float]] = {

@@ -44,11 +44,11 @@ from bitnet_cost.views.charts import (
 from bitnet_cost.views.figures import Axis, Drawing, Label, Layout, Look, log_axis, plain, trace
 from bitnet_cost.views.verdict import listed
 
-_PARTS = {"mac": "arithmetic", "mul": "arithmetic", "add": "arithmetic", "special": "arithmetic",
+KINDS = {"mac": "arithmetic", "mul": "arithmetic", "add": "arithmetic", "special": "arithmetic",
           "static": "static and waiting", "facility": "the facility"}  # fmt: skip
 _LINES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")  # one for each piece of hardware
 _AT_NODES = {"mul": "multiplying", "add": "adding", "special": "special functions"}
-_RAMP = {"memory": "c3", "static and waiting": "c4", "arithmetic": "c1", "the facility": "c2",
+RAMP = {"memory": "c3", "static and waiting": "c4", "arithmetic": "c1", "the facility": "c2",
          "multiplying": "c1", "adding": "c3", "special functions": "c2"}  # fmt: skip
 
 
@@ -162,9 +162,9 @@ def _energy(data: Data, at: Choice) -> Shown:
         for kind, e in _by_kind(parts, node).items():
             bars.setdefault(kind, []).append((e, y, f"{name_of(data, p)} {at_words(data, h)}"))
     drawn = []
-    for kind in (n for n in _RAMP if n in bars):
+    for kind in (n for n in RAMP if n in bars):
         words = [plain(f"{where}: {kind} {with_prefix(e, 'J', 3)}") for e, _, where in bars[kind]]
-        look = Look("bar", 0, colour=_RAMP[kind], worded=True)
+        look = Look("bar", 0, colour=RAMP[kind], worded=True)
         across, up = [short(e / scale) for e, *_ in bars[kind]], [y for _, y, _ in bars[kind]]
         drawn.append(trace(look, kind, across, up, customdata=words, width=0.72))
     end = 1.16 * max(totals.values(), default=1.0) / scale
@@ -185,7 +185,7 @@ def _by_kind(parts: dict[str, float], node: bool) -> dict[str, float]:
     found: dict[str, float] = {}
     for n, e in parts.items():
         kind = _AT_NODES.get(n) if node else None
-        kind = kind or _PARTS.get(n, "memory")
+        kind = kind or KINDS.get(n, "memory")
         found[kind] = found.get(kind, 0.0) + e
     return found
 

@@ -7,21 +7,23 @@ from typing import Any
 
 from bitnet_cost import __version__
 from bitnet_cost.inputs.cited import WEAK
-from bitnet_cost.ledger.training import TrainingResult
+from bitnet_cost.ledger.training import StepSpread, TrainingResult
+from bitnet_cost.ledger.training_record import STEP_METRICS
 from bitnet_cost.numerals import (
     change_range,
     change_words,
     figures_of,
     prefix_of,
+    range_of,
     signed_change,
     whole_percent,
     with_commas,
     with_prefix,
 )
+from bitnet_cost.registry import records_of
 from bitnet_cost.tables import Look, Note, Report, Table, headed
 from bitnet_cost.views.records import SCHEMA
 
-OPERATIONS = 2  # a MAC is a multiplication and an addition
 NOT_COUNTED = (
     "reading and shuffling data, checkpoints, evaluation, restarts after faults",
     "clipping and norms of gradients",
@@ -31,45 +33,16 @@ NOT_COUNTED = (
 
 def record(result: TrainingResult) -> dict[str, Any]:
     """A result as programs read it; what cannot be computed is null."""
-    plan, memory, seconds, energy = result.plan, result.memory, result.seconds, result.energy
-    total = None if seconds is None else seconds.total
-    utilisation = result.utilisation
-    run = result.run_energy
-    model_flop = OPERATIONS * result.counts.model
-    return {
-        "model": result.model.name, "parameters": round(result.parameters), "hardware": result.hardware.name,
-        "runtime": None if result.runtime is None else result.runtime.name, "precision": result.precision.name,
-        "scope": result.scope, "devices": plan.devices, "dp": plan.dp, "tp": plan.tp, "pp": plan.pp, "cp": plan.cp,
-        "ep": plan.ep, "zero": plan.zero, "seq": plan.seq, "micro_batch": plan.micro_batch,
-        "global_batch": plan.global_batch, "recompute": plan.recompute, "optimizer": plan.optimizer,
-        "tokens": plan.tokens,
-        "forward_s": seconds and seconds.forward, "backward_s": seconds and seconds.backward,
-        "optimizer_s": seconds and seconds.optimizer, "exchange_s": seconds and seconds.exchange,
-        "bubble_s": seconds and seconds.bubble, "step_s": total,
-        "tokens_per_s": total and plan.step_tokens / total,
-        "tokens_per_s_per_device": total and plan.step_tokens / total / plan.devices,
-        "model_flop_per_token": model_flop / plan.step_tokens,
-        "tflops_per_device": total and model_flop / total / plan.devices / 1e12,
-        "mfu": utilisation and utilisation[0], "hfu": utilisation and utilisation[1],
-        "weights_bytes": memory.weights, "gradients_bytes": memory.gradients, "optimizer_bytes": memory.optimizer,
-        "activation_bytes": memory.kept, "memory_per_device_bytes": memory.peak, "capacity_bytes": result.capacity,
-        "fits": result.fits,
-        "energy_step_j": energy and energy[1], "energy_step_low_j": energy and energy[0],
-        "energy_step_high_j": energy and energy[2],
-        "power_w": energy[1] / total if energy and total else None,
-        "energy_per_token_j": energy and energy[1] / plan.step_tokens,
-        "days": result.days, "energy_kwh": run and run[1] * result.pue / 3.6e6,
-        "carbon_kg": None if result.carbon is None else result.carbon / 1e3, "cost_usd": result.cost,
-        "baseline": result.baseline, "saving": result.saving and result.saving[1], "reason": result.reason,
-    }  # fmt: skip
+    return records_of(result, 1, STEP_METRICS)[0]
 
 
-def document(results: Sequence[TrainingResult]) -> dict[str, Any]:
+def document(results: Sequence[TrainingResult], spreads: Sequence[StepSpread | None] = ()) -> dict[str, Any]:
     """The answer as one JSON document, with all that went in."""
     first = results[0]
+    drawn = {"spreads": [each and each._asdict() for each in spreads]} if spreads else {}
     runtimes = {r.runtime.name: r.runtime.model_dump(exclude_none=True) for r in results if r.runtime}
     return {
-        "schema": SCHEMA, "version": __version__, "records": [record(r) for r in results],
+        "schema": SCHEMA, "version": __version__, "records": [record(r) for r in results], **drawn,
         "counts": [_counts(r) for r in results],
         "inputs": {
             "model": first.model.model_dump(exclude_none=True, exclude_defaults=True),
@@ -91,7 +64,7 @@ def _counts(result: TrainingResult) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def report(results: Sequence[TrainingResult]) -> Report:
+def report(results: Sequence[TrainingResult], spreads: Sequence[StepSpread | None] = ()) -> Report:
     """The verdict, a row for each result, memory by part, notes."""
     first = results[0]
     plan, name = first.plan, first.model.title or first.model.name
@@ -103,7 +76,14 @@ def report(results: Sequence[TrainingResult]) -> Report:
     if any(r.capacity for r in results):
         tables.append(_memory(results))
     details = [_phases(results)] if any(r.seconds for r in results) else []
-    return Report(title, _sentence(results), tuple(tables), tuple(_notes(results)), _also(results), tuple(details))
+    return Report(
+        title,
+        _sentence(results),
+        tuple(tables),
+        (*_drawn(results, spreads), *_notes(results)),
+        _also(results),
+        tuple(details),
+    )
 
 
 def _shown(results: Sequence[TrainingResult]) -> TrainingResult:
@@ -237,6 +217,24 @@ def _phases(results: Sequence[TrainingResult]) -> Table:
         return () if r.seconds is None else tuple(map(figures_of, (*r.seconds, r.seconds.total)))
 
     return _grouped("Seconds of a step by phase", heads, [r for r in results if r.seconds is not None], cells)
+
+
+def _drawn(results: Sequence[TrainingResult], spreads: Sequence[StepSpread | None]) -> list[Note]:
+    """How far each result scatters over its draws."""
+    found = []
+    for r, spread in zip(results, spreads, strict=False):
+        if spread is None:
+            continue
+        low, middle, high = spread.energy_step_j
+        each = f"{range_of(low, high, middle)} {prefix_of(middle)[0]}J"
+        time = ""
+        if spread.step_s is not None:
+            low, middle, high = spread.step_s
+            time = f" and {range_of(low, high, middle)} {prefix_of(middle)[0]}s"
+        where = f"{r.precision.name} on {r.hardware.name}"
+        many = with_commas(spread.draws)
+        found.append(Note("spread", f"{where}: {each}{time} a step in 90 % of {many} draws of every figure."))
+    return found
 
 
 def _notes(results: Sequence[TrainingResult]) -> list[Note]:

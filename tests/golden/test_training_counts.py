@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bitnet_cost.engine.training_memory import counted
+from bitnet_cost.engine.training_memory import counted, over
 from bitnet_cost.engine.training_step import step_of
 from bitnet_cost.inputs.training import plan_of, training_format
 from bitnet_cost.readers import catalog
@@ -38,13 +38,15 @@ def passes(name: str, run: str, **others: Any) -> dict[str, dict[str, int]]:
     model = architecture(name)
     plan = plan_of(micro_batch=batch, seq=seq, counting="traced", **others)
     form = training_format(catalog.precision("bf16"))
-    made = step_of(model, counted(model, plan), plan, form, catalog.training_runtime("eager"))
+    counts = counted(model, plan)
+    made = step_of(model, counts, plan, form, catalog.training_runtime("eager"))
     found: dict[str, dict[str, int]] = {"forward": {}, "backward": {}}
     for row in made.rows:
         if row.macs:
-            assert row.macs == int(row.macs)
+            (macs,) = over(row.macs, counts.bases)
+            assert macs == int(macs)
             of = found["backward" if row.phase else "forward"]
-            of[row.op.name] = of.get(row.op.name, 0) + int(row.macs)
+            of[row.op.name] = of.get(row.op.name, 0) + int(macs)
     return found
 
 

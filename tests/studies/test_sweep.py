@@ -169,7 +169,9 @@ def test_the_file_is_the_same_whatever_the_number_of_workers(tmp_path: Path, suf
         assert progress.done == whole.points == 156_000
         texts.append(path.read_bytes())
     assert texts[0] == texts[1] == texts[2]
-    assert rows == 2 * 39 * sum(p < 900 for p in whole.prompt)
+    prompts = whole.axes["prompt"]
+    assert prompts is not None
+    assert rows == 2 * 39 * sum(p < 900 for p in prompts)
 
 
 def test_parquet_carries_units_version_and_inputs(tmp_path: Path) -> None:

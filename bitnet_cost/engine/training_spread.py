@@ -1,0 +1,77 @@
+"""How far a training step scatters: draws of every price and of every figure that sets time, as of other answers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bitnet_cost.engine.training import training_step
+from bitnet_cost.engine.uncertainty import PERCENTILES, draw_prices, levers
+from bitnet_cost.formulas.sums import sum_in_order
+from bitnet_cost.inputs.cited import Bandwidth, Duration, Figure, Rate, Ratio
+from bitnet_cost.inputs.training import NUMBERS
+from bitnet_cost.ledger.contract import contract
+from bitnet_cost.ledger.result import Lever
+from bitnet_cost.ledger.training import Range, StepSpread, TrainingResult
+from bitnet_cost.told import Array
+from bitnet_cost.words import Distribution
+
+CHUNK = 2048  # draws evaluated at once
+
+
+def _time_figures(result: TrainingResult) -> dict[str, Figure]:
+    """Figures with a range that set the time of a step, by path."""
+    return {
+        path: figure for path, figure in result.scenario.figures()
+        if figure.low < figure.high and not path.startswith("alternatives.")
+        and (isinstance(figure, Bandwidth | Rate | Duration | Ratio) or path == "power.cap")
+    }  # fmt: skip
+
+
+def step_spread(
+    result: TrainingResult, draws: int, seed: int = 0, distribution: Distribution = "triangular"
+) -> StepSpread | None:
+    """Percentiles of time and energy of one step; None where it has no energy.
+
+    Each draw is a point of one evaluation, whose figures are arrays; prices are those of `draw_prices`, so that
+    precisions on one device share their draws.
+
+    Raises:
+        BitnetCostError: a number of draws or a seed that is none.
+    """
+    if result.ledger is None:
+        return None
+    figures = _time_figures(result) if result.seconds is not None else {}
+    moving = [Lever(path, f.low, f.value, f.high, "", f.basis, f.source, path) for path, f in figures.items()]
+    times = dict(zip(figures, draw_prices(moving, draws, seed, distribution), strict=True))
+    actions = sorted(contract(result.ledger, "action", result.scope))
+    prices = draw_prices(levers(result.hardware, actions), draws, seed, distribution)
+    seconds, energy = [], []
+    for first in range(0, draws, CHUNK):
+        part = slice(first, min(first + CHUNK, draws))
+        drawn = _at(result, {path: values[part] for path, values in times.items()}, part.stop - first)
+        if drawn.ledger is None:
+            return None
+        runs = contract(drawn.ledger, "action", result.scope)
+        spent = [runs[action] * price for action, price in zip(actions, prices[:, part], strict=True)]
+        energy.append(sum_in_order(spent))
+        seconds += [] if drawn.seconds is None else [drawn.seconds.total]
+    factor = result.facility.pue if result.scope == "facility" and result.facility is not None else 1.0
+    return StepSpread(
+        draws, seed, distribution, _range(np.concatenate(seconds)) if seconds else None,
+        _range(np.concatenate(energy) * factor),
+    )  # fmt: skip
+
+
+def _at(result: TrainingResult, values: dict[str, Array], points: int) -> TrainingResult:
+    """The step at some values of figures, one for each point."""
+    asked = result.scenario
+    for path, drawn in values.items():
+        asked = asked.at(path, asked.figure(path).model_copy(update={"value": drawn}))
+    plan = result.plan.flat
+    alike = plan.with_numbers(**{name: np.full(points, getattr(plan, name)[0]) for name in NUMBERS})
+    return training_step(asked.but(plan=alike), lasting=False)
+
+
+def _range(values: Array) -> Range:
+    low, middle, high = np.percentile(values, PERCENTILES).tolist()
+    return low, middle, high
