@@ -22,7 +22,7 @@ PLAN = (*(n for n in TrainingOptions.model_fields if n not in ("link", "pue", "s
 
 
 def _steps(r: TrainingResult) -> float:
-    return r.plan.tokens / r.plan.step_tokens if r.plan.tokens else 1.0
+    return float(r.plan.tokens / r.plan.step_tokens) if r.plan.tokens else 1.0
 
 
 def _kept(r: TrainingResult) -> float:
