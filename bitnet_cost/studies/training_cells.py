@@ -60,7 +60,7 @@ def states(options: Options, name: str) -> float:
     runtime = catalog.training_runtime(options.runtime or "eager")
     plan = plan_of(**_plan(options))
     each = bytes_each(plan, training_format(precision(name)), runtime)
-    return 8 * sum(state_bytes(options.states_of or 1.0, *each, plan.dp, plan.zero))
+    return float(8 * sum(state_bytes(options.states_of or 1.0, *each, plan.dp, plan.zero)))
 
 
 def _plan(options: Options) -> dict[str, Any]:
