@@ -128,6 +128,8 @@ class PrintedTable(Input):
         for row in self.rows:
             if len(row.printed) != len(self.columns):
                 raise ValueError(f"row {row.label!r} has {len(row.printed)} cells for {len(self.columns)} columns")
+        if self.compared and any(cell is not None and cell <= 0 for row in self.rows for cell in row.printed):
+            raise ValueError(f"table {self.title!r}: is compared by ratios, so that its cells have to be above 0")
         bounds = (self.tolerance, self.relative, self.decimals)
         if not (self.claims or self.compared) and bounds == (None, None, None):
             raise ValueError(f"table {self.title!r}: give decimals or a tolerance")

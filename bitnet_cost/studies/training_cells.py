@@ -17,6 +17,7 @@ from bitnet_cost.readers import catalog
 from bitnet_cost.studies.training import DEVICE, Terms, precision, train
 
 QUANTITIES = get_args(TrainingQuantity)
+OF_STATES = ("states", "state_bytes")  # of a number of parameters, not of a model
 FLOP = 2  # a MAC is a multiplication and an addition
 PLAN = (*(n for n in TrainingOptions.model_fields if n not in ("link", "pue", "states_of")), "counting")
 
@@ -34,7 +35,7 @@ def _kept(r: TrainingResult) -> float:
 
 
 COUNTED: dict[str, Callable[[TrainingResult], float]] = {
-    "six_n_d": lambda r: float(compute_of_tokens(r.parameters, r.plan.tokens)),
+    "six_n_d": lambda r: float(compute_of_tokens(r.parameters, r.plan.tokens or r.plan.step_tokens)),
     "run_flop": lambda r: FLOP * r.counts.model * _steps(r),
     "recomputed": lambda r: r.counts.run / r.counts.model - 1,
     "trained_weights": lambda r: 8 * r.memory.weights,
@@ -44,7 +45,7 @@ COUNTED: dict[str, Callable[[TrainingResult], float]] = {
     "activations": lambda r: 8 * r.memory.kept,
     "peak_memory": lambda r: 8 * r.memory.peak,
 }
-"""Figures that neither time nor prices enter; memory in bits."""
+"""Figures that neither time nor prices enter, of the run, or of a step without its tokens; memory in bits."""
 TIMED: dict[str, Callable[[TrainingResult], float | None]] = {
     "step": lambda r: r.seconds and r.seconds.total,
     "mfu": lambda r: r.utilisation and r.utilisation[0],
@@ -77,7 +78,7 @@ def figure(options: Options, name: str, shapes: Sequence[Architecture] = ()) -> 
         BitnetCostError: an unknown name, a plan that is refused, a figure of time where the step does not fit.
     """
     quantity = str(options.quantity)
-    if quantity in ("states", "state_bytes"):
+    if quantity in OF_STATES:
         found = states(options, name)
         return (found / 8 if quantity == "state_bytes" else found), False
     terms = Terms(

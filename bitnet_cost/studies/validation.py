@@ -205,6 +205,7 @@ def _figure(study: Study, options: Options, precision: str) -> Modelled:
         energy = _added(each)
         return Modelled(energy, any(honesty.mark_basis(profile.basis(action)) for action in recipe))
     if options.quantity in training_cells.QUANTITIES:
+        _wanted(study, options, "states_of" if options.quantity in training_cells.OF_STATES else "model")
         return Modelled(*training_cells.figure(options, precision, study.shapes))
     _wanted(study, options, "model")
     if options.quantity == "largest_batch":

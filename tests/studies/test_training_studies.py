@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bitnet_cost.engine.training_memory import counted, layer_bytes
+from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.training import Plan, training_format
 from bitnet_cost.readers import catalog
@@ -139,3 +141,23 @@ def test_a_layer_keeps_its_whole_input_where_all_is_recomputed() -> None:
     runtime = catalog.training_runtime("megatron-2021")
     found = layer_bytes(model, counted(model, plan), plan, runtime, training_format(catalog.precision("fp16")))
     assert found == model.depth * 2 * 4 * 2048 * model.hidden_size  # 2 s b h
+
+
+@pytest.mark.parametrize(("cell", "printed", "says"), [
+    ("quantity: step", 5, "options.model"),
+    ("quantity: states", 5, "options.states_of"),
+    ("quantity: step, model: gpt2, seq: 512", 0, "above 0"),
+    ("quantity: days, model: gpt2, seq: 512", 5, "and tokens"),
+    ("quantity: step, model: gpt3-175b", 5, "does not fit"),
+    ("quantity: step, model: gpt2, seq: 512, pp: 40", 5, "pp: 40 stages"),
+])  # fmt: skip
+def test_cells_that_cannot_be_answered_are_refused(tmp_path: Path, cell: str, printed: float, says: str) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(
+        f"name: own\ntitle: own study\nsource: a\noptions: {{hardware: a100-sxm-80gb, precision: bf16, {cell}}}\n"
+        "sources: {a: {author: no one, title: nothing, year: 2020, where: nowhere, seen: memory}}\n"
+        "tables: [{title: a table, unit: s, compared: true, columns: [{label: all}],"
+        f" rows: [{{label: one, printed: [{printed}]}}]}}]\n"
+    )
+    with pytest.raises(BitnetCostError, match=says):
+        validation.run([str(file)])
