@@ -29,7 +29,7 @@ def _plan(name: str, description: str, kind: Kind = "whole") -> None:
 # --- the question --------------------------------------------------------------------------------------------------
 
 _register("model", "word", "", "Catalogue name of the model", lambda r: r.model.name)
-_register("parameters", "count", "1", "Parameters, tied ones once", lambda r: r.parameters)
+_register("parameters", "whole", "1", "Parameters, tied ones once", lambda r: r.parameters)
 _register("hardware", "word", "", "Catalogue name of the hardware", lambda r: r.hardware.name)
 _register("runtime", "word", "", "Software of training", lambda r: None if r.runtime is None else r.runtime.name)
 _register("precision", "word", "", "Name of the precision", lambda r: r.precision.name)

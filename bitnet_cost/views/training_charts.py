@@ -15,7 +15,8 @@ from bitnet_cost.views.page import one_chart
 from bitnet_cost.views.verdict import hardware_name, listed, precision_name
 
 _PHASES = {"forward": "c1", "backward": "c2", "optimizer": "c3", "exchange": "c4", "bubble": "no"}
-_HELD = {"weights": "c1", "gradients": "c2", "optimizer": "c3", "activations": "c4"}
+_IN_WORDS = {"forward": "the forward pass", "backward": "the backward pass", "bubble": "the bubble"}
+_HELD = {"weights": "c1", "gradients": "c2", "optimizer states": "c3", "activations": "c4"}
 
 
 class Stack(NamedTuple):
@@ -39,7 +40,7 @@ def _memory(r: TrainingResult) -> dict[str, float]:
     if r.capacity is None:
         return {}
     m = r.memory
-    parts = {"weights": m.weights, "gradients": m.gradients, "optimizer": m.optimizer}
+    parts = {"weights": m.weights, "gradients": m.gradients, "optimizer states": m.optimizer}
     # what is left of the peak: gradients of one micro-batch appear while activations go
     rest = float(m.peak) - float(m.weights + m.optimizer + m.gradients)
     return {name: float(each) for name, each in parts.items()} | {"activations": max(rest, 0.0)}
@@ -113,7 +114,7 @@ def _chart(stack: Stack, results: Sequence[TrainingResult]) -> Chart:
                      texts=1 + joined)  # fmt: skip
     beyond = [f"{name} {three(x)}" for name, x in held.items() if x > end]
     note = " Lines: what a device holds." if lines else ""
-    note += f" Devices hold more than is drawn: {listed(beyond)}." if beyond else ""
+    note += f" What devices hold is beyond the axis: {listed(beyond)}." if beyond else ""
     return one_chart(
         stack.name, stack.question, _finding(stack, found), Table(stack.title, columns, tuple(rows)), figure,
         title=stack.title, words=f"{unit}. {stack.words}{note}",
@@ -144,8 +145,9 @@ def _finding(stack: Stack, found: Sequence[tuple[TrainingResult, dict[str, float
     clauses = []
     for kind, shares in most.items():
         each = [share if alone else f"{share} in {listed(names)}" for share, names in shares.items()]
+        verb = "take" if kind.endswith("s") else "takes"
         first = each[0].replace("%", f"% of {stack.of}", 1)
-        clauses.append(f"{kind} takes {listed([first, *each[1:]])}")
+        clauses.append(f"{_IN_WORDS.get(kind, kind)} {verb} {listed([first, *each[1:]])}")
     text = listed(clauses)
     where = f" on {hardware_name(mine[0][0].hardware)}" if len({r.hardware.name for r, _ in mine}) > 1 else ""
     return f"{text[:1].upper()}{text[1:]}{where}"
