@@ -180,6 +180,8 @@ RECOMPUTE = Asked(("--recompute",), "what the backward pass recomputes instead o
 OPTIMIZER = Asked(("--optimizer",), "the optimiser", "adamw")
 MASTER = Asked(("--master",), "copy of the weights that the optimiser adds to", "fp32")
 LORA = Asked(("--lora",), "train adapters of this rank over a base frozen in the precision", metavar="RANK")
+TRAINING_COUNTING = Asked(("--counting",), "what training software runs, or the convention of a tracing counter:"
+    " whole squares of scores, none recomputed", "serving")
 STEP_CELL = Asked(("--cell",), "explain a column of the first precision step by step, as step_s",
     metavar="COLUMN")
 TRAINING = Asked(("--training",), "sweep over training steps: --devices, --seq, --micro-batch, --global-batch are axes")

@@ -80,7 +80,7 @@ RECORD = [
 
 # Brown et al., Language Models are Few-Shot Learners, 2020, arXiv:2005.14165, table D.1: FLOP of 300 billion tokens.
 GPT3_D1 = {
-    "gpt3-125m": 2.25e20, "gpt3-1.3b": 2.38e21, "gpt3-2.7b": 4.77e21, "gpt3-6.7b": 1.20e22, "gpt3-13b": 2.31e22,
+    "gpt3-125m": 2.25e20, "gpt3-350m": 6.41e20, "gpt3-760m": 1.37e21, "gpt3-1.3b": 2.38e21, "gpt3-2.7b": 4.77e21, "gpt3-6.7b": 1.20e22, "gpt3-13b": 2.31e22,
     "gpt3-175b": 3.14e23,
 }  # fmt: skip
 # Rajbhandari et al., ZeRO, 2020, arXiv:1910.02054, table 1: GB on each device, 7.5 billion parameters, by devices.

@@ -9,7 +9,7 @@ from bitnet_cost.commands.options import option, with_groups
 from bitnet_cost.commands.root import app
 from bitnet_cost.commands.writing import deliver, deliver_explanation, typed
 from bitnet_cost.views.formats import Offer
-from bitnet_cost.words import Master, Optimizer, Recompute
+from bitnet_cost.words import Counting, Master, Optimizer, Recompute
 
 
 class Batches(NamedTuple):
@@ -41,6 +41,7 @@ class Method(NamedTuple):
     optimizer: Annotated[Optimizer, option(questions.OPTIMIZER)] = questions.OPTIMIZER.default
     master: Annotated[Master, option(questions.MASTER)] = questions.MASTER.default
     lora: Annotated[int | None, option(questions.LORA)] = None
+    counting: Annotated[Counting, option(questions.TRAINING_COUNTING)] = questions.TRAINING_COUNTING.default
 
 
 @app.command()

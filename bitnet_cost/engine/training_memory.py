@@ -46,7 +46,7 @@ def _counting(model: Same, counting: Counting) -> tuple[tuple[Operator, ...], Co
 
 def counted(model: Architecture, plan: Plan) -> OpCounts:
     """The forward pass of one micro-batch: whole sequences, with logits at every position."""
-    asked = Workload(logits="all").for_kind(model.kind)
+    asked = Workload(logits="all", counting=plan.counting).for_kind(model.kind)
     batch, seq, one = np.broadcast_arrays(plan.flat.micro_batch, plan.flat.seq, np.ones(1))
     return count_ops(model, asked.with_numbers(batch, seq, one), *_counting(Same(model), asked.counting))
 
@@ -104,6 +104,11 @@ def over(columns: Columns, bases: Bases) -> Array:
     return sum_in_order(parts) if parts else np.zeros(bases.table.shape[-1])
 
 
+def squares(counts: OpCounts) -> float:
+    """Scores that software writes, where it writes them, over those counted: half of a square may be masked."""
+    return 1.0 if counts.workload.attention == "full" or counts.workload.counting == "traced" else 2.0
+
+
 def kept_bytes(op: Operator, ops: Sequence[Operator], runtime: TrainingRuntime, form: TrainingFormat) -> Columns:
     """Bytes that an operator keeps for its backward pass, all its layers, before anything is divided.
 
@@ -147,7 +152,7 @@ def layer_bytes(
         return held
     found: Columns = {}
     ops = counts.operators
-    full = 2.0 if counts.workload.attention != "full" else 1.0  # scores are written for masked pairs too
+    full = squares(counts)
     for op in ops:
         if not in_layers(model, op) or (op.traits.scores and plan.recompute == "selective"):
             continue
@@ -205,8 +210,8 @@ def device_parameters(model: Architecture, counts: OpCounts, plan: Plan) -> Owne
 def bytes_each(plan: Plan, form: TrainingFormat, runtime: TrainingRuntime | None) -> tuple[float, float, float]:
     """Bytes of weights, gradients and optimiser states of a trained parameter.
 
-    16 where FP32 weights are cast on each pass, 18 where 16-bit weights stand beside FP32 masters and gradients are
-    summed in FP32; 12 without masters.  [byte]
+    16 where FP32 weights are cast on each pass, or where 16-bit weights and gradients stand beside FP32 masters; 18
+    where their gradients are summed in FP32; 12 without masters.  [byte]
     """
     moments = MOMENT_BYTES[plan.optimizer]
     if form.wide:

@@ -151,6 +151,11 @@ def _quantising(
     ), "cast" if form.quantised == "fp8" else "quantise"  # fmt: skip
 
 
+def frozen(op: Operator, plan: Plan) -> bool:
+    """Whether an operator has weights without gradients; a tied head has the table's."""
+    return plan.lora is not None and (op.weights > 0 or op.role == "lm_head")
+
+
 def backward_factor(op: Operator, plan: Plan, form: TrainingFormat, *, fused: bool) -> dict[str, float] | float:
     """How much of each quantity an operator's backward pass has, over its forward pass.
 
@@ -167,7 +172,7 @@ def backward_factor(op: Operator, plan: Plan, form: TrainingFormat, *, fused: bo
         return 2.0
     if op.traits.kernel == "attention":
         return 2.5 if fused else 2.0
-    if plan.lora is not None and op.weights:
+    if frozen(op, plan):
         return 1.0
     return 2.0
 
@@ -218,7 +223,8 @@ def work_of(
 @lru_cache(maxsize=64)
 def _work(same: Same, every: Same, plan: Plan, of_form: Same, software: Same) -> Work:
     model, operators, form, runtime = same.it, every.it, of_form.it, software.it
-    fused = runtime is None or runtime.fused_attention
+    # a tracing counter sees reference classes, which keep their scores
+    fused = plan.counting != "traced" and (runtime is None or runtime.fused_attention)
     extra = _extra(model, operators, plan, form, runtime)
     served = [op for op in operators if op.traits.kernel not in ("quantise", "dequantise")]
     if "mul.tf32" in form.compute.linear.recipe:  # the head too
@@ -300,11 +306,12 @@ def _bits(
     if (op.traits.scores and not products) or (kind == "attention" and not op.has("inputs", "outputs")):  # scores alone
         unfused = runtime is not None and not runtime.fused_attention and op.traits.scores
         each = 8.0 if unfused else 0.0
-        return linear_in(op, exp=2 * each * 8), linear_in(op, exp=2 * each * 16)
+        whole = 1.0 if plan.counting == "traced" else 2.0  # masked scores are written too
+        return linear_in(op, exp=whole * each * 8), linear_in(op, exp=whole * each * 16)
     if products:
         narrow = 1.0 if form.quantised == "fp8" and op.role == "linear" else form.width
         held = form.stored.linear.weights.bits / 8 if form.stored is not None and op.role == "linear" else narrow
-        gradient = 0.0 if plan.lora is not None and op.weights else 4.0 + narrow  # a weight's, added up in FP32
+        gradient = 0.0 if frozen(op, plan) else 4.0 + narrow  # a weight's, added up in FP32
         share = 8.0 / (plan.ep if kind == "experts" else 1)
         return (
             linear_in(op, inputs=narrow * 8, outputs=form.width * 8, weights=held * share),

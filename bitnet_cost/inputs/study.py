@@ -5,22 +5,50 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from bitnet_cost import questions
+from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import CatalogueName, Input, Source, check_sources
-from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Parallel, Scope
+from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Parallel, Recompute, Scope
 
 Quantity = Literal[
     "energy", "decode_energy_per_token", "tokens_per_s", "decode_step", "decode_energy", "product_time",
     "product_energy", "energy.mul", "energy.add", "mac_energy", "price", "saving", "ideal_weights", "stored_weights",
     "non_embedding_weights", "footprint", "largest_batch", "parameters", "mac",
 ]  # fmt: skip
-Unit = Literal["J", "mJ", "pJ", "GB", "%", "x", "1", "T", "1/s", "ms", "us"]
+TrainingQuantity = Literal[
+    "six_n_d", "run_flop", "recomputed", "step", "mfu", "hfu", "device_time", "days", "run_energy", "step_energy",
+    "trained_weights", "gradients", "optimizer_states", "states", "state_bytes", "layer_activations", "activations",
+    "peak_memory",
+]  # fmt: skip
+Unit = Literal[
+    "J", "mJ", "pJ", "MWh", "MB", "GB", "%", "x", "1", "M", "T", "EFLOP", "1/s", "s", "ms", "us", "kh", "d"
+]  # fmt: skip
 UNIT_SCALES: dict[str, float] = {
-    "J": 1.0, "mJ": 1e-3, "pJ": 1e-12, "GB": 8e9, "%": 0.01, "x": 1.0, "1": 1.0, "T": 1e12, "1/s": 1.0, "ms": 1e-3,
-    "us": 1e-6,
+    "J": 1.0, "mJ": 1e-3, "pJ": 1e-12, "MWh": 3.6e9, "MB": 8e6, "GB": 8e9, "%": 0.01, "x": 1.0, "1": 1.0, "M": 1e6,
+    "T": 1e12, "EFLOP": 1e18, "1/s": 1.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "kh": 3.6e6, "d": 86400.0,
 }  # fmt: skip
 
 
-class Options(Input):
+class TrainingOptions(Input):
+    """How a cell's model is trained."""
+
+    tokens: float | None = Field(None, description=questions.TOKENS.meaning)
+    seq: int | None = Field(None, description=questions.SEQ.meaning)
+    micro_batch: int | None = Field(None, description=questions.MICRO_BATCH.meaning)
+    global_batch: int | None = Field(None, description=questions.GLOBAL_BATCH.meaning)
+    dp: int | None = Field(None, description=questions.DP.meaning)
+    tp: int | None = Field(None, description=questions.TP.meaning)
+    pp: int | None = Field(None, description=questions.PP.meaning)
+    cp: int | None = Field(None, description=questions.CP.meaning)
+    ep: int | None = Field(None, description=questions.EP.meaning)
+    zero: int | None = Field(None, description=questions.ZERO.meaning)
+    virtual_stages: int | None = Field(None, description=questions.VIRTUAL_STAGES.meaning)
+    recompute: Recompute | None = Field(None, description=questions.RECOMPUTE.meaning)
+    link: CatalogueName | None = Field(None, description=questions.LINK.meaning)
+    pue: float | None = Field(None, ge=1, le=10, description=questions.PUE.meaning)
+    states_of: float | None = Field(None, gt=0, le=1e15, description="parameters whose states are asked, of no model")
+
+
+class Options(TrainingOptions):
     """What to evaluate. A table's, a column's and a row's options add to the study's, the later ones first."""
 
     model: CatalogueName | None = Field(None, description="catalogue name or size")
@@ -39,7 +67,7 @@ class Options(Input):
     attention: AttentionSpan | None = Field(None, description=questions.ATTENTION.meaning)
     logits: Logits | None = Field(None, description=questions.LOGITS.meaning)
     counting: Counting | None = Field(None, description=questions.COUNTING.meaning)
-    quantity: Quantity | None = Field(None, description="what the cell holds")
+    quantity: Quantity | TrainingQuantity | None = Field(None, description="what the cell holds")
     action: str | None = Field(
         None, description="with quantity price: the action, or its stem where format completes it"
     )
@@ -60,6 +88,8 @@ class Row(Options):
     relation: Literal["=", ">", ">=", "<="] = Field(
         "=", description="what a claim says of its figure: equal, more than, at least, up to"
     )
+    source: str | None = Field(None, description="a key of sources where it is not the table's")
+    why: str = Field("", description="in a table that is compared: why the figures differ as they do")
 
 
 class ExceptionalCell(Input):
@@ -80,6 +110,9 @@ class PrintedTable(Input):
     decimals: int | None = Field(None, ge=0, le=9, description="digits printed after the point")
     ratio: bool = Field(False, description="cells are the baseline's figure divided by the precision's")
     claims: bool = Field(False, description="cells are claims to be judged, not figures to be met")
+    compared: bool = Field(
+        False, description="cells are of runs that no model is held to: put beside the modelled ones, with their ratio"
+    )
     tolerance: float | None = Field(
         None, ge=0, description="absolute, in the unit; default: half a unit of the last digit"
     )
@@ -95,7 +128,10 @@ class PrintedTable(Input):
         for row in self.rows:
             if len(row.printed) != len(self.columns):
                 raise ValueError(f"row {row.label!r} has {len(row.printed)} cells for {len(self.columns)} columns")
-        if not self.claims and self.tolerance is None and self.relative is None and self.decimals is None:
+        if self.compared and any(cell is not None and cell <= 0 for row in self.rows for cell in row.printed):
+            raise ValueError(f"table {self.title!r}: is compared by ratios, so that its cells have to be above 0")
+        bounds = (self.tolerance, self.relative, self.decimals)
+        if not (self.claims or self.compared) and bounds == (None, None, None):
             raise ValueError(f"table {self.title!r}: give decimals or a tolerance")
         if self.relative is not None and not self.why:
             raise ValueError(f"table {self.title!r}: a relative tolerance needs its reason in 'why'")
@@ -118,10 +154,24 @@ class Study(Input):
     sources: dict[str, Source] = Field(min_length=1, description="where the table was printed")
     options: Options = Field(default_factory=Options, description="for every cell")
     tables: list[PrintedTable] = Field(min_length=1, description="the tables")
+    shapes: list[Architecture] = Field(
+        default_factory=list, description="models that tables about training name and the catalogue does not have"
+    )
     findings: list[str] = Field(default_factory=list, description="what the comparison teaches")
 
     @model_validator(mode="after")
     def _cited(self) -> Self:
-        of_tables = {f"tables.{i}.source": t.source for i, t in enumerate(self.tables) if t.source is not None}
-        check_sources(self.sources, {"source": self.source} | of_tables)
+        used = {"source": self.source}
+        for i, table in enumerate(self.tables):
+            of_rows = {f"tables.{i}.rows.{j}.source": row.source for j, row in enumerate(table.rows)}
+            used |= {place: key for place, key in ({f"tables.{i}.source": table.source} | of_rows).items() if key}
+        check_sources(self.sources, used)
         return self
+
+    @property
+    def cited(self) -> tuple[str, ...]:
+        """Keys of the sources of study, tables and rows, in the order of their first use."""
+        keys = [self.source]
+        for table in self.tables:
+            keys += [key for key in (table.source, *(row.source for row in table.rows)) if key]
+        return tuple(dict.fromkeys(keys))

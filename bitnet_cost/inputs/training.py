@@ -6,7 +6,7 @@ import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from pydantic import Field, InstanceOf, model_validator
@@ -20,7 +20,7 @@ from bitnet_cost.inputs.hardware import Interconnect
 from bitnet_cost.inputs.precision import LinearPrecision, Precision, WeightStorage
 from bitnet_cost.inputs.scenario import Question
 from bitnet_cost.told import array
-from bitnet_cost.words import Master, Optimizer, Recompute, Scope
+from bitnet_cost.words import Counting, Master, Optimizer, Recompute, Scope
 
 StepKernelClass = Literal[
     "linear", "experts", "attention", "norm", "rope", "activation", "residual", "quantise", "weight_quantise",
@@ -149,6 +149,7 @@ class Plan:
     virtual_stages: int = 1
     lora: int | None = None
     tokens: float | None = None
+    counting: Counting = "serving"
 
     def __post_init__(self) -> None:
         for name in (*NUMBERS, "tp", "pp", "cp", "ep", "virtual_stages"):
@@ -169,6 +170,7 @@ class Plan:
         check_word("recompute", self.recompute, ("none", "selective", "full"))
         check_word("optimizer", self.optimizer, tuple(MOMENT_BYTES))
         check_word("master", self.master, ("fp32", "none"))
+        check_word("counting", self.counting, get_args(Counting))
         if self.zero not in (0, 1, 2, 3):
             raise BitnetCostError(f"zero: {self.zero!r} is not a stage; expected 0, 1, 2 or 3")
         if self.lora is not None and not (type(self.lora) is int and 1 <= self.lora <= 65536):

@@ -95,13 +95,16 @@ def _left_behind(profile: Hardware) -> Iterator[str]:
 
 
 def _check_study(path: Path, study: Study) -> None:
+    shapes = {shape.name for shape in study.shapes}
     for place, options in _options(study):
-        for field, kind in (("model", "model"), ("hardware", "hardware"), ("precision", "precision")):
-            _named(path, f"{place}.{field}", kind, getattr(options, field))
+        if options.model not in shapes:
+            _named(path, f"{place}.model", "model", options.model)
+        _named(path, f"{place}.hardware", "hardware", options.hardware)
+        _named(path, f"{place}.precision", "precision", options.precision)
         _named(path, f"{place}.baseline", "precision", options.baseline)
         if options.runtime is not None:
             each = [name.rpartition("-")[0] for name in catalog.names("runtime")]
-            if options.runtime not in each:
+            if options.runtime not in (*each, *catalog.training_runtimes()):
                 raise InvalidFile(path, f"{place}.runtime", f"unknown runtime {options.runtime!r}")
 
 

@@ -324,6 +324,12 @@ def _workload(result: Result) -> str:
     )
 
 
+HOLLOW = {
+    "claim": "Hollow: claims, judged but held to no tolerance.",
+    "compared": "Hollow: figures of runs, held to no tolerance.",
+}
+
+
 def of_training(answer: TrainingAnswer, command: str) -> Page:
     """The page of training steps: verdict, where time, memory and energy go, sources, how to reproduce."""
     results = answer.results
@@ -349,23 +355,25 @@ def of_study(name: str, command: str) -> Page:
     found = validation.run([name])
     study = found[0].study
     report = validation.report(found[0])
-    cells = [c for c in found[0].cells if c.relation == "=" and c.printed > 0 and c.modelled > 0]
-    held, claims = ([c for c in found[0].cells if (c.tolerance is None) is claim] for claim in (False, True))
+    cells = [c for c in found[0].cells if c.relation in ("=", validation.COMPARED) and c.printed > 0 and c.modelled > 0]
+    held, claims, compared = ([c for c in found[0].cells if c.kind == kind] for kind in ("held", "claim", "compared"))
     parts = [f"{sum(c.passed for c in held)} of {len(held)} printed cells are within tolerance"] if held else []
     parts += [f"{sum(c.follows for c in claims)} of {len(claims)} claims follow from the model"] if claims else []
+    parts += [f"{len(compared)} published figures are beside the modelled ones"] if compared else []
     rows: list[tuple[str, ...]] = []
     groups: dict[str, list[tuple[float, float, str]]] = {}
     for c in cells:
-        kind, printed, ours = "claim" if c.tolerance is None else "held", digits(c.printed), digits(c.modelled)
-        rows.append((c.row, c.column, printed, ours, fixed(c.modelled / c.printed, 3, grouping=False), kind))
+        kind, printed, ours = c.kind, digits(c.printed), digits(c.modelled)
+        rows.append((c.row, c.column, printed, ours, fixed(c.ratio, 3, grouping=False), kind))
         words = f"{c.row}, {c.column}: printed {printed}, modelled {ours}"
         groups.setdefault(kind, []).append((c.printed, c.modelled, words))
     heads = (*headed("row", "column", "printed", "modelled", "ratio", texts=2), *headed("kind"))
     table = Table("Modelled against printed, in the tables' units", heads, tuple(rows))
-    note = "Hollow: claims, judged but held to no tolerance." if "claim" in groups else ""
+    loose = next((kind for kind in HOLLOW if kind in groups), "claim")
+    note = HOLLOW[loose] if loose in groups else ""
     made = [
         Chart("printed", "How right is the model?", (Shown(("; ".join(parts),), table, None),), note=note,
-              drawing=parity_svg(parity_figure(groups, "printed", "modelled"), hollow="claim"))
+              drawing=parity_svg(parity_figure(groups, "printed", "modelled"), hollow=loose))
     ] if groups else []  # fmt: skip
     return Page(
         report, tuple(made), validation.document(found), validation.cell_rows(found),

@@ -21,8 +21,9 @@ from bitnet_cost.inputs.study import UNIT_SCALES, Options, PrintedTable, Study
 from bitnet_cost.inputs.workload import Workload, usual_attention
 from bitnet_cost.ledger.contract import price_of
 from bitnet_cost.ledger.result import Result
-from bitnet_cost.numerals import digits, fixed, with_commas
+from bitnet_cost.numerals import digits, figures_of, fixed, with_commas
 from bitnet_cost.readers import catalog
+from bitnet_cost.studies import training_cells
 from bitnet_cost.studies.measured import bare_product
 from bitnet_cost.tables import Column, Note, Report, Table, headed
 from bitnet_cost.views import honesty
@@ -30,6 +31,7 @@ from bitnet_cost.views import honesty
 _RELATIONS: dict[str, Callable[[float, float], bool]] = {
     "=": lambda modelled, printed: abs(modelled - printed) <= 1.0, ">": gt, ">=": ge, "<=": le,
 }  # fmt: skip
+COMPARED = "~"
 _WORK = ("batch", "prompt", "generate", "attention", "logits", "counting")
 
 
@@ -66,6 +68,16 @@ class Cell:
         return _RELATIONS[self.relation](self.modelled, self.printed)
 
     @property
+    def kind(self) -> str:
+        """Whether it is ``held`` to a tolerance, a ``claim`` to be judged, or ``compared`` alone."""
+        return "compared" if self.relation == COMPARED else "claim" if self.tolerance is None else "held"
+
+    @property
+    def ratio(self) -> float:
+        """Modelled over printed."""
+        return self.modelled / self.printed
+
+    @property
     def passed(self) -> bool:
         """Whether the cell is within its tolerance; a claim is never failed."""
         return self.tolerance is None or abs(self.error) <= self.tolerance + 1e-9 * abs(self.printed)
@@ -73,6 +85,8 @@ class Cell:
     @property
     def verdict(self) -> str:
         """In words."""
+        if self.kind == "compared":
+            return "compared"
         if self.tolerance is None:
             return "follows" if self.follows else "does not"
         if self.equal_digits:
@@ -128,8 +142,9 @@ def outcome(study: Study) -> Outcome:
                 share = unshrinking_share(printed, modelled) if table.claims and options.quantity == "saving" else None
                 cells.append(
                     Cell(table.title, row.label, column.label, float(printed), modelled, table.decimals,
-                         None if table.claims else own.tolerance if own else _tolerance(table, float(printed)),
-                         row.relation, share, own.why if own else "", found.weak)
+                         None if table.claims or table.compared
+                         else own.tolerance if own else _tolerance(table, float(printed)),
+                         COMPARED if table.compared else row.relation, share, own.why if own else row.why, found.weak)
                 )  # fmt: skip
     return Outcome(study, tuple(cells))
 
@@ -189,6 +204,9 @@ def _figure(study: Study, options: Options, precision: str) -> Modelled:
         each = [times * price_of(action, profile, what.name)[1] for action, times in recipe.items()]
         energy = _added(each)
         return Modelled(energy, any(honesty.mark_basis(profile.basis(action)) for action in recipe))
+    if options.quantity in training_cells.QUANTITIES:
+        _wanted(study, options, "states_of" if options.quantity in training_cells.OF_STATES else "model")
+        return Modelled(*training_cells.figure(options, precision, study.shapes))
     _wanted(study, options, "model")
     if options.quantity == "largest_batch":
         _wanted(study, options, "hardware")
@@ -296,26 +314,32 @@ def _printed(value: float, decimals: int | None, extra: int = 0) -> str:
 def report(found: Outcome) -> Report:
     """A study's tables, cell by cell, and its findings."""
     study = found.study
-    used = dict.fromkeys([study.source, *(t.source for t in study.tables if t.source)])
     tables = []
     for table in study.tables:
         cells = [c for c in found.cells if c.table == table.title]
-        tables.append(_claims_table(table, cells) if table.claims else _cells_table(table, cells))
+        make = _compared_table if table.compared else _claims_table if table.claims else _cells_table
+        tables.append(make(table, cells))
     held = [c for c in found.cells if c.tolerance is not None]
     equal = sum(c.equal_digits for c in held)
-    sentence = f"{study.title}: {equal} of {len(held)} cells equal the printed digits"
+    compared = [c.ratio for c in found.cells if c.kind == "compared"]
+    sentence = f"{study.title}: {equal} of {len(held)} cells equal the printed digits" if held else study.title
     if found.failed:
         sentence += f", {found.failed} outside their tolerance"
     elif equal < len(held):
-        worst = max(held, key=lambda c: abs(c.error) if not c.equal_digits else 0.0)
+        worst = max(held, key=lambda c: abs(c.error) / (c.tolerance or 1.0) if not c.equal_digits else 0.0)
         sentence += f", the others are within their tolerance (worst {worst.row}, {worst.column})"
-    claims = [c for c in found.cells if c.tolerance is None]
+    if compared:
+        middle, low, high = (f"{fixed(float(np.percentile(compared, at)), 2)}" for at in (50, 0, 100))
+        sentence += f"{';' if held else ':'} modelled over published is {middle} in the median of {len(compared)}"
+        sentence += f" figures, {low} to {high}"
+    claims = [c for c in found.cells if c.kind == "claim"]
     if claims:
         follow = sum(c.follows for c in claims)
         sentence += (
             f"; {follow} of {len(claims)} claims follow" if follow else f"; none of {len(claims)} claims follows"
         )
-    reasons = [f"{c.row}, {c.column}: {c.why}" for c in found.cells if c.why]
+    reasons = [f"{c.row}, {c.column}: {c.why}" for c in found.cells if c.why and c.kind != "compared"]
+    reasons += list(dict.fromkeys(f"{c.row}: {c.why}" for c in found.cells if c.why and c.kind == "compared"))
     reasons += [f"{table.title}: {table.why}" for table in study.tables if table.why]
     weak = sum(c.weak for c in found.cells)
     signs = [
@@ -324,7 +348,7 @@ def report(found: Outcome) -> Report:
     ] * (weak > 0)
     cited = [
         f"Source: {source.author}: {source.title}, {source.year}. {source.where}. ({source.seen})"
-        for source in (study.sources[key] for key in used)
+        for source in (study.sources[key] for key in study.cited)
     ]
     lines = {"signs": signs, "finding": study.findings, "reason": reasons, "source": cited}
     notes = [Note(code, text) for code, texts in lines.items() for text in texts]
@@ -358,6 +382,15 @@ def _claims_table(table: PrintedTable, cells: Sequence[Cell]) -> Table:
         row = (c.row, c.column, claimed, modelled + _mark(c), c.verdict)
         rows.append((*row, needed) if savings else row)
     return Table(table.title, (*heads, Column("must stay %")) if savings else heads, tuple(rows))
+
+
+def _compared_table(table: PrintedTable, cells: Sequence[Cell]) -> Table:
+    unit = "" if table.unit == "1" else f" {table.unit}"
+    heads = headed("row", "column", f"printed{unit}", f"modelled{unit}", "ratio", texts=2)
+    rows = [
+        (c.row, c.column, figures_of(c.printed), figures_of(c.modelled) + _mark(c), fixed(c.ratio, 2)) for c in cells
+    ]
+    return Table(table.title, heads, tuple(rows))
 
 
 def cell_rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:

@@ -46,6 +46,7 @@ def document(results: Sequence[TrainingResult], spreads: Sequence[StepSpread | N
     runtimes = {r.runtime.name: r.runtime.model_dump(exclude_none=True) for r in results if r.runtime}
     return {
         "schema": SCHEMA, "version": __version__, "records": [record(r) for r in results], **drawn,
+        "counts": [_counts(r) for r in results],
         "inputs": {
             "model": first.model.model_dump(exclude_none=True, exclude_defaults=True),
             "precisions": {r.precision.name: r.precision.model_dump(exclude_none=True) for r in results},
@@ -53,6 +54,16 @@ def document(results: Sequence[TrainingResult], spreads: Sequence[StepSpread | N
             "runtimes": runtimes,
         },
         "not_counted": list(NOT_COUNTED),
+    }  # fmt: skip
+
+
+def _counts(result: TrainingResult) -> dict[str, Any]:
+    """MACs of a step on all devices: what the model needs, and what is repeated to save memory."""
+    counts = result.counts
+    return {
+        "hardware": result.hardware.name, "precision": result.precision.name, "counting": result.plan.counting,
+        "forward_mac": round(counts.forward),
+        "backward_mac": round(counts.model - counts.forward), "recomputed_mac": round(counts.run - counts.model),
     }  # fmt: skip
 
 
@@ -256,9 +267,13 @@ def _notes(results: Sequence[TrainingResult]) -> list[Note]:
             notes.append(Note("range", f"{text}, every price moved on both sides at once."))
     if runtime is not None:
         notes.append(Note("measured", _held(first, runtime.name)))
-    text = (
-        "MFU counts products once forward and twice backward, attention causal, over the peak of the format computed in"
-    )
+    if plan.counting == "traced":
+        ahead, behind = (
+            with_commas(macs) for macs in (first.counts.forward, first.counts.model - first.counts.forward)
+        )
+        notes.append(Note("counting", f"Counting traced: {ahead} MACs forward and {behind} backward in a step."))
+    pairs = "every score of attention, masked or not" if plan.counting == "traced" else "attention causal"
+    text = f"MFU counts products once forward and twice backward, {pairs}, over the peak of the format computed in"
     notes.append(Note("mfu", f"{text}; what is recomputed counts in HFU."))
     notes.append(Note("not-counted", f"Not counted: {'; '.join(NOT_COUNTED)}."))
     return notes
@@ -307,5 +322,6 @@ def _states(r: TrainingResult) -> str:
     elif r.runtime is None or r.runtime.weights_wide:
         kind = "FP32 weights cast on each pass"
     else:
-        kind = "16-bit weights beside FP32 masters, gradients summed in FP32"
+        summed = "16" if r.runtime.gradient_bytes < 4 else "32"
+        kind = f"16-bit weights beside FP32 masters, gradients summed in {summed} bits"
     return f"States: {kind}; {r.plan.optimizer}."
