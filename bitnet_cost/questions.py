@@ -185,7 +185,7 @@ HARDWARE_TO_TRAIN = Asked(("--hardware", "-H", "--gpu"), "name or YAML file; A,B
 PRECISIONS_TO_TRAIN = Asked(("--precision", "-p"), "what to train in, as fp32, tf32, bf16, fp8, bitnet-b1.58; A,B for"
     " several", left_out="bf16, bitnet-b1.58", metavar="PRECISION", names="precision")
 TRAINING_RUNTIME = Asked(("--runtime",), "software: eager, torch-compile, megatron, megatron-2022, or a YAML file",
-    left_out="megatron for several devices, else eager", metavar="RUNTIME")
+    left_out="megatron for several devices, else eager", metavar="RUNTIME", names="training-runtime")
 BASELINE_OF_TRAINING = Asked(("--baseline",), "savings are against this", left_out="the first precision",
     metavar="PRECISION", names="precision")
 PLOTTED = Asked((), "what a sweep wrote: .parquet, .csv or a folder", metavar="FILE")

@@ -43,6 +43,7 @@ FileKind = Literal[
     "hardware",
     "precision",
     "runtime",
+    "training-runtime",
     "study",
     "sweep",
     "links",

@@ -38,7 +38,6 @@ FOLDERS, root, is_path, names, listed = (
     spelling.FOLDERS, spelling.root, spelling.is_path, spelling.names, spelling.listed,
 )  # fmt: skip
 LINKS, GRIDS = "interconnects/links.yaml", "electricity/grids.yaml"
-TRAINING = "runtimes/training"
 CONSTANTS, ACCURACY = "measured/constants.yaml", "measured/accuracy.yaml"  # missing before the first calibration
 
 M = TypeVar("M", bound=Input)
@@ -125,7 +124,10 @@ def beside(file: Path, place: str, name: str) -> Path:
     return found
 
 
-def read(path: Path, chain: tuple[Path, ...] = (), model: type[Hardware | TrainingRuntime] = Hardware) -> Document:
+EXTENDED: dict[str, type[Hardware | TrainingRuntime]] = {"hardware": Hardware, "training-runtime": TrainingRuntime}
+
+
+def read(path: Path, chain: tuple[Path, ...] = ()) -> Document:
     """A YAML document; a profile that extends another of its kind, with what it takes from that one.
 
     Raises:
@@ -135,20 +137,22 @@ def read(path: Path, chain: tuple[Path, ...] = (), model: type[Hardware | Traini
     if not isinstance(document.data, dict) or "extends" not in document.data:
         return document
     name, chain = chain_of(document, path, chain)
-    base = beside(path, "extends", name) if is_path(name) else _base(path, name, model)
-    found = read(base, chain, model)
-    validate(found, model, base)
+    kind, base = _base(path, name)
+    found = read(base, chain)
+    validate(found, EXTENDED[kind], base)
     return extended(document, found.data, path)
 
 
-def _base(path: Path, name: str, model: type[Hardware | TrainingRuntime]) -> Path:
-    if model is TrainingRuntime:
-        files = {file.stem: file for file in place(TRAINING).glob("*.yaml")}
-        if name not in files:
-            raise InvalidFile(path, "extends", str(spelling.unknown("training runtime", name, files)))
-        return files[name]
+def _base(path: Path, name: str) -> tuple[str, Path]:
+    """What a file extends: hardware, or where it is beside training runtimes, or names one, a training runtime."""
+    if is_path(name):
+        base = beside(path, "extends", name)
+        keys = read_yaml(base).data
+        return "training-runtime" if isinstance(keys, dict) and "kernels" in keys else "hardware", base
+    own = path.parent == folder("training-runtime")
+    kind = "training-runtime" if own or has("training-runtime", listed("training-runtime", name)) else "hardware"
     try:
-        return locate("hardware", name)
+        return kind, locate(kind, name)
     except UnknownName as fault:
         raise InvalidFile(path, "extends", str(fault)) from None
 
@@ -422,29 +426,13 @@ def runtime_of(hardware: Hardware, asked: str | RuntimeProfile | None) -> Runtim
     return runtime(asked or str(hardware.runtime), hardware.device_class)
 
 
-@cache
-def training_runtimes() -> dict[str, TrainingRuntime]:
-    """The training runtimes of the catalogue, by name.
-
-    Raises:
-        BitnetCostError: an invalid file.
-    """
-    files = sorted(place(TRAINING).glob("*.yaml"))
-    return {path.stem: validate(read(path, model=TrainingRuntime), TrainingRuntime, path) for path in files}
-
-
 def training_runtime(name: str) -> TrainingRuntime:
     """A training runtime by name or YAML file.
 
     Raises:
         BitnetCostError: an unknown name, or an invalid file.
     """
-    if is_path(name):
-        return validate(read(Path(name), model=TrainingRuntime), TrainingRuntime, Path(name))
-    known = training_runtimes()
-    if name not in known:
-        raise UnknownName("training runtime", name, list(known))
-    return known[name]
+    return entry("training-runtime", name, TrainingRuntime)
 
 
 def setting(hardware: Hardware, asked: str | RuntimeProfile | None) -> tuple[Hardware, RuntimeProfile | None]:

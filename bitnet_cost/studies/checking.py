@@ -36,7 +36,7 @@ def check(path: Path) -> list[str]:
         InvalidFile: its first fault.
     """
     kind, entry = ("model", catalog.model(str(path))) if catalog.is_config(str(path)) else load_any(path)
-    return [f"{kind} {getattr(entry, 'name', '')}: no fault found", *_remarks(path, entry)]
+    return [f"{kind.replace('-', ' ')} {getattr(entry, 'name', '')}: no fault found", *_remarks(path, entry)]
 
 
 def _remarks(path: Path, entry: Input) -> Iterator[str]:
