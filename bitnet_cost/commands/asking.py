@@ -68,3 +68,17 @@ def _grams(embodied: str | None) -> float | Literal["profile"] | None:
 def once(names: Any) -> list[str]:
     """Each name once, in their order."""
     return list(dict.fromkeys(names))
+
+
+def token_count(text: str) -> float:
+    """A number of tokens as people write it.
+
+    >>> token_count("300B"), token_count("1.4T"), token_count("1000000")
+    (300000000000.0, 1400000000000.0, 1000000.0)
+    """
+    scales = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
+    ending = text[-1:].upper()
+    try:
+        return float(text[:-1] if ending in scales else text) * scales.get(ending, 1.0)
+    except ValueError:
+        raise BitnetCostError(f"tokens: {text!r} is not a number such as 300B or 1.4T") from None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
 from bitnet_cost import questions
 from bitnet_cost.commands import options
-from bitnet_cost.commands.asking import ask, once
+from bitnet_cost.commands.asking import ask, once, token_count
 from bitnet_cost.commands.options import argument, one_of, option, with_groups
 from bitnet_cost.commands.root import app
 from bitnet_cost.commands.writing import deliver, must_end, say_written, typed, watched, write
@@ -16,6 +16,9 @@ from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.views import formats
 from bitnet_cost.views.formats import Offer
 from bitnet_cost.words import BreakEvenAxis, Engine, Scope
+
+if TYPE_CHECKING:
+    from bitnet_cost.studies.breakeven import Draws
 
 
 @app.command()
@@ -112,7 +115,7 @@ def explain(
 def break_even(
     *,
     model: options.ModelArgument,
-    hardware: Annotated[str, option(questions.HARDWARE_BROKEN_EVEN)],
+    hardware: Annotated[str, option(questions.HARDWARE_BROKEN_EVEN)] = "h100-sxm-80gb",
     precision: Annotated[str, option(questions.PRECISION_SAVING)] = "bitnet-b1.58",
     baseline: Annotated[str | None, option(questions.SAVED_ON)] = None,
     saving: Annotated[float, option(questions.SAVING_WANTED)] = 50.0,
@@ -125,11 +128,13 @@ def break_even(
     scope: options.ScopeOption = None,
     draws: Annotated[int, option(questions.DRAWS_OF_RANGE)] = 1000,
     sampling: options.Sampling,
+    repaid: options.Repaid,
     to: options.CurveWriting,
 ) -> None:
     """From which batch or context, and with which shares of the energy, a precision stops saving a given amount.
 
-    Charts of the curves with -o FILE.html.
+    With --by served-tokens: after how many generated tokens it has paid for its training. Charts of the curves with
+    -o FILE.html.
 
     Example: bitnet-cost break-even llama-2-7b -H h100-sxm-80gb -p w1a8
     """
@@ -139,6 +144,15 @@ def break_even(
     from bitnet_cost.studies import breakeven
     from bitnet_cost.studies import breakeven_report as told
 
+    drawn = breakeven.Draws(draws, *sampling)
+    if repaid.by == "served-tokens":
+        if axis:
+            raise BitnetCostError("axis: --by served-tokens varies none; leave --axis out")
+        _served(model, hardware, (precision, baseline), work, repaid, once(runtime or ()), scope, drawn, to)
+        return
+    changed = next((name for name, d in options.Repaid._field_defaults.items() if getattr(repaid, name) != d), None)
+    if changed is not None:
+        raise BitnetCostError(f"{changed.replace('_', '-')}: is of the training to be paid for; add --by served-tokens")
     architecture, profile = catalog.model(model), catalog.hardware(hardware)
     steps = usual_generate(architecture, profile) if work.generate is None else work.generate
     asked = Scenario(
@@ -148,7 +162,7 @@ def break_even(
     old = catalog.precision(baseline or ("fp16" if profile.has_clock else "fp32"))
     found = breakeven.find(
         asked, old, wanted=saving / 100, axes=cast("list[BreakEvenAxis]", axis) or get_args(BreakEvenAxis),
-        runtimes=once(runtime or ()), draws=breakeven.Draws(draws, *sampling),
+        runtimes=once(runtime or ()), draws=drawn,
     )  # fmt: skip
     priced = scope or profile.default_scope
     answer = told.report(asked, old, found)
@@ -167,6 +181,19 @@ def break_even(
         return html.as_html(curve.curve_page(answer, found, document, profile.runtime, typed()))
 
     deliver(to, Offer(lambda: [answer], lambda: document, rows, page))
+
+
+def _served(
+    model: str, hardware: str, precisions: tuple[str, str | None], work: options.Work, repaid: options.Repaid,
+    runtimes: list[str], scope: Scope | None, draws: Draws, to: options.CurveWriting,
+) -> None:  # fmt: skip
+    from bitnet_cost.studies import served
+    from bitnet_cost.studies import served_report as told
+
+    tokens = None if repaid.tokens is None else token_count(repaid.tokens)
+    trained = served.Trained(repaid.training, tokens, repaid.train_on, repaid.training_devices)
+    found = served.find(model, hardware, precisions, work, trained, runtimes=runtimes, scope=scope, draws=draws)
+    deliver(to, Offer(lambda: [told.report(found)], lambda: told.document(found), lambda: told.rows(found)))
 
 
 @app.command()

@@ -4,11 +4,10 @@ from typing import Annotated, Any, NamedTuple
 
 from bitnet_cost import questions
 from bitnet_cost.commands import options
-from bitnet_cost.commands.asking import facility, once
+from bitnet_cost.commands.asking import facility, once, token_count
 from bitnet_cost.commands.options import option, with_groups
 from bitnet_cost.commands.root import app
 from bitnet_cost.commands.writing import deliver
-from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.views.formats import Offer
 from bitnet_cost.words import Master, Optimizer, Recompute
 
@@ -71,24 +70,10 @@ def train(
     from bitnet_cost.views import training as view
 
     plan: dict[str, Any] = batches._asdict() | division._asdict() | method._asdict()
-    plan["tokens"] = None if batches.tokens is None else _tokens(batches.tokens)
+    plan["tokens"] = None if batches.tokens is None else token_count(batches.tokens)
     found = training.train(
         model, once(hardware or [training.DEVICE]), once(precision or []),
         training.Terms(runtime, scope, baseline, facility(site, making), link, between), **plan,
     )  # fmt: skip
     rows = [view.record(result) for result in found]
     deliver(to, Offer(lambda: [view.report(found)], lambda: view.document(found), lambda: rows))
-
-
-def _tokens(text: str) -> float:
-    """A number of tokens as people write it.
-
-    >>> _tokens("300B"), _tokens("1.4T"), _tokens("1000000")
-    (300000000000.0, 1400000000000.0, 1000000.0)
-    """
-    scales = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
-    ending = text[-1:].upper()
-    try:
-        return float(text[:-1] if ending in scales else text) * scales.get(ending, 1.0)
-    except ValueError:
-        raise BitnetCostError(f"tokens: {text!r} is not a number such as 300B or 1.4T") from None

@@ -30,6 +30,11 @@ def precision(name: str) -> Precision:
     return tf32() if name.lower() == "tf32" else catalog.precision(name)
 
 
+def half_of(profile: Hardware) -> str:
+    """The 16-bit format that hardware trains in."""
+    return "bf16" if profile.has_clock or "mul.bf16" in profile.actions else "fp16"
+
+
 class Terms(NamedTuple):
     """How training is priced, and where."""
 
@@ -109,8 +114,7 @@ def _software(profile: Hardware, runtime: str | None, several: bool) -> Training
 def _one(place: _Place, asked: Precision, terms: Terms) -> TrainingResult:
     """One result; where it does not fit, its reason names the fewest devices on which it would."""
     model, profile, software, plan, auto = place
-    half = "bf16" if profile.has_clock or "mul.bf16" in profile.actions else "fp16"
-    form = training_format(asked, lora=plan.lora, half=half)
+    form = training_format(asked, lora=plan.lora, half=half_of(profile))
     if auto and software is not None:
         plan.check(model)
         smallest = smallest_plan(model, form, profile, software, plan)

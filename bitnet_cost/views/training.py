@@ -15,6 +15,7 @@ from bitnet_cost.numerals import (
     change_words,
     figures_of,
     prefix_of,
+    short_count,
     signed_change,
     whole_percent,
     with_commas,
@@ -113,15 +114,15 @@ def _sentence(results: Sequence[TrainingResult]) -> str:
     if r.energy is None:
         return f"{name} in {r.precision.name} {r.reason}."
     if r.days is not None and r.run_energy is not None:
-        spent = _kwh(r.run_energy[1] * r.pue)
-        tokens = with_prefix(float(plan.tokens or 0), "").strip()
+        spent = energy_of_run(r.run_energy[1] * r.pue)
+        tokens = short_count(plan.tokens or 0)
         return (
             f"Training {name} in {r.precision.name} on {tokens} tokens takes {figures_of(r.days)}"
             f" {'day' if r.days == 1 else 'days'} and {spent} on {many}."
         )
     each = f"{with_prefix(r.energy[1] / plan.step_tokens, 'J', 3)} a token"
     if r.seconds is None:
-        spent = "" if r.run_energy is None else f", {_kwh(r.run_energy[1])} in all"
+        spent = "" if r.run_energy is None else f", {energy_of_run(r.run_energy[1])} in all"
         return f"Training {name} in {r.precision.name} needs {each} at {many} (scope {r.scope}){spent}."
     rate = figures_of(plan.step_tokens / r.seconds.total)
     fits = "It fits: " if r.fits else ""
@@ -131,7 +132,8 @@ def _sentence(results: Sequence[TrainingResult]) -> str:
     )
 
 
-def _kwh(joules: float) -> str:
+def energy_of_run(joules: float) -> str:
+    """The energy of a run in MWh, a small one in kWh."""
     mwh = joules / 3.6e9
     return f"{figures_of(mwh)} MWh" if mwh >= 1 else f"{figures_of(mwh * 1e3)} kWh"
 
