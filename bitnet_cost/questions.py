@@ -186,7 +186,7 @@ PRECISIONS_TO_TRAIN = Asked(("--precision", "-p"), "what to train in, as fp32, t
     " several", left_out="bf16, bitnet-b1.58", metavar="PRECISION", names="precision")
 TRAINING_RUNTIME = Asked(("--runtime",), "software: eager, torch-compile, megatron, megatron-2022, or a YAML file",
     left_out="megatron for several devices, else eager", metavar="RUNTIME", names="training-runtime")
-BROKEN_EVEN_BY = Asked(("--by",), "what is asked: where a saving ends, or after how many generated tokens saving in use"
+BROKEN_EVEN_BY = Asked(("--by",), "the question: where a saving ends, or after how many generated tokens saving in use"
     " has paid for the training", "saving")
 TOKENS_PAID = Asked(("--tokens",), "tokens of the training to be paid for, as 300B", left_out="20 a parameter",
     metavar="N")

@@ -221,7 +221,7 @@ class Sampling(NamedTuple):
 
 
 class Repaid(NamedTuple):
-    """What is asked, and the training that use has to pay for."""
+    """The question, and the training that use has to pay for."""
 
     by: Annotated[BreakEvenBy, option(questions.BROKEN_EVEN_BY)] = questions.BROKEN_EVEN_BY.default
     tokens: Annotated[str | None, option(questions.TOKENS_PAID)] = None

@@ -193,7 +193,13 @@ def _served(
     tokens = None if repaid.tokens is None else token_count(repaid.tokens)
     trained = served.Trained(repaid.training, tokens, repaid.train_on, repaid.training_devices)
     found = served.find(model, hardware, precisions, work, trained, runtimes=runtimes, scope=scope, draws=draws)
-    deliver(to, Offer(lambda: [told.report(found)], lambda: told.document(found), lambda: told.rows(found)))
+
+    def page() -> str:
+        from bitnet_cost.views import html
+
+        return html.as_html(told.page(found, typed()))
+
+    deliver(to, Offer(lambda: [told.report(found)], lambda: told.document(found), lambda: told.rows(found), page))
 
 
 @app.command()

@@ -21,6 +21,7 @@ from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.formulas.training import compute_optimal_tokens, tokens_until_paid
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.scenario import GENERATE_ON_DEVICES, Scenario
+from bitnet_cost.inputs.training import training_format
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.contract import Ledger, contract
 from bitnet_cost.ledger.result import Result
@@ -116,6 +117,11 @@ def _training(
     if place.has_clock != profile.has_clock:
         both = f"{where!r} and {hardware!r}"
         raise BitnetCostError(f"train-on: {both} price different things; take two devices, or two technology nodes")
+    try:
+        training_format(catalog.precision(precision))
+    except BitnetCostError:
+        why = f"precision {precision!r} is made after training and has none of its own to pay for"
+        raise BitnetCostError(f"{why}; take bitnet, bitnet-b1.58 or fp8") from None
     names = [precision, *([half_of(place)] if asked.part == "extra" else [])]
     devices = asked.devices if place.has_clock else None
     zero = 0 if devices in (None, "auto", "1", 1) else 3  # 'auto' takes what it needs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bitnet_cost.formulas.training import compute_optimal_tokens
 from bitnet_cost.numerals import change_words, figures_of, prefix_of, short_count, with_commas
@@ -14,14 +14,35 @@ from bitnet_cost.views.ranges import DISTRIBUTIONS
 from bitnet_cost.views.training import NOT_COUNTED, energy_of_run
 from bitnet_cost.views.verdict import hardware_name, precision_name
 
+if TYPE_CHECKING:
+    from bitnet_cost.views.page import Page
+
+
+def own(found: Sequence[Repayment]) -> Repayment:
+    """The answer for the device's own runtime, else the first."""
+    return next((r for r in found if r.new.runtime and r.new.runtime.runtime == r.new.hardware.runtime), found[0])
+
 
 def report(found: Sequence[Repayment]) -> Report:
     """The answer for the device's own runtime in words, a row for each runtime, and how it was found."""
-    first = next((r for r in found if r.new.runtime and r.new.runtime.runtime == r.new.hardware.runtime), found[0])
+    first = own(found)
     model = first.new.architecture
     title = f"{model.title or model.name}: generated tokens that pay for its training in {first.new.precision.name}"
     table = _table(title, [r for r in found if r.reason is None])
     return Report(title, sentence(first), (table,) if table.rows else (), tuple(_notes(first)), _also(first))
+
+
+def page(found: Sequence[Repayment], command: str) -> Page:
+    """The answer as a page: energy of both models over the tokens that use generates."""
+    from bitnet_cost.views.curve import Spending, payback_page
+
+    r = own(found)
+    name, old, spent = r.new.precision.name, r.old.precision.name, r.spent or (0.0, 0.0)
+    both = (
+        Spending(f"{name}, trained and used", 0.0 if r.trained is None else r.trained[1], spent[0]),
+        Spending(f"{old}, used", 0.0, spent[1]),
+    )
+    return payback_page(report(found), both, math.inf if r.tokens is None else r.tokens, document(found), command)
 
 
 def sentence(r: Repayment) -> str:
