@@ -92,7 +92,7 @@ def layer_bytes(
     whole = plan.micro_batch * plan.seq * model.hidden_size * form.width
     shared = plan.tp if runtime.sequence_parallel else 1
     if plan.recompute == "full":
-        wide = 2.0 if runtime.weights_wide and not form.wide else 1.0  # the residual stream is in FP32 there
+        wide = 2.0 if casts_weights(plan, form, runtime) else 1.0  # the residual stream is in FP32 there
         return model.depth * whole * wide / shared / plan.cp
     if keeps_products(plan, runtime):
         return kept_results(counts, model.depth, form.width, whole, plan, shared)
@@ -104,6 +104,18 @@ def layer_bytes(
         ways = plan.tp if behind else shared
         found += kept_bytes(op, counts, row, runtime, form) / ways
     return found / plan.cp
+
+
+def casts_weights(plan: Plan, form: TrainingFormat, runtime: TrainingRuntime) -> bool:
+    """Whether weights are held in FP32 and cast on each pass; a frozen base, or one without masters, has 16 bits."""
+    return runtime.weights_wide and not form.wide and plan.master == "fp32" and plan.lora is None
+
+
+def dequantised_bytes(counts: OpCounts, form: TrainingFormat) -> float:
+    """Bytes of the largest matrix of a frozen base in 16 bits, where it is stored in fewer: one at a time.  [byte]"""
+    if form.stored is None:
+        return 0.0
+    return max((2.0 * op.shape[0] * op.shape[1] for op in counts.operators if op.role == "linear"), default=0.0)
 
 
 class Owned(NamedTuple):
@@ -140,13 +152,14 @@ def bytes_each(plan: Plan, form: TrainingFormat, runtime: TrainingRuntime | None
     """Bytes of weights, gradients and optimiser states of a trained parameter.
 
     16 where FP32 weights are cast on each pass, 18 where 16-bit weights stand beside FP32 masters and gradients are
-    summed in FP32; 12 without masters.  [byte]
+    summed in FP32; 12 without masters, 8 where framework optimisers make moments in the format of the weights.  [byte]
     """
     moments = MOMENT_BYTES[plan.optimizer]
     if form.wide:
         return 4.0, 4.0, moments
     if plan.master == "none":
-        return 2.0, 2.0, moments
+        narrow = runtime is not None and runtime.weights_wide and plan.optimizer != "adamw-8bit"
+        return 2.0, 2.0, moments / 2 if narrow else moments
     if runtime is None or runtime.weights_wide:
         return 4.0, 4.0, moments
     return 2.0, runtime.gradient_bytes, 4.0 + moments
@@ -156,20 +169,23 @@ def step_memory(
     model: Architecture, counts: OpCounts, plan: Plan, form: TrainingFormat, runtime: TrainingRuntime
 ) -> StepMemory:
     """Bytes by part on the device that holds most: the first stage of a pipeline, or its last.  [byte]"""
+    runtime = runtime if plan.lora is None else runtime.over_frozen()
     layers, tables, head, experts = device_parameters(model, counts, plan)
     each = bytes_each(plan, form, runtime)
     kept = layer_bytes(model, counts, plan, runtime, form) * largest_stage(model.depth, plan.pp) / model.depth
     # the layer whose forward pass is repeated keeps what it would have kept (Korthikanti et al., 2022, section 4.1)
-    again = 0.0
+    again = dequantised_bytes(counts, form) / plan.tp
     if plan.recompute == "full":
-        again = layer_bytes(model, counts, replace(plan, recompute="none"), runtime, form) / model.depth
+        again += layer_bytes(model, counts, replace(plan, recompute="none"), runtime, form) / model.depth
+        if "activations" in runtime.not_held:
+            kept = 0.0
     logits = 0.0
     if model.lm_head is not None:
         scale = 1.0 if form.width == 2 else 12 / 14
         share = plan.tp if runtime.sequence_parallel or plan.tp > 1 else 1
         logits = plan.micro_batch * plan.seq * model.vocab_size * runtime.logit_bytes * scale / share / plan.cp
     shards = plan.dp * plan.cp
-    wide_weights = runtime.weights_wide and not form.wide and plan.master == "fp32" and plan.lora is None
+    wide_weights = casts_weights(plan, form, runtime)
     first = in_flight(plan.pp, plan.micro_batches, plan.virtual_stages)
     beyond = max(again - logits, 0.0)  # logits are gone by then
     stages = [(layers + tables + head, kept + beyond, logits)] if plan.pp == 1 else [
@@ -184,13 +200,21 @@ def step_memory(
             weights, gradients, states = (a + b for a, b in zip(dense, routed, strict=True))
         else:
             weights, gradients, states = _adapted(model, counts, plan, form, owned, each, shards)
+        if "gradients" in runtime.not_held and plan.lora is None:
+            gradients *= max(tables, head, layers / largest_stage(model.depth, plan.pp)) / owned
+        if "states" in runtime.not_held:
+            states = 0.0
         casts = 0.0
         if wide_weights and plan.recompute != "full":
             casts = 2.0 * layers / (shards if plan.zero >= 3 else 1)
+        if plan.zero >= 3 and shards > 1:  # weights of the layer that is worked on, and of the next, are gathered
+            width = 2.0 if form.stored is None else form.stored.linear.weights.bits / 8
+            casts += 2 * width * layers / largest_stage(model.depth, plan.pp)
         back = activations + of_logits + casts
         # gradients appear while activations go, where no micro-batch before has left any
         freed = plan.micro_batches == 1 and runtime.weights_wide and shards == 1
-        peak = weights + states + (max(gradients, back) if freed else gradients + back)
+        last = gradients + again  # when the first layer's are there, and it is worked on
+        peak = weights + states + (max(last, back) if freed else gradients + back)
         if shards > 1 and plan.zero == 0 and runtime.weights_wide:
             peak += gradients  # buckets that are summed over devices, beside the gradients themselves
         found.append(StepMemory(weights, gradients, states, activations, of_logits, casts, peak))

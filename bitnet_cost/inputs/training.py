@@ -53,6 +53,9 @@ class StepKernel(Input):
     )
     launches: float = Field(0.0, ge=0, le=100, description="kernels of one operator of one layer, in each direction")
     kept_bytes: float = Field(0.0, ge=0, le=100, description="bytes kept for the backward pass per entry of the input")
+    kept_frozen: float | None = Field(
+        None, ge=0, le=100, description="the same where weights are frozen; left out: as kept_bytes"
+    )
     note: str = Field(default="", description="which kernels these are")
 
 
@@ -85,6 +88,10 @@ class TrainingRuntime(Input):
     ceiling: Bandwidth | None = Field(None, description="bits a second that elementwise kernels reach on any device")
     score_bytes: float = Field(0.0, ge=0, le=20, description="bytes kept per query-key pair and head, where written")
     logit_bytes: float = Field(ge=0, le=40, description="bytes held per logit at the peak")
+    not_held: list[Literal["gradients", "states", "activations"]] = Field(
+        [], description="what the device does not hold: gradients that the optimiser takes as soon as they are there,"
+        " states and activations in the memory of the host",
+    )  # fmt: skip
     kernels: dict[StepKernelClass, StepKernel] = Field(min_length=1, description="by class of operators")
     launch: Duration | None = Field(None, description="time of one launch in which nothing else runs")
     fused_projections: bool = Field(description="q, k, v in one product, gate and up in one: they share an input")
@@ -98,6 +105,14 @@ class TrainingRuntime(Input):
                 raise ValueError(f"kernels.{name} is missing")
         check_figures(self, self.sources)
         return self
+
+    def over_frozen(self) -> TrainingRuntime:
+        """The runtime over a frozen base: kernels keep nothing that only the gradient of a weight needs."""
+        kernels = {
+            name: kernel.model_copy(update={"kept_bytes": kernel.kept_frozen})
+            for name, kernel in self.kernels.items() if kernel.kept_frozen is not None
+        }  # fmt: skip
+        return self.model_copy(update={"kernels": self.kernels | kernels})
 
     def kernel(self, name: StepKernelClass) -> StepKernel:
         """The entry of a class, else that of plain elementwise work."""
