@@ -28,7 +28,7 @@ from bitnet_cost.ledger.result import Result
 from bitnet_cost.ledger.training import TrainingResult
 from bitnet_cost.readers import catalog
 from bitnet_cost.studies.breakeven import Draws, runtimes_of
-from bitnet_cost.studies.training import DEVICE, Terms, half_of, train
+from bitnet_cost.studies.training import DEVICE, Terms, half_format, train
 from bitnet_cost.told import Array
 from bitnet_cost.words import PaidTraining, Scope
 
@@ -122,7 +122,7 @@ def _training(
     except BitnetCostError:
         why = f"precision {precision!r} is made after training and has none of its own to pay for"
         raise BitnetCostError(f"{why}; take bitnet, bitnet-b1.58 or fp8") from None
-    names = [precision, *([half_of(place)] if asked.part == "extra" else [])]
+    names = [precision, *([half_format(place)] if asked.part == "extra" else [])]
     devices = asked.devices if place.has_clock else None
     zero = 0 if devices in (None, "auto", "1", 1) else 3  # 'auto' takes what it needs
     made = train(model, [where], names, Terms(scope=scope), devices=devices, zero=zero, tokens=asked.tokens)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from bitnet_cost.engine import training
-from bitnet_cost.engine.training_fit import MOST, smallest_plan
+from bitnet_cost.engine.training_fit import MOST, Tried, lighter_plan, smallest_plan
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.facility import Facility
@@ -23,6 +23,7 @@ from bitnet_cost.words import Scope
 ON_DEVICES, ON_NODES = ("bf16", "bitnet-b1.58"), ("fp32", "bf16", "bitnet")
 DEVICE = "h100-sxm-80gb"
 BETWEEN_NODES = "infiniband-ndr"
+LORA = 16  # the rank that is tried where nothing else is given
 
 
 def precision(name: str) -> Precision:
@@ -30,7 +31,7 @@ def precision(name: str) -> Precision:
     return tf32() if name.lower() == "tf32" else catalog.precision(name)
 
 
-def half_of(profile: Hardware) -> str:
+def half_format(profile: Hardware) -> str:
     """The 16-bit format that hardware trains in."""
     return "bf16" if profile.has_clock or "mul.bf16" in profile.actions else "fp16"
 
@@ -114,7 +115,7 @@ def _software(profile: Hardware, runtime: str | None, several: bool) -> Training
 def _one(place: _Place, asked: Precision, terms: Terms) -> TrainingResult:
     """One result; where it does not fit, its reason names the fewest devices on which it would."""
     model, profile, software, plan, auto = place
-    form = training_format(asked, lora=plan.lora, half=half_of(profile))
+    form = training_format(asked, lora=plan.lora, half=half_format(profile))
     if auto and software is not None:
         plan.check(model)
         smallest = smallest_plan(model, form, profile, software, plan)
@@ -125,15 +126,37 @@ def _one(place: _Place, asked: Precision, terms: Terms) -> TrainingResult:
     found = training.train(model, asked, form, profile, software, plan, terms.scope, between, terms.facility)
     errors = catalog.accuracy().of_training(profile.name, software.name) if software is not None else {}
     found = replace(found, between=name, errors=errors)
-    if found.reason is None or software is None:
-        return found
-    smallest = smallest_plan(model, form, profile, software, plan)
-    if smallest is None:
-        return found
-    if smallest.devices <= plan.devices:
-        return replace(found, reason=f"{found.reason}; --devices {smallest.devices}{layout(smallest)} would hold it")
-    many = f"{with_commas(smallest.devices)} such devices would hold it with{layout(smallest)}"
-    return replace(found, reason=f"{found.reason}; {many}")
+    if found.reason is not None and software is not None:
+        found = replace(
+            found, reason=f"{found.reason}; {_would_fit(Tried(model, form, profile, software), asked, plan)}"
+        )
+    return found
+
+
+def _would_fit(tried: Tried, asked: Precision, plan: Plan) -> str:
+    """What would hold a step that does not fit: a change on the same devices, more of them, adapters."""
+    ways = []
+    change = lighter_plan(tried, plan)
+    if change is not None:
+        ways.append("".join(f" --{name.replace('_', '-')} {value}" for name, value in change.items()).strip())
+    smallest = smallest_plan(*tried, replace(plan, devices=plan.cp, dp=1, tp=1, pp=1, virtual_stages=1))
+    if smallest is not None and smallest.devices > plan.devices:
+        many = f"{with_commas(smallest.devices)} such devices would hold it with{layout(smallest)}"
+        ways.append(many if not ways else f"{with_commas(smallest.devices)} devices{layout(smallest)}")
+    elif smallest is not None and change is None:
+        ways.append(f"--devices {smallest.devices}{layout(smallest)}")
+    if plan.lora is None:
+        for name in dict.fromkeys((asked.name, "nf4")):
+            base = catalog.precision(name) if name != "tf32" else tf32()
+            rank = replace(plan, lora=LORA)
+            form = training_format(base, lora=LORA, half=half_format(tried.hardware))
+            if tried._replace(form=form).holds(rank):
+                ways.append(f"--lora {LORA}" + (f" -p {name}" if name != asked.name else ""))
+                break
+    if not ways:
+        return f"no plan of up to {with_commas(MOST)} such devices holds it"
+    text = f"{', '.join(ways[:-1])} or {ways[-1]}" if len(ways) > 1 else ways[0]
+    return text if "would hold it" in text else f"{text} would hold it"
 
 
 def layout(plan: Plan) -> str:
