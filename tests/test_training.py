@@ -287,7 +287,7 @@ def test_adapters_over_a_frozen_base() -> None:
     (["--devices", "8", "--tp", "3"], "devices: dp x tp x pp x cp is 2 x 3 x 1 x 1 = 6, not 8"),
     (["--dp", "2", "--global-batch", "5"], "global-batch: 5 is not a multiple of micro-batch x dp"),
     (["--devices", "64", "--pp", "64"], "pp: 64 stages are more than the 32 layers"),
-    (["--devices", "5", "--tp", "5"], "tp: 5 does not divide the 32 heads"),
+    (["--devices", "5", "--tp", "5"], "tp: 5 devices do not divide the 32 heads"),
     (["--devices", "8", "--pp", "2", "--zero", "3"], "zero: stage 3 does not"),
     (["-p", "int4"], "precision 'int4' has no gradients"),
     (["--ep", "2", "--dp", "2"], "ep: llama-3.1-8b has no experts"),

@@ -16,6 +16,7 @@ from bitnet_cost.engine.timing import REACHED_BANDWIDTH, REACHED_RATE
 from bitnet_cost.engine.training_exchange import exchanged
 from bitnet_cost.engine.training_memory import (
     bytes_each,
+    check_rank,
     counted,
     model_parameters,
     step_memory,
@@ -165,13 +166,14 @@ def train(
     check_scope(hardware, chosen)
     plan.check(model)
     counts = counted(model, plan)
+    check_rank(model, counts, plan)
     hardware = with_training_formats(hardware, form)
     step = step_of(model, counts, plan, form, runtime)
     if runtime is None:
         return _at_node(model, precision, form, hardware, plan, chosen, counts, step)
     if hardware.device_class != "gpu":
         raise BitnetCostError(
-            f"hardware: training runtimes are of GPUs; none is known for {hardware.name!r}, a {hardware.device_class}"
+            f"hardware: training runtimes are of GPUs; none is known for {hardware.name!r} of class {hardware.device_class!r}"
         )
     if plan.devices > 1 and hardware.interconnect is None:
         raise BitnetCostError(f"devices: {hardware.name!r} has no interconnect; it trains alone")

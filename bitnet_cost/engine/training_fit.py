@@ -11,6 +11,7 @@ from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.training import Plan, TrainingFormat, TrainingRuntime
+from bitnet_cost.ledger.counted import OpCounts
 
 MOST = 16384
 _POWERS = tuple(2**i for i in range(15))
@@ -49,13 +50,14 @@ class Tried(NamedTuple):
     hardware: Hardware
     runtime: TrainingRuntime
 
-    def holds(self, plan: Plan) -> bool:
-        """Whether a device that holds most holds its part of a step."""
+    def holds(self, plan: Plan, counts: OpCounts | None = None) -> bool:
+        """Whether the device that holds most holds its part of a step, of which ``counts`` may be known."""
         try:
             plan.check(self.model)
         except BitnetCostError:
             return False
-        peak = step_memory(self.model, counted(self.model, plan), plan, self.form, self.runtime).peak
+        counts = counts or counted(self.model, plan)
+        peak = step_memory(self.model, counts, plan, self.form, self.runtime).peak
         return bool(peak <= self.hardware.memory.size / 8)
 
 
@@ -81,10 +83,10 @@ def smallest_plan(
 ) -> Plan | None:
     """The plan with fewest devices on which a step fits; None where none of up to `MOST` does."""
     link = hardware.interconnect
-    tried = Tried(model, form, hardware, runtime)
+    tried, counts = Tried(model, form, hardware, runtime), counted(model, plan)
     for found in _plans(plan, 1 if link is None else link.devices):
         if found.devices > 1 and link is None:
             return None
-        if tried.holds(found):
+        if tried.holds(found, counts):
             return found
     return None

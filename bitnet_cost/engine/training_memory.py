@@ -12,6 +12,7 @@ from bitnet_cost.engine.counts import count_ops
 from bitnet_cost.engine.footprint import resident
 from bitnet_cost.engine.training_recompute import keeps_products, kept_results
 from bitnet_cost.formulas.training import in_flight, largest_stage, state_bytes
+from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.training import MOMENT_BYTES, Plan, StepKernelClass, TrainingFormat, TrainingRuntime
 from bitnet_cost.inputs.workload import Workload
@@ -48,6 +49,23 @@ def adapter_weights(op: Operator, rank: int | None) -> float:
     if rank is None or op.role != "linear":
         return 0.0
     return float(rank * (op.shape[0] + op.shape[1]) * op.matrices * op.repeat)
+
+
+def check_rank(model: Architecture, counts: OpCounts, plan: Plan) -> None:
+    """Refuse adapters of a higher rank than the matrices beside which they are.
+
+    Raises:
+        BitnetCostError: with the smallest side of a matrix, and the operator that has it; or no matrix at all.
+    """
+    if plan.lora is None:
+        return
+    sides = [(min(op.shape), op.name) for op in counts.operators if adapter_weights(op, 1)]
+    least, name = min(sides, default=(0, ""))
+    if not sides:
+        raise BitnetCostError(f"lora: {model.name} has no matrix in its layers that an adapter could be beside")
+    if plan.lora > least:
+        side = f"{least:g}, the smaller side of {name!r} of {model.name}"
+        raise BitnetCostError(f"lora: a rank of {plan.lora} is above {side}")
 
 
 def kept_bytes(op: Operator, counts: OpCounts, row: int, runtime: TrainingRuntime, form: TrainingFormat) -> float:

@@ -290,9 +290,11 @@ def _optimizer_rows(
     shards = plan.tp * plan.pp * (plan.dp * plan.cp if plan.zero else 1)
     rows = [Row(op, "optimizer", 2, 0.0, bits, False, float(shards), passes=False)]
     if plan.optimizer == "muon":
-        macs = sum(
-            orthogonalisation_macs(*o.shape) * o.matrices * o.repeat for o in counts.operators if o.role == "linear"
-        )
+        linear = [o for o in counts.operators if o.role == "linear"]
+        sides = [(o, o.shape) for o in linear] if plan.lora is None else [
+            (o, (side, plan.lora)) for o in linear for side in o.shape
+        ]  # fmt: skip
+        macs = sum(orthogonalisation_macs(*shape) * o.matrices * o.repeat for o, shape in sides)
         terms: tuple[Term, ...] = (("mac", ("optimizer step",), macs * copies), ("reduce", ("optimizer step",), macs))
         spun = Operator("orthogonalise", "linear", "linear", 1, terms, shape=(1, 1))
         rows.append(Row(spun, "linear", 2, macs, 0.0, False, float(shards), passes=False))

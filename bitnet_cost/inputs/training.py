@@ -11,7 +11,9 @@ from pydantic import Field, model_validator
 from bitnet_cost.errors import BitnetCostError, check_word
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Bandwidth, Duration, Input, Ratio, Source, check_figures
+from bitnet_cost.inputs.division import refusal
 from bitnet_cost.inputs.precision import LinearPrecision, Precision, WeightStorage
+from bitnet_cost.numerals import brief
 from bitnet_cost.words import Master, Optimizer, Recompute
 
 StepKernelClass = Literal[
@@ -156,8 +158,8 @@ class Plan:
             raise BitnetCostError(f"zero: {self.zero!r} is not a stage; expected 0, 1, 2 or 3")
         if self.lora is not None and not 1 <= self.lora <= 65536:
             raise BitnetCostError(f"lora: {self.lora!r} is not a rank from 1 to 65536")
-        if self.tokens is not None and not 0 < self.tokens < 1e18:
-            raise BitnetCostError(f"tokens: {self.tokens!r} is not a number of tokens above 0")
+        if self.tokens is not None and not 1 <= self.tokens <= 1e18:
+            raise BitnetCostError(f"tokens: {brief(self.tokens)} is not a number of tokens from 1 to 1e18")
         product = self.dp * self.tp * self.pp * self.cp
         if product != self.devices:
             raise BitnetCostError(
@@ -217,13 +219,10 @@ class Plan:
             raise BitnetCostError(
                 f"pp: {self.pp * self.virtual_stages} stages are more than the {model.depth} layers of {model.name}"
             )
+        why = refusal(model, self.tp, "tensor")
+        if why is not None:
+            raise BitnetCostError(f"tp: {why}")
         for layer in model.layers:
-            heads = layer.attention or layer.latent_attention
-            if heads is not None and heads.heads % self.tp:
-                raise BitnetCostError(f"tp: {self.tp} does not divide the {heads.heads} heads of {model.name}")
-            kv = layer.attention.kv_heads if layer.attention else None
-            if kv and kv % self.tp and self.tp % kv:
-                raise BitnetCostError(f"tp: {self.tp} and the {kv} key-value heads of {model.name} do not divide")
             if layer.moe is not None and layer.moe.experts % self.ep:
                 raise BitnetCostError(f"ep: {self.ep} does not divide the {layer.moe.experts} experts of {model.name}")
         if self.ep > 1 and not any(layer.moe for layer in model.layers):
@@ -239,9 +238,11 @@ def plan_of(
     >>> plan_of(devices=16, tp=2, pp=2).dp, plan_of(devices=16, tp=2, pp=2).global_batch, plan_of(dp=4).devices
     (4, 32, 4)
     """
-    for name, value in (("tp", tp), ("pp", pp), ("cp", cp), ("micro-batch", micro_batch)):
-        if type(value) is not int or value < 1:
-            raise BitnetCostError(f"{name}: {value!r} is not a whole number from 1")
+    given = {"devices": devices, "dp": dp, "tp": tp, "pp": pp, "cp": cp, "micro-batch": micro_batch}
+    for name, value in given.items():  # before others follow from them
+        most = 10**6 if name == "micro-batch" else 10**8
+        if value is not None and (type(value) is not int or not 1 <= value <= most):
+            raise BitnetCostError(f"{name}: {value!r} is not a whole number from 1 to {most}")
     if dp is None:
         dp = max(1, (devices or tp * pp * cp) // (tp * pp * cp))
     if devices is None:

@@ -101,7 +101,7 @@ def test_why_there_is_none(model: str, hardware: str, more: dict[str, Any], says
     (("-p", "fp16"), "saves nothing against itself"),
     (("--axis", "batch"), "axis: --by served-tokens varies none"),
     (("--generate", "1"), "generate: 1 generated token shows no decoding"),
-    (("--tokens", "nan"), "tokens: nan is not a number of tokens above 0"),
+    (("--tokens", "nan"), "tokens: nan is not a number of tokens from 1 to 1e18"),
     (("--tokens", "-3B"), "tokens: "),
     (("--training-devices", "many"), "devices: 'many' is neither a number nor 'auto'"),
     (("--training-devices", "0"), "devices: 0"),
