@@ -400,3 +400,57 @@ def test_nodes_answer_their_scopes() -> None:
         assert all(r.energy is not None and r.seconds is None for r in found)
     with pytest.raises(BitnetCostError, match="technology node"):
         train("gpt3-125m", ["cmos-7nm"], terms=Terms(scope="device"))
+
+
+def billed(bitnet_cost: Callable[..., Ran], *words: str) -> dict[str, Any]:
+    base = ("train", "llama-2-7b", "-p", "bf16", "--devices", "8", "--zero", "3", "--tokens", "2T", "-f", "json")
+    record: dict[str, Any] = json.loads(bitnet_cost(*base, *words).out)["records"][0]
+    return record
+
+
+def test_days_energy_carbon_and_money_by_hand(bitnet_cost: Callable[..., Ran]) -> None:
+    """Each from the step alone: seconds and joules of a step, 16,384 tokens in each of 8 sequences of 2,048."""
+    step = billed(bitnet_cost)
+    steps = 2e12 / (8 * 2048)
+    kwh = step["energy_step_j"] * steps / 3.6e6
+    hours = step["step_s"] * steps / 3600
+    assert step["days"] == pytest.approx(hours / 24)
+    assert step["energy_kwh"] == pytest.approx(kwh)
+    assert step["carbon_kg"] is None
+    assert step["cost_usd"] is None
+    site = billed(bitnet_cost, "--pue", "1.2", "--carbon", "344", "--price", "0.25")
+    assert site["energy_step_j"] == step["energy_step_j"]  # of the devices; the facility's is in the totals
+    assert site["energy_kwh"] == pytest.approx(kwh * 1.2)
+    assert site["carbon_kg"] == pytest.approx(kwh * 1.2 * 0.344)
+    assert site["cost_usd"] == pytest.approx(kwh * 1.2 * 0.25)
+    rented = billed(bitnet_cost, "--price", "0.25", "--device-hour", "2")
+    assert rented["cost_usd"] == pytest.approx(kwh * 0.25 + 8 * hours * 2)
+    made = billed(bitnet_cost, "--embodied", "150", "--lifetime", "4")
+    of_making = 8 * 150 * hours / (4 * 365.25 * 24)
+    assert made["carbon_kg"] == pytest.approx(of_making)
+    both = billed(bitnet_cost, "--embodied", "150", "--lifetime", "4", "--carbon", "344", "--pue", "1.2")
+    assert both["carbon_kg"] == pytest.approx(of_making + kwh * 1.2 * 0.344)
+    zone = billed(bitnet_cost, "--carbon", "deu")
+    assert zone["carbon_kg"] == pytest.approx(kwh * catalog.carbon_intensity("deu")[0] * 3600)
+
+
+def test_the_scope_of_a_facility_holds_its_overhead_once(bitnet_cost: Callable[..., Ran]) -> None:
+    device = billed(bitnet_cost, "--pue", "1.3", "--carbon", "100")
+    facility = billed(bitnet_cost, "--pue", "1.3", "--carbon", "100", "--scope", "facility")
+    assert facility["energy_step_j"] == pytest.approx(1.3 * device["energy_step_j"])
+    assert facility["energy_kwh"] == pytest.approx(device["energy_kwh"])
+    assert facility["carbon_kg"] == pytest.approx(device["carbon_kg"])
+
+
+def test_making_of_a_profile_is_its_own(bitnet_cost: Callable[..., Ran]) -> None:
+    own = catalog.hardware("h100-sxm-80gb").embodied
+    found = billed(bitnet_cost, "--embodied", "profile")
+    assert own is not None
+    assert found["carbon_kg"] == pytest.approx(own.value / 1e3 * 8 * found["days"] / (3 * 365.25))
+
+
+def test_totals_without_tokens_are_none_and_say_so(bitnet_cost: Callable[..., Ran]) -> None:
+    words = ("train", "gpt2", "-p", "bf16", "--carbon", "world", "--price", "0.1")
+    record = json.loads(bitnet_cost(*words, "-f", "json").out)["records"][0]
+    assert record["carbon_kg"] is record["cost_usd"] is record["days"] is None
+    assert "--tokens" in bitnet_cost(*words, "--notes").out

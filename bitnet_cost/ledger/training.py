@@ -25,7 +25,7 @@ class StepMemory(NamedTuple):
     optimizer: float
     activations: float = 0.0
     logits: float = 0.0
-    casts: float = 0.0  # 16-bit copies of wide weights, kept from the forward pass
+    casts: float = 0.0  # copies of weights: cast to 16 bits and kept, or gathered from others
     peak: float = 0.0
 
     @property
