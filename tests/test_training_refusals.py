@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -111,7 +112,7 @@ def test_what_would_fit_does(bitnet_cost: Callable[..., Ran], words: str) -> Non
 @pytest.mark.parametrize(("given", "kept"), [
     ({"tp": 2}, "tp"), ({"pp": 4}, "pp"), ({"dp": 3}, "dp"), ({"cp": 2}, "cp"), ({"zero": 2}, "zero"),
 ])  # fmt: skip
-def test_automatic_devices_keep_what_was_given(given: dict[str, int], kept: str) -> None:
+def test_automatic_devices_keep_what_was_given(given: dict[str, Any], kept: str) -> None:
     found = train("llama-3.1-8b", precisions=["bf16"], devices="auto", **given)[0]
     assert found.fits
     assert getattr(found.plan, kept) >= given[kept]

@@ -172,9 +172,8 @@ def train(
     if runtime is None:
         return _at_node(model, precision, form, hardware, plan, chosen, counts, step)
     if hardware.device_class != "gpu":
-        raise BitnetCostError(
-            f"hardware: training runtimes are of GPUs; none is known for {hardware.name!r} of class {hardware.device_class!r}"
-        )
+        own = f"{hardware.name!r} of class {hardware.device_class!r}"
+        raise BitnetCostError(f"hardware: training runtimes are of GPUs; none is known for {own}")
     if plan.devices > 1 and hardware.interconnect is None:
         raise BitnetCostError(f"devices: {hardware.name!r} has no interconnect; it trains alone")
     memory = step_memory(model, counts, plan, form, runtime)

@@ -11,8 +11,8 @@ import numpy as np
 from bitnet_cost.engine.counts import count_ops
 from bitnet_cost.engine.footprint import resident
 from bitnet_cost.engine.training_recompute import keeps_products, kept_results
-from bitnet_cost.formulas.training import in_flight, largest_stage, state_bytes
 from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.formulas.training import in_flight, largest_stage, state_bytes
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.training import MOMENT_BYTES, Plan, StepKernelClass, TrainingFormat, TrainingRuntime
 from bitnet_cost.inputs.workload import Workload

@@ -426,6 +426,15 @@ def runtime_of(hardware: Hardware, asked: str | RuntimeProfile | None) -> Runtim
     return runtime(asked or str(hardware.runtime), hardware.device_class)
 
 
+def training_runtimes() -> dict[str, TrainingRuntime]:
+    """The training runtimes of the catalogue, by name.
+
+    Raises:
+        BitnetCostError: an invalid file.
+    """
+    return {name: training_runtime(name) for name in names("training-runtime")}
+
+
 def training_runtime(name: str) -> TrainingRuntime:
     """A training runtime by name or YAML file.
 
