@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -454,3 +455,41 @@ def test_totals_without_tokens_are_none_and_say_so(bitnet_cost: Callable[..., Ra
     record = json.loads(bitnet_cost(*words, "-f", "json").out)["records"][0]
     assert record["carbon_kg"] is record["cost_usd"] is record["days"] is None
     assert "--tokens" in bitnet_cost(*words, "--notes").out
+
+
+# --- a runtime of one's own ---
+
+
+@pytest.mark.parametrize(("text", "says"), [
+    ("extends: egaer", "no training runtime is called 'egaer'"),
+    ("extends: eager\nlogit_bytes: many", "own.yaml: logit_bytes (line 4)"),
+    ("extends: eager\nlogit_byte: 12", "did you mean 'logit_bytes'?"),
+    ("extends: eager\noverlap: {value: 80 GB, basis: assumed, source: guess}", "this field wants ratio"),
+    ("extends: ./own.yaml", "own.yaml: extends\n  refers to itself"),
+])  # fmt: skip
+def test_a_faulty_runtime_is_told(bitnet_cost: Callable[..., Ran], tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "own.yaml").write_text(f"name: own\ntitle: My own\n{text}\n", "utf-8")
+    for ended in (bitnet_cost("check", tmp_path / "own.yaml"),
+                  bitnet_cost("train", "gpt2", "--runtime", tmp_path / "own.yaml")):  # fmt: skip
+        assert ended.code in (1, 2)
+        assert says in ended.err
+
+
+def test_a_runtime_of_a_file_trains(bitnet_cost: Callable[..., Ran], tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("name: own\ntitle: My own\nextends: eager\nlogit_bytes: 12\n", "utf-8")
+    assert "training runtime own: no fault" in bitnet_cost("check", tmp_path / "own.yaml").out
+    words = ("train", "gpt2", "-p", "bf16", "-f", "json")
+    own, eager = (
+        json.loads(bitnet_cost(*words, "--runtime", name).out)["records"][0]
+        for name in (tmp_path / "own.yaml", "eager")
+    )
+    assert own["runtime"] == "own"
+    assert eager["activation_bytes"] - own["activation_bytes"] == 2 * own["seq"] * 50257
+    assert own["step_s"] == eager["step_s"]
+
+
+def test_training_runtimes_are_listed_and_shown(bitnet_cost: Callable[..., Ran]) -> None:
+    rows = json.loads(bitnet_cost("list", "runtimes", "training", "-f", "json").out)
+    assert {row["runtime"] for row in rows} == set(catalog.names("training-runtime"))
+    for row in rows[::4]:
+        assert "training runtime" in bitnet_cost("show", row["runtime"]).out

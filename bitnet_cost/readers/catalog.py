@@ -124,9 +124,6 @@ def beside(file: Path, place: str, name: str) -> Path:
     return found
 
 
-EXTENDED: dict[str, type[Hardware | TrainingRuntime]] = {"hardware": Hardware, "training-runtime": TrainingRuntime}
-
-
 def read(path: Path, chain: tuple[Path, ...] = ()) -> Document:
     """A YAML document; a profile that extends another of its kind, with what it takes from that one.
 
@@ -137,22 +134,20 @@ def read(path: Path, chain: tuple[Path, ...] = ()) -> Document:
     if not isinstance(document.data, dict) or "extends" not in document.data:
         return document
     name, chain = chain_of(document, path, chain)
-    kind, base = _base(path, name)
+    base = beside(path, "extends", name) if is_path(name) else _base(path, name)
     found = read(base, chain)
-    validate(found, EXTENDED[kind], base)
+    trains = isinstance(found.data, dict) and "kernels" in found.data
+    validate(found, TrainingRuntime if trains else Hardware, base)
     return extended(document, found.data, path)
 
 
-def _base(path: Path, name: str) -> tuple[str, Path]:
-    """What a file extends: hardware, or where it is beside training runtimes, or names one, a training runtime."""
-    if is_path(name):
-        base = beside(path, "extends", name)
-        keys = read_yaml(base).data
-        return "training-runtime" if isinstance(keys, dict) and "kernels" in keys else "hardware", base
-    own = path.parent == folder("training-runtime")
-    kind = "training-runtime" if own or has("training-runtime", listed("training-runtime", name)) else "hardware"
+def _base(path: Path, name: str) -> Path:
+    """The hardware that a file extends, or the training runtime."""
+    kinds = ("hardware", "training-runtime")
+    known = [kind for kind in kinds if has(kind, listed(kind, name))]
+    likely = known or [kind for kind in kinds if spelling.suggestions(kind, name)] or ["hardware"]
     try:
-        return kind, locate(kind, name)
+        return locate(likely[0], name)
     except UnknownName as fault:
         raise InvalidFile(path, "extends", str(fault)) from None
 
