@@ -37,7 +37,7 @@ class BitnetCostError(Exception):
 
 LISTINGS = {
     "model": "models", "hardware": "hardware", "precision": "precisions", "study": "studies", "link": "links",
-    "grid": "grids",
+    "grid": "grids", "training-runtime": "runtimes training",
 }  # fmt: skip
 
 
@@ -82,7 +82,7 @@ class UnknownName(BitnetCostError):
         lines = {"did_you_mean": f"{either(near)}?" if near else "", **more}
         if names and kind in LISTINGS and not any(label.startswith("see") for label in more):
             lines[f"see_all_{len(names)}"] = f"bitnet-cost list {LISTINGS[kind]}"
-        super().__init__(f"no {kind} is called {name!r}" + labelled(**lines))
+        super().__init__(f"no {kind.replace('-', ' ')} is called {name!r}" + labelled(**lines))
 
 
 class InvalidFile(BitnetCostError):

@@ -71,7 +71,8 @@ def rows(plural: str) -> list[dict[str, Any]]:
     if plural == "quality":
         return [each._asdict() for each in quality.every()]
     kind = {"hardware": "hardware", "studies": "study"}.get(plural, plural.removesuffix("s"))
-    return [_row(kind, name) for name in catalog.names(kind)]
+    kinds = (kind, "training-runtime") if kind == "runtime" else (kind,)
+    return [_row(each, name) for each in kinds for name in catalog.names(each)]
 
 
 def printed(plural: str, listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -97,7 +98,10 @@ def _row(kind: str, name: str) -> dict[str, Any]:
         }  # fmt: skip
     if kind == "runtime":
         runtime = catalog.entry("runtime", name, RuntimeProfile)
-        return {"runtime": runtime.runtime, "devices": runtime.device_class, "title": runtime.title}
+        return {"runtime": runtime.runtime, "devices": runtime.device_class, "for": "inference", "title": runtime.title}
+    if kind == "training-runtime":
+        software = catalog.training_runtime(name)
+        return {"runtime": name, "devices": "gpu", "for": "training", "title": software.title}
     hardware = catalog.hardware(name)
     memory = list(hardware.hierarchy.values())[-1].capacity if hardware.has_clock else None
     return {
@@ -223,7 +227,7 @@ def entry_report(kind: str, entry: Input, file: str = "") -> Report:
         tables.append(Table("Notes", headed("figure", "note", texts=2), tuple(remarks)))
     sources = getattr(entry, "sources", {})
     notes = [f"[{key}] {s.author}: {s.title}, {s.year}. {s.where}. ({s.seen})" for key, s in sources.items()]
-    name = getattr(entry, "title", "") or getattr(entry, "name", "")
+    name, kind = getattr(entry, "title", "") or getattr(entry, "name", ""), kind.replace("-", " ")
     counted = ""
     if isinstance(entry, Architecture):
         parameters = parameters_by_role(operators(entry))

@@ -303,6 +303,16 @@ def figures_of(value: float | None) -> str:
     return "-" if value is None else significant(value, 1.0, 3)
 
 
+def short_count(value: float) -> str:
+    """A large count as the field writes it, with three significant digits.
+
+    >>> short_count(300e9), short_count(1.4e12), short_count(6100914300.0), short_count(12)
+    ('300B', '1.4T', '6.1B', '12')
+    """
+    prefix, scale = prefix_of(value) if value >= 1e3 else ("", 1.0)
+    return f"{value / scale:.3g}" + {"k": "K", "G": "B"}.get(prefix, prefix)
+
+
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 

@@ -196,7 +196,17 @@ HARDWARE_TO_TRAIN = Asked(("--hardware", "-H", "--gpu"), "name or YAML file; A,B
 PRECISIONS_TO_TRAIN = Asked(("--precision", "-p"), "what to train in, as fp32, tf32, bf16, fp8, bitnet-b1.58; A,B for"
     " several", left_out="bf16, bitnet-b1.58", metavar="PRECISION", names="precision")
 TRAINING_RUNTIME = Asked(("--runtime",), "software: eager, torch-compile, megatron, megatron-2022, or a YAML file",
-    left_out="megatron for several devices, else eager", metavar="RUNTIME")
+    left_out="megatron for several devices, else eager", metavar="RUNTIME", names="training-runtime")
+BROKEN_EVEN_BY = Asked(("--by",), "the question: where a saving ends, or after how many generated tokens saving in use"
+    " has paid for the training", "saving")
+TOKENS_PAID = Asked(("--tokens",), "tokens of the training to be paid for, as 300B", left_out="20 a parameter",
+    metavar="N")
+PAID_TRAINING = Asked(("--training",), "all of the training, or the extra of the quantisation over plain training",
+    "whole")
+TRAINED_ON = Asked(("--train-on",), "hardware of the training", left_out="the hardware of use, or h100-sxm-80gb",
+    metavar="HARDWARE", names="hardware")
+DEVICES_OF_TRAINING = Asked(("--training-devices",), "devices of the training; auto: the fewest that hold it", "auto",
+    metavar="N|auto")
 BASELINE_OF_TRAINING = Asked(("--baseline",), "savings are against this", left_out="the first precision",
     metavar="PRECISION", names="precision")
 PLOTTED = Asked((), "what a sweep wrote: .parquet, .csv or a folder", metavar="FILE")

@@ -21,6 +21,10 @@ Accumulator = Literal["paper", "int32"]
 Distribution = Literal["triangular", "lognormal"]
 # What varies while a saving is looked for.
 BreakEvenAxis = Literal["batch", "context"]
+# What a break-even is asked by: a saving along an axis, or what use has to pay back.
+BreakEvenBy = Literal["saving", "served-tokens"]
+# The training that use has to pay back: all of it, or what it takes beyond that of a plain model.
+PaidTraining = Literal["whole", "extra"]
 # What the backward pass recomputes instead of keeping it.
 Recompute = Literal["none", "selective", "full"]
 # What turns gradients into steps.
@@ -43,6 +47,7 @@ FileKind = Literal[
     "hardware",
     "precision",
     "runtime",
+    "training-runtime",
     "study",
     "sweep",
     "links",

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -287,7 +288,7 @@ def test_adapters_over_a_frozen_base() -> None:
     (["--devices", "8", "--tp", "3"], "devices: dp x tp x pp x cp is 2 x 3 x 1 x 1 = 6, not 8"),
     (["--dp", "2", "--global-batch", "5"], "global-batch: 5 is not a multiple of micro-batch x dp"),
     (["--devices", "64", "--pp", "64"], "pp: 64 stages are more than the 32 layers"),
-    (["--devices", "5", "--tp", "5"], "tp: 5 does not divide the 32 heads"),
+    (["--devices", "5", "--tp", "5"], "tp: 5 devices do not divide the 32 heads"),
     (["--devices", "8", "--pp", "2", "--zero", "3"], "zero: stage 3 does not"),
     (["-p", "int4"], "precision 'int4' has no gradients"),
     (["--ep", "2", "--dp", "2"], "ep: llama-3.1-8b has no experts"),
@@ -400,3 +401,95 @@ def test_nodes_answer_their_scopes() -> None:
         assert all(r.energy is not None and r.seconds is None for r in found)
     with pytest.raises(BitnetCostError, match="technology node"):
         train("gpt3-125m", ["cmos-7nm"], terms=Terms(scope="device"))
+
+
+def billed(bitnet_cost: Callable[..., Ran], *words: str) -> dict[str, Any]:
+    base = ("train", "llama-2-7b", "-p", "bf16", "--devices", "8", "--zero", "3", "--tokens", "2T", "-f", "json")
+    record: dict[str, Any] = json.loads(bitnet_cost(*base, *words).out)["records"][0]
+    return record
+
+
+def test_days_energy_carbon_and_money_by_hand(bitnet_cost: Callable[..., Ran]) -> None:
+    """Each from the step alone: seconds and joules of a step, 16,384 tokens in each of 8 sequences of 2,048."""
+    step = billed(bitnet_cost)
+    steps = 2e12 / (8 * 2048)
+    kwh = step["energy_step_j"] * steps / 3.6e6
+    hours = step["step_s"] * steps / 3600
+    assert step["days"] == pytest.approx(hours / 24)
+    assert step["energy_kwh"] == pytest.approx(kwh)
+    assert step["carbon_kg"] is None
+    assert step["cost_usd"] is None
+    site = billed(bitnet_cost, "--pue", "1.2", "--carbon", "344", "--price", "0.25")
+    assert site["energy_step_j"] == step["energy_step_j"]  # of the devices; the facility's is in the totals
+    assert site["energy_kwh"] == pytest.approx(kwh * 1.2)
+    assert site["carbon_kg"] == pytest.approx(kwh * 1.2 * 0.344)
+    assert site["cost_usd"] == pytest.approx(kwh * 1.2 * 0.25)
+    rented = billed(bitnet_cost, "--price", "0.25", "--device-hour", "2")
+    assert rented["cost_usd"] == pytest.approx(kwh * 0.25 + 8 * hours * 2)
+    made = billed(bitnet_cost, "--embodied", "150", "--lifetime", "4")
+    of_making = 8 * 150 * hours / (4 * 365.25 * 24)
+    assert made["carbon_kg"] == pytest.approx(of_making)
+    both = billed(bitnet_cost, "--embodied", "150", "--lifetime", "4", "--carbon", "344", "--pue", "1.2")
+    assert both["carbon_kg"] == pytest.approx(of_making + kwh * 1.2 * 0.344)
+    zone = billed(bitnet_cost, "--carbon", "deu")
+    assert zone["carbon_kg"] == pytest.approx(kwh * catalog.carbon_intensity("deu")[0] * 3600)
+
+
+def test_the_scope_of_a_facility_holds_its_overhead_once(bitnet_cost: Callable[..., Ran]) -> None:
+    device = billed(bitnet_cost, "--pue", "1.3", "--carbon", "100")
+    facility = billed(bitnet_cost, "--pue", "1.3", "--carbon", "100", "--scope", "facility")
+    assert facility["energy_step_j"] == pytest.approx(1.3 * device["energy_step_j"])
+    assert facility["energy_kwh"] == pytest.approx(device["energy_kwh"])
+    assert facility["carbon_kg"] == pytest.approx(device["carbon_kg"])
+
+
+def test_making_of_a_profile_is_its_own(bitnet_cost: Callable[..., Ran]) -> None:
+    own = catalog.hardware("h100-sxm-80gb").embodied
+    found = billed(bitnet_cost, "--embodied", "profile")
+    assert own is not None
+    assert found["carbon_kg"] == pytest.approx(own.value / 1e3 * 8 * found["days"] / (3 * 365.25))
+
+
+def test_totals_without_tokens_are_none_and_say_so(bitnet_cost: Callable[..., Ran]) -> None:
+    words = ("train", "gpt2", "-p", "bf16", "--carbon", "world", "--price", "0.1")
+    record = json.loads(bitnet_cost(*words, "-f", "json").out)["records"][0]
+    assert record["carbon_kg"] is record["cost_usd"] is record["days"] is None
+    assert "--tokens" in bitnet_cost(*words, "--notes").out
+
+
+# --- a runtime of one's own ---
+
+
+@pytest.mark.parametrize(("text", "says"), [
+    ("extends: egaer", "no training runtime is called 'egaer'"),
+    ("extends: eager\nlogit_bytes: many", "own.yaml: logit_bytes (line 4)"),
+    ("extends: eager\nlogit_byte: 12", "did you mean 'logit_bytes'?"),
+    ("extends: eager\noverlap: {value: 80 GB, basis: assumed, source: guess}", "this field wants ratio"),
+    ("extends: ./own.yaml", "own.yaml: extends\n  refers to itself"),
+])  # fmt: skip
+def test_a_faulty_runtime_is_told(bitnet_cost: Callable[..., Ran], tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "own.yaml").write_text(f"name: own\ntitle: My own\n{text}\n", "utf-8")
+    for ended in (bitnet_cost("check", tmp_path / "own.yaml"),
+                  bitnet_cost("train", "gpt2", "--runtime", tmp_path / "own.yaml")):  # fmt: skip
+        assert ended.code in (1, 2)
+        assert says in ended.err
+
+
+def test_a_runtime_of_a_file_trains(bitnet_cost: Callable[..., Ran], tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("name: own\ntitle: My own\nextends: eager\nlogit_bytes: 12\n", "utf-8")
+    assert "training runtime own: no fault" in bitnet_cost("check", tmp_path / "own.yaml").out
+    words = ("train", "gpt2", "-p", "bf16", "-f", "json")
+    own, eager = (
+        json.loads(bitnet_cost(*words, "--runtime", name).out)["records"][0]
+        for name in (tmp_path / "own.yaml", "eager")
+    )
+    assert own["runtime"] == "own"
+    assert eager["activation_bytes"] - own["activation_bytes"] == 2 * own["seq"] * 50257
+    assert own["step_s"] == eager["step_s"]
+
+
+def test_training_runtimes_are_listed_and_shown(bitnet_cost: Callable[..., Ran]) -> None:
+    rows = json.loads(bitnet_cost("list", "runtimes", "training", "-f", "json").out)
+    assert {row["runtime"] for row in rows} == set(catalog.names("training-runtime"))
+    for row in rows[::4]:
+        assert "training runtime" in bitnet_cost("show", row["runtime"]).out

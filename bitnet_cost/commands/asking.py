@@ -44,7 +44,8 @@ def ask(asked: Asking, placed: Deployment, default_hardware: tuple[str, ...] = (
 
 def facility(site: Site, making: Making) -> Facility | None:
     """What turns energy and time into emissions and money; None where nothing of it is asked for."""
-    if all(asked is None for asked in (*site, making.embodied)):
+    usual = Making._field_defaults["lifetime"]
+    if all(asked is None for asked in (*site, making.embodied)) and making.lifetime == usual:
         return None
     from bitnet_cost.inputs.facility import Facility
     from bitnet_cost.readers import catalog

@@ -12,9 +12,7 @@ def completed(kind: str) -> Callable[[str], list[str]]:
         from bitnet_cost.readers import spelling
 
         before, comma, word = incomplete.rpartition(",")
-        every = spelling.names(kind) if kind in spelling.FOLDERS else []
-        if kind == "runtime":
-            every = list(dict.fromkeys(name.rpartition("-")[0] for name in every))
+        every = spelling.typed(kind) if kind in spelling.FOLDERS else []
         return [f"{before}{comma}{name}" for name in every if name.startswith(word.lower())]
 
     return names_like

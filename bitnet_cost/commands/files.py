@@ -66,7 +66,7 @@ def show(
     from bitnet_cost import listing
 
     reports, data = listing.details(name)
-    deliver(Writing(form, output), Offer(lambda: reports, lambda: data))
+    deliver(Writing(form, output, notes=True), Offer(lambda: reports, lambda: data))  # every source
 
 
 @app.command()

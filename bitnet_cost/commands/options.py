@@ -16,7 +16,18 @@ from bitnet_cost.commands.completing import completed
 from bitnet_cost.questions import Asked
 from bitnet_cost.views import formats
 from bitnet_cost.views.formats import Shape
-from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Distribution, Logits, Parallel, Plotly, Scope
+from bitnet_cost.words import (
+    Accumulator,
+    AttentionSpan,
+    BreakEvenBy,
+    Counting,
+    Distribution,
+    Logits,
+    PaidTraining,
+    Parallel,
+    Plotly,
+    Scope,
+)  # fmt: skip
 
 
 def with_groups(command: Callable[..., None]) -> Callable[..., None]:
@@ -207,6 +218,16 @@ class Sampling(NamedTuple):
 
     seed: Annotated[int, option(questions.SEED)] = 0
     distribution: Annotated[Distribution, option(questions.DISTRIBUTION)] = "triangular"
+
+
+class Repaid(NamedTuple):
+    """The question, and the training that use has to pay for."""
+
+    by: Annotated[BreakEvenBy, option(questions.BROKEN_EVEN_BY)] = questions.BROKEN_EVEN_BY.default
+    tokens: Annotated[str | None, option(questions.TOKENS_PAID)] = None
+    training: Annotated[PaidTraining, option(questions.PAID_TRAINING)] = questions.PAID_TRAINING.default
+    train_on: Annotated[str | None, option(questions.TRAINED_ON)] = None
+    training_devices: Annotated[str, option(questions.DEVICES_OF_TRAINING)] = questions.DEVICES_OF_TRAINING.default
 
 
 class Writing(NamedTuple):

@@ -1,6 +1,8 @@
 """Answers checked, explained, and over grids: validate, explain, break-even, sweep, plot."""
 
-from typing import Annotated, Any, NamedTuple, cast, get_args
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast, get_args
 
 import typer
 
@@ -13,6 +15,9 @@ from bitnet_cost.commands.writing import deliver, deliver_explanation, must_end,
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.views.formats import Offer
 from bitnet_cost.words import BreakEvenAxis, Engine, Optimizer, Recompute, Scope
+
+if TYPE_CHECKING:
+    from bitnet_cost.studies.breakeven import Draws
 
 
 @app.command()
@@ -101,7 +106,7 @@ def explain(
 def break_even(
     *,
     model: options.ModelArgument,
-    hardware: Annotated[str, option(questions.HARDWARE_BROKEN_EVEN)],
+    hardware: Annotated[str, option(questions.HARDWARE_BROKEN_EVEN)] = "h100-sxm-80gb",
     precision: Annotated[str, option(questions.PRECISION_SAVING)] = "bitnet-b1.58",
     baseline: Annotated[str | None, option(questions.SAVED_ON)] = None,
     saving: Annotated[float, option(questions.SAVING_WANTED)] = 50.0,
@@ -114,11 +119,13 @@ def break_even(
     scope: options.ScopeOption = None,
     draws: Annotated[int, option(questions.DRAWS_OF_RANGE)] = 1000,
     sampling: options.Sampling,
+    repaid: options.Repaid,
     to: options.CurveWriting,
 ) -> None:
     """From which batch or context, and with which shares of the energy, a precision stops saving a given amount.
 
-    Charts of the curves with -o FILE.html.
+    With --by served-tokens: after how many generated tokens it has paid for its training. Charts of the curves with
+    -o FILE.html.
 
     Example: bitnet-cost break-even llama-2-7b -H h100-sxm-80gb -p w1a8
     """
@@ -128,6 +135,15 @@ def break_even(
     from bitnet_cost.studies import breakeven
     from bitnet_cost.studies import breakeven_report as told
 
+    drawn = breakeven.Draws(draws, *sampling)
+    if repaid.by == "served-tokens":
+        if axis:
+            raise BitnetCostError("axis: --by served-tokens varies none; leave --axis out")
+        _served(model, hardware, (precision, baseline), work, repaid, once(runtime or ()), scope, drawn, to)
+        return
+    changed = next((name for name, d in options.Repaid._field_defaults.items() if getattr(repaid, name) != d), None)
+    if changed is not None:
+        raise BitnetCostError(f"{changed.replace('_', '-')}: is of the training to be paid for; add --by served-tokens")
     architecture, profile = catalog.model(model), catalog.hardware(hardware)
     steps = usual_generate(architecture, profile) if work.generate is None else work.generate
     asked = Scenario(
@@ -137,7 +153,7 @@ def break_even(
     old = catalog.precision(baseline or ("fp16" if profile.has_clock else "fp32"))
     found = breakeven.find(
         asked, old, wanted=saving / 100, axes=cast("list[BreakEvenAxis]", axis) or get_args(BreakEvenAxis),
-        runtimes=once(runtime or ()), draws=breakeven.Draws(draws, *sampling),
+        runtimes=once(runtime or ()), draws=drawn,
     )  # fmt: skip
     priced = scope or profile.default_scope
     answer = told.report(asked, old, found)
@@ -188,6 +204,26 @@ class TrainingAxes(NamedTuple):
         if given and not training:
             raise BitnetCostError(f"--{next(iter(given)).replace('_', '-')} is of training; add --training")
         return given if training else None
+
+
+def _served(
+    model: str, hardware: str, precisions: tuple[str, str | None], work: options.Work, repaid: options.Repaid,
+    runtimes: list[str], scope: Scope | None, draws: Draws, to: options.CurveWriting,
+) -> None:  # fmt: skip
+    from bitnet_cost.inputs.training import tokens_of
+    from bitnet_cost.studies import served
+    from bitnet_cost.studies import served_report as told
+
+    tokens = None if repaid.tokens is None else tokens_of(repaid.tokens)
+    trained = served.Trained(repaid.training, tokens, repaid.train_on, repaid.training_devices)
+    found = served.find(model, hardware, precisions, work, trained, runtimes=runtimes, scope=scope, draws=draws)
+
+    def page() -> str:
+        from bitnet_cost.views import html
+
+        return html.as_html(told.page(found, typed()))
+
+    deliver(to, Offer(lambda: [told.report(found)], lambda: told.document(found), lambda: told.rows(found), page))
 
 
 @app.command()

@@ -19,7 +19,7 @@ from bitnet_cost.engine.device import floor_of
 from bitnet_cost.engine.estimate import check_scope
 from bitnet_cost.engine.timing import REACHED_BANDWIDTH, REACHED_RATE
 from bitnet_cost.engine.training_exchange import exchanged
-from bitnet_cost.engine.training_memory import bytes_each, counted, model_parameters, over, step_memory
+from bitnet_cost.engine.training_memory import bytes_each, check_rank, counted, model_parameters, over, step_memory
 from bitnet_cost.engine.training_products import filled
 from bitnet_cost.engine.training_step import PHASES, Row, Step, Work, clocked, column, step_of, trained_parameters
 from bitnet_cost.errors import BitnetCostError
@@ -238,6 +238,7 @@ def training_step(asked: TrainingScenario, *, lasting: bool = True) -> TrainingR
     plan, runtime, form = asked.plan, asked.runtime, asked.form
     plan.check(asked.model)
     counts = counted(asked.model, plan)
+    check_rank(asked.model, counts, plan)
     hardware = with_training_formats(asked.hardware, form)
     step = step_of(asked.model, counts, plan, form, runtime)
     parameters, trained = model_parameters(counts), trained_parameters(counts.operators, plan)
@@ -249,9 +250,8 @@ def training_step(asked: TrainingScenario, *, lasting: bool = True) -> TrainingR
         found = TrainingResult(asked, hardware, parameters, trained, step.counts, memory)
         return _at_node(found, counts, step, lasting).shaped()
     if hardware.device_class != "gpu":
-        raise BitnetCostError(
-            f"hardware: training runtimes are of GPUs; none is known for {hardware.name!r}, a {hardware.device_class}"
-        )
+        own = f"{hardware.name!r} of class {hardware.device_class!r}"
+        raise BitnetCostError(f"hardware: training runtimes are of GPUs; none is known for {own}")
     if most > 1 and hardware.interconnect is None:
         raise BitnetCostError(f"devices: {hardware.name!r} has no interconnect; it trains alone")
     memory = step_memory(asked.model, counts, plan, form, runtime)

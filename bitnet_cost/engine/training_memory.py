@@ -12,6 +12,7 @@ from bitnet_cost.engine.counts import bases_of, coefficients_of, count_ops
 from bitnet_cost.engine.footprint import resident
 from bitnet_cost.engine.operators import operators
 from bitnet_cost.engine.training_recompute import keeps_products, kept_products
+from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.formulas.sums import sum_in_order
 from bitnet_cost.formulas.training import in_flight, largest_stage, state_bytes
 from bitnet_cost.inputs.architecture import Architecture
@@ -64,6 +65,23 @@ def adapter_weights(op: Operator, rank: int | None) -> float:
     if rank is None or op.role != "linear":
         return 0.0
     return float(rank * (op.shape[0] + op.shape[1]) * op.matrices * op.repeat)
+
+
+def check_rank(model: Architecture, counts: OpCounts, plan: Plan) -> None:
+    """Refuse adapters of a higher rank than the matrices beside which they are.
+
+    Raises:
+        BitnetCostError: with the smallest side of a matrix, and the operator that has it; or no matrix at all.
+    """
+    if plan.lora is None:
+        return
+    sides = [(min(op.shape), op.name) for op in counts.operators if adapter_weights(op, 1)]
+    least, name = min(sides, default=(0, ""))
+    if not sides:
+        raise BitnetCostError(f"lora: {model.name} has no matrix in its layers that an adapter could be beside")
+    if plan.lora > least:
+        side = f"{least:g}, the smaller side of {name!r} of {model.name}"
+        raise BitnetCostError(f"lora: a rank of {plan.lora} is above {side}")
 
 
 Columns = dict[Basis, Any]
@@ -141,7 +159,7 @@ def layer_bytes(
     """
     shared = plan.tp if runtime.sequence_parallel else 1
     if plan.recompute == "full":
-        wide = 2.0 if runtime.weights_wide and not form.wide else 1.0  # the residual stream is in FP32 there
+        wide = 2.0 if casts_weights(plan, form, runtime) else 1.0  # the residual stream is in FP32 there
         each = model.hidden_size * form.width * model.depth * wide
         of_inputs: Array = plan.flat.micro_batch * plan.flat.seq * each / shared / plan.cp
         return of_inputs
@@ -173,6 +191,18 @@ def _kept_results(model: Architecture, ops: Sequence[Operator], width: float, tp
             ways = shared if op.traits.tensor in ("output", "down") else tp
             found = plus(found, linear_in(op, outputs=width / ways))
     return found
+
+
+def casts_weights(plan: Plan, form: TrainingFormat, runtime: TrainingRuntime) -> bool:
+    """Whether weights are held in FP32 and cast on each pass; a frozen base, or one without masters, has 16 bits."""
+    return runtime.weights_wide and not form.wide and plan.master == "fp32" and plan.lora is None
+
+
+def dequantised_bytes(counts: OpCounts, form: TrainingFormat) -> float:
+    """Bytes of the largest matrix of a frozen base in 16 bits, where it is stored in fewer: one at a time.  [byte]"""
+    if form.stored is None:
+        return 0.0
+    return max((2.0 * op.shape[0] * op.shape[1] for op in counts.operators if op.role == "linear"), default=0.0)
 
 
 class Owned(NamedTuple):
@@ -211,13 +241,15 @@ def bytes_each(plan: Plan, form: TrainingFormat, runtime: TrainingRuntime | None
     """Bytes of weights, gradients and optimiser states of a trained parameter.
 
     16 where FP32 weights are cast on each pass, or where 16-bit weights and gradients stand beside FP32 masters; 18
-    where their gradients are summed in FP32; 12 without masters.  [byte]
+    where their gradients are summed in FP32; 12 without masters, 8 where framework optimisers make moments in the
+    format of the weights.  [byte]
     """
     moments = MOMENT_BYTES[plan.optimizer]
     if form.wide:
         return 4.0, 4.0, moments
     if plan.master == "none":
-        return 2.0, 2.0, moments
+        narrow = runtime is not None and runtime.weights_wide and plan.optimizer != "adamw-8bit"
+        return 2.0, 2.0, moments / 2 if narrow else moments
     if runtime is None or runtime.weights_wide:
         return 4.0, 4.0, moments
     return 2.0, runtime.gradient_bytes, 4.0 + moments
@@ -227,21 +259,24 @@ def step_memory(
     model: Architecture, counts: OpCounts, plan: Plan, form: TrainingFormat, runtime: TrainingRuntime
 ) -> StepMemory:
     """Bytes by part on the device that holds most: the first stage of a pipeline, or its last.  Each [n]  [byte]"""
-    plan = plan.flat
+    plan, runtime = plan.flat, runtime if plan.lora is None else runtime.over_frozen()
     layers, tables, head, experts = device_parameters(model, counts, plan)
     each = bytes_each(plan, form, runtime)
     kept = layer_bytes(model, counts, plan, runtime, form) * largest_stage(model.depth, plan.pp) / model.depth
     none = np.zeros(counts.points)
     # the layer whose forward pass is repeated keeps what it would have kept (Korthikanti et al., 2022, section 4.1)
-    again = none
+    again = none + dequantised_bytes(counts, form) / plan.tp
     if plan.recompute == "full":
-        again = layer_bytes(model, counts, plan.with_numbers(recompute="none"), runtime, form) / model.depth
+        again = again + layer_bytes(model, counts, plan.with_numbers(recompute="none"), runtime, form) / model.depth
+        if "activations" in runtime.not_held:
+            kept = none
     logits = none
     if model.lm_head is not None:
         scale = 1.0 if form.width == 2 else 12 / 14
         share = plan.tp if runtime.sequence_parallel or plan.tp > 1 else 1
         logits = plan.micro_batch * plan.seq * model.vocab_size * runtime.logit_bytes * scale / share / plan.cp
-    wide_weights = runtime.weights_wide and not form.wide and plan.master == "fp32" and plan.lora is None
+    wide_weights = casts_weights(plan, form, runtime)
+    of_layer = layers / largest_stage(model.depth, plan.pp)
     first = in_flight(plan.pp, plan.micro_batches, plan.virtual_stages)
     beyond = np.maximum(again - logits, 0.0)  # logits are gone by then
     stages = [(layers + tables + head, kept + beyond, logits)] if plan.pp == 1 else [
@@ -256,14 +291,22 @@ def step_memory(
             weights, gradients, states = (a + b + none for a, b in zip(dense, routed, strict=True))
         else:
             weights, gradients, states = (a + none for a in _adapted(model, counts, plan, form, owned, each))
+        if "gradients" in runtime.not_held and plan.lora is None:
+            gradients = gradients * np.maximum(max(tables, head), of_layer) / owned
+        if "states" in runtime.not_held:
+            states = none
         casts = none
         if wide_weights and plan.recompute != "full":
             casts = 2.0 * layers / (plan.shards if plan.zero >= 3 else 1) + none
+        if plan.zero >= 3:  # weights of the layer that is worked on, and of the next, are gathered from other devices
+            width = 2.0 if form.stored is None else form.stored.linear.weights.bits / 8
+            casts = casts + np.where(plan.shards > 1, 2 * width * of_layer, 0.0)
         back = activations + of_logits + casts
         # gradients appear while activations go, where no micro-batch before has left any
         both = gradients + back
         if runtime.weights_wide:
-            freed = np.where(plan.shards <= 1, np.maximum(gradients, back), both)
+            last = gradients + again  # when the first layer's are there, and it is worked on
+            freed = np.where(plan.shards <= 1, np.maximum(last, back), both)
             both = np.where(plan.micro_batches <= 1, freed, both)
         peak = weights + states + both
         if plan.zero == 0 and runtime.weights_wide:

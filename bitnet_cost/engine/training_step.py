@@ -351,7 +351,11 @@ def _optimizer_rows(
         cast = op._replace(name="weight_quantise", terms=_named("optimizer", body, 1.0))
         rows.append(Row(cast, "cast", 2, {}, {PASSES: 8 * linear * (5.0 if kernel is None else kernel)}, False, ways))
     if plan.optimizer == "muon":
-        macs = sum(orthogonalisation_macs(*o.shape) * o.matrices * o.repeat for o in operators if o.role == "linear")
+        products = [o for o in operators if o.role == "linear"]
+        sides = [(o, o.shape) for o in products] if plan.lora is None else [
+            (o, (side, plan.lora)) for o in products for side in o.shape
+        ]  # fmt: skip
+        macs = sum(orthogonalisation_macs(*shape) * o.matrices * o.repeat for o, shape in sides)
         terms = _named("optimizer", [("mac", STEP, macs), ("reduce", STEP, macs)], 1.0)
         spun = Operator("orthogonalise", "linear", "linear", 1, terms, shape=(1, 1))
         rows.append(Row(spun, "linear", 2, {PASSES: macs}, {}, False, ways))

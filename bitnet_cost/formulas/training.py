@@ -132,3 +132,27 @@ def wave_share(rows: Any, columns: Any, units: int) -> Any:
     tiles = tiles * np.maximum(1.0, np.floor(units / tiles))
     full = rows * columns / (tall * TILE[0] * wide * TILE[1])
     return full * tiles / (np.ceil(tiles / units) * units)
+
+
+def compute_optimal_tokens(parameters: Any) -> Any:
+    """Tokens on which a model is trained so that no other size is better for the same compute: about 20 a parameter.
+
+    Hoffmann et al., Training Compute-Optimal Large Language Models, 2022, arXiv:2203.15556, table 3: 1.5 trillion
+    tokens for 67 billion parameters, 205 billion for 10 billion.
+
+    >>> compute_optimal_tokens(10e9)
+    200000000000.0
+    """
+    return 20 * parameters
+
+
+def tokens_until_paid(trained: Any, saved: Any) -> Any:
+    """Generated tokens after which what each of them saves has paid for training; infinite where nothing is saved.
+
+    Energy of both in J.
+
+    >>> [float(tokens_until_paid(100.0, each)) for each in (0.5, 0.0, -1.0)]
+    [200.0, inf, inf]
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(np.greater(saved, 0), np.divide(np.maximum(trained, 0.0), saved), np.inf)

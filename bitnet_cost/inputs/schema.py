@@ -20,12 +20,14 @@ from bitnet_cost.inputs.quality import Quality
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.study import Study
 from bitnet_cost.inputs.sweep import Sweep
+from bitnet_cost.inputs.training import TrainingRuntime
 
 KINDS: dict[str, type[Input]] = {
     "model": Architecture,
     "hardware": Hardware,
     "precision": Precision,
     "runtime": RuntimeProfile,
+    "training-runtime": TrainingRuntime,
     "study": Study,
     "sweep": Sweep,
     "links": Links,

@@ -15,10 +15,12 @@ from bitnet_cost import questions
 from bitnet_cost.errors import BitnetCostError, check_word
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Bandwidth, Duration, Input, Ratio, Source, check_figures
+from bitnet_cost.inputs.division import refusal
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Interconnect
 from bitnet_cost.inputs.precision import LinearPrecision, Precision, WeightStorage
 from bitnet_cost.inputs.scenario import Question
+from bitnet_cost.numerals import brief
 from bitnet_cost.told import array
 from bitnet_cost.words import Counting, Master, Optimizer, Recompute, Scope
 
@@ -61,6 +63,9 @@ class StepKernel(Input):
     )
     launches: float = Field(0.0, ge=0, le=100, description="kernels of one operator of one layer, in each direction")
     kept_bytes: float = Field(0.0, ge=0, le=100, description="bytes kept for the backward pass per entry of the input")
+    kept_frozen: float | None = Field(
+        None, ge=0, le=100, description="the same where weights are frozen; left out: as kept_bytes"
+    )
     note: str = Field(default="", description="which kernels these are")
 
 
@@ -93,6 +98,10 @@ class TrainingRuntime(Input):
     ceiling: Bandwidth | None = Field(None, description="bits a second that elementwise kernels reach on any device")
     score_bytes: float = Field(0.0, ge=0, le=20, description="bytes kept per query-key pair and head, where written")
     logit_bytes: float = Field(ge=0, le=40, description="bytes held per logit at the peak")
+    not_held: list[Literal["gradients", "states", "activations"]] = Field(
+        [], description="what the device does not hold: gradients that the optimiser takes as soon as they are there,"
+        " states and activations in the memory of the host",
+    )  # fmt: skip
     kernels: dict[StepKernelClass, StepKernel] = Field(min_length=1, description="by class of operators")
     launch: Duration | None = Field(None, description="time of one launch in which nothing else runs")
     fused_projections: bool = Field(description="q, k, v in one product, gate and up in one: they share an input")
@@ -106,6 +115,14 @@ class TrainingRuntime(Input):
                 raise ValueError(f"kernels.{name} is missing")
         check_figures(self, self.sources)
         return self
+
+    def over_frozen(self) -> TrainingRuntime:
+        """The runtime over a frozen base: kernels keep nothing that only the gradient of a weight needs."""
+        kernels = {
+            name: kernel.model_copy(update={"kept_bytes": kernel.kept_frozen})
+            for name, kernel in self.kernels.items() if kernel.kept_frozen is not None
+        }  # fmt: skip
+        return self.model_copy(update={"kernels": self.kernels | kernels})
 
     def kernel(self, name: StepKernelClass) -> StepKernel:
         """The entry of a class, else that of plain elementwise work."""
@@ -175,8 +192,8 @@ class Plan:
             raise BitnetCostError(f"zero: {self.zero!r} is not a stage; expected 0, 1, 2 or 3")
         if self.lora is not None and not (type(self.lora) is int and 1 <= self.lora <= 65536):
             raise BitnetCostError(f"lora: {self.lora!r} is not a rank from 1 to 65536")
-        if self.tokens is not None and not 0 < self.tokens < 1e18:
-            raise BitnetCostError(f"tokens: {self.tokens!r} is not a number of tokens above 0")
+        if self.tokens is not None and not 1 <= self.tokens <= 1e18:
+            raise BitnetCostError(f"tokens: {brief(self.tokens)} is not a number of tokens from 1 to 1e18")
         if self.virtual_stages > 1 and self.pp == 1:
             raise BitnetCostError("virtual-stages: there is one stage; give --pp too")
         if self.zero == 3 and self.pp > 1:
@@ -272,13 +289,10 @@ class Plan:
             raise BitnetCostError(
                 f"pp: {self.pp * self.virtual_stages} stages are more than the {model.depth} layers of {model.name}"
             )
+        why = refusal(model, self.tp, "tensor")
+        if why is not None:
+            raise BitnetCostError(f"tp: {why}")
         for layer in model.layers:
-            heads = layer.attention or layer.latent_attention
-            if heads is not None and heads.heads % self.tp:
-                raise BitnetCostError(f"tp: {self.tp} does not divide the {heads.heads} heads of {model.name}")
-            kv = layer.attention.kv_heads if layer.attention else None
-            if kv and kv % self.tp and self.tp % kv:
-                raise BitnetCostError(f"tp: {self.tp} and the {kv} key-value heads of {model.name} do not divide")
             if layer.moe is not None and layer.moe.experts % self.ep:
                 raise BitnetCostError(f"ep: {self.ep} does not divide the {layer.moe.experts} experts of {model.name}")
         if self.ep > 1 and not any(layer.moe for layer in model.layers):
@@ -312,9 +326,11 @@ def plan_of(
     >>> plan_of(devices=16, tp=2, pp=2).dp, plan_of(devices=16, tp=2, pp=2).global_batch, plan_of(dp=4).devices
     (4, 32, 4)
     """
-    for name, value in (("tp", tp), ("pp", pp), ("cp", cp), ("micro-batch", micro_batch)):
-        if type(value) is not int or value < 1:
-            raise BitnetCostError(f"{name}: {value!r} is not a whole number from 1")
+    given = {"devices": devices, "dp": dp, "tp": tp, "pp": pp, "cp": cp, "micro-batch": micro_batch}
+    for name, value in given.items():  # before others follow from them
+        most = 10**6 if name == "micro-batch" else 10**8
+        if value is not None and (type(value) is not int or not 1 <= value <= most):
+            raise BitnetCostError(f"{name}: {value!r} is not a whole number from 1 to {most}")
     if dp is None:
         dp = max(1, (devices or tp * pp * cp) // (tp * pp * cp))
     if devices is None:

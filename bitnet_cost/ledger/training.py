@@ -37,7 +37,7 @@ class StepMemory(NamedTuple):
     optimizer: Any
     activations: Any = 0.0
     logits: Any = 0.0
-    casts: Any = 0.0  # 16-bit copies of wide weights, kept from the forward pass
+    casts: Any = 0.0  # copies of weights: cast to 16 bits and kept, or gathered from others
     peak: Any = 0.0
 
     @property

@@ -37,7 +37,7 @@ MEANINGS: dict[str, dict[str, tuple[str, ...]]] = {
         "float32": ("fp32",), "single": ("fp32",), "f32": ("fp32",), "half": ("fp16",), "float16": ("fp16",),
         "f16": ("fp16",), "bfloat16": ("bf16",), "brainfloat16": ("bf16",), "float8": ("fp8",), "e4m3": ("fp8",),
         "i8": ("int8",), "i4": ("int4",), "q8": ("q8_0",), "q4": ("q4_k_m", "q4_0"), "q2": ("q2_k",),
-        "fp4": ("mxfp4", "int4"), "nf4": ("w4a16", "int4"), "awq": ("w4a16", "int4"), "gptq": ("w4a16", "gptq-int8"),
+        "fp4": ("mxfp4", "int4"), "awq": ("w4a16", "int4"), "gptq": ("w4a16", "gptq-int8"),
         "ternary": ("bitnet-b1.58",), "b1.58": ("bitnet-b1.58",), "binary": ("bitnet", "w1a8"),
         "bitnet1.58": ("bitnet-b1.58",), "gguf": ("q4_k_m", "q8_0"), "64": ("fp32", "fp16"), "fp64": ("fp32", "fp16"),
     },

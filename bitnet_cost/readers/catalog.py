@@ -38,7 +38,6 @@ FOLDERS, root, is_path, names, listed = (
     spelling.FOLDERS, spelling.root, spelling.is_path, spelling.names, spelling.listed,
 )  # fmt: skip
 LINKS, GRIDS = "interconnects/links.yaml", "electricity/grids.yaml"
-TRAINING = "runtimes/training"
 CONSTANTS, ACCURACY = "measured/constants.yaml", "measured/accuracy.yaml"  # missing before the first calibration
 
 M = TypeVar("M", bound=Input)
@@ -125,7 +124,7 @@ def beside(file: Path, place: str, name: str) -> Path:
     return found
 
 
-def read(path: Path, chain: tuple[Path, ...] = (), model: type[Hardware | TrainingRuntime] = Hardware) -> Document:
+def read(path: Path, chain: tuple[Path, ...] = ()) -> Document:
     """A YAML document; a profile that extends another of its kind, with what it takes from that one.
 
     Raises:
@@ -135,20 +134,20 @@ def read(path: Path, chain: tuple[Path, ...] = (), model: type[Hardware | Traini
     if not isinstance(document.data, dict) or "extends" not in document.data:
         return document
     name, chain = chain_of(document, path, chain)
-    base = beside(path, "extends", name) if is_path(name) else _base(path, name, model)
-    found = read(base, chain, model)
-    validate(found, model, base)
+    base = beside(path, "extends", name) if is_path(name) else _base(path, name)
+    found = read(base, chain)
+    trains = isinstance(found.data, dict) and "kernels" in found.data
+    validate(found, TrainingRuntime if trains else Hardware, base)
     return extended(document, found.data, path)
 
 
-def _base(path: Path, name: str, model: type[Hardware | TrainingRuntime]) -> Path:
-    if model is TrainingRuntime:
-        files = {file.stem: file for file in place(TRAINING).glob("*.yaml")}
-        if name not in files:
-            raise InvalidFile(path, "extends", str(spelling.unknown("training runtime", name, files)))
-        return files[name]
+def _base(path: Path, name: str) -> Path:
+    """The hardware that a file extends, or the training runtime."""
+    kinds = ("hardware", "training-runtime")
+    known = [kind for kind in kinds if has(kind, listed(kind, name))]
+    likely = known or [kind for kind in kinds if spelling.suggestions(kind, name)] or ["hardware"]
     try:
-        return locate("hardware", name)
+        return locate(likely[0], name)
     except UnknownName as fault:
         raise InvalidFile(path, "extends", str(fault)) from None
 
@@ -422,15 +421,13 @@ def runtime_of(hardware: Hardware, asked: str | RuntimeProfile | None) -> Runtim
     return runtime(asked or str(hardware.runtime), hardware.device_class)
 
 
-@cache
 def training_runtimes() -> dict[str, TrainingRuntime]:
     """The training runtimes of the catalogue, by name.
 
     Raises:
         BitnetCostError: an invalid file.
     """
-    files = sorted(place(TRAINING).glob("*.yaml"))
-    return {path.stem: validate(read(path, model=TrainingRuntime), TrainingRuntime, path) for path in files}
+    return {name: training_runtime(name) for name in names("training-runtime")}
 
 
 def training_runtime(name: str) -> TrainingRuntime:
@@ -439,12 +436,7 @@ def training_runtime(name: str) -> TrainingRuntime:
     Raises:
         BitnetCostError: an unknown name, or an invalid file.
     """
-    if is_path(name):
-        return validate(read(Path(name), model=TrainingRuntime), TrainingRuntime, Path(name))
-    known = training_runtimes()
-    if name not in known:
-        raise UnknownName("training runtime", name, list(known))
-    return known[name]
+    return entry("training-runtime", name, TrainingRuntime)
 
 
 def setting(hardware: Hardware, asked: str | RuntimeProfile | None) -> tuple[Hardware, RuntimeProfile | None]:

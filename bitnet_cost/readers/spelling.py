@@ -23,6 +23,7 @@ FOLDERS = {
     "hardware": "hw_profiles",
     "precision": "precisions",
     "runtime": "runtimes",
+    "training-runtime": "runtimes/training",
     "study": "reports",
 }
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -48,6 +49,12 @@ def root(name: str) -> Path:
 def names(kind: str) -> list[str]:
     """Names of a kind in the catalogue, small before large."""
     return sorted((path.stem for path in root(FOLDERS[kind]).glob("*.yaml")), key=_natural)
+
+
+def typed(kind: str) -> list[str]:
+    """Names of a kind as they are typed: those of runtimes without the class of devices that ends them."""
+    every = names(kind)
+    return list(dict.fromkeys(name.rpartition("-")[0] for name in every)) if kind == "runtime" else every
 
 
 def _natural(name: str) -> list[tuple[int, float, str]]:
@@ -181,14 +188,15 @@ def listing(word: str, kinds: Sequence[str]) -> tuple[str, str]:
     held = [kind for kind in FOLDERS if meanings(kind, word) or filtered(names(kind), word)]
     lines = {"did_you_mean": f"{close[0]}?" if close else "", "it_lists": either(kinds)}
     if held and not close:
-        lines["did_you_mean"] = shlex.join(["bitnet-cost", "list", LISTINGS.get(held[0], "runtimes"), word])
+        lines["did_you_mean"] = shlex.join(["bitnet-cost", "list", *LISTINGS.get(held[0], "runtimes").split(), word])
     raise BitnetCostError(f"nothing is listed as {word!r}" + labelled(**lines))
 
 
 # Where a name of another kind belongs.
 _GIVEN = {
     "model": "a model; give it as MODEL: {}", "hardware": "hardware; give it with -H: {}",
-    "precision": "a precision; give it with -p: {}", "runtime": "software; give it with --runtime",
+    "precision": "a precision; give it with -p: {}", "runtime": "software that runs a model; it is not trained with it",
+    "training-runtime": "software that trains: bitnet-cost train MODEL --runtime {}",
     "study": "a study: bitnet-cost validate {}",
 }  # fmt: skip
 
@@ -202,7 +210,7 @@ def unknown(kind: str, word: str, known: Iterable[str] | None = None, **more: st
         near = near[:SUGGESTED]
     if not near:
         for other in FOLDERS:
-            found = meanings(other, word) if other != kind else []
+            found = meanings(other, word, typed(other)) if other != kind else []
             if found and "that_is" not in more:
                 more["that_is"] = _GIVEN[other].format(either(found))
     return UnknownName(kind, word, every, near=near, **more)

@@ -36,7 +36,7 @@ def check(path: Path) -> list[str]:
         InvalidFile: its first fault.
     """
     kind, entry = ("model", catalog.model(str(path))) if catalog.is_config(str(path)) else load_any(path)
-    return [f"{kind} {getattr(entry, 'name', '')}: no fault found", *_remarks(path, entry)]
+    return [f"{kind.replace('-', ' ')} {getattr(entry, 'name', '')}: no fault found", *_remarks(path, entry)]
 
 
 def _remarks(path: Path, entry: Input) -> Iterator[str]:
@@ -104,7 +104,7 @@ def _check_study(path: Path, study: Study) -> None:
         _named(path, f"{place}.baseline", "precision", options.baseline)
         if options.runtime is not None:
             each = [name.rpartition("-")[0] for name in catalog.names("runtime")]
-            if options.runtime not in (*each, *catalog.training_runtimes()):
+            if options.runtime not in (*each, *catalog.names("training-runtime")):
                 raise InvalidFile(path, f"{place}.runtime", f"unknown runtime {options.runtime!r}")
 
 

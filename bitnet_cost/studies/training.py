@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from bitnet_cost.engine import training
-from bitnet_cost.engine.training_fit import MOST, smallest_plan
-from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.engine.training_fit import MOST, Tried, lighter_plan, smallest_plan
+from bitnet_cost.errors import BitnetCostError, either
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware
@@ -23,6 +23,9 @@ from bitnet_cost.words import Scope
 ON_DEVICES, ON_NODES = ("bf16", "bitnet-b1.58"), ("fp32", "bf16", "bitnet")
 DEVICE = "h100-sxm-80gb"
 BETWEEN_NODES = "infiniband-ndr"
+SEVERAL = "megatron"  # the software of several devices
+SEVERAL_NODES = 16  # devices; beyond them recomputation is tried too
+LORA = 16  # the rank that is tried where nothing else is given
 
 
 def precision(name: str | Precision) -> Precision:
@@ -130,7 +133,7 @@ def software_of(profile: Hardware, runtime: str | None, *, several: bool) -> Tra
         if runtime is not None:
             raise BitnetCostError(f"runtime: {profile.name!r} is a technology node; no software runs on it")
         return None
-    return catalog.training_runtime(runtime or ("megatron" if several else "eager"))
+    return catalog.training_runtime(runtime or (SEVERAL if several else "eager"))
 
 
 def _one(place: _Place, asked: Precision, terms: Terms) -> TrainingResult:
@@ -141,21 +144,49 @@ def _one(place: _Place, asked: Precision, terms: Terms) -> TrainingResult:
         plan.check(model)
         smallest = smallest_plan(model, form, profile, software, plan)
         if smallest is None:
-            raise BitnetCostError(f"devices: no plan of up to {with_commas(MOST)} {profile.name} holds {model.name}")
+            again = _smallest(Tried(model, form, profile, software), plan)
+            why = f"devices: no plan of up to {with_commas(MOST)} {profile.name} holds {model.name}"
+            raise BitnetCostError(why if again is None else f"{why}; take --recompute full")
         plan = smallest
     name, between = catalog.link(terms.between or BETWEEN_NODES)
     found = training.train(model, asked, form, profile, software, plan, terms.scope, between, terms.facility)
     errors = catalog.accuracy().of_training(profile.name, software.name) if software is not None else {}
     found = replace(found, between=name, errors=errors)
-    if found.reason is None or software is None:
-        return found
-    smallest = smallest_plan(model, form, profile, software, plan)
+    if found.reason is not None and software is not None:
+        more = _would_fit(Tried(model, form, profile, software), asked, plan, terms.runtime)
+        found = replace(found, reason=f"{found.reason}; {more}")
+    return found
+
+
+def _would_fit(tried: Tried, asked: Precision, plan: Plan, runtime: str | None) -> str:
+    """What would hold a step that does not fit: more devices, or on those given a change of the plan, or adapters."""
+    several = tried._replace(runtime=catalog.training_runtime(runtime or SEVERAL))
+    change = lighter_plan(tried, plan)
+    ways = [] if change is None else [" ".join(f"--{k.replace('_', '-')} {v}" for k, v in change.items())]
+    for name in dict.fromkeys((asked.name, "nf4") if plan.lora is None else ()):
+        form = training_format(precision(name), lora=LORA, half=half_format(tried.hardware))
+        if tried._replace(form=form).holds(replace(plan, lora=LORA)):
+            ways.append(f"--lora {LORA}" + (f" -p {name}" if name != asked.name else ""))
+            break
+    here = either(ways) if ways else ""
+    smallest = _smallest(several, replace(plan, devices=plan.cp, dp=1, tp=1, pp=1, virtual_stages=1))
     if smallest is None:
-        return found
+        return f"{here} would hold it" if here else f"no plan of up to {with_commas(MOST)} such devices would hold it"
+    options = layout(smallest) + (" --recompute full" if smallest.recompute != plan.recompute else "")
     if smallest.devices <= plan.devices:
-        return replace(found, reason=f"{found.reason}; --devices {smallest.devices}{layout(smallest)} would hold it")
-    many = f"{with_commas(smallest.devices)} such devices would hold it with{layout(smallest)}"
-    return replace(found, reason=f"{found.reason}; {many}")
+        return f"{here or f'--devices {smallest.devices}{options}'} would hold it"
+    given = "this one" if plan.devices == 1 else "those given"
+    text = f"{with_commas(smallest.devices)} such devices would hold it{' with' if options else ''}{options}"
+    return f"{text}, {given} with {here}" if here else text
+
+
+def _smallest(tried: Tried, plan: Plan) -> Plan | None:
+    """The plan with fewest devices; with full recomputation where that takes less than half as many."""
+    found = smallest_plan(*tried, plan)
+    if plan.recompute == "full" or (found is not None and found.devices <= SEVERAL_NODES):
+        return found
+    again = smallest_plan(*tried, replace(plan, recompute="full"))
+    return again if again is not None and (found is None or again.devices * 2 < found.devices) else found
 
 
 def layout(plan: Plan) -> str:

@@ -1,14 +1,16 @@
-"""Savings along an axis as a page: a chart and its table for each axis of whole numbers."""
+"""Break-evens as a page: savings along each axis of whole numbers; energy over the tokens that use generates."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from bitnet_cost.ledger.result import Crossing
-from bitnet_cost.numerals import brief
+from bitnet_cost.numerals import brief, short_count
 from bitnet_cost.tables import Report, Table
 from bitnet_cost.views.charts import Chart, apart
 from bitnet_cost.views.figures import Drawing, Label, Layout, Look, log_axis, trace
@@ -34,6 +36,48 @@ def curve_page(
         not_counted=(report.notes[-1].text.removeprefix("Not counted: "),),
         tables_heading="Shares of the energy, and how far each answer moves",
     )  # fmt: skip
+
+
+class Spending(NamedTuple):
+    """Energy of one model after some generated tokens: what training took, and what each of them adds.  [J]"""
+
+    name: str
+    trained: float
+    each: float
+
+
+def payback_page(
+    report: Report, both: tuple[Spending, Spending], paid: float, document: dict[str, Any], command: str
+) -> Page:
+    """Energy of a model that was trained for its use, and of one that was at hand; ``paid`` is where they meet."""
+    report = report.whole
+    charts: tuple[Chart, ...] = ()
+    if report.tables:
+        meets = math.isfinite(paid)
+        finding = f"Paid after {short_count(paid)} generated tokens" if meets else "Use never pays for the training"
+        note = "Training is paid where the lines meet." if meets else "The lines do not meet."
+        question, title = "When has use paid for the training?", "Energy spent, training and use together"
+        figure, words = _spending(both, paid), "Log scales; less is better."
+        charts = (one_chart("payback", question, finding, report.tables[0], figure, note, title, words),)
+    rest = replace(report, tables=report.tables[1:], notes=report.notes[:-1])
+    left_out = (report.notes[-1].text.removeprefix("Not counted: "),)
+    return Page(
+        rest, charts, document, document["records"], how_to_reproduce(command), not_counted=left_out,
+        tables_heading="What training and use are",
+    )  # fmt: skip
+
+
+def _spending(both: tuple[Spending, Spending], paid: float) -> Drawing:
+    """A line for each model over a range of tokens around where training weighs as much as use."""
+    middle = paid if 0 < paid < math.inf else max(s.trained for s in both) / max(s.each for s in both)
+    tokens = np.geomspace(max(middle, 1.0) / 300, max(middle, 1.0) * 300, 61)
+    traces = [
+        trace(Look("scatter", number), s.name, tokens.tolist(), ((s.trained + s.each * tokens) / 3.6e6).tolist())
+        for number, s in enumerate(both)
+    ]
+    y = [e for _, series in traces for e in series["y"]]
+    layout = Layout(log_axis("generated tokens", tokens.tolist(), 0.02), log_axis("kWh", y), legend=True)
+    return Drawing(layout, tuple(traces), mark=paid if 0 < paid < math.inf else None)
 
 
 def _name(c: Crossing) -> str:

@@ -17,6 +17,7 @@ from bitnet_cost.numerals import (
     figures_of,
     prefix_of,
     range_of,
+    short_count,
     signed_change,
     whole_percent,
     with_commas,
@@ -104,15 +105,15 @@ def _sentence(results: Sequence[TrainingResult]) -> str:
     if r.energy is None:
         return f"{name} in {r.precision.name} {r.reason}."
     if r.days is not None and r.run_energy is not None:
-        spent = _kwh(r.run_energy[1] * r.pue)
-        tokens = with_prefix(float(plan.tokens or 0), "").strip()
+        spent = energy_of_run(r.run_energy[1] * r.pue)
+        tokens = short_count(plan.tokens or 0)
         return (
             f"Training {name} in {r.precision.name} on {tokens} tokens takes {figures_of(r.days)}"
             f" {'day' if r.days == 1 else 'days'} and {spent} on {many}."
         )
     each = f"{with_prefix(r.energy[1] / plan.step_tokens, 'J', 3)} a token"
     if r.seconds is None:
-        spent = "" if r.run_energy is None else f", {_kwh(r.run_energy[1])} in all"
+        spent = "" if r.run_energy is None else f", {energy_of_run(r.run_energy[1])} in all"
         return f"Training {name} in {r.precision.name} needs {each} at {many} (scope {r.scope}){spent}."
     rate = figures_of(plan.step_tokens / r.seconds.total)
     fits = "It fits: " if r.fits else ""
@@ -122,14 +123,15 @@ def _sentence(results: Sequence[TrainingResult]) -> str:
     )
 
 
-def _kwh(joules: float) -> str:
+def energy_of_run(joules: float) -> str:
+    """The energy of a run in MWh, a small one in kWh."""
     mwh = joules / 3.6e9
     return f"{figures_of(mwh)} MWh" if mwh >= 1 else f"{figures_of(mwh * 1e3)} kWh"
 
 
 def _also(results: Sequence[TrainingResult]) -> str:
     """What 1-bit does not save in training, and what does not fit."""
-    parts = []
+    parts = _bill(_shown(results))
     narrow = next((r for r in results if r.form.quantised in ("binary", "ternary")), None)
     if narrow is not None:
         held = "1-bit saves nothing in training: weights, gradients and moments stay wide, products run in 16 bits"
@@ -143,6 +145,17 @@ def _also(results: Sequence[TrainingResult]) -> str:
     missing = [r for r in results if r.reason is not None and r is not shown]
     parts += [f"{r.precision.name} on {r.hardware.name} {r.reason}" for r in missing[:1]]
     return ". ".join(parts) + "." if parts else ""
+
+
+def _bill(r: TrainingResult) -> list[str]:
+    """Emissions and money of the run, where a site was given."""
+    parts = []
+    if r.carbon is not None:
+        tonnes = r.carbon / 1e6
+        parts.append(f"{figures_of(tonnes)} t CO2e" if tonnes >= 1 else f"{figures_of(tonnes * 1e3)} kg CO2e")
+    if r.cost is not None:
+        parts.append(f"{figures_of(r.cost)} USD")
+    return [f"That is {' and '.join(parts)}"] if parts else []
 
 
 def _comparable(one: TrainingResult, other: TrainingResult) -> bool:
@@ -258,6 +271,11 @@ def _notes(results: Sequence[TrainingResult]) -> list[Note]:
         parts = f"dp {plan.dp}, tp {plan.tp}, pp {plan.pp}, cp {plan.cp}, ep {plan.ep}, ZeRO {plan.zero}"
         batches = f"micro-batches in a step: {with_commas(plan.micro_batches)}"
         notes.append(Note("plan", f"{parts}; {batches}.{_network(first)}"))
+    if first.facility is not None and plan.tokens is None:
+        notes.insert(0, Note("totals", "Emissions and money are of a whole run: give its --tokens."))
+    longest = first.model.max_positions
+    if longest is not None and plan.seq > longest:
+        notes.append(Note("positions", f"{first.model.name} was made for {with_commas(longest)} positions."))
     if first.capped:
         notes.append(Note("cap", "The board's limit of power stretches the step."))
     for r in results:

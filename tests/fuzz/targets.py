@@ -30,6 +30,7 @@ from bitnet_cost.inputs.measurement import Measured
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.sweep import options
+from bitnet_cost.inputs.training import TrainingRuntime
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.readers import catalog
 from bitnet_cost.readers.files import load_any
@@ -432,6 +433,7 @@ TARGETS: dict[str, Target] = {
     "hardware": Target(reads(Hardware), trees(_NODE, _DEVICE, _HALF)),
     "precisions": Target(reads(Precision), shipped("precisions/*.yaml")),
     "runtimes": Target(reads(RuntimeProfile), trees(_RUNTIME)),
+    "training runtimes": Target(reads(TrainingRuntime), shipped("runtimes/training/*.yaml", most=2)),
     "links": Target(reads(Links), trees({"name": "l", "title": "L", "links": {"x": _DEVICE["interconnect"]}, "sources": _SOURCES})),
     "grids": Target(
         reads(Grids),

@@ -22,7 +22,8 @@ from bitnet_cost.words import FileKind
 from tests.conftest import ROOT, Ran
 
 FOLDERS = {
-    "models": "model", "hw_profiles": "hardware", "precisions": "precision", "runtimes": "runtime", "reports": "study",
+    "models": "model", "hw_profiles": "hardware", "precisions": "precision", "runtimes": "runtime",
+    "runtimes/training": "training-runtime", "reports": "study",
     "interconnects": "links", "electricity": "grids", "quality": "quality",
 }  # fmt: skip
 FILES = {"sources": "measured", "constants": "constants", "accuracy": "accuracy"}
