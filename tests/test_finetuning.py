@@ -45,7 +45,8 @@ def stored(bits: str) -> Precision:
 
 
 def memory(model: Architecture, base: Precision, runtime: TrainingRuntime, plan: Plan) -> StepMemory:
-    return step_memory(model, counted(model, plan), plan, training_format(base, lora=plan.lora), runtime)
+    found = step_memory(model, counted(model, plan), plan, training_format(base, lora=plan.lora), runtime)
+    return StepMemory(*(float(part[0]) for part in found))
 
 
 @cache

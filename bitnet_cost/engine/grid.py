@@ -68,10 +68,11 @@ def step_figures(asked: TrainingScenario, *, varied: bool = False) -> dict[str, 
         parts, faults = result.by_component, result.faults
     if faults is not None:
         possible = np.array([fault is None for fault in faults])
-        found = {
-            name: np.where(possible, values, np.nan) if values.dtype.kind == "f" else values & possible
-            for name, values in found.items()
-        }
+        for name, values in found.items():
+            if values.dtype.kind != "f":
+                found[name] = values & possible
+            elif STEP_METRICS[name].kind != "whole":  # those are of the model, whatever the numbers
+                found[name] = np.where(possible, values, np.nan)
     return found | {f"energy_{name}_j": values[1] for name, values in parts.items()} | {"reason": faults}
 
 
