@@ -1,7 +1,5 @@
 """Answers checked, explained, and over grids: validate, explain, break-even, sweep, plot."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast, get_args
 
 import typer
@@ -208,7 +206,7 @@ class TrainingAxes(NamedTuple):
 
 def _served(
     model: str, hardware: str, precisions: tuple[str, str | None], work: options.Work, repaid: options.Repaid,
-    runtimes: list[str], scope: Scope | None, draws: Draws, to: options.CurveWriting,
+    runtimes: list[str], scope: Scope | None, draws: "Draws", to: options.CurveWriting,
 ) -> None:  # fmt: skip
     from bitnet_cost.inputs.training import tokens_of
     from bitnet_cost.studies import served

@@ -71,7 +71,7 @@ def step_figures(asked: TrainingScenario, *, varied: bool = False) -> dict[str, 
         for name, values in found.items():
             if values.dtype.kind != "f":
                 found[name] = values & possible
-            elif STEP_METRICS[name].kind != "whole":  # those are of the model, whatever the numbers
+            elif STEP_METRICS[name].kind != "whole":  # those are of the model alone
                 found[name] = np.where(possible, values, np.nan)
     return found | {f"energy_{name}_j": values[1] for name, values in parts.items()} | {"reason": faults}
 
