@@ -9,6 +9,7 @@ from bitnet_cost.readers import catalog, spelling
 from bitnet_cost.readers.yaml_file import read_yaml
 
 FOLDER = "quality"
+LAWS = "laws"  # the one file of the folder that holds no figures
 SAME = {"w4a16": "int4", "w8a8": "int8"}
 """Precisions that are another of the catalogue by a second name: bits, scales and groups are the same."""
 
@@ -26,7 +27,7 @@ def figures(file: str) -> tuple[Published, ...]:
 
 def files() -> list[str]:
     """Names of the files, by alphabet."""
-    return sorted(path.stem for path in spelling.root(FOLDER).glob("*.yaml"))
+    return sorted(path.stem for path in spelling.root(FOLDER).glob("*.yaml") if path.stem != LAWS)
 
 
 def every() -> list[Published]:
