@@ -18,7 +18,7 @@ def loss_of_size(parameters: float, scale: float, exponent: float, floor: float)
     >>> round(loss_of_size(1.1e9, 159, 0.26, 1.67), 3)  # FloatLM of 1.1B, by the law of Spectra
     2.379
     """
-    return scale * parameters**-exponent + floor
+    return scale * math.pow(parameters, -exponent) + floor
 
 
 def size_of_loss(loss: float, scale: float, exponent: float, floor: float) -> float:
@@ -32,7 +32,7 @@ def size_of_loss(loss: float, scale: float, exponent: float, floor: float) -> fl
     if loss <= floor:
         return math.inf
     try:
-        return float((scale / (loss - floor)) ** (1 / exponent))
+        return math.pow(scale / (loss - floor), 1 / exponent)
     except OverflowError:
         return math.inf
 
@@ -45,7 +45,7 @@ def loss_left_by_data(tokens: float, data: float, exponent: float) -> float:
     >>> round(loss_left_by_data(1.4e12, 410.7, 0.28), 3)
     0.163
     """
-    return data * tokens**-exponent
+    return data * math.pow(tokens, -exponent)
 
 
 def share_of_parameters(bits: float, sensitivity: float, offset: float) -> float:
@@ -68,7 +68,7 @@ def scale_of_critical_size(critical: float, exponent: float) -> float:
     >>> round(loss_of_size(8.5e7, scale_of_critical_size(8.8e13, 0.076), 0.076, 0), 2)
     2.87
     """
-    return float(critical**exponent)
+    return math.pow(critical, exponent)
 
 
 def tokens_of_optimum(parameters: float) -> float:

@@ -15,8 +15,8 @@ from bitnet_cost.inputs.laws import Law
 from bitnet_cost.numerals import digits, fixed
 from bitnet_cost.readers import laws
 from bitnet_cost.readers.laws import Point
-from bitnet_cost.told import Array
 from bitnet_cost.tables import Note, Report, Table, headed
+from bitnet_cost.told import Array
 from bitnet_cost.views.law_words import size_text
 
 DRAWS, SEED = 1000, 0
@@ -125,8 +125,8 @@ def report(name: str, found: Fitted) -> Report:
         f"{n} precisions; a point is off by {digits(found.residual, 2)} nats."
     )
     notes = (
-        Note("error", f"Ranges hold nine of ten fits to {DRAWS} draws of the points around the fit; {found.free} points "
-             "more than constants, so that they are rough."),
+        Note("error", f"Ranges hold nine of ten fits to {DRAWS} draws of the points around the fit; with {found.free} "
+             "points more than constants they are rough."),
         Note("source", f"{law.source} ({law.seen}). {law.note}"),
     )  # fmt: skip
     points = Table("Points", headed("model", "size", "loss, nats", "fitted", "error", texts=1), tuple(cells))

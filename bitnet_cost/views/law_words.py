@@ -9,16 +9,17 @@ from bitnet_cost.inputs.laws import Law
 from bitnet_cost.numerals import digits
 
 
-def size_text(parameters: float) -> str:
-    """Parameters as model names have them.
+def size_text(parameters: float, figures: int = 2) -> str:
+    """Parameters as names of models have them, in some significant figures, from 100 on in three.
 
-    >>> size_text(4.83e9), size_text(7e9), size_text(3.04e10), size_text(1.2e12), size_text(math.inf)
-    ('4.8B', '7B', '30B', '1.2T', 'none')
+    >>> size_text(4.83e9), size_text(7e9), size_text(3.04e10, 3), size_text(1.15e11), size_text(math.inf)
+    ('4.8B', '7B', '30.4B', '115B', 'none')
     """
     if math.isinf(parameters):
         return "none"
-    scale, letter = next((s, x) for s, x in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (0, "")) if parameters >= s)
-    return f"{digits(parameters / (scale or 1), 3 if parameters / (scale or 1) >= 100 else 2)}{letter}"
+    scale, letter = next((s, x) for s, x in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (0.0, "")) if parameters >= s)
+    scaled = parameters / (scale or 1)
+    return f"{digits(scaled, max(figures, 3) if scaled >= 99.5 else figures)}{letter}"
 
 
 def row(name: str, law: Law) -> dict[str, Any]:
