@@ -59,9 +59,10 @@ def _sentence(found: EqualLoss, hardware: Sequence[Sequence[Place]]) -> str:
     clauses = "; ".join(_on(found, group, i == 0) for i, group in enumerate(hardware))
     laws = f"{in_words(len(sizes))} law{'s' if len(sizes) > 1 else ''}"
     name = _name(found.narrow)
+    trained = f" if trained in {found.narrow.name}" if _trained_only(found.narrow) else ""
     return (
         f"Cheaper at the loss of {found.model.name} in {found.wide.name}: {clauses}. "
-        f"{name} takes {takes} parameters for that loss, by {laws}{beyond}."
+        f"{name} takes {takes} parameters for that loss{trained}, by {laws}{beyond}."
     )
 
 
@@ -70,11 +71,16 @@ def _on(found: EqualLoss, group: Sequence[Place], named: bool) -> str:
     wide = group[0].wide
     where = place_words(wide.hardware, wide.devices, hardware_name(wide.hardware))
     if not wide.has_energy:
-        return f"no answer {where}, {wide.reason}"
+        return f"no answer {where} ({wide.precision.name} {wide.reason})"
     words = f"{_cheaper(found, group[0])} {where} ({_by(found, group[0], named)})"
     if len(group) > 1:
         words += f", {_cheaper(found, group[1])} once memory traffic counts ({_by(found, group[1], False)})"
     return words
+
+
+def _trained_only(precision: Precision) -> bool:
+    """Whether models are mostly quantised to a precision after training, of which no law of the catalogue is."""
+    return 2 < precision.information_bits < WIDE_BITS
 
 
 def _cheaper(found: EqualLoss, place: Place) -> str:
@@ -124,8 +130,13 @@ def _sizes_table(found: EqualLoss) -> Table:
 
 def _range(s: EqualSize, low: float, high: float) -> str:
     """The range of a size; laws without printed errors are known to their digits alone."""
-    text = f"{size_text(low)} to {size_text(high)}"
-    return text if size_text(low) != size_text(high) else "not known"
+    texts = [size_text(low), size_text(high)]
+    if texts[0] == texts[1]:
+        errors = s.law.points or any(c.error for side in s.law.sides for c in side.constants.values())
+        if not errors:
+            return "not known"
+        texts = [size_text(low, 3), size_text(high, 3)]
+    return f"{texts[0]} or more" if math.isinf(high) else " to ".join(texts)
 
 
 def _mark(s: EqualSize) -> str:
@@ -147,7 +158,7 @@ def _costs_table(found: EqualLoss, group: Sequence[Place]) -> Table:
         results = [place.wide, *(p.nominal for p in place.priced)]
         unit, texts = column_figures([_energy(r) for r in results], "J", 3)
         texts = [text + (honesty.mark(r) if r and r.has_energy else "") for text, r in zip(texts, results, strict=True)]
-        words = {"arithmetic": "arithm. ", "compute": "compute ", "memory": "+ memory "}.get(first.scope, "")
+        words = {"arithmetic": "arithm. ", "compute": "compute "}.get(first.scope, "")
         words = words if place is group[0] else "+ memory "
         per = "/token" if per_token(first) != 1 else "/run" if first.hardware.has_clock else ""
         columns += [Column(words + unit + per), Column(f"vs {found.wide.name}"), Column("range")]
@@ -201,7 +212,7 @@ def _notes(found: EqualLoss) -> list[Note]:
         names = listed([s.law.title for s in carried])
         what = next(b for b in carried[0].beyond if b.startswith("gap"))
         notes.append(Note("gap", f"{names} know 16 bits alone: {what} at every size."))
-    if 2 < found.narrow.information_bits < WIDE_BITS:
+    if _trained_only(found.narrow):
         text = f"The laws are of models trained in {found.narrow.name}; quantised after training, one loses otherwise."
         notes.append(Note("trained", text))
     lacking = [s for s in found.sizes if not s.known]
