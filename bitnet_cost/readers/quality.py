@@ -60,3 +60,22 @@ def published(model: str, precision: str) -> tuple[Published, ...]:
     ]  # fmt: skip
     order = ("opened", "second-hand", "memory")
     return tuple(sorted(found, key=lambda figure: order.index(figure.seen)))
+
+
+@cache
+def _cells(file: str) -> dict[tuple[str, str, str, str], tuple[float, str]]:
+    path = spelling.root(FOLDER) / f"{file}.yaml"
+    tables = catalog.validate(read_yaml(path), Quality, path).tables.values()
+    return {
+        (model, method, metric, evaluated): (value, "memory" if method in table.recalled else table.seen)
+        for table in tables for model, method, metric, evaluated, value in table.cells()
+    }  # fmt: skip
+
+
+def cell(file: str, place: tuple[str, str, str, str]) -> tuple[float, str] | None:
+    """A printed cell by model and method as its table names them, metric and set; and how it was seen.
+
+    Raises:
+        BitnetCostError: an invalid file.
+    """
+    return _cells(file).get(place)

@@ -239,6 +239,7 @@ def law_rows(found: EqualLoss) -> list[dict[str, Any]]:
         low, nominal, high = (None if math.isinf(n) else n for n in s.parameters)
         rows.append({
             "law": s.name, "title": s.law.title, "source": s.law.source, "seen": s.law.seen, "loss_nats": s.loss,
+            "gap_nats": s.gap,
             "parameters": nominal, "parameters_low": low, "parameters_high": high,
             "ratio": None if nominal is None else nominal / found.parameters, "extrapolates": list(s.beyond),
             "reason": s.reason or (NEVER if nominal is None else None),

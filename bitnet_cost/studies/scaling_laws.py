@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.formulas import scaling
 from bitnet_cost.inputs.laws import Constant, Law, Side
 from bitnet_cost.inputs.precision import Precision
@@ -40,6 +41,7 @@ class EqualSize:
     name: str
     law: Law
     loss: float | None  # nat/token, on the law's own text
+    gap: float | None  # nat/token that the other precision loses at the size of the wide model
     parameters: tuple[float, float, float]  # low, nominal, high; infinite: no size has this loss
     beyond: tuple[str, ...]  # where it is asked outside of what it was fitted on
     reason: str = ""  # why there is no size
@@ -104,7 +106,7 @@ def _of_law(name: str, law: Law, asked: _Asked) -> EqualSize:
         low, high = (float(end) for end in np.percentile(drawn, [5, 95], method="nearest"))
         nominal = _size(counted, first, second)
         sizes = (min(low, nominal), nominal, max(high, nominal))
-        return _answer(name, law, asked, scaling.loss_of_size(counted, *first), sizes, ())
+        return _answer(name, law, asked, (_loss(counted, first), _loss(counted, second)), sizes, ())
     sides = [_side(law, each) for each in (asked.wide, asked.narrow)]
     if sides[0] is None:
         return _without(name, law, f"has no {asked.wide.name}")
@@ -121,23 +123,44 @@ def _of_law(name: str, law: Law, asked: _Asked) -> EqualSize:
     wide, narrow = sides[0], sides[1]
     assert narrow is not None
 
-    def size(constants: dict[str, dict[str, float]]) -> float:
+    def curves(constants: dict[str, dict[str, float]]) -> tuple[Curve, Curve]:
         first = _curve(law, constants["wide"], asked.wide, asked.tokens)
         second = _curve(law, constants["narrow"], asked.narrow, asked.tokens)
-        return _size(counted, first, second._replace(floor=second.floor + carried))
+        return first, second._replace(floor=second.floor + carried)
 
     values = {"wide": _values(wide), "narrow": _values(narrow)}
-    loss = scaling.loss_of_size(counted, *_curve(law, values["wide"], asked.wide, asked.tokens))
-    sizes = _spread(size, values, {"wide": wide, "narrow": narrow})
-    return _answer(name, law, asked, loss, sizes, remarks)
+    sizes = _spread(lambda constants: _size(counted, *curves(constants)), values, {"wide": wide, "narrow": narrow})
+    first, second = curves(values)
+    return _answer(name, law, asked, (_loss(counted, first), _loss(counted, second)), sizes, remarks)
+
+
+def loss_gap(name: str, parameters: float, wide: Precision, narrow: Precision) -> float:
+    """What a precision loses against another at one size, by one law.  [nat/token]
+
+    Raises:
+        BitnetCostError: a law without both precisions.
+
+    >>> round(loss_gap("spectra", 3.9e9, catalog.precision("fp16"), catalog.precision("w1.58a16")), 3)
+    0.173
+    """
+    asked = _Asked(parameters, parameters, wide, narrow, training_tokens(parameters))
+    found = _of_law(name, laws.laws().laws[name], asked)
+    if found.gap is None:
+        raise BitnetCostError(f"{name}: {found.reason}")
+    return found.gap
 
 
 def _without(name: str, law: Law, reason: str) -> EqualSize:
-    return EqualSize(name, law, None, (math.inf, math.inf, math.inf), (), reason)
+    return EqualSize(name, law, None, None, (math.inf, math.inf, math.inf), (), reason)
 
 
 def _answer(
-    name: str, law: Law, asked: _Asked, loss: float, counted: tuple[float, float, float], remarks: tuple[str, ...]
+    name: str,
+    law: Law,
+    asked: _Asked,
+    losses: tuple[float, float],
+    counted: tuple[float, float, float],
+    remarks: tuple[str, ...],
 ) -> EqualSize:
     """Sizes with embeddings, which grow alike, and what is beyond the law's points."""
     ratio = asked.parameters / asked.counted(law)
@@ -156,7 +179,7 @@ def _answer(
     depends = law.form == "tokens" and len(law.sides) > 1
     if depends and law.tokens is not None and not law.tokens[0] <= asked.tokens <= law.tokens[1]:
         beyond.append(f"tokens: fitted on {size_text(law.tokens[0])} to {size_text(law.tokens[1])}")
-    return EqualSize(name, law, loss, (low, nominal, high), tuple(beyond))
+    return EqualSize(name, law, losses[0], losses[1] - losses[0], (low, nominal, high), tuple(beyond))
 
 
 def _alike(one: Precision, other: Precision) -> bool:
@@ -210,8 +233,12 @@ def _curve(law: Law, constants: dict[str, float], precision: Precision, tokens: 
     return Curve(math.inf if share == 0 else scale * share**-exponent, exponent, floor)
 
 
+def _loss(counted: float, curve: Curve) -> float:
+    return scaling.loss_of_size(counted, *curve)
+
+
 def _size(counted: float, wide: Curve, narrow: Curve) -> float:
-    return scaling.size_of_loss(scaling.loss_of_size(counted, *wide), *narrow)
+    return scaling.size_of_loss(_loss(counted, wide), *narrow)
 
 
 def _values(side: Side) -> dict[str, float]:
