@@ -140,6 +140,7 @@ def _place(
 ) -> Place:
     """One hardware, every law; a missing price raises, for it would be missing by every law."""
     wide = evaluate(asked)
+    wide = against(wide, wide) if wide.has_energy else wide
     priced = []
     for size in sizes:
         if size.known:
