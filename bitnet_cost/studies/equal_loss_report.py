@@ -264,9 +264,9 @@ def records(found: EqualLoss) -> list[dict[str, Any]]:
     """The record of every model that was priced, with the law and the end of its range that the size is of."""
     rows = []
     for place in found.places:
-        rows.append({"law": None, "bound": None} | place.wide.to_records()[0])
+        rows.append({"law": None, "size_of": None} | place.wide.to_records()[0])
         for p in place.priced:
             for bound, r in zip(BOUNDS, p.results, strict=True):
                 if r is not None:
-                    rows.append({"law": p.size.name, "bound": bound} | r.to_records()[0])
+                    rows.append({"law": p.size.name, "size_of": bound} | r.to_records()[0])
     return rows

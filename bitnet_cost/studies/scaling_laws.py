@@ -66,7 +66,7 @@ def equal_sizes(
 
     >>> fp16, ternary = catalog.precision("fp16"), catalog.precision("bitnet-b1.58")
     >>> [(s.name, size_text(s.parameters[1])) for s in equal_sizes(3e9, fp16, ternary)][:2]
-    [('spectra', '11B'), ('spectra-1.1', '13B')]
+    [('spectra', '11B'), ('spectra-1.1', '7.6B')]
     """
     asked = _Asked(parameters, parameters - embeddings, wide, narrow, training_tokens(parameters, tokens))
     return tuple(_of_law(name, law, asked) for name, law in laws.laws().laws.items())

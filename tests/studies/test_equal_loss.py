@@ -197,19 +197,8 @@ def test_a_size_takes_the_shape_of_the_other_size_and_a_model_more_of_its_layers
 
 
 def test_the_answer_of_the_manual(bitnet_cost: Callable[..., Ran]) -> None:
-    words = (
-        "compare",
-        "7B",
-        "--at-equal-loss",
-        "-p",
-        "fp16",
-        "-p",
-        "bitnet-b1.58",
-        "-H",
-        "h100-sxm-80gb",
-        "-H",
-        "cmos-7nm",
-    )
+    pair = "-p", "fp16", "-p", "bitnet-b1.58"
+    words = "compare", "7B", "--at-equal-loss", *pair, "-H", "h100-sxm-80gb", "-H", "cmos-7nm"
     found = json.loads(bitnet_cost(*words, "-f", "json").out)
     assert [(v["hardware"], v["scope"], v["verdict"]) for v in found["verdicts"]] == [
         ("h100-sxm-80gb", "device", "undecided"), ("cmos-7nm", "arithmetic", "cheaper"), ("cmos-7nm", "memory", "undecided"),
@@ -224,7 +213,7 @@ def test_the_answer_of_the_manual(bitnet_cost: Callable[..., Ran]) -> None:
     wide = next(r for r in records if r["law"] is None)
     own = json.loads(bitnet_cost("compare", "7B", "-p", "fp16", "-H", "h100-sxm-80gb", "-f", "json").out)["records"][0]
     assert {k: wide[k] for k in own if k != "quality"} == {k: v for k, v in own.items() if k != "quality"}
-    mine = next(r for r in records if r["law"] == "spectra" and r["bound"] == "nominal")
+    mine = next(r for r in records if r["law"] == "spectra" and r["size_of"] == "nominal")
     change = found["verdicts"][0]["energy_change_by_law"]["spectra"]["nominal"]
     assert mine["energy_j"] / wide["energy_j"] - 1 == pytest.approx(change)
 
