@@ -94,7 +94,13 @@ def _deliver_at_equal_loss(models: list[str], asked: options.SideBySide, to: opt
         documents = [told.document(each) for each in found]
         return documents[0] if len(documents) == 1 else documents
 
-    deliver(to, Offer(lambda: [told.report(each) for each in found], document, rows))
+    def page() -> str:
+        from bitnet_cost.studies.equal_loss_page import equal_loss_page
+        from bitnet_cost.views import html
+
+        return html.as_html(equal_loss_page(found, typed()), to.plotly)
+
+    deliver(to, Offer(lambda: [told.report(each) for each in found], document, rows, page))
 
 
 def _compared(

@@ -8,24 +8,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from bitnet_cost.engine.counts import count_ops
 from bitnet_cost.engine.difference import Paired, revised
-from bitnet_cost.engine.estimate import against, evaluate
+from bitnet_cost.engine.estimate import against, evaluate, measure
 from bitnet_cost.engine.footprint import parameters_by_role
 from bitnet_cost.engine.operators import operators
-from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.errors import BitnetCostError, MissingPrice
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.scenario import Scenario
+from bitnet_cost.ledger.counted import OpCounts
 from bitnet_cost.ledger.difference import Difference
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.readers import catalog
 from bitnet_cost.readers.size import LARGEST, SMALLEST, parse_size
+from bitnet_cost.shown import Shown
 from bitnet_cost.studies.scaling_laws import EqualSize, equal_sizes, training_tokens
 from bitnet_cost.views.law_words import size_text
 
 BOUNDS = ("low", "nominal", "high")
+UNKNOWN = "not known"
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +45,11 @@ class Priced:
         """At the size that the law itself gives."""
         return self.results[1]
 
+    @property
+    def unpriced(self) -> bool:
+        """Whether there is no energy for another reason than that it does not fit."""
+        return self.nominal is not None and not self.nominal.has_energy and not unfit(self.nominal)
+
 
 @dataclass(frozen=True, eq=False)
 class Place:
@@ -53,9 +62,10 @@ class Place:
     def verdict(self) -> str:
         """``cheaper``, ``dearer`` or ``undecided``, for energy: what every law says over its whole range.
 
-        A law by which no size, or none that fits, has this loss says ``dearer``.
+        A law by which no size, or none that fits, has this loss says ``dearer``. ``not known`` where a price is
+        missing, or the wide model itself does not fit.
         """
-        signs = {_sign(p.change) for p in self.priced}
+        signs = {_sign(p) for p in self.priced} if self.wide.has_energy else {UNKNOWN}
         return signs.pop() if len(signs) == 1 else "undecided"
 
     @property
@@ -64,8 +74,8 @@ class Place:
         return sorted((p.change for p in self.priced if p.change is not None), key=lambda c: c.nominal)
 
 
-@dataclass(frozen=True, eq=False)
-class EqualLoss:
+@dataclass(frozen=True, eq=False, repr=False)
+class EqualLoss(Shown):
     """Laws side by side, and what follows on each hardware."""
 
     model: Architecture
@@ -76,15 +86,24 @@ class EqualLoss:
     sizes: tuple[EqualSize, ...]
     places: tuple[Place, ...]
 
+    def _line(self) -> str:
+        return f"{self.narrow.name} at the loss of {self.model.name} in {self.wide.name}, {len(self.known)} laws"
+
     @property
     def known(self) -> list[EqualSize]:
         """Laws that have an answer."""
         return [s for s in self.sizes if s.known]
 
 
-def _sign(change: Difference | None) -> str:
+def unfit(result: Result) -> bool:
+    """Whether a result does not fit its device."""
+    return result.fits is not None and not bool(result.fits)
+
+
+def _sign(priced: Priced) -> str:
+    change = priced.change
     if change is None:
-        return "dearer"
+        return UNKNOWN if priced.unpriced else "dearer"
     return "undecided" if change.undecided else "cheaper" if change.nominal < 0 else "dearer"
 
 
@@ -110,7 +129,7 @@ def price(asked: Sequence[Scenario], narrow: Precision, tokens: float | None = N
         tokens: of training; see `equal_sizes`.
 
     Raises:
-        BitnetCostError: precisions that no law has, a model that is no dense decoder, a missing price.
+        BitnetCostError: precisions that no law has, no dense decoder, or a price missing on the only hardware.
     """
     model, wide = asked[0].model, asked[0].precision
     dense = all(layer.ffn is not None and layer.state_space is None for layer in model.layers)
@@ -126,28 +145,52 @@ def price(asked: Sequence[Scenario], narrow: Precision, tokens: float | None = N
             f"at-equal-loss: no law gives the size of {narrow.name} with the loss of {wide.name}: the laws {lacks}; "
             "'bitnet-cost list laws' has them"
         )
-    models = {n: of_size(model, n) for s in sizes if s.known for n in s.parameters}
+    pricing = _Pricing(narrow, sizes, {n: of_size(model, n) for s in sizes if s.known for n in s.parameters})
     places: list[Place] = []
     for one in asked:
-        place = _place(one, narrow, sizes, models)
+        place = pricing.place(one)
         moved = _with_memory(place)
         places += [place] if moved is None else [place, moved]
+    if len(asked) == 1 and not any(r.has_energy or unfit(r) for r in _nominal(places[0])):
+        evaluate(asked[0].but(precision=narrow if places[0].wide.has_energy else wide))  # says which price is missing
     return EqualLoss(model, wide, narrow, whole, training_tokens(whole, tokens), sizes, tuple(places))
 
 
-def _place(
-    asked: Scenario, narrow: Precision, sizes: Sequence[EqualSize], models: dict[float, Architecture | None]
-) -> Place:
-    """One hardware, every law; a missing price raises, for it would be missing by every law."""
-    wide = evaluate(asked)
-    wide = against(wide, wide) if wide.has_energy else wide
-    priced = []
-    for size in sizes:
-        if size.known:
-            found = [None if (m := models[n]) is None else against(evaluate(asked.but(model=m, precision=narrow)), wide)
-                     for n in size.parameters]  # fmt: skip
-            priced.append(Priced(size, (found[0], found[1], found[2]), _change(wide, found)))
-    return Place(wide, tuple(priced))
+def _nominal(place: Place) -> list[Result]:
+    """What decides whether there is an answer: the other precision's results, or the wide one where it has none."""
+    return [p.nominal for p in place.priced if p.nominal is not None] if place.wide.has_energy else [place.wide]
+
+
+@dataclass(frozen=True)
+class _Pricing:
+    """The models of every size, and what each was counted as: the same on every hardware."""
+
+    narrow: Precision
+    sizes: Sequence[EqualSize]
+    models: dict[float, Architecture | None]
+    counted: dict[tuple[str, int], OpCounts] = field(default_factory=dict)
+
+    def place(self, asked: Scenario) -> Place:
+        """One hardware, every law; no results where the wide model has no energy."""
+        wide = self._result(asked)
+        if not wide.has_energy:
+            return Place(wide, tuple(Priced(size, (None, None, None), None) for size in self.sizes if size.known))
+        found = [
+            (size, [None if (m := self.models[n]) is None
+                    else against(self._result(asked.but(model=m, precision=self.narrow)), wide)
+                    for n in size.parameters])
+            for size in self.sizes if size.known
+        ]  # fmt: skip
+        return _place(against(wide, wide), found)
+
+    def _result(self, asked: Scenario) -> Result:
+        """The result, without an energy where a price is missing."""
+        work = (asked.model.name, id(asked.workload))
+        counts = self.counted[work] = self.counted.get(work) or count_ops(asked.model, asked.workload)
+        try:
+            return evaluate(asked, counts=counts)
+        except MissingPrice as fault:
+            return replace(measure(asked, counts=counts), reason=f"no price for {fault.action}")
 
 
 def _with_memory(place: Place) -> Place | None:
@@ -159,19 +202,24 @@ def _with_memory(place: Place) -> Place | None:
     wide = revised(place.wide, scope="memory")
     if wide is None:
         return None
-    priced = []
-    for p in place.priced:
-        found = [None if r is None or (m := revised(r, scope="memory")) is None else against(m, wide)
-                 for r in p.results]  # fmt: skip
-        priced.append(replace(p, results=(found[0], found[1], found[2]), change=_change(wide, found)))
-    return Place(wide, tuple(priced))
+    return _place(wide, [
+        (p.size, [None if r is None or (m := revised(r, scope="memory")) is None else against(m, wide)
+                  for r in p.results])
+        for p in place.priced
+    ])  # fmt: skip
 
 
-def _change(wide: Result, found: Sequence[Result | None]) -> Difference | None:
+def _place(wide: Result, found: Sequence[tuple[EqualSize, list[Result | None]]]) -> Place:
+    """Each law's results with the change of energy over them."""
+    paired = Paired([wide, *(r for _, results in found for r in results if r is not None and r.has_energy)])
+    return Place(wide, tuple(
+        Priced(size, (results[0], results[1], results[2]), _change(paired, wide, results)) for size, results in found
+    ))  # fmt: skip
+
+
+def _change(paired: Paired, wide: Result, found: Sequence[Result | None]) -> Difference | None:
     """From the least of the smallest size to the most of the largest; None where a size has no energy."""
-    if not wide.has_energy:
-        return None
-    each = [Paired([wide, r]).difference(r, wide) if r is not None and r.has_energy else None for r in found]
+    each = [paired.difference(r, wide) if r is not None and r.has_energy else None for r in found]
     if each[1] is None:
         return None
     known = [c for c in each if c is not None]

@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from bitnet_cost.engine.counts import NOT_COUNTED
 from bitnet_cost.inputs.precision import Precision
-from bitnet_cost.ledger.result import Result
+from bitnet_cost.ledger.result import Answer, Result
 from bitnet_cost.numerals import (
     change_range,
     change_words,
@@ -18,7 +19,7 @@ from bitnet_cost.numerals import (
     signed_change,
     whole_percent,
 )
-from bitnet_cost.studies.equal_loss import BOUNDS, EqualLoss, Place, Priced
+from bitnet_cost.studies.equal_loss import BOUNDS, UNKNOWN, EqualLoss, Place, Priced, unfit
 from bitnet_cost.studies.scaling_laws import WIDE_BITS, EqualSize
 from bitnet_cost.tables import Column, Note, Report, Table, headed
 from bitnet_cost.views import honesty
@@ -26,6 +27,7 @@ from bitnet_cost.views.groups import alike, describe_briefly
 from bitnet_cost.views.law_words import size_text
 from bitnet_cost.views.verdict import (
     ENERGY,
+    NAMED,
     hardware_name,
     held_bits,
     listed,
@@ -41,9 +43,12 @@ NEVER = "no size has this loss"
 def report(found: EqualLoss) -> Report:
     """The verdict, sizes by law, and a table of costs for each hardware."""
     hardware = alike(found.places, lambda p: p.wide.hardware.name)
-    tables = (_sizes_table(found), *(_costs_table(found, group) for group in hardware))
+    costs = tuple(_costs_table(found, group) for group in hardware)
+    few = len(hardware) <= NAMED
     title = f"{found.model.name}: {found.narrow.name} at the loss of {found.wide.name}"
-    return Report(title, _sentence(found, hardware), tables, tuple(_notes(found)), details=(_laws_table(found),))
+    tables = (_sizes_table(found), *(costs if few else (_summary_table(found, hardware),)))
+    details = (_laws_table(found), *(() if few else costs))
+    return Report(title, _sentence(found, hardware), tables, tuple(_notes(found)), details=details)
 
 
 def _sentence(found: EqualLoss, hardware: Sequence[Sequence[Place]]) -> str:
@@ -57,6 +62,8 @@ def _sentence(found: EqualLoss, hardware: Sequence[Sequence[Place]]) -> str:
     which = "each" if outside == len(sizes) else in_words(outside)
     beyond = f", {which} of them asked beyond what it was fitted on" if outside else ""
     clauses = "; ".join(_on(found, group, i == 0) for i, group in enumerate(hardware))
+    if len(hardware) > NAMED:
+        clauses = _counted(found, [group[0] for group in hardware])
     laws = f"{in_words(len(sizes))} law{'s' if len(sizes) > 1 else ''}"
     name = _name(found.narrow)
     trained = f" if trained in {found.narrow.name}" if _trained_only(found.narrow) else ""
@@ -66,12 +73,19 @@ def _sentence(found: EqualLoss, hardware: Sequence[Sequence[Place]]) -> str:
     )
 
 
+def _counted(found: EqualLoss, places: Sequence[Place]) -> str:
+    """On how many of many pieces of hardware each verdict holds."""
+    verdicts = [_cheaper(found, place) for place in places]
+    parts = [f"{verdict} on {verdicts.count(verdict)}" for verdict in sorted(set(verdicts), key=verdicts.count)[::-1]]
+    return f"{listed(parts)} of {len(places)} pieces of hardware"
+
+
 def _on(found: EqualLoss, group: Sequence[Place], named: bool) -> str:
     """The cheaper one on one hardware, on a technology node with and without memory traffic."""
     wide = group[0].wide
     where = place_words(wide.hardware, wide.devices, hardware_name(wide.hardware))
     if not wide.has_energy:
-        return f"no answer {where} ({wide.precision.name} {wide.reason})"
+        return f"no answer {where} ({wide.precision.name}: {wide.reason})"
     words = f"{_cheaper(found, group[0])} {where} ({_by(found, group[0], named)})"
     if len(group) > 1:
         words += f", {_cheaper(found, group[1])} once memory traffic counts ({_by(found, group[1], False)})"
@@ -85,7 +99,7 @@ def _trained_only(precision: Precision) -> bool:
 
 def _cheaper(found: EqualLoss, place: Place) -> str:
     verdict = place.verdict
-    return verdict if verdict == "undecided" else _name(found.narrow if verdict == "cheaper" else found.wide)
+    return verdict if verdict in ("undecided", UNKNOWN) else _name(found.narrow if verdict == "cheaper" else found.wide)
 
 
 def _name(precision: Precision) -> str:
@@ -96,16 +110,16 @@ def _by(found: EqualLoss, place: Place, named: bool) -> str:
     """What the other precision needs, from the law that is kindest to it to the least kind."""
     ends = [change.nominal for change in (place.changes[:1] + place.changes[-1:])]
     if not ends:
-        return "by no law does its size exist and fit"
+        return "no price" if place.verdict == UNKNOWN else "by no law does its size exist and fit"
     if max(ends) < 0:
         words = list(dict.fromkeys(whole_percent(end) for end in reversed(ends)))
         by = f"{words[0].removesuffix('%')} to {words[1]} less" if len(words) > 1 else f"{words[0]} less"
     else:
         by = " to ".join(dict.fromkeys(map(change_words, ends)))
-    if len(place.changes) < len(place.priced):
-        by += " or more"
     what = ENERGY.get(place.wide.scope, "energy") if place.wide.scope != "memory" else ""
-    return f"{f'{_name(found.narrow)} needs ' * named}{by} {what}".rstrip()
+    lost = len(place.priced) - len(place.changes)
+    unfit = f", and by {in_words(lost)} law{'s' if lost > 1 else ''} its size does not fit" if lost else ""
+    return f"{f'{_name(found.narrow)} needs ' * named}{by} {what}".rstrip() + unfit
 
 
 def _sizes_table(found: EqualLoss) -> Table:
@@ -171,12 +185,26 @@ def _costs_table(found: EqualLoss, group: Sequence[Place]) -> Table:
     return Table(title, tuple(columns), tuple(zip(*cells, strict=True)))
 
 
+def _summary_table(found: EqualLoss, hardware: Sequence[Sequence[Place]]) -> Table:
+    """One row for each of many pieces of hardware: the cheaper one, and the change by the laws at either end."""
+    rows = []
+    for first, *_ in hardware:
+        ends = [signed_change(c.nominal) for c in (first.changes[:1] + first.changes[-1:])] or ["-", "-"]
+        why = "" if first.wide.has_energy else "does not fit" if unfit(first.wide) else str(first.wide.reason)
+        rows.append((first.wide.hardware.name, _cheaper(found, first) + (f": {why}" if why else ""), *ends))
+    heads = (*headed("hardware", "cheaper", texts=2), Column("least"), Column("most"))
+    title = f"Energy of {found.narrow.name} against {found.wide.name} at the same loss, by the laws at either end"
+    return Table(title, heads, tuple(rows))
+
+
 def _energy(r: Result | None) -> float | None:
     return None if r is None or not r.has_energy else float(r.energy_j) * per_token(r)
 
 
 def _changed(p: Priced) -> str:
     if p.change is None:
+        if p.unpriced:
+            return "no price"
         return "none" if math.isinf(p.size.parameters[1]) else "no fit"
     return UNDECIDED if p.change.undecided else signed_change(p.change.nominal)
 
@@ -197,11 +225,11 @@ def _laws_table(found: EqualLoss) -> Table:
 
 def _notes(found: EqualLoss) -> list[Note]:
     """What changes most how the answer is to be read."""
-    priced = [r for place in found.places for r in (place.wide, *(p.nominal for p in place.priced)) if r is not None]
+    answer = priced_answer(found)
     unsure = any(p.change is not None and p.change.undecided for place in found.places for p in place.priced)
     notes = [
         Note("verdict", "One is cheaper where every law says so over the whole range of its size and of every price."),
-        *honesty.explained(priced, unsure),
+        *honesty.explained(answer.results, unsure),
         Note("range", "Ranges of sizes: nine of ten values where errors are printed or fitted here, else what the last "
              "printed digit leaves open; not known: no error is printed and the digits leave nothing open."),
         Note("losses", "Losses of two laws are of different texts and cannot be compared; sizes can. Both models are "
@@ -218,8 +246,15 @@ def _notes(found: EqualLoss) -> list[Note]:
     lacking = [s for s in found.sizes if not s.known]
     if lacking:
         notes.append(Note("laws", f"Without an answer: {'; '.join(f'{s.law.title} {s.reason}' for s in lacking)}."))
+    notes.append(honesty.closing(answer))
     notes += [Note("law", f"{s.law.title}: {s.law.source} ({s.law.seen}). {s.law.note}") for s in found.known]
     return notes
+
+
+def priced_answer(found: EqualLoss) -> Answer:
+    """Every model that was priced at the size that a law itself gives, as one answer."""
+    results = [r for place in found.places for r in (place.wide, *(p.nominal for p in place.priced)) if r is not None]
+    return Answer(tuple(results), NOT_COUNTED)
 
 
 def document(found: EqualLoss) -> dict[str, Any]:

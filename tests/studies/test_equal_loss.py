@@ -228,7 +228,7 @@ def test_a_place_is_decided_where_every_law_agrees_over_its_range() -> None:
 
 def test_what_does_not_fit_is_no_answer_and_the_laws_stay(bitnet_cost: Callable[..., Ran]) -> None:
     text = " ".join(bitnet_cost("compare", "175B", "--at-equal-loss", "-H", "h100-sxm-80gb").out.split())
-    assert "no answer on the H100 SXM (fp16 does not fit" in text
+    assert "no answer on the H100 SXM (fp16: does not fit" in text
     assert "Kaushal 2024" in text
 
 
