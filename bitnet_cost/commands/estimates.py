@@ -88,7 +88,7 @@ def _deliver_at_equal_loss(models: list[str], asked: options.SideBySide, to: opt
     )  # fmt: skip
 
     def rows() -> list[dict[str, Any]]:
-        return [{k: v for k, v in row.items() if k != "quality"} for each in found for row in told.records(each)]
+        return [{k: v for k, v in row.items() if k != "quality"} for each in found for row in each.to_records()]
 
     def document() -> Any:
         documents = [told.document(each) for each in found]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from bitnet_cost.engine.counts import count_ops
 from bitnet_cost.engine.difference import Paired, revised
@@ -88,6 +89,20 @@ class EqualLoss(Shown):
 
     def _line(self) -> str:
         return f"{self.narrow.name} at the loss of {self.model.name} in {self.wide.name}, {len(self.known)} laws"
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """The record of every model that was priced, with its ``law`` and the end of the law's range it is at.
+
+        ``size_of`` is ``low``, ``nominal`` or ``high``; both are None for the wide model.
+        """
+        rows = []
+        for place in self.places:
+            rows.append({"law": None, "size_of": None} | place.wide.to_records()[0])
+            for p in place.priced:
+                for end, r in zip(BOUNDS, p.results, strict=True):
+                    if r is not None:
+                        rows.append({"law": p.size.name, "size_of": end} | r.to_records()[0])
+        return rows
 
     @property
     def known(self) -> list[EqualSize]:

@@ -15,11 +15,12 @@ from bitnet_cost.numerals import (
     column_figures,
     digits,
     figures_of,
+    fixed,
     in_words,
     signed_change,
     whole_percent,
 )
-from bitnet_cost.studies.equal_loss import BOUNDS, UNKNOWN, EqualLoss, Place, Priced, unfit
+from bitnet_cost.studies.equal_loss import UNKNOWN, EqualLoss, Place, Priced, unfit
 from bitnet_cost.studies.scaling_laws import WIDE_BITS, EqualSize
 from bitnet_cost.tables import Column, Note, Report, Table, headed
 from bitnet_cost.views import honesty
@@ -123,7 +124,7 @@ def _by(found: EqualLoss, place: Place, named: bool) -> str:
 
 
 def _sizes_table(found: EqualLoss) -> Table:
-    """Loss and size of each law, its range, and where it extrapolates."""
+    """Loss of the wide model, what the other loses at its size, the size of equal loss, and where that extrapolates."""
     rows = []
     for s in found.sizes:
         if not s.known:
@@ -131,11 +132,12 @@ def _sizes_table(found: EqualLoss) -> Table:
         low, nominal, high = s.parameters
         times = "-" if math.isinf(nominal) else f"{digits(nominal / found.parameters, 2)}x"
         rows.append((
-            s.law.title + _mark(s), digits(s.loss, 3), size_text(nominal), _range(s, low, high), times,
+            s.law.title + _mark(s), fixed(s.loss or 0.0, 2), fixed(s.gap or 0.0, 3, sign=True), size_text(nominal),
+            _range(s, low, high), times,
             ", ".join(dict.fromkeys(b.partition(":")[0].partition(" ")[0] for b in s.beyond)),
         ))  # fmt: skip
     columns = (
-        Column("law", False), Column("nats"), Column("size"), Column("range"), Column(f"of {found.model.name}"),
+        Column("law", False), Column("nats"), Column("gap"), Column("size"), Column("range"), Column("times"),
         Column("extrapolates in", False),
     )  # fmt: skip
     title = f"Size of {found.narrow.name} with the loss of {found.model.name} in {found.wide.name}"
@@ -233,7 +235,8 @@ def _notes(found: EqualLoss) -> list[Note]:
         Note("range", "Ranges of sizes: nine of ten values where errors are printed or fitted here, else what the last "
              "printed digit leaves open; not known: no error is printed and the digits leave nothing open."),
         Note("losses", "Losses of two laws are of different texts and cannot be compared; sizes can. Both models are "
-             f"trained on the same {size_text(found.tokens)} tokens where a law depends on them."),
+             f"trained on the same {size_text(found.tokens)} tokens where a law depends on them; gap: what "
+             f"{found.narrow.name} loses at the size of {found.model.name}, in nats."),
     ]  # fmt: skip
     carried = [s for s in found.known if any(b.startswith("gap") for b in s.beyond)]
     if carried:
@@ -263,7 +266,7 @@ def document(found: EqualLoss) -> dict[str, Any]:
         "schema": "bitnet-cost/equal-loss-1", "model": found.model.name, "parameters": found.parameters,
         "baseline": found.wide.name, "precision": found.narrow.name, "tokens": found.tokens,
         "sentence": report(found).sentence, "laws": law_rows(found),
-        "verdicts": [_verdict(p) for p in found.places], "records": records(found),
+        "verdicts": [_verdict(p) for p in found.places], "records": found.to_records(),
     }  # fmt: skip
 
 
@@ -293,15 +296,3 @@ def _verdict(place: Place) -> dict[str, Any]:
         "hardware": place.wide.hardware.name, "scope": place.wide.scope, "verdict": place.verdict,
         "energy_change_by_law": changes,
     }  # fmt: skip
-
-
-def records(found: EqualLoss) -> list[dict[str, Any]]:
-    """The record of every model that was priced, with the law and the end of its range that the size is of."""
-    rows = []
-    for place in found.places:
-        rows.append({"law": None, "size_of": None} | place.wide.to_records()[0])
-        for p in place.priced:
-            for bound, r in zip(BOUNDS, p.results, strict=True):
-                if r is not None:
-                    rows.append({"law": p.size.name, "size_of": bound} | r.to_records()[0])
-    return rows

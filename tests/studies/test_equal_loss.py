@@ -269,3 +269,13 @@ def test_a_claim_on_quality_is_judged_from_its_table(bitnet_cost: Callable[..., 
     closes = {c["row"]: c["modelled"] for c in cells if c["table"].startswith("The gap closes with size: what")}
     expected = math.log(11.29 / 11.25) - math.log(12.87 / 12.33)
     assert closes["BitNet b1.58, 700M to 1.3B"] == pytest.approx(expected)
+
+
+def test_of_many_devices_each_has_a_row_and_a_page_has_a_chart_of_each_place(bitnet_cost: Callable[..., Ran]) -> None:
+    many = "h100-sxm-80gb,l4,a40,a10g,gap8"
+    text = " ".join(bitnet_cost("compare", "1B", "--at-equal-loss", "-H", many).out.split())
+    assert "not known on 1 of 5 pieces of hardware" in text
+    assert "gap8 not known: does not fit" in text
+    page = bitnet_cost("compare", "1B", "--at-equal-loss", "-H", "cmos-7nm", "-f", "html", "--plotly", "none").out
+    assert "at 7 nm, with memory traffic" in page
+    assert "bitnet-cost/equal-loss-1" in page
