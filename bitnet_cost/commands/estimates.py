@@ -59,14 +59,48 @@ def compare(
     prices: options.PricesOption = None,
     sort: Annotated[str | None, option(questions.SORT)] = None,
     where: Annotated[str | None, option(questions.WHERE)] = None,
+    at_equal_loss: Annotated[bool, option(questions.AT_EQUAL_LOSS)] = False,
     to: options.PageWriting,
 ) -> None:
     """Hardware x precision side by side: fit, energy, saving, tokens/s, power, carbon, cost; ranked.
 
     Example: bitnet-cost compare llama-2-7b -H h100-sxm-80gb -H l4 --sort tokens
     """
+    if at_equal_loss:
+        refused = {"--sort": sort, "--where": where, "--prices": prices}
+        if wrong := [flag for flag, given in refused.items() if given is not None]:
+            raise BitnetCostError(f"at-equal-loss: is not combined with {', '.join(wrong)}; leave it out")
+        _deliver_at_equal_loss(models, asked, to)
+        return
     answer, made = _compared(models, asked, prices, sort, where)
     deliver_answer(to, lambda: made, answer)
+
+
+def _deliver_at_equal_loss(models: list[str], asked: options.SideBySide, to: options.PageWriting) -> None:
+    from bitnet_cost import api
+    from bitnet_cost.studies import equal_loss_report as told
+
+    if len(models) > 1:
+        raise BitnetCostError(f"at-equal-loss: {len(models)} models are named; one loss is that of one model")
+    found = api.equal_loss(
+        models[0], asked.hardware, asked.precision, **asked.work._asdict(), scope=asked.scope, baseline=asked.baseline,
+        runtime=asked.runtime, facility=facility(asked.site, options.Making()), **asked.sharing._asdict(),
+    )  # fmt: skip
+
+    def rows() -> list[dict[str, Any]]:
+        return [{k: v for k, v in row.items() if k != "quality"} for each in found for row in each.to_records()]
+
+    def document() -> Any:
+        documents = [told.document(each) for each in found]
+        return documents[0] if len(documents) == 1 else documents
+
+    def page() -> str:
+        from bitnet_cost.studies.equal_loss_page import equal_loss_page
+        from bitnet_cost.views import html
+
+        return html.as_html(equal_loss_page(found, typed()), to.plotly)
+
+    deliver(to, Offer(lambda: [told.report(each) for each in found], document, rows, page))
 
 
 def _compared(
