@@ -29,9 +29,12 @@ from bitnet_cost.views import quality as figures
 from bitnet_cost.views.honesty import MARK, mark_basis
 
 
+NAMED = {"quality": "published figures of quality"}
+
+
 def title(plural: str, count: int, words: Sequence[str] = ()) -> str:
     """Heading of a listing."""
-    return f"{count} {plural}" + (f" with {' '.join(words)!r}" if words else "")
+    return f"{count} {NAMED.get(plural, plural)}" + (f" with {' '.join(words)!r}" if words else "")
 
 
 def holding(listed: list[dict[str, Any]], words: Sequence[str], plural: str) -> list[dict[str, Any]]:
