@@ -28,7 +28,6 @@ from bitnet_cost.tables import Column, Note, Report, Table, headed
 from bitnet_cost.views import quality as figures
 from bitnet_cost.views.honesty import MARK, mark_basis
 
-
 NAMED = {"quality": "published figures of quality"}
 
 

@@ -14,7 +14,7 @@ from bitnet_cost.commands.root import app
 from bitnet_cost.commands.writing import deliver, deliver_answer, must_end, say_written, typed, watched, write
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.views.formats import Offer
-from bitnet_cost.words import TableForm
+from bitnet_cost.words import ComparedBy, TableForm
 
 if TYPE_CHECKING:
     from bitnet_cost.ledger.result import Answer
@@ -59,6 +59,7 @@ def compare(
     prices: options.PricesOption = None,
     sort: Annotated[str | None, option(questions.SORT)] = None,
     where: Annotated[str | None, option(questions.WHERE)] = None,
+    by: Annotated[ComparedBy, option(questions.BY)] = "energy",
     to: options.PageWriting,
 ) -> None:
     """Hardware x precision side by side: fit, energy, saving, tokens/s, power, carbon, cost; ranked.
@@ -66,7 +67,24 @@ def compare(
     Example: bitnet-cost compare llama-2-7b -H h100-sxm-80gb -H l4 --sort tokens
     """
     answer, made = _compared(models, asked, prices, sort, where)
+    if by == "quality":
+        _deliver_by_quality(to, answer)
+        return
     deliver_answer(to, lambda: made, answer)
+
+
+def _deliver_by_quality(to: options.PageWriting, answer: Answer) -> None:
+    from bitnet_cost.studies import pages
+    from bitnet_cost.studies.ranges import judged
+    from bitnet_cost.views import by_quality, html, records
+
+    verdict = judged(answer)
+    made = by_quality.by_quality_report(answer, verdict)
+    rows = by_quality.rows(answer)
+    deliver(to, Offer(
+        lambda: [made], lambda: records.answer_document(answer, verdict) | {"by_quality": rows}, lambda: rows,
+        lambda: html.as_html(pages.of_answer(answer, made, typed()), to.plotly),
+    ))  # fmt: skip
 
 
 def _compared(

@@ -199,7 +199,8 @@ def compare_report(answer: Answer, verdict: Verdict) -> Report:
     signs += " energy, tokens/s and memory and better in one."
     return Report(
         f"{names_of(answer.results)}: hardware side by side", verdict.sentence,
-        (*verdict_tables(verdict), *quality.tables(answer.results), *(table for tables in found for table in tables[1:])),
+        (*verdict_tables(verdict), *quality.tables(answer.results),
+         *(table for tables in found for table in tables[1:])),
         (*notes(answer, verdict), Note("marks", signs)), verdict.also, tuple(tables[0] for tables in found),
     )  # fmt: skip
 

@@ -42,9 +42,14 @@ def cited(figure: Published) -> str:
     return figure.source.partition(";")[0].partition(",")[0] + (" (recalled)" if figure.weak else "")
 
 
+def located(figure: Published) -> str:
+    """Where a figure is from, with its table."""
+    return f"{cited(figure)}, {figure.table}"
+
+
 def loss(figure: Published) -> str:
     """What is worse than in the baseline, in the metric's own unit; a dash where the table has none."""
-    return "-" if figure.loss is None else fixed(figure.loss + 0.0, _places(figure))
+    return "-" if figure.loss is None else fixed(figure.loss + 0.0, places(figure))
 
 
 def row(figure: Published) -> dict[str, Any]:
@@ -56,10 +61,10 @@ def row(figure: Published) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _places(figure: Published) -> int:
+def places(figure: Published) -> int:
     """Decimals of a figure and its baseline: as many as are printed, two of a perplexity at least, three at most.
 
-    >>> _places(Published("", "", "", "accuracy", "", 65.0, 64.5, "", "", "", ""))
+    >>> places(Published("", "", "", "accuracy", "", 65.0, 64.5, "", "", "", ""))
     1
     """
     values = [v for v in (figure.value, figure.baseline_value) if v is not None]
@@ -112,7 +117,7 @@ def _table(results: Sequence[Result]) -> Table:
     for precision, f in found.items():
         base = precision in WIDE and f.loss == 0
         kind = [] if same else [evaluated(f)]
-        rows.append((precision, *kind, fixed(f.value, _places(f)), "base" if base else loss(f), f.method, cited(f)))
+        rows.append((precision, *kind, fixed(f.value, places(f)), "base" if base else loss(f), f.method, cited(f)))
     without = [r.precision.name for r in results if not r.quality]
     if without:
         rows.append((", ".join(dict.fromkeys(without)), "not known: no published figure"))
