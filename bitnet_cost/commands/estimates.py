@@ -74,16 +74,25 @@ def compare(
 
 
 def _deliver_by_quality(to: options.PageWriting, answer: Answer) -> None:
+    from dataclasses import replace
+
     from bitnet_cost.studies import pages
     from bitnet_cost.studies.ranges import judged
     from bitnet_cost.views import by_quality, html, records
+
+    def page() -> str:
+        found = pages.of_answer(answer, made, typed())
+        charts = sorted(found.charts, key=lambda c: c.name != "quality")
+        if rows:  # the first screen has the chart that was asked for
+            charts = [replace(c, first=c.name == "quality") for c in charts]
+        return html.as_html(replace(found, charts=tuple(charts)), to.plotly)
 
     verdict = judged(answer)
     made = by_quality.by_quality_report(answer, verdict)
     rows = by_quality.rows(answer)
     deliver(to, Offer(
         lambda: [made], lambda: records.answer_document(answer, verdict) | {"by_quality": rows}, lambda: rows,
-        lambda: html.as_html(pages.of_answer(answer, made, typed()), to.plotly),
+        page,
     ))  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from bitnet_cost.views.notes import notes
 from bitnet_cost.views.verdict import Verdict, hardware_name, listed, per_token, precision_name
 
 EFFICIENT = "+"
-DEVICES, MANY = 2, 4  # devices in the sentence, and names from which on it has the first and the last
+MANY = 4  # names from which on the sentence has the first and the last alone
 Evaluation = tuple[str, str, str, str]
 
 
@@ -112,25 +112,23 @@ def by_quality_report(answer: Answer, verdict: Verdict) -> Report:
 
 
 def _sentence(found: Sequence[Point]) -> str:
-    """What is efficient where, what it saves against the best quality, and what is beaten in both."""
-    parts = []
-    for group in alike(found, lambda p: place_of(p.result)[1:])[:DEVICES]:
-        front = sorted((p for p in group if p.efficient), key=lambda p: worse(p.figure))
-        several = len({p.result.architecture.name for p in group}) > 1
-
-        def name(p: Point, several: bool = several) -> str:
-            return f"{p.result.architecture.name} in {p.name}" if several else p.name
-
-        saved = [f"{name(p)[:-1]}, {signed_change(p.joules / front[0].joules - 1)})" for p in front[1:]]
-        hardware = group[0].result.hardware
-        text = f"{'on the' if hardware.has_clock else 'at'} {hardware_name(hardware)} {name(front[0])} is best"
-        if saved:
-            text += f"; less energy for less quality: {listed(saved if len(saved) < MANY else [saved[0], saved[-1]])}"
-        beaten = [name(p) for p in group if not p.efficient]
-        if beaten:
-            text += f"; {listed(beaten[:MANY])} {'is' if len(beaten) == 1 else 'are'} beaten in both"
-        parts.append(text)
-    return f"By {quality.evaluated(found[0].figure)} {'. And '.join(parts)}."
+    """What keeps most, what needs less energy for less of it, and what is beaten in both, on the first device."""
+    group, *others = alike(found, lambda p: place_of(p.result)[1:])
+    front = sorted((p for p in group if p.efficient), key=lambda p: worse(p.figure))
+    several = len({p.result.architecture.name for p in group}) > 1
+    names = {id(p): f"{p.result.architecture.name} in {p.name}" if several else p.name for p in group}
+    hardware = group[0].result.hardware
+    text = (
+        f"By {quality.evaluated(found[0].figure)} {'on the' if hardware.has_clock else 'at'} {hardware_name(hardware)}"
+    )
+    text += f" {names[id(front[0])]} is best"
+    saved = [f"{names[id(p)][:-1]}, {signed_change(p.joules / front[0].joules - 1)})" for p in front[1:]]
+    if saved:
+        text += f"; less energy for less quality: {listed(saved if len(saved) < MANY else [saved[0], saved[-1]])}"
+    beaten = [names[id(p)] for p in group if not p.efficient]
+    if beaten:
+        text += f"; {listed(beaten[:MANY])} {'is' if len(beaten) == 1 else 'are'} beaten in both"
+    return f"{text}; other hardware below." if others else f"{text}."
 
 
 def _table(found: Sequence[Point]) -> Table:

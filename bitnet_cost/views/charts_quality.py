@@ -8,7 +8,7 @@ from bitnet_cost.front import efficient
 from bitnet_cost.inputs.quality import Published
 from bitnet_cost.numerals import fixed, significant
 from bitnet_cost.views import quality
-from bitnet_cost.views.by_quality import Evaluation, worse
+from bitnet_cost.views.by_quality import EFFICIENT, Evaluation, worse
 from bitnet_cost.views.charts import (
     Choice,
     Data,
@@ -74,8 +74,8 @@ def _quality(data: Data, at: Choice) -> Shown:
         words = plain(f"{name}: {fixed(f.value, quality.places(f))}, {f.method}")
         drawn.append(trace(look, name, [short(joules)], [f.value], [words]))
         labels.append(Label(short(joules) or 0.0, f.value, name, f"{colour}t", bool(on), weak=not on))
-        rows.append((name, significant(joules, 1.0, 3), fixed(f.value, quality.places(f)), quality.loss(f),
-                     "yes" if on else "no", f.method))  # fmt: skip
+        text = fixed(f.value, quality.places(f)) + "*" * f.weak
+        rows.append((EFFICIENT if on else "", name, significant(joules, 1.0, 3), text, quality.loss(f)))
     line = Look("scatter", None, listed=False, opacity=0.45, dash="dot")
     on = [(short(j), f.value) for (j, f, *_), kept in zip(found, front, strict=True) if kept]
     if len(on) > 1:
@@ -87,8 +87,8 @@ def _quality(data: Data, at: Choice) -> Shown:
     title = f"{up[0].upper()}{up[1:]} against energy {at_words(data, at['hardware'])}"
     point = point_words(data | {"choices": {"model": ()}}, at)
     words = f"{quality.located(first)}; left and {better} is better; {point}; log scales."
-    heads = ["precision", f"J per {unit}", up, "loss", "efficient", "method"]
-    beaten = sum(row[4] == "no" for row in rows)
+    heads = ["", "precision", f"J/{unit}", quality.SHORT[first.metric], "loss"]
+    beaten = sum(not row[0] for row in rows)
     heading = f"{len(rows) - beaten} of {len(rows)} are efficient: nothing needs less energy and keeps more quality"
     drawing = Drawing(layout, tuple(drawn), labels=tuple(labels)) if found else None
-    return Shown((heading,), table_of(title, heads, rows, (0, 4, 5)), drawing, title, words)
+    return Shown((heading,), table_of(title, heads, rows, (0, 1)), drawing, title, words)
