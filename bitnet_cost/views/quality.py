@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bitnet_cost.inputs.quality import Published
@@ -30,6 +30,7 @@ SHORT = {"perplexity": "ppl", "accuracy": "%"}
 SEEN = ("opened", "second-hand", "memory")
 MODELS = 3  # models that have a table each
 UNKNOWN = "; quality not known"
+Cells = Mapping[str, Sequence[Published]]  # of a model, by precision
 
 
 def evaluated(figure: Published) -> str:
@@ -72,13 +73,12 @@ def places(figure: Published) -> int:
     return max(printed, 2) if figure.metric == "perplexity" else printed
 
 
-def of_model(results: Sequence[Result]) -> dict[str, Published]:
+def of_model(cells: Cells) -> dict[str, Published]:
     """The figure of each precision of a model that says most; precisions without one are left out.
 
     Figures of one table are preferred, since only they may be compared: those of the table that has most of the
     precisions. Where it has several methods, the one that most checkpoints are made with.
     """
-    cells = {r.precision.name: r.quality for r in results}
     shared: dict[tuple[str, ...], set[str]] = {}
     for precision, figures in cells.items():
         for figure in figures:
@@ -105,12 +105,22 @@ def known(results: Sequence[Result]) -> bool:
 
 def tables(results: Sequence[Result]) -> list[Table]:
     """For each of a few models: a published figure of each precision, its loss against its own baseline, its source."""
-    models = [g for g in alike(results, lambda r: r.architecture.name) if known(g)]
-    return [_table(group) for group in models] if len(models) <= MODELS else []
+    models = alike(results, lambda r: r.architecture.name)
+    if len(models) > MODELS:
+        return []
+    return [
+        table(group[0].architecture.title or group[0].architecture.name, _cells(group))
+        for group in models if known(group)
+    ]  # fmt: skip
 
 
-def _table(results: Sequence[Result]) -> Table:
-    found = of_model(results)
+def _cells(results: Sequence[Result]) -> Cells:
+    return {r.precision.name: r.quality for r in results}
+
+
+def table(model: str, cells: Cells) -> Table:
+    """The published figures of a model by precision, those without one in the last row."""
+    found = of_model(cells)
     figures = list(found.values())
     same = len({(f.metric, f.set) for f in figures}) == 1
     rows: list[tuple[str, ...]] = []
@@ -118,11 +128,11 @@ def _table(results: Sequence[Result]) -> Table:
         base = precision in WIDE and f.loss == 0
         kind = [] if same else [evaluated(f)]
         rows.append((precision, *kind, fixed(f.value, places(f)), "base" if base else loss(f), f.method, cited(f)))
-    without = [r.precision.name for r in results if not r.quality]
+    without = [precision for precision, figures in cells.items() if not figures]
     if without:
-        rows.append((", ".join(dict.fromkeys(without)), "not known: no published figure"))
+        rows.append((", ".join(without), "not known: no published figure"))
     heads = (*headed("precision", *([] if same else ["of"]), texts=2 - same), *headed("value", "loss", texts=0))
-    title = f"Quality of {results[0].architecture.title or results[0].architecture.name}, published"
+    title = f"Quality of {model}, published"
     title += f": {evaluated(figures[0])}" if same else ""
     return Table(title, (*heads, *headed("method", "source", texts=2)), tuple(rows))
 
@@ -131,7 +141,7 @@ def notes(results: Sequence[Result]) -> Iterator[Note]:
     """How figures of quality are to be read, and the conditions of those that are shown."""
     if not known(results):
         return
-    figures = [f for g in alike(results, lambda r: r.architecture.name) for f in of_model(g).values()]
+    figures = [f for g in alike(results, lambda r: r.architecture.name) for f in of_model(_cells(g)).values()]
     text = "Quality: loss is perplexity risen, or accuracy fallen, against 16 bits in the same table"
     if len({f.evaluation for f in figures}) > 1:
         text += "; tables of different sources are not compared with one another"
