@@ -28,6 +28,7 @@ from bitnet_cost.tables import Column, Note, Report, Table, headed
 from bitnet_cost.views import quality as figures
 from bitnet_cost.views.honesty import MARK, mark_basis
 
+TABLES = 6  # tables whose conditions are told below a listing
 NAMED = {"quality": "published figures of quality"}
 
 
@@ -71,7 +72,7 @@ def rows(plural: str) -> list[dict[str, Any]]:
             for zone, figure in catalog.grids().zones.items()
         ]
     if plural == "quality":
-        return [each._asdict() for each in quality.every()]
+        return [each.record for each in quality.every()]
     kind = {"hardware": "hardware", "studies": "study"}.get(plural, plural.removesuffix("s"))
     return [_row(kind, name) for name in catalog.names(kind)]
 
@@ -79,6 +80,17 @@ def rows(plural: str) -> list[dict[str, Any]]:
 def printed(plural: str, listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows of a listing as its table has them."""
     return [figures.row(Published(**row)) for row in listed] if plural == "quality" else listed
+
+
+def notes(plural: str, listed: list[dict[str, Any]]) -> tuple[Note, ...]:
+    """How the listed figures of quality were evaluated, where they are of a few tables."""
+    if plural != "quality":
+        return ()
+    asked = {(row["source"], row["table"]) for row in listed}
+    told = {(f.source, f.table): f for f in quality.every() if (f.source, f.table) in asked}
+    if len(told) > TABLES:
+        return (Note("conditions", f"{len(told)} tables, none comparable with another; fewer show their conditions."),)
+    return tuple(Note("conditions", f"{figures.located(f)}: {f.conditions}.") for f in told.values())
 
 
 def _row(kind: str, name: str) -> dict[str, Any]:

@@ -26,7 +26,12 @@ class Published(NamedTuple):
     source: str
     table: str
     seen: str
-    conditions: str
+    conditions: str = ""  # how it was evaluated, which text shows and records leave out
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The figure as data, under the names that records have."""
+        return {name: value for name, value in self._asdict().items() if name != "conditions"}
 
     @property
     def evaluation(self) -> tuple[str, str, str, str]:
