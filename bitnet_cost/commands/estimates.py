@@ -17,7 +17,7 @@ from bitnet_cost.views.formats import Offer
 from bitnet_cost.words import ComparedBy, TableForm
 
 if TYPE_CHECKING:
-    from bitnet_cost.ledger.result import Answer
+    from bitnet_cost.ledger.result import Answer, Result
     from bitnet_cost.tables import Report
 
 
@@ -110,6 +110,33 @@ def _compared(
         prices=prices, sort=sort, where=where,
     )  # fmt: skip
     return answer, compare_report(answer, judged(answer))
+
+
+@app.command("eight-bit")
+@with_groups
+def eight_bit(*, to: options.Writing) -> None:
+    """Eight bits after training against one bit, by size: memory, energy, quality, training, hardware, all with source.
+
+    Example: bitnet-cost eight-bit -f markdown -o eight-bit.md
+    """
+    from bitnet_cost import api
+    from bitnet_cost.readers import catalog, quality
+    from bitnet_cost.views import eight_bit as views
+
+    def side(model: str, precision: str) -> dict[str, Result]:
+        return {s: api.estimate(model, precision=precision, hardware=h, scope=s) for h, s in views.PLACES}
+
+    figures = quality.every()
+    answered = [
+        views.Answered(
+            c, side(c.model, c.eight.precision), side(c.model, c.one.precision), views.figures_of(c, figures)
+        )
+        for c in views.CASES
+    ]
+    devices = [h for h in map(catalog.hardware, catalog.names("hardware")) if h.has_clock]
+    made = views.eight_bit_report(answered, devices)
+    rows = views.rows(made)
+    deliver(to, Offer(lambda: [made], lambda: rows, lambda: rows))
 
 
 @app.command()
