@@ -22,7 +22,7 @@ class Side(NamedTuple):
     precision: str
     method: str
     training: str
-    source: str  # of what is said on training
+    source: str  # of what training takes
 
 
 class Case(NamedTuple):
