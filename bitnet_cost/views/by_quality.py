@@ -25,7 +25,7 @@ Evaluation = tuple[str, str, str, str]
 
 
 class Point(NamedTuple):
-    """A result, its best figure in a table and the number of methods it is the best of; efficient: none there beats it in both."""
+    """A result, its best figure in a table, and of how many methods; efficient: none there beats it in both."""
 
     result: Result
     figure: Published
