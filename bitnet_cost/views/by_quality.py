@@ -158,7 +158,7 @@ def _table(found: Sequence[Point]) -> Table:
     words = headed("", *(["model"] if several else []), "precision", texts=3)
     title = f"{names_of([p.result for p in found])}: {describe_briefly(first)}; {quality.evaluated(figure)} of"
     title += f" {quality.located(figure)}"
-    heads = (*words, *headed(unit + per, "against", quality.SHORT[figure.metric], "loss", texts=0))
+    heads = (*words, *headed(unit + per, "vs best", quality.SHORT[figure.metric], "loss", texts=0))
     return Table(title, (*heads, *headed("method")), tuple(rows), looks=tuple(looks))
 
 
