@@ -155,7 +155,7 @@ def _table(found: Sequence[Point]) -> Table:
             looks.append(Look("bold" if p.efficient else "", family_of(p.result.precision).dark_text))
     figure, first = found[0].figure, found[0].result
     per = "/token" if any(per_token(p.result) != 1 for p in found) else "/run"
-    words = headed("", *(["model"] if several else []), "precision", texts=3)
+    words = headed(EFFICIENT, *(["model"] if several else []), "precision", texts=3)
     title = f"{names_of([p.result for p in found])}: {describe_briefly(first)}; {quality.evaluated(figure)} of"
     title += f" {quality.located(figure)}"
     heads = (*words, *headed(unit + per, "vs best", quality.SHORT[figure.metric], "loss", texts=0))

@@ -87,7 +87,7 @@ def _quality(data: Data, at: Choice) -> Shown:
     title = f"{up[0].upper()}{up[1:]} against energy {at_words(data, at['hardware'])}"
     point = point_words(data | {"choices": {"model": ()}}, at)
     words = f"{quality.located(first)}; left and {better} is better; {point}; log scales."
-    heads = ["", "precision", f"J/{unit}", quality.SHORT[first.metric], "loss"]
+    heads = [EFFICIENT, "precision", f"J/{unit}", quality.SHORT[first.metric], "loss"]
     beaten = sum(not row[0] for row in rows)
     heading = f"{len(rows) - beaten} of {len(rows)} are efficient: nothing needs less energy and keeps more quality"
     drawing = Drawing(layout, tuple(drawn), labels=tuple(labels)) if found else None
