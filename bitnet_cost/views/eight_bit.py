@@ -33,20 +33,18 @@ class Case(NamedTuple):
     one: Side
 
 
-_GPTQ = Side("w8a16", "QuantLM 8-bit", "none: GPTQ on a few hundred segments", "arXiv:2210.17323, section 4")
-_SMOOTH = Side("int8", "W8A8 SmoothQuant", "none: scales calibrated on 512 sentences", "arXiv:2211.10438, section 5.1")
-_TRILM = Side(
-    "w1.58a16", "TriLM", "all of it: 300 billion tokens in latent FP16 weights", "arXiv:2407.12327, section 3"
+_GPTQ = Side("w8a16", "QuantLM 8-bit", "none: GPTQ on a calibration set", "arXiv:2407.12327, appendix D")
+_SMOOTH = Side(
+    "int8", "W8A8 SmoothQuant", "none: calibrated, in its paper on 512 sentences", "arXiv:2211.10438, section 5.1"
 )
+_TRILM = Side("w1.58a16", "TriLM", "all of it: 300 billion tokens", "arXiv:2407.12327")
 CASES = (
     Case("trilm-1.5b", _GPTQ, _TRILM),
     Case("trilm-3.9b", _GPTQ, _TRILM),
-    Case("bitnet-paper-6.7b", _SMOOTH, Side(
-        "bitnet", "W1A8 BitNet", "all of it, with latent wide weights", "arXiv:2310.11453, section 2.2")),
+    Case("bitnet-paper-6.7b", _SMOOTH, Side("bitnet", "W1A8 BitNet", "all of it, from scratch", "arXiv:2310.11453")),
     Case("llama-2-13b", _SMOOTH, Side(
-        "w1a16", "W1 OneBit", "distillation from the trained model", "arXiv:2402.11295, section 3")),
-    Case("llama-2-70b", _SMOOTH, Side(
-        "w1a16", "W1.08g128 BiLLM", "none: post-training, salient weights in two bits", "arXiv:2402.04291, section 3")),
+        "w1a16", "W1 OneBit", "distillation from the trained model", "xuyuzhuang11/OneBit, README.md")),
+    Case("llama-2-70b", _SMOOTH, Side("w1a16", "W1.08g128 BiLLM", "none: post-training", "arXiv:2402.04291")),
 )  # fmt: skip
 PLACES: tuple[tuple[str, Scope], ...] = (
     ("cmos-7nm", "arithmetic"),
