@@ -29,10 +29,13 @@ from bitnet_cost.views import law_words
 from bitnet_cost.views import quality as figures
 from bitnet_cost.views.honesty import MARK, mark_basis
 
+TABLES = 6  # tables whose conditions are told below a listing
+NAMED = {"quality": "published figures of quality"}
+
 
 def title(plural: str, count: int, words: Sequence[str] = ()) -> str:
     """Heading of a listing."""
-    return f"{count} {plural}" + (f" with {' '.join(words)!r}" if words else "")
+    return f"{count} {NAMED.get(plural, plural)}" + (f" with {' '.join(words)!r}" if words else "")
 
 
 def holding(listed: list[dict[str, Any]], words: Sequence[str], plural: str) -> list[dict[str, Any]]:
@@ -70,7 +73,7 @@ def rows(plural: str) -> list[dict[str, Any]]:
             for zone, figure in catalog.grids().zones.items()
         ]
     if plural == "quality":
-        return [each._asdict() for each in quality.every()]
+        return [each.record for each in quality.every()]
     if plural == "laws":
         return [{"name": name} | law.model_dump(mode="json") for name, law in laws.laws().laws.items()]
     kind = {"hardware": "hardware", "studies": "study"}.get(plural, plural.removesuffix("s"))
@@ -82,6 +85,17 @@ def printed(plural: str, listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
     if plural == "laws":
         return [law_words.row(str(row["name"]), laws.laws().laws[str(row["name"])]) for row in listed]
     return [figures.row(Published(**row)) for row in listed] if plural == "quality" else listed
+
+
+def notes(plural: str, listed: list[dict[str, Any]]) -> tuple[Note, ...]:
+    """How the listed figures of quality were evaluated, where they are of a few tables."""
+    if plural != "quality":
+        return ()
+    asked = {(row["source"], row["table"]) for row in listed}
+    told = {(f.source, f.table): f for f in quality.every() if (f.source, f.table) in asked}
+    if len(told) > TABLES:
+        return (Note("conditions", f"{len(told)} tables, none comparable with another; fewer show their conditions."),)
+    return tuple(Note("conditions", f"{figures.located(f)}: {f.conditions}.") for f in told.values())
 
 
 def _row(kind: str, name: str) -> dict[str, Any]:

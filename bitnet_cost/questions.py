@@ -92,6 +92,7 @@ DRAWS_ADDED = Asked(("--draws",), "adds percentiles over N draws of every price"
 MODELS = Asked((), "catalogue names, YAML files, config.json or sizes like 175B", metavar="MODEL...", names="model")
 SORT = Asked(("--sort",), "order by energy, tokens, memory, saving, ..., best first; -COLUMN: worst first",
     metavar="COLUMN")
+BY = Asked(("--by",), "rank by energy, or set energy against published quality", "energy")
 WHERE = Asked(("--where",), "filter, as in 'fits and tokens_per_s > 20'", metavar="EXPR")
 AT_EQUAL_LOSS = Asked(("--at-equal-loss",), "the sizes at which the other precisions have the loss of the widest, by"
     " published scaling laws, and what both cost")
