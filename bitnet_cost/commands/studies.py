@@ -224,6 +224,21 @@ def _served(
     deliver(to, Offer(lambda: [told.report(found)], lambda: told.document(found), lambda: told.rows(found), page))
 
 
+@app.command("fit-law")
+@with_groups
+def fit_law(*, law: Annotated[str, argument(questions.FITTED_LAW)] = "bitnet-b1.58", to: options.Writing) -> None:
+    """A scaling law fitted to published losses, with its error, where a paper prints points and no constants.
+
+    Example: bitnet-cost fit-law bitnet-b1.58
+    """
+    from bitnet_cost.studies import law_fit
+
+    found = law_fit.fitted(law)
+    deliver(to, Offer(
+        lambda: [law_fit.report(law, found)], lambda: law_fit.document(law, found), lambda: law_fit.rows(found)
+    ))  # fmt: skip
+
+
 @app.command()
 @with_groups
 def sweep(
