@@ -144,7 +144,7 @@ def schedule(
     ops: tuple[Operator, ...], precision: Precision, hardware: Hardware, runtime: RuntimeProfile, logits: str,
     stored_bits: float,
 ) -> Schedule:  # fmt: skip
-    """How operators run; see `movement` and `roofline`. ``stored_bits`` of all weights decide which level holds them."""
+    """How operators run; see `movement` and `roofline`. ``stored_bits`` of all weights say which level holds them."""
     levels = list(hardware.hierarchy)
     main, near = levels[-1], levels[-2] if len(levels) > 1 else levels[-1]
     kernels = tuple(runtime.kernel(c) if (c := kernel_class(op, precision)) else None for op in ops)
@@ -295,10 +295,16 @@ def _cut(counts: OpCounts, chunk: int) -> OpCounts:
     if all(holds_everywhere(batch * p.width(prompt, generate) <= chunk) for p in counts.phases if p.cut):
         return counts
     names, values = counts.bases.names, counts.bases.table.copy()
-    for phase, of_phase in zip(counts.phases, values.swapaxes(0, 1), strict=True):
+    full = []
+    for phase, of_phase, passes in zip(counts.phases, values.swapaxes(0, 1), counts.passes, strict=True):
         if phase.cut:
-            of_phase[read_once(names)] *= np.maximum(1.0, np.ceil(batch * phase.width(prompt, generate) / chunk))
-    return OpCounts(counts.operators, counts.phases, counts.coefficients, Bases(names, values), counts.workload)
+            chunks = batch * phase.width(prompt, generate) / chunk
+            of_phase[read_once(names)] *= np.maximum(1.0, np.ceil(chunks))
+            full.append(passes * np.maximum(1.0, chunks))
+        else:
+            full.append(passes)
+    bases = Bases(names, values)
+    return OpCounts(counts.operators, counts.phases, counts.coefficients, bases, counts.workload, array(full))
 
 
 def roofline(
