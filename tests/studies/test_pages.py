@@ -18,7 +18,7 @@ from bitnet_cost import api
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.result import Answer
 from bitnet_cost.readers import catalog
-from bitnet_cost.studies import pages
+from bitnet_cost.studies import pages, validation
 from bitnet_cost.studies.grid import SENSITIVE
 from bitnet_cost.studies.ranges import judged
 from bitnet_cost.tables import Column, Table
