@@ -105,8 +105,10 @@ def _prepared(names: Names, lean: bool, lasting: bool, ops: tuple[Operator, ...]
     if devices > 1 and parallel != "pipeline":
         part = actions_of(ops, split(ops, coefficients, devices, parallel), precision, accumulator, executed)
     weights = resident(architecture, precision, ops, coefficients, parallel)
-    plan = schedule(ops, precision, hardware, runtime, logits) if on_device and runtime is not None else None
     stored_bits = weights.total_bits
+    plan = None
+    if on_device and runtime is not None:
+        plan = schedule(ops, precision, hardware, runtime, logits, stored_bits)
     way = None if on_device else route(ops, precision, hardware, stored_bits)
     if lean and plan is not None:
         kept = needed_rows(ops, plan)
