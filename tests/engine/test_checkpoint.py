@@ -8,22 +8,22 @@ from typing import Any
 import pytest
 
 from bitnet_cost.engine.checkpoint import (
-    BLOCKS,
     FORMATS,
     GGUF,
     SAFETENSORS,
     checkpoint_bytes,
-    compatible,
     gguf_tensor_bytes,
     tensors,
-    use_more_bits,
 )
 from bitnet_cost.engine.footprint import parameters_by_role
+from bitnet_cost.engine.mixtures import compatible, use_more_bits
 from bitnet_cost.engine.operators import operators
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.architecture import Architecture
+from bitnet_cost.inputs.gguf import BLOCKS, MIXTURES
 from tests.golden.golden_data import HERE, architecture, golden, odd_configs
 
+BITS_A_WEIGHT: dict[str, float] = json.loads((HERE / "gguf_bits_a_weight.json").read_text())["llama-3.1-8b"]
 ROWS: list[dict[str, Any]] = json.loads((HERE / "file_sizes.json").read_text())
 
 
@@ -38,9 +38,9 @@ def second_table_bytes(model: Architecture, format: str) -> int:
 
     Qwen's own files of its tied models do, because their safetensors hold both. The token table then has the base type.
     """
-    base = GGUF[format]
+    mixture = MIXTURES[format.removeprefix("gguf-")]
     width = model.embedding.width or model.hidden_size
-    kind = compatible({"tq1_0": "q4_k", "tq2_0": "q4_k", "i2_s": "f16"}.get(base, base), width)
+    kind = compatible(mixture.table or mixture.base, width)
     entries, size = BLOCKS[kind]
     return model.vocab_size * width // entries * size
 
@@ -48,7 +48,7 @@ def second_table_bytes(model: Architecture, format: str) -> int:
 def predicted(row: dict[str, Any]) -> int:
     model = architecture(row["model"])
     if row.get("tensors_only"):
-        return gguf_tensor_bytes(model, GGUF[row["format"]])
+        return gguf_tensor_bytes(model, row["format"].removeprefix("gguf-"))
     twice = second_table_bytes(model, row["format"]) if row.get("twice") else 0
     return checkpoint_bytes(model, row["format"]) + twice
 
@@ -63,7 +63,18 @@ def test_enough_files_are_compared() -> None:
     exact = [row for row in ROWS if "bytes" in row]
     assert sum(row["format"] in SAFETENSORS for row in exact) >= 10
     assert sum(row["format"] in GGUF for row in exact) >= 20
-    assert {row["format"] for row in ROWS} >= set(GGUF)
+    measured = {row["format"] for row in ROWS} | {f"gguf-{name}" for name in BITS_A_WEIGHT}
+    unseen = {"bf16", "q4_1", "q5_0", "q5_1", "mxfp4_moe"}  # rules without a published size
+    assert measured | {f"gguf-{name}" for name in unseen} == set(FORMATS)
+
+
+@pytest.mark.parametrize("name", sorted(BITS_A_WEIGHT))
+def test_bits_a_weight_are_those_that_llama_cpp_prints(name: str) -> None:
+    model = architecture("llama-3.1-8b")
+    spare = 64  # rope_freqs.weight, FP32, is in the file and in its count
+    weights = sum(t.rows * t.columns * (t.copies if t.columns > 1 else 1) for t in tensors(model)) + spare
+    found = (gguf_tensor_bytes(model, name) + 4 * spare) * 8 / weights
+    assert found == pytest.approx(BITS_A_WEIGHT[name], abs=0.5e-4)  # half a unit of the last printed digit
 
 
 @pytest.mark.parametrize("name", sorted(golden()))
