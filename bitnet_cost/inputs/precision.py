@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from bitnet_cost.errors import BitnetCostError, labelled
 from bitnet_cost.inputs.cited import Input, Source, check_sources
+from bitnet_cost.inputs.gguf import MIXTURES
 from bitnet_cost.numerals import brief
 from bitnet_cost.shown import Shown
 from bitnet_cost.words import Accumulator
@@ -21,6 +22,7 @@ Format = Literal["fp32", "fp16", "bf16", "fp8"]
 FORMAT_BITS: dict[str, int] = {"fp32": 32, "fp16": 16, "bf16": 16, "fp8": 8}
 ACCUMULATE = "add.accumulator"
 TERNARY_BITS = math.log2(3)
+_MOST = 200  # operators that an entry may name
 
 _ACTION = re.compile(r"(mul|add)\.[a-z]+[0-9]+")
 
@@ -123,10 +125,28 @@ class Precision(Shown, Input):
         None, ge=1, le=32, description="stored bits of an entry of the output matrix; left out: those of its format"
     )
     kv_bits: float = Field(ge=1, le=32, description="bits of a cached key or value entry")
+    mixture: str | None = Field(
+        None, description="a mixture of GGUF types, which decides the stored bits of each matrix instead of the above"
+    )
+    kept: list[str] = Field(
+        default_factory=list, max_length=_MOST, description="operators of the layers whose weights stay in 'elsewhere'"
+    )
+    tensors: dict[str, Annotated[float, Field(ge=0, le=64)]] = Field(
+        default_factory=dict, max_length=_MOST,
+        description="stored bits of a weight by operator, scales included, where a file says them by tensor; those of "
+        "a bias as NAME.bias",
+    )
+    uncounted_bytes: int = Field(0, ge=0, le=10**16, description="bytes of a file's tensors that the model leaves out")
 
     @model_validator(mode="after")
     def _cited(self) -> Self:
         check_sources(self.sources, {"source": self.source})
+        return self
+
+    @model_validator(mode="after")
+    def _known_mixture(self) -> Self:
+        if self.mixture is not None and self.mixture not in MIXTURES:
+            raise ValueError(f"mixture: {self.mixture!r} is not known; there are {', '.join(MIXTURES)}")
         return self
 
     def bits_of(self, role: str) -> float:

@@ -1,0 +1,62 @@
+"""What the weights of each operator are stored in: Architecture x Precision -> bits, matrix by matrix."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from bitnet_cost.engine.mixtures import Whole, stored_bytes, tensors_of
+from bitnet_cost.inputs.architecture import Architecture
+from bitnet_cost.inputs.precision import FORMAT_BITS, Precision
+from bitnet_cost.ledger.operators import Operator
+
+
+class Stored(NamedTuple):
+    """Bits of one operator's weights and biases, a mean over its layers where they differ."""
+
+    weight: float  # of a weight, without scales
+    scales: float  # of all scales of one matrix
+    bias: float  # of a bias
+
+    def spread(self, op: Operator) -> float:
+        """Bits of a weight with its share of the scales.  [bit]"""
+        if not self.scales:
+            return self.weight
+        inputs, outputs = op.shape
+        return self.weight + self.scales / (inputs * outputs)
+
+
+def role_of(op: Operator, precision: Precision) -> str:
+    """What a precision decides on for an operator: that of its role, but for layers that it leaves as they were."""
+    return "elsewhere" if op.role == "linear" and op.name in precision.kept else op.role
+
+
+def stored_of(architecture: Architecture, precision: Precision, ops: tuple[Operator, ...]) -> tuple[Stored, ...]:
+    """The bits of each operator: by the mixture of the precision, by what a file says of its tensors, else by role."""
+    if precision.mixture is not None:
+        whole = Whole.of(architecture)
+        return tuple(_mixed(op, precision.mixture, whole) for op in ops)
+    return tuple(_by_role(op, precision) for op in ops)
+
+
+def _mixed(op: Operator, mixture: str, whole: Whole) -> Stored:
+    """The types that a quantiser gives an operator's matrices, layer by layer; see `engine.mixtures`.
+
+    >>> Stored(4.5, 0.0, 32.0) == _mixed(
+    ...     Operator("q", "linear", "linear", 2, (), weights=256 * 8, matrices=1, shape=(256, 8)),
+    ...     "q4_k_s", Whole(layers=2, experts=1, tied=False, sharing=1))
+    True
+    """
+    bits = 8 * sum(stored_bytes(mixture, tensor, whole) for tensor in tensors_of(op)) - 32 * op.bias * op.repeat
+    return Stored(bits / (op.weights * op.repeat) if op.weights else 0.0, 0.0, 32.0)
+
+
+def _by_role(op: Operator, precision: Precision) -> Stored:
+    plain = float(FORMAT_BITS[precision.elsewhere])
+    bias = precision.tensors.get(f"{op.name}.bias", plain)
+    if op.name in precision.tensors:
+        return Stored(precision.tensors[op.name], 0.0, bias)
+    role = role_of(op, precision)
+    if role != "linear":
+        return Stored(precision.bits_of(role), 0.0, bias)
+    storage = precision.linear.weights
+    return Stored(storage.bits, storage.scales(*op.shape) * storage.scale_bits, bias)
