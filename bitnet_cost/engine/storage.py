@@ -10,6 +10,9 @@ from bitnet_cost.inputs.precision import FORMAT_BITS, Precision
 from bitnet_cost.ledger.operators import Operator
 
 
+MOSTLY = 0.5  # an operator of which more layers are kept multiplies in their format
+
+
 class Stored(NamedTuple):
     """Bits of one operator's weights and biases, a mean over its layers where they differ."""
 
@@ -26,8 +29,8 @@ class Stored(NamedTuple):
 
 
 def role_of(op: Operator, precision: Precision) -> str:
-    """What a precision decides on for an operator: that of its role, but for layers that it leaves as they were."""
-    return "elsewhere" if op.role == "linear" and op.name in precision.kept else op.role
+    """What a precision decides on for an operator: that of its role, but where it leaves most of its layers as is."""
+    return "elsewhere" if op.role == "linear" and precision.kept.get(op.name, 0.0) > MOSTLY else op.role
 
 
 def stored_of(architecture: Architecture, precision: Precision, ops: tuple[Operator, ...]) -> tuple[Stored, ...]:
@@ -55,8 +58,11 @@ def _by_role(op: Operator, precision: Precision) -> Stored:
     bias = precision.tensors.get(f"{op.name}.bias", plain)
     if op.name in precision.tensors:
         return Stored(precision.tensors[op.name], 0.0, bias)
-    role = role_of(op, precision)
-    if role != "linear":
-        return Stored(precision.bits_of(role), 0.0, bias)
+    if op.role != "linear":
+        return Stored(precision.bits_of(op.role), 0.0, bias)
     storage = precision.linear.weights
-    return Stored(storage.bits, storage.scales(*op.shape) * storage.scale_bits, bias)
+    kept = precision.kept.get(op.name, 0.0)
+    scales = storage.scales(*op.shape) * storage.scale_bits
+    if not kept:
+        return Stored(storage.bits, scales, bias)
+    return Stored(kept * plain + (1 - kept) * storage.bits, (1 - kept) * scales, bias)

@@ -22,6 +22,7 @@ Format = Literal["fp32", "fp16", "bf16", "fp8"]
 FORMAT_BITS: dict[str, int] = {"fp32": 32, "fp16": 16, "bf16": 16, "fp8": 8}
 ACCUMULATE = "add.accumulator"
 TERNARY_BITS = math.log2(3)
+OWN = "file"  # the name of what a model's own file is stored in, whichever that is
 _MOST = 200  # operators that an entry may name
 
 _ACTION = re.compile(r"(mul|add)\.[a-z]+[0-9]+")
@@ -128,8 +129,9 @@ class Precision(Shown, Input):
     mixture: str | None = Field(
         None, description="a mixture of GGUF types, which decides the stored bits of each matrix instead of the above"
     )
-    kept: list[str] = Field(
-        default_factory=list, max_length=_MOST, description="operators of the layers whose weights stay in 'elsewhere'"
+    kept: dict[str, Annotated[float, Field(gt=0, le=1)]] = Field(
+        default_factory=dict, max_length=_MOST,
+        description="operators whose weights stay in the format of 'elsewhere', and in what part of their layers",
     )
     tensors: dict[str, Annotated[float, Field(ge=0, le=64)]] = Field(
         default_factory=dict, max_length=_MOST,
@@ -161,6 +163,11 @@ class Precision(Shown, Input):
     def information_bits(self) -> float:
         """Information bits of a linear weight, which is what articles quote."""
         return self.linear.weights.information_bits
+
+
+def as_in_file() -> Precision:
+    """What ``-p file`` means before a model is known: `Architecture.own` puts the model's own in its place."""
+    return _AS_IN_FILE
 
 
 _BITS = r"([0-9]{1,4}(?:\.[0-9]{1,9})?)"
@@ -249,3 +256,19 @@ def parse_name(name: str) -> Precision | None:
         lm_head="fp16",
         kv_bits=kv if kv is not None else 16.0,
     )
+
+
+_AS_IN_FILE = Precision(
+    name=OWN,
+    title="as the model's own file stores it",
+    source="file",
+    sources={"file": Source(author="bitnet-cost", title="the model's file", year=2026, where="none yet", seen="own")},
+    linear=LinearPrecision(
+        weights=WeightStorage(bits=16, information_bits=16), activation_bits=16, recipe={"mul.fp16": 1.0}
+    ),
+    attention="fp16",
+    elsewhere="fp16",
+    embedding="fp16",
+    lm_head="fp16",
+    kv_bits=16,
+)

@@ -19,7 +19,7 @@ from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Input, Same, explain
 from bitnet_cost.inputs.facility import Grids, Zone
 from bitnet_cost.inputs.hardware import Hardware, Links
-from bitnet_cost.inputs.precision import Precision, parse_name
+from bitnet_cost.inputs.precision import OWN, Precision, as_in_file, parse_name
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.training import TrainingRuntime
 from bitnet_cost.numerals import brief, fixed
@@ -337,7 +337,9 @@ def grids() -> Grids:
 
 
 def precision(name: str) -> Precision:
-    """A precision by catalogue name, YAML file, or a name of the grammar ``w<bits>a<bits>[kv<bits>]``, in any case."""
+    """A precision by catalogue name, YAML file, a name of the grammar ``w<bits>a<bits>[kv<bits>]``, or ``file``."""
+    if name.lower() == OWN:
+        return as_in_file()
     if not is_path(name) and not has("precision", listed("precision", name)):
         parsed = parse_name(name)
         if parsed is not None:

@@ -97,13 +97,13 @@ def architecture_from_config(
     note = "; ".join(part for part in (note, family.remark) if part)
     assumed = {**family.assumed, **family.nested} if multimodal else family.assumed
     about: dict[str, Any] = {"name": name, "title": title, "source": source, "seen": seen, "note": note}
-    about["checkpoint"] = checkpoint({**whole, **config}, file)
     fields = Fields(config, file, model_type, assumed, _known_names)
     try:
-        return _architecture(family, fields, about)
+        found = _architecture(family, fields, about)
     except ValidationError as error:
         where, what = explain(error, {}, Architecture)
         raise InvalidFile(file, where, what) from None
+    return found.model_copy(update={"checkpoint": checkpoint({**whole, **config}, found, file)})
 
 
 def _family(config: Mapping[str, Any], model_type: object, file: object) -> Family:
