@@ -37,8 +37,24 @@ class Module(NamedTuple):
     part: Callable[[Layer], object]
 
 
-def _attention(layer: Layer) -> object:
+def _keys(layer: Layer) -> object:
+    return layer.attention
+
+
+def _query(layer: Layer) -> object:
+    return layer.attention or (layer.latent_attention and layer.latent_attention.q_rank is None)
+
+
+def _output(layer: Layer) -> object:
     return layer.attention or layer.latent_attention
+
+
+def _latent(layer: Layer) -> object:
+    return layer.latent_attention
+
+
+def _narrow_query(layer: Layer) -> object:
+    return layer.latent_attention and layer.latent_attention.q_rank
 
 
 def _shared(layer: Layer) -> object:
@@ -54,19 +70,18 @@ def _of_shared(end: str) -> tuple[str, ...]:
 
 
 MODULES: dict[str, Module] = {
-    "q": Module(_paths(_ATTENTION, "q_proj", "qkv_proj", "c_attn", "query_key_value", "Wqkv"), _attention),
-    "k": Module(_paths(_ATTENTION, "k_proj", "qkv_proj", "c_attn", "query_key_value", "Wqkv"), _attention),
-    "v": Module(_paths(_ATTENTION, "v_proj", "qkv_proj", "c_attn", "query_key_value", "Wqkv"), _attention),
-    "o": Module(_paths(_ATTENTION, "o_proj", "out_proj", "dense", "c_proj"), _attention),
-    "q_a": Module(("self_attn.q_a_proj", "self_attn.fused_qkv_a_proj"), lambda layer: layer.latent_attention),
-    "q_b": Module(("self_attn.q_b_proj",), lambda layer: layer.latent_attention),
-    "kv_a": Module(("self_attn.kv_a_proj_with_mqa", "self_attn.fused_qkv_a_proj"),
-                   lambda layer: layer.latent_attention),
-    "kv_b": Module(("self_attn.kv_b_proj",), lambda layer: layer.latent_attention),
-    "gate": Module(_paths(_DENSE, "gate_proj", "gate_up_proj", "w1"), lambda layer: layer.ffn),
+    "q": Module(_paths(_ATTENTION, "q_proj", "qkv_proj", "c_attn", "query_key_value", "Wqkv"), _query),
+    "k": Module(_paths(_ATTENTION, "k_proj", "qkv_proj", "c_attn", "query_key_value", "Wqkv"), _keys),
+    "v": Module(_paths(_ATTENTION, "v_proj", "qkv_proj", "c_attn", "query_key_value", "Wqkv"), _keys),
+    "o": Module(_paths(_ATTENTION, "o_proj", "out_proj", "dense", "c_proj"), _output),
+    "q_a": Module(("self_attn.q_a_proj", "self_attn.fused_qkv_a_proj"), _narrow_query),
+    "q_b": Module(("self_attn.q_b_proj",), _narrow_query),
+    "kv_a": Module(("self_attn.kv_a_proj_with_mqa", "self_attn.fused_qkv_a_proj"), _latent),
+    "kv_b": Module(("self_attn.kv_b_proj",), _latent),
+    "gate": Module(_paths(_DENSE, "gate_proj", "gate_up_proj", "w1"), lambda layer: layer.ffn and layer.ffn.gated),
     "up": Module(_paths(_DENSE, "up_proj", "gate_up_proj", "w3", "fc1", "c_fc"), lambda layer: layer.ffn),
     "down": Module(_paths(_DENSE, "down_proj", "w2", "fc2", "c_proj"), lambda layer: layer.ffn),
-    "expert_gate": Module(_experts("gate_proj", "gate_up_proj", "w1"), lambda layer: layer.moe),
+    "expert_gate": Module(_experts("gate_proj", "gate_up_proj", "w1"), lambda layer: layer.moe and layer.moe.gated),
     "expert_up": Module(_experts("up_proj", "gate_up_proj", "w3"), lambda layer: layer.moe),
     "expert_down": Module(_experts("down_proj", "w2"), lambda layer: layer.moe),
     "shared_expert_gate": Module(_of_shared("gate_proj"), _shared),
@@ -110,8 +125,7 @@ def meant(patterns: Sequence[str], architecture: Architecture, budget: Budget | 
     if len(patterns) > MOST_NAMES:
         raise BitnetCostError(f"{len(patterns)} names; at most {MOST_NAMES}")
     budget, depth = budget or Budget(), architecture.depth
-    owners = {name: _layers_with(module, architecture) for name, module in MODULES.items()}
-    owners = {name: found for name, found in owners.items() if found}
+    owners = layers_by_operator(architecture)
     exact: dict[str, set[int]] = {}
     by_rule: dict[str, set[int]] = {}
     head, rules, steps = False, 0, 0
@@ -145,6 +159,12 @@ def meant(patterns: Sequence[str], architecture: Architecture, budget: Budget | 
         if count:
             shares[name] = min(1.0, count / len(own))
     return Shares(shares, head)
+
+
+def layers_by_operator(architecture: Architecture) -> dict[str, set[int]]:
+    """The layers of each operator of `MODULES` that a model has."""
+    found = {name: _layers_with(module, architecture) for name, module in MODULES.items()}
+    return {name: layers for name, layers in found.items() if layers}
 
 
 def _layers_with(module: Module, architecture: Architecture) -> set[int]:

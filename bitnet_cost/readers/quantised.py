@@ -21,7 +21,7 @@ from bitnet_cost.inputs.precision import (
 )  # fmt: skip
 from bitnet_cost.numerals import brief
 from bitnet_cost.readers.families.fields import short
-from bitnet_cost.readers.module_names import MODULES, meant
+from bitnet_cost.readers.module_names import layers_by_operator, meant
 from bitnet_cost.readers.safe_regex import Budget
 
 _NAME = re.compile(r"[A-Za-z0-9_./-]{1,40}")
@@ -438,7 +438,7 @@ def _precision(scheme: Scheme, words: str, plain: Format, architecture: Architec
     left = meant(scheme.kept, architecture, budget)
     kept = dict(left.layers)
     if scheme.experts_only:
-        kept |= {name: 1.0 for name in MODULES if not name.startswith("expert_")}
+        kept |= {name: 1.0 for name in layers_by_operator(architecture) if not name.startswith("expert_")}
     tensors: dict[str, float] = {}
     head = scheme.head and not left.head
     head_bits = _mean_bits(scheme.weights) if head else None
