@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bitnet_cost.engine.mixtures import Whole, stored_bytes, tensors_of
+from bitnet_cost.engine.mixtures import Tensor, Whole, stored_bytes, tensors_of
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.precision import FORMAT_BITS, Precision
 from bitnet_cost.ledger.operators import Operator
@@ -38,7 +38,30 @@ def stored_of(architecture: Architecture, precision: Precision, ops: tuple[Opera
     if precision.mixture is not None:
         whole = Whole.of(architecture)
         return tuple(_mixed(op, precision.mixture, whole) for op in ops)
-    return tuple(_by_role(op, precision) for op in ops)
+    by_role = [_by_role(op, precision) for op in ops]
+    return tuple(_as_listed(ops, precision, by_role) if precision.stored_bytes else by_role)
+
+
+def _as_listed(ops: tuple[Operator, ...], precision: Precision, otherwise: list[Stored]) -> list[Stored]:
+    """The bits of each operator where a file lists the bytes of its tensors; those of its role where it lists none.
+
+    An output matrix that is the token table is read as that is stored.
+    """
+    entries: dict[str, int] = {}
+    for op in ops:
+        for name, count in ((op.name, op.weights), (f"{op.name}.bias", op.bias)):
+            entries[name] = entries.get(name, 0) + count * op.repeat
+    bits: dict[str, float] = {}
+    for key, size in precision.stored_bytes.items():
+        names, bias = key.removesuffix(".bias").split("+"), ".bias" if key.endswith(".bias") else ""
+        held = sum(entries.get(name + bias, 0) for name in names)
+        bits |= {name + bias: 8 * size / held for name in names if held}
+    table = bits.get("embed_tokens", 0.0)
+    return [
+        Stored(bits.get(op.name, usual.weight if op.weights or op.role != "lm_head" else table or usual.weight),
+               0.0 if op.name in bits else usual.scales, bits.get(f"{op.name}.bias", usual.bias))
+        for op, usual in zip(ops, otherwise, strict=True)
+    ]  # fmt: skip
 
 
 def _mixed(op: Operator, mixture: str, whole: Whole) -> Stored:
@@ -49,6 +72,10 @@ def _mixed(op: Operator, mixture: str, whole: Whole) -> Stored:
     ...     "q4_k_s", Whole(layers=2, experts=1, tied=False, sharing=1))
     True
     """
+    if op.role == "lm_head" and not op.weights:  # the token table, read as it is stored
+        inputs, outputs = op.shape
+        table = stored_bytes(mixture, Tensor("head", outputs, inputs, 1, 0), whole)
+        return Stored(8 * table / (inputs * outputs), 0.0, 32.0)
     bits = 8 * sum(stored_bytes(mixture, tensor, whole) for tensor in tensors_of(op)) - 32 * op.bias * op.repeat
     return Stored(bits / (op.weights * op.repeat) if op.weights else 0.0, 0.0, 32.0)
 

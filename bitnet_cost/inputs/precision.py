@@ -138,6 +138,10 @@ class Precision(Shown, Input):
         description="stored bits of a weight by operator, scales included, where a file says them by tensor; those of "
         "a bias as NAME.bias",
     )
+    stored_bytes: dict[str, Annotated[int, Field(ge=0, le=10**16)]] = Field(
+        default_factory=dict, max_length=_MOST,
+        description="bytes of all weights of an operator, or of several joined by '+', as a file lists its tensors",
+    )
     uncounted_bytes: int = Field(0, ge=0, le=10**16, description="bytes of a file's tensors that the model leaves out")
 
     @model_validator(mode="after")

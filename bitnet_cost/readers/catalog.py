@@ -268,6 +268,10 @@ def model(name: str) -> Architecture:
         if found != name:
             return entry("model", found, Architecture)
         raise spelling.unknown("model", name, or_fetch_it=f"bitnet-cost import {name} -o my-model.yaml")
+    if name.lower().endswith(".gguf"):
+        from bitnet_cost.readers.gguf import read_gguf
+
+        return read_gguf(Path(name))
     if is_config(name):
         from bitnet_cost.readers.huggingface import read_config
 

@@ -440,7 +440,8 @@ def _precision(scheme: Scheme, words: str, plain: Format, architecture: Architec
     if scheme.experts_only:
         kept |= {name: 1.0 for name in layers_by_operator(architecture) if not name.startswith("expert_")}
     tensors: dict[str, float] = {}
-    head = scheme.head and not left.head
+    output = architecture.lm_head
+    head = scheme.head and not left.head and output is not None and not output.tied
     head_bits = _mean_bits(scheme.weights) if head else None
     for bits in dict.fromkeys(bits for _, bits in scheme.others):
         found = meant([name for name, own in scheme.others if own == bits], architecture, budget)

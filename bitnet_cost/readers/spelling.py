@@ -25,7 +25,7 @@ FOLDERS = {
     "runtime": "runtimes",
     "study": "reports",
 }
-SUFFIXES = (".yaml", ".yml", ".json")
+SUFFIXES = (".yaml", ".yml", ".json", ".gguf", ".safetensors")
 SUGGESTED = 3  # names in a suggestion
 MOST_SEEN = 100  # characters of a word that can be a spelling of a name
 

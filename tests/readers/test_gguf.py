@@ -1,0 +1,99 @@
+"""GGUF files: the model of a header, exact bytes, and headers that are none."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bitnet_cost import api
+from bitnet_cost.engine.checkpoint import gguf_tensor_bytes
+from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.readers import catalog
+from bitnet_cost.readers.gguf import read_gguf
+from tests.gguf_files import fields_of, gguf_bytes, rows_of, write_gguf
+
+KINDS = [
+    ("llama-3.2-1b", "llama", "q4_k_m"), ("llama-3.2-3b", "llama", "iq3_xs"), ("qwen2.5-0.5b", "qwen2", "q5_k_m"),
+    ("qwen3-0.6b", "qwen3", "q2_k"), ("gemma-2b", "gemma", "q6_k"), ("mixtral-8x7b", "llama", "q4_k_m"),
+    ("qwen3-30b-a3b", "qwen3moe", "iq2_xxs"), ("tinyllama-1.1b", "llama", "q8_0"), ("llama-3.1-8b", "llama", "bf16"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "kind", "mixture"), KINDS)
+def test_a_header_gives_the_model_and_its_bytes(tmp_path: Path, name: str, kind: str, mixture: str) -> None:
+    model = catalog.model(name)
+    found = catalog.model(str(write_gguf(tmp_path / "model.gguf", model, kind, mixture)))
+    assert found.layers == model.layers
+    assert (found.vocab_size, found.lm_head) == (model.vocab_size, model.lm_head)
+    result = api.estimate(found, "cmos-7nm", "file")
+    assert result.parameters == api.estimate(model, "cmos-7nm", "fp16").parameters
+    assert result.footprint.total_weight_bits / 8 == gguf_tensor_bytes(model, mixture) + 4 * 64  # rope_freqs
+
+
+def test_the_bytes_of_a_mixture_by_name_and_of_a_file_are_read_alike(tmp_path: Path) -> None:
+    model = catalog.model("gemma-2-2b")
+    file = catalog.model(str(write_gguf(tmp_path / "model.gguf", model, "gemma2", "q4_k_m")))
+    by_file, by_name = api.estimate(file, "l4", "file"), api.estimate(model, "l4", "q4_k_m")
+    assert by_file.activity.weight_bits.sum() == pytest.approx(by_name.activity.weight_bits.sum(), rel=1e-12)
+
+
+def test_parts_of_a_file_are_read_together(tmp_path: Path) -> None:
+    model = catalog.model("llama-3.2-1b")
+    rows = list(rows_of(model, "q4_k_m"))
+    fields = fields_of(model, "llama") | {"split.count": 2}
+    first, second = (tmp_path / f"m-0000{n}-of-00002.gguf" for n in (1, 2))
+    first.write_bytes(gguf_bytes(fields, rows[:80]))
+    with pytest.raises(BitnetCostError, match="m-00002-of-00002.gguf is not beside it"):
+        read_gguf(first)
+    second.write_bytes(gguf_bytes({"split.count": 2}, rows[80:]))
+    found = api.estimate(read_gguf(first), "cmos-7nm", "file")
+    assert found.footprint.total_weight_bits / 8 == gguf_tensor_bytes(model, "q4_k_m") + 256
+
+
+def _with_count(place: int, count: int) -> bytes:
+    data = bytearray(gguf_bytes({"general.architecture": "llama"}, [("a", (1,), "f32")]))
+    data[place : place + 8] = struct.pack("<Q", count)
+    return bytes(data)
+
+
+HOSTILE: list[tuple[bytes, str]] = [
+    (b"", "is not a GGUF file"),
+    (b"GGML" + bytes(40), "is not a GGUF file"),
+    (b"GGUF", "ends too early"),
+    (b"GGUF" + struct.pack("<I", 1) + bytes(40), "version 1"),
+    (b"GGUF" + struct.pack(">I", 3) + bytes(40), "big-endian"),
+    (_with_count(8, 2**62), "tensors; no model has more"),
+    (_with_count(16, 2**62), "keys; no model has more"),
+    (_with_count(24, 2**63), "ends too early"),
+    (gguf_bytes({}, []), "without general.architecture"),
+    (gguf_bytes({"general.architecture": "clip"}, []), "'clip', which is not known"),
+    (gguf_bytes({"general.architecture": "llama"}, []), "hidden_size"),
+    (b"GGUF" + struct.pack("<IQQQ", 3, 0, 1, 1) + b"k" + struct.pack("<IIQ", 9, 8, 2**60), "more than"),
+    (b"GGUF" + struct.pack("<IQQQ", 3, 0, 1, 1) + b"k" + struct.pack("<IIQ", 9, 10, 2**60), "ends too early"),
+    (b"GGUF" + struct.pack("<IQQQ", 3, 0, 1, 1) + b"k" + struct.pack("<IIQ", 9, 9, 2**60), "array of values of type 9"),
+    (b"GGUF" + struct.pack("<IQQQ", 3, 0, 1, 1) + b"k" + struct.pack("<I", 99), "type 99"),
+    (gguf_bytes({}, [("a", (2**40, 2**40), "f32")]), "larger than any model"),
+    (gguf_bytes({}, [("a", (1,), "f32"), ("a", (1,), "f32")]), "twice"),
+]
+
+
+@pytest.mark.parametrize(("data", "message"), HOSTILE)
+def test_a_hostile_header_is_bad_input(tmp_path: Path, data: bytes, message: str) -> None:
+    file = tmp_path / "m.gguf"
+    file.write_bytes(data)
+    with pytest.raises(BitnetCostError, match=message):
+        read_gguf(file)
+
+
+def test_every_prefix_of_a_header_is_bad_input(tmp_path: Path) -> None:
+    model = catalog.model("llama-3.2-1b")
+    fields: dict[str, Any] = {key: value for key, value in fields_of(model, "llama").items() if "tokenizer" not in key}
+    data = gguf_bytes(fields, list(rows_of(model, "q4_k_m"))[:3])
+    file = tmp_path / "m.gguf"
+    for end in range(1, len(data)):
+        file.write_bytes(data[:end])
+        with pytest.raises(BitnetCostError):
+            read_gguf(file)
