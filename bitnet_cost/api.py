@@ -47,6 +47,8 @@ def with_own(precisions: Sequence[str], models: Sequence[Architecture]) -> list[
         return list(precisions)
     place = list(precisions).index("fp16") + 1
     return [*precisions[:place], OWN, *precisions[place:]]
+
+
 USUAL_BASELINES = ("fp16", "bf16")  # on devices; the first that is asked for, else the first
 NODE_BASELINE = "fp32"
 

@@ -32,9 +32,7 @@ def ask(asked: Asking, placed: Deployment, default_hardware: tuple[str, ...] = (
     named = [catalog.linked(catalog.hardware(name), placed.link) for name in names]
     profiles = [h.with_prices(name) for h in named for name in once(placed.prices or ["own"])]
     models = [catalog.model(name) for name in (once(pieces([asked.model])) if several else [asked.model])]
-    precisions = [
-        catalog.precision(p) for p in once(asked.precision or api.with_own(api.CLASSIC_PRECISIONS, models))
-    ]
+    precisions = [catalog.precision(p) for p in once(asked.precision or api.with_own(api.CLASSIC_PRECISIONS, models))]
     scenarios = api.scenarios(
         models, profiles, precisions, workload, usual=generate is None, runtime=terms.runtime,
         scope=terms.scope, accumulator=terms.accumulator, facility=facility(placed.site, placed.making),

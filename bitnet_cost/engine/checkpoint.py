@@ -99,6 +99,10 @@ def checkpoint_bytes(architecture: Architecture, format: str) -> int:
         return safetensors_bytes(architecture, SAFETENSORS[format])
     if format in GGUF:
         names = 64 * sum(1 for _ in tensors(architecture))  # name, shape, type and offset of each tensor
-        return gguf_tensor_bytes(architecture, format.removeprefix("gguf-")) + vocabulary_bytes(architecture.vocab_size) + names
+        return (
+            gguf_tensor_bytes(architecture, format.removeprefix("gguf-"))
+            + vocabulary_bytes(architecture.vocab_size)
+            + names
+        )
     hint = suggested(format, FORMATS, f"; choose from {', '.join(FORMATS)}")
     raise BitnetCostError(f"checkpoint format {format!r} is not known{hint}")

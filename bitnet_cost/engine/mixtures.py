@@ -44,7 +44,7 @@ class Whole(NamedTuple):
             layers=architecture.depth,
             experts=max((layer.moe.experts for layer in architecture.layers if layer.moe), default=1),
             tied=bool(architecture.lm_head and architecture.lm_head.tied),
-            sharing=max([a.heads / (a.kv_heads or a.heads) for a in attentions[:1]] + latent, default=1),
+            sharing=max([*(a.heads / (a.kv_heads or a.heads) for a in attentions[:1]), *latent], default=1),
             fused=any(a.fused for a in attentions),
         )
 

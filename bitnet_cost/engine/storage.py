@@ -9,7 +9,6 @@ from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.precision import FORMAT_BITS, Precision
 from bitnet_cost.ledger.operators import Operator
 
-
 MOSTLY = 0.5  # an operator of which more layers are kept multiplies in their format
 
 
@@ -39,7 +38,28 @@ def stored_of(architecture: Architecture, precision: Precision, ops: tuple[Opera
         whole = Whole.of(architecture)
         return tuple(_mixed(op, precision.mixture, whole) for op in ops)
     by_role = [_by_role(op, precision) for op in ops]
+    if precision.total_bytes is not None:
+        return tuple(_in_all(ops, precision.total_bytes, by_role))
     return tuple(_as_listed(ops, precision, by_role) if precision.stored_bytes else by_role)
+
+
+def _in_all(ops: tuple[Operator, ...], size: int, usual: list[Stored]) -> list[Stored]:
+    """The bits of each operator where only the sum of all bytes is known: layers have what the rest leaves."""
+
+    def held(linear: bool) -> float:
+        pairs = zip(ops, usual, strict=True)
+        return sum(
+            op.repeat * (op.weights * bits.weight + op.matrices * bits.scales) * ((op.role == "linear") == linear)
+            + op.repeat * op.bias * bits.bias * (not linear)
+            for op, bits in pairs
+        )
+
+    layers = held(True)
+    share = max(0.0, 8 * size - held(False)) / layers if layers else 1.0
+    return [
+        Stored(bits.weight * share, bits.scales * share, bits.bias) if op.role == "linear" else bits
+        for op, bits in zip(ops, usual, strict=True)
+    ]
 
 
 def _as_listed(ops: tuple[Operator, ...], precision: Precision, otherwise: list[Stored]) -> list[Stored]:

@@ -12,8 +12,8 @@ from bitnet_cost.engine.activity import actions_of, product_format
 from bitnet_cost.engine.counts import coefficients_of
 from bitnet_cost.engine.device import floor_of
 from bitnet_cost.engine.estimate import check_scope
-from bitnet_cost.engine.timing import REACHED_BANDWIDTH, REACHED_RATE
 from bitnet_cost.engine.storage import stored_of
+from bitnet_cost.engine.timing import REACHED_BANDWIDTH, REACHED_RATE
 from bitnet_cost.engine.training_exchange import exchanged
 from bitnet_cost.engine.training_memory import (
     bytes_each,

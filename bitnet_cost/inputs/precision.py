@@ -130,17 +130,23 @@ class Precision(Shown, Input):
         None, description="a mixture of GGUF types, which decides the stored bits of each matrix instead of the above"
     )
     kept: dict[str, Annotated[float, Field(gt=0, le=1)]] = Field(
-        default_factory=dict, max_length=_MOST,
+        default_factory=dict,
+        max_length=_MOST,
         description="operators whose weights stay in the format of 'elsewhere', and in what part of their layers",
     )
     tensors: dict[str, Annotated[float, Field(ge=0, le=64)]] = Field(
-        default_factory=dict, max_length=_MOST,
+        default_factory=dict,
+        max_length=_MOST,
         description="stored bits of a weight by operator, scales included, where a file says them by tensor; those of "
         "a bias as NAME.bias",
     )
     stored_bytes: dict[str, Annotated[int, Field(ge=0, le=10**16)]] = Field(
-        default_factory=dict, max_length=_MOST,
+        default_factory=dict,
+        max_length=_MOST,
         description="bytes of all weights of an operator, or of several joined by '+', as a file lists its tensors",
+    )
+    total_bytes: int | None = Field(
+        None, ge=1, le=10**16, description="bytes of all tensors, where a file says no more; the layers have the rest"
     )
     uncounted_bytes: int = Field(0, ge=0, le=10**16, description="bytes of a file's tensors that the model leaves out")
 

@@ -272,6 +272,10 @@ def model(name: str) -> Architecture:
         from bitnet_cost.readers.gguf import read_gguf
 
         return read_gguf(Path(name))
+    if name.lower().endswith((".safetensors", ".safetensors.index.json")):
+        from bitnet_cost.readers.huggingface import read_weights
+
+        return read_weights(Path(name))
     if is_config(name):
         from bitnet_cost.readers.huggingface import read_config
 

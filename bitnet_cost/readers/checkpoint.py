@@ -17,7 +17,7 @@ _MULTI_TOKEN = ("num_nextn_predict_layers", "num_mtp_layers", "mtp_num_hidden_la
 def checkpoint(config: Mapping[str, Any], architecture: Architecture, file: object) -> Checkpoint | None:
     """What the file says of its weights and of further layers: it changes no count, and an answer must not hide it."""
     given, weights, stored = config.get("quantization_config"), "", None
-    if method_of(given) in METHODS:
+    if isinstance(given, dict) and method_of(given) in METHODS:
         weights, stored = stored_precision(given, config, architecture, file)
     elif given is not None and given != {}:
         method = method_of(given)
@@ -29,4 +29,3 @@ def checkpoint(config: Mapping[str, Any], architecture: Architecture, file: obje
     if not (weights or parts):
         return None
     return Checkpoint(weights=weights[:80], precision=OWN if stored else "", parts=parts, stored=stored)
-

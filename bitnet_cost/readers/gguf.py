@@ -18,6 +18,7 @@ from bitnet_cost.inputs.architecture import Architecture, Checkpoint, qualified_
 from bitnet_cost.inputs.gguf import NUMBERS
 from bitnet_cost.inputs.precision import OWN
 from bitnet_cost.readers.stored import Listed, bytes_of, dominant, file_precision
+from bitnet_cost.readers.yaml_file import regular_size
 
 MAGIC = b"GGUF"
 HEADER, KEYS, TENSORS, STRINGS = 128 * 2**20, 10_000, 200_000, 4_000_000  # bytes; and at most that many of each
@@ -93,6 +94,7 @@ def read_header(file: Path) -> Header:
     Raises:
         BitnetCostError: no such file, not GGUF, or a header that no file of a model has.
     """
+    regular_size(file)
     try:
         with open(file, "rb") as stream:
             if stream.read(4) != MAGIC:
@@ -134,7 +136,7 @@ def _header(cursor: _Cursor) -> Header:
     return Header(fields, tensors, shapes)
 
 
-# --- the model ----------------------------------------------------------------------------------------------------------
+# --- the model --------------------------------------------------------------------------------------------------------
 
 _FAMILIES = {
     "qwen2moe": "qwen2_moe", "qwen3moe": "qwen3_moe", "gemma3": "gemma3_text", "phi2": "phi", "gptneox": "gpt_neox",
@@ -197,9 +199,8 @@ def read_gguf(file: Path) -> Architecture:
         raise InvalidFile(file, "general.architecture", f"is a GGUF file of {kind[:60]!r}, which is not known{hint}")
     label = header.fields.get("general.name")
     name = qualified_name(file.name[: -len(".gguf")])
-    found = architecture_from_config(
-        config, name=name, source=printable(file.name), file=file, title=printable(label[:80]) if isinstance(label, str) else ""
-    )  # fmt: skip
+    title = printable(label[:80]) if isinstance(label, str) else ""
+    found = architecture_from_config(config, name=name, source=printable(file.name), file=file, title=title)
     words = f"GGUF, mostly {dominant(tensors).upper()}"
     stored = file_precision(tensors, _spelt(found), words, printable(file.name))
     return found.model_copy(update={"checkpoint": Checkpoint(weights=words, precision=OWN, stored=stored)})
@@ -259,9 +260,10 @@ def _configuration(kind: str, header: Header, tensors: Mapping[str, Listed]) -> 
     config: dict[str, Any] = {
         "model_type": model_type, "hidden_size": width, "n_embd": width, "num_hidden_layers": of("block_count"),
         "n_layer": of("block_count"), "num_attention_heads": heads, "n_head": heads,
-        "num_key_value_heads": None if latent else of("attention.head_count_kv"), "head_dim": None if latent else head,
+        "num_key_value_heads": None if latent else of("attention.head_count_kv"),
+        "head_dim": None if latent else head, "max_position_embeddings": of("context_length"),
         "intermediate_size": of("feed_forward_length"), "n_inner": of("feed_forward_length"),
-        "vocab_size": table[1] if len(table) == 2 else of("vocab_size"), "max_position_embeddings": of("context_length"),
+        "vocab_size": table[1] if len(table) == 2 else of("vocab_size"),
         "n_positions": of("context_length"), "tie_word_embeddings": "output.weight" not in tensors,
         "sliding_window": of("attention.sliding_window"), "attention_bias": "attn_q.bias" in layer,
         "num_experts": of("expert_count"), "num_local_experts": of("expert_count"),

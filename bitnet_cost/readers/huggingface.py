@@ -25,6 +25,8 @@ from bitnet_cost.readers.families.family import Family
 from bitnet_cost.readers.families.fields import Field, Fields, short
 from bitnet_cost.readers.families.parts import attention, dense, experts, windows
 from bitnet_cost.readers.json_file import read_json
+from bitnet_cost.readers.safetensors import beside, described, with_weights
+from bitnet_cost.readers.yaml_file import regular_size
 
 MOST_POSITIONS = 10**10
 
@@ -53,9 +55,29 @@ def read_config(path: Path) -> Architecture:
         raise BitnetCostError(f"{path}: is a folder without a config.json")
     folder = os.path.basename(os.path.dirname(os.path.realpath(file)))
     label = folder if file.name == "config.json" else file.stem
-    return architecture_from_config(
-        read_json(file), name=qualified_name(label), source=printable(f"{folder}/{file.name}"), file=file
+    data = read_json(file)
+    if file.name == "config.json" and "quantization_config" not in data and (own := described(file.parent)):
+        data["quantization_config"] = own
+    found = architecture_from_config(
+        data, name=qualified_name(label), source=printable(f"{folder}/{file.name}"), file=file
     )
+    weights = beside(path) if file is not path else None
+    return with_weights(found, weights) if weights else found
+
+
+def read_weights(path: Path) -> Architecture:
+    """The model of a safetensors file or of an index of several: that of the config.json beside it.
+
+    Raises:
+        BitnetCostError: as `read_config`; without a config.json beside it, since weights alone do not say the heads.
+    """
+    config = path.parent / "config.json"
+    if not config.is_file() and path.is_file():
+        raise BitnetCostError(
+            f"{path}: holds weights, which do not say how a model uses them; put its config.json beside it"
+        )
+    regular_size(path)
+    return with_weights(read_config(config), path)
 
 
 def architecture_from_config(

@@ -1,8 +1,8 @@
-"""Which operators the names in a quantisation configuration mean: ``lm_head``, ``model.layers.*.self_attn``, ``re:...``.
+"""Which operators the names in a quantisation configuration mean: ``lm_head``, ``model.layers.*.self_attn``, ...
 
-The methods compare names in ways of their own (substrings, shell patterns, regular expressions from the beginning). Read
-here by what their authors mean: a plain name is one or several components of a module's path, ``gate`` no part of
-``gate_proj``; ``*`` stands for anything; all else that reads like a regular expression is one.
+The methods compare names in ways of their own (substrings, shell patterns, regular expressions from the beginning).
+Here they are read by what their authors mean: a plain name is one or several components of a module's path, ``gate``
+no part of ``gate_proj``; ``*`` means anything; all else that reads like a regular expression is one.
 """
 
 from __future__ import annotations
@@ -182,9 +182,23 @@ def _is_plain(text: str) -> bool:
     return re.fullmatch(r"[\w.-]+", text) is not None
 
 
+def module_in_layer(path: str) -> str | None:
+    """A module's path inside its layer, the first expert for all; None outside the layers.
+
+    >>> module_in_layer("model.layers.3.mlp.experts.17.down_proj")
+    'mlp.experts.0.down_proj'
+    """
+    match = _LAYER.search(path)
+    return _of_first_expert(match[2] or "") if match else None
+
+
+def _of_first_expert(path: str) -> str:
+    return re.sub(r"\.experts\.\d+(?=\.|$)", ".experts.0", path)
+
+
 def _begins(path: str, part: str) -> bool:
     """Whether a module's path is a name or below it: every expert is as the first."""
-    part = re.sub(r"\.experts\.\d+\.", ".experts.0.", part)
+    part = _of_first_expert(part)
     return path == part or path.startswith(f"{part}.")
 
 

@@ -17,7 +17,13 @@ from bitnet_cost.errors import BitnetCostError, InvalidFile, printable
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Source
 from bitnet_cost.inputs.precision import (
-    OWN, TERNARY_BITS, Format, LinearPrecision, Precision, WeightStorage, parse_name,
+    OWN,
+    TERNARY_BITS,
+    Format,
+    LinearPrecision,
+    Precision,
+    WeightStorage,
+    parse_name,
 )  # fmt: skip
 from bitnet_cost.numerals import brief
 from bitnet_cost.readers.families.fields import short
@@ -229,7 +235,8 @@ def _compressed_group(one: _Reader, form: str) -> Scheme:
 
 
 _ALGORITHMS: dict[str, tuple[float, float, int, bool, float]] = {  # bits, scale, group, floating, activation
-    "FP8": (8, 0, 0, True, 8), "FP8_PER_CHANNEL_PER_TOKEN": (8, 32, 0, True, 8), "FP8_PB_WO": (8, 32 / 128, 128, True, 16),
+    "FP8": (8, 0, 0, True, 8), "FP8_PER_CHANNEL_PER_TOKEN": (8, 32, 0, True, 8),
+    "FP8_PB_WO": (8, 32 / 128, 128, True, 16),
     "NVFP4": (4, 8, 16, True, 4), "NVFP4_AWQ": (4, 8, 16, True, 4), "W4A16_NVFP4": (4, 8, 16, True, 16),
     "MXFP4": (4, 8, 32, True, 16), "MXFP8": (8, 8, 32, True, 8), "W4A8_MXFP4_FP8": (4, 8, 32, True, 8),
     "W4A16_AWQ": (4, 16, 128, False, 16), "W4A8_AWQ": (4, 16, 128, False, 8), "INT4_AWQ": (4, 16, 128, False, 16),
@@ -404,7 +411,7 @@ def stored_precision(given: Given, config: Given, architecture: Architecture, fi
 
     >>> from bitnet_cost.inputs.architecture import Architecture
     >>> tiny = Architecture.model_validate(dict(name="tiny", source="doctest", seen="own", hidden_size=64,
-    ...     vocab_size=10, layers=[dict(attention=dict(heads=2), ffn=dict(size=32, activation="gelu"))]))
+    ...     vocab_size=10, layers=[dict(repeat=1, attention=dict(heads=2), ffn=dict(size=32, activation="gelu"))]))
     >>> words, stored = stored_precision({"quant_method": "gptq", "bits": 4, "group_size": 32}, {}, tiny, "<config>")
     >>> words, stored.linear.weights.bits, stored.linear.weights.scale_bits, stored.linear.weights.group
     ('GPTQ, 4 bit, groups of 32', 4.0, 20.0, 32)
@@ -491,5 +498,9 @@ def _linear(scheme: Scheme, plain: Format) -> LinearPrecision:
         recipe, rescale, accumulator = {f"mul.{plain}": 1.0, f"add.{plain}": 1.0}, "weights", None
         entering = max(entering, 16.0)
     return LinearPrecision(
-        weights=weights, activation_bits=entering, recipe=recipe, accumulator=accumulator, rescale=rescale
+        weights=weights,
+        activation_bits=entering,
+        recipe=recipe,
+        accumulator=accumulator,
+        rescale=rescale,  # type: ignore[arg-type]
     )

@@ -103,7 +103,8 @@ class _Run:
         if kind == "SUBPATTERN":
             return self.ends(list(given[-1]), starts)
         if kind in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
-            return self.repeated(*given, starts)
+            least, most, body = given
+            return self.repeated(least, int(most), list(body), starts)
         if kind == "ATOMIC_GROUP":
             return self.ends(list(given), starts)
         if kind == "AT":
@@ -111,16 +112,15 @@ class _Run:
         if kind in ("ASSERT", "ASSERT_NOT") and given[0] == 1:
             met = sum(bit for bit in _bits(starts) if self.ends(list(given[1]), bit))
             return met if kind == "ASSERT" else starts & ~met
-        raise BitnetCostError(
-            f"the regular expression {self.expression.text[:60]!r} looks back at what it matched, which is not read here"
-        )
+        shown = self.expression.text[:60]
+        raise BitnetCostError(f"the regular expression {shown!r} looks back at what it matched, which is not read here")
 
-    def repeated(self, least: int, most: Any, body: Any, starts: int) -> int:
-        nodes, length = list(body), len(self.name) + 1
+    def repeated(self, least: int, most: int, nodes: list[Any], starts: int) -> int:
+        length = len(self.name) + 1
         for _ in range(min(least, length)):
             starts = self.ends(nodes, starts)
         reached = new = starts
-        for _ in range(min(int(most) - least, length)):
+        for _ in range(min(most - least, length)):
             new = self.ends(nodes, new) & ~reached
             if not new:
                 break

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bitnet_cost.inputs.cited import Source
 from bitnet_cost.inputs.gguf import BLOCKS
@@ -26,7 +26,11 @@ class Listed(NamedTuple):
 
 
 def file_precision(
-    tensors: Iterable[Listed], operators_of: Callable[[str], str], words: str, file: str, scheme: Precision | None = None
+    tensors: Iterable[Listed],
+    operators_of: Callable[[str], str],
+    words: str,
+    file: str,
+    scheme: Precision | None = None,
 ) -> Precision:
     """The precision of a file: the bytes of each operator's weights, exactly.
 
@@ -48,7 +52,12 @@ def file_precision(
             forms[tensor.form] += tensor.entries
             bits[tensor.form] += 8 * tensor.size
     where = Source(author="the file", title=words, year=2026, where=file[:200], seen="own")
-    common = {"stored_bytes": dict(held), "uncounted_bytes": beside, "source": "file", "sources": {"file": where}}
+    common: dict[str, Any] = {
+        "stored_bytes": dict(held),
+        "uncounted_bytes": beside,
+        "source": "file",
+        "sources": {"file": where},
+    }
     if scheme is not None:
         return scheme.model_copy(update=common)
     quantised = {form: count for form, count in forms.items() if form not in PLAIN}
@@ -59,18 +68,22 @@ def file_precision(
     if narrow and form in TERNARY:
         usual = parse_name("w1.58a8")
         assert usual is not None
-        linear = usual.linear.model_copy(update={"weights": WeightStorage(bits=max(width, 1.6), information_bits=1.585)})
+        linear = usual.linear.model_copy(
+            update={"weights": WeightStorage(bits=max(width, 1.6), information_bits=1.585)}
+        )
     else:
         nominal = min(width, 32.0)
         linear = LinearPrecision(
-            weights=WeightStorage(bits=nominal, information_bits=nominal), activation_bits=32 if plain == "fp32" else 16,
-            recipe={f"mul.{plain}": 1.0, f"add.{plain}": 1.0}, rescale="weights" if narrow else "none",
-        )  # fmt: skip
+            weights=WeightStorage(bits=nominal, information_bits=nominal),
+            activation_bits=32 if plain == "fp32" else 16,
+            recipe={f"mul.{plain}": 1.0, f"add.{plain}": 1.0},
+            rescale="weights" if narrow else "none",
+        )
     return Precision(
         name=OWN, title=f"as its file stores it: {words}", note="bytes of each tensor as the file lists them",
         linear=linear, attention="fp16" if plain == "fp32" else plain, elsewhere=plain, embedding=plain, lm_head=plain,
         kv_bits=16, **common,
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 def dominant(tensors: Iterable[Listed]) -> str:

@@ -46,7 +46,7 @@ def test_parts_of_a_file_are_read_together(tmp_path: Path) -> None:
     fields = fields_of(model, "llama") | {"split.count": 2}
     first, second = (tmp_path / f"m-0000{n}-of-00002.gguf" for n in (1, 2))
     first.write_bytes(gguf_bytes(fields, rows[:80]))
-    with pytest.raises(BitnetCostError, match="m-00002-of-00002.gguf is not beside it"):
+    with pytest.raises(BitnetCostError, match=r"m-00002-of-00002\.gguf is not beside it"):
         read_gguf(first)
     second.write_bytes(gguf_bytes({"split.count": 2}, rows[80:]))
     found = api.estimate(read_gguf(first), "cmos-7nm", "file")
