@@ -50,7 +50,7 @@ class WeightStorage(Input):
     def scales(self, inputs: int, outputs: int) -> int:
         """Number of scales of one ``[inputs, outputs]`` matrix.
 
-        >>> WeightStorage(bits=4, information_bits=4, scale_bits=20, scale_per="group", group=128).scales(4096, 11)
+        >>> WeightStorage(bits=4, information_bits=4, scale_bits=20, scale_per="group", group=group).scales(4096, 11)
         352
         """
         if self.scale_per == "group":
@@ -181,35 +181,42 @@ def as_in_file() -> Precision:
 
 
 _BITS = r"([0-9]{1,4}(?:\.[0-9]{1,9})?)"
-_NAME = re.compile(f"w{_BITS}a{_BITS}(?:kv{_BITS})?")
+_NAME = re.compile(f"w{_BITS}a{_BITS}(?:kv{_BITS})?(?:g([0-9]{{1,6}}))?")
+_RECIPE = re.compile(r"(?:gptq|awq)(?:-(?:int|w)?([2-8])(?:bit)?)?(?:-g([0-9]{1,6}))?|int([2-7])")
 _GRAMMAR = {
     "author": "bitnet-cost",
     "title": "Grammar of precision names",
     "year": 2026,
-    "where": "w<bits>a<bits>[kv<bits>]: README, section Precisions",
+    "where": "w<bits>a<bits>[kv<bits>][g<group>]: README, section Precisions",
     "seen": "own",
 }
 
 
 def parse_name(name: str) -> Precision | None:
-    """A precision from a name such as ``w4a16``, ``w1.58a8kv8``; None when the name is of another form.
+    """A precision from a name such as ``w4a16``, ``w1.58a8kv8``, ``w4a16g64``; None when it is of another form.
+
+    ``gptq-int3-g64``, ``awq-g32`` and ``int5`` are names of weights that are dequantised: ``w3a16g64``, ``w4a16g32``.
 
     Capitals are read as small letters.
     N or M bits multiply at max(N, M). Weights of 1 or 1.58 bits only add. M of 16 dequantises the weights, which
     then multiply in FP16. 1.58 means ternary: log2 3 information bits, stored in 2 (I2_S). Weights up to 1.58 bits
-    share a scale per tensor, from 8 bits per output channel, in between per group of 128 with a zero point, all FP16.
+    share a scale per tensor, from 8 bits per output channel, in between per group (of 128 where none is named) with a zero point, all FP16.
 
     >>> p = parse_name("w1.58a8kv8")
     >>> p.linear.weights.bits, round(p.information_bits, 3), p.linear.recipe, p.kv_bits
     (2.0, 1.585, {'add.accumulator': 1.0}, 8.0)
     >>> parse_name("w4a16").linear.recipe
     {'mul.fp16': 1.0, 'add.fp16': 1.0}
+    >>> [parse_name(name).linear.weights.group for name in ("awq-g32", "gptq-int3", "w2a16g64")]
+    [32, 128, 64]
 
     Raises:
         BitnetCostError: bits below 1 or above 16, or activation bits that name no format.
     """
     name = name.lower()
-    match = _NAME.fullmatch(name)
+    recipe_of = _RECIPE.fullmatch(name)
+    spelt = f"w{recipe_of[1] or recipe_of[3] or 4}a16g{recipe_of[2] or 128}" if recipe_of else name
+    match = _NAME.fullmatch(spelt)
     if match is None:
         return None
     weight, activation, kv = float(match[1]), float(match[2]), float(match[3]) if match[3] else None
@@ -225,18 +232,20 @@ def parse_name(name: str) -> Precision | None:
         raise BitnetCostError(
             f"precision {name!r}: activations of {brief(activation)} bits name no arithmetic; give a whole number"
         )
-    ternary = weight in (1.58, 1.585)
+    ternary, group = weight in (1.58, 1.585), int(match[4]) if match[4] else 128
+    if not group or (match[4] and not 1.585 < weight < 16):
+        raise BitnetCostError(f"precision {name!r}: groups are of 2 to 15 bits and have at least one weight")
     if weight == 16:
         storage = WeightStorage(bits=16, information_bits=16)
     elif ternary:
         storage = WeightStorage(bits=2.0, information_bits=TERNARY_BITS, scale_bits=16, scale_per="tensor")
     elif weight == 1:
         storage = WeightStorage(bits=1.0, information_bits=1.0, scale_bits=16, scale_per="tensor")
-    elif weight >= 8:
+    elif weight >= 8 and not match[4]:
         storage = WeightStorage(bits=weight, information_bits=weight, scale_bits=16, scale_per="channel")
     else:
         scale = 16 + math.ceil(weight)
-        storage = WeightStorage(bits=weight, information_bits=weight, scale_bits=scale, scale_per="group", group=128)
+        storage = WeightStorage(bits=weight, information_bits=weight, scale_bits=scale, scale_per="group", group=group)
     recipe: dict[str, float]
     accumulator = None
     if activation >= 16:
