@@ -50,7 +50,7 @@ class WeightStorage(Input):
     def scales(self, inputs: int, outputs: int) -> int:
         """Number of scales of one ``[inputs, outputs]`` matrix.
 
-        >>> WeightStorage(bits=4, information_bits=4, scale_bits=20, scale_per="group", group=group).scales(4096, 11)
+        >>> WeightStorage(bits=4, information_bits=4, scale_bits=20, scale_per="group", group=128).scales(4096, 11)
         352
         """
         if self.scale_per == "group":

@@ -26,6 +26,7 @@ from bitnet_cost.numerals import brief, fixed
 from bitnet_cost.readers import spelling
 from bitnet_cost.readers.extends import chain_of, extended
 from bitnet_cost.readers.hub import is_hub_id
+from bitnet_cost.readers.kinds import is_gguf, refuse_weights
 from bitnet_cost.readers.yaml_file import Document, read_yaml
 
 if TYPE_CHECKING:
@@ -267,8 +268,11 @@ def model(name: str) -> Architecture:
         found = listed("model", name)
         if found != name:
             return entry("model", found, Architecture)
-        raise spelling.unknown("model", name, or_fetch_it=f"bitnet-cost import {name} -o my-model.yaml")
-    if name.lower().endswith(".gguf"):
+        fetched = f"bitnet-cost import {name} -o my-model.yaml, from the hub with the extra bitnet-cost[hub]"
+        raise spelling.unknown(
+            "model", name, or_give_it="the config.json of that model, or its folder", or_fetch_it=fetched
+        )
+    if is_gguf(Path(name)):
         from bitnet_cost.readers.gguf import read_gguf
 
         return read_gguf(Path(name))
@@ -280,6 +284,8 @@ def model(name: str) -> Architecture:
         from bitnet_cost.readers.huggingface import read_config
 
         return read_config(Path(name))
+    if not name.lower().endswith((".yaml", ".yml")):
+        refuse_weights(Path(name))
     return entry("model", name, Architecture)
 
 

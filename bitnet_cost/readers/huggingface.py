@@ -25,6 +25,7 @@ from bitnet_cost.readers.families.family import Family
 from bitnet_cost.readers.families.fields import Field, Fields, short
 from bitnet_cost.readers.families.parts import attention, dense, experts, windows
 from bitnet_cost.readers.json_file import read_json
+from bitnet_cost.readers.kinds import in_folder, kind_of_json
 from bitnet_cost.readers.safetensors import beside, described, with_weights
 from bitnet_cost.readers.yaml_file import regular_size
 
@@ -52,7 +53,8 @@ def read_config(path: Path) -> Architecture:
     """
     file = path / "config.json" if os.path.isdir(path) else path
     if file is not path and not os.path.exists(file):
-        raise BitnetCostError(f"{path}: is a folder without a config.json")
+        held = in_folder(path)
+        raise BitnetCostError(f"{path}: is a folder without a config.json{f'; {held}' if held else ''}")
     folder = os.path.basename(os.path.dirname(os.path.realpath(file)))
     label = folder if file.name == "config.json" else file.stem
     data = read_json(file)
@@ -131,6 +133,9 @@ def architecture_from_config(
 def _family(config: Mapping[str, Any], model_type: object, file: object) -> Family:
     """The row of a ``model_type``, or of the class that the file names where that builds something else."""
     if model_type is None:
+        other = kind_of_json(config)
+        if other:
+            raise InvalidFile(file, "", other)
         raise InvalidFile(file, "model_type", "is missing; it names the family, such as 'llama'")
     if not isinstance(model_type, str):
         raise InvalidFile(file, "model_type", f"{short(model_type)}: expected a name such as 'llama'")

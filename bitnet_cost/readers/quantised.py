@@ -466,9 +466,11 @@ def _precision(scheme: Scheme, words: str, plain: Format, architecture: Architec
         title=f"as its file stores it: {words}",
         note="read from the quantization_config; embedding, norms and routers as they were",
         source="file",
-        sources={"file": Source(
-            author=architecture.source, title=architecture.name, year=2026, where=place, seen=architecture.seen
-        )},
+        sources={
+            "file": Source(
+                author=architecture.source, title=architecture.name, year=2026, where=place, seen=architecture.seen
+            )
+        },
         linear=_linear(scheme, plain),
         attention=plain if plain != "fp32" else "fp16",
         elsewhere=plain,

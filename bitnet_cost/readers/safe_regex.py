@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import reduce
 from re import _parser as grammar  # type: ignore[attr-defined]  # Python's own reading of an expression
 from typing import Any
@@ -60,8 +60,11 @@ class Expression:
             with warnings.catch_warnings():  # of what a later Python will read otherwise
                 warnings.simplefilter("ignore")
                 self.tree = list(grammar.parse(text))
+            looks_back = any(kind not in _READ for kind in _kinds(self.tree))
         except (re.error, RecursionError, OverflowError) as fault:
             raise BitnetCostError(f"{text[:60]!r} is not a regular expression: {str(fault)[:80]}") from None
+        if looks_back:
+            raise BitnetCostError(f"the regular expression {text[:60]!r} looks back, which is not read here")
 
     def matches(self, name: str) -> bool:
         """Whether the expression matches at the beginning of a name.
@@ -73,6 +76,27 @@ class Expression:
             return bool(_Run(name, self).ends(self.tree, 1))
         except RecursionError:
             raise BitnetCostError(f"the regular expression {self.text[:60]!r} is nested too deeply") from None
+
+
+_CHARACTERS = ("LITERAL", "NOT_LITERAL", "ANY", "IN")
+_REPEATS = ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT")
+_NESTED = (*_REPEATS, "SUBPATTERN", "ASSERT", "ASSERT_NOT")
+_READ = {*_CHARACTERS, *_NESTED, "BRANCH", "ATOMIC_GROUP", "AT"}
+
+
+def _kinds(nodes: list[Any]) -> Iterator[str]:
+    """The operations of an expression, its inner ones too; an assertion about what lies before is one of its own."""
+    for operation, given in nodes:
+        kind = str(operation)
+        yield f"{kind} back" if kind.startswith("ASSERT") and given[0] < 0 else kind
+        if kind == "BRANCH":
+            parts = given[1]
+        elif kind == "ATOMIC_GROUP":
+            parts = [given]
+        else:
+            parts = [given[-1]] if kind in _NESTED else []
+        for part in parts:
+            yield from _kinds(list(part))
 
 
 class _Run:
@@ -96,24 +120,21 @@ class _Run:
     def step(self, node: Any, starts: int) -> int:
         operation, given = node
         kind = str(operation)
-        if kind in ("LITERAL", "NOT_LITERAL", "ANY", "IN"):
+        if kind in _CHARACTERS:
             return (starts & self.places(kind, given)) << 1
         if kind == "BRANCH":
             return reduce(int.__or__, (self.ends(list(way), starts) for way in given[1]), 0)
         if kind == "SUBPATTERN":
             return self.ends(list(given[-1]), starts)
-        if kind in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
+        if kind in _REPEATS:
             least, most, body = given
             return self.repeated(least, int(most), list(body), starts)
         if kind == "ATOMIC_GROUP":
             return self.ends(list(given), starts)
         if kind == "AT":
             return starts & self.anchors(str(given))
-        if kind in ("ASSERT", "ASSERT_NOT") and given[0] == 1:
-            met = sum(bit for bit in _bits(starts) if self.ends(list(given[1]), bit))
-            return met if kind == "ASSERT" else starts & ~met
-        shown = self.expression.text[:60]
-        raise BitnetCostError(f"the regular expression {shown!r} looks back at what it matched, which is not read here")
+        met = sum(bit for bit in _bits(starts) if self.ends(list(given[1]), bit))  # what follows is looked at
+        return met if kind == "ASSERT" else starts & ~met
 
     def repeated(self, least: int, most: int, nodes: list[Any], starts: int) -> int:
         length = len(self.name) + 1

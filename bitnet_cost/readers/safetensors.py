@@ -142,7 +142,7 @@ def _operators_of(model: Architecture) -> Callable[[str], str]:
         inner = module_in_layer(module)
         last = module.rpartition(".")[2] or parameter
         named = [op for op in present if inner in MODULES[op].paths] if inner else []
-        if not named and inner and inner.endswith(".experts"):  # several experts in one tensor
+        if inner and inner.endswith(".experts"):  # all experts in one tensor
             ends = ("gate", "up") if "gate_up" in parameter else ("down",) if "down" in parameter else ()
             named = [f"expert_{end}" for end in ends if f"expert_{end}" in present]
             parameter = "bias" if "bias" in parameter else parameter
