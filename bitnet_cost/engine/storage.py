@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from bitnet_cost.engine.mixtures import Tensor, Whole, stored_bytes, tensors_of
+from bitnet_cost.engine.operators import operators
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.precision import FORMAT_BITS, Precision
 from bitnet_cost.ledger.operators import Operator
+from bitnet_cost.told import is_told
 
 MOSTLY = 0.5  # an operator of which more layers are kept multiplies in their format
 
@@ -33,7 +35,14 @@ def role_of(op: Operator, precision: Precision) -> str:
 
 
 def stored_of(architecture: Architecture, precision: Precision, ops: tuple[Operator, ...]) -> tuple[Stored, ...]:
-    """The bits of each operator: by the mixture of the precision, by what a file says of its tensors, else by role."""
+    """The bits of each operator: by the mixture of the precision, by what a file says of its tensors, else by role.
+
+    Types and sums of bytes are facts of the model: of told operators those of the plain ones are taken.
+    """
+    by_tensor = precision.mixture is not None or precision.stored_bytes or precision.total_bytes is not None
+    if by_tensor and any(is_told(op.weights) for op in ops):
+        plain = operators(architecture)
+        ops = (*plain, *ops[len(plain) :])
     if precision.mixture is not None:
         whole = Whole.of(architecture)
         return tuple(_mixed(op, precision.mixture, whole) for op in ops)

@@ -200,7 +200,8 @@ def parse_name(name: str) -> Precision | None:
     Capitals are read as small letters.
     N or M bits multiply at max(N, M). Weights of 1 or 1.58 bits only add. M of 16 dequantises the weights, which
     then multiply in FP16. 1.58 means ternary: log2 3 information bits, stored in 2 (I2_S). Weights up to 1.58 bits
-    share a scale per tensor, from 8 bits per output channel, in between per group (of 128 where none is named) with a zero point, all FP16.
+    share a scale per tensor, from 8 bits per output channel, in between per group (128 where none is named) with a
+    zero point, all FP16.
 
     >>> p = parse_name("w1.58a8kv8")
     >>> p.linear.weights.bits, round(p.information_bits, 3), p.linear.recipe, p.kv_bits

@@ -96,8 +96,8 @@ def once(kind: str, given: Iterable[str]) -> list[str]:
 
 
 def is_config(name: str) -> bool:
-    """Whether a path means a Hugging Face configuration rather than one of our files."""
-    return name.lower().endswith(".json") or os.path.isdir(name)
+    """Whether a path means a Hugging Face configuration, or a file of weights, rather than one of our files."""
+    return name.lower().endswith((".json", ".safetensors")) or os.path.isdir(name) or is_gguf(Path(name))
 
 
 def locate(kind: str, name: str) -> Path:
@@ -272,38 +272,44 @@ def model(name: str) -> Architecture:
         raise spelling.unknown(
             "model", name, or_give_it="the config.json of that model, or its folder", or_fetch_it=fetched
         )
-    if is_gguf(Path(name)):
-        from bitnet_cost.readers.gguf import read_gguf
-
-        return read_gguf(Path(name))
-    if name.lower().endswith((".safetensors", ".safetensors.index.json")):
-        from bitnet_cost.readers.huggingface import read_weights
-
-        return read_weights(Path(name))
     if is_config(name):
-        from bitnet_cost.readers.huggingface import read_config
-
-        return read_config(Path(name))
+        return configuration(name)
     if not name.lower().endswith((".yaml", ".yml")):
         refuse_weights(Path(name))
     return entry("model", name, Architecture)
 
 
-def imported(file: str | Path, *, name: str | None = None, source: str | None = None) -> Architecture:
-    """A Hugging Face ``config.json`` or its folder, under another name or source if given.
+def configuration(name: str) -> Architecture:
+    """A model from a ``config.json`` or its folder, a ``.gguf`` or a ``.safetensors`` file, or an index of several.
 
     Raises:
-        BitnetCostError: no such file, or one that is not read; see `read_config`.
+        BitnetCostError: no such file, or one that is not read.
+    """
+    path = Path(name)
+    if is_gguf(path):
+        from bitnet_cost.readers.gguf import read_gguf
+
+        return read_gguf(path)
+    from bitnet_cost.readers.huggingface import read_config, read_weights
+
+    weights = name.lower().endswith((".safetensors", ".safetensors.index.json"))
+    return read_weights(path) if weights else read_config(path)
+
+
+def imported(file: str | Path, *, name: str | None = None, source: str | None = None) -> Architecture:
+    """What `configuration` reads, under another name or source if given.
+
+    Raises:
+        BitnetCostError: no such file, or one that is not read.
     """
     from bitnet_cost.inputs.architecture import qualified_name
-    from bitnet_cost.readers.huggingface import read_config
 
     if not str(file):
         raise BitnetCostError("import: '' names no file; give a config.json or its folder")
     own = None if name is None else qualified_name(name, otherwise="")
     if own == "":
         raise BitnetCostError(f"name: {name!r} has no Latin letter or digit that a name could be made of")
-    found = read_config(Path(file))
+    found = configuration(str(file))
     update = {} if own is None else {"name": own}
     return found.model_copy(update=update | ({"source": source} if source else {}))
 

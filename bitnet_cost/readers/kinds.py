@@ -104,15 +104,21 @@ def _begins(path: Path) -> str:
     return next((words for magic, words in _MAGIC if first.startswith(magic)), "")
 
 
+_INSTEAD = {
+    ".gguf": "it holds {}; name that file",
+    "adapter_config.json": "it holds an adapter; give the config.json of the model under it",
+    "params.json": "it holds {}, of another form; give the folder of the model's Hugging Face form",
+}
+"""What a folder of a model may hold in the place of a config.json, by how its name ends."""
+
+
 def in_folder(folder: Path) -> str:
     """What a folder without a config.json holds that says more; nothing where that is not known."""
     try:
         names = sorted(path.name for path, _ in zip(folder.iterdir(), range(1000), strict=False))
     except OSError:
         return ""
-    for ending, words in ((".gguf", "it holds {}; name that file"), ("adapter_config.json", "it holds an adapter; give "
-                          "the config.json of the model under it"), ("params.json", "it holds {}, of another form; give "
-                          "the folder of the model's Hugging Face form")):  # fmt: skip
+    for ending, words in _INSTEAD.items():
         found = next((name for name in names if name.endswith(ending)), "")
         if found:
             return words.format(printable(found[:100]))

@@ -41,13 +41,15 @@ def file_precision(
     held: Counter[str] = Counter()
     forms: Counter[str] = Counter()
     bits: Counter[str] = Counter()
-    beside = 0
+    beside, tables = 0, {"embed_tokens": 0.0, "lm_head": 0.0}
     for tensor in tensors:
         named = operators_of(tensor.name)
         if not named:
             beside += tensor.size
             continue
         held[named] += tensor.size
+        if named in tables and tensor.entries:
+            tables[named] = 8 * tensor.size / tensor.entries
         if tensor.entries > 1 and not named.endswith(".bias") and "norm" not in named:
             forms[tensor.form] += tensor.entries
             bits[tensor.form] += 8 * tensor.size
@@ -82,6 +84,7 @@ def file_precision(
     return Precision(
         name=OWN, title=f"as its file stores it: {words}", note="bytes of each tensor as the file lists them",
         linear=linear, attention="fp16" if plain == "fp32" else plain, elsewhere=plain, embedding=plain, lm_head=plain,
+        embedding_bits=tables["embed_tokens"] or None, lm_head_bits=tables["lm_head"] or tables["embed_tokens"] or None,
         kv_bits=16, **common,
     )  # fmt: skip
 
