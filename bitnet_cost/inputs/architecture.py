@@ -247,7 +247,10 @@ class Architecture(Shown, Input):
     def left_out(self, precisions: Collection[str] = ()) -> list[str]:
         """What the model's files hold and an answer in some precisions leaves out, a sentence each."""
         held, found = self.checkpoint or Checkpoint(), []
-        asked = held.precision and any(f"{name}-".startswith(f"{held.precision}-") for name in precisions)
+        known = [held.precision] if held.precision else []
+        if held.stored is not None and not held.stored.linear.multiplies:
+            known.append("bitnet-b1.58")  # the same weights, packed as the software does
+        asked = any(f"{name}-".startswith(f"{own}-") for name in precisions for own in known)
         if held.weights and not asked:
             how = (
                 f"ask for them with -p {held.precision}"
