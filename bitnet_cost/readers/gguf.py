@@ -180,7 +180,7 @@ def operators_of(name: str) -> str:
 
 
 def read_gguf(file: Path) -> Architecture:
-    """A model from the header of its GGUF file, or of its first part; the others must lie beside it.
+    """A model from the header of its GGUF file, or of its first part; the others must be next to it.
 
     Raises:
         BitnetCostError: see `read_header`; an architecture that is not known, or that the tensors contradict.

@@ -31,7 +31,7 @@ KINDS: tuple[tuple[Callable[[Given], bool], str | Callable[[Given], str]], ...] 
     (_has("dim", "n_layers", "n_heads"), "is a params.json, in the form of Meta's and Mistral's own checkpoints; "
      "give the config.json of the model's Hugging Face form"),
     (_has("_class_name", "_diffusers_version"), "describes a diffusion model, not a language model"),
-    (_has("weight_map"), "is an index of weight files; give the config.json that lies beside it"),
+    (_has("weight_map"), "is an index of weight files; give the config.json next to it"),
     (_has("pre_tokenizer", "model"), f"is a tokenizer; {_CONFIG} that it belongs to"),
     (_has("tokenizer_class"), f"is a tokenizer's configuration; {_CONFIG} that it belongs to"),
     (_has("chat_template"), f"is a chat template; {_CONFIG}"),
@@ -48,7 +48,7 @@ KINDS: tuple[tuple[Callable[[Given], bool], str | Callable[[Given], str]], ...] 
     (lambda data: len(data) > 100 and all(type(value) is int for value in data.values()),
      f"is a vocabulary; {_CONFIG} that it belongs to"),
 )  # fmt: skip
-"""JSON files that lie in the folders of models, by what they hold, the surest first."""
+"""JSON files in the folders of models, by what they hold, the surest first."""
 
 
 def kind_of_json(data: Given) -> str:

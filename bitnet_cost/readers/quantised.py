@@ -1,6 +1,6 @@
 """A ``quantization_config``, or ModelOpt's ``hf_quant_config.json``, as the precision that a model's file is stored in.
 
-One function a method gives its `Scheme`; which modules stay as they were is `module_names`. Layouts as their tools
+One function a method gives its `Scheme`; which modules are left as is says `module_names`. Layouts as their tools
 write them: Hugging Face transformers (utils/quantization_config.py and quantizers/), compressed-tensors
 (quant_args.py), TensorRT Model Optimizer (torch/export), AutoGPTQ and AutoAWQ (qmodule packing), bitsandbytes
 (nn/modules.py), HQQ (core/quantize.py), AMD Quark (torch/quantization/config). A method that is not here is named.

@@ -69,7 +69,7 @@ def read_tensors(file: Path) -> list[Listed]:
 
 
 def read_index(file: Path) -> tuple[list[Listed], int]:
-    """The tensors of all parts that lie beside an index, and the bytes of all as the index has them.
+    """The tensors of all parts next to an index, and the bytes of all as the index has them.
 
     The list is empty where a part is missing.
 
