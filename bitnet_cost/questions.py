@@ -116,7 +116,7 @@ HELPED = Asked((), "the command to explain", left_out="all, in a line each", met
 ENTRY = Asked((), "a name that 'list' prints, of any kind, or a file", metavar="NAME")
 CHECKED = Asked((), "your own YAML files", metavar="FILE...")
 SCHEMA_OF = Asked((), "kind of file")
-CONFIG = Asked((), "a Hugging Face config.json, its folder, a .gguf file, or with the extra 'hub' an id", metavar="CONFIG")
+CONFIG = Asked((), "a Hugging Face config.json, its folder, a .gguf, or with the extra 'hub' an id", metavar="CONFIG")
 MODEL_NAME = Asked(("--name",), "name of the model", left_out="of the file or folder")
 STUDIES = Asked((), "names or YAML files; with --measured classes", left_out="all", metavar="[STUDY|CLASS]...",
     names="study")

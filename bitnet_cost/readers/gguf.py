@@ -265,7 +265,7 @@ def _configuration(kind: str, header: Header, tensors: Mapping[str, Listed]) -> 
         "intermediate_size": of("feed_forward_length"), "n_inner": of("feed_forward_length"),
         "vocab_size": table[1] if len(table) == 2 else of("vocab_size"),
         "n_positions": of("context_length"), "tie_word_embeddings": "output.weight" not in tensors,
-        "sliding_window": of("attention.sliding_window"), "attention_bias": "attn_q.bias" in layer,
+        "sliding_window": of("attention.sliding_window"), "attention_bias": bool(layer & {"attn_q.bias", "attn_qkv.bias"}),
         "num_experts": of("expert_count"), "num_local_experts": of("expert_count"),
         "n_routed_experts": of("expert_count"), "num_experts_per_tok": of("expert_used_count"),
         "moe_intermediate_size": size, "n_shared_experts": of("expert_shared_count"),
@@ -285,6 +285,11 @@ def _configuration(kind: str, header: Header, tensors: Mapping[str, Listed]) -> 
         kept = set()
     if mixed:
         config |= {"intermediate_size": size}
+    if of("ssm.inner_size") and not of("feed_forward_length"):
+        config |= {"intermediate_size": of("ssm.inner_size")}
+    if kind == "falcon":
+        two = "attn_norm_2.weight" in layer
+        config |= {"num_kv_heads": of("attention.head_count_kv"), "new_decoder_architecture": two, "multi_query": not two}
     if kind in ("phi2", "gptneox", "stablelm") and type(turned) is int and heads and width:
         config["partial_rotary_factor"] = config["rotary_pct"] = turned / (width / heads)
     return {name: value for name, value in config.items() if value is not None or name in kept}

@@ -13,7 +13,7 @@ from bitnet_cost.engine.checkpoint import gguf_tensor_bytes
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.readers import catalog
 from bitnet_cost.readers.gguf import read_gguf
-from tests.gguf_files import fields_of, gguf_bytes, rows_of, write_gguf
+from tests.gguf_files import Row, fields_of, gguf_bytes, rows_of, write_gguf
 
 KINDS = [
     ("llama-3.2-1b", "llama", "q4_k_m"), ("llama-3.2-3b", "llama", "iq3_xs"), ("qwen2.5-0.5b", "qwen2", "q5_k_m"),
@@ -31,6 +31,52 @@ def test_a_header_gives_the_model_and_its_bytes(tmp_path: Path, name: str, kind:
     result = api.estimate(found, "cmos-7nm", "file")
     assert result.parameters == api.estimate(model, "cmos-7nm", "fp16").parameters
     assert result.footprint.total_weight_bits / 8 == gguf_tensor_bytes(model, mixture) + 4 * 64  # rope_freqs
+
+
+HEADERS: list[tuple[str, str, dict[str, int], str]] = [
+    ("gpt-oss", "gpt-oss-20b", {"attention.head_count": 64, "attention.head_count_kv": 8, "attention.key_length": 64, "feed_forward_length": 2880, "expert_feed_forward_length": 2880, "expert_count": 32, "expert_used_count": 4, "attention.sliding_window": 128}, "attn_q.bias"),
+    ("gemma3", "gemma-3-1b", {"attention.head_count": 4, "attention.head_count_kv": 1, "attention.key_length": 256, "feed_forward_length": 6912, "attention.sliding_window": 512}, "attn_q_norm.weight"),
+    ("deepseek2", "deepseek-v2-lite", {"attention.head_count": 16, "attention.head_count_kv": 1, "attention.key_length": 576, "attention.value_length": 512, "attention.key_length_mla": 192, "attention.value_length_mla": 128, "attention.kv_lora_rank": 512, "rope.dimension_count": 64, "feed_forward_length": 10944, "expert_feed_forward_length": 1408, "expert_count": 64, "expert_used_count": 6, "expert_shared_count": 2, "leading_dense_block_count": 1}, ""),
+    ("deepseek2", "deepseek-v3", {"attention.head_count": 128, "attention.head_count_kv": 1, "attention.key_length": 576, "attention.value_length": 512, "attention.key_length_mla": 192, "attention.value_length_mla": 128, "attention.kv_lora_rank": 512, "attention.q_lora_rank": 1536, "rope.dimension_count": 64, "feed_forward_length": 18432, "expert_feed_forward_length": 2048, "expert_count": 256, "expert_used_count": 8, "expert_shared_count": 1, "leading_dense_block_count": 3}, "exp_probs_b.bias"),
+    ("phi3", "phi-3-mini-4k", {"attention.head_count": 32, "attention.head_count_kv": 32, "feed_forward_length": 8192, "attention.sliding_window": 2047, "rope.dimension_count": 96}, ""),
+    ("mamba", "mamba-130m", {"attention.head_count": 0, "feed_forward_length": 0, "ssm.conv_kernel": 4, "ssm.inner_size": 1536, "ssm.state_size": 16, "ssm.time_step_rank": 48}, ""),
+    ("gpt2", "gpt2", {"attention.head_count": 12, "feed_forward_length": 3072}, ""),
+    ("olmo2", "olmo2-7b", {"attention.head_count": 32, "attention.head_count_kv": 32, "feed_forward_length": 11008}, "attn_q_norm.weight"),
+    ("command-r", "command-r-35b", {"attention.head_count": 64, "attention.head_count_kv": 64, "feed_forward_length": 22528}, ""),
+    ("falcon", "falcon-7b", {"attention.head_count": 71, "attention.head_count_kv": 1, "feed_forward_length": 18176}, ""),
+    ("bloom", "bloom-560m", {"attention.head_count": 16, "feed_forward_length": 4096}, ""),
+    ("gptneox", "pythia-160m", {"attention.head_count": 12, "feed_forward_length": 3072, "rope.dimension_count": 16}, "attn_qkv.bias"),
+    ("phi2", "phi-2", {"attention.head_count": 32, "attention.head_count_kv": 32, "feed_forward_length": 10240, "rope.dimension_count": 32}, "attn_q.bias"),
+    ("qwen2moe", "qwen1.5-moe-a2.7b", {"attention.head_count": 16, "attention.head_count_kv": 16, "feed_forward_length": 5632, "expert_feed_forward_length": 1408, "expert_shared_feed_forward_length": 5632, "expert_count": 60, "expert_used_count": 4}, "attn_q.bias"),
+    ("bitnet-b1.58", "bitnet-b1.58-2b4t", {"attention.head_count": 20, "attention.head_count_kv": 5, "feed_forward_length": 6912}, ""),
+    ("qwen2", "qwen2.5-7b", {"attention.head_count": 28, "attention.head_count_kv": 4, "feed_forward_length": 18944}, "attn_q.bias"),
+    ("gemma2", "gemma-2-9b", {"attention.head_count": 16, "attention.head_count_kv": 8, "feed_forward_length": 14336, "attention.key_length": 256, "attention.sliding_window": 4096}, ""),
+    ("llama", "mistral-7b-v0.3", {"attention.head_count": 32, "attention.head_count_kv": 8, "feed_forward_length": 14336}, ""),
+    ("falcon", "falcon-40b", {"attention.head_count": 128, "attention.head_count_kv": 8, "feed_forward_length": 32768}, "attn_norm_2.weight"),
+    ("llama", "mixtral-8x22b", {"attention.head_count": 48, "attention.head_count_kv": 8, "feed_forward_length": 16384, "expert_count": 8, "expert_used_count": 2}, ""),
+    ("qwen3", "qwen3-4b", {"attention.head_count": 32, "attention.head_count_kv": 8, "attention.key_length": 128, "feed_forward_length": 9728}, "attn_q_norm.weight"),
+]  # fmt: skip
+"""Architecture, model, fields of the header, and a tensor of the first layer that says more than the fields."""
+
+
+@pytest.mark.parametrize(("kind", "name", "fields", "tensor"), HEADERS)
+def test_the_fields_of_a_header_mean_the_model(
+    tmp_path: Path, kind: str, name: str, fields: dict[str, int], tensor: str
+) -> None:
+    model = catalog.model(name)
+    whole: dict[str, Any] = {f"{kind}.{field}": value for field, value in fields.items()}
+    whole |= {"general.architecture": kind, f"{kind}.block_count": model.depth,
+              f"{kind}.embedding_length": model.hidden_size}  # fmt: skip
+    rows: list[Row] = [("token_embd.weight", (model.hidden_size, model.vocab_size), "q4_k")]
+    if model.lm_head and not model.lm_head.tied:
+        rows.append(("output.weight", (model.hidden_size, model.vocab_size), "q6_k"))
+    if tensor:
+        rows.append((f"blk.0.{tensor}", (64,), "f32"))
+    file = tmp_path / "model.gguf"
+    file.write_bytes(gguf_bytes(whole, rows))
+    found = read_gguf(file)
+    assert found.layers == model.layers
+    assert (found.lm_head, found.norm, found.rotary) == (model.lm_head, model.norm, model.rotary)
 
 
 def test_the_bytes_of_a_mixture_by_name_and_of_a_file_are_read_alike(tmp_path: Path) -> None:
