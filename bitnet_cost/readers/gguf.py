@@ -289,7 +289,11 @@ def _configuration(kind: str, header: Header, tensors: Mapping[str, Listed]) -> 
         config |= {"intermediate_size": of("ssm.inner_size")}
     if kind == "falcon":
         two = "attn_norm_2.weight" in layer
-        config |= {"num_kv_heads": of("attention.head_count_kv"), "new_decoder_architecture": two, "multi_query": not two}
+        config |= {
+            "num_kv_heads": of("attention.head_count_kv"),
+            "new_decoder_architecture": two,
+            "multi_query": not two,
+        }
     if kind in ("phi2", "gptneox", "stablelm") and type(turned) is int and heads and width:
         config["partial_rotary_factor"] = config["rotary_pct"] = turned / (width / heads)
     return {name: value for name, value in config.items() if value is not None or name in kept}
