@@ -11,7 +11,7 @@ import numpy as np
 
 from bitnet_cost.engine.counts import bases_of
 from bitnet_cost.engine.parallel import stored_ways
-from bitnet_cost.engine.storage import Stored, stored_of
+from bitnet_cost.engine.storage import Stored, stored_of, uncounted_bits
 from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.architecture import Architecture, Layer
 from bitnet_cost.inputs.precision import FORMAT_BITS, Precision
@@ -142,7 +142,7 @@ def resident(
         scales += scaled
         if math.isfinite(most := stored_ways(op, parallel)):
             repeated[int(most)] = repeated.get(int(most), 0.0) + own + biases + scaled
-    stored["not_counted"] = 8.0 * precision.uncounted_bytes
+    stored["not_counted"] = uncounted_bits(architecture, precision, ops)
     stored = {role: bits for role, bits in stored.items() if filled(bits)}
     if filled(scales):
         stored["scales"] = scales

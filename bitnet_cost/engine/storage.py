@@ -35,21 +35,24 @@ def role_of(op: Operator, precision: Precision) -> str:
 
 
 def stored_of(architecture: Architecture, precision: Precision, ops: tuple[Operator, ...]) -> tuple[Stored, ...]:
-    """The bits of each operator: by the mixture of the precision, by what a file says of its tensors, else by role.
-
-    Types and sums of bytes are facts of the model: of told operators those of the plain ones are taken.
-    """
-    by_tensor = precision.mixture is not None or precision.stored_bytes or precision.total_bytes is not None
-    if by_tensor and any(is_told(op.weights) for op in ops):
-        plain = operators(architecture)
-        ops = (*plain, *ops[len(plain) :])
+    """The bits of each operator: by the mixture of the precision, by what a file says of its tensors, else by role."""
     if precision.mixture is not None:
         whole = Whole.of(architecture)
-        return tuple(_mixed(op, precision.mixture, whole) for op in ops)
+        return tuple(_mixed(op, precision.mixture, whole) for op in _plain(architecture, ops))
     by_role = [_by_role(op, precision) for op in ops]
     if precision.total_bytes is not None:
-        return tuple(_in_all(ops, precision.total_bytes, by_role))
-    return tuple(_as_listed(ops, precision, by_role) if precision.stored_bytes else by_role)
+        return tuple(_in_all(_plain(architecture, ops), precision.total_bytes, by_role))
+    if precision.stored_bytes:
+        return tuple(_as_listed(_plain(architecture, ops), precision, by_role))
+    return tuple(by_role)
+
+
+def _plain(architecture: Architecture, ops: tuple[Operator, ...]) -> tuple[Operator, ...]:
+    """The operators with plain numbers: types and sums of bytes are facts of the model, not steps of a formula."""
+    if not any(is_told(op.weights) for op in ops):
+        return ops
+    plain = operators(architecture)
+    return (*plain, *ops[len(plain) :])
 
 
 def _in_all(ops: tuple[Operator, ...], size: int, usual: list[Stored]) -> list[Stored]:
@@ -71,26 +74,61 @@ def _in_all(ops: tuple[Operator, ...], size: int, usual: list[Stored]) -> list[S
     ]
 
 
-def _as_listed(ops: tuple[Operator, ...], precision: Precision, otherwise: list[Stored]) -> list[Stored]:
-    """The bits of each operator where a file lists the bytes of its tensors; those of its role where it lists none.
+class _Listing(NamedTuple):
+    """What a file lists, by operator."""
 
-    An output matrix that is the token table is read as that is stored.
-    """
+    bits: dict[str, float]  # of a weight, and as NAME.bias of a bias
+    beside: float  # bits of tensors that no operator has
+    missing: float  # bits, as usual, of weights and biases of which no tensor is listed
+
+
+def _listing(ops: tuple[Operator, ...], precision: Precision) -> _Listing:
     entries: dict[str, int] = {}
+    usual: dict[str, float] = {}
     for op in ops:
-        for name, count in ((op.name, op.weights), (f"{op.name}.bias", op.bias)):
+        bits = _by_role(op, precision)
+        weights = op.weights * bits.weight + op.matrices * bits.scales
+        for name, count, held in ((op.name, op.weights, weights), (f"{op.name}.bias", op.bias, op.bias * bits.bias)):
             entries[name] = entries.get(name, 0) + count * op.repeat
-    bits: dict[str, float] = {}
+            usual[name] = usual.get(name, 0.0) + held * op.repeat
+    found: dict[str, float] = {}
+    beside = precision.uncounted_bytes
     for key, size in precision.stored_bytes.items():
-        names, bias = key.removesuffix(".bias").split("+"), ".bias" if key.endswith(".bias") else ""
-        held = sum(entries.get(name + bias, 0) for name in names)
-        bits |= {name + bias: 8 * size / held for name in names if held}
-    table = bits.get("embed_tokens", 0.0)
-    return [
-        Stored(bits.get(op.name, usual.weight if op.weights or op.role != "lm_head" else table or usual.weight),
-               0.0 if op.name in bits else usual.scales, bits.get(f"{op.name}.bias", usual.bias))
-        for op, usual in zip(ops, otherwise, strict=True)
-    ]  # fmt: skip
+        stem, end = (key.removesuffix(".bias"), ".bias") if key.endswith(".bias") else (key, "")
+        names = [name + end for name in stem.split("+")]
+        count = sum(entries.get(name, 0) for name in names)
+        if count:
+            found |= dict.fromkeys(names, 8 * size / count)
+        else:
+            beside += size
+    return _Listing(found, 8.0 * beside, sum(bits for name, bits in usual.items() if name not in found))
+
+
+def uncounted_bits(architecture: Architecture, precision: Precision, ops: tuple[Operator, ...]) -> float:
+    """Bits of a file's tensors that the model leaves out.  [bit]"""
+    if not precision.stored_bytes:
+        return 0.0
+    listing = _listing(_plain(architecture, ops), precision)
+    return 0.0 if listing.missing else listing.beside
+
+
+def _as_listed(ops: tuple[Operator, ...], precision: Precision, otherwise: list[Stored]) -> list[Stored]:
+    """The bits of each operator where a file lists the bytes of its tensors.
+
+    What no tensor is known for has the bytes that belong to nothing else, in the measure of its usual bits, so that the
+    sum is the file's. An output matrix that is the token table is read as that is stored.
+    """
+    listing = _listing(ops, precision)
+    share = listing.beside / listing.missing if listing.missing else 1.0
+    found: list[Stored] = []
+    for op, usual in zip(ops, otherwise, strict=True):
+        bias = listing.bits.get(f"{op.name}.bias", usual.bias * share)
+        known = op.name if op.weights or op.role != "lm_head" else "embed_tokens"
+        if known in listing.bits:
+            found.append(Stored(listing.bits[known], 0.0, bias))
+        else:
+            found.append(Stored(usual.weight * share, usual.scales * share, bias))
+    return found
 
 
 def _mixed(op: Operator, mixture: str, whole: Whole) -> Stored:

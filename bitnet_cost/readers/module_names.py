@@ -24,6 +24,8 @@ _ATTENTION = ("self_attn", "attn", "attention", "self_attention", "mixer")
 _DENSE = ("mlp", "feed_forward", "ffn", "mixer")
 _MIXTURE = ("mlp", "block_sparse_moe", "feed_forward", "moe", "mixer")
 _STATE = ("mixer", "mamba")
+_LINEAR = ("linear_attn", "self_attn")
+_CROSS = ("encoder_attn", "EncDecAttention", "crossattention")
 
 
 def _paths(blocks: Iterable[str], *ends: str) -> tuple[str, ...]:
@@ -55,6 +57,18 @@ def _latent(layer: Layer) -> object:
 
 def _narrow_query(layer: Layer) -> object:
     return layer.latent_attention and layer.latent_attention.q_rank
+
+
+def _has(*path: str) -> Callable[[Layer], object]:
+    """Whether a layer has a part, or a part of a part; also one that no layer is known to have."""
+
+    def found(layer: Layer) -> object:
+        part: object = layer
+        for name in path:
+            part = getattr(part, name, None)
+        return part
+
+    return found
 
 
 def _shared(layer: Layer) -> object:
@@ -91,6 +105,29 @@ MODULES: dict[str, Module] = {
     "ssm_x_proj": Module(_paths(_STATE, "x_proj"), lambda layer: layer.state_space),
     "ssm_dt_proj": Module(_paths(_STATE, "dt_proj"), lambda layer: layer.state_space),
     "ssm_out_proj": Module(_paths(_STATE, "out_proj"), lambda layer: layer.state_space),
+    # parts that only some families have
+    "attn_gate": Module(_paths(_ATTENTION, "g_proj", "gate_proj", "q_proj"), _has("attention", "gate")),
+    "cross_q": Module(_paths(_CROSS, "q_proj", "q"), _has("cross_attention")),
+    "cross_k": Module(_paths(_CROSS, "k_proj", "k"), _has("cross_attention")),
+    "cross_v": Module(_paths(_CROSS, "v_proj", "v"), _has("cross_attention")),
+    "cross_o": Module(_paths(_CROSS, "out_proj", "o"), _has("cross_attention")),
+    "index_q": Module(("self_attn.indexer.wq_b",), _has("latent_attention", "indexer")),
+    "index_k": Module(("self_attn.indexer.wk",), _has("latent_attention", "indexer")),
+    "latent_down": Module(_paths(_MIXTURE, "fc1_latent_proj"), _has("moe", "latent_size")),
+    "latent_up": Module(_paths(_MIXTURE, "fc2_latent_proj"), _has("moe", "latent_size")),
+    "delta_qkv": Module(_paths(_LINEAR, "in_proj_qkvz", "in_proj_qkv", "q_proj", "k_proj", "v_proj"),
+                        _has("delta_rule")),
+    "delta_gate": Module(_paths(_LINEAR, "in_proj_qkvz", "in_proj_z"), _has("delta_rule")),
+    "delta_ba": Module(_paths(_LINEAR, "in_proj_ba", "in_proj_b", "in_proj_a", "b_proj"), _has("delta_rule")),
+    "delta_out": Module(_paths(_LINEAR, "out_proj", "o_proj"), _has("delta_rule")),
+    "lightning_qkv": Module(_paths(_LINEAR, "qkv_proj"), _has("lightning")),
+    "lightning_gate": Module(_paths(_LINEAR, "output_gate"), _has("lightning")),
+    "lightning_out": Module(_paths(_LINEAR, "out_proj"), _has("lightning")),
+    "lru_y": Module(("temporal_block.linear_y",), _has("recurrence")),
+    "lru_x": Module(("temporal_block.linear_x",), _has("recurrence")),
+    "lru_out": Module(("temporal_block.linear_out",), _has("recurrence")),
+    "conv_in": Module(("conv.in_proj",), _has("convolution")),
+    "conv_out": Module(("conv.out_proj",), _has("convolution")),
 }  # fmt: skip
 """Linear layers by the operator that counts them, under the names that transformers gives them."""
 

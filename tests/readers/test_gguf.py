@@ -86,6 +86,16 @@ def test_the_bytes_of_a_mixture_by_name_and_of_a_file_are_read_alike(tmp_path: P
     assert by_file.activity.weight_bits.sum() == pytest.approx(by_name.activity.weight_bits.sum(), rel=1e-12)
 
 
+def test_the_sum_is_the_files_under_any_names_of_tensors(tmp_path: Path) -> None:
+    model = catalog.model("llama-3.2-1b")
+    rows = [(name.replace("attn_q.", "strange."), shape, form) for name, shape, form in rows_of(model, "q4_k_m")]
+    file = tmp_path / "model.gguf"
+    file.write_bytes(gguf_bytes(fields_of(model, "llama"), rows))
+    found = api.estimate(str(file), "cmos-7nm", "file")
+    assert found.footprint.total_weight_bits / 8 == pytest.approx(gguf_tensor_bytes(model, "q4_k_m") + 256, abs=1e-3)
+    assert "not_counted" not in found.footprint.weight_bits
+
+
 def test_parts_of_a_file_are_read_together(tmp_path: Path) -> None:
     model = catalog.model("llama-3.2-1b")
     rows = list(rows_of(model, "q4_k_m"))
