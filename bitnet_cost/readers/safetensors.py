@@ -26,6 +26,13 @@ INDEX = 64_000_000
 SHARDS = 2_000
 INDEX_NAME = "model.safetensors.index.json"
 
+WIDTHS = {
+    "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8, "I16": 16,
+    "U16": 16, "F16": 16, "BF16": 16, "I32": 32, "U32": 32, "F32": 32, "I64": 64, "U64": 64, "F64": 64, "C64": 64,
+    "F6_E2M3": 6, "F6_E3M2": 6, "F4": 4,
+}  # fmt: skip
+"""Bits of an entry, by the name of its type (safetensors/src/tensor.rs, `Dtype`)."""
+
 _NAMED = {
     "embed_tokens": "embed_tokens", "wte": "embed_tokens", "word_embeddings": "embed_tokens", "wpe": "embed_positions",
     "position_embeddings": "embed_positions", "token_type_embeddings": "embed_token_type", "lm_head": "lm_head",
@@ -64,7 +71,11 @@ def read_tensors(file: Path) -> list[Listed]:
         places = isinstance(offsets, list) and len(offsets) == 2 and all(type(n) is int for n in offsets)
         if not (isinstance(form, str) and whole and places and 0 <= offsets[0] <= offsets[1] <= 10**16):
             raise InvalidFile(file, name[:80], "has no type, shape and offsets of a tensor")
-        found.append(Listed(name, form.lower()[:10], min(math.prod(shape), 10**13), offsets[1] - offsets[0]))
+        size, entries = offsets[1] - offsets[0], math.prod(shape)
+        if form not in WIDTHS or 8 * size != entries * WIDTHS[form]:
+            known = f"{size} bytes for {entries} entries" if form in WIDTHS else "not a type of tensors"
+            raise InvalidFile(file, name[:80], f"{form[:20]!r}: {known}")
+        found.append(Listed(name, form.lower(), entries, size))
     return found
 
 

@@ -49,7 +49,7 @@ def file_precision(
             continue
         held[named] += tensor.size
         if named in tables and tensor.entries:
-            tables[named] = 8 * tensor.size / tensor.entries
+            tables[named] = min(max(8 * tensor.size / tensor.entries, 1.0), 32.0)
         if tensor.entries > 1 and not named.endswith(".bias") and "norm" not in named:
             forms[tensor.form] += tensor.entries
             bits[tensor.form] += 8 * tensor.size
@@ -71,10 +71,10 @@ def file_precision(
         usual = parse_name("w1.58a8")
         assert usual is not None
         linear = usual.linear.model_copy(
-            update={"weights": WeightStorage(bits=max(width, 1.6), information_bits=1.585)}
+            update={"weights": WeightStorage(bits=min(max(width, 1.6), 32.0), information_bits=1.585)}
         )
     else:
-        nominal = min(width, 32.0)
+        nominal = min(max(width, 1.0), 32.0)
         linear = LinearPrecision(
             weights=WeightStorage(bits=nominal, information_bits=nominal),
             activation_bits=32 if plain == "fp32" else 16,
