@@ -135,6 +135,8 @@ HEAD, TABLE = ("lm_head", "output"), ("model.embed_tokens", "embed_tokens")
 _STEMS = ("model.language_model.layers", "language_model.model.layers", "transformer.h", "backbone.layers",
           "model.layers")  # fmt: skip
 _LAYER = re.compile(r"(?:^|\.)(?:layers|h|blocks)\.(\d{1,6})(?:\.(.+))?$")
+_BESIDE = re.compile(r"(?:^|\.)(?:mtp|visual|vision\w*|audio\w*|multi_modal_projector|mm_projector|draft)(?:\.|$)")
+"""Modules that are beside the language model's layers, though their own are called layers too."""
 _OF_ONE_LAYER = re.compile(r"[0-9\[{?]|\\d")
 
 
@@ -169,6 +171,8 @@ def meant(patterns: Sequence[str], architecture: Architecture, budget: Budget | 
     for text in dict.fromkeys(patterns):
         if text in HEAD:
             head = True
+            continue
+        if _BESIDE.search(text):
             continue
         named = _LAYER.search(text) if _is_plain(text) else None
         if named and named[2]:

@@ -236,7 +236,7 @@ def _compressed_group(one: _Reader, form: str) -> Scheme:
 
 _ALGORITHMS: dict[str, tuple[float, float, int, bool, float]] = {  # bits, scale, group, floating, activation
     "FP8": (8, 0, 0, True, 8), "FP8_PER_CHANNEL_PER_TOKEN": (8, 32, 0, True, 8),
-    "FP8_PB_WO": (8, 32 / 128, 128, True, 16),
+    "FP8_PB_WO": (8, 32 / 128, 128, True, 16), "FP8_BLOCK_SCALES": (8, 32 / 128, 128, True, 8),
     "NVFP4": (4, 8, 16, True, 4), "NVFP4_AWQ": (4, 8, 16, True, 4), "W4A16_NVFP4": (4, 8, 16, True, 16),
     "MXFP4": (4, 8, 32, True, 16), "MXFP8": (8, 8, 32, True, 8), "W4A8_MXFP4_FP8": (4, 8, 32, True, 8),
     "W4A16_AWQ": (4, 16, 128, False, 16), "W4A8_AWQ": (4, 16, 128, False, 8), "INT4_AWQ": (4, 16, 128, False, 16),
@@ -269,7 +269,8 @@ def _modelopt(q: _Reader) -> Scheme:
         for module, given in layers.data.items():
             one = _Reader(given if isinstance(given, dict) else {}, q.file, layers.place)
             found.setdefault(one.text("quant_algo"), []).append(module)
-        main = max(found, key=lambda algorithm: len(found[algorithm]))
+        left = found.pop("unquantized", [])
+        main = max(found, key=lambda algorithm: len(found[algorithm]), default="")
         scheme = _algorithm(inner, main, 0)
         others = [
             (module, _mean_bits(_algorithm(inner, algorithm, 0).weights))
@@ -277,8 +278,9 @@ def _modelopt(q: _Reader) -> Scheme:
             for module in modules
         ]
         words = " and ".join(sorted(algorithm.upper() for algorithm in found))
-        return scheme._replace(words=words, kept=("re:.*",), others=tuple(others), kv_bits=_kv_bits(inner))
-    if not name and q.data.get("config_groups"):
+        kept = ("re:.*", *left)
+        return scheme._replace(words=words, kept=kept, others=tuple(others), kv_bits=_kv_bits(inner))
+    if name in ("", "mixed_precision") and q.data.get("config_groups"):
         return _compressed(q)
     size = inner.whole("group_size", default=0, least=0, most=10**6)
     return _algorithm(inner, name, size)._replace(kept=kept, head=True, kv_bits=_kv_bits(inner))
@@ -286,12 +288,13 @@ def _modelopt(q: _Reader) -> Scheme:
 
 _QUARK = {
     "int4": (4, False), "uint4": (4, False), "int8": (8, False), "uint8": (8, False), "int2": (2, False),
-    "int3": (3, False), "fp8_e4m3": (8, True), "fp8_e5m2": (8, True), "fp4": (4, True), "fp6_e2m3": (6, True),
+    "int3": (3, False), "fp8_e4m3": (8, True), "fp8_e5m2": (8, True), "fp4": (4, True), "fp4_e2m1": (4, True),
+    "fp6_e2m3": (6, True),
     "fp6_e3m2": (6, True), "mx": (4, True),
 }  # fmt: skip
 
 
-def _quark_weights(q: _Reader, tensor: _Reader) -> tuple[WeightStorage, bool] | None:
+def _quark_weights(tensor: _Reader) -> tuple[WeightStorage, bool] | None:
     kind = tensor.text("dtype")
     if not kind:
         return None
@@ -308,28 +311,40 @@ def _quark_weights(q: _Reader, tensor: _Reader) -> tuple[WeightStorage, bool] | 
 
 
 def _quark(q: _Reader) -> Scheme:
+    """The layers' own configurations over one for all; without one for all the rest is left as it was."""
     whole = q.part("global_quant_config")
-    found = _quark_weights(q, whole.part("weight"))
-    if found is None:
-        raise q.refuse("global_quant_config.weight", "is missing: it says what the weights are stored in")
-    weights, floating = found
-    entering = _quark_weights(q, whole.part("input_tensors"))
-    others: list[tuple[str, float]] = []
+    found = _quark_weights(_last_stage(whole))
+    entering = _quark_weights(whole.part("input_tensors"))
+    others: list[tuple[str, WeightStorage, bool]] = []
     kept = list(q.names("exclude"))
     for name, given in q.part("layer_quant_config").data.items():
         one = _Reader(given if isinstance(given, dict) else {}, q.file, f"{q.place}.layer_quant_config")
-        own = _quark_weights(q, one.part("weight"))
+        own = _quark_weights(_last_stage(one))
         if own is None:
             kept.append(name)
         else:
-            others.append((name, _mean_bits(own[0])))
+            others.append((name, *own))
+    if found is None:
+        if not others:
+            raise q.refuse("global_quant_config.weight", "is missing: it says what the weights are stored in")
+        found, kept = others[0][1:], ["re:.*", *kept]
+    weights, floating = found
     cache = next(iter(q.part("kv_cache_quant_config").data.values()), None)
     one = _Reader(cache if isinstance(cache, dict) else {}, q.file, f"{q.place}.kv_cache_quant_config")
-    held = _quark_weights(q, one.part("output_tensors"))
+    held = _quark_weights(one.part("output_tensors"))
     return Scheme(
         _of(weights.bits, weights.group, floating), weights, entering[0].bits if entering else 16, floating,
-        tuple(kept), tuple(others), head=True, kv_bits=held[0].bits if held else 16,
+        tuple(kept), tuple((name, _mean_bits(own)) for name, own, _ in others), head=True,
+        kv_bits=held[0].bits if held else 16,
     )  # fmt: skip
+
+
+def _last_stage(holder: _Reader) -> _Reader:
+    """The specification of weights; of weights that are quantised twice the second, which is what is stored."""
+    given = holder.data.get("weight")
+    if isinstance(given, list) and given:
+        return _Reader({"weight": given[-1]}, holder.file, holder.place).part("weight")
+    return holder.part("weight")
 
 
 def _eetq(q: _Reader) -> Scheme:

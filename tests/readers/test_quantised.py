@@ -171,6 +171,36 @@ def test_other_bits_for_some_modules() -> None:
     assert found.kept == dict.fromkeys("qkvo", 1.0)
 
 
+def test_names_of_what_is_beside_the_layers_mean_none_of_them() -> None:
+    fp8 = {"quant_method": "fp8", "weight_block_size": [128, 128]}
+    names = ["mtp.layers.0.mlp.down_proj", "model.visual.blocks.0.mlp.down_proj", "vision_tower.layers.1.mlp.up_proj"]
+    assert stored(LLAMA, fp8 | {"ignore": names}).kept == {}
+    assert stored(LLAMA, fp8 | {"ignore": ["model.language_model.layers.0.mlp.down_proj"]}).kept == {"down": 1 / 24}
+
+
+def test_layers_of_quark_with_bits_of_their_own() -> None:
+    experts = {"*block_sparse_moe.experts": {"weight": {"dtype": "fp4", "qscheme": "per_group"}}}
+    found = stored(MIXTURE, {"quant_method": "quark", "global_quant_config": {}, "layer_quant_config": experts})
+    assert found.kept == {**dict.fromkeys("qkvo", 1.0)}
+    assert found.tensors == dict.fromkeys(("expert_gate", "expert_up", "expert_down"), 4.25)
+    stages = [{"dtype": "fp8_e4m3", "qscheme": "per_tensor"}, {"dtype": "int4", "qscheme": "per_channel"}]
+    found = stored(LLAMA, {"quant_method": "quark", "global_quant_config": {"weight": stages}, "exclude": ["lm_head"]})
+    assert (found.linear.weights.bits, found.linear.weights.scale_per) == (4, "channel")
+
+
+def test_groups_of_modelopt_by_the_names_of_modules() -> None:
+    fp8 = {
+        "weights": {"num_bits": 8, "type": "float"},
+        "targets": [f"model.layers.{i}.mlp.down_proj" for i in range(24)],
+    }
+    fp4 = {"weights": {"num_bits": 4, "type": "float", "group_size": 16},
+           "targets": [f"model.layers.{i}.mlp.up_proj" for i in range(12)]}  # fmt: skip
+    given = {"quant_method": "modelopt", "quant_algo": "MIXED_PRECISION", "ignore": []}
+    found = stored(LLAMA, given | {"config_groups": {"group_0": fp8, "group_1": fp4}})
+    assert found.tensors == {"down": 8.0, "up": 0.5 * 4.5 + 0.5 * 16}
+    assert set(found.kept) == {"q", "k", "v", "o", "gate"}
+
+
 def test_the_cache_as_its_scheme_says() -> None:
     scheme = {"num_bits": 8, "type": "float", "strategy": "tensor"}
     group = {"targets": ["Linear"], "weights": {"num_bits": 8, "type": "float", "strategy": "channel"},
