@@ -21,8 +21,8 @@ from bitnet_cost.readers.module_names import HEAD, MODULES, layers_by_operator, 
 from bitnet_cost.readers.stored import Listed, dominant, file_precision
 from bitnet_cost.readers.yaml_file import regular_size
 
-HEADER = 32_000_000  # bytes; the largest shards list some 100,000 tensors in 12 MB
-INDEX = 64_000_000
+HEADER = 8_000_000  # bytes; the largest shards list some 10,000 tensors in 2 MB
+INDEX = 32_000_000
 SHARDS = 2_000
 INDEX_NAME = "model.safetensors.index.json"
 
