@@ -101,6 +101,8 @@ def _check_options(
 def load_model(name: Name) -> Architecture:
     """A model: a catalogue name, a YAML file, a Hugging Face ``config.json`` or its folder, or a size such as ``175B``.
 
+    Of a ``.gguf`` or ``.safetensors`` file, and of an index of several, the header is read, never the weights.
+
     Raises:
         BitnetCostError: an unknown name, an unreadable or invalid file, an absurd size.
 
@@ -129,7 +131,9 @@ def load_hardware(name: Name, *, link: str | None = None, prices: str = "own") -
 
 
 def load_precision(name: Name) -> Precision:
-    """A precision: a catalogue name, a YAML file, or a name of the grammar ``w<bits>a<bits>[kv<bits>]``.
+    """A precision: a catalogue name, a YAML file, or a name of the grammar ``w<bits>a<bits>[kv<bits>][g<group>]``.
+
+    ``file`` is what the file of the model is stored in; each question puts its model's own in its place.
 
     Raises:
         BitnetCostError: an unknown name, an unreadable or invalid file.
