@@ -24,7 +24,9 @@ from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.gguf import BLOCKS, MIXTURES
 from tests.golden.golden_data import HERE, architecture, golden, odd_configs
 
-BITS_A_WEIGHT: dict[str, float] = json.loads((HERE / "gguf_bits_a_weight.json").read_text())["llama-3.1-8b"]
+WITNESSES: dict[str, Any] = json.loads((HERE / "gguf_bits_a_weight.json").read_text())
+BITS_A_WEIGHT: dict[str, float] = WITNESSES["llama-3.1-8b"]
+OF_2023: dict[str, float] = WITNESSES["gigabytes"]["sizes"]
 ROWS: list[dict[str, Any]] = json.loads((HERE / "file_sizes.json").read_text())
 
 
@@ -88,9 +90,19 @@ def test_enough_files_are_compared() -> None:
     exact = [row for row in ROWS if "bytes" in row]
     assert sum(row["format"] in SAFETENSORS for row in exact) >= 10
     assert sum(row["format"] in GGUF for row in exact) >= 20
-    measured = {row["format"] for row in ROWS} | {f"gguf-{name}" for name in BITS_A_WEIGHT}
-    unseen = {"bf16", "q4_1", "q5_0", "q5_1", "mxfp4_moe", "q3_k_m", "q2_k-2023"}  # rules without a published size
+    measured = {row["format"] for row in ROWS} | {f"gguf-{name}" for name in (*BITS_A_WEIGHT, *OF_2023)}
+    unseen = {"bf16", "q4_1", "q5_0", "q5_1", "mxfp4_moe"}  # rules without a published size
     assert measured | {f"gguf-{name}" for name in unseen} == set(FORMATS) - {"safetensors-f32"}
+
+
+@pytest.mark.parametrize("name", sorted(OF_2023))
+def test_sizes_of_files_of_2023(name: str) -> None:
+    assert checkpoint_bytes(architecture("llama-2-7b"), f"gguf-{name}") / 1e9 == pytest.approx(OF_2023[name], abs=0.005)
+
+
+def test_the_mixture_of_2023_is_larger_by_a_ninth() -> None:
+    model = architecture("llama-2-7b")
+    assert gguf_tensor_bytes(model, "q2_k-2023") / gguf_tensor_bytes(model, "q2_k") == pytest.approx(1.11, abs=0.01)
 
 
 @pytest.mark.parametrize("name", sorted(BITS_A_WEIGHT))

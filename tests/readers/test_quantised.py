@@ -60,6 +60,10 @@ def test_published_sizes_of_stored_weights(row: dict[str, Any]) -> None:
     assert float(result.footprint.total_weight_bits) / 8 == pytest.approx(row["bytes"], rel=row["within"], abs=0)
 
 
+def test_a_gptq_file_in_groups_of_32() -> None:
+    assert bytes_of(LLAMA, {"quant_method": "gptq", "bits": 4, "group_size": 32, "sym": True}) == 1_112_477_696
+
+
 LAYER = 2 * 2048 * 2048 + 2 * 2048 * 512 + 3 * 2048 * 8192  # weights of a layer
 REST = 2 * (2 * 32768 * 2048 + (2 * 24 + 1) * 2048)  # bytes of tables and norms in 16 bits
 
