@@ -440,6 +440,9 @@ def stored_precision(given: Given, config: Given, architecture: Architecture, fi
         what = f"{short(given.get('quant_method'))} is not known; known: {', '.join(METHODS)}"
         raise InvalidFile(file, f"{place}.quant_method", what)
     scheme = METHODS[method](_Reader(given, file, place))
+    if config.get("expert_dtype") == "fp4":  # DeepSeek-V4: routed experts in MXFP4 beside FP8
+        experts = (("experts", 4 + 8 / 32),)
+        scheme = scheme._replace(words=f"{scheme.words}, experts FP4".lstrip(", "), others=(*scheme.others, *experts))
     title = _TITLES.get(method, method.upper() if len(method) <= 5 else method)
     words = f"{title}, {scheme.words}" if scheme.words else title
     try:

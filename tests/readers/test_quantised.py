@@ -205,6 +205,12 @@ def test_groups_of_modelopt_by_the_names_of_modules() -> None:
     assert set(found.kept) == {"q", "k", "v", "o", "gate"}
 
 
+def test_experts_of_another_type_beside_the_method() -> None:
+    found = stored(MIXTURE | {"expert_dtype": "fp4"}, {"quant_method": "fp8", "weight_block_size": [128, 128]})
+    assert found.tensors == dict.fromkeys(("expert_gate", "expert_up", "expert_down"), 4.25)
+    assert found.kept == {}
+
+
 def test_the_cache_as_its_scheme_says() -> None:
     scheme = {"num_bits": 8, "type": "float", "strategy": "tensor"}
     group = {"targets": ["Linear"], "weights": {"num_bits": 8, "type": "float", "strategy": "channel"},
