@@ -81,6 +81,11 @@ def is_gguf(path: Path) -> bool:
     return path.name.lower().endswith(".gguf") or _begins(path) == "gguf"
 
 
+def is_weights(path: Path) -> bool:
+    """Whether a file holds weights behind a header that is read."""
+    return path.name.lower().endswith(".safetensors") or is_gguf(path)
+
+
 def refuse_weights(path: Path) -> None:
     """Refuse a file of weights whose shape is not read.
 

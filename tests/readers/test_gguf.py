@@ -96,6 +96,16 @@ def test_the_sum_is_the_files_under_any_names_of_tensors(tmp_path: Path) -> None
     assert "not_counted" not in found.footprint.weight_bits
 
 
+def test_commands_of_files_take_it(tmp_path: Path, bitnet_cost: Any) -> None:
+    file = write_gguf(tmp_path / "model.gguf", catalog.model("llama-3.2-1b"), "llama", "q4_k_m")
+    assert "model model: no fault found" in bitnet_cost("check", file).out
+    assert "1,235,814,400 parameters" in bitnet_cost("show", file).out
+    own = tmp_path / "own.yaml"
+    bitnet_cost("import", file, "-o", own)
+    of_yaml, of_file = (api.estimate(str(path), "cmos-7nm", "file") for path in (own, file))
+    assert of_yaml.footprint.total_weight_bits == of_file.footprint.total_weight_bits
+
+
 def test_parts_of_a_file_are_read_together(tmp_path: Path) -> None:
     model = catalog.model("llama-3.2-1b")
     rows = list(rows_of(model, "q4_k_m"))
