@@ -9,9 +9,9 @@ from functools import reduce
 
 import numpy as np
 
-from bitnet_cost.engine.activity import weight_bits
 from bitnet_cost.engine.counts import bases_of
 from bitnet_cost.engine.parallel import stored_ways
+from bitnet_cost.engine.storage import Stored, stored_of, uncounted_bits
 from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.architecture import Architecture, Layer
 from bitnet_cost.inputs.precision import FORMAT_BITS, Precision
@@ -124,28 +124,25 @@ class Resident:
 
 def resident(
     architecture: Architecture, precision: Precision, ops: tuple[Operator, ...], coefficients: Coefficients,
-    parallel: Parallel = "tensor",
+    parallel: Parallel = "tensor", stored_as: tuple[Stored, ...] | None = None,
 ) -> Resident:  # fmt: skip
     """Weights, ideal beside stored.
 
     Ideal is parameters x information bits of a linear weight, what articles quote: 175e9 x 1 bit = 21.875 GB.
     Stored holds embeddings, head and norms in their own format, packing, and scales.
     """
-    elsewhere = float(FORMAT_BITS[precision.elsewhere])
     stored: dict[str, float] = {}
     scales = 0.0
     repeated: dict[int, float] = {}
-    for op in ops:
-        storage = precision.linear.weights
-        bits = storage.bits if op.role == "linear" else weight_bits(precision, op)
-        own, scaled = op.repeat * op.weights * bits, 0.0
+    for op, bits in zip(ops, stored_as or stored_of(architecture, precision, ops), strict=True):
+        own, biases = op.repeat * op.weights * bits.weight, op.bias * op.repeat * bits.bias
+        scaled = bits.scales * op.matrices * op.repeat
         stored[op.parameter] = stored.get(op.parameter, 0.0) + own
-        stored[op.bias_parameter] = stored.get(op.bias_parameter, 0.0) + op.bias * op.repeat * elsewhere
-        if op.role == "linear":
-            scaled = storage.scales(*op.shape) * storage.scale_bits * op.matrices * op.repeat
-            scales += scaled
+        stored[op.bias_parameter] = stored.get(op.bias_parameter, 0.0) + biases
+        scales += scaled
         if math.isfinite(most := stored_ways(op, parallel)):
-            repeated[int(most)] = repeated.get(int(most), 0.0) + own + op.bias * op.repeat * elsewhere + scaled
+            repeated[int(most)] = repeated.get(int(most), 0.0) + own + biases + scaled
+    stored["not_counted"] = uncounted_bits(architecture, precision, ops)
     stored = {role: bits for role, bits in stored.items() if filled(bits)}
     if filled(scales):
         stored["scales"] = scales

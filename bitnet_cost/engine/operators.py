@@ -26,6 +26,7 @@ ATTENTION = Traits("attention")
 ELEMENTWISE = Traits("elementwise", split=False, backward="elementwise")
 REPEATED = Traits(split=False)  # the same on each device: what follows needs all of its columns
 ROUTER, DOWN = Traits(split=False, tensor="plain"), Traits(tensor="down")
+GATE, UP = Traits(tensor="up"), Traits(fused="projections", tensor="up")
 SCAN = Traits("elementwise")  # products that run beside plain elementwise work, in kernels like it
 SOFTMAX = Traits("attention", fused="always", scores=True, backward="elementwise")
 ACTIVATION = Traits("activation", backward="elementwise")
@@ -301,8 +302,8 @@ class _Builder:
     def feed_forward(self, ffn: FeedForward) -> None:
         hidden, size = self.hidden, ffn.size
         if ffn.gated:
-            self.linear("gate", hidden, size, bias=ffn.bias)
-        self.linear("up", hidden, size, bias=ffn.bias, traits=FUSED if ffn.gated else PRODUCT)
+            self.linear("gate", hidden, size, bias=ffn.bias, traits=GATE)
+        self.linear("up", hidden, size, bias=ffn.bias, traits=UP if ffn.gated else GATE)
         self.elementwise("activation", activation(ffn.activation, size, gated=ffn.gated), traits=ACTIVATION)
         if ffn.sub_norm:
             self.norm("ffn_sub_norm", size)
@@ -319,8 +320,8 @@ class _Builder:
             ("add", TOKENS, moe.experts * (1 + chosen)),
         ]  # fmt: skip
         self.elementwise("routing", routing)
-        up = FUSED if moe.gated else PRODUCT
-        for name, inputs, outputs, traits in [("expert_gate", hidden, size, PRODUCT)] * moe.gated + [
+        up = UP if moe.gated else GATE
+        for name, inputs, outputs, traits in [("expert_gate", hidden, size, GATE)] * moe.gated + [
             ("expert_up", hidden, size, up),
             ("expert_down", size, hidden, DOWN),
         ]:
@@ -329,7 +330,7 @@ class _Builder:
         self.elementwise("activation", activation(moe.activation, chosen * size, gated=moe.gated), traits=ACTIVATION)
         shared = moe.shared_size or 0
         if shared:
-            for name, inputs, outputs, traits in [("shared_expert_gate", hidden, shared, PRODUCT)] * moe.gated + [
+            for name, inputs, outputs, traits in [("shared_expert_gate", hidden, shared, GATE)] * moe.gated + [
                 ("shared_expert_up", hidden, shared, up),
                 ("shared_expert_down", shared, hidden, DOWN),
             ]:

@@ -12,6 +12,7 @@ from bitnet_cost.engine.activity import actions_of, product_format
 from bitnet_cost.engine.counts import coefficients_of
 from bitnet_cost.engine.device import floor_of
 from bitnet_cost.engine.estimate import check_scope
+from bitnet_cost.engine.storage import stored_of
 from bitnet_cost.engine.timing import REACHED_BANDWIDTH, REACHED_RATE
 from bitnet_cost.engine.training_exchange import exchanged
 from bitnet_cost.engine.training_memory import (
@@ -242,7 +243,8 @@ def _timed(result: TrainingResult, counts: OpCounts, step: Step, between: Interc
     load = _load(model, rows, plan, Setting(form, hardware, runtime))
     ops = (*(row.op for row in rows), _WAITING)
     coefficients = coefficients_of(ops)
-    actions = actions_of(ops, coefficients, form.compute, "paper", hardware.executed)
+    stored = stored_of(model, form.compute, ops)
+    actions = actions_of(ops, coefficients, form.compute, "paper", hardware.executed, stored)
     main, floor = list(hardware.hierarchy)[-1], floor_of(hardware)
     places = (f"{main}.read", f"{main}.write", *sent.bits)
     half = load.table(rows, np.array([row.bits / row.ways / 2 for row in rows]))
@@ -258,7 +260,7 @@ def _timed(result: TrainingResult, counts: OpCounts, step: Step, between: Interc
     stretch, dearer = _limited(dynamic, linear, drawn.sum(axis=1)[:, 0], hardware, form)
     # a product at full clocks counts as this many at the clocks at which it was priced
     coefficients["mac"] = {basis: column * dearer for basis, column in coefficients["mac"].items()}
-    actions = actions_of(ops, coefficients, form.compute, "paper", hardware.executed)
+    actions = actions_of(ops, coefficients, form.compute, "paper", hardware.executed, stored)
     forward, backward = (
         _pace(rows, load.busy, phase, model, plan) * plan.micro_batches * float(stretch[phase]) for phase in (0, 1)
     )
@@ -299,7 +301,8 @@ def _at_node(
     if plan.devices > 1:
         raise BitnetCostError(f"devices: {hardware.name!r} is a technology node; it trains alone")
     ops = tuple(row.op for row in step.rows)
-    actions = actions_of(ops, coefficients_of(ops), form.compute, "paper", None)
+    stored = stored_of(model, form.compute, ops)
+    actions = actions_of(ops, coefficients_of(ops), form.compute, "paper", None, stored)
     entries: list[Entries] = []
     if scope == "memory":
         main = list(hardware.hierarchy)[-1]

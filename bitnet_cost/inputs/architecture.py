@@ -9,7 +9,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from bitnet_cost.errors import BitnetCostError, labelled
 from bitnet_cost.inputs.cited import Input
+from bitnet_cost.inputs.precision import Precision, as_in_file
 from bitnet_cost.numerals import with_commas
 from bitnet_cost.shown import Shown
 
@@ -183,6 +185,7 @@ class Checkpoint(Input):
     weights: str = Field(default="", max_length=80, description="format of weights that are stored quantised, in words")
     precision: str = Field(default="", max_length=60, description="precision that comes closest to them")
     parts: str = Field(default="", max_length=200, description="parts that are not counted, in words")
+    stored: Precision | None = Field(default=None, description="the precision that its files are stored in: -p file")
 
 
 class Architecture(Shown, Input):
@@ -244,7 +247,10 @@ class Architecture(Shown, Input):
     def left_out(self, precisions: Collection[str] = ()) -> list[str]:
         """What the model's files hold and an answer in some precisions leaves out, a sentence each."""
         held, found = self.checkpoint or Checkpoint(), []
-        asked = held.precision and any(f"{name}-".startswith(f"{held.precision}-") for name in precisions)
+        known = [held.precision] if held.precision else []
+        if held.stored is not None and not held.stored.linear.multiplies:
+            known.append("bitnet-b1.58")  # the same weights, packed as the software does
+        asked = any(f"{name}-".startswith(f"{own}-") for name in precisions for own in known)
         if held.weights and not asked:
             how = (
                 f"ask for them with -p {held.precision}"
@@ -257,6 +263,26 @@ class Architecture(Shown, Input):
         if held.parts:
             found.append(f"{self.name}: its files also hold {held.parts}, which no answer counts.")
         return found
+
+    def own(self, precision: Precision) -> Precision:
+        """A precision, and in the place of ``-p file`` the one that this model's files are stored in.
+
+        Raises:
+            BitnetCostError: ``-p file`` of a model whose files are not known to be stored in anything but 16 bits.
+        """
+        if precision is not as_in_file():
+            return precision
+        if self.checkpoint is not None and self.checkpoint.stored is not None:
+            return self.checkpoint.stored
+        held = self.checkpoint.weights if self.checkpoint else ""
+        what = f"holds weights in {held}, which no precision here describes" if held else "says nothing of its weights"
+        raise BitnetCostError(
+            f"precision 'file': the file of {self.name} {what}"
+            + labelled(
+                it_is_read_from="a quantization_config in config.json, a .gguf or .safetensors file",
+                choose="-p fp16, or another of bitnet-cost list precisions",
+            )
+        )
 
     @property
     def bidirectional(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from pydantic import BaseModel, Field, InstanceOf, ValidationError
+from pydantic import BaseModel, Field, InstanceOf, ValidationError, model_validator
 
 from bitnet_cost import questions
 from bitnet_cost.errors import BitnetCostError, suggested
@@ -45,6 +45,14 @@ class Names(NamedTuple):
     parallel: Parallel
 
 
+def _resolved(given: dict[str, Any]) -> dict[str, Any]:
+    """Fields of a scenario with the model's own precision in the place of ``-p file``."""
+    model, precision = given.get("model"), given.get("precision")
+    if isinstance(model, Architecture) and isinstance(precision, Precision):
+        return {**given, "precision": model.own(precision)}
+    return given
+
+
 class Scenario(Shown, Input):
     """One question: a model in a precision on hardware, its workload, its scope, the devices and what is around them.
 
@@ -63,8 +71,15 @@ class Scenario(Shown, Input):
     parallel: Parallel = Field(questions.PARALLEL.default, description=questions.PARALLEL.description)
     facility: InstanceOf[Facility] | None = Field(None, description="what turns energy and time into a site's")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _in_own_precision(cls, given: Any) -> Any:
+        return _resolved(given) if isinstance(given, dict) else given
+
     def but(self, **changed: Any) -> Self:
         """The same question with other fields, which are taken as they are."""
+        if "precision" in changed or "model" in changed:
+            changed = _resolved({"model": self.model, "precision": self.precision, **changed})
         return self.model_copy(update=changed)
 
     def _line(self) -> str:

@@ -19,7 +19,7 @@ KernelKind = Literal[
 Fusion = Literal["no", "projections", "always"]
 
 
-TensorKind = Literal["embedding", "head", "query", "key", "value", "output", "down", "plain", "other"]
+TensorKind = Literal["embedding", "head", "query", "key", "value", "output", "up", "down", "plain", "other"]
 
 
 Backward = Literal["product", "elementwise", "none"]

@@ -25,6 +25,9 @@ from bitnet_cost.readers.families.family import Family
 from bitnet_cost.readers.families.fields import Field, Fields, short
 from bitnet_cost.readers.families.parts import attention, dense, experts, windows
 from bitnet_cost.readers.json_file import read_json
+from bitnet_cost.readers.kinds import in_folder, kind_of_json
+from bitnet_cost.readers.safetensors import beside, described, with_weights
+from bitnet_cost.readers.yaml_file import regular_size
 
 MOST_POSITIONS = 10**10
 
@@ -50,12 +53,33 @@ def read_config(path: Path) -> Architecture:
     """
     file = path / "config.json" if os.path.isdir(path) else path
     if file is not path and not os.path.exists(file):
-        raise BitnetCostError(f"{path}: is a folder without a config.json")
+        held = in_folder(path)
+        raise BitnetCostError(f"{path}: is a folder without a config.json{f'; {held}' if held else ''}")
     folder = os.path.basename(os.path.dirname(os.path.realpath(file)))
     label = folder if file.name == "config.json" else file.stem
-    return architecture_from_config(
-        read_json(file), name=qualified_name(label), source=printable(f"{folder}/{file.name}"), file=file
+    data = read_json(file)
+    if file.name == "config.json" and "quantization_config" not in data and (own := described(file.parent)):
+        data["quantization_config"] = own
+    found = architecture_from_config(
+        data, name=qualified_name(label), source=printable(f"{folder}/{file.name}"), file=file
     )
+    weights = beside(path) if file is not path else None
+    return with_weights(found, weights) if weights else found
+
+
+def read_weights(path: Path) -> Architecture:
+    """The model of a safetensors file or of an index of several: that of the config.json beside it.
+
+    Raises:
+        BitnetCostError: as `read_config`; without a config.json beside it, since weights alone do not say the heads.
+    """
+    config = path.parent / "config.json"
+    if not config.is_file() and path.is_file():
+        raise BitnetCostError(
+            f"{path}: holds weights, which do not say how a model uses them; put its config.json beside it"
+        )
+    regular_size(path)
+    return with_weights(read_config(config), path)
 
 
 def architecture_from_config(
@@ -97,18 +121,21 @@ def architecture_from_config(
     note = "; ".join(part for part in (note, family.remark) if part)
     assumed = {**family.assumed, **family.nested} if multimodal else family.assumed
     about: dict[str, Any] = {"name": name, "title": title, "source": source, "seen": seen, "note": note}
-    about["checkpoint"] = checkpoint({**whole, **config}, file)
     fields = Fields(config, file, model_type, assumed, _known_names)
     try:
-        return _architecture(family, fields, about)
+        found = _architecture(family, fields, about)
     except ValidationError as error:
         where, what = explain(error, {}, Architecture)
         raise InvalidFile(file, where, what) from None
+    return found.model_copy(update={"checkpoint": checkpoint({**whole, **config}, found, file)})
 
 
 def _family(config: Mapping[str, Any], model_type: object, file: object) -> Family:
     """The row of a ``model_type``, or of the class that the file names where that builds something else."""
     if model_type is None:
+        other = kind_of_json(config)
+        if other:
+            raise InvalidFile(file, "", other)
         raise InvalidFile(file, "model_type", "is missing; it names the family, such as 'llama'")
     if not isinstance(model_type, str):
         raise InvalidFile(file, "model_type", f"{short(model_type)}: expected a name such as 'llama'")

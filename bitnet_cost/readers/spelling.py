@@ -25,7 +25,7 @@ FOLDERS = {
     "runtime": "runtimes",
     "study": "reports",
 }
-SUFFIXES = (".yaml", ".yml", ".json")
+SUFFIXES = (".yaml", ".yml", ".json", ".gguf", ".safetensors")
 SUGGESTED = 3  # names in a suggestion
 MOST_SEEN = 100  # characters of a word that can be a spelling of a name
 
@@ -217,8 +217,8 @@ def listed(kind: str, word: str, known: Iterable[str] | None = None) -> str:
 def suggestions(kind: str, word: str, known: Iterable[str] | None = None) -> list[str]:
     """Entries that somebody may have meant who wrote a word, likeliest first.
 
-    >>> suggestions("model", "llama-3.1-9b")[0], suggestions("hardware", "4070"), suggestions("precision", "int3")
-    ('llama-3.1-8b', ['rtx-4070-ti'], ['w3a8', 'w3a16'])
+    >>> suggestions("model", "llama-3.1-9b")[0], suggestions("hardware", "4070"), suggestions("precision", "int9")
+    ('llama-3.1-8b', ['rtx-4070-ti'], ['w9a8', 'w9a16'])
     """
     every = list(names(kind) if known is None else known)
     found, word = meanings(kind, word, every), _without_owner(kind, word)

@@ -66,11 +66,11 @@ def train(
             asked,
             devices == "auto",
         )
-        results = [_one(place, precision(p), terms) for p in names]
+        results = [_one(place, architecture.own(precision(p)), terms) for p in names]
         against = terms.baseline or (names[0] if len(names) > 1 else None)
         base = next((r for r in results if r.precision.name == against), None)
         if base is None and against is not None:
-            base = _one(place, precision(against), terms)
+            base = _one(place, architecture.own(precision(against)), terms)
         found += [_saved(r, base) for r in results]
     return found
 

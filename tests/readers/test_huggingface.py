@@ -220,21 +220,21 @@ def test_llama_4_is_read_from_its_multimodal_file() -> None:
 @pytest.mark.parametrize(
     ("said", "weights", "precision"),
     [
-        ({"quant_method": "gptq", "bits": 4, "group_size": 128}, "GPTQ, 4 bit", "w4a16"),
-        ({"quant_method": "awq", "w_bit": 3}, "AWQ, 3 bit", "w3a16"),
-        ({"quant_method": "bitsandbytes", "load_in_8bit": True}, "bitsandbytes, 8 bit", "w8a16"),
-        ({"quant_method": "bitnet"}, "BitNet, ternary", "bitnet-b1.58"),
-        ({"quant_method": "mxfp4"}, "MXFP4, 4 bit", "mxfp4"),
-        ({"quant_method": "fp8", "fmt": "e4m3"}, "FP8", "fp8"),
+        ({"quant_method": "gptq", "bits": 4, "group_size": 128}, "GPTQ, 4 bit, groups of 128", "file"),
+        ({"quant_method": "awq", "w_bit": 3}, "AWQ, 3 bit, groups of 128", "file"),
+        ({"quant_method": "bitsandbytes", "load_in_8bit": True}, "bitsandbytes, INT8", "file"),
+        ({"quant_method": "bitnet"}, "BitNet, ternary", "file"),
+        ({"quant_method": "mxfp4"}, "MXFP4, 4 bit", "file"),
+        ({"quant_method": "fp8", "fmt": "e4m3"}, "FP8", "file"),
         (
             {"quant_method": "compressed-tensors", "config_groups": {"group_0": {
                 "weights": {"num_bits": 8, "type": "int"}, "input_activations": {"num_bits": 8}}}},
-            "compressed-tensors, 8 bit", "w8a8",
+            "compressed-tensors, 8 bit", "file",
         ),
         (
             {"quant_method": "compressed-tensors", "config_groups": {"group_0": {
                 "weights": {"num_bits": 8, "type": "float"}}}},
-            "compressed-tensors, FP8", "fp8",
+            "compressed-tensors, FP8", "file",
         ),
         ({"quant_method": "nobodys"}, "nobodys", ""),
         ("something", "a format that its quantization_config does not name", ""),
@@ -249,7 +249,10 @@ def test_quantised_weights_are_told(said: Any, weights: str, precision: str) -> 
     if precision:
         assert f"-p {precision}" in told
         assert found.left_out(["fp16", precision]) == []
-        assert catalog.precision(precision)
+        assert found.own(catalog.precision(precision)) == found.checkpoint.stored
+    else:
+        with pytest.raises(BitnetCostError, match="which no precision here describes"):
+            found.own(catalog.precision("file"))
     assert total(found) == total(read(LLAMA))
     assert Architecture.model_validate(parse_yaml(model_yaml(found)).data) == found
 
