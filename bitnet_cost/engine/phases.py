@@ -72,9 +72,37 @@ class _Worked:
         self._attended: dict[tuple[Attended, str, float], Array] = {}
 
     def __call__(self, names: tuple[Basis, ...]) -> Bases:
-        rows = self.rows
-        values = [[work(row, *numbers) for row in rows] for work, numbers in ((getattr(self, n), x) for n, *x in names)]
+        values = [self.values(name, numbers) for name, *numbers in names]
         return Bases(names, array(values).reshape(len(names), len(self.rows), -1))
+
+    def values(self, name: str, numbers: list[float]) -> list[Array]:
+        """A basis in each phase. In an encoder it is that of a pass over the source, once; ``started``, of a decoder
+        whose prompt is one token, since the encoder reads the question."""
+        part, _, rest = name.partition("_")
+        if part == "encoder":
+            frames, *numbers = numbers
+            read = Workload(1, 1, 1, "full", "all", self.workload.counting)
+            inner = _Worked(read.with_numbers(*map(np.atleast_1d, (self.batch, self.source(frames), self.prompt * 0 + 1))))
+            found = getattr(inner, rest)
+            return [found(inner.rows[0], *numbers) if row.prompts else self.none for row in self.rows]
+        if part == "started":
+            one = self.workload.with_numbers(*map(np.atleast_1d, (self.batch, self.prompt * 0 + 1, self.generate)))
+            inner = _Worked(one)
+            return [getattr(inner, rest)(row, *numbers) for row in inner.rows]
+        return [getattr(self, name)(row, *numbers) for row in self.rows]
+
+    def source(self, frames: float) -> Array:
+        """Positions that an encoder reads of one sequence: a number of its own, or the prompt."""
+        return self.prompt * 0 + frames if frames else self.prompt
+
+    def cross_pairs(self, row: _Row, frames: float, started: float) -> Array:
+        """Query-key pairs of one head with what the encoder made."""
+        first = row.prompts and started and not self.traced
+        return (self.batch if first else row.tokens) * self.source(frames)
+
+    def cross_keys(self, row: _Row, frames: float) -> Array:
+        """Keys of the encoder that are read: each once per pass."""
+        return self.batch * row.passes * self.source(frames)
 
     def tokens(self, row: _Row) -> Array:
         """New tokens that pass through the layers."""
@@ -91,6 +119,10 @@ class _Worked:
     def passes(self, row: _Row) -> Array:
         """Forward passes: how often weights are read."""
         return row.passes
+
+    def sequences(self, row: _Row) -> Array:
+        """Sequences, in every pass."""
+        return self.batch * row.passes
 
     def logits(self, row: _Row) -> Array:
         """Positions that get logits."""
@@ -149,13 +181,19 @@ class _Worked:
         """Pairs of positions inside the chunks."""
         return self.batch * self.chunks(row, chunk) * chunk * chunk if row.prompts else self.none
 
+    def block_pairs(self, row: _Row, block: float) -> Array:
+        """Pairs of positions inside blocks, the last one short."""
+        whole = np.floor(row.width / block)
+        rest = row.width - whole * block
+        return self.batch * (whole * (block * block) + rest * rest) if row.prompts else self.none
+
     def chunk_states(self, row: _Row, chunk: float) -> Array:
         """Pairs of states at the chunks' boundaries, the initial state included."""
         states = self.chunks(row, chunk) + 1
         return self.batch * (states * states) if row.prompts else self.none
 
 
-READ_ONCE = {"passes", "logit_passes", "experts"}  # bases of weights alone, which a pass reads once
+READ_ONCE = {"passes", "logit_passes", "experts", "started_passes", "started_experts"}  # bases of weights alone, which a pass reads once
 
 
 def phases_and_bases(workload: Workload, names: tuple[Basis, ...]) -> tuple[tuple[Phase, ...], Bases]:
