@@ -197,8 +197,8 @@ class _Builder(Rows):
         elif self.architecture.embedding.width is None:
             self.add("embed_source", "embedding", "embedding", [("outputs", TOKENS, hidden)])
         if encoder.positions:
-            self.add("embed_positions", "embedding", "embedding", [("outputs", TOKENS, hidden), ("add", TOKENS, hidden)],
-                     weights=encoder.positions * hidden)  # fmt: skip
+            added: list[Term] = [("outputs", TOKENS, hidden), ("add", TOKENS, hidden)]
+            self.add("embed_positions", "embedding", "embedding", added, weights=encoder.positions * hidden)
         if encoder.embedding_norm:
             self.norm("embedding_norm", hidden)
         for layer in encoder.layers:
@@ -476,10 +476,9 @@ def operators(architecture: Architecture, counting: Counting = "serving") -> tup
     ['q', 'k', 'v', 'o', 'up', 'down']
     """
     builder = _Builder(architecture, counting)
-    started = bool(architecture.encoder) and counting == "serving" and architecture.encoder.frames is None
-    if architecture.encoder:
-        builder.encoder(architecture.encoder)
-        builder.part = ("started_", ()) if started else ("", ())
+    if encoder := architecture.encoder:
+        builder.encoder(encoder)
+        builder.part = ("started_", ()) if counting == "serving" and encoder.frames is None else ("", ())
     builder.section = "embedding"
     builder.embedding()
     for layer in architecture.layers:

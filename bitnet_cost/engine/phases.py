@@ -76,13 +76,18 @@ class _Worked:
         return Bases(names, array(values).reshape(len(names), len(self.rows), -1))
 
     def values(self, name: str, numbers: list[float]) -> list[Array]:
-        """A basis in each phase. In an encoder it is that of a pass over the source, once; ``started``, of a decoder
-        whose prompt is one token, since the encoder reads the question."""
+        """A basis in each phase.
+
+        In an encoder it is that of one pass over the source; ``started``, that of a decoder whose prompt is one token,
+        since the encoder reads the question.
+        """
         part, _, rest = name.partition("_")
         if part == "encoder":
             frames, *numbers = numbers
             read = Workload(1, 1, 1, "full", "all", self.workload.counting)
-            inner = _Worked(read.with_numbers(*map(np.atleast_1d, (self.batch, self.source(frames), self.prompt * 0 + 1))))
+            inner = _Worked(
+                read.with_numbers(*map(np.atleast_1d, (self.batch, self.source(frames), self.prompt * 0 + 1)))
+            )
             found = getattr(inner, rest)
             return [found(inner.rows[0], *numbers) if row.prompts else self.none for row in self.rows]
         if part == "started":
@@ -193,7 +198,13 @@ class _Worked:
         return self.batch * (states * states) if row.prompts else self.none
 
 
-READ_ONCE = {"passes", "logit_passes", "experts", "started_passes", "started_experts"}  # bases of weights alone, which a pass reads once
+READ_ONCE = {
+    "passes",
+    "logit_passes",
+    "experts",
+    "started_passes",
+    "started_experts",
+}  # bases of weights alone, which a pass reads once
 
 
 def phases_and_bases(workload: Workload, names: tuple[Basis, ...]) -> tuple[tuple[Phase, ...], Bases]:

@@ -1,4 +1,4 @@
-"""Rows of operators: how a product, a norm, a convolution or elementwise work becomes one, and what most of them are."""
+"""Rows of operators: how a product, a norm or elementwise work becomes one, and what most of them are."""
 
 from __future__ import annotations
 
@@ -64,15 +64,17 @@ class Rows:
         named.setdefault("section", "norm" if named["parameter"] == "norm_weight" else self.section)
         if self.shared:
             named |= {"weights": 0, "bias": 0, "matrices": 0}
-        part, numbers = self.part
-        if part:
-            terms = [
-                (q, basis if basis[0].startswith(("cross", "encoder")) else (part + basis[0], *numbers, *basis[1:]), c)
-                for q, basis, c in terms
-            ]
+        placed = tuple((quantity, self.placed(basis), times) for quantity, basis, times in terms)
         self.operators.append(
-            Operator(name, group, role, self.repeat, tuple(terms), layer=self.first, traits=traits, **named)
+            Operator(name, group, role, self.repeat, placed, layer=self.first, traits=traits, **named)
         )
+
+    def placed(self, basis: Basis) -> Basis:
+        """A basis as an encoder has it, or a decoder behind one."""
+        part, own = self.part
+        if not part or basis[0].startswith(("cross", "encoder")):
+            return basis
+        return (part + basis[0], *own, *basis[1:])
 
     def linear(
         self, name: str, inputs: int, outputs: int, *, bias: bool = False, role: str = "linear", copies: Copies = ONE,
@@ -91,6 +93,7 @@ class Rows:
         self, name: str, terms: Iterable[Term], weights: int = 0, bias: int = 0, parts: int = 1,
         traits: Traits = ELEMENTWISE,
     ) -> None:  # fmt: skip
+        """Elementwise work, whose parameters are those of a norm."""
         self.add(name, "elementwise", "elsewhere", terms, weights=weights, bias=bias, parameter="norm_weight",
                  bias_parameter="norm_bias", parts=parts, traits=traits)  # fmt: skip
 
@@ -98,6 +101,7 @@ class Rows:
         self, name: str, width: int, vectors: int = 1, kind: str | None = None, groups: int | None = None,
         split: bool = False,
     ) -> None:  # fmt: skip
+        """Norms of vectors, of which ``groups`` have weights of their own."""
         norms = norm(kind or self.architecture.norm, width, vectors, groups=vectors if groups is None else groups)
         # norms of the whole width are separate; those of heads run together
         parts = vectors if groups is None else min(groups, 2)

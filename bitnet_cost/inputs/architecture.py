@@ -260,7 +260,7 @@ class Layer(Input):
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:
         mixers = self.mixers
-        if len(mixers) > 1 and mixers != ["attention", "state_space"] or not (mixers or self.ffn or self.moe):
+        if (len(mixers) > 1 and mixers != ["attention", "state_space"]) or not (mixers or self.ffn or self.moe):
             raise ValueError(f"wants one of {', '.join(MIXERS)}; has {mixers or 'none'}")
         if self.product and (self.ffn or self.moe or self.norms):
             raise ValueError("a bare product has nothing beside it: no ffn, no moe, and 'norms: 0'")
@@ -313,7 +313,10 @@ class Encoder(Input):
         None, gt=0, le=10**6, description="positions that it reads of every sound; left out: the prompt"
     )
     frequencies: int | None = Field(
-        None, gt=0, le=_WIDTH, description="rows of the spectrogram that two convolutions of 3 taps read first (Whisper)"
+        None,
+        gt=0,
+        le=_WIDTH,
+        description="rows of the spectrogram that two convolutions of 3 taps read first (Whisper)",
     )
 
     @property

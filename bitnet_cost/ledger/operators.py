@@ -82,6 +82,6 @@ def active_parameters(operators: tuple[Operator, ...]) -> int:
     for op in operators:
         for quantity, basis, _ in op.terms:
             if quantity == "weights" and basis[0].endswith("experts"):
-                experts, chosen = (int(number) for number in basis[-2:])
+                *_, experts, chosen = (int(number) for number in basis[1:])
                 idle += op.repeat * (op.weights + op.bias) // experts * (experts - chosen)
     return sum(parameters_in(operators).values()) - idle

@@ -21,7 +21,18 @@ from bitnet_cost.errors import BitnetCostError, InvalidFile, printable, same_spe
 from bitnet_cost.inputs.architecture import MOST_LAYERS, Architecture, Embedding, Encoder, Head, Layer, qualified_name
 from bitnet_cost.inputs.cited import explain
 from bitnet_cost.readers.checkpoint import checkpoint
-from bitnet_cost.readers.families import decoders, encoder_decoders, encoders, gemma, gpt, heads, hybrids, latent, mixtures, state_space
+from bitnet_cost.readers.families import (
+    decoders,
+    encoder_decoders,
+    encoders,
+    gemma,
+    gpt,
+    heads,
+    hybrids,
+    latent,
+    mixtures,
+    state_space,
+)
 from bitnet_cost.readers.families.family import Family
 from bitnet_cost.readers.families.fields import Field, Fields, field, short
 from bitnet_cost.readers.families.parts import attention, dense, experts, windows
@@ -32,7 +43,15 @@ from bitnet_cost.readers.json_file import read_json
 MOST_POSITIONS = 10**10
 
 FAMILIES: ChainMap[str, Family] = ChainMap(
-    encoder_decoders.FAMILIES, encoders.FAMILIES, hybrids.FAMILIES, gemma.FAMILIES, state_space.FAMILIES, latent.FAMILIES, mixtures.FAMILIES, gpt.FAMILIES, decoders.FAMILIES
+    encoder_decoders.FAMILIES,
+    encoders.FAMILIES,
+    hybrids.FAMILIES,
+    gemma.FAMILIES,
+    state_space.FAMILIES,
+    latent.FAMILIES,
+    mixtures.FAMILIES,
+    gpt.FAMILIES,
+    decoders.FAMILIES,
 )
 """Every family that is known, by the ``model_type`` of its files; listed from the last file to the first."""
 
@@ -157,7 +176,10 @@ def _architecture(family: Family, fields: Fields, about: dict[str, Any]) -> Arch
     classifier = heads.classifier(family, fields, found)
     encoder = _encoder(family.encoder, fields, hidden, positions or 0) if family.encoder else None
     if encoder and found == "ForCausalLM":
-        fields.refuse("architectures", f"{short(fields.data['architectures'][0])}: a decoder without its encoder is not known here")
+        fields.refuse(
+            "architectures",
+            f"{short(fields.data['architectures'][0])}: a decoder without its encoder is not known here",
+        )
     layers = _layers(family, fields, hidden, depth, alibi)
     if encoder and found == "EncoderModel":
         layers, encoder, family = encoder.layers, None, replace(family.encoder or family, kind="encoder")
@@ -215,7 +237,7 @@ def _embedding(family: Family, fields: Fields, hidden: int, positions: int) -> E
         norm=family.embedding_norm,
         per_layer=family.per_layer(fields) if family.per_layer else None,
         relative=family.relative(fields) if family.relative else 0,
-        relative_norm=bool(family.relative) and "layer_norm" in str(fields.data.get("norm_rel_ebd")),
+        relative_norm=family.relative_norm and "layer_norm" in str(fields.data.get("norm_rel_ebd")),
     )
 
 
@@ -270,7 +292,10 @@ def _layers(family: Family, fields: Fields, hidden: int, depth: int, alibi: bool
         changes: dict[str, Any] = {"window": window} if slides else {}
         changes |= {} if turned else {"rotary_dim": 0}
         if family.buckets:
-            changes |= {"positions": "own" if leads or family.bucket_tables else "shared", "position_buckets": fields.whole(family.buckets)}
+            changes |= {
+                "positions": "own" if leads or family.bucket_tables else "shared",
+                "position_buckets": fields.whole(family.buckets),
+            }
         if family.relative and family.relative_kinds:
             changes |= _relative(family, fields)
         parts: dict[str, Any] = {"latent_attention": latent}

@@ -32,24 +32,41 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers.models.auto import modeling_auto as auto
 
 MAPS = (
-    auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES,
-    auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES, auto.MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING_NAMES,
+    auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+    auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
+    auto.MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING_NAMES,
     auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES,
 )
 SEQ2SEQ = {
-    "bart": "BartForConditionalGeneration", "mbart": "MBartForConditionalGeneration", "marian": "MarianMTModel",
-    "pegasus": "PegasusForConditionalGeneration", "blenderbot": "BlenderbotForConditionalGeneration",
-    "blenderbot-small": "BlenderbotSmallForConditionalGeneration", "plbart": "PLBartForConditionalGeneration",
-    "whisper": "WhisperForConditionalGeneration", "bert": "BertForMaskedLM", "roberta": "RobertaForMaskedLM",
-    "xlm-roberta": "XLMRobertaForMaskedLM", "electra": "ElectraForMaskedLM", "camembert": "CamembertForMaskedLM",
-    "data2vec-text": "Data2VecTextForMaskedLM", "ernie": "ErnieForMaskedLM", "megatron-bert": "MegatronBertForMaskedLM",
+    "bart": "BartForConditionalGeneration",
+    "mbart": "MBartForConditionalGeneration",
+    "marian": "MarianMTModel",
+    "pegasus": "PegasusForConditionalGeneration",
+    "blenderbot": "BlenderbotForConditionalGeneration",
+    "blenderbot-small": "BlenderbotSmallForConditionalGeneration",
+    "plbart": "PLBartForConditionalGeneration",
+    "whisper": "WhisperForConditionalGeneration",
+    "bert": "BertForMaskedLM",
+    "roberta": "RobertaForMaskedLM",
+    "xlm-roberta": "XLMRobertaForMaskedLM",
+    "electra": "ElectraForMaskedLM",
+    "camembert": "CamembertForMaskedLM",
+    "data2vec-text": "Data2VecTextForMaskedLM",
+    "ernie": "ErnieForMaskedLM",
+    "megatron-bert": "MegatronBertForMaskedLM",
 }
-CLASSES = {kind: each[0] if isinstance(each, (tuple, list)) else each for m in reversed(MAPS) for kind, each in m.items()} | SEQ2SEQ
+CLASSES = {
+    kind: each[0] if isinstance(each, (tuple, list)) else each for m in reversed(MAPS) for kind, each in m.items()
+} | SEQ2SEQ
 
 # What a section's parameters are called, then what the classes are that hold them; the first that fits counts.
 NAMES = (
     ("norm", r"(?i)norm|ln_?[\df]|\bln_f|\.pre_ln|ln_out"),
-    ("head", r"(^|\.)(lm_head|embed_out|head|decoder\.(weight|bias)$|cls|classifier|score|qa_outputs|vocab_(transform|projector)|generator_|predictions|pooler|altup_unembed)"),
+    (
+        "head",
+        r"(^|\.)(lm_head|embed_out|head|decoder\.(weight|bias)$|cls|classifier|score|qa_outputs|vocab_(transform|projector)|generator_|predictions|pooler|altup_unembed)",
+    ),
     ("embedding", r"embed|wte|wpe|shared\.weight|rel_embeddings|per_layer_model|encoder\.conv|altup_projections"),
     ("expert", r"\.experts\."),
 )
@@ -67,27 +84,119 @@ def section(name, model):
     for part in name.split(".")[:-1]:
         module = getattr(module, part)
         classes.append(type(module).__name__)
-    return next((kind for kind, pattern in CLASSES_OF if any(re.search(pattern, c) for c in classes[1:])), "feed_forward")
+    return next(
+        (kind for kind, pattern in CLASSES_OF if any(re.search(pattern, c) for c in classes[1:])), "feed_forward"
+    )
 
 
 NUMBERS = {
-    "hidden_size": (48, 64), "n_embd": (48,), "d_model": (48,), "dim": (48,), "num_hidden_layers": (5, 8), "n_layer": (5,), "n_layers": (5,),
-    "num_layers": (5,), "num_decoder_layers": (4,), "encoder_layers": (3,), "decoder_layers": (4,),
-    "num_attention_heads": (4, 8), "n_head": (4,), "n_heads": (4,), "num_heads": (4, 8), "encoder_attention_heads": (4,), "decoder_attention_heads": (8,),
-    "num_key_value_heads": (2, 4), "head_dim": (12, 16), "d_kv": (12,), "intermediate_size": (80, 96), "n_inner": (80,), "hidden_dim": (80,), "d_ff": (80,),
-    "ffn_dim": (80,), "encoder_ffn_dim": (80,), "decoder_ffn_dim": (64,), "ffn_hidden_size": (96,), "moe_intermediate_size": (28, 32),
-    "shared_expert_intermediate_size": (36,), "shared_intermediate_size": (36,), "moe_shared_expert_intermediate_size": (36,), "intermediate_size_mlp": (72,),
-    "num_experts": (8, 6), "num_local_experts": (8,), "n_routed_experts": (8,), "moe_num_experts": (8,), "num_experts_per_tok": (2, 3), "moe_k": (3,),
-    "num_experts_per_token": (3,), "top_k_experts": (2,), "n_group": (1,), "topk_group": (1,), "num_expert_group": (1,), "kv_lora_rank": (16,), "q_lora_rank": (18,), "qk_nope_head_dim": (12,), "qk_rope_head_dim": (8,),
-    "v_head_dim": (10,), "sliding_window": (16, 700), "vocab_size": (211, 256), "max_position_embeddings": (1024,), "n_positions": (1024,), "max_seq_len": (1024,),
-    "linear_num_key_heads": (2,), "linear_num_value_heads": (4,), "linear_key_head_dim": (8,), "linear_value_head_dim": (12,), "linear_num_heads": (4,), "linear_head_dim": (8,),
-    "mamba_n_heads": (8,), "mamba_d_head": (12, 16), "mamba_d_state": (8,), "mamba_d_ssm": (96,), "mamba_num_heads": (8,), "mamba_head_dim": (12,), "ssm_state_size": (8,), "n_groups": (2,),
-    "mamba_n_groups": (1, 2), "mamba_dt_rank": (5,), "state_size": (8,), "time_step_rank": (3,), "lru_width": (64, 48), "embedding_size": (24, 48), "type_vocab_size": (1, 2, 3),
-    "index_n_heads": (2,), "index_head_dim": (16,), "index_topk": (64,), "moe_latent_size": (20,), "hidden_size_per_layer_input": (8, 0), "vocab_size_per_layer_input": (99,),
-    "num_kv_shared_layers": (2, 0), "laurel_rank": (4,), "altup_num_inputs": (3,), "global_head_dim": (24,), "num_global_key_value_heads": (1,), "rotary_dim": (8,),
-    "first_k_dense_replace": (1, 0), "num_dense_layers": (1,), "n_shared_experts": (1, 2), "num_shared_experts": (1, 2), "moe_num_shared_experts": (1, 2), "attn_layer_period": (3,), "attn_layer_offset": (1,),
-    "window_size": (32,), "position_buckets": (16,), "max_relative_positions": (20,), "relative_attention_num_buckets": (16,), "num_mel_bins": (20,), "max_source_positions": (60,), "max_target_positions": (1024,),
-    "conv_L_cache": (3, 4), "full_attention_interval": (3,), "num_hidden_groups": (1, 2), "word_embed_proj_dim": (24,), "expand": (2,), "attention_hidden_size": (64,),
+    "hidden_size": (48, 64),
+    "n_embd": (48,),
+    "d_model": (48,),
+    "dim": (48,),
+    "num_hidden_layers": (5, 8),
+    "n_layer": (5,),
+    "n_layers": (5,),
+    "num_layers": (5,),
+    "num_decoder_layers": (4,),
+    "encoder_layers": (3,),
+    "decoder_layers": (4,),
+    "num_attention_heads": (4, 8),
+    "n_head": (4,),
+    "n_heads": (4,),
+    "num_heads": (4, 8),
+    "encoder_attention_heads": (4,),
+    "decoder_attention_heads": (8,),
+    "num_key_value_heads": (2, 4),
+    "head_dim": (12, 16),
+    "d_kv": (12,),
+    "intermediate_size": (80, 96),
+    "n_inner": (80,),
+    "hidden_dim": (80,),
+    "d_ff": (80,),
+    "ffn_dim": (80,),
+    "encoder_ffn_dim": (80,),
+    "decoder_ffn_dim": (64,),
+    "ffn_hidden_size": (96,),
+    "moe_intermediate_size": (28, 32),
+    "shared_expert_intermediate_size": (36,),
+    "shared_intermediate_size": (36,),
+    "moe_shared_expert_intermediate_size": (36,),
+    "intermediate_size_mlp": (72,),
+    "num_experts": (8, 6),
+    "num_local_experts": (8,),
+    "n_routed_experts": (8,),
+    "moe_num_experts": (8,),
+    "num_experts_per_tok": (2, 3),
+    "moe_k": (3,),
+    "num_experts_per_token": (3,),
+    "top_k_experts": (2,),
+    "n_group": (1,),
+    "topk_group": (1,),
+    "num_expert_group": (1,),
+    "kv_lora_rank": (16,),
+    "q_lora_rank": (18,),
+    "qk_nope_head_dim": (12,),
+    "qk_rope_head_dim": (8,),
+    "v_head_dim": (10,),
+    "sliding_window": (16, 700),
+    "vocab_size": (211, 256),
+    "max_position_embeddings": (1024,),
+    "n_positions": (1024,),
+    "max_seq_len": (1024,),
+    "linear_num_key_heads": (2,),
+    "linear_num_value_heads": (4,),
+    "linear_key_head_dim": (8,),
+    "linear_value_head_dim": (12,),
+    "linear_num_heads": (4,),
+    "linear_head_dim": (8,),
+    "mamba_n_heads": (8,),
+    "mamba_d_head": (12, 16),
+    "mamba_d_state": (8,),
+    "mamba_d_ssm": (96,),
+    "mamba_num_heads": (8,),
+    "mamba_head_dim": (12,),
+    "ssm_state_size": (8,),
+    "n_groups": (2,),
+    "mamba_n_groups": (1, 2),
+    "mamba_dt_rank": (5,),
+    "state_size": (8,),
+    "time_step_rank": (3,),
+    "lru_width": (64, 48),
+    "embedding_size": (24, 48),
+    "type_vocab_size": (1, 2, 3),
+    "index_n_heads": (2,),
+    "index_head_dim": (16,),
+    "index_topk": (64,),
+    "moe_latent_size": (20,),
+    "hidden_size_per_layer_input": (8, 0),
+    "vocab_size_per_layer_input": (99,),
+    "num_kv_shared_layers": (2, 0),
+    "laurel_rank": (4,),
+    "altup_num_inputs": (3,),
+    "global_head_dim": (24,),
+    "num_global_key_value_heads": (1,),
+    "rotary_dim": (8,),
+    "first_k_dense_replace": (1, 0),
+    "num_dense_layers": (1,),
+    "n_shared_experts": (1, 2),
+    "num_shared_experts": (1, 2),
+    "moe_num_shared_experts": (1, 2),
+    "attn_layer_period": (3,),
+    "attn_layer_offset": (1,),
+    "window_size": (32,),
+    "position_buckets": (16,),
+    "max_relative_positions": (20,),
+    "relative_attention_num_buckets": (16,),
+    "num_mel_bins": (20,),
+    "max_source_positions": (60,),
+    "max_target_positions": (1024,),
+    "conv_L_cache": (3, 4),
+    "full_attention_interval": (3,),
+    "num_hidden_groups": (1, 2),
+    "word_embed_proj_dim": (24,),
+    "expand": (2,),
+    "attention_hidden_size": (64,),
 }
 KEPT = {
     "tie_word_embeddings", "attention_bias", "mlp_bias", "use_bias", "bias", "use_qk_norm", "qk_layernorm", "use_qkv_bias", "use_parallel_residual",
@@ -95,7 +204,20 @@ KEPT = {
     "mamba_rms_norm", "projectors_bias", "conv_bias", "use_conv_bias", "relative_attention", "share_att_key", "position_biased_input", "is_gated_act", "parallel_attn", "multi_query",
     "new_decoder_architecture", "alibi", "do_layer_norm_before", "qkv_bias", "enable_bias", "use_sliding_window", "moe", "norm_bias", "classifier_bias", "decoder_bias", "use_post_norm",
 }  # fmt: skip
-LISTED = ("layer_types", "no_rope_layers", "mlp_layer_types", "indexer_types", "layers_block_type", "attention_layers", "full_attn_idxs", "block_types", "hybrid_layer_ids", "per_layer_config", "activation_sparsity_pattern", "moe_layers")
+LISTED = (
+    "layer_types",
+    "no_rope_layers",
+    "mlp_layer_types",
+    "indexer_types",
+    "layers_block_type",
+    "attention_layers",
+    "full_attn_idxs",
+    "block_types",
+    "hybrid_layer_ids",
+    "per_layer_config",
+    "activation_sparsity_pattern",
+    "moe_layers",
+)
 SHAPES = ("qk_head_dim", "hybrid_override_pattern")
 
 
@@ -124,7 +246,9 @@ def odd(kind, draw):
         wanted.pop("is_gated_act", None)
         wanted["feed_forward_proj"] = draw.choice(("relu", "gated-gelu", "gated-silu"))
     if kind == "nemotron_h":
-        wanted["layers_block_type"] = [draw.choice(("linear_attention", "moe", "full_attention", "mlp")) for _ in range(6)]
+        wanted["layers_block_type"] = [
+            draw.choice(("linear_attention", "moe", "full_attention", "mlp")) for _ in range(6)
+        ]
     heads = wanted.get("num_attention_heads")
     if heads and wanted.get("num_key_value_heads") and "kv_lora_rank" in wanted:
         wanted["num_key_value_heads"] = heads
@@ -164,7 +288,10 @@ def macs(model, config, kind, step):
     if config.is_encoder_decoder:
         given["decoder_input_ids"] = ids
         if kind == "whisper":
-            given = {"input_features": torch.zeros(1, config.num_mel_bins, 2 * config.max_source_positions, device=device), "decoder_input_ids": ids}
+            given = {
+                "input_features": torch.zeros(1, config.num_mel_bins, 2 * config.max_source_positions, device=device),
+                "decoder_input_ids": ids,
+            }
     with torch.no_grad():
         if step:
             first = model(**{k: v[:, :511] if v is ids else v for k, v in given.items()}, use_cache=True)
@@ -185,7 +312,13 @@ def measured(kind, wanted):
     model, config, name = build(kind, wanted)
     saved = json.loads(json.dumps(config.to_diff_dict(), default=str))
     saved |= {"model_type": config.model_type, "architectures": [name]}
-    for each in ("transformers_version", "dtype", "_attn_implementation", "_experts_implementation", "_attn_implementation_autoset"):
+    for each in (
+        "transformers_version",
+        "dtype",
+        "_attn_implementation",
+        "_experts_implementation",
+        "_attn_implementation_autoset",
+    ):
         saved.pop(each, None)
     found = {"config": saved, "parameters": parameters(model)}
     for key, step in (("prefill", False), ("decode", True)):

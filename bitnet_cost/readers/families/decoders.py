@@ -11,7 +11,6 @@ from bitnet_cost.readers.families.fields import Fields, field, required, unless
 from bitnet_cost.readers.families.patterns import above_max_window_layers, all_but_each, alternating, one_in_pattern
 
 
-
 def windowed_alone(otherwise: Callable[[Fields, int], list[bool]]) -> Callable[[Fields, int], list[bool]]:
     """Layers with a window turn positions, those that attend to all do not (Cohere 2, EXAONE 4)."""
 
@@ -153,9 +152,12 @@ FAMILIES: dict[str, Family] = {
         qk_norm="per_head", qk_norm_kind="layernorm_no_bias", qk_norm_if=field("qk_layernorm", default=False),
     )),
     "stablelm_epoch": stablelm,
-    "exaone": replace(LLAMA, layers=required("num_layers", "num_hidden_layers"), activation=usual.GPT_ACTIVATION("silu")),
+    "exaone": replace(
+        LLAMA, layers=required("num_layers", "num_hidden_layers"), activation=usual.GPT_ACTIVATION("silu"),
+    ),
     "exaone4": Family(
-        qk_norm="head", rotated=windowed_alone(all_but_each(1)), window=usual.WINDOW(4096), windowed=all_but_each(4), layer_types="sliding_attention",
+        qk_norm="head", rotated=windowed_alone(all_but_each(1)), window=usual.WINDOW(4096), windowed=all_but_each(4),
+        layer_types="sliding_attention",
         positions=usual.POSITIONS(2048),
     ),
     "seed_oss": Family(
@@ -163,7 +165,9 @@ FAMILIES: dict[str, Family] = {
         o_bias=field("attention_out_bias", default=False), ffn_bias=usual.MLP_BIAS, positions=usual.POSITIONS(524288),
     ),
     "ministral": replace(MISTRAL, layer_types="sliding_attention"),
-    "ministral3": replace(MISTRAL, positions=usual.POSITIONS(262144), window=usual.WINDOW, head_dim=usual.HEAD_DIM(128)),
+    "ministral3": replace(
+        MISTRAL, positions=usual.POSITIONS(262144), window=usual.WINDOW, head_dim=usual.HEAD_DIM(128),
+    ),
     "apertus": Family(
         gated=False, qk_norm="head", activation=usual.ACTIVATION("xielu"), qkv_bias=usual.ATTENTION_BIAS,
         positions=usual.POSITIONS(65536),
@@ -179,7 +183,8 @@ FAMILIES: dict[str, Family] = {
     # Zhipu's own code for ChatGLM2, ChatGLM3 and the first GLM-4
     "chatglm": Family(
         layers=required("num_layers"), vocab_size=required("padded_vocab_size"), kv_heads=chatglm_kv_heads,
-        head_dim=field("kv_channels"), ffn_size=required("ffn_hidden_size"), positions=field("seq_length", default=2048),
+        head_dim=field("kv_channels"), ffn_size=required("ffn_hidden_size"),
+        positions=field("seq_length", default=2048),
         qkv_bias=field("add_qkv_bias", default=False), o_bias=field("add_bias_linear", default=False),
         ffn_bias=field("add_bias_linear", default=False), rotary_share=field("rotary_percent", default=0.5),
         activation="silu", refuses=("pre_seq_len",),

@@ -23,14 +23,19 @@ def feed_forward(data: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _decoder_layers(data: Mapping[str, Any]) -> Any:
-    return data["num_layers"] if data.get("num_decoder_layers") is None and "num_layers" in data else data.get("num_decoder_layers")
+    return (
+        data["num_layers"]
+        if data.get("num_decoder_layers") is None and "num_layers" in data
+        else data.get("num_decoder_layers")
+    )
 
 
 # fmt: off
 _T5_ENCODER = Family(
     hidden_size=required("d_model", "hidden_size"), layers=required("num_layers", "num_hidden_layers"),
     heads=required("num_heads", "num_attention_heads"), head_dim=required("d_kv"), kv_heads=None, rotary=False,
-    ffn_size=required("d_ff"), activation=field("dense_act_fn", default="relu"), gated=field("is_gated_act", default=False),
+    ffn_size=required("d_ff"), activation=field("dense_act_fn", default="relu"),
+    gated=field("is_gated_act", default=False),
     buckets=field("relative_attention_num_buckets", default=32), positions=field("n_positions", default=512),
     kind="encoder", tied=usual.TIED,
 )

@@ -84,7 +84,7 @@ FAMILIES: dict[str, Family] = {
     "mpnet": replace(
         BERT, token_types=None, buckets=field("relative_attention_num_buckets", default=32),
     ),
-    "deberta-v2": _DEBERTA,
+    "deberta-v2": replace(_DEBERTA, relative_norm=True),
     "deberta": replace(_DEBERTA, k_bias=False, relative_bias=False),
     "nomic_bert": replace(
         BERT, hidden_size=required("hidden_size", "n_embd"), layers=required("num_hidden_layers", "n_layer"),

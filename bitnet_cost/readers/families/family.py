@@ -104,6 +104,7 @@ class Family:
     relative: Callable[[Fields], int] | None = None  # rows of a table of relative positions (DeBERTa)
     relative_kinds: Callable[[Fields], tuple[str, ...]] | None = None
     relative_bias: bool = True
+    relative_norm: bool = False  # whether `norm_rel_ebd` is read
     position_table_if: Callable[[Fields], bool] | None = None
     per_layer: Callable[[Fields], PerLayerInput | None] | None = None
     altup: Callable[[Fields], AltUp] | None = None

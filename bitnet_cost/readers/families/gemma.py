@@ -62,7 +62,9 @@ def _wide_heads(fields: Fields, windowed: list[bool], heads: int) -> dict[str, A
     inner = Fields(listed, fields.file, fields.model_type, {}, fields.known) if listed else fields
     width = inner.whole(field("head_dim") if listed else field("global_head_dim", default=512))
     same = fields.flag(field("attention_k_eq_v", default=False))
-    kv_heads = inner.optional(usual.KV_HEADS if listed else field("num_global_key_value_heads")) if same or listed else None
+    kv_heads = (
+        inner.optional(usual.KV_HEADS if listed else field("num_global_key_value_heads")) if same or listed else None
+    )
     groups = fields.data.get("rope_parameters")
     full = groups.get("full_attention") if isinstance(groups, dict) else None
     share = full.get("partial_rotary_factor", 1.0) if isinstance(full, dict) else 0.25
@@ -85,9 +87,7 @@ def layers_of_gemma3n(family: Family, fields: Fields, hidden: int, depth: int) -
     return [
         Layer(
             repeat=count,
-            attention=mixer.model_copy(
-                update={"cache_of_another": reuses} | ({"window": window} if slides else {})
-            ),
+            attention=mixer.model_copy(update={"cache_of_another": reuses} | ({"window": window} if slides else {})),
             ffn=FeedForward(size=size, gated=True, activation=form),
             norms=4 + bool(per_layer_input(fields)),
         )
@@ -109,7 +109,8 @@ FAMILIES: dict[str, Family] = {
     "gemma4_text": _GEMMA4,
     "gemma3n_text": replace(
         _GEMMA4, kv_heads=usual.KV_HEADS(2), positions=usual.POSITIONS(32768), windowed=all_but_each(5),
-        logit_softcap=field("final_logit_softcapping", default=30.0), blocks=layers_of_gemma3n, experts=None, altup=altup,
+        logit_softcap=field("final_logit_softcapping", default=30.0), blocks=layers_of_gemma3n, experts=None,
+        altup=altup,
     ),
 }
 # fmt: on

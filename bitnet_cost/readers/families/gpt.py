@@ -52,7 +52,9 @@ def local_layers(fields: Fields, layers: int) -> list[bool]:
         except (TypeError, ValueError):
             fields.refuse("attention_types", f"{short(types)}: expected a list of [[kinds], times]")
     if not isinstance(listed, list) or len(listed) != layers or any(k not in ("global", "local") for k in listed):
-        fields.refuse("attention_layers", f"{short(listed)}: expected 'global' or 'local' for each of the {layers} layers")
+        fields.refuse(
+            "attention_layers", f"{short(listed)}: expected 'global' or 'local' for each of the {layers} layers"
+        )
     return [kind == "local" for kind in listed]
 
 
@@ -135,7 +137,8 @@ FAMILIES: dict[str, Family] = {
         refuses=("ffn_config",), kv_heads=mpt_kv_heads,
     ),
     "openai-gpt": replace(
-        _GPT2, final_norm=False, positions=field("n_positions", default=512), activation=field("afn", default="gelu_new"),
+        _GPT2, final_norm=False, positions=field("n_positions", default=512),
+        activation=field("afn", default="gelu_new"),
     ),
     "biogpt": replace(
         GPT, rotary=False, position_table=2, positions=usual.POSITIONS(1024), activation=usual.ACTIVATION("gelu"),

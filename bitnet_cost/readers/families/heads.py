@@ -15,7 +15,8 @@ _DRAFT = re.compile(r"eagle|medusa|mtp|nextn|draft|speculat|hydra", re.IGNORECAS
 # What a class name ends with, and whether its scores are of every position; the longest that fits counts.
 ENDINGS: dict[str, tuple[str, bool]] = {
     "ForCausalLM": ("tokens", True), "LMHeadModel": ("tokens", True), "ForConditionalGeneration": ("tokens", True),
-    "ForMaskedLM": ("tokens", True), "MTModel": ("tokens", True), "ForPreTraining": ("pretraining", True), "WithLMHeadModel": ("tokens", True),
+    "ForMaskedLM": ("tokens", True), "MTModel": ("tokens", True), "ForPreTraining": ("pretraining", True),
+    "WithLMHeadModel": ("tokens", True),
     "ForVision2Seq": ("tokens", True), "ForImageTextToText": ("tokens", True), "ForVisionText2Text": ("tokens", True),
     "DoubleHeadsModel": ("tokens", True), "Model": ("none", True), "EncoderModel": ("none", True),
     "ForSequenceClassification": ("labels", False), "ForTokenClassification": ("labels", True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -40,7 +41,10 @@ def delta_rule(family: Family, fields: Fields, hidden: int) -> dict[str, Any]:
 
 def kimi_delta(family: Family, fields: Fields, hidden: int) -> dict[str, Any]:
     """Kimi Delta Attention, whose gates have the rank of a head."""
-    heads, width = fields.whole(field("linear_num_heads", default=32)), fields.whole(field("linear_head_dim", default=128))
+    heads, width = (
+        fields.whole(field("linear_num_heads", default=32)),
+        fields.whole(field("linear_head_dim", default=128)),
+    )
     kernel = fields.whole(field("linear_conv_kernel_dim", default=4), most=1024)
     rule = DeltaRule(
         key_heads=heads, value_heads=heads, key_dim=width, value_dim=width, conv_kernel=kernel, gate_rank=width
@@ -138,6 +142,17 @@ def periodic_experts(fields: Fields, layers: int) -> list[bool]:
     return [i % period == offset for i in range(layers)]
 
 
+def all_but_dense(fields: Fields, layers: int) -> list[bool]:
+    """The first ``num_dense_layers`` have no experts (LFM2-MoE)."""
+    first = fields.whole(field("num_dense_layers", default=2), least=0)
+    return [i >= first for i in range(layers)]
+
+
+def rotated_if_named(fields: Fields, layers: int) -> list[bool]:
+    """Positions turn where ``position_embedding_type`` says rope (Granite 4)."""
+    return [fields.data.get("position_embedding_type") == "rope"] * layers
+
+
 def block_types(fields: Fields, layers: int) -> list[str]:
     """``block_types`` over and over (RecurrentGemma)."""
     kinds = fields.data.get("block_types") or ["recurrent", "recurrent", "attention"]
@@ -152,7 +167,7 @@ def full_of(fields: Fields, layers: int) -> list[str]:
     return [ATTENTION if full is None or i in full else "conv" for i in range(layers)]
 
 
-def lfm2_size(data: dict[str, Any]) -> dict[str, Any]:
+def lfm2_size(data: Mapping[str, Any]) -> Mapping[str, Any]:
     """``intermediate_size`` is of a plain layer: a gated one has two thirds, up to a multiple (LFM2)."""
     size = data.get("block_ff_dim", data.get("intermediate_size"))
     if data.get("block_auto_adjust_ff_dim", True) is True and type(size) is int:
@@ -163,12 +178,16 @@ def lfm2_size(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "intermediate_size": size}
 
 
-def kimi_spelling(data: dict[str, Any]) -> dict[str, Any]:
+def kimi_spelling(data: Mapping[str, Any]) -> Mapping[str, Any]:
     """Kimi's own file nests the linear layers' fields and spells the experts' differently."""
     given = data.get("linear_attn_config")
     if not isinstance(given, dict):
         return data
-    names = {"num_heads": "linear_num_heads", "head_dim": "linear_head_dim", "short_conv_kernel_size": "linear_conv_kernel_dim"}
+    names = {
+        "num_heads": "linear_num_heads",
+        "head_dim": "linear_head_dim",
+        "short_conv_kernel_size": "linear_conv_kernel_dim",
+    }
     return {**{new: given[old] for old, new in names.items() if old in given}, **data}
 
 
@@ -186,7 +205,8 @@ _JAMBA_EXPERTS = Experts(
     count=field("num_experts", default=16), per_token=usual.PER_TOKEN(2), size=usual.FFN_SIZE, sparse=periodic_experts,
 )
 _LFM2 = Family(
-    kv_heads=usual.KV_HEADS(8), positions=usual.POSITIONS(128000), tied=field("tie_word_embeddings", "tie_embedding", default=True),
+    kv_heads=usual.KV_HEADS(8), positions=usual.POSITIONS(128000),
+    tied=field("tie_word_embeddings", "tie_embedding", default=True),
     qk_norm="head", ffn_size=field("intermediate_size"), activation="silu", rewrite=lfm2_size,
     kinds=listed_kinds(full_of, {"conv": "conv", ATTENTION: ATTENTION}), mixers={"conv": short_convolution},
 )
@@ -214,7 +234,8 @@ FAMILIES: dict[str, Family] = {
         experts=Experts(count=field("num_local_experts", default=8), per_token=usual.PER_TOKEN(2), size=usual.FFN_SIZE),
     ),
     "recurrent_gemma": Family(
-        head_dim=usual.HEAD_DIM, positions=usual.POSITIONS(None), tied=usual.TIED, o_bias=True, qkv_bias=usual.ATTENTION_BIAS,
+        head_dim=usual.HEAD_DIM, positions=usual.POSITIONS(None), tied=usual.TIED, o_bias=True,
+        qkv_bias=usual.ATTENTION_BIAS,
         rotary_share=field("partial_rotary_factor", default=0.5), ffn_halves=True, ffn_bias=True,
         activation=field("hidden_activation", default="gelu_pytorch_tanh"),
         window=field("attention_window_size", default=2048),
@@ -230,7 +251,8 @@ FAMILIES: dict[str, Family] = {
         kinds=listed_attention, mixers={"mamba": mamba2},
     ),
     "granitemoehybrid": Family(
-        positions=usual.POSITIONS(2048), qkv_bias=usual.ATTENTION_BIAS, rotary=False, ffn_size=field("shared_intermediate_size", default=1024),
+        positions=usual.POSITIONS(2048), qkv_bias=usual.ATTENTION_BIAS, rotated=rotated_if_named,
+        ffn_size=field("shared_intermediate_size", default=1024),
         kinds=listed_kinds(
             lambda fields, layers: ["mamba"] * layers,
             {"mamba": "mamba", LINEAR: "mamba", "attention": ATTENTION, ATTENTION: ATTENTION},
@@ -238,8 +260,8 @@ FAMILIES: dict[str, Family] = {
         ),
         mixers={"mamba": mamba2},
         experts=Experts(
-            count=field("num_local_experts", default=8), per_token=usual.PER_TOKEN(2), size=usual.FFN_SIZE, optional=True,
-            shared_size=field("shared_intermediate_size", default=1024),
+            count=field("num_local_experts", default=8), per_token=usual.PER_TOKEN(2), size=usual.FFN_SIZE,
+            optional=True, shared_size=field("shared_intermediate_size", default=1024),
         ),
     ),
     "falcon_h1": Family(
@@ -251,7 +273,7 @@ FAMILIES: dict[str, Family] = {
         _LFM2, rewrite=None, assumed={"first_k_dense_replace": 2},
         experts=Experts(
             count=field("num_experts", default=32), per_token=usual.PER_TOKEN(4),
-            sparse=lambda fields, layers: [i >= fields.whole(field("num_dense_layers", default=2), least=0) for i in range(layers)],
+            sparse=all_but_dense,
         ),
     ),
 }

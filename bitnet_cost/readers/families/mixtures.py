@@ -100,7 +100,8 @@ FAMILIES: dict[str, Family] = {
         window=field("attention_chunk_size", default=8192), layer_types="chunked_attention",
         ffn_size=field("intermediate_size_mlp", default=16384), tied=usual.UNTIED,
         experts=Experts(
-            optional=True, count=field("num_local_experts", default=16), per_token=usual.PER_TOKEN(1), size=usual.FFN_SIZE,
+            optional=True, count=field("num_local_experts", default=16), per_token=usual.PER_TOKEN(1),
+            size=usual.FFN_SIZE,
             sparse=interleaved, shared_size=usual.FFN_SIZE,
         ),
         remark="attention in chunks is counted as a window of a chunk's length: exact within the first chunk, and "
@@ -149,7 +150,8 @@ FAMILIES: dict[str, Family] = {
         kv_heads=usual.KV_HEADS(4), positions=usual.POSITIONS(131072), qkv_bias=field("use_bias", default=False),
         ffn_bias=field("use_bias", default=False), tied=usual.TIED,
         experts=Experts(
-            count=field("moe_num_experts", "num_experts", default=64), per_token=field("moe_k", "num_experts_per_tok", default=6),
+            count=field("moe_num_experts", "num_experts", default=64),
+            per_token=field("moe_k", "num_experts_per_tok", default=6),
             sparse=ernie_sparse, correction=True,
             shared_count=field("moe_num_shared_experts", "num_shared_experts", default=2),
         ),

@@ -76,7 +76,9 @@ def listed_or_first(fields: Fields, layers: int) -> list[bool]:
         first = fields.whole(field("first_k_dense_replace", default=0), least=0)
         return [i >= first for i in range(layers)]
     if not isinstance(kinds, list) or len(kinds) != layers or any(kind not in ("dense", "sparse") for kind in kinds):
-        fields.refuse("mlp_layer_types", f"{short(kinds)}: expected 'dense' or 'sparse' for each of the {layers} layers")
+        fields.refuse(
+            "mlp_layer_types", f"{short(kinds)}: expected 'dense' or 'sparse' for each of the {layers} layers"
+        )
     return [kind == "sparse" for kind in kinds]
 
 

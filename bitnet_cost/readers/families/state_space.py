@@ -49,7 +49,9 @@ def heads_of_mamba2(fields: Fields, inner: int, *, gate_norm: bool = True) -> St
     heads = fields.whole(field("mamba_n_heads", default=128))
     groups = fields.whole(field("mamba_n_groups", default=1))
     if inner % heads or heads % groups:
-        fields.refuse("mamba_n_heads", f"{heads} does not divide the width {inner}, or its groups {groups} not the heads")
+        fields.refuse(
+            "mamba_n_heads", f"{heads} does not divide the width {inner}, or its groups {groups} not the heads"
+        )
     return StateSpace(
         inner_size=inner,
         state_size=fields.whole(field("mamba_d_state", default=256)),

@@ -9,7 +9,8 @@ TEXT = ("text_config", "language_config", "llm_config")
 
 # fmt: off
 WRAPPERS: dict[str, str] = {
-    "aria": "aria_text", "audioflamingo3": "qwen2", "aya_vision": "cohere2", "blip-2": "opt", "cohere2_vision": "cohere2",
+    "aria": "aria_text", "audioflamingo3": "qwen2", "aya_vision": "cohere2", "blip-2": "opt",
+    "cohere2_vision": "cohere2",
     "deepseek_vl": "llama", "deepseek_vl_hybrid": "llama", "deepseek_vl_v2": "deepseek_v2", "exaone4_5": "exaone4",
     "fast_vlm": "qwen2", "fuyu": "persimmon", "gemma3": "gemma3_text", "gemma3n": "gemma3n_text",
     "gemma4": "gemma4_text", "glm46v": "glm4v_text", "glm4v": "glm4v_text", "glm4v_moe": "glm4v_moe_text",
