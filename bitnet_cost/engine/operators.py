@@ -357,6 +357,13 @@ class _Builder(Rows):
 
     def feed_forward(self, ffn: FeedForward) -> None:
         hidden, size = self.hidden, ffn.size
+        if ffn.receptance:  # Peng et al., RWKV, 2023, arXiv:2305.13048, eq. 18-20
+            self.add("channel_shift", "elementwise", "elsewhere", [
+                ("mul", TOKENS, 4 * hidden), ("add", TOKENS, 4 * hidden), ("inputs", TOKENS, hidden),
+                ("outputs", TOKENS, 2 * hidden), ("weights", PASSES, 2 * hidden),
+            ], weights=2 * hidden)  # fmt: skip
+            self.linear("receptance", hidden, hidden)
+            self.elementwise("receptance_gate", activation("silu", hidden, gated=True), traits=ACTIVATION)
         if ffn.gated:
             self.linear("gate", hidden, size, bias=ffn.bias)
         self.linear("up", hidden, size, bias=ffn.bias, traits=FUSED if ffn.gated else PRODUCT)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from bitnet_cost.engine.terms import LOGITS, TOKENS, dense, norm
 from bitnet_cost.inputs.architecture import Architecture
@@ -74,7 +74,7 @@ class Rows:
         part, own = self.part
         if not part or basis[0].startswith(("cross", "encoder")):
             return basis
-        return (part + basis[0], *own, *basis[1:])
+        return cast(Basis, (part + basis[0], *own, *basis[1:]))
 
     def linear(
         self, name: str, inputs: int, outputs: int, *, bias: bool = False, role: str = "linear", copies: Copies = ONE,

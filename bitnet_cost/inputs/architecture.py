@@ -190,6 +190,9 @@ class FeedForward(Input):
     activation: Activation = Field(description="activation function")
     bias: bool = Field(False, description="biases on every projection")
     sub_norm: bool = Field(False, description="norm before the down projection (BitNet's SubLN)")
+    receptance: bool = Field(
+        False, description="mixed with the token before, and gated by a projection of its own (channel mixing of RWKV)"
+    )
 
 
 class MixtureOfExperts(Input):

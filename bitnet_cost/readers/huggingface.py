@@ -167,6 +167,9 @@ def _architecture(family: Family, fields: Fields, about: dict[str, Any]) -> Arch
     for name in family.refuses:
         if fields.data.get(name):
             fields.refuse(name, f"{short(fields.data[name])}: builds parts that are not known here")
+    for name in family.needs:
+        if fields.data.get(name) is False:
+            fields.refuse(name, "false: builds parts that are not known here")
     found = heads.ending(fields.data)
     heads.refuse_unknown(fields, found)
     hidden = fields.whole(family.hidden_size)

@@ -52,6 +52,7 @@ _BART = replace(
     _BART_ENCODER, kind="encoder-decoder", encoder=_BART_ENCODER, layers=required("decoder_layers"),
     heads=required("decoder_attention_heads"), ffn_size=required("decoder_ffn_dim"), norms=3,
     pooled=frozenset(("ForSequenceClassification",)), classified_with_bias=True,
+    needs=("tie_word_embeddings",),  # else each half has a table of its own
 )
 
 

@@ -70,6 +70,7 @@ FAMILIES: dict[str, Family] = {
     "xlm-roberta": _ROBERTA,
     "camembert": _ROBERTA,
     "data2vec-text": _ROBERTA,
+    "ernie": replace(BERT, refuses=(*BERT.refuses, "use_task_id")),
     "distilbert": replace(
         BERT, hidden_size=required("dim", "hidden_size"), layers=required("n_layers", "num_hidden_layers"),
         heads=required("n_heads", "num_attention_heads"), ffn_size=required("hidden_dim"), token_types=None,

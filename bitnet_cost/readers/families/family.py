@@ -118,4 +118,5 @@ class Family:
     nested: Mapping[str, Any] = field(default_factory=dict)  # the same inside a multimodal file, which leaves it out
     refuses: tuple[str, ...] = ()  # fields that, when set, build parts which are not known here
     rewrite: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None  # other spellings of a whole file
+    needs: tuple[str, ...] = ()  # flags that are true in every published file; false builds parts that are not known
     remark: str = ""  # what the class does and an `Architecture` cannot say

@@ -143,6 +143,10 @@ FAMILIES: dict[str, Family] = {
     "biogpt": replace(
         GPT, rotary=False, position_table=2, positions=usual.POSITIONS(1024), activation=usual.ACTIVATION("gelu"),
     ),
+    "xglm": replace(
+        GPT, hidden_size=required("d_model"), layers=required("num_layers"), heads=required("attention_heads"),
+        rotary=False, ffn_size=required("ffn_dim"), activation=usual.GPT_ACTIVATION("gelu"),
+    ),
     "persimmon": replace(
         GPT, kv_heads=None, fused=True, qk_norm="head", qk_norm_if=field("qk_layernorm", default=True),
         positions=usual.POSITIONS(16384), activation=usual.ACTIVATION("relu2"), tied=usual.UNTIED,

@@ -8,10 +8,12 @@ from typing import Any
 
 from bitnet_cost.inputs.architecture import (
     DeltaRule,
+    FeedForward,
     GatedRecurrence,
     Layer,
     LightningAttention,
     ShortConvolution,
+    Wkv,
 )
 from bitnet_cost.readers.families import usual
 from bitnet_cost.readers.families.decoders import QWEN3
@@ -94,6 +96,14 @@ def beside_attention(family: Family, fields: Fields, hidden: int, depth: int) ->
     space = heads_of_mamba2(fields, inner, gate_norm=fields.flag(field("mamba_rms_norm", default=False)))
     mixer = attention(family, fields, hidden, fields.whole(family.heads), False)
     return [Layer(repeat=depth, attention=mixer, state_space=space, ffn=dense(family, fields, hidden))]
+
+
+def rwkv(family: Family, fields: Fields, hidden: int, depth: int) -> list[Layer]:
+    """Time mixing and channel mixing (RWKV-4)."""
+    mixing = Wkv(width=fields.optional(field("attention_hidden_size")) or hidden)
+    size = fields.optional(field("intermediate_size")) or 4 * hidden
+    channels = FeedForward(size=size, activation="relu2", receptance=True)
+    return [Layer(repeat=depth, wkv=mixing, ffn=channels)]
 
 
 # --- which layers are what ------------------------------------------------------------------------------------------
@@ -267,6 +277,9 @@ FAMILIES: dict[str, Family] = {
     "falcon_h1": Family(
         kv_heads=usual.KV_HEADS(8), positions=usual.POSITIONS(8192), qkv_bias=usual.ATTENTION_BIAS,
         ffn_bias=usual.MLP_BIAS, blocks=beside_attention, refuses=("projectors_bias",),
+    ),
+    "rwkv": Family(
+        blocks=rwkv, rotary=False, norm="layernorm", embedding_norm=True, positions=field("context_length", default=1024),
     ),
     "lfm2": _LFM2,
     "lfm2_moe": replace(
