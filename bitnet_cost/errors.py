@@ -199,16 +199,15 @@ def same_spelling(word: str, name: str) -> bool:
 
 
 def _one_slip(word: str, known: str) -> bool:
-    """Whether letters are the same, but for one left out, doubled or put before its neighbour inside them."""
-    if word == known:
+    """Whether letters are the same, but for one inside left out, doubled or exchanged with the next."""
+    if word == known or any(
+        word == known[:i] + known[i + 1] + known[i] + known[i + 2 :] for i in range(1, len(known) - 1)
+    ):
         return True
     short, long = sorted((word, known), key=len)
-    if len(short) < 3 or short[0] != long[0] or short[-1] != long[-1]:
+    if len(short) < 3 or len(long) != len(short) + 1 or short[0] != long[0] or short[-1] != long[-1]:
         return False
-    if len(long) == len(short) + 1:
-        return any(long[:i] + long[i + 1 :] == short for i in range(1, len(long) - 1))
-    swapped = (known[:i] + known[i + 1] + known[i] + known[i + 2 :] for i in range(1, len(known) - 2))
-    return word in swapped
+    return any(long[:i] + long[i + 1 :] == short for i in range(1, len(long) - 1))
 
 
 def close_to(word: str, known: Mapping[str, str], most: int) -> list[str]:

@@ -62,6 +62,7 @@ CLASSES = {
 
 # What a section's parameters are called, then what the classes are that hold them; the first that fits counts.
 NAMES = (
+    ("attention", r"relative_attention_bias"),
     ("norm", r"(?i)norm|ln_?[\df]|\bln_f|\.pre_ln|ln_out"),
     (
         "head",
@@ -272,9 +273,11 @@ def build(kind, wanted, device="meta"):
 
 
 def parameters(model):
-    found = {}
-    for name, p in model.named_parameters():
-        kind = section(name, model)
+    found, kinds = {}, {}
+    for name, p in model.named_parameters(remove_duplicate=False):
+        kinds.setdefault(id(p), (p, set()))[1].add(section(name, model))
+    for p, names in kinds.values():  # a tied table is the embedding's
+        kind = "embedding" if "embedding" in names else names.pop()
         found[kind] = found.get(kind, 0) + p.numel()
     return found
 

@@ -91,7 +91,7 @@ FAMILIES: dict[str, Family] = {
         BERT, hidden_size=required("hidden_size", "n_embd"), layers=required("num_hidden_layers", "n_layer"),
         heads=required("num_attention_heads", "n_head"), ffn_size=required("intermediate_size", "n_inner"),
         positions=field("max_position_embeddings", "n_positions", default=2048), position_table=None, rotary=True,
-        gated=True, activation="silu", qkv_bias=field("qkv_proj_bias", default=False),
+        gated=True, activation="silu", head_dim=usual.HEAD_DIM, qkv_bias=field("qkv_proj_bias", default=False),
         ffn_bias=field("mlp_fc1_bias", default=False), pooled=frozenset(), refuses=("num_experts",),
     ),
     "modernbert": replace(

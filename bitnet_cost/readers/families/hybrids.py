@@ -279,7 +279,8 @@ FAMILIES: dict[str, Family] = {
         ffn_bias=usual.MLP_BIAS, blocks=beside_attention, refuses=("projectors_bias",),
     ),
     "rwkv": Family(
-        blocks=rwkv, rotary=False, norm="layernorm", embedding_norm=True, positions=field("context_length", default=1024),
+        blocks=rwkv, rotary=False, norm="layernorm", embedding_norm=True,
+        positions=field("context_length", default=1024),
     ),
     "lfm2": _LFM2,
     "lfm2_moe": replace(
