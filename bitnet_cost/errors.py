@@ -205,9 +205,10 @@ def _one_slip(word: str, known: str) -> bool:
     ):
         return True
     short, long = sorted((word, known), key=len)
-    if len(short) < 3 or len(long) != len(short) + 1 or short[0] != long[0] or short[-1] != long[-1]:
+    if len(long) < 5 or len(long) != len(short) + 1 or short[0] != long[0] or short[-1] != long[-1]:
         return False
-    return any(long[:i] + long[i + 1 :] == short for i in range(1, len(long) - 1))
+    left_out = [i for i in range(1, len(long) - 1) if long[:i] + long[i + 1 :] == short]
+    return any(word == short or long[i] in (long[i - 1], long[i + 1]) for i in left_out)
 
 
 def close_to(word: str, known: Mapping[str, str], most: int) -> list[str]:

@@ -252,7 +252,7 @@ def _head(family: Family, fields: Fields) -> Head:
         bias=fields.flag(family.head_bias),
         transform=family.head_transform,
         transform_bias=family.transform_bias,
-        spare_bias=family.head_transform and not tied,
+        spare_bias=family.head_transform and family.spare_bias and not tied,
         softcap=fields.turns_on(family.logit_softcap),
     )
 

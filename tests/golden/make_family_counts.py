@@ -257,8 +257,9 @@ def odd(kind, draw):
 
 
 def build(kind, wanted, device="meta"):
+    kind, _, other = kind.partition(":")
     config = transformers.CONFIG_MAPPING[kind](**copy.deepcopy(wanted))
-    name = CLASSES[kind]
+    name = other or CLASSES[kind]
     config.architectures = [name]
     for each in (config, getattr(config, "text_config", None)):
         if each is not None:
@@ -290,7 +291,7 @@ def macs(model, config, kind, step):
     given = {"input_ids": ids}
     if config.is_encoder_decoder:
         given["decoder_input_ids"] = ids
-        if kind == "whisper":
+        if kind.startswith("whisper"):
             given = {
                 "input_features": torch.zeros(1, config.num_mel_bins, 2 * config.max_source_positions, device=device),
                 "decoder_input_ids": ids,
@@ -340,7 +341,7 @@ def measured(kind, wanted):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kinds", nargs="*", help="model types; all that have a language model")
+    parser.add_argument("kinds", nargs="*", help="model types, or TYPE:CLASS; all that have a language model")
     parser.add_argument("--odd", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--no-default", action="store_true")
@@ -354,7 +355,7 @@ def main():
             wanted.append(odd(kind, draw) if kind in transformers.CONFIG_MAPPING else {})
         done = 0
         for i, each in enumerate(wanted):
-            if done > arguments.odd - arguments.no_default:
+            if done > arguments.odd - arguments.no_default or ":" in kind and done:
                 break
             name = kind if not each else f"{kind}-odd{done}"
             try:

@@ -57,6 +57,7 @@ _ROBERTA = BERT
 _ELECTRA = replace(
     BERT, embedding_width=field("embedding_size"), narrow_tables=True, pooled=frozenset(_WHOLE),
     pretraining=Classifier(labels=1, bias=True, every_position=True, pooled=True), pretraining_head=False,
+    spare_bias=False,
 )
 _DEBERTA = replace(
     BERT, token_types=field("type_vocab_size", default=0), position_table_if=deberta_positions, relative=relative_rows,
@@ -74,7 +75,7 @@ FAMILIES: dict[str, Family] = {
     "distilbert": replace(
         BERT, hidden_size=required("dim", "hidden_size"), layers=required("n_layers", "num_hidden_layers"),
         heads=required("n_heads", "num_attention_heads"), ffn_size=required("hidden_dim"), token_types=None,
-        activation=field("activation", default="gelu"), pooled=frozenset(_WHOLE),
+        activation=field("activation", default="gelu"), pooled=frozenset(_WHOLE), spare_bias=False,
     ),
     "electra": _ELECTRA,
     "albert": replace(

@@ -96,6 +96,7 @@ class Family:
     head_bias: Field | bool = False
     head_transform: bool = False
     transform_bias: bool = True
+    spare_bias: bool = True  # a second bias is stored where such a head is untied
     pooled: frozenset[str] = frozenset()  # classes that have a dense layer on one position: `heads.ENDINGS`
     pooled_norm: bool = False
     pretraining: Classifier | None = None  # what a class for pre-training has beside the output matrix

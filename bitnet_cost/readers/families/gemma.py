@@ -89,7 +89,7 @@ def layers_of_gemma3n(family: Family, fields: Fields, hidden: int, depth: int) -
             repeat=count,
             attention=mixer.model_copy(update={"cache_of_another": reuses} | ({"window": window} if slides else {})),
             ffn=FeedForward(size=size, gated=True, activation=form),
-            norms=4 + bool(per_layer_input(fields)),
+            norms=5,
         )
         for (slides, reuses, size), count in kinds.items()
     ]
