@@ -233,6 +233,8 @@ def odd(kind, draw):
                 wanted[name] = draw.choice(NUMBERS[name])
         elif name in KEPT and isinstance(value, bool) and draw.random() < 0.35:
             wanted[name] = not value
+    if full.get("pad_token_id"):
+        wanted["pad_token_id"] = 0
     depth = next((wanted[n] for n in ("num_hidden_layers", "n_layer", "n_layers", "num_layers") if n in wanted), None)
     for name in ("layer_types", "layers_block_type", "mlp_layer_types"):
         kinds = sorted(set(full.get(name) or ()))

@@ -92,7 +92,7 @@ class Family:
     norms: int | Rule[int] = 2
     first_norms: int | None = None  # of the first layer, where it has fewer
     final_norm: bool | Rule[bool] = True
-    tied: Field = usual.UNTIED
+    tied: Field | bool = usual.UNTIED
     head_bias: Field | bool = False
     head_transform: bool = False
     transform_bias: bool = True

@@ -229,7 +229,7 @@ FAMILIES: dict[str, Family] = {
         experts=replace(_QWEN_EXPERTS, count=field("num_experts", default=256), per_token=usual.PER_TOKEN(8)),
     ),
     "kimi_linear": replace(
-        DEEPSEEK_V3, latent=without_rotation, rotary=False, positions=field("model_max_length", default=1048576),
+        DEEPSEEK_V3, latent=without_rotation, rotary=False, tied=False, positions=field("model_max_length", default=1048576),
         kinds=listed_kinds(kimi_kinds, {LINEAR: LINEAR, ATTENTION: ATTENTION}), mixers={LINEAR: kimi_delta},
         rewrite=kimi_spelling, assumed={"first_k_dense_replace": 1, "q_lora_rank": None},
         experts=Experts(
