@@ -297,7 +297,8 @@ class _Builder(Rows):
         self.norm("kv_norm", rank)
         if mla.rotary:
             self.rope((heads + 1) * rope)
-        attended = () if mla.indexer is None else (float(mla.indexer.kept),)
+        # the reference implementation scores all keys, and masks those that are not kept
+        attended = () if mla.indexer is None or self.counting == "traced" else (float(mla.indexer.kept),)
         if mla.indexer:
             self.indexer(mla.indexer, mla.q_rank or hidden)
         expanded = heads * (mla.nope_dim + mla.value_dim)
@@ -349,10 +350,10 @@ class _Builder(Rows):
         self.norm("index_norm", width, kind="layernorm")
         self.linear("index_weights", self.hidden, heads, role="elsewhere", traits=ROUTER)
         self.add("index_scores", "attention", "attention", [
-            ("mac", ("pairs",), heads * width), ("reduce", ("pairs",), heads * (width - 1)),
+            ("mac", ("pairs",), heads * (width + 1)), ("reduce", ("pairs",), heads * width - 1),
             ("inputs", TOKENS, heads * width), ("kv_read", ("keys",), width),
         ], traits=ATTENTION, cached_heads=1)  # fmt: skip
-        self.elementwise("index_choice", [("add", ("pairs",), 2 * heads + 1), ("mul", ("pairs",), heads)],
+        self.elementwise("index_choice", [("add", ("pairs",), heads + 1)],
                          traits=SOFTMAX._replace(scores=False))  # fmt: skip
 
     def feed_forward(self, ffn: FeedForward) -> None:
@@ -454,7 +455,9 @@ class _Builder(Rows):
 
     def classifier(self, found: Classifier) -> None:
         """A pooled vector of each sequence, and scores of labels."""
-        copies = Copies() if found.every_position else Copies(basis=("sequences",))
+        # decoders' classes score every position, and choose one after it
+        whole = found.every_position or (self.counting == "traced" and self.architecture.kind == "decoder")
+        copies = Copies() if whole else Copies(basis=("sequences",))
         if found.pooled:
             self.linear("pooler", self.hidden, self.hidden, bias=found.pooled_bias, role="elsewhere", copies=copies)
             self.elementwise("pooler_activation", [("tanh", copies.basis, self.hidden)])

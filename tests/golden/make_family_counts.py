@@ -66,13 +66,13 @@ NAMES = (
     ("norm", r"(?i)norm|ln_?[\df]|\bln_f|\.pre_ln|ln_out"),
     (
         "head",
-        r"(^|\.)(lm_head|embed_out|head|decoder\.(weight|bias)$|cls|classifier|score|qa_outputs|vocab_(transform|projector)|generator_|predictions|pooler|altup_unembed)",
+        r"(^|\.)(lm_head|embed_out|head|decoder\.(weight|bias)$|cls|classifier|score|qa_outputs|vocab_(transform|projector)|generator_|predictions|pooler|pre_classifier|classification_head|discriminator_|altup_unembed)",
     ),
     ("embedding", r"embed|wte|wpe|shared\.weight|rel_embeddings|per_layer_model|encoder\.conv|altup_projections"),
     ("expert", r"\.experts\."),
 )
 CLASSES_OF = (
-    ("recurrent", r"Mamba|DeltaNet|Lightning|ShortConv|RecurrentBlock|DeltaAttention|Rwkv.*Attention"),
+    ("recurrent", r"Mamba|Mixer|DeltaNet|Lightning|ShortConv|RecurrentBlock|DeltaAttention|Rwkv.*Attention"),
     ("attention", r"Attention|Attn"),
 )
 
@@ -84,7 +84,8 @@ def section(name, model):
     classes, module = [], model
     for part in name.split(".")[:-1]:
         module = getattr(module, part)
-        classes.append(type(module).__name__)
+        if not type(module).__name__.endswith("Layer"):
+            classes.append(type(module).__name__)
     return next(
         (kind for kind, pattern in CLASSES_OF if any(re.search(pattern, c) for c in classes[1:])), "feed_forward"
     )

@@ -209,8 +209,8 @@ FAMILIES: dict[str, Family] = {
     "internlm": replace(LLAMA, qkv_bias=field("bias", default=True)),
     "internlm2": replace(LLAMA, qkv_bias=field("bias", default=True), fused=True),
     "internlm3": replace(
-        LLAMA, qkv_bias=field("qkv_bias", default=False), o_bias=field("bias", default=False), head_dim=usual.HEAD_DIM,
-        ffn_bias=field("bias", default=False),
+        LLAMA, qkv_bias=field("qkv_bias", "attention_bias", default=False), head_dim=usual.HEAD_DIM,
+        o_bias=field("bias", "attention_bias", default=False), ffn_bias=field("bias", "mlp_bias", default=False),
     ),
     "mimo": QWEN2,
     "hyperclovax": replace(LLAMA, norms=four_if_after),

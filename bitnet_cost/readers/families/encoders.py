@@ -81,7 +81,7 @@ FAMILIES: dict[str, Family] = {
     "albert": replace(
         _ELECTRA, groups=field("num_hidden_groups", default=1), activation=usual.ACTIVATION("gelu_new"),
         embedding_width=field("embedding_size", default=128), pooled=frozenset(("Model", "ForSequenceClassification")),
-        pretraining=BERT.pretraining, pretraining_head=True,
+        pretraining=BERT.pretraining, pretraining_head=True, spare_bias=True,
     ),
     "mpnet": replace(
         BERT, token_types=None, buckets=field("relative_attention_num_buckets", default=32),

@@ -229,7 +229,8 @@ FAMILIES: dict[str, Family] = {
         experts=replace(_QWEN_EXPERTS, count=field("num_experts", default=256), per_token=usual.PER_TOKEN(8)),
     ),
     "kimi_linear": replace(
-        DEEPSEEK_V3, latent=without_rotation, rotary=False, tied=False, positions=field("model_max_length", default=1048576),
+        DEEPSEEK_V3, latent=without_rotation, rotary=False, tied=False,
+        positions=field("model_max_length", default=1048576),
         kinds=listed_kinds(kimi_kinds, {LINEAR: LINEAR, ATTENTION: ATTENTION}), mixers={LINEAR: kimi_delta},
         rewrite=kimi_spelling, assumed={"first_k_dense_replace": 1, "q_lora_rank": None},
         experts=Experts(
@@ -276,7 +277,7 @@ FAMILIES: dict[str, Family] = {
     ),
     "falcon_h1": Family(
         kv_heads=usual.KV_HEADS(8), positions=usual.POSITIONS(8192), qkv_bias=usual.ATTENTION_BIAS,
-        ffn_bias=usual.MLP_BIAS, blocks=beside_attention, refuses=("projectors_bias",),
+        ffn_bias=usual.MLP_BIAS, blocks=beside_attention, refuses=("projectors_bias", "mamba_proj_bias"),
     ),
     "rwkv": Family(
         blocks=rwkv, rotary=False, norm="layernorm", embedding_norm=True,
