@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -55,11 +56,13 @@ class _Worked:
     Numbers of NumPy's: they round as its arrays do, and a step with them takes a fifth of the time.
     """
 
-    def __init__(self, workload: Workload) -> None:
+    def __init__(self, workload: Workload, numbers: tuple[Array, Array, Array] | None = None) -> None:
         self.workload = workload
-        self.batch, self.prompt, self.generate = numbers = workload.flat()
-        if len(self.batch) == 1:
-            self.batch, self.prompt, self.generate = (array[0] for array in numbers)
+        if numbers is None:
+            numbers = workload.flat()
+            if len(numbers[0]) == 1:
+                numbers = numbers[0][0], numbers[1][0], numbers[2][0]
+        self.batch, self.prompt, self.generate = numbers
         self.traced = workload.counting == "traced"
         self.span = workload.attention or "causal"
         self.none = self.prompt * 0
@@ -84,16 +87,12 @@ class _Worked:
         part, _, rest = name.partition("_")
         if part == "encoder":
             frames, *numbers = numbers
-            read = Workload(1, 1, 1, "full", "all", self.workload.counting)
-            inner = _Worked(
-                read.with_numbers(*map(np.atleast_1d, (self.batch, self.source(frames), self.prompt * 0 + 1)))
-            )
-            found = getattr(inner, rest)
-            return [found(inner.rows[0], *numbers) if row.prompts else self.none for row in self.rows]
+            read = _Worked(replace(self.workload, attention="full"), (self.batch, self.source(frames), self.none + 1))
+            whole = getattr(read, rest)(read.rows[0], *numbers)
+            return [whole if row.prompts else self.none for row in self.rows]
         if part == "started":
-            one = self.workload.with_numbers(*map(np.atleast_1d, (self.batch, self.prompt * 0 + 1, self.generate)))
-            inner = _Worked(one)
-            return [getattr(inner, rest)(row, *numbers) for row in inner.rows]
+            begun = _Worked(self.workload, (self.batch, self.none + 1, self.generate))
+            return [getattr(begun, rest)(row, *numbers) for row in begun.rows]
         return [getattr(self, name)(row, *numbers) for row in self.rows]
 
     def source(self, frames: float) -> Array:

@@ -359,6 +359,10 @@ class Checkpoint(Input):
     precision: str = Field(default="", max_length=60, description="precision that comes closest to them")
     parts: str = Field(default="", max_length=200, description="parts that are not counted, in words")
 
+    def holding(self, more: str) -> Self:
+        """The same, and further parts that are not counted."""
+        return self.model_copy(update={"parts": " and ".join(part for part in (self.parts, more) if part)})
+
 
 class Architecture(Shown, Input):
     """A transformer or state-space language model, complete enough to count every parameter and operation."""
@@ -451,6 +455,11 @@ class Architecture(Shown, Input):
         if held.parts:
             found.append(f"{self.name}: its files also hold {held.parts}, which no answer counts.")
         return found
+
+    @property
+    def generates(self) -> bool:
+        """Whether it is made to generate tokens: encoders, base models and classifiers are not."""
+        return not self.bidirectional and self.classifier is None
 
     @property
     def bidirectional(self) -> bool:

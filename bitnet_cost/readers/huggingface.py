@@ -18,7 +18,16 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from bitnet_cost.errors import BitnetCostError, InvalidFile, printable, same_spelling
-from bitnet_cost.inputs.architecture import MOST_LAYERS, Architecture, Embedding, Encoder, Head, Layer, qualified_name
+from bitnet_cost.inputs.architecture import (
+    MOST_LAYERS,
+    Architecture,
+    Checkpoint,
+    Embedding,
+    Encoder,
+    Head,
+    Layer,
+    qualified_name,
+)
 from bitnet_cost.inputs.cited import explain
 from bitnet_cost.readers.checkpoint import checkpoint
 from bitnet_cost.readers.families import (
@@ -37,7 +46,7 @@ from bitnet_cost.readers.families.family import Family
 from bitnet_cost.readers.families.fields import Field, Fields, field, short
 from bitnet_cost.readers.families.parts import attention, dense, experts, windows
 from bitnet_cost.readers.families.patterns import ATTENTION
-from bitnet_cost.readers.families.wrappers import WRAPPERS, language_model
+from bitnet_cost.readers.families.wrappers import WRAPPERS, language_model, towers
 from bitnet_cost.readers.json_file import read_json
 
 MOST_POSITIONS = 10**10
@@ -111,7 +120,10 @@ def architecture_from_config(
     note = "; ".join(part for part in (note, family.remark) if part)
     assumed = {**family.assumed, **family.nested} if multimodal else family.assumed
     about: dict[str, Any] = {"name": name, "title": title, "source": source, "seen": seen, "note": note}
-    about["checkpoint"] = checkpoint({**whole, **config}, file)
+    held = checkpoint({**whole, **config}, file)
+    if multimodal and seen == "own":  # whoever hands in a file sees what of it is left out
+        held = (held or Checkpoint()).holding(towers(whole))
+    about["checkpoint"] = held
     if family.rewrite:
         config = family.rewrite(config)
     fields = Fields(config, file, model_type, assumed, _known_names)

@@ -143,7 +143,7 @@ FAMILIES: dict[str, Family] = {
     "dots1": replace(_GLM4_MOE, qk_norm_if=True, rotary_share=None, window=usual.WINDOW),
     "minimax_m2": Family(
         kv_heads=usual.KV_HEADS(8), head_dim=usual.HEAD_DIM(128), positions=usual.POSITIONS(196608), qk_norm="width",
-        qk_norm_if=field("use_qk_norm", default=True), rotary_dim=field("rotary_dim", default=64),
+        qk_norm_if=field("use_qk_norm", default=True), rotary_dim=field("rotary_dim"),
         experts=Experts(count=_LOCAL_EXPERTS(256), per_token=usual.PER_TOKEN(8), size=usual.FFN_SIZE),
     ),
     "ernie4_5_moe": Family(

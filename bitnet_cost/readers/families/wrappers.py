@@ -46,3 +46,13 @@ def language_model(config: Mapping[str, Any]) -> Any:
     holder = thinker if isinstance(thinker, dict) else config
     found = next((holder[name] for name in TEXT if holder.get(name) is not None), None)
     return config if found is None and config.get("model_type") in FLAT else found
+
+
+def towers(config: Mapping[str, Any]) -> str:
+    """What a multimodal file holds beside its language model, in words.
+
+    >>> towers({"vision_config": {}, "audio_config": {}}), towers({})
+    ('a vision tower and an audio tower', 'what it sees or hears with')
+    """
+    named = (("vision_config", "a vision tower"), ("audio_config", "an audio tower"))
+    return " and ".join(words for name, words in named if name in config) or "what it sees or hears with"
