@@ -29,19 +29,6 @@ WITH_POWER = ("device", "facility")  # scopes that hold all energy of a device
 register("model", "word", "", "Catalogue name of the model", lambda r: r.architecture.name)
 register("parameters", "whole", "1", "Parameters: nominal where a size was asked for, else exact",
     lambda r: r.parameters)  # fmt: skip
-register("active_parameters", "whole", "1", "Parameters less those of routed experts that a token does not visit",
-    lambda r: active_parameters(r.counts.operators))  # fmt: skip
-for _section, _what in {
-    "embedding": "input tables",
-    "attention": "attention, its projections included",
-    "recurrent": "state spaces, linear attention and convolutions",
-    "feed_forward": "dense feed-forward parts, shared experts and routers",
-    "expert": "routed experts, all of them",
-    "norm": "norms",
-    "head": "the output matrix, where it is not the token table, or a classifier",
-}.items():
-    register(f"{_section}_parameters", "whole", "1", f"Parameters of {_what}; of the shape that stands for a size",
-        partial(lambda section, r: parameters_in(r.counts.operators)[section], _section))  # fmt: skip
 register("hardware", "word", "", "Catalogue name of the hardware", lambda r: r.hardware.name)
 register("runtime", "word", "", "Software on a device", lambda r: None if r.runtime is None else r.runtime.runtime)
 register("precision", "word", "", "Name of the precision", lambda r: r.precision.name)
@@ -186,3 +173,20 @@ def reason(result: Result) -> str | list[str | None] | None:
         part = f"no power: scope {result.scope} is a part of the energy"
         why = f"{why}; {part}" if why else part
     return None if inside is None else [why if fit else "does not fit" for fit in inside.ravel().tolist()]
+
+
+# --- where the parameters are ------------------------------------------------------------------------------------------
+
+register("active_parameters", "whole", "1", "Parameters less those of routed experts that a token does not visit",
+    lambda r: active_parameters(r.counts.operators))  # fmt: skip
+for _section, _what in {
+    "embedding": "input tables",
+    "attention": "attention, its projections included",
+    "recurrent": "state spaces, linear attention and convolutions",
+    "feed_forward": "dense feed-forward parts, shared experts and routers",
+    "expert": "routed experts, all of them",
+    "norm": "norms",
+    "head": "the output matrix, where it is not the token table, or a classifier",
+}.items():
+    register(f"{_section}_parameters", "whole", "1", f"Parameters of {_what}; of the shape that stands for a size",
+        partial(lambda section, r: parameters_in(r.counts.operators)[section], _section))  # fmt: skip

@@ -148,7 +148,7 @@ FAMILIES: dict[str, Family] = {
     ),
     "ernie4_5_moe": Family(
         kv_heads=usual.KV_HEADS(4), positions=usual.POSITIONS(131072), qkv_bias=field("use_bias", default=False),
-        ffn_bias=field("use_bias", default=False), tied=usual.TIED,
+        ffn_bias=field("use_bias", default=False), tied=usual.TIED, head_bias=field("use_bias", default=False),
         experts=Experts(
             count=field("moe_num_experts", "num_experts", default=64),
             per_token=field("moe_k", "num_experts_per_tok", default=6),
