@@ -68,7 +68,10 @@ NAMES = (
         "head",
         r"(^|\.)(lm_head|embed_out|head|decoder\.(weight|bias)$|cls|classifier|score|qa_outputs|vocab_(transform|projector)|generator_|predictions|pooler|pre_classifier|classification_head|discriminator_|project_out|altup_unembed)",
     ),
-    ("embedding", r"embed|wte|wpe|shared\.weight|rel_embeddings|per_layer_model|encoder\.conv|altup_projections|project_in"),
+    (
+        "embedding",
+        r"embed|wte|wpe|shared\.weight|rel_embeddings|per_layer_model|encoder\.conv|altup_projections|project_in",
+    ),
     ("expert", r"\.experts\."),
 )
 CLASSES_OF = (

@@ -216,7 +216,7 @@ FAMILIES: dict[str, Family] = {
     "hyperclovax": replace(LLAMA, norms=four_if_after),
     "cwm": replace(
         LLAMA, kv_heads=usual.KV_HEADS(8), window=usual.WINDOW(8192), layer_types="sliding_attention", qkv_bias=False,
-        ffn_bias=False, windowed=all_but_each_first(4),
+        windowed=all_but_each_first(4),
     ),
     "vaultgemma": replace(GEMMA2, norms=2),
     "bitnet": Family(
