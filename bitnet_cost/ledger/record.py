@@ -175,7 +175,7 @@ def reason(result: Result) -> str | list[str | None] | None:
     return None if inside is None else [why if fit else "does not fit" for fit in inside.ravel().tolist()]
 
 
-# --- where the parameters are ------------------------------------------------------------------------------------------
+# --- where the parameters are ---------------------------------------------------------------------------------------
 
 register("active_parameters", "whole", "1", "Parameters less those of routed experts that a token does not visit",
     lambda r: active_parameters(r.counts.operators))  # fmt: skip
