@@ -8,7 +8,7 @@ from bitnet_cost.inputs.architecture import Classifier
 from bitnet_cost.readers.families import usual
 from bitnet_cost.readers.families.decoders import LLAMA
 from bitnet_cost.readers.families.family import Family
-from bitnet_cost.readers.families.fields import Fields, field, required
+from bitnet_cost.readers.families.fields import Fields, field, required, short
 from bitnet_cost.readers.families.gpt import GPT
 
 _WHOLE = ("ForSequenceClassification", "ForMultipleChoice")
@@ -33,11 +33,11 @@ def relative_rows(fields: Fields) -> int:
 
 def relative_kinds(fields: Fields) -> tuple[str, ...]:
     """The relative terms of scores: ``c2p``, ``p2c`` or both (DeBERTa)."""
-    kinds = fields.data.get("pos_att_type") or ()
-    found = tuple(kinds.lower().split("|") if isinstance(kinds, str) else kinds)
-    if any(kind not in ("c2p", "p2c") for kind in found):
-        fields.refuse("pos_att_type", f"{found}: expected c2p, p2c or both")
-    return found
+    given = fields.data.get("pos_att_type") or []
+    kinds = given.lower().split("|") if isinstance(given, str) else given
+    if not isinstance(kinds, list) or any(kind not in ("c2p", "p2c") for kind in kinds) or len(kinds) > 2:
+        fields.refuse("pos_att_type", f"{short(given)}: expected c2p, p2c or both")
+    return tuple(kinds)
 
 
 def deberta_positions(fields: Fields) -> bool:

@@ -67,7 +67,9 @@ def _wide_heads(fields: Fields, windowed: list[bool], heads: int) -> dict[str, A
     )
     groups = fields.data.get("rope_parameters")
     full = groups.get("full_attention") if isinstance(groups, dict) else None
-    share = full.get("partial_rotary_factor", 1.0) if isinstance(full, dict) else 0.25
+    turned = full if isinstance(full, dict) else {"partial_rotary_factor": 0.25}
+    rope = Fields(turned, fields.file, fields.model_type, {}, fields.known)
+    share = rope.share(field("partial_rotary_factor", default=1.0))
     changes: dict[str, Any] = {"head_dim": width, "value_is_key": same, "rotary_dim": int(width * share)}
     return changes | ({"kv_heads": kv_heads} if kv_heads and heads % kv_heads == 0 else {})
 

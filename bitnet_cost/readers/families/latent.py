@@ -39,7 +39,8 @@ def indexed_attention(family: Family, fields: Fields, heads: int) -> LatentAtten
         head_dim=fields.whole(field("index_head_dim", default=128)),
         kept=fields.whole(field("index_topk", default=2048)),
     )
-    for i, kind in enumerate(fields.data.get("indexer_types") or ()):
+    kinds = fields.data.get("indexer_types")
+    for i, kind in enumerate(kinds if isinstance(kinds, list) else ()):
         if kind != "full":
             fields.refuse(f"indexer_types.{i}", f"{short(kind)}: layers that share an indexer are not known here")
     return latent_attention(family, fields, heads).model_copy(update={"indexer": indexer})
