@@ -15,6 +15,8 @@ from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.operators import parameters_in
 from bitnet_cost.readers.huggingface import FAMILIES, architecture_from_config
+from bitnet_cost.readers.yaml_file import parse_yaml
+from bitnet_cost.views.model_yaml import model_yaml
 
 MODELS: dict[str, Any] = json.loads((Path(__file__).parent / "family_counts.json").read_text())["models"]
 REFUSED = {name for name, model in MODELS.items() if "refused" in model}
@@ -46,3 +48,11 @@ def test_most_families_are_measured() -> None:
     kinds = {model["config"]["model_type"] for model in MODELS.values()}
     assert len(kinds & FAMILIES.keys()) >= 90
     assert sum(model["prefill"] is not None for model in MODELS.values()) >= 200
+
+
+@pytest.mark.parametrize(
+    "name", ["t5", "whisper", "gemma3n_text-odd1", "kimi_linear-odd0", "deberta-v2-odd1", "albert"]
+)
+def test_yaml_round_trip(name: str) -> None:
+    model = architecture(name)
+    assert Architecture.model_validate(parse_yaml(model_yaml(model)).data) == model

@@ -51,8 +51,8 @@ def language_model(config: Mapping[str, Any]) -> Any:
 def towers(config: Mapping[str, Any]) -> str:
     """What a multimodal file holds beside its language model, in words.
 
-    >>> towers({"vision_config": {}, "audio_config": {}}), towers({})
+    >>> towers({"vision_config": {"depth": 27}, "audio_config": {"depth": 12}}), towers({"audio_config": None})
     ('a vision tower and an audio tower', 'what it sees or hears with')
     """
     named = (("vision_config", "a vision tower"), ("audio_config", "an audio tower"))
-    return " and ".join(words for name, words in named if name in config) or "what it sees or hears with"
+    return " and ".join(words for name, words in named if config.get(name)) or "what it sees or hears with"
