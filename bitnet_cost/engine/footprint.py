@@ -11,11 +11,13 @@ import numpy as np
 
 from bitnet_cost.engine.counts import bases_of
 from bitnet_cost.engine.parallel import stored_ways
+from bitnet_cost.engine.recurrent import state_entries
 from bitnet_cost.engine.storage import Stored, stored_of, uncounted_bits
 from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.architecture import Architecture, Layer
 from bitnet_cost.inputs.precision import FORMAT_BITS, Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
+from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.arrays import Coefficients
 from bitnet_cost.ledger.counted import Footprint, OpCounts, sum_of_roles
 from bitnet_cost.ledger.operators import Operator
@@ -46,17 +48,19 @@ def biases_by_role(operators: tuple[Operator, ...]) -> dict[str, int]:
 
 
 def cached_entries(
-    architecture: Architecture, batch: Array, positions: Array, counting: str, layers: Sequence[Layer] | None = None
-) -> Array:
+    architecture: Architecture, batch: Array, positions: Array, counting: str, layers: Sequence[Layer] | None = None,
+    source: Array | None = None,
+) -> Array:  # fmt: skip
     """Entries of the KV cache and of recurrent states after ``positions`` tokens, of all layers or of some.  [n]
 
     Keys and values per KV head; for latent attention the latent and the shared rotary key; a window keeps its last
     ``window`` positions; a state-space layer a fixed state. A traced reference implementation keeps one position
     fewer in a window, the newest being at hand, and Falcon's new decoder keeps keys and values per query head.
+    ``source`` are the positions that an encoder has read, whose keys and values stay; left out: as many.
     """
     entries = np.zeros(batch.shape)
     for layer in architecture.layers if layers is None else layers:
-        if layer.attention:
+        if layer.attention and not layer.attention.cache_of_another:
             attention = layer.attention
             repeated = counting == "traced" and attention.repeated_cache
             cached_heads = attention.heads if repeated else attention.kv_heads or attention.heads
@@ -65,13 +69,19 @@ def cached_entries(
             if attention.window is not None:
                 held = np.minimum(positions, attention.window - (counting == "traced"))
             entries = entries + layer.repeat * width * batch * held
-        elif layer.latent_attention:
+        if layer.cross_attention:
+            crossed = layer.cross_attention
+            width = 2 * (crossed.kv_heads or crossed.heads) * architecture.head_dim(crossed)
+            frames = architecture.encoder.frames if architecture.encoder else None
+            read = (positions if source is None else source) if frames is None else frames
+            entries = entries + layer.repeat * width * batch * read
+        if layer.latent_attention:
             latent = layer.latent_attention.kv_rank + layer.latent_attention.rope_dim
+            if layer.latent_attention.indexer:
+                latent += layer.latent_attention.indexer.head_dim
             entries = entries + layer.repeat * latent * batch * positions
-        elif layer.state_space:
-            ssm = layer.state_space
-            shared = 2 * ssm.groups * ssm.state_size if ssm.heads else 0
-            state = (ssm.inner_size + shared) * ssm.conv_kernel + ssm.inner_size * ssm.state_size
+        state = sum(state_entries(layer, architecture.hidden_size))
+        if state:
             entries = entries + layer.repeat * state * batch
     return entries
 
@@ -81,6 +91,24 @@ def cached_heads(layer: Layer) -> int | None:
     if layer.attention:
         return layer.attention.kv_heads or layer.attention.heads
     return 1 if layer.latent_attention else None
+
+
+def cached_bits(
+    architecture: Architecture, workload: Workload, kv_bits: float, layers: Sequence[Layer] | None = None
+) -> Array:
+    """Bits of the cache after a workload, of all layers or of some; states as wide as the model's file says.  [n]"""
+    batch, prompt, generate = workload.flat()
+    positions = prompt + (generate - 1) / (2 if workload.staggered else 1)
+    if architecture.encoder and architecture.encoder.frames is None and workload.counting == "serving":
+        positions = positions - prompt + 1  # the encoder reads the prompt, the decoder begins with one token
+    bits = cached_entries(architecture, batch, positions, workload.counting, layers, prompt) * kv_bits
+    if architecture.state_bits is None:
+        return bits
+    width = architecture.hidden_size
+    found = architecture.layers if layers is None else layers
+    states = sum(layer.repeat * state_entries(layer, width)[1] for layer in found)
+    wider: Array = bits + batch * (states * (architecture.state_bits - kv_bits))
+    return wider
 
 
 def widest_operators(ops: tuple[Operator, ...], coefficients: Coefficients) -> Array:
@@ -167,16 +195,15 @@ def footprint(
     kv = np.zeros(batch.shape)
     repeated: dict[int, Array | float] = dict(held_weights.repeated)
     if not architecture.bidirectional:
-        positions = prompt + (generate - 1) / (2 if counts.workload.staggered else 1)
-        copies, counting = runtime.cache_copies if runtime else 1.0, counts.workload.counting
-        kv = cached_entries(architecture, batch, positions, counting) * precision.kv_bits * copies
+        copies = runtime.cache_copies if runtime else 1.0
+        kv = cached_bits(architecture, counts.workload, precision.kv_bits) * copies
         by_heads = parallel in ("tensor", "expert")
         heads = [cached_heads(layer) for layer in architecture.layers] if by_heads else []
         for most in dict.fromkeys(most for most in heads if most is not None):
             some = [layer for layer, own in zip(architecture.layers, heads, strict=True) if own == most]
             bits = kv
             if len(some) < len(heads):
-                bits = cached_entries(architecture, batch, positions, counting, some) * precision.kv_bits * copies
+                bits = cached_bits(architecture, counts.workload, precision.kv_bits, some) * copies
             repeated[most] = repeated.get(most, 0.0) + bits
     chunk = runtime.cut(architecture.kind) if runtime else None
     peaks, width = peak_activation_entries(held_weights.widest, counts.bases.table), architecture.hidden_size

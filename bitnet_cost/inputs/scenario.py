@@ -28,7 +28,7 @@ GENERATE_ON_DEVICES = 128
 
 def usual_generate(model: Architecture, hardware: Hardware) -> int:
     """Tokens generated where none are given."""
-    return GENERATE_ON_DEVICES if hardware.has_clock and not model.bidirectional else 1
+    return GENERATE_ON_DEVICES if hardware.has_clock and model.generates else 1
 
 
 class Names(NamedTuple):

@@ -172,6 +172,10 @@ class Plan:
             raise BitnetCostError(
                 f"pp: {self.pp * self.virtual_stages} stages are more than the {model.depth} layers of {model.name}"
             )
+        if model.encoder:
+            raise BitnetCostError(
+                f"{model.name}: training of an encoder-decoder is not modelled; give a decoder or an encoder"
+            )
         for layer in model.layers:
             heads = layer.attention or layer.latent_attention
             if heads is not None and heads.heads % self.tp:

@@ -15,7 +15,7 @@ from functools import cache, lru_cache
 from itertools import combinations
 from pathlib import Path
 
-from bitnet_cost.errors import LISTINGS, BitnetCostError, UnknownName, close_to, either, labelled
+from bitnet_cost.errors import LISTINGS, BitnetCostError, UnknownName, close_to, either, labelled, same_family
 from bitnet_cost.readers.aliases import LIKELIEST, LISTED_AS, MEANINGS, OPTIONAL
 
 FOLDERS = {
@@ -231,7 +231,8 @@ def suggestions(kind: str, word: str, known: Iterable[str] | None = None) -> lis
     if holding:
         return sorted(holding, key=lambda name: (_rank(name), len(name)))
     spelt = {key: found[0] for key, found in MEANINGS.get(kind, {}).items()} | {squeezed(name): name for name in every}
-    return list(dict.fromkeys(close_to(squeezed(word), spelt, SUGGESTED)))
+    close = list(dict.fromkeys(close_to(squeezed(word), spelt, SUGGESTED)))
+    return [name for name in close if same_family(word, name)] if kind == "model" else close
 
 
 def filtered(known: Iterable[str], word: str) -> list[str]:
