@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bitnet_cost.api import answer as answer
     from bitnet_cost.api import compare as compare
+    from bitnet_cost.api import equal_loss as equal_loss
     from bitnet_cost.api import estimate as estimate
     from bitnet_cost.api import explain as explain
     from bitnet_cost.api import load_hardware as load_hardware
@@ -38,6 +39,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "answer": "bitnet_cost.api",
     "compare": "bitnet_cost.api",
+    "equal_loss": "bitnet_cost.api",
     "estimate": "bitnet_cost.api",
     "explain": "bitnet_cost.api",
     "load_hardware": "bitnet_cost.api",

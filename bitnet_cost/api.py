@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import numpy as np
 
@@ -35,9 +35,13 @@ from bitnet_cost.ledger.result import Answer, Comparison, Explanation, Fit, Resu
 from bitnet_cost.readers import catalog, quality
 from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Parallel, Scope
 
+if TYPE_CHECKING:
+    from bitnet_cost.studies.equal_loss import EqualLoss
+
 FIT_PRECISIONS = ("fp32", "fp16", "int8", "int4", "bitnet-b1.58", "bitnet")
 CLASSIC_HARDWARE = ("cmos-45nm", "cmos-7nm")
 CLASSIC_PRECISIONS = ("fp32", "fp16", "int8", "bitnet")
+EQUAL_LOSS_PRECISIONS = ("fp16", "bitnet-b1.58")
 COMPARED_PRECISIONS = ("fp16", "int8", "int4", "bitnet-b1.58")
 
 
@@ -300,6 +304,73 @@ def compare(
     )  # fmt: skip
     found = answer(asked, baseline=reference)
     return Comparison(**vars(ranking(found, sort, where)))
+
+
+def equal_loss(
+    model: Name | Architecture,
+    hardware: Name | Hardware | Sequence[Name | Hardware] | None = None,
+    precisions: Name | Precision | Sequence[Name | Precision] | None = None,
+    *,
+    batch: int = 1,
+    prompt: int = 512,
+    generate: int | None = None,
+    scope: Scope | None = None,
+    baseline: Name | Precision | None = None,
+    runtime: str | RuntimeProfile | None = None,
+    facility: Facility | None = None,
+    devices: int = 1,
+    parallel: Parallel = "tensor",
+    tokens: float | None = None,
+) -> list[EqualLoss]:
+    """At which size each other precision has the loss of the model in the baseline's, and what both cost.
+
+    Args:
+        model: one, see `load_model`; a size such as 7B keeps the shape of sizes, another decoder gets more layers.
+        hardware: one or several; every device of the catalogue if left out.
+        precisions: two or more; FP16 and BitNet b1.58 if left out.
+        batch: sequences that run together.
+        prompt: tokens of each prompt.
+        generate: as for `compare`.
+        scope: what the energy holds; each hardware's default if left out.
+        baseline: whose loss is to be reached; the widest of the precisions if left out.
+        runtime: software on the devices; each one's default if left out.
+        facility: PUE, carbon intensity and prices around the devices.
+        devices: how many share a model.
+        parallel: how they do.
+        tokens: that both are trained on, for laws that depend on it; 20 a parameter of the model if left out.
+
+    Returns:
+        One `EqualLoss` for each precision but the baseline: ``sizes`` by law with their range and where the law
+        extrapolates, ``places`` with the results and the verdict, ``cheaper``, ``dearer`` or ``undecided``.
+
+    Raises:
+        BitnetCostError: bad input, precisions that no law has, a model that is no dense decoder, a missing price.
+
+    >>> found = equal_loss("7B", "h100-sxm-80gb", ["fp16", "bitnet-b1.58"])[0]
+    >>> len(found.sizes), found.places[0].verdict
+    (8, 'undecided')
+    """
+    from bitnet_cost.studies.equal_loss import price
+
+    if tokens is not None and not 0 < tokens < 1e18:
+        raise BitnetCostError(f"tokens: {quoted(tokens)} is not a number above 0, up to 1e18")
+    given = _each("precisions", EQUAL_LOSS_PRECISIONS if precisions is None else precisions)
+    wanted = [p if isinstance(p, Precision) else load_precision(p) for p in given]
+    widest = max(wanted, key=lambda p: p.information_bits)
+    base = widest if baseline is None else baseline if isinstance(baseline, Precision) else load_precision(baseline)
+    others = [p for p in wanted if p.name != base.name]
+    if not others:
+        raise BitnetCostError(
+            f"at-equal-loss: give a second precision beside {base.name}, as in -p fp16 -p bitnet-b1.58"
+        )
+    named = [h if isinstance(h, Hardware) else load_hardware(h)
+             for h in _each("hardware", catalog.devices() if hardware is None else hardware)]  # fmt: skip
+    asked = scenarios(
+        [model if isinstance(model, Architecture) else load_model(model)], named, [base],
+        Workload(batch, prompt, 1 if generate is None else generate), scope=scope, runtime=runtime, facility=facility,
+        devices=devices, parallel=parallel, usual=generate is None,
+    )  # fmt: skip
+    return [price(asked, other, tokens) for other in others]
 
 
 def _each(name: str, given: Any) -> list[Any]:

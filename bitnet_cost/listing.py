@@ -21,17 +21,21 @@ from bitnet_cost.inputs.quality import Published
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.schema import KINDS
 from bitnet_cost.numerals import cell, digits, fixed, percent, range_of, with_commas, with_prefix
-from bitnet_cost.readers import catalog, quality, spelling
+from bitnet_cost.readers import catalog, laws, quality, spelling
 from bitnet_cost.readers.files import load_any
 from bitnet_cost.readers.size import parse_size
 from bitnet_cost.tables import Column, Note, Report, Table, headed
+from bitnet_cost.views import law_words
 from bitnet_cost.views import quality as figures
 from bitnet_cost.views.honesty import MARK, mark_basis
+
+TABLES = 6  # tables whose conditions are told below a listing
+NAMED = {"quality": "published figures of quality"}
 
 
 def title(plural: str, count: int, words: Sequence[str] = ()) -> str:
     """Heading of a listing."""
-    return f"{count} {plural}" + (f" with {' '.join(words)!r}" if words else "")
+    return f"{count} {NAMED.get(plural, plural)}" + (f" with {' '.join(words)!r}" if words else "")
 
 
 def holding(listed: list[dict[str, Any]], words: Sequence[str], plural: str) -> list[dict[str, Any]]:
@@ -69,14 +73,29 @@ def rows(plural: str) -> list[dict[str, Any]]:
             for zone, figure in catalog.grids().zones.items()
         ]
     if plural == "quality":
-        return [each._asdict() for each in quality.every()]
+        return [each.record for each in quality.every()]
+    if plural == "laws":
+        return [{"name": name} | law.model_dump(mode="json") for name, law in laws.laws().laws.items()]
     kind = {"hardware": "hardware", "studies": "study"}.get(plural, plural.removesuffix("s"))
     return [_row(kind, name) for name in catalog.names(kind)]
 
 
 def printed(plural: str, listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows of a listing as its table has them."""
+    if plural == "laws":
+        return [law_words.row(str(row["name"]), laws.laws().laws[str(row["name"])]) for row in listed]
     return [figures.row(Published(**row)) for row in listed] if plural == "quality" else listed
+
+
+def notes(plural: str, listed: list[dict[str, Any]]) -> tuple[Note, ...]:
+    """How the listed figures of quality were evaluated, where they are of a few tables."""
+    if plural != "quality":
+        return ()
+    asked = {(row["source"], row["table"]) for row in listed}
+    told = {(f.source, f.table): f for f in quality.every() if (f.source, f.table) in asked}
+    if len(told) > TABLES:
+        return (Note("conditions", f"{len(told)} tables, none comparable with another; fewer show their conditions."),)
+    return tuple(Note("conditions", f"{figures.located(f)}: {f.conditions}.") for f in told.values())
 
 
 def _row(kind: str, name: str) -> dict[str, Any]:
@@ -139,7 +158,7 @@ def _nothing(name: str) -> BitnetCostError:
             return BitnetCostError(str(fault).replace(f"no {kind} is called", "nothing is called", 1))
     links = spelling.suggestions("link", name, catalog.links().links)
     meant = f"{either(links)}?" if links else ""
-    every = "bitnet-cost list models, hardware, precisions, runtimes, studies, links, grids or quality"
+    every = "bitnet-cost list models, hardware, precisions, runtimes, studies, links, grids, quality or laws"
     return BitnetCostError(f"nothing is called {name!r}" + labelled(did_you_mean=meant, see_all=every))
 
 

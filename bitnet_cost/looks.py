@@ -23,6 +23,8 @@ from bitnet_cost.listing import entry_report
 from bitnet_cost.numerals import change_range, change_words
 from bitnet_cost.readers import catalog
 from bitnet_cost.shown import Shown, brief_value, named_fields
+from bitnet_cost.studies import equal_loss_report
+from bitnet_cost.studies.equal_loss import EqualLoss
 from bitnet_cost.studies.ranges import judged
 from bitnet_cost.studies.stream import Grid
 from bitnet_cost.tables import Report, Table, headed, wrap
@@ -81,6 +83,7 @@ report_of.register(Timing, parts.timing_report)
 report_of.register(OpCounts, parts.counts_report)
 report_of.register(Activity, parts.activity_report)
 report_of.register(Fit, lambda fit: fit_report([fit]))
+report_of.register(EqualLoss, equal_loss_report.report)
 report_of.register(Grid, Grid.outline)
 for _kind, _class in (("model", Architecture), ("hardware", Hardware), ("precision", Precision)):
     report_of.register(_class, lambda entry, kind=_kind: entry_report(kind, entry))

@@ -94,7 +94,10 @@ DRAWS_ADDED = Asked(("--draws",), "adds percentiles over N draws of every price"
 MODELS = Asked((), "catalogue names, YAML files, config.json or sizes like 175B", metavar="MODEL...", names="model")
 SORT = Asked(("--sort",), "order by energy, tokens, memory, saving, ..., best first; -COLUMN: worst first",
     metavar="COLUMN")
+BY = Asked(("--by",), "rank by energy, or set energy against published quality", "energy")
 WHERE = Asked(("--where",), "filter, as in 'fits and tokens_per_s > 20'", metavar="EXPR")
+AT_EQUAL_LOSS = Asked(("--at-equal-loss",), "the sizes at which the other precisions have the loss of the widest, by"
+    " published scaling laws, and what both cost")
 SUBJECTS = Asked((), "models as for compare, or one study of the catalogue", metavar="MODEL...|STUDY", names="model")
 REPORT_OUTPUT = Asked(("--output", "-o"), "the file", left_out="stdout", metavar="FILE.html")
 FIGURE = Asked(("--figure",), "one chart alone, by its name in the page: -o FILE.png, .svg or .pdf", metavar="NAME")
@@ -109,8 +112,9 @@ HARDWARE_TO_FIT = Asked(("--hardware", "-H", "--gpu"), "device; A,B for several"
 PRECISIONS_TO_FIT = Asked(("--precision", "-p"),
     "name, YAML file, 'file' (as stored) or w<bits>a<bits>[kv<bits>]; A,B for several",
     left_out="fp32, fp16, int8, int4, bitnet-b1.58, bitnet", metavar="PRECISION", names="precision")
-LISTED = Asked((), "what to list: models, hardware, precisions, runtimes, studies, links, grids or quality",
+LISTED = Asked((), "what to list: models, hardware, precisions, runtimes, studies, links, grids, quality or laws",
     metavar="KIND")
+FITTED_LAW = Asked((), "a law of 'list laws' whose points are published and its constants are not", metavar="LAW")
 LISTED_WITH = Asked((), "only entries with each of these words, as in 'list models llama'", metavar="[WORD]...")
 HELPED = Asked((), "the command to explain", left_out="all, in a line each", metavar="[COMMAND]")
 ENTRY = Asked((), "a name that 'list' prints, of any kind, or a file", metavar="NAME")

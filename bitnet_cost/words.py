@@ -33,8 +33,10 @@ Engine = Literal["processes", "dask"]
 Plotly = Literal["inline", "none"]
 # How an estimate is laid out: as the proof of its verdict, or as papers do.
 TableForm = Literal["verdict", "paper"]
+# What a comparison is by: energy alone, or against the quality that is left.
+ComparedBy = Literal["energy", "quality"]
 # What can be listed.
-Listing = Literal["models", "hardware", "precisions", "runtimes", "studies", "links", "grids", "quality"]
+Listing = Literal["models", "hardware", "precisions", "runtimes", "studies", "links", "grids", "quality", "laws"]
 # What a published figure of quality is, accuracy in percent.
 QualityMetric = Literal["perplexity", "accuracy"]
 # Kinds of files that have a schema.
@@ -51,4 +53,5 @@ FileKind = Literal[
     "constants",
     "accuracy",
     "quality",
+    "laws",
 ]

@@ -19,6 +19,8 @@ from bitnet_cost.commands.main import app
 from bitnet_cost.inputs import cited
 from bitnet_cost.inputs.measurement import Measurement
 from bitnet_cost.inputs.schema import KINDS
+from bitnet_cost.numerals import digits
+from bitnet_cost.readers import laws
 
 FIGURES: tuple[type[cited.Figure], ...] = tuple(cited.Figure.__subclasses__())
 
@@ -350,6 +352,20 @@ def precisions() -> str:
     return table(heads, lines)
 
 
+def learning_rates() -> str:
+    """Peak learning rates as published."""
+    rows = [
+        [
+            each.model,
+            digits(each.rate) + (f", then {digits(each.then)}" if each.then else ""),
+            each.outcome,
+            each.source,
+        ]
+        for each in laws.laws().learning_rates
+    ]
+    return table(["model", "peak learning rate", "training", "source"], rows)
+
+
 PARTS: dict[str, Callable[..., str]] = {
     "figures": figures,
     "kind": kind,
@@ -362,4 +378,5 @@ PARTS: dict[str, Callable[..., str]] = {
     "scopes": scopes,
     "weak": weak,
     "precisions": precisions,
+    "learning-rates": learning_rates,
 }

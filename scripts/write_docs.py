@@ -138,6 +138,7 @@ def targets() -> dict[Path, Callable[[], str]]:
         **{ROOT / "schemas" / f"{kind}.json": partial(schema, kind) for kind in KINDS},
         **{reports / f"{name}.md": partial(study, name) for name in studies},
         **{reports / f"{name}.html": partial(study_page, name) for name in studies},
+        reports / "eight-bit.md": lambda: run("bitnet-cost eight-bit --notes -f markdown"),
         reports / "accuracy.md": lambda: as_markdown(accuracy.report(accuracy.compare())),
         ROOT / "measured" / "parity.json": parity,
         **{path: partial(executed, path) for path in sorted((ROOT / "docs" / "examples").glob("*.ipynb"))},

@@ -14,10 +14,10 @@ from bitnet_cost.commands.root import app
 from bitnet_cost.commands.writing import deliver, deliver_answer, must_end, say_written, typed, watched, write
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.views.formats import Offer
-from bitnet_cost.words import TableForm
+from bitnet_cost.words import ComparedBy, TableForm
 
 if TYPE_CHECKING:
-    from bitnet_cost.ledger.result import Answer
+    from bitnet_cost.ledger.result import Answer, Result
     from bitnet_cost.tables import Report
 
 
@@ -59,14 +59,75 @@ def compare(
     prices: options.PricesOption = None,
     sort: Annotated[str | None, option(questions.SORT)] = None,
     where: Annotated[str | None, option(questions.WHERE)] = None,
+    at_equal_loss: Annotated[bool, option(questions.AT_EQUAL_LOSS)] = False,
+    by: Annotated[ComparedBy, option(questions.BY)] = "energy",
     to: options.PageWriting,
 ) -> None:
     """Hardware x precision side by side: fit, energy, saving, tokens/s, power, carbon, cost; ranked.
 
     Example: bitnet-cost compare llama-2-7b -H h100-sxm-80gb -H l4 --sort tokens
     """
+    if at_equal_loss:
+        refused = {"--sort": sort, "--where": where, "--prices": prices, "--by": None if by == "energy" else by}
+        if wrong := [flag for flag, given in refused.items() if given is not None]:
+            raise BitnetCostError(f"at-equal-loss: is not combined with {', '.join(wrong)}; leave it out")
+        _deliver_at_equal_loss(models, asked, to)
+        return
     answer, made = _compared(models, asked, prices, sort, where)
+    if by == "quality":
+        _deliver_by_quality(to, answer)
+        return
     deliver_answer(to, lambda: made, answer)
+
+
+def _deliver_at_equal_loss(models: list[str], asked: options.SideBySide, to: options.PageWriting) -> None:
+    from bitnet_cost import api
+    from bitnet_cost.studies import equal_loss_report as told
+
+    if len(models) > 1:
+        raise BitnetCostError(f"at-equal-loss: {len(models)} models are named; one loss is that of one model")
+    found = api.equal_loss(
+        models[0], asked.hardware, asked.precision, **asked.work._asdict(), scope=asked.scope, baseline=asked.baseline,
+        runtime=asked.runtime, facility=facility(asked.site, options.Making()), **asked.sharing._asdict(),
+    )  # fmt: skip
+
+    def rows() -> list[dict[str, Any]]:
+        return [{k: v for k, v in row.items() if k != "quality"} for each in found for row in each.to_records()]
+
+    def document() -> Any:
+        documents = [told.document(each) for each in found]
+        return documents[0] if len(documents) == 1 else documents
+
+    def page() -> str:
+        from bitnet_cost.studies.equal_loss_page import equal_loss_page
+        from bitnet_cost.views import html
+
+        return html.as_html(equal_loss_page(found, typed()), to.plotly)
+
+    deliver(to, Offer(lambda: [told.report(each) for each in found], document, rows, page))
+
+
+def _deliver_by_quality(to: options.PageWriting, answer: Answer) -> None:
+    from dataclasses import replace
+
+    from bitnet_cost.studies import pages
+    from bitnet_cost.studies.ranges import judged
+    from bitnet_cost.views import by_quality, html, records
+
+    def page() -> str:
+        found = pages.of_answer(answer, made, typed())
+        charts = sorted(found.charts, key=lambda c: c.name != "quality")
+        if rows:  # the first screen has the chart that was asked for
+            charts = [replace(c, first=c.name == "quality") for c in charts]
+        return html.as_html(replace(found, charts=tuple(charts)), to.plotly)
+
+    verdict = judged(answer)
+    made = by_quality.by_quality_report(answer, verdict)
+    rows = by_quality.rows(answer)
+    deliver(to, Offer(
+        lambda: [made], lambda: records.answer_document(answer, verdict) | {"by_quality": rows}, lambda: rows,
+        page,
+    ))  # fmt: skip
 
 
 def _compared(
@@ -83,6 +144,33 @@ def _compared(
         prices=prices, sort=sort, where=where,
     )  # fmt: skip
     return answer, compare_report(answer, judged(answer))
+
+
+@app.command("eight-bit")
+@with_groups
+def eight_bit(*, to: options.Writing) -> None:
+    """Eight bits after training against one bit, by size: memory, energy, quality, training, hardware, all with source.
+
+    Example: bitnet-cost eight-bit -f markdown -o eight-bit.md
+    """
+    from bitnet_cost import api
+    from bitnet_cost.readers import catalog, quality
+    from bitnet_cost.views import eight_bit as views
+
+    def side(model: str, precision: str) -> dict[str, Result]:
+        return {s: api.estimate(model, precision=precision, hardware=h, scope=s) for h, s in views.PLACES}
+
+    figures = quality.every()
+    answered = [
+        views.Answered(
+            c, side(c.model, c.eight.precision), side(c.model, c.one.precision), views.figures_of(c, figures)
+        )
+        for c in views.CASES
+    ]
+    devices = [h for h in map(catalog.hardware, catalog.names("hardware")) if h.has_clock]
+    made = views.eight_bit_report(answered, devices)
+    rows = views.rows(made)
+    deliver(to, Offer(lambda: [made], lambda: rows, lambda: rows))
 
 
 @app.command()

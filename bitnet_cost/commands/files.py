@@ -27,6 +27,8 @@ def list_(
 
     Example: bitnet-cost list models llama
     """
+    from dataclasses import replace
+
     from bitnet_cost import listing
     from bitnet_cost.readers import spelling
 
@@ -35,6 +37,7 @@ def list_(
     rows = listing.rows(plural)
     rows = listing.holding(rows, asked, plural) if asked else rows
     told = table_of(listing.printed(plural, rows), listing.title(plural, len(rows), asked))
+    told = replace(told, notes=listing.notes(plural, rows))
     deliver(to, Offer(lambda: [told], lambda: rows, lambda: rows))
 
 

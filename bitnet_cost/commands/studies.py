@@ -169,6 +169,21 @@ def break_even(
     deliver(to, Offer(lambda: [answer], lambda: document, rows, page))
 
 
+@app.command("fit-law")
+@with_groups
+def fit_law(*, law: Annotated[str, argument(questions.FITTED_LAW)] = "bitnet-b1.58", to: options.Writing) -> None:
+    """A scaling law fitted to published losses, with its error, where a paper prints points and no constants.
+
+    Example: bitnet-cost fit-law bitnet-b1.58
+    """
+    from bitnet_cost.studies import law_fit
+
+    found = law_fit.fitted(law)
+    deliver(to, Offer(
+        lambda: [law_fit.report(law, found)], lambda: law_fit.document(law, found), lambda: law_fit.rows(found)
+    ))  # fmt: skip
+
+
 @app.command()
 def sweep(
     study: Annotated[str | None, argument(questions.SWEEP_FILE)] = None,

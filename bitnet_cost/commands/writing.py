@@ -126,19 +126,19 @@ def refuse_controls(words: list[str]) -> None:
 
 
 class Words:
-    """What is said beside an answer, to a stream that may be full or gone: then it is lost, and the answer stays."""
+    """The words beside an answer, to a stream that may be full or gone: then it is lost, and the answer stays."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Say a text, if somebody can hear it."""
+        """Write a text, if it can be written."""
         with contextlib.suppress(OSError, ValueError):
             self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        """Say what waits."""
+        """Write what waits."""
         with contextlib.suppress(OSError, ValueError):
             self._stream.flush()
 

@@ -26,6 +26,22 @@ class Published(NamedTuple):
     source: str
     table: str
     seen: str
+    conditions: str = ""  # how it was evaluated, which text shows and records leave out
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The figure as data, under the names that records have."""
+        return {name: value for name, value in self._asdict().items() if name != "conditions"}
+
+    @property
+    def evaluation(self) -> tuple[str, str, str, str]:
+        """What figures share that may be compared: source, table, metric and set."""
+        return self.source, self.table, self.metric, self.set
+
+    @property
+    def weak(self) -> bool:
+        """Whether it is known from memory alone."""
+        return self.seen == "memory"
 
     @property
     def loss(self) -> float | None:
@@ -135,5 +151,5 @@ class Quality(Input):
                 yield Published(
                     self.models.get(model, model), self.methods.get(method), method, metric, evaluated, value,
                     base.get((model, metric, evaluated)), self.source, table.table,
-                    "memory" if method in table.recalled else table.seen,
+                    "memory" if method in table.recalled else table.seen, table.conditions,
                 )  # fmt: skip

@@ -14,6 +14,7 @@ from bitnet_cost.inputs.calibration import Constants
 from bitnet_cost.inputs.cited import Input
 from bitnet_cost.inputs.facility import Grids
 from bitnet_cost.inputs.hardware import Hardware, Links
+from bitnet_cost.inputs.laws import Laws
 from bitnet_cost.inputs.measurement import Measured
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.quality import Quality
@@ -34,6 +35,7 @@ KINDS: dict[str, type[Input]] = {
     "constants": Constants,
     "accuracy": Accuracy,
     "quality": Quality,
+    "laws": Laws,
 }
 
 

@@ -11,13 +11,35 @@ from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Para
 Quantity = Literal[
     "energy", "decode_energy_per_token", "tokens_per_s", "decode_step", "decode_energy", "product_time",
     "product_energy", "energy.mul", "energy.add", "mac_energy", "price", "saving", "ideal_weights", "stored_weights",
-    "non_embedding_weights", "footprint", "largest_batch", "parameters", "mac",
+    "non_embedding_weights", "footprint", "largest_batch", "parameters", "mac", "quality_gap", "law_gap",
 ]  # fmt: skip
-Unit = Literal["J", "mJ", "pJ", "GB", "%", "x", "1", "T", "1/s", "ms", "us"]
+Unit = Literal["J", "mJ", "pJ", "GB", "%", "x", "1", "T", "1/s", "ms", "us", "points", "nats"]
 UNIT_SCALES: dict[str, float] = {
     "J": 1.0, "mJ": 1e-3, "pJ": 1e-12, "GB": 8e9, "%": 0.01, "x": 1.0, "1": 1.0, "T": 1e12, "1/s": 1.0, "ms": 1e-3,
-    "us": 1e-6,
+    "us": 1e-6, "points": 1.0, "nats": 1.0,
 }  # fmt: skip
+
+
+class PublishedGap(Input):
+    """What a method loses against another of the same published table, or what that changes from one size to another.
+
+    In points of accuracy, or in nats: the logarithm of a perplexity.
+    """
+
+    file: CatalogueName = Field(description="name of the file in quality/")
+    figure: str = Field(min_length=1, description="metric and set, as 'perplexity wikitext2'")
+    method: str = Field(min_length=1, description="as the table names it")
+    baseline: str = Field(min_length=1, description="the method of the same table that it is set against")
+    size: str = Field(min_length=1, description="the model, as the table names it")
+    from_size: str | None = Field(None, description="a smaller model, whose gap is taken off")
+
+
+class LawGap(Input):
+    """What a scaling law says that a precision loses at one size, or how that changes from another size, in nats."""
+
+    law: str = Field(min_length=1, description="name in quality/laws.yaml")
+    size: str = Field(min_length=1, description="a size such as 3.9B")
+    from_size: str | None = Field(None, description="a smaller size, whose gap is taken off")
 
 
 class Options(Input):
@@ -40,6 +62,8 @@ class Options(Input):
     logits: Logits | None = Field(None, description=questions.LOGITS.meaning)
     counting: Counting | None = Field(None, description=questions.COUNTING.meaning)
     quantity: Quantity | None = Field(None, description="what the cell holds")
+    gap: PublishedGap | None = Field(None, description="with quantity quality_gap: of which figures")
+    by_law: LawGap | None = Field(None, description="with quantity law_gap: of which law; precision against baseline")
     action: str | None = Field(
         None, description="with quantity price: the action, or its stem where format completes it"
     )

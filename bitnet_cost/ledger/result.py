@@ -292,7 +292,7 @@ class Result(Shown):
         They are the records of ``-f json``; what cannot be computed is None. ``quality`` is a list beside the columns:
         each published figure of this model in this precision, empty where none is known.
         """
-        figures = [figure._asdict() for figure in self.quality]
+        figures = [figure.record for figure in self.quality]
         return [row | {"quality": figures} for row in registry.records_of(self, self.counts.points)]
 
     def to_dataframe(self, library: Library | None = None) -> Any:

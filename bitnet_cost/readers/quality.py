@@ -9,6 +9,7 @@ from bitnet_cost.readers import catalog, spelling
 from bitnet_cost.readers.yaml_file import read_yaml
 
 FOLDER = "quality"
+LAWS = "laws"  # the one file of the folder that holds no figures
 SAME = {"w4a16": "int4", "w8a8": "int8"}
 """Precisions that are another of the catalogue by a second name: bits, scales and groups are the same."""
 
@@ -26,7 +27,7 @@ def figures(file: str) -> tuple[Published, ...]:
 
 def files() -> list[str]:
     """Names of the files, by alphabet."""
-    return sorted(path.stem for path in spelling.root(FOLDER).glob("*.yaml"))
+    return sorted(path.stem for path in spelling.root(FOLDER).glob("*.yaml") if path.stem != LAWS)
 
 
 def every() -> list[Published]:
@@ -59,3 +60,22 @@ def published(model: str, precision: str) -> tuple[Published, ...]:
     ]  # fmt: skip
     order = ("opened", "second-hand", "memory")
     return tuple(sorted(found, key=lambda figure: order.index(figure.seen)))
+
+
+@cache
+def _cells(file: str) -> dict[tuple[str, str, str, str], tuple[float, str]]:
+    path = spelling.root(FOLDER) / f"{file}.yaml"
+    tables = catalog.validate(read_yaml(path), Quality, path).tables.values()
+    return {
+        (model, method, metric, evaluated): (value, "memory" if method in table.recalled else table.seen)
+        for table in tables for model, method, metric, evaluated, value in table.cells()
+    }  # fmt: skip
+
+
+def cell(file: str, place: tuple[str, str, str, str]) -> tuple[float, str] | None:
+    """A printed cell by model and method as its table names them, metric and set; and how it was seen.
+
+    Raises:
+        BitnetCostError: an invalid file.
+    """
+    return _cells(file).get(place)

@@ -19,19 +19,23 @@ from bitnet_cost.engine.estimate import against, evaluate
 from bitnet_cost.engine.trace import Trace
 from bitnet_cost.engine.uncertainty import time_figures
 from bitnet_cost.errors import BitnetCostError, MissingPrice
+from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import WEAK, Figure, Ratio
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import LIMITS
 from bitnet_cost.ledger.difference import HALF
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import digits, figure_text, to_digits
+from bitnet_cost.readers import quality
 from bitnet_cost.told import Node
 from bitnet_cost.told.translate import packed
 from bitnet_cost.views import honesty
 from bitnet_cost.views.families import family_of, is_one_bit
 from bitnet_cost.views.notes import TURNED
+from bitnet_cost.views.quality import table
 from bitnet_cost.views.verdict import (
     ENERGY,
     SENTENCES,
@@ -106,6 +110,7 @@ def explored(asked: Sequence[Scenario], start: Start) -> dict[str, Any]:
              "shape": family_of(p).shape, "option": shlex.join(["-p", start.typed.get(p.name, p.name)])}
             for p in precisions.values()
         ],
+        "quality": [_quality(m, list(precisions.values())) for m in models.values()],
         "places": places, "graphs": graphs, "limits": LIMITS, "sentences": SENTENCES, "named": TURNED, "half": HALF,
         "commands": {f"{i}/{j}": places[key]["command"] for (i, j, _), key in zip(groups, places, strict=True)},
         "start": {
@@ -114,6 +119,16 @@ def explored(asked: Sequence[Scenario], start: Start) -> dict[str, Any]:
             "price": _plain((start.site.usd_per_j or 0.0) * 3.6e6),
         },
     }  # fmt: skip
+
+
+def _quality(model: Architecture, precisions: Sequence[Precision]) -> dict[str, Any]:
+    """The table of what is published on a model's quality: its title, headings and rows, none where nothing is."""
+    cells = {p.name: quality.published(model.name, p.name) for p in precisions}
+    name = model.title or model.name
+    if not any(cells.values()):
+        return {"title": f"Quality of {name} is not known in these precisions", "heads": [], "rows": []}
+    made = table(name, cells)
+    return {"title": made.title, "heads": [c.heading for c in made.columns], "rows": made.full_rows}
 
 
 def _kilobytes(groups: Collection[Sequence[Scenario]]) -> float:

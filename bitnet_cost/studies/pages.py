@@ -17,6 +17,7 @@ from bitnet_cost.studies.grid import SENSITIVE, grid
 from bitnet_cost.studies.ranges import judged
 from bitnet_cost.tables import Report, Table, headed
 from bitnet_cost.views import honesty, records
+from bitnet_cost.views.by_quality import best_of
 from bitnet_cost.views.charts import Chart, Data, Shown, undecided
 from bitnet_cost.views.families import is_one_bit
 from bitnet_cost.views.figures import family_looks, parity_figure
@@ -173,6 +174,7 @@ def data_of(answer: Answer, operations: list[dict[str, Any]], opening: Result) -
         "names": {**short, **{p.name: precision_name(p.name) for p in wide}},
         "all_ranges": len(results) <= SENSITIVE,
         "marks": [honesty.mark(r) for r in results],
+        "quality": {(r.architecture.name, r.precision.name): best_of(r.quality) for r in results},
         "scope_words": SCOPES,
         "node_scope": next((r.scope for r in results if not r.hardware.has_clock), opening.scope),
         "hardware": hardware,

@@ -50,7 +50,7 @@ def _begin(whole: Plan, wanted: Connection) -> None:
 
 
 def _end_unwanted(wanted: Connection) -> None:
-    """End this worker when nobody waits for it: the other end of a pipe is closed, or its process is gone.
+    """End this worker that is no longer waited for: the other end of a pipe is closed, or its process is gone.
 
     The partition at hand is left, and its temporary file removed; what does not end by itself is ended.
     """
@@ -260,7 +260,7 @@ class Runner:
         (folder / MANIFEST_BEFORE).unlink(missing_ok=True)
 
     def _is_part(self, path: Path) -> bool:
-        """Whether a part is there and whole; a copy that was cut off is made again.
+        """Whether a part is there and whole; a copy that was cut off is not.
 
         Raises:
             BitnetCostError: a part of another sweep.

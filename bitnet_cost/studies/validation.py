@@ -24,6 +24,7 @@ from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import digits, fixed, with_commas
 from bitnet_cost.readers import catalog
 from bitnet_cost.studies.measured import bare_product
+from bitnet_cost.studies.quality_gap import gap_by_law, published_gap
 from bitnet_cost.tables import Column, Note, Report, Table, headed
 from bitnet_cost.views import honesty
 
@@ -163,6 +164,11 @@ def _modelled(study: Study, table: PrintedTable, options: Options) -> Modelled:
         action = ".".join(part for part in (options.action, options.format) if part)
         profile = catalog.hardware(_wanted(study, options, "hardware"))
         return Modelled(price_of(action, profile, study.name)[1], bool(honesty.mark_basis(profile.basis(action))))
+    if quantity == "quality_gap" and options.gap is not None:
+        return Modelled(*published_gap(options.gap))
+    if quantity == "law_gap" and options.by_law is not None:
+        wide, narrow = (catalog.precision(_wanted(study, options, name)) for name in ("baseline", "precision"))
+        return Modelled(*gap_by_law(options.by_law, wide, narrow))
     found = _figure(study, options, _wanted(study, options, "precision"))
     if not table.ratio:
         return found
@@ -303,7 +309,7 @@ def report(found: Outcome) -> Report:
         tables.append(_claims_table(table, cells) if table.claims else _cells_table(table, cells))
     held = [c for c in found.cells if c.tolerance is not None]
     equal = sum(c.equal_digits for c in held)
-    sentence = f"{study.title}: {equal} of {len(held)} cells equal the printed digits"
+    sentence = f"{study.title}: {equal} of {len(held)} cells equal the printed digits" if held else f"{study.title}"
     if found.failed:
         sentence += f", {found.failed} outside their tolerance"
     elif equal < len(held):
@@ -312,9 +318,8 @@ def report(found: Outcome) -> Report:
     claims = [c for c in found.cells if c.tolerance is None]
     if claims:
         follow = sum(c.follows for c in claims)
-        sentence += (
-            f"; {follow} of {len(claims)} claims follow" if follow else f"; none of {len(claims)} claims follows"
-        )
+        sentence += ";" if held else ":"
+        sentence += f" {follow} of {len(claims)} claims follow" if follow else f" none of {len(claims)} claims follows"
     reasons = [f"{c.row}, {c.column}: {c.why}" for c in found.cells if c.why]
     reasons += [f"{table.title}: {table.why}" for table in study.tables if table.why]
     weak = sum(c.weak for c in found.cells)

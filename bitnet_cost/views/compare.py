@@ -17,7 +17,7 @@ from bitnet_cost.ledger.result import Answer, Result
 from bitnet_cost.numerals import column_figures, percent, used
 from bitnet_cost.registry import Metric, View
 from bitnet_cost.tables import Column, Note, Report, Table
-from bitnet_cost.views import honesty
+from bitnet_cost.views import honesty, quality
 from bitnet_cost.views.estimate import names_of
 from bitnet_cost.views.groups import alike, describe, lettered, others_of
 from bitnet_cost.views.memory import memory_share
@@ -199,7 +199,8 @@ def compare_report(answer: Answer, verdict: Verdict) -> Report:
     signs += " energy, tokens/s and memory and better in one."
     return Report(
         f"{names_of(answer.results)}: hardware side by side", verdict.sentence,
-        (*verdict_tables(verdict), *(table for tables in found for table in tables[1:])),
+        (*verdict_tables(verdict), *quality.tables(answer.results),
+         *(table for tables in found for table in tables[1:])),
         (*notes(answer, verdict), Note("marks", signs)), verdict.also, tuple(tables[0] for tables in found),
     )  # fmt: skip
 

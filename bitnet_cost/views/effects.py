@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bitnet_cost.inputs.facility import Facility
+from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.tables import Note
 from bitnet_cost.views.verdict import hardware_name, precision_name
@@ -33,7 +35,7 @@ def substitutes(results: Sequence[Result]) -> list[Note]:
     runs: dict[tuple[str, str, str], list[str]] = {}
     on_devices = [r for r in results if r.runtime and r.has_energy]
     for r in on_devices:
-        if (instead := _instead_of(r)) is not None:
+        if (instead := instead_of(r.precision, r.hardware)) is not None:
             runs.setdefault((r.precision.name, *instead), []).append(hardware_name(r.hardware))
     found = []
     for (name, asked, executed), places in runs.items():
@@ -46,9 +48,9 @@ def substitutes(results: Sequence[Result]) -> list[Note]:
     return found
 
 
-def _instead_of(result: Result) -> tuple[str, str] | None:
+def instead_of(precision: Precision, hardware: Hardware) -> tuple[str, str] | None:
     """The unit that a device lacks for the products of a precision, and the format in which it runs them."""
-    linear, hardware = result.precision.linear, result.hardware
+    linear = precision.linear
     product = next((a for a in linear.recipe if a.startswith("mul.")), linear.accumulator)
     asked = str(product).partition(".")[2]
     if asked in hardware.rates and (linear.multiplies or asked in ("int1", "int2")):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bitnet_cost.ledger.result import Answer, Result
 from bitnet_cost.tables import Report
-from bitnet_cost.views import ranges
+from bitnet_cost.views import quality, ranges
 from bitnet_cost.views.day import day_sentence, day_tables
 from bitnet_cost.views.energy import breakdown_table, component_table, energy_tables, time_table
 from bitnet_cost.views.groups import by_time
@@ -27,7 +27,7 @@ def estimate_report(answer: Answer, verdict: Verdict) -> Report:
         if results[0].runtime or results[0].scope == "memory":
             details.append(component_table(results[0]))
     title, first = f"{names_of(results)}: memory and energy by precision", day_sentence(answer)
-    tables = (*verdict_tables(verdict), *asked)
+    tables = (*verdict_tables(verdict), *quality.tables(results), *asked)
     sentence = f"{first} {verdict.sentence}".lstrip()
     return Report(title, sentence, tables, notes(answer, verdict), verdict.also, tuple(details))
 

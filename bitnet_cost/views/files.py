@@ -128,7 +128,7 @@ def _hidden(path: Path) -> str:
 
 
 def _lock(stream: IO[bytes]) -> bool:
-    """Mark a file as in use until it is closed; whether nobody else does, and locks are known here."""
+    """Mark a file as in use until it is closed; whether no other process does, and locks are known here."""
     if not LOCKS:
         return False
     try:

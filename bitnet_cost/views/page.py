@@ -11,7 +11,7 @@ from typing import Any
 from bitnet_cost import __version__
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.tables import Report, Table
-from bitnet_cost.views import charts_first, charts_parts, charts_trust  # noqa: F401  each registers its charts, in this order
+from bitnet_cost.views import charts_first, charts_parts, charts_quality, charts_trust  # noqa: F401  each registers its charts, in this order
 from bitnet_cost.views.charts import CHARTS, Chart, Data, Shown
 from bitnet_cost.views.figures import Drawing
 

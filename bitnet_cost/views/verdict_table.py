@@ -8,7 +8,7 @@ from bitnet_cost.ledger.difference import Difference
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import change_range, column_figures, figures_of, one_prefix, signed_change, with_prefix
 from bitnet_cost.tables import Column, Look, Table
-from bitnet_cost.views import honesty
+from bitnet_cost.views import honesty, quality
 from bitnet_cost.views.families import family_of
 from bitnet_cost.views.groups import alike, describe_briefly
 from bitnet_cost.views.verdict import Place, Verdict, held_bits, listed, per_token, title_of
@@ -61,6 +61,7 @@ class _Rows:
         title += self._runtimes()
         if self.best_only:
             title += f"; the best precision on {len(self.places)} of {self.asked} pieces of hardware, --notes has all"
+        title += "" if quality.known(self.rows) else quality.UNKNOWN
         columns, cells = self._columns()
         looks, rows = [], []
         lead = 2 if self.best_only else 1
