@@ -88,9 +88,9 @@ def cached_entries(
 
 def cached_heads(layer: Layer) -> int | None:
     """Key-value heads of a layer, which is as far as its cache can be divided; a latent cache is one. None: no end."""
-    if layer.attention:
-        return layer.attention.kv_heads or layer.attention.heads
-    return 1 if layer.latent_attention else None
+    cached = [found for found in (layer.attention, layer.cross_attention) if found and not found.cache_of_another]
+    latent = [1] if layer.latent_attention else []
+    return min([found.kv_heads or found.heads for found in cached] + latent, default=None)
 
 
 def cached_bits(
@@ -202,8 +202,11 @@ def footprint(
         for most in dict.fromkeys(most for most in heads if most is not None):
             some = [layer for layer, own in zip(architecture.layers, heads, strict=True) if own == most]
             bits = kv
-            if len(some) < len(heads):
-                bits = cached_bits(architecture, counts.workload, precision.kv_bits, some) * copies
+            stateless = [
+                layer.model_copy(update={"state_space": None}) if layer.state_space else layer for layer in some
+            ]
+            if stateless != architecture.layers:  # the states beside keys and values can be divided further
+                bits = cached_bits(architecture, counts.workload, precision.kv_bits, stateless) * copies
             repeated[most] = repeated.get(most, 0.0) + bits
     chunk = runtime.cut(architecture.kind) if runtime else None
     peaks, width = peak_activation_entries(held_weights.widest, counts.bases.table), architecture.hidden_size

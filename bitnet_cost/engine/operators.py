@@ -344,19 +344,20 @@ class _Builder(Rows):
     def indexer(self, indexer: Indexer, query: int) -> None:
         """Scores of every key by small heads, which choose what attention reads; a key of one head is cached.
 
-        DeepSeek-AI, DeepSeek-V3.2, 2025, arXiv:2512.02556, eq. 1: a weighted sum over heads of relu(q k).
+        DeepSeek-AI, DeepSeek-V3.2, 2025, arXiv:2512.02556, eq. 1: a weighted sum over heads of relu(q k). All
+        devices make the same choice, each with all of these heads.
         """
         heads, width = indexer.heads, indexer.head_dim
-        self.linear("index_q", query, heads * width)
+        self.linear("index_q", query, heads * width, traits=REPEATED)
         self.linear("index_k", self.hidden, width, terms=[("kv_write", TOKENS, width)], cached_heads=1)
         self.norm("index_norm", width, kind="layernorm")
         self.linear("index_weights", self.hidden, heads, role="elsewhere", traits=ROUTER)
         self.add("index_scores", "attention", "attention", [
             ("mac", ("pairs",), heads * (width + 1)), ("reduce", ("pairs",), heads * width - 1),
             ("inputs", TOKENS, heads * width), ("kv_read", ("keys",), width),
-        ], traits=ATTENTION, cached_heads=1)  # fmt: skip
+        ], traits=ATTENTION._replace(split=False), cached_heads=1)  # fmt: skip
         self.elementwise("index_choice", [("add", ("pairs",), heads + 1)],
-                         traits=SOFTMAX._replace(scores=False))  # fmt: skip
+                         traits=SOFTMAX._replace(scores=False, split=False))  # fmt: skip
 
     def feed_forward(self, ffn: FeedForward) -> None:
         hidden, size = self.hidden, ffn.size

@@ -192,7 +192,7 @@ def recurrence(rows: Rows, unit: GatedRecurrence) -> None:
         ("exp", TOKENS, 5 * width), ("div", TOKENS, 2 * width), ("sqrt", TOKENS, width), ("add", TOKENS, 5 * width),
         ("mul", TOKENS, 6 * width), ("inputs", TOKENS, 3 * width), ("outputs", TOKENS, width),
         ("weights", PASSES, width), *_held(width),
-    ], weights=width, traits=runs_as("elementwise"))  # fmt: skip
+    ], weights=width, traits=runs_as("elementwise", split=True))  # fmt: skip
     rows.elementwise("lru_output_gate", [
         ("mul", TOKENS, width), ("inputs", TOKENS, 2 * width), ("outputs", TOKENS, width),
     ])  # fmt: skip
@@ -215,7 +215,7 @@ def wkv(rows: Rows, mixing: Wkv) -> None:
     rows.add("wkv_rule", "elementwise", "elsewhere", [
         ("exp", TOKENS, 5 * width), ("div", TOKENS, 2 * width), ("add", TOKENS, 9 * width), ("mul", TOKENS, 7 * width),
         ("inputs", TOKENS, 3 * width), ("outputs", TOKENS, width), ("weights", PASSES, 2 * width), *_held(3 * width),
-    ], weights=2 * width)  # fmt: skip
+    ], weights=2 * width, traits=runs_as("elementwise", split=True))  # fmt: skip
     rows.linear("wkv_output", width, hidden)
     rows.quantisation("wkv", 2, hidden + width, 3 * width + hidden)
 
