@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 class Asked(NamedTuple):
     """One thing that can be asked.
 
-    >>> DEVICES.help, PARALLEL.description
-    ('Devices that share the model.', 'how several devices share the model: split every matrix, or the layers')
+    >>> DEVICES.help, SCOPE.description
+    ('Devices that share the model.', 'what the energy holds; left out: arithmetic on technology nodes, device on devices')
     """
 
     flags: tuple[str, ...]
