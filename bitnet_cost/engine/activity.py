@@ -249,10 +249,13 @@ def count_actions(counts: OpCounts, found: Actions) -> Activity:
 def stays(counts: OpCounts, activity: Activity, room: Array) -> Array:
     """Whether what passes between operators stays on chip: one layer's tensors fit there.  [phase, op, n]
 
-    ``room`` are the bits that an operator's layers may hold in the last on-chip level, for one pass, [op, 1].
+    ``room`` are the bits that an operator's layers may hold in the last on-chip level, for one pass, [op, 1]. The
+    widest pass decides for all of a phase: a token more may make one more pass, in which nothing fits that did not
+    before.
     """
     passing = activity.passing_bits
-    fits: Array = passing[0] + passing[1] <= room * np.maximum(counts.passes, 1.0)[:, None, :]
+    passes = counts.passes if counts.full_passes is None else counts.full_passes
+    fits: Array = passing[0] + passing[1] <= room * np.maximum(passes, 1.0)[:, None, :]
     return fits
 
 

@@ -107,8 +107,11 @@ def _prepared(names: Names, lean: bool, lasting: bool, ops: tuple[Operator, ...]
     if devices > 1 and parallel != "pipeline":
         part = actions_of(ops, split(ops, coefficients, devices, parallel), precision, accumulator, executed, stored)
     weights = resident(architecture, precision, ops, coefficients, parallel, stored)
-    plan = schedule(ops, precision, hardware, runtime, logits) if on_device and runtime is not None else None
-    way = None if on_device else route(ops, precision, hardware, stored, weights.total_bits)
+    stored_bits = weights.total_bits
+    plan = None
+    if on_device and runtime is not None:
+        plan = schedule(ops, precision, hardware, runtime, logits, stored_bits)
+    way = None if on_device else route(ops, precision, hardware, stored, stored_bits)
     if lean and plan is not None:
         kept = needed_rows(ops, plan)
         ops = tuple(ops[i] for i in kept)

@@ -143,9 +143,10 @@ def needed_rows(ops: tuple[Operator, ...], plan: Schedule) -> list[int]:
 
 
 def schedule(
-    ops: tuple[Operator, ...], precision: Precision, hardware: Hardware, runtime: RuntimeProfile, logits: str
-) -> Schedule:
-    """How operators run; see `movement` and `roofline`."""
+    ops: tuple[Operator, ...], precision: Precision, hardware: Hardware, runtime: RuntimeProfile, logits: str,
+    stored_bits: float,
+) -> Schedule:  # fmt: skip
+    """How operators run; see `movement` and `roofline`. ``stored_bits`` of all weights say which level holds them."""
     levels = list(hardware.hierarchy)
     main, near = levels[-1], levels[-2] if len(levels) > 1 else levels[-1]
     kernels = tuple(runtime.kernel(c) if (c := kernel_class(op, precision)) else None for op in ops)
@@ -153,7 +154,6 @@ def schedule(
     stepwise = np.array([bool(k and k.bytes_per_entry is not None) for k in kernels])[:, None]
     steps = [k.bytes_per_entry * 8.0 if k and k.bytes_per_entry is not None else 0.0 for k in kernels]
     repeats = np.array([op.repeat * op.parts for op in ops], dtype=np.float64)[:, None]
-    resident = sum(op.weights * op.repeat for op in ops) * precision.linear.weights.bits
     rate = _stacked([reached_rate(op, k, precision, hardware) for op, k in zip(ops, kernels, strict=True)])
     reached = _stacked([k.compute.value if k and k.compute else 1.0 for k in kernels])
     share = _stacked([k.bandwidth.value if k and k.bandwidth else 1.0 for k in kernels])
@@ -169,7 +169,7 @@ def schedule(
         per_pass = per_pass + (written * cache.launches)[:, None] * _launch(cache)
     if any(op.group == "head" for op in ops) and logits == "none":
         per_pass = per_pass * np.array([op.group != "head" for op in ops])[:, None]
-    holder = next((name for name in levels[:-1] if decided(resident <= hardware.hierarchy[name].size)), main)
+    holder = next((name for name in levels[:-1] if decided(stored_bits <= hardware.hierarchy[name].size)), main)
     windows = np.array([window_of(op) for op in ops])[:, None]
     places = tuple(dict.fromkeys(f"{level}.{way}" for level in (near, main) for way in ("read", "write")))
     places += (f"{holder}.read",) * (holder not in (near, main))
@@ -297,10 +297,16 @@ def _cut(counts: OpCounts, chunk: int) -> OpCounts:
     if all(holds_everywhere(batch * p.width(prompt, generate) <= chunk) for p in counts.phases if p.cut):
         return counts
     names, values = counts.bases.names, counts.bases.table.copy()
-    for phase, of_phase in zip(counts.phases, values.swapaxes(0, 1), strict=True):
+    full = []
+    for phase, of_phase, passes in zip(counts.phases, values.swapaxes(0, 1), counts.passes, strict=True):
         if phase.cut:
-            of_phase[read_once(names)] *= np.maximum(1.0, np.ceil(batch * phase.width(prompt, generate) / chunk))
-    return OpCounts(counts.operators, counts.phases, counts.coefficients, Bases(names, values), counts.workload)
+            chunks = batch * phase.width(prompt, generate) / chunk
+            of_phase[read_once(names)] *= np.maximum(1.0, np.ceil(chunks))
+            full.append(passes * np.maximum(1.0, chunks))
+        else:
+            full.append(passes)
+    bases = Bases(names, values)
+    return OpCounts(counts.operators, counts.phases, counts.coefficients, bases, counts.workload, array(full))
 
 
 def roofline(

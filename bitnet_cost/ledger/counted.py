@@ -55,6 +55,7 @@ class OpCounts(Shown):
     coefficients: Coefficients
     bases: Bases
     workload: Workload
+    full_passes: Array | None = None  # of each phase, were all as wide as the widest; None: they are  [phase, n]
     derived: dict[str, OpCounts] = field(init=False, default_factory=dict)  # made once; see `cut_prefill`, `with_host`
     _made: dict[str, Array] = field(init=False, default_factory=dict)
 
