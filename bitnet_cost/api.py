@@ -26,7 +26,7 @@ from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Input
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware
-from bitnet_cost.inputs.precision import Precision
+from bitnet_cost.inputs.precision import OWN, Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import GENERATE_ON_DEVICES, Scenario, usual_generate
 from bitnet_cost.inputs.workload import Workload, usual_attention
@@ -56,6 +56,16 @@ CLASSIC_HARDWARE = ("cmos-45nm", "cmos-7nm")
 CLASSIC_PRECISIONS = ("fp32", "fp16", "int8", "bitnet")
 EQUAL_LOSS_PRECISIONS = ("fp16", "bitnet-b1.58")
 COMPARED_PRECISIONS = ("fp16", "int8", "int4", "bitnet-b1.58")
+
+
+def with_own(precisions: Sequence[str], models: Sequence[Architecture]) -> list[str]:
+    """The usual precisions, and next to FP16 the one that the files of all models are stored in where they have one."""
+    if not all(model.checkpoint and model.checkpoint.stored for model in models):
+        return list(precisions)
+    place = list(precisions).index("fp16") + 1
+    return [*precisions[:place], OWN, *precisions[place:]]
+
+
 USUAL_BASELINES = ("fp16", "bf16")  # on devices; the first that is asked for, else the first
 NODE_BASELINE = "fp32"
 
@@ -108,6 +118,8 @@ def _check_options(
 def load_model(name: Name) -> Architecture:
     """A model: a catalogue name, a YAML file, a Hugging Face ``config.json`` or its folder, or a size such as ``175B``.
 
+    Of a ``.gguf`` or ``.safetensors`` file, and of an index of several, the header is read, never the weights.
+
     Raises:
         BitnetCostError: an unknown name, an unreadable or invalid file, an absurd size.
 
@@ -136,7 +148,9 @@ def load_hardware(name: Name, *, link: str | None = None, prices: str = "own") -
 
 
 def load_precision(name: Name) -> Precision:
-    """A precision: a catalogue name, a YAML file, or a name of the grammar ``w<bits>a<bits>[kv<bits>]``.
+    """A precision: a catalogue name, a YAML file, or a name of the grammar ``w<bits>a<bits>[kv<bits>][g<group>]``.
+
+    ``file`` is what the file of the model is stored in; each question puts its model's own in its place.
 
     Raises:
         BitnetCostError: an unknown name, an unreadable or invalid file.
@@ -289,13 +303,13 @@ def compare(
     every = {
         "models": _each("models", models),
         "hardware": _each("hardware", catalog.devices() if hardware is None else hardware),
-        "precisions": _each("precisions", COMPARED_PRECISIONS if precisions is None else precisions),
         "prices": _each("prices", "own" if prices is None else prices),
     }
     architectures = [m if isinstance(m, Architecture) else load_model(m) for m in every["models"]]
     named = [h if isinstance(h, Hardware) else load_hardware(h) for h in every["hardware"]]
     profiles = [profile.with_prices(_word("prices", name)) for profile in named for name in every["prices"]]
-    wanted = [p if isinstance(p, Precision) else load_precision(p) for p in every["precisions"]]
+    usual = with_own(COMPARED_PRECISIONS, architectures) if precisions is None else precisions
+    wanted = [p if isinstance(p, Precision) else load_precision(p) for p in _each("precisions", usual)]
     reference = baseline if baseline is None or isinstance(baseline, Precision) else load_precision(baseline)
     asked = scenarios(
         architectures, profiles, wanted, Workload(batch, prompt, 1 if generate is None else generate), scope=scope,

@@ -155,6 +155,62 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return close[0] if close else None
 
 
+def same_family(word: str, name: str) -> bool:
+    """Whether two names of models can mean one family: one slip inside its name, and the same versions.
+
+    A first letter or a number more is another architecture: jamba is not mamba, and qwen3.5 not qwen2.5.
+
+    >>> same_family("lama-3.1-9b", "llama-3.1-8b"), same_family("qwen3.5-27b", "qwen2.5-7b")
+    (True, False)
+    >>> same_family("jamba", "mamba"), same_family("qwen3_vl", "qwen3"), same_family("Qwen2-MoE", "qwen2_moe")
+    (False, False, True)
+    """
+    mine, other = _parts(word), _parts(name)
+    words, known = mine["word"], other["word"]
+    first = bool(words and known) and _one_slip(words[0], known[0])
+    told = (each for each in words[1:] if each not in _TUNED)
+    return first and mine["version"] == other["version"] and all(any(_one_slip(w, k) for k in known) for w in told)
+
+
+# a number is a version unless it counts: 7b, 8x7b, 125m, 128k
+_PART = re.compile(
+    r"(?P<count>\d+(?:\.\d+)?(?:x\d+(?:\.\d+)?)?[bmkt](?![a-z]))|(?P<version>\d+(?:\.\d+)?)|(?P<word>[a-z]+)"
+)
+_TUNED = frozenset(("base", "chat", "hf", "instruct", "it", "preview", "pt"))  # other weights of the same shape
+
+
+def _parts(name: str) -> dict[str, list[str]]:
+    """The words, versions and sizes in a name."""
+    found: dict[str, list[str]] = {"word": [], "version": [], "count": []}
+    for part in _PART.finditer(name.lower()):
+        found[part.lastgroup or "word"].append(part.group())
+    return found
+
+
+def same_spelling(word: str, name: str) -> bool:
+    """Whether a ``model_type`` is a misspelling of another: every part and number the same, but for one slip.
+
+    >>> same_spelling("lama", "llama"), same_spelling("qwen3_vl", "qwen3"), same_spelling("qwen2-moe", "qwen2_moe")
+    (True, False, True)
+    """
+    mine, other = (re.findall(r"\d+|[a-z]+", each.lower()) for each in (word, name))
+    slips = [(a, b) for a, b in zip(mine, other, strict=False) if a != b]
+    return len(mine) == len(other) and len(slips) <= 1 and all(_one_slip(a, b) for a, b in slips)
+
+
+def _one_slip(word: str, known: str) -> bool:
+    """Whether letters are the same, but for one inside left out, doubled or exchanged with the next."""
+    if word == known or any(
+        word == known[:i] + known[i + 1] + known[i] + known[i + 2 :] for i in range(1, len(known) - 1)
+    ):
+        return True
+    short, long = sorted((word, known), key=len)
+    if len(long) < 5 or len(long) != len(short) + 1 or short[0] != long[0] or short[-1] != long[-1]:
+        return False
+    left_out = [i for i in range(1, len(long) - 1) if long[:i] + long[i + 1 :] == short]
+    return any(word == short or long[i] in (long[i - 1], long[i + 1]) for i in left_out)
+
+
 def close_to(word: str, known: Mapping[str, str], most: int) -> list[str]:
     """Names whose spelling is close to a word's, the closest first, and only those that are nearly as close.
 

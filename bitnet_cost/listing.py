@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from bitnet_cost.engine.checkpoint import FORMATS, checkpoint_bytes
+from bitnet_cost.engine.checkpoint import USUAL, checkpoint_bytes
 from bitnet_cost.engine.footprint import parameters_by_role
 from bitnet_cost.engine.operators import operators
 from bitnet_cost.errors import BitnetCostError, either, labelled
@@ -262,7 +262,7 @@ def entry_report(kind: str, entry: Input, file: str = "") -> Report:
 
 
 def _checkpoint_table(model: Architecture) -> Table:
-    sizes = [(form, checkpoint_bytes(model, form)) for form in FORMATS]
+    sizes = [(form, checkpoint_bytes(model, form)) for form in USUAL]
     rows = tuple((form, fixed(size / 1e9, 3), fixed(size / 2**30, 3)) for form, size in sizes)
     return Table("Checkpoint files, predicted", headed("format", "GB", "GiB"), rows)
 

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 class Asked(NamedTuple):
     """One thing that can be asked.
 
-    >>> DEVICES.help, PARALLEL.description
-    ('Devices that share the model.', 'how several devices share the model: split every matrix, or the layers')
+    >>> DEVICES.help, SCOPE.description
+    ('Devices that share the model.', 'what the energy holds; left out: arithmetic on technology nodes, device on devices')
     """
 
     flags: tuple[str, ...]
@@ -51,7 +51,7 @@ PARALLEL = Asked(("--parallel",),
     "experts beside attention on sequences of their own (data)", "tensor")
 
 # What only the commands ask.
-MODEL = Asked((), "catalogue name, YAML file, config.json (or its folder), or a size like 175B", metavar="MODEL",
+MODEL = Asked((), "catalogue name, YAML file, config.json (or its folder), .gguf, or a size like 175B", metavar="MODEL",
     names="model")
 PRICED_BY = Asked(("--prices",), "published values of a profile to price with; A,B for several", left_out="own",
     metavar="NAME", names="prices")
@@ -65,7 +65,8 @@ BASELINE = Asked(("--baseline",), "savings are against this", left_out="fp32 on 
     metavar="PRECISION", names="precision")
 HARDWARE = Asked(("--hardware", "-H", "--gpu"), "name or YAML file; A,B for several",
     left_out="cmos-45nm, cmos-7nm", metavar="HARDWARE", names="hardware")
-PRECISIONS = Asked(("--precision", "-p"), "name, YAML file or w<bits>a<bits>[kv<bits>]; A,B for several",
+PRECISIONS = Asked(("--precision", "-p"),
+    "name, YAML file, 'file' (as stored) or w<bits>a<bits>[kv<bits>]; A,B for several",
     left_out="fp32, fp16, int8, bitnet", metavar="PRECISION", names="precision")
 PUE = Asked(("--pue",), "facility energy / device energy, for --scope facility")
 CARBON_OF_GRID = Asked(("--carbon",), "a country code such as deu, 'world', or g/kWh", metavar="GRID|G/KWH")
@@ -82,7 +83,8 @@ REQUESTS_PER_DAY = Asked(("--requests-per-day",), "adds energy, carbon and cost 
 HARDWARE_SIDE_BY_SIDE = Asked(("--hardware", "-H", "--gpu"), "name or YAML file; A,B for several",
     left_out="every device",
     metavar="HARDWARE", names="hardware")
-PRECISIONS_SIDE_BY_SIDE = Asked(("--precision", "-p"), "name, YAML file or w4a8kv8; A,B for several",
+PRECISIONS_SIDE_BY_SIDE = Asked(("--precision", "-p"),
+    "name, YAML file, 'file' (as stored) or w4a8kv8; A,B for several",
     left_out="fp16, int8, int4, bitnet-b1.58", metavar="PRECISION", names="precision")
 BASELINE_SIDE_BY_SIDE = Asked(("--baseline",),
     "savings are against this. Default: fp32 on nodes, fp16 on devices; where that has no energy, the widest",
@@ -109,7 +111,8 @@ CARBON_EXPLORED, PRICE_EXPLORED = CARBON_OF_GRID._replace(left_out="world"), PRI
 HARDWARE_EXPLORED = Asked(("--hardware", "-H", "--gpu"), "device; A,B for several",
     left_out="h100-sxm-80gb, rtx-4090, apple-m1-pro-gpu-14c", metavar="HARDWARE", names="hardware")
 HARDWARE_TO_FIT = Asked(("--hardware", "-H", "--gpu"), "device; A,B for several", metavar="HARDWARE", names="hardware")
-PRECISIONS_TO_FIT = Asked(("--precision", "-p"), "name, YAML file or w<bits>a<bits>[kv<bits>]; A,B for several",
+PRECISIONS_TO_FIT = Asked(("--precision", "-p"),
+    "name, YAML file, 'file' (as stored) or w<bits>a<bits>[kv<bits>]; A,B for several",
     left_out="fp32, fp16, int8, int4, bitnet-b1.58, bitnet", metavar="PRECISION", names="precision")
 LISTED = Asked((), "what to list: models, hardware, precisions, runtimes, studies, links, grids, quality or laws",
     metavar="KIND")
@@ -119,7 +122,7 @@ HELPED = Asked((), "the command to explain", left_out="all, in a line each", met
 ENTRY = Asked((), "a name that 'list' prints, of any kind, or a file", metavar="NAME")
 CHECKED = Asked((), "your own YAML files", metavar="FILE...")
 SCHEMA_OF = Asked((), "kind of file")
-CONFIG = Asked((), "a Hugging Face config.json, its folder, or with the extra 'hub' an id", metavar="CONFIG")
+CONFIG = Asked((), "a Hugging Face config.json, its folder, a .gguf, or with the extra 'hub' an id", metavar="CONFIG")
 MODEL_NAME = Asked(("--name",), "name of the model", left_out="of the file or folder")
 STUDIES = Asked((), "names or YAML files; with --measured classes", left_out="all", metavar="[STUDY|CLASS]...",
     names="study")

@@ -171,7 +171,7 @@ MODEL_FAULTS = {
     "null": ("hidden_size: 768", "hidden_size: ~", ["hidden_size"]),
     "two mixers": (
         "    ffn:",
-        "    state_space: {inner_size: 8, state_size: 2, conv_kernel: 4, dt_rank: 2}\n    ffn:",
+        "    wkv: {width: 8}\n    ffn:",
         ["one of"],
     ),
     "unknown activation": ("gelu_tanh", "gelu2", ["activation"]),

@@ -22,7 +22,7 @@ from bitnet_cost.readers import catalog
 from tests.conftest import ROOT
 
 GIB = 2.0**30
-STORED = {"16": "bf16", "8": "w8a16", "4": "nf4"}
+STORED = {"16": "bf16", "8": "w8a16", "4": "nf4-double"}
 
 
 def shape(name: str) -> Architecture:
@@ -101,13 +101,13 @@ TORCHTUNE = [
     Published("llama-3.2-3b", "bf16", "torchtune", 17.6, AGAIN | {"optimizer": "adamw-8bit"}, -0.209,
               ("gradients", "activations")),
     Published("llama-3.2-3b", "bf16", "torchtune", 8.5, AGAIN | {"lora": 64}, -0.002, ("activations",)),
-    Published("llama-3.2-3b", "nf4", "torchtune", 4.6, AGAIN | {"lora": 64}, -0.002, ("activations",)),
+    Published("llama-3.2-3b", "nf4-double", "torchtune", 4.6, AGAIN | {"lora": 64}, -0.002, ("activations",)),
     Published("llama-3.1-8b", "bf16", "torchtune", 16.2, SPEED | {"lora": 8}, 0.053),
-    Published("llama-3.1-8b", "nf4", "torchtune", 7.4, SPEED | {"lora": 8}, 0.001),
+    Published("llama-3.1-8b", "nf4-double", "torchtune", 7.4, SPEED | {"lora": 8}, 0.001),
     Published("llama-3.1-8b", "bf16", "torchtune", 18.9, SPEED | {"optimizer": "adamw-8bit"}, -0.104,
               ("gradients", "states")),
     Published("llama-3.1-70b", "bf16", "torchtune", 27.6, EIGHT, -0.063),
-    Published("llama-3.1-405b", "nf4", "torchtune", 44.8e9 / GIB, EIGHT, 0.151),
+    Published("llama-3.1-405b", "nf4-double", "torchtune", 44.8e9 / GIB, EIGHT, 0.151),
 ]  # fmt: skip
 
 
@@ -155,12 +155,12 @@ def test_the_residual_stream_has_16_bits_where_weights_have() -> None:
 def test_dequantised_weights_are_one_matrix_at_a_time() -> None:
     """At the loss logits are more; with few of them the largest matrix, 14,336 x 4,096, is beside what is recomputed."""
     quantised, plain = (
-        one(base, "torchtune", lora=8, seq=128, recompute="full") for base in ("nf4", "bf16")
+        one(base, "torchtune", lora=8, seq=128, recompute="full") for base in ("nf4-double", "bf16")
     )  # fmt: skip
     assert quantised.peak - quantised.weights == pytest.approx(plain.peak - plain.weights + 2 * 14336 * 4096, rel=0.02)
 
 
-@pytest.mark.parametrize(("base", "bits"), [("nf4", 4.127), ("int4", 4.156), ("w8a16", 8.0), ("bitnet-b1.58", 2.0)])
+@pytest.mark.parametrize(("base", "bits"), [("nf4-double", 4.127), ("int4", 4.156), ("w8a16", 8.0), ("bitnet-b1.58", 2.0)])
 def test_any_stored_format_is_a_base(base: str, bits: float) -> None:
     found = one(base, lora=8)
     outside = 2 * 2 * 128256 * 4096  # table and head in 16 bits

@@ -125,8 +125,8 @@ def test_what_a_file_holds_and_no_answer_counts_is_told_by_every_command(bitnet_
     ]
     for text in shown:
         words = " ".join(text.split())
-        assert "own: its files hold weights in GPTQ, 4 bit; ask for them with -p w4a16." in words, text
+        assert "own: its files hold weights in GPTQ, 4 bit, groups of 128; ask for them with -p file." in words, text
         assert "own: its files also hold 1 layer for multi-token prediction" in words, text
-    told = bitnet_cost("estimate", own, "-H", "l4", "-p", "w4a16").out
-    assert "GPTQ" not in told
+    told = bitnet_cost("estimate", own, "-H", "l4", "-p", "file").out
+    assert "ask for them" not in told
     assert "multi-token prediction" in told

@@ -90,7 +90,7 @@ REFUSED = [
     Row("estimate gpt2 -p 4bit", 2, "no precision is called '4bit'", "int4, q4_k_m or mxfp4?"),
     Row("estimate gpt2 -p 8bit", 2, "no precision is called '8bit'", "int8, fp8 or q8_0?"),
     Row("estimate gpt2 -p 1bit", 2, "no precision is called '1bit'", "bitnet-b1.58 or bitnet?"),
-    Row("estimate gpt2 -p int3", 2, "no precision is called 'int3'", "w3a8 or w3a16?"),
+    Row("estimate gpt2 -p int9", 2, "no precision is called 'int9'", "w9a8 or w9a16?"),
     Row("estimate gpt2 -p w0a8", 2, "precision 'w0a8' asks for 0-bit weights", "w1 to w16"),
     Row("estimate gpt2 --quantization 4bit", 2, "estimate has no option --quantization", "--precision?"),
     Row("estimate --model llama", 2, "estimate has no option --model", "bitnet-cost estimate llama-3.1-8b"),
@@ -208,7 +208,7 @@ def test_a_name_written_twice_is_one(bitnet_cost: Run, tmp_path: Path) -> None:
     ("typed", "completed"),
     [
         ("estimate gpt2 -H rtx-40", ["rtx-4000-ada", "rtx-4070-ti", "rtx-4080", "rtx-4090"]),
-        ("estimate gpt2 -p fp16,q4", ["fp16,q4_0", "fp16,q4_k_m"]),
+        ("estimate gpt2 -p fp16,q4", ["fp16,q4_0", "fp16,q4_1", "fp16,q4_k_m", "fp16,q4_k_s"]),
         ("estimate llama-3.1", ["llama-3.1-8b", "llama-3.1-70b", "llama-3.1-405b"]),
         ("estimate gpt2 --runtime t", ["tensorrt-llm", "t-mac"]),
     ],

@@ -31,8 +31,8 @@ def ask(asked: Asking, placed: Deployment, default_hardware: tuple[str, ...] = (
     names = once(asked.hardware or default_hardware or api.CLASSIC_HARDWARE)
     named = [catalog.linked(catalog.hardware(name), placed.link) for name in names]
     profiles = [h.with_prices(name) for h in named for name in once(placed.prices or ["own"])]
-    precisions = [catalog.precision(p) for p in once(asked.precision or api.CLASSIC_PRECISIONS)]
     models = [catalog.model(name) for name in (once(pieces([asked.model])) if several else [asked.model])]
+    precisions = [catalog.precision(p) for p in once(asked.precision or api.with_own(api.CLASSIC_PRECISIONS, models))]
     scenarios = api.scenarios(
         models, profiles, precisions, workload, usual=generate is None, runtime=terms.runtime,
         scope=terms.scope, accumulator=terms.accumulator, facility=facility(placed.site, placed.making),

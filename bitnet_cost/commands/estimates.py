@@ -266,10 +266,10 @@ def fit(
     from bitnet_cost.views import fit as views
     from bitnet_cost.views.records import fit_rows, held_row
 
-    precisions = [catalog.precision(p) for p in once(precision or api.FIT_PRECISIONS)]
+    models = [catalog.model(name) for name in ([model] if model is not None else catalog.names("model"))]
+    precisions = [catalog.precision(p) for p in once(precision or api.with_own(api.FIT_PRECISIONS, models))]
     asked = api.scenarios(
-        [catalog.model(name) for name in ([model] if model is not None else catalog.names("model"))],
-        [catalog.hardware(h) for h in once(hardware)], precisions,
+        models, [catalog.hardware(h) for h in once(hardware)], precisions,
         Workload(work.batch, work.prompt, 1 if work.generate is None else work.generate), runtime=runtime,
         usual=work.generate is None, **sharing._asdict(),
     )  # fmt: skip

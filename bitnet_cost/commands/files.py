@@ -82,13 +82,14 @@ def check(files: Annotated[list[str], argument(questions.CHECKED)]) -> None:
     """
     from pathlib import Path
 
-    from bitnet_cost.readers.yaml_file import read_text
+    from bitnet_cost.readers.kinds import is_weights
+    from bitnet_cost.readers.yaml_file import read_text, regular_size
     from bitnet_cost.studies import checking
 
     unreadable = []
     for file in files:
         try:
-            read_text(Path(file))
+            (regular_size if is_weights(Path(file)) else read_text)(Path(file))
         except BitnetCostError as error:
             unreadable.append(str(error))
     if unreadable:  # bad input, all of it named; nothing is written then

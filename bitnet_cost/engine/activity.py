@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from bitnet_cost.engine.counts import bases_of
+from bitnet_cost.engine.storage import Stored, role_of
 from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.precision import FORMAT_BITS, Precision
 from bitnet_cost.ledger.arrays import Basis, Coefficients, Later, Linear, Stack
@@ -44,7 +45,7 @@ def elementwise_recipe(form: str) -> Recipe:
 
 def wider_input(op: Operator, precision: Precision) -> float | None:
     """Bits of an operator's inputs where the precision, which lists such operators by name, keeps more."""
-    return precision.linear.wider_inputs.get(op.name) if op.role == "linear" else None
+    return precision.linear.wider_inputs.get(op.name) if role_of(op, precision) == "linear" else None
 
 
 def linear_recipe(precision: Precision, accumulator: Accumulator, wider: float | None = None) -> Recipe:
@@ -113,8 +114,8 @@ def product_format(op: Operator, precision: Precision) -> str | None:
     """
     if op.group in ("elementwise", "embedding"):
         return None
-    if op.role != "linear":
-        return {"attention": precision.attention, "lm_head": precision.lm_head}.get(op.role, precision.elsewhere)
+    if (role := role_of(op, precision)) != "linear":
+        return {"attention": precision.attention, "lm_head": precision.lm_head}.get(role, precision.elsewhere)
     multiplied = [a.partition(".")[2] for a in precision.linear.recipe if a.startswith("mul.")]
     if multiplied:
         return multiplied[0]
@@ -130,7 +131,7 @@ def executed_recipe(op: Operator, precision: Precision, executed: Executed) -> d
     """
     form = product_format(op, precision) or precision.elsewhere
     found = {"mac": [(f"mac.{executed(form) or form}", 1.0)]}
-    if op.role == "linear":
+    if role_of(op, precision) == "linear":
         if precision.linear.weights.bits < 8:
             found["weights"] = [(f"unpack.{precision.elsewhere}", 1.0)]
         if precision.linear.rescale == "product":
@@ -165,14 +166,18 @@ def recipes(
         wider: _by_quantity(linear_recipe(precision, accumulator, wider))
         for wider in (None, *precision.linear.wider_inputs.values())
     }
-    return [linear[wider_input(op, precision)] if op.role == "linear" else of_role[op.role] for op in ops]
+    roles = [role_of(op, precision) for op in ops]
+    return [
+        linear[wider_input(op, precision)] if role == "linear" else of_role[role]
+        for op, role in zip(ops, roles, strict=True)
+    ]
 
 
 def actions_of(
     ops: tuple[Operator, ...], coefficients: Coefficients, precision: Precision, accumulator: Accumulator,
-    executed: Executed | None,
+    executed: Executed | None, stored: tuple[Stored, ...],
 ) -> Actions:  # fmt: skip
-    """The actions of operators.
+    """The actions of operators, whose weights are ``stored`` as they say.
 
     ``executed`` says in which format a device runs a product; without it, products are actions of their recipe.
     """
@@ -206,9 +211,10 @@ def actions_of(
         return Linear(found, size)
 
     elsewhere, cached = float(FORMAT_BITS[precision.elsewhere]), float(precision.kv_bits)
-    weights = array([weight_bits(precision, op) for op in ops])
+    weights = array([bits.spread(op) for op, bits in zip(ops, stored, strict=True)])
+    biases = array([bits.bias for bits in stored])
     bits = (
-        bits_of(("weights", weights), ("bias_weights", elsewhere)),
+        bits_of(("weights", weights), ("bias_weights", biases)),
         bits_of(("inputs", array([input_bits_of(precision, op) for op in ops]))),
         bits_of(("outputs", elsewhere)),
         bits_of(("kv_read", cached)),
@@ -253,21 +259,11 @@ def stays(counts: OpCounts, activity: Activity, room: Array) -> Array:
     return fits
 
 
-def weight_bits(precision: Precision, op: Operator) -> float:
-    """Stored bits of one weight of an operator, scales spread over the matrix.  [bit]"""
-    if op.role == "linear":
-        storage = precision.linear.weights
-        inputs, outputs = op.shape
-        per_matrix = storage.scales(inputs, outputs) * storage.scale_bits
-        return storage.bits + per_matrix / (inputs * outputs)
-    return precision.bits_of(op.role)
-
-
 def input_bits_of(precision: Precision, op: Operator) -> float:
     """Bits of one entry that enters an operator.  [bit]"""
-    if op.role == "linear":
+    if (role := role_of(op, precision)) == "linear":
         return wider_input(op, precision) or precision.linear.activation_bits
-    return float(FORMAT_BITS[precision.attention if op.role == "attention" else precision.elsewhere])
+    return float(FORMAT_BITS[precision.attention if role == "attention" else precision.elsewhere])
 
 
 def mac_actions(precision: Precision, accumulator: Accumulator = "paper") -> dict[str, float]:

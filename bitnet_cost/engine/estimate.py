@@ -15,6 +15,7 @@ from bitnet_cost.engine.device import floor_of, places_of, run
 from bitnet_cost.engine.footprint import Resident, footprint, resident
 from bitnet_cost.engine.operators import operators
 from bitnet_cost.engine.parallel import split
+from bitnet_cost.engine.storage import stored_of
 from bitnet_cost.engine.timing import Schedule, cut_prefill, needed_rows, schedule
 from bitnet_cost.engine.traffic import Route, route, traffic
 from bitnet_cost.errors import BitnetCostError, UnsupportedScope
@@ -100,16 +101,17 @@ def _prepared(names: Names, lean: bool, lasting: bool, ops: tuple[Operator, ...]
     coefficients = coefficients_of(ops)
     executed = hardware.executed if on_device else None
     bases = bases_of(coefficients)
-    folded = actions_of(ops, coefficients, precision, accumulator, executed)
+    stored = stored_of(architecture, precision, ops)
+    folded = actions_of(ops, coefficients, precision, accumulator, executed, stored)
     part = folded
     if devices > 1 and parallel != "pipeline":
-        part = actions_of(ops, split(ops, coefficients, devices, parallel), precision, accumulator, executed)
-    weights = resident(architecture, precision, ops, coefficients, parallel)
+        part = actions_of(ops, split(ops, coefficients, devices, parallel), precision, accumulator, executed, stored)
+    weights = resident(architecture, precision, ops, coefficients, parallel, stored)
     stored_bits = weights.total_bits
     plan = None
     if on_device and runtime is not None:
         plan = schedule(ops, precision, hardware, runtime, logits, stored_bits)
-    way = None if on_device else route(ops, precision, hardware, stored_bits)
+    way = None if on_device else route(ops, precision, hardware, stored, stored_bits)
     if lean and plan is not None:
         kept = needed_rows(ops, plan)
         ops = tuple(ops[i] for i in kept)

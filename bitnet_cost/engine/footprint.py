@@ -9,13 +9,15 @@ from functools import reduce
 
 import numpy as np
 
-from bitnet_cost.engine.activity import weight_bits
 from bitnet_cost.engine.counts import bases_of
 from bitnet_cost.engine.parallel import stored_ways
+from bitnet_cost.engine.recurrent import state_entries
+from bitnet_cost.engine.storage import Stored, stored_of, uncounted_bits
 from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.architecture import Architecture, Layer
 from bitnet_cost.inputs.precision import FORMAT_BITS, Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
+from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.arrays import Coefficients
 from bitnet_cost.ledger.counted import Footprint, OpCounts, sum_of_roles
 from bitnet_cost.ledger.operators import Operator
@@ -46,17 +48,19 @@ def biases_by_role(operators: tuple[Operator, ...]) -> dict[str, int]:
 
 
 def cached_entries(
-    architecture: Architecture, batch: Array, positions: Array, counting: str, layers: Sequence[Layer] | None = None
-) -> Array:
+    architecture: Architecture, batch: Array, positions: Array, counting: str, layers: Sequence[Layer] | None = None,
+    source: Array | None = None,
+) -> Array:  # fmt: skip
     """Entries of the KV cache and of recurrent states after ``positions`` tokens, of all layers or of some.  [n]
 
     Keys and values per KV head; for latent attention the latent and the shared rotary key; a window keeps its last
     ``window`` positions; a state-space layer a fixed state. A traced reference implementation keeps one position
     fewer in a window, the newest being at hand, and Falcon's new decoder keeps keys and values per query head.
+    ``source`` are the positions that an encoder has read, whose keys and values stay; left out: as many.
     """
     entries = np.zeros(batch.shape)
     for layer in architecture.layers if layers is None else layers:
-        if layer.attention:
+        if layer.attention and not layer.attention.cache_of_another:
             attention = layer.attention
             repeated = counting == "traced" and attention.repeated_cache
             cached_heads = attention.heads if repeated else attention.kv_heads or attention.heads
@@ -65,22 +69,46 @@ def cached_entries(
             if attention.window is not None:
                 held = np.minimum(positions, attention.window - (counting == "traced"))
             entries = entries + layer.repeat * width * batch * held
-        elif layer.latent_attention:
+        if layer.cross_attention:
+            crossed = layer.cross_attention
+            width = 2 * (crossed.kv_heads or crossed.heads) * architecture.head_dim(crossed)
+            frames = architecture.encoder.frames if architecture.encoder else None
+            read = (positions if source is None else source) if frames is None else frames
+            entries = entries + layer.repeat * width * batch * read
+        if layer.latent_attention:
             latent = layer.latent_attention.kv_rank + layer.latent_attention.rope_dim
+            if layer.latent_attention.indexer:
+                latent += layer.latent_attention.indexer.head_dim
             entries = entries + layer.repeat * latent * batch * positions
-        elif layer.state_space:
-            ssm = layer.state_space
-            shared = 2 * ssm.groups * ssm.state_size if ssm.heads else 0
-            state = (ssm.inner_size + shared) * ssm.conv_kernel + ssm.inner_size * ssm.state_size
+        state = sum(state_entries(layer, architecture.hidden_size))
+        if state:
             entries = entries + layer.repeat * state * batch
     return entries
 
 
 def cached_heads(layer: Layer) -> int | None:
     """Key-value heads of a layer, which is as far as its cache can be divided; a latent cache is one. None: no end."""
-    if layer.attention:
-        return layer.attention.kv_heads or layer.attention.heads
-    return 1 if layer.latent_attention else None
+    cached = [found for found in (layer.attention, layer.cross_attention) if found and not found.cache_of_another]
+    latent = [1] if layer.latent_attention else []
+    return min([found.kv_heads or found.heads for found in cached] + latent, default=None)
+
+
+def cached_bits(
+    architecture: Architecture, workload: Workload, kv_bits: float, layers: Sequence[Layer] | None = None
+) -> Array:
+    """Bits of the cache after a workload, of all layers or of some; states as wide as the model's file says.  [n]"""
+    batch, prompt, generate = workload.flat()
+    positions = prompt + (generate - 1) / (2 if workload.staggered else 1)
+    if architecture.encoder and architecture.encoder.frames is None and workload.counting == "serving":
+        positions = positions - prompt + 1  # the encoder reads the prompt, the decoder begins with one token
+    bits = cached_entries(architecture, batch, positions, workload.counting, layers, prompt) * kv_bits
+    if architecture.state_bits is None:
+        return bits
+    width = architecture.hidden_size
+    found = architecture.layers if layers is None else layers
+    states = sum(layer.repeat * state_entries(layer, width)[1] for layer in found)
+    wider: Array = bits + batch * (states * (architecture.state_bits - kv_bits))
+    return wider
 
 
 def widest_operators(ops: tuple[Operator, ...], coefficients: Coefficients) -> Array:
@@ -124,28 +152,25 @@ class Resident:
 
 def resident(
     architecture: Architecture, precision: Precision, ops: tuple[Operator, ...], coefficients: Coefficients,
-    parallel: Parallel = "tensor",
+    parallel: Parallel = "tensor", stored_as: tuple[Stored, ...] | None = None,
 ) -> Resident:  # fmt: skip
     """Weights, ideal beside stored.
 
     Ideal is parameters x information bits of a linear weight, what articles quote: 175e9 x 1 bit = 21.875 GB.
     Stored holds embeddings, head and norms in their own format, packing, and scales.
     """
-    elsewhere = float(FORMAT_BITS[precision.elsewhere])
     stored: dict[str, float] = {}
     scales = 0.0
     repeated: dict[int, float] = {}
-    for op in ops:
-        storage = precision.linear.weights
-        bits = storage.bits if op.role == "linear" else weight_bits(precision, op)
-        own, scaled = op.repeat * op.weights * bits, 0.0
+    for op, bits in zip(ops, stored_as or stored_of(architecture, precision, ops), strict=True):
+        own, biases = op.repeat * op.weights * bits.weight, op.bias * op.repeat * bits.bias
+        scaled = bits.scales * op.matrices * op.repeat
         stored[op.parameter] = stored.get(op.parameter, 0.0) + own
-        stored[op.bias_parameter] = stored.get(op.bias_parameter, 0.0) + op.bias * op.repeat * elsewhere
-        if op.role == "linear":
-            scaled = storage.scales(*op.shape) * storage.scale_bits * op.matrices * op.repeat
-            scales += scaled
+        stored[op.bias_parameter] = stored.get(op.bias_parameter, 0.0) + biases
+        scales += scaled
         if math.isfinite(most := stored_ways(op, parallel)):
-            repeated[int(most)] = repeated.get(int(most), 0.0) + own + op.bias * op.repeat * elsewhere + scaled
+            repeated[int(most)] = repeated.get(int(most), 0.0) + own + biases + scaled
+    stored["not_counted"] = uncounted_bits(architecture, precision, ops)
     stored = {role: bits for role, bits in stored.items() if filled(bits)}
     if filled(scales):
         stored["scales"] = scales
@@ -170,16 +195,18 @@ def footprint(
     kv = np.zeros(batch.shape)
     repeated: dict[int, Array | float] = dict(held_weights.repeated)
     if not architecture.bidirectional:
-        positions = prompt + (generate - 1) / (2 if counts.workload.staggered else 1)
-        copies, counting = runtime.cache_copies if runtime else 1.0, counts.workload.counting
-        kv = cached_entries(architecture, batch, positions, counting) * precision.kv_bits * copies
+        copies = runtime.cache_copies if runtime else 1.0
+        kv = cached_bits(architecture, counts.workload, precision.kv_bits) * copies
         by_heads = parallel in ("tensor", "expert")
         heads = [cached_heads(layer) for layer in architecture.layers] if by_heads else []
         for most in dict.fromkeys(most for most in heads if most is not None):
             some = [layer for layer, own in zip(architecture.layers, heads, strict=True) if own == most]
             bits = kv
-            if len(some) < len(heads):
-                bits = cached_entries(architecture, batch, positions, counting, some) * precision.kv_bits * copies
+            stateless = [
+                layer.model_copy(update={"state_space": None}) if layer.state_space else layer for layer in some
+            ]
+            if stateless != architecture.layers:  # the states beside keys and values can be divided further
+                bits = cached_bits(architecture, counts.workload, precision.kv_bits, stateless) * copies
             repeated[most] = repeated.get(most, 0.0) + bits
     chunk = runtime.cut(architecture.kind) if runtime else None
     peaks, width = peak_activation_entries(held_weights.widest, counts.bases.table), architecture.hidden_size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -55,11 +56,13 @@ class _Worked:
     Numbers of NumPy's: they round as its arrays do, and a step with them takes a fifth of the time.
     """
 
-    def __init__(self, workload: Workload) -> None:
+    def __init__(self, workload: Workload, numbers: tuple[Array, Array, Array] | None = None) -> None:
         self.workload = workload
-        self.batch, self.prompt, self.generate = numbers = workload.flat()
-        if len(self.batch) == 1:
-            self.batch, self.prompt, self.generate = (array[0] for array in numbers)
+        if numbers is None:
+            numbers = workload.flat()
+            if len(numbers[0]) == 1:
+                numbers = numbers[0][0], numbers[1][0], numbers[2][0]
+        self.batch, self.prompt, self.generate = numbers
         self.traced = workload.counting == "traced"
         self.span = workload.attention or "causal"
         self.none = self.prompt * 0
@@ -72,9 +75,38 @@ class _Worked:
         self._attended: dict[tuple[Attended, str, float], Array] = {}
 
     def __call__(self, names: tuple[Basis, ...]) -> Bases:
-        rows = self.rows
-        values = [[work(row, *numbers) for row in rows] for work, numbers in ((getattr(self, n), x) for n, *x in names)]
+        values = [self.values(name, numbers) for name, *numbers in names]
         return Bases(names, array(values).reshape(len(names), len(self.rows), -1))
+
+    def values(self, name: str, numbers: list[float]) -> list[Array]:
+        """A basis in each phase.
+
+        In an encoder it is that of one pass over the source; ``started``, that of a decoder whose prompt is one token,
+        since the encoder reads the question.
+        """
+        part, _, rest = name.partition("_")
+        if part == "encoder":
+            frames, *numbers = numbers
+            read = _Worked(replace(self.workload, attention="full"), (self.batch, self.source(frames), self.none + 1))
+            whole = getattr(read, rest)(read.rows[0], *numbers)
+            return [whole if row.prompts else self.none for row in self.rows]
+        if part == "started":
+            begun = _Worked(self.workload, (self.batch, self.none + 1, self.generate))
+            return [getattr(begun, rest)(row, *numbers) for row in begun.rows]
+        return [getattr(self, name)(row, *numbers) for row in self.rows]
+
+    def source(self, frames: float) -> Array:
+        """Positions that an encoder reads of one sequence: a number of its own, or the prompt."""
+        return self.prompt * 0 + frames if frames else self.prompt
+
+    def cross_pairs(self, row: _Row, frames: float, started: float) -> Array:
+        """Query-key pairs of one head with what the encoder made."""
+        first = row.prompts and started and not self.traced
+        return (self.batch if first else row.tokens) * self.source(frames)
+
+    def cross_keys(self, row: _Row, frames: float) -> Array:
+        """Keys of the encoder that are read: each once per pass."""
+        return self.batch * row.passes * self.source(frames)
 
     def tokens(self, row: _Row) -> Array:
         """New tokens that pass through the layers."""
@@ -91,6 +123,10 @@ class _Worked:
     def passes(self, row: _Row) -> Array:
         """Forward passes: how often weights are read."""
         return row.passes
+
+    def sequences(self, row: _Row) -> Array:
+        """Sequences, in every pass."""
+        return self.batch * row.passes
 
     def logits(self, row: _Row) -> Array:
         """Positions that get logits."""
@@ -149,13 +185,25 @@ class _Worked:
         """Pairs of positions inside the chunks."""
         return self.batch * self.chunks(row, chunk) * chunk * chunk if row.prompts else self.none
 
+    def block_pairs(self, row: _Row, block: float) -> Array:
+        """Pairs of positions inside blocks, the last one short."""
+        whole = np.floor(row.width / block)
+        rest = row.width - whole * block
+        return self.batch * (whole * (block * block) + rest * rest) if row.prompts else self.none
+
     def chunk_states(self, row: _Row, chunk: float) -> Array:
         """Pairs of states at the chunks' boundaries, the initial state included."""
         states = self.chunks(row, chunk) + 1
         return self.batch * (states * states) if row.prompts else self.none
 
 
-READ_ONCE = {"passes", "logit_passes", "experts"}  # bases of weights alone, which a pass reads once
+READ_ONCE = {
+    "passes",
+    "logit_passes",
+    "experts",
+    "started_passes",
+    "started_experts",
+}  # bases of weights alone, which a pass reads once
 
 
 def phases_and_bases(workload: Workload, names: tuple[Basis, ...]) -> tuple[tuple[Phase, ...], Bases]:

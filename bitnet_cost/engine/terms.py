@@ -85,6 +85,7 @@ ACTIVATIONS: dict[str, dict[str, int]] = {
     "relu2": {"add": 1, "mul": 1},
     "silu": {"exp": 1, "add": 1, "div": 1, "mul": 1},  # x / (1 + exp(-x))
     "gelu": {"erf": 1, "mul": 3, "add": 1},  # x/2 (1 + erf(x / sqrt 2))
+    "xielu": {"exp": 1, "add": 4, "mul": 4},  # Huang & Schlag, 2024, arXiv:2411.13010, eq. 9
     "gelu_tanh": {"tanh": 1, "mul": 6, "add": 2},  # x/2 (1 + tanh(a (x + b x^3)))
 }
 

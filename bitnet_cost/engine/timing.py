@@ -19,6 +19,7 @@ from bitnet_cost.engine.activity import product_format, stays
 from bitnet_cost.engine.counts import HOST
 from bitnet_cost.engine.parallel import Share
 from bitnet_cost.engine.phases import READ_ONCE
+from bitnet_cost.engine.storage import role_of
 from bitnet_cost.formulas.cap import cap_stretch
 from bitnet_cost.formulas.exchange import exchange_seconds
 from bitnet_cost.formulas.launches import host_seconds, host_wait, launch_seconds
@@ -59,8 +60,9 @@ def kernel_class(op: Operator, precision: Precision) -> KernelClass | None:
         case "product":
             if op.role == "lm_head" and precision.bits_of("lm_head") < 8:
                 return "dequantised"
-            if op.role != "linear" or precision.linear.weights.bits >= 8:
-                return "w8a8" if narrow and op.role == "linear" else "linear"
+            linear = role_of(op, precision) == "linear"
+            if not linear or precision.linear.weights.bits >= 8:
+                return "w8a8" if narrow and linear else "linear"
             return "dequantised" if precision.linear.rescale == "weights" else "lowbit"
         case kernel:
             return kernel

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bitnet_cost.engine.activity import input_bits_of, stays, weight_bits
+from bitnet_cost.engine.activity import input_bits_of, stays
+from bitnet_cost.engine.storage import Stored, role_of
 from bitnet_cost.formulas.tiling import tiled_bits
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import ACCUMULATE, FORMAT_BITS, Precision
@@ -31,16 +32,18 @@ TILED = ("linear", "head", "attention")
 state, and reads nothing again; the chunks of a traced scan are taken as the same scan."""
 
 
-def widths(op: Operator, precision: Precision) -> tuple[float, float, float]:
+def widths(op: Operator, precision: Precision, weight: float) -> tuple[float, float, float]:
     """Bits of a weight, of an activation and of a sum in a product; keys and values of attention are its weights.
+
+    ``weight`` are the stored bits of a weight.
 
     >>> from bitnet_cost.inputs.precision import parse_name
     >>> linear = Operator("q", "linear", "linear", 1, (), shape=(64, 64), matrices=1)
     >>> scores = Operator("attn_scores", "attention", "attention", 1, ())
-    >>> widths(linear, parse_name("w16a16")), widths(scores, parse_name("w8a8kv8"))
+    >>> widths(linear, parse_name("w16a16"), 16.0), widths(scores, parse_name("w8a8kv8"), 0.0)
     ((16.0, 16.0, 16.0), (8.0, 16.0, 16.0))
     """
-    second = float(precision.kv_bits) if op.group == "attention" else weight_bits(precision, op)
+    second = float(precision.kv_bits) if op.group == "attention" else weight
     return second, input_bits_of(precision, op), accumulator_bits(op, precision)
 
 
@@ -52,8 +55,8 @@ def accumulator_bits(op: Operator, precision: Precision) -> float:
     >>> [accumulator_bits(linear, parse_name(name)) for name in ("w1a8", "w4a16")]
     [32.0, 16.0]
     """
-    if op.role != "linear":
-        form = {"attention": precision.attention, "lm_head": precision.lm_head}.get(op.role, precision.elsewhere)
+    if (role := role_of(op, precision)) != "linear":
+        form = {"attention": precision.attention, "lm_head": precision.lm_head}.get(role, precision.elsewhere)
         return float(FORMAT_BITS[form])
     # INT32 even where the addition is priced as the paper does (INT8): a price may be a convention, but a sum of
     # thousands of 8-bit terms needs its bits, and takes that room on chip.
@@ -78,7 +81,9 @@ class Route:
         return len(self.levels) - 1
 
 
-def route(ops: tuple[Operator, ...], precision: Precision, hardware: Hardware, stored_bits: float) -> Route | None:
+def route(
+    ops: tuple[Operator, ...], precision: Precision, hardware: Hardware, stored: tuple[Stored, ...], stored_bits: float
+) -> Route | None:
     """The route of a node's data, of a model with that many bits of weights; None without memory levels.
 
     A level without a capacity holds everything. A node with one level reads everything from it, once.
@@ -89,7 +94,11 @@ def route(ops: tuple[Operator, ...], precision: Precision, hardware: Hardware, s
     sizes = [level.size for level in hardware.hierarchy.values()]
     inside, levels = (sizes[:-1], names[1:]) if len(names) > 1 else ([math.inf], names)
     per_mac = [
-        [tiled_bits(*widths(op, precision), size) if op.group in TILED else 0.0 for op in ops] for size in inside
+        [
+            tiled_bits(*widths(op, precision, bits.spread(op)), size) if op.group in TILED else 0.0
+            for op, bits in zip(ops, stored, strict=True)
+        ]
+        for size in inside
     ]
     holder = (
         next((i for i, size in enumerate(inside) if decided(stored_bits <= size)), len(levels)) if len(names) > 1 else 1

@@ -17,6 +17,7 @@ from bitnet_cost.engine.activity import actions_of, product_format
 from bitnet_cost.engine.counts import coefficients_of
 from bitnet_cost.engine.device import floor_of
 from bitnet_cost.engine.estimate import check_scope
+from bitnet_cost.engine.storage import stored_of
 from bitnet_cost.engine.timing import REACHED_BANDWIDTH, REACHED_RATE
 from bitnet_cost.engine.training_exchange import exchanged
 from bitnet_cost.engine.training_memory import bytes_each, check_rank, counted, model_parameters, over, step_memory
@@ -189,12 +190,13 @@ def _reached_once(same: Same, model: Same, form: Same, hardware: Same, runtime: 
 
 
 @lru_cache(maxsize=64)
-def _actions(of_step: Same, form: Same, hardware: Same) -> Actions:
+def _actions(of_step: Same, form: Same, hardware: Same, model: Same) -> Actions:
     """The actions of a step's rows, and of the exchange, which counts nothing."""
     work: Work = of_step.it
     ops = (*(row.op for row in work.rows), _WAITING)
     executed = hardware.it.executed if hardware.it is not None else None
-    return actions_of(ops, coefficients_of(ops), form.it.compute, "paper", executed)
+    stored = stored_of(model.it, form.it.compute, ops)
+    return actions_of(ops, coefficients_of(ops), form.it.compute, "paper", executed, stored)
 
 
 def _pace(layered: Array, rest: Array, model: Architecture, plan: Plan) -> Array:
@@ -360,7 +362,7 @@ def _timed(result: TrainingResult, counts: OpCounts, step: Step, lasting: bool) 
     busy = np.maximum(compute, memory)
     waits = waiting(busy, work_at_rate * reached.at_rate, memory * reached.at_bandwidth)
     busy = _named(work, busy + reached.gaps)
-    actions = _actions(Same(work), Same(form), Same(hardware))
+    actions = _actions(Same(work), Same(form), Same(hardware), Same(result.model))
     main = list(hardware.hierarchy)[-1]
     places = (f"{main}.read", f"{main}.write", *sent.bits)
     bill = tariff(actions, hardware, form.name, 2, (*places, *floor), lasting=lasting)
@@ -426,7 +428,7 @@ def _states_alone(form: TrainingFormat, plan: Plan, trained: float, points: int)
 def _at_node(result: TrainingResult, counts: OpCounts, step: Step, lasting: bool) -> TrainingResult:
     """The energy of a step at a technology node: arithmetic, elementwise work, and what memory moves at least."""
     plan, hardware, work = result.plan.flat, result.hardware, step.work
-    actions = _actions(Same(work), Same(result.form), Same(None))
+    actions = _actions(Same(work), Same(result.form), Same(None), Same(result.model))
     entries: list[Entries] = []
     if result.scope == "memory":
         main = list(hardware.hierarchy)[-1]

@@ -1,7 +1,8 @@
 """The architecture: what a model's layers are made of. One class per concept, and no other schema beside it.
 
-Identical layers are one `Layer` with a ``repeat``. A layer has one mixer (attention, latent attention or a
-state-space block) and at most one feed-forward part (dense or mixture of experts).
+Identical layers are one `Layer` with a ``repeat``. A layer has a mixer (attention, latent attention, a state space or
+another recurrence; attention may run beside a state space) and at most one feed-forward part (dense or mixture of
+experts), or the feed-forward part alone.
 """
 
 from collections.abc import Collection
@@ -9,11 +10,13 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from bitnet_cost.errors import BitnetCostError, labelled
 from bitnet_cost.inputs.cited import Input
+from bitnet_cost.inputs.precision import Precision, as_in_file
 from bitnet_cost.numerals import with_commas
 from bitnet_cost.shown import Shown
 
-Activation = Literal["relu", "relu2", "gelu", "gelu_tanh", "silu"]
+Activation = Literal["relu", "relu2", "gelu", "gelu_tanh", "silu", "xielu"]
 Norm = Literal["rmsnorm", "layernorm", "layernorm_no_bias", "no_weights"]
 
 _WIDTH = 10_000_000  # believable limits, far above any model and far below what would overflow
@@ -44,12 +47,41 @@ class Attention(Input):
     repeated_cache: bool = Field(
         False, description="the reference implementation caches keys and values once per query head (traced counting)"
     )
+    k_bias: bool | None = Field(None, description="bias on the k projection alone; left out: as q and v")
+    gate: bool = Field(False, description="a projection of the output's width, through a sigmoid, multiplies it")
+    qk_norm_kind: Norm | None = Field(None, description="kind of the norm on q and k; left out: the model's")
+    v_norm: bool = Field(False, description="a norm without weights on v")
+    value_is_key: bool = Field(False, description="no v projection: values are the keys before norm and rotation")
+    cache_of_another: bool = Field(
+        False, description="no k and v of its own: reads those that an earlier layer has cached"
+    )
+    position_buckets: int = Field(
+        0, ge=0, le=_COUNT, description="rows of a table of relative positions, an entry per head, added to scores"
+    )
+    positions: Literal["own", "shared"] = Field("own", description="that table is this layer's, or an earlier one's")
+    relative_rows: int = Field(
+        0, ge=0, le=_WIDTH, description="rows of the table of relative positions that scores are made with (DeBERTa)"
+    )
+    relative_terms: int = Field(0, ge=0, le=2, description="terms of those scores: content to position, and back")
+    relative_own: bool = Field(False, description="the table has projections of its own; else those of q and k")
+    relative_key_bias: bool = Field(True, description="a bias on the table's projection to keys")
 
     @model_validator(mode="after")
     def _grouped(self) -> Self:
         if self.kv_heads is not None and self.heads % self.kv_heads:
             raise ValueError(f"kv_heads {self.kv_heads} does not divide heads {self.heads}")
         return self
+
+
+class Indexer(Input):
+    """Lightning indexer of sparse attention: small heads score every key, and the best are attended to.
+
+    DeepSeek-AI, DeepSeek-V3.2, 2025, arXiv:2512.02556, section 2.1, eq. 1-2.
+    """
+
+    heads: int = Field(gt=0, le=_COUNT, description="heads of the indexer")
+    head_dim: int = Field(gt=0, le=_WIDTH, description="width of its heads; one key of this width is cached")
+    kept: int = Field(gt=0, le=10**9, description="keys that a query attends to at most")
 
 
 class LatentAttention(Input):
@@ -66,6 +98,64 @@ class LatentAttention(Input):
     )
     value_dim: int = Field(gt=0, le=_WIDTH, description="width of a value head")
     bias: bool = Field(False, description="biases on q_a, kv_a and the output projection")
+    rotary: bool = Field(True, description="positions turn the shared key and its part of the queries")
+    indexer: Indexer | None = Field(None, description="chooses the keys that are attended to")
+
+
+class ShortConvolution(Input):
+    """Gated causal convolution of few taps, a channel each (Liquid AI, LFM2, 2025, arXiv:2511.23404, section 2)."""
+
+    conv_kernel: int = Field(gt=0, le=1024, description="taps of the causal convolution")
+    bias: bool = Field(False, description="biases on both projections and on the convolution")
+
+
+class DeltaRule(Input):
+    """Gated delta rule (Yang et al., Gated Delta Networks, 2024, arXiv:2412.06464, eq. 10).
+
+    With ``gate_rank`` it is Kimi Delta Attention (Kimi Team, Kimi Linear, 2025, arXiv:2510.26692, section 3), whose
+    decay is one per channel of a key.
+    """
+
+    key_heads: int = Field(gt=0, le=_COUNT, description="query and key heads")
+    value_heads: int = Field(gt=0, le=_COUNT, description="value heads, each with a state of its own")
+    key_dim: int = Field(gt=0, le=_WIDTH, description="width of a query and key head")
+    value_dim: int = Field(gt=0, le=_WIDTH, description="width of a value head")
+    conv_kernel: int = Field(gt=0, le=1024, description="taps of the causal convolution over q, k and v")
+    gate_rank: int | None = Field(
+        None, gt=0, le=_WIDTH, description="rank of the projections of decay and output gate; left out: a full gate"
+    )
+    chunk: int = Field(64, gt=0, le=_WIDTH, description="chunk length of the reference implementation's prefill")
+
+    @model_validator(mode="after")
+    def _grouped(self) -> Self:
+        if self.value_heads % self.key_heads:
+            raise ValueError(f"key_heads {self.key_heads} does not divide value_heads {self.value_heads}")
+        return self
+
+
+class LightningAttention(Input):
+    """Linear attention with a fixed decay per head, normed and gated (MiniMax-01, 2025, arXiv:2501.08313, section 2.2).
+
+    Qin et al., Lightning Attention-2, 2024, arXiv:2401.04658.
+    """
+
+    heads: int = Field(gt=0, le=_COUNT, description="query, key and value heads")
+    head_dim: int = Field(gt=0, le=_WIDTH, description="width of a head")
+    chunk: int = Field(256, gt=0, le=_WIDTH, description="block length of the prefill")
+
+
+class GatedRecurrence(Input):
+    """Real-gated linear recurrent unit, RG-LRU (De et al., Griffin, 2024, arXiv:2402.19427, section 2.4)."""
+
+    width: int = Field(gt=0, le=_WIDTH, description="channels of the recurrence")
+    blocks: int = Field(gt=0, le=_COUNT, description="blocks of the two gates' block-diagonal matrices")
+    conv_kernel: int = Field(gt=0, le=1024, description="taps of the causal convolution")
+
+
+class Wkv(Input):
+    """Time mixing of RWKV-4 (Peng et al., RWKV, 2023, arXiv:2305.13048, eq. 11-15)."""
+
+    width: int = Field(gt=0, le=_WIDTH, description="width of receptance, key and value")
 
 
 class StateSpace(Input):
@@ -80,6 +170,8 @@ class StateSpace(Input):
     chunk: int = Field(256, gt=0, le=_WIDTH, description="chunk length of the scan (Mamba-2)")
     bias: bool = Field(False, description="biases on the in and out projections")
     conv_bias: bool = Field(True, description="bias on the convolution")
+    gate_norm: bool = Field(True, description="a norm beside the gate (Mamba-2)")
+    small_norms: Norm | None = Field(None, description="kind of norms on the step size, B and C, if any (Jamba)")
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -100,6 +192,9 @@ class FeedForward(Input):
     activation: Activation = Field(description="activation function")
     bias: bool = Field(False, description="biases on every projection")
     sub_norm: bool = Field(False, description="norm before the down projection (BitNet's SubLN)")
+    receptance: bool = Field(
+        False, description="mixed with the token before, and gated by a projection of its own (channel mixing of RWKV)"
+    )
 
 
 class MixtureOfExperts(Input):
@@ -115,6 +210,11 @@ class MixtureOfExperts(Input):
     shared_size: int | None = Field(None, gt=0, le=_WIDTH, description="width of the shared expert, if there is one")
     shared_gate: bool = Field(False, description="the shared expert has a sigmoid gate of its own")
     shared_bias: bool = Field(False, description="biases in the shared expert")
+    score_correction: bool = Field(False, description="a learned correction of each expert's score, in the parameters")
+    latent_size: int | None = Field(
+        None, gt=0, le=_WIDTH, description="width that routed experts work in, projected to and from; left out: hidden"
+    )
+    router_scales: bool = Field(False, description="a gain on the router's input, and a scale of each expert (Gemma 4)")
 
     @model_validator(mode="after")
     def _enough(self) -> Self:
@@ -131,6 +231,13 @@ class Product(Input):
     outputs: int = Field(gt=0, le=_WIDTH, description="width of the result; the hidden size is that of the operand")
 
 
+MIXERS = (
+    "attention", "latent_attention", "state_space", "delta_rule", "lightning", "recurrence", "wkv", "convolution",
+    "product",
+)  # fmt: skip
+"""What mixes the positions of a sequence in a layer: fields of `Layer`."""
+
+
 class Layer(Input):
     """A run of identical layers."""
 
@@ -138,22 +245,51 @@ class Layer(Input):
     attention: Attention | None = Field(None, description="softmax attention")
     latent_attention: LatentAttention | None = Field(None, description="multi-head latent attention")
     state_space: StateSpace | None = Field(None, description="state-space block")
+    delta_rule: DeltaRule | None = Field(None, description="gated delta rule")
+    lightning: LightningAttention | None = Field(None, description="linear attention with a fixed decay")
+    recurrence: GatedRecurrence | None = Field(None, description="gated linear recurrence")
+    wkv: Wkv | None = Field(None, description="time mixing of RWKV")
+    convolution: ShortConvolution | None = Field(None, description="gated short convolution")
     product: Product | None = Field(None, description="a bare matrix product, measured alone")
+    cross_attention: Attention | None = Field(None, description="attention to what the encoder made of the prompt")
     ffn: FeedForward | None = Field(None, description="dense feed-forward part")
     moe: MixtureOfExperts | None = Field(None, description="mixture of experts")
     norms: int = Field(2, ge=0, le=16, description="norms of the residual stream's width in the layer")
+    shared: bool = Field(False, description="has the weights of an earlier layer")
+
+    @property
+    def mixers(self) -> list[str]:
+        """The fields of the mixers that it has."""
+        return [name for name in MIXERS if getattr(self, name) is not None]
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:
-        kinds = ("attention", "latent_attention", "state_space", "product")
-        mixers = [n for n in kinds if getattr(self, n) is not None]
-        if len(mixers) != 1:
-            raise ValueError(f"wants one of {', '.join(kinds)}; has {mixers or 'none'}")
+        mixers = self.mixers
+        if (len(mixers) > 1 and mixers != ["attention", "state_space"]) or not (mixers or self.ffn or self.moe):
+            raise ValueError(f"wants one of {', '.join(MIXERS)}; has {mixers or 'none'}")
         if self.product and (self.ffn or self.moe or self.norms):
             raise ValueError("a bare product has nothing beside it: no ffn, no moe, and 'norms: 0'")
         if self.ffn is not None and self.moe is not None:
             raise ValueError("has both ffn and moe; one layer takes one of them")
         return self
+
+
+class PerLayerInput(Input):
+    """Embeddings of a token that each layer has for itself (Google, Gemma 3n model card, 2025)."""
+
+    width: int = Field(gt=0, le=_WIDTH, description="width of one layer's")
+    vocab_size: int = Field(gt=0, le=10**9, description="rows of their table")
+
+
+class AltUp(Input):
+    """Parallel residual streams, one of which a layer works on (Baykal et al., 2023, arXiv:2301.13310, alg. 1).
+
+    With a low-rank residual beside attention (Menghani et al., LAuReL, 2024, arXiv:2411.07501, section 2.2), as in
+    Gemma 3n.
+    """
+
+    streams: int = Field(gt=1, le=64, description="residual streams")
+    rank: int = Field(gt=0, le=_WIDTH, description="rank of the low-rank residual")
 
 
 class Embedding(Input):
@@ -163,6 +299,35 @@ class Embedding(Input):
     token_types: int = Field(0, ge=0, le=_COUNT, description="rows of the token-type table; 0: none")
     width: int | None = Field(None, gt=0, le=_WIDTH, description="width of the tables where it is not the hidden size")
     norm: bool = Field(False, description="a norm follows the sum of the tables")
+    relative: int = Field(0, ge=0, le=_WIDTH, description="rows of a table of relative positions; 0: none")
+    relative_norm: bool = Field(False, description="a norm on the table of relative positions")
+    per_layer: PerLayerInput | None = Field(None, description="tables that each layer has for itself")
+    narrow: bool = Field(
+        False, description="the other tables and the norm have the width of the token table, and a bias leads from it"
+    )
+
+
+class Encoder(Input):
+    """What reads the input of an encoder-decoder once, both ways; its width, norms and vocabulary are the decoder's."""
+
+    layers: list[Layer] = Field(min_length=1, max_length=200, description="runs of identical layers")
+    positions: int = Field(0, ge=0, le=10**9, description="rows of its learned position table; 0: none")
+    embedding_norm: bool = Field(False, description="a norm follows the sum of its tables")
+    final_norm: bool = Field(True, description="a norm follows its last layer")
+    frames: int | None = Field(
+        None, gt=0, le=10**6, description="positions that it reads of every sound; left out: the prompt"
+    )
+    frequencies: int | None = Field(
+        None,
+        gt=0,
+        le=_WIDTH,
+        description="rows of the spectrogram that two convolutions of 3 taps read first (Whisper)",
+    )
+
+    @property
+    def depth(self) -> int:
+        """Number of layers."""
+        return sum(layer.repeat for layer in self.layers)
 
 
 class Head(Input):
@@ -175,6 +340,18 @@ class Head(Input):
         False, description="dense layer, activation and norm before it (BERT's masked-language head)"
     )
     softcap: bool = Field(False, description="logits pass through a scaled tanh")
+    transform_bias: bool = Field(True, description="biases on that dense layer")
+
+
+class Classifier(Input):
+    """What follows the layers in place of an output matrix: nothing, a pooled vector, scores of labels."""
+
+    labels: int = Field(0, ge=0, le=_COUNT, description="scores; 0: none")
+    bias: bool = Field(False, description="a bias per score")
+    every_position: bool = Field(False, description="scores of every position, not one of a sequence")
+    pooled: bool = Field(False, description="dense layer of the hidden width before the scores, one of a sequence")
+    pooled_bias: bool = Field(True, description="bias on that dense layer")
+    pooled_norm: bool = Field(False, description="a norm after it")
 
 
 class Checkpoint(Input):
@@ -183,6 +360,11 @@ class Checkpoint(Input):
     weights: str = Field(default="", max_length=80, description="format of weights that are stored quantised, in words")
     precision: str = Field(default="", max_length=60, description="precision that comes closest to them")
     parts: str = Field(default="", max_length=200, description="parts that are not counted, in words")
+    stored: Precision | None = Field(default=None, description="the precision that its files are stored in: -p file")
+
+    def holding(self, more: str) -> Self:
+        """The same, and further parts that are not counted."""
+        return self.model_copy(update={"parts": " and ".join(part for part in (self.parts, more) if part)})
 
 
 class Architecture(Shown, Input):
@@ -195,16 +377,27 @@ class Architecture(Shown, Input):
         description="opened: the source was read; second-hand: quoted elsewhere; memory: recalled; own: the user's"
     )
     note: str = Field(default="", description="what a reader should know")
-    kind: Literal["decoder", "encoder"] = Field("decoder", description="causal decoder, or bidirectional encoder")
+    kind: Literal["decoder", "encoder", "encoder-decoder"] = Field(
+        "decoder", description="causal decoder, bidirectional encoder, or both, the prompt being the encoder's"
+    )
     hidden_size: int = Field(gt=0, le=_WIDTH, description="width of the residual stream")
     vocab_size: int = Field(gt=0, le=10**9, description="rows of the token table")
     max_positions: int | None = Field(None, gt=0, le=10**10, description="longest context the model was made for")
     norm: Norm = Field("rmsnorm", description="kind of norm")
     final_norm: bool = Field(True, description="a norm follows the last layer")
     rotary: bool = Field(True, description="rotary positions on q and k")
+    linear_norms: bool = Field(
+        False, description="each linear layer norms its input, with weights of its own (use_rms_norm of BitNet's files)"
+    )
+    state_bits: Literal[16, 32] | None = Field(
+        None, description="bits of an entry of a cached recurrent state; left out: those of the KV cache"
+    )
+    altup: AltUp | None = Field(None, description="parallel residual streams")
     embedding: Embedding = Field(default_factory=Embedding, description="the input tables")
     layers: list[Layer] = Field(min_length=1, max_length=200, description="runs of identical layers")
+    encoder: Encoder | None = Field(None, description="what reads the prompt, of an encoder-decoder")
     lm_head: Head | None = Field(None, description="the output matrix; left out: none")
+    classifier: Classifier | None = Field(None, description="what is there in place of an output matrix")
     checkpoint: Checkpoint | None = Field(None, description="what its files hold and an answer leaves out")
     nominal_parameters: int | None = Field(
         None, gt=0, le=10**15, description="the count a size such as 175B stands for, where it names no exact model"
@@ -212,13 +405,21 @@ class Architecture(Shown, Input):
 
     @model_validator(mode="after")
     def _not_too_deep(self) -> Self:
-        if self.depth > MOST_LAYERS:
-            raise ValueError(f"{with_commas(self.depth)} layers in all; at most {with_commas(MOST_LAYERS)}")
+        depth = self.depth + (self.encoder.depth if self.encoder else 0)
+        if depth > MOST_LAYERS:
+            raise ValueError(f"{with_commas(depth)} layers in all; at most {with_commas(MOST_LAYERS)}")
+        return self
+
+    @model_validator(mode="after")
+    def _encoder_read(self) -> Self:
+        crossed = any(layer.cross_attention for layer in self.layers)
+        if not (self.kind == "encoder-decoder") == (self.encoder is not None) == crossed:
+            raise ValueError("kind 'encoder-decoder', encoder and cross_attention in layers need one another")
         return self
 
     @model_validator(mode="after")
     def _heads_fit(self) -> Self:
-        for layer in self.layers:
+        for layer in [*self.layers, *(self.encoder.layers if self.encoder else ())]:
             attention = layer.attention
             if attention and attention.head_dim is None and self.hidden_size % attention.heads:
                 raise ValueError(
@@ -244,7 +445,10 @@ class Architecture(Shown, Input):
     def left_out(self, precisions: Collection[str] = ()) -> list[str]:
         """What the model's files hold and an answer in some precisions leaves out, a sentence each."""
         held, found = self.checkpoint or Checkpoint(), []
-        asked = held.precision and any(f"{name}-".startswith(f"{held.precision}-") for name in precisions)
+        known = [held.precision] if held.precision else []
+        if held.stored is not None and not held.stored.linear.multiplies:
+            known.append("bitnet-b1.58")  # the same weights, packed as the software does
+        asked = any(f"{name}-".startswith(f"{own}-") for name in precisions for own in known)
         if held.weights and not asked:
             how = (
                 f"ask for them with -p {held.precision}"
@@ -257,6 +461,31 @@ class Architecture(Shown, Input):
         if held.parts:
             found.append(f"{self.name}: its files also hold {held.parts}, which no answer counts.")
         return found
+
+    def own(self, precision: Precision) -> Precision:
+        """A precision, and in the place of ``-p file`` the one that this model's files are stored in.
+
+        Raises:
+            BitnetCostError: ``-p file`` of a model whose files are not known to be stored in anything but 16 bits.
+        """
+        if precision is not as_in_file():
+            return precision
+        if self.checkpoint is not None and self.checkpoint.stored is not None:
+            return self.checkpoint.stored
+        held = self.checkpoint.weights if self.checkpoint else ""
+        what = f"holds weights in {held}, which no precision here describes" if held else "says nothing of its weights"
+        raise BitnetCostError(
+            f"precision 'file': the file of {self.name} {what}"
+            + labelled(
+                it_is_read_from="a quantization_config in config.json, a .gguf or .safetensors file",
+                choose="-p fp16, or another of bitnet-cost list precisions",
+            )
+        )
+
+    @property
+    def generates(self) -> bool:
+        """Whether it is made to generate tokens: encoders, base models and classifiers are not."""
+        return not self.bidirectional and self.classifier is None
 
     @property
     def bidirectional(self) -> bool:

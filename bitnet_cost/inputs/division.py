@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
-from bitnet_cost.inputs.architecture import Architecture
+from bitnet_cost.inputs.architecture import Architecture, Layer
 from bitnet_cost.inputs.cited import Same
 from bitnet_cost.numerals import with_commas
 from bitnet_cost.words import Parallel
 
 MOST = 1024  # devices that share one model
+
+
+def whole_parts(layer: Layer, width: int) -> Iterator[tuple[int, str]]:
+    """What a tensor-parallel device has whole in a layer: how many there are, and what they are called.
+
+    A recurrence is divided by its heads, or by channels where each goes its own way. ``width`` is that of the residual
+    stream.
+    """
+    for found in (layer.attention, layer.latent_attention, layer.cross_attention):
+        if found:
+            yield found.heads, "heads"
+    if ssm := layer.state_space:
+        yield ssm.heads or ssm.inner_size, f"{'heads' if ssm.heads else 'channels'} of the state space"
+    if layer.delta_rule:
+        yield layer.delta_rule.key_heads, "key heads of the delta rule"
+    if layer.lightning:
+        yield layer.lightning.heads, "heads of the linear attention"
+    if layer.recurrence:
+        yield layer.recurrence.blocks, "blocks of the recurrence"
+    if layer.wkv:
+        yield layer.wkv.width, "channels of the time mixing"
+    if layer.convolution:
+        yield width, "channels of the convolution"
 
 
 def refusal(model: Architecture, devices: int, parallel: Parallel) -> str | None:
@@ -24,21 +48,17 @@ def refusal(model: Architecture, devices: int, parallel: Parallel) -> str | None
     if parallel == "pipeline":
         many = devices > model.depth
         return f"{devices} stages are more than the {model.depth} layers of {model.name}" if many else None
-    for layer in model.layers:
+    for layer in (*(model.encoder.layers if model.encoder else ()), *model.layers):
         if parallel != "tensor" and layer.moe is not None and layer.moe.experts % devices:
             return f"{devices} devices do not divide the {layer.moe.experts} experts of {model.name}"
         if parallel == "data" or model.nominal_parameters is not None:
             continue
-        query = layer.attention or layer.latent_attention
-        if query is not None and query.heads % devices:
-            return f"{devices} devices do not divide the {query.heads} heads of {model.name}"
-        cached = layer.attention.kv_heads if layer.attention else None
-        if cached and cached % devices and devices % cached:
-            return f"{devices} devices and the {cached} key-value heads of {model.name} do not divide"
-        ssm = layer.state_space
-        if ssm is not None and (ssm.heads or ssm.inner_size) % devices:
-            what = f"{ssm.heads} heads" if ssm.heads else f"{with_commas(ssm.inner_size)} channels"
-            return f"{devices} devices do not divide the {what} of the state space of {model.name}"
+        for count, what in whole_parts(layer, model.hidden_size):
+            if count % devices:
+                return f"{devices} devices do not divide the {with_commas(count)} {what} of {model.name}"
+        for cached in [found.kv_heads for found in (layer.attention, layer.cross_attention) if found]:
+            if cached and cached % devices and devices % cached:
+                return f"{devices} devices and the {cached} key-value heads of {model.name} do not divide"
     if parallel == "expert" and not any(layer.moe for layer in model.layers):
         return f"{model.name} has no experts"
     return None

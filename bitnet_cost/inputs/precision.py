@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from bitnet_cost.errors import BitnetCostError, labelled
 from bitnet_cost.inputs.cited import Input, Source, check_sources
+from bitnet_cost.inputs.gguf import MIXTURES
 from bitnet_cost.numerals import brief
 from bitnet_cost.shown import Shown
 from bitnet_cost.words import Accumulator
@@ -21,6 +22,8 @@ Format = Literal["fp32", "fp16", "bf16", "fp8"]
 FORMAT_BITS: dict[str, int] = {"fp32": 32, "fp16": 16, "bf16": 16, "fp8": 8}
 ACCUMULATE = "add.accumulator"
 TERNARY_BITS = math.log2(3)
+OWN = "file"  # the name of what a model's own file is stored in, whichever that is
+_MOST = 200  # operators that an entry may name
 
 _ACTION = re.compile(r"(mul|add)\.[a-z]+[0-9]+")
 
@@ -123,10 +126,39 @@ class Precision(Shown, Input):
         None, ge=1, le=32, description="stored bits of an entry of the output matrix; left out: those of its format"
     )
     kv_bits: float = Field(ge=1, le=32, description="bits of a cached key or value entry")
+    mixture: str | None = Field(
+        None, description="a mixture of GGUF types, which decides the stored bits of each matrix instead of the above"
+    )
+    kept: dict[str, Annotated[float, Field(gt=0, le=1)]] = Field(
+        default_factory=dict,
+        max_length=_MOST,
+        description="operators whose weights stay in the format of 'elsewhere', and in what part of their layers",
+    )
+    tensors: dict[str, Annotated[float, Field(ge=0, le=64)]] = Field(
+        default_factory=dict,
+        max_length=_MOST,
+        description="stored bits of a weight by operator, scales included, where a file says them by tensor; those of "
+        "a bias as NAME.bias",
+    )
+    stored_bytes: dict[str, Annotated[int, Field(ge=0, le=10**16)]] = Field(
+        default_factory=dict,
+        max_length=_MOST,
+        description="bytes of all weights of an operator, or of several joined by '+', as a file lists its tensors",
+    )
+    total_bytes: int | None = Field(
+        None, ge=1, le=10**16, description="bytes of all tensors, where a file says no more; the layers have the rest"
+    )
+    uncounted_bytes: int = Field(0, ge=0, le=10**16, description="bytes of a file's tensors that the model leaves out")
 
     @model_validator(mode="after")
     def _cited(self) -> Self:
         check_sources(self.sources, {"source": self.source})
+        return self
+
+    @model_validator(mode="after")
+    def _known_mixture(self) -> Self:
+        if self.mixture is not None and self.mixture not in MIXTURES:
+            raise ValueError(f"mixture: {self.mixture!r} is not known; there are {', '.join(MIXTURES)}")
         return self
 
     def bits_of(self, role: str) -> float:
@@ -143,36 +175,49 @@ class Precision(Shown, Input):
         return self.linear.weights.information_bits
 
 
+def as_in_file() -> Precision:
+    """What ``-p file`` means before a model is known: `Architecture.own` puts the model's own in its place."""
+    return _AS_IN_FILE
+
+
 _BITS = r"([0-9]{1,4}(?:\.[0-9]{1,9})?)"
-_NAME = re.compile(f"w{_BITS}a{_BITS}(?:kv{_BITS})?")
+_NAME = re.compile(f"w{_BITS}a{_BITS}(?:kv{_BITS})?(?:g([0-9]{{1,6}}))?")
+_RECIPE = re.compile(r"(?:gptq|awq)(?:-(?:int|w)?([2-8])(?:bit)?)?(?:-g([0-9]{1,6}))?|int([2-7])")
 _GRAMMAR = {
     "author": "bitnet-cost",
     "title": "Grammar of precision names",
     "year": 2026,
-    "where": "w<bits>a<bits>[kv<bits>]: README, section Precisions",
+    "where": "w<bits>a<bits>[kv<bits>][g<group>]: README, section Precisions",
     "seen": "own",
 }
 
 
 def parse_name(name: str) -> Precision | None:
-    """A precision from a name such as ``w4a16``, ``w1.58a8kv8``; None when the name is of another form.
+    """A precision from a name such as ``w4a16``, ``w1.58a8kv8``, ``w4a16g64``; None when it is of another form.
+
+    ``gptq-int3-g64``, ``awq-g32`` and ``int5`` are names of weights that are dequantised: ``w3a16g64``, ``w4a16g32``.
 
     Capitals are read as small letters.
     N or M bits multiply at max(N, M). Weights of 1 or 1.58 bits only add. M of 16 dequantises the weights, which
     then multiply in FP16. 1.58 means ternary: log2 3 information bits, stored in 2 (I2_S). Weights up to 1.58 bits
-    share a scale per tensor, from 8 bits per output channel, in between per group of 128 with a zero point, all FP16.
+    share a scale per tensor, from 8 bits per output channel, in between per group (128 where none is named) with a
+    zero point, all FP16.
 
     >>> p = parse_name("w1.58a8kv8")
     >>> p.linear.weights.bits, round(p.information_bits, 3), p.linear.recipe, p.kv_bits
     (2.0, 1.585, {'add.accumulator': 1.0}, 8.0)
     >>> parse_name("w4a16").linear.recipe
     {'mul.fp16': 1.0, 'add.fp16': 1.0}
+    >>> [parse_name(name).linear.weights.group for name in ("awq-g32", "gptq-int3", "w2a16g64")]
+    [32, 128, 64]
 
     Raises:
         BitnetCostError: bits below 1 or above 16, or activation bits that name no format.
     """
     name = name.lower()
-    match = _NAME.fullmatch(name)
+    recipe_of = _RECIPE.fullmatch(name)
+    spelt = f"w{recipe_of[1] or recipe_of[3] or 4}a16g{recipe_of[2] or 128}" if recipe_of else name
+    match = _NAME.fullmatch(spelt)
     if match is None:
         return None
     weight, activation, kv = float(match[1]), float(match[2]), float(match[3]) if match[3] else None
@@ -188,18 +233,20 @@ def parse_name(name: str) -> Precision | None:
         raise BitnetCostError(
             f"precision {name!r}: activations of {brief(activation)} bits name no arithmetic; give a whole number"
         )
-    ternary = weight in (1.58, 1.585)
+    ternary, group = weight in (1.58, 1.585), int(match[4]) if match[4] else 128
+    if not group or (match[4] and not 1.585 < weight < 16):
+        raise BitnetCostError(f"precision {name!r}: groups are of 2 to 15 bits and have at least one weight")
     if weight == 16:
         storage = WeightStorage(bits=16, information_bits=16)
     elif ternary:
         storage = WeightStorage(bits=2.0, information_bits=TERNARY_BITS, scale_bits=16, scale_per="tensor")
     elif weight == 1:
         storage = WeightStorage(bits=1.0, information_bits=1.0, scale_bits=16, scale_per="tensor")
-    elif weight >= 8:
+    elif weight >= 8 and not match[4]:
         storage = WeightStorage(bits=weight, information_bits=weight, scale_bits=16, scale_per="channel")
     else:
         scale = 16 + math.ceil(weight)
-        storage = WeightStorage(bits=weight, information_bits=weight, scale_bits=scale, scale_per="group", group=128)
+        storage = WeightStorage(bits=weight, information_bits=weight, scale_bits=scale, scale_per="group", group=group)
     recipe: dict[str, float]
     accumulator = None
     if activation >= 16:
@@ -229,3 +276,19 @@ def parse_name(name: str) -> Precision | None:
         lm_head="fp16",
         kv_bits=kv if kv is not None else 16.0,
     )
+
+
+_AS_IN_FILE = Precision(
+    name=OWN,
+    title="as the model's own file stores it",
+    source="file",
+    sources={"file": Source(author="bitnet-cost", title="the model's file", year=2026, where="none yet", seen="own")},
+    linear=LinearPrecision(
+        weights=WeightStorage(bits=16, information_bits=16), activation_bits=16, recipe={"mul.fp16": 1.0}
+    ),
+    attention="fp16",
+    elsewhere="fp16",
+    embedding="fp16",
+    lm_head="fp16",
+    kv_bits=16,
+)

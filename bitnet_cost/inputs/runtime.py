@@ -87,7 +87,7 @@ class RuntimeProfile(Shown, Input):
 
     def cut(self, kind: str) -> int | None:
         """Tokens of one pass of a prefill at most; an encoder attends both ways, so that nothing of it is cut."""
-        return None if kind == "encoder" else self.chunk
+        return self.chunk if kind == "decoder" else None
 
     def kernel(self, name: KernelClass) -> Kernel:
         """The entry of a class of operators, else that of plain elementwise work."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from pydantic import BaseModel, Field, InstanceOf, ValidationError
+from pydantic import BaseModel, Field, InstanceOf, ValidationError, model_validator
 
 from bitnet_cost import questions
 from bitnet_cost.errors import BitnetCostError, suggested
@@ -28,7 +28,7 @@ GENERATE_ON_DEVICES = 128
 
 def usual_generate(model: Architecture, hardware: Hardware) -> int:
     """Tokens generated where none are given."""
-    return GENERATE_ON_DEVICES if hardware.has_clock and not model.bidirectional else 1
+    return GENERATE_ON_DEVICES if hardware.has_clock and model.generates else 1
 
 
 class Names(NamedTuple):
@@ -45,6 +45,14 @@ class Names(NamedTuple):
     parallel: Parallel
 
 
+def _resolved(given: dict[str, Any]) -> dict[str, Any]:
+    """Fields of a scenario with the model's own precision in the place of ``-p file``."""
+    model, precision = given.get("model"), given.get("precision")
+    if isinstance(model, Architecture) and isinstance(precision, Precision):
+        return {**given, "precision": model.own(precision)}
+    return given
+
+
 class Question(Shown, Input):
     """What every question has: a model in a precision on hardware, and one lens on every figure of it."""
 
@@ -53,8 +61,15 @@ class Question(Shown, Input):
     hardware: InstanceOf[Hardware] = Field(description="technology node or device")
     runtime: InstanceOf[Input] | None = Field(None, description=questions.RUNTIME.description)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _in_own_precision(cls, given: Any) -> Any:
+        return _resolved(given) if isinstance(given, dict) else given
+
     def but(self, **changed: Any) -> Self:
         """The same question with other fields, which are taken as they are."""
+        if "precision" in changed or "model" in changed:
+            changed = _resolved({"model": self.model, "precision": self.precision, **changed})
         return self.model_copy(update=changed)
 
     def _line(self) -> str:

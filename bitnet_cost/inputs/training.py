@@ -292,6 +292,10 @@ class Plan:
         why = refusal(model, self.tp, "tensor")
         if why is not None:
             raise BitnetCostError(f"tp: {why}")
+        if model.encoder:
+            raise BitnetCostError(
+                f"{model.name}: training of an encoder-decoder is not modelled; give a decoder or an encoder"
+            )
         for layer in model.layers:
             if layer.moe is not None and layer.moe.experts % self.ep:
                 raise BitnetCostError(f"ep: {self.ep} does not divide the {layer.moe.experts} experts of {model.name}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from bitnet_cost.ledger.arrays import Basis
 
@@ -19,8 +19,11 @@ KernelKind = Literal[
 Fusion = Literal["no", "projections", "always"]
 
 
-TensorKind = Literal["embedding", "head", "query", "key", "value", "output", "down", "plain", "other"]
+TensorKind = Literal["embedding", "head", "query", "key", "value", "output", "up", "down", "plain", "other"]
 
+
+Section = Literal["embedding", "attention", "recurrent", "feed_forward", "expert", "norm", "head"]
+"""Where parameters are, as a breakdown names it: shared experts and routers are in the feed-forward part."""
 
 Backward = Literal["product", "elementwise", "none"]
 
@@ -58,7 +61,27 @@ class Operator(NamedTuple):
     layer: int = 0  # the first of its layers
     cached_heads: int = 0  # key-value heads that it makes or reads, of which a device has whole ones; a latent is one
     traits: Traits = Traits()
+    section: Section = "feed_forward"
 
     def has(self, *quantities: str) -> bool:
         """Whether it has any of some quantities."""
         return any(quantity in quantities for quantity, _, _ in self.terms)
+
+
+def parameters_in(operators: tuple[Operator, ...]) -> dict[Section, int]:
+    """Parameters of each section, biases with their products, tied weights once; their sum is the model's count."""
+    found: dict[Section, int] = dict.fromkeys(get_args(Section), 0)
+    for op in operators:
+        found[op.section] += op.repeat * (op.weights + op.bias)
+    return found
+
+
+def active_parameters(operators: tuple[Operator, ...]) -> int:
+    """Parameters less those of the routed experts that a token does not visit; tables count whole."""
+    idle = 0
+    for op in operators:
+        for quantity, basis, _ in op.terms:
+            if quantity == "weights" and basis[0].endswith("experts"):
+                *_, experts, chosen = (int(number) for number in basis[1:])
+                idle += op.repeat * (op.weights + op.bias) // experts * (experts - chosen)
+    return sum(parameters_in(operators).values()) - idle

@@ -8,9 +8,12 @@ has it.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from bitnet_cost.formulas.sums import total
+from bitnet_cost.ledger.operators import active_parameters, parameters_in
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.registry import METRICS, column, register
 from bitnet_cost.told import Array
@@ -170,3 +173,20 @@ def reason(result: Result) -> str | list[str | None] | None:
         part = f"no power: scope {result.scope} is a part of the energy"
         why = f"{why}; {part}" if why else part
     return None if inside is None else [why if fit else "does not fit" for fit in inside.ravel().tolist()]
+
+
+# --- where the parameters are ---------------------------------------------------------------------------------------
+
+register("active_parameters", "whole", "1", "Parameters less those of routed experts that a token does not visit",
+    lambda r: active_parameters(r.counts.operators))  # fmt: skip
+for _section, _what in {
+    "embedding": "input tables",
+    "attention": "attention, its projections included",
+    "recurrent": "state spaces, linear attention and convolutions",
+    "feed_forward": "dense feed-forward parts, shared experts and routers",
+    "expert": "routed experts, all of them",
+    "norm": "norms",
+    "head": "the output matrix, where it is not the token table, or a classifier",
+}.items():
+    register(f"{_section}_parameters", "whole", "1", f"Parameters of {_what}; of the shape that stands for a size",
+        partial(lambda section, r: parameters_in(r.counts.operators)[section], _section))  # fmt: skip

@@ -19,13 +19,14 @@ from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Input, Same, explain
 from bitnet_cost.inputs.facility import Grids, Zone
 from bitnet_cost.inputs.hardware import Hardware, Interconnect, Links
-from bitnet_cost.inputs.precision import Precision, parse_name
+from bitnet_cost.inputs.precision import OWN, Precision, as_in_file, parse_name
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.training import TrainingRuntime
 from bitnet_cost.numerals import brief, fixed
 from bitnet_cost.readers import spelling
 from bitnet_cost.readers.extends import chain_of, extended
 from bitnet_cost.readers.hub import is_hub_id
+from bitnet_cost.readers.kinds import is_gguf, refuse_weights
 from bitnet_cost.readers.yaml_file import Document, read_yaml
 
 if TYPE_CHECKING:
@@ -94,8 +95,8 @@ def once(kind: str, given: Iterable[str]) -> list[str]:
 
 
 def is_config(name: str) -> bool:
-    """Whether a path means a Hugging Face configuration rather than one of our files."""
-    return name.lower().endswith(".json") or os.path.isdir(name)
+    """Whether a path means a Hugging Face configuration, or a file of weights, rather than one of our files."""
+    return name.lower().endswith((".json", ".safetensors")) or os.path.isdir(name) or is_gguf(Path(name))
 
 
 def locate(kind: str, name: str) -> Path:
@@ -271,29 +272,48 @@ def model(name: str) -> Architecture:
         found = listed("model", name)
         if found != name:
             return entry("model", found, Architecture)
-        raise spelling.unknown("model", name, or_fetch_it=f"bitnet-cost import {name} -o my-model.yaml")
+        fetched = f"bitnet-cost import {name} -o my-model.yaml, from the hub with the extra bitnet-cost[hub]"
+        raise spelling.unknown(
+            "model", name, or_give_it="the config.json of that model, or its folder", or_fetch_it=fetched
+        )
     if is_config(name):
-        from bitnet_cost.readers.huggingface import read_config
-
-        return read_config(Path(name))
+        return configuration(name)
+    if not name.lower().endswith((".yaml", ".yml")):
+        refuse_weights(Path(name))
     return entry("model", name, Architecture)
 
 
-def imported(file: str | Path, *, name: str | None = None, source: str | None = None) -> Architecture:
-    """A Hugging Face ``config.json`` or its folder, under another name or source if given.
+def configuration(name: str) -> Architecture:
+    """A model from a ``config.json`` or its folder, a ``.gguf`` or a ``.safetensors`` file, or an index of several.
 
     Raises:
-        BitnetCostError: no such file, or one that is not read; see `read_config`.
+        BitnetCostError: no such file, or one that is not read.
+    """
+    path = Path(name)
+    if is_gguf(path):
+        from bitnet_cost.readers.gguf import read_gguf
+
+        return read_gguf(path)
+    from bitnet_cost.readers.huggingface import read_config, read_weights
+
+    weights = name.lower().endswith((".safetensors", ".safetensors.index.json"))
+    return read_weights(path) if weights else read_config(path)
+
+
+def imported(file: str | Path, *, name: str | None = None, source: str | None = None) -> Architecture:
+    """What `configuration` reads, under another name or source if given.
+
+    Raises:
+        BitnetCostError: no such file, or one that is not read.
     """
     from bitnet_cost.inputs.architecture import qualified_name
-    from bitnet_cost.readers.huggingface import read_config
 
     if not str(file):
         raise BitnetCostError("import: '' names no file; give a config.json or its folder")
     own = None if name is None else qualified_name(name, otherwise="")
     if own == "":
         raise BitnetCostError(f"name: {name!r} has no Latin letter or digit that a name could be made of")
-    found = read_config(Path(file))
+    found = configuration(str(file))
     update = {} if own is None else {"name": own}
     return found.model_copy(update=update | ({"source": source} if source else {}))
 
@@ -351,7 +371,9 @@ def grids() -> Grids:
 
 
 def precision(name: str) -> Precision:
-    """A precision by catalogue name, YAML file, or a name of the grammar ``w<bits>a<bits>[kv<bits>]``, in any case."""
+    """A precision by catalogue name, YAML file, a name of the grammar ``w<bits>a<bits>[kv<bits>]``, or ``file``."""
+    if name.lower() == OWN:
+        return as_in_file()
     if not is_path(name) and not has("precision", listed("precision", name)):
         parsed = parse_name(name)
         if parsed is not None:

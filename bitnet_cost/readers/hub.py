@@ -17,7 +17,7 @@ def is_hub_id(name: str) -> bool:
     >>> is_hub_id("org/name"), is_hub_id("folder/config.json"), is_hub_id("gpt2"), is_hub_id("../x")
     (True, False, False, False)
     """
-    known = (".json", ".yaml", ".yml")
+    known = (".json", ".yaml", ".yml", ".gguf", ".safetensors")
     return bool(_ID.fullmatch(name)) and not name.lower().endswith(known) and not os.path.exists(name)
 
 

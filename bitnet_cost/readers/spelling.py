@@ -15,7 +15,7 @@ from functools import cache, lru_cache
 from itertools import combinations
 from pathlib import Path
 
-from bitnet_cost.errors import LISTINGS, BitnetCostError, UnknownName, close_to, either, labelled
+from bitnet_cost.errors import LISTINGS, BitnetCostError, UnknownName, close_to, either, labelled, same_family
 from bitnet_cost.readers.aliases import LIKELIEST, LISTED_AS, MEANINGS, OPTIONAL
 
 FOLDERS = {
@@ -26,7 +26,7 @@ FOLDERS = {
     "training-runtime": "runtimes/training",
     "study": "reports",
 }
-SUFFIXES = (".yaml", ".yml", ".json")
+SUFFIXES = (".yaml", ".yml", ".json", ".gguf", ".safetensors")
 SUGGESTED = 3  # names in a suggestion
 MOST_SEEN = 100  # characters of a word that can be a spelling of a name
 
@@ -225,8 +225,8 @@ def listed(kind: str, word: str, known: Iterable[str] | None = None) -> str:
 def suggestions(kind: str, word: str, known: Iterable[str] | None = None) -> list[str]:
     """Entries that somebody may have meant who wrote a word, likeliest first.
 
-    >>> suggestions("model", "llama-3.1-9b")[0], suggestions("hardware", "4070"), suggestions("precision", "int3")
-    ('llama-3.1-8b', ['rtx-4070-ti'], ['w3a8', 'w3a16'])
+    >>> suggestions("model", "llama-3.1-9b")[0], suggestions("hardware", "4070"), suggestions("precision", "int9")
+    ('llama-3.1-8b', ['rtx-4070-ti'], ['w9a8', 'w9a16'])
     """
     every = list(names(kind) if known is None else known)
     found, word = meanings(kind, word, every), _without_owner(kind, word)
@@ -239,7 +239,8 @@ def suggestions(kind: str, word: str, known: Iterable[str] | None = None) -> lis
     if holding:
         return sorted(holding, key=lambda name: (_rank(name), len(name)))
     spelt = {key: found[0] for key, found in MEANINGS.get(kind, {}).items()} | {squeezed(name): name for name in every}
-    return list(dict.fromkeys(close_to(squeezed(word), spelt, SUGGESTED)))
+    close = list(dict.fromkeys(close_to(squeezed(word), spelt, SUGGESTED)))
+    return [name for name in close if same_family(word, name)] if kind == "model" else close
 
 
 def filtered(known: Iterable[str], word: str) -> list[str]:

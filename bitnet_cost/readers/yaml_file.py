@@ -39,11 +39,11 @@ class Document(NamedTuple):
     lines: dict[tuple[str | int, ...], int]
 
 
-def read_text(path: Path, limit: int = MAX_BYTES) -> str:
-    """Read a small UTF-8 text file.
+def regular_size(path: Path, limit: int | None = None) -> int:
+    """Bytes of a regular file; of one that is not read, nothing else is asked.  [byte]
 
     Raises:
-        BitnetCostError: missing, a folder, not a regular file, too large, not text, or empty.
+        BitnetCostError: missing, a folder, not a regular file, or larger than the limit.
     """
     try:
         if path.is_dir():
@@ -53,17 +53,34 @@ def read_text(path: Path, limit: int = MAX_BYTES) -> str:
         if not path.is_file():
             raise BitnetCostError(f"{path}: is not a regular file")
         size = path.stat().st_size
-        if size <= limit:
-            with path.open("rb") as stream:
-                content = stream.read(limit + 1)  # a file may grow, or hide its size as those under /proc do
-            size = max(size, len(content))
-        if size > limit:
-            most = f"a file of this kind has at most {with_commas(limit / 1e6)} MB"
-            raise BitnetCostError(f"{path}: has {with_commas(size / 1e6)} MB; {most}")
     except OSError as error:
         raise BitnetCostError(f"{path}: cannot be read ({error.strerror})") from error
     except ValueError as error:  # a NUL byte in the name
         raise BitnetCostError(f"{str(path)!r}: is not a file name") from error
+    if limit is not None and size > limit:
+        raise _too_large(path, size, limit)
+    return size
+
+
+def _too_large(path: Path, size: int, limit: int) -> BitnetCostError:
+    most = f"a file of this kind has at most {with_commas(limit / 1e6)} MB"
+    return BitnetCostError(f"{path}: has {with_commas(size / 1e6)} MB; {most}")
+
+
+def read_text(path: Path, limit: int = MAX_BYTES) -> str:
+    """Read a small UTF-8 text file.
+
+    Raises:
+        BitnetCostError: missing, a folder, not a regular file, too large, not text, or empty.
+    """
+    regular_size(path, limit)
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(limit + 1)  # a file may grow, or hide its size as those under /proc do
+    except OSError as error:
+        raise BitnetCostError(f"{path}: cannot be read ({error.strerror})") from error
+    if len(content) > limit:
+        raise _too_large(path, len(content), limit)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

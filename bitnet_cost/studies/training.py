@@ -75,12 +75,12 @@ def train(
             asked,
             devices == "auto",
         )
-        results = [_one(place, each, terms) for each in formats]
+        results = [_one(place, architecture.own(each), terms) for each in formats]
         against = formats[0] if len(formats) > 1 else None
         against = against if terms.baseline is None else precision(terms.baseline)
         base = next((r for r in results if against is not None and r.precision.name == against.name), None)
         if base is None and against is not None:
-            base = _one(place, against, terms)
+            base = _one(place, architecture.own(against), terms)
         found += [_saved(r, base) for r in results]
     return found
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from bitnet_cost.inputs.architecture import Architecture
 
+WIDTH = 118  # of a line
+
 
 def model_yaml(architecture: Architecture) -> str:
     """YAML text of an architecture: defaults left out, layers one line per part.
@@ -33,13 +35,23 @@ def model_yaml(architecture: Architecture) -> str:
                 for i, (part, content) in enumerate(layer.items()):
                     lines.append(f"  {'- ' if i == 0 else '  '}{part}: {_inline(content)}")
         else:
-            lines.append(f"{key}: {_inline(value)}")
+            lines += _block(key, value)
     return "\n".join(lines) + "\n"
+
+
+def _block(key: str, value: Any, indent: str = "") -> list[str]:
+    """A key with its value in one line, or with the lines of its parts where that would be too long."""
+    line = f"{indent}{key}: {_inline(value)}"
+    if not isinstance(value, dict) or len(line) <= WIDTH:
+        return [line]
+    return [f"{indent}{key}:", *(line for inner, part in value.items() for line in _block(inner, part, indent + "  "))]
 
 
 def _inline(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{k}: {_inline(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_inline, value)) + "]"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

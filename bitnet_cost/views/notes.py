@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from bitnet_cost.errors import MissingPrice
 from bitnet_cost.inputs.cited import WEAK
+from bitnet_cost.inputs.precision import OWN
 from bitnet_cost.ledger.result import Answer, Result
 from bitnet_cost.numerals import brief, change_words, digits, grouped_digits, percent, span, whole_percent, with_commas
 from bitnet_cost.tables import Note, distinct
@@ -16,8 +17,8 @@ from bitnet_cost.views.verdict import Verdict, filled, listed, precision_name, t
 
 # Codes of notes, those first that change most how the numbers are to be read; others follow in their order.
 ORDER = (
-    "load", "busy", "facility", "turned", "refused", "left-out", "caveat", "band", "time-ends", "tornado", "signs",
-    "substitute", "accumulator", "papers", "beyond", "measured", "differences", "quality",
+    "load", "busy", "facility", "turned", "refused", "left-out", "file", "caveat", "band", "time-ends", "tornado",
+    "signs", "substitute", "accumulator", "papers", "beyond", "measured", "differences", "quality",
 )  # fmt: skip
 OF_ONE_CELL = {"caveat", "refused", "facility", "battery", "busy"}
 """Codes of the notes that are of one cell each."""
@@ -104,6 +105,8 @@ def _model(result: Result, precisions: set[str]) -> Iterator[Note]:
         most, asked = with_commas(model.max_positions), with_commas(longest)
         yield Note("positions", f"{model.name} was made for {most} positions; {asked} are asked for.")
     yield from (Note("left-out", text) for text in model.left_out(precisions))
+    if OWN in precisions and model.checkpoint:
+        yield Note("file", f"file: {model.name} as its files store it, {model.checkpoint.weights}.")
     if any(layer.moe for layer in model.layers):
         yield Note("routing", f"{model.name}: routing over experts is taken as uniform.")
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.precision import OWN
 from bitnet_cost.ledger.difference import Difference
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import change_words, figures_of, whole_percent, with_commas, with_prefix
@@ -50,6 +51,8 @@ def precision_name(name: str) -> str:
     >>> precision_name("bitnet"), precision_name("bitnet-b1.58-tl2"), precision_name("int8")
     ('BitNet', 'BitNet b1.58-tl2', 'int8')
     """
+    if name == OWN:
+        return "the file's format"
     return name.replace("bitnet-", "BitNet ", 1).replace("bitnet", "BitNet", 1) if name.startswith("bitnet") else name
 
 

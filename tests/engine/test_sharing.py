@@ -9,6 +9,7 @@ import pytest
 
 import bitnet_cost
 from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.division import refusal, shareable
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.readers import catalog
@@ -139,3 +140,73 @@ def test_more_devices_never_hold_more_each() -> None:
     result = bitnet_cost.estimate("llama-3.1-70b", H100, "int4")
     each = [float(result.footprint.on_each(n)[0]) for n in shareable(result.architecture, "tensor")]
     assert each == sorted(each, reverse=True)
+
+
+def _own(**parts: object) -> Architecture:
+    """Two layers with these parts, 64 wide."""
+    ffn = {"size": 128, "activation": "silu", "gated": True}
+    made: dict[str, object] = {"name": "own", "source": "own", "seen": "own", "kind": "decoder", "norm": "rmsnorm"}
+    made |= {"hidden_size": 64, "vocab_size": 128, "lm_head": {"tied": True}}
+    made["layers"] = [{"repeat": 2, "ffn": ffn, **parts}]
+    if "cross_attention" in parts:
+        reads = [{"repeat": 2, "ffn": ffn, "attention": parts["attention"]}]
+        made |= {"kind": "encoder-decoder", "encoder": {"layers": reads}}
+    return Architecture.model_validate(made)
+
+
+_ATTENTION = {"heads": 8, "kv_heads": 2, "head_dim": 8}
+_DELTA = {"key_heads": 2, "value_heads": 4, "key_dim": 8, "value_dim": 16, "conv_kernel": 4}
+_STATES = {"inner_size": 128, "state_size": 16, "conv_kernel": 4, "heads": 8, "groups": 1}
+_LATENT = {"heads": 8, "kv_rank": 16, "rope_dim": 8, "nope_dim": 8, "value_dim": 8}
+
+
+@pytest.mark.parametrize(
+    ("parts", "devices", "words"),
+    [
+        ({"delta_rule": _DELTA}, 4, "2 key heads of the delta rule"),
+        ({"lightning": {"heads": 2, "head_dim": 32}}, 4, "2 heads of the linear attention"),
+        ({"recurrence": {"width": 64, "blocks": 2, "conv_kernel": 4}}, 4, "2 blocks of the recurrence"),
+        ({"wkv": {"width": 64}}, 3, "64 channels of the time mixing"),
+        ({"convolution": {"conv_kernel": 3}}, 3, "64 channels of the convolution"),
+        ({"attention": _ATTENTION, "cross_attention": {**_ATTENTION, "heads": 6}}, 4, "the 6 heads"),
+        ({"attention": _ATTENTION, "state_space": {**_STATES, "heads": 2}}, 4, "2 heads of the state space"),
+    ],
+)
+def test_devices_have_whole_heads_of_every_mixer(parts: dict[str, object], devices: int, words: str) -> None:
+    model = _own(**parts)
+    assert words in str(refusal(model, devices, "tensor"))
+    assert refusal(model, 2, "tensor") is None
+
+
+def test_the_state_beside_keys_and_values_is_not_repeated() -> None:
+    """Two key-value heads on four devices are there twice; the heads of a state-space block in the same layer once."""
+    both, keys = (
+        bitnet_cost.estimate(_own(attention=_ATTENTION, **more), H100, "bf16", prompt=100, generate=1, devices=4)
+        for more in ({"state_space": _STATES}, {})
+    )
+    cache, weights = 2 * 2 * 2 * 8 * 100 * 16, 2 * 2 * 64 * 16 * 16  # bits
+    for found in (both, keys):
+        assert float(np.ravel(found.footprint.repeated[2])[0]) == cache + weights
+    states = 2 * ((128 + 2 * 16) * 4 + 128 * 16) * 16
+    assert float(both.footprint.kv_bits[0]) == cache + states
+
+
+def test_what_chooses_the_keys_is_on_every_device() -> None:
+    """An indexer's key has one head: each of four devices has all of the keys, makes all of the scores."""
+    chosen = {"heads": 4, "head_dim": 16, "kept": 32}
+    model = _own(latent_attention={**_LATENT, "indexer": chosen})
+    one, many = (bitnet_cost.estimate(model, H100, "bf16", prompt=100, generate=9, devices=n) for n in (1, 4))
+    cache = 2 * (16 + 8 + 16) * 108 * 16
+    assert float(one.footprint.kv_bits[0]) == cache
+    assert float(np.ravel(many.footprint.repeated[1])[0]) > cache
+    assert float(many.activity.kv_read_bits.sum()) == pytest.approx(4 * float(one.activity.kv_read_bits.sum()))
+
+
+def test_the_cache_of_an_encoders_keys_is_repeated_as_that_of_a_decoder() -> None:
+    """One key-value head in both attentions: two devices have all of both caches each."""
+    narrow = {**_ATTENTION, "kv_heads": 1}
+    model = _own(attention=narrow, cross_attention=narrow)
+    found = bitnet_cost.estimate(model, H100, "bf16", prompt=100, generate=5, devices=2)
+    cache = float(found.footprint.kv_bits[0])
+    assert cache == 2 * 2 * 8 * (100 + 5) * 16
+    assert float(np.ravel(found.footprint.repeated[1])[0]) > cache

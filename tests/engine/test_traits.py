@@ -15,9 +15,9 @@ from bitnet_cost.readers import catalog
     [
         ("llama-2-7b", "q", Traits("product", tensor="query")),
         ("llama-2-7b", "k", Traits("product", "projections", tensor="key")),
-        ("llama-2-7b", "up", Traits("product", "projections")),
-        ("gpt2", "up", Traits("product")),
-        ("nemotron-nano-9b-v2", "up", Traits("product")),  # no gate in its layers: a kernel of its own
+        ("llama-2-7b", "up", Traits("product", "projections", tensor="up")),
+        ("gpt2", "up", Traits("product", tensor="up")),
+        ("nemotron-nano-9b-v2", "up", Traits("product", tensor="up")),  # no gate in its layers: a kernel of its own
         ("nemotron-nano-9b-v2", "ssm_gate", Traits("activation", backward="elementwise")),
         ("llama-2-7b", "down", Traits("product", tensor="down")),
         ("llama-2-7b", "attn_context", Traits("attention", "always")),
@@ -26,7 +26,7 @@ from bitnet_cost.readers import catalog
         ("qwen3-8b", "qk_norm", Traits("norm", backward="elementwise")),
         ("llama-2-7b", "residual", Traits("residual", split=False, summed=True, backward="elementwise")),
         ("llama-2-7b", "ffn_quantise", Traits("quantise", split=False, backward="none")),
-        ("mixtral-8x7b", "expert_up", Traits("experts", "projections")),
+        ("mixtral-8x7b", "expert_up", Traits("experts", "projections", tensor="up")),
         ("mixtral-8x7b", "router", Traits("product", split=False, tensor="plain")),
         ("deepseek-v3", "kv_b", Traits("product", tensor="value")),
         ("mamba-130m", "ssm_conv1d", Traits("elementwise", tensor="plain")),

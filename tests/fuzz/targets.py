@@ -34,6 +34,7 @@ from bitnet_cost.inputs.training import TrainingRuntime
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.readers import catalog
 from bitnet_cost.readers.files import load_any
+from bitnet_cost.readers.json_file import parse_json
 from bitnet_cost.readers.measured import read_rows
 from bitnet_cost.readers.yaml_file import parse_yaml
 from bitnet_cost.studies import chart, checking, sweep
@@ -145,6 +146,25 @@ def config(data: bytes) -> str:
     """Read a Hugging Face configuration, and write the model."""
     path = _file(data, "config.json")
     return model_yaml(catalog.imported(path))
+
+
+def quantised(data: bytes) -> str:
+    """Read a quantisation's configuration in a small model, and ask what its file costs."""
+    path = _file(
+        json.dumps(_SMALL | {"quantization_config": parse_json(data.decode("utf-8", "replace"))}).encode(),
+        "config.json",
+    )
+    model = catalog.model(str(path))
+    if model.checkpoint is None or model.checkpoint.stored is None:
+        raise BitnetCostError("no method")
+    return _estimated(model, catalog.hardware("cmos-45nm"), catalog.precision("file"), None)
+
+
+def weights(data: bytes) -> str:
+    """Read the header of a safetensors file beside a small model's configuration, and ask what it costs."""
+    _file(json.dumps(_SMALL).encode(), "config.json")
+    path = _file(len(data).to_bytes(8, "little") + data, "own.safetensors")
+    return _estimated(catalog.model(str(path)), catalog.hardware("cmos-45nm"), catalog.precision("file"), None)
 
 
 def rows(data: bytes) -> str:
@@ -428,6 +448,26 @@ _COMMANDS = lines(
 
 # --- the table -----------------------------------------------------------------------------------------------------
 
+_SMALL: dict[str, Any] = {
+    "model_type": "llama", "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "vocab_size": 100,
+    "num_attention_heads": 4, "num_key_value_heads": 2, "torch_dtype": "bfloat16",
+}  # fmt: skip
+_GROUP = {"targets": ["Linear"], "weights": {"num_bits": 4, "type": "int", "strategy": "group", "group_size": 32}}
+_QUANTISATIONS: list[dict[str, Any]] = [
+    {"quant_method": "gptq", "bits": 4, "group_size": 32, "dynamic": {"-:.*q_proj": {}, "+:.*down.*": {"bits": 8}}},
+    {"quant_method": "fp8", "weight_block_size": [128, 128], "modules_to_not_convert": ["lm_head", "model.layers.0.*"]},
+    {"quant_method": "compressed-tensors", "config_groups": {"group_0": _GROUP}, "ignore": ["re:.*self_attn.*"],
+     "kv_cache_scheme": {"num_bits": 8}},
+    {"quant_method": "modelopt", "quant_algo": "NVFP4", "exclude_modules": ["lm_head"], "group_size": 16},
+    {"quant_method": "quark", "global_quant_config": {"weight": {"dtype": "fp4", "qscheme": "per_group"}}},
+    {"quant_method": "hqq", "quant_config": {"weight_quant_params": {"nbits": 4, "group_size": 64}}},
+]  # fmt: skip
+_TENSORS: dict[str, Any] = {
+    "__metadata__": {"format": "pt"},
+    "lm_head.weight": {"dtype": "BF16", "shape": [100, 64], "data_offsets": [0, 12800]},
+    "model.layers.0.mlp.up_proj.weight": {"dtype": "F8_E4M3", "shape": [128, 64], "data_offsets": [12800, 20992]},
+}
+
 TARGETS: dict[str, Target] = {
     "models": Target(reads(Architecture), _MODELS),
     "hardware": Target(reads(Hardware), trees(_NODE, _DEVICE, _HALF)),
@@ -464,6 +504,8 @@ TARGETS: dict[str, Target] = {
     ),
     "sweeps": Target(swept, trees(_SWEEP, _PLAIN_SWEEP), short=100),
     "configs": Target(config, shipped("tests/configs/*/config.json", largest=1200, most=60), suffix=".json"),
+    "quantisations": Target(quantised, trees(*_QUANTISATIONS), suffix=".json", short=150),
+    "safetensors": Target(weights, trees(_TENSORS), suffix=".json", short=150),
     "rows": Target(rows, shipped("measured/*.csv", largest=10**9, most=6), CSV, ".csv"),
     "charts": Target(charted, given(_CHART), CSV, ".csv"),
     "filters": Target(filtered, _FILTERS, TEXT, ".txt"),

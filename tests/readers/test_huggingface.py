@@ -148,6 +148,15 @@ def test_a_multimodal_file_is_its_language_model() -> None:
     assert read(outer | {"tie_word_embeddings": True}).lm_head.tied  # type: ignore[union-attr]
 
 
+def test_feed_forward_blocks_that_follow_one_another_are_layers_of_their_own() -> None:
+    """Nemotron-3's pattern begins with, or repeats, blocks without a mixer: each is a layer with one norm."""
+    layers = read(HYBRID | {"hybrid_override_pattern": "-M--*"}).layers
+    assert [(layer.mixers, layer.ffn is not None, layer.norms) for layer in layers] == [
+        ([], True, 1), (["state_space"], True, 2), (["attention"], False, 1)
+    ]  # fmt: skip
+    assert [layer.repeat for layer in layers] == [2, 1, 1]
+
+
 def test_a_multimodal_file_may_leave_out_what_its_class_knows() -> None:
     """LLaVA-1.5 7B's language model says little more than that it is a Llama."""
     outer = {"model_type": "llava", "text_config": {"model_type": "llama", "vocab_size": 32064}}
@@ -220,21 +229,21 @@ def test_llama_4_is_read_from_its_multimodal_file() -> None:
 @pytest.mark.parametrize(
     ("said", "weights", "precision"),
     [
-        ({"quant_method": "gptq", "bits": 4, "group_size": 128}, "GPTQ, 4 bit", "w4a16"),
-        ({"quant_method": "awq", "w_bit": 3}, "AWQ, 3 bit", "w3a16"),
-        ({"quant_method": "bitsandbytes", "load_in_8bit": True}, "bitsandbytes, 8 bit", "w8a16"),
-        ({"quant_method": "bitnet"}, "BitNet, ternary", "bitnet-b1.58"),
-        ({"quant_method": "mxfp4"}, "MXFP4, 4 bit", "mxfp4"),
-        ({"quant_method": "fp8", "fmt": "e4m3"}, "FP8", "fp8"),
+        ({"quant_method": "gptq", "bits": 4, "group_size": 128}, "GPTQ, 4 bit, groups of 128", "file"),
+        ({"quant_method": "awq", "w_bit": 3}, "AWQ, 3 bit, groups of 128", "file"),
+        ({"quant_method": "bitsandbytes", "load_in_8bit": True}, "bitsandbytes, INT8", "file"),
+        ({"quant_method": "bitnet"}, "BitNet, ternary", "file"),
+        ({"quant_method": "mxfp4"}, "MXFP4, 4 bit", "file"),
+        ({"quant_method": "fp8", "fmt": "e4m3"}, "FP8", "file"),
         (
             {"quant_method": "compressed-tensors", "config_groups": {"group_0": {
                 "weights": {"num_bits": 8, "type": "int"}, "input_activations": {"num_bits": 8}}}},
-            "compressed-tensors, 8 bit", "w8a8",
+            "compressed-tensors, 8 bit", "file",
         ),
         (
             {"quant_method": "compressed-tensors", "config_groups": {"group_0": {
                 "weights": {"num_bits": 8, "type": "float"}}}},
-            "compressed-tensors, FP8", "fp8",
+            "compressed-tensors, FP8", "file",
         ),
         ({"quant_method": "nobodys"}, "nobodys", ""),
         ("something", "a format that its quantization_config does not name", ""),
@@ -249,7 +258,10 @@ def test_quantised_weights_are_told(said: Any, weights: str, precision: str) -> 
     if precision:
         assert f"-p {precision}" in told
         assert found.left_out(["fp16", precision]) == []
-        assert catalog.precision(precision)
+        assert found.own(catalog.precision(precision)) == found.checkpoint.stored
+    else:
+        with pytest.raises(BitnetCostError, match="which no precision here describes"):
+            found.own(catalog.precision("file"))
     assert total(found) == total(read(LLAMA))
     assert Architecture.model_validate(parse_yaml(model_yaml(found)).data) == found
 
@@ -441,8 +453,6 @@ def test_contradictions_are_refused(change: dict[str, Any], words: str) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"hybrid_override_pattern": "-M-M*"}, "number 0, does not follow"),
-        ({"hybrid_override_pattern": "M--M*"}, "number 2, does not follow"),
         ({"hybrid_override_pattern": "M-M*"}, "4 blocks contradict num_hidden_layers 5"),
         ({"hybrid_override_pattern": "M-Mx-"}, "expected a text of M"),
         ({"hybrid_override_pattern": "MEM*-"}, "moe_intermediate_size"),
@@ -451,7 +461,7 @@ def test_contradictions_are_refused(change: dict[str, Any], words: str) -> None:
         ({"layers_block_type": "mamba"}, "expected a list of block types"),
         ({"n_groups": 3}, "3 does not divide mamba_num_heads 8"),
         ({"attention_bias": True}, "not known here"),
-        ({"moe_latent_size": 8}, "not known here"),
+        ({"hybrid_override_pattern": "MEM*-", "moe_latent_size": 0}, "moe_intermediate_size"),
         ({**LLAMA4, "no_rope_layers": [1, 0]}, "for each of the 8 layers"),
         ({**LLAMA4, "no_rope_layers": [2] * 8}, "for each of the 8 layers"),
         ({**LLAMA4, "moe_layers": "all"}, "expected a list of whole numbers"),
@@ -477,10 +487,12 @@ def test_state_space_shapes_must_fit(change: dict[str, Any], words: str) -> None
 
 
 def test_an_unknown_family_is_refused_by_name() -> None:
-    with pytest.raises(InvalidFile, match=r"'qwen9' is not known; did you mean 'qwen"):
-        read(LLAMA | {"model_type": "qwen9"})
-    with pytest.raises(InvalidFile, match=r"known: llama, "):
-        read(LLAMA | {"model_type": "zzzzzz"})
+    with pytest.raises(InvalidFile, match=r"'qwne3' is not known; did you mean 'qwen3'"):
+        read(LLAMA | {"model_type": "qwne3"})
+    for other in ("qwen9", "zzzzzz", "zamba2", "xlm", "mbert"):  # never another architecture
+        with pytest.raises(InvalidFile, match=rf"'{other}' is not known: its parts are not counted") as refused:
+            read(LLAMA | {"model_type": other})
+        assert "did you mean" not in str(refused.value)
     with pytest.raises(InvalidFile, match="did you mean it by 'hiden_size'"):
         read({("hiden_size" if key == "hidden_size" else key): value for key, value in LLAMA.items()})
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-from bitnet_cost.inputs.architecture import Activation, LatentAttention, Layer, Norm
+from bitnet_cost.inputs.architecture import Activation, AltUp, Classifier, LatentAttention, Layer, Norm, PerLayerInput
 from bitnet_cost.readers.families import usual
 from bitnet_cost.readers.families.fields import Field, Fields
 from bitnet_cost.readers.families.patterns import every_layer
@@ -29,6 +29,11 @@ class Experts:
     gated: bool = True
     bias: bool = False
     router_bias: bool = False
+    optional: bool = False  # a file that says no experts, or none at all, is dense
+    latent: Field | None = None
+    correction: bool = False  # a correction of scores that is in the parameters
+    scales: bool = False
+    beside_dense: bool = False  # the dense part runs as well: an expert that all tokens share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +53,7 @@ class Family:
     blocks: Callable[[Family, Fields, int, int], list[Layer]] | None = None  # all layers, given width and depth
     kv_heads: Field | Rule[int] | None = usual.KV_HEADS  # None: as many as heads
     head_dim: Field | None = usual.HEAD_DIM  # None: hidden_size / heads, the file is not asked
+    floor_head: bool = False  # hidden_size / heads is rounded down
     rotary: bool = True
     rotated: Rule[list[bool]] = every_layer  # which layers have rotary positions at all
     rotary_share: Field | None = None
@@ -59,6 +65,11 @@ class Family:
     o_bias: Field | bool | None = None  # None: as q, k and v
     qk_norm: Literal["none", "head", "per_head", "width"] = "none"
     qk_norm_if: Field | bool = True
+    qk_norm_kind: Norm | None = None
+    k_bias: bool | None = None
+    gate: Field | bool = False  # an output gate of attention
+    buckets: Field | None = None  # of relative positions, in the first layer
+    bucket_tables: bool = False  # in all layers
     sub_norm: bool = False
     sinks: bool = False
     softcap: Field | None = None
@@ -67,21 +78,46 @@ class Family:
     window_if: Field | bool = True
     windowed: Rule[list[bool]] = every_layer
     layer_types: str | None = None  # what a layer with a window is called in `layer_types`, if the class reads that
+    kinds: Rule[list[str]] | None = None  # what mixes positions in each layer, where that is not always attention
+    mixers: Mapping[str, Callable[[Family, Fields, int], dict[str, Any]]] = field(default_factory=dict)  # by kind
+    linear_norms: Callable[[Fields], bool] | None = None
     ffn_size: Field | None = usual.FFN_SIZE  # None, or null in the file: 4 x hidden_size
     ffn_halves: bool = False  # the field counts the up and the gate projection as one matrix
-    gated: bool = True
+    gated: Field | bool = True
     activation: Field | Activation = usual.ACTIVATION
     ffn_bias: Field | bool = False
     experts: Experts | None = None
     norm: Norm = "rmsnorm"
     norm_weights: Field | bool = True
     norms: int | Rule[int] = 2
+    first_norms: int | None = None  # of the first layer, where it has fewer
     final_norm: bool | Rule[bool] = True
-    tied: Field = usual.UNTIED
-    head_bias: bool = False
+    tied: Field | bool = usual.UNTIED
+    head_bias: Field | bool = False
     head_transform: bool = False
-    kind: Literal["decoder", "encoder"] = "decoder"
+    transform_bias: bool = True
+    spare_bias: bool = True  # a second bias is stored where such a head is untied
+    pooled: frozenset[str] = frozenset()  # classes that have a dense layer on one position: `heads.ENDINGS`
+    pooled_norm: bool = False
+    pretraining: Classifier | None = None  # what a class for pre-training has beside the output matrix
+    pretraining_head: bool = True  # whether it has that matrix
+    narrow_tables: bool = False
+    relative: Callable[[Fields], int] | None = None  # rows of a table of relative positions (DeBERTa)
+    relative_kinds: Callable[[Fields], tuple[str, ...]] | None = None
+    relative_bias: bool = True
+    relative_norm: bool = False  # whether `norm_rel_ebd` is read
+    position_table_if: Callable[[Fields], bool] | None = None
+    per_layer: Callable[[Fields], PerLayerInput | None] | None = None
+    altup: Callable[[Fields], AltUp] | None = None
+    encoder: Family | None = None  # of an encoder-decoder; the row itself is the decoder
+    frames: Field | None = None
+    frequencies: Field | None = None
+    groups: Field | None = None  # layers that have weights of their own; the others share them (ALBERT)
+    classified_with_bias: bool = False
+    kind: Literal["decoder", "encoder", "encoder-decoder"] = "decoder"
     assumed: Mapping[str, Any] = field(default_factory=dict)  # what this class takes, before any default of a `Field`
     nested: Mapping[str, Any] = field(default_factory=dict)  # the same inside a multimodal file, which leaves it out
     refuses: tuple[str, ...] = ()  # fields that, when set, build parts which are not known here
+    rewrite: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None  # other spellings of a whole file
+    needs: tuple[str, ...] = ()  # flags that are true in every published file; false builds parts that are not known
     remark: str = ""  # what the class does and an `Architecture` cannot say

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bitnet_cost.readers.families import usual
 from bitnet_cost.readers.families.family import Family
-from bitnet_cost.readers.families.fields import Fields, field, required
+from bitnet_cost.readers.families.fields import Fields, field, required, short
 
 _MULTI_QUERY = field("multi_query", default=True)
 _NEW_DECODER = field("new_decoder_architecture", default=False)
@@ -38,6 +38,33 @@ def opt_final_norm(fields: Fields, layers: int) -> bool:
     """A final norm follows pre-norm layers only, and old checkpoints leave it out."""
     before = fields.flag(field("do_layer_norm_before", default=True))
     return before and not fields.flag(field("_remove_final_layer_norm", default=False))
+
+
+def local_layers(fields: Fields, layers: int) -> list[bool]:
+    """Layers that attend locally: every other one, or as ``attention_layers`` or ``attention_types`` say (GPT-Neo)."""
+    listed = fields.data.get("attention_layers")
+    if listed is None:
+        types = fields.data.get("attention_types")
+        if types is None:
+            return [i % 2 == 1 for i in range(layers)]
+        try:
+            listed = [kind for kinds, times in types for _ in range(min(int(times), layers)) for kind in kinds]
+        except (TypeError, ValueError):
+            fields.refuse("attention_types", f"{short(types)}: expected a list of [[kinds], times]")
+    if not isinstance(listed, list) or len(listed) != layers or any(k not in ("global", "local") for k in listed):
+        fields.refuse(
+            "attention_layers", f"{short(listed)}: expected 'global' or 'local' for each of the {layers} layers"
+        )
+    return [kind == "local" for kind in listed]
+
+
+def mpt_kv_heads(fields: Fields, heads: int) -> int:
+    """All heads; what else ``attn_config`` may say builds parts that are not known here (MPT)."""
+    given = fields.data.get("attn_config")
+    for name, usual_value in (("alibi", True), ("qk_ln", False), ("kv_n_heads", heads)):
+        if isinstance(given, dict) and given.get(name, usual_value) not in (usual_value, None):
+            fields.refuse(f"attn_config.{name}", f"{short(given[name])}: builds parts that are not known here")
+    return heads
 
 
 _N_LAYER, _N_HEAD = required("n_layer", "num_hidden_layers"), required("n_head", "num_attention_heads")
@@ -92,6 +119,38 @@ FAMILIES: dict[str, Family] = {
         kv_heads=field("n_head_kv"), head_dim=None, positions=field("n_positions", default=2048),
         ffn_size=field("n_inner"), activation=usual.GPT_ACTIVATION, rotary_share=None,
         rotary_dim=field("rotary_dim", default=32),
+    ),
+    "gptj": (_GPTJ := replace(
+        _GPT2, position_table=None, rotary=True, rotary_dim=field("rotary_dim", default=64), norms=1, qkv_bias=False,
+        fused=False, head_bias=True, tied=usual.UNTIED, positions=field("n_positions", default=2048),
+    )),
+    "codegen": replace(_GPTJ, fused=True),
+    "gpt_neo": replace(
+        GPT, layers=required("num_layers", "num_hidden_layers"), heads=required("num_heads", "num_attention_heads"),
+        position_table=0, rotary=False, qkv_bias=False, o_bias=True, ffn_size=field("intermediate_size"),
+        activation=usual.GPT_ACTIVATION, window=field("window_size", default=256), windowed=local_layers,
+    ),
+    "mpt": replace(
+        GPT, hidden_size=required("d_model", "hidden_size"), layers=required("n_layers", "num_hidden_layers"),
+        heads=required("n_heads", "num_attention_heads"), positions=field("max_seq_len", default=2048), alibi=True,
+        fused=True, norm="layernorm_no_bias", qkv_bias=False, ffn_bias=False, ffn_size=None, activation="gelu",
+        refuses=("ffn_config",), kv_heads=mpt_kv_heads,
+    ),
+    "openai-gpt": replace(
+        _GPT2, final_norm=False, positions=field("n_positions", default=512),
+        activation=field("afn", default="gelu_new"),
+    ),
+    "biogpt": replace(
+        GPT, rotary=False, position_table=2, positions=usual.POSITIONS(1024), activation=usual.ACTIVATION("gelu"),
+    ),
+    "xglm": replace(
+        GPT, hidden_size=required("d_model"), layers=required("num_layers"), heads=required("attention_heads"),
+        rotary=False, ffn_size=required("ffn_dim"), activation=usual.GPT_ACTIVATION("gelu"),
+    ),
+    "persimmon": replace(
+        GPT, kv_heads=None, fused=True, qk_norm="head", qk_norm_if=field("qk_layernorm", default=True),
+        positions=usual.POSITIONS(16384), activation=usual.ACTIVATION("relu2"), tied=usual.UNTIED,
+        rotary_share=field("partial_rotary_factor", default=0.5),
     ),
     "starcoder2": replace(
         GPT, kv_heads=usual.KV_HEADS(2), head_dim=usual.HEAD_DIM, positions=usual.POSITIONS(4096), qkv_bias=_USE_BIAS,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+from bitnet_cost.errors import either
 from bitnet_cost.inputs.architecture import Attention, FeedForward, MixtureOfExperts
 from bitnet_cost.readers.families.family import Experts, Family
 from bitnet_cost.readers.families.fields import Field, Fields, short
@@ -12,7 +15,7 @@ def dense(family: Family, fields: Fields, hidden: int) -> FeedForward:
     size = (fields.optional(family.ffn_size) if family.ffn_size else None) or 4 * hidden
     return FeedForward(
         size=size // 2 if family.ffn_halves else size,
-        gated=family.gated,
+        gated=fields.flag(family.gated),
         activation=fields.activation(family.activation),
         bias=fields.flag(family.ffn_bias),
         sub_norm=family.sub_norm,
@@ -30,6 +33,8 @@ def attention(family: Family, fields: Fields, hidden: int, heads: int, alibi: bo
     if heads % kv_heads:
         fields.refuse(name, f"{kv_heads} does not divide {family.heads.names[0]} {heads}")
     head_dim = fields.optional(family.head_dim) if family.head_dim else None
+    if head_dim is None and family.floor_head:
+        head_dim = max(1, hidden // heads)
     if head_dim is None and hidden % heads:
         hint = "; give head_dim where a head is not hidden_size / heads wide" if family.head_dim else ""
         fields.refuse(
@@ -53,17 +58,24 @@ def attention(family: Family, fields: Fields, hidden: int, heads: int, alibi: bo
         sinks=family.sinks,
         softcap=fields.turns_on(family.softcap),
         alibi=alibi,
+        gate=fields.flag(family.gate),
+        k_bias=family.k_bias,
+        qk_norm_kind=family.qk_norm_kind,
         fused=family.fused,
         repeated_cache=kv_heads < heads and fields.flag(family.repeated_cache),
     )
 
 
-def experts(row: Experts, fields: Fields, plain: FeedForward) -> MixtureOfExperts:
-    """Experts with the activation function of the dense part."""
+def experts(row: Experts, fields: Fields, plain: FeedForward) -> MixtureOfExperts | None:
+    """Experts with the activation function of the dense part; None where the file may say that there are none."""
+    if row.optional and not fields.optional(row.count, least=0):
+        return None
     size = fields.whole(row.size)
     shared = fields.whole(row.shared_size, least=0) if row.shared_size else 0
     if row.shared_count:
         shared = size * (fields.optional(row.shared_count, least=0) or 0)
+    if row.beside_dense:
+        shared = plain.size
     count, chosen = fields.whole(row.count), fields.whole(row.per_token)
     if chosen > count:
         fields.refuse(row.per_token.names[0], f"{chosen} exceeds the {count} experts of {row.count.names[0]}")
@@ -78,6 +90,9 @@ def experts(row: Experts, fields: Fields, plain: FeedForward) -> MixtureOfExpert
         shared_size=shared or None,
         shared_bias=bool(shared) and plain.bias,
         shared_gate=row.shared_gate and bool(shared),
+        score_correction=row.correction,
+        latent_size=fields.optional(row.latent) if row.latent else None,
+        router_scales=row.scales,
     )
 
 
@@ -91,17 +106,18 @@ def windows(family: Family, fields: Fields, depth: int) -> tuple[int | None, lis
     if not family.layer_types or fields.data.get("layer_types") is None:
         windowed = family.windowed(fields, depth)
     else:
-        windowed = _layer_types(fields, depth, family.layer_types)
+        windowed = _layer_types(fields, depth, family.layer_types, family.mixers)
     return (window, windowed) if used and window else (None, nowhere)
 
 
-def _layer_types(fields: Fields, depth: int, windowed: str) -> list[bool]:
+def _layer_types(fields: Fields, depth: int, windowed: str, others: Collection[str] = ()) -> list[bool]:
     """Which layers have a window by the file's own list."""
     kinds = fields.data["layer_types"]
     if not isinstance(kinds, list) or len(kinds) != depth:
         counted = f"{len(kinds)} entries" if isinstance(kinds, list) else short(kinds)
         fields.refuse("layer_types", f"{counted}: expected a list with one entry for each of the {depth} layers")
+    known = ("full_attention", windowed, *others)
     for i, kind in enumerate(kinds):
-        if kind not in ("full_attention", windowed):
-            fields.refuse(f"layer_types.{i}", f"{short(kind)}: expected 'full_attention' or {windowed!r}")
+        if kind not in known:
+            fields.refuse(f"layer_types.{i}", f"{short(kind)}: expected {either(map(repr, known))}")
     return [kind == windowed for kind in kinds]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from typing import Any
 
 from bitnet_cost.inputs.architecture import MOST_LAYERS, Layer, StateSpace
 from bitnet_cost.readers.families import usual
@@ -16,19 +17,52 @@ _BLOCKS = {
 }  # fmt: skip
 
 
-def _mamba(family: Family, fields: Fields, hidden: int, depth: int) -> list[Layer]:
-    expand = fields.whole(field("expand", default=2))
-    name, rank = fields.value(field("time_step_rank", default="auto"))
+def selective(fields: Fields, hidden: int, prefix: str = "", **more: Any) -> StateSpace:
+    """A block of Mamba; beside attention its fields have a prefix, and the state and taps other names."""
+    state, taps = ("mamba_d_state", "mamba_d_conv") if prefix else ("state_size", "conv_kernel")
+    expand = fields.whole(field(f"{prefix}expand", default=2))
+    bias = field("mamba_proj_bias", default=False) if prefix else field("use_bias", default=False)
+    name, rank = fields.value(field("mamba_dt_rank" if prefix else "time_step_rank", default="auto"))
     rank = math.ceil(hidden / 16) if rank == "auto" else fields.whole(field(name))
-    block = StateSpace(
-        inner_size=fields.optional(field("intermediate_size")) or expand * hidden,
-        state_size=fields.whole(field("state_size", default=16)),
-        conv_kernel=fields.whole(field("conv_kernel", default=4), most=1024),
+    return StateSpace(
+        inner_size=(None if prefix else fields.optional(field("intermediate_size"))) or expand * hidden,
+        state_size=fields.whole(field(state, default=16)),
+        conv_kernel=fields.whole(field(taps, default=4), most=1024),
         dt_rank=rank,
-        bias=fields.flag(field("use_bias", default=False)),
-        conv_bias=fields.flag(field("use_conv_bias", default=True)),
+        bias=fields.flag(bias),
+        conv_bias=fields.flag(field("mamba_conv_bias" if prefix else "use_conv_bias", default=True)),
+        **more,
     )
-    return [Layer(repeat=depth, state_space=block, norms=1)]
+
+
+def _mamba(family: Family, fields: Fields, hidden: int, depth: int) -> list[Layer]:
+    return [Layer(repeat=depth, state_space=selective(fields, hidden), norms=1)]
+
+
+def _normed(family: Family, fields: Fields, hidden: int, depth: int) -> list[Layer]:
+    """Mamba with norms without weights on the step size, B and C (Falcon-Mamba)."""
+    return [Layer(repeat=depth, state_space=selective(fields, hidden, small_norms="no_weights"), norms=1)]
+
+
+def heads_of_mamba2(fields: Fields, inner: int, *, gate_norm: bool = True) -> StateSpace:
+    """A block of Mamba-2 beside attention, where ``mamba_d_head`` times ``mamba_n_heads`` make its width."""
+    heads = fields.whole(field("mamba_n_heads", default=128))
+    groups = fields.whole(field("mamba_n_groups", default=1))
+    if inner % heads or heads % groups:
+        fields.refuse(
+            "mamba_n_heads", f"{heads} does not divide the width {inner}, or its groups {groups} not the heads"
+        )
+    return StateSpace(
+        inner_size=inner,
+        state_size=fields.whole(field("mamba_d_state", default=256)),
+        conv_kernel=fields.whole(field("mamba_d_conv", default=4), most=1024),
+        heads=heads,
+        groups=groups,
+        chunk=fields.whole(field("mamba_chunk_size", default=256)),
+        bias=fields.flag(field("mamba_proj_bias", default=False)),
+        conv_bias=fields.flag(field("mamba_conv_bias", default=True)),
+        gate_norm=gate_norm,
+    )
 
 
 def _mamba2(family: Family, fields: Fields, hidden: int, depth: int) -> list[Layer]:
@@ -64,13 +98,13 @@ def _hybrid(family: Family, fields: Fields, hidden: int, depth: int) -> list[Lay
 
     Beside attention Mamba's names have a prefix, and its heads alone make the width.
     """
-    name, blocks = _pattern(fields)
+    _, blocks = _pattern(fields)
     mixers: list[str] = []
-    for i, block in enumerate(blocks):
+    for block in blocks:
         if block in "M*":
             mixers.append(block)
         elif not mixers or len(mixers[-1]) == 2:
-            fields.refuse(name, f"a feed-forward block, number {i}, does not follow a Mamba or attention block")
+            mixers.append(f" {block}")  # a feed-forward block that follows another is a layer of its own
         else:
             mixers[-1] += block
     mixer = attention(family, fields, hidden, fields.whole(family.heads), False) if "*" in blocks else None
@@ -89,7 +123,7 @@ def _hybrid(family: Family, fields: Fields, hidden: int, depth: int) -> list[Lay
             state_space=space if kind[0] == "M" else None,
             ffn=plain if kind[1:] == "-" else None,
             moe=moe if kind[1:] == "E" else None,
-            norms=len(kind),
+            norms=len(kind.strip()),
         )
         for kind, count in Counter(mixers).items()
     ]
@@ -123,6 +157,7 @@ def _pattern(fields: Fields) -> tuple[str, str]:
 # fmt: off
 FAMILIES: dict[str, Family] = {
     "mamba": Family(blocks=_mamba, positions=usual.POSITIONS(None), rotary=False, tied=usual.TIED),
+    "falcon_mamba": Family(blocks=_normed, positions=usual.POSITIONS(None), rotary=False, tied=usual.TIED),
     "mamba2": Family(blocks=_mamba2, positions=usual.POSITIONS(None), rotary=False, heads=required("num_heads")),
     # a Mamba block and a feed-forward block, each with its norm, are one layer here
     "nemotron_h": Family(
@@ -131,9 +166,9 @@ FAMILIES: dict[str, Family] = {
         ffn_bias=usual.MLP_BIAS,
         experts=Experts(
             count=field("n_routed_experts", "num_local_experts", default=8), per_token=usual.PER_TOKEN(2), gated=False,
-            shared_size=required("moe_shared_expert_intermediate_size"),
+            shared_size=required("moe_shared_expert_intermediate_size"), latent=field("moe_latent_size"),
         ),
-        refuses=("attention_bias", "mamba_proj_bias", "moe_latent_size"),
+        refuses=("attention_bias", "mamba_proj_bias"),
     ),
 }
 # fmt: on
