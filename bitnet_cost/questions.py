@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 class Asked(NamedTuple):
     """One thing that can be asked.
 
-    >>> DEVICES.help, SCOPE.description
-    ('Devices that share the model.', 'what the energy holds; left out: arithmetic on technology nodes, device on devices')
+    >>> DEVICES.help, PUE.description
+    ('Devices that share the model.', 'facility energy / device energy, for --scope facility')
     """
 
     flags: tuple[str, ...]
