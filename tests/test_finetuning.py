@@ -160,7 +160,9 @@ def test_dequantised_weights_are_one_matrix_at_a_time() -> None:
     assert quantised.peak - quantised.weights == pytest.approx(plain.peak - plain.weights + 2 * 14336 * 4096, rel=0.02)
 
 
-@pytest.mark.parametrize(("base", "bits"), [("nf4-double", 4.127), ("int4", 4.156), ("w8a16", 8.0), ("bitnet-b1.58", 2.0)])
+@pytest.mark.parametrize(
+    ("base", "bits"), [("nf4-double", 4.127), ("int4", 4.156), ("w8a16", 8.0), ("bitnet-b1.58", 2.0)]
+)
 def test_any_stored_format_is_a_base(base: str, bits: float) -> None:
     found = one(base, lora=8)
     outside = 2 * 2 * 128256 * 4096  # table and head in 16 bits
