@@ -57,7 +57,7 @@ def test_other_numbers(bitnet_cost: Callable[..., Ran], option: str, value: str)
     ("mixtral-8x7b --ep 3 --dp 3", "ep: 3 does not divide the 8 experts"),
     ("mixtral-8x7b --ep 3 --dp 4", "ep: 3 does not divide"),
     ("llama-3.2-1b -p int4", "precision 'int4' has no gradients: give --lora RANK"),
-    ("llama-3.2-1b -p nf4", "precision 'nf4' has no gradients"),
+    ("llama-3.2-1b -p nf4-double", "precision 'nf4-double' has no gradients"),
     ("llama-3.2-1b -p q4_k_m", "precision 'q4_k_m' has no gradients"),
     ("llama-3.2-1b --baseline w4a4", "precision 'w4a4' has no gradients"),
     ("llama-3.2-1b --lora 513", "lora: a rank of 513 is above 512, the smaller side of 'k'"),
@@ -85,7 +85,7 @@ def test_what_excludes_one_another(bitnet_cost: Callable[..., Ran], words: str, 
 
 
 @pytest.mark.parametrize("words", [
-    "llama-3.1-8b", "llama-3.1-8b --devices 16", "llama-3.1-8b -H l4 --lora 8", "llama-3.1-70b --lora 16 -p nf4",
+    "llama-3.1-8b", "llama-3.1-8b --devices 16", "llama-3.1-8b -H l4 --lora 8", "llama-3.1-70b --lora 16 -p nf4-double",
     "llama-3.2-1b --micro-batch 16", "llama-3.1-70b -H rtx-4090", "llama-3.2-1b --seq 400000", "175B --micro-batch 2",
 ])  # fmt: skip
 def test_what_would_fit_does(bitnet_cost: Callable[..., Ran], words: str) -> None:

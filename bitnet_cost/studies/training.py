@@ -65,7 +65,8 @@ def train(
     found: list[TrainingResult] = []
     for name in hardware:
         profile = profile_of(name, terms.link)
-        given = map(precision, precisions or (ON_DEVICES if profile.has_clock else ON_NODES))
+        names = precisions or (ON_DEVICES if profile.has_clock else ON_NODES)
+        given = [architecture.own(precision(each)) for each in names]
         formats = list({each.name: each for each in given}.values())
         asked = _plan(architecture, devices, plan)
         place = _Place(
@@ -75,12 +76,12 @@ def train(
             asked,
             devices == "auto",
         )
-        results = [_one(place, architecture.own(each), terms) for each in formats]
+        results = [_one(place, each, terms) for each in formats]
         against = formats[0] if len(formats) > 1 else None
-        against = against if terms.baseline is None else precision(terms.baseline)
+        against = against if terms.baseline is None else architecture.own(precision(terms.baseline))
         base = next((r for r in results if against is not None and r.precision.name == against.name), None)
         if base is None and against is not None:
-            base = _one(place, architecture.own(against), terms)
+            base = _one(place, against, terms)
         found += [_saved(r, base) for r in results]
     return found
 
@@ -163,7 +164,7 @@ def _would_fit(tried: Tried, asked: Precision, plan: Plan, runtime: str | None) 
     several = tried._replace(runtime=catalog.training_runtime(runtime or SEVERAL))
     change = lighter_plan(tried, plan)
     ways = [] if change is None else [" ".join(f"--{k.replace('_', '-')} {v}" for k, v in change.items())]
-    for name in dict.fromkeys((asked.name, "nf4") if plan.lora is None else ()):
+    for name in dict.fromkeys((asked.name, "nf4-double") if plan.lora is None else ()):
         form = training_format(precision(name), lora=LORA, half=half_format(tried.hardware))
         if tried._replace(form=form).holds(replace(plan, lora=LORA)):
             ways.append(f"--lora {LORA}" + (f" -p {name}" if name != asked.name else ""))
