@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
@@ -17,8 +17,6 @@ from bitnet_cost.engine.estimate import (
     check_scope,
     check_sharing,
     evaluate,
-    measure,
-    priced,
 )
 from bitnet_cost.engine.fit import fit, widest
 from bitnet_cost.errors import BitnetCostError, MissingPrice, check_word, quoted
@@ -33,6 +31,7 @@ from bitnet_cost.inputs.workload import Workload, usual_attention
 from bitnet_cost.ledger.counted import OpCounts
 from bitnet_cost.ledger.result import Answer, Comparison, Explanation, Fit, Result
 from bitnet_cost.readers import catalog, quality
+from bitnet_cost.studies.cells import Cell, baseline_in, with_what_fits
 from bitnet_cost.words import (
     Accumulator,
     AttentionSpan,
@@ -51,7 +50,6 @@ if TYPE_CHECKING:
 if TYPE_CHECKING:
     from bitnet_cost.studies.equal_loss import EqualLoss
 
-FIT_PRECISIONS = ("fp32", "fp16", "int8", "int4", "bitnet-b1.58", "bitnet")
 CLASSIC_HARDWARE = ("cmos-45nm", "cmos-7nm")
 CLASSIC_PRECISIONS = ("fp32", "fp16", "int8", "bitnet")
 EQUAL_LOSS_PRECISIONS = ("fp16", "bitnet-b1.58")
@@ -65,9 +63,6 @@ def with_own(precisions: Sequence[str], models: Sequence[Architecture]) -> list[
     place = list(precisions).index("fp16") + 1
     return [*precisions[:place], OWN, *precisions[place:]]
 
-
-USUAL_BASELINES = ("fp16", "bf16")  # on devices; the first that is asked for, else the first
-NODE_BASELINE = "fp32"
 
 L = TypeVar("L", Architecture, Hardware, Precision)
 In = TypeVar("In", bound=Input)
@@ -586,14 +581,14 @@ def answer(asked: Sequence[Scenario], *, baseline: Precision | None = None) -> A
         first, *others = members
         work = (first.model.name, id(first.workload))
         counts = counted[work] = counted.get(work) or count_ops(first.model, first.workload)
-        cell = _Cell(first, counts)
+        cell = Cell(first, counts)
         row = [cell.refused_or_priced(one.precision, faults) for one in (first, *others)]
-        reference = _baseline(cell, row, baseline, faults)
+        reference = baseline_in(cell, row, baseline, faults)
         if reference is not None:
             baselines[place] = reference
         for result in row:
             if result.fits is not None and not result.fits:
-                result = _with_what_fits(cell, result)  # noqa: PLW2901
+                result = with_what_fits(cell, result)  # noqa: PLW2901
             results.append(against(result, reference) if reference and result.has_energy else result)
     if faults and len(results) == 1:
         raise faults[0]
@@ -608,55 +603,6 @@ def answer(asked: Sequence[Scenario], *, baseline: Precision | None = None) -> A
         tuple(results), NOT_COUNTED, accuracy=held, baselines=baselines,
         asked_baseline=None if baseline is None else baseline.name,
     )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Cell:
-    """One model on one hardware, counted once, to be priced in one precision after another."""
-
-    asked: Scenario  # of any of the precisions
-    counts: OpCounts
-
-    def measured(self, precision: Precision) -> Result:
-        """What is known before pricing."""
-        return measure(self.asked.but(precision=precision), counts=self.counts)
-
-    def refused_or_priced(self, precision: Precision, faults: list[MissingPrice]) -> Result:
-        measured = replace(self.measured(precision), quality=quality.published(self.asked.model.name, precision.name))
-        try:
-            return priced(measured)
-        except MissingPrice as fault:
-            faults.append(fault)
-            return replace(measured, reason=f"no price for {fault.action}")
-
-
-def _baseline(cell: _Cell, row: list[Result], asked: Precision | None, faults: list[MissingPrice]) -> Result | None:
-    """The result that savings refer to: the asked one, else the usual one, else the widest that has an energy.
-
-    The usual one is priced for it if need be; the widest is of the row.
-    """
-    if asked is not None:
-        return cell.refused_or_priced(asked, faults)
-    in_row = {r.precision.name: r for r in row}
-    names = USUAL_BASELINES if cell.asked.hardware.has_clock else (NODE_BASELINE,)
-    name = next((n for n in names if n in in_row), names[0])
-    usual = in_row.get(name) or cell.refused_or_priced(catalog.precision(name), [])
-    if usual.has_energy:
-        return usual
-    answered = [r for r in row if r.has_energy]
-    return max(answered, key=lambda r: r.precision.linear.weights.bits, default=None)
-
-
-def _with_what_fits(cell: _Cell, result: Result) -> Result:
-    """A result that does not fit, its reason naming the widest precision that would."""
-    for name in FIT_PRECISIONS:
-        other = catalog.precision(name)
-        narrower = other.linear.weights.bits < result.precision.linear.weights.bits
-        if narrower and cell.measured(other).fits:
-            needed = result.devices_needed
-            promised = needed is not None and needed <= result.hardware.joined_at_most
-            return replace(result, reason=f"{result.reason}{', or' if promised else ';'} {name} would fit one")
-    return result
 
 
 def explain(

@@ -17,6 +17,7 @@ import pytest
 
 from bitnet_cost import api
 from bitnet_cost.commands.main import app
+from bitnet_cost.studies import cells
 from scripts import write_docs
 from tests.conftest import ROOT, Ran
 
@@ -115,7 +116,7 @@ def test_every_command_is_documented_with_an_example_that_runs(
         ("layers", api.CLASSIC_PRECISIONS),
         ("compare", api.COMPARED_PRECISIONS),
         ("report", api.COMPARED_PRECISIONS),
-        ("fit", api.FIT_PRECISIONS),
+        ("fit", cells.FIT_PRECISIONS),
     ],
 )
 def test_help_names_the_defaults(bitnet_cost: Callable[..., Ran], command: str, names: tuple[str, ...]) -> None:

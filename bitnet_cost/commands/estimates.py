@@ -263,11 +263,12 @@ def fit(
     from bitnet_cost import api
     from bitnet_cost.inputs.workload import Workload
     from bitnet_cost.readers import catalog
+    from bitnet_cost.studies.cells import FIT_PRECISIONS
     from bitnet_cost.views import fit as views
     from bitnet_cost.views.records import fit_rows, held_row
 
     models = [catalog.model(name) for name in ([model] if model is not None else catalog.names("model"))]
-    precisions = [catalog.precision(p) for p in once(precision or api.with_own(api.FIT_PRECISIONS, models))]
+    precisions = [catalog.precision(p) for p in once(precision or api.with_own(FIT_PRECISIONS, models))]
     asked = api.scenarios(
         models, [catalog.hardware(h) for h in once(hardware)], precisions,
         Workload(work.batch, work.prompt, 1 if work.generate is None else work.generate), runtime=runtime,

@@ -1,0 +1,67 @@
+"""One model on one piece of hardware in several precisions: what each needs, against which, and what else would fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from bitnet_cost.engine.estimate import measure, priced
+from bitnet_cost.errors import MissingPrice
+from bitnet_cost.inputs.precision import Precision
+from bitnet_cost.inputs.scenario import Scenario
+from bitnet_cost.ledger.counted import OpCounts
+from bitnet_cost.ledger.result import Result
+from bitnet_cost.readers import catalog, quality
+
+FIT_PRECISIONS = ("fp32", "fp16", "int8", "int4", "bitnet-b1.58", "bitnet")
+USUAL_BASELINES = ("fp16", "bf16")  # on devices; the first that is asked for, else the first
+NODE_BASELINE = "fp32"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One model on one hardware, counted once, to be priced in one precision after another."""
+
+    asked: Scenario  # of any of the precisions
+    counts: OpCounts
+
+    def measured(self, precision: Precision) -> Result:
+        """What is known before pricing."""
+        return measure(self.asked.but(precision=precision), counts=self.counts)
+
+    def refused_or_priced(self, precision: Precision, faults: list[MissingPrice]) -> Result:
+        """The energy, or why there is none; a price that is missing joins the faults."""
+        measured = replace(self.measured(precision), quality=quality.published(self.asked.model.name, precision.name))
+        try:
+            return priced(measured)
+        except MissingPrice as fault:
+            faults.append(fault)
+            return replace(measured, reason=f"no price for {fault.action}")
+
+
+def baseline_in(cell: Cell, row: list[Result], asked: Precision | None, faults: list[MissingPrice]) -> Result | None:
+    """The result that savings refer to: the asked one, else the usual one, else the widest that has an energy.
+
+    The usual one is priced for it if need be; the widest is of the row.
+    """
+    if asked is not None:
+        return cell.refused_or_priced(asked, faults)
+    in_row = {r.precision.name: r for r in row}
+    names = USUAL_BASELINES if cell.asked.hardware.has_clock else (NODE_BASELINE,)
+    name = next((n for n in names if n in in_row), names[0])
+    usual = in_row.get(name) or cell.refused_or_priced(catalog.precision(name), [])
+    if usual.has_energy:
+        return usual
+    answered = [r for r in row if r.has_energy]
+    return max(answered, key=lambda r: r.precision.linear.weights.bits, default=None)
+
+
+def with_what_fits(cell: Cell, result: Result) -> Result:
+    """A result that does not fit, its reason naming the widest precision that would."""
+    for name in FIT_PRECISIONS:
+        other = catalog.precision(name)
+        narrower = other.linear.weights.bits < result.precision.linear.weights.bits
+        if narrower and cell.measured(other).fits:
+            needed = result.devices_needed
+            promised = needed is not None and needed <= result.hardware.joined_at_most
+            return replace(result, reason=f"{result.reason}{', or' if promised else ';'} {name} would fit one")
+    return result
