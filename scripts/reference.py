@@ -120,7 +120,9 @@ def _type(annotation: Any) -> tuple[str, str]:
     if isinstance(annotation, type) and issubclass(annotation, cited.Figure):
         return annotation.__name__, f"`{annotation.dimension.example}`"
     plain = {str: "text", int: "whole number", float: "number", bool: "true or false"}
-    return plain.get(annotation) or f"[{annotation.__name__}](#{annotation.__name__.lower()})", ""
+    kinds = {model: kind for kind, model in KINDS.items()}  # a file's own kind is the heading of its fields
+    place = kinds.get(annotation, annotation.__name__.lower())
+    return plain.get(annotation) or f"[{annotation.__name__}](#{place})", ""
 
 
 def _choice(words: Sequence[str]) -> str:

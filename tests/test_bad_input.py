@@ -215,7 +215,7 @@ def test_precision_files(bitnet_cost: Run, old: str, new: str, said: str, tmp_pa
         ("printed: [45, 45]", "printed: [45]", "1 cells for 2 columns"),
         ("precision: int8, printed: [175]", "precision: int9, printed: [175]", "int9"),
         ("decimals: 2", "tolerance: 3", "reason"),
-        ("unit: GB", "unit: MB", "unit"),
+        ("unit: GB", "unit: GiB/s", "unit"),
         ("findings:", "finding:", "'findings'"),
     ],
 )

@@ -486,7 +486,7 @@ TARGETS: dict[str, Target] = {
             {
                 "sources": {"a": {**_SOURCES["me"], "seen": "opened", "licence": "MIT", "method": "a meter", "holds": "peak"}},
                 "tasks": {"chat": {"prompt": 100, "note": "as stated"}}, "left_out": [{"rows": 3, "why": "no units"}],
-                "used": [{"for": "the floor", "rows": ["a-1"]}],
+                "used": [{"for": "the floor", "rows": ["a-1"]}], "host": _figure("1200 W"), "supply": _figure("0.98 x"),
             }
         ),
     ),
