@@ -7,6 +7,7 @@ element of a grid equals the single estimate to the last bit.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from os import PathLike
@@ -224,10 +225,9 @@ class Result(Shown):
         capacity, memory = self.capacity_bits, self.footprint
         if capacity is None:
             return None
-        found = next(
-            (n for n in shareable(self.architecture, self.parallel) if decided(memory.on_each(n) <= capacity)),
-            None,
-        )
+        allowed = shareable(self.architecture, self.parallel)  # more of them never hold more each
+        at = bisect_left(allowed, True, key=lambda n: decided(memory.on_each(n) <= capacity))
+        found = allowed[at] if at < len(allowed) else None
         if found is None or not is_told(memory.kv_bits):
             return found
         held = (memory.on_each(found) - memory.activation_bits) * found

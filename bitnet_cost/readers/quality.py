@@ -15,14 +15,19 @@ SAME = {"w4a16": "int4", "w8a8": "int8"}
 
 
 @cache
+def _tables(file: str) -> Quality:
+    path = spelling.root(FOLDER) / f"{file}.yaml"
+    return catalog.validate(read_yaml(path), Quality, path)
+
+
+@cache
 def figures(file: str) -> tuple[Published, ...]:
     """The figures of one file.
 
     Raises:
         BitnetCostError: an invalid file.
     """
-    path = spelling.root(FOLDER) / f"{file}.yaml"
-    return tuple(catalog.validate(read_yaml(path), Quality, path).figures())
+    return tuple(_tables(file).figures())
 
 
 def files() -> list[str]:
@@ -64,11 +69,9 @@ def published(model: str, precision: str) -> tuple[Published, ...]:
 
 @cache
 def _cells(file: str) -> dict[tuple[str, str, str, str], tuple[float, str]]:
-    path = spelling.root(FOLDER) / f"{file}.yaml"
-    tables = catalog.validate(read_yaml(path), Quality, path).tables.values()
     return {
         (model, method, metric, evaluated): (value, "memory" if method in table.recalled else table.seen)
-        for table in tables for model, method, metric, evaluated, value in table.cells()
+        for table in _tables(file).tables.values() for model, method, metric, evaluated, value in table.cells()
     }  # fmt: skip
 
 
