@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from bitnet_cost import units
 from bitnet_cost.engine.checkpoint import USUAL, checkpoint_bytes
 from bitnet_cost.engine.footprint import parameters_by_role
 from bitnet_cost.engine.operators import operators
@@ -15,7 +17,7 @@ from bitnet_cost.errors import BitnetCostError, either, labelled
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Capacity, Figure, Input, figures_in
 from bitnet_cost.inputs.facility import Grids
-from bitnet_cost.inputs.hardware import Links, SpecialFunction
+from bitnet_cost.inputs.hardware import DeviceClass, Links, SpecialFunction
 from bitnet_cost.inputs.precision import parse_name
 from bitnet_cost.inputs.quality import Published
 from bitnet_cost.inputs.runtime import RuntimeProfile
@@ -29,6 +31,7 @@ from bitnet_cost.views import law_words
 from bitnet_cost.views import quality as figures
 from bitnet_cost.views.honesty import MARK, mark_basis
 
+_YEARS = re.compile(r"([0-9]{4})?(?:(-)([0-9]{4})?)?")
 TABLES = 6  # tables whose conditions are told below a listing
 NAMED = {"quality": "published figures of quality"}
 
@@ -52,6 +55,52 @@ def holding(listed: list[dict[str, Any]], words: Sequence[str], plural: str) -> 
         every = f"bitnet-cost list {plural}"
         raise BitnetCostError(f"none of the {plural} has {' '.join(words)!r}" + labelled(see_all=every))
     return found
+
+
+def devices(
+    listed: list[dict[str, Any]], kinds: Sequence[str] = (), memory: str | None = None, years: str | None = None
+) -> list[dict[str, Any]]:
+    """Rows of hardware of some kinds, with so much memory or more, first sold in some years.
+
+    Raises:
+        BitnetCostError: a kind, a size or years that are none, or nothing is left.
+    """
+    known = (*get_args(DeviceClass), "technology")
+    for kind in kinds:
+        if kind not in known:
+            raise BitnetCostError(f"--kind: {kind!r} is none of {', '.join(known)}")
+    least = units.parse(memory, units.CAPACITY) if memory is not None else 0.0
+    first, last = _years(years) if years is not None else (0, 9999)
+
+    def holds(row: dict[str, Any]) -> bool:
+        hardware = catalog.hardware(row["name"])
+        room = list(hardware.hierarchy.values())[-1].capacity if hardware.has_clock else None
+        enough = memory is None or (room is not None and room.value >= least)
+        sold = years is None or (hardware.released is not None and first <= hardware.released <= last)
+        return (not kinds or row["kind"] in kinds) and enough and sold
+
+    found = [row for row in listed if holds(row)]
+    if not found:
+        raise BitnetCostError(
+            "no hardware is of that kind, memory and year" + labelled(see_all="bitnet-cost list hardware")
+        )
+    return found
+
+
+def _years(text: str) -> tuple[int, int]:
+    """First and last year of ``2024``, ``2023-2025``, ``2024-`` or ``-2020``.
+
+    Raises:
+        BitnetCostError: no years.
+
+    >>> _years("2024"), _years("2023-2025"), _years("2024-"), _years("-2020")
+    ((2024, 2024), (2023, 2025), (2024, 9999), (0, 2020))
+    """
+    asked = _YEARS.fullmatch(text.strip())
+    if asked is None or text.strip() in ("", "-"):
+        raise BitnetCostError(f"--year: {text!r} is no year; write 2024, 2023-2025, 2024- or -2020")
+    first, dash, last = asked.groups()
+    return (int(first or 0), int(last or 9999)) if dash else (int(first), int(first))
 
 
 def rows(plural: str) -> list[dict[str, Any]]:
@@ -85,6 +134,8 @@ def printed(plural: str, listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows of a listing as its table has them."""
     if plural == "laws":
         return [law_words.row(str(row["name"]), laws.laws().laws[str(row["name"])]) for row in listed]
+    if plural == "hardware":
+        return [row | {"released": str(row["released"] or "-")} for row in listed]
     return [figures.row(Published(**row)) for row in listed] if plural == "quality" else listed
 
 
@@ -127,6 +178,7 @@ def _row(kind: str, name: str) -> dict[str, Any]:
         "name": name,
         "kind": hardware.device_class or hardware.kind,
         "memory": with_prefix(memory.value / 8, "B") if memory else "-",
+        "released": hardware.released,
         "title": hardware.title,
     }
 

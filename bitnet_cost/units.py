@@ -56,9 +56,10 @@ RATE = Dimension("operations per second", "OP/s", _PER_SECOND, 1e3, 1e18, "989 T
 ENERGY = Dimension("energy", "J", _with("mkM", ("J", 1.0), ("Wh", 3600.0)), 1e-3, 1e12, "19.4 Wh")
 CARBON = Dimension("carbon intensity", "g/J", {"g/kWh": 1 / 3.6e6, "kg/MWh": 1 / 3.6e6}, 1e-9, 1e-2, "344 g/kWh")
 MASS = Dimension("mass of CO2 equivalent", "g", {"g": 1.0, "kg": 1e3, "t": 1e6}, 1e-3, 1e12, "164 kg")
+MONEY = Dimension("price", "USD", {"USD": 1.0}, 1e-2, 1e9, "1999 USD")
 RATIO = Dimension("ratio", "", {"x": 1.0, "%": 0.01}, 1e-6, 100.0, "0.88 x")
 # fmt: on
-DIMENSIONS = (ENERGY_PER_OPERATION, ENERGY_PER_BIT, POWER, BANDWIDTH, CAPACITY, TIME, RATE, CARBON, MASS)
+DIMENSIONS = (ENERGY_PER_OPERATION, ENERGY_PER_BIT, POWER, BANDWIDTH, CAPACITY, TIME, RATE, CARBON, MASS, MONEY)
 
 
 def parse(text: object, dimension: Dimension) -> float:

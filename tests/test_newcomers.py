@@ -76,8 +76,8 @@ REFUSED = [
     Row("show nosuch", 2, "nothing is called 'nosuch'", "bitnet-cost list models"),
     Row("estimate gpt2 -H h100", 2, "no hardware is called 'h100'", "h100-sxm-80gb, h100-pcie-80gb or h100-nvl-94gb?"),
     Row("estimate gpt2 -H 'nvidia h100'", 2, "no hardware is called 'nvidia h100'", "h100-sxm-80gb, h100-pcie"),
-    Row("estimate gpt2 -H a10", 2, "no hardware is called 'a10'", "a10g?"),
-    Row("estimate gpt2 -H 4070", 2, "no hardware is called '4070'", "rtx-4070-ti?"),
+    Row("estimate gpt2 -H a10x", 2, "no hardware is called 'a10x'", "a10?"),
+    Row("estimate gpt2 -H 4070", 2, "no hardware is called '4070'", "rtx-4070-ti or rtx-4070-super?"),
     Row("estimate gpt2 -H cpu", 2, "no hardware is called 'cpu'", "intel-i7-13700h, amd-epyc-7v13 or raspberry-pi-5?"),
     Row("estimate llama", 2, "no model is called 'llama'", "bitnet-cost list models llama"),
     Row("estimate gpt-3-175", 2, "no model is called 'gpt-3-175'", "gpt3-175b?"),
@@ -207,7 +207,7 @@ def test_a_name_written_twice_is_one(bitnet_cost: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("typed", "completed"),
     [
-        ("estimate gpt2 -H rtx-40", ["rtx-4000-ada", "rtx-4070-ti", "rtx-4080", "rtx-4090"]),
+        ("estimate gpt2 -H rtx-40", ["rtx-4000-ada", "rtx-4060-ti-16gb", "rtx-4070-ti", "rtx-4070-super", "rtx-4080", "rtx-4090"]),
         ("estimate gpt2 -p fp16,q4", ["fp16,q4_0", "fp16,q4_1", "fp16,q4_k_m", "fp16,q4_k_s"]),
         ("estimate llama-3.1", ["llama-3.1-8b", "llama-3.1-70b", "llama-3.1-405b"]),
         ("estimate gpt2 --runtime t", ["tensorrt-llm", "t-mac"]),

@@ -21,6 +21,9 @@ def list_(
     *,
     kind: Annotated[str, argument(questions.LISTED)],
     words: Annotated[list[str] | None, argument(questions.LISTED_WITH)] = None,
+    device_kind: Annotated[list[str] | None, option(questions.LISTED_KIND)] = None,
+    memory: Annotated[str | None, option(questions.LISTED_MEMORY)] = None,
+    year: Annotated[str | None, option(questions.LISTED_YEAR)] = None,
     to: Writing,
 ) -> None:
     """Names in the catalogue, or those with a word.
@@ -35,6 +38,10 @@ def list_(
     plural, only = spelling.listing(kind, get_args(Listing))
     asked = [*filter(None, [only]), *(words or ())]
     rows = listing.rows(plural)
+    if device_kind or memory or year:
+        if plural != "hardware":
+            raise BitnetCostError("--kind, --memory and --year are of 'list hardware'")
+        rows = listing.devices(rows, device_kind or (), memory, year)
     rows = listing.holding(rows, asked, plural) if asked else rows
     told = table_of(listing.printed(plural, rows), listing.title(plural, len(rows), asked))
     told = replace(told, notes=listing.notes(plural, rows))

@@ -171,6 +171,12 @@ class Mass(Figure):
     dimension = units.MASS
 
 
+class Price(Figure):
+    """What a device costs when it is first sold.  [USD]"""
+
+    dimension = units.MONEY
+
+
 def figures_in(root: Any, above: str = "") -> Iterator[tuple[str, Figure]]:
     """Every figure of an input, by its path below ``above``: ``hierarchy.hbm.bandwidth``."""
     for name in type(root).model_fields:

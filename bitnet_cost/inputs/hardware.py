@@ -24,6 +24,7 @@ from bitnet_cost.inputs.cited import (
     Input,
     Mass,
     Power,
+    Price,
     Rate,
     Source,
     check_figures,
@@ -140,6 +141,7 @@ class Hardware(Shown, Input):
     )
     device_class: DeviceClass | None = Field(None, description="what runtimes it takes (devices: required)")
     runtime: CatalogueName | None = Field(None, description="the default runtime (devices: required)")
+    released: int | None = Field(None, ge=1970, le=2100, description="year in which it was first sold")
     note: str = Field(default="", description="what a reader should know")
     actions: dict[str, EnergyPerOperation] = Field(
         min_length=1, description="energy of one action", json_schema_extra=_NAMES
@@ -172,6 +174,7 @@ class Hardware(Shown, Input):
     interconnect: Interconnect | None = Field(None, description="link to other devices of the node")
     battery: Energy | None = Field(None, description="energy of a full battery")
     embodied: Mass | None = Field(None, description="emissions of making the device")
+    launch_price: Price | None = Field(None, description="price of the device when it was first sold")
     sources: dict[str, Source] = Field(min_length=1, description="where the figures come from")
 
     @model_validator(mode="after")

@@ -66,7 +66,10 @@ def _untitled(schema: Any) -> Any:
 
 
 def _extending(whole: dict[str, Any]) -> dict[str, Any]:
-    """A schema that asks less of a file with ``extends``: figures and sources stand whole, sections may be parts."""
+    """A schema that asks less of a file with ``extends``: figures and sources stand whole, sections may be parts.
+
+    An entry of a section may be null, which leaves out what the base has.
+    """
     definitions = whole["definitions"]
     sections = [name for name, d in definitions.items() if "basis" not in d.get("properties", {}) and name != "Source"]
 
@@ -78,6 +81,8 @@ def _extending(whole: dict[str, Any]) -> dict[str, Any]:
         found = {key: part_of(part) for key, part in schema.items() if key != "required"}
         if str(found.get("$ref", "")).rpartition("/")[2] in sections:
             found["$ref"] += "Part"
+        if isinstance(found.get("additionalProperties"), dict):
+            found["additionalProperties"] = {"anyOf": [found["additionalProperties"], {"type": "null"}]}
         return found
 
     root = {key: part for key, part in whole.items() if key != "definitions"}

@@ -16,12 +16,19 @@ _OWN = ("name", "extends")  # never inherited
 def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """``base`` with ``changes``: sections are merged key by key, a figure is replaced whole, its range and source too.
 
+    What is null is left out: a memory level or a rate that the base has and this one has not.
+
     >>> base = {"rates": {"fp16": {"value": "1 TFLOP/s", "low": "1 TFLOP/s", "basis": "assumed"}}, "note": "old"}
     >>> merged(base, {"rates": {"fp16": {"value": "2 TFLOP/s"}, "int8": {"value": "4 TOP/s"}}})
     {'rates': {'fp16': {'value': '2 TFLOP/s'}, 'int8': {'value': '4 TOP/s'}}, 'note': 'old'}
+    >>> merged(base, {"rates": {"fp16": None, "int8": {"value": "4 TOP/s"}}})
+    {'rates': {'int8': {'value': '4 TOP/s'}}, 'note': 'old'}
     """
     found = dict(base)
     for key, value in changes.items():
+        if value is None:
+            found.pop(key, None)
+            continue
         old = found.get(key)
         sections = isinstance(old, dict) and isinstance(value, dict) and "basis" not in old and "basis" not in value
         found[key] = merged(old, value) if sections else value  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bitnet_cost import api, estimate
+from bitnet_cost.inputs.division import refusal
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.readers import catalog
 from bitnet_cost.views.fit import LISTED, fit_report
@@ -45,9 +46,10 @@ def drawn_cases() -> list[tuple[str, str, tuple[str, ...], int]]:
     for _ in range(40):
         hardware = draw.choice(devices)
         many = draw.choice([1, 1, 1, 2, 8])
-        many = many if many <= catalog.hardware(hardware).joined_at_most else 1
-        asked = draw.sample(PRECISIONS, draw.choice([1, 2, 4, 6]))
-        cases.append((draw.choice(models), hardware, tuple(asked), many))
+        asked, model = draw.sample(PRECISIONS, draw.choice([1, 2, 4, 6])), draw.choice(models)
+        joined = many <= catalog.hardware(hardware).joined_at_most
+        many = many if joined and refusal(catalog.model(model), many, "tensor") is None else 1
+        cases.append((model, hardware, tuple(asked), many))
     return cases
 
 
