@@ -118,7 +118,7 @@ LISTED = Asked((), "what to list: models, hardware, precisions, runtimes, studie
     metavar="KIND")
 FITTED_LAW = Asked((), "a law of 'list laws' whose points are published and its constants are not", metavar="LAW")
 LISTED_WITH = Asked((), "only entries with each of these words, as in 'list models llama'", metavar="[WORD]...")
-LISTED_KIND = Asked(("--kind",), "hardware of these kinds: gpu, igpu, tpu, cpu, soc, phone, board, mcu, npu, technology",
+LISTED_KIND = Asked(("--kind",), "hardware of kinds: gpu, igpu, tpu, cpu, soc, phone, board, mcu, npu, technology",
     metavar="KIND")
 LISTED_MEMORY = Asked(("--memory",), "hardware with at least so much memory, as in 24GB", metavar="SIZE")
 LISTED_YEAR = Asked(("--year",), "hardware first sold in a year, or in years as in 2023-2025, 2024- or -2020",

@@ -207,7 +207,10 @@ def test_a_name_written_twice_is_one(bitnet_cost: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("typed", "completed"),
     [
-        ("estimate gpt2 -H rtx-40", ["rtx-4000-ada", "rtx-4060-ti-16gb", "rtx-4070-ti", "rtx-4070-super", "rtx-4080", "rtx-4090"]),
+        (
+            "estimate gpt2 -H rtx-40",
+            ["rtx-4000-ada", "rtx-4060-ti-16gb", "rtx-4070-ti", "rtx-4070-super", "rtx-4080", "rtx-4090"],
+        ),
         ("estimate gpt2 -p fp16,q4", ["fp16,q4_0", "fp16,q4_1", "fp16,q4_k_m", "fp16,q4_k_s"]),
         ("estimate llama-3.1", ["llama-3.1-8b", "llama-3.1-70b", "llama-3.1-405b"]),
         ("estimate gpt2 --runtime t", ["tensorrt-llm", "t-mac"]),
