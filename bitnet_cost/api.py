@@ -24,6 +24,7 @@ from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Input
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.offload import parse_offload
 from bitnet_cost.inputs.precision import OWN, Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import GENERATE_ON_DEVICES, Scenario, usual_generate
@@ -93,7 +94,7 @@ def _word(kind: str, name: Name) -> str:
 
 def _check_options(
     *, scope: Any = None, accumulator: Any = "paper", parallel: Any = "tensor", facility: Any = None,
-    runtime: Any = None, devices: int = 1,
+    runtime: Any = None, devices: int = 1, offload: Any = None,
 ) -> None:  # fmt: skip
     """Refuse what would be taken for another word further on, or be left unread; ``devices`` go with the hardware.
 
@@ -104,6 +105,7 @@ def _check_options(
         check_word("scope", scope, _SCOPES)
     check_word("accumulator", accumulator, _ACCUMULATORS)
     check_word("parallel", parallel, _PARALLEL)
+    parse_offload(offload)
     if facility is not None and not isinstance(facility, Facility):
         raise BitnetCostError(f"facility: {quoted(facility)} is not a Facility; write it as in Facility(pue=1.2)")
     if runtime is not None and (runtime == "" or not isinstance(runtime, str | RuntimeProfile)):
@@ -175,6 +177,7 @@ def estimate(
     devices: int = 1,
     parallel: Parallel = "tensor",
     link: str | None = None,
+    offload: str | None = None,
 ) -> Result:
     """Memory, energy and on a device time of one model in one precision on one piece of hardware.
 
@@ -201,6 +204,8 @@ def estimate(
         devices: how many share the model.
         parallel: how they do: ``tensor`` splits every matrix, ``pipeline`` the layers.
         link: what joins them; the device's own if left out.
+        offload: the part that the host keeps in its memory: ``experts``, ``layers=N`` (the weights of the last N) or
+            ``kv``; nothing if left out.
 
     Returns:
         A `Result`: ``energy_j`` [J], ``energy_bounds`` [J], ``timing`` [s], ``footprint`` [bit], counts and all that
@@ -214,19 +219,20 @@ def estimate(
     (6738415616, 6.9031)
     """
     _check_options(
-        scope=scope, accumulator=accumulator, parallel=parallel, facility=facility, runtime=runtime, devices=devices
-    )
+        scope=scope, accumulator=accumulator, parallel=parallel, facility=facility, runtime=runtime, devices=devices,
+        offload=offload,
+    )  # fmt: skip
     architecture = model if isinstance(model, Architecture) else load_model(model)
     profile = catalog.linked(hardware, link) if isinstance(hardware, Hardware) else load_hardware(hardware, link=link)
     chosen = precision if isinstance(precision, Precision) else load_precision(precision)
     steps = usual_generate(architecture, profile) if generate is None else generate
     workload = Workload(batch, prompt, steps, attention or usual_attention(architecture.kind), logits, counting)
     check_devices(profile, devices)
-    profile, software = catalog.setting(profile, runtime)
+    profile, software = catalog.setting(profile, runtime, offload)
 
     asked = Scenario(
         model=architecture, precision=chosen, hardware=profile, runtime=software, workload=workload, scope=scope,
-        accumulator=accumulator, devices=devices, parallel=parallel, facility=facility,
+        accumulator=accumulator, devices=devices, parallel=parallel, facility=facility, offload=offload,
     )  # fmt: skip
     check_sharing([asked])
     result = replace(evaluate(asked), quality=quality.published(architecture.name, chosen.name))
@@ -250,6 +256,7 @@ def compare(
     facility: Facility | None = None,
     devices: int = 1,
     parallel: Parallel = "tensor",
+    offload: str | None = None,
     prices: str | Sequence[str] | None = None,
     sort: str | None = None,
     where: str | None = None,
@@ -270,6 +277,7 @@ def compare(
         facility: PUE, carbon intensity and prices around the devices.
         devices: how many share a model.
         parallel: how they do: ``tensor`` or ``pipeline``.
+        offload: the part that the host keeps in its memory, see `estimate`.
         prices: other published values of the profiles, by name; each makes rows of its own.
         sort: a column of the records, or energy, tokens, memory, power, carbon, cost, latency; best first, ``-COLUMN``
             reversed. Energy per token if left out.
@@ -308,7 +316,8 @@ def compare(
     reference = baseline if baseline is None or isinstance(baseline, Precision) else load_precision(baseline)
     asked = scenarios(
         architectures, profiles, wanted, Workload(batch, prompt, 1 if generate is None else generate), scope=scope,
-        runtime=runtime, facility=facility, devices=devices, parallel=parallel, usual=generate is None,
+        runtime=runtime, facility=facility, devices=devices, parallel=parallel, offload=offload,
+        usual=generate is None,
     )  # fmt: skip
     found = answer(asked, baseline=reference)
     return Comparison(**vars(ranking(found, sort, where)))
@@ -417,6 +426,7 @@ def equal_loss(
     facility: Facility | None = None,
     devices: int = 1,
     parallel: Parallel = "tensor",
+    offload: str | None = None,
     tokens: float | None = None,
 ) -> list[EqualLoss]:
     """At which size each other precision has the loss of the model in the baseline's, and what both cost.
@@ -434,6 +444,7 @@ def equal_loss(
         facility: PUE, carbon intensity and prices around the devices.
         devices: how many share a model.
         parallel: how they do.
+        offload: the part that the host keeps in its memory, see `estimate`.
         tokens: that both are trained on, for laws that depend on it; 20 a parameter of the model if left out.
 
     Returns:
@@ -465,7 +476,7 @@ def equal_loss(
     asked = scenarios(
         [model if isinstance(model, Architecture) else load_model(model)], named, [base],
         Workload(batch, prompt, 1 if generate is None else generate), scope=scope, runtime=runtime, facility=facility,
-        devices=devices, parallel=parallel, usual=generate is None,
+        devices=devices, parallel=parallel, offload=offload, usual=generate is None,
     )  # fmt: skip
     return [price(asked, other, tokens) for other in others]
 
@@ -545,7 +556,7 @@ def scenarios(
     for profile in hardware:
         check_devices(profile, common.get("devices", 1))
         check_scope(profile, common.get("scope") or profile.default_scope)
-    settings = [catalog.setting(profile, runtime) for profile in hardware]
+    settings = [catalog.setting(profile, runtime, common.get("offload")) for profile in hardware]
     found = [
         Scenario(
             model=model, precision=precision, hardware=device, runtime=software,

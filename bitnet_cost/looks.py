@@ -14,6 +14,7 @@ from bitnet_cost.engine.counts import NOT_COUNTED
 from bitnet_cost.errors import BitnetCostError, check_word
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.offload import divided
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario
@@ -277,6 +278,7 @@ def command_of(answer: Answer) -> str:
     words += ["--baseline", answer.asked_baseline] if answer.asked_baseline else []
     words += [word for name in runtimes for word in ("--runtime", name)]
     words += ["--devices", str(first.devices), "--parallel", first.parallel] if first.devices > 1 else []
+    words += ["--offload", first.offload] if first.offload else []
     return " ".join(words)
 
 
@@ -284,7 +286,7 @@ def _is_named(asked: Scenario) -> bool:
     """Whether the parts of a question are the catalogue's of their names."""
     try:
         model, precision = asked.model, asked.precision
-        same = catalog.model(model.name) == model and catalog.precision(precision.name) == precision
+        same = divided(catalog.model(model.name), asked.offload) == model and catalog.precision(precision.name) == precision
         device = asked.runtime is not None and catalog.is_shipped(asked.hardware, asked.runtime)
         return same and (device or catalog.hardware(asked.hardware.name) == asked.hardware)
     except BitnetCostError:

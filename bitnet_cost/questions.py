@@ -49,6 +49,9 @@ DEVICES = Asked(("--devices",), "devices that share the model", 1)
 PARALLEL = Asked(("--parallel",),
     "how several devices share the model: every matrix (tensor), layers (pipeline), whole experts (expert), or whole "
     "experts beside attention on sequences of their own (data)", "tensor")
+OFFLOAD = Asked(("--offload",),
+    "part of the model that the host keeps in its memory, and devices read over their link: routed experts, the weights"
+    " of the last N layers, or the KV cache", left_out="nothing", metavar="[experts|layers=N|kv]")
 
 # What only the commands ask.
 MODEL = Asked((), "catalogue name, YAML file, config.json (or its folder), .gguf, or a size like 175B", metavar="MODEL",

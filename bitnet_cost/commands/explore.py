@@ -65,6 +65,6 @@ def explore(
             asked += api.scenarios(
                 shared, [profile], wanted, Workload(work.batch, work.prompt, work.generate or 1),
                 runtime=runtime, usual=work.generate is None, scope=scope or "facility", devices=devices,
-                parallel=sharing.parallel, facility=place,
+                parallel=sharing.parallel, offload=sharing.offload, facility=place,
             )  # fmt: skip
     write(as_explorer(explored(asked, start)), output)

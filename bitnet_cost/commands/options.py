@@ -166,10 +166,11 @@ class Asking(NamedTuple):
 
 
 class Sharing(NamedTuple):
-    """How several devices share a model."""
+    """How several devices share a model, and what their host keeps of it."""
 
     devices: Annotated[int, option(questions.DEVICES)] = questions.DEVICES.default
     parallel: Annotated[Parallel, option(questions.PARALLEL)] = questions.PARALLEL.default
+    offload: Annotated[str | None, option(questions.OFFLOAD)] = questions.OFFLOAD.default
 
 
 class Site(NamedTuple):

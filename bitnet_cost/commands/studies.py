@@ -252,6 +252,7 @@ def sweep(
     prompt: Annotated[str | None, option(questions.SWEPT_PROMPT)] = None,
     generate: Annotated[str | None, option(questions.SWEPT_GENERATE)] = None,
     devices: Annotated[str | None, option(questions.SWEPT_DEVICES)] = None,
+    offload: Annotated[str | None, option(questions.OFFLOAD)] = None,
     scope: Annotated[
         list[str] | None, one_of(get_args(Scope), "--scope", meaning="What the energy holds; repeat.")
     ] = None,
@@ -281,7 +282,7 @@ def sweep(
 
     update = spec.options(
         models=model, hardware=hardware, precisions=precision, runtimes=runtime, batch=batch, prompt=prompt,
-        generate=generate, devices=devices, scopes=scope, vary=vary, training=steps.asked(training), where=where,
+        generate=generate, devices=devices, offload=offload, scopes=scope, vary=vary, training=steps.asked(training), where=where,
         objectives=objective, pareto=pareto or None, top=top, columns=columns, limit=limit,
     )  # fmt: skip
     whole = training_sweep.plan(sweeps.of_file(study, update) if study is not None else sweeps.of_options(update))

@@ -9,7 +9,7 @@ import numpy as np
 
 from bitnet_cost.engine.activity import count_actions
 from bitnet_cost.engine.parallel import Share, data_share, pipeline_share, tensor_share
-from bitnet_cost.engine.timing import Schedule, capped, cut_prefill, movement, roofline
+from bitnet_cost.engine.timing import FROM_HOST, Schedule, capped, cut_prefill, movement, roofline
 from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import FORMAT_BITS
@@ -86,7 +86,8 @@ def run(result: Result, actions: Actions, plan: Schedule, products: Stack, whole
     timing = roofline(counts, activity, hardware, plan, products.over(counts.bases)[0], bits, share)
     if hardware.priced == "actions":
         nominal = whole.of_others[: len(moved), 1]  # the first of them are the places
-        dynamic = whole.by_phase(counts.bases) + ordered_sum(moved * nominal[:, None], 0)
+        near = [i for i, place in enumerate(places) if place not in FROM_HOST]  # the board's limit holds no other power
+        dynamic = whole.by_phase(counts.bases) + ordered_sum(moved[near] * nominal[near][:, None], 0)
         active = hardware.device_power.active
         if active is not None:
             dynamic = dynamic + active.value * timing.waited

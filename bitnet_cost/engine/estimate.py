@@ -12,16 +12,17 @@ import numpy as np
 from bitnet_cost.engine.activity import actions_of, count_actions
 from bitnet_cost.engine.counts import HOST, bases_of, coefficients_of, count_ops, with_host
 from bitnet_cost.engine.device import floor_of, places_of, run
-from bitnet_cost.engine.footprint import Resident, footprint, resident
+from bitnet_cost.engine.footprint import Resident, footprint, in_host, resident
 from bitnet_cost.engine.operators import operators
 from bitnet_cost.engine.parallel import split
 from bitnet_cost.engine.storage import stored_of
-from bitnet_cost.engine.timing import Schedule, cut_prefill, needed_rows, schedule
+from bitnet_cost.engine.timing import Schedule, cut_prefill, needed_rows, schedule, streamed_from
 from bitnet_cost.engine.traffic import Route, route, traffic
 from bitnet_cost.errors import BitnetCostError, UnsupportedScope
 from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.division import advice, refusal
 from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.offload import cannot_offload, parse_offload
 from bitnet_cost.inputs.scenario import Names, Scenario
 from bitnet_cost.ledger import record  # noqa: F401  # registers the columns of what is made here
 from bitnet_cost.ledger.arrays import Basis, Bounds, Coefficients, Linear, Stack
@@ -91,7 +92,7 @@ def prepare(
 
 @lru_cache(maxsize=256)  # every device in four precisions
 def _prepared(names: Names, lean: bool, lasting: bool, ops: tuple[Operator, ...] | None) -> Prepared:
-    model, chosen, profile, software, counting, logits, accumulator, devices, parallel = names
+    model, chosen, profile, software, counting, logits, accumulator, devices, parallel, offload = names
     architecture, precision, hardware, runtime = model.it, chosen.it, profile.it, software.it
     if ops is None:
         ops = operators(architecture, counting)
@@ -106,11 +107,16 @@ def _prepared(names: Names, lean: bool, lasting: bool, ops: tuple[Operator, ...]
     part = folded
     if devices > 1 and parallel != "pipeline":
         part = actions_of(ops, split(ops, coefficients, devices, parallel), precision, accumulator, executed, stored)
-    weights = resident(architecture, precision, ops, coefficients, parallel, stored)
+    part_of_host = parse_offload(offload)
+    weights = resident(architecture, precision, ops, coefficients, parallel, stored, part_of_host)
     stored_bits = weights.total_bits
     plan = None
     if on_device and runtime is not None:
-        plan = schedule(ops, precision, hardware, runtime, logits, stored_bits)
+        streamed = None
+        if offload is not None and hardware.host is not None:
+            rows = in_host(part_of_host, ops, architecture.depth)
+            streamed = streamed_from(hardware.host, part_of_host, rows, len(ops), devices)
+        plan = schedule(ops, precision, hardware, runtime, logits, stored_bits, streamed)
     way = None if on_device else route(ops, precision, hardware, stored, stored_bits)
     if lean and plan is not None:
         kept = needed_rows(ops, plan)
@@ -155,7 +161,9 @@ def measure(asked: Scenario, *, counts: OpCounts | None = None, prepared: Prepar
         scenario=asked,
         counts=counts,
         activity=count_actions(passes, ready.folded),
-        footprint=footprint(architecture, asked.precision, counts, runtime, ready.weights, asked.parallel),
+        footprint=footprint(
+            architecture, asked.precision, counts, runtime, ready.weights, asked.parallel, parse_offload(asked.offload)
+        ),
     )
 
 
@@ -208,7 +216,12 @@ def _at_node(result: Result, ready: Prepared) -> Result:
 
 def does_not_fit(result: Result, capacity: float) -> str:
     """By how much a single point does not fit, and how many devices would hold it where something joins them."""
+    if is_told(result.footprint.on_each(result.devices)):
+        return "does not fit"
     needed = float(np.min(result.footprint.on_each(result.devices)))
+    if result.host_capacity_bits is not None and needed <= capacity:
+        kept, room = (with_prefix(bits / 8, "B") for bits in (float(np.min(result.host_bits)), result.host_capacity_bits))
+        return f"does not fit its host: {kept} of {room} (--set host.memory.capacity=...)"
     factor = needed / capacity
     each = "" if result.devices == 1 else f" on each of {result.devices} devices"
     needs, has = with_prefix(needed / 8, "B"), with_prefix(capacity / 8, "B")
@@ -254,7 +267,9 @@ def check_devices(hardware: Hardware, devices: int) -> None:
 
 
 def cannot_share(asked: Scenario) -> str | None:
-    """Why several devices cannot share the model, or its batch, in the way asked, and what would; None: they can."""
+    """Why devices cannot share the model with one another or their host, or its batch, as asked; None: they can."""
+    if why := cannot_offload(asked.offload, asked.model, asked.hardware, asked.parallel):
+        return why
     if asked.devices == 1:
         return None
     if why := refusal(asked.model, asked.devices, asked.parallel):
@@ -275,7 +290,9 @@ def check_sharing(asked: Sequence[Scenario]) -> None:
     """
     reasons = [cannot_share(one) for one in asked]
     if reasons and all(reasons):
-        raise BitnetCostError(f"devices: {reasons[0]}")
+        first = asked[0]
+        part = cannot_offload(first.offload, first.model, first.hardware, first.parallel)
+        raise BitnetCostError(f"{'offload' if part else 'devices'}: {reasons[0]}")
 
 
 def evaluate(asked: Scenario, *, counts: OpCounts | None = None, prepared: Prepared | None = None) -> Result:

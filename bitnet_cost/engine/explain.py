@@ -332,9 +332,9 @@ def _conventions(result: Result, baseline: Result | None) -> tuple[str, ...]:
 
 
 def _devices(result: Result) -> str:
-    if result.devices == 1:
-        return "1 device"
-    return f"{result.devices} devices that {SHARED[result.parallel]}"
+    text = "1 device" if result.devices == 1 else f"{result.devices} devices that {SHARED[result.parallel]}"
+    kept = f"; kernels read {result.offload} from the host's memory over its link" if result.offload else ""
+    return text + kept
 
 
 SHARED = {

@@ -15,6 +15,7 @@ from bitnet_cost.engine.recurrent import state_entries
 from bitnet_cost.engine.storage import Stored, stored_of, uncounted_bits
 from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.architecture import Architecture, Layer
+from bitnet_cost.inputs.offload import NOTHING, Offload
 from bitnet_cost.inputs.precision import FORMAT_BITS, Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import Workload
@@ -133,6 +134,15 @@ def peak_activation_entries(widest: Array, repeated: Array) -> Array:
     return found
 
 
+def in_host(part: Offload, ops: tuple[Operator, ...], depth: int) -> frozenset[int]:
+    """The operators whose weights a host keeps: routed experts, or the last layers, which are runs of their own."""
+    if part.experts:
+        return frozenset(i for i, op in enumerate(ops) if op.section == "expert")
+    last = range(depth - part.layers, depth)
+    inside = ("attention", "recurrent", "feed_forward", "expert", "norm")
+    return frozenset(i for i, op in enumerate(ops) if op.layer in last and op.section in inside)
+
+
 @dataclass(frozen=True, slots=True)
 class Resident:
     """What a model holds in a precision, for any workload."""
@@ -143,6 +153,7 @@ class Resident:
     ideal_bits: float
     widest: Array  # see `widest_operators`
     repeated: dict[int, float]  # stored bits of weights by the devices that can divide them at most
+    host_bits: float = 0.0  # of them in the host's memory, which none repeats
 
     @property
     def total_bits(self) -> float:
@@ -152,9 +163,9 @@ class Resident:
 
 def resident(
     architecture: Architecture, precision: Precision, ops: tuple[Operator, ...], coefficients: Coefficients,
-    parallel: Parallel = "tensor", stored_as: tuple[Stored, ...] | None = None,
+    parallel: Parallel = "tensor", stored_as: tuple[Stored, ...] | None = None, part: Offload = NOTHING,
 ) -> Resident:  # fmt: skip
-    """Weights, ideal beside stored.
+    """Weights, ideal beside stored; a ``part`` may be in a host's memory.
 
     Ideal is parameters x information bits of a linear weight, what articles quote: 175e9 x 1 bit = 21.875 GB.
     Stored holds embeddings, head and norms in their own format, packing, and scales.
@@ -162,13 +173,17 @@ def resident(
     stored: dict[str, float] = {}
     scales = 0.0
     repeated: dict[int, float] = {}
-    for op, bits in zip(ops, stored_as or stored_of(architecture, precision, ops), strict=True):
+    hosted = 0.0
+    kept = in_host(part, ops, architecture.depth)
+    for i, (op, bits) in enumerate(zip(ops, stored_as or stored_of(architecture, precision, ops), strict=True)):
         own, biases = op.repeat * op.weights * bits.weight, op.bias * op.repeat * bits.bias
         scaled = bits.scales * op.matrices * op.repeat
         stored[op.parameter] = stored.get(op.parameter, 0.0) + own
         stored[op.bias_parameter] = stored.get(op.bias_parameter, 0.0) + biases
         scales += scaled
-        if math.isfinite(most := stored_ways(op, parallel)):
+        if i in kept:
+            hosted += own + biases + scaled
+        elif math.isfinite(most := stored_ways(op, parallel)):
             repeated[int(most)] = repeated.get(int(most), 0.0) + own + biases + scaled
     stored["not_counted"] = uncounted_bits(architecture, precision, ops)
     stored = {role: bits for role, bits in stored.items() if filled(bits)}
@@ -177,12 +192,12 @@ def resident(
     parameters = parameters_by_role(ops)
     nominal = architecture.nominal_parameters
     ideal = (sum(parameters.values()) if nominal is None else nominal) * precision.information_bits
-    return Resident(parameters, stored, scales, ideal, widest_operators(ops, coefficients), repeated)
+    return Resident(parameters, stored, scales, ideal, widest_operators(ops, coefficients), repeated, hosted)
 
 
 def footprint(
     architecture: Architecture, precision: Precision, counts: OpCounts, runtime: RuntimeProfile | None = None,
-    weights: Resident | None = None, parallel: Parallel = "tensor",
+    weights: Resident | None = None, parallel: Parallel = "tensor", part: Offload = NOTHING,
 ) -> Footprint:  # fmt: skip
     """Bits resident with this precision: weights (see `resident`), KV cache, peak activations.
 
@@ -197,7 +212,7 @@ def footprint(
     if not architecture.bidirectional:
         copies = runtime.cache_copies if runtime else 1.0
         kv = cached_bits(architecture, counts.workload, precision.kv_bits) * copies
-        by_heads = parallel in ("tensor", "expert")
+        by_heads = parallel in ("tensor", "expert") and not part.kv
         heads = [cached_heads(layer) for layer in architecture.layers] if by_heads else []
         for most in dict.fromkeys(most for most in heads if most is not None):
             some = [layer for layer, own in zip(architecture.layers, heads, strict=True) if own == most]
@@ -229,4 +244,5 @@ def footprint(
         activation_bits=held,
         ideal_bits=held_weights.ideal_bits,
         repeated=repeated,
+        host_bits=held_weights.host_bits + kv if part.kv else held_weights.host_bits,
     )

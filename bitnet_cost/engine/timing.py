@@ -25,7 +25,8 @@ from bitnet_cost.formulas.exchange import exchange_seconds
 from bitnet_cost.formulas.launches import host_seconds, host_wait, launch_seconds
 from bitnet_cost.formulas.roofline import sum_of_maxima, waiting
 from bitnet_cost.formulas.sums import ordered_sum
-from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.hardware import Hardware, Host
+from bitnet_cost.inputs.offload import Offload
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import Kernel, KernelClass, RuntimeProfile
 from bitnet_cost.ledger.arrays import Bases, Basis
@@ -36,6 +37,8 @@ from bitnet_cost.told import Array, array, decided, filled, holds_everywhere, is
 # Shares of the peaks at which prices per action were measured (h100-sxm-80gb.yaml: hbm_read_8GiB, gemm_float16_8192):
 # up to them a kernel's power is in the prices, beyond them it waits.
 REACHED_BANDWIDTH, REACHED_RATE = 0.92, 0.68
+
+FROM_HOST = ("host.read", "host.write", "host.link")  # what moves to and from the host, and all of it over the link
 
 UNLIMITED = 2.0**53  # a window of more positions than any workload has
 
@@ -75,6 +78,36 @@ def launches_of(op: Operator, kernel: Kernel, runtime: RuntimeProfile) -> float:
 
 
 @dataclass(frozen=True, slots=True)
+class Streamed:
+    """What kernels read from the memory of a host over its link, as they go; nothing of it is copied to the device.
+
+    So do weights in vLLM's `UVAOffloader` (docs.vllm.ai, 0.18, zero-copy access). Where they are copied a layer ahead
+    instead, reading and computing overlap by layers, and a layer takes the longest of both (Sheng et al., FlexGen,
+    2023, arXiv:2303.06865, section 4.3); here it is operators that do: which experts are read is not known before
+    their router has run.
+    """
+
+    weights: Array  # 1 where the host has an operator's weights, else 0  [op, 1]
+    cache: bool
+    per_bit: Array  # seconds, of the slower of the link and of a device's part of the host's memory  [op, 1]
+
+    def of(self, rows: list[int]) -> Streamed:
+        """The same of some operators."""
+        return Streamed(self.weights[rows], self.cache, self.per_bit[rows])
+
+
+def streamed_from(host: Host, part: Offload, rows: frozenset[int], size: int, devices: int) -> Streamed:
+    """What ``devices`` that work at once read from their host: the weights of some ``rows`` of operators, or the cache.
+
+    Each has a link of its own, and its part of the memory's bandwidth.
+    """
+    ones = np.ones((size, 1))
+    weights = np.array([float(i in rows) for i in range(size)])[:, None]
+    each = np.maximum(ones / host.link.bandwidth.value, ones * devices / host.memory.rate)
+    return Streamed(weights, part.kv, each)
+
+
+@dataclass(frozen=True, slots=True)
 class Schedule:
     """How operators run in a runtime on a device, for any workload.
 
@@ -100,6 +133,7 @@ class Schedule:
     busy_memory: Array
     per_pass: Array  # seconds of launches
     host: int | None  # the row of the host, where the device waits for it
+    streamed: Streamed | None = None  # what is read from the host's memory
 
     def of(self, rows: list[int]) -> Schedule:
         """The schedule of some operators."""
@@ -108,6 +142,7 @@ class Schedule:
             "attention": tuple(slice(rows.index(span.start), rows.index(span.stop - 1) + 1) for span in self.attention),
             "per_level": self.per_level[:, :, rows],
             "host": None if self.host is None else rows.index(self.host),
+            "streamed": self.streamed and self.streamed.of(rows),
         }
         names = ("moves", "stepwise", "steps", "room", "window", "per_mac", "busy_compute", "busy_memory", "per_pass")
         for name in names:
@@ -144,7 +179,7 @@ def needed_rows(ops: tuple[Operator, ...], plan: Schedule) -> list[int]:
 
 def schedule(
     ops: tuple[Operator, ...], precision: Precision, hardware: Hardware, runtime: RuntimeProfile, logits: str,
-    stored_bits: float,
+    stored_bits: float, streamed: Streamed | None = None,
 ) -> Schedule:  # fmt: skip
     """How operators run; see `movement` and `roofline`. ``stored_bits`` of all weights say which level holds them."""
     levels = list(hardware.hierarchy)
@@ -173,6 +208,7 @@ def schedule(
     windows = np.array([window_of(op) for op in ops])[:, None]
     places = tuple(dict.fromkeys(f"{level}.{way}" for level in (near, main) for way in ("read", "write")))
     places += (f"{holder}.read",) * (holder not in (near, main))
+    places += FROM_HOST if streamed else ()
     per_bit = {name: 1 / (hardware.hierarchy[name].rate * share) for name in levels}
     return Schedule(
         runtime=runtime,
@@ -194,6 +230,7 @@ def schedule(
         busy_memory=share / REACHED_BANDWIDTH,
         per_pass=per_pass,
         host=ops.index(HOST) if runtime.waits_for_host else None,
+        streamed=streamed,
     )
 
 
@@ -245,13 +282,21 @@ def movement(counts: OpCounts, activity: Activity, actions: Actions, plan: Sched
         for way in ("read", "write"):
             found[places.index(f"{plan.main}.{way}")] += pairs / 2
     weights, _, _, kv_read, kv_write = actions.bits.figures
-    for place, bits, rows in (
-        (f"{plan.holder}.read", activity.weight_bits, weights.rows),
-        (f"{plan.main}.read", activity.kv_read_bits, kv_read.rows),
-        (f"{plan.main}.write", activity.kv_write_bits, kv_write.rows),
-    ):
+    of_weights, streamed = activity.weight_bits, plan.streamed
+    cache = "host" if streamed and streamed.cache else plan.main
+    moving = [
+        (f"{plan.holder}.read", of_weights, weights.rows),
+        (f"{cache}.read", activity.kv_read_bits, kv_read.rows),
+        (f"{cache}.write", activity.kv_write_bits, kv_write.rows),
+    ]
+    if streamed:
+        moving[0] = (f"{plan.holder}.read", of_weights * (1 - streamed.weights), weights.rows)
+        moving.append(("host.read", of_weights * streamed.weights, weights.rows))
+    for place, bits, rows in moving:
         part = found[places.index(place), :, rows]
         part += bits[:, rows]
+    if streamed:
+        found[places.index("host.link")] += found[places.index("host.read")] + found[places.index("host.write")]
     for place, moved in zip(places, found, strict=True) if is_told(found) else ():
         counts.named(moved, place, "bit")
     return found
@@ -321,15 +366,20 @@ def roofline(
     both = 2 * len(plan.per_level)  # a level is read and written; beyond these, weights are read from another
     taken = (bits[0:both:2] + bits[1:both:2]) * plan.per_level
     memory: Array = taken[0] if both == 2 else taken[0] + taken[1]
-    if both < len(bits):
+    if plan.holder not in (plan.near, plan.main):
         memory = memory + bits[both] * plan.per_bit[plan.holder]
+    near, stream = memory, np.zeros(compute.shape)
+    if plan.streamed:
+        stream = counts.named(bits[plan.places.index("host.link")] * plan.streamed.per_bit, "host's memory", "s")
+        memory = memory + stream
     overhead = plan.per_pass * counts.passes[:, None, :]
     counts.named(compute, "arithmetic", "s")
     counts.named(memory, "memory", "s")
     longest = np.maximum(compute, memory)
     _, prompt, _ = counts.workload.flat()
     for p, rows in product([p for p, phase in enumerate(counts.phases) if phase.grows], plan.attention):
-        grows = activity.kv_read_bits[p, rows] * plan.per_bit[plan.main][rows]
+        each = plan.streamed.per_bit if plan.streamed and plan.streamed.cache else plan.per_bit[plan.main]
+        grows = activity.kv_read_bits[p, rows] * each[rows]
         fixed = memory[p, rows] - grows
         if holds_everywhere(compute[p, rows] <= grows):  # no step waits for arithmetic: the same bits, sooner
             longest[p, rows] = grows + fixed
@@ -349,12 +399,13 @@ def roofline(
         overhead[:, plan.host] += host
     waits = np.zeros(compute.shape)
     if hardware.power is not None and hardware.power.active is not None:
-        waits = waiting(longest, compute * plan.busy_compute, memory * plan.busy_memory)
+        needed = near * plan.busy_memory + stream  # a kernel that is stalled by its link draws the floor alone
+        waits = waiting(longest, compute * plan.busy_compute, needed)
     longest = longest + counts.named(overhead, "launches", "s")
     if share is not None:
         longest = longest + counts.named(link, "link", "s")
     stretch = np.ones((len(counts.phases), counts.points))
-    return Timing(longest, compute, memory, overhead, link, waits, stretch, counts.phases)
+    return Timing(longest, compute, memory, overhead, link, waits, stretch, counts.phases, stream)
 
 
 def _host(runtime: RuntimeProfile, counts: OpCounts) -> Array:
@@ -403,4 +454,5 @@ def capped(timing: Timing, dynamic: Array, hardware: Hardware) -> Timing:
         timing.waiting,
         stretch,
         timing.phases,
+        timing.host,
     )

@@ -116,12 +116,35 @@ class Interconnect(Input):
     devices: int = Field(gt=1, le=100_000, description="devices that the link joins")
 
 
+class HostLink(Input):
+    """Link between a device and its host."""
+
+    energy: EnergyPerBit = Field(description="energy of moving one bit, both ends")
+    bandwidth: Bandwidth = Field(description="bits per second that are reached to one device, one direction")
+
+
+class Host(Input):
+    """What a device is plugged into: memory that its devices share, and a link to each of them."""
+
+    title: str = Field(min_length=2, description="in words")
+    memory: MemoryLevel = Field(description="its main memory; needs capacity and bandwidth")
+    link: HostLink = Field(description="to each device")
+    of: list[str] = Field(default_factory=list, description="devices of the catalogue that have such a host")
+
+    @model_validator(mode="after")
+    def _limited(self) -> Self:
+        if self.memory.capacity is None or self.memory.bandwidth is None:
+            raise ValueError("memory: a host's needs capacity and bandwidth")
+        return self
+
+
 class Links(Input):
-    """Links between devices, by name."""
+    """Links between devices and hosts of devices, by name."""
 
     name: str = Field(description="catalogue id")
     title: str = Field(description="in words")
-    links: dict[str, Interconnect] = Field(min_length=1, description="by name")
+    links: dict[str, Interconnect] = Field(min_length=1, description="between devices, by name")
+    hosts: dict[str, Host] = Field(min_length=1, description="by name; the first is that of devices that none lists")
     sources: dict[str, Source] = Field(min_length=1, description="where the figures come from")
 
     @model_validator(mode="after")
@@ -172,6 +195,7 @@ class Hardware(Shown, Input):
     )
     power: PowerProfile | None = Field(None, description="power (devices: required)")
     interconnect: Interconnect | None = Field(None, description="link to other devices of the node")
+    host: Host | None = Field(None, description="its host, which --offload reads from; left out: a usual one")
     battery: Energy | None = Field(None, description="energy of a full battery")
     embodied: Mass | None = Field(None, description="emissions of making the device")
     launch_price: Price | None = Field(None, description="price of the device when it was first sold")
@@ -206,8 +230,8 @@ class Hardware(Shown, Input):
     def _check_device(self) -> None:
         given = {name for name in ("device_class", "runtime", "power") if getattr(self, name) is not None}
         if not self.has_clock:
-            if given or self.rates or self.interconnect or self.battery:
-                raise ValueError("a technology node has no clock: it takes no rates, power, runtime or interconnect")
+            if given or self.rates or self.interconnect or self.host or self.battery:
+                raise ValueError("a technology node has no clock: it takes no rates, power, runtime, link or host")
             return
         for name in ("device_class", "runtime", "power"):
             if name not in given:
@@ -316,6 +340,8 @@ class Hardware(Shown, Input):
             return None if getattr(self.power, own) is None else f"power.{own}"
         if stem == "interconnect" and self.interconnect is not None:
             return "interconnect.energy"
+        if stem == "host" and self.host is not None:
+            return "host.link.energy" if part == "link" else f"host.memory.{part}"
         return f"hierarchy.{stem}.{'write' if part == 'write' else 'read'}" if stem in self.hierarchy else None
 
     def figure(self, action: str) -> Figure | None:

@@ -14,6 +14,7 @@ from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Figure, Input, NoSuchPart, Same, explain, figures_in, put, walk
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.offload import divided
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.workload import Workload
@@ -43,14 +44,17 @@ class Names(NamedTuple):
     accumulator: Accumulator
     devices: int
     parallel: Parallel
+    offload: str | None
 
 
 def _resolved(given: dict[str, Any]) -> dict[str, Any]:
-    """Fields of a scenario with the model's own precision in the place of ``-p file``."""
+    """Fields of a scenario with the model's own precision in the place of ``-p file``, its layers as they are kept."""
     model, precision = given.get("model"), given.get("precision")
-    if isinstance(model, Architecture) and isinstance(precision, Precision):
-        return {**given, "precision": model.own(precision)}
-    return given
+    if not isinstance(model, Architecture):
+        return given
+    if isinstance(precision, Precision):
+        given = {**given, "precision": model.own(precision)}
+    return {**given, "model": divided(model, given["offload"])} if given.get("offload") else given
 
 
 class Question(Shown, Input):
@@ -68,8 +72,10 @@ class Question(Shown, Input):
 
     def but(self, **changed: Any) -> Self:
         """The same question with other fields, which are taken as they are."""
-        if "precision" in changed or "model" in changed:
-            changed = _resolved({"model": self.model, "precision": self.precision, **changed})
+        if changed.keys() & {"precision", "model", "offload"}:
+            own = {name: getattr(self, name, None) for name in ("model", "precision", "offload")}
+            known = type(self).model_fields
+            changed = {name: it for name, it in _resolved(own | changed).items() if name in known}
         return self.model_copy(update=changed)
 
     def _line(self) -> str:
@@ -165,6 +171,7 @@ class Scenario(Question):
     accumulator: Accumulator = Field(questions.ACCUMULATOR.default, description=questions.ACCUMULATOR.description)
     devices: int = Field(questions.DEVICES.default, description=questions.DEVICES.description)
     parallel: Parallel = Field(questions.PARALLEL.default, description=questions.PARALLEL.description)
+    offload: str | None = Field(questions.OFFLOAD.default, description=questions.OFFLOAD.description)
     facility: InstanceOf[Facility] | None = Field(None, description="what turns energy and time into a site's")
 
     @property
@@ -173,7 +180,7 @@ class Scenario(Question):
         work = self.workload
         return Names(
             Same(self.model), Same(self.precision), Same(self.hardware), Same(self.runtime), work.counting,
-            work.logits, self.accumulator, self.devices, self.parallel,
+            work.logits, self.accumulator, self.devices, self.parallel, self.offload,
         )  # fmt: skip
 
 

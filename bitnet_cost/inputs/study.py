@@ -83,6 +83,7 @@ class Options(TrainingOptions):
     runtime: CatalogueName | None = Field(None, description=questions.RUNTIME.meaning)
     devices: int | None = Field(None, description=questions.DEVICES.meaning)
     parallel: Parallel | None = Field(None, description=questions.PARALLEL.meaning)
+    offload: str | None = Field(None, description=questions.OFFLOAD.meaning)
     untied: bool | None = Field(None, description="give the LM head a matrix of its own where the model ties it")
     accumulator: Accumulator | None = Field(None, description=questions.ACCUMULATOR.meaning)
     batch: int | None = Field(None, description=questions.BATCH.meaning)

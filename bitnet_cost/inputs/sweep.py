@@ -58,7 +58,7 @@ class Range(Input):
         return np.geomspace(first, last, self.points)
 
 
-OF_INFERENCE = ("batch", "prompt", "generate", "attention", "logits", "counting", "accumulator", "parallel")
+OF_INFERENCE = ("batch", "prompt", "generate", "attention", "logits", "counting", "accumulator", "parallel", "offload")
 Whole = int | list[int] | Range
 Varied = float | str | list[float | str] | Range
 
@@ -123,6 +123,7 @@ class Sweep(Input):
     counting: Counting = Field(questions.COUNTING.default, description=questions.COUNTING.description)
     accumulator: Accumulator = Field(questions.ACCUMULATOR.default, description=questions.ACCUMULATOR.description)
     parallel: Parallel = Field(questions.PARALLEL.default, description=questions.PARALLEL.description)
+    offload: str | None = Field(questions.OFFLOAD.default, description=questions.OFFLOAD.description)
     where: list[str] = Field(default_factory=list, description="filters; a row is kept where all hold")
     objectives: list[Objective] = Field(default_factory=list, description="columns to be small or large")
     pareto: bool = Field(

@@ -193,7 +193,13 @@ class Entries(NamedTuple):
 
     def amounts(self, *, kept: bool) -> Array:
         """How often each runs: [action, phase, op, n] where phases and operators are kept, else [action, n]."""
-        found = (self.tables() if kept else over_phases(self.by_phase.swapaxes(0, 1))) * self.factor
+        return self._apart((self.tables() if kept else over_phases(self.by_phase.swapaxes(0, 1))) * self.factor)
+
+    def phases(self) -> Array:
+        """How often each runs in each phase.  [action, phase, n]"""
+        return self._apart(self.by_phase * self.factor)
+
+    def _apart(self, found: Array) -> Array:
         return np.concatenate(((found[0] - found[1])[None], found[1:])) if self.apart else found
 
     def each(self, *, kept: bool) -> dict[str, Array]:
@@ -269,6 +275,27 @@ def contract(ledger: Ledger, by: Kept, scope: Scope) -> dict[str, Array]:
     if ledger.inside is None:
         return found
     return {component: np.where(ledger.inside, values, np.nan) for component, values in found.items()}
+
+
+def energy_by_phase(ledger: Ledger, scope: Scope) -> Array:
+    """Nominal energy of each phase within a scope; their sum is the total to 1e-12.  [phase, n]  [J]
+
+    Raises:
+        MissingPrice: see `price_of`.
+    """
+    held, bill = ledger.entries_of(scope), ledger.tariff(scope)
+    found = bill.by_phase(ledger.bases)
+    if ledger.turns is not None:
+        found = found * ledger.turns
+    first = 0
+    for entries in held:
+        amounts = entries.phases()
+        prices = bill.of_others[first : first + len(amounts), 1]
+        found = found + ordered_sum(amounts * prices[:, None], 0)
+        first += len(amounts)
+    if scope == "facility" and ledger.pue is not None:
+        found = found * ledger.pue
+    return found if ledger.inside is None else np.where(ledger.inside, found, np.nan)
 
 
 def _runs(ledger: Ledger, parts: int) -> dict[str, Array]:

@@ -210,6 +210,7 @@ class Footprint(Shown):
     activation_bits: Array
     ideal_bits: float
     repeated: dict[int, Array | float]  # bits of weights and cache by the devices that can divide them
+    host_bits: Array | float = 0.0  # of weights and cache in the host's memory
 
     def _line(self) -> str:
         return f"{with_commas(self.total_parameters)} parameters, {with_prefix(self.total_weight_bits / 8, 'B')} stored"
@@ -232,9 +233,11 @@ class Footprint(Shown):
     def on_each(self, devices: int) -> Array:
         """Bits on each of several devices that share weights and cache; each holds all activations.  [n]
 
+        What the host keeps is on none of them.
+
         What fewer than them can divide is on several of them: whole key-value heads, a latent cache, norms.
         """
-        own = (self.total_weight_bits + self.kv_bits) / devices
+        own = (self.total_weight_bits + self.kv_bits - self.host_bits) / devices
         for most, bits in self.repeated.items():
             if most < devices:
                 own = own + bits * (1 / most - 1 / devices)
@@ -271,6 +274,7 @@ class Timing(Shown):
     waiting: Array  # time of kernels beyond what the peaks of the device need
     stretch: Array  # [phase, n]: how much the power cap stretches a phase; 1 where it does not bind
     phases: tuple[Phase, ...]
+    host: Array | float = 0.0  # of the time of memory, that of what the host's memory holds
 
     def _line(self) -> str:
         first = zip(self.phases, self.by_phase[:, 0], strict=True)
@@ -281,7 +285,7 @@ class Timing(Shown):
         wide = factor[:, None, :]
         return Timing(
             self.seconds * wide, self.compute * wide, self.memory * wide, self.overhead * wide, self.link * wide,
-            self.waiting, self.stretch, self.phases,
+            self.waiting, self.stretch, self.phases, self.host * wide,
         )  # fmt: skip
 
     @property
@@ -295,9 +299,11 @@ class Timing(Shown):
         busy = self.seconds - self.overhead - self.link
         power = np.where(stretched > 1, self.seconds, 0.0)
         free = stretched <= 1
+        streams = self.host > self.memory / 2
         return {
             "compute": np.where(free & (self.compute > self.memory), busy, 0.0),
-            "memory": np.where(free & (self.compute <= self.memory), busy, 0.0),
+            "memory": np.where(free & (self.compute <= self.memory) & ~streams, busy, 0.0),
+            "host": np.where(free & (self.compute <= self.memory) & streams, busy, 0.0),
             "overhead": np.where(free, self.overhead, 0.0),
             "interconnect": np.where(free, self.link, 0.0),
             "power": power,

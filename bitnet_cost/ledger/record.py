@@ -42,6 +42,8 @@ register("logits", "word", "", "Prefill positions that get logits", lambda r: r.
 register("counting", "word", "", "Counting convention", lambda r: r.workload.counting)
 register("devices", "whole", "1", "Devices that share the model", lambda r: r.devices)
 
+register("offload", "word", "", "Part of the model that the host keeps in its memory", lambda r: r.offload)
+
 
 # --- what the mathematics needs, and what runs ----------------------------------------------------------------------
 
@@ -65,6 +67,8 @@ register("peak_activation_bytes", "size", "byte", "Peak activations of one layer
 register("footprint_bytes", "size", "byte", "Everything resident, on all devices together",
     lambda r: r.footprint.on_each(r.devices) * r.devices / 8,
     swept=True, heading="memory", short="memory", views=("compare", "grid"))  # fmt: skip
+
+register("host_bytes", "size", "byte", "Weights and cache in the host's memory", lambda r: r.host_bits / 8, swept=True)
 
 
 @column("size", "byte", swept=True, better="more")
@@ -98,6 +102,25 @@ def energy_per_token_j(result: Result) -> Array | None:
     energy = _energy(result, 1)
     sequences, _, steps = result.workload.flat()
     return None if energy is None else np.where(steps > 1, energy / (sequences * steps), np.nan)
+
+
+@column(unit="J/token", swept=True, rests_on=("prices",))
+def energy_per_input_token_j(result: Result) -> Array | None:
+    """Energy of the prefill / (B P)"""
+    sequences, prompt, _ = result.workload.flat()
+    energy = result.energy_by_phase.get("prefill")
+    return None if energy is None else energy / (sequences * prompt)
+
+
+@column(unit="J/token", swept=True, rests_on=("prices",))
+def energy_per_output_token_j(result: Result) -> Array | None:
+    """Energy of the decode / (B (G - 1)), the first token being the prefill's; none where nothing is decoded"""
+    sequences, _, generate = result.workload.flat()
+    energy = result.energy_by_phase.get("decode")
+    if energy is None:
+        return None if not result.has_energy else np.full(result.counts.points, np.nan)
+    steps = sequences * (generate - 1)
+    return np.where(steps > 0, energy / np.where(steps > 0, steps, 1.0), np.nan)
 
 
 def _saving(result: Result, bound: int) -> Array | None:

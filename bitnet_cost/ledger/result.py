@@ -24,13 +24,14 @@ from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.division import refusal, shareable
 from bitnet_cost.inputs.facility import Facility, Range
 from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.offload import cannot_offload
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.quality import Published
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.arrays import Bounds
-from bitnet_cost.ledger.contract import Ledger, Prices, component_of, contract
+from bitnet_cost.ledger.contract import Ledger, Prices, component_of, contract, energy_by_phase
 from bitnet_cost.ledger.counted import Activity, Footprint, OpCounts, Timing, devices_that_hold
 from bitnet_cost.numerals import cell, with_commas, with_prefix
 from bitnet_cost.shown import Shown, Theme, drawn, write_report
@@ -170,6 +171,14 @@ class Result(Shown):
         return {} if self.ledger is None else contract(self.ledger, "component", self.scope)
 
     @cached_property
+    def energy_by_phase(self) -> dict[str, Array]:
+        """Nominal energy of each phase, operators and components summed.  Each [n]  [J]"""
+        if self.ledger is None:
+            return {}
+        names = [phase.name for phase in self.counts.phases]
+        return dict(zip(names, energy_by_phase(self.ledger, self.scope), strict=True))
+
+    @cached_property
     def energy_bounds(self) -> Array:
         """Low, nominal and high energy, the sum over components.  [bound, *grid]  [J]"""
         if self.ledger is None:
@@ -192,8 +201,26 @@ class Result(Shown):
         """Whether everything resident fits that many bits of each device, if they can share the model.  [*grid]"""
         if self.not_shared is not None:
             return np.zeros(self.shape, dtype=np.bool_)
-        fits: NDArray[np.bool_] = (self.footprint.on_each(self.devices) <= capacity).reshape(self.shape)
-        return fits
+        fits: NDArray[np.bool_] = self.footprint.on_each(self.devices) <= capacity
+        if self.host_capacity_bits is not None:
+            fits = np.where(self.host_bits <= self.host_capacity_bits, fits, False)
+        return fits.reshape(self.shape)
+
+    @property
+    def offload(self) -> str | None:
+        """The part of the model that the host keeps in its memory."""
+        return self.scenario.offload
+
+    @property
+    def host_bits(self) -> Array:
+        """Bits of weights and cache in the host's memory.  [n]"""
+        return self.footprint.host_bits + np.zeros(self.counts.points)
+
+    @property
+    def host_capacity_bits(self) -> float | None:
+        """Bits of the host's memory, where it keeps a part of the model."""
+        host = self.hardware.host
+        return host.memory.size if host is not None and self.offload is not None else None
 
     @property
     def token_rates(self) -> Array | None:
@@ -214,7 +241,8 @@ class Result(Shown):
     @property
     def not_shared(self) -> str | None:
         """Why its devices cannot share the model; None: they can."""
-        return refusal(self.architecture, self.devices, self.parallel)
+        part = cannot_offload(self.offload, self.architecture, self.hardware, self.parallel)
+        return part or refusal(self.architecture, self.devices, self.parallel)
 
     @property
     def devices_needed(self) -> int | None:

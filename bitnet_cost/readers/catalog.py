@@ -18,7 +18,7 @@ from bitnet_cost.errors import BitnetCostError, InvalidFile, UnknownName
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Input, Same, explain
 from bitnet_cost.inputs.facility import Grids, Zone
-from bitnet_cost.inputs.hardware import Hardware, Interconnect, Links
+from bitnet_cost.inputs.hardware import Hardware, Host, Interconnect, Links
 from bitnet_cost.inputs.precision import OWN, Precision, as_in_file, parse_name
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.training import TrainingRuntime
@@ -225,7 +225,7 @@ def check_rates(device: Hardware, path: Path) -> None:
             raise InvalidFile(path, f"rates.{form}", f"its products have no price; give actions.mac.{form}")
 
 
-_OF_A_LINK = ("interconnect", "sources")
+_OF_A_LINK = ("interconnect", "host", "sources")
 
 
 def is_shipped(device: Hardware, software: RuntimeProfile) -> bool:
@@ -350,9 +350,26 @@ def link(name: str) -> tuple[str, Interconnect]:
     return name, known[name]
 
 
+def hosted(device: Hardware) -> Hardware:
+    """A device with the host of its own file, else the one that the catalogue's links list for it, else the first."""
+    return device if device.host is not None or not device.has_clock else _hosted(Same(device))
+
+
+@lru_cache(maxsize=256)
+def _hosted(same: Same) -> Hardware:
+    device: Hardware = same.it
+    known = links()
+
+    def of(host: Host) -> bool:
+        return any(device.name == name or device.name.startswith(f"{name}.") for name in host.of)
+
+    found = next(filter(of, known.hosts.values()), next(iter(known.hosts.values())))
+    return device.model_copy(update={"host": found, "sources": device.sources | known.sources})
+
+
 @cache
 def links() -> Links:
-    """Links between devices, by name.
+    """Links between devices and hosts of devices, by name.
 
     Raises:
         BitnetCostError: an invalid file.
@@ -461,11 +478,16 @@ def training_runtime(name: str) -> TrainingRuntime:
     return entry("training-runtime", name, TrainingRuntime)
 
 
-def setting(hardware: Hardware, asked: str | RuntimeProfile | None) -> tuple[Hardware, RuntimeProfile | None]:
+def setting(
+    hardware: Hardware, asked: str | RuntimeProfile | None, offload: str | None = None
+) -> tuple[Hardware, RuntimeProfile | None]:
     """Hardware and its runtime (see `runtime_of`), with the constants that measured rows gave them.
 
-    A runtime that is given as such, or read from a file, is used as it is.
+    A runtime that is given as such, or read from a file, is used as it is. With its host where that keeps a part of
+    the model.
     """
+    if offload is not None:
+        hardware = hosted(hardware)
     software = runtime_of(hardware, asked)
     if software is None or isinstance(asked, RuntimeProfile) or (asked is not None and is_path(asked)):
         return hardware, software

@@ -233,7 +233,8 @@ def _command(one: Scenario, start: Start) -> str:
     words += [] if runtime is None or "--runtime" in start.options else ["--runtime", runtime.runtime]
     words += ["--scope", one.scope or one.hardware.default_scope, "--accumulator", one.accumulator]
     words += ["--attention", str(work.attention), "--logits", work.logits, "--counting", work.counting]
-    return shlex.join([*words, "--parallel", one.parallel, *start.options])
+    offload = ["--offload", one.offload] if one.offload else []
+    return shlex.join([*words, "--parallel", one.parallel, *offload, *start.options])
 
 
 def _weak(result: Result) -> dict[str, Figure]:

@@ -22,7 +22,7 @@ from bitnet_cost.views.by_quality import best_of
 from bitnet_cost.views.charts import Chart, Data, Shown, undecided
 from bitnet_cost.views.families import is_one_bit
 from bitnet_cost.views.figures import family_looks, parity_figure
-from bitnet_cost.views.groups import alike, place_of, places
+from bitnet_cost.views.groups import alike, kept_by_host, place_of, places
 from bitnet_cost.views.memory import memory_tables
 from bitnet_cost.views.page import Cited, Page, charts, how_to_reproduce, uncollected
 from bitnet_cost.views.ranges import SWINGS_SHOWN, lever_name, range_text
@@ -111,6 +111,7 @@ def _question(answer: Answer, opening: Result) -> str:
     parts.append(f"batch {with_commas(int(work.batch))}, {with_commas(int(work.prompt))} tokens in")
     parts[-1] += f", {with_commas(int(work.generate))} out" if int(work.generate) > 1 else ""
     parts += [f"{opening.devices} devices ({opening.parallel})"] if opening.devices > 1 else []
+    parts += [kept_by_host(opening.offload).removeprefix(", ")] if opening.offload else []
     return " \u00b7 ".join([*parts, SCOPES.get(opening.scope, opening.scope)])
 
 

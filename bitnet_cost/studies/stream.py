@@ -200,6 +200,7 @@ def sweep(
     counting: Counting | None = None,
     accumulator: Accumulator | None = None,
     parallel: Parallel | None = None,
+    offload: str | None = None,
     where: str | Sequence[str] | None = None,
     objectives: Objectives | None = None,
     pareto: bool | None = None,
@@ -230,6 +231,7 @@ def sweep(
         counting: ``serving`` or ``traced``.
         accumulator: price integer additions as papers do (``paper``) or as ``int32``.
         parallel: how several devices share a model.
+        offload: the part of the model that the host keeps in its memory: ``experts``, ``layers=N`` or ``kv``.
         where: filters, as in ``"fits and latency_s < 5"``; a row is kept where all hold.
         objectives: columns to be small or large, as ``"min energy_per_token_j"``, for `Grid.front` and `Grid.top`.
         pareto: keep the front alone, as `Grid.front` does; ``top`` keeps the best.
@@ -251,8 +253,8 @@ def sweep(
     update = options(
         models=models, precisions=precisions, hardware=hardware, runtimes=runtimes, devices=devices, scopes=scopes,
         vary=vary, training=training, batch=batch, prompt=prompt, generate=generate, attention=attention, logits=logits,
-        counting=counting, accumulator=accumulator, parallel=parallel, where=where, objectives=objectives,
-        pareto=pareto, top=top, columns=columns, limit=limit,
+        counting=counting, accumulator=accumulator, parallel=parallel, offload=offload, where=where,
+        objectives=objectives, pareto=pareto, top=top, columns=columns, limit=limit,
     )  # fmt: skip
     if type(workers) is not int or not 1 <= workers <= 1024:
         raise BitnetCostError(f"workers: {workers!r} is not a whole number from 1 to 1024")

@@ -252,11 +252,11 @@ def plan(spec: Sweep) -> Plan:
     settings = tuple(
         Scenario(
             model=models[0], precision=precisions[0], hardware=device, runtime=software,
-            accumulator=spec.accumulator, parallel=spec.parallel,
+            accumulator=spec.accumulator, parallel=spec.parallel, offload=spec.offload,
         )
         for profile in hardware
         for name in (spec.runtimes or [""])
-        for device, software in (catalog.setting(profile, name or None),)
+        for device, software in (catalog.setting(profile, name or None, spec.offload),)
     )  # fmt: skip
     found = Plan(
         spec.model_copy(update={"devices": list(dict.fromkeys(spec.devices))}),

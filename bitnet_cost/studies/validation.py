@@ -254,13 +254,15 @@ def _scenario(options: Options) -> Scenario:
     model = catalog.model(str(options.model))
     if options.untied and model.lm_head is not None:
         model = model.model_copy(update={"lm_head": model.lm_head.model_copy(update={"tied": False})})
-    hardware, runtime = catalog.setting(catalog.hardware(options.hardware or "cmos-45nm"), options.runtime)
+    hardware, runtime = catalog.setting(
+        catalog.hardware(options.hardware or "cmos-45nm"), options.runtime, options.offload
+    )
     work = {name: value for name in _WORK if (value := getattr(options, name)) is not None}
     work = {"generate": usual_generate(model, hardware), "attention": usual_attention(model.kind)} | work
     return Scenario(
         model=model, precision=catalog.precision(str(options.precision)), hardware=hardware, runtime=runtime,
         workload=Workload(**work), scope=options.scope, accumulator=options.accumulator or "paper",
-        devices=options.devices or 1, parallel=options.parallel or "tensor",
+        devices=options.devices or 1, parallel=options.parallel or "tensor", offload=options.offload,
     )  # fmt: skip
 
 

@@ -25,7 +25,21 @@ def describe(result: Result) -> str:
         text += f", {work.generate} out"
     if result.devices > 1:
         text += f" on {result.devices} devices ({result.parallel})"
+    text += kept_by_host(result.offload)
     return f"{text}, {work.attention} attention, logits {work.logits}"
+
+
+def kept_by_host(offload: str | None) -> str:
+    """What the host keeps, as the end of a line.
+
+    >>> kept_by_host("layers=8"), kept_by_host("kv"), kept_by_host(None)
+    (", last 8 layers in the host's memory", ", KV cache in the host's memory", '')
+    """
+    if offload is None:
+        return ""
+    layers = offload.removeprefix("layers=")
+    what = {"experts": "experts", "kv": "KV cache"}.get(offload, f"last {layers} layer{'s' * (layers != '1')}")
+    return f", {what} in the host's memory"
 
 
 def describe_briefly(result: Result) -> str:
@@ -34,6 +48,7 @@ def describe_briefly(result: Result) -> str:
     text = f"batch {with_commas(int(work.batch))}, {with_commas(int(work.prompt))} tokens in"
     text += f", {with_commas(int(work.generate))} out" if int(work.generate) > 1 else ""
     text += f", on {result.devices} devices ({result.parallel})" if result.devices > 1 else ""
+    text += kept_by_host(result.offload)
     text += f", {work.attention} attention" if work.attention != usual_attention(model.kind) else ""
     text += f", logits {work.logits}" if work.logits != "last" else ""
     text += ", counted as traced" if work.counting != "serving" else ""

@@ -81,6 +81,7 @@ def inputs(answer: Answer) -> dict[str, Any]:
         },
         "scope": _shared(answer, lambda r: r.scope), "accumulator": first.accumulator, "devices": first.devices,
         **({"parallel": first.parallel} if first.devices > 1 else {}),
+        **({"offload": first.offload} if first.offload else {}),
         **({"facility": _facility(first.facility)} if first.facility else {}),
         "models": {
             name: {

@@ -45,6 +45,8 @@ def compared(draw: random.Random, model: str, *, everything: bool) -> int:
         "parallel": draw.choice(["tensor", "pipeline"]),
         "scope": scope,
     }
+    if hardware.device_class == "gpu" and draw.random() < 0.4:
+        hardware, asked["offload"] = catalog.hosted(hardware), draw.choice(["experts", "layers=1", "kv"])
     draws = np.random.default_rng(draw.randrange(10**6))
     many = 40
     steps = draws.integers(2, 900, many) if generate > 1 else np.ones(many)
