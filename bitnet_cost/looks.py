@@ -286,7 +286,10 @@ def _is_named(asked: Scenario) -> bool:
     """Whether the parts of a question are the catalogue's of their names."""
     try:
         model, precision = asked.model, asked.precision
-        same = divided(catalog.model(model.name), asked.offload) == model and catalog.precision(precision.name) == precision
+        same = (
+            divided(catalog.model(model.name), asked.offload) == model
+            and catalog.precision(precision.name) == precision
+        )
         device = asked.runtime is not None and catalog.is_shipped(asked.hardware, asked.runtime)
         return same and (device or catalog.hardware(asked.hardware.name) == asked.hardware)
     except BitnetCostError:

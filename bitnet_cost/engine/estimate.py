@@ -220,7 +220,9 @@ def does_not_fit(result: Result, capacity: float) -> str:
         return "does not fit"
     needed = float(np.min(result.footprint.on_each(result.devices)))
     if result.host_capacity_bits is not None and needed <= capacity:
-        kept, room = (with_prefix(bits / 8, "B") for bits in (float(np.min(result.host_bits)), result.host_capacity_bits))
+        kept, room = (
+            with_prefix(bits / 8, "B") for bits in (float(np.min(result.host_bits)), result.host_capacity_bits)
+        )
         return f"does not fit its host: {kept} of {room} (--set host.memory.capacity=...)"
     factor = needed / capacity
     each = "" if result.devices == 1 else f" on each of {result.devices} devices"

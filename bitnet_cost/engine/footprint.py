@@ -182,7 +182,7 @@ def resident(
         stored[op.bias_parameter] = stored.get(op.bias_parameter, 0.0) + biases
         scales += scaled
         if i in kept:
-            hosted += own + biases + scaled
+            hosted = hosted + own + biases + scaled
         elif math.isfinite(most := stored_ways(op, parallel)):
             repeated[int(most)] = repeated.get(int(most), 0.0) + own + biases + scaled
     stored["not_counted"] = uncounted_bits(architecture, precision, ops)

@@ -26,7 +26,16 @@ def swept() -> tuple[Metric, ...]:
 
 def components_of(hardware: Hardware) -> tuple[str, ...]:
     """Components that an energy at some hardware can have."""
-    return ("mul", "add", "mac", "special", *hardware.hierarchy, "interconnect", *(["host"] if hardware.host else []), "static")
+    return (
+        "mul",
+        "add",
+        "mac",
+        "special",
+        *hardware.hierarchy,
+        "interconnect",
+        *(["host"] if hardware.host else []),
+        "static",
+    )
 
 
 def figures(asked: Scenario, *, varied: bool = False) -> dict[str, NDArray[Any]]:

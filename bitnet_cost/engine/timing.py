@@ -378,8 +378,8 @@ def roofline(
     longest = np.maximum(compute, memory)
     _, prompt, _ = counts.workload.flat()
     for p, rows in product([p for p, phase in enumerate(counts.phases) if phase.grows], plan.attention):
-        each = plan.streamed.per_bit if plan.streamed and plan.streamed.cache else plan.per_bit[plan.main]
-        grows = activity.kv_read_bits[p, rows] * each[rows]
+        of_cache = plan.streamed.per_bit if plan.streamed and plan.streamed.cache else plan.per_bit[plan.main]
+        grows = activity.kv_read_bits[p, rows] * of_cache[rows]
         fixed = memory[p, rows] - grows
         if holds_everywhere(compute[p, rows] <= grows):  # no step waits for arithmetic: the same bits, sooner
             longest[p, rows] = grows + fixed

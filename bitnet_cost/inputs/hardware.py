@@ -144,7 +144,9 @@ class Links(Input):
     name: str = Field(description="catalogue id")
     title: str = Field(description="in words")
     links: dict[str, Interconnect] = Field(min_length=1, description="between devices, by name")
-    hosts: dict[str, Host] = Field(min_length=1, description="by name; the first is that of devices that none lists")
+    hosts: dict[str, Host] = Field(
+        default_factory=dict, description="of devices, by name; the first is that of devices that none lists"
+    )
     sources: dict[str, Source] = Field(min_length=1, description="where the figures come from")
 
     @model_validator(mode="after")

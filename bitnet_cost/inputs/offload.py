@@ -62,7 +62,9 @@ def cannot_offload(text: str | None, model: Architecture, hardware: Hardware, pa
     if part.layers and model.encoder:
         return f"{model.name} has layers of two kinds; give kv"
     if part.layers and parallel == "pipeline":
-        return "the last layers are the last stage of a pipeline, which the others would wait for; take --parallel tensor"
+        return (
+            "the last layers are the last stage of a pipeline, which the others would wait for; take --parallel tensor"
+        )
     if part.layers and any(layer.shared for layer in model.layers):
         return f"the layers of {model.name} share weights, which none of them has alone"
     return None
