@@ -87,7 +87,9 @@ def test_all_layers_in_the_host_read_all_weights_in_every_pass() -> None:
 def test_an_element_of_a_grid_is_the_single_estimate(offload: str, devices: int, parallel: Any) -> None:
     points = ((8, 300, 2), (64, 2000, 200), (16, 512, 1))
     asked: dict[str, Any] = {"precision": "int8", "offload": offload, "devices": devices, "parallel": parallel}
-    axes = dict(zip(("batch", "prompt", "generate"), map(np.array, zip(*points, strict=True)), strict=True))
+    axes: dict[str, Any] = dict(
+        zip(("batch", "prompt", "generate"), map(np.array, zip(*points, strict=True)), strict=True)
+    )
     grid = figures(api.estimate(MIXTRAL, H100, **axes, **asked).scenario)
     for i, (batch, prompt, generate) in enumerate(points):
         one = figures(api.estimate(MIXTRAL, H100, batch=batch, prompt=prompt, generate=generate, **asked).scenario)
