@@ -5,17 +5,18 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from bitnet_cost.inputs.cited import Input, Power, Ratio, Source
-from bitnet_cost.words import Recompute
+from bitnet_cost.words import Logits, Recompute
 
 TrainedPart = Literal["step", "fwdbwd", "forward", "adamw"]
-RowPhase = Literal["prefill", "decode", "request", "serving", "product"]
+RowPhase = Literal["prefill", "decode", "request", "serving", "product", "exchange"]
 
 
 class Measurement(Input):
     """One measured point. What a source does not state is None.
 
     ``seconds`` is that of the phase: a whole prefill; one decode step, the mean over them; a whole request; one output
-    token of a sequence in a server that is kept busy; one product. Power and memory are those of all devices together.
+    token of a sequence in a server that is kept busy; one product; one all-reduce. Power and memory are those of all devices
+    together.
     """
 
     id: str = Field(min_length=1, description="row id, never changed or reused")
@@ -29,6 +30,7 @@ class Measurement(Input):
     prompt: int | None = Field(None, ge=1, description="prompt tokens; None: those of the task")
     generate: int = Field(ge=1, description="generated tokens, the first from the prefill")
     phase: RowPhase = Field(description="what was measured")
+    logits: Logits = Field("last", description="positions of the prefill that get logits")
     seconds: float | None = Field(None, gt=0, description="time of the phase")
     energy_j_per_token: float | None = Field(None, gt=0, description="energy per generated token, or prompt token")
     power_w: float | None = Field(None, gt=0, description="mean power of all devices together")

@@ -55,6 +55,19 @@ def single_product(name: str) -> Architecture | None:
     )  # fmt: skip
 
 
+_ALL_REDUCE = re.compile(r"all-reduce-([1-9][0-9]{0,10})")
+
+
+def all_reduced_bytes(name: str) -> int | None:
+    """Bytes of the vector that ``all-reduce-<bytes>`` sums over devices; None for another name.
+
+    >>> all_reduced_bytes("all-reduce-8192")
+    8192
+    """
+    match = _ALL_REDUCE.fullmatch(name)
+    return int(match[1]) if match else None
+
+
 def count(layers: int, width: int, vocabulary: int, positions: int) -> int:
     """Parameters of a GPT-3-like decoder with tied embeddings: 12 L d^2 + 13 L d + 2 d + (V + P) d.
 

@@ -51,6 +51,8 @@ CLASSES = {
         AccuracyClass("operators-time", "time of single products"),
         AccuracyClass("operators-energy", "energy of single products"),
         AccuracyClass("operators-power", "power of single products"),
+        AccuracyClass("exchange-time", "time of an all-reduce between GPUs", 8, 15),
+        AccuracyClass("exchange-energy", "energy and power of an all-reduce", 8, 15),
         AccuracyClass("training-time-dense", "time of a training step, dense models, as others published it", 8, 22),
         AccuracyClass("training-time-moe", "the same, mixtures of experts", 14, 32),
         AccuracyClass("training-time-own", "time of a training step and of its parts on one or two GPUs", 6, 15),
@@ -95,6 +97,8 @@ def class_of(point: Point) -> str:
         return "memory"
     if row.phase == "product":
         return {"seconds": "operators-time", "power_w": "operators-power"}.get(quantity, "operators-energy")
+    if row.phase == "exchange":
+        return "exchange-time" if quantity == "seconds" else "exchange-energy"
     if row.phase == "serving":
         if not row.source.startswith("mlenergy"):
             return "serving-step"

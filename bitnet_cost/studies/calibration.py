@@ -41,7 +41,7 @@ PRICES = {"static": 0.2, "memory": 0.25, "mac": 0.3}
 ACTIVE = 0.7
 PROMPT = 0.5  # of a task's prompt length, where rows give none
 COUNTER = {"cache": (1.0, 0.5), "context_gb": (0.1, 1.5)}  # expected value and spread
-FIXED = {"cuda-graph", "bitnet.cpp"}  # their times are measured on single kernels, or solved elsewhere
+FIXED = {"cuda-graph", "bitnet.cpp", "fastertransformer"}  # their times are measured on single kernels, or solved elsewhere
 STEP = 1e-3  # of a numeric derivative
 PROMPT_STEP = 0.05  # the same of a prompt length: it is whole tokens, so that the residuals have steps themselves
 NONE = Constants(note="none")

@@ -9,8 +9,9 @@ from typing import Literal
 
 import numpy as np
 
-from bitnet_cost.engine.estimate import measure, priced
+from bitnet_cost.engine.estimate import check_devices, measure, priced
 from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.formulas.exchange import all_reduce_factor, exchange_seconds
 from bitnet_cost.inputs.calibration import Constants, CounterConstants
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.measurement import Measurement, TrainingMeasurement
@@ -20,6 +21,8 @@ from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.counted import Timing
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.readers import catalog, measured
+from bitnet_cost.readers.size import all_reduced_bytes
+from bitnet_cost.words import Logits
 
 Quantity = Literal["seconds", "energy_j_per_token", "power_w", "memory_gb", "energy_j"]
 QUANTITIES: tuple[Quantity, ...] = ("seconds", "energy_j_per_token", "power_w", "memory_gb")
@@ -48,7 +51,8 @@ class Point:
         return not self.left_out and not self.calibrated
 
 
-Group = tuple[str, str, int, str, str, bool]  # model, hardware, devices, runtime, precision, of a server
+# Model, hardware, devices, runtime, precision, of a server, logits.
+Group = tuple[str, str, int, str, str, bool, Logits]
 
 
 def grouped(rows: Iterable[Measurement]) -> dict[Group, list[Measurement]]:
@@ -56,7 +60,8 @@ def grouped(rows: Iterable[Measurement]) -> dict[Group, list[Measurement]]:
     groups: dict[Group, list[Measurement]] = {}
     for row in rows:
         served = row.phase == "serving"
-        groups.setdefault((row.model, row.hardware, row.devices, row.runtime, row.precision, served), []).append(row)
+        key = (row.model, row.hardware, row.devices, row.runtime, row.precision, served, row.logits)
+        groups.setdefault(key, []).append(row)
     return groups
 
 
@@ -72,6 +77,7 @@ def workload_of(rows: Sequence[Measurement], prompts: Mapping[str, int] | None =
         np.array([row.batch for row in rows]),
         np.array([row.prompt if row.prompt is not None else prompts[row.task] for row in rows]),
         np.array([row.generate for row in rows]),
+        logits=rows[0].logits,
         staggered=any(row.phase == "serving" for row in rows),
     )
 
@@ -130,8 +136,28 @@ def modelled(group: Group, rows: Sequence[Measurement]) -> list[tuple[dict[Quant
         BitnetCostError: an unknown name, a missing price.
     """
     profile, software = catalog.setting(catalog.hardware(group[1]), group[3])
+    size = all_reduced_bytes(group[0])
+    if size is not None:
+        return [(all_reduced(size, profile, group[2]), "link")] * len(rows)
     result = priced(counted(rows, profile, software))
     return list(zip(read(result, rows), bounds(result), strict=True))
+
+
+def all_reduced(size: int, hardware: Hardware, devices: int) -> dict[Quantity, float]:
+    """Time, energy and power of one all-reduce of ``size`` bytes, as devices that work together wait for it.
+
+    Raises:
+        BitnetCostError: devices that nothing joins.
+    """
+    check_devices(hardware, devices)
+    link, floor = hardware.interconnect, hardware.device_power.static.value
+    assert link is not None  # checked
+    sent = all_reduce_factor(devices) * size * 8
+    seconds = exchange_seconds(sent, link.bandwidth.value, 1.0, link.latency.value if link.latency else None)
+    energy = devices * (sent * link.energy.value + floor * seconds)
+    return {
+        "seconds": seconds, "energy_j_per_token": energy, "power_w": energy / seconds, "memory_gb": float("nan"),
+    }  # fmt: skip
 
 
 def counted(
