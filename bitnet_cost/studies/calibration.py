@@ -41,8 +41,14 @@ PRICES = {"static": 0.2, "memory": 0.25, "mac": 0.3}
 ACTIVE = 0.7
 PROMPT = 0.5  # of a task's prompt length, where rows give none
 COUNTER = {"cache": (1.0, 0.5), "context_gb": (0.1, 1.5)}  # expected value and spread
-FIXED = {"cuda-graph", "bitnet.cpp", "fastertransformer"}  # their times are measured on single kernels, or solved elsewhere
+FIXED = {
+    "cuda-graph",
+    "bitnet.cpp",
+    "fastertransformer",
+}  # their times are measured on single kernels, or solved elsewhere
 STEP = 1e-3  # of a numeric derivative
+RESTARTS = 2  # most times that a search begins again,
+JUMP = 4.0  # spreads of one factor away
 PROMPT_STEP = 0.05  # the same of a prompt length: it is whole tokens, so that the residuals have steps themselves
 NONE = Constants(note="none")
 
@@ -90,8 +96,9 @@ def solve(
     """Positive factors by least squares, large residuals damped, each held to ``start`` by a penalty of its spread.
 
     Levenberg and Marquardt's steps with a numeric derivative. They end where a step gains little, which may be far from
-    the minimum in directions that rows do not determine: the answers rest on where these steps end, so that another
-    solver (SciPy's moves a third of the factors by more than 2 %) is another calibration.
+    the minimum in directions that rows do not determine, or in a valley of its own: from there each factor is moved
+    `JUMP` spreads either way, and the steps begin again where that gains. The answers rest on where these steps end, so
+    that another solver (SciPy's moves a third of the factors by more than 2 %) is another calibration.
 
     Args:
         residuals: those of rows, in units of their noise, from the logarithms of the factors in ``start``'s order.
@@ -114,9 +121,29 @@ def solve(
         found: Vector = np.sign(values) * DAMP * np.sqrt(np.log1p((values / DAMP) ** 2))
         return found
 
-    x, damping = base.copy(), 1e-2
+    x, normal = _descend(damped, base.copy(), steps, stray, rounds)
+    for _ in range(RESTARTS):
+        beside = [damped(x + move) for move in _moves(stray)]
+        least = int(np.argmin([values @ values for values in beside]))
+        if beside[least] @ beside[least] > damped(x) @ damped(x) - 1.0:
+            break
+        x, normal = _descend(damped, x + _moves(stray)[least], steps, stray, rounds)
     now = damped(x)
-    normal = np.diag(stray**-2.0)
+    sigma = np.sqrt(np.diag(np.linalg.inv(normal)))
+    values, errors, spreads = (dict(zip(start, part.tolist(), strict=True)) for part in (np.exp(x), sigma, stray))
+    fit = Fit(values, errors, spreads, float(now @ now))
+    if known is None:
+        return fit
+    there = damped(np.log([known.get(name, expected) for name, expected in start.items()]))
+    return replace(fit, misfit_known=float(there @ there))
+
+
+def _descend(
+    damped: Callable[[Vector], Vector], x: Vector, steps: Sequence[float], stray: Vector, rounds: int
+) -> tuple[Vector, NDArray[np.float64]]:
+    """Where steps of Levenberg and Marquardt from ``x`` end, and the normal matrix there."""
+    damping, now = 1e-2, damped(x)
+    normal: NDArray[np.float64] = np.diag(stray**-2.0)
     for _ in range(rounds):
         columns = []
         for i, small in enumerate(steps):
@@ -137,13 +164,12 @@ def solve(
         x, now, damping = x + step, after, max(damping / 3, 1e-7)
         if gain < 1e-4:
             break
-    sigma = np.sqrt(np.diag(np.linalg.inv(normal)))
-    values, errors, spreads = (dict(zip(start, part.tolist(), strict=True)) for part in (np.exp(x), sigma, stray))
-    fit = Fit(values, errors, spreads, float(now @ now))
-    if known is None:
-        return fit
-    there = damped(np.log([known.get(name, expected) for name, expected in start.items()]))
-    return replace(fit, misfit_known=float(there @ there))
+    return x, normal
+
+
+def _moves(stray: Vector) -> list[Vector]:
+    """One factor moved far down or up: a penalty that is damped has a far side."""
+    return [sign * JUMP * row for row in np.diag(stray) for sign in (-1.0, 1.0)]
 
 
 class Rows:
