@@ -15,8 +15,8 @@ class Measurement(Input):
     """One measured point. What a source does not state is None.
 
     ``seconds`` is that of the phase: a whole prefill; one decode step, the mean over them; a whole request; one output
-    token of a sequence in a server that is kept busy; one product; one all-reduce. Power and memory are those of all devices
-    together.
+    token of a sequence in a server that is kept busy; one product; one all-reduce. Power and memory are those of all
+    devices together.
     """
 
     id: str = Field(min_length=1, description="row id, never changed or reused")

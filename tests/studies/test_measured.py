@@ -14,6 +14,7 @@ import pytest
 from bitnet_cost.errors import InvalidFile
 from bitnet_cost.inputs.measurement import Measurement
 from bitnet_cost.readers import catalog, measured
+from bitnet_cost.readers.size import all_reduced_bytes
 from bitnet_cost.studies import accuracy
 from bitnet_cost.studies.measured import calibration_ids, modelled, points
 from scripts import write_accuracy
@@ -34,7 +35,7 @@ def test_every_row_has_a_source_and_names_what_the_catalogue_has() -> None:
     cited = {row.source for row in rows} | {row.source for row in measured.training_rows()}
     assert cited | {sources.host.source, sources.supply.source} == set(sources.sources)
     for name in {row.model for row in rows}:
-        catalog.model(name)
+        assert all_reduced_bytes(name) or catalog.model(name)
     for name in {row.precision for row in rows}:
         catalog.precision(name)
     for hardware, runtime in {(row.hardware, row.runtime) for row in rows}:
@@ -101,7 +102,7 @@ def test_a_row_is_what_a_single_estimate_says() -> None:
     import bitnet_cost
 
     row = next(r for r in measured.rows() if r.source == "argonne" and r.runtime == "tensorrt-llm" and r.batch == 16)
-    group = (row.model, row.hardware, row.devices, row.runtime, row.precision, False)
+    group = (row.model, row.hardware, row.devices, row.runtime, row.precision, False, row.logits)
     figures, bound = modelled(group, [row])[0]
     single = bitnet_cost.estimate(
         row.model, row.hardware, row.precision, batch=row.batch, prompt=row.prompt, generate=row.generate,
