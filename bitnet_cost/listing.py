@@ -117,10 +117,16 @@ def rows(plural: str) -> list[dict[str, Any]]:
             for name, link in catalog.links().links.items()
         ]
     if plural == "grids":
+        grids = catalog.grids()
         return [
-            {"zone": zone, "g/kWh": round(figure.value * 3.6e6, 1), "source": f"{figure.source}, {figure.year}"}
-            for zone, figure in catalog.grids().zones.items()
-        ]
+            {
+                "zone": zone, "g/kWh": round(figure.value * 3.6e6, 1),
+                "USD/kWh": round(grids.prices[zone].value * 3.6e6, 3) if zone in grids.prices else None,
+                "L/kWh": round(grids.water[zone].value * 3.6e6, 1) if zone in grids.water else None,
+                "source": f"{figure.source}, {figure.year}",
+            }
+            for zone, figure in grids.zones.items()
+        ]  # fmt: skip
     if plural == "quality":
         return [each.record for each in quality.every()]
     if plural == "laws":
@@ -136,6 +142,8 @@ def printed(plural: str, listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [law_words.row(str(row["name"]), laws.laws().laws[str(row["name"])]) for row in listed]
     if plural == "hardware":
         return [row | {"released": str(row["released"] or "-")} for row in listed]
+    if plural == "grids":
+        return [{key: "-" if value is None else value for key, value in row.items()} for row in listed]
     return [figures.row(Published(**row)) for row in listed] if plural == "quality" else listed
 
 
@@ -241,10 +249,12 @@ def _named_within(name: str) -> list[tuple[str, Path | None, Input]]:
     if key in grids.zones:
         zone = grids.zones[key]
         title = f"Electricity of {key}, {zone.year}"
-        sources = {zone.source: grids.sources[zone.source]}
-        found.append(
-            ("grid", catalog.place(catalog.GRIDS), Grids(name=key, title=title, zones={key: zone}, sources=sources))
-        )
+        prices = {k: v for k, v in grids.prices.items() if k == key}
+        water = {k: v for k, v in grids.water.items() if k == key}
+        cited = {zone.source, *(p.source for p in prices.values()), *(w.source for w in water.values())}
+        sources = {name: source for name, source in grids.sources.items() if name in cited}
+        of = Grids(name=key, title=title, zones={key: zone}, prices=prices, water=water, sources=sources)
+        found.append(("grid", catalog.place(catalog.GRIDS), of))
     return found
 
 

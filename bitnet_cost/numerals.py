@@ -15,7 +15,9 @@ _STEPS = (
 )  # fmt: skip
 
 
-_READ_AS = {"g/J": ("g/kWh", 3.6e6)}  # SI units that are not in use, and what is used instead
+_READ_AS = {
+    f"{unit}/J": (f"{unit}/kWh", 3.6e6) for unit in ("g", "USD", "L")
+}  # SI units that are not in use, and what is used instead
 
 
 def prefix_of(value: float) -> tuple[str, float]:
@@ -31,7 +33,7 @@ def prefix_of(value: float) -> tuple[str, float]:
 
 @_once
 def with_prefix(value: float, unit: str, digits: int = 4) -> str:
-    """Print an SI figure with the prefix that reads best; a carbon intensity per kWh.
+    """Print an SI figure with the prefix that reads best; what is per joule of electricity, per kWh.
 
     >>> with_prefix(3.7e-12, "J"), with_prefix(6.99e11, "B"), with_prefix(0.0, "J")
     ('3.7 pJ', '699 GB', '0 J')

@@ -73,7 +73,8 @@ PRECISIONS = Asked(("--precision", "-p"),
     left_out="fp32, fp16, int8, bitnet", metavar="PRECISION", names="precision")
 PUE = Asked(("--pue",), "facility energy / device energy, for --scope facility")
 CARBON_OF_GRID = Asked(("--carbon",), "a country code such as deu, 'world', or g/kWh", metavar="GRID|G/KWH")
-PRICE = Asked(("--price",), "price of electricity in USD per kWh")
+PRICE = Asked(("--price",), "price of electricity in USD per kWh, or a country code for what businesses pay there",
+    metavar="GRID|USD/KWH")
 DEVICE_HOUR = Asked(("--device-hour",), "rent or depreciation of one device in USD per hour of work")
 EMBODIED = Asked(("--embodied",), "CO2e of making one device, spread over its lifetime", metavar="KG|profile")
 LIFETIME = Asked(("--lifetime",), "years of work of a device, for --embodied")

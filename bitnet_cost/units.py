@@ -57,9 +57,24 @@ ENERGY = Dimension("energy", "J", _with("mkM", ("J", 1.0), ("Wh", 3600.0)), 1e-3
 CARBON = Dimension("carbon intensity", "g/J", {"g/kWh": 1 / 3.6e6, "kg/MWh": 1 / 3.6e6}, 1e-9, 1e-2, "344 g/kWh")
 MASS = Dimension("mass of CO2 equivalent", "g", {"g": 1.0, "kg": 1e3, "t": 1e6}, 1e-3, 1e12, "164 kg")
 MONEY = Dimension("price", "USD", {"USD": 1.0}, 1e-2, 1e9, "1999 USD")
+TARIFF = Dimension("price of electricity", "USD/J", {"USD/kWh": 1 / 3.6e6}, 1e-10, 1e-5, "0.16 USD/kWh")
+WATER = Dimension("water of electricity", "L/J", {"L/kWh": 1 / 3.6e6}, 1e-10, 1e-3, "3.1 L/kWh")
 RATIO = Dimension("ratio", "", {"x": 1.0, "%": 0.01}, 1e-6, 100.0, "0.88 x")
 # fmt: on
-DIMENSIONS = (ENERGY_PER_OPERATION, ENERGY_PER_BIT, POWER, BANDWIDTH, CAPACITY, TIME, RATE, CARBON, MASS, MONEY)
+DIMENSIONS = (
+    ENERGY_PER_OPERATION,
+    ENERGY_PER_BIT,
+    POWER,
+    BANDWIDTH,
+    CAPACITY,
+    TIME,
+    RATE,
+    CARBON,
+    MASS,
+    MONEY,
+    TARIFF,
+    WATER,
+)
 
 
 def parse(text: object, dimension: Dimension) -> float:

@@ -44,6 +44,18 @@ def test_carbon_and_cost_follow_the_energy(bitnet_cost: Run) -> None:
     assert germany["carbon_g"] == pytest.approx(germany["energy_j"] / 3.6e6 * 344.14, rel=1e-12)
 
 
+def test_a_country_has_its_price_and_its_water(bitnet_cost: Run) -> None:
+    """0.233 EUR/kWh at 1.0824 USD, 1.947 L/kWh: Eurostat and EcoLogits, of Germany."""
+    found = record(bitnet_cost, "--carbon", "deu", "--price", "DEU")
+    kwh = found["energy_j"] / 3.6e6
+    assert found["cost_usd"] == pytest.approx(kwh * 0.233 * 1.0824, rel=1e-3)
+    assert found["water_l"] == pytest.approx(kwh * 1.947, rel=1e-9)
+    assert record(bitnet_cost, "--carbon", "344")["water_l"] is None
+    ran = bitnet_cost(*DEVICE, "--price", "atlantis")
+    assert (ran.code, ran.out) == (2, "")
+    assert "a country whose price is known" in ran.err
+
+
 def test_a_day_and_a_year(bitnet_cost: Run) -> None:
     text = bitnet_cost(*DEVICE, "--requests-per-day", "1e6", "--carbon", "deu", "--price", "0.2").out
     assert "1,000,000 requests a day" in text

@@ -51,8 +51,9 @@ def facility(site: Site, making: Making) -> Facility | None:
     from bitnet_cost.readers import catalog
 
     intensity, grid, zone = catalog.carbon_intensity(site.carbon) if site.carbon is not None else (None, "", None)
+    price = None if site.price is None else catalog.electricity_price(site.price)
     return Facility(
-        1.0 if site.pue is None else site.pue, intensity, None if site.price is None else site.price / 3.6e6, grid,
+        1.0 if site.pue is None else site.pue, intensity, price, grid,
         site.device_hour, _grams(making.embodied), making.lifetime, zone,
     )  # fmt: skip
 

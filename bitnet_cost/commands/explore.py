@@ -26,7 +26,7 @@ def explore(
     sharing: options.Sharing,
     pue: Annotated[float | None, option(questions.PUE)] = None,
     carbon: Annotated[str | None, option(questions.CARBON_EXPLORED)] = None,
-    price: Annotated[float | None, option(questions.PRICE_EXPLORED)] = None,
+    price: Annotated[str | None, option(questions.PRICE_EXPLORED)] = None,
     device_hour: Annotated[float | None, option(questions.DEVICE_HOUR)] = None,
     output: Annotated[str | None, option(questions.REPORT_OUTPUT)] = None,
 ) -> None:
@@ -52,7 +52,7 @@ def explore(
     typed = dict(zip((m.name for m in architectures), subjects, strict=True))
     typed |= dict(zip((p.name for p in profiles), names, strict=True))
     typed |= dict(zip((p.name for p in wanted), precisions, strict=True))
-    place = facility(options.Site(pue, carbon or "world", price or 0.0, device_hour), options.Making()) or Facility()
+    place = facility(options.Site(pue, carbon or "world", price or "0", device_hour), options.Making()) or Facility()
     given = [(flag, value) for flag, value in (("--runtime", runtime), ("--device-hour", device_hour)) if value]
     start = Start(place, typed, sharing.devices, tuple(str(word) for pair in given for word in pair))
     asked = []

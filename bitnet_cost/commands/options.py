@@ -178,7 +178,7 @@ class Site(NamedTuple):
 
     pue: Annotated[float | None, option(questions.PUE)] = None
     carbon: Annotated[str | None, option(questions.CARBON_OF_GRID)] = None
-    price: Annotated[float | None, option(questions.PRICE)] = None
+    price: Annotated[str | None, option(questions.PRICE)] = None
     device_hour: Annotated[float | None, option(questions.DEVICE_HOUR)] = None
 
 

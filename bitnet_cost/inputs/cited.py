@@ -165,6 +165,22 @@ class CarbonIntensity(Figure):
     year: int = Field(ge=1990, le=2100, description="year of the average")
 
 
+class Tariff(Figure):
+    """What electricity costs.  [USD/J]"""
+
+    dimension = units.TARIFF
+
+    year: int = Field(ge=1990, le=2100, description="year of the average")
+
+
+class WaterIntensity(Figure):
+    """Water that making electricity takes.  [L/J]"""
+
+    dimension = units.WATER
+
+    year: int = Field(ge=1990, le=2100, description="year of the average")
+
+
 class Mass(Figure):
     """A mass of CO2 equivalent.  [g]"""
 

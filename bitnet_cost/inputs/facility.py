@@ -7,17 +7,19 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from bitnet_cost.errors import BitnetCostError
-from bitnet_cost.inputs.cited import CarbonIntensity, Figure, Input, Source, check_figures
+from bitnet_cost.inputs.cited import CarbonIntensity, Figure, Input, Source, Tariff, WaterIntensity, check_figures
 from bitnet_cost.numerals import brief
 from bitnet_cost.shown import Shown
 
 
 class Grids(Input):
-    """Carbon intensity of electricity by zone."""
+    """Carbon intensity of electricity by zone, and where they are known its price and its water."""
 
     name: str = Field(description="catalogue id")
     title: str = Field(description="in words")
     zones: dict[str, CarbonIntensity] = Field(min_length=1, description="by country code, in lower case")
+    prices: dict[str, Tariff] = Field(default_factory=dict, description="price for businesses, by country code")
+    water: dict[str, WaterIntensity] = Field(default_factory=dict, description="water of its making, by country code")
     sources: dict[str, Source] = Field(min_length=1, description="where the figures come from")
 
     @model_validator(mode="after")
@@ -36,11 +38,12 @@ def _is_number(value: object) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """The electricity of one zone: its carbon intensity with range, and where that comes from."""
+    """The electricity of one zone: its carbon intensity with range, where that comes from, and its water if known."""
 
     name: str
     figure: CarbonIntensity
     source: Source
+    water: WaterIntensity | None = None
 
 
 @dataclass(frozen=True, repr=False, slots=True)
@@ -96,6 +99,11 @@ class Facility(Shown):
         if value is None:
             return None
         return (value, value, value) if self.zone is None else (self.zone.figure.low, value, self.zone.figure.high)
+
+    @property
+    def water_l_per_j(self) -> float | None:
+        """Water that making the zone's electricity takes; the cooling of the site itself is not in it.  [L/J]"""
+        return None if self.zone is None or self.zone.water is None else self.zone.water.value
 
     @property
     def usd_per_device_s(self) -> float | None:

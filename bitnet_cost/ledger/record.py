@@ -182,6 +182,9 @@ register("carbon_g", "figure", "g", "Emissions of the electricity and of making 
 register("cost_usd", "figure", "USD", "Cost of the electricity and of the devices' time, where given",
     lambda r: r.cost_usd if r.timing is not None else None,
     heading="cost", rests_on=("prices",), short="cost", views=("money",))  # fmt: skip
+register("water_l", "figure", "L", "Water of making the electricity, where the zone's is known; not the site's cooling",
+    lambda r: r.water_l if r.timing is not None else None,
+    heading="water", rests_on=("prices",), short="water")  # fmt: skip
 
 
 @column("word")

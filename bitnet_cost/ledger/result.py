@@ -304,6 +304,12 @@ class Result(Shown):
         bounds = self.cost_bounds
         return None if bounds is None else bounds[1]
 
+    @property
+    def water_l(self) -> Array | None:
+        """Water that making the electricity takes, where the zone's is known.  [*grid]  [L]"""
+        per_joule = None if self.facility is None else self.facility.water_l_per_j
+        return None if per_joule is None or not self.has_energy else self.energy_bounds[1] * per_joule
+
     def _charged(self, per_joule: Range | None, per_device_second: Range | None) -> Array | None:
         if not self.has_energy:
             return None

@@ -524,7 +524,27 @@ def carbon_intensity(text: str) -> tuple[float, str, Zone | None]:
         raise spelling.unknown("grid", text, known.zones, wants="a country such as deu, 'world', or g/kWh")
     low, value, high = (fixed(x * 3.6e6, 0, grouping=False) for x in (figure.low, figure.value, figure.high))
     words = f"{name}, {figure.year}: {value} g/kWh, {low} to {high}"
-    return figure.value, words, Zone(name, figure, known.sources[figure.source])
+    return figure.value, words, Zone(name, figure, known.sources[figure.source], known.water.get(name))
+
+
+def electricity_price(text: str) -> float:
+    """Price of electricity from a number in USD/kWh or a country code such as ``deu``.  [USD/J]
+
+    Raises:
+        BitnetCostError: neither a number nor a zone whose price is known.
+
+    >>> f"{electricity_price('fra') * 3.6e6:.3f}"
+    '0.185'
+    """
+    try:
+        return float(text) / 3.6e6
+    except ValueError:
+        pass
+    known = grids().prices
+    name = listed("grid", text, known)
+    if name not in known:
+        raise spelling.unknown("grid", text, known, wants="USD/kWh, or a country whose price is known, such as deu")
+    return known[name].value
 
 
 def runtime(name: str, device_class: str) -> RuntimeProfile:
