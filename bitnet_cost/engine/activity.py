@@ -14,7 +14,10 @@ import numpy as np
 
 from bitnet_cost.engine.counts import bases_of
 from bitnet_cost.engine.storage import Stored, role_of
+from bitnet_cost.formulas.datapaths import counted_bits, plane_additions, table_actions, tree_additions
 from bitnet_cost.formulas.sums import ordered_sum
+from bitnet_cost.inputs.datapath import LEVELS, planes_of
+from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import FORMAT_BITS, Precision
 from bitnet_cost.ledger.arrays import Basis, Coefficients, Later, Linear, Stack
 from bitnet_cost.ledger.contract import SPECIAL_QUANTITIES
@@ -123,16 +126,74 @@ def product_format(op: Operator, precision: Precision) -> str | None:
     return f"int{brief(wider)}" if wider else str(precision.linear.accumulator).partition(".")[2]
 
 
-def executed_recipe(op: Operator, precision: Precision, executed: Executed) -> dict[str, list[tuple[str, float]]]:
+def unit_of(op: Operator, precision: Precision, hardware: Hardware) -> str | None:
+    """The low-bit unit that an operator's products run on, by its format; None: in their own format, or a substitute.
+
+    It needs no wider copy of the weights, and none is asked for: the narrowest unit that takes weights and inputs.
+    """
+    if op.group in ("elementwise", "embedding") or role_of(op, precision) != "linear":
+        return None
+    linear = precision.linear
+    return hardware.unit_for(linear.format, linear.input_format(wider_input(op, precision)))
+
+
+def format_run(op: Operator, precision: Precision, hardware: Hardware) -> str | None:
+    """The format of the products that a device runs for an operator's; None: it has no products, or nothing runs them.
+
+    >>> from bitnet_cost.readers.catalog import hardware, precision
+    >>> format_run(Operator("q", "linear", "linear", 1, ()), precision("bitnet-b1.58"), hardware("h100-sxm-80gb"))
+    'int8'
+    """
+    form = product_format(op, precision)
+    return None if form is None else unit_of(op, precision, hardware) or hardware.executed(form)
+
+
+def unit_recipe(hardware: Hardware, form: str, weights: str, activation_bits: float, skipped: float = 0.0) -> Recipe:
+    """What a low-bit unit does for one MAC with weights of a format: its MAC, or what its datapath is made of.
+
+    A share of products is ``skipped``, as their weight is 0: that of the unit, where it gives one.
+    """
+    unit = hardware.units.get(form)
+    zeros: Any = unit.zeros_skipped.value if unit and unit.zeros_skipped else skipped
+    kept = 1.0 - zeros
+    if unit is None or unit.datapath is None or f"mac.{form}" in hardware.actions:
+        return {("mac", f"mac.{form}"): kept}
+    path, wide = unit.datapath, f"add.{unit.accumulates}"
+    recipe: Recipe = {}
+    match path.kind:
+        case "add":
+            narrow, into = tree_additions(path.width)
+            costs = [(f"add.{path.adder}", narrow * kept), (wide, into)]
+        case "planes":
+            narrow, into = plane_additions(planes_of(weights), path.width)
+            costs = [(f"add.{path.adder}", narrow * kept), (wide, into)]
+        case "count":
+            bits, into = counted_bits(planes_of(weights) * int(activation_bits), path.width)
+            costs = [("add.int8", bits / 8), (wide, into)]  # an adder of 8 bits is 8 full adders
+        case "table":
+            levels = LEVELS.get(weights) or 2 ** planes_of(weights)
+            reads, builds, into = table_actions(levels, path.group or 1, path.outputs or 1)
+            costs = [(f"lookup.{path.adder}", reads), (f"add.{path.adder}", builds), (wide, into)]
+    for action, times in costs:
+        recipe["mac", action] = recipe.get(("mac", action), 0.0) + times
+    return recipe
+
+
+def executed_recipe(op: Operator, precision: Precision, hardware: Hardware) -> dict[str, list[tuple[str, float]]]:
     """A product on a device, which prices a MAC whole: in its own format, or in the one that the device runs instead.
 
     Widening packed weights, once per pass, and rescaling a 1-bit product are priced apart; adders inside a MAC are part
-    of its price.
+    of its price. A low-bit unit reads packed weights as they are, on a technology node too.
     """
     form = product_format(op, precision) or precision.elsewhere
-    found = {"mac": [(f"mac.{executed(form) or form}", 1.0)]}
+    unit = unit_of(op, precision, hardware)
+    found = {"mac": [(f"mac.{hardware.executed(form) or form}", 1.0)]}
+    if unit is not None:
+        linear, wider = precision.linear, wider_input(op, precision)
+        bits = wider or linear.activation_bits
+        found = _by_quantity(unit_recipe(hardware, unit, linear.format, bits, linear.zero_fraction))
     if role_of(op, precision) == "linear":
-        if precision.linear.weights.bits < 8:
+        if precision.linear.weights.bits < 8 and unit is None:
             found["weights"] = [(f"unpack.{precision.elsewhere}", 1.0)]
         if precision.linear.rescale == "product":
             scale = [(f"mul.{precision.elsewhere}", 1.0)]
@@ -175,19 +236,21 @@ def recipes(
 
 def actions_of(
     ops: tuple[Operator, ...], coefficients: Coefficients, precision: Precision, accumulator: Accumulator,
-    executed: Executed | None, stored: tuple[Stored, ...],
+    hardware: Hardware | None, stored: tuple[Stored, ...],
 ) -> Actions:  # fmt: skip
     """The actions of operators, whose weights are ``stored`` as they say.
 
-    ``executed`` says in which format a device runs a product; without it, products are actions of their recipe.
+    A device runs a product in a format that it has; at a technology node, and without hardware, products are actions
+    of their recipe, but for those that the node has a low-bit unit for.
     """
+    executed = hardware.executed if hardware is not None and hardware.has_clock else None
     columns: dict[tuple[bool, str, str], list[float]] = {}
     size = len(ops)
     for i, (op, recipe) in enumerate(zip(ops, recipes(ops, precision, accumulator), strict=True)):
         product = op.group not in ("elementwise", "embedding")
-        if executed is not None:  # a device prices MACs whole, and runs what it lacks in another format
-            if product:
-                recipe = executed_recipe(op, precision, executed)  # noqa: PLW2901
+        if hardware is not None and product and (executed or unit_of(op, precision, hardware)):
+            recipe = executed_recipe(op, precision, hardware)  # noqa: PLW2901
+        if executed is not None:  # a device runs what it lacks in another format
             recipe = on_device(recipe, executed)  # noqa: PLW2901
         for quantity, _, _ in op.terms:
             for action, times in recipe.get(quantity, ()):

@@ -100,13 +100,12 @@ def _prepared(names: Names, lean: bool, lasting: bool, ops: tuple[Operator, ...]
     if on_device and runtime is not None and runtime.waits_for_host:
         ops = (*ops, HOST)
     coefficients = coefficients_of(ops)
-    executed = hardware.executed if on_device else None
     bases = bases_of(coefficients)
     stored = stored_of(architecture, precision, ops)
-    folded = actions_of(ops, coefficients, precision, accumulator, executed, stored)
+    folded = actions_of(ops, coefficients, precision, accumulator, hardware, stored)
     part = folded
     if devices > 1 and parallel != "pipeline":
-        part = actions_of(ops, split(ops, coefficients, devices, parallel), precision, accumulator, executed, stored)
+        part = actions_of(ops, split(ops, coefficients, devices, parallel), precision, accumulator, hardware, stored)
     part_of_host = parse_offload(offload)
     weights = resident(architecture, precision, ops, coefficients, parallel, stored, part_of_host)
     stored_bits = weights.total_bits

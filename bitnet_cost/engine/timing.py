@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from bitnet_cost.engine.activity import product_format, stays
+from bitnet_cost.engine.activity import format_run, stays
 from bitnet_cost.engine.counts import HOST
 from bitnet_cost.engine.parallel import Share
 from bitnet_cost.engine.phases import READ_ONCE
@@ -423,12 +423,9 @@ def _launch(kernel: Kernel, op: Operator | None = None) -> float:
 
 def reached_rate(op: Operator, kernel: Kernel | None, precision: Precision, hardware: Hardware) -> float:
     """MACs per second that an operator's products reach; infinite where it has none.  [MAC/s]"""
-    form = product_format(op, precision)
-    if kernel is None or form is None:
-        return np.inf
-    executed = hardware.executed(form)
-    if executed is None:
-        return np.inf  # the missing price is refused by name
+    executed = None if kernel is None else format_run(op, precision, hardware)
+    if kernel is None or executed is None:
+        return np.inf  # it has no products, or the missing price is refused by name
     share = kernel.compute.value if kernel.compute else 1.0
     return hardware.rates[executed].value / 2 * share
 

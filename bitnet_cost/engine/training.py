@@ -194,9 +194,8 @@ def _actions(of_step: Same, form: Same, hardware: Same, model: Same) -> Actions:
     """The actions of a step's rows, and of the exchange, which counts nothing."""
     work: Work = of_step.it
     ops = (*(row.op for row in work.rows), _WAITING)
-    executed = hardware.it.executed if hardware.it is not None else None
     stored = stored_of(model.it, form.it.compute, ops)
-    return actions_of(ops, coefficients_of(ops), form.it.compute, "paper", executed, stored)
+    return actions_of(ops, coefficients_of(ops), form.it.compute, "paper", hardware.it, stored)
 
 
 def _pace(layered: Array, rest: Array, model: Architecture, plan: Plan) -> Array:

@@ -30,18 +30,20 @@ from bitnet_cost.inputs.cited import (
     check_figures,
     walk,
 )
+from bitnet_cost.inputs.datapath import UNITS, Unit, takes, units_for
 from bitnet_cost.numerals import brief
 from bitnet_cost.shown import Shown
 from bitnet_cost.words import Scope
 
-SPECIAL = ("exp", "tanh", "erf", "div", "sqrt", "unpack")  # unpack: a packed weight widened before use
+SPECIAL = ("exp", "tanh", "erf", "div", "sqrt", "unpack", "lookup")
+"""unpack: a packed weight widened before use; lookup: an entry of a unit's table read or written."""
 
 _LEVEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")  # a level's reads are the action 'level.read'
 TAKEN = ("mul", "add", "mac", *SPECIAL, "special", "static", "interconnect", "facility", "host", "total")
 
 DeviceClass = Literal["gpu", "igpu", "tpu", "cpu", "soc", "phone", "board", "mcu", "npu"]
-_ACTION = re.compile(r"(mul|add|mac|exp|tanh|erf|div|sqrt|unpack)\.(fp|bf|int)[0-9]+")
-_NAMES: dict[str, JsonValue] = {"propertyNames": {"pattern": f"^{_ACTION.pattern}$"}}  # of its JSON Schema
+_ACTION = re.compile(r"(mul|add|mac|exp|tanh|erf|div|sqrt|unpack|lookup)\.(fp|bf|int)[0-9]+|mac\.(binary|ternary)")
+_NAMES: dict[str, JsonValue] = {"propertyNames": {"pattern": f"^({_ACTION.pattern})$"}}  # of its JSON Schema
 
 
 class SpecialFunction(Input):
@@ -192,6 +194,11 @@ class Hardware(Shown, Input):
     rates: dict[str, Rate] = Field(
         default_factory=dict, description="peak rate of products by format (devices: required)"
     )
+    units: dict[str, Unit] = Field(
+        default_factory=dict,
+        description="low-bit units by the format of their weights: binary, ternary, int2 to int8, fp4 to fp8",
+        json_schema_extra={"propertyNames": {"enum": list(UNITS)}},
+    )
     multiprocessors: int | None = Field(
         None, ge=1, le=4096, description="parts that each work on a tile of a product; left out: not modelled"
     )
@@ -223,6 +230,13 @@ class Hardware(Shown, Input):
                 raise ValueError(f"hierarchy: a memory level cannot be called {name!r}, as other energies are")
             if not _LEVEL.fullmatch(name):
                 raise ValueError(f"hierarchy: {name!r} is no name of a memory level; take letters, digits, - and _")
+        for name, unit in self.units.items():
+            if name not in UNITS:
+                raise ValueError(f"units: {name!r} is not one of {', '.join(UNITS)}")
+            if unit.datapath is None and f"mac.{name}" not in self.actions:
+                raise ValueError(f"units.{name}: give its datapath, or its price as actions.mac.{name}")
+            if self.has_clock and name not in self.rates:
+                raise ValueError(f"units.{name}: its rate is missing; give rates.{name}")
         self._check_device()
         check_figures(
             self, self.sources, {f"special_functions.{n}": f.source for n, f in self.special_functions.items()}
@@ -307,6 +321,20 @@ class Hardware(Shown, Input):
             raise BitnetCostError(f"prices: {self.name!r} has no price set called {name!r}; there are {there}.{hint}")
         changed = {"name": f"{self.name}.{name}", "title": f"{self.title}; {prices.title}", "actions": prices.actions}
         return self.model_copy(update=changed)
+
+    def unit_for(self, weights: str, activations: str) -> str | None:
+        """The narrowest unit for low-bit weights that takes the inputs, by its format; None: there is none.
+
+        A unit for binary or ternary weights is known by its rate, at a technology node by its price; of others
+        ``units`` has to say what they take.
+        """
+        for form in units_for(weights):
+            known = form in self.units or (
+                form in ("binary", "ternary") and (form in self.rates if self.has_clock else f"mac.{form}" in self.actions)
+            )
+            if known and takes(self.units.get(form), form, activations):
+                return form
+        return None
 
     def executed(self, form: str) -> str | None:
         """The format in which a product of ``form`` runs here: itself, a substitute, or None."""

@@ -18,8 +18,8 @@ from bitnet_cost.numerals import brief
 from bitnet_cost.shown import Shown
 from bitnet_cost.words import Accumulator
 
-Format = Literal["fp32", "fp16", "bf16", "fp8"]
-FORMAT_BITS: dict[str, int] = {"fp32": 32, "fp16": 16, "bf16": 16, "fp8": 8}
+Format = Literal["fp32", "fp16", "bf16", "fp8", "int16", "int8", "int4"]
+FORMAT_BITS: dict[str, int] = {"fp32": 32, "fp16": 16, "bf16": 16, "fp8": 8, "int16": 16, "int8": 8, "int4": 4}
 ACCUMULATE = "add.accumulator"
 TERNARY_BITS = math.log2(3)
 OWN = "file"  # the name of what a model's own file is stored in, whichever that is
@@ -36,6 +36,9 @@ class WeightStorage(Input):
     scale_bits: float = Field(0, ge=0, le=64, description="bits of one scale and zero point")
     scale_per: Literal["none", "tensor", "channel", "group"] = Field("none", description="what shares a scale")
     group: int = Field(0, ge=0, le=10**6, description="weights that share a scale, with scale_per: group")
+    code: Literal["integer", "float", "table"] = Field(
+        "integer", description="what the bits mean; units for integers do not take floats, or levels of a table"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -91,6 +94,28 @@ class LinearPrecision(Input):
         if self.accumulator is not None and not _ACTION.fullmatch(self.accumulator):
             raise ValueError(f"accumulator: {self.accumulator!r} is not an action such as add.int8")
         return self
+
+    @property
+    def format(self) -> str:
+        """The format of the weights: binary, ternary, intN, or one that is not an integer's.
+
+        >>> [parse_name(name).linear.format for name in ("w1a8", "w1.58a8", "w4a16")]
+        ['binary', 'ternary', 'int4']
+        """
+        weights = self.weights
+        if weights.code != "integer":
+            return f"fp{math.ceil(weights.information_bits)}" if weights.code == "float" else weights.code
+        if weights.information_bits == 1:
+            return "binary"
+        ternary = math.isclose(weights.information_bits, TERNARY_BITS, rel_tol=1e-3)
+        return "ternary" if ternary else f"int{math.ceil(weights.information_bits)}"
+
+    def input_format(self, bits: float | None = None) -> str:
+        """The format of the inputs of a product: that in which it multiplies, else integers of ``bits`` or the usual."""
+        multiplied = [a.partition(".")[2] for a in self.recipe if a.startswith("mul.")]
+        if multiplied and not multiplied[0].startswith("int"):
+            return multiplied[0]
+        return f"int{math.ceil(bits or self.activation_bits)}"
 
     @property
     def multiplies(self) -> bool:

@@ -38,7 +38,7 @@ Prices = dict[str, tuple[Any, Any, Any]]
 """Low, nominal and high price of each action: numbers, arrays over a grid, or told numbers.  [J]"""
 
 SPECIAL_QUANTITIES = ("exp", "tanh", "erf", "div", "sqrt")
-_SPECIAL_ACTIONS = (*SPECIAL_QUANTITIES, "unpack")
+_SPECIAL_ACTIONS = (*SPECIAL_QUANTITIES, "unpack", "lookup")
 
 PARTS: dict[Scope, int] = {"arithmetic": 1, "compute": 2, "memory": 3, "device": 4, "facility": 4}
 """Parts that each scope holds: products, elementwise work, what moves, what is drawn while time passes."""

@@ -221,7 +221,7 @@ def check_rates(device: Hardware, path: Path) -> None:
             there = ", ".join(device.rates)
             raise InvalidFile(path, f"actions.mac.{form}", f"nothing runs it: rates has no {form!r}; there are {there}")
     for form in device.rates:
-        if form not in priced:
+        if form not in priced and form not in device.units:
             raise InvalidFile(path, f"rates.{form}", f"its products have no price; give actions.mac.{form}")
 
 

@@ -53,6 +53,8 @@ def instead_of(precision: Precision, hardware: Hardware) -> tuple[str, str] | No
     linear = precision.linear
     product = next((a for a in linear.recipe if a.startswith("mul.")), linear.accumulator)
     asked = str(product).partition(".")[2]
+    if hardware.unit_for(linear.format, linear.input_format()):
+        return None
     if asked in hardware.rates and (linear.multiplies or asked in ("int1", "int2")):
         return None
     return asked if linear.multiplies else "1-bit", str(hardware.executed(asked))

@@ -469,5 +469,5 @@ def _without_unit(place: Place) -> str:
 
 def without_unit(hardware: Hardware) -> str:
     """How 1-bit products run on a device that has no unit for them; empty where it has one."""
-    known = hardware.rates.keys() & {"int1", "int2", "binary", "ternary"}
+    known = hardware.rates.keys() & {"int1", "int2"} or hardware.unit_for("ternary", "int8")
     return "" if known else filled("unit", executed=hardware.executed("int8") or "wider")
