@@ -9,7 +9,7 @@ import numpy as np
 
 from bitnet_cost.engine.activity import count_actions
 from bitnet_cost.engine.parallel import Share, data_share, pipeline_share, tensor_share
-from bitnet_cost.engine.timing import FROM_HOST, Schedule, capped, cut_prefill, movement, roofline
+from bitnet_cost.engine.timing import FROM_HOST, Schedule, capped, cut_prefill, movement, roofline, slowed
 from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import FORMAT_BITS
@@ -83,7 +83,9 @@ def run(result: Result, actions: Actions, plan: Schedule, products: Stack, whole
     moved = ordered_sum(bits, 2)  # [place, phase, n]
     if share is not None:
         places, moved = (*places, "interconnect.write"), np.concatenate((moved, ordered_sum(share.sent_bits, 1)[None]))
-    timing = roofline(counts, activity, hardware, plan, products.over(counts.bases)[0], bits, share)
+    timing = roofline(
+        counts, activity, hardware, plan, slowed(products.over(counts.bases)[0], counts, plan), bits, share
+    )
     if hardware.priced == "actions":
         nominal = whole.of_others[: len(moved), 1]  # the first of them are the places
         near = [i for i, place in enumerate(places) if place not in FROM_HOST]  # the board's limit holds no other power

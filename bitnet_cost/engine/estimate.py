@@ -183,8 +183,9 @@ def priced(result: Result, prepared: Prepared | None = None) -> Result:
     plan, capacity = ready.plan, result.capacity_bits
     if plan is None or ready.compute is None or capacity is None:
         return _at_node(result, ready)
-    actions = (*places_of(result, plan), *floor_of(hardware))
-    whole = tariff(ready.part, hardware, precision.name, 2, actions, lasting=ready.lasting)
+    by_time = hardware.priced == "time"  # its power holds every action
+    actions = floor_of(hardware) if by_time else (*places_of(result, plan), *floor_of(hardware))
+    whole = tariff(ready.part, hardware, precision.name, 0 if by_time else 2, actions, lasting=ready.lasting)
     fits = result.fits_in(capacity)
     if not filled(fits).any():
         return replace(result, reason=does_not_fit(result, float(np.max(capacity))))

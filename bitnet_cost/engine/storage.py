@@ -30,7 +30,12 @@ class Stored(NamedTuple):
 
 
 def role_of(op: Operator, precision: Precision) -> str:
-    """What a precision decides on for an operator: that of its role, but where it leaves most of its layers as is."""
+    """What a precision decides on for an operator: that of its role, but where it leaves most of its layers as is.
+
+    An output matrix that is as the layers' is one of them.
+    """
+    if op.role == "lm_head" and precision.lm_head == "linear":
+        return "linear"
     return "elsewhere" if op.role == "linear" and precision.kept.get(op.name, 0.0) > MOSTLY else op.role
 
 
@@ -152,7 +157,7 @@ def _by_role(op: Operator, precision: Precision) -> Stored:
     bias = precision.tensors.get(f"{op.name}.bias", plain)
     if op.name in precision.tensors:
         return Stored(precision.tensors[op.name], 0.0, bias)
-    if op.role != "linear":
+    if op.role != "linear" and not (op.role == "lm_head" and precision.lm_head == "linear"):
         return Stored(precision.bits_of(op.role), 0.0, bias)
     storage = precision.linear.weights
     kept = precision.kept.get(op.name, 0.0)

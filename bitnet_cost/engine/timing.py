@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from bitnet_cost.engine.activity import format_run, stays
+from bitnet_cost.engine.activity import format_run, stays, unit_of
 from bitnet_cost.engine.counts import HOST
 from bitnet_cost.engine.parallel import Share
 from bitnet_cost.engine.phases import READ_ONCE
@@ -43,8 +43,10 @@ FROM_HOST = ("host.read", "host.write", "host.link")  # what moves to and from t
 UNLIMITED = 2.0**53  # a window of more positions than any workload has
 
 
-def kernel_class(op: Operator, precision: Precision) -> KernelClass | None:
+def kernel_class(op: Operator, precision: Precision, hardware: Hardware | None = None) -> KernelClass | None:
     """The class of kernels that an operator runs in; None where it is in the epilogue of a product, or runs no kernel.
+
+    Products of a low-bit unit that the hardware has are those of any narrow format: nothing is unpacked for them.
 
     >>> from bitnet_cost.inputs.precision import parse_name
     >>> from bitnet_cost.ledger.operators import Traits
@@ -64,6 +66,8 @@ def kernel_class(op: Operator, precision: Precision) -> KernelClass | None:
             if op.role == "lm_head" and precision.bits_of("lm_head") < 8:
                 return "dequantised"
             linear = role_of(op, precision) == "linear"
+            if hardware is not None and unit_of(op, precision, hardware):
+                return "w8a8" if precision.linear.activation_bits < 16 else "linear"
             if not linear or precision.linear.weights.bits >= 8:
                 return "w8a8" if narrow and linear else "linear"
             return "dequantised" if precision.linear.rescale == "weights" else "lowbit"
@@ -134,6 +138,7 @@ class Schedule:
     per_pass: Array  # seconds of launches
     host: int | None  # the row of the host, where the device waits for it
     streamed: Streamed | None = None  # what is read from the host's memory
+    decoding: Array | None = None  # seconds of a product while decoding over those of a prefill; None: the same
 
     def of(self, rows: list[int]) -> Schedule:
         """The schedule of some operators."""
@@ -144,7 +149,8 @@ class Schedule:
             "host": None if self.host is None else rows.index(self.host),
             "streamed": self.streamed and self.streamed.of(rows),
         }
-        names = ("moves", "stepwise", "steps", "room", "window", "per_mac", "busy_compute", "busy_memory", "per_pass")
+        names = ("moves", "stepwise", "steps", "room", "window", "per_mac", "busy_compute", "busy_memory", "per_pass",
+                 "decoding")  # fmt: skip
         for name in names:
             values = getattr(self, name)
             changed[name] = None if values is None else values[rows]
@@ -184,7 +190,7 @@ def schedule(
     """How operators run; see `movement` and `roofline`. ``stored_bits`` of all weights say which level holds them."""
     levels = list(hardware.hierarchy)
     main, near = levels[-1], levels[-2] if len(levels) > 1 else levels[-1]
-    kernels = tuple(runtime.kernel(c) if (c := kernel_class(op, precision)) else None for op in ops)
+    kernels = tuple(runtime.kernel(c) if (c := kernel_class(op, precision, hardware)) else None for op in ops)
     moves = np.array([0.0 if k is None or k.bandwidth is None else 1.0 for k in kernels])[:, None]
     stepwise = np.array([bool(k and k.bytes_per_entry is not None) for k in kernels])[:, None]
     steps = [k.bytes_per_entry * 8.0 if k and k.bytes_per_entry is not None else 0.0 for k in kernels]
@@ -231,6 +237,7 @@ def schedule(
         per_pass=per_pass,
         host=ops.index(HOST) if runtime.waits_for_host else None,
         streamed=streamed,
+        decoding=decode_factors(ops, precision, hardware),
     )
 
 
@@ -253,6 +260,22 @@ def _spans(ops: tuple[Operator, ...]) -> tuple[slice, ...]:
         else:
             spans.append(slice(i, i + 1))
     return tuple(spans)
+
+
+def decode_factors(ops: tuple[Operator, ...], precision: Precision, hardware: Hardware) -> Array | None:
+    """How much longer each product takes in the engine that decodes than in that of prompts; None: there is one."""
+    if not hardware.decode_rates:
+        return None
+    forms = [format_run(op, precision, hardware) for op in ops]
+    pairs = [(hardware.rates[form], hardware.decode_rates.get(form)) if form else (None, None) for form in forms]
+    return _stacked([rate.value / own.value if rate and own else 1.0 for rate, own in pairs])
+
+
+def slowed(products: Array, counts: OpCounts, plan: Schedule) -> Array:
+    """Seconds of products, [phase, op, n], where the steps of decoding run in an engine of their own."""
+    if plan.decoding is None:
+        return products
+    return array([part if p.prompts else part * plan.decoding for p, part in zip(counts.phases, products, strict=True)])
 
 
 def movement(counts: OpCounts, activity: Activity, actions: Actions, plan: Schedule) -> Array:

@@ -307,7 +307,7 @@ def time_figures(result: Result) -> dict[str, Figure]:
     """
     if result.runtime is None:
         return {}
-    used = {kernel_class(op, result.precision) for op in result.counts.operators} | {"cache"}
+    used = {kernel_class(op, result.precision, result.hardware) for op in result.counts.operators} | {"cache"}
     aliases = {"experts-w8a8": "experts"}
     names = {str(n) for n in used} | {aliases.get(str(n), "linear") for n in used if n not in result.runtime.kernels}
     unused = {f"runtime.kernels.{name}." for name in result.runtime.kernels if name not in names}

@@ -22,14 +22,14 @@ def tree_additions(width: int) -> tuple[float, float]:
 def table_entries(levels: int, group: int) -> int:
     """Entries of a table of all sums of ``group`` inputs under weights of ``levels`` values, up to sign.
 
-    Of the sums one half are the negatives of the others, and 0 needs no entry: (3^g - 1) / 2 of ternary weights, 2^g / 2
-    of binary ones. Wei, J. et al.: T-MAC: CPU Renaissance via Table Lookup for Low-Bit LLM Deployment on Edge, 2024,
-    arXiv:2407.00088, section 3.2; ternary: Wang, J. et al.: Bitnet.cpp, 2025, arXiv:2502.11880, section 3.1.
+    Of the sums one half are the negatives of the others, and 0 needs no entry: (3^g - 1) / 2 of ternary weights,
+    2^g / 2 of binary ones. Wei, J. et al.: T-MAC: CPU Renaissance via Table Lookup for Low-Bit LLM
+    Deployment on Edge, 2024, arXiv:2407.00088, section 3.2; ternary: Wang, J. et al.: Bitnet.cpp, 2025, arXiv:2502.11880, section 3.1.
 
     >>> table_entries(3, 2), table_entries(2, 4)  # a, b, a + b, a - b; 16 sums, half of them
     (4, 8)
     """
-    return levels**group // 2
+    return int(levels**group // 2)
 
 
 def table_actions(levels: int, group: int, outputs: int) -> tuple[float, float, float]:

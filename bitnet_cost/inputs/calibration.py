@@ -108,7 +108,7 @@ class DeviceConstants(Input):
         """The device with these constants."""
         name = list(profile.hierarchy)[-1]
         level = profile.hierarchy[name]
-        prices = {"read": scaled(level.read, self.memory), "write": scaled(level.write, self.memory)}
+        prices = {way: scaled(price, self.memory) for way in ("read", "write") if (price := getattr(level, way))}
         actions = {a: scaled(f, self.mac) if a.startswith("mac.") else f for a, f in profile.actions.items()}
         power = profile.power
         if power is not None:

@@ -18,8 +18,8 @@ class Datapath(Input):
     """What a unit does for one product with a weight, from which its energy follows action by action."""
 
     kind: Literal["add", "table", "planes", "count"] = Field(
-        description="add: adds, subtracts or skips each input (TerEffic, CUTIE); table: looks up the sums of a group of "
-        "inputs (T-MAC, LUT Tensor Core); planes: bit-serial over the weights' bits (UNPU); count: XNOR gates and a "
+        description="add: adds, subtracts or skips each input (TerEffic, CUTIE); table: looks up the sums of a group "
+        "of inputs (T-MAC, LUT Tensor Core); planes: bit-serial over the weights' bits (UNPU); count: XNOR gates and a "
         "population count over bit planes of both (XNOR-Net)"
     )
     width: int = Field(16, ge=1, le=65536, description="products that are summed before the accumulator")

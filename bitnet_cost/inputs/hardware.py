@@ -26,6 +26,7 @@ from bitnet_cost.inputs.cited import (
     Power,
     Price,
     Rate,
+    Ratio,
     Source,
     check_figures,
     walk,
@@ -42,17 +43,22 @@ _LEVEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")  # a level's reads are the action
 TAKEN = ("mul", "add", "mac", *SPECIAL, "special", "static", "interconnect", "facility", "host", "total")
 
 DeviceClass = Literal["gpu", "igpu", "tpu", "cpu", "soc", "phone", "board", "mcu", "npu"]
+_POINT = re.compile(r"^[0-9a-z][0-9a-z.]*$")
 _ACTION = re.compile(r"(mul|add|mac|exp|tanh|erf|div|sqrt|unpack|lookup)\.(fp|bf|int)[0-9]+|mac\.(binary|ternary)")
 _NAMES: dict[str, JsonValue] = {"propertyNames": {"pattern": f"^({_ACTION.pattern})$"}}  # of its JSON Schema
 
 
 class SpecialFunction(Input):
-    """A special function as a stated number of multiplications and additions of its format."""
+    """A special function as a stated number of multiplications and additions of its format.
 
-    mul: float = Field(ge=0, le=1000, description="multiplications")
-    add: float = Field(ge=0, le=1000, description="additions")
-    low_factor: float = Field(gt=0, le=1, description="lowest believable energy, as a factor")
-    high_factor: float = Field(ge=1, le=100, description="highest believable energy, as a factor")
+    None of either: its energy is part of another figure, as of the power or of a MAC. So may be that of ``mul`` and
+    ``add`` themselves.
+    """
+
+    mul: float = Field(0, ge=0, le=1000, description="multiplications")
+    add: float = Field(0, ge=0, le=1000, description="additions")
+    low_factor: float = Field(1, gt=0, le=1, description="lowest believable energy, as a factor")
+    high_factor: float = Field(1, ge=1, le=100, description="highest believable energy, as a factor")
     basis: Basis = Field(description="how it is known")
     source: str = Field(min_length=1, description="a key of the file's sources")
     note: str = Field(default="", description="how the numbers come about")
@@ -62,9 +68,15 @@ class MemoryLevel(Input):
     """One level of the memory hierarchy."""
 
     capacity: Capacity | None = Field(None, description="bits that fit; left out: unbounded")
-    read: EnergyPerBit = Field(description="energy of reading one bit")
-    write: EnergyPerBit = Field(description="energy of writing one bit")
-    bandwidth: Bandwidth | None = Field(None, description="bits per second; a technology node has none")
+    read: EnergyPerBit | None = Field(
+        None,
+        description="energy of reading one bit; left out: not known, which a device priced by time does without",
+    )
+    write: EnergyPerBit | None = Field(None, description="energy of writing one bit; left out: as reading")
+    bandwidth: Bandwidth | None = Field(
+        None,
+        description="bits per second; left out of an inner level: nothing waits for it; a technology node has none",
+    )
 
     @property
     def size(self) -> float:
@@ -90,13 +102,25 @@ class PowerProfile(Input):
     idle: Power | None = Field(None, description="drawn while nothing runs")
     cap: Power | None = Field(None, description="limit of the board or package")
 
-    @model_validator(mode="after")
-    def _leaves_room(self) -> Self:
+    def check_cap(self) -> None:
+        """Refuse a limit that leaves no room above the floor.
+
+        Raises:
+            ValueError: nothing could run.
+        """
         if self.cap is not None and self.cap.value <= self.static.value:
             raise ValueError(
-                f"cap {brief(self.cap.value)} W is not above static {brief(self.static.value)} W: nothing could run"
+                f"power: cap {brief(self.cap.value)} W is not above static {brief(self.static.value)} W:"
+                " nothing could run"
             )
-        return self
+
+
+class Reached(Input):
+    """What a design's own program reaches of its peaks, in place of its runtime's shares for products."""
+
+    bandwidth: Ratio | None = Field(None, description="share of the peak bandwidth")
+    compute: Ratio | None = Field(None, description="share of the peak rate of products")
+    overhead: Duration | None = Field(None, description="time of one product's launch, in which nothing else runs")
 
 
 class PriceSet(Input):
@@ -160,7 +184,11 @@ class Links(Input):
 class Hardware(Shown, Input):
     """A hardware profile: prices of actions, and of a device memory, rates and power; SI, with range, basis, source."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=60, description="catalogue id")
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9._-]*(@[0-9a-z.]+)?$",
+        max_length=60,
+        description="catalogue id, with @ and a point of it",
+    )
     extends: str | None = Field(None, description="profile whose figures hold where this file gives none")
     title: str = Field(min_length=2, description="in words")
     kind: Literal["technology", "device"] = Field(
@@ -171,15 +199,17 @@ class Hardware(Shown, Input):
     released: int | None = Field(None, ge=1970, le=2100, description="year in which it was first sold")
     note: str = Field(default="", description="what a reader should know")
     actions: dict[str, EnergyPerOperation] = Field(
-        min_length=1, description="energy of one action", json_schema_extra=_NAMES
+        default_factory=dict,
+        description="energy of one action; only a device priced by time has none",
+        json_schema_extra=_NAMES,
     )
     alternatives: dict[str, PriceSet] = Field(
         default_factory=dict, description="other published values of the actions, by name (--prices)"
     )
     special_functions: dict[str, SpecialFunction] = Field(
         default_factory=dict,
-        description="special functions without a published figure",
-        json_schema_extra={"propertyNames": {"enum": list(SPECIAL)}},
+        description="special functions without a published figure; mul and add where they are part of another",
+        json_schema_extra={"propertyNames": {"enum": [*SPECIAL, "mul", "add"]}},
     )
     hierarchy: dict[str, MemoryLevel] = Field(
         default_factory=dict, description="memory levels, nearest first; the last holds the model (devices: required)"
@@ -198,6 +228,16 @@ class Hardware(Shown, Input):
         default_factory=dict,
         description="low-bit units by the format of their weights: binary, ternary, int2 to int8, fp4 to fp8",
         json_schema_extra={"propertyNames": {"enum": list(UNITS)}},
+    )
+    decode_rates: dict[str, Rate] = Field(
+        default_factory=dict,
+        description="peak rates while decoding, where another engine does that; left out: as rates",
+    )
+    reached: Reached | None = Field(None, description="what its program reaches of the peaks; left out: its runtime's")
+    points: dict[str, dict[str, JsonValue]] = Field(
+        default_factory=dict,
+        description="operating points, as '0.6V': the figures that differ there; asked for as NAME@0.6V",
+        json_schema_extra={"propertyNames": {"pattern": _POINT.pattern}},
     )
     multiprocessors: int | None = Field(
         None, ge=1, le=4096, description="parts that each work on a tile of a product; left out: not modelled"
@@ -222,9 +262,12 @@ class Hardware(Shown, Input):
                     f"actions: {action!r} is not an action; expected mul, add, mac or a special function"
                     f" of a format, as in mul.fp16{hint}"
                 )
-        for name in self.special_functions:
-            if name not in SPECIAL:
-                raise ValueError(f"special_functions: {name!r} is not one of {', '.join(SPECIAL)}")
+        for name, function in self.special_functions.items():
+            if name not in SPECIAL and (name not in ("mul", "add") or function.mul or function.add):
+                raise ValueError(
+                    f"special_functions: {name!r} is not one of {', '.join(SPECIAL)}, nor mul or add, which may only be"
+                    " part of another figure (mul: 0, add: 0)"
+                )
         for name in self.hierarchy:
             if name in TAKEN:
                 raise ValueError(f"hierarchy: a memory level cannot be called {name!r}, as other energies are")
@@ -233,10 +276,18 @@ class Hardware(Shown, Input):
         for name, unit in self.units.items():
             if name not in UNITS:
                 raise ValueError(f"units: {name!r} is not one of {', '.join(UNITS)}")
-            if unit.datapath is None and f"mac.{name}" not in self.actions:
+            if unit.datapath is None and f"mac.{name}" not in self.actions and self.priced == "actions":
                 raise ValueError(f"units.{name}: give its datapath, or its price as actions.mac.{name}")
             if self.has_clock and name not in self.rates:
                 raise ValueError(f"units.{name}: its rate is missing; give rates.{name}")
+        if not self.actions and self.priced == "actions":
+            raise ValueError("actions are missing (energy of one action)")
+        for name, level in self.hierarchy.items():
+            if level.read is None and (level.write is not None or self.priced == "actions"):
+                raise ValueError(f"hierarchy.{name}.read is missing (energy of reading one bit)")
+        for name in self.points:
+            if not _POINT.fullmatch(name):
+                raise ValueError(f"points: {name!r} is not a point; take small letters, digits and dots, as in 0.6v")
         self._check_device()
         check_figures(
             self, self.sources, {f"special_functions.{n}": f.source for n, f in self.special_functions.items()}
@@ -246,7 +297,8 @@ class Hardware(Shown, Input):
     def _check_device(self) -> None:
         given = {name for name in ("device_class", "runtime", "power") if getattr(self, name) is not None}
         if not self.has_clock:
-            if given or self.rates or self.interconnect or self.host or self.battery:
+            own = (self.rates, self.decode_rates, self.interconnect, self.host, self.battery, self.reached)
+            if given or any(own):
                 raise ValueError("a technology node has no clock: it takes no rates, power, runtime, link or host")
             return
         for name in ("device_class", "runtime", "power"):
@@ -255,8 +307,13 @@ class Hardware(Shown, Input):
         if not self.rates or not self.hierarchy:
             raise ValueError("a device needs rates and a hierarchy of memory levels")
         for name, level in self.hierarchy.items():
-            if level.capacity is None or level.bandwidth is None:
+            if level.capacity is None or (level.bandwidth is None and level is self.memory):
                 raise ValueError(f"hierarchy.{name}: a device's level needs capacity and bandwidth")
+        for form in self.decode_rates:
+            if form not in self.rates:
+                raise ValueError(f"decode_rates.{form}: rates has none for it")
+        if self.priced == "actions":
+            self.device_power.check_cap()
         for form, other in self.executes.items():
             if other not in self.rates:
                 raise ValueError(f"executes.{form}: runs as {other!r}, which has no rate")
@@ -330,7 +387,8 @@ class Hardware(Shown, Input):
         """
         for form in units_for(weights):
             known = form in self.units or (
-                form in ("binary", "ternary") and (form in self.rates if self.has_clock else f"mac.{form}" in self.actions)
+                form in ("binary", "ternary")
+                and (form in self.rates if self.has_clock else f"mac.{form}" in self.actions)
             )
             if known and takes(self.units.get(form), form, activations):
                 return form
@@ -354,6 +412,8 @@ class Hardware(Shown, Input):
             return figure.low, figure.value, figure.high
         name, _, form = action.partition(".")
         function = self.special_functions.get(name)
+        if function is not None and not function.mul and not function.add:
+            return 0.0, 0.0, 0.0
         mul, add = self.actions.get(f"mul.{form}"), self.actions.get(f"add.{form}")
         if function is None or mul is None or add is None:
             return None
@@ -372,7 +432,10 @@ class Hardware(Shown, Input):
             return "interconnect.energy"
         if stem == "host" and self.host is not None:
             return "host.link.energy" if part == "link" else f"host.memory.{part}"
-        return f"hierarchy.{stem}.{'write' if part == 'write' else 'read'}" if stem in self.hierarchy else None
+        level = self.hierarchy.get(stem)
+        if level is None or level.read is None:
+            return None
+        return f"hierarchy.{stem}.{'write' if part == 'write' and level.write is not None else 'read'}"
 
     def figure(self, action: str) -> Figure | None:
         """The cited figure behind an action's price, if it has one of its own."""

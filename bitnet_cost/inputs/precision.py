@@ -111,7 +111,7 @@ class LinearPrecision(Input):
         return "ternary" if ternary else f"int{math.ceil(weights.information_bits)}"
 
     def input_format(self, bits: float | None = None) -> str:
-        """The format of the inputs of a product: that in which it multiplies, else integers of ``bits`` or the usual."""
+        """The format of the inputs of a product: that in which it multiplies, else integers of ``bits``."""
         multiplied = [a.partition(".")[2] for a in self.recipe if a.startswith("mul.")]
         if multiplied and not multiplied[0].startswith("int"):
             return multiplied[0]
@@ -143,7 +143,9 @@ class Precision(Shown, Input):
     attention: Format = Field(description="products of queries, keys and values")
     elsewhere: Format = Field(description="elementwise work, norms, biases, routers, residual stream")
     embedding: Format = Field(description="input tables")
-    lm_head: Format = Field(description="output matrix and its product")
+    lm_head: Format | Literal["linear"] = Field(
+        description="output matrix and its product; linear: as the matrices of the layers"
+    )
     embedding_bits: float | None = Field(
         None, ge=1, le=32, description="stored bits of an entry of the input tables; left out: those of its format"
     )
@@ -191,7 +193,9 @@ class Precision(Shown, Input):
         if role == "embedding":
             return self.embedding_bits or float(FORMAT_BITS[self.embedding])
         if role == "lm_head":
-            return self.lm_head_bits or float(FORMAT_BITS[self.lm_head])
+            return self.lm_head_bits or (
+                self.linear.weights.bits if self.lm_head == "linear" else float(FORMAT_BITS[self.lm_head])
+            )
         return float(FORMAT_BITS[self.elsewhere])
 
     @property

@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from bitnet_cost.inputs.cited import Duration, Input, Ratio, Source, check_figures
-from bitnet_cost.inputs.hardware import DeviceClass
+from bitnet_cost.inputs.hardware import DeviceClass, Reached
 from bitnet_cost.shown import Shown
 
 KernelClass = Literal[
@@ -84,6 +84,16 @@ class RuntimeProfile(Shown, Input):
     def waits_for_host(self) -> bool:
         """Whether passes take time in which the device waits for the host."""
         return self.per_pass is not None or self.per_sequence is not None
+
+    def reaching(self, reached: Reached, sources: dict[str, Source]) -> "RuntimeProfile":
+        """The runtime with what a design's own program reaches in place of the shares of its products."""
+        given = {name: share for name in ("bandwidth", "compute", "overhead") if (share := getattr(reached, name))}
+        kernels = {
+            name: kernel.model_copy(update={key: share for key, share in given.items() if getattr(kernel, key)})
+            for name, kernel in self.kernels.items()
+        }
+        own = {share.source: sources[share.source] for share in given.values()}
+        return self.model_copy(update={"kernels": kernels, "sources": self.sources | own})
 
     def cut(self, kind: str) -> int | None:
         """Tokens of one pass of a prefill at most; an encoder attends both ways, so that nothing of it is cut."""

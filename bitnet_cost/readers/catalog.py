@@ -24,7 +24,7 @@ from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.training import TrainingRuntime
 from bitnet_cost.numerals import brief, fixed
 from bitnet_cost.readers import spelling
-from bitnet_cost.readers.extends import chain_of, extended
+from bitnet_cost.readers.extends import chain_of, extended, merged
 from bitnet_cost.readers.hub import is_hub_id
 from bitnet_cost.readers.kinds import is_gguf, refuse_weights
 from bitnet_cost.readers.yaml_file import Document, read_yaml
@@ -215,6 +215,8 @@ def check_rates(device: Hardware, path: Path) -> None:
     Raises:
         InvalidFile: the first of them.
     """
+    if device.priced == "time" and not device.actions:
+        return
     priced = [action.removeprefix("mac.") for action in device.actions if action.startswith("mac.")]
     for form in priced:
         if form not in device.rates:
@@ -319,8 +321,27 @@ def imported(file: str | Path, *, name: str | None = None, source: str | None = 
 
 
 def hardware(name: str) -> Hardware:
-    """A hardware profile by catalogue name or YAML file."""
-    return entry("hardware", name, Hardware)
+    """A hardware profile by catalogue name or YAML file, at one of its operating points where ``@`` names one.
+
+    Raises:
+        BitnetCostError: see `entry`; a point that the profile does not have.
+    """
+    whole, _, point = name.rpartition("@")
+    return entry("hardware", name, Hardware) if not whole or os.path.exists(name) else _at_point(whole, point.lower())
+
+
+def _at_point(name: str, point: str) -> Hardware:
+    known = hardware(name)
+    path = locate("hardware", name)
+    document = read(path)
+    changes = known.points.get(point)
+    if changes is None:
+        there = ", ".join(known.points) or "none"
+        raise BitnetCostError(f"hardware: {known.name!r} has no operating point {point!r}; there are: {there}")
+    base = {key: value for key, value in document.data.items() if key != "points"}
+    return validate(
+        Document(merged(base, {**changes, "name": f"{known.name}@{point}"}), document.lines), Hardware, path
+    )
 
 
 def linked(device: Hardware, name: str | None) -> Hardware:
@@ -489,6 +510,8 @@ def setting(
     if offload is not None:
         hardware = hosted(hardware)
     software = runtime_of(hardware, asked)
+    if software is not None and hardware.reached is not None and not isinstance(asked, RuntimeProfile):
+        software = software.reaching(hardware.reached, hardware.sources)
     if software is None or isinstance(asked, RuntimeProfile) or (asked is not None and is_path(asked)):
         return hardware, software
     return _tuned(Same(hardware), Same(software), Same(constants()))

@@ -218,6 +218,9 @@ def unknown(kind: str, word: str, known: Iterable[str] | None = None, **more: st
 
 def listed(kind: str, word: str, known: Iterable[str] | None = None) -> str:
     """A name as the catalogue spells it where just one is meant; else the word as it is."""
+    whole, _, point = word.rpartition("@")  # hardware at one of its operating points
+    if whole and kind == "hardware":
+        return f"{listed(kind, whole, known)}@{point.lower()}"
     found = meanings(kind, word, known)
     return found[0] if len(found) == 1 else word
 

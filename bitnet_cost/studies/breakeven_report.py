@@ -235,7 +235,7 @@ def _kernels(asked: Scenario, pair: tuple[Precision, Precision], found: Sequence
             continue
         parts = []
         for precision in pair:
-            kind = kernel_class(linear, precision) if linear else None
+            kind = kernel_class(linear, precision, asked.hardware) if linear else None
             if kind is None:
                 continue
             kernel = software.kernel(kind)

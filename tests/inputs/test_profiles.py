@@ -81,6 +81,9 @@ def test_levels_grow_and_slow_down_towards_memory(name: str) -> None:
         assert near.capacity is not None
         assert far.capacity is not None
         assert near.capacity.value < far.capacity.value
+        if near.read is None or far.read is None:  # known of neither: the power of the package is all there is
+            assert catalog.hardware(name).priced == "time"
+            continue
         assert near.read.value < far.read.value
     memory = levels[-1]
     assert memory.bandwidth is not None
@@ -127,6 +130,7 @@ def test_reading_at_full_bandwidth_stays_within_the_limit(name: str) -> None:
     assert memory.bandwidth is not None
     assert power is not None
     assert power.cap is not None
+    assert memory.read is not None
     watts = power.static.value + 0.92 * memory.read.value * memory.bandwidth.value
     assert watts < power.cap.value * (1.2 if name == "mi300x" else 1.0), f"{watts:.0f} W"
 
@@ -169,7 +173,7 @@ def test_only_a_package_of_measured_constant_power_is_priced_by_time() -> None:
 def test_scaled_figures_state_their_rule(name: str) -> None:
     profile = catalog.hardware(name)
     figures = [*profile.actions.values(), *profile.rates.values()]
-    figures += [f for level in profile.hierarchy.values() for f in (level.read, level.write)]
+    figures += [f for level in profile.hierarchy.values() for f in (level.read, level.write) if f]
     for figure in figures:
         if figure.basis in ("scaled", "assumed") and profile.sources[figure.source].title.startswith("Figures"):
             assert figure.note, f"{figure}"
