@@ -24,7 +24,8 @@ def table_entries(levels: int, group: int) -> int:
 
     Of the sums one half are the negatives of the others, and 0 needs no entry: (3^g - 1) / 2 of ternary weights,
     2^g / 2 of binary ones. Wei, J. et al.: T-MAC: CPU Renaissance via Table Lookup for Low-Bit LLM
-    Deployment on Edge, 2024, arXiv:2407.00088, section 3.2; ternary: Wang, J. et al.: Bitnet.cpp, 2025, arXiv:2502.11880, section 3.1.
+    Deployment on Edge, 2024, arXiv:2407.00088, section 3.2; ternary: Wang, J. et al.: Bitnet.cpp, 2025,
+    arXiv:2502.11880, section 3.1.
 
     >>> table_entries(3, 2), table_entries(2, 4)  # a, b, a + b, a - b; 16 sums, half of them
     (4, 8)

@@ -6,6 +6,7 @@ has memory, rates and power as well: it answers time, energy of the whole device
 
 import math
 import re
+from collections.abc import Iterator, Mapping
 from typing import Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
@@ -181,6 +182,14 @@ class Links(Input):
         return self
 
 
+def _cited_in(data: JsonValue | Mapping[str, JsonValue], place: str) -> Iterator[tuple[str, str]]:
+    """The source of every figure of a document, by its place."""
+    for key, value in data.items() if isinstance(data, Mapping) else ():
+        if key == "source" and isinstance(value, str):
+            yield place, value
+        yield from _cited_in(value, f"{place}.{key}")
+
+
 class Hardware(Shown, Input):
     """A hardware profile: prices of actions, and of a device memory, rates and power; SI, with range, basis, source."""
 
@@ -289,9 +298,8 @@ class Hardware(Shown, Input):
             if not _POINT.fullmatch(name):
                 raise ValueError(f"points: {name!r} is not a point; take small letters, digits and dots, as in 0.6v")
         self._check_device()
-        check_figures(
-            self, self.sources, {f"special_functions.{n}": f.source for n, f in self.special_functions.items()}
-        )
+        others = {f"special_functions.{n}": f.source for n, f in self.special_functions.items()}
+        check_figures(self, self.sources, others | dict(_cited_in(self.points, "points")))
         return self
 
     def _check_device(self) -> None:

@@ -24,7 +24,7 @@ from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.training import TrainingRuntime
 from bitnet_cost.numerals import brief, fixed
 from bitnet_cost.readers import spelling
-from bitnet_cost.readers.extends import chain_of, extended, merged
+from bitnet_cost.readers.extends import chain_of, extended
 from bitnet_cost.readers.hub import is_hub_id
 from bitnet_cost.readers.kinds import is_gguf, refuse_weights
 from bitnet_cost.readers.yaml_file import Document, read_yaml
@@ -339,9 +339,8 @@ def _at_point(name: str, point: str) -> Hardware:
         there = ", ".join(known.points) or "none"
         raise BitnetCostError(f"hardware: {known.name!r} has no operating point {point!r}; there are: {there}")
     base = {key: value for key, value in document.data.items() if key != "points"}
-    return validate(
-        Document(merged(base, {**changes, "name": f"{known.name}@{point}"}), document.lines), Hardware, path
-    )
+    own = {"title": f"{known.title}, at {point}", **changes, "name": f"{known.name}@{point}"}
+    return validate(extended(Document(own, document.lines), base, path), Hardware, path)
 
 
 def linked(device: Hardware, name: str | None) -> Hardware:
