@@ -368,7 +368,39 @@ def learning_rates() -> str:
     return table(["model", "peak learning rate", "training", "source"], rows)
 
 
+def datapaths() -> str:
+    """Each recipe of a ternary unit, action by action, and its energy at the published nodes, to be checked by hand."""
+    from bitnet_cost.engine.activity import unit_recipe
+    from bitnet_cost.inputs.datapath import Datapath, Unit
+    from bitnet_cost.readers import catalog
+
+    paths = [
+        Datapath(kind="add", width=16),
+        Datapath(kind="table", group=4, outputs=128),
+        Datapath(kind="planes", width=16),
+        Datapath(kind="count", width=256),
+    ]
+    nodes = [catalog.hardware(name) for name in ("cmos-45nm", "cmos-7nm")]
+    lines = []
+    for path in paths:
+        asked = ", ".join(f"{key}: {value}" for key, value in path.model_dump(exclude_defaults=True).items())
+        line = [f"`{asked}`"]
+        for node in nodes:
+            owner = node.model_copy(update={"units": {"ternary": Unit(datapath=path)}})
+            recipe = unit_recipe(owner, "ternary", "ternary", 8)
+            terms = [
+                (action, times, (owner.price(action) or (0, 0, 0))[1] * 1e12) for (_, action), times in recipe.items()
+            ]
+            if node is nodes[0]:
+                line.append(" + ".join(f"{times:.4g} {action}" for action, times, _ in terms))
+            products = " + ".join(f"{times:.4g} x {digits(price)}" for _, times, price in terms)
+            line.append(f"{products} = {digits(sum(times * price for _, times, price in terms), 3)}")
+        lines.append(line)
+    return table(["datapath", "actions per MAC", "pJ at 45 nm", "pJ at 7 nm"], lines)
+
+
 PARTS: dict[str, Callable[..., str]] = {
+    "datapaths": datapaths,
     "figures": figures,
     "kind": kind,
     "rows": rows,

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Literal, Self
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from bitnet_cost.errors import BitnetCostError, UnsupportedScope, nearest
 from bitnet_cost.inputs.cited import (
@@ -44,6 +44,14 @@ _LEVEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")  # a level's reads are the action
 TAKEN = ("mul", "add", "mac", *SPECIAL, "special", "static", "interconnect", "facility", "host", "total")
 
 DeviceClass = Literal["gpu", "igpu", "tpu", "cpu", "soc", "phone", "board", "mcu", "npu"]
+_UNLESS_BY_TIME: dict[str, JsonValue] = {  # of its JSON Schema: what only a device priced by time does without
+    "if": {"properties": {"priced": {"const": "time"}}, "required": ["priced"]},
+    "then": {},
+    "else": {
+        "properties": {"actions": {"minProperties": 1}, "hierarchy": {"additionalProperties": {"required": ["read"]}}},
+        "required": ["actions"],
+    },
+}
 _POINT = re.compile(r"^[0-9a-z][0-9a-z.]*$")
 _ACTION = re.compile(r"(mul|add|mac|exp|tanh|erf|div|sqrt|unpack|lookup)\.(fp|bf|int)[0-9]+|mac\.(binary|ternary)")
 _NAMES: dict[str, JsonValue] = {"propertyNames": {"pattern": f"^({_ACTION.pattern})$"}}  # of its JSON Schema
@@ -103,17 +111,18 @@ class PowerProfile(Input):
     idle: Power | None = Field(None, description="drawn while nothing runs")
     cap: Power | None = Field(None, description="limit of the board or package")
 
-    def check_cap(self) -> None:
-        """Refuse a limit that leaves no room above the floor.
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.cap is not None and self.cap.value < self.static.value:
+            raise ValueError(self.no_room)
+        return self
 
-        Raises:
-            ValueError: nothing could run.
-        """
-        if self.cap is not None and self.cap.value <= self.static.value:
-            raise ValueError(
-                f"power: cap {brief(self.cap.value)} W is not above static {brief(self.static.value)} W:"
-                " nothing could run"
-            )
+    @property
+    def no_room(self) -> str | None:
+        """That the limit leaves no room above the floor, in words; None where it does, or there is none."""
+        if self.cap is None or self.cap.value > self.static.value:
+            return None
+        return f"cap {brief(self.cap.value)} W is not above static {brief(self.static.value)} W: nothing could run"
 
 
 class Reached(Input):
@@ -192,6 +201,8 @@ def _cited_in(data: JsonValue | Mapping[str, JsonValue], place: str) -> Iterator
 
 class Hardware(Shown, Input):
     """A hardware profile: prices of actions, and of a device memory, rates and power; SI, with range, basis, source."""
+
+    model_config = ConfigDict(json_schema_extra=_UNLESS_BY_TIME)
 
     name: str = Field(
         pattern=r"^[a-z0-9][a-z0-9._-]*(@[0-9a-z.]+)?$",
@@ -320,8 +331,8 @@ class Hardware(Shown, Input):
         for form in self.decode_rates:
             if form not in self.rates:
                 raise ValueError(f"decode_rates.{form}: rates has none for it")
-        if self.priced == "actions":
-            self.device_power.check_cap()
+        if self.priced == "actions" and self.device_power.no_room:  # a power that holds every action needs no room
+            raise ValueError(f"power: {self.device_power.no_room}")
         for form, other in self.executes.items():
             if other not in self.rates:
                 raise ValueError(f"executes.{form}: runs as {other!r}, which has no rate")

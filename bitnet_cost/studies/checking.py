@@ -13,6 +13,7 @@ from bitnet_cost.engine.estimate import evaluate
 from bitnet_cost.errors import BitnetCostError, InvalidFile, MissingPrice
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Input
+from bitnet_cost.inputs.datapath import UNITS
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.scenario import Scenario, usual_generate
@@ -42,7 +43,9 @@ def check(path: Path) -> list[str]:
 def _remarks(path: Path, entry: Input) -> Iterator[str]:
     if isinstance(entry, Hardware):
         _check_runtime(path, entry)
-        if not entry.has_clock and any(action.startswith("mac.") for action in entry.actions):
+        if not entry.has_clock and any(
+            stem == "mac" and form not in UNITS for stem, _, form in (a.partition(".") for a in entry.actions)
+        ):
             yield "no answer asks for its prices of mac: a technology node prices mul and add"
         for name in TRIED:
             missing = _missing(entry, catalog.precision(name))

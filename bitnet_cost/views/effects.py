@@ -8,6 +8,7 @@ from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.ledger.result import Result
+from bitnet_cost.numerals import digits
 from bitnet_cost.tables import Note
 from bitnet_cost.views.verdict import hardware_name, precision_name
 
@@ -42,10 +43,40 @@ def substitutes(results: Sequence[Result]) -> list[Note]:
         where = limited(list(dict.fromkeys(places)))
         text = f"{precision_name(name)} runs as {executed} products: no {asked} unit on {where}"
         found.append(Note("substitute", text))
+    return [*found, *own_units(results), *_without_effect(on_devices)]
+
+
+def own_units(results: Sequence[Result]) -> list[Note]:
+    """Which low-bit units precisions run on, and which of them is slower than a wider one of its device."""
+    runs: dict[tuple[str, str], list[str]] = {}
+    slower = []
+    for r in results:
+        linear, hardware = r.precision.linear, r.hardware
+        unit = hardware.unit_for(linear.format, linear.input_format()) if r.has_energy else None
+        if unit is None:
+            continue
+        runs.setdefault((precision_name(r.precision.name), unit), []).append(hardware_name(hardware))
+        wide = max(hardware.rates.items(), key=lambda rate: rate[1].value, default=None)
+        if wide and wide[1].value > hardware.rates[unit].value:
+            peaks = " against ".join(
+                f"{digits(hardware.rates[f].value / 1e12, 3)} TOP/s in {f}" for f in (unit, wide[0])
+            )
+            slower.append(f"{hardware_name(hardware)}: {peaks}")
+    found = []
+    for (name, unit), places in runs.items():
+        where = limited(list(dict.fromkeys(places)))
+        found.append(Note("unit", f"{name} runs on the {unit} unit of {where}"))
+    if slower:
+        found.append(Note("unit", f"The unit is slower than a wider one. {'; '.join(dict.fromkeys(slower))}."))
+    return found
+
+
+def _without_effect(on_devices: Sequence[Result]) -> list[Note]:
+    """That an accumulator changes nothing on a device."""
     if any(r.accumulator == "int32" and r.precision.linear.accumulator for r in on_devices):
         text = "--accumulator changes nothing on a device: its products hold their accumulation."
-        found.append(Note("accumulator", text))
-    return found
+        return [Note("accumulator", text)]
+    return []
 
 
 def instead_of(precision: Precision, hardware: Hardware) -> tuple[str, str] | None:

@@ -27,7 +27,7 @@ FOLDERS = {
     "interconnects": "links", "electricity": "grids", "quality": "quality",
 }  # fmt: skip
 FILES = {"sources": "measured", "constants": "constants", "accuracy": "accuracy"}
-EXAMPLES = {"example-ternary": "precision", "my-table": "study", "sweep": "sweep"}
+EXAMPLES = {"my-table": "study", "sweep": "sweep"}
 
 
 def shipped() -> Iterator[tuple[str, Path]]:

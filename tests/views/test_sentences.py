@@ -41,8 +41,9 @@ def test_a_note_stands_once_and_a_ternary_unit_is_one(bitnet_cost: Run) -> None:
     )
     assert text.count("no 1-bit unit on Example NPU") == 1
     assert "Example NPU, Example NPU" not in text
-    own = str(ROOT / "docs" / "examples" / "example-ternary.yaml")
-    assert "no 1-bit unit" not in bitnet_cost("estimate", "gpt2", "-H", TERNARY, "-p", own, "--notes").out
+    own = " ".join(bitnet_cost("estimate", "gpt2", "-H", TERNARY, "-p", "bitnet-b1.58", "--notes").out.split())
+    assert "no 1-bit unit" not in own
+    assert "BitNet b1.58 runs on the ternary unit of Example NPU with a ternary unit" in own
 
 
 def test_a_device_class_with_one_runtime_names_it(bitnet_cost: Run) -> None:
