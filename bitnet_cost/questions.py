@@ -130,6 +130,7 @@ LISTED_YEAR = Asked(("--year",), "hardware first sold in a year, or in years as 
 HELPED = Asked((), "the command to explain", left_out="all, in a line each", metavar="[COMMAND]")
 ENTRY = Asked((), "a name that 'list' prints, of any kind, or a file", metavar="NAME")
 CHECKED = Asked((), "your own YAML files", metavar="FILE...")
+DRAFTED = Asked((), "what the file is of: hardware, model, precision or runtime", metavar="KIND")
 SCHEMA_OF = Asked((), "kind of file")
 CONFIG = Asked((), "a Hugging Face config.json, its folder, a .gguf, or with the extra 'hub' an id", metavar="CONFIG")
 MODEL_NAME = Asked(("--name",), "name of the model", left_out="of the file or folder")

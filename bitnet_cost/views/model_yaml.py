@@ -27,8 +27,18 @@ def model_yaml(architecture: Architecture) -> str:
         ffn: {size: 32, activation: gelu}
     <BLANKLINE>
     """
+    return yaml_text(architecture.model_dump(exclude_defaults=True))
+
+
+def yaml_text(data: dict[str, Any]) -> str:
+    """YAML text of plain data: a section in one line where it fits, layers one line per part.
+
+    >>> print(yaml_text({"name": "mine", "rates": {"fp16": {"value": "165 TFLOP/s", "basis": "assumed"}}}), end="")
+    name: mine
+    rates: {fp16: {value: '165 TFLOP/s', basis: assumed}}
+    """
     lines: list[str] = []
-    for key, value in architecture.model_dump(exclude_defaults=True).items():
+    for key, value in data.items():
         if key == "layers":
             lines.append("layers:")
             for layer in value:
@@ -40,9 +50,9 @@ def model_yaml(architecture: Architecture) -> str:
 
 
 def _block(key: str, value: Any, indent: str = "") -> list[str]:
-    """A key with its value in one line, or with the lines of its parts where that would be too long."""
+    """A key with its value in one line, or with the lines of its parts where that is too long and not a figure."""
     line = f"{indent}{key}: {_inline(value)}"
-    if not isinstance(value, dict) or len(line) <= WIDTH:
+    if not isinstance(value, dict) or "basis" in value or len(line) <= WIDTH:
         return [line]
     return [f"{indent}{key}:", *(line for inner, part in value.items() for line in _block(inner, part, indent + "  "))]
 
@@ -52,6 +62,8 @@ def _inline(value: Any) -> str:
         return "{" + ", ".join(f"{k}: {_inline(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_inline, value)) + "]"
+    if value is None:
+        return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
