@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -132,3 +133,26 @@ def test_the_best_of_each_device_is_that_of_the_records(bitnet_cost: Callable[..
 def test_a_notebook_shows_tables() -> None:
     result = package.estimate("gpt2", "l4", "int4", baseline="fp16", generate=16)
     assert "<table>" in result._repr_html_()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("gpt2", "-H", "rtx-3080", "--scope", "compute", "--prompt", "9"),
+        ("gpt2", "-H", "cmos-45nm", "--scope", "compute", "--prompt", "9"),
+        ("llama-2-7b", "-H", "l4", "--prompt", "30000"),
+        ("gpt2", "-H", "l4", "--prompt", "9"),
+    ],
+    ids=["part of the energy", "no clock", "does not fit", "none"],
+)
+def test_a_row_of_a_sweep_has_the_reason_of_the_estimate(
+    words: tuple[str, ...], bitnet_cost: Callable[..., Ran], tmp_path: Path
+) -> None:
+    model, *more = words
+    ran = bitnet_cost("estimate", model, "-p", "fp16", "--baseline", "fp16", *more, "-f", "json")
+    reason = json.loads(ran.out)["records"][0]["reason"]
+    ran = bitnet_cost("sweep", "-m", model, "-p", "fp16", *more, "--batch", "1,2", "-o", tmp_path / "rows.csv")
+    assert ran.code == 0, ran.err
+    with (tmp_path / "rows.csv").open(encoding="utf-8") as file:
+        row = next(csv.DictReader(file))
+    assert row["reason"] == (reason or "").partition(": needs")[0]  # by how much is in the row's own figures

@@ -13,7 +13,7 @@ from bitnet_cost.errors import MissingPrice
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.training import TrainingScenario
-from bitnet_cost.ledger.record import METRICS
+from bitnet_cost.ledger.record import METRICS, UNFIT, reason_where_it_fits
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.ledger.training_record import STEP_METRICS
 from bitnet_cost.registry import Metric
@@ -55,7 +55,24 @@ def figures(asked: Scenario, *, varied: bool = False) -> dict[str, NDArray[Any]]
     except MissingPrice as fault:
         fault.figures = columns_of(result)
         raise
-    return columns_of(result)
+    return columns_of(result) | {"reason": _reasons(result)}
+
+
+def _reasons(result: Result) -> Any:
+    """Why something cannot be computed, as single estimates say it: one for all points, or an array.  [n]
+
+    That a point does not fit is said without figures, which the row has in columns of its own.
+    """
+    inside, why = result.fits, reason_where_it_fits(result)
+    if inside is None or not result.hardware.has_clock:
+        return why
+    if not result.has_energy:
+        return UNFIT if why and why.startswith(UNFIT) else why
+    if inside.all():
+        return why
+    reasons = np.full(inside.size, why, dtype=object)
+    reasons[~inside.ravel()] = UNFIT
+    return reasons
 
 
 def step_figures(asked: TrainingScenario, *, varied: bool = False) -> dict[str, NDArray[Any]]:
@@ -82,7 +99,12 @@ def step_figures(asked: TrainingScenario, *, varied: bool = False) -> dict[str, 
                 found[name] = values & possible
             elif STEP_METRICS[name].kind != "whole":  # those are of the model alone
                 found[name] = np.where(possible, values, np.nan)
-    return found | {f"energy_{name}_j": values[1] for name, values in parts.items()} | {"reason": faults}
+    energies = {f"energy_{name}_j": values[1] for name, values in parts.items()}
+    reasons = np.full(points, None)
+    reasons[~found.get("fits", np.ones(points, bool))] = UNFIT
+    if faults is not None:
+        reasons[~possible] = faults[~possible]
+    return found | energies | {"reason": reasons}
 
 
 def columns_of(result: Result) -> dict[str, NDArray[Any]]:

@@ -21,6 +21,7 @@ from bitnet_cost.told import Array
 __all__ = ["METRICS", "column"]  # who reads them here has every column in its place
 
 NO_CLOCK = "technology node: no clock, no capacity"
+UNFIT = "does not fit"
 WITH_POWER = ("device", "facility")  # scopes that hold all energy of a device
 
 
@@ -190,15 +191,20 @@ register("water_l", "figure", "L", "Water of making the electricity, where the z
 @column("word")
 def reason(result: Result) -> str | list[str | None] | None:
     """Why something cannot be computed, in a few words"""
+    why, inside = reason_where_it_fits(result), result.fits
+    if not result.hardware.has_clock or (not result.has_energy and why):
+        return why
+    return None if inside is None else [why if fit else UNFIT for fit in inside.ravel().tolist()]
+
+
+def reason_where_it_fits(result: Result) -> str | None:
+    """Why something cannot be computed of all points of a result, or of those that fit."""
     if not result.hardware.has_clock:
         return result.reason or NO_CLOCK
-    why, inside = result.reason, result.fits
-    if not result.has_energy and why:
-        return why
     if result.has_energy and result.scope not in WITH_POWER:
         part = f"no power: scope {result.scope} is a part of the energy"
-        why = f"{why}; {part}" if why else part
-    return None if inside is None else [why if fit else "does not fit" for fit in inside.ravel().tolist()]
+        return f"{result.reason}; {part}" if result.reason else part
+    return result.reason
 
 
 # --- where the parameters are ---------------------------------------------------------------------------------------

@@ -577,3 +577,4 @@ class Crossing(Shown):
     method: str
     now: float | None = None  # the share at the workload asked for
     turning: Turning | None = None
+    software: RuntimeProfile | None = None  # the runtime of that name, which may be a file's

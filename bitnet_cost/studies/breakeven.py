@@ -139,8 +139,8 @@ def find(
         device, software = catalog.setting(asked.hardware, name)
         first = asked.but(hardware=device, runtime=software)
         question = Question((first, first.but(precision=baseline)), wanted, draws or Draws())
-        found += [_along(question, axis) for axis in axes]
-        found += _shares(question)
+        crossings_here = [*(_along(question, axis) for axis in axes), *_shares(question)]
+        found += [replace(crossing, software=software) for crossing in crossings_here]
     return found
 
 

@@ -15,7 +15,6 @@ from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.result import Crossing, Turning
 from bitnet_cost.numerals import change_words, digits, percent, signed_change, with_commas
-from bitnet_cost.readers import catalog
 from bitnet_cost.studies.breakeven import amount, reach, spans
 from bitnet_cost.tables import Note, Report, Table, headed
 from bitnet_cost.views.honesty import MARK, beyond, mark_basis
@@ -229,10 +228,7 @@ def _kernels(asked: Scenario, pair: tuple[Precision, Precision], found: Sequence
     """What the linear layers of both run as, with each runtime."""
     notes, weak = [], False
     linear = next((op for op in count_ops(asked.model, asked.workload).operators if op.role == "linear"), None)
-    for name in dict.fromkeys(c.runtime for c in found if c.runtime):
-        _, software = catalog.setting(asked.hardware, name)
-        if software is None:
-            continue
+    for name, software in {c.runtime: c.software for c in found if c.software is not None}.items():
         parts = []
         for precision in pair:
             kind = kernel_class(linear, precision, asked.hardware) if linear else None

@@ -64,7 +64,8 @@ def grid(answer: Answer) -> dict[str, Any]:
     """
     first = answer.results[0]
     batches, contexts = axes(first.workload)
-    curve = sorted({*CURVE, *batches})
+    each = first.devices if first.scenario.parallel == "data" else 1  # devices that take whole sequences
+    curve = [batch for batch in sorted({*CURVE, *batches}) if batch % each == 0]
     at = curve.index(int(first.workload.batch)) * len(contexts) + contexts.index(int(first.workload.prompt))
 
     @cache

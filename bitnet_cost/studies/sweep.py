@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from bitnet_cost import __version__
-from bitnet_cost.engine.estimate import check_scope
+from bitnet_cost.engine.estimate import cannot_share, check_scope
 from bitnet_cost.engine.grid import components_of, figures, swept
 from bitnet_cost.errors import BitnetCostError, MissingPrice, suggested
 from bitnet_cost.filters import Filter
@@ -164,8 +164,22 @@ class Plan:
             BitnetCostError: see `figures`.
         """
         check_scope(cell.asked.hardware, cell.asked.scope or cell.asked.hardware.default_scope)
-        work = Workload(**self.numbers(cell, numbers), attention=self.spec.attention, logits=self.spec.logits,
-                        counting=self.spec.counting)  # fmt: skip
+        given, devices = self.numbers(cell, numbers), cell.asked.devices
+        odd = given["batch"] % devices > 0 if cell.asked.parallel == "data" else np.False_
+        if not odd.any() or odd.all():
+            return self._figures(cell, given, varied)
+        even, parts = np.flatnonzero(~odd), (given, varied)
+        found = self._figures(cell, *(select_rows(part, even) for part in parts))
+        reasons = as_array(found.pop("reason"), even.size)
+        found = {name: _among(values, even, odd.size) for name, values in found.items()}
+        found["reason"] = _among(reasons, even, odd.size)
+        for batch in np.unique(given["batch"][odd]):
+            alone = replace(Workload(), batch=int(batch))
+            found["reason"][given["batch"] == batch] = cannot_share(cell.asked.but(workload=alone))
+        return found
+
+    def _figures(self, cell: Cell, given: Columns, varied: Columns) -> Columns:
+        work = Workload(**given, attention=self.spec.attention, logits=self.spec.logits, counting=self.spec.counting)
         return figures(varied_to(cell.asked, varied).but(workload=work), varied=bool(varied))
 
     def numbers(self, cell: Cell, numbers: Mapping[str, Array | None]) -> Columns:
@@ -378,6 +392,15 @@ def joined(whole: Plan, parts: Sequence[Columns]) -> Columns:
         alone = all(not isinstance(v, np.ndarray) and v == values for v in several)
         found[name] = values if alone else np.concatenate([as_array(part[name], len(part["index"])) for part in parts])
     return reduced(whole, found)
+
+
+def _among(values: NDArray[Any], rows: NDArray[np.intp], points: int) -> NDArray[Any]:
+    """Values of some rows among all: NaN, no or None elsewhere.  [n]"""
+    found = np.full(
+        points, np.nan if values.dtype.kind == "f" else None if values.dtype.kind == "O" else 0, values.dtype
+    )
+    found[rows] = values
+    return found
 
 
 def as_array(values: Any, points: int) -> NDArray[Any]:

@@ -548,3 +548,16 @@ def test_a_longer_prompt_never_takes_less(model: str, hardware: str, precision: 
     for figures in (result.energy_j, result.timing.total):
         values = np.asarray(figures).ravel()
         assert (np.diff(values) >= -1e-12 * values[:-1]).all()
+
+
+def test_odd_batches_of_a_grid_are_refused_alone() -> None:
+    rows = bitnet_cost.sweep(
+        models="gpt-oss-20b", hardware="h100-sxm-80gb", precisions="fp16", batch=[1, 2, 3, 4], generate=9,
+        parallel="data", devices=2,
+    ).to_records()  # fmt: skip
+    assert [row["energy_j"] is None for row in rows] == [True, False, True, False]
+    assert [row["reason"] and row["reason"][:12] for row in rows] == ["a batch of 1", None, "a batch of 3", None]
+    alone = bitnet_cost.estimate(
+        "gpt-oss-20b", "h100-sxm-80gb", "fp16", batch=4, generate=9, devices=2, parallel="data"
+    )
+    assert rows[3]["energy_j"] == alone.energy_j

@@ -26,6 +26,12 @@ class Finding(Exception):
         self.signature = signature
 
 
+def require(holds: bool, signature: str, detail: str) -> None:
+    """Raise a finding where something does not hold."""
+    if not holds:
+        raise Finding(signature, detail[:1500])
+
+
 def judged(run: Callable[[bytes], str], data: bytes) -> bool:
     """Run once; whether the input was accepted.
 
@@ -45,12 +51,12 @@ def judged(run: Callable[[bytes], str], data: bytes) -> bool:
             raise Finding("silent", "an error without a word") from error
         if len(said) > MOST_ERROR:
             raise Finding(
-                "long error " + _place(error), f"an error of {len(said)} characters: {said[:300]!r}"
+                "long error " + place_of(error), f"an error of {len(said)} characters: {said[:300]!r}"
             ) from error
     except Finding:
         raise
     except (Exception, SystemExit, KeyboardInterrupt) as error:
-        raise Finding(f"{type(error).__name__} {_place(error)}", traceback.format_exc()[-3000:]) from error
+        raise Finding(f"{type(error).__name__} {place_of(error)}", traceback.format_exc()[-3000:]) from error
     if time.process_time() - start > WATCHED_SECONDS:
         taken = work.controls(lambda: _again(run, data))  # what the process imported the first time does not count
         if taken > work.MOST:
@@ -71,7 +77,7 @@ def _again(run: Callable[[bytes], str], data: bytes) -> None:
         run(data)
 
 
-def _place(error: BaseException) -> str:
+def place_of(error: BaseException) -> str:
     """The innermost line of the project that an exception came through."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [f for f in frames if "bitnet_cost" in f.filename and "/tests/" not in f.filename]

@@ -25,7 +25,7 @@ from bitnet_cost.readers import catalog
 from bitnet_cost.studies import breakeven
 from bitnet_cost.studies.breakeven_report import crossing_report
 from bitnet_cost.told import Array
-from tests.conftest import Ran
+from tests.conftest import ROOT, Ran
 
 Cli = Callable[..., Ran]
 MODEL, H100 = catalog.model("llama-2-7b"), catalog.hardware("h100-sxm-80gb")
@@ -398,3 +398,13 @@ def test_bad_questions_are_refused(words: tuple[str, ...], message: str, bitnet_
     ran = bitnet_cost("break-even", "llama-2-7b", "-H", "h100-sxm-80gb", *words)
     assert ran.code == 2
     assert message in ran.err
+
+
+def test_a_runtime_of_the_users_own(bitnet_cost: Callable[..., Ran], tmp_path: Path) -> None:
+    own = (ROOT / "runtimes" / "vllm-gpu.yaml").read_text("utf-8").replace("\nruntime: vllm\n", "\nruntime: mine\n")
+    (tmp_path / "own.yaml").write_text(own, "utf-8")
+    ran = bitnet_cost(
+        "break-even", "gpt2", "-H", "l4", "-p", "int8", "--runtime", tmp_path / "own.yaml", "--draws", "10"
+    )
+    assert ran.code == 0, ran.err
+    assert "mine" in ran.out
