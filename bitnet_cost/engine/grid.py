@@ -61,7 +61,7 @@ def figures(asked: Scenario, *, varied: bool = False) -> dict[str, NDArray[Any]]
 def _reasons(result: Result) -> Any:
     """Why something cannot be computed, as single estimates say it: one for all points, or an array.  [n]
 
-    That a point does not fit is said without figures, which the row has in columns of its own.
+    A point that does not fit has no figures there: the row has them in columns of its own.
     """
     inside, why = result.fits, reason_where_it_fits(result)
     if inside is None or not result.hardware.has_clock:
