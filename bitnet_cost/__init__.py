@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bitnet_cost.api import equal_loss as equal_loss
     from bitnet_cost.api import estimate as estimate
     from bitnet_cost.api import explain as explain
+    from bitnet_cost.api import load as load
     from bitnet_cost.api import load_hardware as load_hardware
     from bitnet_cost.api import load_model as load_model
     from bitnet_cost.api import load_precision as load_precision
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from bitnet_cost.inputs.hardware import Hardware as Hardware
     from bitnet_cost.inputs.precision import Precision as Precision
     from bitnet_cost.inputs.workload import Workload as Workload
+    from bitnet_cost.ledger.load import LoadAnswer as LoadAnswer
+    from bitnet_cost.ledger.load import LoadResult as LoadResult
     from bitnet_cost.ledger.result import Answer as Answer
     from bitnet_cost.ledger.result import Comparison as Comparison
     from bitnet_cost.ledger.result import Explanation as Explanation
@@ -45,6 +48,7 @@ _HOMES = {
     "equal_loss": "bitnet_cost.api",
     "estimate": "bitnet_cost.api",
     "explain": "bitnet_cost.api",
+    "load": "bitnet_cost.api",
     "load_hardware": "bitnet_cost.api",
     "load_model": "bitnet_cost.api",
     "load_precision": "bitnet_cost.api",
@@ -55,6 +59,8 @@ _HOMES = {
     "Architecture": "bitnet_cost.inputs.architecture",
     "Facility": "bitnet_cost.inputs.facility",
     "Hardware": "bitnet_cost.inputs.hardware",
+    "LoadAnswer": "bitnet_cost.ledger.load",
+    "LoadResult": "bitnet_cost.ledger.load",
     "Precision": "bitnet_cost.inputs.precision",
     "Workload": "bitnet_cost.inputs.workload",
     "Answer": "bitnet_cost.ledger.result",

@@ -46,6 +46,7 @@ from bitnet_cost.words import (
 )
 
 if TYPE_CHECKING:
+    from bitnet_cost.ledger.load import LoadAnswer
     from bitnet_cost.ledger.training import TrainingAnswer, TrainingResult
 
 if TYPE_CHECKING:
@@ -410,6 +411,90 @@ def train(
     places = [given("hardware", one) for one in _each("hardware", hardware)]
     formats = [] if precisions is None else [given("precisions", one) for one in _each("precisions", precisions)]
     return TrainingAnswer(tuple(training.train(given("model", model), places, formats, terms, devices, **plan)))
+
+
+def load(
+    model: Name | Architecture,
+    hardware: Name | Hardware | Sequence[Name | Hardware] = "h100-sxm-80gb",
+    precisions: Name | Precision | Sequence[Name | Precision] | None = None,
+    *,
+    rate: Any = None,
+    requests_per_day: float | None = None,
+    peak: float = 1.0,
+    prompt: int = 512,
+    generate: int = 128,
+    cached: int = 0,
+    cv2: float = 0.0,
+    max_batch: int | None = None,
+    static_cache: int | None = None,
+    slo_ttft: float | None = None,
+    slo_tpot: float | None = None,
+    devices: int | Literal["auto"] = "auto",
+    replicas: int | Literal["auto"] | None = None,
+    parallel: Parallel = "tensor",
+    runtime: str | None = None,
+    scope: Scope | None = None,
+    baseline: Name | Precision | None = None,
+    link: str | None = None,
+    facility: Facility | None = None,
+) -> LoadAnswer:
+    """What serving requests as they come takes: devices, batch, latency, power, energy of a request and of a day.
+
+    Args:
+        model: see `load_model`.
+        hardware: one or several devices, see `load_hardware`.
+        precisions: one or several; FP16, INT8, INT4 and BitNet b1.58 if left out.
+        rate: requests per second; an array of rates makes a record for each.
+        requests_per_day: in place of a rate; devices are for the peak, the energy of the day for the mean.
+        peak: highest rate of the day / its mean.
+        prompt: tokens of a prompt, on average.
+        generate: tokens generated per request, on average.
+        cached: tokens of each prompt that are in the cache already.
+        cv2: squared coefficient of variation of lengths: 0 all alike, 1 exponential.
+        max_batch: most sequences in a step; as many as fit if left out.
+        static_cache: positions of a preallocated cache that each step reads whole.
+        slo_ttft: mean time to the first token that is to be kept.  [s]
+        slo_tpot: mean time per token after it that is to be kept.  [s]
+        devices: that share a copy of the model; ``auto``: those that make the fewest in all.
+        replicas: copies that share the load; ``auto``, or left out with a day or a time asked for: as many as it takes.
+        parallel: how devices share a copy.
+        runtime: software on the devices; each one's default if left out.
+        scope: what the energy holds, see `estimate`.
+        baseline: a precision that savings refer to; FP16 or BF16, else the first, if left out.
+        link: what joins devices; their own if left out.
+        facility: PUE, carbon intensity and prices around the devices.
+
+    Returns:
+        A `LoadAnswer`: ``results``, `to_records`, `to_dataframe`, `plot`, `report`.
+
+    Raises:
+        BitnetCostError: an unknown name, bad numbers, a technology node, an encoder.
+
+    >>> row = load("llama-3.1-8b", "h100-sxm-80gb", "fp8", rate=2.0).to_records()[0]
+    >>> row["stable"], round(row["mean_batch"], 1), round(row["energy_per_token_j"], 2)
+    (True, 1.7, 1.19)
+    """
+    from bitnet_cost.ledger.load import LoadAnswer
+    from bitnet_cost.studies import load as studies
+
+    _check_options(scope=scope, facility=facility, parallel=parallel)
+
+    def given(kind: str, one: Any) -> Any:
+        return one if isinstance(one, Architecture | Hardware | Precision) else _word(kind, one)
+
+    asked = studies.load_of(
+        rate, requests_per_day, peak=peak, prompt=prompt, generate=generate, cached=cached, cv2=cv2,
+        max_batch=max_batch, static_cache=static_cache, slo_ttft=slo_ttft, slo_tpot=slo_tpot, replicas=replicas,
+    )  # fmt: skip
+    terms = studies.Terms(
+        None if runtime is None else _word("runtime", runtime), scope,
+        None if baseline is None else given("baseline", baseline), facility, devices, parallel,
+        None if link is None else _word("link", link),
+    )  # fmt: skip
+    places = [given("hardware", one) for one in _each("hardware", hardware)]
+    usual = studies.PRECISIONS if precisions is None else precisions
+    formats = [given("precisions", one) for one in _each("precisions", usual)]
+    return LoadAnswer(tuple(studies.serving(given("model", model), places, formats, asked, terms)))
 
 
 def equal_loss(

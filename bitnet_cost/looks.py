@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import singledispatch
 from os import PathLike, fspath
@@ -19,6 +20,7 @@ from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.ledger.counted import Activity, Footprint, OpCounts, Timing
+from bitnet_cost.ledger.load import LoadAnswer, LoadResult
 from bitnet_cost.ledger.result import Answer, Comparison, Explanation, Fit, Result
 from bitnet_cost.ledger.training import TrainingAnswer, TrainingResult
 from bitnet_cost.listing import entry_report
@@ -36,6 +38,7 @@ from bitnet_cost.views.estimate import estimate_report
 from bitnet_cost.views.explanation import constants_drawing, explanation_report, explanation_text
 from bitnet_cost.views.fit import fit_report
 from bitnet_cost.views.grid import grid_report
+from bitnet_cost.views.load import report as load_report
 from bitnet_cost.views.notebook import fragment
 from bitnet_cost.views.table import as_text, width_of_terminal
 from bitnet_cost.views.training import report as training_report
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from bitnet_cost.studies.chart import DrawnSweep
+    from bitnet_cost.views.charts import Chart
     from bitnet_cost.views.figures import Drawing, Theme
 
     Titled = tuple[str, str, Drawing | None]  # a title, how to read it, the drawing
@@ -89,6 +93,8 @@ report_of.register(Fit, lambda fit: fit_report([fit]))
 report_of.register(EqualLoss, equal_loss_report.report)
 report_of.register(Grid, Grid.outline)
 report_of.register(TrainingAnswer, lambda answer: training_report(answer.results, answer.spreads))
+report_of.register(LoadAnswer, lambda answer: load_report(answer.results))
+report_of.register(LoadResult, lambda result: load_report([result]))
 for _kind, _class in (("model", Architecture), ("hardware", Hardware), ("precision", Precision)):
     report_of.register(_class, lambda entry, kind=_kind: entry_report(kind, entry))
 report_of.register(RuntimeProfile, lambda entry: entry_report("runtime", entry))
@@ -128,7 +134,7 @@ def markup_of(thing: Shown) -> str:
 def _brief(thing: Shown) -> Report:
     """An answer with its first notes, as the commands print it; anything else whole."""
     made = report_of(thing)
-    brief = isinstance(thing, Answer | Result | TrainingAnswer | TrainingResult)
+    brief = isinstance(thing, Answer | Result | TrainingAnswer | TrainingResult | LoadAnswer | LoadResult)
     return made.brief(rest="in report(FILE.html)") if brief else made
 
 
@@ -207,13 +213,26 @@ def _(answer: Answer, *, chart: str | None = None) -> Titled:
 def _(answer: TrainingAnswer, *, chart: str | None = None) -> Titled:
     from bitnet_cost.views.training_charts import training_charts
 
-    charts = {each.name: each for each in training_charts(answer.results)}
-    if not charts:
+    return _chosen(training_charts(answer.results), answer.results[0].model, chart)
+
+
+def _chosen(charts: Sequence[Chart], model: Architecture, chart: str | None) -> Titled:
+    """One of some charts, the first where none is named."""
+    named = {each.name: each for each in charts}
+    if not named:
         return "", "", None
-    name = chart or next(iter(charts))
-    check_word("chart", name, list(charts))
-    (shown,), model = charts[name].shown, answer.results[0].model
+    name = chart or next(iter(named))
+    check_word("chart", name, list(named))
+    (shown,) = named[name].shown
     return f"{shown.title}, {model.title or model.name}", shown.words, shown.figure
+
+
+@drawing_of.register(LoadAnswer)
+def _(answer: LoadAnswer, *, chart: str | None = None) -> Titled:
+    from bitnet_cost.studies.load import curves
+    from bitnet_cost.views.load_charts import load_charts
+
+    return _chosen(load_charts(*curves(answer.results)), answer.results[0].scenario.model, chart)
 
 
 @drawing_of.register(Explanation)
@@ -237,7 +256,7 @@ def _along(columns: dict[str, list[Any]], x: str | None, y: str | None) -> Drawn
 # --- as a page -------------------------------------------------------------------------------------------------------
 
 
-def write_report(thing: Answer | Result | TrainingAnswer, path: str | PathLike[str]) -> None:
+def write_report(thing: Answer | Result | TrainingAnswer | LoadAnswer, path: str | PathLike[str]) -> None:
     """Write the page of an answer.
 
     Raises:
@@ -252,8 +271,9 @@ def write_report(thing: Answer | Result | TrainingAnswer, path: str | PathLike[s
         raise BitnetCostError(f"{name}: a report is one HTML file; end the name in .html")
     if isinstance(thing, Result) and thing.shape:
         raise BitnetCostError(f"{name}: a report is of single points; plot() draws a grid, to_dataframe() holds it")
-    if isinstance(thing, TrainingAnswer):
-        write_atomically(name, as_html(pages.of_training(thing, FROM_PYTHON)))
+    if isinstance(thing, TrainingAnswer | LoadAnswer):
+        page = pages.of_load if isinstance(thing, LoadAnswer) else pages.of_training
+        write_atomically(name, as_html(page(thing, FROM_PYTHON)))  # type: ignore[arg-type]  # the page of its kind
         return
     answer = answer_of(thing) if isinstance(thing, Result) else thing
     write_atomically(name, as_html(pages.of_answer(answer, pages.full(answer, report_of(answer)), command_of(answer))))

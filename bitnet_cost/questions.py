@@ -178,6 +178,27 @@ WORKERS = Asked(("--workers",), "processes", left_out="one per core")
 ENGINE = Asked(("--engine",), "processes here, or a Dask cluster")
 SCHEDULER = Asked(("--scheduler",), "a running Dask scheduler", left_out="a local one", metavar="ADDRESS")
 
+# Serving under load.
+RATE = Asked(("--rate",), "requests per second: one, A,B,C or FIRST:LAST:POINTS[:log]", metavar="RATE")
+REQUESTS_OF_DAY = Asked(("--requests-per-day",), "requests of a day, in place of --rate; batch is a result")
+PEAK = Asked(("--peak",), "highest rate of the day / its mean; devices are for the highest, energy for the mean", 1.0)
+LOAD_PROMPT = PROMPT._replace(meaning="tokens of a prompt, on average")
+LOAD_GENERATE = Asked(("--generate",), "tokens generated per request, on average", 128)
+CACHED = Asked(("--cached",), "tokens of each prompt that are in the cache already, shared with others", 0)
+CV2 = Asked(("--cv2",), "squared coefficient of variation of lengths: 0 all alike, 1 exponential", 0.0)
+MAX_BATCH = Asked(("--max-batch",), "most sequences in a step", left_out="as many as fit the memory")
+STATIC_CACHE = Asked(("--static-cache",), "positions of a preallocated cache that each step reads whole")
+SLO_TTFT = Asked(("--slo-ttft",), "keep the mean time to the first token, in seconds")
+SLO_TPOT = Asked(("--slo-tpot",), "keep the mean time per token after it, in seconds")
+REPLICAS = Asked(("--replicas",), "copies of the model that share the load", metavar="K|auto",
+    left_out="as many as it takes; 1 at a --rate without --slo")
+LOAD_DEVICES = Asked(("--devices",), "devices that share a copy; auto: those that make the fewest in all", "auto",
+    metavar="N|auto")
+HARDWARE_LOADED = Asked(("--hardware", "-H", "--gpu"), "device; A,B for several", left_out="h100-sxm-80gb",
+    metavar="HARDWARE", names="hardware")
+BASELINE_OF_LOAD = Asked(("--baseline",), "savings are against this", left_out="fp16, else the first",
+    metavar="PRECISION", names="precision")
+
 # Training.
 TOKENS = Asked(("--tokens",), "tokens of the whole run, as 300B: adds days, energy, carbon, cost", metavar="N")
 SEQ = Asked(("--seq",), "tokens of a sequence", left_out="2,048, or what the model was made for")

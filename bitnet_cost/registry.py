@@ -85,6 +85,8 @@ def unit_shown(unit: str) -> tuple[str, float]:
 METRICS: dict[str, Metric] = {}
 STEP_METRICS: dict[str, Metric] = {}
 """Columns of training steps."""
+LOAD_METRICS: dict[str, Metric] = {}
+"""Columns of serving under load."""
 
 
 def register(

@@ -1,6 +1,6 @@
 """Runtimes: how much of a device software reaches. One entry per runtime and device class, every figure with source."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -60,6 +60,17 @@ class RuntimeProfile(Shown, Input):
         False, description="the device works while the host prepares: a pass takes the longer of the two, not the sum"
     )
     chunk: int | None = Field(None, ge=1, le=10**9, description="tokens of one pass of the prefill at most")
+    prompts_inside: bool = Field(
+        False, description="under load a prompt is worked on inside a decode step; left out: alone, before the next one"
+    )
+    paged: bool = Field(
+        False, description="the cache takes memory as tokens come; left out: a sequence's whole length is reserved"
+    )
+    batch_sizes: list[Annotated[int, Field(ge=1, le=10**6)]] = Field(
+        default_factory=list,
+        max_length=1000,
+        description="a step's batch is filled up to the next of these; left out: it runs as large as it is",
+    )
     workspace: Ratio | None = Field(None, description="memory kept for workspace, as a share of the capacity")
     cache_copies: float = Field(1.0, ge=1, le=4, description="copies of the KV cache that are held at once")
     logits_bits: float | None = Field(

@@ -100,6 +100,14 @@ class Tariff(Shown):
         """Nominal energy of products and elementwise work in each phase.  [phase, n]  [J]"""
         return ordered_sum(self.nominal * bases.of(self.names)[self.needed], 0)
 
+    def linear_by_phase(self, bases: Bases) -> dict[str, Array]:
+        """Energy of products and elementwise work by component.  Each [bound, phase, n]  [J]"""
+        if not self.components:
+            return {}
+        times = bases.of(self.names)[self.needed]
+        energies = [ordered_sum(each[:, :, None] * times, 1) for each in self.each]
+        return dict(zip(self.components, energies, strict=True))
+
     def by_operator(self, bases: Bases) -> dict[str, Array]:
         """Energy of products and elementwise work by component.  Each [bound, phase, op, n]  [J]"""
         if not self.components:
@@ -248,14 +256,15 @@ class Ledger(Shown):
         return [entries for entries in self.entries if first <= entries.part <= PARTS[scope]]
 
 
-Kept = Literal["component", "operator", "action"]
+Kept = Literal["component", "phase", "operator", "action"]
 
 
 def contract(ledger: Ledger, by: Kept, scope: Scope) -> dict[str, Array]:
     """The sum of a ledger over all but what is kept, within a scope; see the head of this module for its order.
 
-    ``component``: energy of each component, [bound, n]; ``operator``: the same of each phase and operator,
-    [bound, phase, op, n]; ``action``: how often each action runs, not priced, [n].
+    ``component``: energy of each component, [bound, n]; ``phase``: the same of each phase, [bound, phase, n];
+    ``operator``: of each phase and operator, [bound, phase, op, n]; ``action``: how often each action runs, not
+    priced, [n].
 
     Raises:
         MissingPrice: an action of the scope has no price; never by action.
@@ -264,9 +273,9 @@ def contract(ledger: Ledger, by: Kept, scope: Scope) -> dict[str, Array]:
     if by == "action":
         linear = _runs(ledger, ledger.linear_parts(scope))
         return linear | {action: row for entries in held for action, row in entries.each(kept=False).items()}
-    amounts = [entries.amounts(kept=by == "operator") for entries in held]
+    amounts = [e.phases() if by == "phase" else e.amounts(kept=by == "operator") for e in held]
     bill = ledger.tariff(scope)
-    found = bill.by_operator(ledger.bases) if by == "operator" else bill.linear(ledger.bases)
+    found = {"phase": bill.linear_by_phase, "operator": bill.by_operator}.get(by, bill.linear)(ledger.bases)
     if ledger.turns is not None:
         found = {component: energy * ledger.turns for component, energy in found.items()}
     found |= bill.besides(np.concatenate(amounts)) if amounts else {}

@@ -9,20 +9,23 @@ from typing import Any
 
 from bitnet_cost.engine.uncertainty import energies_with_each, swings, time_figures
 from bitnet_cost.inputs.cited import WEAK, Figure, Source, figures_in
+from bitnet_cost.ledger.load import LoadAnswer
 from bitnet_cost.ledger.result import Answer, Lever, Result
 from bitnet_cost.ledger.training import TrainingAnswer, TrainingResult
 from bitnet_cost.numerals import digits, fixed, range_of, span, to_digits, with_commas, with_prefix
 from bitnet_cost.readers import catalog
 from bitnet_cost.studies import accuracy, validation
 from bitnet_cost.studies.grid import SENSITIVE, grid
+from bitnet_cost.studies.load import curves
 from bitnet_cost.studies.ranges import judged
 from bitnet_cost.tables import Report, Table, headed
-from bitnet_cost.views import honesty, records, training
+from bitnet_cost.views import honesty, load, records, training
 from bitnet_cost.views.by_quality import best_of
 from bitnet_cost.views.charts import Chart, Data, Shown, undecided
 from bitnet_cost.views.families import is_one_bit
 from bitnet_cost.views.figures import family_looks, parity_figure
 from bitnet_cost.views.groups import alike, kept_by_host, place_of, places
+from bitnet_cost.views.load_charts import load_charts
 from bitnet_cost.views.memory import memory_tables
 from bitnet_cost.views.page import Cited, Page, charts, how_to_reproduce, uncollected
 from bitnet_cost.views.ranges import SWINGS_SHOWN, lever_name, range_text
@@ -346,6 +349,20 @@ def of_training(answer: TrainingAnswer, command: str) -> Page:
         how_to_reproduce(command),
         tuple(_assumptions(opening)), tuple(_sources(opening)), training.NOT_COUNTED,
         tables_heading="The numbers of a step", question=question,
+    )  # fmt: skip
+
+
+def of_load(answer: LoadAnswer, command: str) -> Page:
+    """The page of a served load: verdict, energy and latency over the rate, sources, how to reproduce."""
+    results = answer.results
+    opening = next((r for r in results if r.steady is not None), results[0])
+    report = load.report(results)
+    question = " \u00b7 ".join([report.title, SCOPES.get(opening.scope, opening.scope)])
+    return Page(
+        replace(report.whole, notes=tuple(n for n in report.notes if n.code != "not-counted")),
+        load_charts(*curves(results)), load.document(results), answer.to_records(), how_to_reproduce(command),
+        tuple(_assumptions(opening.full)), tuple(_sources(opening.full)), load.NOT_COUNTED,
+        tables_heading="The numbers", question=question,
     )  # fmt: skip
 
 

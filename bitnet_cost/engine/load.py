@@ -1,0 +1,347 @@
+"""Serving under load: the batch that a rate of requests settles at, and what time and energy follow from it.
+
+A step and a prompt are the engine's own (`Pace`); arrivals are Poisson (`formulas.queueing`). Sequences decode together
+while prompts interrupt them, so that R requests per second keep ``L = R (G - 1) T(B) / (1 - R p)`` sequences there,
+with T(B) the step at B of them, p the seconds that a prompt adds, and B the mean of L while there are any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from bitnet_cost.engine.estimate import Prepared, cannot_share, does_not_fit, evaluate, measure, prepare
+from bitnet_cost.engine.fit import largest
+from bitnet_cost.formulas.queueing import mean_batch, place_wait, queue_wait, served_rate
+from bitnet_cost.formulas.sums import ordered_sum, sum_in_order
+from bitnet_cost.inputs.load import SECONDS_OF_DAY, Load
+from bitnet_cost.inputs.runtime import RuntimeProfile
+from bitnet_cost.inputs.scenario import Scenario
+from bitnet_cost.inputs.workload import LIMITS, Workload
+from bitnet_cost.ledger import load_record  # noqa: F401  # registers the columns of what is made here
+from bitnet_cost.ledger.contract import Prices, contract
+from bitnet_cost.ledger.load import LoadResult, Pace, Steady
+from bitnet_cost.ledger.result import Result
+from bitnet_cost.told import Array
+
+EACH = 1024  # up to so many sequences every batch is evaluated, beyond it one in some 2 %
+PROMPTED = 16  # batches at which what a prompt adds to a step is evaluated: it is nearly a line
+CLOSE = 1e-12  # relative, of the batch
+WAITING = "waiting"  # a second in which nothing runs
+
+
+def places_of(asked: Scenario, load: Load) -> int:
+    """Most sequences of a step: those that fit, at most those asked for; 0: not even one."""
+    most = LIMITS["batch"] if load.max_batch is None else load.max_batch
+
+    def fits(batch: int) -> bool:
+        return bool(measure(asked.but(workload=held(asked, load, batch))).fits)
+
+    return largest(fits, most)
+
+
+def held(asked: Scenario, load: Load, batch: Array | int) -> Workload:
+    """Decode steps at some batches, and what is resident in them: with pages half the answers, else all is reserved.
+
+    A step meets a long answer more often than a short one: those there are (1 + cv2) times as long as the mean.
+    """
+    prompt, steps = (load.static_cache - 1, 1.0) if load.static_cache is not None else (load.prompt, _steps_in(load))
+    paged = load.static_cache is None and asked.runtime is not None and asked.runtime.paged
+    return _work(asked, batch, prompt, 1 + steps, paged)
+
+
+def _steps_in(load: Load) -> float:
+    """Steps of the answers that a step meets, over which what it takes is averaged."""
+    return 1.0 if load.static_cache is not None else max(load.steps, 1) * (1 + load.cv2)
+
+
+def _work(asked: Scenario, batch: Array | int, prompt: Array | int, generate: float, paged: bool = False) -> Workload:  # noqa: FBT
+    """Work of some batches, prompts and generated tokens, which need not be whole."""
+    numbers = (np.array(each, dtype=np.float64) for each in np.broadcast_arrays(batch, prompt, generate))
+    batches, prompts, tokens = map(np.atleast_1d, numbers)
+    shape = np.ones(len(batches), dtype=np.int64) if np.ndim(batch) or np.ndim(prompt) else 1
+    return Workload(shape, staggered=paged).for_kind(asked.model.kind).with_numbers(batches, prompts, tokens)
+
+
+def pace(asked: Scenario, load: Load, places: int) -> Pace:
+    """What steps and prompts take with up to ``places`` sequences.
+
+    Raises:
+        MissingPrice, UnsupportedScope: see `evaluate`.
+    """
+    runtime = asked.runtime
+    ready = prepare(asked, lean=True)
+    means, sizes = _batches(runtime, places)
+    steps = evaluate(asked.but(workload=held(asked, load, sizes)), prepared=ready)
+    step_s, step_j = (figure / _steps_in(load) for figure in _of_phase(steps, "decode"))
+    prompt = evaluate(asked.but(workload=Workload(1, load.prompt, 1)), prepared=ready)
+    alone_s, alone_j = _of_phase(prompt, "prefill")
+    wide = np.ones_like(means)
+    prompt_s, prompt_j = alone_s * wide, alone_j * wide
+    if runtime is not None and runtime.prompts_inside and load.generate > 1:
+        prompt_s, prompt_j = _inside(asked, load, sizes, prompt, ready)
+    return Pace(places, means, step_s, step_j, prompt_s, prompt_j, float(alone_s[0]), alone_j[:, 0], _waiting(asked))
+
+
+def steady(pace: Pace, load: Load, rates: Array, place: RuntimeProfile | None) -> Steady:
+    """What one copy settles at for each rate; a rate beyond the largest is served at the largest.  ``rates`` [n]"""
+    most = largest_rate(pace, load)
+    rate = np.minimum(rates, most)
+    sequences = _sequences(pace, load, rate)
+    batch = mean_batch(sequences, pace.places)
+    step, prompt = pace.at(pace.step_s, batch), pace.prompt_at(sequences, batch)
+    stretch = 1 - rate * prompt  # share of the time that steps have for themselves
+    none = 1 - sequences / batch
+    busy = 1 - stretch * none
+    tpot = step / np.where(stretch > 0, stretch, np.nan)
+    inside = place is not None and place.prompts_inside
+    ttft = _inside_wait if inside else _alone_wait
+    stay = load.steps * tpot
+    use = rates / most
+    with np.errstate(divide="ignore", invalid="ignore"):
+        wait = np.where(use < 1, place_wait(use, pace.places, stay, load.cv2), np.inf)
+        first = np.where(use < 1, wait + ttft(pace, load, rate, (batch, step, prompt, none)), np.inf)
+    each = load.steps / batch  # steps of a request that no other shares
+    parts = {
+        "prompt": pace.prompt_energy_at(sequences, batch),
+        "steps": np.stack([pace.at(row, batch) for row in pace.step_j]) * each,
+        "waiting": pace.waiting_w[:, None] * ((1 - busy) / rate),
+    }
+    return Steady(rate, sequences, batch, busy, tpot, first, parts)
+
+
+def over(result: LoadResult, rates: Array) -> LoadResult:
+    """The same copies at other rates."""
+    if result.pace is None or result.replicas is None:
+        return result
+    load, copies = replace(result.load, rate=rates), np.full(len(rates), result.replicas[0])
+    at = steady(result.pace, load, rates / copies, result.scenario.runtime)
+    return replace(result, load=load, steady=at, replicas=copies)
+
+
+def lone(result: LoadResult) -> tuple[float, float]:
+    """Seconds to the first token and per token of a request that is alone: the least that they can be."""
+    if result.pace is None:
+        return np.inf, np.inf
+    return result.pace.alone_s, float(result.pace.step_s[0])
+
+
+def largest_rate(pace: Pace, load: Load) -> float:
+    """The largest stable rate of one copy: all places taken, no time without work.  [1/s]"""
+    places = float(pace.places)
+    return float(served_rate(places, load.steps, pace.step_s[-1], pace.prompt_s[-1]))
+
+
+def within(pace: Pace, load: Load, place: RuntimeProfile | None) -> float:
+    """The largest rate of one copy at which the mean times asked for are kept; 0: none.  [1/s]"""
+    most = largest_rate(pace, load)
+    if load.slo_ttft is None and load.slo_tpot is None:
+        return most
+
+    def kept(rate: float) -> bool:
+        at = steady(pace, load, np.array([rate]), place)
+        times = ((at.ttft_s, load.slo_ttft), (at.tpot_s if load.steps else None, load.slo_tpot))
+        return all(limit is None or time is None or time[0] <= limit for time, limit in times)
+
+    low, high = 0.0, most
+    if not kept(most * 1e-9):
+        return 0.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if kept(middle) else (low, middle)
+    return low
+
+
+def serve(asked: Scenario, load: Load) -> LoadResult:
+    """What a load takes on copies of so many devices, for each of its rates.
+
+    Raises:
+        MissingPrice, UnsupportedScope: see `evaluate`.
+    """
+    if why := cannot_share(asked):
+        return LoadResult(asked, load, measure(asked.but(workload=held(asked, load, 1))), reason=why)
+    places = places_of(asked, load)
+    full = measure(asked.but(workload=held(asked, load, max(places, 1))))
+    found = LoadResult(asked, load, full)
+    if not places:
+        return replace(found, reason=does_not_fit(full, float(full.capacity_bits or 0.0)))
+    tempo = pace(asked, load, places)
+    most, least = largest_rate(tempo, load), within(tempo, load, asked.runtime)
+    copies = np.full(len(load.rates), load.replicas if load.replicas != "auto" else 1)
+    if load.replicas == "auto":
+        copies = np.maximum(1, np.floor(load.rates / most) + 1)  # a rate below the largest, not at it
+        if least < most:
+            copies = np.maximum(copies, np.ceil(load.rates / least)) if least else copies
+    day = None
+    if load.requests_per_day is not None:
+        day = steady(tempo, load, load.requests_per_day / SECONDS_OF_DAY / copies, asked.runtime)
+    at = steady(tempo, load, load.rates / copies, asked.runtime)
+    runs, prices = _runs(asked, load, tempo, at)
+    return replace(
+        found, pace=tempo, steady=at, day=day, replicas=copies, largest=most, within=least, runs=runs, prices=prices
+    )
+
+
+# --- what the engine gives -------------------------------------------------------------------------------------------
+
+
+def _batches(runtime: RuntimeProfile | None, places: int) -> tuple[Array, Array]:
+    """Mean batches, and the batch that runs at each: [k], [k].
+
+    Where batches are filled up to given sizes, the mean over batches that run as one size is in their middle; the
+    smallest and the largest batch are what they are.
+    """
+    given = [size for size in (runtime.batch_sizes if runtime else ()) if size < places]
+    if given:
+        sizes = np.array([*given, places], dtype=np.float64)
+        middles = (sizes + np.concatenate(([0.0], sizes[:-1])) + 1) / 2
+        return np.append(middles, places), np.append(sizes, places)
+    whole = np.arange(1.0, min(places, EACH) + 1)
+    if places > EACH:
+        whole = np.unique(np.append(whole, np.round(np.geomspace(EACH, places, 2 + int(50 * np.log(places / EACH))))))
+    return whole, whole
+
+
+def _of_phase(result: Result, name: str) -> tuple[Array, Array]:
+    """Seconds and energy of a phase.  [n], [bound, n]"""
+    if result.timing is None or result.ledger is None:
+        raise ValueError(result.reason)
+    at = [phase.name for phase in result.counts.phases].index(name)
+    energy = sum_in_order(list(contract(result.ledger, "phase", result.scope).values()))
+    return result.timing.of_phase(name), energy[:, at]
+
+
+def _inside(asked: Scenario, load: Load, sizes: Array, prompt: Result, ready: Prepared) -> tuple[Array, Array]:
+    """What a prompt adds to a step that it shares: weights are read once for both.  [k], [bound, k]
+
+    Products run on the tokens of the prompt and of the batch together, attention on each for itself.
+    """
+    few: Array = np.unique(np.round(np.geomspace(1, sizes[-1], PROMPTED))).astype(np.float64)
+    both = evaluate(asked.but(workload=_work(asked, 1, load.prompt + few, 1.0)), prepared=ready)
+    steps = evaluate(asked.but(workload=held(asked, load, few)), prepared=ready)
+    groups = np.array([op.group for op in both.counts.operators])
+    apart, shared = groups == "attention", (groups != "attention") & (groups != "head")
+
+    def added(of: Callable[[Result, str], Array]) -> Array:
+        """Attention of the prompt, and what products on all tokens take beyond the step's own.  [bound, k]"""
+        own = ordered_sum(of(prompt, "prefill")[:, apart], 1)
+        beyond = of(both, "prefill")[:, shared] - of(steps, "decode")[:, shared] / _steps_in(load)
+        whole = np.maximum(own + ordered_sum(beyond, 1), 0.0)
+        return np.stack([np.interp(sizes, few, row) for row in whole])
+
+    return added(_seconds_of)[0], added(_energy_of)
+
+
+def _seconds_of(result: Result, name: str) -> Array:
+    """Seconds of each operator in a phase.  [1, op, n]"""
+    at = [phase.name for phase in result.counts.phases].index(name)
+    if result.timing is None:
+        raise ValueError(result.reason)
+    seconds: Array = result.timing.seconds[at, None]
+    return seconds
+
+
+def _energy_of(result: Result, name: str) -> Array:
+    """Energy of each operator in a phase.  [bound, op, n]"""
+    at = [phase.name for phase in result.counts.phases].index(name)
+    return result.by_operator[:, at]
+
+
+def _waiting(asked: Scenario) -> Array:
+    """Power of all devices while nothing runs, clocks up, in scopes that hold power.  [bound]  [W]"""
+    scope = asked.scope or asked.hardware.default_scope
+    if scope not in ("device", "facility"):
+        return np.zeros(3)
+    power = asked.hardware.device_power
+    figure = power.between or power.idle or power.static
+    pue = asked.facility.pue if scope == "facility" and asked.facility is not None else 1.0
+    return np.array([figure.low, figure.value, figure.high]) * asked.devices * pue
+
+
+def _runs(asked: Scenario, load: Load, pace: Pace, at: Steady) -> tuple[dict[str, Array], Prices]:
+    """How often each action runs for a request, each [n], and what it costs: what differences of energy are made of."""
+    ready = prepare(asked, lean=True)
+    steps = held(asked, load, at.batch)
+    batch, prompt, _ = steps.flat()
+    with_steps = evaluate(asked.but(workload=steps), prepared=ready)
+    without = evaluate(asked.but(workload=steps.with_numbers(batch, prompt, np.ones_like(batch))), prepared=ready)
+    alone = evaluate(asked.but(workload=Workload(1, load.prompt, 1)), prepared=ready)
+    before, after, first = (_actions(r) for r in (without, with_steps, alone))
+    shares = (
+        load.steps / (at.batch * _steps_in(load)),
+        at.parts_j["prompt"][1] / float(alone.energy_j),
+    )
+    found = {action: (after[action] - before.get(action, 0.0)) * shares[0] for action in after}
+    for action, times in first.items():
+        found[action] = found.get(action, 0.0) + times * shares[1]
+    prices = dict(with_steps.prices) | dict(alone.prices)
+    waiting = (1 - at.busy) / at.rate
+    found[WAITING] = waiting
+    low, nominal, high = pace.waiting_w.tolist()
+    return found, prices | {WAITING: (low, nominal, high)}
+
+
+def _actions(result: Result) -> dict[str, Array]:
+    return {} if result.ledger is None else contract(result.ledger, "action", result.scope)
+
+
+# --- the fixed point -------------------------------------------------------------------------------------------------
+
+
+def _sequences(pace: Pace, load: Load, rate: Array) -> Array:
+    """Sequences that decode on average at each rate: where what they need is what the rate brings.  [n]"""
+    if not load.steps:
+        return np.zeros_like(rate)
+
+    def brought(sequences: Array) -> Array:
+        batch = mean_batch(sequences, pace.places)
+        rate: Array = served_rate(sequences, load.steps, pace.at(pace.step_s, batch), pace.prompt_at(sequences, batch))
+        return rate
+
+    grid = np.unique(np.concatenate((np.linspace(0, min(2, pace.places), 9), np.minimum(pace.batches, pace.places))))
+    rates = np.maximum.accumulate(brought(grid))
+    at = np.clip(np.searchsorted(rates, rate), 1, len(grid) - 1)
+    low, high = grid[at - 1], grid[at]
+    below, above = rates[at - 1] - rate, rates[at] - rate
+    found = high
+    for _ in range(100):  # false position, the end that stays halved (Illinois): a handful of rounds
+        slope = np.where(above > below, above - below, 1.0)
+        found = np.where(above > below, high - above * (high - low) / slope, high)
+        off = brought(found) - rate
+        if bool(np.all((np.abs(off) <= CLOSE * rate) | (high - low <= CLOSE * high))):
+            break
+        right = off >= 0
+        below = np.where(right, below / 2, off)
+        above = np.where(right, off, above / 2)
+        low, high = np.where(right, low, found), np.where(right, found, high)
+    return found
+
+
+# --- the first token -------------------------------------------------------------------------------------------------
+
+
+def _alone_wait(pace: Pace, load: Load, rate: Array, at: tuple[Array, Array, Array, Array]) -> Array:
+    """Seconds to the first token where prompts run one by one between steps.
+
+    A prompt waits for those before it, and for the step that runs when it comes, half of one where any does (an M/G/1
+    queue whose server takes vacations: Levy and Yechiali, Management Science 22(2), 1975).
+    """
+    _, step, prompt, none = at
+    decoding = (1 - rate * prompt) * (1 - none)
+    seconds: Array = queue_wait(rate, prompt, load.cv2) + decoding * step / 2 + prompt
+    return seconds
+
+
+def _inside_wait(pace: Pace, load: Load, rate: Array, at: tuple[Array, Array, Array, Array]) -> Array:
+    """Seconds to the first token where prompts run in the next step: what is left of this one, and the next whole.
+
+    Steps with prompts are longer and more often met; others that came meanwhile are in the same step.
+    """
+    _, step, prompt, none = at
+    mean = step / (1 - rate * prompt)
+    spread = rate * mean * prompt**2 * (1 + load.cv2)  # variance of a step: prompts in it come at random
+    longer = mean + spread / mean  # of a step that is met
+    shared = longer / 2 + step + prompt * (1 + rate * longer / 2)
+    return none * pace.alone_s + (1 - none) * shared

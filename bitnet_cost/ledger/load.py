@@ -1,0 +1,232 @@
+"""Serving under load as an answer: what the devices settle at for each rate, and what a day of it costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitnet_cost.formulas.savings import saving_bounds
+from bitnet_cost.frames import Library
+from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.load import SECONDS_OF_DAY, Load
+from bitnet_cost.inputs.precision import Precision
+from bitnet_cost.inputs.scenario import Scenario
+from bitnet_cost.ledger.contract import Prices
+from bitnet_cost.ledger.result import Result
+from bitnet_cost.registry import LOAD_METRICS, frame, records_of
+from bitnet_cost.shown import Shown, Theme, drawn, write_report
+from bitnet_cost.told import Array, array
+from bitnet_cost.words import Scope
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+
+class Pace(NamedTuple):
+    """What a step takes at each batch, and what a prompt adds: all that the queue needs of the engine."""
+
+    places: int  # most sequences of a step
+    batches: Array  # mean sequences in a step, [k]
+    step_s: Array  # [k]
+    step_j: Array  # [bound, k]
+    prompt_s: Array  # what a prompt adds while others decode, [k]
+    prompt_j: Array  # [bound, k]
+    alone_s: float  # a prompt where nothing decodes
+    alone_j: Array  # [bound]
+    waiting_w: Array  # of all devices while nothing runs, in scopes that hold it  [bound]
+
+    def at(self, table: Array, batch: Array) -> Array:
+        """A row of the table at some batches: a batch is a whole number at any time, its mean lies between two."""
+        return np.interp(batch, self.batches, table)
+
+    def prompt_at(self, sequences: Array, batch: Array) -> Array:
+        """Seconds that a prompt adds: in part of the time it finds none that decodes.  [n]"""
+        with_others = sequences / batch
+        return with_others * self.at(self.prompt_s, batch) + (1 - with_others) * self.alone_s
+
+    def prompt_energy_at(self, sequences: Array, batch: Array) -> Array:
+        """Energy of a prompt, likewise.  [bound, n]"""
+        with_others = sequences / batch
+        inside = np.stack([self.at(row, batch) for row in self.prompt_j])
+        return with_others * inside + (1 - with_others) * self.alone_j[:, None]
+
+
+class Steady(NamedTuple):
+    """What the devices of one copy settle at for each rate. Each [n]"""
+
+    rate: Array  # served
+    sequences: Array  # that decode, on average over all time
+    batch: Array  # in a step
+    busy: Array
+    tpot_s: Array
+    ttft_s: Array
+    parts_j: dict[str, Array]  # of a request: prompt, steps, and its share of the time without work, [bound, n] each
+
+    @property
+    def energy_j(self) -> Array:
+        """Of a request.  [bound, n]"""
+        prompt, steps, waiting = self.parts_j.values()
+        return prompt + steps + waiting
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LoadResult(Shown):
+    """A load served by copies of a model in one precision on devices; for each rate, arrays [n].
+
+    Without ``steady`` nothing is served, and ``reason`` says why.
+    """
+
+    scenario: Scenario
+    load: Load
+    full: Result  # what is resident with all places taken, or where not even one is there
+    pace: Pace | None = None
+    steady: Steady | None = None  # of one copy
+    day: Steady | None = None  # of one copy at the mean rate of a day
+    replicas: Array | None = None  # copies that share each rate  [n]
+    largest: float = 0.0  # stable rate of one copy
+    within: float = 0.0  # rate of one copy at which what was asked is kept
+    runs: dict[str, Array] = field(default_factory=dict)  # how often each action runs for a request  [n]
+    prices: Prices = field(default_factory=dict)
+    baseline: str | None = None
+    saving: Array | None = None  # [bound, n]
+    reason: str | None = None
+
+    def _line(self) -> str:
+        return f"serving {self.scenario._line()}"
+
+    @property
+    def precision(self) -> Precision:
+        """Formats of weights, activations and KV cache."""
+        return self.scenario.precision
+
+    @property
+    def hardware(self) -> Hardware:
+        """The device."""
+        return self.scenario.hardware
+
+    @property
+    def scope(self) -> Scope:
+        """What the energy holds."""
+        return self.full.scope
+
+    @property
+    def points(self) -> int:
+        """Rates."""
+        return len(self.load.rates)
+
+    @property
+    def cards(self) -> Array | None:
+        """Devices of all copies.  [n]"""
+        return None if self.replicas is None else self.replicas * self.scenario.devices
+
+    @property
+    def stable(self) -> NDArray[np.bool_] | None:
+        """Whether no queue grows without limit.  [n]"""
+        if self.replicas is None:
+            return None
+        stable: NDArray[np.bool_] = self.load.rates / self.replicas < self.largest
+        return stable
+
+    @property
+    def kept(self) -> NDArray[np.bool_] | None:
+        """Whether the times asked for are kept; None where none are.  [n]"""
+        if self.replicas is None or (self.load.slo_ttft is None and self.load.slo_tpot is None):
+            return None
+        kept: NDArray[np.bool_] = self.load.rates / self.replicas <= self.within
+        return kept
+
+    def of_all(self, figure: Any) -> Any:
+        """What is so of one copy, of all of them; None where nothing is served.  [n]"""
+        return None if self.replicas is None else figure * self.replicas
+
+    @property
+    def pue(self) -> float:
+        """What the scope multiplies the energy of devices by."""
+        site = self.scenario.facility
+        return site.pue if self.scope == "facility" and site is not None else 1.0
+
+    @property
+    def days_energy(self) -> Any:
+        """What a day takes: its requests at their mean rate, or a day at the rate asked for.  [bound, n]  [J]"""
+        at = self.day or self.steady
+        if at is None:
+            return None
+        return at.energy_j * (self.load.requests_per_day or self.of_all(at.rate * SECONDS_OF_DAY))
+
+    def saving_on(self, other: LoadResult) -> Array | None:
+        """Least, nominal and most that a request saves on another's, each price moved on both sides at once.
+
+        [bound, n]; None where either is not served.
+        """
+        if self.steady is None or other.steady is None:
+            return None
+        actions = sorted(self.runs.keys() | other.runs.keys())
+        none = np.zeros(self.points)
+        mine, base = (array([r.runs.get(action, none) for action in actions]) for r in (self, other))
+        prices = other.prices | self.prices
+        found = saving_bounds(mine, base, array([prices[action] for action in actions]))
+        nominal = 1 - self.steady.energy_j[1] / other.steady.energy_j[1]
+        saving: Array = found + (nominal - found[1])  # runs are of the mean batch, energies of the batches beside it
+        return saving
+
+    def charged(self, energy: Array, seconds: Any) -> tuple[Array | None, Array | None]:
+        """Emissions and money of an energy and of seconds that one device is held.  [n] each  [g], [USD]"""
+        site = self.scenario.facility
+        if site is None:
+            return None, None
+        outside = 1.0 if self.scope == "facility" else site.pue
+        making = site.embodied_range(self.scenario.hardware.embodied)
+        carbon = None
+        if site.carbon_g_per_j is not None or making is not None:
+            made = 0.0 if making is None else making[1] * seconds
+            carbon = energy * outside * (site.carbon_g_per_j or 0.0) + made
+        cost = None
+        if site.usd_per_j is not None or site.usd_per_device_s is not None:
+            cost = energy * outside * (site.usd_per_j or 0.0) + (site.usd_per_device_s or 0.0) * seconds
+        return carbon, cost
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LoadAnswer(Shown):
+    """A load served in each precision on each hardware."""
+
+    results: tuple[LoadResult, ...]
+
+    def _line(self) -> str:
+        return f"{len(self.results)} ways to serve {self.results[0].scenario.model.name}"
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """The records of all results, a rate each, in their order: those of ``bitnet-cost load -f json``."""
+        return [row for result in self.results for row in records_of(result, result.points, LOAD_METRICS)]
+
+    def to_dataframe(self, library: Library | None = None) -> Any:
+        """The records as a data frame; see `Result.to_dataframe`.
+
+        Raises:
+            BitnetCostError: neither pandas nor polars is installed.
+        """
+        return frame(self.to_records(), library, LOAD_METRICS)
+
+    def plot(self, chart: str | None = None, *, theme: Theme = "light") -> Figure:
+        """A figure of plotly: energy of a token over the rate.
+
+        Args:
+            chart: another of the page's: ``energy``, ``latency`` or ``pareto``.
+            theme: ``light`` or ``dark``.
+
+        Raises:
+            BitnetCostError: an unknown chart, or nothing to draw.
+        """
+        return drawn(self, theme, chart=chart)
+
+    def report(self, path: str | PathLike[str]) -> None:
+        """Write the page of ``bitnet-cost load -f html``: one HTML file that works offline.
+
+        Raises:
+            BitnetCostError: a name that ends otherwise, a place that cannot be written.
+        """
+        write_report(self, path)

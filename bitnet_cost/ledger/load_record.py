@@ -1,0 +1,135 @@
+"""The record of serving under load in plain figures: JSON, CSV, tables, frames and charts share its columns.
+
+They are registered here as those of an answer are in `record`, in a registry of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from bitnet_cost.ledger.load import LoadResult, Steady
+from bitnet_cost.ledger.record import WITH_POWER
+from bitnet_cost.registry import LOAD_METRICS, METRICS, Kind, Metric
+
+__all__ = ["LOAD_METRICS"]  # who reads them here has every column in its place
+
+KWH = 3.6e6  # J
+
+
+def _register(
+    name: str, kind: Kind, unit: str, description: str, of: Callable[[LoadResult], Any], **shown: Any
+) -> None:
+    LOAD_METRICS[name] = Metric(name, kind, unit, description, of, **{"swept": kind != "word", **shown})
+
+
+def _same(*names: str) -> None:
+    """Columns that mean what they mean in other answers, of what is resident."""
+    for name in names:
+        metric = METRICS[name]
+        LOAD_METRICS[name] = metric._replace(of=partial(_of_all_rates, metric.of))
+
+
+def _of_all_rates(of: Callable[[Any], Any], r: LoadResult) -> Any:
+    """A figure of what is resident, which no rate changes."""
+    found = of(r.full)
+    return found.item() if isinstance(found, np.ndarray) else found
+
+
+def _asked(name: str, kind: Kind, unit: str, description: str, field: str = "") -> None:
+    _register(name, kind, unit, description, lambda r: getattr(r.load, field or name), swept=False)
+
+
+def _settled(name: str, unit: str, description: str, of: Callable[[LoadResult, Steady], Any], **shown: Any) -> None:
+    """A column of what a served load settles at."""
+
+    def value(r: LoadResult) -> Any:
+        return None if r.steady is None else of(r, r.steady)
+
+    _register(name, "figure", unit, description, value, **shown)
+
+
+def _per_request(r: LoadResult, at: Steady) -> tuple[Any, Any]:
+    """Emissions and money of a request, and of the time that devices are held for it."""
+    return r.charged(at.energy_j[1], r.scenario.devices / at.rate)
+
+
+def _per_day(r: LoadResult) -> tuple[Any, Any]:
+    return r.charged(r.days_energy[1], r.of_all(r.scenario.devices * 86400.0))
+
+
+# --- the question --------------------------------------------------------------------------------------------------
+
+_same("model", "parameters", "hardware", "runtime", "precision", "scope")
+_asked("prompt", "whole", "1", "Tokens of a prompt, on average")
+_asked("generate", "whole", "1", "Tokens generated, on average")
+_asked("cached", "whole", "1", "Tokens of a prompt that are in the cache already")
+_asked("static_cache", "whole", "1", "Positions that each step reads, full or not")
+_asked("cv2", "figure", "1", "Squared coefficient of variation of prompts and answers")
+_same("attention", "counting", "devices")
+_register("replicas", "whole", "1", "Copies that share the load", lambda r: r.replicas)
+_register("cards", "whole", "1", "Devices of all copies", lambda r: r.cards)
+_register("max_batch", "whole", "1", "Most sequences in a step", lambda r: r.pace and r.pace.places)
+
+# --- what it settles at --------------------------------------------------------------------------------------------
+
+_register("rate_per_s", "figure", "1/s", "Requests that come in; of a day with a peak, then", lambda r: r.load.rates)
+_register("stable", "bool", "", "Whether no queue grows without limit", lambda r: r.stable)
+_register("max_rate_per_s", "figure", "1/s", "Largest stable rate of all copies",
+    lambda r: r.of_all(r.largest), better="more")  # fmt: skip
+_register("slo_ttft_s", "figure", "s", "Mean time to the first token asked for", lambda r: r.load.slo_ttft)
+_register("slo_tpot_s", "figure", "s", "Mean time per token asked for", lambda r: r.load.slo_tpot)
+_register("within_slo", "bool", "", "Whether the times asked for are kept", lambda r: r.kept)
+_register("slo_rate_per_s", "figure", "1/s", "Largest rate of all copies that keeps the times asked for",
+    lambda r: None if r.kept is None else r.of_all(r.within), better="more")  # fmt: skip
+_settled("busy", "1", "Share of the time in which something runs", lambda r, at: at.busy)
+_settled("mean_batch", "1", "Sequences in a decode step, on average", lambda r, at: at.batch)
+_settled("ttft_s", "s", "Mean time to the first token, waiting included", lambda r, at: at.ttft_s)
+_settled("tpot_s", "s", "Mean time per token after the first, prompts in between included",
+    lambda r, at: at.tpot_s if r.load.steps else None)  # fmt: skip
+_settled("latency_s", "s", "Mean time of a request, from its arrival to its last token",
+    lambda r, at: at.ttft_s + (r.load.steps * at.tpot_s if r.load.steps else 0.0))  # fmt: skip
+_settled("prefill_s", "s", "Time that a prompt adds", lambda r, at: r.pace and r.pace.prompt_at(at.sequences, at.batch))
+_settled("tokens_per_s", "token/s", "Tokens generated per second, all copies together",
+    lambda r, at: r.of_all(at.rate * r.load.generate), better="more")  # fmt: skip
+
+# --- energy ----------------------------------------------------------------------------------------------------------
+
+_settled("power_w", "W", "Power of all devices on average, the time without work included", lambda r, at:
+    r.of_all(at.energy_j[1] * at.rate / r.pue) if r.scope in WITH_POWER else None)  # fmt: skip
+_settled("energy_per_request_j", "J", "Energy of a request", lambda r, at: at.energy_j[1])
+_settled("energy_per_request_low_j", "J", "The same at the low of every price", lambda r, at: at.energy_j[0])
+_settled("energy_per_request_high_j", "J", "The same at the high of every price", lambda r, at: at.energy_j[2])
+_settled("energy_per_token_j", "J/token", "Energy per generated token",
+    lambda r, at: at.energy_j[1] / r.load.generate)  # fmt: skip
+_settled("energy_per_input_token_j", "J/token", "Energy that prompts take per token of theirs",
+    lambda r, at: at.parts_j["prompt"][1] / r.load.prompt)  # fmt: skip
+_settled("prompt_energy_j", "J", "Of a request: what its prompt takes", lambda r, at: at.parts_j["prompt"][1])
+_settled("steps_energy_j", "J", "Of a request: its share of decode steps", lambda r, at: at.parts_j["steps"][1])
+_settled("waiting_energy_j", "J", "Of a request: its share of the time in which nothing runs",
+    lambda r, at: at.parts_j["waiting"][1])  # fmt: skip
+_settled("carbon_g", "g", "Emissions of a request", lambda r, at: _per_request(r, at)[0])
+_settled("cost_usd", "USD", "Cost of a request", lambda r, at: _per_request(r, at)[1])
+_asked("requests_per_day", "figure", "1", "Requests of a day")
+_settled("energy_day_kwh", "kWh", "Energy of a day", lambda r, at: r.days_energy[1] / KWH)
+_settled("energy_year_kwh", "kWh", "Energy of 365 days", lambda r, at: r.days_energy[1] * 365 / KWH)
+_settled("carbon_day_kg", "kg", "Emissions of a day", lambda r, at: _scaled(_per_day(r)[0], 1e-3))
+_settled("carbon_year_kg", "kg", "Emissions of 365 days", lambda r, at: _scaled(_per_day(r)[0], 0.365))
+_settled("cost_day_usd", "USD", "Cost of a day", lambda r, at: _per_day(r)[1])
+_settled("cost_year_usd", "USD", "Cost of 365 days", lambda r, at: _scaled(_per_day(r)[1], 365))
+
+# --- memory, all places taken ----------------------------------------------------------------------------------------
+
+_same("ideal_weights_bytes", "weights_bytes", "kv_cache_bytes", "footprint_bytes", "capacity_bytes", "fits")
+_register("baseline", "word", "", "Precision that savings refer to", lambda r: r.baseline)
+for _at, _name in enumerate(("saving_low", "saving", "saving_high")):
+    _register(_name, "figure", "1", ("Least saving", "1 - energy / the baseline's", "Most saving")[_at],
+        partial(lambda at, r: None if r.saving is None else r.saving[at], _at), better="more")  # fmt: skip
+_register("reason", "word", "", "Why something cannot be computed, in a few words", lambda r: r.reason)
+
+
+def _scaled(values: Any, times: float) -> Any:
+    return None if values is None else np.asarray(values) * times

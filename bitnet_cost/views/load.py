@@ -1,0 +1,291 @@
+"""What serving a load takes, in words, tables and records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bitnet_cost import __version__
+from bitnet_cost.ledger.load import LoadResult
+from bitnet_cost.ledger.load_record import KWH, LOAD_METRICS
+from bitnet_cost.numerals import (
+    change_range,
+    change_words,
+    figures_of,
+    percent,
+    signed_change,
+    with_commas,
+    with_prefix,
+)
+from bitnet_cost.registry import records_of
+from bitnet_cost.tables import Look, Note, Report, Table, headed
+from bitnet_cost.views.families import is_one_bit
+from bitnet_cost.views.records import SCHEMA
+from bitnet_cost.views.verdict import hardware_name, listed, precision_name
+
+NOT_COUNTED = (
+    "hosts, fans, power supplies and network around the devices",
+    "requests that are cancelled, and gaps in which a batch is rearranged",
+    "variation of times: all are means",
+)
+MOST_RATES = 12  # rows of a curve in a table
+
+
+def document(results: Sequence[LoadResult]) -> dict[str, Any]:
+    """The answer as one JSON document, with all that went in."""
+    first = results[0].scenario
+    return {
+        "schema": SCHEMA, "version": __version__,
+        "records": [row for r in results for row in records_of(r, r.points, LOAD_METRICS)],
+        "inputs": {
+            "model": first.model.model_dump(exclude_none=True, exclude_defaults=True),
+            "precisions": {r.precision.name: r.precision.model_dump(exclude_none=True) for r in results},
+            "hardware": {r.hardware.name: r.hardware.model_dump(exclude_none=True) for r in results},
+            "runtimes": {
+                r.scenario.runtime.name: r.scenario.runtime.model_dump(exclude_none=True)
+                for r in results if r.scenario.runtime
+            },
+        },
+        "not_counted": list(NOT_COUNTED),
+    }  # fmt: skip
+
+
+def report(results: Sequence[LoadResult]) -> Report:
+    """The verdict, a row for each result or rate, notes."""
+    title = _title(results[0])
+    tables = [_curve(r, title) for r in results if r.steady is not None] if results[0].points > 1 else []
+    if not tables:
+        tables = [_table(results, title)]
+    return Report(title, _sentence(results), tuple(tables), tuple(_notes(results)), _also(results), ())
+
+
+def _title(r: LoadResult) -> str:
+    asked = r.load
+    name = r.scenario.model.title or r.scenario.model.name
+    return f"{name}: {_many(r)}, {with_commas(asked.prompt)} tokens in and {with_commas(asked.generate)} out"
+
+
+def _many(r: LoadResult) -> str:
+    """The load in words."""
+    asked = r.load
+    if asked.requests_per_day is not None:
+        return f"{with_commas(asked.requests_per_day)} requests a day"
+    if r.points > 1:
+        return f"{figures_of(asked.rates.min())} to {figures_of(asked.rates.max())} requests a second"
+    return f"{figures_of(asked.rates[0])} requests a second"
+
+
+def serves(r: LoadResult) -> bool:
+    """Whether the load is served at every rate within what was asked."""
+    return r.stable is not None and bool(r.stable.all()) and (r.kept is None or bool(r.kept.all()))
+
+
+def _cards(r: LoadResult) -> int:
+    return 0 if r.cards is None else int(r.cards.max())
+
+
+def _kwh(r: LoadResult) -> float:
+    return float(r.days_energy[1, -1]) / KWH
+
+
+def _ranked(results: Sequence[LoadResult]) -> list[LoadResult]:
+    """Those that serve the load: by money where its price is known, else fewest devices, then least energy."""
+    served = [r for r in results if serves(r)]
+
+    def key(r: LoadResult) -> tuple[float, float]:
+        cost = r.charged(r.days_energy[1, -1], r.of_all(r.scenario.devices * 86400.0))[1]
+        return (float(np.max(cost)), 0.0) if cost is not None else (float(_cards(r)), _kwh(r))
+
+    return sorted(served, key=key)
+
+
+def _sentence(results: Sequence[LoadResult]) -> str:
+    """How many devices each precision needs, the energy of a day, and which is cheapest."""
+    first = results[0]
+    if first.points > 1:
+        return _curve_sentence(results)
+    ranked = _ranked(results)
+    if not ranked:
+        return _unserved(results)
+    parts: list[str] = []
+    several = len({r.hardware.name for r in results}) > 1
+    for r in ranked:
+        cards = _cards(r)
+        where = f" {hardware_name(r.hardware)}" if several or not parts else ""
+        unit = " kWh a day" if not parts else ""
+        parts.append(f"{with_commas(cards)}{where} in {_name(r)} ({figures_of(_kwh(r))}{unit})")
+    verb = "needs" if _many(first).startswith("1 ") else "need"
+    text = f"{_many(first)} {verb} {listed(parts)}"
+    lead = _lead(ranked)
+    return f"{text[:1].upper()}{text[1:]}{lead}."
+
+
+def _name(r: LoadResult) -> str:
+    return precision_name(r.precision.name)
+
+
+def _lead(ranked: Sequence[LoadResult]) -> str:
+    """Which is cheapest, by how much, and where 1-bit is among them."""
+    if len(ranked) < 2:
+        return ""
+    first, second = ranked[:2]
+    change = _change(first, second)
+    if _cards(first) == _cards(second) and change is not None and min(change) < 0 < max(change):
+        text = f": which needs the least energy is undecided between {_name(first)} and {_name(second)}"
+    else:
+        text = f": {_name(first)} is cheapest{'' if change is None else f', {_than(change[1], second)}'}"
+    narrow = next((r for r in ranked if is_one_bit(r.precision)), None)
+    rival = next((r for r in ranked if not is_one_bit(r.precision)), None)
+    if narrow is None or rival is None or narrow in (first, second):
+        return text
+    change = _change(narrow, rival)
+    return text if change is None else f"{text}; {_name(narrow)} needs {_than(change[1], rival)}"
+
+
+def _change(r: LoadResult, other: LoadResult) -> tuple[float, float, float] | None:
+    """How much more energy a request of one needs: least, nominal, most; 0.1 is a tenth more."""
+    found = r.saving_on(other)
+    if found is None:
+        return None
+    low, nominal, high = (-float(each[-1]) for each in found)
+    return high, nominal, low
+
+
+def _than(change: float, other: LoadResult) -> str:
+    """A difference of energy in words.
+
+    >>> from types import SimpleNamespace as Of
+    >>> _than(0.5, Of(precision=Of(name="fp8"))), _than(2.0, Of(precision=Of(name="fp8")))
+    ('50% more energy than fp8', '3 times as much energy as fp8')
+    """
+    words = change_words(change)
+    return f"{words} energy {'as' if words.endswith('as much') else 'than'} {_name(other)}"
+
+
+def _unserved(results: Sequence[LoadResult]) -> str:
+    """Why no precision serves the load, and what would."""
+    r = next((r for r in results if r.steady is not None), results[0])
+    if r.steady is None or r.reason:
+        return f"{_name(r)} on {hardware_name(r.hardware)} {r.reason}."
+    best = max((r for r in results if r.steady is not None), key=lambda r: float(r.of_all(r.within)[0]))
+    most = float(best.of_all(best.within)[0])
+    copies = int(np.ceil(float(best.load.rates[0]) / best.within - 1e-9)) if best.within else 0
+    limit = "largest rate within the times asked for" if best.kept is not None else "largest stable rate"
+    would = f"; --replicas {copies} would serve it" if copies > 1 else ""
+    many = f"{_many(best)} are more than {with_commas(_cards(best))} {hardware_name(best.hardware)} can serve"
+    return f"{many[:1].upper()}{many[1:]}: the {limit} is {figures_of(most)} a second, in {_name(best)}{would}."
+
+
+def _curve_sentence(results: Sequence[LoadResult]) -> str:
+    """The largest stable rate of each, and what a token costs at its least and its largest rate."""
+    served = [r for r in results if r.steady is not None]
+    if not served:
+        return _unserved(results)
+    parts = []
+    for r in served:
+        if r.steady is None:
+            continue
+        each = (r.steady.energy_j[1] / r.load.generate)[r.stable]
+        first, best = (with_prefix(float(e), "J", 3) for e in (each[0], each.min())) if len(each) else ("-", "-")
+        ends = f"{first} a token at the first rate, {best} at best"
+        parts.append(f"{_name(r)} up to {figures_of(float(r.of_all(r.largest)[0]))} requests a second ({ends})")
+    return f"{hardware_name(served[0].hardware)} serves {listed(parts)}."
+
+
+def _also(results: Sequence[LoadResult]) -> str:
+    """What does not serve the load, beside those that do."""
+    if results[0].points > 1 or not _ranked(results):
+        return ""
+    parts = [f"{_name(r)} on {hardware_name(r.hardware)} {r.reason}" for r in results if r.reason]
+    parts += [
+        f"{_name(r)} would need --replicas {int(np.ceil(float(r.load.rates[0]) / r.within))}"
+        for r in results if not r.reason and not serves(r) and r.within
+    ]  # fmt: skip
+    return ". ".join(parts) + "." if parts else ""
+
+
+def _cells(r: LoadResult, at: int) -> tuple[str, ...]:
+    """What one rate settles at: batch, busy, times, power, energy."""
+    steady = r.steady
+    if steady is None:
+        return ()
+    tpot = steady.tpot_s[at] * 1e3 if r.load.steps else None
+    first = steady.ttft_s[at]
+    return (
+        figures_of(float(steady.batch[at])), percent(float(steady.busy[at]), 0),
+        figures_of(float(first) * 1e3) if np.isfinite(first) else "grows",
+        figures_of(None if tpot is None else float(tpot)),
+        figures_of(float(r.of_all(steady.energy_j[1] * steady.rate / r.pue)[at])),
+        figures_of(float(steady.energy_j[1, at]) / r.load.generate),
+    )  # fmt: skip
+
+
+HEADS = ("batch", "busy %", "TTFT ms", "ms/token", "W", "J/token")
+
+
+def _table(results: Sequence[LoadResult], title: str) -> Table:
+    """A row for each result."""
+    base = next((r for r in results if r.baseline == r.precision.name), None)
+    versus = f"vs {base.precision.name}" if base is not None else "vs base"
+    rows: list[tuple[str, ...]] = []
+    looks = []
+    names = list(dict.fromkeys(r.hardware.name for r in results))
+    winner = next(iter(_ranked(results)), None)
+    for name in names:
+        if len(names) > 1:
+            rows.append((name,))
+            looks.append(Look("head"))
+        for r in results:
+            if r.hardware.name != name:
+                continue
+            lead = f"{'  ' * (len(names) > 1)}{r.precision.name}"
+            if r.steady is None:
+                rows.append((lead, "does not fit" if r.reason and r.reason.startswith("does not fit") else "no answer"))
+                looks.append(Look("dim"))
+                continue
+            saved = "-" if r.saving is None else signed_change(-float(r.saving[1][0]))
+            saved = "base" if r.baseline == r.precision.name else saved
+            rows.append((lead, with_commas(_cards(r)), *_cells(r, 0), figures_of(_kwh(r)), saved))
+            looks.append(Look("bold" if r is winner and len(results) > 1 else ""))
+    return Table(title, headed("precision", "cards", *HEADS, "kWh/day", versus), tuple(rows), looks=tuple(looks))
+
+
+def _curve(r: LoadResult, title: str) -> Table:
+    """A row for each rate, few of many."""
+    shown = np.unique(np.round(np.linspace(0, r.points - 1, min(MOST_RATES, r.points))).astype(int))
+    rows = []
+    for at in shown.tolist():
+        stable = r.stable is not None and bool(r.stable[at])
+        rows.append((figures_of(float(r.load.rates[at])), *_cells(r, at), "yes" if stable else "no"))
+    where = f"{r.precision.name} on {r.hardware.name}"
+    return Table(f"{where}, {title}", headed("requests/s", *HEADS, "stable", texts=0), tuple(rows))
+
+
+def _notes(results: Sequence[LoadResult]) -> list[Note]:
+    first = next((r for r in results if r.steady is not None), results[0])
+    notes = []
+    runtime = first.scenario.runtime
+    if runtime is not None:
+        inside = "inside decode steps" if runtime.prompts_inside else "alone, before the next decode step"
+        filled = ", a batch filled up to a size that was captured" if runtime.batch_sizes else ""
+        text = f"{runtime.runtime}: prompts run {inside}{filled}. Requests come at random; times are means."
+        notes.append(Note("policy", text))
+    if first.pace is not None:
+        limit = "--max-batch" if first.load.max_batch == first.pace.places else "memory"
+        power = figures_of(float(first.pace.waiting_w[1] / first.scenario.devices / first.pue))
+        text = f"Up to {with_commas(first.pace.places)} sequences in {first.precision.name} run at once, limited by"
+        notes.append(Note("places", f"{text} {limit}; a device that waits draws {power} W."))
+    if first.load.peak > 1:
+        peak = figures_of(float(first.load.rates[0]))
+        text = f"Devices are for {peak} requests a second at the peak, the energy of the day for the mean."
+        notes.insert(0, Note("peak", text))
+    for r in results:
+        if r.saving is not None and r.baseline != r.precision.name and r.points == 1:
+            ends = change_range(-float(r.saving[2][0]), -float(r.saving[0][0]))
+            text = f"{r.precision.name} against {r.baseline}: {ends} energy a request"
+            notes.append(Note("range", f"{text}, every price moved on both sides at once."))
+    notes += [Note("reason", f"{r.precision.name} on {r.hardware.name} {r.reason}.") for r in results if r.reason]
+    notes.append(Note("not-counted", f"Not counted: {'; '.join(NOT_COUNTED)}."))
+    return notes

@@ -1,0 +1,192 @@
+"""Serving under load: its limits are exact, its fixed point solves its equation, and commands answer in one line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bitnet_cost import BitnetCostError, estimate
+from bitnet_cost import load as load_answer
+from bitnet_cost.api import load_hardware, load_model, load_precision
+from bitnet_cost.engine.load import largest_rate, pace, places_of, steady
+from bitnet_cost.inputs.load import Load
+from bitnet_cost.inputs.scenario import Scenario
+from bitnet_cost.ledger.load import Pace
+from bitnet_cost.readers import catalog
+from bitnet_cost.registry import LOAD_METRICS
+from tests.conftest import Ran
+
+Command = Callable[..., Ran]
+ALONE, INSIDE = "cuda-graph", "vllm"
+
+
+def asked(runtime: str, model: str = "llama-3.1-8b", precision: str = "bf16") -> Scenario:
+    device, software = catalog.setting(load_hardware("h100-sxm-80gb"), runtime)
+    return Scenario(model=load_model(model), precision=load_precision(precision), hardware=device, runtime=software)
+
+
+def paced(runtime: str, load: Load) -> tuple[Scenario, Pace]:
+    one = asked(runtime)
+    return one, pace(one, load, places_of(one, load))
+
+
+def record(**given: Any) -> dict[str, Any]:
+    return load_answer("llama-3.1-8b", "h100-sxm-80gb", "bf16", **given).to_records()[0]
+
+
+@pytest.mark.parametrize("runtime", [ALONE, INSIDE])
+def test_few_requests_take_what_one_sequence_takes_and_the_devices_wait(runtime: str) -> None:
+    row = record(rate=1e-7, runtime=runtime)
+    alone = estimate("llama-3.1-8b", "h100-sxm-80gb", "bf16", runtime=runtime)
+    assert alone.timing is not None
+    prefill, decode = (float(alone.timing.of_phase(name)[0]) for name in ("prefill", "decode"))
+    assert row["tpot_s"] == pytest.approx(decode / 127, rel=1e-6)
+    assert row["ttft_s"] == pytest.approx(prefill, rel=1e-6)
+    assert row["mean_batch"] == pytest.approx(1, rel=1e-6)
+    own = float(row["energy_per_request_j"]) - float(row["waiting_energy_j"])
+    assert own == pytest.approx(float(alone.energy_j), rel=1e-6)
+    waits = load_hardware("h100-sxm-80gb").device_power.between
+    assert waits is not None
+    assert row["power_w"] == pytest.approx(waits.value, rel=1e-3)
+
+
+@pytest.mark.parametrize("runtime", [ALONE, INSIDE])
+def test_the_largest_rate_takes_what_a_full_batch_takes(runtime: str) -> None:
+    load = Load(1.0, max_batch=48)
+    one, tempo = paced(runtime, load)
+    most = largest_rate(tempo, load)
+    at = steady(tempo, load, np.array([most]), one.runtime)
+    assert at.batch[0] == pytest.approx(48, rel=1e-9)
+    assert at.busy[0] == pytest.approx(1, rel=1e-9)
+    full = estimate("llama-3.1-8b", "h100-sxm-80gb", "bf16", batch=48, runtime=runtime)
+    assert full.timing is not None
+    step = float(full.timing.of_phase("decode")[0]) / 127
+    prompt = float(tempo.prompt_s[-1])
+    assert most == pytest.approx(48 / (127 * step + 48 * prompt), rel=1e-9)
+    assert at.tpot_s[0] == pytest.approx(step / (1 - most * prompt), rel=1e-9)
+    assert not np.isfinite(at.ttft_s[0])
+
+
+@pytest.mark.parametrize("runtime", [ALONE, INSIDE])
+@pytest.mark.parametrize("places", [1, 3, 40, 300])
+def test_the_batch_solves_its_equation_at_every_rate(runtime: str, places: int) -> None:
+    load = Load(1.0, max_batch=places)
+    one, tempo = paced(runtime, load)
+    rates = np.linspace(1e-3, 0.999, 200) * largest_rate(tempo, load)
+    at = steady(tempo, load, rates, one.runtime)
+    step, prompt = tempo.at(tempo.step_s, at.batch), tempo.prompt_at(at.sequences, at.batch)
+    np.testing.assert_allclose(at.sequences, rates * 127 * step / (1 - rates * prompt), rtol=1e-9)
+    np.testing.assert_allclose(at.busy, rates * (prompt + 127 * step / at.batch), rtol=1e-9)  # work of a request
+    for figure in (at.batch, at.busy, at.tpot_s, at.ttft_s):
+        # A prompt inside a step adds less than one alone, as weights are read once: times may dip where few come.
+        slack = 0.02 if runtime == INSIDE else 1e-12
+        assert (figure >= np.maximum.accumulate(figure) * (1 - slack)).all()
+    assert (np.diff(at.energy_j[1]) < 0).all()
+
+
+def test_an_element_of_a_curve_is_the_single_answer() -> None:
+    rates = np.geomspace(0.1, 20, 40)
+    rows = load_answer("llama-3.1-8b", "h100-sxm-80gb", "fp8", rate=rates).to_records()
+    one = load_answer("llama-3.1-8b", "h100-sxm-80gb", "fp8", rate=float(rates[17])).to_records()[0]
+    for name in ("mean_batch", "tpot_s", "ttft_s", "energy_per_token_j", "power_w", "busy"):
+        assert rows[17][name] == pytest.approx(one[name], rel=1e-11), name
+    assert [row["rate_per_s"] for row in rows] == rates.tolist()
+
+
+def test_parts_of_a_request_add_up() -> None:
+    row = record(rate=3.0)
+    parts = sum(float(row[f"{name}_energy_j"]) for name in ("prompt", "steps", "waiting"))
+    assert row["energy_per_request_j"] == pytest.approx(parts, rel=1e-12)
+    assert row["power_w"] == pytest.approx(float(row["energy_per_request_j"]) * 3, rel=1e-12)
+    assert row["energy_per_token_j"] == pytest.approx(float(row["energy_per_request_j"]) / 128)
+
+
+def test_a_day_is_for_its_peak_and_priced_at_its_mean() -> None:
+    even, peaked = record(requests_per_day=2e6), record(requests_per_day=2e6, peak=4.0)
+    assert peaked["rate_per_s"] == pytest.approx(4 * 2e6 / 86400)
+    assert float(peaked["replicas"]) > float(even["replicas"])
+    assert float(peaked["energy_day_kwh"]) > float(even["energy_day_kwh"])
+    assert float(even["energy_day_kwh"]) == pytest.approx(float(even["energy_per_request_j"]) * 2e6 / 3.6e6)
+    assert even["energy_year_kwh"] == pytest.approx(365 * float(even["energy_day_kwh"]))
+
+
+def test_copies_are_as_few_as_keep_what_is_asked() -> None:
+    row = record(rate=200.0, slo_tpot=0.02)
+    assert row["within_slo"]
+    assert float(row["tpot_s"]) <= 0.02
+    fewer = record(rate=200.0, slo_tpot=0.02, replicas=int(row["replicas"]) - 1)
+    assert not fewer["within_slo"]
+    assert float(fewer["slo_rate_per_s"]) < 200
+
+
+def test_beyond_the_largest_rate_it_is_not_stable_and_the_rate_is_said() -> None:
+    row = record(rate=1000.0)
+    assert row["stable"] is False
+    assert row["ttft_s"] is None
+    assert 0 < float(row["max_rate_per_s"]) < 1000
+    assert record(rate=float(row["max_rate_per_s"]) * 0.999)["stable"] is True
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        ((), "rate: give the requests per second"),
+        (("--rate", "1", "--requests-per-day", "5"), "rate: give the requests per second"),
+        (("--rate", "0"), "rate: "),
+        (("--rate", "-1"), "rate: "),
+        (("--rate", "fast"), "rate: "),
+        (("--rate", "1", "-H", "cmos-7nm"), "is a technology node"),
+        (("--rate", "1", "--slo-tpot", "0"), "slo-tpot: "),
+        (("--rate", "1", "--cached", "512"), "cached: "),
+        (("--rate", "1", "--static-cache", "100"), "static-cache: "),
+        (("--rate", "1", "--replicas", "some"), "replicas: "),
+        (("--rate", "1", "--devices", "some"), "devices: "),
+        (("--rate", "1", "--max-batch", "0"), "max-batch: "),
+        (("--rate", "1", "--peak", "0.5"), "peak: "),
+        (("--rate", "1", "--cv2", "-1"), "cv2: "),
+        (("--requests-per-day", "nan"), "requests-per-day: "),
+    ],
+)
+def test_bad_input_is_one_line(bitnet_cost: Command, words: tuple[str, ...], fault: str) -> None:
+    done = bitnet_cost("load", "llama-3.1-8b", *words)
+    assert done.code == 2
+    assert not done.out
+    assert fault in done.err
+    assert "Traceback" not in done.err
+
+
+def test_encoders_serve_no_tokens() -> None:
+    with pytest.raises(BitnetCostError, match="is an encoder"):
+        load_answer("bert-base", rate=1.0)
+
+
+def test_the_first_line_says_devices_energy_and_the_cheapest(bitnet_cost: Command) -> None:
+    done = bitnet_cost("load", "llama-3.1-8b", "-H", "h100-sxm-80gb", "--requests-per-day", "1000000", "--slo-tpot", "0.03",
+               *(word for name in ("bf16", "fp8", "w4a16", "bitnet-b1.58") for word in ("-p", name)))  # fmt: skip
+    first = " ".join(done.out.partition("\n\n")[0].split())
+    assert done.code == 0
+    assert first.startswith("1,000,000 requests a day need 1 H100 SXM in fp8 (9.8")
+    for words in ("kWh a day", "in w4a16", "in bf16", "2 in BitNet b1.58", "more energy than fp8"):
+        assert words in first
+
+
+def test_what_cannot_be_kept_says_what_would_do(bitnet_cost: Command) -> None:
+    done = bitnet_cost("load", "llama-3.1-8b", "-p", "bf16", "--rate", "1", "--slo-tpot", "0.0001")
+    assert done.code == 0
+    assert "cannot keep 100 µs a token: a lone request takes" in " ".join(done.out.split())
+    many = bitnet_cost("load", "llama-3.1-8b", "-p", "bf16", "--rate", "1000")
+    assert "the largest stable rate is" in " ".join(many.out.split())
+    assert "--replicas" in many.out
+
+
+def test_json_has_the_columns_of_the_contract(bitnet_cost: Command) -> None:
+    found = json.loads(bitnet_cost("load", "llama-3.1-8b", "-p", "fp8", "--rate", "1,2", "-f", "json").out)
+    assert found["schema"] == "bitnet-cost/1"
+    assert len(found["records"]) == 2
+    names = ("rate_per_s", "stable", "max_rate_per_s", "busy", "mean_batch", "ttft_s", "tpot_s", "tokens_per_s",
+             "power_w", "energy_per_request_j", "energy_per_token_j", "replicas")  # fmt: skip
+    assert set(names) < set(found["records"][0]) == set(LOAD_METRICS)
