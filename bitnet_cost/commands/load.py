@@ -25,7 +25,7 @@ class Requests(NamedTuple):
 
 
 class Service(NamedTuple):
-    """How they are served, and what is asked of it."""
+    """How they are served, and the times that are wanted."""
 
     max_batch: Annotated[int | None, option(questions.MAX_BATCH)] = None
     static_cache: Annotated[int | None, option(questions.STATIC_CACHE)] = None

@@ -26,7 +26,7 @@ from bitnet_cost.ledger.load import LoadResult, Pace, Steady
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.told import Array
 
-EACH = 1024  # up to so many sequences every batch is evaluated, beyond it one in some 2 %
+EACH = 1024  # up to this many sequences every batch is evaluated, beyond it one in some 2 %
 PROMPTED = 16  # batches at which what a prompt adds to a step is evaluated: it is nearly a line
 CLOSE = 1e-12  # relative, of the batch
 WAITING = "waiting"  # a second in which nothing runs
@@ -155,7 +155,7 @@ def within(pace: Pace, load: Load, place: RuntimeProfile | None) -> float:
 
 
 def serve(asked: Scenario, load: Load) -> LoadResult:
-    """What a load takes on copies of so many devices, for each of its rates.
+    """What a load takes on copies of the model, for each of its rates.
 
     Raises:
         MissingPrice, UnsupportedScope: see `evaluate`.

@@ -1,4 +1,4 @@
-"""Requests that a model is to serve: how often they come, how long they are, and what is asked of the answers."""
+"""Requests that a model is to serve: how often they come, how long they are, and how fast answers are to be."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_REPLICAS = 10**6
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Load(Shown):
-    """What comes in, and what is asked of it.
+    """Requests, and how fast they are to be answered.
 
     Args:
         rate: requests per second, a number or an array of one axis; of a day with a peak its highest.
@@ -32,7 +32,7 @@ class Load(Shown):
         static_cache: positions of a cache that each step reads whole, full or not; None: what is there is read.
         slo_ttft: time to the first token that the mean is to keep.  [s]
         slo_tpot: time per token after it, likewise.  [s]
-        replicas: copies that share the load; ``auto``: as few as serve it within what is asked.
+        replicas: copies that share the load; ``auto``: as few as serve it within the times wanted.
         prefill_devices: devices of each copy that only take prompts in; None: the same ones do both.
 
     Raises:

@@ -69,7 +69,7 @@ class RuntimeProfile(Shown, Input):
     batch_sizes: list[Annotated[int, Field(ge=1, le=10**6)]] = Field(
         default_factory=list,
         max_length=1000,
-        description="a step's batch is filled up to the next of these; left out: it runs as large as it is",
+        description="a step's batch is filled up to the next of these; left out: it runs without filling",
     )
     workspace: Ratio | None = Field(None, description="memory kept for workspace, as a share of the capacity")
     cache_copies: float = Field(1.0, ge=1, le=4, description="copies of the KV cache that are held at once")

@@ -88,7 +88,7 @@ class LoadResult(Shown):
     day: Steady | None = None  # of one copy at the mean rate of a day
     replicas: Array | None = None  # copies that share each rate  [n]
     largest: float = 0.0  # stable rate of one copy
-    within: float = 0.0  # rate of one copy at which what was asked is kept
+    within: float = 0.0  # rate of one copy at which the times asked for are kept
     runs: dict[str, Array] = field(default_factory=dict)  # how often each action runs for a request  [n]
     prices: Prices = field(default_factory=dict)
     baseline: str | None = None

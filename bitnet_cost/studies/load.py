@@ -116,7 +116,7 @@ def _priced(asked: Scenario, load: Load, terms: Terms, faults: list[MissingPrice
 
 
 def _baseline(results: Sequence[LoadResult], first: Scenario, load: Load, terms: Terms) -> LoadResult:
-    """What savings refer to: what was asked for, else 16 bits where they are among the precisions, else the first."""
+    """What savings refer to: the baseline given, else 16 bits where they are among the precisions, else the first."""
     names = {r.precision.name: r for r in results}
     if terms.baseline is None:
         served = [r for r in results if r.steady is not None] or results

@@ -78,7 +78,7 @@ def _many(r: LoadResult) -> str:
 
 
 def serves(r: LoadResult) -> bool:
-    """Whether the load is served at every rate within what was asked."""
+    """Whether the load is served at every rate within the times asked for."""
     return r.stable is not None and bool(r.stable.all()) and (r.kept is None or bool(r.kept.all()))
 
 
