@@ -309,17 +309,17 @@ def count_actions(counts: OpCounts, found: Actions) -> Activity:
     )
 
 
-def stays(counts: OpCounts, activity: Activity, room: Array) -> Array:
+def stays(counts: OpCounts, passing: Array, room: Array) -> Array:
     """Whether what passes between operators stays on chip: one layer's tensors fit there.  [phase, op, n]
 
-    ``room`` are the bits that an operator's layers may hold in the last on-chip level, for one pass, [op, 1]. The
-    widest pass decides for all of a phase: a token more may make one more pass, in which nothing fits that did not
-    before.
+    ``passing`` are the bits that enter and leave an operator, ``room`` those that its layers may hold in the last
+    on-chip level, for one pass, [op, 1]. The widest pass decides for all of a phase: a token more may make one more
+    pass, in which nothing fits that did not before.
     """
-    passing = activity.passing_bits
     passes = counts.passes if counts.full_passes is None else counts.full_passes
-    fits: Array = passing[0] + passing[1] <= room * np.maximum(passes, 1.0)[:, None, :]
-    return fits
+    fits: Any = passing <= room * np.maximum(passes, 1.0)[:, None, :]  # booleans, that count as 0 and 1
+    found: Array = fits
+    return found
 
 
 def input_bits_of(precision: Precision, op: Operator) -> float:

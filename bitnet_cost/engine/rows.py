@@ -113,5 +113,6 @@ class Rows:
         rows = [("quantise", TOKENS, inputs), ("quantise_rows", TOKENS, vectors)]
         self.elementwise(f"{part}_quantise", rows, parts=vectors, traits=runs_as("quantise", backward="none"))
         self.elementwise(
-            f"{part}_dequantise", [("dequantise", TOKENS, outputs)], traits=runs_as("dequantise", backward="none")
-        )
+            f"{part}_dequantise", [("dequantise", TOKENS, outputs)], parts=vectors,
+            traits=runs_as("dequantise", backward="none"),
+        )  # fmt: skip

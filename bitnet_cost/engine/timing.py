@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,7 +22,15 @@ from bitnet_cost.engine.phases import READ_ONCE
 from bitnet_cost.engine.storage import role_of
 from bitnet_cost.formulas.cap import cap_stretch
 from bitnet_cost.formulas.exchange import exchange_seconds
-from bitnet_cost.formulas.launches import host_seconds, host_wait, launch_seconds
+from bitnet_cost.formulas.launches import (
+    host_seconds,
+    host_wait,
+    idle_multiprocessors,
+    launch_seconds,
+    padded_queries,
+    tile_rows,
+    unpacking_seconds,
+)
 from bitnet_cost.formulas.roofline import sum_of_maxima, waiting
 from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.hardware import Hardware, Host
@@ -39,6 +47,7 @@ from bitnet_cost.told import Array, array, decided, filled, holds_everywhere, is
 REACHED_BANDWIDTH, REACHED_RATE = 0.92, 0.68
 
 FROM_HOST = ("host.read", "host.write", "host.link")  # what moves to and from the host, and all of it over the link
+HELD = 32.0  # bits of an entry that a step between kernels reads and writes, 16 each
 
 UNLIMITED = 2.0**53  # a window of more positions than any workload has
 
@@ -54,31 +63,69 @@ def kernel_class(op: Operator, precision: Precision, hardware: Hardware | None =
     ...  ("product", "norm", "dequantise", "quantise")]
     ['lowbit', 'norm', None, 'quantise']
     """
-    narrow = precision.linear.rescale == "elementwise"
+    linear = precision.linear
+    narrow, integers = linear.rescale == "elementwise", "mul.int8" in linear.recipe
     match op.traits.kernel:
-        case "dequantise" | "host":
+        case "host":
             return None
+        case "dequantise":
+            return "rescale" if narrow and integers and linear.weights.bits >= 8 else None
         case "quantise":
-            return "quantise" if narrow or precision.linear.rescale == "product" else None
+            if narrow and linear.weights.bits >= 8:
+                return "quantise-w8a8"
+            return "quantise" if narrow or linear.rescale == "product" else None
+        case "attention" if precision.attention == "fp32":
+            shared = op.has("kv_read") and decided(query_heads(op) > op.cached_heads)
+            return "attention-fp32-grouped" if shared else "attention-fp32"
         case "experts":
             return "experts-w8a8" if narrow else "experts"
         case "product":
             if op.role == "lm_head" and precision.bits_of("lm_head") < 8:
                 return "dequantised"
-            linear = role_of(op, precision) == "linear"
+            of_layer = role_of(op, precision) == "linear"
             if hardware is not None and unit_of(op, precision, hardware):
-                return "w8a8" if precision.linear.activation_bits < 16 else "linear"
-            if not linear or precision.linear.weights.bits >= 8:
-                return "w8a8" if narrow and linear else "linear"
-            return "dequantised" if precision.linear.rescale == "weights" else "lowbit"
+                return "w8a8" if linear.activation_bits < 16 else "linear"
+            if not of_layer or linear.weights.bits >= 8:
+                if narrow and of_layer:
+                    return "w8a8-int8" if integers else "w8a8"
+                return "linear-fp32" if product_format(op, precision) == "fp32" else "linear"
+            if linear.rescale == "weights":
+                return "dequantised" if linear.weights.bits >= 4 else "dequantised-narrow"
+            return "lowbit"
         case kernel:
             return kernel
+
+
+def kernel_of(op: Operator, precision: Precision, runtime: RuntimeProfile, hardware: Hardware) -> Kernel | None:
+    """The kernel that an operator runs as; None where it is fused into another: scales of a product, if not listed."""
+    name = kernel_class(op, precision, hardware)
+    return None if name is None or (name == "rescale" and name not in runtime.kernels) else runtime.kernel(name)
+
+
+def query_heads(op: Operator) -> float:
+    """Heads of an operator that reads cached heads, from the entries that a token brings or takes.
+
+    >>> scores = (("inputs", ("tokens",), 4096), ("kv_read", ("keys",), 1024))
+    >>> query_heads(Operator("attn_scores", "attention", "attention", 1, scores, cached_heads=8))
+    32.0
+    """
+    entries = {quantity: each for quantity, _, each in op.terms}
+    return (entries.get("inputs", 0.0) + entries.get("outputs", 0.0)) / entries["kv_read"] * op.cached_heads
 
 
 def launches_of(op: Operator, kernel: Kernel, runtime: RuntimeProfile) -> float:
     """Kernels launched for an operator in one pass over one layer."""
     fused = op.traits.fused == "always" or (op.traits.fused == "projections" and runtime.fused_projections)
     return 0.0 if fused else kernel.launches * op.parts
+
+
+class Tiled(NamedTuple):
+    """An operator of attention whose kernel gives a tile of one head's queries to a multiprocessor."""
+
+    row: int
+    queries: int  # of a tile
+    width: float  # entries of a query in all layers
+    multiprocessors: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +178,10 @@ class Schedule:
     attention: tuple[slice, ...]  # operators whose steps grow with the context
     window: Array | None  # positions that attention reaches back, where it is limited; None: nowhere
     per_mac: Array  # seconds
+    per_weight: Array | None  # seconds of widening a weight in a pass, where weights are packed; None: nowhere
+    row_tile: Array | None  # rows of a product's tile, 1 where it has none; None: nowhere
+    tiles: tuple[Tiled, ...]  # attention that takes queries in tiles
+    repeated: Array | None  # bits moved per cached entry, where heads get copies of it; None: nowhere
     per_bit: dict[str, Array]  # seconds, by level
     per_level: Array  # the same of the levels that are read and written, in the order of places, [level, 1, op, 1]
     busy_compute: Array  # share of a kernel's time in which the peak rate, or the bandwidth, does not wait
@@ -154,6 +205,10 @@ class Schedule:
         for name in names:
             values = getattr(self, name)
             changed[name] = None if values is None else values[rows]
+        for name in ("per_weight", "repeated", "row_tile"):
+            values = getattr(self, name)
+            changed[name] = None if values is None else values[rows]
+        changed["tiles"] = tuple(tile._replace(row=rows.index(tile.row)) for tile in self.tiles)
         if changed["moves"] is not None and changed["moves"].all():
             changed["moves"] = None
         return replace(self, per_bit={level: values[rows] for level, values in self.per_bit.items()}, **changed)
@@ -190,7 +245,7 @@ def schedule(
     """How operators run; see `movement` and `roofline`. ``stored_bits`` of all weights say which level holds them."""
     levels = list(hardware.hierarchy)
     main, near = levels[-1], levels[-2] if len(levels) > 1 else levels[-1]
-    kernels = tuple(runtime.kernel(c) if (c := kernel_class(op, precision, hardware)) else None for op in ops)
+    kernels = tuple(kernel_of(op, precision, runtime, hardware) for op in ops)
     moves = np.array([0.0 if k is None or k.bandwidth is None else 1.0 for k in kernels])[:, None]
     stepwise = np.array([bool(k and k.bytes_per_entry is not None) for k in kernels])[:, None]
     steps = [k.bytes_per_entry * 8.0 if k and k.bytes_per_entry is not None else 0.0 for k in kernels]
@@ -211,6 +266,7 @@ def schedule(
     if any(op.group == "head" for op in ops) and logits == "none":
         per_pass = per_pass * np.array([op.group != "head" for op in ops])[:, None]
     holder = next((name for name in levels[:-1] if decided(stored_bits <= hardware.hierarchy[name].size)), main)
+    rows = [float(k.row_tile or 1) if k else 1.0 for k in kernels]
     windows = np.array([window_of(op) for op in ops])[:, None]
     places = tuple(dict.fromkeys(f"{level}.{way}" for level in (near, main) for way in ("read", "write")))
     places += (f"{holder}.read",) * (holder not in (near, main))
@@ -230,6 +286,10 @@ def schedule(
         attention=_spans(ops),
         window=None if windows.min() == UNLIMITED else windows,
         per_mac=1 / rate,
+        per_weight=_unpacking(kernels, hardware),
+        row_tile=array(rows)[:, None] if any(k and k.row_tile for k in kernels) else None,
+        tiles=_tiles(ops, kernels, hardware),
+        repeated=_repeated(ops, kernels),
         per_bit=per_bit,
         per_level=np.stack(np.broadcast_arrays(*(per_bit[name] for name in dict.fromkeys((near, main)))))[:, None],
         busy_compute=reached / REACHED_RATE,
@@ -239,6 +299,39 @@ def schedule(
         streamed=streamed,
         decoding=decode_factors(ops, precision, hardware),
     )
+
+
+def _unpacking(kernels: Sequence[Kernel | None], hardware: Hardware) -> Array | None:
+    """Seconds of widening one packed weight, on the units that multiply and add in FP32.  [op, 1]"""
+    form = hardware.executed("fp32")
+    if form is None or not any(k and k.unpacking for k in kernels):
+        return None
+    rate = hardware.rates[form].value
+    return _stacked([unpacking_seconds(k.unpacking, rate) if k and k.unpacking else 0.0 for k in kernels])
+
+
+def _tiles(ops: tuple[Operator, ...], kernels: Sequence[Kernel | None], hardware: Hardware) -> tuple[Tiled, ...]:
+    """Operators whose kernels work on tiles of queries; none where the device does not say its multiprocessors."""
+    units = hardware.multiprocessors
+    if units is None:
+        return ()
+    found = []
+    for i, (op, kernel) in enumerate(zip(ops, kernels, strict=True)):
+        if kernel and kernel.query_tile and op.has("kv_read"):
+            width = next(each for quantity, _, each in op.terms if quantity == "kv_read") / op.cached_heads
+            found.append(Tiled(i, kernel.query_tile, width * op.repeat, units))
+    return tuple(found)
+
+
+def _repeated(ops: tuple[Operator, ...], kernels: Sequence[Kernel | None]) -> Array | None:
+    """Bits that copies for each query head move per cached entry.  [op, 1]"""
+    each = [
+        8 * k.bytes_per_repeat * query_heads(op) / op.cached_heads
+        if k and k.bytes_per_repeat and op.has("kv_read")
+        else 0.0
+        for op, k in zip(ops, kernels, strict=True)
+    ]
+    return array(each)[:, None] if any(k and k.bytes_per_repeat for k in kernels) else None
 
 
 def _stacked(values: Sequence[float | Array]) -> Array:
@@ -287,9 +380,11 @@ def movement(counts: OpCounts, activity: Activity, actions: Actions, plan: Sched
     that runs as several steps moves its operands several times, half in, half out.
     """
     passing = activity.passing_bits
-    near = stays(counts, activity, plan.room)
+    near = stays(counts, passing[0] + passing[1], plan.room)
     if plan.stepwise is not None:
-        several = plan.steps * (counts["inputs"] + counts["quantise"]) / 2
+        alone = counts["quantise"] + counts["dequantise"]  # rows whose entries no basis of inputs counts
+        near = near * stays(counts, alone * HELD, plan.room)
+        several = plan.steps * (counts["inputs"] + alone) / 2
         passing = np.where(plan.stepwise, several, passing)
     if plan.moves is not None:
         passing = passing * plan.moves
@@ -300,10 +395,11 @@ def movement(counts: OpCounts, activity: Activity, actions: Actions, plan: Sched
     else:
         found[:2] = passing * near
         found[2:4] = passing - found[:2]
-    pairs = scores_in_memory(counts, plan.runtime)
-    if pairs is not None:
+    pairs = scores_in_memory(counts, plan)
+    copies = None if plan.repeated is None else counts["kv_read"] * plan.repeated
+    for unfused in (part for part in (pairs, copies) if part is not None):
         for way in ("read", "write"):
-            found[places.index(f"{plan.main}.{way}")] += pairs / 2
+            found[places.index(f"{plan.main}.{way}")] += unfused / 2
     weights, _, _, kv_read, kv_write = actions.bits.figures
     of_weights, streamed = activity.weight_bits, plan.streamed
     cache = "host" if streamed and streamed.cache else plan.main
@@ -325,12 +421,12 @@ def movement(counts: OpCounts, activity: Activity, actions: Actions, plan: Sched
     return found
 
 
-def scores_in_memory(counts: OpCounts, runtime: RuntimeProfile) -> Array | None:
+def scores_in_memory(counts: OpCounts, plan: Schedule) -> Array | None:
     """Bits that unfused attention moves for its scores, half in, half out; None where attention is fused.
 
     The whole rectangle of a prefill is written and read, masked or not.  [phase, op, n]
     """
-    each = runtime.kernel("attention").bytes_per_pair
+    each = next((k.bytes_per_pair for k in plan.kernels if k and k.bytes_per_pair is not None), None)
     if each is None:
         return None
     exponentials = counts["exp"] * np.array([op.traits.scores for op in counts.operators])[:, None]
@@ -396,6 +492,10 @@ def roofline(
         stream = counts.named(bits[plan.places.index("host.link")] * plan.streamed.per_bit, "host's memory", "s")
         memory = memory + stream
     overhead = plan.per_pass * counts.passes[:, None, :]
+    needed, idle = compute, None
+    if plan.tiles or plan.row_tile is not None:
+        padding, idle = tiles_worked(counts, plan, compute)
+        compute = compute * padding * idle
     counts.named(compute, "arithmetic", "s")
     counts.named(memory, "memory", "s")
     longest = np.maximum(compute, memory)
@@ -422,13 +522,35 @@ def roofline(
         overhead[:, plan.host] += host
     waits = np.zeros(compute.shape)
     if hardware.power is not None and hardware.power.active is not None:
-        needed = near * plan.busy_memory + stream  # a kernel that is stalled by its link draws the floor alone
-        waits = waiting(longest, compute * plan.busy_compute, needed)
+        moved = near * plan.busy_memory + stream  # a kernel that is stalled by its link draws the floor alone
+        waits = waiting(longest, needed * plan.busy_compute, moved)
+        if idle is not None:
+            waits = waits / idle
     longest = longest + counts.named(overhead, "launches", "s")
     if share is not None:
         longest = longest + counts.named(link, "link", "s")
     stretch = np.ones((len(counts.phases), counts.points))
     return Timing(longest, compute, memory, overhead, link, waits, stretch, counts.phases, stream)
+
+
+def tiles_worked(counts: OpCounts, plan: Schedule, compute: Array) -> tuple[Array, Array]:
+    """How much longer products take where kernels work on whole tiles, and how much of it units idle.
+
+    Both are factors, [phase, op, n]: of the arithmetic that fills tiles, and of the units that have no tile.
+    """
+    batch, prompt, generate = counts.workload.flat()
+    widths = array([phase.width(prompt, generate) for phase in counts.phases])
+    padded = np.ones(compute.shape)
+    if plan.row_tile is not None:
+        tokens = (widths * batch)[:, None]
+        padded = padded * (tile_rows(tokens, plan.row_tile) / np.maximum(tokens, 1.0))
+    padding, idle = list(padded.swapaxes(0, 1)), list(np.ones(compute.shape).swapaxes(0, 1))
+    brought = counts["inputs"] + counts["outputs"]
+    for row, tile, width, units in plan.tiles:
+        heads = brought[:, row] / np.maximum(counts.passes * widths, 1.0) / width
+        padding[row] = padding[row] * padded_queries(widths, tile)
+        idle[row] = idle[row] * idle_multiprocessors(widths, tile, heads, units)
+    return np.stack(padding, 1), np.stack(idle, 1)
 
 
 def _host(runtime: RuntimeProfile, counts: OpCounts) -> Array:

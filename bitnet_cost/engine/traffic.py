@@ -122,7 +122,7 @@ def traffic(counts: OpCounts, activity: Activity, way: Route) -> Array:
     operator whose operands and results stay there reads nothing again from memory.
     """
     weights, entering, leaving, kept, added = activity.bits
-    leaves = 1.0 - stays(counts, activity, way.room)
+    leaves = 1.0 - stays(counts, activity.passing_bits[0] + activity.passing_bits[1], way.room)
     mac = counts["mac"]
     found: Array = zeros((len(way.places), *mac.shape), mac, weights)
     for level, per_mac in enumerate(way.tiled):

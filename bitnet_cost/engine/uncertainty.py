@@ -307,9 +307,8 @@ def time_figures(result: Result) -> dict[str, Figure]:
     """
     if result.runtime is None:
         return {}
-    used = {kernel_class(op, result.precision, result.hardware) for op in result.counts.operators} | {"cache"}
-    aliases = {"experts-w8a8": "experts"}
-    names = {str(n) for n in used} | {aliases.get(str(n), "linear") for n in used if n not in result.runtime.kernels}
+    used = {kernel_class(op, result.precision, result.hardware) for op in result.counts.operators}
+    names = {result.runtime.listed(name) for name in used if name is not None} | {"cache"}
     unused = {f"runtime.kernels.{name}." for name in result.runtime.kernels if name not in names}
     unused |= {"interconnect."} if result.devices == 1 else set()
     found: dict[str, Figure] = {}

@@ -16,6 +16,59 @@ def launch_seconds(overhead: float, per_input: float, inputs: float) -> float:
     return overhead + per_input * inputs
 
 
+def unpacking_seconds(slots: float, operations: Array | float) -> Array | float:
+    """Seconds of widening one packed weight with multiply-add slots of the units for ``operations`` a second.  [s]
+
+    Shifts, masks and conversions issue beside or instead of multiply-adds, a weight at a time, whatever its bits: a
+    product of few tokens waits for them where its bytes arrive sooner. Frantar et al., MARLIN, 2024, arXiv:2408.11743,
+    section 3; Kim et al., Who Says Elephants Can't Run, 2022, arXiv:2211.10017, section 3.
+
+    >>> unpacking_seconds(4, 64e12)
+    1.25e-13
+    """
+    return slots * 2 / operations
+
+
+ROWS_OF_ONE = 8  # rows of a tile that take as long as a token without one
+
+
+def tile_rows(tokens: Array, tile: Array | float) -> Array:
+    """Rows that a product of so many tokens takes as long as, where tiles have at least ``tile`` rows.
+
+    Few tokens reuse nothing from registers: each takes as long as `ROWS_OF_ONE` rows of a tile, until a tile is
+    cheaper. NVIDIA, Matrix Multiplication Background User's Guide, 2023 (tile quantization).
+
+    >>> tile_rows(np.array([1.0, 4.0, 16.0, 100.0]), 56).tolist()
+    [8.0, 32.0, 56.0, 100.0]
+    """
+    rows: Array = np.maximum(tokens, np.minimum(tokens * ROWS_OF_ONE, tile))
+    return rows
+
+
+def padded_queries(queries: Array, tile: int) -> Array:
+    """How much more attention works out where a kernel takes queries in whole tiles.
+
+    >>> [float(padded_queries(np.float64(q), 64)) for q in (1, 96, 128)]
+    [64.0, 1.3333333333333333, 1.0]
+    """
+    more: Array = np.ceil(queries / tile) * tile / np.maximum(queries, 1.0)
+    return more
+
+
+def idle_multiprocessors(queries: Array, tile: int, heads: Array, units: int) -> Array:
+    """How much longer attention takes whose kernel gives each multiprocessor a tile of one head's queries.
+
+    ``queries`` of a sequence, ``heads`` of all sequences together. A tile takes all its keys one after the other; with
+    fewer tiles than ``units`` the others idle. Dao et al., Flash-Decoding for long-context inference, 2023
+    (pytorch.org/blog/flash-decoding).
+
+    >>> [float(idle_multiprocessors(np.float64(q), 64, np.float64(32), 128)) for q in (1, 64, 256)]
+    [4.0, 4.0, 1.0]
+    """
+    longer: Array = np.maximum(1.0, units / np.maximum(heads * np.ceil(queries / tile), 1.0))
+    return longer
+
+
 def host_seconds(per_pass: float, per_sequence: float, batch: Array) -> Array:
     """Seconds of one pass in which the host prepares it.  [s]
 

@@ -4,7 +4,7 @@ from pydantic import Field
 
 from bitnet_cost.inputs.cited import Figure, Input
 from bitnet_cost.inputs.hardware import Hardware
-from bitnet_cost.inputs.runtime import Kernel, KernelClass, RuntimeProfile
+from bitnet_cost.inputs.runtime import WIDER, Kernel, KernelClass, RuntimeProfile
 from bitnet_cost.numerals import digits
 
 EVERY_DEVICE = "*"  # and a class: its devices without rows of their own
@@ -54,7 +54,7 @@ class RuntimeConstants(Input):
             if kernel.overhead is not None:
                 slower = self.overhead * (self.experts_overhead if name.startswith("experts") else 1.0)
                 update["overhead"] = scaled(kernel.overhead, slower)
-            if name in (*PRODUCTS, "attention"):
+            if name in PRODUCTS or WIDER.get(name) in (*PRODUCTS, "attention"):
                 wide, rate = self._of(name)
                 if kernel.bandwidth is not None:
                     update["bandwidth"] = scaled(kernel.bandwidth, wide, 0.95)
@@ -69,7 +69,7 @@ class RuntimeConstants(Input):
         return profile.model_copy(update={"kernels": kernels, **changed})
 
     def _of(self, name: KernelClass) -> tuple[float, float]:
-        """Factors on the bandwidth and on the rate of a class of kernels."""
+        """Factors on the bandwidth and on the rate of a class of kernels: its own, else those of the wider class."""
         own = {
             "attention": (self.attention, self.attention_compute),
             "dequantised": (self.bandwidth * self.dequantised, self.compute * self.dequantised_compute),
@@ -79,6 +79,8 @@ class RuntimeConstants(Input):
         if name == "experts-w8a8":
             slower = self.experts * self.experts_w8a8
             return self.bandwidth * slower, self.compute * slower
+        while name not in own and name in WIDER:
+            name = WIDER[name]
         return own.get(name, (self.bandwidth, self.compute))
 
     def hardware_of(self, profile: Hardware) -> Hardware:

@@ -9,9 +9,16 @@ from bitnet_cost.inputs.hardware import DeviceClass, Reached
 from bitnet_cost.shown import Shown
 
 KernelClass = Literal[
-    "linear", "dequantised", "lowbit", "w8a8", "experts", "experts-w8a8", "attention", "norm", "rope", "activation",
-    "residual", "cache", "quantise", "elementwise",
+    "linear", "linear-fp32", "dequantised", "dequantised-narrow", "lowbit", "w8a8", "w8a8-int8", "experts",
+    "experts-w8a8", "attention", "attention-fp32", "attention-fp32-grouped", "norm", "rope", "activation", "residual",
+    "cache", "quantise", "quantise-w8a8", "rescale", "elementwise",
 ]  # fmt: skip
+# The class whose entry stands for one that a runtime does not list.
+WIDER: dict[KernelClass, KernelClass] = {
+    "linear-fp32": "linear", "dequantised": "linear", "dequantised-narrow": "dequantised", "lowbit": "linear",
+    "w8a8": "linear", "w8a8-int8": "w8a8", "experts": "linear", "experts-w8a8": "experts", "attention": "linear",
+    "attention-fp32": "attention", "attention-fp32-grouped": "attention", "quantise-w8a8": "quantise",
+}  # fmt: skip
 
 
 class Kernel(Input):
@@ -35,6 +42,28 @@ class Kernel(Input):
         ge=0,
         le=1000,
         description="bytes moved per query-key pair and head, where scores go to memory instead of being fused",
+    )
+    bytes_per_repeat: float | None = Field(
+        None,
+        ge=0,
+        le=1000,
+        description="bytes moved per cached entry and query head, where each head gets a copy of the keys and values "
+        "that it shares with others",
+    )
+    query_tile: int | None = Field(
+        None,
+        ge=1,
+        le=1024,
+        description="queries that a multiprocessor works on at once, however few there are; it takes all their keys",
+    )
+    row_tile: int | None = Field(
+        None, ge=1, le=1024, description="rows that a product of fewer tokens takes as long as, see `ROWS_OF_ONE`"
+    )
+    unpacking: float | None = Field(
+        None,
+        ge=0,
+        le=1000,
+        description="FP32 multiply-add slots of widening a packed weight, once in every pass",
     )
     note: str = Field(default="", description="which kernels these are")
 
@@ -110,12 +139,12 @@ class RuntimeProfile(Shown, Input):
         """Tokens of one pass of a prefill at most; an encoder attends both ways, so that nothing of it is cut."""
         return self.chunk if kind == "decoder" else None
 
+    def listed(self, name: KernelClass) -> KernelClass:
+        """The class whose entry a class of operators runs as: its own, a wider one's, else plain elementwise work."""
+        while name not in self.kernels:
+            name = WIDER.get(name, "elementwise")
+        return name
+
     def kernel(self, name: KernelClass) -> Kernel:
-        """The entry of a class of operators, else that of plain elementwise work."""
-        found = self.kernels.get(name)
-        if found is None:
-            if name == "experts-w8a8" and "experts" in self.kernels:
-                return self.kernels["experts"]
-            products = ("dequantised", "lowbit", "w8a8", "experts", "experts-w8a8", "attention")
-            found = self.kernels["linear" if name in products else "elementwise"]
-        return found
+        """The entry of a class of operators, see `listed`."""
+        return self.kernels[self.listed(name)]

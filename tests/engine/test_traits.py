@@ -43,8 +43,11 @@ def test_operators_carry_traits(model: str, name: str, traits: Traits) -> None:
     ("precision", "classes"),
     [
         ("fp16", ("linear", "linear", None)),
-        ("int8", ("w8a8", "linear", "quantise")),
+        ("int8", ("w8a8-int8", "linear", "quantise-w8a8")),
+        ("fp8", ("w8a8", "linear", "quantise-w8a8")),
+        ("fp32", ("linear-fp32", "linear-fp32", None)),
         ("int4", ("dequantised", "linear", None)),
+        ("w3a16", ("dequantised-narrow", "linear", None)),
         ("bitnet-b1.58", ("lowbit", "linear", "quantise")),
     ],
 )
@@ -52,7 +55,7 @@ def test_a_precision_decides_the_class_of_a_product(precision: str, classes: tup
     ops = {op.name: op for op in operators(catalog.model("llama-2-7b"))}
     chosen = catalog.precision(precision)
     assert tuple(kernel_class(ops[name], chosen) for name in ("q", "lm_head", "attn_quantise")) == classes
-    assert kernel_class(ops["attn_dequantise"], chosen) is None
+    assert kernel_class(ops["attn_dequantise"], chosen) == ("rescale" if precision == "int8" else None)
 
 
 def test_layers_of_operators_follow_one_another() -> None:
