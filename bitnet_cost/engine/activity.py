@@ -76,10 +76,15 @@ def linear_recipe(precision: Precision, accumulator: Accumulator, wider: float |
         cost("inputs", f"mul.{form}", 1.0)
         cost("outputs", f"mul.{form}", 1.0)
     elif linear.rescale == "weights":
-        cost("weights", f"mul.{form}", 1.0)
-        if linear.weights.scale_per == "group":
-            cost("weights", f"add.{form}", 1.0)
+        for action, times in dequantised(precision):
+            cost("weights", action, times)
     return recipe
+
+
+def dequantised(precision: Precision) -> list[tuple[str, float]]:
+    """What a weight costs that gets its scale before use: a multiplication, and an addition if it has a zero point."""
+    form = precision.elsewhere
+    return [(f"mul.{form}", 1.0), *[(f"add.{form}", 1.0)] * (precision.linear.weights.scale_per == "group")]
 
 
 def quantisation_recipe(precision: Precision) -> Recipe:
@@ -182,8 +187,9 @@ def unit_recipe(hardware: Hardware, form: str, weights: str, activation_bits: fl
 def executed_recipe(op: Operator, precision: Precision, hardware: Hardware) -> dict[str, list[tuple[str, float]]]:
     """A product on a device, which prices a MAC whole: in its own format, or in the one that the device runs instead.
 
-    Widening packed weights, once per pass, and rescaling a 1-bit product are priced apart; adders inside a MAC are part
-    of its price. A low-bit unit reads packed weights as they are, on a technology node too.
+    Widening packed weights, once per pass, their scale and zero point, and rescaling a 1-bit product are priced apart;
+    adders inside a MAC are part of its price. A low-bit unit reads packed weights as they are, on a technology node
+    too.
     """
     form = product_format(op, precision) or precision.elsewhere
     unit = unit_of(op, precision, hardware)
@@ -193,8 +199,11 @@ def executed_recipe(op: Operator, precision: Precision, hardware: Hardware) -> d
         bits = wider or linear.activation_bits
         found = _by_quantity(unit_recipe(hardware, unit, linear.format, bits, linear.zero_fraction))
     if role_of(op, precision) == "linear":
-        if precision.linear.weights.bits < 8 and unit is None:
-            found["weights"] = [(f"unpack.{precision.elsewhere}", 1.0)]
+        if unit is None:
+            packed = precision.linear.weights.bits < 8
+            widened = [(f"unpack.{precision.elsewhere}", 1.0)] * packed
+            widened += dequantised(precision) if precision.linear.rescale == "weights" else []
+            found |= {"weights": widened} if widened else {}
         if precision.linear.rescale == "product":
             scale = [(f"mul.{precision.elsewhere}", 1.0)]
             found |= {"inputs": scale, "outputs": scale}

@@ -19,7 +19,7 @@ def launch_seconds(overhead: float, per_input: float, inputs: float) -> float:
 def unpacking_seconds(slots: float, operations: Array | float) -> Array | float:
     """Seconds of widening one packed weight with multiply-add slots of the units for ``operations`` a second.  [s]
 
-    Shifts, masks and conversions issue beside or instead of multiply-adds, a weight at a time, whatever its bits: a
+    Shifts, masks and conversions issue beside or instead of multiply-adds, a weight at a time, of many bits or few: a
     product of few tokens waits for them where its bytes arrive sooner. Frantar et al., MARLIN, 2024, arXiv:2408.11743,
     section 3; Kim et al., Who Says Elephants Can't Run, 2022, arXiv:2211.10017, section 3.
 

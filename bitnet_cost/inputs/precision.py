@@ -230,13 +230,16 @@ def parse_name(name: str) -> Precision | None:
     N or M bits multiply at max(N, M). Weights of 1 or 1.58 bits only add. M of 16 dequantises the weights, which
     then multiply in FP16. 1.58 means ternary: log2 3 information bits, stored in 2 (I2_S). Weights up to 1.58 bits
     share a scale per tensor, from 8 bits per output channel, in between per group (128 where none is named) with a
-    zero point, all FP16.
+    zero point, all FP16. Three bits for FP16 products are packed ten to a word of 32 (MLC-LLM, HQQ), by GPTQ and AWQ 32
+    to three words.
 
     >>> p = parse_name("w1.58a8kv8")
     >>> p.linear.weights.bits, round(p.information_bits, 3), p.linear.recipe, p.kv_bits
     (2.0, 1.585, {'add.accumulator': 1.0}, 8.0)
     >>> parse_name("w4a16").linear.recipe
     {'mul.fp16': 1.0, 'add.fp16': 1.0}
+    >>> [parse_name(name).linear.weights.bits for name in ("w3a16", "gptq-int3", "w3a8")]
+    [3.2, 3.0, 3.0]
     >>> [parse_name(name).linear.weights.group for name in ("awq-g32", "gptq-int3", "w2a16g64")]
     [32, 128, 64]
 
@@ -275,7 +278,8 @@ def parse_name(name: str) -> Precision | None:
         storage = WeightStorage(bits=weight, information_bits=weight, scale_bits=16, scale_per="channel")
     else:
         scale = 16 + math.ceil(weight)
-        storage = WeightStorage(bits=weight, information_bits=weight, scale_bits=scale, scale_per="group", group=group)
+        bits = 3.2 if weight == 3 and activation >= 16 and not recipe_of else weight
+        storage = WeightStorage(bits=bits, information_bits=weight, scale_bits=scale, scale_per="group", group=group)
     recipe: dict[str, float]
     accumulator = None
     if activation >= 16:
