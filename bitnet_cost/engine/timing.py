@@ -7,19 +7,18 @@ the same in each step, and attention's two lines over the growing context cross 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from bitnet_cost.engine.activity import format_run, stays, unit_of
+from bitnet_cost.engine.activity import format_run, stays
 from bitnet_cost.engine.counts import HOST
+from bitnet_cost.engine.kernels import Tiled, kernel_of, launches_of, repeated, stacked, tiles_of, unpacking
 from bitnet_cost.engine.parallel import Share
 from bitnet_cost.engine.phases import READ_ONCE
-from bitnet_cost.engine.storage import role_of
 from bitnet_cost.formulas.cap import cap_stretch
 from bitnet_cost.formulas.exchange import exchange_seconds
 from bitnet_cost.formulas.launches import (
@@ -29,14 +28,13 @@ from bitnet_cost.formulas.launches import (
     launch_seconds,
     padded_queries,
     tile_rows,
-    unpacking_seconds,
 )
 from bitnet_cost.formulas.roofline import sum_of_maxima, waiting
 from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.hardware import Hardware, Host
 from bitnet_cost.inputs.offload import Offload
 from bitnet_cost.inputs.precision import Precision
-from bitnet_cost.inputs.runtime import Kernel, KernelClass, RuntimeProfile
+from bitnet_cost.inputs.runtime import Kernel, RuntimeProfile
 from bitnet_cost.ledger.arrays import Bases, Basis
 from bitnet_cost.ledger.counted import Actions, Activity, OpCounts, Timing
 from bitnet_cost.ledger.operators import Operator
@@ -50,82 +48,6 @@ FROM_HOST = ("host.read", "host.write", "host.link")  # what moves to and from t
 HELD = 32.0  # bits of an entry that a step between kernels reads and writes, 16 each
 
 UNLIMITED = 2.0**53  # a window of more positions than any workload has
-
-
-def kernel_class(op: Operator, precision: Precision, hardware: Hardware | None = None) -> KernelClass | None:
-    """The class of kernels that an operator runs in; None where it is in the epilogue of a product, or runs no kernel.
-
-    Products of a low-bit unit that the hardware has are those of any narrow format: nothing is unpacked for them.
-
-    >>> from bitnet_cost.inputs.precision import parse_name
-    >>> from bitnet_cost.ledger.operators import Traits
-    >>> [kernel_class(Operator("", "", "linear", 1, (), traits=Traits(kernel)), parse_name("w1.58a8")) for kernel in
-    ...  ("product", "norm", "dequantise", "quantise")]
-    ['lowbit', 'norm', None, 'quantise']
-    """
-    linear = precision.linear
-    narrow, integers = linear.rescale == "elementwise", "mul.int8" in linear.recipe
-    match op.traits.kernel:
-        case "host":
-            return None
-        case "dequantise":
-            return "rescale" if narrow and integers and linear.weights.bits >= 8 else None
-        case "quantise":
-            if narrow and linear.weights.bits >= 8:
-                return "quantise-w8a8"
-            return "quantise" if narrow or linear.rescale == "product" else None
-        case "attention" if precision.attention == "fp32":
-            shared = op.has("kv_read") and decided(query_heads(op) > op.cached_heads)
-            return "attention-fp32-grouped" if shared else "attention-fp32"
-        case "experts":
-            return "experts-w8a8" if narrow else "experts"
-        case "product":
-            if op.role == "lm_head" and precision.bits_of("lm_head") < 8:
-                return "dequantised"
-            of_layer = role_of(op, precision) == "linear"
-            if hardware is not None and unit_of(op, precision, hardware):
-                return "w8a8" if linear.activation_bits < 16 else "linear"
-            if not of_layer or linear.weights.bits >= 8:
-                if narrow and of_layer:
-                    return "w8a8-int8" if integers else "w8a8"
-                return "linear-fp32" if product_format(op, precision) == "fp32" else "linear"
-            if linear.rescale == "weights":
-                return "dequantised" if linear.weights.bits >= 4 else "dequantised-narrow"
-            return "lowbit"
-        case kernel:
-            return kernel
-
-
-def kernel_of(op: Operator, precision: Precision, runtime: RuntimeProfile, hardware: Hardware) -> Kernel | None:
-    """The kernel that an operator runs as; None where it is fused into another: scales of a product, if not listed."""
-    name = kernel_class(op, precision, hardware)
-    return None if name is None or (name == "rescale" and name not in runtime.kernels) else runtime.kernel(name)
-
-
-def query_heads(op: Operator) -> float:
-    """Heads of an operator that reads cached heads, from the entries that a token brings or takes.
-
-    >>> scores = (("inputs", ("tokens",), 4096), ("kv_read", ("keys",), 1024))
-    >>> query_heads(Operator("attn_scores", "attention", "attention", 1, scores, cached_heads=8))
-    32.0
-    """
-    entries = {quantity: each for quantity, _, each in op.terms}
-    return (entries.get("inputs", 0.0) + entries.get("outputs", 0.0)) / entries["kv_read"] * op.cached_heads
-
-
-def launches_of(op: Operator, kernel: Kernel, runtime: RuntimeProfile) -> float:
-    """Kernels launched for an operator in one pass over one layer."""
-    fused = op.traits.fused == "always" or (op.traits.fused == "projections" and runtime.fused_projections)
-    return 0.0 if fused else kernel.launches * op.parts
-
-
-class Tiled(NamedTuple):
-    """An operator of attention whose kernel gives a tile of one head's queries to a multiprocessor."""
-
-    row: int
-    queries: int  # of a tile
-    width: float  # entries of a query in all layers
-    multiprocessors: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,10 +172,10 @@ def schedule(
     stepwise = np.array([bool(k and k.bytes_per_entry is not None) for k in kernels])[:, None]
     steps = [k.bytes_per_entry * 8.0 if k and k.bytes_per_entry is not None else 0.0 for k in kernels]
     repeats = np.array([op.repeat * op.parts for op in ops], dtype=np.float64)[:, None]
-    rate = _stacked([reached_rate(op, k, precision, hardware) for op, k in zip(ops, kernels, strict=True)])
-    reached = _stacked([k.compute.value if k and k.compute else 1.0 for k in kernels])
-    share = _stacked([k.bandwidth.value if k and k.bandwidth else 1.0 for k in kernels])
-    per_pass = _stacked(
+    rate = stacked([reached_rate(op, k, precision, hardware) for op, k in zip(ops, kernels, strict=True)])
+    reached = stacked([k.compute.value if k and k.compute else 1.0 for k in kernels])
+    share = stacked([k.bandwidth.value if k and k.bandwidth else 1.0 for k in kernels])
+    per_pass = stacked(
         [
             launches_of(op, k, runtime) * op.repeat * _launch(k, op) if k else 0.0
             for op, k in zip(ops, kernels, strict=True)
@@ -286,10 +208,10 @@ def schedule(
         attention=_spans(ops),
         window=None if windows.min() == UNLIMITED else windows,
         per_mac=1 / rate,
-        per_weight=_unpacking(kernels, hardware),
+        per_weight=unpacking(kernels, hardware),
         row_tile=array(rows)[:, None] if any(k and k.row_tile for k in kernels) else None,
-        tiles=_tiles(ops, kernels, hardware),
-        repeated=_repeated(ops, kernels),
+        tiles=tiles_of(ops, kernels, hardware),
+        repeated=repeated(ops, kernels),
         per_bit=per_bit,
         per_level=np.stack(np.broadcast_arrays(*(per_bit[name] for name in dict.fromkeys((near, main)))))[:, None],
         busy_compute=reached / REACHED_RATE,
@@ -299,46 +221,6 @@ def schedule(
         streamed=streamed,
         decoding=decode_factors(ops, precision, hardware),
     )
-
-
-def _unpacking(kernels: Sequence[Kernel | None], hardware: Hardware) -> Array | None:
-    """Seconds of widening one packed weight, on the units that multiply and add in FP32.  [op, 1]"""
-    form = hardware.executed("fp32")
-    if form is None or not any(k and k.unpacking for k in kernels):
-        return None
-    rate = hardware.rates[form].value
-    return _stacked([unpacking_seconds(k.unpacking, rate) if k and k.unpacking else 0.0 for k in kernels])
-
-
-def _tiles(ops: tuple[Operator, ...], kernels: Sequence[Kernel | None], hardware: Hardware) -> tuple[Tiled, ...]:
-    """Operators whose kernels work on tiles of queries; none where the device does not say its multiprocessors."""
-    units = hardware.multiprocessors
-    if units is None:
-        return ()
-    found = []
-    for i, (op, kernel) in enumerate(zip(ops, kernels, strict=True)):
-        if kernel and kernel.query_tile and op.has("kv_read"):
-            width = next(each for quantity, _, each in op.terms if quantity == "kv_read") / op.cached_heads
-            found.append(Tiled(i, kernel.query_tile, width * op.repeat, units))
-    return tuple(found)
-
-
-def _repeated(ops: tuple[Operator, ...], kernels: Sequence[Kernel | None]) -> Array | None:
-    """Bits that copies for each query head move per cached entry.  [op, 1]"""
-    each = [
-        8 * k.bytes_per_repeat * query_heads(op) / op.cached_heads
-        if k and k.bytes_per_repeat and op.has("kv_read")
-        else 0.0
-        for op, k in zip(ops, kernels, strict=True)
-    ]
-    return array(each)[:, None] if any(k and k.bytes_per_repeat for k in kernels) else None
-
-
-def _stacked(values: Sequence[float | Array]) -> Array:
-    """Numbers, or arrays over a grid, one below the other.  [k, 1] or [k, n]"""
-    if any(isinstance(value, np.ndarray) for value in values):
-        return np.stack(np.broadcast_arrays(*values))
-    return array(values)[:, None]
 
 
 def _spans(ops: tuple[Operator, ...]) -> tuple[slice, ...]:
@@ -361,7 +243,7 @@ def decode_factors(ops: tuple[Operator, ...], precision: Precision, hardware: Ha
         return None
     forms = [format_run(op, precision, hardware) for op in ops]
     pairs = [(hardware.rates[form], hardware.decode_rates.get(form)) if form else (None, None) for form in forms]
-    return _stacked([rate.value / own.value if rate and own else 1.0 for rate, own in pairs])
+    return stacked([rate.value / own.value if rate and own else 1.0 for rate, own in pairs])
 
 
 def slowed(products: Array, counts: OpCounts, plan: Schedule) -> Array:

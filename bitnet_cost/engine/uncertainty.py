@@ -30,7 +30,7 @@ from typing import Literal
 import numpy as np
 
 from bitnet_cost.engine.estimate import Prepared, measure, prepare, priced
-from bitnet_cost.engine.timing import kernel_class
+from bitnet_cost.engine.kernels import kernel_class
 from bitnet_cost.errors import BitnetCostError, MissingPrice
 from bitnet_cost.formulas.savings import saved
 from bitnet_cost.formulas.sums import ordered_sum

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from bitnet_cost.engine.counts import NOT_COUNTED, count_ops
-from bitnet_cost.engine.timing import kernel_class
+from bitnet_cost.engine.kernels import kernel_class
 from bitnet_cost.inputs.cited import WEAK
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.scenario import Scenario

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from bitnet_cost.engine.kernels import kernel_class
 from bitnet_cost.engine.operators import operators
-from bitnet_cost.engine.timing import kernel_class
 from bitnet_cost.ledger.operators import Traits
 from bitnet_cost.readers import catalog
 

@@ -1,0 +1,133 @@
+"""Which kernels operators run as, and what of a kernel's figures is the same for any workload."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from bitnet_cost.engine.activity import product_format, unit_of
+from bitnet_cost.engine.storage import role_of
+from bitnet_cost.formulas.launches import unpacking_seconds
+from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.precision import Precision
+from bitnet_cost.inputs.runtime import Kernel, KernelClass, RuntimeProfile
+from bitnet_cost.ledger.operators import Operator
+from bitnet_cost.told import Array, array, decided
+
+
+def kernel_class(op: Operator, precision: Precision, hardware: Hardware | None = None) -> KernelClass | None:
+    """The class of kernels that an operator runs in; None where it is in the epilogue of a product, or runs no kernel.
+
+    Products of a low-bit unit that the hardware has are those of any narrow format: nothing is unpacked for them.
+
+    >>> from bitnet_cost.inputs.precision import parse_name
+    >>> from bitnet_cost.ledger.operators import Traits
+    >>> [kernel_class(Operator("", "", "linear", 1, (), traits=Traits(kernel)), parse_name("w1.58a8")) for kernel in
+    ...  ("product", "norm", "dequantise", "quantise")]
+    ['lowbit', 'norm', None, 'quantise']
+    """
+    linear = precision.linear
+    narrow, integers = linear.rescale == "elementwise", "mul.int8" in linear.recipe
+    match op.traits.kernel:
+        case "host":
+            return None
+        case "dequantise":
+            return "rescale" if narrow and integers and linear.weights.bits >= 8 else None
+        case "quantise":
+            if narrow and linear.weights.bits >= 8:
+                return "quantise-w8a8"
+            return "quantise" if narrow or linear.rescale == "product" else None
+        case "attention" if precision.attention == "fp32":
+            shared = op.has("kv_read") and decided(query_heads(op) > op.cached_heads)
+            return "attention-fp32-grouped" if shared else "attention-fp32"
+        case "experts":
+            return "experts-w8a8" if narrow else "experts"
+        case "product":
+            if op.role == "lm_head" and precision.bits_of("lm_head") < 8:
+                return "dequantised"
+            of_layer = role_of(op, precision) == "linear"
+            if hardware is not None and unit_of(op, precision, hardware):
+                return "w8a8" if linear.activation_bits < 16 else "linear"
+            if not of_layer or linear.weights.bits >= 8:
+                if narrow and of_layer:
+                    return "w8a8-int8" if integers else "w8a8"
+                return "linear-fp32" if product_format(op, precision) == "fp32" else "linear"
+            if linear.rescale == "weights":
+                return "dequantised" if linear.weights.bits >= 4 else "dequantised-narrow"
+            return "lowbit"
+        case kernel:
+            return kernel
+
+
+def kernel_of(op: Operator, precision: Precision, runtime: RuntimeProfile, hardware: Hardware) -> Kernel | None:
+    """The kernel that an operator runs as; None where it is fused into another: scales of a product, if not listed."""
+    name = kernel_class(op, precision, hardware)
+    return None if name is None or (name == "rescale" and name not in runtime.kernels) else runtime.kernel(name)
+
+
+def query_heads(op: Operator) -> float:
+    """Heads of an operator that reads cached heads, from the entries that a token brings or takes.
+
+    >>> scores = (("inputs", ("tokens",), 4096), ("kv_read", ("keys",), 1024))
+    >>> query_heads(Operator("attn_scores", "attention", "attention", 1, scores, cached_heads=8))
+    32.0
+    """
+    entries = {quantity: each for quantity, _, each in op.terms}
+    return (entries.get("inputs", 0.0) + entries.get("outputs", 0.0)) / entries["kv_read"] * op.cached_heads
+
+
+def launches_of(op: Operator, kernel: Kernel, runtime: RuntimeProfile) -> float:
+    """Kernels launched for an operator in one pass over one layer."""
+    fused = op.traits.fused == "always" or (op.traits.fused == "projections" and runtime.fused_projections)
+    return 0.0 if fused else kernel.launches * op.parts
+
+
+class Tiled(NamedTuple):
+    """An operator of attention whose kernel gives a tile of one head's queries to a multiprocessor."""
+
+    row: int
+    queries: int  # of a tile
+    width: float  # entries of a query in all layers
+    multiprocessors: int
+
+
+def unpacking(kernels: Sequence[Kernel | None], hardware: Hardware) -> Array | None:
+    """Seconds of widening one packed weight, on the units that multiply and add in FP32.  [op, 1]"""
+    form = hardware.executed("fp32")
+    if form is None or not any(k and k.unpacking for k in kernels):
+        return None
+    rate = hardware.rates[form].value
+    return stacked([unpacking_seconds(k.unpacking, rate) if k and k.unpacking else 0.0 for k in kernels])
+
+
+def tiles_of(ops: tuple[Operator, ...], kernels: Sequence[Kernel | None], hardware: Hardware) -> tuple[Tiled, ...]:
+    """Operators whose kernels work on tiles of queries; none where the device does not say its multiprocessors."""
+    units = hardware.multiprocessors
+    if units is None:
+        return ()
+    found = []
+    for i, (op, kernel) in enumerate(zip(ops, kernels, strict=True)):
+        if kernel and kernel.query_tile and op.has("kv_read"):
+            width = next(each for quantity, _, each in op.terms if quantity == "kv_read") / op.cached_heads
+            found.append(Tiled(i, kernel.query_tile, width * op.repeat, units))
+    return tuple(found)
+
+
+def repeated(ops: tuple[Operator, ...], kernels: Sequence[Kernel | None]) -> Array | None:
+    """Bits that copies for each query head move per cached entry.  [op, 1]"""
+    each = [
+        8 * k.bytes_per_repeat * query_heads(op) / op.cached_heads
+        if k and k.bytes_per_repeat and op.has("kv_read")
+        else 0.0
+        for op, k in zip(ops, kernels, strict=True)
+    ]
+    return array(each)[:, None] if any(k and k.bytes_per_repeat for k in kernels) else None
+
+
+def stacked(values: Sequence[float | Array]) -> Array:
+    """Numbers, or arrays over a grid, one below the other.  [k, 1] or [k, n]"""
+    if any(isinstance(value, np.ndarray) for value in values):
+        return np.stack(np.broadcast_arrays(*values))
+    return array(values)[:, None]
