@@ -33,7 +33,7 @@ ROWS_OF_ONE = 8  # rows of a tile that take as long as a token without one
 
 
 def tile_rows(tokens: Array, tile: Array | float) -> Array:
-    """Rows that a product of so many tokens takes as long as, where tiles have at least ``tile`` rows.
+    """Rows that a product of some tokens takes as long as, where tiles have at least ``tile`` rows.
 
     Few tokens reuse nothing from registers: each takes as long as `ROWS_OF_ONE` rows of a tile, until a tile is
     cheaper. NVIDIA, Matrix Multiplication Background User's Guide, 2023 (tile quantization).
