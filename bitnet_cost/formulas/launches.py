@@ -46,7 +46,7 @@ def tile_rows(tokens: Array, tile: Array | float) -> Array:
 
 
 def padded_queries(queries: Array, tile: int) -> Array:
-    """How much more attention works out where a kernel takes queries in whole tiles.
+    """How much more attention calculates where a kernel takes queries in whole tiles.
 
     >>> [float(padded_queries(np.float64(q), 64)) for q in (1, 96, 128)]
     [64.0, 1.3333333333333333, 1.0]
