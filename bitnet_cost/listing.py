@@ -25,6 +25,7 @@ from bitnet_cost.inputs.schema import KINDS
 from bitnet_cost.numerals import cell, digits, fixed, percent, range_of, with_commas, with_prefix
 from bitnet_cost.readers import catalog, laws, quality, spelling
 from bitnet_cost.readers.files import load_any
+from bitnet_cost.readers.nodes import parts_of
 from bitnet_cost.readers.size import parse_size
 from bitnet_cost.tables import Column, Note, Report, Table, headed
 from bitnet_cost.views import law_words
@@ -203,6 +204,8 @@ def _entries(name: str) -> list[tuple[str, Path | None, Input]]:
             path = catalog.folder(kind) / f"{listed}.yaml"
             found.append((kind, path, catalog.validate(catalog.read(path), KINDS[kind], path)))
     found += _named_within(name)
+    if not found and ("@" in name or parts_of(name.lower())):
+        return [("hardware", None, catalog.hardware(name))]
     if not found:
         precision = parse_name(name.lower())
         if precision is not None:

@@ -58,6 +58,10 @@ MODEL = Asked((), "catalogue name, YAML file, config.json (or its folder), .gguf
     names="model")
 PRICED_BY = Asked(("--prices",), "published values of a profile to price with; A,B for several", left_out="own",
     metavar="NAME", names="prices")
+NODE = Asked(("--node",), "a technology node, as 5nm, scaled from a published one", metavar="NM")
+SCALED_FROM = Asked(("--scaled-from",), "the published node that --node is scaled from", "45nm", metavar="NM")
+SCALED_BY = Asked(("--by",), "the rule of --node: published-tables, stillmaker-baas, foundry or dennard",
+    left_out="each that reaches it, side by side", metavar="RULE")
 PAGE_CHARTS = Asked(("--plotly",), "HTML: charts in the file (inline), or tables alone (none)")
 OUTPUT = Asked(("--output", "-o"),
     "write to a file, only when complete; its ending (.txt .json .csv .md .tex .html) says the format", metavar="FILE")

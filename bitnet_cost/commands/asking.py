@@ -28,7 +28,8 @@ def ask(asked: Asking, placed: Deployment, default_hardware: tuple[str, ...] = (
     terms, (batch, prompt, generate) = asked.terms, asked.terms.work
     steps = 1 if generate is None else generate
     workload = Workload(batch, prompt, steps, terms.attention, terms.logits, terms.counting)
-    names = once(asked.hardware or default_hardware or api.CLASSIC_HARDWARE)
+    at_nodes = _scaled(placed)
+    names = once([*(asked.hardware or ([] if at_nodes else default_hardware or api.CLASSIC_HARDWARE)), *at_nodes])
     named = [catalog.linked(catalog.hardware(name), placed.link) for name in names]
     profiles = [h.with_prices(name) for h in named for name in once(placed.prices or ["own"])]
     models = [catalog.model(name) for name in (once(pieces([asked.model])) if several else [asked.model])]
@@ -40,6 +41,22 @@ def ask(asked: Asking, placed: Deployment, default_hardware: tuple[str, ...] = (
     )  # fmt: skip
     scenarios = [reduce(Scenario.changed, placed.changes or [], one) for one in scenarios]
     return api.answer(scenarios, baseline=catalog.precision(terms.baseline) if terms.baseline else None)
+
+
+def _scaled(placed: Deployment) -> list[str]:
+    """The names of a node scaled from another, by each rule asked for, or by all that reach it.
+
+    Raises:
+        BitnetCostError: a rule without a node, or one that is not known.
+    """
+    from bitnet_cost.readers import nodes
+
+    if placed.node is None:
+        if placed.by:
+            raise BitnetCostError("by: names the rule that scales a technology node; name that too, as in --node 5nm")
+        return []
+    rules = placed.by or nodes.reaching(placed.node, placed.scaled_from)
+    return [nodes.name_of(placed.node, placed.scaled_from, rule) for rule in once(rules)]
 
 
 def facility(site: Site, making: Making) -> Facility | None:

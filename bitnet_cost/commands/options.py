@@ -198,6 +198,9 @@ class Deployment(NamedTuple):
     making: Making = Making()
     requests_per_day: Annotated[float | None, option(questions.REQUESTS_PER_DAY)] = None
     prices: PricesOption = None
+    node: Annotated[str | None, option(questions.NODE)] = None
+    scaled_from: Annotated[str, option(questions.SCALED_FROM)] = "45nm"
+    by: Annotated[list[str] | None, option(questions.SCALED_BY)] = None
     changes: Annotated[list[str] | None, option(questions.SET)] = None
 
 

@@ -174,6 +174,14 @@ class Host(Input):
         return self
 
 
+class Scaled(Input):
+    """A technology node whose energies are those of another, scaled by a rule of ``formulas/nodes.py``."""
+
+    base: CatalogueName = Field(description="technology node of the catalogue")
+    to: float = Field(gt=0, le=1000, description="the node, in nm")
+    by: Literal["published-tables", "stillmaker-baas", "foundry", "dennard"] = Field(description="the rule")
+
+
 class Links(Input):
     """Links between devices and hosts of devices, by name."""
 
@@ -216,6 +224,7 @@ class Hardware(Shown, Input):
     )
     device_class: DeviceClass | None = Field(None, description="what runtimes it takes (devices: required)")
     runtime: CatalogueName | None = Field(None, description="the default runtime (devices: required)")
+    scaled: Scaled | None = Field(None, description="what its energies are scaled from, where it gives none of its own")
     released: int | None = Field(None, ge=1970, le=2100, description="year in which it was first sold")
     note: str = Field(default="", description="what a reader should know")
     actions: dict[str, EnergyPerOperation] = Field(

@@ -10,11 +10,12 @@ import os
 from collections.abc import Iterable
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pydantic import ValidationError
 
 from bitnet_cost.errors import BitnetCostError, InvalidFile, UnknownName
+from bitnet_cost.formulas.nodes import TABLES
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Input, Same, explain
 from bitnet_cost.inputs.facility import Grids, Zone
@@ -23,8 +24,8 @@ from bitnet_cost.inputs.precision import OWN, Precision, as_in_file, parse_name
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.training import TrainingRuntime
 from bitnet_cost.numerals import brief, fixed
-from bitnet_cost.readers import spelling
-from bitnet_cost.readers.extends import chain_of, extended
+from bitnet_cost.readers import nodes, spelling
+from bitnet_cost.readers.extends import chain_of, extended, merged
 from bitnet_cost.readers.hub import is_hub_id
 from bitnet_cost.readers.kinds import is_gguf, refuse_weights
 from bitnet_cost.readers.yaml_file import Document, read_yaml
@@ -132,6 +133,9 @@ def read(path: Path, chain: tuple[Path, ...] = ()) -> Document:
         BitnetCostError: see `read_yaml`; an unknown base, one outside the file's folder, or one that refers to itself.
     """
     document = read_yaml(path)
+    if isinstance(document.data, dict) and (given := nodes.given(document.data)):
+        node, of, nm, rule = given
+        return Document(merged(_scaled(node, nm, of, rule), document.data), document.lines)
     if not isinstance(document.data, dict) or "extends" not in document.data:
         return document
     name, chain = chain_of(document, path, chain)
@@ -326,8 +330,23 @@ def hardware(name: str) -> Hardware:
     Raises:
         BitnetCostError: see `entry`; a point that the profile does not have.
     """
+    if parts := nodes.parts_of(name.lower()):
+        return _scaled_node(name.lower(), *parts)
     whole, _, point = name.rpartition("@")
     return entry("hardware", name, Hardware) if not whole or os.path.exists(name) else _at_point(whole, point.lower())
+
+
+@lru_cache(maxsize=64)
+def _scaled_node(name: str, nm: float, base: float, rule: str) -> Hardware:
+    return validate(Document(_scaled(f"cmos-{base:g}nm", nm, base, rule), {}), Hardware, Path(name))
+
+
+def _scaled(base: str, nm: float, of: float, rule: str) -> dict[str, Any]:
+    """The document of a node scaled from one of the catalogue."""
+    known, *anchors = (
+        cast(dict[str, Any], read(locate("hardware", each)).data) for each in (base, *(f"cmos-{n}nm" for n in TABLES))
+    )
+    return nodes.scaled(known, anchors, nm, of, rule)
 
 
 def _at_point(name: str, point: str) -> Hardware:

@@ -52,18 +52,18 @@ def extended(document: Document, base: dict[str, Any], path: Path) -> Document:
     found = merged({k: v for k, v in base.items() if k not in _OWN}, document.data)
     own = ours.keys() if isinstance(ours, dict) else ()
     if isinstance(found.get("sources"), dict):  # a base's source is dropped with the last figure that cites it
-        cited = set(_cited({k: v for k, v in found.items() if k != "sources"}))
+        cited = set(cited_sources({k: v for k, v in found.items() if k != "sources"}))
         found["sources"] = {key: source for key, source in found["sources"].items() if key in cited or key in own}
     return Document(found, document.lines)
 
 
-def _cited(data: Any) -> Iterator[str]:
+def cited_sources(data: Any) -> Iterator[str]:
     """Every source that figures cite."""
     if isinstance(data, dict):
         for key, value in data.items():
             if key == "source" and isinstance(value, str):
                 yield value
-            yield from _cited(value)
+            yield from cited_sources(value)
 
 
 def chain_of(document: Document, path: Path, chain: tuple[Path, ...]) -> tuple[str, tuple[Path, ...]]:

@@ -71,6 +71,12 @@ def own_units(results: Sequence[Result]) -> list[Note]:
     return found
 
 
+def scaled_nodes(results: Sequence[Result]) -> list[Note]:
+    """How far rules disagree on a technology node that was scaled from another."""
+    words = [r.hardware.note for r in results if r.hardware.scaled and r.has_energy]
+    return [Note("scaled", text) for text in dict.fromkeys(words)]
+
+
 def _without_effect(on_devices: Sequence[Result]) -> list[Note]:
     """That an accumulator changes nothing on a device."""
     if any(r.accumulator == "int32" and r.precision.linear.accumulator for r in on_devices):

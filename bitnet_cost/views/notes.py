@@ -84,7 +84,7 @@ def _of_answer(answer: Answer) -> list[Note]:
         Note("caveat" if r.has_energy else "refused", f"{r.precision.name} at {r.hardware.name}: {r.reason}.")
         for r in results if r.reason
     ]  # fmt: skip
-    found += effects.outside_facilities(results)
+    found += [*effects.outside_facilities(results), *effects.scaled_nodes(results)]
     found += [_facility(r) for r in results if r.has_energy and r.facility and r.runtime]
     found += [_battery(r) for r in results if r.has_energy and r.timing and r.hardware.battery]
     if answer.requests_per_day is not None:
