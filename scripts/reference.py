@@ -399,7 +399,20 @@ def datapaths() -> str:
     return table(["datapath", "actions per MAC", "pJ at 45 nm", "pJ at 7 nm"], lines)
 
 
+def memories() -> str:
+    """Memories by kind, with the energy of a bit."""
+    from bitnet_cost.readers import catalog
+
+    rows = [
+        [f"`{name}`", kind.title, f"{digits(kind.read.value * 1e12)} ({digits(kind.read.low * 1e12)} to "
+         f"{digits(kind.read.high * 1e12)})", kind.read.basis, kind.read.note]
+        for name, kind in catalog.memories().kinds.items()
+    ]  # fmt: skip
+    return table(["kind", "memory", "pJ/bit", "basis", "note"], rows)
+
+
 PARTS: dict[str, Callable[..., str]] = {
+    "memories": memories,
     "datapaths": datapaths,
     "figures": figures,
     "kind": kind,

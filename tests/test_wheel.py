@@ -18,7 +18,7 @@ import pytest
 from tests.conftest import ROOT
 
 SHIPPED = (
-    "models", "hw_profiles", "precisions", "reports", "runtimes", "electricity", "interconnects", "measured", "quality",
+    "models", "hw_profiles", "precisions", "reports", "runtimes", "electricity", "interconnects", "measured", "memories", "quality",
 )  # fmt: skip
 COMMANDS = [
     ["estimate", "gpt3-175b", "-f", "json"],

@@ -32,6 +32,7 @@ from bitnet_cost.inputs.cited import (
     check_figures,
     walk,
 )
+from bitnet_cost.inputs.composed import MacArray, PlacedMemory
 from bitnet_cost.inputs.datapath import UNITS, Unit, takes, units_for
 from bitnet_cost.numerals import brief
 from bitnet_cost.shown import Shown
@@ -224,6 +225,14 @@ class Hardware(Shown, Input):
     )
     device_class: DeviceClass | None = Field(None, description="what runtimes it takes (devices: required)")
     runtime: CatalogueName | None = Field(None, description="the default runtime (devices: required)")
+    arrays: dict[str, MacArray] = Field(
+        default_factory=dict,
+        description="arrays by the format of their products, as in {ternary: {macs: 4096, clock: 500 MHz}}: their "
+        "rates, units and prices, on those of a technology node that the file extends",
+    )
+    memories: dict[str, PlacedMemory] = Field(
+        default_factory=dict, description="memories by name, nearest first: the hierarchy, by the kind of each"
+    )
     scaled: Scaled | None = Field(None, description="what its energies are scaled from, where it gives none of its own")
     released: int | None = Field(None, ge=1970, le=2100, description="year in which it was first sold")
     note: str = Field(default="", description="what a reader should know")

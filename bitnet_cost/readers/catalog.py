@@ -25,6 +25,7 @@ from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.training import TrainingRuntime
 from bitnet_cost.numerals import brief, fixed
 from bitnet_cost.readers import nodes, spelling
+from bitnet_cost.readers.composed import composed
 from bitnet_cost.readers.extends import chain_of, extended, merged
 from bitnet_cost.readers.hub import is_hub_id
 from bitnet_cost.readers.kinds import is_gguf, refuse_weights
@@ -33,6 +34,7 @@ from bitnet_cost.readers.yaml_file import Document, read_yaml
 if TYPE_CHECKING:
     from bitnet_cost.inputs.accuracy import Accuracy
     from bitnet_cost.inputs.calibration import Constants
+    from bitnet_cost.inputs.composed import Memories
     from bitnet_cost.inputs.study import Study
 
 # Names are the matter of `spelling`; whoever reads entries finds them here too.
@@ -40,6 +42,7 @@ FOLDERS, root, is_path, names, listed = (
     spelling.FOLDERS, spelling.root, spelling.is_path, spelling.names, spelling.listed,
 )  # fmt: skip
 LINKS, GRIDS = "interconnects/links.yaml", "electricity/grids.yaml"
+MEMORIES = "memories/memories.yaml"
 CONSTANTS, ACCURACY = "measured/constants.yaml", "measured/accuracy.yaml"  # missing before the first calibration
 
 M = TypeVar("M", bound=Input)
@@ -143,7 +146,25 @@ def read(path: Path, chain: tuple[Path, ...] = ()) -> Document:
     found = read(base, chain)
     trains = isinstance(found.data, dict) and "kernels" in found.data
     validate(found, TrainingRuntime if trains else Hardware, base)
-    return extended(document, found.data, path)
+    return _composed(extended(document, found.data, path), path)
+
+
+def _composed(document: Document, path: Path) -> Document:
+    """A document with what its arrays and memories make."""
+    if not document.data.keys() & {"arrays", "memories"}:
+        return document
+    return Document(composed(document.data, path, lambda: read_yaml(place(MEMORIES)).data), document.lines)
+
+
+def memories() -> Memories:
+    """Memories by kind.
+
+    Raises:
+        BitnetCostError: an invalid file.
+    """
+    from bitnet_cost.inputs.composed import Memories
+
+    return _single(MEMORIES, Memories)
 
 
 def _base(path: Path, name: str) -> Path:

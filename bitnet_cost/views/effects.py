@@ -73,7 +73,7 @@ def own_units(results: Sequence[Result]) -> list[Note]:
 
 def scaled_nodes(results: Sequence[Result]) -> list[Note]:
     """How far rules disagree on a technology node that was scaled from another."""
-    words = [r.hardware.note for r in results if r.hardware.scaled and r.has_energy]
+    words = [r.hardware.note for r in results if r.hardware.scaled and not r.hardware.has_clock]
     return [Note("scaled", text) for text in dict.fromkeys(words)]
 
 

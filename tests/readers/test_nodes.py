@@ -82,5 +82,5 @@ def test_a_rule_is_not_stretched(bitnet_cost: Run, words: tuple[str, ...], why: 
 def test_a_name_is_a_node_in_python() -> None:
     found = catalog.hardware("cmos-16nm-from-45nm-by-stillmaker-baas")
     assert found.actions["add.int8"].value == pytest.approx(0.03e-12 * by_equations(45, 16)[1], rel=1e-3)
-    with pytest.raises(BitnetCostError, match="no hardware is called .cmos-44nm."):
+    with pytest.raises(BitnetCostError, match="no hardware is called"):
         catalog.hardware("cmos-16nm-from-44nm-by-dennard")
