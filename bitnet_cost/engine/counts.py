@@ -47,12 +47,17 @@ HOST = Operator("host", "host", "elsewhere", 1, (), traits=Traits("host", split=
 """The time in which a device waits for the host: the last row of models that run with such a runtime."""
 
 
-def with_host(counts: OpCounts) -> OpCounts:
-    """The counts with a row for the host, which counts nothing. Those of the same counts are made once."""
-    if "host" not in counts.derived:
-        ops = (*counts.operators, HOST)
-        counts.derived["host"] = replace(counts, operators=ops, coefficients=coefficients_of(ops))
-    return counts.derived["host"]
+DRAFT = Operator("draft", "draft", "elsewhere", 1, (), traits=Traits("draft", split=False, backward="none"))
+"""All that the model does which drafts tokens: the last row of a model that checks them."""
+
+
+def with_rows(counts: OpCounts, more: tuple[Operator, ...]) -> OpCounts:
+    """The counts with further rows, which count nothing. Those of the same counts are made once."""
+    name = " ".join(op.name for op in more)
+    if name not in counts.derived:
+        ops = (*counts.operators, *more)
+        counts.derived[name] = replace(counts, operators=ops, coefficients=coefficients_of(ops))
+    return counts.derived[name]
 
 
 def coefficients_of(ops: tuple[Operator, ...]) -> Coefficients:

@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 from bitnet_cost.engine.activity import actions_of, count_actions
-from bitnet_cost.engine.counts import HOST, bases_of, coefficients_of, count_ops, with_host
+from bitnet_cost.engine.counts import DRAFT, HOST, bases_of, coefficients_of, count_ops, with_rows
 from bitnet_cost.engine.device import floor_of, places_of, run
 from bitnet_cost.engine.footprint import Resident, footprint, in_host, resident
 from bitnet_cost.engine.operators import operators
@@ -77,6 +77,7 @@ class Prepared:
     way: Route | None  # of a technology node's data
     compute: Stack | None  # seconds of the products at the rate that a device reaches: one figure
     lasting: bool  # whether the same names may be asked for again
+    draft: Prepared | None = None  # of what drafts tokens
 
 
 def prepare(
@@ -87,18 +88,22 @@ def prepare(
     What is not ``lasting``, as figures that differ from point to point of a grid, is prepared each time.
     """
     make = _prepared if lasting else _prepared.__wrapped__
-    return make(asked.names, lean, lasting, ops)
+    found = make(asked.names, lean, lasting, ops)
+    drafting = asked.drafting
+    return found if drafting is None else replace(found, draft=prepare(drafting, lean=lean, lasting=lasting))
 
 
 @lru_cache(maxsize=256)  # every device in four precisions
 def _prepared(names: Names, lean: bool, lasting: bool, ops: tuple[Operator, ...] | None) -> Prepared:
-    model, chosen, profile, software, counting, logits, accumulator, devices, parallel, offload = names
+    model, chosen, profile, software, counting, logits, accumulator, devices, parallel, offload, draft = names
     architecture, precision, hardware, runtime = model.it, chosen.it, profile.it, software.it
     if ops is None:
         ops = operators(architecture, counting)
     on_device = hardware.has_clock
     if on_device and runtime is not None and runtime.waits_for_host:
         ops = (*ops, HOST)
+    if draft is not None:
+        ops = (*ops, DRAFT)
     coefficients = coefficients_of(ops)
     bases = bases_of(coefficients)
     stored = stored_of(architecture, precision, ops)
@@ -158,15 +163,19 @@ def measure(asked: Scenario, *, counts: OpCounts | None = None, prepared: Prepar
     if counts is None:
         counts = count_ops(architecture, asked.workload, ready.ops, ready.coefficients, ready.bases)
     elif len(counts.operators) < len(ready.ops):
-        counts = with_host(counts)
+        counts = with_rows(counts, ready.ops[len(counts.operators) :])
     passes = counts if runtime is None else cut_prefill(counts, runtime.cut(architecture.kind))
+    held = footprint(
+        architecture, asked.precision, counts, runtime, ready.weights, asked.parallel, parse_offload(asked.offload)
+    )
+    drafting = asked.drafting
+    draft = None if drafting is None else measure(drafting, prepared=ready.draft)
     return Result(
         scenario=asked,
         counts=counts,
         activity=count_actions(passes, ready.folded),
-        footprint=footprint(
-            architecture, asked.precision, counts, runtime, ready.weights, asked.parallel, parse_offload(asked.offload)
-        ),
+        footprint=held if draft is None else held.with_draft(draft.footprint),
+        draft=draft,
     )
 
 
@@ -179,6 +188,18 @@ def priced(result: Result, prepared: Prepared | None = None) -> Result:
         UnsupportedScope: the hardware cannot answer the scope.
         MissingPrice: an action of the precision has no price.
     """
+    if result.draft is None:
+        return _priced(result, prepared)
+    ready = prepared or prepare(result.scenario)
+    found, draft = _priced(result, ready), priced(result.draft, ready.draft)
+    if found.ledger is None or draft.ledger is None:
+        return replace(found, ledger=None, timing=None, reason=found.reason or f"draft: {draft.reason}")
+    both = None if found.timing is None or draft.timing is None else found.timing.with_draft(draft.timing)
+    return replace(found, ledger=replace(found.ledger, draft=draft.ledger), timing=both, draft=draft)
+
+
+def _priced(result: Result, prepared: Prepared | None) -> Result:
+    """The same of the model alone."""
     hardware, precision, scope = result.hardware, result.precision, result.scope
     check_scope(hardware, scope)
     if why := cannot_share(result.scenario):

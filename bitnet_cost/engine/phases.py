@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
 from bitnet_cost.formulas.experts import touched_experts
-from bitnet_cost.formulas.pairs import decode_pairs, prefill_pairs
-from bitnet_cost.inputs.workload import Workload
+from bitnet_cost.formulas.pairs import decode_pairs, growing_pairs, prefill_pairs
+from bitnet_cost.formulas.speculation import expected_tokens
+from bitnet_cost.inputs.workload import Speculative, Workload
 from bitnet_cost.ledger.arrays import Bases, Basis
 from bitnet_cost.ledger.counted import Attended, Phase
 from bitnet_cost.told import Array, array, decided
@@ -40,6 +42,38 @@ PHASES = (
 """All phases, in the order in which they run; a workload has those that take its prompts in or have a pass anywhere."""
 
 
+@lru_cache(maxsize=64)
+def speculative_phase(rounds: Speculative) -> Phase:
+    """The decode as it runs with drafted tokens; see `expected_tokens` for how many E a round of K of them yields.
+
+    The model that checks them takes K+1 tokens in a pass and goes E positions on; the one that drafts takes K passes of
+    a token for that. Positions are those of the mean round, so that passes need not be whole; sums over them have the
+    closed form of plain steps, in units of what a pass goes on: P + (i - 1) E + K + 1 keys in round i.
+    """
+    drafted, yields = rounds.tokens, expected_tokens(rounds.accept, rounds.tokens)
+    if rounds.drafting:
+        queries, advance, reach = 1, yields / drafted, 0
+        ahead = (drafted + 1) / 2 - (yields + advance) / 2
+    else:
+        queries, advance, ahead, reach = drafted + 1, yields, drafted + 1 - yields, drafted
+
+    def passes(prompt: Array, generate: Array) -> Array:
+        return (generate - 1) / advance
+
+    def keys(prompt: Array, generate: Array, span: str, window: float) -> Array:
+        start = (prompt + ahead) / advance
+        return advance * growing_pairs(start, passes(prompt, generate), (window + reach) / advance)
+
+    def pairs(prompt: Array, generate: Array, span: str, window: float) -> Array:
+        start = (prompt + (ahead - (queries - 1) / 2)) / advance  # the mean of its queries
+        return (queries * advance) * growing_pairs(start, passes(prompt, generate), window / advance)
+
+    return Phase(
+        "decode", passes=passes, width=lambda prompt, generate: _one(prompt, generate) * queries, pairs=pairs, keys=keys,
+        grows=True, advance=advance, ahead=ahead, reach=reach,
+    )  # fmt: skip
+
+
 class _Row(NamedTuple):
     """A phase of one workload."""
 
@@ -67,7 +101,8 @@ class _Worked:
         self.span = workload.attention or "causal"
         self.none = self.prompt * 0
         self.rows: list[_Row] = []
-        for phase in PHASES:
+        rounds = workload.speculative
+        for phase in PHASES if rounds is None else (PHASES[0], speculative_phase(rounds)):
             passes = phase.passes(self.prompt, self.generate)
             if phase.prompts or decided(passes > 0):
                 width = phase.width(self.prompt, self.generate)

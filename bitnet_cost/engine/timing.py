@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from bitnet_cost.engine.activity import format_run, stays
-from bitnet_cost.engine.counts import HOST
+from bitnet_cost.engine.counts import DRAFT, HOST
 from bitnet_cost.engine.kernels import Tiled, kernel_of, launches_of, repeated, stacked, tiles_of, unpacking
 from bitnet_cost.engine.parallel import Share
 from bitnet_cost.engine.phases import READ_ONCE
@@ -153,6 +153,7 @@ def needed_rows(ops: tuple[Operator, ...], plan: Schedule) -> list[int]:
         i
         for i, op in enumerate(ops)
         if i == plan.host
+        or op is DRAFT
         or (op.traits.scores and any(k and k.bytes_per_pair is not None for k in plan.kernels))
         or filled(plan.per_pass[i]).any()
         or plan.steps[i, 0]
@@ -389,8 +390,11 @@ def roofline(
         if holds_everywhere(compute[p, rows] <= grows):  # no step waits for arithmetic: the same bits, sooner
             longest[p, rows] = grows + fixed
         else:
-            window = None if plan.window is None else plan.window[rows]
-            longest[p, rows] = sum_of_maxima(compute[p, rows], grows, fixed, prompt, counts.passes[p], window)
+            phase, start, window = counts.phases[p], prompt, None if plan.window is None else plan.window[rows]
+            if phase.ahead or phase.advance != 1.0:
+                start = (prompt + phase.ahead) / phase.advance
+                window = None if window is None else (window + phase.reach) / phase.advance
+            longest[p, rows] = sum_of_maxima(compute[p, rows], grows, fixed, start, counts.passes[p], window)
     counts.named(longest, "busy", "s")
     link = np.zeros(compute.shape)
     if share is not None and hardware.interconnect is not None:

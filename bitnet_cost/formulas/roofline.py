@@ -32,7 +32,7 @@ def sum_of_maxima(
     keys = growing_pairs(prompt, steps, np.inf if window is None else window)
     if window is not None:
         growing = np.minimum(np.maximum(window - prompt, 0.0), steps)
-    least, fewest = np.maximum(steps, 1.0), np.maximum(keys, 1.0)  # where there is no step, there is nothing to divide
+    least, fewest = np.where(steps > 0, steps, 1.0), np.where(keys > 0, keys, 1.0)  # no step: nothing to divide
     gap = (compute - memory) / fewest
     crossing = np.where(gap > 0, fixed / least / np.where(gap > 0, gap, 1.0), np.inf)
     below = np.minimum(np.maximum(np.floor(crossing) - prompt, 0.0), growing)

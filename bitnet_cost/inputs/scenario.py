@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -45,6 +46,7 @@ class Names(NamedTuple):
     devices: int
     parallel: Parallel
     offload: str | None
+    draft: Same | None
 
 
 def _resolved(given: dict[str, Any]) -> dict[str, Any]:
@@ -172,7 +174,23 @@ class Scenario(Question):
     devices: int = Field(questions.DEVICES.default, description=questions.DEVICES.description)
     parallel: Parallel = Field(questions.PARALLEL.default, description=questions.PARALLEL.description)
     offload: str | None = Field(questions.OFFLOAD.default, description=questions.OFFLOAD.description)
+    draft: InstanceOf[Architecture] | None = Field(None, description="model that drafts tokens, see the workload")
     facility: InstanceOf[Facility] | None = Field(None, description="what turns energy and time into a site's")
+
+    @property
+    def drafting(self) -> Scenario | None:
+        """What the model is asked that drafts tokens; None without one."""
+        work = self.workload
+        if self.draft is None or work.speculative is None:
+            return None
+        rounds = work.speculative._replace(drafting=True)
+        drafted = replace(work, speculative=rounds, logits="last").with_numbers(*work.flat())
+        return self.but(model=self.draft, draft=None, offload=None, workload=drafted)
+
+    @property
+    def plain(self) -> Scenario:
+        """The same without a draft."""
+        return self.but(draft=None, workload=replace(self.workload, speculative=None))
 
     @property
     def names(self) -> Names:
@@ -181,6 +199,7 @@ class Scenario(Question):
         return Names(
             Same(self.model), Same(self.precision), Same(self.hardware), Same(self.runtime), work.counting,
             work.logits, self.accumulator, self.devices, self.parallel, self.offload,
+            None if self.draft is None else Same(self.draft),
         )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
@@ -23,6 +23,14 @@ def usual_attention(kind: str) -> AttentionSpan:
     return "full" if kind == "encoder" else "causal"
 
 
+class Speculative(NamedTuple):
+    """Rounds in which a model drafts tokens and another checks them."""
+
+    tokens: int  # drafted in each round
+    accept: float  # probability that a drafted token is accepted
+    drafting: bool = False  # this is the model that drafts
+
+
 @dataclass(frozen=True, repr=False, slots=True)
 class Workload(Shown):
     """Batch, prompt and generated tokens (integers, or arrays that broadcast), and conventions.
@@ -37,6 +45,7 @@ class Workload(Shown):
         logits: positions of the prefill that get logits: the ``last``, ``all`` or ``none``.
         staggered: sequences stand at different positions, as in a server: the cache holds half their tokens on average.
         counting: ``serving`` is what good serving software does, ``traced`` the convention of a tracing counter.
+        speculative: how tokens are drafted and checked; None: each is decoded in a step of its own.
 
     Raises:
         BitnetCostError: a number that is not a positive integer within `LIMITS`, arrays that do not broadcast, or an
@@ -55,6 +64,7 @@ class Workload(Shown):
     logits: Logits = "last"
     counting: Counting = "serving"
     staggered: bool = False
+    speculative: Speculative | None = None
     _flat: tuple[Array, Array, Array] | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

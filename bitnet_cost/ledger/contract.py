@@ -16,7 +16,7 @@ action (`formulas.savings`), and what a phase spends, which a limit of power is 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import Any, Literal, NamedTuple
 
@@ -231,6 +231,16 @@ class Ledger(Shown):
     inside: NDArray[np.bool_] | None = None
     pue: float | None = None
     lasting: bool = True
+    draft: Ledger | None = None  # of the model that drafts tokens, whose sums are in the last row of operators
+
+    def prices(self, scope: Scope) -> Prices:
+        """Prices of all actions of a scope, a draft's too.
+
+        Raises:
+            MissingPrice: see `price_of`.
+        """
+        beside = {} if self.draft is None else self.draft.prices(scope)
+        return {**beside, **self.tariff(scope).prices}
 
     def tariff(self, scope: Scope) -> Tariff:
         """The prices of a scope.
@@ -269,6 +279,8 @@ def contract(ledger: Ledger, by: Kept, scope: Scope) -> dict[str, Array]:
     Raises:
         MissingPrice: an action of the scope has no price; never by action.
     """
+    if ledger.draft is not None:
+        return _joined(contract(replace(ledger, draft=None), by, scope), contract(ledger.draft, by, scope), by)
     held = ledger.entries_of(scope)
     if by == "action":
         linear = _runs(ledger, ledger.linear_parts(scope))
@@ -284,6 +296,17 @@ def contract(ledger: Ledger, by: Kept, scope: Scope) -> dict[str, Array]:
     if ledger.inside is None:
         return found
     return {component: np.where(ledger.inside, values, np.nan) for component, values in found.items()}
+
+
+def _joined(found: dict[str, Array], draft: dict[str, Array], by: Kept) -> dict[str, Array]:
+    """Two sums as one; a draft's, over its operators, in the last row."""
+    if by == "operator":
+        none = 0 * next(iter(found.values()))[:, :, :-1]
+        draft = {name: np.concatenate((none, ordered_sum(of, 2)[:, :, None]), axis=2) for name, of in draft.items()}
+    return {
+        name: found[name] + draft[name] if name in found and name in draft else (found if name in found else draft)[name]
+        for name in dict.fromkeys((*found, *draft))
+    }
 
 
 def energy_by_phase(ledger: Ledger, scope: Scope) -> Array:
@@ -304,6 +327,8 @@ def energy_by_phase(ledger: Ledger, scope: Scope) -> Array:
         first += len(amounts)
     if scope == "facility" and ledger.pue is not None:
         found = found * ledger.pue
+    if ledger.draft is not None:
+        found = found + energy_by_phase(ledger.draft, scope)
     return found if ledger.inside is None else np.where(ledger.inside, found, np.nan)
 
 
@@ -328,7 +353,7 @@ def saving(ledger: Ledger, baseline: Ledger, scope: Scope, prices: Prices | None
     At other ``prices`` than their own, if given.
     """
     actions, runs, base = paired(ledger, baseline, scope)
-    known = prices or {**baseline.tariff(scope).prices, **ledger.tariff(scope).prices}
+    known = prices or {**baseline.prices(scope), **ledger.prices(scope)}
     return saving_bounds(runs, base, array([known[action] for action in actions]))
 
 

@@ -37,7 +37,10 @@ class Phase(NamedTuple):
     prompts: bool = False  # takes whole prompts in, in one pass, before which nothing is cached
     cut: bool = False  # a runtime may cut a pass into several of fewer tokens
     fills: bool = False  # fills and drains a pipeline; else its stages stay busy
-    grows: bool = False  # a pass attends to one position more than the one before
+    grows: bool = False  # a pass attends to ``advance`` positions more than the one before
+    advance: float = 1.0
+    ahead: float = 0.0  # positions that the first such pass attends to beyond the prompt and one advance
+    reach: float = 0.0  # positions that its queries reach back together beyond a window
 
     def __repr__(self) -> str:
         return f"<Phase: {self.name}>"
@@ -56,7 +59,7 @@ class OpCounts(Shown):
     bases: Bases
     workload: Workload
     full_passes: Array | None = None  # of each phase, were all as wide as the widest; None: they are  [phase, n]
-    derived: dict[str, OpCounts] = field(init=False, default_factory=dict)  # made once; see `cut_prefill`, `with_host`
+    derived: dict[str, OpCounts] = field(init=False, default_factory=dict)  # made once; see `cut_prefill`, `with_rows`
     _made: dict[str, Array] = field(init=False, default_factory=dict)
 
     @cached_property
@@ -230,6 +233,18 @@ class Footprint(Shown):
         """Stored bits of weights, KV cache and peak activations.  [n]"""
         return self.on_each(1)
 
+    def with_draft(self, draft: Footprint) -> Footprint:
+        """What is resident with a model that drafts tokens: its weights and cache too; they do not run at once."""
+        repeated = {
+            most: self.repeated.get(most, 0.0) + draft.repeated.get(most, 0.0)
+            for most in dict.fromkeys((*self.repeated, *draft.repeated))
+        }
+        return Footprint(
+            self.parameters, self.weight_bits | {"draft": draft.total_weight_bits}, self.scale_bits,
+            self.kv_bits + draft.kv_bits, np.maximum(self.activation_bits, draft.activation_bits), self.ideal_bits,
+            repeated, self.host_bits,
+        )  # fmt: skip
+
     def on_each(self, devices: int) -> Array:
         """Bits on each of several devices that share weights and cache; each holds all activations.  [n]
 
@@ -286,6 +301,18 @@ class Timing(Shown):
         return Timing(
             self.seconds * wide, self.compute * wide, self.memory * wide, self.overhead * wide, self.link * wide,
             self.waiting, self.stretch, self.phases, self.host * wide,
+        )  # fmt: skip
+
+    def with_draft(self, draft: Timing) -> Timing:
+        """The timing with that of a model that drafts tokens, its operators in the last row."""
+
+        def both(own: Array, other: Array) -> Array:
+            return np.concatenate((own[:, :-1], ordered_sum(other, 1)[:, None]), axis=1)
+
+        return Timing(
+            both(self.seconds, draft.seconds), both(self.compute, draft.compute), both(self.memory, draft.memory),
+            both(self.overhead, draft.overhead), both(self.link, draft.link), both(self.waiting, draft.waiting),
+            self.stretch, self.phases, self.host,
         )  # fmt: skip
 
     @property

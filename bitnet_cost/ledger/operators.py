@@ -12,7 +12,7 @@ Term = tuple[str, Basis, float]
 
 KernelKind = Literal[
     "product", "experts", "attention", "norm", "rope", "activation", "residual", "quantise", "dequantise",
-    "elementwise", "host",
+    "elementwise", "host", "draft",
 ]  # fmt: skip
 
 

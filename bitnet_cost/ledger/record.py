@@ -12,6 +12,7 @@ from functools import partial
 
 import numpy as np
 
+from bitnet_cost.formulas.speculation import expected_tokens
 from bitnet_cost.formulas.sums import total
 from bitnet_cost.ledger.operators import active_parameters, parameters_in
 from bitnet_cost.ledger.result import Result
@@ -43,13 +44,19 @@ register("logits", "word", "", "Prefill positions that get logits", lambda r: r.
 register("counting", "word", "", "Counting convention", lambda r: r.workload.counting)
 register("devices", "whole", "1", "Devices that share the model", lambda r: r.devices)
 
+register("draft", "word", "", "Model that drafts tokens", lambda r: r.draft and r.draft.architecture.name)
+register("draft_tokens", "whole", "1", "Tokens drafted in each round", lambda r: r.rounds and r.rounds.tokens)
+register("accept", "figure", "1", "Probability that a drafted token is accepted",
+    lambda r: r.rounds and r.rounds.accept)  # fmt: skip
+register("tokens_per_step", "figure", "1", "Tokens that a pass of the model yields in the mean",
+    lambda r: r.rounds and expected_tokens(r.rounds.accept, r.rounds.tokens))  # fmt: skip
 register("offload", "word", "", "Part of the model that the host keeps in its memory", lambda r: r.offload)
 
 
 # --- what the mathematics needs, and what runs ----------------------------------------------------------------------
 
 register("mac", "count", "1", "Multiply-accumulates of the mathematics, independent of what runs them",
-    lambda r: r.counts.total("mac"))  # fmt: skip
+    lambda r: r.mac.ravel())  # fmt: skip
 register("mul", "count", "1", "Multiplications that run, elementwise work included", lambda r: total(r.actions("mul")))
 register("add", "count", "1", "Additions that run, elementwise work included", lambda r: total(r.actions("add")))
 register("special", "count", "1", "Special functions that run: exponentials, divisions, roots",

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitnet_cost import registry
-from bitnet_cost.formulas.sums import sum_in_order
+from bitnet_cost.formulas.sums import ordered_sum, sum_in_order
 from bitnet_cost.frames import Library
 from bitnet_cost.inputs.accuracy import Spread
 from bitnet_cost.inputs.architecture import Architecture
@@ -29,7 +29,7 @@ from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.quality import Published
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario
-from bitnet_cost.inputs.workload import Workload
+from bitnet_cost.inputs.workload import Speculative, Workload
 from bitnet_cost.ledger.arrays import Bounds
 from bitnet_cost.ledger.contract import Ledger, Prices, component_of, contract, energy_by_phase
 from bitnet_cost.ledger.counted import Activity, Footprint, OpCounts, Timing, devices_that_hold
@@ -60,6 +60,8 @@ class Result(Shown):
     reason: str | None = None  # why there is no energy
     timing: Timing | None = None  # devices
     quality: tuple[Published, ...] = ()  # what is published for this model in this precision
+    draft: Result | None = None  # what drafts tokens for it: its part of all of this
+    plain: Result | None = None  # the same without a draft
 
     def _line(self) -> str:
         name = self.scenario._line()
@@ -145,7 +147,7 @@ class Result(Shown):
     @cached_property
     def prices(self) -> Prices:
         """Low, nominal and high price of each action of the scope.  [J]"""
-        return {} if self.ledger is None else self.ledger.tariff(self.scope).prices
+        return {} if self.ledger is None else self.ledger.prices(self.scope)
 
     @cached_property
     def runs(self) -> dict[str, Array]:
@@ -205,6 +207,11 @@ class Result(Shown):
         if self.host_capacity_bits is not None:
             fits = np.where(self.host_bits <= self.host_capacity_bits, fits, False)
         return fits.reshape(self.shape)
+
+    @property
+    def rounds(self) -> Speculative | None:
+        """How tokens are drafted and checked."""
+        return self.workload.speculative
 
     @property
     def offload(self) -> str | None:
@@ -364,7 +371,8 @@ class Result(Shown):
     @property
     def mac(self) -> Array:
         """Multiply-accumulates of the mathematics, independent of what runs them.  [*grid]"""
-        return self.counts.total("mac").reshape(self.shape)
+        found = self.counts.total("mac").reshape(self.shape)
+        return found if self.draft is None else found + self.draft.mac
 
     @property
     def rounded(self) -> bool:
@@ -382,6 +390,9 @@ class Result(Shown):
             for action, times in part.items():
                 if component_of(action) == kind and not action.startswith("unpack."):
                     found = found + times
+        if self.draft is not None:
+            drafted = ordered_sum(self.draft.actions(kind), 1)[:, None]
+            found = np.concatenate((found[:, :-1], drafted), axis=1)
         return found
 
 
