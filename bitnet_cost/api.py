@@ -22,6 +22,7 @@ from bitnet_cost.engine.fit import fit, widest
 from bitnet_cost.errors import BitnetCostError, MissingPrice, check_word, quoted
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Input
+from bitnet_cost.inputs.drafting import MTP, check_draft, own_draft, rounds_of
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.offload import parse_offload
@@ -179,6 +180,9 @@ def estimate(
     parallel: Parallel = "tensor",
     link: str | None = None,
     offload: str | None = None,
+    draft: Name | Architecture | None = None,
+    accept: float | None = None,
+    draft_tokens: int | None = None,
 ) -> Result:
     """Memory, energy and on a device time of one model in one precision on one piece of hardware.
 
@@ -207,6 +211,10 @@ def estimate(
         link: what joins them; the device's own if left out.
         offload: the part that the host keeps in its memory: ``experts``, ``layers=N`` (the weights of the last N) or
             ``kv``; nothing if left out.
+        draft: a model that drafts tokens, in the same precision, or ``mtp``, the model's own layer for it; it shares
+            the devices.
+        accept: probability that a drafted token is accepted.
+        draft_tokens: drafted in each round; 5, or 1 for ``mtp``, if left out.
 
     Returns:
         A `Result`: ``energy_j`` [J], ``energy_bounds`` [J], ``timing`` [s], ``footprint`` [bit], counts and all that
@@ -228,12 +236,14 @@ def estimate(
     chosen = precision if isinstance(precision, Precision) else load_precision(precision)
     steps = usual_generate(architecture, profile) if generate is None else generate
     workload = Workload(batch, prompt, steps, attention or usual_attention(architecture.kind), logits, counting)
+    workload = replace(workload, speculative=rounds_of(draft, accept, draft_tokens))
     check_devices(profile, devices)
     profile, software = catalog.setting(profile, runtime, offload)
 
     asked = Scenario(
         model=architecture, precision=chosen, hardware=profile, runtime=software, workload=workload, scope=scope,
         accumulator=accumulator, devices=devices, parallel=parallel, facility=facility, offload=offload,
+        draft=_draft(draft, architecture, parallel),
     )  # fmt: skip
     check_sharing([asked])
     result = replace(evaluate(asked), quality=quality.published(architecture.name, chosen.name))
@@ -258,6 +268,9 @@ def compare(
     devices: int = 1,
     parallel: Parallel = "tensor",
     offload: str | None = None,
+    draft: Name | Architecture | None = None,
+    accept: float | None = None,
+    draft_tokens: int | None = None,
     prices: str | Sequence[str] | None = None,
     sort: str | None = None,
     where: str | None = None,
@@ -279,6 +292,9 @@ def compare(
         devices: how many share a model.
         parallel: how they do: ``tensor`` or ``pipeline``.
         offload: the part that the host keeps in its memory, see `estimate`.
+        draft: what drafts tokens, see `estimate`.
+        accept: probability that a drafted token is accepted.
+        draft_tokens: drafted in each round.
         prices: other published values of the profiles, by name; each makes rows of its own.
         sort: a column of the records, or energy, tokens, memory, power, carbon, cost, latency; best first, ``-COLUMN``
             reversed. Energy per token if left out.
@@ -318,7 +334,7 @@ def compare(
     asked = scenarios(
         architectures, profiles, wanted, Workload(batch, prompt, 1 if generate is None else generate), scope=scope,
         runtime=runtime, facility=facility, devices=devices, parallel=parallel, offload=offload,
-        usual=generate is None,
+        draft=draft, accept=accept, draft_tokens=draft_tokens, usual=generate is None,
     )  # fmt: skip
     found = answer(asked, baseline=reference)
     return Comparison(**vars(ranking(found, sort, where)))
@@ -566,6 +582,19 @@ def equal_loss(
     return [price(asked, other, tokens) for other in others]
 
 
+def _draft(draft: Name | Architecture | None, model: Architecture, parallel: str) -> Architecture | None:
+    """What drafts tokens for a model.
+
+    Raises:
+        BitnetCostError: an unknown name, or a model that cannot.
+    """
+    if draft is None:
+        return None
+    found = draft if isinstance(draft, Architecture) else own_draft(model) if draft == MTP else load_model(draft)
+    check_draft(found, model, parallel)
+    return found
+
+
 def _each(name: str, given: Any) -> list[Any]:
     """One or several, each once.
 
@@ -615,6 +644,9 @@ def scenarios(
     *,
     runtime: str | RuntimeProfile | None = None,
     usual: bool = False,
+    draft: Name | Architecture | None = None,
+    accept: float | None = None,
+    draft_tokens: int | None = None,
     **common: Any,
 ) -> list[Scenario]:
     """Every model on every hardware in every precision, in this order.
@@ -626,6 +658,9 @@ def scenarios(
         workload: of all.
         runtime: software on the devices; each one's default if left out.
         usual: decoders on devices generate the usual number of tokens instead of the workload's.
+        draft: what drafts tokens, see `estimate`.
+        accept: probability that a drafted token is accepted.
+        draft_tokens: drafted in each round.
         common: other fields of every `Scenario`, as ``scope`` and ``devices``.
 
     Raises:
@@ -637,6 +672,9 @@ def scenarios(
     precisions = _distinct("precisions", _loaded("precisions", precisions, Precision))
     if not isinstance(workload, Workload):
         raise BitnetCostError("workload: is a Workload; 'compare' takes its parts")
+    if draft is not None or accept is not None or draft_tokens is not None:
+        workload = replace(workload, speculative=rounds_of(draft, accept, draft_tokens))
+    drafts = {model.name: _draft(draft, model, common.get("parallel", "tensor")) for model in models}
     longer = replace(workload, generate=GENERATE_ON_DEVICES) if usual else workload
     for profile in hardware:
         check_devices(profile, common.get("devices", 1))
@@ -645,7 +683,8 @@ def scenarios(
     found = [
         Scenario(
             model=model, precision=precision, hardware=device, runtime=software,
-            workload=longer if usual_generate(model, device) > 1 else workload, **common,
+            workload=longer if usual_generate(model, device) > 1 else workload,
+            draft=drafts[model.name], **common,
         )
         for model in models for device, software in settings for precision in precisions
     ]  # fmt: skip

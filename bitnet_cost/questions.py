@@ -52,6 +52,10 @@ PARALLEL = Asked(("--parallel",),
 OFFLOAD = Asked(("--offload",),
     "part of the model that the host keeps in its memory, and devices read over their link: routed experts, the weights"
     " of the last N layers, or the KV cache", left_out="nothing", metavar="[experts|layers=N|kv]")
+DRAFT = Asked(("--draft",), "model that drafts tokens, which the model checks in one pass; mtp: its own layer for it",
+    left_out="none", metavar="MODEL|mtp", names="model")
+ACCEPT = Asked(("--accept",), "probability that a drafted token is accepted, 0 to 1; with --draft", metavar="A")
+DRAFT_TOKENS = Asked(("--draft-tokens",), "tokens drafted in each round", left_out="5; 1 for mtp", metavar="K")
 
 # What only the commands ask.
 MODEL = Asked((), "catalogue name, YAML file, config.json (or its folder), .gguf, or a size like 175B", metavar="MODEL",

@@ -37,7 +37,7 @@ def ask(asked: Asking, placed: Deployment, default_hardware: tuple[str, ...] = (
     scenarios = api.scenarios(
         models, profiles, precisions, workload, usual=generate is None, runtime=terms.runtime,
         scope=terms.scope, accumulator=terms.accumulator, facility=facility(placed.site, placed.making),
-        **placed.sharing._asdict(),
+        **placed.sharing._asdict(), **placed.drafting._asdict(),
     )  # fmt: skip
     scenarios = [reduce(Scenario.changed, placed.changes or [], one) for one in scenarios]
     return api.answer(scenarios, baseline=catalog.precision(terms.baseline) if terms.baseline else None)

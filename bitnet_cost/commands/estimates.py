@@ -84,6 +84,8 @@ def _deliver_at_equal_loss(models: list[str], asked: options.SideBySide, to: opt
     from bitnet_cost import api
     from bitnet_cost.studies import equal_loss_report as told
 
+    if any(given is not None for given in asked.drafting):
+        raise BitnetCostError("draft: at equal loss nothing is drafted; leave out --draft, --accept and --draft-tokens")
     if len(models) > 1:
         raise BitnetCostError(f"at-equal-loss: {len(models)} models are named; one loss is that of one model")
     found = api.equal_loss(
@@ -141,7 +143,7 @@ def _compared(
     answer = api.compare(
         models, asked.hardware, asked.precision, **asked.work._asdict(), scope=asked.scope, baseline=asked.baseline,
         runtime=asked.runtime, facility=facility(asked.site, options.Making()), **asked.sharing._asdict(),
-        prices=prices, sort=sort, where=where,
+        **asked.drafting._asdict(), prices=prices, sort=sort, where=where,
     )  # fmt: skip
     return answer, compare_report(answer, judged(answer))
 
@@ -254,6 +256,7 @@ def fit(
     work: options.Work,
     runtime: options.RuntimeOption = None,
     sharing: options.Sharing,
+    drafting: options.Drafting,
     to: options.Writing,
 ) -> None:
     """What fits a device: memory used, largest batch and longest prompt by precision; without a model, which models.
@@ -272,7 +275,7 @@ def fit(
     asked = api.scenarios(
         models, [catalog.hardware(h) for h in once(hardware)], precisions,
         Workload(work.batch, work.prompt, 1 if work.generate is None else work.generate), runtime=runtime,
-        usual=work.generate is None, **sharing._asdict(),
+        usual=work.generate is None, **sharing._asdict(), **drafting._asdict(),
     )  # fmt: skip
     if model is not None:
         fits = api.fitting(asked)

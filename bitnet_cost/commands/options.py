@@ -173,6 +173,14 @@ class Sharing(NamedTuple):
     offload: Annotated[str | None, option(questions.OFFLOAD)] = questions.OFFLOAD.default
 
 
+class Drafting(NamedTuple):
+    """What drafts tokens."""
+
+    draft: Annotated[str | None, option(questions.DRAFT)] = None
+    accept: Annotated[float | None, option(questions.ACCEPT)] = None
+    draft_tokens: Annotated[int | None, option(questions.DRAFT_TOKENS)] = None
+
+
 class Site(NamedTuple):
     """What turns energy and time into emissions and money."""
 
@@ -193,6 +201,7 @@ class Deployment(NamedTuple):
     """Devices, what joins them, what is around them, and how much they are used."""
 
     sharing: Sharing = Sharing()
+    drafting: Drafting = Drafting()
     link: Annotated[str | None, option(questions.LINK)] = None
     site: Site = Site()
     making: Making = Making()
@@ -214,6 +223,7 @@ class SideBySide(NamedTuple):
     baseline: Annotated[str | None, option(questions.BASELINE_SIDE_BY_SIDE)] = None
     runtime: RuntimeOption = None
     sharing: Sharing = Sharing()
+    drafting: Drafting = Drafting()
     site: Site = Site()
 
 

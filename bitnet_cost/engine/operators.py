@@ -492,7 +492,7 @@ def operators(architecture: Architecture, counting: Counting = "serving") -> tup
     if encoder := architecture.encoder:
         builder.encoder(encoder)
         builder.part = ("started_", ()) if counting == "serving" and encoder.frames is None else ("", ())
-    builder.section = "embedding"
+    builder.section, builder.shared = "embedding", architecture.embedding.of_another
     builder.embedding()
     for layer in architecture.layers:
         builder.layer(layer)

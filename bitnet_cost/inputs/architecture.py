@@ -298,6 +298,7 @@ class Embedding(Input):
     positions: int = Field(0, ge=0, le=10**9, description="rows of the learned position table; 0: none")
     token_types: int = Field(0, ge=0, le=_COUNT, description="rows of the token-type table; 0: none")
     width: int | None = Field(None, gt=0, le=_WIDTH, description="width of the tables where it is not the hidden size")
+    of_another: bool = Field(False, description="the tables are another model's, and not stored again")
     norm: bool = Field(False, description="a norm follows the sum of the tables")
     relative: int = Field(0, ge=0, le=_WIDTH, description="rows of a table of relative positions; 0: none")
     relative_norm: bool = Field(False, description="a norm on the table of relative positions")
@@ -360,6 +361,9 @@ class Checkpoint(Input):
     weights: str = Field(default="", max_length=80, description="format of weights that are stored quantised, in words")
     precision: str = Field(default="", max_length=60, description="precision that comes closest to them")
     parts: str = Field(default="", max_length=200, description="parts that are not counted, in words")
+    multi_token: int | None = Field(
+        default=None, ge=1, le=MOST_LAYERS, description="layers for multi-token prediction, which --draft mtp runs"
+    )
     stored: Precision | None = Field(default=None, description="the precision that its files are stored in: -p file")
 
     def holding(self, more: str) -> Self:

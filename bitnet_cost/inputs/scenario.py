@@ -185,7 +185,9 @@ class Scenario(Question):
             return None
         rounds = work.speculative._replace(drafting=True)
         drafted = replace(work, speculative=rounds, logits="last").with_numbers(*work.flat())
-        return self.but(model=self.draft, draft=None, offload=None, workload=drafted)
+        mixed = any(layer.moe for layer in self.draft.layers)
+        way = self.parallel if mixed or self.parallel != "expert" else "tensor"
+        return self.but(model=self.draft, draft=None, offload=None, workload=drafted, parallel=way)
 
     @property
     def plain(self) -> Scenario:

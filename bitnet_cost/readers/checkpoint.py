@@ -28,4 +28,5 @@ def checkpoint(config: Mapping[str, Any], architecture: Architecture, file: obje
     parts = f"{further} layer{'s' if further > 1 else ''} for multi-token prediction ({name})" if further else ""
     if not (weights or parts):
         return None
-    return Checkpoint(weights=weights[:80], precision=OWN if stored else "", parts=parts, stored=stored)
+    return Checkpoint(weights=weights[:80], precision=OWN if stored else "", parts=parts,
+                      multi_token=further or None, stored=stored)  # fmt: skip
