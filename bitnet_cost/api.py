@@ -722,6 +722,8 @@ def answer(asked: Sequence[Scenario], *, baseline: Precision | None = None) -> A
         if reference is not None:
             baselines[place] = reference
         for result in row:
+            if result.draft is not None and result.has_energy:
+                result = replace(result, plain=evaluate(result.scenario.plain))  # noqa: PLW2901
             if result.fits is not None and not result.fits:
                 result = with_what_fits(cell, result)  # noqa: PLW2901
             results.append(against(result, reference) if reference and result.has_energy else result)

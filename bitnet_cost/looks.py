@@ -299,6 +299,10 @@ def command_of(answer: Answer) -> str:
     words += [word for name in runtimes for word in ("--runtime", name)]
     words += ["--devices", str(first.devices), "--parallel", first.parallel] if first.devices > 1 else []
     words += ["--offload", first.offload] if first.offload else []
+    if first.draft is not None and work.speculative is not None:
+        rounds = work.speculative
+        draft = "mtp" if first.draft.name.endswith(".mtp") else first.draft.name
+        words += ["--draft", draft, "--accept", str(rounds.accept), "--draft-tokens", str(rounds.tokens)]
     return " ".join(words)
 
 

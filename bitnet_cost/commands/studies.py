@@ -7,7 +7,7 @@ import typer
 from bitnet_cost import questions
 from bitnet_cost.commands import options
 from bitnet_cost.commands.asking import ask, once
-from bitnet_cost.commands.options import argument, one_of, option, with_groups
+from bitnet_cost.commands.options import Drafting, argument, one_of, option, with_groups
 from bitnet_cost.commands.root import app
 from bitnet_cost.commands.writing import deliver, deliver_explanation, must_end, say_written, typed, watched, write
 from bitnet_cost.errors import BitnetCostError
@@ -253,6 +253,7 @@ def sweep(
     generate: Annotated[str | None, option(questions.SWEPT_GENERATE)] = None,
     devices: Annotated[str | None, option(questions.SWEPT_DEVICES)] = None,
     offload: Annotated[str | None, option(questions.OFFLOAD)] = None,
+    drafting: Drafting,
     scope: Annotated[
         list[str] | None, one_of(get_args(Scope), "--scope", meaning="What the energy holds; repeat.")
     ] = None,
@@ -282,8 +283,9 @@ def sweep(
 
     update = spec.options(
         models=model, hardware=hardware, precisions=precision, runtimes=runtime, batch=batch, prompt=prompt,
-        generate=generate, devices=devices, offload=offload, scopes=scope, vary=vary, training=steps.asked(training),
-        where=where, objectives=objective, pareto=pareto or None, top=top, columns=columns, limit=limit,
+        generate=generate, devices=devices, offload=offload, **drafting._asdict(), scopes=scope, vary=vary,
+        training=steps.asked(training), where=where, objectives=objective, pareto=pareto or None, top=top, columns=columns,
+        limit=limit,
     )  # fmt: skip
     whole = training_sweep.plan(sweeps.of_file(study, update) if study is not None else sweeps.of_options(update))
     for note in sweeps.bare_numbers(whole):

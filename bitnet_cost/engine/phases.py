@@ -69,8 +69,8 @@ def speculative_phase(rounds: Speculative) -> Phase:
         return (queries * advance) * growing_pairs(start, passes(prompt, generate), window / advance)
 
     return Phase(
-        "decode", passes=passes, width=lambda prompt, generate: _one(prompt, generate) * queries, pairs=pairs, keys=keys,
-        grows=True, advance=advance, ahead=ahead, reach=reach,
+        "decode", passes=passes, width=lambda prompt, generate: _one(prompt, generate) * queries, pairs=pairs,
+        keys=keys, grows=True, advance=advance, ahead=ahead, reach=reach,
     )  # fmt: skip
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from bitnet_cost.errors import BitnetCostError, quoted
 from bitnet_cost.inputs.architecture import Architecture, Layer, Product
+from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.workload import Speculative
 from bitnet_cost.numerals import with_commas
 
@@ -46,6 +48,12 @@ def own_draft(model: Architecture) -> Architecture:
     Raises:
         BitnetCostError: the model has none.
     """
+    return _own(Same(model))
+
+
+@lru_cache(maxsize=64)
+def _own(same: Same) -> Architecture:
+    model: Architecture = same.it
     if not (model.checkpoint and model.checkpoint.multi_token):
         raise BitnetCostError(f"draft: {model.name} has no layer for multi-token prediction; name a model")
     last = model.layers[-1]

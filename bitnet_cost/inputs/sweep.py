@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from bitnet_cost import questions
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.cited import Input
+from bitnet_cost.inputs.drafting import rounds_of
 from bitnet_cost.inputs.training import tokens_of
 from bitnet_cost.inputs.workload import LIMITS
 from bitnet_cost.numerals import brief
@@ -58,7 +59,18 @@ class Range(Input):
         return np.geomspace(first, last, self.points)
 
 
-OF_INFERENCE = ("batch", "prompt", "generate", "attention", "logits", "counting", "accumulator", "parallel", "offload")
+OF_INFERENCE = (
+    "batch",
+    "prompt",
+    "generate",
+    "attention",
+    "logits",
+    "counting",
+    "accumulator",
+    "parallel",
+    "offload",
+    "draft",
+)
 Whole = int | list[int] | Range
 Varied = float | str | list[float | str] | Range
 
@@ -124,6 +136,9 @@ class Sweep(Input):
     accumulator: Accumulator = Field(questions.ACCUMULATOR.default, description=questions.ACCUMULATOR.description)
     parallel: Parallel = Field(questions.PARALLEL.default, description=questions.PARALLEL.description)
     offload: str | None = Field(questions.OFFLOAD.default, description=questions.OFFLOAD.description)
+    draft: str | None = Field(None, description=questions.DRAFT.description)
+    accept: float | None = Field(None, description=questions.ACCEPT.description)
+    draft_tokens: int | None = Field(None, description=questions.DRAFT_TOKENS.description)
     where: list[str] = Field(default_factory=list, description="filters; a row is kept where all hold")
     objectives: list[Objective] = Field(default_factory=list, description="columns to be small or large")
     pareto: bool = Field(
@@ -139,6 +154,7 @@ class Sweep(Input):
             raise ValueError("pareto and top need objectives, e.g. min latency_s")
         if self.pareto and self.top:
             raise ValueError("pareto and top exclude each other; ask for one of them")
+        rounds_of(self.draft, self.accept, self.draft_tokens)
         given = [n for n in OF_INFERENCE if getattr(self, n) != type(self).model_fields[n].default]
         if self.training is not None and given:
             raise ValueError(f"{given[0]} is of inference; a training step has seq, micro-batch and global batch")

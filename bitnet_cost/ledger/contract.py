@@ -304,7 +304,9 @@ def _joined(found: dict[str, Array], draft: dict[str, Array], by: Kept) -> dict[
         none = 0 * next(iter(found.values()))[:, :, :-1]
         draft = {name: np.concatenate((none, ordered_sum(of, 2)[:, :, None]), axis=2) for name, of in draft.items()}
     return {
-        name: found[name] + draft[name] if name in found and name in draft else (found if name in found else draft)[name]
+        name: found[name] + draft[name]
+        if name in found and name in draft
+        else (found if name in found else draft)[name]
         for name in dict.fromkeys((*found, *draft))
     }
 

@@ -201,6 +201,9 @@ def sweep(
     accumulator: Accumulator | None = None,
     parallel: Parallel | None = None,
     offload: str | None = None,
+    draft: str | None = None,
+    accept: float | None = None,
+    draft_tokens: int | None = None,
     where: str | Sequence[str] | None = None,
     objectives: Objectives | None = None,
     pareto: bool | None = None,
@@ -232,6 +235,9 @@ def sweep(
         accumulator: price integer additions as papers do (``paper``) or as ``int32``.
         parallel: how several devices share a model.
         offload: the part of the model that the host keeps in its memory: ``experts``, ``layers=N`` or ``kv``.
+        draft: model that drafts tokens, or ``mtp``, the model's own layer for it.
+        accept: probability that a drafted token is accepted.
+        draft_tokens: drafted in each round; 5, or 1 for ``mtp``, if left out.
         where: filters, as in ``"fits and latency_s < 5"``; a row is kept where all hold.
         objectives: columns to be small or large, as ``"min energy_per_token_j"``, for `Grid.front` and `Grid.top`.
         pareto: keep the front alone, as `Grid.front` does; ``top`` keeps the best.
@@ -253,7 +259,8 @@ def sweep(
     update = options(
         models=models, precisions=precisions, hardware=hardware, runtimes=runtimes, devices=devices, scopes=scopes,
         vary=vary, training=training, batch=batch, prompt=prompt, generate=generate, attention=attention, logits=logits,
-        counting=counting, accumulator=accumulator, parallel=parallel, offload=offload, where=where,
+        counting=counting, accumulator=accumulator, parallel=parallel, offload=offload, draft=draft,
+        accept=accept, draft_tokens=draft_tokens, where=where,
         objectives=objectives, pareto=pareto, top=top, columns=columns, limit=limit,
     )  # fmt: skip
     if type(workers) is not int or not 1 <= workers <= 1024:

@@ -22,12 +22,13 @@ from bitnet_cost.filters import Filter
 from bitnet_cost.front import Front, best, pareto
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Figure, explain, model_at
+from bitnet_cost.inputs.drafting import MTP, check_draft, own_draft, rounds_of
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Question, Scenario, usual_generate
 from bitnet_cost.inputs.sweep import Range, Sweep, Varied, whole_numbers
-from bitnet_cost.inputs.workload import Workload
+from bitnet_cost.inputs.workload import Speculative, Workload
 from bitnet_cost.ledger.record import METRICS
 from bitnet_cost.numerals import brief, with_prefix
 from bitnet_cost.readers import catalog
@@ -145,7 +146,12 @@ class Plan:
 
     def question(self, names: Any, layout: Any) -> Any:
         """The question of some names and a layout, for any numbers."""
-        return names.but(devices=layout)
+        found = names.but(devices=layout)
+        if self.spec.draft is None:
+            return found
+        draft = own_draft(found.model) if self.spec.draft == MTP else found.draft
+        check_draft(draft, found.model, found.parallel)
+        return found.but(draft=draft)
 
     def slice(self, start: int, stop: int) -> tuple[dict[str, Array | None], dict[str, Array]]:
         """The numbers of some points, None for the usual one, and the values of a cell's inner figures.  Each [n]"""
@@ -179,8 +185,14 @@ class Plan:
         return found
 
     def _figures(self, cell: Cell, given: Columns, varied: Columns) -> Columns:
-        work = Workload(**given, attention=self.spec.attention, logits=self.spec.logits, counting=self.spec.counting)
+        work = Workload(**given, attention=self.spec.attention, logits=self.spec.logits, counting=self.spec.counting,
+                        speculative=self.rounds)  # fmt: skip
         return figures(varied_to(cell.asked, varied).but(workload=work), varied=bool(varied))
+
+    @property
+    def rounds(self) -> Speculative | None:
+        """How tokens are drafted and checked."""
+        return rounds_of(self.spec.draft, self.spec.accept, self.spec.draft_tokens)
 
     def numbers(self, cell: Cell, numbers: Mapping[str, Array | None]) -> Columns:
         """The numbers with those that were left open.  Each [n]"""
@@ -239,6 +251,11 @@ class Plan:
                 found[column] = found[column] or "bool"
         return found
 
+    @property
+    def drafts(self) -> tuple[Architecture, ...]:
+        """The model that drafts tokens, where one is named."""
+        return tuple({s.draft.name: s.draft for s in self.settings[:1] if s.draft is not None}.values())
+
     def inputs(self) -> dict[str, Any]:
         """Everything that went in, as plain data: what a reader needs to evaluate a row again."""
         return {
@@ -246,7 +263,7 @@ class Plan:
             "version": __version__,
             "spec": self.spec.model_dump(exclude_none=True),
             "units": self.units(),
-            "models": {m.name: m.model_dump(exclude_none=True) for m in self.models},
+            "models": {m.name: m.model_dump(exclude_none=True) for m in (*self.models, *self.drafts)},
             "precisions": {p.name: p.model_dump(exclude_none=True) for p in self.precisions},
             "hardware": {s.hardware.name: s.hardware.model_dump(exclude_none=True) for s in self.settings},
             "runtimes": {r.name: r.model_dump(exclude_none=True) for s in self.settings if (r := s.runtime)},
@@ -263,10 +280,11 @@ def plan(spec: Sweep) -> Plan:
     hardware = [catalog.hardware(name) for name in catalog.once("hardware", spec.hardware)]
     models = tuple(catalog.model(name) for name in catalog.once("model", spec.models))
     precisions = tuple(catalog.precision(name) for name in catalog.once("precision", spec.precisions))
+    draft = None if spec.draft in (None, MTP) else catalog.model(str(spec.draft))
     settings = tuple(
         Scenario(
             model=models[0], precision=precisions[0], hardware=device, runtime=software,
-            accumulator=spec.accumulator, parallel=spec.parallel, offload=spec.offload,
+            accumulator=spec.accumulator, parallel=spec.parallel, offload=spec.offload, draft=draft,
         )
         for profile in hardware
         for name in (spec.runtimes or [""])

@@ -12,6 +12,7 @@ from bitnet_cost.ledger.operators import Operator
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import with_commas
 from bitnet_cost.told import Array
+from bitnet_cost.views.drafting import drafted_by
 
 T = TypeVar("T")
 NAMED = 3  # pieces of hardware that a heading names
@@ -25,7 +26,7 @@ def describe(result: Result) -> str:
         text += f", {work.generate} out"
     if result.devices > 1:
         text += f" on {result.devices} devices ({result.parallel})"
-    text += kept_by_host(result.offload)
+    text += kept_by_host(result.offload) + drafted_by(result)
     return f"{text}, {work.attention} attention, logits {work.logits}"
 
 
@@ -48,7 +49,7 @@ def describe_briefly(result: Result) -> str:
     text = f"batch {with_commas(int(work.batch))}, {with_commas(int(work.prompt))} tokens in"
     text += f", {with_commas(int(work.generate))} out" if int(work.generate) > 1 else ""
     text += f", on {result.devices} devices ({result.parallel})" if result.devices > 1 else ""
-    text += kept_by_host(result.offload)
+    text += kept_by_host(result.offload) + drafted_by(result)
     text += f", {work.attention} attention" if work.attention != usual_attention(model.kind) else ""
     text += f", logits {work.logits}" if work.logits != "last" else ""
     text += ", counted as traced" if work.counting != "serving" else ""

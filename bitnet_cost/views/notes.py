@@ -11,14 +11,14 @@ from bitnet_cost.inputs.precision import OWN
 from bitnet_cost.ledger.result import Answer, Result
 from bitnet_cost.numerals import brief, change_words, digits, grouped_digits, percent, span, whole_percent, with_commas
 from bitnet_cost.tables import Note, distinct
-from bitnet_cost.views import effects, honesty, quality, ranges
+from bitnet_cost.views import drafting, effects, honesty, quality, ranges
 from bitnet_cost.views.effects import limited
 from bitnet_cost.views.verdict import Verdict, filled, listed, precision_name, than
 
 # Codes of notes, those first that change most how the numbers are to be read; others follow in their order.
 ORDER = (
-    "load", "busy", "facility", "turned", "refused", "left-out", "file", "caveat", "band", "time-ends", "tornado",
-    "signs", "substitute", "accumulator", "papers", "beyond", "measured", "differences", "quality",
+    "draft", "load", "busy", "facility", "turned", "refused", "left-out", "file", "caveat", "band", "time-ends",
+    "tornado", "signs", "substitute", "accumulator", "papers", "beyond", "measured", "differences", "quality",
 )  # fmt: skip
 OF_ONE_CELL = {"caveat", "refused", "facility", "battery", "busy"}
 """Codes of the notes that are of one cell each."""
@@ -74,7 +74,7 @@ def _papers(verdict: Verdict) -> Iterator[Note]:
 def _of_answer(answer: Answer) -> list[Note]:
     """Accumulators, wider scopes, shapes, refusals, how sure, what is not counted."""
     results = answer.results
-    found = [*_elementwise(answer)]
+    found = [*drafting.pays(results), *_elementwise(answer)]
     if all(not r.hardware.has_clock for r in results):
         found.append(_beyond())
     for r in {r.architecture.name: r for r in results}.values():

@@ -82,6 +82,7 @@ def inputs(answer: Answer) -> dict[str, Any]:
         "scope": _shared(answer, lambda r: r.scope), "accumulator": first.accumulator, "devices": first.devices,
         **({"parallel": first.parallel} if first.devices > 1 else {}),
         **({"offload": first.offload} if first.offload else {}),
+        **({"draft": _draft(first)} if first.draft else {}),
         **({"facility": _facility(first.facility)} if first.facility else {}),
         "models": {
             name: {
@@ -95,6 +96,13 @@ def inputs(answer: Answer) -> dict[str, Any]:
         "hardware": {r.hardware.name: r.hardware.model_dump(exclude_none=True) for r in answer.results},
         **({"runtimes": runtimes, "accuracy": accuracy} if runtimes else {}),
     }  # fmt: skip
+
+
+def _draft(result: Result) -> dict[str, Any]:
+    """What drafts tokens, and how."""
+    rounds, model = result.rounds, result.scenario.draft
+    found = {} if rounds is None else {"tokens": rounds.tokens, "accept": rounds.accept}
+    return found if model is None else found | {"model": model.model_dump(exclude_none=True)}
 
 
 def _shared(answer: Answer, of: Callable[[Result], Any]) -> Any:
