@@ -284,8 +284,8 @@ def sweep(
     update = spec.options(
         models=model, hardware=hardware, precisions=precision, runtimes=runtime, batch=batch, prompt=prompt,
         generate=generate, devices=devices, offload=offload, **drafting._asdict(), scopes=scope, vary=vary,
-        training=steps.asked(training), where=where, objectives=objective, pareto=pareto or None, top=top, columns=columns,
-        limit=limit,
+        training=steps.asked(training), where=where, objectives=objective, pareto=pareto or None, top=top,
+        columns=columns, limit=limit,
     )  # fmt: skip
     whole = training_sweep.plan(sweeps.of_file(study, update) if study is not None else sweeps.of_options(update))
     for note in sweeps.bare_numbers(whole):

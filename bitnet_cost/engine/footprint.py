@@ -229,9 +229,11 @@ def footprint(
     if chunk and holds_everywhere(batch * prompt <= chunk):
         chunk = None  # nothing is cut
     for p, (phase, peak) in enumerate(zip(counts.phases, peaks, strict=True)):
-        if chunk or phase.prompts:  # no pass is wider than one over whole prompts, unless that is cut
+        if chunk or phase.prompts or counts.workload.speculative:  # else none is wider than one over whole prompts
             together = batch * phase.width(prompt, generate)
-            entries = (peak if phase.prompts else peak / np.maximum(counts.passes[p], 1.0)) + together * width
+            entries = (
+                peak if phase.prompts else peak / np.where(counts.passes[p] > 0, counts.passes[p], 1.0)
+            ) + together * width
             passes.append(entries * np.minimum(1.0, chunk / together) if chunk and phase.cut else entries)
     held = reduce(np.maximum, passes) * elsewhere
     if runtime and runtime.logits_bits and architecture.lm_head is not None:

@@ -35,7 +35,7 @@ def pays(results: Sequence[Result]) -> list[Note]:
         good = float(own[0]) < float(plain[0]) if fast is None else fast > 1
         yields = digits(expected_tokens(r.rounds.accept, r.rounds.tokens), 3)
         text = (
-            f"{rate}{energy}% of the energy of decoding without it; a round of {r.rounds.tokens} yields {yields} tokens"
+            f"{rate}{energy} of the energy of decoding without it; a round of {r.rounds.tokens} yields {yields} tokens"
         )
         verdict = "pays" if good else "does not pay"
         found.append(Note("draft", f"The draft {verdict} in {where}: {text}{'' if good else why_not(r)}."))
@@ -49,7 +49,7 @@ def why_not(result: Result) -> str:
         return ""
     whole, drafting = float(timing.of_phase("decode")[0]), float(draft.timing.of_phase("decode")[0])
     if drafting > whole / 2:
-        return f", and drafting takes {whole_percent(drafting / whole)}% of the time"
+        return f", and drafting takes {whole_percent(drafting / whole)} of the time"
     row = result.counts.row_of("decode")
     waits = {name: float(values[row, :, 0].sum()) for name, values in timing.waits.items()}
     if waits["compute"] + waits["power"] > whole / 4:

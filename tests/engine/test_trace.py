@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from bitnet_cost.engine.grid import figures
 from bitnet_cost.engine.trace import Trace
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.scenario import Scenario
-from bitnet_cost.inputs.workload import Workload
+from bitnet_cost.inputs.workload import Speculative, Workload
 from bitnet_cost.readers import catalog
 from bitnet_cost.told import Graph, Node, OutsideGuards, array, decided, digest, evaluated
 from bitnet_cost.words import Counting
@@ -47,10 +48,15 @@ def compared(draw: random.Random, model: str, *, everything: bool) -> int:
     }
     if hardware.device_class == "gpu" and draw.random() < 0.4:
         hardware, asked["offload"] = catalog.hosted(hardware), draw.choice(["experts", "layers=1", "kv"])
+    if architecture.kind == "decoder" and asked["parallel"] == "tensor" and draw.random() < 0.3:
+        asked["draft"] = architecture.model_copy(update={"name": "smaller", "layers": architecture.layers[-1:]})
+        rounds = Speculative(draw.choice([1, 3]), draw.choice([0.0, 0.6, 1.0]))
+        work = replace(work, speculative=rounds)
     draws = np.random.default_rng(draw.randrange(10**6))
     many = 40
     steps = draws.integers(2, 900, many) if generate > 1 else np.ones(many)
-    wide = Workload(draws.integers(1, 200, many), draws.integers(1, 6000, many), steps, None, work.logits, counting)
+    wide = Workload(draws.integers(1, 200, many), draws.integers(1, 6000, many), steps, None, work.logits, counting,
+                    speculative=work.speculative)  # fmt: skip
     try:
         question = Scenario(model=architecture, precision=precision, hardware=hardware, workload=work, **asked)
         single, here, there = evaluate(question), figures(question), figures(question.but(workload=wide))
