@@ -94,6 +94,8 @@ def test_an_element_of_a_grid_is_the_single_estimate(offload: str, devices: int,
     for i, (batch, prompt, generate) in enumerate(points):
         one = figures(api.estimate(MIXTRAL, H100, batch=batch, prompt=prompt, generate=generate, **asked).scenario)
         for name, values in one.items():
+            if name == "reason":
+                continue
             np.testing.assert_array_equal(np.ravel(grid[name])[i], np.ravel(values)[0])
 
 

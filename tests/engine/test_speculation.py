@@ -109,6 +109,8 @@ def test_an_element_of_a_grid_is_the_single_estimate() -> None:
     for i, (batch, prompt, generate) in enumerate(points):
         one = figures(_asked(0.6, batch=batch, prompt=prompt, generate=generate).scenario)
         for name, values in one.items():
+            if name == "reason":
+                continue
             np.testing.assert_array_equal(np.ravel(grid[name])[i], np.ravel(values)[0])
     rows = sweep(models=TARGET, hardware=H100, precisions="fp16", batch=[1, 64], prompt=300, generate=50, draft=DRAFT,
                  accept=0.6, draft_tokens=3).to_records()  # fmt: skip

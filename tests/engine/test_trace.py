@@ -62,6 +62,8 @@ def compared(draw: random.Random, model: str, *, everything: bool) -> int:
         single, here, there = evaluate(question), figures(question), figures(question.but(workload=wide))
     except BitnetCostError:
         return 0
+    for found in (here, there):
+        found.pop("reason", None)  # words are no graphs
     trace = Trace(figures=everything, shapes=everything)
     columns = trace.columns(single)
     assert here.keys() <= columns.keys()
