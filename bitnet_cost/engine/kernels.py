@@ -31,7 +31,7 @@ def kernel_class(op: Operator, precision: Precision, hardware: Hardware | None =
     linear = precision.linear
     narrow, integers = linear.rescale == "elementwise", "mul.int8" in linear.recipe
     match op.traits.kernel:
-        case "host":
+        case "host" | "draft":
             return None
         case "dequantise":
             return "rescale" if narrow and integers and linear.weights.bits >= 8 else None
