@@ -8,7 +8,7 @@ def expected_tokens(accept: float, drafted: int) -> float:
 
     Leviathan, Kalman and Matias, Fast Inference from Transformers via Speculative Decoding, 2023, arXiv:2211.17192,
     eq. 1: (1 - a^(K+1)) / (1 - a), here as the sum 1 + a + ... + a^K, which also holds at a = 1. Each drafted token is
-    accepted with the same probability, whatever came before it.
+    accepted with the same probability, independent of the others.
 
     >>> expected_tokens(0.5, 2), expected_tokens(0.0, 5), expected_tokens(1.0, 5)
     (1.75, 1.0, 6.0)
