@@ -185,14 +185,19 @@ def _parameters(model: str) -> float:
 
 def spread(rows: Sequence[Scored] | Sequence[Point]) -> Spread:
     """Median and nine-in-ten of the error's size, and the signed median, in percent to a tenth."""
-    errors = np.array([row.error for row in rows])
+    return spread_of([row.error for row in rows])
+
+
+def spread_of(found: Sequence[float]) -> Spread:
+    """The same of errors: modelled over measured, less 1."""
+    errors = np.array(found)
     size = np.abs(errors)
 
     def rounded(value: float) -> float:
         return round(100 * value, 1)
 
     return Spread(
-        n=len(rows),
+        n=len(found),
         median=rounded(float(np.median(size))),
         p90=rounded(float(np.quantile(size, 0.9))),
         bias=rounded(float(np.median(errors))),
