@@ -33,10 +33,3 @@ class Accuracy(Input):
         known = self.devices.get(hardware, {}).get(runtime, {})
         found = {name: errors for name, errors in known.items() if name.startswith(TRAINING)}
         return found or {f"{ALL}{name}": s for name, s in self.classes.items() if name.startswith(TRAINING)}
-
-
-class LeftOut(Input):
-    """Errors on devices whose rows had no part in the constants: each left out in turn; by time, power and energy."""
-
-    all: dict[str, Spread] = Field(description="over all rows of all devices")
-    devices: dict[str, dict[str, Spread]] = Field(description="of each device")

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from bitnet_cost.inputs.accuracy import Accuracy
     from bitnet_cost.inputs.calibration import Constants
     from bitnet_cost.inputs.composed import Memories
+    from bitnet_cost.inputs.ranges import Ranges
     from bitnet_cost.inputs.study import Study
 
 # Names are the matter of `spelling`; whoever reads entries finds them here too.
@@ -43,6 +44,7 @@ FOLDERS, root, is_path, names, listed = (
 )  # fmt: skip
 LINKS, GRIDS = "interconnects/links.yaml", "electricity/grids.yaml"
 MEMORIES = "memories/memories.yaml"
+RANGES = "measured/ranges.yaml"
 CONSTANTS, ACCURACY = "measured/constants.yaml", "measured/accuracy.yaml"  # missing before the first calibration
 
 M = TypeVar("M", bound=Input)
@@ -480,6 +482,18 @@ def accuracy() -> Accuracy:
     from bitnet_cost.inputs.accuracy import Accuracy
 
     return _single(ACCURACY, Accuracy) if place(ACCURACY).is_file() else Accuracy(classes={}, devices={})
+
+
+@cache
+def ranges() -> Ranges | None:
+    """The committed spreads of errors; None before there are any.
+
+    Raises:
+        BitnetCostError: an invalid file.
+    """
+    from bitnet_cost.inputs.ranges import Ranges
+
+    return _single(RANGES, Ranges) if place(RANGES).is_file() else None
 
 
 def parity() -> dict[str, list[tuple[float, float]]]:

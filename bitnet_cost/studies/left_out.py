@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bitnet_cost.inputs.accuracy import LeftOut, Spread
+from bitnet_cost.inputs.accuracy import Spread
 from bitnet_cost.inputs.calibration import EVERY_DEVICE, Constants, DeviceConstants, RuntimeConstants
 from bitnet_cost.inputs.measurement import Measurement
+from bitnet_cost.inputs.ranges import LeftOut
 from bitnet_cost.readers import catalog
 from bitnet_cost.studies.accuracy import spread_of
 from bitnet_cost.studies.calibration import FIXED, SPREAD, Rows, informed
@@ -23,6 +24,7 @@ from bitnet_cost.studies.measured import Quantity, calibration_ids, grouped
 from bitnet_cost.studies.tangents import Tangent, errors, refit, tangents
 
 QUANTITIES: dict[Quantity, str] = {"seconds": "time", "power_w": "power", "energy_j_per_token": "energy"}
+SERVER = "server-"  # before a quantity of a server
 Kind = tuple[str, str]  # runtime, class of devices
 
 
@@ -108,11 +110,12 @@ def _only(part: Rows, ids: frozenset[str]) -> Rows:
 
 
 def summary(found: Sequence[Missed]) -> LeftOut:
-    """Errors over all devices and of each, by quantity."""
-    devices: dict[str, dict[str, Spread]] = {}
-    for device in sorted({m.row.hardware for m in found}):
-        devices[device] = _spreads([m for m in found if m.row.hardware == device])
-    return LeftOut(all=_spreads(found), devices=devices)
+    """Errors over all devices and of each, by quantity; those of servers apart over all."""
+    served = [m for m in found if m.row.phase == "serving"]
+    alone = [m for m in found if m.row.phase != "serving"]
+    classes = _spreads(alone) | {f"{SERVER}{name}": spread for name, spread in _spreads(served).items()}
+    devices = {d: _spreads([m for m in found if m.row.hardware == d]) for d in sorted({m.row.hardware for m in found})}
+    return LeftOut(classes=classes, devices=devices)
 
 
 def _spreads(found: Sequence[Missed]) -> dict[str, Spread]:

@@ -1,0 +1,106 @@
+"""How far measured figures are from modelled ones: what a 90 % interval of an answer is made of."""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import Literal
+
+from pydantic import Field
+
+from bitnet_cost.inputs.accuracy import Spread
+from bitnet_cost.inputs.architecture import Architecture
+from bitnet_cost.inputs.cited import Input
+from bitnet_cost.inputs.precision import Precision
+
+RangeKind = Literal[
+    "product", "host", "fp32", "server-dense", "server-moe", "prefill", "decode-1", "decode-64", "decode-more"
+]  # fmt: skip
+RangedQuantity = Literal["time", "energy"]
+DECODES: tuple[tuple[int, RangeKind], ...] = ((1, "decode-1"), (64, "decode-64"))  # up to which batch
+MORE: RangeKind = "decode-more"
+ANY = "*"  # every runtime
+
+
+def fixed_kind(
+    model: Architecture, precision: Precision, device_class: str | None, served: bool
+) -> RangeKind | None:  # fmt: skip
+    """The kind of run that a question is independent of its phases and batch; None where these decide.
+
+    A bare product, anything on a processor or a phone, 32 bits, a server.
+    """
+    if any(layer.product for layer in model.layers):
+        return "product"
+    if device_class not in ("gpu", "igpu"):
+        return "host"
+    if precision.linear.weights.bits == 32:
+        return "fp32"
+    if served:
+        return "server-moe" if any(layer.moe for layer in model.layers) else "server-dense"
+    return None
+
+
+def decode_kind(batch: float) -> RangeKind:
+    """The kind of a decode by its batch.
+
+    >>> decode_kind(1), decode_kind(2), decode_kind(65)
+    ('decode-1', 'decode-64', 'decode-more')
+    """
+    return next((kind for most, kind in DECODES if batch <= most), MORE)
+
+
+class Width(Input):
+    """Nine of ten figures that were set aside are within modelled / factor and modelled x factor."""
+
+    n: int = Field(ge=1, description="figures")
+    factor: float = Field(ge=1, le=100, description="1.2: from 17 % less to 20 % more")
+
+
+class RuntimeRanges(Input):
+    """The 90 % intervals of one runtime on one device, as factors by kind of run."""
+
+    own_rows: bool = Field(description="whether the device has measured rows of its own with the runtime")
+    time: dict[RangeKind, float] = Field(description="on times")
+    energy: dict[RangeKind, float] = Field(description="on energies of whole devices; left out: those of prices hold")
+    together: float = Field(0.0, ge=-1, le=1, description="correlation of the errors of time and of energy")
+    shared: float = Field(0.0, ge=0, le=1, description="correlation of the errors of two precisions")
+
+    def of_ratio(self, factor: float) -> float:
+        """The factor on the ratio of two precisions whose figures have this one: what they share cancels.
+
+        >>> RuntimeRanges(own_rows=True, time={}, energy={}, shared=0.5).of_ratio(1.2)
+        1.2
+        """
+        return float(factor ** sqrt(2 * (1 - self.shared)))
+
+
+class LeftOut(Input):
+    """Errors on devices whose rows had no part in the constants: each left out in turn; by time, power and energy."""
+
+    classes: dict[str, Spread] = Field(description="over all rows of all devices, of a server apart")
+    devices: dict[str, dict[str, Spread]] = Field(description="of each device")
+
+
+class Ranges(Input):
+    """The committed spreads of errors on rows that were set aside, by quantity, kind and runtime."""
+
+    own: dict[RangedQuantity, dict[RangeKind, Width]] = Field(description="devices with rows, every runtime")
+    runtimes: dict[str, dict[RangedQuantity, dict[RangeKind, Width]]] = Field(description="the same of one runtime")
+    left_out: dict[RangedQuantity, dict[RangeKind, Width]] = Field(description="devices that were left out in turn")
+    devices: dict[str, list[str]] = Field(description="devices with rows by runtime")
+    together: float = Field(ge=-1, le=1, description="correlation of the errors of time and of energy")
+    shared: float = Field(ge=0, le=1, description="correlation of the errors of two precisions")
+    errors: LeftOut = Field(description="devices left out one at a time")
+
+    def of(self, hardware: str, runtime: str) -> RuntimeRanges:
+        """The intervals of a runtime on a device: of its rows where there are any, else of devices left out."""
+        own_rows = hardware in self.devices.get(runtime, ())
+        near = self.runtimes.get(runtime, {}) if own_rows else {}
+        wide = self.own if own_rows else self.left_out
+        factors = {
+            quantity: {kind: near.get(quantity, {}).get(kind, width).factor for kind, width in kinds.items()}
+            for quantity, kinds in wide.items()
+        }
+        return RuntimeRanges(
+            own_rows=own_rows, time=factors["time"], energy=factors["energy"], together=self.together,
+            shared=self.shared,
+        )  # fmt: skip

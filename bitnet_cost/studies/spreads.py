@@ -1,0 +1,229 @@
+"""How wide a 90 % interval is: errors of rows that were set aside, each judged by constants that it had no part in.
+
+A constant is solved from the rows that a rule sets aside, and fits those better than others. So each of them is judged
+by the constants that the rest of its device and runtime would have given (Allen, D. M., The relationship between
+variable selection and data augmentation and a method for prediction, Technometrics 16, 1974: PRESS), and on a device
+that was left out by those of the other devices. The half width of a kind of run is the size of the logarithm that nine
+of ten of these errors keep: no row that is scored has a part in it. A runtime is narrower or wider than all as its own
+errors are, weighed as if `PRIOR` rows of the others were among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import ceil, exp
+from typing import get_args
+
+import numpy as np
+
+from bitnet_cost.inputs.calibration import DeviceConstants, RuntimeConstants
+from bitnet_cost.inputs.measurement import Measurement
+from bitnet_cost.inputs.ranges import RangedQuantity, RangeKind, Ranges, Width, decode_kind, fixed_kind
+from bitnet_cost.numerals import to_digits
+from bitnet_cost.readers import catalog
+from bitnet_cost.studies.calibration import ACTIVE, FIXED, OWN, PRICES, Rows, informed
+from bitnet_cost.studies.left_out import Missed, left_out, summary
+from bitnet_cost.studies.measured import Quantity, calibration_ids, grouped, points
+from bitnet_cost.studies.tangents import PRICED, Tangent, refit, tangents
+
+PRIOR = 20.0  # rows of all runtimes that one runtime's own errors are weighed with
+SHARE = 0.9  # of the figures that a range is to hold
+LEAST = 1.01  # narrower than the meters
+QUANTITY: dict[Quantity, RangedQuantity] = {"seconds": "time", "energy_j_per_token": "energy"}
+STEPS: tuple[RangeKind, ...] = ("prefill", "decode-1", "decode-64", "decode-more")
+ENOUGH = 20  # figures of a kind of step; below them those of the other kinds of steps count too
+FEWEST = 10  # figures of which the nine-in-ten is not the largest
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """One error of a set-aside row, judged without it: the logarithm of modelled over measured."""
+
+    row: Measurement
+    quantity: Quantity
+    value: float
+
+
+def kind_of(row: Measurement) -> RangeKind:
+    """The kind of run that a row measured."""
+    device_class = catalog.hardware(row.hardware).device_class
+    found = fixed_kind(catalog.model(row.model), catalog.precision(row.precision), device_class, row.phase == "serving")
+    return found or ("prefill" if row.phase == "prefill" else decode_kind(row.batch))
+
+
+def judged_alone(parts: Sequence[Rows], runtime: RuntimeConstants, device: DeviceConstants) -> list[Error]:
+    """Errors of the rows of one device and runtime, each by constants solved without it.
+
+    Times, powers and energies are one linear problem here, of the factors on times and on prices at once; the error of
+    the committed constants is moved by what leaving the row out moves.
+    """
+    constants = catalog.constants()
+    every = next((c for c in constants.runtimes if c.hardware == f"*{parts[0].kind[1]}" and c.runtime == runtime.runtime),
+                 None)  # fmt: skip
+    priced = any(getattr(row, q) is not None for part in parts for row in part.members for q in PRICED)
+    times = informed(parts)
+    prices = list(PRICES) if priced and not parts[0].has_measured_prices else []
+    names = [*times, *prices, *(["active"] if priced else [])]
+    spread = {name: OWN[name] for name in times} | {name: PRICES[name] for name in prices} | {"active": ACTIVE}
+    near = {name: float(getattr(device if name in PRICES else runtime, name)) for name in names}
+    expected = {name: float(getattr(every, name)) if every and name in times else 1.0 for name in names}
+    found = tangents(parts, runtime, device, names)
+    with_all = refit(found, near, expected, spread)
+    errors = []
+    for row in dict.fromkeys(t.row.id for t in found):
+        moved = refit([t for t in found if t.row.id != row], near, expected, spread) - with_all
+        errors += [Error(t.row, t.quantity, t.error + float(t.slope @ moved)) for t in found if t.row.id == row]
+    return errors
+
+
+def alone(rows: Sequence[Measurement]) -> list[Error]:
+    """Errors of every set-aside row by constants that it had no part in; as they are where nothing was solved."""
+    constants, chosen = catalog.constants(), calibration_ids(rows)
+    aside = [row for row in rows if row.id in chosen]
+    solved: dict[tuple[str, str], list[Rows]] = {}
+    fixed: list[Measurement] = []
+    for group, members in grouped(aside).items():
+        if catalog.hardware(group[1]).device_class in ("gpu", "igpu") and group[3] not in FIXED:
+            solved.setdefault((group[1], group[3]), []).append(Rows(members, constants.prompts))
+        else:
+            fixed += members
+    errors = [
+        Error(p.row, p.quantity, float(np.log(p.modelled / p.measured)))
+        for p in points(fixed) if not p.left_out and isinstance(p.row, Measurement)
+    ]  # fmt: skip
+    for (hardware, runtime), parts in solved.items():
+        known = constants.of(parts[0].profile, parts[0].software)
+        device = constants.of_device(hardware) or DeviceConstants(hardware=hardware)
+        errors += judged_alone(parts, known or RuntimeConstants(hardware=hardware, runtime=runtime), device)
+    return errors
+
+
+def nine_in_ten(sizes: Iterable[float]) -> float:
+    """The size that a new error keeps nine times in ten: the ceil(0.9 (n + 1))-th smallest of n, at most the largest.
+
+    Vovk, V., Gammerman, A. and Shafer, G., Algorithmic learning in a random world, 2005, chapter 2.
+
+    >>> nine_in_ten([0.1] * 8 + [0.2]), nine_in_ten([0.1] * 18 + [0.2])
+    (0.2, 0.1)
+    """
+    found = sorted(sizes)
+    return found[min(len(found), ceil(SHARE * (len(found) + 1))) - 1]
+
+
+def _width(n: int, log_width: float) -> Width:
+    return Width(n=n, factor=max(LEAST, to_digits(exp(log_width), 3)))
+
+
+def widths(
+    errors: Mapping[RangeKind, Sequence[tuple[str, float]]],
+) -> tuple[dict[RangeKind, Width], dict[str, dict[RangeKind, Width]]]:
+    """The width of each kind over all runtimes, and of each runtime with rows of it.
+
+    Args:
+        errors: of each kind, runtime and the logarithm of modelled over measured.
+    """
+    of_all: dict[RangeKind, Width] = {}
+    of_one: dict[str, dict[RangeKind, Width]] = {}
+    for kind in get_args(RangeKind):
+        own = list(errors.get(kind, ()))
+        if kind in STEPS and len(own) < ENOUGH:
+            own = [e for step in STEPS for e in errors.get(step, ())]
+        if len(own) < FEWEST:
+            continue
+        mean = float(np.mean([abs(e) for _, e in own]))
+        scale: dict[str, float] = {}
+        for runtime in dict.fromkeys(name for name, _ in own):
+            sizes = [abs(e) for name, e in own if name == runtime]
+            scale[runtime] = (PRIOR * mean + sum(sizes)) / (PRIOR + len(sizes)) / mean
+        whole = nine_in_ten(abs(e) / scale[name] for name, e in own)
+        of_all[kind] = _width(len(own), nine_in_ten(abs(e) for _, e in own))
+        for runtime, factor in scale.items():
+            n = sum(name == runtime for name, _ in own)
+            of_one.setdefault(runtime, {})[kind] = _width(n, whole * factor)
+    return of_all, of_one
+
+
+def by_kind(errors: Iterable[Error], quantity: Quantity) -> dict[RangeKind, list[tuple[str, float]]]:
+    """Errors of one quantity by kind, with their runtime."""
+    found: dict[RangeKind, list[tuple[str, float]]] = {}
+    for error in errors:
+        if error.quantity == quantity:
+            found.setdefault(kind_of(error.row), []).append((error.row.runtime, error.value))
+    return found
+
+
+def shared(errors: Sequence[Error]) -> float:
+    """Correlation of the errors of two precisions on one device and runtime: the part that a saving cancels.
+
+    Of set-aside rows of one source, device, number of devices, runtime, phase and kind; the workload and the model may
+    differ, so that it is rather too low. Each error counts in units of its kind's mean size.
+    """
+    sizes: dict[tuple[RangeKind, Quantity], list[float]] = {}
+    alike: dict[tuple[object, ...], dict[str, list[float]]] = {}
+    for e in errors:
+        if e.quantity in QUANTITY:
+            r = e.row
+            sizes.setdefault((kind_of(r), e.quantity), []).append(abs(e.value))
+            key = (r.source, r.hardware, r.devices, r.runtime, r.phase, kind_of(r), e.quantity)
+            alike.setdefault(key, {}).setdefault(r.precision, []).append(e.value)
+    product = square = 0.0
+    for (*_, kind, quantity), members in alike.items():
+        mean = float(np.mean(sizes[kind, quantity]))  # type: ignore[index]
+        for one, other in combinations(members.values(), 2):
+            for a in one:
+                for b in other:
+                    weight = 1 / (len(one) * len(other) * mean**2)
+                    product, square = product + a * b * weight, square + (a * a + b * b) / 2 * weight
+    return to_digits(min(0.9, max(0.0, product / square)), 2) if square else 0.0
+
+
+def ranges(rows: Sequence[Measurement], progress: Callable[[str], object] = lambda line: None) -> Ranges:
+    """The spreads of errors, and the errors on devices left out."""
+    chosen = calibration_ids(rows)
+    errors = alone(rows)
+    progress(f"{len(errors)} figures of rows that were set aside, each judged without its row")
+    missed = left_out(rows, progress)
+    far = [Error(m.row, m.quantity, m.log_error) for m in missed if m.row.id in chosen]
+    own: dict[RangedQuantity, dict[RangeKind, Width]] = {}
+    runtimes: dict[str, dict[RangedQuantity, dict[RangeKind, Width]]] = {}
+    away: dict[RangedQuantity, dict[RangeKind, Width]] = {}
+    for quantity, name in QUANTITY.items():
+        own[name], each = widths(by_kind(errors, quantity))
+        away[name], _ = widths(by_kind(far, quantity))
+        for runtime, found in each.items():
+            runtimes.setdefault(runtime, {})[name] = found
+    _complete(own["time"], {})
+    _complete(away["time"], own["time"])
+    return Ranges(
+        own=own, runtimes=runtimes, left_out=away, devices=_devices(rows), together=_together(errors),
+        shared=shared(errors),         errors=summary(missed),
+    )  # fmt: skip
+
+
+def _complete(found: dict[RangeKind, Width], least: Mapping[RangeKind, Width]) -> None:
+    """Kinds without figures of their own: as the widest step of a batch, or as ``least`` where that is wider."""
+    steps = max((found[kind] for kind in STEPS), key=lambda width: width.factor)
+    for kind in get_args(RangeKind):
+        found.setdefault(kind, max(steps, least.get(kind, steps), key=lambda width: width.factor))
+
+
+def _devices(rows: Sequence[Measurement]) -> dict[str, list[str]]:
+    """Devices with rows by runtime."""
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        if not row.left_out:
+            found.setdefault(row.runtime, set()).add(row.hardware)
+    return {runtime: sorted(devices) for runtime, devices in sorted(found.items())}
+
+
+def _together(errors: Sequence[Error]) -> float:
+    """Correlation of the errors of time and of energy of rows that have both."""
+    known = {(e.row.id, e.quantity): e.value for e in errors}
+    pairs = [(value, known[row, "seconds"]) for (row, quantity), value in known.items()
+             if quantity == "energy_j_per_token" and (row, "seconds") in known]  # fmt: skip
+    return to_digits(float(np.corrcoef(np.array(pairs).T)[0, 1]), 2) if len(pairs) > 2 else 0.0
+
+
+__all__ = ["Error", "Missed", "Tangent", "alone", "kind_of", "nine_in_ten", "ranges", "widths"]
