@@ -736,8 +736,14 @@ def answer(asked: Sequence[Scenario], *, baseline: Precision | None = None) -> A
         for r in results
         if r.runtime
     }
+    known = catalog.ranges()
+    unmeasured = any(
+        r.runtime and not held.get((r.hardware.name, r.runtime.runtime)) and r.hardware.device_class in ("gpu", "igpu")
+        for r in results
+    )
     return Answer(
         tuple(results), NOT_COUNTED, accuracy=held, baselines=baselines,
+        left_out=known.errors.classes if known is not None and unmeasured else {},
         asked_baseline=None if baseline is None else baseline.name,
     )  # fmt: skip
 

@@ -145,6 +145,7 @@ MODEL_NAME = Asked(("--name",), "name of the model", left_out="of the file or fo
 STUDIES = Asked((), "names or YAML files; with --measured classes", left_out="all", metavar="[STUDY|CLASS]...",
     names="study")
 MEASURED_ROWS = Asked(("--measured",), "against rows that others measured, by class")
+LEAVE_ONE_OUT = Asked(("--leave-one-out",), "with --measured: each device without its rows in the calibration")
 PLOT = Asked(("--plot",), "with --measured: modelled against measured", metavar="FILE.html")
 CELL = Asked(("--cell",),
     "a column of estimate, layers, fit or compare, for a part of it as op:decode:q, seconds:q, mac:q,"

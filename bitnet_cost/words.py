@@ -57,6 +57,7 @@ FileKind = Literal[
     "measured",
     "constants",
     "accuracy",
+    "ranges",
     "quality",
     "laws",
 ]

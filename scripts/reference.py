@@ -304,6 +304,29 @@ def accuracy_by_device() -> str:
     return table(["device", "runtime", "class", "rows", "median error", "nine in ten", "bias"], found)
 
 
+def left_out() -> str:
+    """The committed errors on devices that were left out of calibration one at a time."""
+    from bitnet_cost.readers import catalog
+    from bitnet_cost.studies.left_out import SERVER, TARGETS, TITLES
+
+    known = catalog.ranges()
+    if known is None:
+        return ""
+    lines = ["| measured | rows | median error | nine in ten | target |", "| --- | ---: | ---: | ---: | ---: |"]
+    for name, s in known.errors.classes.items():
+        quantity, target = name.removeprefix(SERVER), TARGETS.get(name)
+        title = TITLES[quantity] + (" of a server" if name != quantity else "")
+        words = "" if target is None else f"{target[0]:g} / {target[1]:g} %"
+        lines.append(f"| {title} | {s.n} | {s.median:.1f} % | {s.p90:.1f} % | {words} |")
+    rows = [
+        [f"`{device}`", TITLES[name], str(s.n), f"{s.median:.1f} %", f"{s.p90:.1f} %", f"{s.bias:+.1f} %"]
+        for device, quantities in known.errors.devices.items()
+        for name, s in quantities.items()
+    ]
+    each = table(["device left out", "figure", "rows", "median error", "nine in ten", "bias"], rows)
+    return "\n".join(lines) + "\n\n" + each
+
+
 def not_counted() -> str:
     """What every answer leaves out."""
     from bitnet_cost.engine.counts import NOT_COUNTED
@@ -421,6 +444,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "api": api,
     "accuracy": accuracy,
     "accuracy-by-device": accuracy_by_device,
+    "left-out": left_out,
     "not-counted": not_counted,
     "scopes": scopes,
     "weak": weak,

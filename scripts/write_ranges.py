@@ -19,7 +19,7 @@ from bitnet_cost.readers import catalog, measured
 from bitnet_cost.studies.spreads import ranges
 
 FILE = Path(__file__).resolve().parent.parent / "measured" / "ranges.yaml"
-HEAD = "# How far rows that were set aside are from the model, each judged without it: python -m scripts.write_ranges.\n"
+HEAD = "# How far set-aside rows are from the model, each judged without its model: python -m scripts.write_ranges.\n"
 SLACK = 0.02  # relative: another machine's sums move a fit where rows leave it open
 
 

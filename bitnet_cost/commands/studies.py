@@ -24,16 +24,25 @@ def validate(
     *,
     studies: Annotated[list[str] | None, argument(questions.STUDIES)] = None,
     measured: Annotated[bool, option(questions.MEASURED_ROWS)] = False,
+    leave_one_out: Annotated[bool, option(questions.LEAVE_ONE_OUT)] = False,
     plot: Annotated[str | None, option(questions.PLOT)] = None,
     to: options.Writing,
 ) -> None:
     """Published tables against modelled ones, cell by cell. Exit code 1 if a cell leaves its stated tolerance.
 
     With --measured: time, energy, power and memory of measured runs, by class. Exit code 1 if one misses its target.
+    With --leave-one-out too: each device as if it had never been measured.
 
     Example: bitnet-cost validate bitnet-table-1
     """
     must_end(plot, ".html", ".htm")
+    if leave_one_out:
+        if not measured:
+            raise BitnetCostError("--leave-one-out is about measured rows; add --measured")
+        if studies or plot is not None:
+            raise BitnetCostError("--leave-one-out scores every class at once, and draws nothing: leave the rest out")
+        _validate_left_out(to)
+        return
     if measured:
         _validate_measured(studies, plot, to)
         return
@@ -69,6 +78,23 @@ def _validate_measured(kinds: list[str] | None, plot: str | None, to: options.Wr
         write(html.as_html(made), plot)
     missed = accuracy.missed(found)
     typer.echo(f"{len(found.rows)} figures; targets missed: {', '.join(missed) or 'none'}", err=True)
+    if missed:
+        raise typer.Exit(1)
+
+
+def _validate_left_out(to: options.Writing) -> None:
+    from bitnet_cost.readers import measured
+    from bitnet_cost.studies import left_out
+
+    loud = watched()
+    found = left_out.summary(
+        left_out.left_out(measured.rows(), lambda line: typer.echo(line, err=True) if loud else None)
+    )
+    deliver(to, Offer(
+        lambda: [left_out.report(found)], lambda: left_out.document(found), lambda: left_out.rows_of(found)
+    ))  # fmt: skip
+    missed = left_out.missed_targets(found)
+    typer.echo(f"{len(found.devices)} devices; targets missed: {', '.join(missed) or 'none'}", err=True)
     if missed:
         raise typer.Exit(1)
 

@@ -154,6 +154,11 @@ class Constants(Input):
         found = {part.hardware: part for part in self.runtimes if part.runtime == runtime.runtime}
         return found.get(hardware.name) or found.get(f"{EVERY_DEVICE}{runtime.device_class}")
 
+    def every(self, runtime: str, device_class: str) -> RuntimeConstants | None:
+        """The constants of every device of a class without rows of its own."""
+        name = f"{EVERY_DEVICE}{device_class}"
+        return next((part for part in self.runtimes if (part.hardware, part.runtime) == (name, runtime)), None)
+
     def counter(self, source: str) -> CounterConstants:
         """What the memory counter of a source holds beyond the model."""
         found = (part for part in self.counters if part.source == source)

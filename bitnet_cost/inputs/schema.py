@@ -18,6 +18,7 @@ from bitnet_cost.inputs.laws import Laws
 from bitnet_cost.inputs.measurement import Measured
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.quality import Quality
+from bitnet_cost.inputs.ranges import Ranges
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.study import Study
 from bitnet_cost.inputs.sweep import Sweep
@@ -36,6 +37,7 @@ KINDS: dict[str, type[Input]] = {
     "measured": Measured,
     "constants": Constants,
     "accuracy": Accuracy,
+    "ranges": Ranges,
     "quality": Quality,
     "laws": Laws,
 }

@@ -425,6 +425,7 @@ class Answer(Shown):
     not_counted: tuple[str, ...]
     requests_per_day: float | None = None
     accuracy: dict[tuple[str, str], dict[str, Spread]] = field(default_factory=dict)  # (hardware, runtime) -> class
+    left_out: dict[str, Spread] = field(default_factory=dict)  # by quantity, where a device has no rows
     baselines: dict[tuple[str, str], Result] = field(default_factory=dict)  # (model, hardware) -> what savings refer to
     swings: tuple[tuple[Swing, ...], ...] = ()  # of each result, largest first; empty where not asked for
     spreads: tuple[Band | None, ...] = ()  # of each result; empty where not asked for

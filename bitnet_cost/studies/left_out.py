@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -17,14 +18,18 @@ from bitnet_cost.inputs.accuracy import Spread
 from bitnet_cost.inputs.calibration import EVERY_DEVICE, Constants, DeviceConstants, RuntimeConstants
 from bitnet_cost.inputs.measurement import Measurement
 from bitnet_cost.inputs.ranges import LeftOut
+from bitnet_cost.numerals import digits, fixed, with_commas
 from bitnet_cost.readers import catalog
 from bitnet_cost.studies.accuracy import spread_of
 from bitnet_cost.studies.calibration import FIXED, SPREAD, Rows, informed
 from bitnet_cost.studies.measured import Quantity, calibration_ids, grouped
 from bitnet_cost.studies.tangents import Tangent, errors, refit, tangents
+from bitnet_cost.tables import Column, Note, Report, Table, headed
 
 QUANTITIES: dict[Quantity, str] = {"seconds": "time", "power_w": "power", "energy_j_per_token": "energy"}
 SERVER = "server-"  # before a quantity of a server
+TARGETS = {"time": (12.0, 35.0), "power": (10.0, 25.0), "energy": (15.0, 35.0)}  # percent: median, nine in ten
+TITLES = {"time": "time", "power": "power", "energy": "energy per token"}
 Kind = tuple[str, str]  # runtime, class of devices
 
 
@@ -63,12 +68,10 @@ def without(
     near = {name: float(getattr(every, name)) for name in names}
     others = [t for t in found if t.row.hardware != device]
     factors = np.exp(refit(others, near, dict.fromkeys(names, 1.0), SPREAD)).tolist()
-    waiting = [c.active for c in constants.runtimes
-               if c.runtime == kind[0] and c.hardware != device and not c.hardware.startswith(EVERY_DEVICE)]  # fmt: skip
+    measured_on = [c for c in constants.runtimes if c.runtime == kind[0] and not c.hardware.startswith(EVERY_DEVICE)]
+    waiting = [c.active for c in measured_on if c.hardware != device]
     active = float(np.median(waiting)) if waiting else 1.0
-    return RuntimeConstants(
-        hardware=device, runtime=kind[0], active=active, **dict(zip(names, factors, strict=True))
-    )
+    return RuntimeConstants(hardware=device, runtime=kind[0], active=active, **dict(zip(names, factors, strict=True)))
 
 
 def left_out(rows: Sequence[Measurement], progress: Callable[[str], object] = lambda line: None) -> list[Missed]:
@@ -86,8 +89,7 @@ def left_out(rows: Sequence[Measurement], progress: Callable[[str], object] = la
     found: list[Missed] = []
     for kind in dict.fromkeys(part.kind for part in parts):
         own = [part for part in parts if part.kind == kind]
-        every = next((c for c in constants.runtimes if (c.hardware, c.runtime) == (EVERY_DEVICE + kind[1], kind[0])),
-                     RuntimeConstants(hardware=EVERY_DEVICE + kind[1], runtime=kind[0]))  # fmt: skip
+        every = constants.every(*kind) or RuntimeConstants(hardware=EVERY_DEVICE + kind[1], runtime=kind[0])
         used = [_only(part, chosen) for part in own if any(r.id in chosen for r in part.members)]
         names = informed(used) if used else []
         near = shared_tangents(used, every, names)
@@ -121,3 +123,57 @@ def summary(found: Sequence[Missed]) -> LeftOut:
 def _spreads(found: Sequence[Missed]) -> dict[str, Spread]:
     parts = {word: [m.error for m in found if m.quantity == quantity] for quantity, word in QUANTITIES.items()}
     return {word: spread_of(errors) for word, errors in parts.items() if errors}
+
+
+def missed_targets(found: LeftOut) -> list[str]:
+    """Quantities of runs at a fixed batch that miss their target."""
+    return [name for name, (median, p90) in TARGETS.items()
+            if (s := found.classes.get(name)) is not None and (s.median > median or s.p90 > p90)]  # fmt: skip
+
+
+def report(found: LeftOut) -> Report:
+    """Errors over all devices with their targets, and of each device."""
+    whole, each = [], []
+    for name, s in found.classes.items():
+        quantity = name.removeprefix(SERVER)
+        target = TARGETS.get(name)
+        words = "-" if target is None else " / ".join(digits(t, 6) for t in target)
+        met = "" if target is None else "NO" if name in missed_targets(found) else "yes"
+        whole.append((TITLES[quantity] + (" of a server" if name != quantity else ""), *_printed(s), words, met))
+    for device, quantities in found.devices.items():
+        each += [(device, TITLES[name], *_printed(s)) for name, s in quantities.items()]
+    heads = ("n", "median %", "p90 %", "bias %")
+    tables = (
+        Table("All devices", (*headed("quantity", *heads, "target"), Column("met", False)), tuple(whole)),
+        Table("By device", headed("device", "quantity", *heads, texts=2), tuple(each)),
+    )
+    time = found.classes["time"]
+    text = f"{len(found.devices)} devices, each scored as if it had never been measured: times at a fixed batch are off"
+    text += f" by {fixed(time.median, 1)}% in the median and by {fixed(time.p90, 1)}% nine times in ten"
+    text += f" ({with_commas(time.n)} rows)."
+    return Report("Devices left out of calibration, one at a time", text, tables, (Note("left-out", _NOTE),))
+
+
+_NOTE = (
+    "The factors of a runtime are solved again without the rows of a device, all of which are then scored with the"
+    " prices of its profile. A runtime that was measured on one or two devices alone is left with little; servers of"
+    " vLLM are such."
+)
+
+
+def _printed(s: Spread) -> tuple[str, str, str, str]:
+    return str(s.n), fixed(s.median, 1), fixed(s.p90, 1), fixed(s.bias, 1, sign=True)
+
+
+def rows_of(found: LeftOut) -> list[dict[str, Any]]:
+    """Errors of each device and quantity as flat rows."""
+    return [
+        {"device": device, "quantity": name, **s.model_dump()}
+        for device, quantities in found.devices.items() for name, s in quantities.items()
+    ]  # fmt: skip
+
+
+def document(found: LeftOut) -> dict[str, Any]:
+    """The errors as JSON data."""
+    targets = {name: {"median": median, "p90": p90} for name, (median, p90) in TARGETS.items()}
+    return {"schema": "bitnet-cost/left-out-1", **found.model_dump(), "targets": targets}

@@ -1,11 +1,11 @@
 """How wide a 90 % interval is: errors of rows that were set aside, each judged by constants that it had no part in.
 
 A constant is solved from the rows that a rule sets aside, and fits those better than others. So each of them is judged
-by the constants that the rest of its device and runtime would have given (Allen, D. M., The relationship between
-variable selection and data augmentation and a method for prediction, Technometrics 16, 1974: PRESS), and on a device
-that was left out by those of the other devices. The half width of a kind of run is the size of the logarithm that nine
-of ten of these errors keep: no row that is scored has a part in it. A runtime is narrower or wider than all as its own
-errors are, weighed as if `PRIOR` rows of the others were among them.
+by the constants that rows of other models and precisions on its device and runtime would have given (Allen, D. M., The
+relationship between variable selection and data augmentation and a method for prediction, Technometrics 16, 1974), and
+on a device that was left out by those of the other devices. The half width of a kind of run is the size of the
+logarithm that nine of ten of these errors keep: no row that is scored has a part in it. A runtime is narrower or wider
+than all as its own errors are, weighed as if `PRIOR` rows of the others were among them.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from bitnet_cost.inputs.ranges import RangedQuantity, RangeKind, Ranges, Width, 
 from bitnet_cost.numerals import to_digits
 from bitnet_cost.readers import catalog
 from bitnet_cost.studies.calibration import ACTIVE, FIXED, OWN, PRICES, Rows, informed
-from bitnet_cost.studies.left_out import Missed, left_out, summary
+from bitnet_cost.studies.left_out import left_out, summary
 from bitnet_cost.studies.measured import Quantity, calibration_ids, grouped, points
 from bitnet_cost.studies.tangents import PRICED, Tangent, refit, tangents
 
-PRIOR = 20.0  # rows of all runtimes that one runtime's own errors are weighed with
+PRIOR = 10.0  # rows of all runtimes that one runtime's own errors are weighed with
 SHARE = 0.9  # of the figures that a range is to hold
 LEAST = 1.01  # narrower than the meters
 QUANTITY: dict[Quantity, RangedQuantity] = {"seconds": "time", "energy_j_per_token": "energy"}
@@ -46,6 +46,10 @@ class Error:
     value: float
 
 
+def _group(tangent: Tangent) -> tuple[str, str]:
+    return tangent.row.model, tangent.row.precision
+
+
 def kind_of(row: Measurement) -> RangeKind:
     """The kind of run that a row measured."""
     device_class = catalog.hardware(row.hardware).device_class
@@ -54,14 +58,13 @@ def kind_of(row: Measurement) -> RangeKind:
 
 
 def judged_alone(parts: Sequence[Rows], runtime: RuntimeConstants, device: DeviceConstants) -> list[Error]:
-    """Errors of the rows of one device and runtime, each by constants solved without it.
+    """Errors of the rows of one device and runtime, each by constants solved without its model.
 
     Times, powers and energies are one linear problem here, of the factors on times and on prices at once; the error of
-    the committed constants is moved by what leaving the row out moves.
+    the committed constants is moved by what leaving the rows of its model and precision out moves.
     """
     constants = catalog.constants()
-    every = next((c for c in constants.runtimes if c.hardware == f"*{parts[0].kind[1]}" and c.runtime == runtime.runtime),
-                 None)  # fmt: skip
+    every = constants.every(*parts[0].kind)
     priced = any(getattr(row, q) is not None for part in parts for row in part.members for q in PRICED)
     times = informed(parts)
     prices = list(PRICES) if priced and not parts[0].has_measured_prices else []
@@ -71,10 +74,10 @@ def judged_alone(parts: Sequence[Rows], runtime: RuntimeConstants, device: Devic
     expected = {name: float(getattr(every, name)) if every and name in times else 1.0 for name in names}
     found = tangents(parts, runtime, device, names)
     with_all = refit(found, near, expected, spread)
-    errors = []
-    for row in dict.fromkeys(t.row.id for t in found):
-        moved = refit([t for t in found if t.row.id != row], near, expected, spread) - with_all
-        errors += [Error(t.row, t.quantity, t.error + float(t.slope @ moved)) for t in found if t.row.id == row]
+    errors: list[Error] = []
+    for group in dict.fromkeys(map(_group, found)):
+        moved = refit([t for t in found if _group(t) != group], near, expected, spread) - with_all
+        errors += [Error(t.row, t.quantity, t.error + float(t.slope @ moved)) for t in found if _group(t) == group]
     return errors
 
 
@@ -109,21 +112,20 @@ def nine_in_ten(sizes: Iterable[float]) -> float:
     (0.2, 0.1)
     """
     found = sorted(sizes)
-    return found[min(len(found), ceil(SHARE * (len(found) + 1))) - 1]
+    return found[min(len(found), ceil(SHARE * (len(found) + 1) - 1e-9)) - 1]
 
 
 def _width(n: int, log_width: float) -> Width:
     return Width(n=n, factor=max(LEAST, to_digits(exp(log_width), 3)))
 
 
-def widths(
-    errors: Mapping[RangeKind, Sequence[tuple[str, float]]],
-) -> tuple[dict[RangeKind, Width], dict[str, dict[RangeKind, Width]]]:
-    """The width of each kind over all runtimes, and of each runtime with rows of it.
+Sized = tuple[str, float]  # a runtime, and the size of the logarithm of an error
 
-    Args:
-        errors: of each kind, runtime and the logarithm of modelled over measured.
-    """
+
+def widths(
+    errors: Mapping[RangeKind, Sequence[Sized]],
+) -> tuple[dict[RangeKind, Width], dict[str, dict[RangeKind, Width]]]:
+    """The width of each kind over all runtimes, and of each runtime with rows of it."""
     of_all: dict[RangeKind, Width] = {}
     of_one: dict[str, dict[RangeKind, Width]] = {}
     for kind in get_args(RangeKind):
@@ -132,25 +134,24 @@ def widths(
             own = [e for step in STEPS for e in errors.get(step, ())]
         if len(own) < FEWEST:
             continue
-        mean = float(np.mean([abs(e) for _, e in own]))
-        scale: dict[str, float] = {}
+        mean = float(np.mean([size for _, size in own]))
+        scale: dict[str, tuple[int, float]] = {}
         for runtime in dict.fromkeys(name for name, _ in own):
-            sizes = [abs(e) for name, e in own if name == runtime]
-            scale[runtime] = (PRIOR * mean + sum(sizes)) / (PRIOR + len(sizes)) / mean
-        whole = nine_in_ten(abs(e) / scale[name] for name, e in own)
-        of_all[kind] = _width(len(own), nine_in_ten(abs(e) for _, e in own))
-        for runtime, factor in scale.items():
-            n = sum(name == runtime for name, _ in own)
+            sizes = [size for name, size in own if name == runtime]
+            scale[runtime] = len(sizes), (PRIOR * mean + sum(sizes)) / (PRIOR + len(sizes)) / mean
+        of_all[kind] = _width(len(own), nine_in_ten(size for _, size in own))
+        whole = nine_in_ten(size / scale[name][1] for name, size in own)
+        for runtime, (n, factor) in scale.items():
             of_one.setdefault(runtime, {})[kind] = _width(n, whole * factor)
     return of_all, of_one
 
 
-def by_kind(errors: Iterable[Error], quantity: Quantity) -> dict[RangeKind, list[tuple[str, float]]]:
-    """Errors of one quantity by kind, with their runtime."""
-    found: dict[RangeKind, list[tuple[str, float]]] = {}
-    for error in errors:
-        if error.quantity == quantity:
-            found.setdefault(kind_of(error.row), []).append((error.row.runtime, error.value))
+def by_kind(errors: Iterable[Error], quantity: Quantity) -> dict[RangeKind, list[Sized]]:
+    """Sizes of the errors of one quantity by kind, with their runtime."""
+    found: dict[RangeKind, list[Sized]] = {}
+    for e in errors:
+        if e.quantity == quantity:
+            found.setdefault(kind_of(e.row), []).append((e.row.runtime, abs(e.value)))
     return found
 
 
@@ -224,6 +225,3 @@ def _together(errors: Sequence[Error]) -> float:
     pairs = [(value, known[row, "seconds"]) for (row, quantity), value in known.items()
              if quantity == "energy_j_per_token" and (row, "seconds") in known]  # fmt: skip
     return to_digits(float(np.corrcoef(np.array(pairs).T)[0, 1]), 2) if len(pairs) > 2 else 0.0
-
-
-__all__ = ["Error", "Missed", "Tangent", "alone", "kind_of", "nine_in_ten", "ranges", "widths"]

@@ -1,7 +1,7 @@
 """Measured rows as linear functions of the constants: what a calibration without some of them would have said.
 
-Around the committed constants the logarithm of modelled over measured is nearly linear in the logarithms of the factors.
-So a fit without a row, or without a device, is a small linear problem with the penalties and the damping of
+Around the committed constants the logarithm of modelled over measured is nearly linear in those of the factors. So a
+fit without a row, or without a device, is a small linear problem with the penalties and the damping of
 `calibration.solve`, where the fit itself evaluates the model some hundred times.
 """
 

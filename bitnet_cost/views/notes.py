@@ -190,11 +190,21 @@ def validated(answer: Answer) -> list[Note]:
             f"{_HELD[name]} within {brief(s.median)}% in the median and {brief(s.p90)}% nine times in ten ({s.n} rows)"
             for name in _HELD if (s := held.get(name))
         ]  # fmt: skip
-        text = f"No measured row of {hardware} with {runtime} is scored."
+        text = f"No measured row of {hardware} with {runtime} is scored.{_left_out(answer)}"
         if parts:
             text = f"On {hardware} with {runtime} the model meets measured {limited(parts, 1)}"
         found.append(Note("measured", text))
     return found
+
+
+def _left_out(answer: Answer) -> str:
+    """How far off the model was on devices that were left out of its calibration; empty where none says so."""
+    named = {"time": "time", "energy": "energy per token"}
+    parts = [
+        f"{text} by {brief(s.median)}% in the median and {brief(s.p90)}% nine times in ten"
+        for name, text in named.items() if (s := answer.left_out.get(name))
+    ]  # fmt: skip
+    return f" Devices left out of calibration one at a time were off in {', in '.join(parts)}." if parts else ""
 
 
 def _busy(result: Result, requests_per_day: float) -> Note:

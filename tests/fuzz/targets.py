@@ -28,6 +28,7 @@ from bitnet_cost.inputs.facility import Grids
 from bitnet_cost.inputs.hardware import Hardware, Links
 from bitnet_cost.inputs.measurement import Measured
 from bitnet_cost.inputs.precision import Precision
+from bitnet_cost.inputs.ranges import Ranges
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.sweep import options
 from bitnet_cost.inputs.training import TrainingRuntime
@@ -501,6 +502,15 @@ TARGETS: dict[str, Target] = {
     ),
     "accuracy": Target(
         reads(Accuracy), trees({"classes": {"decode": {"n": 3, "median": 5.0, "p90": 9.0, "bias": -1.0}}, "devices": {}})
+    ),
+    "ranges": Target(
+        reads(Ranges),
+        trees(
+            {
+                "own": {"time": {"decode-1": {"n": 30, "factor": 1.2}}}, "runtimes": {}, "left_out": {}, "devices": {},
+                "together": 0.5, "shared": 0.5, "errors": {"classes": {}, "devices": {}},
+            }
+        ),
     ),
     "sweeps": Target(swept, trees(_SWEEP, _PLAIN_SWEEP), short=100),
     "configs": Target(config, shipped("tests/configs/*/config.json", largest=1200, most=60), suffix=".json"),

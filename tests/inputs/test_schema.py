@@ -26,7 +26,7 @@ FOLDERS = {
     "runtimes/training": "training-runtime", "reports": "study",
     "interconnects": "links", "electricity": "grids", "quality": "quality",
 }  # fmt: skip
-FILES = {"sources": "measured", "constants": "constants", "accuracy": "accuracy"}
+FILES = {"sources": "measured", "constants": "constants", "accuracy": "accuracy", "ranges": "ranges"}
 EXAMPLES = {"my-table": "study", "sweep": "sweep"}
 
 

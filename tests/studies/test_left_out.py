@@ -1,0 +1,74 @@
+"""Devices and rows left out of calibration: spreads of errors, and what they are derived from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from bitnet_cost.inputs.measurement import Measurement
+from bitnet_cost.readers import catalog, measured
+from bitnet_cost.studies import left_out, spreads
+from bitnet_cost.studies.measured import calibration_ids
+from bitnet_cost.studies.tangents import Tangent, refit
+from tests.conftest import Ran
+
+Run = Callable[..., Ran]
+
+ROW = Measurement(id="a", source="s", model="m", hardware="h", runtime="r", precision="p", generate=1, phase="prefill",
+                  seconds=1.0)  # fmt: skip
+
+
+def test_a_fit_without_a_row_is_the_fit_of_the_others() -> None:
+    """Two rows that ask for factors 2 and 0.5 on the same figure: each alone gets its own, both together neither."""
+    near, expected, spread = {"f": 1.0}, {"f": 1.0}, {"f": 10.0}
+    rows = [Tangent(ROW, "seconds", -np.log(f) * 0.1, np.array([0.1])) for f in (2.0, 0.5)]
+    assert np.exp(refit(rows[:1], near, expected, spread))[0] == pytest.approx(2.0, rel=0.02)
+    assert np.exp(refit(rows[1:], near, expected, spread))[0] == pytest.approx(0.5, rel=0.02)
+    assert np.exp(refit(rows, near, expected, spread))[0] == pytest.approx(1.0, rel=0.02)
+    assert np.exp(refit([], near, {"f": 3.0}, spread))[0] == pytest.approx(3.0)
+
+
+def test_a_width_holds_nine_of_ten_and_follows_its_runtime() -> None:
+    errors = {"decode-1": [("calm", 0.05)] * 60 + [("wild", 0.2)] * 60}
+    of_all, of_one = spreads.widths(errors)  # type: ignore[arg-type]
+    assert of_all["decode-1"].factor == pytest.approx(np.exp(0.2), abs=0.01)
+    assert np.exp(0.05) <= of_one["calm"]["decode-1"].factor < of_one["wild"]["decode-1"].factor
+    assert of_one["wild"]["decode-1"].factor >= round(float(np.exp(0.2)), 2)
+
+
+def test_a_device_left_out_is_scored_by_the_others() -> None:
+    rows = [r for r in measured.rows() if r.runtime == "tensorrt-llm" and r.phase != "serving"]
+    found = left_out.left_out(rows)
+    assert {m.row.hardware for m in found} == {r.hardware for r in rows if not r.left_out}
+    assert {m.row.id for m in found} >= {r.id for r in rows if r.id in calibration_ids(rows)}, "all rows of a device"
+    summary = left_out.summary(found)
+    assert 1 < summary.classes["time"].median < 25
+
+
+def test_committed_errors_of_devices_left_out_are_shown() -> None:
+    known = catalog.ranges()
+    assert known is not None
+    errors = known.errors
+    assert len(errors.devices) >= 20
+    assert {"time", "power", "energy"} <= errors.classes.keys()
+    report = left_out.report(errors)
+    assert len(report.tables[0].rows) == len(errors.classes)
+    assert json.loads(json.dumps(left_out.document(errors)))["classes"]["time"]["n"] == errors.classes["time"].n
+
+
+def test_an_answer_on_a_device_without_rows_quotes_devices_left_out(bitnet_cost: Run) -> None:
+    out = " ".join(bitnet_cost("estimate", "llama-3-8b", "-p", "fp16", "-H", "mi300x", "--notes").out.split())
+    known = catalog.ranges()
+    assert known is not None
+    assert f"off in time by {known.errors.classes['time'].median:g}% in the median" in out
+    out = " ".join(bitnet_cost("estimate", "llama-3-8b", "-p", "fp16", "-H", "h100-sxm-80gb", "--notes").out.split())
+    assert "left out of calibration" not in out
+
+
+def test_leave_one_out_needs_measured_rows(bitnet_cost: Run) -> None:
+    refused = bitnet_cost("validate", "--leave-one-out")
+    assert refused.code == 2
+    assert "add --measured" in refused.err
