@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from bitnet_cost.engine.counts import count_ops
-from bitnet_cost.engine.estimate import measure
+from bitnet_cost.engine.estimate import measure, priced
+from bitnet_cost.errors import MissingPrice
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import LIMITS
 from bitnet_cost.ledger.result import Fit, Result
@@ -31,6 +33,9 @@ def largest(fits: Callable[[int], bool], limit: int) -> int:
 def fit(asked: Scenario) -> Fit:
     """The largest batch at the workload's lengths, and the longest prompt at its batch."""
     here = measure(asked)
+    if asked.offload or asked.draft:  # how fast it is decides whether that helps
+        with suppress(MissingPrice):
+            here = priced(here)
     whole = asked.devices if asked.parallel == "data" else 1  # each has sequences of its own
     return Fit(
         here,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from bitnet_cost.engine.estimate import measure, priced
+from bitnet_cost.engine.estimate import cannot_share, measure, priced
 from bitnet_cost.errors import MissingPrice
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.scenario import Scenario
@@ -64,4 +64,9 @@ def with_what_fits(cell: Cell, result: Result) -> Result:
             needed = result.devices_needed
             promised = needed is not None and needed <= result.hardware.joined_at_most
             return replace(result, reason=f"{result.reason}{', or' if promised else ';'} {name} would fit one")
+    asked = result.scenario
+    if asked.offload is None and asked.devices == 1 and any(layer.moe for layer in asked.model.layers):
+        host = asked.but(hardware=catalog.hosted(asked.hardware), offload="experts")
+        if cannot_share(host) is None and measure(host).fits:
+            return replace(result, reason=f"{result.reason}; one would with --offload experts")
     return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.workload import LIMITS
@@ -10,6 +10,7 @@ from bitnet_cost.ledger.result import Fit, Result
 from bitnet_cost.numerals import (
     bar,
     column_figures,
+    digits,
     fixed,
     in_words,
     percent,
@@ -18,10 +19,12 @@ from bitnet_cost.numerals import (
     used,
     whole_percent,
     with_commas,
+    with_prefix,
 )  # fmt: skip
 from bitnet_cost.tables import Column, Look, Note, Report, Table
+from bitnet_cost.views.drafting import drafted_by
 from bitnet_cost.views.families import family_of, is_one_bit
-from bitnet_cost.views.groups import alike
+from bitnet_cost.views.groups import alike, kept_by_host
 from bitnet_cost.views.memory import memory_share
 from bitnet_cost.views.verdict import hardware_name, listed, precision_name, title_of
 
@@ -231,7 +234,8 @@ def _notes(fits: Sequence[Fit]) -> list[Note]:
     """What the columns mean first, then what limits the devices, then what is counted."""
     results = [f.result for f in fits]
     first = results[0]
-    notes = [Note("columns", _columns(fits))] if any(f.batch or f.positions for f in fits) else []
+    notes = [Note("host", line) for line in _beside(results)]
+    notes += [Note("columns", _columns(fits))] if any(f.batch or f.positions for f in fits) else []
     notes += [Note("joined", line) for line in _joined(results)]
     line = "Needs: weights as stored with scales and packing, KV cache, widest activations."
     notes.append(Note("counted", f"{line} Buffers and code of the framework, and fragmentation, come on top."))
@@ -246,6 +250,19 @@ def _notes(fits: Sequence[Fit]) -> list[Note]:
     if any(f.batch == LIMITS["batch"] or f.positions == LIMITS["prompt"] for f in fits):
         notes.append(Note("limit", "+ at 1,000,000 sequences or 100,000,000 tokens: the limit of this program."))
     return notes if first.devices == 1 else [Note("each", _each(first)), *notes]
+
+
+def _beside(results: Sequence[Result]) -> Iterator[str]:
+    """What the host keeps, what drafts, and how fast that is."""
+    for r in results:
+        words = (kept_by_host(r.offload) + drafted_by(r)).removeprefix(", ")
+        if not words:
+            continue
+        if r.host_capacity_bits is not None:
+            kept, room = (with_prefix(bits / 8, "B") for bits in (float(r.host_bits[0]), r.host_capacity_bits))
+            words = words.replace("memory", f"memory, {kept} of {room}", 1)
+        rate = "" if r.tokens_per_s is None else f"; {digits(r.tokens_per_s, 3)} tokens/s"
+        yield f"{r.precision.name} at {r.hardware.name}: {words}{rate if r.fits else '; does not fit'}."
 
 
 def _each(first: Result) -> str:

@@ -10,7 +10,10 @@ import pytest
 from bitnet_cost import api
 from bitnet_cost.engine.grid import figures
 from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.result import Result
+from bitnet_cost.readers import catalog
+from bitnet_cost.views.fit import fit_report
 
 H100, MIXTRAL = "h100-sxm-80gb", "mixtral-8x7b"
 EXPERTS = 32 * 8 * 3 * 4096 * 14336 * 16  # bits of Mixtral's in FP16
@@ -136,3 +139,15 @@ def test_energy_of_both_phases_is_all_of_it() -> None:
     encoder = api.estimate("bert-base", H100, "fp16").to_records()[0]
     assert encoder["energy_per_input_token_j"] * 512 == pytest.approx(encoder["energy_j"], rel=1e-12)
     assert encoder["energy_per_output_token_j"] is None
+
+
+def test_fit_says_how_fast_and_an_answer_names_the_offload_that_would_fit() -> None:
+    """Mixtral in FP16, 93.6 GB, fits an RTX 4090 whose host has 90.2 of them; 2 of 8 experts a step over 24.8 GB/s."""
+    model, device = catalog.model(MIXTRAL), catalog.hardware("rtx-4090")
+    asked = api.scenarios([model], [device], [catalog.precision("fp16")], Workload(generate=128), offload="experts")
+    text = next(note.text for note in fit_report(api.fitting(asked)).notes if note.code == "host")
+    assert "90.19 GB of 96 GB; 1.09 tokens/s" in text
+    plain = api.answer(api.scenarios([model], [device], [catalog.precision("int8")], Workload(generate=128)))
+    assert "int4 would fit one" in str(plain.results[0].reason)
+    large = api.scenarios([catalog.model("qwen3-235b-a22b")], [device], [catalog.precision("bitnet")], Workload())
+    assert str(api.answer(large).results[0].reason).endswith("one would with --offload experts")
