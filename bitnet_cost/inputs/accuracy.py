@@ -5,6 +5,7 @@ from pydantic import Field
 from bitnet_cost.inputs.cited import Input
 
 TRAINING = "training-"
+LOAD = "load-"
 ALL = "all "  # before the name of a class, over every device and runtime
 
 
@@ -26,7 +27,12 @@ class Accuracy(Input):
     def of(self, hardware: str, runtime: str) -> dict[str, Spread]:
         """The classes of inference that were compared with measurements on a device and runtime."""
         known = self.devices.get(hardware, {}).get(runtime, {})
-        return {name: errors for name, errors in known.items() if not name.startswith(TRAINING)}
+        return {name: errors for name, errors in known.items() if not name.startswith((TRAINING, LOAD))}
+
+    def of_load(self, hardware: str, runtime: str) -> dict[str, Spread]:
+        """The same of servers under load; empty where none was measured."""
+        known = self.devices.get(hardware, {}).get(runtime, {})
+        return {name: errors for name, errors in known.items() if name.startswith(LOAD)}
 
     def of_training(self, hardware: str, runtime: str) -> dict[str, Spread]:
         """The same of training; the classes of all devices where there are none of these."""

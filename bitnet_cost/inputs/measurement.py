@@ -78,6 +78,37 @@ class TrainingMeasurement(Input):
         return self.part
 
 
+class LoadMeasurement(Input):
+    """A server measured under an open load. What a source does not state is None.
+
+    Times are means over requests, ``mean_batch`` that over decode steps; power and energy are of all devices.
+    """
+
+    id: str = Field(min_length=1, description="row id, never changed or reused")
+    source: str = Field(min_length=1, description="a key of measured/sources.yaml")
+    model: str = Field(min_length=1, description="catalogue name")
+    hardware: str = Field(min_length=1, description="catalogue name")
+    devices: int = Field(1, ge=1, description="devices together, tensor-parallel")
+    runtime: str = Field(min_length=1, description="name of the runtime")
+    precision: str = Field(min_length=1, description="catalogue name")
+    rate: float = Field(gt=0, description="requests completed per second; that offered where more came than was served")
+    prompt: int = Field(ge=1, description="prompt tokens, the mean")
+    generate: int = Field(ge=1, description="generated tokens, the mean")
+    max_batch: int | None = Field(None, ge=1, description="most sequences in a step")
+    static_cache: int | None = Field(None, ge=2, description="positions that each step reads, full or not")
+    tpot_s: float | None = Field(None, gt=0, description="time per token after the first")
+    ttft_s: float | None = Field(None, gt=0, description="time to the first token")
+    mean_batch: float | None = Field(None, gt=0, description="sequences in a step")
+    power_w: float | None = Field(None, gt=0, description="mean power, the time between steps included")
+    energy_j_per_token: float | None = Field(None, gt=0, description="energy per generated token")
+    left_out: str = Field("", description="why the row is shown and not scored")
+
+    @property
+    def phase(self) -> str:
+        """What rows are told apart by."""
+        return "load"
+
+
 class Decoder(Input):
     """Sizes of a decoder whose layers are alike."""
 

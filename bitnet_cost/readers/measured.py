@@ -11,11 +11,12 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from bitnet_cost.errors import CONTROL, InvalidFile
-from bitnet_cost.inputs.measurement import Decoders, Measured, Measurement, TrainingMeasurement
+from bitnet_cost.inputs.cited import Input
+from bitnet_cost.inputs.measurement import Decoders, LoadMeasurement, Measured, Measurement, TrainingMeasurement
 from bitnet_cost.readers import catalog
 from bitnet_cost.readers.yaml_file import read_text, read_yaml
 
-R = TypeVar("R", Measurement, TrainingMeasurement)
+R = TypeVar("R", Measurement, TrainingMeasurement, LoadMeasurement)
 
 
 @cache
@@ -45,6 +46,13 @@ def training_rows() -> tuple[TrainingMeasurement, ...]:
     """Every measured row of training, in the order of the files."""
     files = sorted(catalog.place("measured/training/").glob("*.csv"))
     return tuple(row for path in files for row in read_rows(path, TrainingMeasurement))
+
+
+@cache
+def load_rows() -> tuple[LoadMeasurement, ...]:
+    """Every measured row of a server under load, in the order of the files."""
+    files = sorted(catalog.place("measured/load/").glob("*.csv"))
+    return tuple(row for path in files for row in read_rows(path, LoadMeasurement))
 
 
 @cache
@@ -87,7 +95,7 @@ def read_rows(path: Path, kind: type[R] = Measurement) -> list[R]:  # type: igno
     return found
 
 
-def _value(name: str, text: str, kind: type[Measurement] | type[TrainingMeasurement]) -> str | int | float:
+def _value(name: str, text: str, kind: type[Input]) -> str | int | float:
     """A cell as its field wants it, which takes no text for a number."""
     wanted = str(kind.model_fields[name].annotation) if name in kind.model_fields else ""
     if "int" in wanted:

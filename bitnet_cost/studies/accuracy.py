@@ -11,10 +11,10 @@ import numpy as np
 from bitnet_cost.engine.operators import operators
 from bitnet_cost.errors import UnknownName
 from bitnet_cost.inputs.accuracy import Accuracy, Spread
-from bitnet_cost.inputs.measurement import Measurement, TrainingMeasurement
+from bitnet_cost.inputs.measurement import LoadMeasurement, Measurement, TrainingMeasurement
 from bitnet_cost.numerals import digits, fixed, with_commas
 from bitnet_cost.readers import catalog, measured
-from bitnet_cost.studies import measured_training
+from bitnet_cost.studies import measured_load, measured_training
 from bitnet_cost.studies.measured import Point, points
 from bitnet_cost.tables import Column, Note, Report, Table, headed
 
@@ -60,6 +60,12 @@ CLASSES = {
         AccuracyClass("training-energy-node", "the same, of whole nodes with their hosts (MLPerf)", 15),
         AccuracyClass("training-memory-own", "peak memory of a training step", 5, 12),
         AccuracyClass("training-memory-published", "the same, as others published it"),
+        AccuracyClass("load-token", "time per token of a server under load", 6, 15),
+        AccuracyClass("load-first-token", "time to the first token below 80 % of the largest rate", 25, 25),
+        AccuracyClass("load-batch", "mean batch of a server under load", 12, 30),
+        AccuracyClass("load-power", "power of a server under load", 6, 12),
+        AccuracyClass("load-energy", "energy per token of a server under load", 6, 15),
+        AccuracyClass("load-published", "time per token and batch of overloaded servers, as others published them"),
     )
 }
 _TUNED = ("vllm", "vllm-2023", "vllm-2024", "tensorrt-llm", "llama.cpp")
@@ -93,6 +99,8 @@ def class_of(point: Point) -> str:
     row, quantity = point.row, point.quantity
     if isinstance(row, TrainingMeasurement):
         return measured_training.kind_of(point)
+    if isinstance(row, LoadMeasurement):
+        return measured_load.kind_of(point)
     if quantity == "memory_gb":
         return "memory"
     if row.phase == "product":
@@ -125,10 +133,11 @@ def scored(found: Sequence[Point]) -> list[Scored]:
 
 def _scored(point: Point) -> Scored:
     row = point.row
-    if isinstance(row, TrainingMeasurement):
+    if not isinstance(row, Measurement):
+        words = measured_load.conditions(row) if isinstance(row, LoadMeasurement) else measured_training.conditions(row)
         return Scored(
             class_of(point), row.id, row.model, row.hardware, row.runtime, row.precision, row.source,
-            measured_training.conditions(row), point.measured, point.modelled, _cause(point),
+            words, point.measured, point.modelled, _cause(point),
         )  # fmt: skip
     prompt = "task" if row.prompt is None else str(row.prompt)
     conditions = f"{row.phase}, {row.devices} x, batch {row.batch}, {prompt} > {row.generate}"
@@ -259,7 +268,7 @@ def compare(kinds: Sequence[str] | None = None) -> Comparison:
         if not matching:
             raise UnknownName("class of measured rows", kind, CLASSES, there_are=", ".join(CLASSES))
         chosen += matching
-    found = points(measured.rows(), measured.used()) + measured_training.points()
+    found = points(measured.rows(), measured.used()) + measured_training.points() + measured_load.points()
     rows = [row for row in scored(found) if row.kind in chosen]
     return Comparison(tuple(found), tuple(rows), tuple(dict.fromkeys(chosen)))
 

@@ -14,7 +14,7 @@ from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.formulas.exchange import all_reduce_factor, exchange_seconds
 from bitnet_cost.inputs.calibration import Constants, CounterConstants
 from bitnet_cost.inputs.hardware import Hardware
-from bitnet_cost.inputs.measurement import Measurement, TrainingMeasurement
+from bitnet_cost.inputs.measurement import LoadMeasurement, Measurement, TrainingMeasurement
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
@@ -24,7 +24,9 @@ from bitnet_cost.readers import catalog, measured
 from bitnet_cost.readers.size import all_reduced_bytes
 from bitnet_cost.words import Logits
 
-Quantity = Literal["seconds", "energy_j_per_token", "power_w", "memory_gb", "energy_j"]
+Quantity = Literal[
+    "seconds", "energy_j_per_token", "power_w", "memory_gb", "energy_j", "tpot_s", "ttft_s", "mean_batch"
+]
 QUANTITIES: tuple[Quantity, ...] = ("seconds", "energy_j_per_token", "power_w", "memory_gb")
 
 
@@ -32,7 +34,7 @@ QUANTITIES: tuple[Quantity, ...] = ("seconds", "energy_j_per_token", "power_w", 
 class Point:
     """One measured quantity of a row beside the modelled one."""
 
-    row: Measurement | TrainingMeasurement
+    row: Measurement | TrainingMeasurement | LoadMeasurement
     quantity: Quantity
     measured: float
     modelled: float
