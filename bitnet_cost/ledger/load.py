@@ -16,7 +16,7 @@ from bitnet_cost.inputs.load import SECONDS_OF_DAY, Load
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.ledger.contract import Prices
-from bitnet_cost.ledger.result import Result
+from bitnet_cost.ledger.result import Day, Result
 from bitnet_cost.registry import LOAD_METRICS, frame, records_of
 from bitnet_cost.shown import Shown, Theme, drawn, write_report
 from bitnet_cost.told import Array, array
@@ -172,6 +172,15 @@ class LoadResult(Shown):
         nominal = 1 - self.steady.energy_j[1] / other.steady.energy_j[1]
         saving: Array = found + (nominal - found[1])  # runs are of the mean batch, energies of the batches beside it
         return saving
+
+    @property
+    def of_day(self) -> Day | None:
+        """What the requests of a day cost, the time between them included; None where none are served."""
+        if self.steady is None:
+            return None
+        energy = self.days_energy[1]
+        carbon, cost = self.charged(energy, self.of_all(self.scenario.devices * float(SECONDS_OF_DAY)))
+        return Day(float(energy[0]), *(None if each is None else float(np.max(each)) for each in (carbon, cost)))
 
     def charged(self, energy: Array, seconds: Any) -> tuple[Array | None, Array | None]:
         """Emissions and money of an energy and of seconds that one device is held.  [n] each  [g], [USD]"""

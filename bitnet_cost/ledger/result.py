@@ -42,6 +42,8 @@ from bitnet_cost.words import Accumulator, Parallel, Scope
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+    from bitnet_cost.ledger.load import LoadResult
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Result(Shown):
@@ -430,7 +432,7 @@ class Answer(Shown):
     swings: tuple[tuple[Swing, ...], ...] = ()  # of each result, largest first; empty where not asked for
     spreads: tuple[Band | None, ...] = ()  # of each result; empty where not asked for
     asked_baseline: str | None = None  # the precision that the reader asked to compare with
-    batched: tuple[Result, ...] = ()  # the results in batches, where the requests of a day were asked for one by one
+    loads: tuple[LoadResult, ...] = ()  # the requests of a day as they come, for each result that can serve them
 
     def _line(self) -> str:
         names = dict.fromkeys(r.architecture.name for r in self.results)

@@ -22,6 +22,7 @@ from bitnet_cost.tables import Report, Table, headed
 from bitnet_cost.views import honesty, load, records, training
 from bitnet_cost.views.by_quality import best_of
 from bitnet_cost.views.charts import Chart, Data, Shown, undecided
+from bitnet_cost.views.day import load_batch
 from bitnet_cost.views.families import is_one_bit
 from bitnet_cost.views.figures import family_looks, parity_figure
 from bitnet_cost.views.groups import alike, kept_by_host, place_of, places
@@ -199,9 +200,13 @@ def _days(answer: Answer) -> list[dict[str, Any]]:
     if answer.requests_per_day is None:
         return []
     return [
-        {"hardware": r.hardware.name, "precision": r.precision.name, "batch": int(r.workload.batch),
+        {"hardware": r.hardware.name, "precision": r.precision.name, "batch": with_commas(int(r.workload.batch)),
          "energy_j": answer.day(r).energy_j}
-        for r in (*answer.results, *answer.batched) if r.has_energy
+        for r in answer.results if r.has_energy
+    ] + [
+        {"hardware": load.hardware.name, "precision": load.precision.name, "batch": load_batch(load),
+         "energy_j": day.energy_j}
+        for load in answer.loads if (day := load.of_day) is not None
     ]  # fmt: skip
 
 

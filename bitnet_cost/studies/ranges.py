@@ -6,8 +6,10 @@ from dataclasses import replace
 from functools import cache, lru_cache
 
 from bitnet_cost.engine.difference import Paired, revised
+from bitnet_cost.engine.load import serve
 from bitnet_cost.engine.uncertainty import spread, swings
 from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.inputs.load import SECONDS_OF_DAY, Load
 from bitnet_cost.ledger.difference import Difference
 from bitnet_cost.ledger.result import Answer, Result
 from bitnet_cost.numerals import brief
@@ -15,8 +17,6 @@ from bitnet_cost.studies.progress import Progress
 from bitnet_cost.views.groups import alike, place_of
 from bitnet_cost.views.verdict import Verdict
 from bitnet_cost.words import Distribution
-
-BATCHED = 32  # sequences of a batch that a day of requests is also priced at
 
 
 def baseline_of(answer: Answer, result: Result) -> Result | None:
@@ -60,7 +60,7 @@ def check_requests(per_day: float | None) -> None:
 
 
 def with_day(answer: Answer, requests: float | None) -> Answer:
-    """The answer with the requests of a day; those served one by one also in batches, which is how a server works.
+    """The answer with the requests of a day, at the batch given and as a server takes them that come at random.
 
     Raises:
         BitnetCostError: no number above 0, or a technology node, which has no clock and no power between requests.
@@ -74,12 +74,13 @@ def with_day(answer: Answer, requests: float | None) -> Answer:
             f"requests-per-day: {node!r} is a technology node: without a clock there is no telling how many devices a"
             " day needs or what they draw; name a device, as in -H h100-sxm-80gb"
         )
-    batched: list[Result] = []
-    for r in answer.results:
-        if r.has_energy and int(r.workload.batch) == 1:
-            more = revised(r, workload=replace(r.workload, batch=BATCHED))
-            batched += [more] if more is not None and more.has_energy else []
-    return replace(answer, requests_per_day=requests, batched=tuple(batched))
+    served = [
+        serve(r.scenario, Load(requests / SECONDS_OF_DAY, int(r.workload.prompt), int(r.workload.generate), requests,
+                               replicas="auto"))
+        for r in answer.results
+        if r.has_energy and int(r.workload.generate) > 1 and (r.devices == 1 or r.parallel != "data")
+    ]  # fmt: skip
+    return replace(answer, requests_per_day=requests, loads=tuple(one for one in served if one.steady is not None))
 
 
 @lru_cache(maxsize=2)  # a report and its page ask for the same

@@ -230,13 +230,13 @@ def _day(data: Data, at: Choice) -> Shown:
     names, labels, drawn, rows = [], [], [], []
     values = [d["energy_j"] / 3.6e6 for d in days]
     for y, (d, kwh) in enumerate(zip(days, values, strict=True)):
-        batch = f", batch {with_commas(d['batch'])}" if several_batches else ""
+        batch = f", batch {d['batch']}" if several_batches else ""
         names.append(f"{name_of(data, d['precision'])} {at_words(data, d['hardware'])}{batch}")
         look = Look("bar", 0, colour=data["looks"][d["precision"]][0], worded=True, listed=False)
         text = plain(f"{names[-1]}: {three(kwh)} kWh a day")
         drawn.append(trace(look, names[-1], [short(kwh)], [y], width=0.66, customdata=[text]))
         labels.append(Label(kwh, y, three(kwh), side="right", gap=6))
-        rows.append((d["hardware"], d["precision"], with_commas(d["batch"]), significant(kwh, 1.0, 4)))
+        rows.append((d["hardware"], d["precision"], d["batch"], significant(kwh, 1.0, 4)))
     layout = Layout(linear("kWh a day", 1.15 * max(values)), Axis("", names=tuple(names)), legend=False, right=40)
     least, most = (values.index(pick(values)) for pick in (min, max))
     heading = f"A day takes {three(values[least])} kWh, {names[least]}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from bitnet_cost.inputs.scenario import Scenario
+from bitnet_cost.ledger.load import LoadResult
 from bitnet_cost.ledger.result import Answer, Result
 from bitnet_cost.numerals import figures_of, fixed, with_commas
 from bitnet_cost.tables import Table, headed
@@ -15,35 +17,49 @@ KWH = 3.6e6  # J
 
 
 def day_sentence(answer: Answer) -> str:
-    """That batches change a day of requests, and by how much; "" where they were asked for in batches."""
-    alone = {_key(r): r for r in answer.results}
-    pairs = [(alone[_key(r)], r) for r in answer.batched]
-    if not pairs:
+    """What the requests of a day take as they come, and what they would take at the batch given; "" without a load."""
+    days = [(load, day, r) for load, r in _served(answer) if (day := load.of_day) is not None]
+    if not days:
         return ""
-    first, batched = min(pairs, key=lambda pair: answer.day(pair[1]).energy_j)
-    one, many = (answer.day(r).energy_j / KWH for r in (first, batched))
-    name, batch = precision_name(batched.precision.name), int(batched.workload.batch)
-    where = f"{name} on the {hardware_name(batched.hardware)}"
+    load, day, given = min(days, key=lambda one: one[1].energy_j)
+    batch = int(given.workload.batch)
+    alone = "one by one" if batch == 1 else f"in full batches of {with_commas(batch)}"
+    cards, steady = int(load.cards[0]) if load.cards is not None else 0, load.steady
+    at_once = "" if steady is None else f", {figures_of(float(steady.batch[0]))} at a time"
     return (
-        f"Served one by one, {with_commas(answer.requests_per_day or 0.0)} requests a day take {figures_of(one)} kWh in"
-        f" {where}, and in batches of {batch}, as servers work, {figures_of(many)} kWh: batching saves"
-        f" {figures_of(one / many)}-fold."
+        f"As they come, {with_commas(answer.requests_per_day or 0.0)} requests a day need"
+        f" {'one' if cards == 1 else with_commas(cards)} {hardware_name(load.hardware)} and"
+        f" {figures_of(day.energy_j / KWH)} kWh in {precision_name(load.precision.name)}{at_once} and waiting included;"
+        f" {alone} they would take {figures_of(answer.day(given).energy_j / KWH)} kWh."
     )
 
 
-def _key(result: Result) -> tuple[str, str, str]:
-    return result.architecture.name, result.hardware.name, result.precision.name
+def _served(answer: Answer) -> list[tuple[LoadResult, Result]]:
+    """Each load with the result of the same place and precision."""
+    results = {_key(r.scenario): r for r in answer.results}
+    return [(load, results[_key(load.scenario)]) for load in answer.loads]
+
+
+def _key(asked: Scenario) -> tuple[str, str, str]:
+    return asked.model.name, asked.hardware.name, asked.precision.name
+
+
+def load_batch(load: LoadResult) -> str:
+    """The batch that a load settles at, as a cell."""
+    return "-" if load.steady is None else f"{figures_of(float(load.steady.batch[0]))} (load)"
 
 
 def day_tables(answer: Answer) -> list[Table]:
-    """What the requests of a day cost; one table for each scope, one by one and in batches."""
-    groups = alike([r for r in (*answer.results, *answer.batched) if r.has_energy], lambda r: r.scope)
+    """What the requests of a day cost; one table for each scope, at the batch given and as they come."""
+    groups = alike([r for r in answer.results if r.has_energy], lambda r: r.scope)
     return [day_table(answer, group, f", scope {group[0].scope}" if len(groups) > 1 else "") for group in groups]
 
 
 def day_table(answer: Answer, results: Sequence[Result], which: str = "") -> Table:
     """What the requests of a day cost in a day and a year of 365 days, in results of one scope."""
-    days = [answer.day(r) for r in results]
+    scope = results[0].scope
+    loads = [(load, day) for load in answer.loads if load.scope == scope and (day := load.of_day) is not None]
+    days = [*(answer.day(r) for r in results), *(day for _, day in loads)]
     energy, carbon, cost = ([getattr(day, name) for day in days] for name in ("energy_j", "carbon_g", "cost_usd"))
     columns: dict[str, tuple[Sequence[float | None], int, float, Callable[[float], str]]] = {
         "kWh a day": (energy, 1, KWH, figures_of), "kWh a year": (energy, 365, KWH, figures_of),
@@ -54,6 +70,7 @@ def day_table(answer: Answer, results: Sequence[Result], which: str = "") -> Tab
     kept = {heading: column for heading, column in columns.items() if any(value is not None for value in column[0])}
     texts = [["-" if v is None else form(v * n / unit) for v in values] for values, n, unit, form in kept.values()]
     named = [(r.hardware.name, r.precision.name, str(r.workload.batch)) for r in results]
+    named += [(load.hardware.name, load.precision.name, load_batch(load)) for load, _ in loads]
     rows = [(*names, *cells) for names, *cells in zip(named, *texts, strict=True)]
     title = f"{with_commas(answer.requests_per_day or 0.0)} requests a day{which}"
     return Table(title, headed("hardware", "precision", "batch", *kept, texts=2), tuple(rows))

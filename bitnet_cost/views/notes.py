@@ -88,7 +88,10 @@ def _of_answer(answer: Answer) -> list[Note]:
     found += [_facility(r) for r in results if r.has_energy and r.facility and r.runtime]
     found += [_battery(r) for r in results if r.has_energy and r.timing and r.hardware.battery]
     if answer.requests_per_day is not None:
-        found += [_busy(r, answer.requests_per_day) for r in results if r.has_energy and r.timing]
+        found += [
+            _busy(r, answer.requests_per_day) for r in results
+            if r.has_energy and r.timing and (int(r.workload.batch) > 1 or not answer.loads)
+        ]  # fmt: skip
     return [*found, *quality.notes(results), *validated(answer), how_sure(results)]
 
 

@@ -199,11 +199,24 @@ def answer_rows(answer: Answer) -> list[dict[str, Any]]:
 
 
 def days(answer: Answer) -> list[dict[str, Any]]:
-    """What the requests of a day cost, one row per record; null where a record has no energy."""
-    days = [answer.day(result) if result.has_energy else None for result in answer.results]
+    """What the requests of a day cost, one row per record; null where a record has no energy.
+
+    Where no batch is given they are served as they come: ``mean_batch`` and ``replicas`` say how.
+    """
+    loads = {id(load.scenario): load for load in answer.loads}
+    served = [loads.get(id(r.scenario)) if int(r.workload.batch) == 1 else None for r in answer.results]
+    days = [
+        load.of_day if load is not None else answer.day(r) if r.has_energy else None
+        for r, load in zip(answer.results, served, strict=True)
+    ]
+    settled = [
+        {} if load is None or load.steady is None or load.replicas is None
+        else {"mean_batch": float(load.steady.batch[0]), "replicas": int(load.replicas[0])}
+        for load in served
+    ]  # fmt: skip
     return [
         {
-            "record": index, "requests_per_day": answer.requests_per_day,
+            "record": index, **settled[index], "requests_per_day": answer.requests_per_day,
             "energy_j_per_day": day and figure(day.energy_j), "carbon_g_per_day": day and day.carbon_g,
             "cost_usd_per_day": day and day.cost_usd,
         }

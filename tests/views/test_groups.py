@@ -118,16 +118,24 @@ def test_a_day_of_requests_is_of_devices(bitnet_cost: Run) -> None:
     assert "requests-per-day: 'cmos-7nm' is a technology node" in refused.err
 
 
-def test_requests_one_by_one_are_priced_in_batches_too(bitnet_cost: Run) -> None:
-    words = ("estimate", "llama-3.1-8b", "-H", "h100-sxm-80gb", "-p", "fp16", "--requests-per-day", "1e6")
+def test_requests_of_a_day_are_served_as_they_come(bitnet_cost: Run) -> None:
+    model = ("llama-3.1-8b", "-H", "h100-sxm-80gb", "-p", "fp16")
+    words = ("estimate", *model, "--requests-per-day", "1e6")
     text = flat(bitnet_cost(*words).out)
-    per_day = [records(bitnet_cost, *words[1:-2], "-b", b)[0]["energy_j"] / int(b) * 1e6 / 3.6e6 for b in ("1", "32")]
+    alone = records(bitnet_cost, *model)[0]["energy_j"] * 1e6 / 3.6e6
+    load = json.loads(bitnet_cost("load", *words[1:], "-f", "json").out)["records"][0]
     found = re.match(
-        r"Served one by one, 1,000,000 requests a day take ([\d.]+) kWh in fp16.*batches of 32.*?([\d.]+) kWh", text
-    )
+        r"As they come, 1,000,000 requests a day need one H100 SXM and ([\d.]+) kWh in fp16, ([\d.]+) at a time"
+        r" and waiting included; one by one they would take ([\d.]+) kWh", text
+    )  # fmt: skip
     assert found
-    assert [float(x) for x in found.groups()] == pytest.approx(per_day, rel=5e-3)
-    assert "Served one by one" not in bitnet_cost(*words, "-b", "8").out
+    assert [float(x) for x in found.groups()] == pytest.approx(
+        [load["energy_day_kwh"], load["mean_batch"], alone], rel=5e-3
+    )
+    (day,) = json.loads(bitnet_cost(*words, "-f", "json").out)["days"]
+    assert day["energy_j_per_day"] == pytest.approx(load["energy_day_kwh"] * 3.6e6, rel=1e-12)
+    assert (day["mean_batch"], day["replicas"]) == (load["mean_batch"], load["replicas"])
+    assert "in full batches of 8 they would take" in flat(bitnet_cost(*words, "-b", "8").out)
 
 
 def test_inputs_hold_what_records_share(bitnet_cost: Run) -> None:
