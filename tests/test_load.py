@@ -114,6 +114,19 @@ def test_a_day_is_for_its_peak_and_priced_at_its_mean() -> None:
     assert even["energy_year_kwh"] == pytest.approx(365 * float(even["energy_day_kwh"]))
 
 
+@pytest.mark.parametrize("runtime", [ALONE, INSIDE])
+def test_what_is_cached_is_not_worked_on_and_still_held(runtime: str) -> None:
+    """Half of a long prompt cached: half the products, three quarters of the attention, the same batch at most."""
+    whole, half, short = (
+        record(rate=0.1, prompt=p, cached=c, runtime=runtime) for p, c in ((16384, 0), (16384, 8192), (8192, 0))
+    )
+    assert half["max_batch"] == whole["max_batch"]
+    assert short["prefill_s"] < half["prefill_s"] < whole["prefill_s"]
+    assert half["prompt_energy_j"] < 0.65 * whole["prompt_energy_j"]
+    assert half["tpot_s"] == pytest.approx(whole["tpot_s"], rel=0.15)
+    assert record(rate=0.1, prompt=512, cached=511, runtime=runtime)["prefill_s"] < 0.015
+
+
 def test_copies_are_as_few_as_keep_what_is_asked() -> None:
     row = record(rate=200.0, slo_tpot=0.02)
     assert row["within_slo"]
@@ -147,6 +160,7 @@ def test_beyond_the_largest_rate_it_is_not_stable_and_the_rate_is_said() -> None
         (("--rate", "1", "--devices", "some"), "devices: "),
         (("--rate", "1", "--max-batch", "0"), "max-batch: "),
         (("--rate", "1", "--peak", "0.5"), "peak: "),
+        (("--rate", "1", "--parallel", "data", "--devices", "2"), "parallel: "),
         (("--rate", "1", "--cv2", "-1"), "cv2: "),
         (("--requests-per-day", "nan"), "requests-per-day: "),
     ],

@@ -7,13 +7,13 @@ with T(B) the step at B of them, p the seconds that a prompt adds, and B the mea
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
 from bitnet_cost.engine.estimate import Prepared, cannot_share, does_not_fit, evaluate, measure, prepare
 from bitnet_cost.engine.fit import largest
+from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.formulas.queueing import mean_batch, place_wait, queue_wait, served_rate
 from bitnet_cost.formulas.sums import ordered_sum, sum_in_order
 from bitnet_cost.inputs.load import SECONDS_OF_DAY, Load
@@ -76,13 +76,12 @@ def pace(asked: Scenario, load: Load, places: int) -> Pace:
     means, sizes = _batches(runtime, places)
     steps = evaluate(asked.but(workload=held(asked, load, sizes)), prepared=ready)
     step_s, step_j = (figure / _steps_in(load) for figure in _of_phase(steps, "decode"))
-    prompt = evaluate(asked.but(workload=Workload(1, load.prompt, 1)), prepared=ready)
-    alone_s, alone_j = _of_phase(prompt, "prefill")
-    wide = np.ones_like(means)
-    prompt_s, prompt_j = alone_s * wide, alone_j * wide
+    every = prepare(asked)  # operator by operator, none may be folded into others
+    alone = ordered_sum(_prompt(asked, load, every, np.zeros(1)), 1)
+    prompt = alone * np.ones_like(means)
     if runtime is not None and runtime.prompts_inside and load.generate > 1:
-        prompt_s, prompt_j = _inside(asked, load, sizes, prompt, ready)
-    return Pace(places, means, step_s, step_j, prompt_s, prompt_j, float(alone_s[0]), alone_j[:, 0], _waiting(asked))
+        prompt = _inside(asked, load, sizes, every)
+    return Pace(places, means, step_s, step_j, prompt[0], prompt[1:], float(alone[0, 0]), alone[1:, 0], _waiting(asked))
 
 
 def steady(pace: Pace, load: Load, rates: Array, place: RuntimeProfile | None) -> Steady:
@@ -160,6 +159,10 @@ def serve(asked: Scenario, load: Load) -> LoadResult:
     Raises:
         MissingPrice, UnsupportedScope: see `evaluate`.
     """
+    if asked.parallel == "data" and asked.devices > 1:
+        raise BitnetCostError(
+            "parallel: devices with sequences of their own are --replicas here; take tensor or expert"
+        )
     if why := cannot_share(asked):
         return LoadResult(asked, load, measure(asked.but(workload=held(asked, load, 1))), reason=why)
     places = places_of(asked, load)
@@ -207,46 +210,47 @@ def _batches(runtime: RuntimeProfile | None, places: int) -> tuple[Array, Array]
 def _of_phase(result: Result, name: str) -> tuple[Array, Array]:
     """Seconds and energy of a phase.  [n], [bound, n]"""
     if result.timing is None or result.ledger is None:
-        raise ValueError(result.reason)
+        raise BitnetCostError(f"load: {result.reason}")
     at = [phase.name for phase in result.counts.phases].index(name)
     energy = sum_in_order(list(contract(result.ledger, "phase", result.scope).values()))
     return result.timing.of_phase(name), energy[:, at]
 
 
-def _inside(asked: Scenario, load: Load, sizes: Array, prompt: Result, ready: Prepared) -> tuple[Array, Array]:
-    """What a prompt adds to a step that it shares: weights are read once for both.  [k], [bound, k]
+def _prompt(asked: Scenario, load: Load, ready: Prepared, others: Array) -> Array:
+    """Seconds and energy of a prompt by operator, in one pass with tokens of others.  [1 + bound, op, n]
 
-    Products run on the tokens of the prompt and of the batch together, attention on each for itself.
+    Products run on all tokens together, attention on those of the prompt; of one that is cached in part, what is left
+    to work on attends to all of it: what the whole takes less what the cached part took.
     """
+
+    def taken(tokens: Array) -> Array:
+        return _by_operator(evaluate(asked.but(workload=_work(asked, 1, tokens, 1.0)), prepared=ready), "prefill")
+
+    fresh = np.array([float(load.prompt - load.cached)])
+    attends = taken(fresh)
+    if load.cached:
+        attends = np.maximum(attends, taken(fresh + load.cached) - taken(np.array([float(load.cached)])))
+    apart = np.array([op.group == "attention" for op in ready.ops])[:, None]
+    return np.where(apart, attends, taken(fresh + others))
+
+
+def _inside(asked: Scenario, load: Load, sizes: Array, ready: Prepared) -> Array:
+    """What a prompt adds to a step that it shares: weights are read once for both.  [1 + bound, k]"""
     few: Array = np.unique(np.round(np.geomspace(1, sizes[-1], PROMPTED))).astype(np.float64)
-    both = evaluate(asked.but(workload=_work(asked, 1, load.prompt + few, 1.0)), prepared=ready)
     steps = evaluate(asked.but(workload=held(asked, load, few)), prepared=ready)
-    groups = np.array([op.group for op in both.counts.operators])
-    apart, shared = groups == "attention", (groups != "attention") & (groups != "head")
-
-    def added(of: Callable[[Result, str], Array]) -> Array:
-        """Attention of the prompt, and what products on all tokens take beyond the step's own.  [bound, k]"""
-        own = ordered_sum(of(prompt, "prefill")[:, apart], 1)
-        beyond = of(both, "prefill")[:, shared] - of(steps, "decode")[:, shared] / _steps_in(load)
-        whole = np.maximum(own + ordered_sum(beyond, 1), 0.0)
-        return np.stack([np.interp(sizes, few, row) for row in whole])
-
-    return added(_seconds_of)[0], added(_energy_of)
+    both, own = _prompt(asked, load, ready, few), _by_operator(steps, "decode") / _steps_in(load)
+    groups = np.array([op.group for op in ready.ops])[:, None]
+    # A step has read the head's weights already; its attention and the prompt's are kernels of their own.
+    added = np.where(groups == "attention", both, np.where(groups == "head", 0.0, both - own))
+    return np.stack([np.interp(sizes, few, row) for row in np.maximum(ordered_sum(added, 1), 0.0)])
 
 
-def _seconds_of(result: Result, name: str) -> Array:
-    """Seconds of each operator in a phase.  [1, op, n]"""
+def _by_operator(result: Result, name: str) -> Array:
+    """Seconds and energy of each operator in a phase.  [1 + bound, op, n]"""
     at = [phase.name for phase in result.counts.phases].index(name)
     if result.timing is None:
-        raise ValueError(result.reason)
-    seconds: Array = result.timing.seconds[at, None]
-    return seconds
-
-
-def _energy_of(result: Result, name: str) -> Array:
-    """Energy of each operator in a phase.  [bound, op, n]"""
-    at = [phase.name for phase in result.counts.phases].index(name)
-    return result.by_operator[:, at]
+        raise BitnetCostError(f"load: {result.reason}")
+    return np.concatenate((result.timing.seconds[at, None], result.by_operator[:, at]))
 
 
 def _waiting(asked: Scenario) -> Array:
