@@ -309,17 +309,18 @@ def _sequences(pace: Pace, load: Load, rate: Array) -> Array:
     at = np.clip(np.searchsorted(rates, rate), 1, len(grid) - 1)
     low, high = grid[at - 1], grid[at]
     below, above = rates[at - 1] - rate, rates[at] - rate
-    found = high
-    for _ in range(100):  # false position, the end that stays halved (Illinois): a handful of rounds
-        slope = np.where(above > below, above - below, 1.0)
-        found = np.where(above > below, high - above * (high - low) / slope, high)
+    found, was = high, np.zeros(rate.shape, dtype=np.int8)
+    for _ in range(100):  # false position, an end that stays twice weighs half (Illinois): a handful of rounds
+        wide = above - below
+        found = np.where(wide > 0, high - above * (high - low) / np.where(wide > 0, wide, 1.0), high)
         off = brought(found) - rate
         if bool(np.all((np.abs(off) <= CLOSE * rate) | (high - low <= CLOSE * high))):
             break
-        right = off >= 0
-        below = np.where(right, below / 2, off)
-        above = np.where(right, off, above / 2)
-        low, high = np.where(right, low, found), np.where(right, found, high)
+        side = np.where(off >= 0, np.int8(1), np.int8(-1))
+        again = np.where(side == was, 0.5, 1.0)
+        below, above = np.where(side > 0, below * again, off), np.where(side > 0, off, above * again)
+        low, high = np.where(side > 0, low, found), np.where(side > 0, found, high)
+        was = side
     return found
 
 

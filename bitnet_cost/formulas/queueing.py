@@ -14,7 +14,7 @@ from bitnet_cost.told import Array
 
 Number = Array | float
 
-TERMS = 32  # beyond as many places the time with none is below 1e-9 wherever another term would count
+TERMS = 32  # beyond as many places the time with none is below 1e-13 where they bind
 
 
 def served_rate(sequences: Number, steps: Number, step: Number, prompt: Number) -> Any:
@@ -42,11 +42,12 @@ def mean_batch(sequences: Number, places: int) -> Any:
     >>> bool(abs(mean_batch(np.float64(2.0), 64) - 2 / (1 - np.exp(-2.0))) < 1e-9)
     True
     """
-    terms = min(places, TERMS)
-    beyond = np.maximum(1 - sequences / places, 0.0) if places <= TERMS else 1.0
+    if places > TERMS:
+        return np.where(sequences > 0, sequences / np.maximum(-np.expm1(-sequences), 5e-324), 1.0)
+    beyond = np.maximum(1 - sequences / places, 0.0)
     below: Number = 1.0  # a nested sum, all times what is left of the last place, so that nothing is divided by 0
-    above = beyond + sequences / terms
-    for term in range(terms - 1, 0, -1):
+    above = beyond + sequences / places
+    for term in range(places - 1, 0, -1):
         above, below = beyond + sequences / term * above, above
     return above / below
 
