@@ -447,6 +447,7 @@ def load(
     slo_tpot: float | None = None,
     devices: int | Literal["auto"] = "auto",
     replicas: int | Literal["auto"] | None = None,
+    prefill_devices: int | None = None,
     parallel: Parallel = "tensor",
     runtime: str | None = None,
     scope: Scope | None = None,
@@ -473,6 +474,7 @@ def load(
         slo_tpot: mean time per token after it that is to be kept.  [s]
         devices: that share a copy of the model; ``auto``: those that make the fewest in all.
         replicas: copies that share the load; ``auto``, or left out with a day or a time asked for: as many as it takes.
+        prefill_devices: more devices of each copy, which take prompts in and hand on their cache.
         parallel: how devices share a copy.
         runtime: software on the devices; each one's default if left out.
         scope: what the energy holds, see `estimate`.
@@ -501,6 +503,7 @@ def load(
     asked = studies.load_of(
         rate, requests_per_day, peak=peak, prompt=prompt, generate=generate, cached=cached, cv2=cv2,
         max_batch=max_batch, static_cache=static_cache, slo_ttft=slo_ttft, slo_tpot=slo_tpot, replicas=replicas,
+        prefill_devices=prefill_devices,
     )  # fmt: skip
     terms = studies.Terms(
         None if runtime is None else _word("runtime", runtime), scope,

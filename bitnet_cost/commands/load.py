@@ -32,6 +32,7 @@ class Service(NamedTuple):
     slo_ttft: Annotated[float | None, option(questions.SLO_TTFT)] = None
     slo_tpot: Annotated[float | None, option(questions.SLO_TPOT)] = None
     replicas: Annotated[str | None, option(questions.REPLICAS)] = None
+    prefill_devices: Annotated[int | None, option(questions.PREFILL_DEVICES)] = None
 
 
 @app.command()

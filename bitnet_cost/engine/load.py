@@ -14,6 +14,7 @@ import numpy as np
 from bitnet_cost.engine.estimate import Prepared, cannot_share, does_not_fit, evaluate, measure, prepare
 from bitnet_cost.engine.fit import largest
 from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.formulas.exchange import exchange_seconds
 from bitnet_cost.formulas.queueing import mean_batch, place_wait, queue_wait, served_rate
 from bitnet_cost.formulas.sums import ordered_sum, sum_in_order
 from bitnet_cost.inputs.load import SECONDS_OF_DAY, Load
@@ -21,8 +22,8 @@ from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import LIMITS, Workload
 from bitnet_cost.ledger import load_record  # noqa: F401  # registers the columns of what is made here
-from bitnet_cost.ledger.contract import Prices, contract
-from bitnet_cost.ledger.load import LoadResult, Pace, Steady
+from bitnet_cost.ledger.contract import PARTS, Prices, contract
+from bitnet_cost.ledger.load import LoadResult, Pace, Prefill, Steady
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.told import Array
 
@@ -81,12 +82,15 @@ def pace(asked: Scenario, load: Load, places: int) -> Pace:
     prompt = alone * np.ones_like(means)
     if runtime is not None and runtime.prompts_inside and load.generate > 1:
         prompt = _inside(asked, load, sizes, every)
-    return Pace(places, means, step_s, step_j, prompt[0], prompt[1:], float(alone[0, 0]), alone[1:, 0], _waiting(asked))
+    found = Pace(
+        places, means, step_s, step_j, prompt[0], prompt[1:], float(alone[0, 0]), alone[1:, 0], _waiting(asked)
+    )
+    return found if load.prefill_devices is None else _apart(asked, load, found)
 
 
 def steady(pace: Pace, load: Load, rates: Array, place: RuntimeProfile | None) -> Steady:
     """What one copy settles at for each rate; a rate beyond the largest is served at the largest.  ``rates`` [n]"""
-    most = largest_rate(pace, load)
+    most, prefill = largest_rate(pace, load), pace.prefill
     rate = np.minimum(rates, most)
     sequences = _sequences(pace, load, rate)
     batch = mean_batch(sequences, pace.places)
@@ -96,18 +100,20 @@ def steady(pace: Pace, load: Load, rates: Array, place: RuntimeProfile | None) -
     busy = 1 - stretch * none
     tpot = step / np.where(stretch > 0, stretch, np.nan)
     inside = place is not None and place.prompts_inside
-    ttft = _inside_wait if inside else _alone_wait
-    stay = load.steps * tpot
-    use = rates / most
+    ttft = _apart_wait if prefill else _inside_wait if inside else _alone_wait
+    stay, use = load.steps * tpot, rate / _decoded_rate(pace, load)
     with np.errstate(divide="ignore", invalid="ignore"):
-        wait = np.where(use < 1, place_wait(use, pace.places, stay, load.cv2), np.inf)
-        first = np.where(use < 1, wait + ttft(pace, load, rate, (batch, step, prompt, none)), np.inf)
+        wait = place_wait(use, pace.places, stay, load.cv2) + ttft(pace, load, rate, (batch, step, prompt, none))
+        first = np.where(rates < most, wait, np.inf)
     each = load.steps / batch  # steps of a request that no other shares
     parts = {
         "prompt": pace.prompt_energy_at(sequences, batch),
         "steps": np.stack([pace.at(row, batch) for row in pace.step_j]) * each,
         "waiting": pace.waiting_w[:, None] * ((1 - busy) / rate),
     }
+    if prefill is not None:
+        working = rate * prefill.prompt_s / prefill.workers
+        parts["waiting"] = parts["waiting"] + prefill.waiting_w[:, None] * ((1 - working) / rate)
     return Steady(rate, sequences, batch, busy, tpot, first, parts)
 
 
@@ -124,11 +130,19 @@ def lone(result: LoadResult) -> tuple[float, float]:
     """Seconds to the first token and per token of a request that is alone: the least that they can be."""
     if result.pace is None:
         return np.inf, np.inf
-    return result.pace.alone_s, float(result.pace.step_s[0])
+    pace = result.pace
+    first = pace.alone_s if pace.prefill is None else pace.prefill.prompt_s + pace.prefill.moved_s
+    return first, float(pace.step_s[0])
 
 
 def largest_rate(pace: Pace, load: Load) -> float:
-    """The largest stable rate of one copy: all places taken, no time without work.  [1/s]"""
+    """The largest stable rate of one copy: all places taken, or no time without prompts.  [1/s]"""
+    decoded, prefill = _decoded_rate(pace, load), pace.prefill
+    return decoded if prefill is None else min(decoded, prefill.workers / prefill.prompt_s)
+
+
+def _decoded_rate(pace: Pace, load: Load) -> float:
+    """The rate at which all places are taken.  [1/s]"""
     places = float(pace.places)
     return float(served_rate(places, load.steps, pace.step_s[-1], pace.prompt_s[-1]))
 
@@ -245,6 +259,30 @@ def _inside(asked: Scenario, load: Load, sizes: Array, ready: Prepared) -> Array
     return np.stack([np.interp(sizes, few, row) for row in np.maximum(ordered_sum(added, 1), 0.0)])
 
 
+def _apart(asked: Scenario, load: Load, pace: Pace) -> Pace:
+    """The pace where other devices take prompts in, and hand their cache over the link.
+
+    Raises:
+        BitnetCostError: a number of them that cannot share the model as those do that decode; no link.
+    """
+    devices, link = load.prefill_devices or 0, asked.hardware.interconnect
+    if devices % asked.devices or link is None:
+        why = (
+            f"is no multiple of the {asked.devices} that share a copy" if link else "would need a link between devices"
+        )
+        raise BitnetCostError(f"prefill-devices: {devices} {why}")
+    cache = float(measure(asked.but(workload=Workload(1, load.prompt, 1))).footprint.kv_bits[0])
+    moved = exchange_seconds(cache, link.bandwidth.value, 1.0, link.latency.value if link.latency else None)
+    scope = asked.scope or asked.hardware.default_scope
+    energy = [] if PARTS[scope] < 3 else [getattr(link.energy, end) * cache for end in ("low", "value", "high")]
+    alone = pace.alone_j + np.array(energy or [0.0] * 3)
+    prefill = Prefill(devices // asked.devices, pace.alone_s, float(moved), pace.waiting_w * (devices / asked.devices))
+    return pace._replace(
+        prompt_s=pace.prompt_s * 0, prompt_j=alone[:, None] * np.ones_like(pace.prompt_s), alone_s=0.0, alone_j=alone,
+        prefill=prefill,
+    )  # fmt: skip
+
+
 def _by_operator(result: Result, name: str) -> Array:
     """Seconds and energy of each operator in a phase.  [1 + bound, op, n]"""
     at = [phase.name for phase in result.counts.phases].index(name)
@@ -336,6 +374,15 @@ def _alone_wait(pace: Pace, load: Load, rate: Array, at: tuple[Array, Array, Arr
     _, step, prompt, none = at
     decoding = (1 - rate * prompt) * (1 - none)
     seconds: Array = queue_wait(rate, prompt, load.cv2) + decoding * step / 2 + prompt
+    return seconds
+
+
+def _apart_wait(pace: Pace, load: Load, rate: Array, at: tuple[Array, Array, Array, Array]) -> Array:
+    """Seconds to the first token where other devices take prompts in: their queue, the prompt, and its cache over the link."""
+    prefill = pace.prefill
+    if prefill is None:
+        return np.zeros_like(rate)
+    seconds: Array = queue_wait(rate / prefill.workers, prefill.prompt_s, load.cv2) + prefill.prompt_s + prefill.moved_s
     return seconds
 
 

@@ -26,6 +26,15 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 
+class Prefill(NamedTuple):
+    """Devices of a copy that only take prompts in, and hand their cache on."""
+
+    workers: int  # that each take one prompt at a time
+    prompt_s: float
+    moved_s: float  # of the cache, to the devices that decode
+    waiting_w: Array  # of all of them while nothing runs  [bound]
+
+
 class Pace(NamedTuple):
     """What a step takes at each batch, and what a prompt adds: all that the queue needs of the engine."""
 
@@ -38,6 +47,7 @@ class Pace(NamedTuple):
     alone_s: float  # a prompt where nothing decodes
     alone_j: Array  # [bound]
     waiting_w: Array  # of all devices while nothing runs, in scopes that hold it  [bound]
+    prefill: Prefill | None = None  # prompts are taken in elsewhere, and add nothing to the steps
 
     def at(self, table: Array, batch: Array) -> Array:
         """A row of the table at some batches: a batch is a whole number at any time, its mean lies between two."""
@@ -119,9 +129,14 @@ class LoadResult(Shown):
         return len(self.load.rates)
 
     @property
-    def cards(self) -> Array | None:
+    def cards(self) -> Any:
         """Devices of all copies.  [n]"""
-        return None if self.replicas is None else self.replicas * self.scenario.devices
+        return self.of_all(self.each)
+
+    @property
+    def each(self) -> int:
+        """Devices of one copy, those that only take prompts in among them."""
+        return self.scenario.devices + (self.load.prefill_devices or 0)
 
     @property
     def stable(self) -> NDArray[np.bool_] | None:
@@ -179,7 +194,7 @@ class LoadResult(Shown):
         if self.steady is None:
             return None
         energy = self.days_energy[1]
-        carbon, cost = self.charged(energy, self.of_all(self.scenario.devices * float(SECONDS_OF_DAY)))
+        carbon, cost = self.charged(energy, self.of_all(self.each * float(SECONDS_OF_DAY)))
         return Day(float(energy[0]), *(None if each is None else float(np.max(each)) for each in (carbon, cost)))
 
     def charged(self, energy: Array, seconds: Any) -> tuple[Array | None, Array | None]:

@@ -54,11 +54,11 @@ def _settled(name: str, unit: str, description: str, of: Callable[[LoadResult, S
 
 def _per_request(r: LoadResult, at: Steady) -> tuple[Any, Any]:
     """Emissions and money of a request, and of the time that devices are held for it."""
-    return r.charged(at.energy_j[1], r.scenario.devices / at.rate)
+    return r.charged(at.energy_j[1], r.each / at.rate)
 
 
 def _per_day(r: LoadResult) -> tuple[Any, Any]:
-    return r.charged(r.days_energy[1], r.of_all(r.scenario.devices * 86400.0))
+    return r.charged(r.days_energy[1], r.of_all(r.each * 86400.0))
 
 
 # --- the question --------------------------------------------------------------------------------------------------
@@ -70,6 +70,7 @@ _asked("cached", "whole", "1", "Tokens of a prompt that are in the cache already
 _asked("static_cache", "whole", "1", "Positions that each step reads, full or not")
 _asked("cv2", "figure", "1", "Squared coefficient of variation of prompts and answers")
 _same("attention", "counting", "devices")
+_asked("prefill_devices", "whole", "1", "Devices of each copy that only take prompts in")
 _register("replicas", "whole", "1", "Copies that share the load", lambda r: r.replicas)
 _register("cards", "whole", "1", "Devices of all copies", lambda r: r.cards)
 _register("max_batch", "whole", "1", "Most sequences in a step", lambda r: r.pace and r.pace.places)
@@ -92,7 +93,12 @@ _settled("tpot_s", "s", "Mean time per token after the first, prompts in between
     lambda r, at: at.tpot_s if r.load.steps else None)  # fmt: skip
 _settled("latency_s", "s", "Mean time of a request, from its arrival to its last token",
     lambda r, at: at.ttft_s + (r.load.steps * at.tpot_s if r.load.steps else 0.0))  # fmt: skip
-_settled("prefill_s", "s", "Time that a prompt adds", lambda r, at: r.pace and r.pace.prompt_at(at.sequences, at.batch))
+_settled(
+    "prefill_s",
+    "s",
+    "Time that a prompt adds",
+    lambda r, at: r.pace and (r.pace.prefill.prompt_s if r.pace.prefill else r.pace.prompt_at(at.sequences, at.batch)),
+)
 _settled("tokens_per_s", "token/s", "Tokens generated per second, all copies together",
     lambda r, at: r.of_all(at.rate * r.load.generate), better="more")  # fmt: skip
 

@@ -61,6 +61,8 @@ def load_of(rate: Any, requests_per_day: float | None, **rest: Any) -> Load:
     if rest.get("replicas") is None:
         asked = requests_per_day is not None or rest.get("slo_ttft") or rest.get("slo_tpot")
         rest["replicas"] = "auto" if asked else 1
+    elif isinstance(rest["replicas"], str) and rest["replicas"].isdigit():
+        rest["replicas"] = int(rest["replicas"])
     return Load(rate, requests_per_day=requests_per_day, **rest)
 
 

@@ -95,7 +95,7 @@ def _ranked(results: Sequence[LoadResult]) -> list[LoadResult]:
     served = [r for r in results if serves(r)]
 
     def key(r: LoadResult) -> tuple[float, float]:
-        cost = r.charged(r.days_energy[1, -1], r.of_all(r.scenario.devices * 86400.0))[1]
+        cost = r.charged(r.days_energy[1, -1], r.of_all(r.each * 86400.0))[1]
         return (float(np.max(cost)), 0.0) if cost is not None else (float(_cards(r)), _kwh(r))
 
     return sorted(served, key=key)
