@@ -201,7 +201,8 @@ SLO_TTFT = Asked(("--slo-ttft",), "keep the mean time to the first token, in sec
 SLO_TPOT = Asked(("--slo-tpot",), "keep the mean time per token after it, in seconds")
 REPLICAS = Asked(("--replicas",), "copies of the model that share the load", metavar="K|auto",
     left_out="as many as it takes; 1 at a --rate without --slo")
-PREFILL_DEVICES = Asked(("--prefill-devices",), "more devices of each copy, which take prompts in and hand on their cache")
+PREFILL_DEVICES = Asked(("--prefill-devices",),
+    "more devices of each copy, which take prompts in and hand on their cache")
 LOAD_DEVICES = Asked(("--devices",), "devices that share a copy; auto: those that make the fewest in all", "auto",
     metavar="N|auto")
 HARDWARE_LOADED = Asked(("--hardware", "-H", "--gpu"), "device; A,B for several", left_out="h100-sxm-80gb",

@@ -127,6 +127,18 @@ def test_what_is_cached_is_not_worked_on_and_still_held(runtime: str) -> None:
     assert record(rate=0.1, prompt=512, cached=511, runtime=runtime)["prefill_s"] < 0.015
 
 
+def test_other_devices_take_prompts_in() -> None:
+    together, apart = record(rate=20.0, devices=1), record(rate=20.0, devices=1, prefill_devices=1)
+    assert (together["cards"], apart["cards"]) == (1, 2)
+    assert apart["tpot_s"] < together["tpot_s"]  # no prompt stretches a step
+    assert apart["max_rate_per_s"] > together["max_rate_per_s"]
+    assert apart["energy_per_request_j"] > together["energy_per_request_j"]  # two devices wait
+    full = record(rate=1000.0, devices=1, prefill_devices=1)
+    assert full["max_rate_per_s"] == pytest.approx(1 / full["prefill_s"])  # prompts are what binds
+    with pytest.raises(BitnetCostError, match="no multiple of the 2"):
+        record(rate=1.0, devices=2, prefill_devices=1)
+
+
 def test_copies_are_as_few_as_keep_what_is_asked() -> None:
     row = record(rate=200.0, slo_tpot=0.02)
     assert row["within_slo"]

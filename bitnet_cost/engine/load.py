@@ -378,7 +378,7 @@ def _alone_wait(pace: Pace, load: Load, rate: Array, at: tuple[Array, Array, Arr
 
 
 def _apart_wait(pace: Pace, load: Load, rate: Array, at: tuple[Array, Array, Array, Array]) -> Array:
-    """Seconds to the first token where other devices take prompts in: their queue, the prompt, and its cache over the link."""
+    """Seconds to the first token where other devices take prompts in: their queue, the prompt, its cache moved."""
     prefill = pace.prefill
     if prefill is None:
         return np.zeros_like(rate)

@@ -142,7 +142,10 @@ def _one(asked: Scenario, load: Load, terms: Terms) -> LoadResult:
             devices = int(devices)
         check_devices(asked.hardware, devices)
         return _would_keep([serve(asked.but(devices=devices), load)])
-    ways = [n for n in shareable(asked.model, asked.parallel) if n <= asked.hardware.joined_at_most]
+    ways = [
+        n for n in shareable(asked.model, asked.parallel)
+        if n <= asked.hardware.joined_at_most and (load.prefill_devices or 0) % n == 0
+    ]  # fmt: skip
     holding = [n for n in ways if _holds(asked.but(devices=n), load)]
     if not holding:
         return serve(asked, load)
