@@ -51,7 +51,7 @@ def refused(ran: Ran, *words: str, code: int = 2) -> None:
     [
         (["estimate", "gpt3-175"], ["no model is called", "gpt3-175b"]),
         (["estimate", "gpt2", "-p", "bitnt"], ["no precision is called", "did you mean  bitnet?"]),
-        (["estimate", "gpt2", "-H", "cmos-5nm"], ["no hardware is called", "cmos-"]),
+        (["estimate", "gpt2", "-H", "cmos-6nm"], ["no hardware is called", "cmos-"]),
         (["estimate", "gpt2", "--baseline", "fp23"], ["no precision is called"]),
         (["estimate", "missing.yaml"], ["missing.yaml", "no such file"]),
         (["estimate", "."], ["folder"]),

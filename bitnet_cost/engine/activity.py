@@ -338,12 +338,18 @@ def input_bits_of(precision: Precision, op: Operator) -> float:
     return float(FORMAT_BITS[precision.attention if role == "attention" else precision.elsewhere])
 
 
-def mac_actions(precision: Precision, accumulator: Accumulator = "paper") -> dict[str, float]:
-    """The actions of one MAC of a linear layer, k large: what ``71.4x`` compares.
+def mac_actions(
+    precision: Precision, accumulator: Accumulator = "paper", hardware: Hardware | None = None
+) -> dict[str, float]:
+    """The actions of one MAC of a linear layer, k large: what ``71.4x`` compares; of the hardware's unit if it has one.
 
     >>> from bitnet_cost.inputs.precision import parse_name
     >>> mac_actions(parse_name("w1a8"))
     {'add.int8': 1.0}
     """
     linear = precision.linear
+    unit = hardware.unit_for(linear.format, linear.input_format()) if hardware else None
+    if hardware and unit:
+        found = unit_recipe(hardware, unit, linear.format, linear.activation_bits, linear.zero_fraction)
+        return {action: times for (_, action), times in found.items()}
     return {linear.adder(action, accumulator): times for action, times in linear.recipe.items()}

@@ -56,6 +56,8 @@ def check_scope(hardware: Hardware, scope: Scope) -> None:
         raise UnsupportedScope(f"scope {scope!r} is not known; expected {', '.join(SCOPES)}.")
     if scope not in hardware.scopes:
         lacks = "lists no memory levels." if scope == "memory" else f"{NO_CLOCK}."
+        if hardware.has_clock:
+            lacks = "has no price of an action: its power holds all of them."
         raise UnsupportedScope(f"scope {scope!r}: {hardware.name!r} {lacks} It answers {', '.join(hardware.scopes)}.")
 
 

@@ -374,7 +374,8 @@ class Hardware(Shown, Input):
     def scopes(self) -> tuple[Scope, ...]:
         """The scopes that it can answer, each holding those before it; ``facility`` where a site is given."""
         if self.has_clock:
-            return "arithmetic", "compute", "memory", "device", "facility"
+            whole: tuple[Scope, ...] = ("device", "facility")
+            return ("arithmetic", "compute", "memory", *whole) if self.actions else whole
         return ("arithmetic", "compute", "memory") if self.hierarchy else ("arithmetic", "compute")
 
     def not_reached(self, scope: Scope) -> str | None:

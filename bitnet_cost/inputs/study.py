@@ -10,7 +10,7 @@ from bitnet_cost.inputs.cited import CatalogueName, Input, Source, check_sources
 from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Parallel, Recompute, Scope
 
 Quantity = Literal[
-    "energy", "decode_energy_per_token", "tokens_per_s", "decode_step", "decode_energy", "product_time",
+    "energy", "decode_energy_per_token", "tokens_per_s", "decode_step", "decode_energy", "prefill", "product_time",
     "product_energy", "energy.mul", "energy.add", "mac_energy", "price", "saving", "ideal_weights", "stored_weights",
     "non_embedding_weights", "footprint", "largest_batch", "parameters", "mac", "quality_gap", "law_gap",
 ]  # fmt: skip

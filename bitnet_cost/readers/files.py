@@ -11,8 +11,9 @@ from bitnet_cost.readers import catalog
 
 # Keys that only one kind of file has.
 _MARKS = {
-    "actions": "hardware", "layers": "model", "linear": "precision", "weights_wide": "training-runtime",
-    "logit_bytes": "training-runtime", "kernels": "runtime", "tables": "study", "models": "sweep",
+    "actions": "hardware", "rates": "hardware", "layers": "model", "linear": "precision",
+    "weights_wide": "training-runtime", "logit_bytes": "training-runtime", "kernels": "runtime", "tables": "study",
+    "models": "sweep",
 }  # fmt: skip
 
 
@@ -26,7 +27,7 @@ def load_any(path: Path) -> tuple[str, Input]:
     keys = document.data if isinstance(document.data, dict) else ()
     kind = next((kind for mark, kind in _MARKS.items() if mark in keys), None)
     if kind is None:
-        wanted = ", ".join(f"{mark}: ({kind})" for mark, kind in _MARKS.items() if mark != "logit_bytes")
+        wanted = ", ".join(f"{mark}: ({kind})" for mark, kind in _MARKS.items() if mark not in ("logit_bytes", "rates"))
         what = "is not a model, hardware profile, precision, runtime, study or sweep; expected one of the keys"
         raise InvalidFile(path, "", f"{what} {wanted}")
     return kind, catalog.own(kind, document, KINDS[kind], path)

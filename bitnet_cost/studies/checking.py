@@ -75,7 +75,9 @@ def _check_runtime(path: Path, device: Hardware) -> None:
 def _missing(profile: Hardware, precision: Precision) -> list[str]:
     """Every action without a price: each gets one on trial, until the next is missing."""
     found: list[str] = []
-    some, model = next(iter(profile.actions.values())), catalog.model(TRIAL)
+    some, model = next(iter(profile.actions.values()), None), catalog.model(TRIAL)
+    if some is None:  # its power holds every action
+        return found
     profile, software = catalog.setting(profile, None)
     work = Workload(generate=usual_generate(model, profile))
     while len(found) < MOST_ACTIONS:

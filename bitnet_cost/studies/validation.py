@@ -206,7 +206,7 @@ def _added(values: Sequence[float]) -> float:
 def _figure(study: Study, options: Options, precision: str) -> Modelled:
     if options.quantity == "mac_energy":  # one MAC of a long linear product: its recipe at the profile's prices
         profile, what = catalog.hardware(_wanted(study, options, "hardware")), catalog.precision(precision)
-        recipe = mac_actions(what, options.accumulator or "paper")
+        recipe = mac_actions(what, options.accumulator or "paper", profile)
         each = [times * price_of(action, profile, what.name)[1] for action, times in recipe.items()]
         energy = _added(each)
         return Modelled(energy, any(honesty.mark_basis(profile.basis(action)) for action in recipe))
@@ -225,7 +225,7 @@ def _figure(study: Study, options: Options, precision: str) -> Modelled:
     return Modelled(value, any(_weak(r, quantity) for r in (result, other) if r))
 
 
-TIMES = ("tokens_per_s", "decode_step", "product_time")
+TIMES = ("tokens_per_s", "decode_step", "prefill", "product_time")
 
 
 def _weak(result: Result, quantity: str) -> bool:
@@ -273,6 +273,10 @@ def _read(result: Result, quantity: str) -> float:
         return float(result.by_component[quantity.removeprefix("energy.")][1, 0])
     if quantity in ("decode_energy_per_token", "tokens_per_s", "decode_step", "decode_energy"):
         return _decoding(result, quantity)
+    if quantity == "prefill":
+        if result.timing is None:
+            raise InvalidFile(f"study cell of {result.architecture.name}", quantity, "needs a device")
+        return float(result.timing.by_phase[0, 0])
     if quantity in ("product_time", "product_energy"):
         return _product(result, quantity)
     if quantity == "saving":
