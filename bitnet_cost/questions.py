@@ -138,6 +138,17 @@ LISTED_YEAR = Asked(("--year",), "hardware first sold in a year, or in years as 
 HELPED = Asked((), "the command to explain", left_out="all, in a line each", metavar="[COMMAND]")
 ENTRY = Asked((), "a name that 'list' prints, of any kind, or a file", metavar="NAME")
 CHECKED = Asked((), "your own YAML files", metavar="FILE...")
+MEASURED_FOR = Asked(("--seconds",), "time for all measurements, about", 100.0)
+MEASURED_WITH = Asked(("--library",), "what runs the products", left_out="torch where it is installed, else numpy")
+WALL_IDLE = Asked(("--idle-watts",), "power at rest that a wall meter shows, where the machine has no counter")
+WALL_LOAD = Asked(("--load-watts",), "power at work that a wall meter shows, where the machine has no counter")
+FITTED_FROM = Asked((), "CSV files of 'calibrate measure', llama-bench, vllm bench or ML.ENERGY", metavar="FILE...")
+FITTED_NAME = Asked(("--name",), "name of the profile", left_out="of the file that is written")
+FITTED_LIKE = Asked(("--like",), "the shipped device whose figures hold where rows say nothing", left_out="the nearest",
+    metavar="HARDWARE", names="hardware")
+FITTED_MODEL = Asked(("--model", "-m"), "the model of rows that name none", metavar="MODEL", names="model")
+FITTED_PRECISION = Asked(("--precision", "-p"), "the precision of rows that name none", left_out="bf16",
+    metavar="PRECISION", names="precision")
 DRAFTED = Asked((), "what the file is of: hardware, model, precision or runtime", metavar="KIND")
 SCHEMA_OF = Asked((), "kind of file")
 CONFIG = Asked((), "a Hugging Face config.json, its folder, a .gguf, or with the extra 'hub' an id", metavar="CONFIG")

@@ -13,7 +13,7 @@ from typing import Any, TextIO, cast
 
 import typer
 
-from bitnet_cost.commands import estimates, explore, files, load, new, studies, train
+from bitnet_cost.commands import calibrate, estimates, explore, files, load, new, studies, train
 from bitnet_cost.commands.root import app
 from bitnet_cost.commands.writing import Words, end_unwritten, fail, refuse_controls
 from bitnet_cost.errors import BitnetCostError
@@ -22,7 +22,7 @@ from bitnet_cost.errors import BitnetCostError
 UsageError: Any = typer.BadParameter.__mro__[1]
 
 # The modules add their commands to ``app``.
-__all__ = ["app", "estimates", "explore", "files", "load", "main", "new", "studies", "train"]
+__all__ = ["app", "calibrate", "estimates", "explore", "files", "load", "main", "new", "studies", "train"]
 
 
 def main() -> None:

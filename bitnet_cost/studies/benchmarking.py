@@ -1,0 +1,351 @@
+"""Short measurements of the machine at hand: products by format and shape, launches, power at rest and at work.
+
+PyTorch where it is installed, on the GPU where there is one; else NumPy on the processor. Weights are taken in turn
+from more memory than the caches hold, so that a product of one token reads memory, as a decode step does. On a GPU the
+repeats of a product are replayed from one captured graph, without the host between them. Energy is what a counter of
+the machine says (NVML, RAPL), or a wall meter that is typed in; where there is none the columns stay empty.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from bitnet_cost.errors import BitnetCostError
+
+BEYOND_CACHES = 384 * 2**20  # bytes of weights that are taken in turn
+LEAST_WINDOW = 0.1  # seconds of one measurement, where the time that is given runs out
+COUNTER_WINDOW = 0.8  # the same where an energy counter is read: NVML's moves every 20 to 100 ms
+RAPL = Path("/sys/class/powercap")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One measurement.
+
+    Args:
+        id: made of what was measured, the same each time.
+        what: ``device``, ``idle``, ``launch`` or ``product``.
+        device: name of the machine as its driver gives it.
+        library: what ran the products.
+        format: of weights and activations.
+        tokens, inputs, outputs: shape of the product ``[tokens, inputs] x [inputs, outputs]``.
+        seconds: time of one.  [s]
+        energy_j: energy of one, whole device.  [J]
+        power_w: mean power.  [W]
+        meter: what the energy was read from.
+        memory_bytes: of the device; only in its row.
+    """
+
+    id: str
+    what: str
+    device: str
+    library: str
+    format: str = ""
+    tokens: int | None = None
+    inputs: int | None = None
+    outputs: int | None = None
+    seconds: float | None = None
+    energy_j: float | None = None
+    power_w: float | None = None
+    meter: str = ""
+    memory_bytes: int | None = None
+
+
+class Machine(Protocol):
+    """What is measured: products of some formats, and how to wait for them."""
+
+    name: str
+    library: str
+    memory_bytes: int
+    formats: tuple[str, ...]
+    shapes: tuple[tuple[int, int], ...]
+    tokens: tuple[int, ...]
+
+    def product(self, form: str, tokens: int, inputs: int, outputs: int) -> Callable[[int], float]:
+        """A function that runs so many products and gives the seconds they took."""
+        ...
+
+
+class Processor:
+    """The processor through NumPy: FP32 alone, in which its BLAS works."""
+
+    library = f"numpy {np.__version__}"
+    formats: tuple[str, ...] = ("fp32",)
+    shapes: tuple[tuple[int, int], ...] = ((1024, 4096), (2048, 2048), (4096, 4096))
+    tokens: tuple[int, ...] = (1, 4, 16, 64, 256)
+
+    def __init__(self) -> None:
+        self.name = _processor_name()
+        self.memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+    def product(self, form: str, tokens: int, inputs: int, outputs: int) -> Callable[[int], float]:
+        """A function that runs so many products and gives the seconds they took."""
+        random = np.random.default_rng(0)
+        weights = [
+            random.standard_normal((inputs, outputs), dtype=np.float32) for _ in range(copies(4, inputs, outputs))
+        ]
+        given, made = (
+            random.standard_normal((tokens, inputs), dtype=np.float32),
+            np.empty((tokens, outputs), np.float32),
+        )
+
+        def run(times: int) -> float:
+            start = time.perf_counter()
+            for i in range(times):
+                np.matmul(given, weights[i % len(weights)], out=made)
+            return time.perf_counter() - start
+
+        return run
+
+
+class Torch:
+    """PyTorch, on the GPU where it sees one."""
+
+    def __init__(self, torch: Any) -> None:
+        self.torch, self.library = torch, f"torch {torch.__version__}"
+        self.cuda = bool(torch.cuda.is_available())
+        if self.cuda:
+            properties = torch.cuda.get_device_properties(0)
+            self.name, self.memory_bytes = str(properties.name), int(properties.total_memory)
+            fp8 = hasattr(torch, "float8_e4m3fn") and torch.cuda.get_device_capability(0) >= (8, 9)
+            self.formats: tuple[str, ...] = ("bf16", "fp16", "fp32", "int8", *(("fp8",) if fp8 else ()))
+            self.shapes: tuple[tuple[int, int], ...] = ((4096, 4096), (4096, 14336), (8192, 8192))
+            self.tokens: tuple[int, ...] = (1, 8, 64, 512, 4096)
+        else:
+            processor = Processor()
+            self.name, self.memory_bytes = processor.name, processor.memory_bytes
+            self.formats, self.shapes, self.tokens = ("fp32", "bf16"), processor.shapes, processor.tokens
+
+    def product(self, form: str, tokens: int, inputs: int, outputs: int) -> Callable[[int], float]:
+        """A function that runs so many products and gives the seconds they took."""
+        torch, place = self.torch, "cuda" if self.cuda else "cpu"
+        wide = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+        size = {"fp32": 4, "int8": 1, "fp8": 1}.get(form, 2)
+        many = copies(size, inputs, outputs)
+        if form in wide:
+            given = torch.randn(tokens, inputs, device=place, dtype=wide[form])
+            weights = [torch.randn(inputs, outputs, device=place, dtype=wide[form]) for _ in range(many)]
+            once = [lambda w=w: given @ w for w in weights]
+        elif form == "int8":
+            rows = max(tokens, 32)  # the kernel takes more than 16 rows
+            given = torch.randint(-127, 127, (rows, inputs), device=place, dtype=torch.int8)
+            weights = [
+                torch.randint(-127, 127, (outputs, inputs), device=place, dtype=torch.int8).t() for _ in range(many)
+            ]
+            once = [lambda w=w: torch._int_mm(given, w) for w in weights]
+        else:
+            rows, one = max(tokens, 16), torch.ones((), device=place)
+            given = torch.randn(rows, inputs, device=place).to(torch.float8_e4m3fn)
+            weights = [torch.randn(outputs, inputs, device=place).to(torch.float8_e4m3fn).t() for _ in range(many)]
+            once = [
+                lambda w=w: torch._scaled_mm(given, w, scale_a=one, scale_b=one, out_dtype=torch.bfloat16)
+                for w in weights
+            ]
+        return self._replayed(once) if self.cuda else self._looped(once)
+
+    def _looped(self, once: Sequence[Callable[[], object]]) -> Callable[[int], float]:
+        def run(times: int) -> float:
+            start = time.perf_counter()
+            with self.torch.inference_mode():
+                for i in range(times):
+                    once[i % len(once)]()
+            return time.perf_counter() - start
+
+        return run
+
+    def _replayed(self, once: Sequence[Callable[[], object]]) -> Callable[[int], float]:
+        """Products of each weight in turn, captured in a graph and replayed."""
+        torch = self.torch
+        aside = torch.cuda.Stream()
+        aside.wait_stream(torch.cuda.current_stream())
+        with torch.inference_mode(), torch.cuda.stream(aside):
+            for each in once[:2]:
+                each()
+        torch.cuda.current_stream().wait_stream(aside)
+        graph = torch.cuda.CUDAGraph()
+        with torch.inference_mode(), torch.cuda.graph(graph):
+            for each in once:
+                each()
+
+        def run(times: int) -> float:
+            rounds = max(1, round(times / len(once)))
+            began, ended = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+            torch.cuda.synchronize()
+            began.record()
+            for _ in range(rounds):
+                graph.replay()
+            ended.record()
+            torch.cuda.synchronize()
+            return float(began.elapsed_time(ended)) / 1e3 * times / (rounds * len(once))
+
+        return run
+
+
+class Meter(NamedTuple):
+    """What energy is read from: its name, and joules since some beginning; None: it cannot be read."""
+
+    name: str
+    joules: Callable[[], float] | None
+
+
+def meters(on_gpu: bool) -> Meter:
+    """The counter of the GPU (NVML), of the processor's package (RAPL), or none."""
+    if on_gpu:
+        try:
+            pynvml: Any = import_module("pynvml")
+            pynvml.nvmlInit()
+            handle = pynvml.nvmlDeviceGetHandleByIndex(0)
+            pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)
+            return Meter("nvml", lambda: pynvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1e3)
+        except Exception:  # no library, no driver, a card without the counter: one answer, no meter
+            return Meter("", None)
+    packages = [zone / "energy_uj" for zone in sorted(RAPL.glob("intel-rapl:[0-9]"))]
+    try:
+        for file in packages:
+            file.read_text()
+    except OSError:
+        packages = []
+    if not packages:
+        return Meter("", None)
+    return Meter("rapl", lambda: sum(int(file.read_text()) for file in packages) / 1e6)
+
+
+def machine(library: str | None = None) -> Machine:
+    """The machine through PyTorch where it is installed, else through NumPy; or through the one that is named.
+
+    Raises:
+        BitnetCostError: PyTorch is asked for and not installed.
+    """
+    if library != "numpy":
+        try:
+            return Torch(import_module("torch"))
+        except ImportError:
+            if library == "torch":
+                raise BitnetCostError("--library torch: PyTorch is not installed") from None
+    return Processor()
+
+
+def measure(
+    on: Machine, seconds: float, say: Callable[[str], None], watts: tuple[float, float] | None = None
+) -> list[Row]:
+    """Rows of a machine: what it is, its power at rest, a launch, and products by format and shape.
+
+    Args:
+        on: the machine.
+        seconds: time for all of it, about.
+        say: takes a line of progress.
+        watts: power at rest and at work, read from a wall meter; a counter of the machine is preferred.
+    """
+    meter = meters(on_gpu=bool(getattr(on, "cuda", False)))
+    row = partial(Row, device=on.name, library=on.library)
+    rows = [row("device", "device", memory_bytes=on.memory_bytes)]
+    say(f"{on.name}, {on.library}; " + (f"energy from {meter.name}" if meter.joules else "no energy counter"))
+    if meter.joules is not None:
+        start, before = time.perf_counter(), meter.joules()
+        time.sleep(min(2.0, seconds / 20))
+        rows.append(row("idle", "idle", power_w=(meter.joules() - before) / (time.perf_counter() - start),
+                        meter=meter.name))  # fmt: skip
+    elif watts is not None:
+        rows.append(row("idle", "idle", power_w=watts[0], meter="wall, typed in"))
+    cases = [(form, tokens, shape) for form in on.formats for shape in on.shapes for tokens in on.tokens]
+    window = max(COUNTER_WINDOW if meter.joules else LEAST_WINDOW, 0.7 * seconds / (len(cases) + 1))
+    with contextlib.suppress(RuntimeError):
+        took = _best(on.product(on.formats[0], 1, 64, 64), LEAST_WINDOW)
+        rows.append(row("launch", "launch", format=on.formats[0], tokens=1, inputs=64, outputs=64, seconds=took))
+    for form, tokens, (inputs, outputs) in cases:
+        named = f"{form}-{tokens}x{inputs}x{outputs}"
+        try:
+            run = on.product(form, tokens, inputs, outputs)
+            each = _best(run, LEAST_WINDOW)
+            joules, took = None, each
+            if meter.joules is not None:
+                times = max(1, round(window / each))
+                before = meter.joules()
+                took = run(times) / times
+                joules = (meter.joules() - before) / times
+            elif watts is not None:
+                joules = watts[1] * took
+        except RuntimeError as fault:  # a format or a shape that this build has no kernel for
+            say(f"{named}: left out, {str(fault).splitlines()[0]}")
+            continue
+        name = meter.name if meter.joules else "wall, typed in" if watts else ""
+        power = joules / took if joules else None
+        rows.append(
+            row(named, "product", format=form, tokens=tokens, inputs=inputs, outputs=outputs, seconds=took,
+                energy_j=joules, power_w=power, meter=name)
+        )  # fmt: skip
+        say(f"{named}: {took * 1e6:.4g} us" + (f", {power:.3g} W" if power else ""))
+    return rows
+
+
+def _best(run: Callable[[int], float], window: float) -> float:
+    """Seconds of one product: the least of three means over a window, after a first that warms up."""
+    times = 1
+    took = run(times)
+    while took < window / 4 and times < 2**24:
+        times *= 2
+        took = run(times)
+    return min(took, *(run(times) for _ in range(2))) / times
+
+
+def copies(size: int, inputs: int, outputs: int) -> int:
+    """How many matrices of entries of ``size`` bytes are taken in turn."""
+    return max(2, min(512, -(-BEYOND_CACHES // (size * inputs * outputs))))
+
+
+def _processor_name() -> str:
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return platform.processor() or platform.machine()
+
+
+def csv_text(rows: Sequence[Row]) -> str:
+    """The rows as CSV, a line each, below the names of their fields."""
+    told = io.StringIO()
+    writer = csv.DictWriter(told, [field.name for field in fields(Row)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({k: "" if v is None else v for k, v in asdict(row).items()} for row in rows)
+    return told.getvalue()
+
+
+def read_rows(text: str, path: str) -> Iterator[Row]:
+    """The rows of such a CSV.
+
+    Raises:
+        BitnetCostError: a column is missing, or a cell is no figure of its column.
+    """
+    reader = csv.DictReader(io.StringIO(text))
+    wanted = [field.name for field in fields(Row)]
+    missing = [name for name in wanted if name not in (reader.fieldnames or ())]
+    if missing:
+        raise BitnetCostError(f"{path}: has no column {', '.join(missing)}; write it with 'calibrate measure'")
+    for line, cells in enumerate(reader, start=2):
+        known: dict[str, Any] = {}
+        for name in wanted:
+            cell, kind = cells.get(name) or "", Row.__annotations__[name]
+            try:
+                known[name] = cell if kind == "str" else None if cell == "" else _positive(cell, whole="int" in kind)
+            except ValueError:
+                raise BitnetCostError(f"{path}: line {line}: {name} is {cell!r}; expected a positive number") from None
+        yield Row(**known)
+
+
+def _positive(cell: str, *, whole: bool) -> float | int:
+    value = int(cell) if whole else float(cell)
+    if not 0 < value < 1e18:
+        raise ValueError(cell)
+    return value
