@@ -326,7 +326,7 @@ def read_rows(text: str, path: str) -> Iterator[Row]:
     """The rows of such a CSV.
 
     Raises:
-        BitnetCostError: a column is missing, or a cell is no figure of its column.
+        BitnetCostError: a column is missing, or a cell does not hold a number of its column.
     """
     reader = csv.DictReader(io.StringIO(text))
     wanted = [field.name for field in fields(Row)]
