@@ -48,7 +48,7 @@ def rows(text: str, path: str, given: Given) -> Iterator[Measurement]:
     """The rows of a benchmark as measured rows.
 
     Raises:
-        BitnetCostError: another file, a cell that holds no number, or a row whose model nobody names.
+        BitnetCostError: another file, a cell that holds no number, or a row without the name of a model.
     """
     kind = _kind(text)
     if kind is None:
