@@ -45,7 +45,7 @@ def measure(
     if not 1 <= seconds <= 3600:
         raise BitnetCostError(f"--seconds: {seconds:g} is outside 1 to 3600")
     if (idle_watts is None) != (load_watts is None):
-        raise BitnetCostError("--idle-watts and --load-watts go together")
+        raise BitnetCostError("give both --idle-watts and --load-watts")
     watts = None if idle_watts is None or load_watts is None else (idle_watts, load_watts)
     if watts is not None and not 0 < watts[0] < watts[1] < 1e6:
         raise BitnetCostError("--load-watts is more than --idle-watts, and both are more than 0")

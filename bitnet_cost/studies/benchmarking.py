@@ -75,7 +75,7 @@ class Machine(Protocol):
     tokens: tuple[int, ...]
 
     def product(self, form: str, tokens: int, inputs: int, outputs: int) -> Callable[[int], float]:
-        """A function that runs so many products and gives the seconds they took."""
+        """A function from a number of products to the seconds that they take."""
         ...
 
 
@@ -92,7 +92,7 @@ class Processor:
         self.memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
     def product(self, form: str, tokens: int, inputs: int, outputs: int) -> Callable[[int], float]:
-        """A function that runs so many products and gives the seconds they took."""
+        """A function from a number of products to the seconds that they take."""
         random = np.random.default_rng(0)
         weights = [
             random.standard_normal((inputs, outputs), dtype=np.float32) for _ in range(copies(4, inputs, outputs))
@@ -130,7 +130,7 @@ class Torch:
             self.formats, self.shapes, self.tokens = ("fp32", "bf16"), processor.shapes, processor.tokens
 
     def product(self, form: str, tokens: int, inputs: int, outputs: int) -> Callable[[int], float]:
-        """A function that runs so many products and gives the seconds they took."""
+        """A function from a number of products to the seconds that they take."""
         torch, place = self.torch, "cuda" if self.cuda else "cpu"
         wide = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
         size = {"fp32": 4, "int8": 1, "fp8": 1}.get(form, 2)

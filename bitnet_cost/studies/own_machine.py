@@ -35,7 +35,7 @@ from bitnet_cost.views.model_yaml import yaml_text
 
 FREE = 1.5  # how far a factor may stray, as a logarithm: four times either way costs one residual
 PRICE = 0.7  # the same of a price: products at full power say what floor and MACs cost together, less what each does
-KEPT = 5  # one row in so many scores what the others lead to
+KEPT = 5  # one row in five is kept aside and scores the others
 NINETY = 1.645  # standard errors of a 90 % interval
 LEAST_RANGE = 0.02  # no figure is known better than the machine repeats it
 SIZES = {"fp32": 4, "bf16": 2, "fp16": 2, "int8": 1, "fp8": 1}  # bytes of an entry, by format that is measured
