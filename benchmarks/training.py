@@ -11,8 +11,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from bitnet_cost.studies import load_sweep
 from bitnet_cost.studies import sweep as sweeps
-from bitnet_cost.studies import training_sweep
 
 MODEL, HARDWARE = ["llama-2-7b"], ["h100-sxm-80gb"]
 VARIED = {
@@ -36,7 +36,7 @@ TRAINING: Mapping[str, Any] = {
 def rate(spec: Mapping[str, Any], precision: str, partitions: int) -> float:
     """Points that a sweep evaluates in a second of processor time."""
     asked = {"models": MODEL, "hardware": HARDWARE, "precisions": [precision], "pareto": True, **spec}
-    whole = training_sweep.plan(sweeps.of_options(asked))
+    whole = load_sweep.plan(sweeps.of_options(asked))
     start, points = time.process_time(), 0
     for number in range(min(partitions, whole.partitions)):
         sweeps.partition(whole, number)

@@ -221,6 +221,9 @@ HARDWARE_LOADED = Asked(("--hardware", "-H", "--gpu"), "device; A,B for several"
 BASELINE_OF_LOAD = Asked(("--baseline",), "savings are against this", left_out="fp16, else the first",
     metavar="PRECISION", names="precision")
 
+SWEPT_RATE = Asked(("--rate",), "sweep over loads, requests per second: A,B,C or FIRST:LAST:POINTS[:log]",
+    metavar="AXIS")
+
 # Training.
 TOKENS = Asked(("--tokens",), "tokens of the whole run, as 300B: adds days, energy, carbon, cost", metavar="N")
 SEQ = Asked(("--seq",), "tokens of a sequence", left_out="2,048, or what the model was made for")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bitnet_cost import BitnetCostError, estimate
+from bitnet_cost import BitnetCostError, estimate, sweep
 from bitnet_cost import load as load_answer
 from bitnet_cost.api import load_hardware, load_model, load_precision
 from bitnet_cost.engine.load import largest_rate, pace, places_of, steady
@@ -95,6 +95,23 @@ def test_an_element_of_a_curve_is_the_single_answer() -> None:
     for name in ("mean_batch", "tpot_s", "ttft_s", "energy_per_token_j", "power_w", "busy"):
         assert rows[17][name] == pytest.approx(one[name], rel=1e-11), name
     assert [row["rate_per_s"] for row in rows] == rates.tolist()
+
+
+def test_a_sweep_over_loads_has_the_single_answers() -> None:
+    given = {"rate": [0.5, 5.0, 80.0], "max_batch": 64}
+    grid = sweep(models="llama-3.1-8b", hardware="h100-sxm-80gb", precisions=["bf16", "fp8"], load=given,
+                 prompt=[256, 700], generate=64)  # fmt: skip
+    rows = grid.to_records()
+    assert grid.points == len(rows) == 12
+    for row in (rows[1], rows[5], rows[10]):
+        one = load_answer("llama-3.1-8b", "h100-sxm-80gb", str(row["precision"]), rate=row["rate_per_s"],
+                          prompt=int(row["prompt"]), generate=64, max_batch=64, devices=1).to_records()[0]  # fmt: skip
+        for name in ("stable", "mean_batch", "tpot_s", "ttft_s", "energy_per_token_j", "max_rate_per_s"):
+            assert row[name] == pytest.approx(one[name], rel=1e-11), name
+    with pytest.raises(BitnetCostError, match="has no batch"):
+        sweep(models="gemma-2b", hardware="l4", precisions="fp16", load=given, batch=[1, 2])
+    with pytest.raises(BitnetCostError, match="technology node"):
+        sweep(models="gemma-2b", hardware="cmos-7nm", precisions="fp16", load=given)
 
 
 def test_parts_of_a_request_add_up() -> None:

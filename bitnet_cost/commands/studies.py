@@ -284,6 +284,7 @@ def sweep(
         list[str] | None, one_of(get_args(Scope), "--scope", meaning="What the energy holds; repeat.")
     ] = None,
     vary: Annotated[list[str] | None, option(questions.VARY)] = None,
+    rate: Annotated[str | None, option(questions.SWEPT_RATE)] = None,
     training: Annotated[bool, option(questions.TRAINING)] = False,
     steps: TrainingAxes,
     where: Annotated[list[str] | None, option(questions.SWEPT_WHERE)] = None,
@@ -304,16 +305,16 @@ def sweep(
     Example: bitnet-cost sweep -m gemma-2b -H l4 -p fp16 --batch 1,2 --dry-run
     """
     from bitnet_cost.inputs import sweep as spec
-    from bitnet_cost.studies import running, training_sweep
+    from bitnet_cost.studies import load_sweep, running
     from bitnet_cost.studies import sweep as sweeps
 
     update = spec.options(
         models=model, hardware=hardware, precisions=precision, runtimes=runtime, batch=batch, prompt=prompt,
         generate=generate, devices=devices, offload=offload, **drafting._asdict(), scopes=scope, vary=vary,
-        training=steps.asked(training), where=where, objectives=objective, pareto=pareto or None, top=top,
-        columns=columns, limit=limit,
+        training=steps.asked(training), load={} if rate is None else {"rate": rate}, where=where,
+        objectives=objective, pareto=pareto or None, top=top, columns=columns, limit=limit,
     )  # fmt: skip
-    whole = training_sweep.plan(sweeps.of_file(study, update) if study is not None else sweeps.of_options(update))
+    whole = load_sweep.plan(sweeps.of_file(study, update) if study is not None else sweeps.of_options(update))
     for note in sweeps.bare_numbers(whole):
         typer.echo(note, err=True)
     if dry_run:

@@ -12,7 +12,6 @@ from dataclasses import replace
 import numpy as np
 
 from bitnet_cost.engine.estimate import Prepared, cannot_share, does_not_fit, evaluate, measure, prepare
-from bitnet_cost.engine.fit import largest
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.formulas.exchange import exchange_seconds
 from bitnet_cost.formulas.queueing import mean_batch, place_wait, queue_wait, served_rate
@@ -22,12 +21,13 @@ from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import LIMITS, Workload
 from bitnet_cost.ledger import load_record  # noqa: F401  # registers the columns of what is made here
-from bitnet_cost.ledger.contract import PARTS, Prices, contract
+from bitnet_cost.ledger.contract import PARTS, contract
 from bitnet_cost.ledger.load import LoadResult, Pace, Prefill, Steady
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.told import Array
 
 EACH = 1024  # up to this many sequences every batch is evaluated, beyond it one in some 2 %
+TRIED = 64  # batches that are tried at once
 PROMPTED = 16  # batches at which what a prompt adds to a step is evaluated: it is nearly a line
 CLOSE = 1e-12  # relative, of the batch
 WAITING = "waiting"  # a second in which nothing runs
@@ -35,12 +35,15 @@ WAITING = "waiting"  # a second in which nothing runs
 
 def places_of(asked: Scenario, load: Load) -> int:
     """Most sequences of a step: those that fit, at most those asked for; 0: not even one."""
-    most = LIMITS["batch"] if load.max_batch is None else load.max_batch
-
-    def fits(batch: int) -> bool:
-        return bool(measure(asked.but(workload=held(asked, load, batch))).fits)
-
-    return largest(fits, most)
+    low, high = 0, 1 + (LIMITS["batch"] if load.max_batch is None else load.max_batch)
+    while high - low > 1:  # some dozens at once: a search by halves would take a run for each
+        tried = np.unique(np.linspace(low, high, TRIED + 2)[1:-1].round())
+        tried = tried[(tried > low) & (tried < high)]
+        fits = np.atleast_1d(np.asarray(measure(asked.but(workload=held(asked, load, tried))).fits))
+        inside, outside = tried[fits], tried[~fits]
+        low = int(inside[-1]) if inside.size else low
+        high = int(outside[0]) if outside.size else high
+    return low
 
 
 def held(asked: Scenario, load: Load, batch: Array | int) -> Workload:
@@ -114,7 +117,7 @@ def steady(pace: Pace, load: Load, rates: Array, place: RuntimeProfile | None) -
     if prefill is not None:
         working = rate * prefill.prompt_s / prefill.workers
         parts["waiting"] = parts["waiting"] + prefill.waiting_w[:, None] * ((1 - working) / rate)
-    return Steady(rate, sequences, batch, busy, tpot, first, parts)
+    return Steady(rate, sequences, batch, busy, tpot, first, sum_in_order(list(parts.values())), parts)
 
 
 def over(result: LoadResult, rates: Array) -> LoadResult:
@@ -195,10 +198,7 @@ def serve(asked: Scenario, load: Load) -> LoadResult:
     if load.requests_per_day is not None:
         day = steady(tempo, load, load.requests_per_day / SECONDS_OF_DAY / copies, asked.runtime)
     at = steady(tempo, load, load.rates / copies, asked.runtime)
-    runs, prices = _runs(asked, load, tempo, at)
-    return replace(
-        found, pace=tempo, steady=at, day=day, replicas=copies, largest=most, within=least, runs=runs, prices=prices
-    )
+    return replace(found, pace=tempo, steady=at, day=day, replicas=copies, largest=most, within=least)
 
 
 # --- what the engine gives -------------------------------------------------------------------------------------------
@@ -302,8 +302,11 @@ def _waiting(asked: Scenario) -> Array:
     return np.array([figure.low, figure.value, figure.high]) * asked.devices * pue
 
 
-def _runs(asked: Scenario, load: Load, pace: Pace, at: Steady) -> tuple[dict[str, Array], Prices]:
-    """How often each action runs for a request, each [n], and what it costs: what differences of energy are made of."""
+def with_runs(result: LoadResult) -> LoadResult:
+    """The result with how often each action runs for a request, and its price: what differences are made of."""
+    asked, load, pace, at = result.scenario, result.load, result.pace, result.steady
+    if pace is None or at is None:
+        return result
     ready = prepare(asked, lean=True)
     steps = held(asked, load, at.batch)
     batch, prompt, _ = steps.flat()
@@ -322,7 +325,7 @@ def _runs(asked: Scenario, load: Load, pace: Pace, at: Steady) -> tuple[dict[str
     waiting = (1 - at.busy) / at.rate
     found[WAITING] = waiting
     low, nominal, high = pace.waiting_w.tolist()
-    return found, prices | {WAITING: (low, nominal, high)}
+    return replace(result, runs=found, prices=prices | {WAITING: (low, nominal, high)})
 
 
 def _actions(result: Result) -> dict[str, Array]:

@@ -54,8 +54,9 @@ class Load(Shown):
     prefill_devices: int | None = None
 
     def __post_init__(self) -> None:
-        rates = np.asarray(self.rate, dtype=object)
-        if rates.ndim > 1 or not rates.size or not all(map(_above_0, rates.ravel())):
+        rates = np.asarray(self.rate)
+        numeric = rates.dtype.kind in "iuf" and rates.ndim <= 1 and rates.size > 0
+        if not numeric or not bool(np.all((rates > 0) & np.isfinite(rates))):
             raise BitnetCostError(f"rate: {quoted(self.rate)} is not a number of requests per second above 0")
         for name, least, most in (
             ("prompt", 1, LIMITS["prompt"]), ("generate", 1, LIMITS["generate"]), ("max_batch", 1, LIMITS["batch"]),

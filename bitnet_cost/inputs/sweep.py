@@ -107,6 +107,33 @@ class TrainingAxes(Input):
     tokens: float | None = Field(None, gt=0, lt=1e18, description=questions.TOKENS.description)
 
 
+class LoadAxes(Input):
+    """The requests of a sweep over loads: their rate is an axis, as are prompt and generate."""
+
+    rate: list[float] | float | Range = Field(description=questions.RATE.description)
+    cached: int = Field(questions.CACHED.default, ge=0, description=questions.CACHED.description)
+    cv2: float = Field(questions.CV2.default, ge=0, description=questions.CV2.description)
+    max_batch: int | None = Field(None, ge=1, description=questions.MAX_BATCH.description)
+    static_cache: int | None = Field(None, ge=2, description=questions.STATIC_CACHE.description)
+
+    @property
+    def rates(self) -> NDArray[np.float64]:
+        """Requests per second.
+
+        Raises:
+            BitnetCostError: one that is no number above 0.
+        """
+        axis: Any = self.rate
+        if isinstance(self.rate, Range):
+            if isinstance(self.rate.first, str) or isinstance(self.rate.last, str):
+                raise BitnetCostError("rate: a range of rates takes no unit")
+            axis = self.rate.values(self.rate.first, self.rate.last)
+        found = np.unique(np.atleast_1d(np.asarray(axis, dtype=np.float64)))
+        if not (found.size and np.all(np.isfinite(found)) and found[0] > 0):
+            raise BitnetCostError("rate: takes numbers of requests per second above 0")
+        return found
+
+
 class Sweep(Input):
     """A grid of design points. Names and devices are loops; batch, prompt, generate are axes.
 
@@ -127,6 +154,7 @@ class Sweep(Input):
         default_factory=dict, description="figures of a profile by path, e.g. hierarchy.hbm.bandwidth, power.static"
     )
     training: TrainingAxes | None = Field(None, description="sweep over training steps; left out: over inference")
+    load: LoadAxes | None = Field(None, description="sweep over requests as they come; left out: over batches")
     batch: Whole = Field(questions.BATCH.default, description=questions.BATCH.description)
     prompt: Whole = Field(questions.PROMPT.default, description=questions.PROMPT.description)
     generate: Whole | None = Field(None, description=questions.GENERATE.description)
@@ -155,6 +183,8 @@ class Sweep(Input):
         if self.pareto and self.top:
             raise ValueError("pareto and top exclude each other; ask for one of them")
         rounds_of(self.draft, self.accept, self.draft_tokens)
+        if self.load is not None and (self.training is not None or self.batch != 1):
+            raise ValueError("load: a load has no batch, and is not of training")
         given = [n for n in OF_INFERENCE if getattr(self, n) != type(self).model_fields[n].default]
         if self.training is not None and given:
             raise ValueError(f"{given[0]} is of inference; a training step has seq, micro-batch and global batch")
@@ -245,6 +275,8 @@ def options(**given: Any) -> dict[str, Any]:
                 raise BitnetCostError("devices: takes a list such as 1,2,4")
         elif name == "training":
             found[name] = _training(value)
+        elif name == "load":
+            found[name] = {key: _axis(each) if key == "rate" else each for key, each in value.items()}
         elif name == "vary":
             pairs = value.items() if isinstance(value, Mapping) else map(_varied, _several(value))
             found[name] = {path: _axis(axis) for path, axis in pairs}

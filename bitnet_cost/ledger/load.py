@@ -74,13 +74,8 @@ class Steady(NamedTuple):
     busy: Array
     tpot_s: Array
     ttft_s: Array
+    energy_j: Array  # of a request, the sum of its parts  [bound, n]
     parts_j: dict[str, Array]  # of a request: prompt, steps, and its share of the time without work, [bound, n] each
-
-    @property
-    def energy_j(self) -> Array:
-        """Of a request.  [bound, n]"""
-        prompt, steps, waiting = self.parts_j.values()
-        return prompt + steps + waiting
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bitnet_cost.engine.estimate import check_devices, check_scope, measure
-from bitnet_cost.engine.load import held, lone, over, serve
+from bitnet_cost.engine.load import held, lone, over, serve, with_runs
 from bitnet_cost.errors import BitnetCostError, MissingPrice, quoted
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.division import shareable
@@ -110,7 +110,7 @@ def serving(
 def _priced(asked: Scenario, load: Load, terms: Terms, faults: list[MissingPrice]) -> LoadResult:
     """A result, or why it has no price."""
     try:
-        return _one(asked, load, terms)
+        return with_runs(_one(asked, load, terms))
     except MissingPrice as fault:
         faults.append(fault)
         full = measure(asked.but(workload=held(asked, load, 1)))
@@ -124,7 +124,7 @@ def _baseline(results: Sequence[LoadResult], first: Scenario, load: Load, terms:
         served = [r for r in results if r.steady is not None] or results
         return next((names[name] for name in ("fp16", "bf16") if name in names), served[0])
     given = terms.baseline if isinstance(terms.baseline, Precision) else catalog.precision(terms.baseline)
-    return names.get(given.name) or _one(first.but(precision=given), load, terms)
+    return names.get(given.name) or with_runs(_one(first.but(precision=given), load, terms))
 
 
 def _saved(result: LoadResult, base: LoadResult) -> LoadResult:

@@ -15,9 +15,9 @@ from bitnet_cost.inputs.sweep import Objective, Range, Sweep, options
 from bitnet_cost.numerals import with_commas
 from bitnet_cost.registry import figure
 from bitnet_cost.shown import Shown, Theme, drawn
+from bitnet_cost.studies.load_sweep import plan
 from bitnet_cost.studies.running import Runner, run
 from bitnet_cost.studies.sweep import Columns, Plan, as_array, of_file, of_options
-from bitnet_cost.studies.training_sweep import plan
 from bitnet_cost.tables import Report, Table, headed
 from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Parallel, Scope
 
@@ -30,7 +30,7 @@ Objectives = str | Sequence[str | Objective | Mapping[str, Any]]
 Chunk = dict[str, NDArray[Any]]
 
 
-AXES = {"batch": "batches", "prompt": "prompts", "generate": "generates", "seq": "sequences",
+AXES = {"batch": "batches", "rate_per_s": "rates", "prompt": "prompts", "generate": "generates", "seq": "sequences",
         "micro_batch": "micro-batches", "global_batch": "global batches"}  # fmt: skip
 
 
@@ -192,6 +192,7 @@ def sweep(
     scopes: Scope | Sequence[Scope] | None = None,
     vary: Mapping[str, Any] | None = None,
     training: Mapping[str, Any] | None = None,
+    load: Mapping[str, Any] | None = None,
     batch: Axis | None = None,
     prompt: Axis | None = None,
     generate: Axis | None = None,
@@ -225,6 +226,8 @@ def sweep(
         vary: figures of a profile by path, in SI or with a unit: ``{"hierarchy.hbm.bandwidth": ["2 TB/s", "4 TB/s"]}``.
         training: sweep over training steps, as in ``{"seq": 2048, "micro_batch": [1, 2], "tp": [1, 8]}``
             (`inputs.sweep.TrainingAxes`); columns are then those of `train`, and batch, prompt, generate left out.
+        load: sweep over requests as they come, as in ``{"rate": "0.1:20:100:log"}`` (`inputs.sweep.LoadAxes`); prompt
+            and generate are axes too, columns those of `load`.
         batch: sequences together: a number, several (list, range, array), or an axis as the command takes it
             (``"1:256:64:log"``).
         prompt: tokens of each prompt, likewise.
@@ -258,8 +261,9 @@ def sweep(
     """
     update = options(
         models=models, precisions=precisions, hardware=hardware, runtimes=runtimes, devices=devices, scopes=scopes,
-        vary=vary, training=training, batch=batch, prompt=prompt, generate=generate, attention=attention, logits=logits,
-        counting=counting, accumulator=accumulator, parallel=parallel, offload=offload, draft=draft,
+        vary=vary, training=training, load=load, batch=batch, prompt=prompt, generate=generate,
+        attention=attention, logits=logits, counting=counting,
+        accumulator=accumulator, parallel=parallel, offload=offload, draft=draft,
         accept=accept, draft_tokens=draft_tokens, where=where,
         objectives=objectives, pareto=pareto, top=top, columns=columns, limit=limit,
     )  # fmt: skip
