@@ -54,11 +54,19 @@ def kernel_class(op: Operator, precision: Precision, hardware: Hardware | None =
                 if narrow and of_layer:
                     return "w8a8-int8" if integers else "w8a8"
                 return "linear-fp32" if product_format(op, precision) == "fp32" else "linear"
-            if linear.rescale == "weights":
-                return "dequantised" if linear.weights.bits >= 4 else "dequantised-narrow"
-            return "lowbit"
+            return _packed(precision)
         case kernel:
             return kernel
+
+
+def _packed(precision: Precision) -> KernelClass:
+    """The class of a product whose weights have fewer than 8 bits."""
+    weights = precision.linear.weights
+    if precision.linear.rescale != "weights":
+        return "lowbit"
+    if weights.bits < 4:
+        return "dequantised-narrow"
+    return "dequantised-int4" if weights.code == "integer" and weights.bits < 5 else "dequantised"
 
 
 def kernel_of(op: Operator, precision: Precision, runtime: RuntimeProfile, hardware: Hardware) -> Kernel | None:

@@ -385,16 +385,17 @@ def calibrate(
 
 
 def _set_aside(rows: Sequence[Measurement]) -> tuple[list[Rows], list[Rows]]:
-    """Rows for constants, and those of products alone, of runtimes whose other figures stand."""
+    """Rows for constants, and those for prices alone, with power: of products alone, and of runtimes that stand."""
     chosen = calibration_ids(rows)
     usable: list[Rows] = []
     single: list[Rows] = []
     for group, members in grouped(r for r in rows if r.id in chosen).items():
         if catalog.hardware(group[1]).device_class not in ("gpu", "igpu"):
             continue
-        if group[3] not in FIXED:
+        alone = all(r.phase == "product" for r in members)
+        if group[3] not in FIXED and not alone:
             usable.append(Rows(members))
-        elif all(r.phase == "product" and r.power_w for r in members):
+        elif group[3] in FIXED and all(r.power_w for r in members):
             single.append(Rows(members))
     return usable, single
 
