@@ -389,7 +389,7 @@ def _set_aside(rows: Sequence[Measurement]) -> tuple[list[Rows], list[Rows]]:
     chosen = calibration_ids(rows)
     usable: list[Rows] = []
     single: list[Rows] = []
-    for group, members in grouped(r for r in rows if r.id in chosen).items():
+    for group, members in grouped(r for r in rows if r.id in chosen and r.phase != "exchange").items():
         if catalog.hardware(group[1]).device_class not in ("gpu", "igpu"):
             continue
         alone = all(r.phase == "product" for r in members)
