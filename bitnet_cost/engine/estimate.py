@@ -140,11 +140,7 @@ def _prepared(names: Names, lean: bool, lasting: bool, ops: tuple[Operator, ...]
     compute = None
     if plan is not None:
         products = part.coefficients.get("mac", {}).items()
-        parts = [(basis, column[:, None] * plan.per_mac) for basis, column in products]
-        if plan.per_weight is not None:
-            read = part.coefficients.get("weights", {}).items()
-            parts += [(basis, column[:, None] * plan.per_weight) for basis, column in read]
-        taken = Linear(parts, len(ops))
+        taken = Linear([(basis, column[:, None] * plan.per_mac) for basis, column in products], len(ops))
         compute = Stack([taken], bases)
     return Prepared(ops, coefficients, bases, folded, part, weights, plan, way, compute, lasting)
 

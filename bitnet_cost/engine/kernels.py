@@ -102,8 +102,8 @@ class Tiled(NamedTuple):
 
 
 def unpacking(kernels: Sequence[Kernel | None], hardware: Hardware) -> Array | None:
-    """Seconds of widening one packed weight, on the units that multiply and add in FP32.  [op, 1]"""
-    form = hardware.executed("fp32")
+    """Seconds of widening one packed weight, on the units of INT32, as shifts and masks are.  [op, 1]"""
+    form = hardware.executed("int32")
     if form is None or not any(k and k.unpacking for k in kernels):
         return None
     rate = hardware.rates[form].value

@@ -174,7 +174,7 @@ def schedule(
     steps = [k.bytes_per_entry * 8.0 if k and k.bytes_per_entry is not None else 0.0 for k in kernels]
     repeats = np.array([op.repeat * op.parts for op in ops], dtype=np.float64)[:, None]
     rate = stacked([reached_rate(op, k, precision, hardware) for op, k in zip(ops, kernels, strict=True)])
-    reached = stacked([k.compute.value if k and k.compute else 1.0 for k in kernels])
+    reached = stacked([k.compute.value * (k.units is None) if k and k.compute else 1.0 for k in kernels])
     share = stacked([k.bandwidth.value if k and k.bandwidth else 1.0 for k in kernels])
     per_pass = stacked(
         [
@@ -379,6 +379,8 @@ def roofline(
     if plan.tiles or plan.row_tile is not None:
         padding, idle = tiles_worked(counts, plan, compute)
         compute = compute * padding * idle
+    if plan.per_weight is not None:
+        compute = compute + counts["weights"] * plan.per_weight
     counts.named(compute, "arithmetic", "s")
     counts.named(memory, "memory", "s")
     longest = np.maximum(compute, memory)
@@ -458,7 +460,8 @@ def reached_rate(op: Operator, kernel: Kernel | None, precision: Precision, hard
     if kernel is None or executed is None:
         return np.inf  # it has no products, or the missing price is refused by name
     share = kernel.compute.value if kernel.compute else 1.0
-    return hardware.rates[executed].value / 2 * share
+    units = kernel.units and hardware.executed(kernel.units)
+    return hardware.rates[units or executed].value / 2 * share
 
 
 def capped(timing: Timing, dynamic: Array, hardware: Hardware) -> Timing:

@@ -17,7 +17,7 @@ def launch_seconds(overhead: float, per_input: float, inputs: float) -> float:
 
 
 def unpacking_seconds(slots: float, operations: Array | float) -> Array | float:
-    """Seconds of widening one packed weight with multiply-add slots of the units for ``operations`` a second.  [s]
+    """Seconds of widening one packed weight with slots of units that do ``operations`` a second, two to a slot.  [s]
 
     Shifts, masks and conversions issue beside or instead of multiply-adds, a weight at a time, of many bits or few: a
     product of few tokens waits for them where its bytes arrive sooner. Frantar et al., MARLIN, 2024, arXiv:2408.11743,

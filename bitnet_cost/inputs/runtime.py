@@ -60,11 +60,14 @@ class Kernel(Input):
     row_tile: int | None = Field(
         None, ge=1, le=1024, description="rows that a product of fewer tokens takes as long as, see `ROWS_OF_ONE`"
     )
+    units: Literal["int32", "fp32"] | None = Field(
+        None, description="units whose rate `compute` is a share of; left out: those of the product's format"
+    )
     unpacking: float | None = Field(
         None,
         ge=0,
         le=1000,
-        description="FP32 multiply-add slots of widening a packed weight, once in every pass",
+        description="INT32 multiply-add slots of widening a packed weight, once in every pass",
     )
     note: str = Field(default="", description="which kernels these are")
 
