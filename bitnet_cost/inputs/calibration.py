@@ -104,21 +104,26 @@ class DeviceConstants(Input):
     static: float = Field(1.0, gt=0, description="on the power floor")
     memory: float = Field(1.0, gt=0, description="on the price of the memory that holds the model")
     mac: float = Field(1.0, gt=0, description="on the price of every MAC")
+    mac_8bit: float = Field(1.0, gt=0, description="on the price of a MAC in 8 bits, beyond the others")
     rows: list[str] = Field(default_factory=list, description="ids of the measured rows they were solved from")
 
     def hardware_of(self, profile: Hardware) -> Hardware:
         """The device with these constants."""
-        name = list(profile.hierarchy)[-1]
-        level = profile.hierarchy[name]
+        main = list(profile.hierarchy)[-1]
+        level = profile.hierarchy[main]
         prices = {way: scaled(price, self.memory) for way in ("read", "write") if (price := getattr(level, way))}
-        actions = {a: scaled(f, self.mac) if a.startswith("mac.") else f for a, f in profile.actions.items()}
+        narrow = self.mac * self.mac_8bit
+        actions = {
+            a: scaled(f, narrow if a.endswith("8") else self.mac) if a.startswith("mac.") else f
+            for a, f in profile.actions.items()
+        }
         power = profile.power
         if power is not None:
             floors = {"static": scaled(power.static, self.static)}
             if power.between is not None:
                 floors["between"] = scaled(power.between, self.static)
             power = power.model_copy(update=floors)
-        hierarchy = profile.hierarchy | {name: level.model_copy(update=prices)}
+        hierarchy = profile.hierarchy | {main: level.model_copy(update=prices)}
         return profile.model_copy(update={"actions": actions, "hierarchy": hierarchy, "power": power})
 
 

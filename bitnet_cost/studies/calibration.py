@@ -37,7 +37,7 @@ SPREAD = {
     "attention_compute": 0.6, "overhead": 0.6, "per_pass": 1.0, "per_sequence": 0.5, "link": 0.6, "link_latency": 1.0,
 }  # fmt: skip
 OWN = {name: 0.7 * spread for name, spread in SPREAD.items()}
-PRICES = {"static": 0.2, "memory": 0.25, "mac": 0.3}
+PRICES = {"static": 0.2, "memory": 0.25, "mac": 0.3, "mac_8bit": 0.3}
 ACTIVE = 0.7
 PROMPT = 0.5  # of a task's prompt length, where rows give none
 COUNTER = {"cache": (1.0, 0.5), "context_gb": (0.1, 1.5)}  # expected value and spread
@@ -280,7 +280,8 @@ def fit_prices(rows: Sequence[Rows], known: Mapping[str, RuntimeConstants]) -> F
         rows: those of one device.
         known: its constants by runtime.
     """
-    names = [] if rows[0].has_measured_prices else list(PRICES)
+    narrow = any(part.result.precision.linear.rescale == "elementwise" for part in rows)
+    names = [] if rows[0].has_measured_prices else [name for name in PRICES if narrow or name != "mac_8bit"]
     runtimes = list(dict.fromkeys(part.software.runtime for part in rows))
     spread = {name: PRICES[name] for name in names} | {f"active:{runtime}": ACTIVE for runtime in runtimes}
     sigmas: dict[Quantity, float] = {"power_w": POWER_SIGMA, "energy_j_per_token": 2 * POWER_SIGMA}
@@ -365,13 +366,7 @@ def calibrate(
             ids = [r.id for part in here for r in part.members if r.seconds is not None]
             enter(hardware, runtime, fit_times(here, factors, OWN, known=factors_before.get((hardware, runtime))), ids)
             progress(f"{runtime} {hardware} {len(here)}")
-    for hardware, runtime in dict.fromkeys((part.profile.name, part.software.runtime) for part in single):
-        runtimes.append(RuntimeConstants(hardware=hardware, runtime=runtime))
-    devices, active, prices = _priced_devices([*usable, *single], runtimes)
-    for i, entry in enumerate(runtimes):
-        of_runtime = [value for (_, runtime), value in active.items() if runtime == entry.runtime]
-        factor = active.get((entry.hardware, entry.runtime)) or (float(np.median(of_runtime)) if of_runtime else 1.0)
-        runtimes[i] = entry.model_copy(update=_rounded({"active": factor}))
+    devices, prices = _with_prices(usable, single, runtimes)
     sources = dict.fromkeys(row.source for part in usable for row in part.members if row.memory_gb)
     counters = {source: fit_counter(source, usable) for source in sources}
     constants = Constants(
@@ -382,6 +377,40 @@ def calibrate(
         counters=[counter for counter, _ in counters.values()],
     )
     return Calibration(constants, times, prices, {source: fit for source, (_, fit) in counters.items()})
+
+
+def repriced(rows: Sequence[Measurement], known: Constants, hardware: Sequence[str]) -> Constants:
+    """Constants with the prices of some devices solved again, times as they are known."""
+    solved = {(part.hardware, part.runtime) for part in known.runtimes}
+    usable, single = ([part for part in parts if part.profile.name in hardware] for parts in _set_aside(rows))
+    usable = [
+        part.with_prompts(known.prompts) for part in usable if (part.profile.name, part.software.runtime) in solved
+    ]
+    runtimes = [part for part in known.runtimes if part.hardware in hardware]
+    devices, _ = _with_prices(usable, single, runtimes)
+    return known.model_copy(
+        update={
+            "runtimes": [part for part in known.runtimes if part.hardware not in hardware] + runtimes,
+            "devices": [part for part in known.devices if part.hardware not in hardware] + devices,
+        }
+    )
+
+
+def _with_prices(
+    usable: Sequence[Rows], single: Sequence[Rows], runtimes: list[RuntimeConstants]
+) -> tuple[list[DeviceConstants], dict[str, Fit]]:
+    """Devices with their price factors, and the fits; the factors on waiting power join the ``runtimes``."""
+    known = {(part.hardware, part.runtime) for part in runtimes}
+    for hardware, runtime in dict.fromkeys((part.profile.name, part.software.runtime) for part in single):
+        if (hardware, runtime) not in known:
+            runtimes.append(RuntimeConstants(hardware=hardware, runtime=runtime))
+    devices, active, prices = _priced_devices([*usable, *single], runtimes)
+    for i, entry in enumerate(runtimes):
+        of_runtime = [value for (_, runtime), value in active.items() if runtime == entry.runtime]
+        others = float(np.median(of_runtime)) if of_runtime else entry.active
+        factor = active.get((entry.hardware, entry.runtime)) or others
+        runtimes[i] = entry.model_copy(update=_rounded({"active": factor}))
+    return devices, prices
 
 
 def _set_aside(rows: Sequence[Measurement]) -> tuple[list[Rows], list[Rows]]:
