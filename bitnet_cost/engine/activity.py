@@ -200,9 +200,12 @@ def executed_recipe(op: Operator, precision: Precision, hardware: Hardware) -> d
         found = _by_quantity(unit_recipe(hardware, unit, linear.format, bits, linear.zero_fraction))
     if role_of(op, precision) == "linear":
         if unit is None:
-            packed = precision.linear.weights.bits < 8
-            widened = [(f"unpack.{precision.elsewhere}", 1.0)] * packed
-            widened += dequantised(precision) if precision.linear.rescale == "weights" else []
+            linear = precision.linear
+            widened = [(f"unpack.{precision.elsewhere}", 1.0)] * (linear.weights.bits < 8)
+            integers = (
+                linear.rescale == "weights" and linear.weights.code == "integer"
+            )  # other codes look their scale up
+            widened += dequantised(precision) if integers else []
             found |= {"weights": widened} if widened else {}
         if precision.linear.rescale == "product":
             scale = [(f"mul.{precision.elsewhere}", 1.0)]
