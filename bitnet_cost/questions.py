@@ -224,6 +224,9 @@ BASELINE_OF_LOAD = Asked(("--baseline",), "savings are against this", left_out="
 SWEPT_RATE = Asked(("--rate",), "sweep over loads, requests per second: A,B,C or FIRST:LAST:POINTS[:log]",
     metavar="AXIS")
 
+RATE_COMPARED = Asked(("--rate",), "under load instead of in a batch: requests per second, on --hardware",
+    metavar="RATE")
+
 # Training.
 TOKENS = Asked(("--tokens",), "tokens of the whole run, as 300B: adds days, energy, carbon, cost", metavar="N")
 SEQ = Asked(("--seq",), "tokens of a sequence", left_out="2,048, or what the model was made for")

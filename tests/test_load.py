@@ -226,6 +226,14 @@ def test_what_cannot_be_kept_says_what_would_do(bitnet_cost: Command) -> None:
     assert "--replicas" in many.out
 
 
+def test_compare_takes_a_rate(bitnet_cost: Command) -> None:
+    words = ("llama-3.1-8b", "-H", "h100-sxm-80gb", "-H", "l4", "-p", "fp8", "--rate", "2")
+    compared = json.loads(bitnet_cost("compare", *words, "-f", "json").out)["records"]
+    assert compared == json.loads(bitnet_cost("load", *words, "-f", "json").out)["records"]
+    assert "fp8 on the L4 is cheapest" in " ".join(bitnet_cost("compare", *words).out.split())
+    assert "not combined with --sort" in bitnet_cost("compare", *words, "--sort", "tokens").err
+
+
 def test_json_has_the_columns_of_the_contract(bitnet_cost: Command) -> None:
     found = json.loads(bitnet_cost("load", "llama-3.1-8b", "-p", "fp8", "--rate", "1,2", "-f", "json").out)
     assert found["schema"] == "bitnet-cost/1"

@@ -61,12 +61,22 @@ def compare(
     where: Annotated[str | None, option(questions.WHERE)] = None,
     at_equal_loss: Annotated[bool, option(questions.AT_EQUAL_LOSS)] = False,
     by: Annotated[ComparedBy, option(questions.BY)] = "energy",
+    rate: Annotated[str | None, option(questions.RATE_COMPARED)] = None,
     to: options.PageWriting,
 ) -> None:
     """Hardware x precision side by side: fit, energy, saving, tokens/s, power, carbon, cost; ranked.
 
     Example: bitnet-cost compare llama-2-7b -H h100-sxm-80gb -H l4 --sort tokens
     """
+    if rate is not None:
+        changed = {
+            "--sort": sort, "--where": where, "--prices": prices, "--by": by != "energy", "--batch":
+            asked.work.batch != 1, "--at-equal-loss": at_equal_loss,
+        }  # fmt: skip
+        if wrong := [flag for flag, given in changed.items() if given]:
+            raise BitnetCostError(f"rate: is not combined with {', '.join(wrong)}; leave it out")
+        _deliver_under_load(models, rate, asked, to)
+        return
     if at_equal_loss:
         refused = {"--sort": sort, "--where": where, "--prices": prices, "--by": None if by == "energy" else by}
         if wrong := [flag for flag, given in refused.items() if given is not None]:
@@ -107,6 +117,19 @@ def _deliver_at_equal_loss(models: list[str], asked: options.SideBySide, to: opt
         return html.as_html(equal_loss_page(found, typed()), to.plotly)
 
     deliver(to, Offer(lambda: [told.report(each) for each in found], document, rows, page))
+
+
+def _deliver_under_load(models: list[str], rate: str, asked: options.SideBySide, to: options.PageWriting) -> None:
+    from bitnet_cost.commands.load import deliver_loads
+    from bitnet_cost.studies import load
+
+    _, prompt, generate = asked.work
+    work = load.load_of(rate, None, prompt=prompt, generate=128 if generate is None else generate)
+    devices, parallel = asked.sharing.devices, asked.sharing.parallel
+    terms = load.Terms(asked.runtime, asked.scope, asked.baseline, facility(asked.site, options.Making()),
+                       "auto" if devices == 1 else devices, parallel)  # fmt: skip
+    places, formats = once(asked.hardware or [load.DEVICE]), once(asked.precision or load.PRECISIONS)
+    deliver_loads([load.serving(model, places, formats, work, terms) for model in once(models)], to)
 
 
 def _deliver_by_quality(to: options.PageWriting, answer: Answer) -> None:

@@ -1,6 +1,6 @@
 """What serving requests costs: load."""
 
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from bitnet_cost import questions
 from bitnet_cost.commands import options
@@ -8,8 +8,12 @@ from bitnet_cost.commands.asking import facility, once
 from bitnet_cost.commands.options import option, with_groups
 from bitnet_cost.commands.root import app
 from bitnet_cost.commands.writing import deliver, typed
+from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.views.formats import Offer
 from bitnet_cost.words import Parallel
+
+if TYPE_CHECKING:
+    from bitnet_cost.ledger.load import LoadResult
 
 
 class Requests(NamedTuple):
@@ -58,21 +62,40 @@ def load(
 
     Example: bitnet-cost load llama-3.1-8b --requests-per-day 1000000 --slo-tpot 0.03 -p bf16,fp8,bitnet-b1.58
     """
-    from bitnet_cost.ledger.load import LoadAnswer
     from bitnet_cost.studies import load as studies
-    from bitnet_cost.views import load as view
 
     asked = studies.load_of(**requests._asdict(), **service._asdict())
     found = studies.serving(
         model, once(hardware or [studies.DEVICE]), once(precision or studies.PRECISIONS), asked,
         studies.Terms(runtime, scope, baseline, facility(site, making), devices, parallel, link),
     )  # fmt: skip
-    answer = LoadAnswer(tuple(found))
+    deliver_loads([found], to)
+
+
+def deliver_loads(found: "list[list[LoadResult]]", to: options.PageWriting) -> None:
+    """Write a load's answer for each model.
+
+    Raises:
+        BitnetCostError: a page of several models.
+    """
+    from bitnet_cost.ledger.load import LoadAnswer
+    from bitnet_cost.views import load as view
+
+    answers = [LoadAnswer(tuple(results)) for results in found]
 
     def page() -> str:
         from bitnet_cost.studies import pages
         from bitnet_cost.views import html
 
-        return html.as_html(pages.of_load(answer, typed()), to.plotly)
+        if len(answers) > 1:
+            raise BitnetCostError("html: a page of a load has one model; name one")
+        return html.as_html(pages.of_load(answers[0], typed()), to.plotly)
 
-    deliver(to, Offer(lambda: [view.report(found)], lambda: view.document(found), answer.to_records, page))
+    def document() -> Any:
+        documents = [view.document(results) for results in found]
+        return documents[0] if len(documents) == 1 else documents
+
+    def rows() -> list[dict[str, Any]]:
+        return [row for answer in answers for row in answer.to_records()]
+
+    deliver(to, Offer(lambda: [view.report(results) for results in found], document, rows, page))

@@ -78,6 +78,13 @@ class Steady(NamedTuple):
     parts_j: dict[str, Array]  # of a request: prompt, steps, and its share of the time without work, [bound, n] each
 
 
+class End(NamedTuple):
+    """What an assumed figure of the runtime does at its low and at its high, alone."""
+
+    figure: str
+    energy_j: tuple[float, float]  # of a request; infinite where the load is not served
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class LoadResult(Shown):
     """A load served by copies of a model in one precision on devices; for each rate, arrays [n].
@@ -99,6 +106,7 @@ class LoadResult(Shown):
     baseline: str | None = None
     saving: Array | None = None  # [bound, n]
     reason: str | None = None
+    ends: tuple[End, ...] = ()  # at either end of each assumed share of its kernels of products
 
     def _line(self) -> str:
         return f"serving {self.scenario._line()}"
@@ -174,12 +182,15 @@ class LoadResult(Shown):
         """
         if self.steady is None or other.steady is None:
             return None
+        nominal = 1 - self.steady.energy_j[1] / other.steady.energy_j[1]
+        if self.hardware.name != other.hardware.name:  # each has prices of its own
+            ends = 1 - self.steady.energy_j / other.steady.energy_j
+            return np.stack((ends.min(0), nominal, ends.max(0)))
         actions = sorted(self.runs.keys() | other.runs.keys())
         none = np.zeros(self.points)
         mine, base = (array([r.runs.get(action, none) for action in actions]) for r in (self, other))
         prices = other.prices | self.prices
         found = saving_bounds(mine, base, array([prices[action] for action in actions]))
-        nominal = 1 - self.steady.energy_j[1] / other.steady.energy_j[1]
         saving: Array = found + (nominal - found[1])  # runs are of the mean batch, energies of the batches beside it
         return saving
 

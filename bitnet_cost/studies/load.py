@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bitnet_cost.engine.estimate import check_devices, check_scope, measure
+from bitnet_cost.engine.kernels import kernel_class
 from bitnet_cost.engine.load import held, lone, over, serve, with_runs
 from bitnet_cost.errors import BitnetCostError, MissingPrice, quoted
 from bitnet_cost.inputs.architecture import Architecture
+from bitnet_cost.inputs.cited import WEAK
 from bitnet_cost.inputs.division import shareable
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware
@@ -20,7 +22,7 @@ from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.sweep import Range, parse_axis
 from bitnet_cost.inputs.workload import Workload
-from bitnet_cost.ledger.load import LoadResult
+from bitnet_cost.ledger.load import End, LoadResult
 from bitnet_cost.numerals import with_prefix
 from bitnet_cost.readers import catalog
 from bitnet_cost.words import Parallel, Scope
@@ -102,6 +104,8 @@ def serving(
         results = [_priced(first.but(precision=each), load, terms, faults) for each in given]
         if faults and len(hardware) * len(given) == 1:
             raise faults[0]
+        if len(results) > 1 and len(load.rates) == 1:
+            results = [replace(r, ends=_ends(r)) for r in results]
         base = _baseline(results, first, load, terms)
         found += [_saved(r, base) for r in results]
     return found
@@ -115,6 +119,33 @@ def _priced(asked: Scenario, load: Load, terms: Terms, faults: list[MissingPrice
         faults.append(fault)
         full = measure(asked.but(workload=held(asked, load, 1)))
         return LoadResult(asked, load, full, reason=f"no price for {fault.action}")
+
+
+def _ends(result: LoadResult) -> tuple[End, ...]:
+    """What each assumed share of the kernels that its products run in does, alone."""
+    runtime = result.scenario.runtime
+    if result.steady is None or runtime is None:
+        return ()
+    classes = {
+        kernel_class(op, result.precision, result.hardware)
+        for op in result.full.counts.operators
+        if op.group == "linear"
+    }
+    found = []
+    for name in sorted(classes & runtime.kernels.keys() - {None}, key=str):
+        for share in ("bandwidth", "compute"):
+            figure = getattr(runtime.kernels[name], share) if name else None
+            if figure is not None and figure.basis in WEAK:
+                path = f"kernels.{name}.{share}"
+                ends = [serve(result.scenario.at(f"runtime.{path}", end), result.load) for end in
+                        (figure.low, figure.high)]  # fmt: skip
+                found.append(End(path, (_energy(ends[0]), _energy(ends[1]))))
+    return tuple(found)
+
+
+def _energy(result: LoadResult) -> float:
+    served = result.steady is not None and result.stable is not None and bool(result.stable.all())
+    return float(result.steady.energy_j[1, 0]) if served and result.steady is not None else float("inf")
 
 
 def _baseline(results: Sequence[LoadResult], first: Scenario, load: Load, terms: Terms) -> LoadResult:

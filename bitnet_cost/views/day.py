@@ -7,7 +7,7 @@ from functools import partial
 
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.ledger.load import LoadResult
-from bitnet_cost.ledger.result import Answer, Result
+from bitnet_cost.ledger.result import Answer, Day, Result
 from bitnet_cost.numerals import figures_of, fixed, with_commas
 from bitnet_cost.tables import Table, headed
 from bitnet_cost.views.groups import alike
@@ -60,6 +60,14 @@ def day_table(answer: Answer, results: Sequence[Result], which: str = "") -> Tab
     scope = results[0].scope
     loads = [(load, day) for load in answer.loads if load.scope == scope and (day := load.of_day) is not None]
     days = [*(answer.day(r) for r in results), *(day for _, day in loads)]
+    named = [(r.hardware.name, r.precision.name, str(r.workload.batch)) for r in results]
+    named += [(load.hardware.name, load.precision.name, load_batch(load)) for load, _ in loads]
+    title = f"{with_commas(answer.requests_per_day or 0.0)} requests a day{which}"
+    return cost_table(title, named, days)
+
+
+def cost_table(title: str, named: Sequence[tuple[str, ...]], days: Sequence[Day]) -> Table:
+    """Energy, emissions and money of days and years; ``named`` are hardware, precision and batch."""
     energy, carbon, cost = ([getattr(day, name) for day in days] for name in ("energy_j", "carbon_g", "cost_usd"))
     columns: dict[str, tuple[Sequence[float | None], int, float, Callable[[float], str]]] = {
         "kWh a day": (energy, 1, KWH, figures_of), "kWh a year": (energy, 365, KWH, figures_of),
@@ -69,8 +77,5 @@ def day_table(answer: Answer, results: Sequence[Result], which: str = "") -> Tab
     # carbon and cost only where they were asked for
     kept = {heading: column for heading, column in columns.items() if any(value is not None for value in column[0])}
     texts = [["-" if v is None else form(v * n / unit) for v in values] for values, n, unit, form in kept.values()]
-    named = [(r.hardware.name, r.precision.name, str(r.workload.batch)) for r in results]
-    named += [(load.hardware.name, load.precision.name, load_batch(load)) for load, _ in loads]
     rows = [(*names, *cells) for names, *cells in zip(named, *texts, strict=True)]
-    title = f"{with_commas(answer.requests_per_day or 0.0)} requests a day{which}"
     return Table(title, headed("hardware", "precision", "batch", *kept, texts=2), tuple(rows))

@@ -21,6 +21,7 @@ from bitnet_cost.numerals import (
 )
 from bitnet_cost.registry import records_of
 from bitnet_cost.tables import Look, Note, Report, Table, headed
+from bitnet_cost.views.day import cost_table, load_batch
 from bitnet_cost.views.families import is_one_bit
 from bitnet_cost.views.records import SCHEMA
 from bitnet_cost.views.verdict import hardware_name, listed, precision_name
@@ -58,6 +59,10 @@ def report(results: Sequence[LoadResult]) -> Report:
     tables = [_curve(r, title) for r in results if r.steady is not None] if results[0].points > 1 else []
     if not tables:
         tables = [_table(results, title)]
+        days = [(r, day) for r in results if (day := r.of_day) is not None]
+        if any(day.carbon_g is not None or day.cost_usd is not None for _, day in days):
+            named = [(r.hardware.name, r.precision.name, load_batch(r)) for r, _ in days]
+            tables.append(cost_table("A day and a year", named, [day for _, day in days]))
     return Report(title, _sentence(results), tuple(tables), tuple(_notes(results)), _also(results), ())
 
 
@@ -95,8 +100,8 @@ def _ranked(results: Sequence[LoadResult]) -> list[LoadResult]:
     served = [r for r in results if serves(r)]
 
     def key(r: LoadResult) -> tuple[float, float]:
-        cost = r.charged(r.days_energy[1, -1], r.of_all(r.each * 86400.0))[1]
-        return (float(np.max(cost)), 0.0) if cost is not None else (float(_cards(r)), _kwh(r))
+        cost = _usd(r)
+        return (cost, 0.0) if cost is not None else (float(_cards(r)), _kwh(r))
 
     return sorted(served, key=key)
 
@@ -126,22 +131,48 @@ def _name(r: LoadResult) -> str:
     return precision_name(r.precision.name)
 
 
+def _usd(r: LoadResult) -> float | None:
+    """What a day costs, where prices are given."""
+    return None if r.of_day is None else r.of_day.cost_usd
+
+
 def _lead(ranked: Sequence[LoadResult]) -> str:
     """Which is cheapest, by how much, and where 1-bit is among them."""
     if len(ranked) < 2:
         return ""
     first, second = ranked[:2]
-    change = _change(first, second)
-    if _cards(first) == _cards(second) and change is not None and min(change) < 0 < max(change):
-        text = f": which needs the least energy is undecided between {_name(first)} and {_name(second)}"
+    change, money = _change(first, second), (_usd(first), _usd(second))
+    if money[0] is not None and money[1] is not None:
+        text = f": {_at(first, second)} is cheapest, {figures_of(money[0])} USD a day against {figures_of(money[1])}"
+    elif _cards(first) < _cards(second) or change is None:
+        text = f": {_at(first, second)} is cheapest"
+        text += "" if change is None else f", {_than(change[1], first, second)}"
+    elif min(change) < 0 < max(change):
+        text = f": which is cheapest is undecided between {_at(first, second)} and {_at(second, first)}"
+    elif figure := _turned(first, second):
+        text = f": which is cheapest is undecided, what is assumed about {figure} decides"
     else:
-        text = f": {_name(first)} is cheapest{'' if change is None else f', {_than(change[1], second)}'}"
+        text = f": {_at(first, second)} is cheapest, {_than(change[1], first, second)}"
     narrow = next((r for r in ranked if is_one_bit(r.precision)), None)
     rival = next((r for r in ranked if not is_one_bit(r.precision)), None)
     if narrow is None or rival is None or narrow in (first, second):
         return text
     change = _change(narrow, rival)
-    return text if change is None else f"{text}; {_name(narrow)} needs {_than(change[1], rival)}"
+    return text if change is None else f"{text}; {_name(narrow)} needs {_than(change[1], narrow, rival)}"
+
+
+def _turned(first: LoadResult, second: LoadResult) -> str:
+    """The assumed figure that alone would turn which of two needs less energy; "" where none would."""
+    if first.steady is None or second.steady is None:
+        return ""
+    least, more = (float(r.steady.energy_j[1][0]) for r in (first, second) if r.steady)
+    up = [end.figure for end in first.ends if max(end.energy_j) > more]
+    return next(iter([*up, *(end.figure for end in second.ends if min(end.energy_j) < least)]), "")
+
+
+def _at(r: LoadResult, other: LoadResult) -> str:
+    """A precision, with its hardware where another has a different one."""
+    return _name(r) + (f" on the {hardware_name(r.hardware)}" if r.hardware.name != other.hardware.name else "")
 
 
 def _change(r: LoadResult, other: LoadResult) -> tuple[float, float, float] | None:
@@ -153,15 +184,10 @@ def _change(r: LoadResult, other: LoadResult) -> tuple[float, float, float] | No
     return high, nominal, low
 
 
-def _than(change: float, other: LoadResult) -> str:
-    """A difference of energy in words.
-
-    >>> from types import SimpleNamespace as Of
-    >>> _than(0.5, Of(precision=Of(name="fp8"))), _than(2.0, Of(precision=Of(name="fp8")))
-    ('50% more energy than fp8', '3 times as much energy as fp8')
-    """
+def _than(change: float, r: LoadResult, other: LoadResult) -> str:
+    """A difference of energy in words."""
     words = change_words(change)
-    return f"{words} energy {'as' if words.endswith('as much') else 'than'} {_name(other)}"
+    return f"{words} energy {'as' if words.endswith('as much') else 'than'} {_at(other, r)}"
 
 
 def _unserved(results: Sequence[LoadResult]) -> str:
