@@ -28,6 +28,7 @@ from bitnet_cost.errors import BitnetCostError
 BEYOND_CACHES = 384 * 2**20  # bytes of weights that are taken in turn
 LEAST_WINDOW = 0.1  # seconds of one measurement, where the time that is given runs out
 COUNTER_WINDOW = 0.8  # the same where an energy counter is read: NVML's moves every 20 to 100 ms
+LEAST_TOKENS = {"int8": 32, "fp8": 16}  # that the kernels take
 RAPL = Path("/sys/class/powercap")
 
 
@@ -64,6 +65,9 @@ class Row:
     memory_bytes: int | None = None
 
 
+Run = Callable[[int], tuple[float, int]]
+
+
 class Machine(Protocol):
     """What is measured: products of some formats, and how to wait for them."""
 
@@ -74,8 +78,8 @@ class Machine(Protocol):
     shapes: tuple[tuple[int, int], ...]
     tokens: tuple[int, ...]
 
-    def product(self, form: str, tokens: int, inputs: int, outputs: int) -> Callable[[int], float]:
-        """A function from a number of products to the seconds that they take."""
+    def product(self, form: str, tokens: int, inputs: int, outputs: int) -> Run:
+        """A function from a number of products to the seconds that they took, and how many they were."""
         ...
 
 
@@ -91,8 +95,8 @@ class Processor:
         self.name = _processor_name()
         self.memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
-    def product(self, form: str, tokens: int, inputs: int, outputs: int) -> Callable[[int], float]:
-        """A function from a number of products to the seconds that they take."""
+    def product(self, form: str, tokens: int, inputs: int, outputs: int) -> Run:
+        """A function from a number of products to the seconds that they took, and how many they were."""
         random = np.random.default_rng(0)
         weights = [
             random.standard_normal((inputs, outputs), dtype=np.float32) for _ in range(copies(4, inputs, outputs))
@@ -102,11 +106,11 @@ class Processor:
             np.empty((tokens, outputs), np.float32),
         )
 
-        def run(times: int) -> float:
+        def run(times: int) -> tuple[float, int]:
             start = time.perf_counter()
             for i in range(times):
                 np.matmul(given, weights[i % len(weights)], out=made)
-            return time.perf_counter() - start
+            return time.perf_counter() - start, times
 
         return run
 
@@ -129,8 +133,8 @@ class Torch:
             self.name, self.memory_bytes = processor.name, processor.memory_bytes
             self.formats, self.shapes, self.tokens = ("fp32", "bf16"), processor.shapes, processor.tokens
 
-    def product(self, form: str, tokens: int, inputs: int, outputs: int) -> Callable[[int], float]:
-        """A function from a number of products to the seconds that they take."""
+    def product(self, form: str, tokens: int, inputs: int, outputs: int) -> Run:
+        """A function from a number of products to the seconds that they took, and how many they were."""
         torch, place = self.torch, "cuda" if self.cuda else "cpu"
         wide = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
         size = {"fp32": 4, "int8": 1, "fp8": 1}.get(form, 2)
@@ -140,15 +144,14 @@ class Torch:
             weights = [torch.randn(inputs, outputs, device=place, dtype=wide[form]) for _ in range(many)]
             once = [lambda w=w: given @ w for w in weights]
         elif form == "int8":
-            rows = max(tokens, 32)  # the kernel takes more than 16 rows
-            given = torch.randint(-127, 127, (rows, inputs), device=place, dtype=torch.int8)
+            given = torch.randint(-127, 127, (tokens, inputs), device=place, dtype=torch.int8)
             weights = [
                 torch.randint(-127, 127, (outputs, inputs), device=place, dtype=torch.int8).t() for _ in range(many)
             ]
             once = [lambda w=w: torch._int_mm(given, w) for w in weights]
         else:
-            rows, one = max(tokens, 16), torch.ones((), device=place)
-            given = torch.randn(rows, inputs, device=place).to(torch.float8_e4m3fn)
+            one = torch.ones((), device=place)
+            given = torch.randn(tokens, inputs, device=place).to(torch.float8_e4m3fn)
             weights = [torch.randn(outputs, inputs, device=place).to(torch.float8_e4m3fn).t() for _ in range(many)]
             once = [
                 lambda w=w: torch._scaled_mm(given, w, scale_a=one, scale_b=one, out_dtype=torch.bfloat16)
@@ -156,17 +159,17 @@ class Torch:
             ]
         return self._replayed(once) if self.cuda else self._looped(once)
 
-    def _looped(self, once: Sequence[Callable[[], object]]) -> Callable[[int], float]:
-        def run(times: int) -> float:
+    def _looped(self, once: Sequence[Callable[[], object]]) -> Run:
+        def run(times: int) -> tuple[float, int]:
             start = time.perf_counter()
             with self.torch.inference_mode():
                 for i in range(times):
                     once[i % len(once)]()
-            return time.perf_counter() - start
+            return time.perf_counter() - start, times
 
         return run
 
-    def _replayed(self, once: Sequence[Callable[[], object]]) -> Callable[[int], float]:
+    def _replayed(self, once: Sequence[Callable[[], object]]) -> Run:
         """Products of each weight in turn, captured in a graph and replayed."""
         torch = self.torch
         aside = torch.cuda.Stream()
@@ -180,7 +183,7 @@ class Torch:
             for each in once:
                 each()
 
-        def run(times: int) -> float:
+        def run(times: int) -> tuple[float, int]:
             rounds = max(1, round(times / len(once)))
             began, ended = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
             torch.cuda.synchronize()
@@ -189,7 +192,7 @@ class Torch:
                 graph.replay()
             ended.record()
             torch.cuda.synchronize()
-            return float(began.elapsed_time(ended)) / 1e3 * times / (rounds * len(once))
+            return float(began.elapsed_time(ended)) / 1e3, rounds * len(once)
 
         return run
 
@@ -260,7 +263,12 @@ def measure(
                         meter=meter.name))  # fmt: skip
     elif watts is not None:
         rows.append(row("idle", "idle", power_w=watts[0], meter="wall, typed in"))
-    cases = [(form, tokens, shape) for form in on.formats for shape in on.shapes for tokens in on.tokens]
+    cases = [
+        (form, tokens, shape)
+        for form in on.formats
+        for shape in on.shapes
+        for tokens in dict.fromkeys(max(LEAST_TOKENS.get(form, 1), tokens) for tokens in on.tokens)
+    ]
     window = max(COUNTER_WINDOW if meter.joules else LEAST_WINDOW, 0.7 * seconds / (len(cases) + 1))
     with contextlib.suppress(RuntimeError):
         took = _best(on.product(on.formats[0], 1, 64, 64), LEAST_WINDOW)
@@ -272,10 +280,9 @@ def measure(
             each = _best(run, LEAST_WINDOW)
             joules, took = None, each
             if meter.joules is not None:
-                times = max(1, round(window / each))
                 before = meter.joules()
-                took = run(times) / times
-                joules = (meter.joules() - before) / times
+                whole, times = run(max(1, round(window / each)))
+                took, joules = whole / times, (meter.joules() - before) / times
             elif watts is not None:
                 joules = watts[1] * took
         except RuntimeError as fault:  # a format or a shape that this build has no kernel for
@@ -291,14 +298,18 @@ def measure(
     return rows
 
 
-def _best(run: Callable[[int], float], window: float) -> float:
+def _best(run: Run, window: float) -> float:
     """Seconds of one product: the least of three means over a window, after a first that warms up."""
-    times = 1
-    took = run(times)
-    while took < window / 4 and times < 2**24:
-        times *= 2
-        took = run(times)
-    return min(took, *(run(times) for _ in range(2))) / times
+    wanted = 1
+    took, times = run(wanted)
+    while took < window / 4 and wanted < 2**24:
+        wanted *= 2
+        took, times = run(wanted)
+    found = [took / times]
+    for _ in range(2):
+        took, times = run(wanted)
+        found.append(took / times)
+    return min(found)
 
 
 def copies(size: int, inputs: int, outputs: int) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -34,6 +34,7 @@ from bitnet_cost.tables import Column, Note, Report, Table
 from bitnet_cost.views.model_yaml import yaml_text
 
 FREE = 1.5  # how far a factor may stray, as a logarithm: four times either way costs one residual
+SHEET = 0.2  # the same of a rate whose peak a data sheet gives: a product that waits for power says nothing of it
 PRICE = 0.7  # the same of a price: products at full power say what floor and MACs cost together, less what each does
 KEPT = 5  # one row in five is kept aside and scores the others
 NINETY = 1.645  # standard errors of a 90 % interval
@@ -140,7 +141,12 @@ def asked(
     what = f"{devices[0]}, {own[0].library}" if own else f"{whole.title}, as {', '.join(p for p, _ in texts)} has it"
     idle = next((row for row in own if row.what == "idle"), None)
     memory = next((row.memory_bytes for row in own if row.what == "device"), None)
-    return Asked(found, name, base, software, what, idle, memory)
+    fastest: dict[str, float] = {}
+    for row in own:
+        if row.what == "product" and row.tokens and row.inputs and row.outputs and row.seconds:
+            reached = 2.0 * row.tokens * row.inputs * row.outputs / row.seconds
+            fastest[row.format] = max(reached, fastest.get(row.format, 0.0))
+    return Asked(found, name, base, software, what, idle, memory, fastest)
 
 
 def products(rows: Iterable[Row], hardware: str, runtime: str) -> list[Measurement]:
@@ -202,6 +208,7 @@ class Asked:
     what: str
     idle: Row | None = None
     memory_bytes: int | None = None
+    reached: Mapping[str, float] = field(default_factory=dict)  # the fastest product of each format.  [op/s]
 
 
 def fit(asked: Asked, say: Callable[[str], None]) -> OwnMachine:
@@ -223,14 +230,20 @@ def fit(asked: Asked, say: Callable[[str], None]) -> OwnMachine:
     parts = [Rows(members, None, profile, software) for members in grouped(used).values()]
     forms = sorted({form for part in parts for form in _formats(part, profile)})
     say(f"{len(used)} rows to solve from, {len(kept)} kept aside; relative: {base.name}, {software.runtime}")
-    spread = dict.fromkeys(["bandwidth", "overhead", *(f"rate.{form}" for form in forms)], FREE)
+    spread = dict.fromkeys(["bandwidth", "overhead"], FREE)
+    spread |= {f"rate.{form}": SHEET if base.device_class == "gpu" else FREE for form in forms}
     noise: dict[Quantity, float] = {"seconds": SIGMA}
     if any(row.energy_j_per_token for row in used):  # together: a device at its limit is slower, by what its work costs
-        prices = ["static", "memory", *(f"mac.{form}" for form in forms if f"mac.{form}" in profile.actions)]
+        prices = ["memory", *(f"mac.{form}" for form in forms if f"mac.{form}" in profile.actions)]
         spread |= dict.fromkeys(prices, PRICE)
         noise["energy_j_per_token"] = POWER_SIGMA
-    found = solve(_residuals(parts, profile, software, list(spread), noise), dict.fromkeys(spread, 1.0), spread)
-    figures = Figures.of(found.values)
+    floor, share = _floor(profile, asked.idle), software.kernel("linear").compute
+    expected = dict.fromkeys(spread, 1.0)
+    for form in forms:  # a rate that was reached is where the search begins: from above it, power may seem to limit all
+        if share is not None and asked.reached.get(form):
+            expected[f"rate.{form}"] = min(1.0, asked.reached[form] / (share.value * profile.rates[form].value))
+    found = solve(_residuals(parts, profile, software, list(spread), noise, floor), expected, spread)
+    figures = Figures.of({**found.values, "static": floor})
     solved, launched = figures.hardware_of(profile), figures.runtime_of(software)
     errors: dict[Quantity, list[float]] = {}
     for members in grouped(kept).values():
@@ -243,6 +256,12 @@ def fit(asked: Asked, say: Callable[[str], None]) -> OwnMachine:
     return OwnMachine(
         asked.name, base.name, solved, launched, found, errors, len(used), asked.idle, asked.memory_bytes, asked.what
     )
+
+
+def _floor(profile: Hardware, idle: Row | None) -> float:
+    """Factor on the power floor, which no product shows alone: it goes with the power at rest."""
+    resting = profile.device_power.idle
+    return 1.0 if resting is None or idle is None or idle.power_w is None else idle.power_w / resting.value
 
 
 def _runtime_of(hardware: Hardware) -> str:
@@ -258,10 +277,10 @@ def _formats(part: Rows, profile: Hardware) -> set[str]:
 
 def _residuals(
     parts: Sequence[Rows], profile: Hardware, software: RuntimeProfile, names: Sequence[str],
-    sigmas: Mapping[Quantity, float],
+    sigmas: Mapping[Quantity, float], floor: float,
 ) -> Callable[[Vector], list[float]]:  # fmt: skip
     def residuals(x: Vector) -> list[float]:
-        figures = Figures.of(dict(zip(names, np.exp(x).tolist(), strict=True)))
+        figures = Figures.of({**dict(zip(names, np.exp(x).tolist(), strict=True)), "static": floor})
         hardware, launched = figures.hardware_of(profile), figures.runtime_of(software)
         return [value for part in parts for value in part.residuals(hardware, launched, sigmas)]
 
@@ -283,9 +302,9 @@ def machine_yaml(found: OwnMachine) -> str:
         level |= {way: _solved(found, "memory", figure, "J/bit")
                   for way in ("read", "write") if (figure := getattr(memory, way)) is not None}  # fmt: skip
     floors = {}
-    if "static" in found.fit.values:
-        floors["static"] = _solved(found, "static", power.static, "W")
     if found.idle is not None and found.idle.power_w is not None:
+        note = f"as the power at rest: {found.like} x {_floor(base, found.idle):.3g}"
+        floors["static"] = _known(power.static.value, "W", 0.2, note) | {"basis": "scaled"}
         floors["idle"] = _known(found.idle.power_w, "W", 0.1)
     forms = [name.partition(".")[2] for name in found.fit.values if name.startswith("rate.")]
     macs = [name.partition(".")[2] for name in found.fit.values if name.startswith("mac.")]
@@ -389,7 +408,5 @@ def _value_of(found: OwnMachine, name: str) -> tuple[float, str]:
         return memory.bandwidth.value / 8, "B/s"
     if kind == "memory" and memory.read is not None:
         return memory.read.value, "J/bit"
-    if kind == "static":
-        return found.profile.device_power.static.value, "W"
     overhead = found.software.kernel("linear").overhead
     return (overhead.value, "s") if overhead is not None else (found.fit.values[name], "")
