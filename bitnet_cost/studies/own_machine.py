@@ -259,7 +259,7 @@ def fit(asked: Asked, say: Callable[[str], None]) -> OwnMachine:
 
 
 def _floor(profile: Hardware, idle: Row | None) -> float:
-    """Factor on the power floor, which no product shows alone: it goes with the power at rest."""
+    """Factor on the power floor, which no product shows alone: in proportion to the power at rest."""
     resting = profile.device_power.idle
     return 1.0 if resting is None or idle is None or idle.power_w is None else idle.power_w / resting.value
 
