@@ -29,13 +29,15 @@ class Accuracy(Input):
         known = self.devices.get(hardware, {}).get(runtime, {})
         return {name: errors for name, errors in known.items() if not name.startswith((TRAINING, LOAD))}
 
-    def of_load(self, hardware: str, runtime: str) -> dict[str, Spread]:
-        """The same of servers under load; empty where none was measured."""
-        known = self.devices.get(hardware, {}).get(runtime, {})
-        return {name: errors for name, errors in known.items() if name.startswith(LOAD)}
-
     def of_training(self, hardware: str, runtime: str) -> dict[str, Spread]:
         """The same of training; the classes of all devices where there are none of these."""
+        return self._of_kind(TRAINING, hardware, runtime)
+
+    def of_load(self, hardware: str, runtime: str) -> dict[str, Spread]:
+        """The same of servers under load."""
+        return self._of_kind(LOAD, hardware, runtime)
+
+    def _of_kind(self, kind: str, hardware: str, runtime: str) -> dict[str, Spread]:
         known = self.devices.get(hardware, {}).get(runtime, {})
-        found = {name: errors for name, errors in known.items() if name.startswith(TRAINING)}
-        return found or {f"{ALL}{name}": s for name, s in self.classes.items() if name.startswith(TRAINING)}
+        found = {name: errors for name, errors in known.items() if name.startswith(kind)}
+        return found or {f"{ALL}{name}": s for name, s in self.classes.items() if name.startswith(kind)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from bitnet_cost.formulas.savings import saving_bounds
 from bitnet_cost.frames import Library
+from bitnet_cost.inputs.accuracy import Spread
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.load import SECONDS_OF_DAY, Load
 from bitnet_cost.inputs.precision import Precision
@@ -106,6 +108,7 @@ class LoadResult(Shown):
     baseline: str | None = None
     saving: Array | None = None  # [bound, n]
     reason: str | None = None
+    errors: Mapping[str, Spread] = field(default_factory=dict)  # on measured servers under load, by class
     ends: tuple[End, ...] = ()  # at either end of each assumed share of its kernels of products
 
     def _line(self) -> str:

@@ -107,7 +107,8 @@ def serving(
         if len(results) > 1 and len(load.rates) == 1:
             results = [replace(r, ends=_ends(r)) for r in results]
         base = _baseline(results, first, load, terms)
-        found += [_saved(r, base) for r in results]
+        known = {} if software is None else catalog.accuracy().of_load(device.name, software.runtime)
+        found += [replace(_saved(r, base), errors=known) for r in results]
     return found
 
 

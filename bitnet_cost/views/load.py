@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from bitnet_cost import __version__
+from bitnet_cost.inputs.accuracy import ALL
 from bitnet_cost.ledger.load import LoadResult
 from bitnet_cost.ledger.load_record import KWH, LOAD_METRICS
 from bitnet_cost.numerals import (
+    brief,
     change_range,
     change_words,
     figures_of,
@@ -22,6 +24,7 @@ from bitnet_cost.numerals import (
 from bitnet_cost.registry import records_of
 from bitnet_cost.tables import Look, Note, Report, Table, headed
 from bitnet_cost.views.day import cost_table, load_batch
+from bitnet_cost.views.effects import limited
 from bitnet_cost.views.families import is_one_bit
 from bitnet_cost.views.records import SCHEMA
 from bitnet_cost.views.verdict import hardware_name, listed, precision_name
@@ -313,5 +316,26 @@ def _notes(results: Sequence[LoadResult]) -> list[Note]:
             text = f"{r.precision.name} against {r.baseline}: {ends} energy a request"
             notes.append(Note("range", f"{text}, every price moved on both sides at once."))
     notes += [Note("reason", f"{r.precision.name} on {r.hardware.name} {r.reason}.") for r in results if r.reason]
+    if runtime is not None:
+        notes.append(Note("measured", _held(first, runtime.runtime)))
     notes.append(Note("not-counted", f"Not counted: {'; '.join(NOT_COUNTED)}."))
     return notes
+
+
+_HELD = {
+    "load-token": "time per token", "load-first-token": "time to the first token", "load-batch": "mean batch",
+    "load-power": "power", "load-energy": "energy per token", "load-published": "time per token and batch",
+}  # fmt: skip
+
+
+def _held(r: LoadResult, runtime: str) -> str:
+    """How far off the model was on measured servers of the device and runtime, else on those of all."""
+    own = {name: found for name, found in r.errors.items() if not name.startswith(ALL)}
+    parts = [
+        f"{what} within {brief(found.median)}% ({found.n} rows)"
+        for name, what in _HELD.items() if (found := r.errors.get(name if own else f"{ALL}{name}")) is not None
+    ]  # fmt: skip
+    if own:
+        return f"On {r.hardware.name} with {runtime} the model meets measured servers: {limited(parts, 5)}"
+    text = f"No measured server under load of {r.hardware.name} with {runtime} is scored"
+    return f"{text}; on others the model meets {limited(parts, 3)}" if parts else f"{text}."
