@@ -201,7 +201,7 @@ def executed_recipe(op: Operator, precision: Precision, hardware: Hardware) -> d
     if role_of(op, precision) == "linear":
         if unit is None:
             linear = precision.linear
-            widened = [(f"unpack.{precision.elsewhere}", 1.0)] * (linear.weights.bits < 8)
+            widened = [(f"unpack.{precision.elsewhere}", 1.0)] * (linear.weights.bits < 8 and precision.widened is None)
             integers = (
                 linear.rescale == "weights" and linear.weights.code == "integer"
             )  # other codes look their scale up

@@ -36,7 +36,7 @@ def kernel_class(op: Operator, precision: Precision, hardware: Hardware | None =
         case "dequantise":
             return "rescale" if narrow and integers and linear.weights.bits >= 8 else None
         case "quantise":
-            if narrow and linear.weights.bits >= 8:
+            if narrow and (linear.weights.bits >= 8 or precision.widened is not None):
                 return "quantise-w8a8"
             return "quantise" if narrow or linear.rescale == "product" else None
         case "attention" if precision.attention == "fp32":
@@ -50,7 +50,7 @@ def kernel_class(op: Operator, precision: Precision, hardware: Hardware | None =
             of_layer = role_of(op, precision) == "linear"
             if hardware is not None and unit_of(op, precision, hardware):
                 return "w8a8" if linear.activation_bits < 16 else "linear"
-            if not of_layer or linear.weights.bits >= 8:
+            if not of_layer or linear.weights.bits >= 8 or precision.widened is not None:
                 if narrow and of_layer:
                     return "w8a8-int8" if integers else "w8a8"
                 return "linear-fp32" if product_format(op, precision) == "fp32" else "linear"

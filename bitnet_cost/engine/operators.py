@@ -271,19 +271,20 @@ class _Builder(Rows):
 
     def scores(self, heads: int, width: int, pairs: Basis, cached: Basis, kv_heads: int) -> None:
         """Scores Q K^T and context P V of fused attention. A context entry sums as many products as keys attended."""
+        shared = ATTENTION._replace(grouped=heads // kv_heads)
         self.add("attn_scores", "attention", "attention", [
             ("mac", pairs, heads * width),
             ("reduce", pairs, heads * (width - 1)),
             ("inputs", TOKENS, heads * width),
             ("kv_read", cached, kv_heads * width),
-        ], traits=ATTENTION, cached_heads=kv_heads)  # fmt: skip
+        ], traits=shared, cached_heads=kv_heads)  # fmt: skip
         self.add("attn_context", "attention", "attention", [
             ("mac", pairs, heads * width),
             ("reduce", pairs, heads * width),
             ("reduce", TOKENS, -heads * width),
             ("outputs", TOKENS, heads * width),
             ("kv_read", cached, kv_heads * width),
-        ], traits=ATTENTION._replace(fused="always"), cached_heads=kv_heads)  # fmt: skip
+        ], traits=shared._replace(fused="always"), cached_heads=kv_heads)  # fmt: skip
 
     def latent_attention(self, mla: LatentAttention) -> None:
         hidden, heads, rank, rope = self.hidden, mla.heads, mla.kv_rank, mla.rope_dim

@@ -297,11 +297,29 @@ def movement(counts: OpCounts, activity: Activity, actions: Actions, plan: Sched
     for place, bits, rows in moving:
         part = found[places.index(place), :, rows]
         part += bits[:, rows]
+    again = cache_again(counts, activity, plan.runtime)
+    if again is not None:
+        found[0] += again
     if streamed:
         found[places.index("host.link")] += found[places.index("host.read")] + found[places.index("host.write")]
     for place, moved in zip(places, found, strict=True) if is_told(found) else ():
         counts.named(moved, place, "bit")
     return found
+
+
+def cache_again(counts: OpCounts, activity: Activity, runtime: RuntimeProfile) -> Array | None:
+    """Bits of the cache that query heads of a group read again, from the nearest level; None where a group reads once.
+
+    A kernel that works on one query head at a time finds in the cache of the chip what another head of its group read
+    (Ainslie et al., GQA, 2023, arXiv:2305.13245, has g heads share one).  [phase, op, n]
+    """
+    repeats = runtime.kernel("attention").cache_repeats
+    if repeats is None:
+        return None
+    beyond = np.array([op.traits.grouped - 1.0 for op in counts.operators])[:, None] * repeats.value
+    steps = np.array([0.0 if phase.prompts else 1.0 for phase in counts.phases])[:, None, None]
+    bits: Array = activity.kv_read_bits * (steps * beyond)
+    return bits
 
 
 def scores_in_memory(counts: OpCounts, plan: Schedule) -> Array | None:

@@ -37,6 +37,7 @@ class RuntimeConstants(Input):
     experts_w8a8: float = Field(1.0, gt=0, description="on bandwidth and rate of experts of 8 bits, beyond the others")
     attention: float = Field(1.0, gt=0, description="on the bandwidth of attention")
     attention_compute: float = Field(1.0, gt=0, description="on the rate of attention")
+    cache_repeats: float = Field(1.0, gt=0, description="on the share of a group's heads that read the cache again")
     overhead: float = Field(1.0, gt=0, description="on the time of every launch")
     per_pass: float = Field(1.0, gt=0, description="on the host time of a pass")
     per_sequence: float = Field(1.0, gt=0, description="on the host time of a sequence in a pass")
@@ -60,6 +61,8 @@ class RuntimeConstants(Input):
                     update["bandwidth"] = scaled(kernel.bandwidth, wide, 0.95)
                 if kernel.compute is not None:
                     update["compute"] = scaled(kernel.compute, rate, 0.95)
+            if kernel.cache_repeats is not None:
+                update["cache_repeats"] = scaled(kernel.cache_repeats, self.cache_repeats)
             kernels[name] = kernel.model_copy(update=update)
         changed = {
             name: scaled(figure, getattr(self, name))

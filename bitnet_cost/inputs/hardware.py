@@ -432,6 +432,13 @@ class Hardware(Shown, Input):
                 return form
         return None
 
+    @property
+    def multiplies_in(self) -> frozenset[str]:
+        """Formats of products that it prices and, where time passes on it, has a rate for."""
+        stem = "mac." if self.has_clock else "mul."
+        priced = {action.removeprefix(stem) for action in self.actions if action.startswith(stem)}
+        return frozenset(priced & set(self.rates) if self.has_clock else priced)
+
     def executed(self, form: str) -> str | None:
         """The format in which a product of ``form`` runs here: itself, a substitute, or None."""
         if form in self.rates:

@@ -8,15 +8,15 @@ from bitnet_cost.inputs.cited import Input, Power, Ratio, Source
 from bitnet_cost.words import Logits, Recompute
 
 TrainedPart = Literal["step", "fwdbwd", "forward", "adamw"]
-RowPhase = Literal["prefill", "decode", "request", "serving", "product", "exchange"]
+RowPhase = Literal["prefill", "decode", "request", "serving", "product", "linear", "exchange"]
 
 
 class Measurement(Input):
     """One measured point. What a source does not state is None.
 
     ``seconds`` is that of the phase: a whole prefill; one decode step, the mean over them; a whole request; one output
-    token of a sequence in a server that is kept busy; one product; one all-reduce. Power and memory are those of all
-    devices together.
+    token of a sequence in a server that is kept busy; one product; one linear layer with what quantises its input; one
+    all-reduce. Power and memory are those of all devices together.
     """
 
     id: str = Field(min_length=1, description="row id, never changed or reused")

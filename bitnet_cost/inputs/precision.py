@@ -7,6 +7,7 @@ its scales) and *arithmetic* (a recipe of actions per MAC). Products of two acti
 
 import math
 import re
+from collections.abc import Container
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -140,6 +141,12 @@ class Precision(Shown, Input):
     source: str = Field(min_length=1, description="a key of sources")
     sources: dict[str, Source] = Field(min_length=1, description="where the recipe comes from")
     linear: LinearPrecision = Field(description="weight matrices of the layers")
+    native: LinearPrecision | None = Field(
+        None, description="the weight matrices on a device that multiplies in their own format, in place of linear"
+    )
+    widened: LinearPrecision | None = Field(
+        None, description="linear on other devices, where native stands in its place; never in a file"
+    )
     attention: Format = Field(description="products of queries, keys and values")
     elsewhere: Format = Field(description="elementwise work, norms, biases, routers, residual stream")
     embedding: Format = Field(description="input tables")
@@ -187,6 +194,22 @@ class Precision(Shown, Input):
         if self.mixture is not None and self.mixture not in MIXTURES:
             raise ValueError(f"mixture: {self.mixture!r} is not known; there are {', '.join(MIXTURES)}")
         return self
+
+    def on(self, formats: Container[str]) -> Self:
+        """The precision on hardware that multiplies in ``formats``: in its own where that is one, else widened.
+
+        >>> from bitnet_cost.readers import catalog
+        >>> nvfp4 = catalog.precision("nvfp4")
+        >>> [nvfp4.on(there).on(here).linear.recipe for there, here in ((("fp4",), ("fp4",)), (("fp4",), ("bf16",)))]
+        [{'mul.fp4': 1.0, 'add.fp32': 1.0}, {'mul.bf16': 1.0, 'add.bf16': 1.0}]
+        """
+        if self.native is None:
+            return self
+        runs = all(a.partition(".")[2] in formats for a in self.native.recipe if a.startswith("mul."))
+        if runs == (self.widened is not None):
+            return self
+        update = {"linear": self.native, "widened": self.linear} if runs else {"linear": self.widened, "widened": None}
+        return self.model_copy(update=update)
 
     def bits_of(self, role: str) -> float:
         """Stored bits of an entry of a role other than the linear weights."""

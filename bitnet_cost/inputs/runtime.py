@@ -69,6 +69,11 @@ class Kernel(Input):
         le=1000,
         description="INT32 multiply-add slots of widening a packed weight, once in every pass",
     )
+    cache_repeats: Ratio | None = Field(
+        None,
+        description="share of the query heads of a group, beyond the first, for which a decode step reads the cache "
+        "again, from the nearest level; left out: a group reads it once",
+    )
     note: str = Field(default="", description="which kernels these are")
 
     @model_validator(mode="after")

@@ -50,13 +50,22 @@ class Names(NamedTuple):
 
 
 def _resolved(given: dict[str, Any]) -> dict[str, Any]:
-    """Fields of a scenario with the model's own precision in the place of ``-p file``, its layers as they are kept."""
-    model, precision = given.get("model"), given.get("precision")
+    """Fields of a scenario with the model's own precision in the place of ``-p file``, its layers as they are kept.
+
+    A precision is as the hardware multiplies it.
+    """
+    model, precision, hardware = given.get("model"), given.get("precision"), given.get("hardware")
     if not isinstance(model, Architecture):
         return given
     if isinstance(precision, Precision):
-        given = {**given, "precision": model.own(precision)}
+        own = model.own(precision)
+        given = {**given, "precision": _on(own, hardware) if isinstance(hardware, Hardware) else own}
     return {**given, "model": divided(model, given["offload"])} if given.get("offload") else given
+
+
+def _on(precision: Precision, hardware: Hardware) -> Precision:
+    """A precision as the hardware multiplies it, in its own format or widened."""
+    return precision if precision.native is None else precision.on(hardware.multiplies_in)
 
 
 class Question(Shown, Input):
@@ -75,9 +84,11 @@ class Question(Shown, Input):
     def but(self, **changed: Any) -> Self:
         """The same question with other fields, which are taken as they are."""
         if changed.keys() & {"precision", "model", "offload"}:
-            own = {name: getattr(self, name, None) for name in ("model", "precision", "offload")}
+            own = {name: getattr(self, name, None) for name in ("model", "precision", "hardware", "offload")}
             known = type(self).model_fields
             changed = {name: it for name, it in _resolved(own | changed).items() if name in known}
+        elif "hardware" in changed:
+            changed["precision"] = _on(self.precision, changed["hardware"])
         return self.model_copy(update=changed)
 
     def _line(self) -> str:

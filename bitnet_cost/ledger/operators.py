@@ -37,6 +37,7 @@ class Traits(NamedTuple):
     summed: bool = False  # whether sums of the residual stream over devices are closed after each of its parts
     scores: bool = False  # whether it works on the scores of attention, one for each query-key pair
     tensor: TensorKind = "other"  # what its weights are to a quantiser of checkpoints; plain ones stay as they are
+    grouped: int = 1  # query heads that read the same cached head
     backward: Backward = "product"  # gradients of the input and of the weights, one pass like the forward one, or none
 
 

@@ -15,7 +15,7 @@ from bitnet_cost.inputs.measurement import LoadMeasurement, Measurement, Trainin
 from bitnet_cost.numerals import digits, fixed, with_commas
 from bitnet_cost.readers import catalog, measured
 from bitnet_cost.studies import measured_load, measured_training
-from bitnet_cost.studies.measured import Point, points
+from bitnet_cost.studies.measured import ALONE, Point, points
 from bitnet_cost.tables import Column, Note, Report, Table, headed
 
 
@@ -103,7 +103,7 @@ def class_of(point: Point) -> str:
         return measured_load.kind_of(point)
     if quantity == "memory_gb":
         return "memory"
-    if row.phase == "product":
+    if row.phase in ALONE:
         return {"seconds": "operators-time", "power_w": "operators-power"}.get(quantity, "operators-energy")
     if row.phase == "exchange":
         return "exchange-time" if quantity == "seconds" else "exchange-energy"
@@ -164,7 +164,7 @@ def _ratios(found: Sequence[Point]) -> list[Scored]:
     alike: dict[tuple[object, ...], dict[str, Point]] = {}
     for p in found:
         r = p.row
-        if isinstance(r, Measurement) and r.phase != "product":
+        if isinstance(r, Measurement) and r.phase not in ALONE:
             key = (r.source, r.model, r.hardware, r.devices, r.runtime, r.batch, r.prompt, r.generate, r.phase, r.task)
             alike.setdefault(key, {}).setdefault(r.precision, p)
     ratios = []

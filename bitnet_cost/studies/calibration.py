@@ -34,7 +34,8 @@ DAMP = 2.5  # residuals in units of their noise
 SPREAD = {
     "bandwidth": 0.25, "compute": 0.35, "dequantised": 0.4, "dequantised_compute": 0.6, "w8a8": 0.4,
     "w8a8_compute": 0.5, "experts": 0.5, "experts_overhead": 1.0, "experts_w8a8": 0.6, "attention": 0.4,
-    "attention_compute": 0.6, "overhead": 0.6, "per_pass": 1.0, "per_sequence": 0.5, "link": 0.6, "link_latency": 1.0,
+    "attention_compute": 0.6, "cache_repeats": 1.5, "overhead": 0.6, "per_pass": 1.0, "per_sequence": 0.5,
+    "link": 0.6, "link_latency": 1.0,
 }  # fmt: skip
 OWN = {name: 0.7 * spread for name, spread in SPREAD.items()}
 PRICES = {"static": 0.2, "memory": 0.25, "mac": 0.3, "mac_8bit": 0.3}
@@ -233,6 +234,7 @@ def informed(rows: Sequence[Rows]) -> list[str]:
     within = {
         "dequantised": dequantised, "dequantised_compute": dequantised, "w8a8": w8a8, "w8a8_compute": w8a8,
         "experts": experts, "experts_overhead": experts, "experts_w8a8": experts and w8a8,
+        "cache_repeats": any(r.software.kernel("attention").cache_repeats for r in rows),
         "per_pass": any(r.software.per_pass for r in rows),
         "per_sequence": any(r.software.per_sequence for r in rows),
         "link": link, "link_latency": link,
@@ -421,6 +423,8 @@ def _set_aside(rows: Sequence[Measurement]) -> tuple[list[Rows], list[Rows]]:
     for group, members in grouped(r for r in rows if r.id in chosen and r.phase != "exchange").items():
         if catalog.hardware(group[1]).device_class not in ("gpu", "igpu"):
             continue
+        if any(r.phase == "linear" for r in members):
+            continue  # figures of profiles come from them, by hand
         alone = all(r.phase == "product" for r in members)
         if group[3] not in FIXED and not alone:
             usable.append(Rows(members))

@@ -27,6 +27,7 @@ from bitnet_cost.words import Logits
 Quantity = Literal[
     "seconds", "energy_j_per_token", "power_w", "memory_gb", "energy_j", "tpot_s", "ttft_s", "mean_batch"
 ]
+ALONE = ("product", "linear")  # phases that are no phase of a model
 QUANTITIES: tuple[Quantity, ...] = ("seconds", "energy_j_per_token", "power_w", "memory_gb")
 
 
@@ -206,11 +207,28 @@ def read(
         figures["memory_gb"] = memory_of(result, i, row.source, (counters or catalog.constants()).counter(row.source))
         if result.timing is not None:
             time, energy, each = _of_phase(result, result.timing, row, i)
-            tokens = {"prefill": prompt[i], "decode": generate[i] - 1, "product": 1.0}.get(row.phase, generate[i])
+            tokens = {"prefill": prompt[i], "decode": generate[i] - 1}.get(row.phase, generate[i])
             figures["seconds"] = float(time / each)
-            figures["energy_j_per_token"] = float(energy / (tokens * (1.0 if row.phase == "product" else batch[i])))
+            figures["energy_j_per_token"] = float(energy if row.phase in ALONE else energy / (tokens * batch[i]))
             figures["power_w"] = float(energy / time) if time else float("nan")
+            if row.phase in ALONE:
+                figures["power_w"] = power_at(result, result.timing, row, i)
         yield figures
+
+
+def power_at(result: Result, timing: Timing, row: Measurement, i: int) -> float:
+    """Power of a product alone that takes the time that was measured: what is known apart from its time.  [W]
+
+    For what it lasts beyond the peaks it draws the floor: repeats of a kernel alone wait for the next launch as well.
+    """
+    seconds, energy, _ = _of_phase(result, timing, row, i)
+    power, (at, steps) = result.hardware.device_power, _alone(result, row, i)
+    if row.seconds is None:
+        return float(energy / seconds)
+    energy += power.static.value * (row.seconds - seconds)
+    if power.active is not None:
+        energy -= power.active.value * float(timing.waiting[at].sum()) / steps
+    return float(energy / row.seconds)
 
 
 def bare_product(result: Result) -> int | None:
@@ -220,12 +238,21 @@ def bare_product(result: Result) -> int | None:
     return next(i for i, op in enumerate(result.counts.operators) if op.role == "linear")
 
 
+def _alone(result: Result, row: Measurement, i: int) -> tuple[tuple[int, list[int], int], int]:
+    """Where a product, or a linear layer, is in a table of phases, operators and points, and how often it runs."""
+    index = bare_product(result)
+    assert index is not None  # asked of products alone
+    ops = result.counts.operators
+    found = [j for j, op in enumerate(ops) if row.phase == "linear" and op.traits.kernel == "quantise"]
+    steps = ops[index].repeat * max(1, row.generate - 1)
+    return (result.counts.row_of("decode" if row.generate > 1 else "prefill"), [index, *found], i), steps
+
+
 def _of_phase(result: Result, timing: Timing, row: Measurement, i: int) -> tuple[float, float, float]:
     """Time and energy of what a row measured, and how many steps of it its seconds are one of."""
-    if row.phase == "product" and (index := bare_product(result)) is not None:
-        steps = result.counts.operators[index].repeat * max(1, row.generate - 1)
-        at = result.counts.row_of("decode" if row.generate > 1 else "prefill"), index, i
-        return float(timing.seconds[at]) / steps, float(result.by_operator[1][at]) / steps, 1.0
+    if row.phase in ALONE and bare_product(result) is not None:
+        at, steps = _alone(result, row, i)
+        return float(timing.seconds[at].sum()) / steps, float(result.by_operator[1][at].sum()) / steps, 1.0
     seconds, joules = timing.by_phase, result.by_operator[1].sum(1)
     if row.phase in ("prefill", "decode"):
         phase = result.counts.row_of(row.phase)
