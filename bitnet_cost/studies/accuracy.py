@@ -49,8 +49,9 @@ CLASSES = {
         AccuracyClass("ratio", "time of 16 bits over a narrower precision, 3B and more", 10),
         AccuracyClass("ratio-small", "the same, smaller models"),
         AccuracyClass("operators-time", "time of single products"),
-        AccuracyClass("operators-energy", "energy of single products"),
-        AccuracyClass("operators-power", "power of single products"),
+        AccuracyClass("operators-energy", "energy of single products of 2.5e11 MACs and more", 8, 20),
+        AccuracyClass("operators-energy-small", "the same, smaller ones"),
+        AccuracyClass("operators-power", "power of single products, given their time", 12, 35),
         AccuracyClass("exchange-time", "time of an all-reduce between GPUs", 8, 15),
         AccuracyClass("exchange-energy", "energy and power of an all-reduce", 8, 15),
         AccuracyClass("training-time-dense", "time of a training step, dense models, as others published it", 8, 22),
@@ -68,6 +69,7 @@ CLASSES = {
         AccuracyClass("load-published", "time per token and batch of overloaded servers, as others published them"),
     )
 }
+LARGE = 2.5e11  # MACs of a product whose operands pass no cache unnoticed, and that fills a GPU
 _TUNED = ("vllm", "vllm-2023", "vllm-2024", "tensorrt-llm", "llama.cpp")
 _WIDE = ("bf16", "fp16")
 
@@ -104,7 +106,9 @@ def class_of(point: Point) -> str:
     if quantity == "memory_gb":
         return "memory"
     if row.phase in ALONE:
-        return {"seconds": "operators-time", "power_w": "operators-power"}.get(quantity, "operators-energy")
+        if quantity == "energy_j_per_token":
+            return "operators-energy" if _macs(row) >= LARGE else "operators-energy-small"
+        return "operators-time" if quantity == "seconds" else "operators-power"
     if row.phase == "exchange":
         return "exchange-time" if quantity == "seconds" else "exchange-energy"
     if row.phase == "serving":
@@ -123,6 +127,14 @@ def class_of(point: Point) -> str:
     if row.batch == 1:
         return "decode-1" if gpu and row.runtime in _TUNED else "decode-other"
     return "decode-64" if row.batch <= 64 else "decode-other"
+
+
+def _macs(row: Measurement) -> float:
+    """Multiply-accumulates of a product alone, for all its tokens."""
+    model = catalog.model(row.model)
+    (product,) = (layer.product for layer in model.layers)
+    assert product is not None  # asked of products alone
+    return float(model.hidden_size * product.outputs) * row.batch * (row.prompt or 1)
 
 
 def scored(found: Sequence[Point]) -> list[Scored]:

@@ -42,11 +42,7 @@ PRICES = {"static": 0.2, "memory": 0.25, "mac": 0.3, "mac_8bit": 0.3}
 ACTIVE = 0.7
 PROMPT = 0.5  # of a task's prompt length, where rows give none
 COUNTER = {"cache": (1.0, 0.5), "context_gb": (0.1, 1.5)}  # expected value and spread
-FIXED = {
-    "cuda-graph",
-    "bitnet.cpp",
-    "fastertransformer",
-}  # their times are measured on single kernels, or solved elsewhere
+FIXED = {"cuda-graph", "bitnet.cpp", "fastertransformer", "qnn", "bitsandbytes"}  # of single kernels, or by hand
 STEP = 1e-3  # of a numeric derivative
 RESTARTS = 2  # most times that a search begins again,
 JUMP = 4.0  # spreads of one factor away

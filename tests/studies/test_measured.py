@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from bitnet_cost.engine.estimate import priced
 from bitnet_cost.errors import InvalidFile
 from bitnet_cost.inputs.measurement import Measurement
 from bitnet_cost.readers import catalog, measured
 from bitnet_cost.readers.size import all_reduced_bytes
 from bitnet_cost.studies import accuracy
-from bitnet_cost.studies.measured import calibration_ids, modelled, points
+from bitnet_cost.studies.measured import all_reduced, calibration_ids, counted, modelled, points, read
 from scripts import write_accuracy
 from tests.conftest import Ran
 
@@ -185,3 +186,46 @@ def test_a_bad_row_is_named(tmp_path: Path, text: str, said: str) -> None:
     file.write_text(text)
     with pytest.raises(InvalidFile, match=said):
         measured.read_rows(file)
+
+
+def test_rows_that_a_host_holds_are_those_of_the_rule() -> None:
+    """README: on one GPU a step at batch 8 takes 4.5 times its bytes' time, and at batch 64 not twice as long."""
+    groups: dict[tuple[str, ...], list[Measurement]] = {}
+    for row in measured.rows():
+        if row.source == "mlenergy-v3" and row.devices == 1 and row.seconds:
+            groups.setdefault((row.model, row.hardware, row.precision, row.task), []).append(row)
+    marked = 0
+    for rows in groups.values():
+        ordered = sorted(rows, key=lambda row: row.batch)
+        first = ordered[0]
+        later = next((row for row in ordered if row.batch >= 8 * first.batch), ordered[-1])
+        software = catalog.runtime(first.runtime, "gpu")
+        timing = priced(counted([first], catalog.hardware(first.hardware), software)).timing
+        share = software.kernel("linear").bandwidth
+        if timing is None or share is None:
+            continue
+        least = float(timing.memory[1].sum()) * share.value / (first.generate - 1)
+        assert first.seconds
+        assert later.seconds
+        slow = first.batch == 8 and first.seconds > 4.5 * least and later.seconds < 2 * first.seconds
+        assert {bool(row.left_out) for row in rows} == {slow}, (first.model, first.hardware, first.task)
+        marked += slow
+    assert marked == 4
+
+
+def test_a_product_that_takes_its_modelled_time_draws_its_energy_over_it() -> None:
+    row = next(r for r in measured.rows() if r.source == "aiconfigurator-operators" and r.prompt == 4352)
+    profile, software = catalog.setting(catalog.hardware(row.hardware), row.runtime)
+    result = priced(counted([row], profile, software))
+    usual = next(read(result, [row.model_copy(update={"seconds": None})]))
+    assert usual["power_w"] == pytest.approx(usual["energy_j_per_token"] / usual["seconds"])
+    slow = next(read(result, [row.model_copy(update={"seconds": 1e3 * usual["seconds"]})]))
+    assert slow["power_w"] == pytest.approx(profile.device_power.static.value, rel=0.02)  # almost all floor
+
+
+def test_time_of_an_all_reduce_is_of_what_a_ring_sends() -> None:
+    link = catalog.hardware("h200-sxm-141gb").interconnect
+    assert link is not None
+    assert link.latency is not None
+    found = all_reduced(2**30, catalog.hardware("h200-sxm-141gb"), 2)
+    assert found["seconds"] == pytest.approx(8 * 2**30 / link.bandwidth.value + link.latency.value)
