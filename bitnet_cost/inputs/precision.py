@@ -145,7 +145,7 @@ class Precision(Shown, Input):
         None, description="the weight matrices on a device that multiplies in their own format, in place of linear"
     )
     widened: LinearPrecision | None = Field(
-        None, description="linear on other devices, where native stands in its place; never in a file"
+        None, description="linear on other devices, where native replaces it; never in a file"
     )
     attention: Format = Field(description="products of queries, keys and values")
     elsewhere: Format = Field(description="elementwise work, norms, biases, routers, residual stream")

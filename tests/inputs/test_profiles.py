@@ -93,7 +93,7 @@ def test_levels_grow_and_slow_down_towards_memory(name: str) -> None:
 @pytest.mark.parametrize(
     ("form", "capacity", "bandwidth", "cap", "rate"),
     [  # [bit], [bit/s], [W], [op/s] of the fastest format
-        ("gpu", (20 * GIGABYTE, 210 * GIGABYTE), (250 * GIGABYTE, 9000 * GIGABYTE), (70, 1000), (4e14, 5e15)),
+        ("gpu", (20 * GIGABYTE, 210 * GIGABYTE), (250 * GIGABYTE, 9000 * GIGABYTE), (70, 1000), (4e14, 9e15)),
         ("tpu", (15 * GIGABYTE, 17 * GIGABYTE), (700 * GIGABYTE, 900 * GIGABYTE), (100, 250), (3e14, 5e14)),
         ("cpu", (4 * GIGABYTE, 4000 * GIGABYTE), (10 * GIGABYTE, 250 * GIGABYTE), (5, 300), (5e11, 2e13)),
         ("soc", (60 * GIGABYTE, 200 * GIGABYTE), (200 * GIGABYTE, 820 * GIGABYTE), (50, 300), (5e12, 2e14)),
