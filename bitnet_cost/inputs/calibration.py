@@ -62,7 +62,7 @@ class RuntimeConstants(Input):
                 if kernel.compute is not None:
                     update["compute"] = scaled(kernel.compute, rate, 0.95)
             if kernel.cache_repeats is not None:
-                update["cache_repeats"] = scaled(kernel.cache_repeats, self.cache_repeats)
+                update["cache_repeats"] = scaled(kernel.cache_repeats, self.cache_repeats, 1.0)
             kernels[name] = kernel.model_copy(update=update)
         changed = {
             name: scaled(figure, getattr(self, name))

@@ -43,6 +43,8 @@ ACTIVE = 0.7
 PROMPT = 0.5  # of a task's prompt length, where rows give none
 COUNTER = {"cache": (1.0, 0.5), "context_gb": (0.1, 1.5)}  # expected value and spread
 FIXED = {"cuda-graph", "bitnet.cpp", "fastertransformer", "qnn", "bitsandbytes"}  # of single kernels, or by hand
+# Devices whose rows ran another program under the same name, Vulkan where the others of the class run Metal.
+APART = {"ryzen-ai-max-395"}
 STEP = 1e-3  # of a numeric derivative
 RESTARTS = 2  # most times that a search begins again,
 JUMP = 4.0  # spreads of one factor away
@@ -89,6 +91,7 @@ def solve(
     coarse: Sequence[str] = (),
     rounds: int = 30,
     known: Mapping[str, float] | None = None,
+    restarts: int = 0,
 ) -> Fit:
     """Positive factors by least squares, large residuals damped, each held to ``start`` by a penalty of its spread.
 
@@ -104,6 +107,7 @@ def solve(
         coarse: factors whose derivative takes the step `PROMPT_STEP` instead of `STEP`.
         rounds: most steps.
         known: other factors, at which the misfit is told as well.
+        restarts: most times that the search begins again far away.
 
     >>> fit = solve(lambda x: ((x - np.log([3.0, 0.5])) / 1e-3).tolist(), {"a": 1, "b": 1}, {"a": 10, "b": 10})
     >>> {name: round(value, 3) for name, value in fit.values.items()}
@@ -119,7 +123,7 @@ def solve(
         return found
 
     x, normal = _descend(damped, base.copy(), steps, stray, rounds)
-    for _ in range(RESTARTS):
+    for _ in range(restarts):
         beside = [damped(x + move) for move in _moves(stray)]
         least = int(np.argmin([values @ values for values in beside]))
         if beside[least] @ beside[least] > damped(x) @ damped(x) - 1.0:
@@ -240,7 +244,7 @@ def informed(rows: Sequence[Rows]) -> list[str]:
 
 def fit_times(
     rows: Sequence[Rows], start: Mapping[str, float], spread: Mapping[str, float], tasks: Sequence[str] = (),
-    known: Mapping[str, float] | None = None,
+    known: Mapping[str, float] | None = None, restarts: int = 0,
 ) -> Fit:  # fmt: skip
     """Factors that bring the times of rows near the measured ones, held to ``start``; others stay as there.
 
@@ -267,7 +271,14 @@ def fit_times(
         return found
 
     expected = {name: start.get(name, 1.0) for name in names} | lengths
-    fit = solve(residuals, expected, dict(spread) | dict.fromkeys(lengths, PROMPT), list(lengths), known=known)
+    fit = solve(
+        residuals,
+        expected,
+        dict(spread) | dict.fromkeys(lengths, PROMPT),
+        list(lengths),
+        known=known,
+        restarts=restarts,
+    )
     return replace(fit, values=dict(start) | fit.values)
 
 
@@ -348,7 +359,8 @@ def calibrate(
             part for part in usable if (part.software.runtime, part.software.device_class) == (runtime, device_class)
         ]
         tasks = sorted(set().union(*(part.tasks for part in own)))
-        certain = [part for part in own if part.has_measured_prices] if tasks else own
+        certain = [part for part in own if part.has_measured_prices or not tasks]
+        certain = [part for part in certain if part.profile.name not in APART]
         every = f"{EVERY_DEVICE}{device_class}"
         shared = fit_times(certain, {}, SPREAD, tasks, factors_before.get((every, runtime)))
         factors = {name: value for name, value in shared.values.items() if not name.startswith("prompt:")}
@@ -362,7 +374,12 @@ def calibrate(
         for hardware in dict.fromkeys(part.profile.name for part in own):
             here = [part for part in own if part.profile.name == hardware]
             ids = [r.id for part in here for r in part.members if r.seconds is not None]
-            enter(hardware, runtime, fit_times(here, factors, OWN, known=factors_before.get((hardware, runtime))), ids)
+            enter(
+                hardware,
+                runtime,
+                fit_times(here, factors, OWN, known=factors_before.get((hardware, runtime)), restarts=RESTARTS),
+                ids,
+            )
             progress(f"{runtime} {hardware} {len(here)}")
     devices, prices = _with_prices(usable, single, runtimes)
     sources = dict.fromkeys(row.source for part in usable for row in part.members if row.memory_gb)
