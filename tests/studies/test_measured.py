@@ -33,7 +33,8 @@ def test_every_row_has_a_source_and_names_what_the_catalogue_has() -> None:
     rows, sources = measured.rows(), measured.sources()
     assert len(rows) >= 2000
     assert len({row.id for row in rows}) == len(rows)
-    cited = {row.source for row in (*rows, *measured.training_rows(), *measured.load_rows())}
+    cited = {row.source for row in rows} | {row.source for row in measured.training_rows()}
+    cited |= {row.source for row in measured.load_rows()}
     assert cited | {sources.host.source, sources.supply.source} == set(sources.sources)
     for name in {row.model for row in rows}:
         assert all_reduced_bytes(name) or catalog.model(name)
