@@ -162,6 +162,8 @@ def _options(command: Any) -> list[list[str]]:
     lines = []
     hints = get_type_hints(command.callback, include_extras=True)
     for name, p in inspect.signature(command.callback).parameters.items():
+        if not get_args(hints[name]):  # what the parser hands over, asked of nobody
+            continue
         annotation, info = get_args(hints[name])
         words, repeated = _words(annotation)
         words = info.metavar or words
