@@ -68,7 +68,7 @@ def _untitled(schema: Any) -> Any:
 
 
 def _extending(whole: dict[str, Any]) -> dict[str, Any]:
-    """A schema that asks less of a file with ``extends``: figures and sources stand whole, sections may be parts.
+    """A schema that asks less of a file with ``extends`` or ``scaled``: figures stand whole, sections may be parts.
 
     An entry of a section may be null, which leaves out what the base has.
     """
@@ -89,8 +89,8 @@ def _extending(whole: dict[str, Any]) -> dict[str, Any]:
 
     root = {key: part for key, part in whole.items() if key != "definitions"}
     return {
-        "if": {"required": ["extends"]},
-        "then": part_of(root) | {"required": ["name", "title", "extends"]},
+        "if": {"anyOf": [{"required": [key]} for key in ("extends", "scaled") if key in root["properties"]]},
+        "then": part_of(root) | {"required": ["name", "title"]},
         "else": root,
         "definitions": definitions | {f"{name}Part": part_of(definitions[name]) for name in sections},
     }
