@@ -40,7 +40,8 @@ def installed(library: Library | None = None) -> tuple[Library, Any]:
 def dataframe(columns: Mapping[str, Any], kinds: Mapping[str, str], library: Library | None = None) -> Any:
     """A data frame of columns of one length, lists or arrays; None, and NaN of a figure, is a missing value.
 
-    ``kinds`` gives each column's: ``word`` becomes text, ``whole`` a 64-bit integer, ``bool`` a boolean that may be
+    ``kinds`` gives each column's: ``word`` becomes text, ``whole`` a 64-bit integer (that may be
+    missing where one is), ``bool`` a boolean that may be
     missing, any other a 64-bit float.
 
     Raises:
@@ -51,6 +52,9 @@ def dataframe(columns: Mapping[str, Any], kinds: Mapping[str, str], library: Lib
     # arrays of objects hold words, or booleans of which some are missing
     made = {c: v.tolist() if isinstance(v, np.ndarray) and v.dtype.hasobject else v for c, v in columns.items()}
     if name == "pandas":
+        for column, values in made.items():
+            if types[column] == "int64" and isinstance(values, list) and None in values:
+                types[column] = "Int64"  # which may be missing
         return module.DataFrame({c: module.array(values, dtype=types[c]) for c, values in made.items()})
     polars = {c: getattr(module, types[c]) for c in columns}
     return module.DataFrame(

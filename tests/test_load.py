@@ -114,6 +114,13 @@ def test_a_sweep_over_loads_has_the_single_answers() -> None:
         sweep(models="gemma-2b", hardware="cmos-7nm", precisions="fp16", load=given)
 
 
+def test_a_frame_has_what_is_left_out_as_missing() -> None:
+    frame = load_answer("gpt2", "l4", "fp16", rate=[1.0, 2.0]).to_dataframe("pandas")
+    assert frame["static_cache"].isna().all()
+    assert frame["rate_per_s"].tolist() == [1.0, 2.0]
+    assert str(frame["prompt"].dtype) == "int64"
+
+
 def test_parts_of_a_request_add_up() -> None:
     row = record(rate=3.0)
     parts = sum(float(row[f"{name}_energy_j"]) for name in ("prompt", "steps", "waiting"))
