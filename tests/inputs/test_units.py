@@ -161,6 +161,32 @@ def test_a_chip_priced_by_time_needs_no_price_of_an_action(tmp_path: Path) -> No
         Hardware.model_validate(by_time(priced="actions", actions={"add.int8": figure("1 pJ")}))
 
 
+def test_attention_head_and_cache_may_be_integers() -> None:
+    node = estimate("mmfreelm-2.7b", hardware="cmos-45nm", precision="bitnet-b1.58-int8", generate=2)
+    assert isinstance(node, Result)
+    assert {"mul.int8", "add.int8"} <= node.activity.arithmetic.keys()
+    wide = estimate("mmfreelm-2.7b", hardware="cmos-45nm", precision="bitnet-b1.58", generate=2)
+    assert isinstance(wide, Result)
+    assert node.footprint.weight_bits["lm_head"] * 2 == wide.footprint.weight_bits["lm_head"]
+    assert float(node.energy_j) < float(wide.energy_j)
+
+
+def test_a_head_as_the_layers_is_one_of_their_matrices() -> None:
+    ternary = estimate("mmfreelm-2.7b", hardware="tereffic-u280", precision="bitnet-b1.58-5in8")
+    assert isinstance(ternary, Result)
+    assert ternary.footprint.weight_bits["lm_head"] == pytest.approx(1.6 * 32000 * 2560, rel=1e-3)
+    head = [op.name for op in ternary.counts.operators].index("lm_head")
+    assert ternary.activity.arithmetic["mac.ternary"][:, head].sum() > 0
+
+
+def test_a_design_reaches_what_it_says_of_its_peaks() -> None:
+    design = catalog.hardware("vitallm")
+    _, runtime = catalog.setting(design, None)
+    assert design.reached is not None
+    assert runtime is not None
+    assert runtime.kernel("linear").compute == design.reached.compute
+
+
 def test_additions_of_a_tree_are_those_of_eq_18() -> None:
     narrow, wide = tree_additions(4096)
     assert narrow + wide == pytest.approx(1.0)
