@@ -148,9 +148,13 @@ def _first(thing: Any) -> str:
 def commands() -> str:
     """Every command with its arguments and options."""
     parts = []
-    for command in (command for command in app.registered_commands if not command.hidden):
+    within = [(f"{group.name} ", command) for group in app.registered_groups
+              for command in (group.typer_instance.registered_commands if group.typer_instance else ())]  # fmt: skip
+    for place, command in [*(("", command) for command in app.registered_commands), *within]:
+        if command.hidden:
+            continue
         assert command.callback is not None
-        name = command.name or command.callback.__name__
+        name = place + (command.name or command.callback.__name__)
         text, _, example = (inspect.getdoc(command.callback) or "").partition("Example: ")
         parts += [f"## {name}", text.strip(), table(["option", "value", "default", "what it does"], _options(command))]
         parts += [f"```sh\n{example.strip()}\n```"] if example else []

@@ -55,7 +55,7 @@ def measure(
 
 @calibrate.command()
 def fit(
-    files: Annotated[list[Path], argument(questions.FITTED_FROM)],
+    files: Annotated[list[str], argument(questions.FITTED_FROM)],
     output: FileOption = None,
     name: Annotated[str | None, option(questions.FITTED_NAME)] = None,
     like: Annotated[str | None, option(questions.FITTED_LIKE)] = None,
@@ -73,7 +73,7 @@ def fit(
     from bitnet_cost.views.table import as_text
 
     must_end(output, ".yaml", ".yml")
-    asked = own_machine.asked(files, _name(name, output), like, runtime, (model, precision))
+    asked = own_machine.asked([Path(file) for file in files], _name(name, output), like, runtime, (model, precision))
     found = own_machine.fit(asked, _say)
     _say(as_text(own_machine.report(found)).rstrip())
     write(own_machine.machine_yaml(found), output)
