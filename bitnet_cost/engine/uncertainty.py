@@ -386,6 +386,8 @@ def at_end(result: Result, way: Literal["fast", "slow"]) -> Scenario:
     asked, own = result.scenario, dict(result.hardware.actions)
     values: dict[str, float] = {}
     for action in _prices_needed(result):
+        if result.hardware.priced == "time" and result.hardware.price(action) is None:
+            continue  # its power holds every action
         low, _, high = price_of(action, result.hardware, result.precision.name)
         value, path = low if way == "fast" else high, result.hardware.path_of(action)
         if path is None:  # a special function becomes a figure of its own, in this copy alone

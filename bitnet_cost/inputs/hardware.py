@@ -111,6 +111,9 @@ class PowerProfile(Input):
     )
     idle: Power | None = Field(None, description="drawn while nothing runs")
     cap: Power | None = Field(None, description="limit of the board or package")
+    leaves_out: str = Field(
+        "", max_length=120, description="what this power does not hold, as 'memory outside the chip'"
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -71,6 +71,18 @@ def own_units(results: Sequence[Result]) -> list[Note]:
     return found
 
 
+def left_out(results: Sequence[Result]) -> list[Note]:
+    """What the power of devices does not hold, so that their energy is not that of a whole system."""
+    known = {
+        hardware_name(r.hardware): r.hardware.power.leaves_out for r in results if r.has_energy and r.hardware.power
+    }
+    lacking: dict[str, list[str]] = {}
+    for name, what in known.items():
+        if what:
+            lacking.setdefault(what, []).append(name)
+    return [Note("power", f"Energy leaves out {what}: {limited(names)}") for what, names in lacking.items()]
+
+
 def scaled_nodes(results: Sequence[Result]) -> list[Note]:
     """How far rules disagree on a technology node that was scaled from another."""
     words = [r.hardware.note for r in results if r.hardware.scaled and not r.hardware.has_clock]

@@ -17,8 +17,8 @@ from bitnet_cost.views.verdict import Verdict, filled, listed, precision_name, t
 
 # Codes of notes, those first that change most how the numbers are to be read; others follow in their order.
 ORDER = (
-    "draft", "load", "busy", "facility", "turned", "refused", "left-out", "file", "caveat", "band", "time-ends",
-    "tornado", "signs", "substitute", "accumulator", "papers", "beyond", "measured", "differences", "quality",
+    "draft", "load", "busy", "facility", "turned", "refused", "power", "left-out", "file", "caveat", "band",
+    "time-ends", "tornado", "signs", "substitute", "accumulator", "papers", "beyond", "measured", "differences", "quality",
 )  # fmt: skip
 OF_ONE_CELL = {"caveat", "refused", "facility", "battery", "busy"}
 """Codes of the notes that are of one cell each."""
@@ -84,6 +84,7 @@ def _of_answer(answer: Answer) -> list[Note]:
         Note("caveat" if r.has_energy else "refused", f"{r.precision.name} at {r.hardware.name}: {r.reason}.")
         for r in results if r.reason
     ]  # fmt: skip
+    found += effects.left_out(results)
     found += [*effects.outside_facilities(results), *effects.scaled_nodes(results)]
     found += [_facility(r) for r in results if r.has_energy and r.facility and r.runtime]
     found += [_battery(r) for r in results if r.has_energy and r.timing and r.hardware.battery]

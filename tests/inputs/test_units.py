@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from bitnet_cost.formulas.datapaths import tree_additions
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.readers import catalog
+from tests.conftest import Ran
 
 OWN = {"author": "a designer", "title": "my chip", "year": 2026, "where": "my desk", "seen": "own"}
 
@@ -185,6 +187,12 @@ def test_a_design_reaches_what_it_says_of_its_peaks() -> None:
     assert design.reached is not None
     assert runtime is not None
     assert runtime.kernel("linear").compute == design.reached.compute
+
+
+def test_draws_of_a_chip_priced_by_time_and_what_its_power_leaves_out(bitnet_cost: Callable[..., Ran]) -> None:
+    ran = bitnet_cost("estimate", "bitnet-b1.58-700m", "-H", "slim-llama", "-p", "bitnet", "--draws", "20")
+    assert ran.code == 0, ran.err
+    assert "Energy leaves out memory outside the chip: Slim-Llama." in " ".join(ran.out.split())
 
 
 def test_additions_of_a_tree_are_those_of_eq_18() -> None:
