@@ -139,15 +139,16 @@ def import_(
 
     Example: bitnet-cost import path/to/config.json -o my-model.yaml
     """
-    from bitnet_cost.readers import catalog, hub
+    from bitnet_cost.readers import hub
+    from bitnet_cost.readers.configurations import imported
     from bitnet_cost.views.model_yaml import model_yaml
 
     if hub.is_hub_id(config):
-        architecture = catalog.imported(
+        architecture = imported(
             hub.fetch_config(config), name=config if name is None else name, source=f"{config}: config.json"
         )
     else:
-        architecture = catalog.imported(config, name=name)
+        architecture = imported(config, name=name)
     must_end(output, ".yaml", ".yml")
     write(model_yaml(architecture), output)
     for told in architecture.left_out():

@@ -26,9 +26,11 @@ from bitnet_cost.inputs.training import TrainingRuntime
 from bitnet_cost.numerals import brief, fixed
 from bitnet_cost.readers import nodes, spelling
 from bitnet_cost.readers.composed import composed
+from bitnet_cost.readers.configurations import configuration
 from bitnet_cost.readers.extends import chain_of, extended, merged
 from bitnet_cost.readers.hub import is_hub_id
 from bitnet_cost.readers.kinds import is_gguf, refuse_weights
+from bitnet_cost.readers.rates import check_rates
 from bitnet_cost.readers.yaml_file import Document, read_yaml
 
 if TYPE_CHECKING:
@@ -236,24 +238,6 @@ def own(kind: str, document: Document, model: type[M], path: Path) -> M:
     return found
 
 
-def check_rates(device: Hardware, path: Path) -> None:
-    """Refuse a price that no product asks for, and a rate whose products have no price: one of the two is misspelt.
-
-    Raises:
-        InvalidFile: the first of them.
-    """
-    if device.priced == "time" and not device.actions:
-        return
-    priced = [action.removeprefix("mac.") for action in device.actions if action.startswith("mac.")]
-    for form in priced:
-        if form not in device.rates:
-            there = ", ".join(device.rates)
-            raise InvalidFile(path, f"actions.mac.{form}", f"nothing runs it: rates has no {form!r}; there are {there}")
-    for form in device.rates:
-        if form not in priced and form not in device.units:
-            raise InvalidFile(path, f"rates.{form}", f"its products have no price; give actions.mac.{form}")
-
-
 _OF_A_LINK = ("interconnect", "host", "sources")
 
 
@@ -310,41 +294,6 @@ def model(name: str) -> Architecture:
     if not name.lower().endswith((".yaml", ".yml")):
         refuse_weights(Path(name))
     return entry("model", name, Architecture)
-
-
-def configuration(name: str) -> Architecture:
-    """A model from a ``config.json`` or its folder, a ``.gguf`` or a ``.safetensors`` file, or an index of several.
-
-    Raises:
-        BitnetCostError: no such file, or one that is not read.
-    """
-    path = Path(name)
-    if is_gguf(path):
-        from bitnet_cost.readers.gguf import read_gguf
-
-        return read_gguf(path)
-    from bitnet_cost.readers.huggingface import read_config, read_weights
-
-    weights = name.lower().endswith((".safetensors", ".safetensors.index.json"))
-    return read_weights(path) if weights else read_config(path)
-
-
-def imported(file: str | Path, *, name: str | None = None, source: str | None = None) -> Architecture:
-    """What `configuration` reads, under another name or source if given.
-
-    Raises:
-        BitnetCostError: no such file, or one that is not read.
-    """
-    from bitnet_cost.inputs.architecture import qualified_name
-
-    if not str(file):
-        raise BitnetCostError("import: '' names no file; give a config.json or its folder")
-    own = None if name is None else qualified_name(name, otherwise="")
-    if own == "":
-        raise BitnetCostError(f"name: {name!r} has no Latin letter or digit that a name could be made of")
-    found = configuration(str(file))
-    update = {} if own is None else {"name": own}
-    return found.model_copy(update=update | ({"source": source} if source else {}))
 
 
 def hardware(name: str) -> Hardware:

@@ -34,6 +34,7 @@ from bitnet_cost.inputs.sweep import options
 from bitnet_cost.inputs.training import TrainingRuntime
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.readers import catalog
+from bitnet_cost.readers.configurations import imported
 from bitnet_cost.readers.files import load_any
 from bitnet_cost.readers.json_file import parse_json
 from bitnet_cost.readers.measured import read_rows
@@ -146,7 +147,7 @@ def runtime_in_use(data: bytes) -> str:
 def config(data: bytes) -> str:
     """Read a Hugging Face configuration, and write the model."""
     path = _file(data, "config.json")
-    return model_yaml(catalog.imported(path))
+    return model_yaml(imported(path))
 
 
 def quantised(data: bytes) -> str:
