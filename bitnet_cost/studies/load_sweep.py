@@ -68,6 +68,8 @@ class LoadPlan(sweep.Plan):
             value = LOAD_METRICS[name].of(result)
             if value is not None:
                 found[name][at] = value
+                if found[name].dtype.kind == "f":  # infinite where a load is not served: null, as in a record
+                    found[name][at[~np.isfinite(found[name][at])]] = np.nan
 
     @property
     def load(self) -> LoadAxes:

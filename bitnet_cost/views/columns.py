@@ -61,9 +61,11 @@ def arrow_table(schema: Any, kinds: Kinds, columns: Mapping[str, Any], rows: int
             arrays.append(_words(pa, values, rows))
         elif values is None or not isinstance(values, np.ndarray):
             arrays.append(pa.repeat(pa.scalar(values, type=field.type), rows))
+        elif kind == "whole":
+            none = np.isnan(values)
+            arrays.append(pa.array(np.where(none, 0, values).astype(np.int64), type=field.type, mask=none))
         else:
-            wanted = values.astype(np.int64, copy=False) if kind == "whole" else values
-            arrays.append(pa.array(wanted, type=field.type, from_pandas=kind != "whole"))
+            arrays.append(pa.array(values, type=field.type, from_pandas=True))
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
@@ -147,7 +149,9 @@ def _cells(values: Any, rows: int, kind: str) -> Sequence[str]:
     if not isinstance(values, np.ndarray):
         return [_cell(values)] * rows
     if kind == "whole":
-        return list(map(str, values.astype(np.int64).tolist()))
+        none = np.isnan(values)
+        cells = list(map(str, np.where(none, 0, values).astype(np.int64).tolist()))
+        return ["" if no else text for no, text in zip(none.tolist(), cells, strict=True)] if none.any() else cells
     return list(map(_cell, values.tolist()))
 
 

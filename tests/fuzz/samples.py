@@ -191,12 +191,14 @@ def device(random: Random) -> Tree:
     formats = ["fp32", "fp16", *random.sample(["bf16", "fp8", "int8", "int4", "int32"], random.randint(0, 5))]
     peak = log_uniform(random, 1e9, 1e15)
     static = log_uniform(random, 0.01, 200)
-    # Nearest first, each smaller and faster than the next.
+    # Nearest first, each smaller, faster and cheaper than the next.
     capacity, bandwidth = log_uniform(random, 1e6, 2e11), log_uniform(random, 1e8, 1e13)
-    levels = {"ram": level(random, capacity, bandwidth)}
+    price = log_uniform(random, 0.5, 50)
+    levels = {"ram": level(random, capacity, bandwidth, price)}
     for name in random.sample(["sram", "l2", "scratch-1"], random.choice([0, 1, 1, 2])):
         capacity, bandwidth = capacity * log_uniform(random, 1e-4, 1), bandwidth * log_uniform(random, 1, 30)
-        levels = {name: level(random, capacity, bandwidth), **levels}
+        price *= random.uniform(0.02, 1)
+        levels = {name: level(random, capacity, bandwidth, price), **levels}
     power = {
         "static": figure(static, "W", random),
         **maybe(random, 0.5, idle=figure(static * random.random(), "W")), **maybe(random, 0.3, active=figure(log_uniform(random, 0.01, 200), "W")),
@@ -223,7 +225,10 @@ def node(random: Random) -> Tree:
         "name": "own-node", "title": "Own", "kind": "technology", "sources": SOURCES, "actions": actions(random, []), "special_functions": special(random)
     }  # fmt: skip
     if random.random() < 0.7:
-        found["hierarchy"] = {name: level(random, None, None) for name in ("sram", "dram")[random.randint(0, 1) :]}
+        found["hierarchy"] = {
+            name: level(random, None, None, log_uniform(random, 0.01, 50))
+            for name in ("sram", "dram")[random.randint(0, 1) :]
+        }
     return found
 
 
@@ -246,9 +251,8 @@ def special(random: Random) -> Tree:
     }  # fmt: skip
 
 
-def level(random: Random, capacity: float | None, bandwidth: float | None) -> Tree:
+def level(random: Random, capacity: float | None, bandwidth: float | None, price: float) -> Tree:
     """A level of the memory; without a clock where no bandwidth is given."""
-    price = log_uniform(random, 0.01, 50)
     found = {"read": figure(price, "pJ/bit", random), "write": figure(price * random.uniform(1, 2), "pJ/bit", random)}
     if capacity is not None and bandwidth is not None:
         found |= {"capacity": figure(capacity, "B"), "bandwidth": figure(bandwidth, "B/s", random)}
@@ -339,6 +343,11 @@ def question(random: Random) -> Tree:
         **maybe(random, 0.2, devices=random.choice([2, 2, 3, 4, 8])), **maybe(random, 0.1, pue=round(random.uniform(1, 2), 3)),
         **maybe(random, 0.1, carbon=random.choice(["deu", "world", "344.5", "0"])), **maybe(random, 0.1, price="0.2"),
     }  # fmt: skip
+    if random.random() < 0.1:
+        chosen["options"]["offload"] = random.choice(["experts", "kv", "layers=1", "layers=3"])
+    if random.random() < 0.08 and not encoder:
+        draft = {"draft": random.choice(["smollm-135m", "gpt2", "mtp"]), "accept": round(random.random(), 3)}
+        chosen["options"] |= draft | maybe(random, 0.5, **{"draft-tokens": random.randint(1, 8)})
     if "devices" in chosen["options"]:
         chosen["options"] |= maybe(random, 0.5, parallel=random.choice(["tensor", "pipeline", "expert", "data"]))
     return chosen
@@ -350,3 +359,30 @@ def a_precision(random: Random) -> str:
         return random.choice(CATALOGUE_PRECISIONS)
     weight, activation = random.choice(["1", "1.58", "2", "3", "4", "6", "8", "16"]), random.choice(["4", "8", "16"])
     return f"w{weight}a{activation}" + random.choice(["", "kv4", "kv8"])
+
+
+def answers(random: Random, kind: str) -> list[str]:
+    """The words of `new`: answers to what it asks of a kind of file."""
+    unit = {
+        "memory": f"{whole(random, 1, 200)}GB",
+        "bandwidth": f"{whole(random, 10, 8000)}GB/s",
+        "power": f"{whole(random, 5, 1000)}W",
+    }
+    rates = [
+        f"{name}={whole(random, 1, 2000)}T{per}"
+        for name, per in (("fp16", "FLOP/s"), ("int8", "OP/s"), ("fp8", "FLOP/s"))
+    ]
+    kv_heads = whole(random, 1, 16)
+    of: dict[str, Tree] = {
+        "hardware": {**unit, "rates": ",".join(rates[: random.randint(1, 3)]), **maybe(random, 0.3, idle=f"{random.randint(1, 4)}W"),
+                     **maybe(random, 0.3, year=str(random.randint(2015, 2026))), **maybe(random, 0.4, like=random.choice(["l4", "t4", "a100-sxm-80gb"]))},
+        "model": {"layers": whole(random, 1, 100), "hidden": 64 * whole(random, 1, 128), "heads": kv_heads * whole(random, 1, 8),
+                  "kv-heads": kv_heads, "gated": random.choice(["yes", "no"]), "ffn": whole(random, 8, 30_000),
+                  "vocabulary": whole(random, 2, 300_000), "tied": random.choice(["yes", "no"])},
+        "precision": {"weights": random.choice(["1", "1.58", "2", "4", "8", "16"]), "activations": random.choice(["4", "8", "16"]),
+                      **maybe(random, 0.3, group=random.choice([32, 128])), **maybe(random, 0.4, kv=random.choice([4, 8, 16]))},
+        "runtime": {"class": "gpu", **maybe(random, 0.5, like=random.choice(RUNTIMES["gpu"])), **maybe(random, 0.4, bandwidth="70%"),
+                    **maybe(random, 0.4, chunk=whole(random, 1, 9000)), **maybe(random, 0.3, overhead="5us")},
+    }  # fmt: skip
+    given = {"name": f"own-{kind}", **of[kind]}
+    return ["new", kind, *(word for name, value in given.items() for word in (f"--{name}", str(value)))]
