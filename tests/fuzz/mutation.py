@@ -72,6 +72,13 @@ CSV = Form(_csv_read, _csv_write)
 TEXT = Form(_tokens, _joined)
 
 
+def _no_tree(data: bytes) -> Any:
+    raise ValueError("bytes alone")
+
+
+BYTES = Form(_no_tree, bytes)
+
+
 def keys_of(tree: Any) -> Iterator[str]:
     """Every key of a tree: the dictionary of its kind."""
     for value in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():

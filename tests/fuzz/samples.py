@@ -345,7 +345,7 @@ def question(random: Random) -> Tree:
     }  # fmt: skip
     if random.random() < 0.1:
         chosen["options"]["offload"] = random.choice(["experts", "kv", "layers=1", "layers=3"])
-    if random.random() < 0.08 and not encoder:
+    if random.random() < 0.05 and not encoder:
         draft = {"draft": random.choice(["smollm-135m", "gpt2", "mtp"]), "accept": round(random.random(), 3)}
         chosen["options"] |= draft | maybe(random, 0.5, **{"draft-tokens": random.randint(1, 8)})
     if "devices" in chosen["options"]:

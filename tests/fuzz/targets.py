@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
-import io
 import json
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
-from unittest import mock
 
 from bitnet_cost import api, listing, units
-from bitnet_cost.commands import main as cli
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.filters import Filter
 from bitnet_cost.inputs.accuracy import Accuracy
@@ -45,8 +40,10 @@ from bitnet_cost.views import html, records, table, terminal
 from bitnet_cost.views.estimate import estimate_report
 from bitnet_cost.views.model_yaml import model_yaml
 from tests.conftest import ROOT
-from tests.fuzz.mutation import CSV, JSON, TEXT, Form
+from tests.fuzz.inside import emptied, ran
+from tests.fuzz.mutation import BYTES, CSV, JSON, TEXT, Form
 from tests.fuzz.verdict import Finding
+from tests.gguf_files import fields_of, gguf_bytes, rows_of
 
 SMALL = 2500  # bytes of a file that the search starts from: speed counts
 
@@ -169,6 +166,58 @@ def weights(data: bytes) -> str:
     return _estimated(catalog.model(str(path)), catalog.hardware("cmos-45nm"), catalog.precision("file"), None)
 
 
+def header(data: bytes) -> str:
+    """Read the header of a GGUF file, and ask what it costs."""
+    path = _file(data, "own.gguf")
+    return _estimated(catalog.model(str(path)), catalog.hardware("cmos-45nm"), catalog.precision("file"), None)
+
+
+def index(data: bytes) -> str:
+    """Read the index of a model in several files beside its configuration, and ask what it costs."""
+    _file(json.dumps(_SMALL).encode(), "config.json")
+    path = _file(data, "model.safetensors.index.json")
+    return _estimated(catalog.model(str(path)), catalog.hardware("cmos-45nm"), catalog.precision("file"), None)
+
+
+def headers() -> list[bytes]:
+    """Headers of two small models, one with experts."""
+    found = []
+    for kind, after in (("llama", {"ffn": _FFN}), ("qwen3moe", {"moe": _FFN | {"experts": 4, "experts_per_token": 2}})):
+        attention = {"heads": 4, "kv_heads": 2, **({"qk_norm": "head"} if "moe" in after else {})}
+        layer = {"repeat": 1, "attention": attention, **after}
+        made = Architecture.model_validate(_LAYERS | {"name": "own", "layers": [layer]})
+        fields = {n: v for n, v in fields_of(made, kind).items() if not n.startswith("tokenizer")}
+        found.append(gguf_bytes(fields, list(rows_of(made, "q4_k_m"))))
+    return found
+
+
+_MANIFEST = "_manifest.json"
+
+
+def manifest(data: bytes) -> str:
+    """Continue a folder of parts whose manifest, or one of whose parts, is this."""
+    place = folder() / "parts"
+    place.mkdir(exist_ok=True)
+    for left in place.iterdir():
+        left.unlink()
+    (place / (_MANIFEST if data.lstrip()[:1] == b"{" else "part-000000.parquet")).write_bytes(data)
+    if not (place / _MANIFEST).exists():
+        (place / _MANIFEST).write_bytes(_own_manifest()[0])
+    words = ("sweep", "-m", "linear-64x64", "-H", "l4", "-p", "fp16", "--workers", "1", "-o", "parts/", "--resume")
+    done = ran(words, folder())
+    if done.code == 2:
+        raise BitnetCostError(done.err)
+    return done.err
+
+
+@cache
+def _own_manifest() -> list[bytes]:
+    """What a sweep leaves: its manifest, and its part."""
+    made = folder() / "own-parts"
+    ran(("sweep", "-m", "linear-64x64", "-H", "l4", "-p", "fp16", "--workers", "1", "-o", "own-parts/"), folder())
+    return [(made / name).read_bytes() for name in (_MANIFEST, "part-000000.parquet")]
+
+
 def rows(data: bytes) -> str:
     """Read measured rows."""
     return str(read_rows(_file(data, "own.csv")))[:0]
@@ -271,47 +320,29 @@ def command(data: bytes) -> str:
         words += ["--limit", "50", "--workers", "1"]
     place = folder() / "here"
     place.mkdir(exist_ok=True)
-    before, out, err = os.getcwd(), io.StringIO(), io.StringIO()
-    os.chdir(place)
-    code: object = 0
-    try:
-        for name in ("gpt2.yaml", "l4.yaml", "int8.yaml"):
-            (place / name).write_bytes(_own_files()[name])
-        with (
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(err),
-            mock.patch.object(sys, "argv", ["x", *words]),
-            mock.patch.object(cli, "app", _parser()),
-        ):
-            try:
-                cli.main()
-            except SystemExit as stop:
-                code = stop.code
-    finally:
-        os.chdir(before)
-        for left in place.iterdir():
-            shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
-    text = out.getvalue()
-    if code in (0, None) and text.startswith("{"):
+    _measured_rows_are_evaluated()
+    for name in ("gpt2.yaml", "l4.yaml", "int8.yaml"):
+        (place / name).write_bytes(_own_files()[name])
+    done = ran(words, place)
+    emptied(place)
+    text, code = done.out, done.code
+    if code == 0 and text.startswith("{"):
         _strict(text)
     if code == 2:
         if text:
             raise Finding("output beside an error", text[:300])
-        raise BitnetCostError(err.getvalue())
-    if code not in (0, 1, None):
-        raise Finding(f"exit code {code}", err.getvalue()[-2000:])
-    return text + err.getvalue()
+        raise BitnetCostError(done.err)
+    if code not in (0, 1):
+        raise Finding(f"exit code {code}", done.err[-2000:])
+    return text + done.err
 
 
 @cache
-def _parser() -> Any:
-    """The parser of the command line, made once, and the measured rows evaluated that every page is held against."""
-    from typer.main import get_command
-
+def _measured_rows_are_evaluated() -> None:
+    """Once, since every page is held against them."""
     from bitnet_cost.studies import accuracy
 
     accuracy.compare(None)
-    return get_command(cli.app)
 
 
 @cache
@@ -464,6 +495,21 @@ _QUANTISATIONS: list[dict[str, Any]] = [
     {"quant_method": "quark", "global_quant_config": {"weight": {"dtype": "fp4", "qscheme": "per_group"}}},
     {"quant_method": "hqq", "quant_config": {"weight_quant_params": {"nbits": 4, "group_size": 64}}},
 ]  # fmt: skip
+_FFN: dict[str, Any] = {"size": 256, "gated": True, "activation": "silu"}
+_LAYERS: dict[str, Any] = {
+    "source": "me",
+    "seen": "own",
+    "hidden_size": 256,
+    "vocab_size": 100,
+    "lm_head": {"tied": False},
+}
+_INDEX: dict[str, Any] = {
+    "metadata": {"total_size": 99_000},
+    "weight_map": {
+        "lm_head.weight": "model-00001-of-00001.safetensors",
+        "model.norm.weight": "model-00001-of-00001.safetensors",
+    },
+}
 _TENSORS: dict[str, Any] = {
     "__metadata__": {"format": "pt"},
     "lm_head.weight": {"dtype": "BF16", "shape": [100, 64], "data_offsets": [0, 12800]},
@@ -517,6 +563,9 @@ TARGETS: dict[str, Target] = {
     "configs": Target(config, shipped("tests/configs/*/config.json", largest=1200, most=60), suffix=".json"),
     "quantisations": Target(quantised, trees(*_QUANTISATIONS), suffix=".json", short=150),
     "safetensors": Target(weights, trees(_TENSORS), suffix=".json", short=150),
+    "gguf": Target(header, headers, BYTES, ".gguf", short=100),
+    "index": Target(index, trees(_INDEX), suffix=".json", short=100),
+    "parts": Target(manifest, lambda: list(_own_manifest()), suffix=".bin", short=30),
     "rows": Target(rows, shipped("measured/*.csv", largest=10**9, most=6), CSV, ".csv"),
     "charts": Target(charted, given(_CHART), CSV, ".csv"),
     "filters": Target(filtered, _FILTERS, TEXT, ".txt"),
