@@ -47,7 +47,7 @@ UNDERSTOOD = [
     Row("list gpus", 0, "hardware with 'gpu'"),
     Row("list model", 0, "models"),
     Row("list models llama", 0, "models with 'llama'", "llama-3.1-8b"),
-    Row("list models llama 8b", 0, "2 models with 'llama 8b'"),
+    Row("list models llama 8b", 0, "3 models with 'llama 8b'"),
     Row("show RTX4090", 0, "hardware NVIDIA GeForce RTX 4090"),
     Row("show germany", 0, "grid Electricity of deu"),
     Row("--help estimate", 0, "Usage: bitnet-cost estimate"),

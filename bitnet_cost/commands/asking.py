@@ -6,7 +6,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any, Literal
 
 from bitnet_cost.commands.options import Asking, Deployment, Making, Site
-from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.errors import BitnetCostError, labelled
 
 if TYPE_CHECKING:
     from bitnet_cost.inputs.facility import Facility
@@ -68,11 +68,22 @@ def facility(site: Site, making: Making) -> Facility | None:
     from bitnet_cost.readers import catalog
 
     intensity, grid, zone = catalog.carbon_intensity(site.carbon) if site.carbon is not None else (None, "", None)
-    price = None if site.price is None else catalog.electricity_price(site.price)
+    price = None if site.price is None else _price(site.price)
     return Facility(
         1.0 if site.pue is None else site.pue, intensity, price, grid,
         site.device_hour, _grams(making.embodied), making.lifetime, zone,
     )  # fmt: skip
+
+
+def _price(text: str) -> float:
+    """Price of electricity, of a number or a country.  [USD/J]"""
+    from bitnet_cost.commands.faults import as_number
+    from bitnet_cost.readers import catalog
+
+    meant = as_number(text, whole=False)
+    if meant and meant != text and text[:1].isdigit():
+        raise BitnetCostError(f"--price: {text!r} is not a number" + labelled(write=meant))
+    return catalog.electricity_price(text)
 
 
 def _grams(embodied: str | None) -> float | Literal["profile"] | None:

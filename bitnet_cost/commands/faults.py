@@ -99,7 +99,7 @@ def _bad_value(fault: Any, command: str) -> str:
     if number and word:
         whole = number[0] == "integer"
         what = "a whole number" if whole else "a number"
-        return f"{name}: {word!r} is not {what}" + labelled(write=_as_number(word, whole))
+        return f"{name}: {word!r} is not {what}" + labelled(write=as_number(word, whole))
     return f"{name}: {fault.message}" + labelled(all_options=f"{command} --help")
 
 
@@ -119,10 +119,10 @@ _LETTERS = {"": (1,), "k": (1000, 1024), "m": (10**6,), "b": (10**9,)}
 _WORDS = {"one": "1", "two": "2", "three": "3", "four": "4", "eight": "8", "sixteen": "16"}
 
 
-def _as_number(word: str, whole: bool) -> str:
+def as_number(word: str, whole: bool) -> str:
     """The numbers that a word may mean.
 
-    >>> [_as_number(word, True) for word in ("1k", "1e3", "two", "1,024", "x")], _as_number("0,3", False)
+    >>> [as_number(word, True) for word in ("1k", "1e3", "two", "1,024", "x")], as_number("0,3", False)
     (['1000 or 1024', '1000', '2', '1024', ''], '0.3')
     """
     if word.lower() in _WORDS:

@@ -13,6 +13,7 @@ import numpy as np
 from bitnet_cost.engine.estimate import check_scope
 from bitnet_cost.engine.grid import components_of, step_figures
 from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.sweep import Sweep, TrainingAxes, whole_numbers
@@ -51,6 +52,11 @@ class TrainingPlan(sweep.Plan):
     def training(self) -> TrainingAxes:
         """What the sweep asks of its steps."""
         return self.spec.training or TrainingAxes.model_validate({})
+
+    @property
+    def drafts(self) -> tuple[Architecture, ...]:
+        """None: training drafts no tokens."""
+        return ()
 
     @cached_property
     def layouts(self) -> tuple[Plan, ...]:
