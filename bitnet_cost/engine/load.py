@@ -256,7 +256,10 @@ def _inside(asked: Scenario, load: Load, sizes: Array, ready: Prepared) -> Array
     groups = np.array([op.group for op in ready.ops])[:, None]
     # A step has read the head's weights already; its attention and the prompt's are kernels of their own.
     added = np.where(groups == "attention", both, np.where(groups == "head", 0.0, both - own))
-    return np.stack([np.interp(sizes, few, row) for row in np.maximum(ordered_sum(added, 1), 0.0)])
+    rows = np.maximum(ordered_sum(added, 1), 0.0)
+    # So many tokens may not fit as one prompt where as many sequences do: beyond, as at the largest that fits.
+    fits = np.isfinite(rows).all(0) | (few == 1)
+    return np.stack([np.interp(sizes, few[fits], row[fits]) for row in rows])
 
 
 def _apart(asked: Scenario, load: Load, pace: Pace) -> Pace:

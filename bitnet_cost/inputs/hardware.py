@@ -123,10 +123,11 @@ class PowerProfile(Input):
 
     @property
     def no_room(self) -> str | None:
-        """That the limit leaves no room above the floor, in words; None where it does, or there is none."""
-        if self.cap is None or self.cap.value > self.static.value:
-            return None
-        return f"cap {brief(self.cap.value)} W is not above static {brief(self.static.value)} W: nothing could run"
+        """That the limit leaves no room above what is always drawn, in words; None where it does, or there is none."""
+        for name, least in (("static", self.static), ("between", self.between)):
+            if self.cap is not None and least is not None and self.cap.value <= least.value:
+                return f"cap {brief(self.cap.value)} W is not above {name} {brief(least.value)} W: nothing could run"
+        return None
 
 
 class Reached(Input):

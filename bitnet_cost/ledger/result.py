@@ -373,8 +373,10 @@ class Result(Shown):
     @property
     def mac(self) -> Array:
         """Multiply-accumulates of the mathematics, independent of what runs them.  [*grid]"""
-        found = self.counts.total("mac").reshape(self.shape)
-        return found if self.draft is None else found + self.draft.mac
+        found = self.counts.total("mac")
+        if self.draft is not None:
+            found = found + self.draft.mac.ravel()
+        return found.reshape(self.shape)
 
     @property
     def rounded(self) -> bool:

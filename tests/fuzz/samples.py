@@ -202,7 +202,7 @@ def device(random: Random) -> Tree:
     power = {
         "static": figure(static, "W", random),
         **maybe(random, 0.5, idle=figure(static * random.random(), "W")), **maybe(random, 0.3, active=figure(log_uniform(random, 0.01, 200), "W")),
-        **maybe(random, 0.3, between=figure(static * random.uniform(0.5, 2), "W")),
+        **maybe(random, 0.3, between=figure(static * random.uniform(0.5, 1), "W")),
         **maybe(random, 0.6, cap=figure(static * random.uniform(1.05, 10), "W")),
     }  # fmt: skip
     link = {
