@@ -31,9 +31,10 @@ OTHER = ("-m", "opt-125m", *SWEEP[2:])  # of the same shape, whose parts must no
 # Parts are small, so that a kill finds some written; SIGINT may be ignored by what runs this.
 _COMMAND = """
 import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
 from bitnet_cost import cli
 from bitnet_cost.studies import running, sweep
+signal.signal(signal.SIGINT, signal.default_int_handler)
 running.PART_ROWS = sweep.PARTITION
 sys.argv[0] = "bitnet-cost"
 if __name__ == "__main__":
@@ -138,7 +139,7 @@ class Kills:
     def killed(self, process: subprocess.Popen[str]) -> str:
         """Kill a sweep, or one of its workers; a word where it does not end as it should."""
         sent = self.random.choice(SIGNALS)
-        workers = children(process.pid)
+        workers = [child for child in children(process.pid) if parent_of(child) != process.pid]  # no server, no tracker
         if workers and self.random.random() < 0.2:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.random.choice(workers), signal.SIGKILL)
@@ -191,6 +192,13 @@ def children(process: int) -> list[int]:
                 if os.getpgid(int(entry.name)) == process:
                     found.append(int(entry.name))
     return found
+
+
+def parent_of(process: int) -> int:
+    """The process that started one, which may be gone."""
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{process}/stat").read_text("utf-8").rpartition(")")[2].split()[1])
+    return 0
 
 
 def group_lives(group: int) -> bool:
