@@ -257,7 +257,7 @@ def _inside(asked: Scenario, load: Load, sizes: Array, ready: Prepared) -> Array
     # A step has read the head's weights already; its attention and the prompt's are kernels of their own.
     added = np.where(groups == "attention", both, np.where(groups == "head", 0.0, both - own))
     rows = np.maximum(ordered_sum(added, 1), 0.0)
-    # So many tokens may not fit as one prompt where as many sequences do: beyond, as at the largest that fits.
+    # A batch of sequences may fit where a prompt of as many tokens does not: beyond, as at the largest that fits.
     fits = np.isfinite(rows).all(0) | (few == 1)
     return np.stack([np.interp(sizes, few[fits], row[fits]) for row in rows])
 
