@@ -57,6 +57,7 @@ def _end_unwanted(wanted: Connection) -> None:
     with contextlib.suppress(EOFError, OSError):
         wanted.recv_bytes()
     sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # no one waits for what it would say of being ended
+    time.sleep(0.1)  # until the others are silent too: one that ends within a message leaves the rest of it to the next
     if _busy:
         _thread.interrupt_main(signal.SIGTERM)
         time.sleep(2)
