@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bitnet_cost.engine.counts import count_ops
+from bitnet_cost.engine.routed import Routing
 from bitnet_cost.formulas.exchange import all_reduce_factor, copies_sent, pipeline_turns
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.ledger.arrays import Coefficients
@@ -31,6 +32,8 @@ class Share:
     exchanges: Array  # messages that are waited for, [phase, op, n]
     turns: Array  # [n]
     wait: Array  # [phase, n]
+    devices: int
+    parallel: Parallel
 
 
 def ways(op: Operator, quantity: str, parallel: Parallel) -> float:
@@ -79,7 +82,8 @@ def tensor_share(counts: OpCounts, devices: int, bits: float, parallel: Parallel
     summed = sums_of(counts.operators)
     sent: Array = counts["outputs"] * (summed > 0)[:, None] * (bits * all_reduce_factor(devices))
     exchanges = summed[:, None] * counts.passes[:, None, :]
-    return Share(part, sent, exchanges, np.full(counts.points, float(devices)), np.ones_like(counts.passes))
+    return Share(part, sent, exchanges, np.full(counts.points, float(devices)), np.ones_like(counts.passes),
+                 devices, parallel)  # fmt: skip
 
 
 def data_share(counts: OpCounts, devices: int, bits: float) -> Share:
@@ -90,7 +94,7 @@ def data_share(counts: OpCounts, devices: int, bits: float) -> Share:
     """
     ops = counts.operators
     part = replace(counts, coefficients=split(ops, counts.coefficients, devices, "data"))
-    routed = {op.layer: chosen for op in ops if (chosen := _chosen(op))}
+    routed = {op.layer: routing.per_token for op in ops if (routing := Routing.of(op))}
     copies = np.array([
         2 * copies_sent(devices, routed[op.layer]) / op.parts if op.traits.summed and op.layer in routed else 0.0
         for op in ops
@@ -99,15 +103,8 @@ def data_share(counts: OpCounts, devices: int, bits: float) -> Share:
     turns = np.array([2.0 * op.repeat for op in ops]) * (copies > 0)
     return Share(
         part, sent, turns[:, None] * counts.passes[:, None, :], np.full(counts.points, float(devices)),
-        np.ones_like(counts.passes),
+        np.ones_like(counts.passes), devices, "data",
     )  # fmt: skip
-
-
-def _chosen(op: Operator) -> int | None:
-    """Experts that a token visits; None: the operator has none."""
-    if op.traits.kernel != "experts":
-        return None
-    return next((int(basis[-1]) for _, basis, _ in op.terms if basis[0] == "experts"), None)
 
 
 def pipeline_share(architecture: Architecture, counts: OpCounts, devices: int, bits: float) -> Share:
@@ -131,4 +128,4 @@ def pipeline_share(architecture: Architecture, counts: OpCounts, devices: int, b
     exchanges = sums[:, None] / max(float(sums.sum()), 1.0) * (devices - 1) * turn.passes[:, None, :]
     filling = named(pipeline_turns(batch, largest, turns, devices), "turns of the pipeline", "turn", local=True)
     wait = array([filling if phase.fills else np.ones(turn.points) for phase in turn.phases])
-    return Share(turn, turn["outputs"] * hops * bits, exchanges, turns, wait)
+    return Share(turn, turn["outputs"] * hops * bits, exchanges, turns, wait, devices, "pipeline")

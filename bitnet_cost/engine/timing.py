@@ -19,8 +19,9 @@ from bitnet_cost.engine.counts import DRAFT, HOST
 from bitnet_cost.engine.kernels import Tiled, kernel_of, launches_of, repeated, stacked, tiles_of, unpacking
 from bitnet_cost.engine.parallel import Share
 from bitnet_cost.engine.phases import READ_ONCE
+from bitnet_cost.engine.routed import sorted_seconds, sorting_of, uneven
 from bitnet_cost.formulas.cap import cap_stretch
-from bitnet_cost.formulas.exchange import exchange_seconds
+from bitnet_cost.formulas.exchange import collective_seconds
 from bitnet_cost.formulas.launches import (
     host_seconds,
     host_wait,
@@ -31,7 +32,7 @@ from bitnet_cost.formulas.launches import (
 )
 from bitnet_cost.formulas.roofline import sum_of_maxima, waiting
 from bitnet_cost.formulas.sums import ordered_sum
-from bitnet_cost.inputs.hardware import Hardware, Host
+from bitnet_cost.inputs.hardware import Hardware, Host, Interconnect
 from bitnet_cost.inputs.offload import Offload
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import Kernel, RuntimeProfile
@@ -109,6 +110,8 @@ class Schedule:
     busy_compute: Array  # share of a kernel's time in which the peak rate, or the bandwidth, does not wait
     busy_memory: Array
     per_pass: Array  # seconds of launches
+    sorting: Array | None  # seconds of a pass, a token and a decoding sequence in kernels that sort routed rows,
+    # [3, op, 1]; None: nothing is routed
     host: int | None  # the row of the host, where the device waits for it
     streamed: Streamed | None = None  # what is read from the host's memory
     decoding: Array | None = None  # seconds of a product while decoding over those of a prefill; None: the same
@@ -121,6 +124,7 @@ class Schedule:
             "per_level": self.per_level[:, :, rows],
             "host": None if self.host is None else rows.index(self.host),
             "streamed": self.streamed and self.streamed.of(rows),
+            "sorting": None if self.sorting is None else self.sorting[:, rows],
         }
         names = ("moves", "stepwise", "steps", "room", "window", "per_mac", "busy_compute", "busy_memory", "per_pass",
                  "decoding")  # fmt: skip
@@ -182,6 +186,9 @@ def schedule(
             for op, k in zip(ops, kernels, strict=True)
         ]
     )
+    sorting = sorting_of(ops, kernels, runtime)
+    if sorting is not None:
+        per_pass = per_pass * np.array([op.traits.kernel != "experts" for op in ops])[:, None]
     cache = runtime.kernels.get("cache")
     if cache is not None:
         written = np.array([op.repeat if op.has("kv_write") else 0 for op in ops])
@@ -218,6 +225,7 @@ def schedule(
         busy_compute=reached / REACHED_RATE,
         busy_memory=share / REACHED_BANDWIDTH,
         per_pass=per_pass,
+        sorting=sorting,
         host=ops.index(HOST) if runtime.waits_for_host else None,
         streamed=streamed,
         decoding=decode_factors(ops, precision, hardware),
@@ -381,7 +389,8 @@ def roofline(
     """Seconds of each operator at the rates that the runtime reaches, before the power limit.
 
     ``compute`` are the seconds of the products alone, [phase, op, n], ``bits`` what moves at the schedule's places.
-    Where several devices work together, each waits for what they send, its ``share`` of the work.
+    Where several devices work together, each waits for what they send, its ``share`` of the work, and for the one that
+    most tokens are routed to.
     """
     both = 2 * len(plan.per_level)  # a level is read and written; beyond these, weights are read from another
     taken = (bits[0:both:2] + bits[1:both:2]) * plan.per_level
@@ -397,6 +406,9 @@ def roofline(
     if plan.tiles or plan.row_tile is not None:
         padding, idle = tiles_worked(counts, plan, compute)
         compute = compute * padding * idle
+    routed = uneven(counts, plan.kernels, *((share.devices, share.parallel) if share else (1, "tensor")))
+    if routed is not None:
+        compute, memory = compute * routed.arithmetic, memory * routed.weights
     if plan.per_weight is not None:
         compute = compute + counts["weights"] * plan.per_weight
     counts.named(compute, "arithmetic", "s")
@@ -415,12 +427,12 @@ def roofline(
                 start = (prompt + phase.ahead) / phase.advance
                 window = None if window is None else (window + phase.reach) / phase.advance
             longest[p, rows] = sum_of_maxima(compute[p, rows], grows, fixed, start, counts.passes[p], window)
+    if routed is not None and plan.sorting is not None:
+        longest = longest + sorted_seconds(counts, plan.sorting, routed.tokens)
     counts.named(longest, "busy", "s")
     link = np.zeros(compute.shape)
     if share is not None and hardware.interconnect is not None:
-        latency = hardware.interconnect.latency
-        each = None if latency is None else latency.value
-        link = exchange_seconds(share.sent_bits, hardware.interconnect.bandwidth.value, share.exchanges, each)
+        link = link_seconds(hardware.interconnect, share.sent_bits, share.exchanges)
     if plan.host is not None:
         host = _host(plan.runtime, counts) * counts.passes
         if plan.runtime.overlapped:
@@ -457,6 +469,17 @@ def tiles_worked(counts: OpCounts, plan: Schedule, compute: Array) -> tuple[Arra
         padding[row] = padding[row] * padded_queries(widths, tile)
         idle[row] = idle[row] * idle_multiprocessors(widths, tile, heads, units)
     return np.stack(padding, 1), np.stack(idle, 1)
+
+
+def link_seconds(link: Interconnect, sent_bits: Array | float, exchanges: Array | float) -> Any:
+    """Seconds that devices wait for what each of them sends in some collectives."""
+    reached = 1.0 if link.reached is None else link.reached.value
+    short = reached if link.short is None else link.short.value
+    bandwidth = link.bandwidth.value
+    return collective_seconds(
+        sent_bits, exchanges, 0.0 if link.latency is None else link.latency.value, bandwidth * short,
+        0.0 if link.start is None else link.start.value, bandwidth * reached,
+    )  # fmt: skip
 
 
 def _host(runtime: RuntimeProfile, counts: OpCounts) -> Array:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 
 def all_reduce_factor(devices: int) -> float:
     """How often each device of a ring sends a vector that all of them sum: 2 (N-1) / N.
@@ -35,6 +37,22 @@ def exchange_seconds(sent_bits: Any, bandwidth: float, exchanges: Any, latency: 
     """
     moving = sent_bits / bandwidth
     return moving if latency is None else moving + exchanges * latency
+
+
+def collective_seconds(
+    sent_bits: Any, exchanges: Any, latency: float, short_bandwidth: Any, start: float, long_bandwidth: Any
+) -> Any:
+    """Seconds of ``exchanges`` collectives of equal size, in the quicker of two protocols.  [s]
+
+    Messages of up to some megabytes go in one that flags every few bytes, at a part of the bandwidth; longer ones in
+    one that takes ``start`` seconds more and reaches nearly all of it. A library takes the protocol for which latency
+    plus bytes over bandwidth is least: Hu et al., Demystifying NCCL, 2025, arXiv:2507.04786, section III.
+
+    >>> [float(collective_seconds(bits, 1.0, 0.5, 1.0, 4.0, 5.0)) for bits in (2.0, 20.0)]
+    [2.5, 8.5]
+    """
+    short = sent_bits / short_bandwidth
+    return np.minimum(short, exchanges * start + sent_bits / long_bandwidth) + exchanges * latency
 
 
 def pipeline_turns(batch: Any, largest: Any, micro_batches: Any, stages: int) -> Any:

@@ -32,9 +32,11 @@ class RuntimeConstants(Input):
     dequantised_compute: float = Field(1.0, gt=0, description="on the rate of products whose weights are widened")
     w8a8: float = Field(1.0, gt=0, description="on the bandwidth of products of 8-bit weights and activations")
     w8a8_compute: float = Field(1.0, gt=0, description="on the rate of products of 8-bit weights and activations")
-    experts: float = Field(1.0, gt=0, description="on the bandwidth and the rate of routed experts")
+    experts: float = Field(1.0, gt=0, description="on the bandwidth of routed experts")
+    experts_compute: float = Field(1.0, gt=0, description="on the rate of routed experts")
     experts_overhead: float = Field(1.0, gt=0, description="on the time of a launch for routed experts")
-    experts_w8a8: float = Field(1.0, gt=0, description="on bandwidth and rate of experts of 8 bits, beyond the others")
+    experts_sequence: float = Field(1.0, gt=0, description="on the time that experts take for a decoding sequence")
+    experts_w8a8: float = Field(1.0, gt=0, description="on the time of a launch for experts of 8 bits, beyond others")
     attention: float = Field(1.0, gt=0, description="on the bandwidth of attention")
     attention_compute: float = Field(1.0, gt=0, description="on the rate of attention")
     cache_repeats: float = Field(1.0, gt=0, description="on the share of a group's heads that read the cache again")
@@ -54,7 +56,12 @@ class RuntimeConstants(Input):
             update: dict[str, Figure] = {}
             if kernel.overhead is not None:
                 slower = self.overhead * (self.experts_overhead if name.startswith("experts") else 1.0)
+                slower *= self.experts_w8a8 if name == "experts-w8a8" else 1.0
                 update["overhead"] = scaled(kernel.overhead, slower)
+            if kernel.per_sequence is not None:
+                update["per_sequence"] = scaled(kernel.per_sequence, self.experts_sequence)
+            if kernel.large_compute is not None:
+                update["large_compute"] = scaled(kernel.large_compute, self.experts_compute, 0.95)
             if name in PRODUCTS or WIDER.get(name) in (*PRODUCTS, "attention"):
                 wide, rate = self._of(name)
                 if kernel.bandwidth is not None:
@@ -77,11 +84,8 @@ class RuntimeConstants(Input):
             "attention": (self.attention, self.attention_compute),
             "dequantised": (self.bandwidth * self.dequantised, self.compute * self.dequantised_compute),
             "w8a8": (self.bandwidth * self.w8a8, self.compute * self.w8a8_compute),
-            "experts": (self.bandwidth * self.experts, self.compute * self.experts),
+            **dict.fromkeys(("experts", "experts-w8a8"), (self.experts, self.experts_compute)),
         }
-        if name == "experts-w8a8":
-            slower = self.experts * self.experts_w8a8
-            return self.bandwidth * slower, self.compute * slower
         while name not in own and name in WIDER:
             name = WIDER[name]
         return own.get(name, (self.bandwidth, self.compute))

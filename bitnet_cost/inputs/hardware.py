@@ -154,6 +154,11 @@ class Interconnect(Input):
     energy: EnergyPerBit = Field(description="energy of moving one bit to another device, both ends")
     bandwidth: Bandwidth = Field(description="bits per second out of one device, one direction")
     latency: Duration | None = Field(None, description="time of one exchange in which nothing else runs; left out: 0")
+    reached: Ratio | None = Field(None, description="share of the bandwidth that long messages reach; left out: all")
+    short: Ratio | None = Field(
+        None, description="share that short messages reach in their protocol; left out: as long"
+    )
+    start: Duration | None = Field(None, description="time that the protocol of long messages takes beyond the latency")
     devices: int = Field(gt=1, le=100_000, description="devices that the link joins")
 
 

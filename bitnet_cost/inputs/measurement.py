@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from bitnet_cost.inputs.cited import Input, Power, Ratio, Source
-from bitnet_cost.words import Logits, Recompute
+from bitnet_cost.words import Logits, Parallel, Recompute
 
 TrainedPart = Literal["step", "fwdbwd", "forward", "adamw"]
 RowPhase = Literal["prefill", "decode", "request", "serving", "product", "linear", "exchange"]
@@ -23,7 +23,8 @@ class Measurement(Input):
     source: str = Field(min_length=1, description="a key of measured/sources.yaml")
     model: str = Field(min_length=1, description="catalogue name")
     hardware: str = Field(min_length=1, description="catalogue name")
-    devices: int = Field(1, ge=1, description="devices together, tensor-parallel")
+    devices: int = Field(1, ge=1, description="devices together")
+    parallel: Parallel = Field("tensor", description="how they share the model")
     runtime: str = Field(min_length=1, description="name of the runtime")
     precision: str = Field(min_length=1, description="catalogue name")
     batch: int = Field(1, ge=1, description="sequences together; of a server the mean, rounded")

@@ -74,12 +74,23 @@ class Kernel(Input):
         description="share of the query heads of a group, beyond the first, for which a decode step reads the cache "
         "again, from the nearest level; left out: a group reads it once",
     )
+    tile: int | None = Field(None, ge=1, le=1024, description="rows that a grouped product pads each expert's to")
+    large_tile: int | None = Field(None, ge=1, le=1024, description="the same of its tiles for many rows")
+    large_compute: Ratio | None = Field(None, description="share of the peak rate that filled large tiles reach")
+    per_token: Duration | None = Field(
+        None, description="time per token and launch, in which its rows are sorted to experts, gathered and summed"
+    )
+    per_sequence: Duration | None = Field(
+        None, description="the same beyond that of a decode step for each of its sequences, whose rows are scattered"
+    )
     note: str = Field(default="", description="which kernels these are")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.launches and self.overhead is None:
             raise ValueError("a kernel that is launched needs its overhead")
+        if self.large_tile is not None and (self.tile is None or self.compute is None or self.large_compute is None):
+            raise ValueError("large_tile needs tile, compute and large_compute")
         return self
 
 

@@ -33,9 +33,9 @@ DAMP = 2.5  # residuals in units of their noise
 # How far a factor may stray, as a logarithm: of a runtime on all devices, and of one device from those.
 SPREAD = {
     "bandwidth": 0.25, "compute": 0.35, "dequantised": 0.4, "dequantised_compute": 0.6, "w8a8": 0.4,
-    "w8a8_compute": 0.5, "experts": 0.5, "experts_overhead": 1.0, "experts_w8a8": 0.6, "attention": 0.4,
-    "attention_compute": 0.6, "cache_repeats": 1.5, "overhead": 0.6, "per_pass": 1.0, "per_sequence": 0.5,
-    "link": 0.6, "link_latency": 1.0,
+    "w8a8_compute": 0.5, "experts": 0.2, "experts_compute": 0.5, "experts_overhead": 0.7, "experts_sequence": 0.7,
+    "experts_w8a8": 0.7, "attention": 0.4, "attention_compute": 0.6, "cache_repeats": 1.5, "overhead": 0.6,
+    "per_pass": 1.0, "per_sequence": 0.5, "link": 0.6, "link_latency": 1.0,
 }  # fmt: skip
 OWN = {name: 0.7 * spread for name, spread in SPREAD.items()}
 PRICES = {"static": 0.2, "memory": 0.25, "mac": 0.3, "mac_8bit": 0.3}
@@ -233,7 +233,8 @@ def informed(rows: Sequence[Rows]) -> list[str]:
     link = any(r.result.devices > 1 for r in rows)
     within = {
         "dequantised": dequantised, "dequantised_compute": dequantised, "w8a8": w8a8, "w8a8_compute": w8a8,
-        "experts": experts, "experts_overhead": experts, "experts_w8a8": experts and w8a8,
+        **dict.fromkeys(("experts", "experts_compute", "experts_overhead", "experts_sequence"), experts),
+        "experts_w8a8": experts and w8a8,
         "cache_repeats": any(r.software.kernel("attention").cache_repeats for r in rows),
         "per_pass": any(r.software.per_pass for r in rows),
         "per_sequence": any(r.software.per_sequence for r in rows),

@@ -10,8 +10,9 @@ from typing import Literal
 import numpy as np
 
 from bitnet_cost.engine.estimate import check_devices, measure, priced
+from bitnet_cost.engine.timing import link_seconds
 from bitnet_cost.errors import BitnetCostError
-from bitnet_cost.formulas.exchange import all_reduce_factor, exchange_seconds
+from bitnet_cost.formulas.exchange import all_reduce_factor
 from bitnet_cost.inputs.calibration import Constants, CounterConstants
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.measurement import LoadMeasurement, Measurement, TrainingMeasurement
@@ -22,7 +23,7 @@ from bitnet_cost.ledger.counted import Timing
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.readers import catalog, measured
 from bitnet_cost.readers.size import all_reduced_bytes
-from bitnet_cost.words import Logits
+from bitnet_cost.words import Logits, Parallel
 
 Quantity = Literal[
     "seconds", "energy_j_per_token", "power_w", "memory_gb", "energy_j", "tpot_s", "ttft_s", "mean_batch"
@@ -54,8 +55,8 @@ class Point:
         return not self.left_out and not self.calibrated
 
 
-# Model, hardware, devices, runtime, precision, of a server, logits.
-Group = tuple[str, str, int, str, str, bool, Logits]
+# Model, hardware, devices, runtime, precision, of a server, logits, how devices share the model.
+Group = tuple[str, str, int, str, str, bool, Logits, Parallel]
 
 
 def grouped(rows: Iterable[Measurement]) -> dict[Group, list[Measurement]]:
@@ -63,7 +64,7 @@ def grouped(rows: Iterable[Measurement]) -> dict[Group, list[Measurement]]:
     groups: dict[Group, list[Measurement]] = {}
     for row in rows:
         served = row.phase == "serving"
-        key = (row.model, row.hardware, row.devices, row.runtime, row.precision, served, row.logits)
+        key = (row.model, row.hardware, row.devices, row.runtime, row.precision, served, row.logits, row.parallel)
         groups.setdefault(key, []).append(row)
     return groups
 
@@ -156,7 +157,7 @@ def all_reduced(size: int, hardware: Hardware, devices: int) -> dict[Quantity, f
     link, floor = hardware.interconnect, hardware.device_power.static.value
     assert link is not None  # checked
     sent = all_reduce_factor(devices) * size * 8
-    seconds = exchange_seconds(sent, link.bandwidth.value, 1.0, link.latency.value if link.latency else None)
+    seconds = float(link_seconds(link, sent, 1.0))
     energy = devices * (sent * link.energy.value + floor * seconds)
     return {
         "seconds": seconds, "energy_j_per_token": energy, "power_w": energy / seconds, "memory_gb": float("nan"),
@@ -173,6 +174,7 @@ def counted(
     asked = Scenario(
         model=catalog.model(rows[0].model), precision=catalog.precision(rows[0].precision), hardware=hardware,
         runtime=runtime, workload=workload_of(rows, prompts), devices=rows[0].devices,
+        parallel=rows[0].parallel,
     )  # fmt: skip
     return measure(asked)
 

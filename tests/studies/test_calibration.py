@@ -31,7 +31,7 @@ def synthetic(truth: RuntimeConstants) -> list[Rows]:
     """Rows of one device whose times are what the model says with known constants."""
     found = []
     for group, members in grouped(measured.rows()).items():
-        if group[1:] == ("a100-sxm-40gb", 1, "vllm-2024", "fp16", False, "last"):
+        if group[1:] == ("a100-sxm-40gb", 1, "vllm-2024", "fp16", False, "last", "tensor"):
             part = Rows(members)
             hardware, software = truth.hardware_of(part.profile), truth.runtime_of(part.software)
             asked = part.result.scenario.but(hardware=hardware, runtime=software)

@@ -104,7 +104,7 @@ def test_a_row_is_what_a_single_estimate_says() -> None:
     import bitnet_cost
 
     row = next(r for r in measured.rows() if r.source == "argonne" and r.runtime == "tensorrt-llm" and r.batch == 16)
-    group = (row.model, row.hardware, row.devices, row.runtime, row.precision, False, row.logits)
+    group = (row.model, row.hardware, row.devices, row.runtime, row.precision, False, row.logits, row.parallel)
     figures, bound = modelled(group, [row])[0]
     single = bitnet_cost.estimate(
         row.model, row.hardware, row.precision, batch=row.batch, prompt=row.prompt, generate=row.generate,
