@@ -106,7 +106,8 @@ def solve(
         spread: how far each may stray, as a logarithm.
         coarse: factors whose derivative takes the step `PROMPT_STEP` instead of `STEP`.
         rounds: most steps.
-        known: other factors, at which the misfit is told as well.
+        known: other factors, at which the misfit is told as well, and where the search begins again: it ends in the
+            lower of two valleys.
         restarts: most times that the search begins again far away.
 
     >>> fit = solve(lambda x: ((x - np.log([3.0, 0.5])) / 1e-3).tolist(), {"a": 1, "b": 1}, {"a": 10, "b": 10})
@@ -129,14 +130,17 @@ def solve(
         if beside[least] @ beside[least] > damped(x) @ damped(x) - 1.0:
             break
         x, normal = _descend(damped, x + _moves(stray)[least], steps, stray, rounds)
+    if known is not None:
+        there = np.log([known.get(name, expected) for name, expected in start.items()])
+        misfit_known = float(damped(there) @ damped(there))
+        from_known, normal_there = _descend(damped, there, steps, stray, rounds)
+        if damped(from_known) @ damped(from_known) < damped(x) @ damped(x):
+            x, normal = from_known, normal_there
     now = damped(x)
     sigma = np.sqrt(np.diag(np.linalg.inv(normal)))
     values, errors, spreads = (dict(zip(start, part.tolist(), strict=True)) for part in (np.exp(x), sigma, stray))
     fit = Fit(values, errors, spreads, float(now @ now))
-    if known is None:
-        return fit
-    there = damped(np.log([known.get(name, expected) for name, expected in start.items()]))
-    return replace(fit, misfit_known=float(there @ there))
+    return fit if known is None else replace(fit, misfit_known=misfit_known)
 
 
 def _descend(
