@@ -11,6 +11,7 @@ from bitnet_cost.engine.uncertainty import energies_with_each, time_figures
 from bitnet_cost.errors import BitnetCostError, MissingPrice
 from bitnet_cost.inputs.cited import WEAK
 from bitnet_cost.ledger.difference import Difference
+from bitnet_cost.ledger.intervals import WITH_POWER, factors
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.told import Array
 
@@ -25,8 +26,16 @@ class Paired:
     def ends(self) -> list[tuple[str, float]]:
         """Low and high of every figure of the runtime that is assumed or scaled, for any of the results."""
         found = {path: figure for r in self.results for path, figure in time_figures(r).items()}
-        weak = {p: f for p, f in found.items() if p.startswith("runtime.") and f.basis in WEAK}
+        # where runs of the runtime were measured, their errors hold what is unsure of its kernels, save those for bits
+        # that no row is of
+        within = "runtime.kernels.lowbit." if self._measured else "runtime."
+        weak = {p: f for p, f in found.items() if p.startswith(within) and f.basis in WEAK}
         return [(path, end) for path, figure in weak.items() for end in (figure.low, figure.high)]
+
+    @property
+    def _measured(self) -> bool:
+        """Whether a range of measured errors is known of each."""
+        return all(r.scope in WITH_POWER and factors(r, "energy") is not None for r in self.results)
 
     @cached_property
     def _energies(self) -> dict[int, Array]:

@@ -28,6 +28,7 @@ from bitnet_cost.ledger import record  # noqa: F401  # registers the columns of 
 from bitnet_cost.ledger.arrays import Basis, Bounds, Coefficients, Linear, Stack
 from bitnet_cost.ledger.contract import Entries, Ledger, saving, tariff
 from bitnet_cost.ledger.counted import Actions, OpCounts
+from bitnet_cost.ledger.intervals import saving_interval
 from bitnet_cost.ledger.operators import Operator
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import digits, with_commas, with_prefix
@@ -345,6 +346,8 @@ def against(result: Result, baseline: Result) -> Result:
         none = np.where(result.energy_j >= 0, 0.0, np.nan)
         return replace(result, baseline=baseline.precision.name, saving=Bounds.of(np.broadcast_to(none, shape).copy()))
     found = saving(result.ledger, baseline.ledger, result.scope)
+    measured = saving_interval(result, baseline, found[1])
+    found = found if measured is None else measured
     known = (result.energy_bounds + baseline.energy_bounds).reshape(3, -1)[1] >= 0
     found = np.where(known, found, np.nan)
     return replace(result, baseline=baseline.precision.name, saving=Bounds.of(found.reshape(shape)))

@@ -1,6 +1,9 @@
 """How sure an answer is: prices drawn from their ranges, bounds that enclose every draw, and its sensitivity.
 
-What moves: every price (actions, bits moved at each level, static power) within its own low and high. For a given
+On a device whose runtime was measured, draws are of what measured figures were off by, time included: see
+`drawn_errors`. Elsewhere prices are drawn, at a fixed time.
+
+What moves there: every price (actions, bits moved at each level, static power) within its own low and high. For a given
 activity and time, energy is linear in prices, so that ten thousand draws are one product ``runs [action] x prices
 [action, draw]``; a saving is paired, both energies of a draw being priced with the same figures. A special function
 without a figure of its own moves within its stated range around its work at nominal prices. Figures of a source that
@@ -25,7 +28,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import NormalDist
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -40,6 +43,7 @@ from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.ledger.arrays import Bases
 from bitnet_cost.ledger.contract import component_of, contract, price_of
+from bitnet_cost.ledger.intervals import WITH_POWER, by_batch, factors, of_energy
 from bitnet_cost.ledger.result import Band, Lever, Result, Swing
 from bitnet_cost.told import Array
 from bitnet_cost.words import Distribution
@@ -48,6 +52,7 @@ PERCENTILES = (5.0, 50.0, 95.0)
 MOST_DRAWS = 1_000_000
 _TAIL = 0.025  # share beyond low, and beyond high, that a log-normal leaves out
 _GRID = np.linspace(_TAIL, 1 - _TAIL, 4001)
+_NINETY = NormalDist().inv_cdf(0.95)  # standard deviations to either end of a 90 % interval
 _NORMAL = np.array([NormalDist().inv_cdf(float(q)) for q in _GRID])
 
 
@@ -233,15 +238,22 @@ def spread(
         return None
     compared, moving, runs, base = _compared(result, baseline)
     prices, ends = draw_prices(moving, draws, seed, distribution), _ends(moving)
-    drawn = ordered_sum(runs[:, None] * prices, 0)
+    errors = drawn_errors([result, *([compared] if compared else [])], draws, seed)
+    drawn, other = (
+        ordered_sum(amounts[:, None] * prices, 0) if error is None else float(ends[:, 1] @ amounts) * error.energy
+        for amounts, error in ((runs, errors[0]), (base, errors[-1]))
+    )
     energy = drawn * overhead_factor(result)
     least_j, nominal_j, most_j = result.energy_bounds.tolist()
     saving = extremes = seconds = scenarios = None
     if compared is not None:
-        saving = _percentiles(saved(drawn, ordered_sum(base[:, None] * prices, 0)))
+        saving = _percentiles(saved(drawn, other))
         nominal = saved(float(ends[:, 1] @ runs), float(ends[:, 1] @ base))
         least, most = saving_extremes(runs, base, ends)
         extremes = (min(least, nominal), nominal, max(most, nominal))
+    latency, device_seconds = None, np.full(draws, _device_seconds(result))
+    if errors[0] is not None:
+        latency, device_seconds = _percentiles(errors[0].seconds), errors[0].seconds * result.devices
     if result.timing is not None:
         fast, slow = scenario(result, "fast"), scenario(result, "slow")
         low, nominal_s, high = (float(r.timing.total[0]) for r in (fast, result, slow) if r.timing is not None)
@@ -249,12 +261,59 @@ def spread(
         scenarios = (float(fast.energy_j), float(slow.energy_j))
     return Band(
         draws, seed, distribution, _percentiles(energy), (least_j, nominal_j, most_j), saving, extremes, seconds,
-        scenarios, _emitted(result, energy, seed, distribution), _range_of(result.carbon_bounds),
-        _paid(result, energy), _range_of(result.cost_bounds),
+        scenarios, _emitted(result, energy, device_seconds, seed, distribution), _range_of(result.carbon_bounds),
+        _paid(result, energy, device_seconds), _range_of(result.cost_bounds), latency,
     )  # fmt: skip
 
 
-def _emitted(result: Result, energy: Array, seed: int, distribution: Distribution) -> Range | None:
+class Errors(NamedTuple):
+    """Draws of what a run on a device is off by."""
+
+    seconds: Array  # time of all phases  [draw]  [s]
+    energy: Array  # on the nominal energy  [draw]
+
+
+def drawn_errors(results: Sequence[Result], draws: int, seed: int) -> list[Errors | None]:
+    """Draws of time and energy from the spread of measured errors, which all results share; None where none is known.
+
+    Logarithms are normal, so that 5 and 95 % are the ends of the 90 % intervals. Each is a part that all precisions
+    share, of the square root of their correlation, and a part of its own; errors of energy go with those of time by the
+    correlation of both.
+    """
+    found: list[Errors | None] = []
+    for result in results:
+        times, energies = factors(result, "time"), factors(result, "energy")
+        known = None if result.runtime is None else result.runtime.ranges
+        if (
+            times is None
+            or energies is None
+            or known is None
+            or result.timing is None
+            or result.scope not in WITH_POWER
+        ):
+            found.append(None)
+            continue
+        time, rest = (
+            known.shared**0.5 * _normal(f"{name} of all", draws, seed)
+            + (1 - known.shared) ** 0.5 * _normal(f"{name} of {result.precision.name}", draws, seed)
+            for name in ("time", "energy")
+        )
+        energy = known.together * time + (1 - known.together**2) ** 0.5 * rest
+        seconds = np.zeros(draws)
+        for phase, nominal in zip(result.timing.phases, result.timing.by_phase[:, 0], strict=True):
+            seconds = seconds + nominal * float(np.ravel(by_batch(times, result, phase.name))[0]) ** (time / _NINETY)
+        found.append(Errors(seconds, float(np.ravel(of_energy(energies, result))[0]) ** (energy / _NINETY)))
+    return found
+
+
+def _normal(name: str, draws: int, seed: int) -> Array:
+    """Standard normal draws of a name.  [draw]"""
+    return np.random.default_rng([seed, zlib.crc32(f"error: {name}".encode())]).standard_normal(draws)
+
+
+def _emitted(
+    result: Result, energy: Array, device_seconds: Array, seed: int, distribution: Distribution
+) -> Range | None:
     """Percentiles of emissions: the energy of each draw, the grid's intensity and the making of devices drawn too."""
     site = result.facility
     if site is None or result.carbon_bounds is None:
@@ -262,15 +321,15 @@ def _emitted(result: Result, energy: Array, seed: int, distribution: Distributio
     grid = f"electricity {site.zone.name}" if site.zone else "electricity"
     intensity = _drawn(grid, site.carbon_range, len(energy), seed, distribution)
     making = _drawn("embodied", site.embodied_range(result.hardware.embodied), len(energy), seed, distribution)
-    return _percentiles(energy * intensity + _device_seconds(result) * making)
+    return _percentiles(energy * intensity + device_seconds * making)
 
 
-def _paid(result: Result, energy: Array) -> Range | None:
+def _paid(result: Result, energy: Array, device_seconds: Array) -> Range | None:
     """Percentiles of money: the energy of each draw, at prices that have no range."""
     site = result.facility
     if site is None or result.cost_bounds is None:
         return None
-    return _percentiles(energy * (site.usd_per_j or 0.0) + _device_seconds(result) * (site.usd_per_device_s or 0.0))
+    return _percentiles(energy * (site.usd_per_j or 0.0) + device_seconds * (site.usd_per_device_s or 0.0))
 
 
 def _device_seconds(result: Result) -> float:

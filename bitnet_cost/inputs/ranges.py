@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import sqrt
 from typing import Literal
 
 from pydantic import Field
@@ -61,16 +60,23 @@ class RuntimeRanges(Input):
     own_rows: bool = Field(description="whether the device has measured rows of its own with the runtime")
     time: dict[RangeKind, float] = Field(description="on times")
     energy: dict[RangeKind, float] = Field(description="on energies of whole devices; left out: those of prices hold")
+    far_time: dict[RangeKind, float] = Field(default_factory=dict, description="on times of weights of fewer bits")
+    far_energy: dict[RangeKind, float] = Field(default_factory=dict, description="on energies of weights of fewer bits")
+    fewest_bits: float = Field(0.0, ge=0, description="stored bits of the narrowest weights that were measured")
     together: float = Field(0.0, ge=-1, le=1, description="correlation of the errors of time and of energy")
     shared: float = Field(0.0, ge=0, le=1, description="correlation of the errors of two precisions")
 
-    def of_ratio(self, factor: float) -> float:
-        """The factor on the ratio of two precisions whose figures have this one: what they share cancels.
+    def of(self, quantity: RangedQuantity, weight_bits: float) -> dict[RangeKind, float]:
+        """The factors of a quantity; of weights narrower than any that was measured those of an unmeasured device.
 
-        >>> RuntimeRanges(own_rows=True, time={}, energy={}, shared=0.5).of_ratio(1.2)
-        1.2
+        >>> known = RuntimeRanges(own_rows=True, time={"fp32": 1.1}, energy={}, far_time={"fp32": 1.4}, fewest_bits=4)
+        >>> known.of("time", 4), known.of("time", 2)
+        ({'fp32': 1.1}, {'fp32': 1.4})
         """
-        return float(factor ** sqrt(2 * (1 - self.shared)))
+        far = weight_bits < self.fewest_bits
+        if quantity == "time":
+            return self.far_time if far else self.time
+        return self.far_energy if far else self.energy
 
 
 class LeftOut(Input):
@@ -87,6 +93,9 @@ class Ranges(Input):
     runtimes: dict[str, dict[RangedQuantity, dict[RangeKind, Width]]] = Field(description="the same of one runtime")
     left_out: dict[RangedQuantity, dict[RangeKind, Width]] = Field(description="devices that were left out in turn")
     devices: dict[str, list[str]] = Field(description="devices with rows by runtime")
+    fewest_bits: dict[str, float] = Field(
+        default_factory=dict, description="stored bits of the narrowest weights with rows, by runtime"
+    )
     together: float = Field(ge=-1, le=1, description="correlation of the errors of time and of energy")
     shared: float = Field(ge=0, le=1, description="correlation of the errors of two precisions")
     errors: LeftOut = Field(description="devices left out one at a time")
@@ -102,5 +111,6 @@ class Ranges(Input):
         }
         return RuntimeRanges(
             own_rows=own_rows, time=factors["time"], energy=factors["energy"], together=self.together,
-            shared=self.shared,
+            shared=self.shared, fewest_bits=self.fewest_bits.get(runtime, 0.0),
+            **{f"far_{q}": {kind: width.factor for kind, width in kinds.items()} for q, kinds in self.left_out.items()},
         )  # fmt: skip

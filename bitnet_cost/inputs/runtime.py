@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from bitnet_cost.inputs.cited import Duration, Input, Ratio, Source, check_figures
 from bitnet_cost.inputs.hardware import DeviceClass, Reached
+from bitnet_cost.inputs.ranges import RuntimeRanges
 from bitnet_cost.shown import Shown
 
 KernelClass = Literal[
@@ -126,6 +127,7 @@ class RuntimeProfile(Shown, Input):
         None, ge=1, le=128, description="bits held per logit, where a prefill makes those of every position"
     )
     kernels: dict[KernelClass, Kernel] = Field(min_length=1, description="by class of operators")
+    ranges: RuntimeRanges | None = Field(None, description="its 90 % intervals on a device; left out: those of prices")
     sources: dict[str, Source] = Field(min_length=1, description="where the figures come from")
 
     @model_validator(mode="after")

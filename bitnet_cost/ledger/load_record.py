@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from bitnet_cost.ledger.intervals import WITH_POWER
 from bitnet_cost.ledger.load import LoadResult, Steady
-from bitnet_cost.ledger.record import WITH_POWER
 from bitnet_cost.registry import LOAD_METRICS, METRICS, Kind, Metric
 
 __all__ = ["LOAD_METRICS"]  # who reads them here has every column in its place

@@ -14,6 +14,7 @@ import numpy as np
 
 from bitnet_cost.formulas.speculation import expected_tokens
 from bitnet_cost.formulas.sums import total
+from bitnet_cost.ledger.intervals import WITH_POWER, energy_interval, time_interval
 from bitnet_cost.ledger.operators import active_parameters, parameters_in
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.registry import METRICS, column, register
@@ -23,7 +24,6 @@ __all__ = ["METRICS", "column"]  # who reads them here has every column in its p
 
 NO_CLOCK = "technology node: no clock, no capacity"
 UNFIT = "does not fit"
-WITH_POWER = ("device", "facility")  # scopes that hold all energy of a device
 
 
 # --- the question --------------------------------------------------------------------------------------------------
@@ -93,15 +93,19 @@ register("fits", "bool", "", "Whether everything resident fits", lambda r: r.fit
 
 
 def _energy(result: Result, bound: int) -> Array | None:
-    found: Array = result.energy_bounds.reshape(3, -1)[bound]
-    return found if result.by_component else None
+    if not result.by_component:
+        return None
+    found: Array = (result.energy_bounds.reshape(3, -1) if bound == 1 else energy_interval(result))[bound]
+    return found
 
 
 register("energy_j", "figure", "J", "Energy of the whole workload within the scope, nominal",
     lambda r: _energy(r, 1), swept=True, heading="", rests_on=("prices",),
     views=("compare", "money", "grid"))  # fmt: skip
-register("energy_low_j", "figure", "J", "The same, all prices at their low", lambda r: _energy(r, 0), swept=True)
-register("energy_high_j", "figure", "J", "The same, all prices at their high", lambda r: _energy(r, 2), swept=True)
+register("energy_low_j", "figure", "J", "The same, low end of its 90 % interval; without rows all prices low",
+    lambda r: _energy(r, 0), swept=True)  # fmt: skip
+register("energy_high_j", "figure", "J", "The same, high end of its 90 % interval; without rows all prices high",
+    lambda r: _energy(r, 2), swept=True)  # fmt: skip
 
 
 @column(unit="J/token", swept=True, heading="", rests_on=("prices",), short="energy", views=("compare", "money"))
@@ -138,9 +142,9 @@ def _saving(result: Result, bound: int) -> Array | None:
 register("saving", "figure", "1", "1 - E / E of the baseline, nominal",
     lambda r: _saving(r, 1), better="more", printing="percent", rests_on=("prices",),
     views=("compare", "grid"))  # fmt: skip
-register("saving_low", "figure", "1", "The same, each price where it saves least",
+register("saving_low", "figure", "1", "The same, low end of its 90 % interval or of its prices'",
     lambda r: _saving(r, 0), better="more", printing="percent")  # fmt: skip
-register("saving_high", "figure", "1", "The same, each price where it saves most",
+register("saving_high", "figure", "1", "The same, high end of its 90 % interval or of its prices'",
     lambda r: _saving(r, 2), better="more", printing="percent")  # fmt: skip
 register("baseline", "word", "", "Precision that the saving refers to", lambda r: r.baseline)
 
@@ -154,6 +158,15 @@ register("decode_s", "figure", "s", "Time of the G - 1 decode steps",
 register("latency_s", "figure", "s", "Time of prefill and decode",
     lambda r: None if r.timing is None else r.timing.total,
     swept=True, heading="latency", rests_on=("runtime",), short="latency", views=("grid",))  # fmt: skip
+
+
+def _time(result: Result, bound: int) -> Array | None:
+    found = time_interval(result)
+    return None if found is None else found[bound]
+
+
+register("latency_low_s", "figure", "s", "The same, low end of its 90 % interval", lambda r: _time(r, 0), swept=True)
+register("latency_high_s", "figure", "s", "The same, high end of its 90 % interval", lambda r: _time(r, 2), swept=True)
 
 
 @column(

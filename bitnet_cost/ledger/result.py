@@ -532,6 +532,7 @@ class Band(Shown):
     carbon_bounds: tuple[float, float, float] | None = None
     cost: tuple[float, float, float] | None = None  # at prices without a range  [USD]
     cost_bounds: tuple[float, float, float] | None = None
+    latency: tuple[float, float, float] | None = None  # time of the draws, where runs of the runtime were measured  [s]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -465,6 +465,9 @@ def _tuned(profile: Same, runtime: Same, constants: Same) -> tuple[Hardware, Run
         device = of_device.hardware_of(device)
     if of_runtime is not None:
         device, software = of_runtime.hardware_of(device), of_runtime.runtime_of(software)
+    spreads = ranges()
+    if spreads is not None:
+        software = software.model_copy(update={"ranges": spreads.of(device.name, software.runtime)})
     return device, software
 
 

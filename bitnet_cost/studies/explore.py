@@ -27,6 +27,7 @@ from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import LIMITS
 from bitnet_cost.ledger.difference import HALF
+from bitnet_cost.ledger.intervals import energy_interval
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import digits, figure_text, to_digits
 from bitnet_cost.readers import quality
@@ -273,7 +274,7 @@ def _roots(result: Result, trace: Trace) -> dict[str, Node | float]:
         return is_weak if path is None else graph.input(f"weak {path}", is_weak)
 
     weak, whole = honesty.weak_energy(result, weakness)
-    low, nominal, high = (_one(e) for e in result.energy_bounds)
+    low, nominal, high = (e[0] for e in energy_interval(result))
     found = {
         "fits": _one(result.fits), "bits": memory.bits[0] / 8, "needs": memory.on_each(result.devices)[0] / 8,
         "capacity": result.capacity_bits / 8 if result.capacity_bits is not None else np.nan,

@@ -21,7 +21,8 @@ from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.workload import LIMITS, Workload
 from bitnet_cost.ledger.contract import saving
 from bitnet_cost.ledger.counted import OpCounts
-from bitnet_cost.ledger.record import METRICS, WITH_POWER
+from bitnet_cost.ledger.intervals import WITH_POWER
+from bitnet_cost.ledger.record import METRICS
 from bitnet_cost.ledger.result import Answer, Result
 from bitnet_cost.numerals import to_digits
 from bitnet_cost.studies.ranges import judged

@@ -83,7 +83,7 @@ def left_out(rows: Sequence[Measurement], progress: Callable[[str], object] = la
     constants, chosen = catalog.constants(), calibration_ids(rows)
     parts = [
         Rows(members, constants.prompts)
-        for group, members in grouped(r for r in rows if not r.left_out).items()
+        for group, members in grouped(r for r in rows if not r.left_out and r.phase != "exchange").items()
         if catalog.hardware(group[1]).device_class in ("gpu", "igpu") and group[3] not in FIXED
     ]
     found: list[Missed] = []

@@ -26,7 +26,7 @@ from bitnet_cost.readers import catalog
 from bitnet_cost.studies.calibration import ACTIVE, FIXED, OWN, PRICES, Rows, informed
 from bitnet_cost.studies.left_out import left_out, summary
 from bitnet_cost.studies.measured import Quantity, calibration_ids, grouped, points
-from bitnet_cost.studies.tangents import PRICED, Tangent, refit, tangents
+from bitnet_cost.studies.tangents import PRICED, refit, tangents
 
 PRIOR = 10.0  # rows of all runtimes that one runtime's own errors are weighed with
 SHARE = 0.9  # of the figures that a range is to hold
@@ -46,8 +46,15 @@ class Error:
     value: float
 
 
-def _group(tangent: Tangent) -> tuple[str, str]:
-    return tangent.row.model, tangent.row.precision
+Group = Callable[[Measurement], object]  # rows of one value are left out together
+
+
+def _of_precision(row: Measurement) -> object:
+    return row.model, row.precision
+
+
+def _of_model(row: Measurement) -> object:
+    return row.model
 
 
 def kind_of(row: Measurement) -> RangeKind:
@@ -57,11 +64,13 @@ def kind_of(row: Measurement) -> RangeKind:
     return found or ("prefill" if row.phase == "prefill" else decode_kind(row.batch))
 
 
-def judged_alone(parts: Sequence[Rows], runtime: RuntimeConstants, device: DeviceConstants) -> list[Error]:
-    """Errors of the rows of one device and runtime, each by constants solved without its model.
+def judged_alone(
+    parts: Sequence[Rows], runtime: RuntimeConstants, device: DeviceConstants, group: Group
+) -> list[Error]:
+    """Errors of the rows of one device and runtime, each by constants solved without its group.
 
     Times, powers and energies are one linear problem here, of the factors on times and on prices at once; the error of
-    the committed constants is moved by what leaving the rows of its model and precision out moves.
+    the committed constants is moved by what leaving the rows of its group out moves.
     """
     constants = catalog.constants()
     every = constants.every(*parts[0].kind)
@@ -75,21 +84,21 @@ def judged_alone(parts: Sequence[Rows], runtime: RuntimeConstants, device: Devic
     found = tangents(parts, runtime, device, names)
     with_all = refit(found, near, expected, spread)
     errors: list[Error] = []
-    for group in dict.fromkeys(map(_group, found)):
-        moved = refit([t for t in found if _group(t) != group], near, expected, spread) - with_all
-        errors += [Error(t.row, t.quantity, t.error + float(t.slope @ moved)) for t in found if _group(t) == group]
+    for left in dict.fromkeys(group(t.row) for t in found):
+        moved = refit([t for t in found if group(t.row) != left], near, expected, spread) - with_all
+        errors += [Error(t.row, t.quantity, t.error + float(t.slope @ moved)) for t in found if group(t.row) == left]
     return errors
 
 
-def alone(rows: Sequence[Measurement]) -> list[Error]:
+def alone(rows: Sequence[Measurement], group: Group = _of_precision) -> list[Error]:
     """Errors of every set-aside row by constants that it had no part in; as they are where nothing was solved."""
     constants, chosen = catalog.constants(), calibration_ids(rows)
-    aside = [row for row in rows if row.id in chosen]
+    aside = [row for row in rows if row.id in chosen and row.phase != "exchange"]
     solved: dict[tuple[str, str], list[Rows]] = {}
     fixed: list[Measurement] = []
-    for group, members in grouped(aside).items():
-        if catalog.hardware(group[1]).device_class in ("gpu", "igpu") and group[3] not in FIXED:
-            solved.setdefault((group[1], group[3]), []).append(Rows(members, constants.prompts))
+    for of, members in grouped(aside).items():
+        if catalog.hardware(of[1]).device_class in ("gpu", "igpu") and of[3] not in FIXED:
+            solved.setdefault((of[1], of[3]), []).append(Rows(members, constants.prompts))
         else:
             fixed += members
     errors = [
@@ -99,7 +108,7 @@ def alone(rows: Sequence[Measurement]) -> list[Error]:
     for (hardware, runtime), parts in solved.items():
         known = constants.of(parts[0].profile, parts[0].software)
         device = constants.of_device(hardware) or DeviceConstants(hardware=hardware)
-        errors += judged_alone(parts, known or RuntimeConstants(hardware=hardware, runtime=runtime), device)
+        errors += judged_alone(parts, known or RuntimeConstants(hardware=hardware, runtime=runtime), device, group)
     return errors
 
 
@@ -119,6 +128,7 @@ def _width(n: int, log_width: float) -> Width:
     return Width(n=n, factor=max(LEAST, to_digits(exp(log_width), 3)))
 
 
+Kinds = dict[RangedQuantity, dict[RangeKind, Width]]
 Sized = tuple[str, float]  # a runtime, and the size of the logarithm of an error
 
 
@@ -156,28 +166,27 @@ def by_kind(errors: Iterable[Error], quantity: Quantity) -> dict[RangeKind, list
 
 
 def shared(errors: Sequence[Error]) -> float:
-    """Correlation of the errors of two precisions on one device and runtime: the part that a saving cancels.
+    """Correlation of the errors of two precisions in one run: the part that a saving cancels.
 
-    Of set-aside rows of one source, device, number of devices, runtime, phase and kind; the workload and the model may
-    differ, so that it is rather too low. Each error counts in units of its kind's mean size.
+    Of set-aside rows of one source, model, device, number of devices, runtime, phase and kind, each judged without its
+    model in any precision. From medians, so that a few rows of another kind pull little: 1 - d^2 / 2 s^2 of the
+    median difference d and the median size s (root mean square of the two).
     """
-    sizes: dict[tuple[RangeKind, Quantity], list[float]] = {}
-    alike: dict[tuple[object, ...], dict[str, list[float]]] = {}
+    alike: dict[tuple[object, ...], list[Error]] = {}
     for e in errors:
-        if e.quantity in QUANTITY:
+        if e.quantity in QUANTITY and e.row.phase != "product":
             r = e.row
-            sizes.setdefault((kind_of(r), e.quantity), []).append(abs(e.value))
-            key = (r.source, r.hardware, r.devices, r.runtime, r.phase, kind_of(r), e.quantity)
-            alike.setdefault(key, {}).setdefault(r.precision, []).append(e.value)
-    product = square = 0.0
-    for (*_, kind, quantity), members in alike.items():
-        mean = float(np.mean(sizes[kind, quantity]))  # type: ignore[index]
-        for one, other in combinations(members.values(), 2):
-            for a in one:
-                for b in other:
-                    weight = 1 / (len(one) * len(other) * mean**2)
-                    product, square = product + a * b * weight, square + (a * a + b * b) / 2 * weight
-    return to_digits(min(0.9, max(0.0, product / square)), 2) if square else 0.0
+            key = (r.source, r.model, r.hardware, r.devices, r.runtime, r.phase, kind_of(r), e.quantity)
+            alike.setdefault(key, []).append(e)
+    pairs = np.array([
+        (one.value, other.value)
+        for members in alike.values() for one, other in combinations(members, 2)
+        if one.row.precision != other.row.precision
+    ]).reshape(-1, 2)  # fmt: skip
+    if len(pairs) < FEWEST:
+        return 0.0
+    differs, size = np.median(np.abs(pairs[:, 0] - pairs[:, 1])), np.median(np.sqrt((pairs**2).mean(1)))
+    return to_digits(float(np.clip(1 - (differs / size) ** 2 / 2, 0.0, 0.95)), 2)
 
 
 def ranges(rows: Sequence[Measurement], progress: Callable[[str], object] = lambda line: None) -> Ranges:
@@ -187,27 +196,43 @@ def ranges(rows: Sequence[Measurement], progress: Callable[[str], object] = lamb
     progress(f"{len(errors)} figures of rows that were set aside, each judged without its row")
     missed = left_out(rows, progress)
     far = [Error(m.row, m.quantity, m.log_error) for m in missed if m.row.id in chosen]
-    own: dict[RangedQuantity, dict[RangeKind, Width]] = {}
-    runtimes: dict[str, dict[RangedQuantity, dict[RangeKind, Width]]] = {}
-    away: dict[RangedQuantity, dict[RangeKind, Width]] = {}
+    own: Kinds = {}
+    away: Kinds = {}
+    runtimes: dict[str, Kinds] = {}
     for quantity, name in QUANTITY.items():
         own[name], each = widths(by_kind(errors, quantity))
         away[name], _ = widths(by_kind(far, quantity))
         for runtime, found in each.items():
             runtimes.setdefault(runtime, {})[name] = found
-    _complete(own["time"], {})
-    _complete(away["time"], own["time"])
+    _complete(own, {})
+    _complete(away, own)
     return Ranges(
-        own=own, runtimes=runtimes, left_out=away, devices=_devices(rows), together=_together(errors),
-        shared=shared(errors),         errors=summary(missed),
+        own=own, runtimes=runtimes, left_out=away, devices=_devices(rows),
+        fewest_bits=_fewest_bits(rows), together=_together(errors),
+        shared=shared(alone(rows, _of_model)),         errors=summary(missed),
     )  # fmt: skip
 
 
-def _complete(found: dict[RangeKind, Width], least: Mapping[RangeKind, Width]) -> None:
-    """Kinds without figures of their own: as the widest step of a batch, or as ``least`` where that is wider."""
-    steps = max((found[kind] for kind in STEPS), key=lambda width: width.factor)
-    for kind in get_args(RangeKind):
-        found.setdefault(kind, max(steps, least.get(kind, steps), key=lambda width: width.factor))
+def _complete(found: Kinds, least: Kinds) -> None:
+    """Kinds without figures of their own: times as the widest step of a batch, energies of GPUs as times.
+
+    None is narrower than in ``least``. Energies of bare products and of hosts are left to their prices.
+    """
+    for quantity in QUANTITY.values():
+        known = found[quantity]
+        for kind in get_args(RangeKind):
+            if quantity == "energy" and kind in ("product", "host"):
+                continue
+            steps = [found["time"][step] for step in STEPS]
+            others = steps if quantity == "time" else [found["time"][kind]]
+            floor = [least[quantity][kind]] if kind in least.get(quantity, {}) else []
+            if kind not in known:
+                known[kind] = max(others, key=_factor)
+            known[kind] = max([known[kind], *floor], key=_factor)
+
+
+def _factor(width: Width) -> float:
+    return width.factor
 
 
 def _devices(rows: Sequence[Measurement]) -> dict[str, list[str]]:
@@ -217,6 +242,16 @@ def _devices(rows: Sequence[Measurement]) -> dict[str, list[str]]:
         if not row.left_out:
             found.setdefault(row.runtime, set()).add(row.hardware)
     return {runtime: sorted(devices) for runtime, devices in sorted(found.items())}
+
+
+def _fewest_bits(rows: Sequence[Measurement]) -> dict[str, float]:
+    """Stored bits of the narrowest weights with rows, by runtime."""
+    found: dict[str, float] = {}
+    for row in rows:
+        if not row.left_out:
+            bits = catalog.precision(row.precision).linear.weights.bits
+            found[row.runtime] = min(bits, found.get(row.runtime, bits))
+    return dict(sorted(found.items()))
 
 
 def _together(errors: Sequence[Error]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bitnet_cost.ledger.intervals import energy_interval
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import (
     column_figures,
@@ -74,7 +75,7 @@ def energy_table(results: Sequence[Result]) -> Table:
 
 def _energies(results: Sequence[Result]) -> tuple[str, list[tuple[str, str]]]:
     """Unit of the column, and energy and range of each result; without a unit, each figure has its own."""
-    bounds = [[float(x) for x in r.energy_bounds] for r in results]
+    bounds = [[float(x) for x in energy_interval(r)[:, 0]] for r in results]
     shared = one_prefix([x for each in bounds for x in each])
     cells = []
     for r, (low, value, high) in zip(results, bounds, strict=True):

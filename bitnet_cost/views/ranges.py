@@ -35,14 +35,18 @@ def range_notes(answer: Answer) -> list[Note]:
         first = spreads[0]
         shape = DISTRIBUTIONS[first.distribution]
         together = sorted({key for r in answer.results for key in _together(r)})
-        text = f"Band: {with_commas(first.draws)} draws of every price, {shape} over its range, seed {first.seed};"
+        timed = any(s.latency for s in spreads)
+        of = "of what measured runs were off by, log-normal" if timed else f"of every price, {shape} over its range"
+        text = f"Band: {with_commas(first.draws)} draws {of}, seed {first.seed};"
         alike = f"Figures of {', '.join(together)} move together, others" if together else "Figures move"
-        text += f" savings paired. {alike} alone."
-        text += " 'least' and 'most' have every price at its worst and at its best end; no draw leaves them."
+        text += " what both precisions share cancels in a saving." if timed else f" savings paired. {alike} alone."
+        text += " 'least' and 'most' have every price at its worst and at its best end"
+        text += ", at a fixed time." if timed else "; no draw leaves them."
         found.append(Note("band", text))
         found += [Note("charged", text) for text in _charged_notes(answer)]
         if any(s.seconds for s in spreads):
-            text = "Time: every bandwidth, rate, share and launch at its fast, or its slow end. Draws hold time fixed."
+            text = "Time: p5 to p95 of the draws; at the ends every bandwidth, rate, share and launch is at its fast,"
+            text += " or its slow end."
             found.append(Note("time-ends", text))
     if answer.swings:
         text = "Sensitivity: each figure alone at its low and high, prices at fixed time. Ordered by the relative"
@@ -118,16 +122,14 @@ def band_table(answer: Answer, pairs: Sequence[tuple[Result, Band]], title: str)
 
 
 def time_band_table(answer: Answer) -> Table:
-    """Time and energy at the fast and at the slow ends: one row per result on a device."""
-    timed = [(r, s.seconds, s.energy_scenarios) for r, s in zip(answer.results, answer.spreads, strict=True) if s]
-    pairs = [(r, seconds, energies) for r, seconds, energies in timed if seconds and energies]
-    head, named = leads([r for r, *_ in pairs], ["hardware", "precision"])
-    rows = tuple(
-        (*lead, *(with_prefix(x, "s", 3) for x in seconds), *(with_prefix(x, "J", 3) for x in energies))
-        for lead, (_, seconds, energies) in zip(named, pairs, strict=True)
-    )
-    ends = ("fast end", "nominal", "slow end", "energy, fast and low", "slow and high")
-    return Table("Time: bounds", headed(*head, *ends, texts=len(head)), rows)
+    """Percentiles of time, and time at the fast and at the slow ends: one row per result on a device."""
+    timed = [(r, s) for r, s in zip(answer.results, answer.spreads, strict=True) if s and s.seconds]
+    head, named = leads([r for r, _ in timed], ["hardware", "precision"])
+    rows = []
+    for lead, (_, s) in zip(named, timed, strict=True):
+        drawn = [with_prefix(x, "s", 3) for x in s.latency] if s.latency else [""] * 3
+        rows.append((*lead, *drawn, *(with_prefix(x, "s", 3) for x in (s.seconds or ())[::2])))
+    return Table("Time", headed(*head, "time p5", "p50", "p95", "fast end", "slow end", texts=len(head)), tuple(rows))
 
 
 def tornado_table(result: Result, rows: tuple[Swing, ...]) -> Table:
@@ -183,6 +185,7 @@ def _spread(s: Band) -> dict[str, Any]:
         **parts(s.energy_bounds[::2], ("energy_least_j", "energy_most_j")),
         **parts(s.saving, ("saving_p5", "saving_p50", "saving_p95")),
         **parts(s.saving_extremes[::2] if s.saving_extremes else None, ("saving_least", "saving_most")),
+        **parts(s.latency, ("latency_p5_s", "latency_p50_s", "latency_p95_s")),
         **parts(s.seconds[::2] if s.seconds else None, ("latency_fast_s", "latency_slow_s")),
         **parts(s.energy_scenarios, ("energy_fast_j", "energy_slow_j")),
         **parts(s.carbon, ("carbon_p5_g", "carbon_p50_g", "carbon_p95_g")),

@@ -14,6 +14,7 @@ from functools import cached_property
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import OWN
 from bitnet_cost.ledger.difference import Difference
+from bitnet_cost.ledger.intervals import energy_interval
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import change_words, figures_of, whole_percent, with_commas, with_prefix
 from bitnet_cost.views.families import is_one_bit
@@ -444,7 +445,7 @@ def _unit_words(result: Result) -> str:
 
 def _needs(result: Result, where: str = "") -> str:
     """Energy with its range, a token's where any are generated, and the rate."""
-    low, energy, high = (float(e) * per_token(result) for e in result.energy_bounds.reshape(3))
+    low, energy, high = (float(e) * per_token(result) for e in energy_interval(result)[:, 0])
     unit = with_prefix(energy, "J", 3).split(" ")[1]
     ends = " to ".join(with_prefix(end, "J", 3).removesuffix(f" {unit}") for end in (low, high))
     rate = "" if result.tokens_per_s is None else filled("rate", rate=figures_of(result.tokens_per_s))
