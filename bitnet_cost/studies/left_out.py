@@ -67,7 +67,9 @@ def without(
     """The factors of a runtime had a device never been measured."""
     near = {name: float(getattr(every, name)) for name in names}
     others = [t for t in found if t.row.hardware != device]
-    factors = np.exp(refit(others, near, dict.fromkeys(names, 1.0), SPREAD)).tolist()
+    # Slopes are taken at the factors of all rows: they say nothing of factors further off than one may stray.
+    at, stray = np.log(list(near.values())), np.array([SPREAD[name] for name in names])
+    factors = np.exp(np.clip(refit(others, near, near, SPREAD), at - stray, at + stray)).tolist()
     measured_on = [c for c in constants.runtimes if c.runtime == kind[0] and not c.hardware.startswith(EVERY_DEVICE)]
     waiting = [c.active for c in measured_on if c.hardware != device]
     active = float(np.median(waiting)) if waiting else 1.0

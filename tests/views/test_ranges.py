@@ -85,7 +85,7 @@ def test_bands_of_time_on_a_device(bitnet_cost: Cli) -> None:
     record = json.loads(bitnet_cost(*words, "-f", "json").out)["records"][1]
     assert row["latency_fast_s"] < record["latency_s"] < row["latency_slow_s"]
     assert row["energy_fast_j"] < record["energy_j"] < row["energy_slow_j"]
-    assert "Time: bounds" in bitnet_cost(*words).out
+    assert "Time: p5 to p95 of the draws" in bitnet_cost(*words).out
 
 
 @pytest.mark.parametrize("words", [("--draws", "0"), ("--draws", "10", "--seed", "-1"), ("--prices", "aladin")])

@@ -15,11 +15,12 @@ import pytest
 from tests.conftest import Ran
 
 RECORD = """model, parameters, hardware, runtime, precision, scope, batch, prompt, generate, attention, logits,
-counting, devices, mac, mul, add, special, ideal_weights_bytes, weights_bytes, kv_cache_bytes, peak_activation_bytes,
-footprint_bytes, capacity_bytes, fits, energy_j, energy_low_j, energy_high_j, energy_per_token_j, saving, saving_low,
-saving_high, baseline, prefill_s, decode_s, latency_s, tokens_per_s, power_w, bound, carbon_g, cost_usd, reason,
-active_parameters, embedding_parameters, attention_parameters, recurrent_parameters, feed_forward_parameters,
-expert_parameters, norm_parameters, head_parameters"""
+counting, devices, draft, draft_tokens, accept, tokens_per_step, offload, mac, mul, add, special, ideal_weights_bytes,
+weights_bytes, kv_cache_bytes, peak_activation_bytes, footprint_bytes, host_bytes, capacity_bytes, fits, energy_j,
+energy_low_j, energy_high_j, energy_per_token_j, energy_per_input_token_j, energy_per_output_token_j, saving,
+saving_low, saving_high, baseline, prefill_s, decode_s, latency_s, latency_low_s, latency_high_s, tokens_per_s, power_w,
+bound, carbon_g, cost_usd, water_l, reason, active_parameters, embedding_parameters, attention_parameters,
+recurrent_parameters, feed_forward_parameters, expert_parameters, norm_parameters, head_parameters"""
 OPERATION = """record phase op group repeat mac mul add special weight_bytes activation_bytes kv_bytes energy_j seconds
 bound"""
 
