@@ -236,6 +236,10 @@ def plain(models: Iterable[Architecture]) -> Iterator[Architecture]:
             )
 
 
+# Written by hand: no configuration was at hand, or the shape is that of a benchmark of the project.
+BY_HAND = ("gpt-j-6b", "llama-2-13b-plain", "llama-3-8b-plain", "mmfreelm-2.7b")
+
+
 def catalogue() -> dict[str, str]:
     """Text of every model file, by file name.
 
@@ -261,7 +265,7 @@ def main() -> int:
     texts = catalogue()
     present = {path.name: path for path in MODELS.glob("*.yaml")}
     changed = [name for name, text in texts.items() if name not in present or present[name].read_text() != text]
-    extra = sorted(present.keys() - texts.keys())
+    extra = sorted(present.keys() - texts.keys() - {f"{name}.yaml" for name in BY_HAND})
     for name in [*changed, *extra]:
         print(name)
     if checking:

@@ -52,7 +52,7 @@ def fullest_visits(experts: int, per_token: int, tokens: Array, devices: int) ->
     as that of normal draws with their mean L p and variance L p (1 - p), and L at most.
 
     >>> float(fullest_visits(16, 1, np.float64(8), 8)), float(fullest_visits(16, 1, np.float64(512), 8))
-    (1.8112962402246446, 2.0)
+    (1.8015389812638825, 2.0)
     """
     own, visited = experts / devices, share_visited(experts, per_token, tokens)
     spread = np.sqrt(own * visited * np.maximum(1.0 - visited, 0.0))
@@ -85,7 +85,7 @@ def padded_rows(rows: Array, visited: Array, tile: float) -> Array:
     >>> [round(float(padded_rows(np.float64(rows), np.float64(8.0), 16))) for rows in (8, 128, 8000)]
     [128, 202, 8064]
     """
-    padded: Array = visited * tile / (1.0 - decay(-tile * visited / np.maximum(rows, 1e-9)))
+    padded: Array = visited * tile / (1.0 - decay(-tile * np.maximum(visited, 1e-9) / np.maximum(rows, 1e-9)))
     return padded
 
 

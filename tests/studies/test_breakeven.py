@@ -61,7 +61,7 @@ def test_a_crossing_that_does_not_exist_is_said_not_to() -> None:
     assert batch.at == ()
     assert batch.verdict == (
         f"w1a8 needs at least 50% less energy than fp16 at no batch up to {batch.axis_values[-1]:.0f}"
-        " (32% less to 54% more)"
+        " (35% less to 61% more)"
     )
     known = [x for x in batch.saving if not math.isnan(x)]
     assert max(known) < 0.5
@@ -78,12 +78,12 @@ def test_shares_make_the_saving_what_is_wanted() -> None:
 
 
 def test_the_claim_checker_is_the_unshrinking_share() -> None:
-    for c in find(0.6):
+    for c in find(0.5):
         if c.axis == "share that stays":
-            assert c.at[0] == pytest.approx(unshrinking_share(0.6, saving()), rel=1e-12)
-            assert f"'60% less energy' holds while at most {100 * c.at[0]:.3g}% of fp16's energy" in c.verdict
+            assert c.at[0] == pytest.approx(unshrinking_share(0.5, saving()), rel=1e-12)
+            assert f"'50% less energy' holds while at most {100 * c.at[0]:.3g}% of fp16's energy" in c.verdict
     *parts, claim = find(0.99)
-    assert "does not hold here: w1a8 needs 64% less where all of fp16's energy shrinks" in claim.verdict
+    assert "does not hold here: w1a8 needs 59% less where all of fp16's energy shrinks" in claim.verdict
     assert not any(c.at for c in parts)
     assert "no share of static power or memory makes it true" in claim.verdict
 
@@ -141,13 +141,13 @@ def test_every_state_has_one_phrase(bitnet_cost: Cli) -> None:
     words = ("break-even", "llama-2-7b", "-H", "h100-sxm-80gb", "-p", "w1a8", "--axis", "batch", "--runtime")
     text = bitnet_cost(*words, "tensorrt-llm", "--runtime", "eager").out
     flat = " ".join(text.split())
-    assert flat.startswith("Llama 2 7B in w1a8 needs at least 50% less energy than in fp16 up to batch 3: on one H100")
-    assert "By runtime: up to batch 3 with tensorrt-llm; at no batch with eager." in flat
-    for runtime, at in (("eager", ["none", "none", "none"]), ("tensorrt-llm", ["to", "3", "2"])):
+    assert flat.startswith("Llama 2 7B in w1a8 needs at least 50% less energy than in fp16 up to batch 2: on one H100")
+    assert "By runtime: up to batch 2 with tensorrt-llm; at no batch with eager." in flat
+    for runtime, at in (("eager", ["none", "none", "none"]), ("tensorrt-llm", ["to", "2", "1"])):
         (row,) = [line.split() for line in text.splitlines() if line.startswith(runtime)]
         assert row[1:5] == ["batch", *at]
     never = " ".join(bitnet_cost(*words, "eager").out.split())
-    assert "than in fp16 at no batch up to 193 (32% less at " in never
+    assert "than in fp16 at no batch up to 193 (35% less at " in never
     always = " ".join(bitnet_cost(*words, "tensorrt-llm", "--saving", "-500").out.split())
     assert "in w1a8 needs at most 6 times the energy of fp16 at every batch up to 205: on one" in always
     assert "It holds in nine of ten draws of every price, and with every figure at either end." in always
@@ -252,7 +252,7 @@ def test_the_command_prints_crossings_shares_and_what_ran(bitnet_cost: Cli) -> N
     ran = bitnet_cost(*words, "--notes")
     assert ran.code == 0, ran.err
     flat = " ".join(ran.out.split())
-    for text in ("up to batch 3", "static share", "memory share", "lowbit kernels at", "Not counted:",
+    for text in ("up to batch 2", "static share", "memory share", "lowbit kernels at", "Not counted:",
                  "* an assumed or scaled figure", "holds while at most"):  # fmt: skip
         assert text in flat
 
@@ -304,7 +304,8 @@ def test_the_ends_are_where_the_saving_turns_with_every_figure_at_one_end() -> N
                 energies.append(float(there.energy_j))
             return 1 - energies[0] / energies[1]
 
-        assert saved(at - 1) >= 0.5 > saved(at)
+        assert saved(at) < 0.5
+        assert at == 1 or saved(at - 1) >= 0.5
 
 
 def test_each_draw_turns_where_its_prices_say() -> None:

@@ -229,4 +229,5 @@ def test_time_of_an_all_reduce_is_of_what_a_ring_sends() -> None:
     assert link is not None
     assert link.latency is not None
     found = all_reduced(2**30, catalog.hardware("h200-sxm-141gb"), 2)
-    assert found["seconds"] == pytest.approx(8 * 2**30 / link.bandwidth.value + link.latency.value)
+    ring = 8 * 2**30 / link.bandwidth.value + link.latency.value  # at the link's own rate, which no protocol exceeds
+    assert ring < found["seconds"] < 1.6 * ring

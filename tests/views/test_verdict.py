@@ -153,7 +153,7 @@ def test_one_bit_is_set_against_its_strongest_rival() -> None:
     verdict = judged(found)
     assert verdict.rival == "int8"
     assert verdict.sentence.startswith("int8 needs the least energy on the H100 SXM at batch 32: fp16 needs 63% more")
-    assert "BitNet 2.3 times as much" in verdict.sentence
+    assert "BitNet 2.7 times as much" in verdict.sentence
     assert "fp32" not in verdict.sentence
 
 
