@@ -60,7 +60,7 @@ def load(
 ) -> None:
     """What serving requests as they come costs: devices, latency, energy of a day. The batch is a result.
 
-    Example: bitnet-cost load llama-3.1-8b --requests-per-day 1000000 --slo-tpot 0.03 -p bf16,fp8,bitnet-b1.58
+    Example: bitnet-cost load llama-3.1-8b --requests-per-day 1000000 -p bf16,fp8,bitnet
     """
     from bitnet_cost.studies import load as studies
 

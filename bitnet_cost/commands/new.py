@@ -32,8 +32,7 @@ def new(
     precision: name, title, weights, activations, group, kv, attention, elsewhere, embedding, head;
     runtime: name, title, class, like, bandwidth, compute, overhead, per-pass, chunk, workspace.
 
-    Example: bitnet-cost new hardware --name my-gpu --memory 24GB --bandwidth 1008GB/s
-    --rates fp16=165TFLOP/s,int8=330TOP/s --power 450W -o my-gpu.yaml
+    Example: bitnet-cost new model --name tiny --layers 12 --hidden 768 --heads 12
     """
     from bitnet_cost.studies import drafting
 

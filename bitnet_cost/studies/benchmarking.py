@@ -29,7 +29,7 @@ BEYOND_CACHES = 384 * 2**20  # bytes of weights that are taken in turn
 LEAST_WINDOW = 0.1  # seconds of one measurement, where the time that is given runs out
 COUNTER_WINDOW = 0.8  # the same where an energy counter is read: NVML's moves every 20 to 100 ms
 LEAST_TOKENS = {"int8": 32, "fp8": 16}  # that the kernels take
-RAPL = Path("/sys/class/powercap")
+RAPL = Path("/", "sys", "class", "powercap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +319,7 @@ def copies(size: int, inputs: int, outputs: int) -> int:
 
 def _processor_name() -> str:
     with contextlib.suppress(OSError, StopIteration):
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/", "proc", "cpuinfo").read_text().splitlines()
         return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return platform.processor() or platform.machine()
 
