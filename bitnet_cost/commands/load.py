@@ -60,7 +60,7 @@ def load(
 ) -> None:
     """What serving requests as they come costs: devices, latency, energy of a day. The batch is a result.
 
-    Example: bitnet-cost load llama-3.1-8b --requests-per-day 1000000 -p bf16,fp8,bitnet
+    Example: bitnet-cost load llama-3.1-8b --requests-per-day 1000000
     """
     from bitnet_cost.studies import load as studies
 
