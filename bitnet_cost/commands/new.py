@@ -32,7 +32,7 @@ def new(
     precision: name, title, weights, activations, group, kv, attention, elsewhere, embedding, head;
     runtime: name, title, class, like, bandwidth, compute, overhead, per-pass, chunk, workspace.
 
-    Example: bitnet-cost new model --name tiny --layers 12 --hidden 768 --heads 12
+    Example: bitnet-cost new precision --name mine --weights 3
     """
     from bitnet_cost.studies import drafting
 
