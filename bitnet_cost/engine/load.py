@@ -61,7 +61,7 @@ def _steps_in(load: Load) -> float:
     return 1.0 if load.static_cache is not None else max(load.steps, 1) * (1 + load.cv2)
 
 
-def _work(asked: Scenario, batch: Array | int, prompt: Array | int, generate: float, paged: bool = False) -> Workload:  # noqa: FBT
+def _work(asked: Scenario, batch: Array | int, prompt: Array | int, generate: float, paged: bool = False) -> Workload:
     """Work of some batches, prompts and generated tokens, which need not be whole."""
     numbers = (np.array(each, dtype=np.float64) for each in np.broadcast_arrays(batch, prompt, generate))
     batches, prompts, tokens = map(np.atleast_1d, numbers)
