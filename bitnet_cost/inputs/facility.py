@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from numbers import Real
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -109,6 +109,27 @@ class Facility(Shown):
     def usd_per_device_s(self) -> float | None:
         """What one device costs while it works.  [USD/s]"""
         return None if self.usd_per_device_hour is None else self.usd_per_device_hour / 3600
+
+    def emitted(self, joules: Any, device_seconds: Any, profile: Figure | None) -> Any:
+        """Nominal emissions of the facility's energy, and of making devices held so long; None: neither is known.  [g]
+
+        Args:
+            joules: energy of the facility.  [J]
+            device_seconds: seconds of all devices; None: not known, and their making is left out.
+            profile: emissions of making one device, as its profile cites them.
+        """
+        making = self.embodied_range(profile)
+        if self.carbon_g_per_j is None and making is None:
+            return None
+        made = 0.0 if making is None or device_seconds is None else making[1] * device_seconds
+        return joules * (self.carbon_g_per_j or 0.0) + made
+
+    def paid(self, joules: Any, device_seconds: Any) -> Any:
+        """Nominal cost of the facility's energy and of the time of devices; None: no price is known.  [USD]"""
+        if self.usd_per_j is None and self.usd_per_device_s is None:
+            return None
+        held = 0.0 if device_seconds is None else device_seconds
+        return joules * (self.usd_per_j or 0.0) + (self.usd_per_device_s or 0.0) * held
 
     def embodied_of(self, profile: Figure | None) -> float | None:
         """Emissions of making one device: the figure given, or that of its profile.  [g]"""

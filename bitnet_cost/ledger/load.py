@@ -211,16 +211,8 @@ class LoadResult(Shown):
         site = self.scenario.facility
         if site is None:
             return None, None
-        outside = 1.0 if self.scope == "facility" else site.pue
-        making = site.embodied_range(self.scenario.hardware.embodied)
-        carbon = None
-        if site.carbon_g_per_j is not None or making is not None:
-            made = 0.0 if making is None else making[1] * seconds
-            carbon = energy * outside * (site.carbon_g_per_j or 0.0) + made
-        cost = None
-        if site.usd_per_j is not None or site.usd_per_device_s is not None:
-            cost = energy * outside * (site.usd_per_j or 0.0) + (site.usd_per_device_s or 0.0) * seconds
-        return carbon, cost
+        joules = energy * (1.0 if self.scope == "facility" else site.pue)
+        return site.emitted(joules, seconds, self.hardware.embodied), site.paid(joules, seconds)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

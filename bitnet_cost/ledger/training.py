@@ -208,21 +208,15 @@ class TrainingResult(Shown):
         energy, site = self.run_energy, self.facility
         if energy is None or site is None:
             return None
-        making = site.embodied_range(self.hardware.embodied)
-        if site.carbon_g_per_j is None and making is None:
-            return None
-        made = making[1] * self.device_seconds if making is not None and self.device_seconds is not None else 0.0
-        return energy[1] * self.pue * (site.carbon_g_per_j or 0.0) + made
+        return site.emitted(energy[1] * self.pue, self.device_seconds, self.hardware.embodied)
 
     @property
     def cost(self) -> Any:
         """Electricity and devices of the whole run.  [USD]"""
         energy, site = self.run_energy, self.facility
-        if energy is None or site is None or (site.usd_per_j is None and site.usd_per_device_s is None):
+        if energy is None or site is None:
             return None
-        held = 0.0 if self.device_seconds is None else self.device_seconds
-        rent = (site.usd_per_device_s or 0.0) * held
-        return energy[1] * self.pue * (site.usd_per_j or 0.0) + rent
+        return site.paid(energy[1] * self.pue, self.device_seconds)
 
     @property
     def device_seconds(self) -> Any:

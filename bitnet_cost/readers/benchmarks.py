@@ -123,11 +123,8 @@ def _model_of(place: str, name: str) -> str:
     """
     stem = name.rsplit("/", 1)[-1].removesuffix(".gguf").lower()
     stem = re.sub(r"[-_.](?:i?q[0-9][a-z0-9_]*|b?f16|f32|mxfp4|fp8)$", "", stem)
-    for word in (
-        stem,
-        stem.removeprefix("meta-"),
-        re.sub(r"-(?:instruct|it|chat)(?:-.*)?$", "", stem.removeprefix("meta-")),
-    ):
+    short = stem.removeprefix("meta-")
+    for word in (stem, short, re.sub(r"-(?:instruct|it|chat)(?:-.*)?$", "", short)):
         found = spelling.listed("model", word)
         if catalog.has("model", found):
             return found
@@ -145,7 +142,7 @@ def quantisation(model_type: str) -> str:
     """
     found = _QUANT.search(model_type)
     name = found[1].lower().replace(" ", "_") if found else ""
-    name = {"f16": "fp16", "f32": "fp32", "mxfp4_moe": "mxfp4_moe"}.get(name, name)
+    name = {"f16": "fp16", "f32": "fp32"}.get(name, name)
     if found and found[2]:
         name += f"_{_SIZES[found[2].lower()]}"
     if not catalog.has("precision", name):

@@ -28,6 +28,7 @@ from bitnet_cost.errors import BitnetCostError
 BEYOND_CACHES = 384 * 2**20  # bytes of weights that are taken in turn
 LEAST_WINDOW = 0.1  # seconds of one measurement, where the time that is given runs out
 COUNTER_WINDOW = 0.8  # the same where an energy counter is read: NVML's moves every 20 to 100 ms
+SIZES = {"fp32": 4, "bf16": 2, "fp16": 2, "int8": 1, "fp8": 1}  # bytes of an entry, by format
 LEAST_TOKENS = {"int8": 32, "fp8": 16}  # that the kernels take
 RAPL = Path("/", "sys", "class", "powercap")
 
@@ -99,7 +100,8 @@ class Processor:
         """A function from a number of products to the seconds that they took, and how many they were."""
         random = np.random.default_rng(0)
         weights = [
-            random.standard_normal((inputs, outputs), dtype=np.float32) for _ in range(copies(4, inputs, outputs))
+            random.standard_normal((inputs, outputs), dtype=np.float32)
+            for _ in range(copies(SIZES[form], inputs, outputs))
         ]
         given, made = (
             random.standard_normal((tokens, inputs), dtype=np.float32),
@@ -137,8 +139,7 @@ class Torch:
         """A function from a number of products to the seconds that they took, and how many they were."""
         torch, place = self.torch, "cuda" if self.cuda else "cpu"
         wide = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
-        size = {"fp32": 4, "int8": 1, "fp8": 1}.get(form, 2)
-        many = copies(size, inputs, outputs)
+        many = copies(SIZES[form], inputs, outputs)
         if form in wide:
             given = torch.randn(tokens, inputs, device=place, dtype=wide[form])
             weights = [torch.randn(inputs, outputs, device=place, dtype=wide[form]) for _ in range(many)]

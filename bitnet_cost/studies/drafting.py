@@ -17,11 +17,11 @@ from bitnet_cost import units
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.hardware import DeviceClass
 from bitnet_cost.inputs.precision import FORMAT_BITS, parse_name
-from bitnet_cost.numerals import brief, figure_text
+from bitnet_cost.numerals import brief, digits, figure_text
 from bitnet_cost.readers import catalog
 from bitnet_cost.studies.checking import check
 from bitnet_cost.units import Dimension
-from bitnet_cost.views.model_yaml import yaml_text
+from bitnet_cost.views.model_yaml import figure_of, rate_unit, yaml_text
 
 YOURS, GUESSED = "yours", "guessed"  # keys of the sources of what was answered and of what was not
 ACTIVE = 0.3  # of the limit: power of kernels that wait, the rule of the shipped profiles
@@ -223,14 +223,9 @@ def _rates(text: str) -> dict[str, float]:
 
 def _figure(value: float, unit: str, note: str = "", spread: tuple[float, float] = (1.0, 1.0)) -> dict[str, Any]:
     """A figure with its range: as typed in, or with a note that says how it was guessed."""
-    low, high = (figure_text(value * end, unit) for end in spread)
     basis = {"basis": "assumed", "source": GUESSED, "note": f"GUESSED: {note}"} if note else {
         "basis": "published", "source": YOURS}  # fmt: skip
-    return {"value": figure_text(value, unit), "low": low, "high": high, **basis}
-
-
-def _per_second(form: str) -> str:
-    return "FLOP/s" if form.startswith(("fp", "bf")) else "OP/s"
+    return figure_of(value, value * spread[0], value * spread[1], unit, **basis)
 
 
 def _sources(guessed: bool) -> dict[str, Any]:
@@ -255,14 +250,14 @@ def _hardware(given: Answers, guessed: set[str]) -> dict[str, Any]:
     faster = rates[common] / known[common]
     levels = list(like.hierarchy)
     hierarchy: dict[str, Any] = {
-        level: {"bandwidth": _figure(figure.value * faster, "bit/s", f"{like.name} x {faster:.3g}", (0.6, 1.5))}
+        level: {"bandwidth": _figure(figure.value * faster, "bit/s", f"{like.name} x {digits(faster, 3)}", (0.6, 1.5))}
         for level in levels[:-1] if (figure := like.hierarchy[level].bandwidth) is not None
     }  # fmt: skip
     hierarchy[levels[-1]] = {
         "capacity": _figure(_parsed(given, "memory", units.CAPACITY), "bit"), "bandwidth": _figure(bandwidth, "bit/s")
     }  # fmt: skip
     static = like.power.static.value * share
-    rule = f"{like.name} x {share:.3g}, the ratio of the limits"
+    rule = f"{like.name} x {digits(share, 3)}, the ratio of the limits"
     power = {
         "static": _figure(static, "W", rule, (0.5, 1.8)),
         "idle": _figure(idle, "W", rule, (0.3, 1.5)) if "idle" in guessed else _figure(idle, "W"),
@@ -270,7 +265,8 @@ def _hardware(given: Answers, guessed: set[str]) -> dict[str, Any]:
     }  # fmt: skip
     if like.power.active is not None:
         power["active"] = _figure(ACTIVE * limit, "W", f"{ACTIVE} of the limit: kernels that wait", (0.2, 1.7))
-    scaled = {form: _figure(rate * faster, _per_second(form), f"{like.name} x {faster:.3g}, as {common}", (0.5, 1.2))
+    as_common = f"{like.name} x {digits(faster, 3)}, as {common}"
+    scaled = {form: _figure(rate * faster, rate_unit(form), as_common, (0.5, 1.2))
               for form, rate in known.items() if form not in rates}  # fmt: skip
     actions = {}
     for form, rate in rates.items():
@@ -286,7 +282,7 @@ def _hardware(given: Answers, guessed: set[str]) -> dict[str, Any]:
         "multiprocessors": None, "embodied": None, "launch_price": None,
         **({"actions": actions} if actions else {}),
         "hierarchy": hierarchy,
-        "rates": {form: _figure(rate, _per_second(form)) for form, rate in rates.items()} | scaled,
+        "rates": {form: _figure(rate, rate_unit(form)) for form, rate in rates.items()} | scaled,
         "power": power, "sources": _sources(guessed=True),
     }  # fmt: skip
 

@@ -24,14 +24,14 @@ from bitnet_cost.inputs.cited import Figure
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.measurement import Measurement
 from bitnet_cost.inputs.runtime import RuntimeProfile
-from bitnet_cost.numerals import digits, figure_text, with_prefix
+from bitnet_cost.numerals import digits, with_prefix
 from bitnet_cost.readers import benchmarks, catalog
 from bitnet_cost.readers.yaml_file import read_text
-from bitnet_cost.studies.benchmarking import Row, copies, read_rows
+from bitnet_cost.studies.benchmarking import SIZES, Row, copies, read_rows
 from bitnet_cost.studies.calibration import NONE, POWER_SIGMA, SIGMA, Fit, Rows, Vector, solve
 from bitnet_cost.studies.measured import Quantity, grouped, read
 from bitnet_cost.tables import Column, Note, Report, Table
-from bitnet_cost.views.model_yaml import yaml_text
+from bitnet_cost.views.model_yaml import figure_of, rate_unit, yaml_text
 
 FREE = 1.5  # how far a factor may stray, as a logarithm: four times either way costs one residual
 SHEET = 0.2  # the same of a rate whose peak a data sheet gives: a product that waits for power says nothing of it
@@ -39,7 +39,6 @@ PRICE = 0.7  # the same of a price: products at full power say what floor and MA
 KEPT = 5  # one row in five is kept aside and scores the others
 NINETY = 1.645  # standard errors of a 90 % interval
 LEAST_RANGE = 0.02  # no figure is known better than the machine repeats it
-SIZES = {"fp32": 4, "bf16": 2, "fp16": 2, "int8": 1, "fp8": 1}  # bytes of an entry, by format that is measured
 SOURCE = "measured-here"
 VARIANTS = {"nvl", "pcie", "ti", "super", "laptop", "max", "pro", "ultra", "96gb", "500w"}
 
@@ -293,8 +292,8 @@ def machine_yaml(found: OwnMachine) -> str:
     last = list(base.hierarchy)[-1]
     level: dict[str, Any] = {}
     if found.memory_bytes is not None:
-        text = figure_text(found.memory_bytes * 8.0, "bit")
-        level["capacity"] = {"value": text, "low": text, "high": text, "basis": "measured", "source": SOURCE}
+        bits = found.memory_bytes * 8.0
+        level["capacity"] = figure_of(bits, bits, bits, "bit", basis="measured", source=SOURCE)
     memory, power = found.profile.hierarchy[last], found.profile.device_power
     assert memory.bandwidth is not None
     level["bandwidth"] = _solved(found, "bandwidth", memory.bandwidth, "bit/s")
@@ -303,7 +302,7 @@ def machine_yaml(found: OwnMachine) -> str:
                   for way in ("read", "write") if (figure := getattr(memory, way)) is not None}  # fmt: skip
     floors = {}
     if found.idle is not None and found.idle.power_w is not None:
-        note = f"as the power at rest: {found.like} x {_floor(base, found.idle):.3g}"
+        note = f"as the power at rest: {found.like} x {digits(_floor(base, found.idle), 3)}"
         floors["static"] = _known(power.static.value, "W", 0.2, note) | {"basis": "scaled"}
         floors["idle"] = _known(found.idle.power_w, "W", 0.1)
     forms = [name.partition(".")[2] for name in found.fit.values if name.startswith("rate.")]
@@ -316,7 +315,7 @@ def machine_yaml(found: OwnMachine) -> str:
                         for form in macs}} if macs else {}),
         "hierarchy": {last: level},
         "rates": {form: _solved(found, f"rate.{form}", found.profile.rates[form],
-                                "FLOP/s" if form.startswith(("fp", "bf")) else "OP/s") for form in forms},
+                                rate_unit(form)) for form in forms},
         **({"power": floors} if floors else {}),
         "sources": {SOURCE: {"author": "you", "title": "Measured with bitnet-cost calibrate",
                              "year": datetime.now(UTC).year, "where": found.what, "seen": "own"}},
@@ -348,10 +347,10 @@ def _figure_of(kernel: object, key: str) -> Figure | None:
 
 def _again(part: dict[str, Any], figure: Figure) -> dict[str, Any]:
     """A figure of a file with the numbers that were solved."""
-    unit = figure.dimension.si or "x"
-    texts = {key: f"{digits(getattr(figure, key), 4)} x" if unit == "x" else figure_text(getattr(figure, key), unit)
-             for key in ("low", "value", "high")}  # fmt: skip
-    return part | texts
+    unit = figure.dimension.si
+    if unit:
+        return part | figure_of(figure.value, figure.low, figure.high, unit)
+    return part | {key: f"{digits(getattr(figure, key), 4)} x" for key in ("low", "value", "high")}
 
 
 def _solved(found: OwnMachine, name: str, figure: Figure, unit: str) -> dict[str, Any]:
@@ -359,9 +358,8 @@ def _solved(found: OwnMachine, name: str, figure: Figure, unit: str) -> dict[str
 
 
 def _known(value: float, unit: str, spread: float, note: str = "") -> dict[str, Any]:
-    low, high = value * math.exp(-spread), value * math.exp(spread)
-    texts = {key: figure_text(x, unit) for key, x in (("value", value), ("low", low), ("high", high))}
-    return texts | {"basis": "measured", "source": SOURCE} | ({"note": note} if note else {})
+    cited = {"basis": "measured", "source": SOURCE} | ({"note": note} if note else {})
+    return figure_of(value, value * math.exp(-spread), value * math.exp(spread), unit, **cited)
 
 
 def _spread(fitted: Fit, name: str) -> float:
@@ -394,7 +392,7 @@ def report(found: OwnMachine) -> Report:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.3g}%"
+    return f"{digits(100 * share, 3)}%"
 
 
 def _value_of(found: OwnMachine, name: str) -> tuple[float, str]:

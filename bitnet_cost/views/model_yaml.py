@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bitnet_cost.inputs.architecture import Architecture
+from bitnet_cost.numerals import figure_text
 
 WIDTH = 118  # of a line
 
@@ -47,6 +48,24 @@ def yaml_text(data: dict[str, Any]) -> str:
         else:
             lines += _block(key, value)
     return "\n".join(lines) + "\n"
+
+
+def figure_of(value: float, low: float, high: float, unit: str, **cited: str) -> dict[str, str]:
+    """A figure of a file: its numbers with their unit, and what is cited for them.
+
+    >>> figure_of(2.4e12, 2.4e12, 3.2e12, "bit/s", basis="assumed")
+    {'value': '300 GB/s', 'low': '300 GB/s', 'high': '400 GB/s', 'basis': 'assumed'}
+    """
+    return {key: figure_text(x, unit) for key, x in (("value", value), ("low", low), ("high", high))} | cited
+
+
+def rate_unit(form: str) -> str:
+    """The unit in which files write the rate of a format.
+
+    >>> rate_unit("bf16"), rate_unit("int8")
+    ('FLOP/s', 'OP/s')
+    """
+    return "FLOP/s" if form.startswith(("fp", "bf")) else "OP/s"
 
 
 def _block(key: str, value: Any, indent: str = "") -> list[str]:

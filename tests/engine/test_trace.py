@@ -82,9 +82,8 @@ def compared(draw: random.Random, model: str, *, everything: bool) -> int:
 @pytest.mark.parametrize("first", range(0, len(MODELS), 20))
 def test_every_model_somewhere(first: int) -> None:
     draw = random.Random(first)
-    assert (
-        sum(compared(draw, model, everything=False) for model in MODELS[first : first + 20]) > 20
-    )  # of 20 and more; small boards hold few
+    models = MODELS[first : first + 20]
+    assert sum(compared(draw, model, everything=False) for model in models) > 2.5 * len(models)
 
 
 @pytest.mark.parametrize("seed", range(4))
