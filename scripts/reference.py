@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from typer.models import OptionInfo
@@ -107,6 +107,8 @@ def _fields(cls: type[BaseModel]) -> str:
 def _type(annotation: Any) -> tuple[str, str]:
     """A field's type in words, and the unit in which its figures are written."""
     origin, arguments = get_origin(annotation), get_args(annotation)
+    if annotation is JsonValue:
+        return "plain data", ""
     if origin is Annotated:
         return _type(arguments[0])
     if origin is Literal:

@@ -211,6 +211,8 @@ def report(
 ) -> None:
     """One offline HTML file: the finding, tables, charts to choose from, assumptions, how to reproduce it.
 
+    Without -H it holds the devices with measured rows: a page of every device is too large to mail.
+
     Example: bitnet-cost report bitnet-table-1 --plotly none
     """
     if figure is None:
@@ -231,7 +233,8 @@ def report(
     if len(subjects) == 1 and (catalog.has("study", subjects[0]) or catalog.is_study(subjects[0])):
         page = pages.of_study(subjects[0], typed())
     else:
-        answer, made = _compared(subjects, asked)
+        measured = [name for name in catalog.devices() if name in catalog.accuracy().devices]
+        answer, made = _compared(subjects, asked if asked.hardware else asked._replace(hardware=measured))
         page = pages.of_answer(answer, pages.full(answer, made), typed())
     if figure is None:
         write(html.as_html(page, plotly), output)

@@ -6,14 +6,31 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bitnet_cost.engine.estimate import against, evaluate
 from bitnet_cost.engine.uncertainty import energies_with_each, time_figures
 from bitnet_cost.errors import BitnetCostError, MissingPrice
-from bitnet_cost.inputs.cited import WEAK
+from bitnet_cost.inputs.cited import WEAK, Figure
 from bitnet_cost.ledger.difference import Difference
 from bitnet_cost.ledger.intervals import WITH_POWER, factors
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.told import Array
+
+UNMEASURED = "runtime.kernels.lowbit."  # kernels for bits that no measured row is of
+
+
+def is_measured(result: Result) -> bool:
+    """Whether a range of measured errors is known of it, which holds what is unsure of its runtime's kernels."""
+    return result.scope in WITH_POWER and factors(result, "energy") is not None
+
+
+def weak_figures(results: Sequence[Result]) -> dict[str, Figure]:
+    """Figures of the runtime that are assumed or scaled and may move a difference of two of the results, by path."""
+    within = UNMEASURED if all(map(is_measured, results)) else "runtime."
+    found = {path: figure for r in results for path, figure in time_figures(r).items()}
+    return {path: figure for path, figure in found.items() if path.startswith(within) and figure.basis in WEAK}
 
 
 class Paired:
@@ -24,23 +41,19 @@ class Paired:
 
     @cached_property
     def ends(self) -> list[tuple[str, float]]:
-        """Low and high of every figure of the runtime that is assumed or scaled, for any of the results."""
-        found = {path: figure for r in self.results for path, figure in time_figures(r).items()}
-        # where runs of the runtime were measured, their errors hold what is unsure of its kernels, save those for bits
-        # that no row is of
-        within = "runtime.kernels.lowbit." if self._measured else "runtime."
-        weak = {p: f for p, f in found.items() if p.startswith(within) and f.basis in WEAK}
+        """Low and high of every one of `weak_figures`."""
+        weak = weak_figures(self.results)
         return [(path, end) for path, figure in weak.items() for end in (figure.low, figure.high)]
-
-    @property
-    def _measured(self) -> bool:
-        """Whether a range of measured errors is known of each."""
-        return all(r.scope in WITH_POWER and factors(r, "energy") is not None for r in self.results)
 
     @cached_property
     def _energies(self) -> dict[int, Array]:
         """Energy of each result with each of those figures at each of its ends.  [J]"""
         return {id(r): energies_with_each(r, self.ends) for r in self.results} if self.ends else {}
+
+    def moving(self, result: Result, other: Result) -> NDArray[np.bool_]:
+        """Which of the ends move the difference of two results: of kernels without a range of their own.  [end]"""
+        within = UNMEASURED if is_measured(result) and is_measured(other) else "runtime."
+        return np.array([path.startswith(within) for path, _ in self.ends], dtype=bool)
 
     def difference(self, result: Result, other: Result) -> Difference:
         """What changes from one result to another; see `Difference`.
@@ -54,12 +67,14 @@ class Paired:
         least, nominal, most = (float(bound) for bound in compared)
         low, high = -most, -least
         turned_by = None
-        if self._energies:
-            changes = self._energies[id(result)] / self._energies[id(other)] - 1
+        moving = self.moving(result, other)
+        if moving.any():
+            ends = [end for end, moves in zip(self.ends, moving, strict=True) if moves]
+            changes = (self._energies[id(result)] / self._energies[id(other)] - 1)[moving]
             moved = Difference(-nominal, float(changes.min()), float(changes.max()))
             if moved.undecided and not Difference(-nominal, low, high).undecided:
                 turning = changes.argmax() if nominal > 0 else changes.argmin()
-                turned_by = self.ends[int(turning)][0].removeprefix("runtime.").removeprefix("kernels.")
+                turned_by = ends[int(turning)][0].removeprefix("runtime.").removeprefix("kernels.")
             low, high = min(low, moved.low), max(high, moved.high)
         return Difference(-nominal, low, high, turned_by)
 

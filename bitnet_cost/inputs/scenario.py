@@ -141,10 +141,15 @@ class Question(Shown, Input):
         elif number:
             raise BitnetCostError(f"vary: {path}: is not a figure of this profile")
         found = put(way, value)
-        owner = way[-1][0]
         checked = len(way) == 1 or (number and not isinstance(getattr(value, "value", value), np.ndarray))
-        if checked and isinstance(owner, BaseModel):  # an array, or a figure, is taken as it is
-            changed = found if len(way) == 1 else walk(found, ".".join(key for _, key in way[:-1]))[1]
+        # An array, or a figure, is taken as it is. A number is held to what each owner of it asks, the nearest first.
+        for depth in range(len(way), 0, -1) if checked else ():
+            owner = way[depth - 1][0]
+            if depth == 1 < len(way) or not isinstance(
+                owner, BaseModel
+            ):  # the scenario itself holds nothing of a figure
+                continue
+            changed = found if depth == 1 else walk(found, ".".join(key for _, key in way[: depth - 1]))[1]
             try:
                 type(owner).model_validate(dict(changed))
             except ValidationError as error:

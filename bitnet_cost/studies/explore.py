@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from bitnet_cost.engine.difference import UNMEASURED, is_measured, weak_figures
 from bitnet_cost.engine.estimate import against, evaluate
 from bitnet_cost.engine.trace import Trace
-from bitnet_cost.engine.uncertainty import time_figures
 from bitnet_cost.errors import BitnetCostError, MissingPrice
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import WEAK, Figure, Ratio
@@ -113,6 +113,7 @@ def explored(asked: Sequence[Scenario], start: Start) -> dict[str, Any]:
         ],
         "quality": [_quality(m, list(precisions.values())) for m in models.values()],
         "places": places, "graphs": graphs, "limits": LIMITS, "sentences": SENTENCES, "named": TURNED, "half": HALF,
+        "unmeasured": UNMEASURED,
         "commands": {f"{i}/{j}": places[key]["command"] for (i, j, _), key in zip(groups, places, strict=True)},
         "start": {
             "batch": batch, "prompt": prompt, "generate": generate, "devices": start.devices,
@@ -207,6 +208,7 @@ def _place(asked: Sequence[Scenario], graphs: list[Any], start: Start, both: boo
     sides: dict[str, int] = {}
     refused: dict[int, str] = {}
     weak: dict[str, tuple[float, float]] = {}
+    measured: list[int] = []
     every = (("more", 2), ("one", 1)) if first.model.kind == "decoder" else (("one", 1),)
     for side, generate in every if both else every[:1]:
         results: dict[int, Result] = {}
@@ -216,13 +218,14 @@ def _place(asked: Sequence[Scenario], graphs: list[Any], start: Start, both: boo
             except MissingPrice as fault:
                 refused[i] = f"no price for {fault.action}"
         if results:
-            weak |= {path: (f.low, f.high) for r in results.values() for path, f in _weak(r).items()}
+            measured = [i for i, r in results.items() if is_measured(r)]
+            weak |= {path: (f.low, f.high) for path, f in weak_figures(list(results.values())).items()}
             sides[side] = len(graphs)
             graphs.append(_graph(results, tuple(weak)))
     return {
         "where": place_words(first.hardware, first.devices, hardware_name(first.hardware)),
         "what": ENERGY.get(first.scope or first.hardware.default_scope, "energy"), "command": _command(first, start),
-        "graphs": sides, "refused": refused, "weak": weak,
+        "graphs": sides, "refused": refused, "weak": weak, "measured": measured,
     }  # fmt: skip
 
 
@@ -236,11 +239,6 @@ def _command(one: Scenario, start: Start) -> str:
     words += ["--attention", str(work.attention), "--logits", work.logits, "--counting", work.counting]
     offload = ["--offload", one.offload] if one.offload else []
     return shlex.join([*words, "--parallel", one.parallel, *offload, *start.options])
-
-
-def _weak(result: Result) -> dict[str, Figure]:
-    """Figures of the runtime that are assumed or scaled and set the time of a result, by their paths."""
-    return {p: f for p, f in time_figures(result).items() if p.startswith("runtime.") and f.basis in WEAK}
 
 
 def _graph(results: Mapping[int, Result], weak: Sequence[str]) -> dict[str, Any]:

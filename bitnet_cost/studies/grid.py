@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,10 +82,10 @@ def grid(answer: Answer) -> dict[str, Any]:
     index = {id(r): i for i, r in enumerate(answer.results)}
     for place in alike(answer.results, place_of):
         own = {r.precision.name: index[id(r)] for r in place}
-        timed = _at_ends({n: runs[i] for n, i in own.items()}) if len(cells) <= SENSITIVE else {}
+        timed = _at_ends({n: runs[i] for n, i in own.items()}) if len(cells) <= SENSITIVE else None
         for scope in _scopes(place[0]):
             priced_in = {n: runs[i].within(scope) for n, i in own.items() if scope in cells[i].get("scopes", {})}
-            for name, found in _against(priced_in, timed if scope in WITH_POWER else {}).items():
+            for name, found in _against(priced_in, timed if scope in WITH_POWER else None).items():
                 cells[own[name]]["scopes"][scope]["against"] = found
     if len(cells) > SENSITIVE:
         _as_judged(answer, cells, at)
@@ -146,16 +146,32 @@ def _cell(at: int, result: Result, found: Result) -> dict[str, Any]:
     return values
 
 
-def _at_ends(place: dict[str, Result]) -> dict[str, Array]:
-    """Energy of each on one hardware with each figure of the runtime that is assumed at its ends.  [n, end]  [J]"""
+class Ends(NamedTuple):
+    """Results on one hardware with each figure of the runtime that is assumed at its ends."""
+
+    paired: Paired
+    results: dict[str, Result]
+    energies: dict[str, Array]  # [n, end]  [J]
+
+    def ratios(self, one: str, other: str) -> Array:
+        """The energy of one over another's at each end that moves it.  [n, end]"""
+        moving = self.paired.moving(self.results[one], self.results[other])
+        found: Array = (self.energies[one] / self.energies[other])[:, moving]
+        return found
+
+
+def _at_ends(place: dict[str, Result]) -> Ends | None:
+    """Energies of each on one hardware at the ends of what is assumed of the runtime; None: nothing, or one alone."""
     priced_ones = {name: r.within("device") for name, r in place.items() if r.has_energy and r.hardware.has_clock}
-    ends = Paired(list(priced_ones.values())).ends
+    paired = Paired(list(priced_ones.values()))
+    ends = paired.ends
     if len(priced_ones) < 2 or not ends:
-        return {}
-    return {n: energies_with_each(r, ends).reshape(r.counts.points, len(ends)) for n, r in priced_ones.items()}
+        return None
+    each = {n: energies_with_each(r, ends).reshape(r.counts.points, len(ends)) for n, r in priced_ones.items()}
+    return Ends(paired, priced_ones, each)
 
 
-def _against(place: dict[str, Result], timed: dict[str, Array]) -> dict[str, Against]:
+def _against(place: dict[str, Result], timed: Ends | None) -> dict[str, Against]:
     """What each precision on one hardware needs against the strongest of the others, over the grid.
 
     Prices move for both sides at once, and so does what is assumed about time; see `engine.difference`.
@@ -179,8 +195,8 @@ def _against(place: dict[str, Result], timed: dict[str, Array]) -> dict[str, Aga
             factor = ratio_factor(mine, other)
             if factor is not None:
                 low, high = nominal / factor, nominal * factor
-            if timed:
-                each = timed[names[a]] / timed[names[b]]
+            each = None if timed is None else timed.ratios(names[a], names[b])
+            if each is not None and each.shape[1]:
                 low, high = np.minimum(low, each.min(1)), np.maximum(high, each.max(1))
         return np.array([low, nominal, high])
 

@@ -238,13 +238,20 @@ def linear(title: str, end: float) -> Axis:
 
 
 def apart(labels: Sequence[Label], values: Sequence[float], least: float = 0.055) -> list[Label]:
-    """Labels at the right end of lines, moved apart where they would cover one another."""
+    """Labels at the right end of lines, moved apart where they would cover one another, none above the highest value.
+
+    >>> at = [Label(1.0, y, "", "ink", True, "right") for y in (0.5, 2.0, 2.0)]
+    >>> [round(label.y, 2) for label in apart(at, [0.5, 2.0], least=0.1)]
+    [0.5, 1.72, 2.0]
+    """
     if not labels:
         return []
     span = (math.log10(max(values)) - math.log10(min(values))) * 1.1 or 1.0
-    placed: list[Label] = []
-    for label in sorted(labels, key=lambda one: one.y):
+    ranked, heights = sorted(labels, key=lambda one: one.y), list[float]()
+    for label in ranked:
         y = math.log10(label.y)
-        y = max(y, math.log10(placed[-1].y) + least * span) if placed else y
-        placed.append(label._replace(y=10**y))
-    return placed
+        heights.append(max(y, heights[-1] + least * span) if heights else y)
+    above = max(math.log10(max(values)), math.log10(ranked[-1].y)) + least * span
+    for i in reversed(range(len(heights))):
+        above = heights[i] = min(heights[i], above - least * span)
+    return [label._replace(y=10**y) for label, y in zip(ranked, heights, strict=True)]

@@ -158,9 +158,11 @@
       const key = `${one.i}/${other.i}`;
       if (!differences.has(key)) {
         const low = -root(`${key}:most`), high = -root(`${key}:least`), nominal = -root(`${key}:nominal`);
-        const changes = ends.map((_, k) => root(`${key}:change`, k + 1)), least = Math.min(...changes), most = Math.max(...changes);
+        const both = [one, other].every((cell) => ready.place.measured.includes(cell.i)), within = both ? held.unmeasured : "runtime.";
+        const moving = ends.flatMap(([path], k) => (path.startsWith(within) ? [[path, root(`${key}:change`, k + 1)]] : []));
+        const changes = moving.map(([, change]) => change), least = Math.min(...changes), most = Math.max(...changes);
         const undecided = (from, to) => from < held.half && to > -held.half; // as it is printed
-        const turned = undecided(least, most) && !undecided(low, high) ? ends[changes.indexOf(nominal < 0 ? most : least)][0] : "";
+        const turned = undecided(least, most) && !undecided(low, high) ? moving[changes.indexOf(nominal < 0 ? most : least)][0] : "";
         const range = { low: Math.min(low, least), high: Math.max(high, most) };
         differences.set(key, { nominal, ...range, undecided: undecided(range.low, range.high), turned });
       }
