@@ -229,7 +229,7 @@ def suggestions(kind: str, word: str, known: Iterable[str] | None = None) -> lis
     """Entries that somebody may have meant who wrote a word, likeliest first.
 
     >>> suggestions("model", "llama-3.1-9b")[0], suggestions("hardware", "4070"), suggestions("precision", "int9")
-    ('llama-3.1-8b', ['rtx-4070-ti'], ['w9a8', 'w9a16'])
+    ('llama-3.1-8b', ['rtx-4070-ti', 'rtx-4070-super'], ['w9a8', 'w9a16'])
     """
     every = list(names(kind) if known is None else known)
     found, word = meanings(kind, word, every), _without_owner(kind, word)
