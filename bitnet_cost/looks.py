@@ -22,6 +22,7 @@ from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.ledger.counted import Activity, Footprint, OpCounts, Timing
 from bitnet_cost.ledger.load import LoadAnswer, LoadResult
 from bitnet_cost.ledger.result import Answer, Comparison, Explanation, Fit, Result
+from bitnet_cost.ledger.rows import Rows
 from bitnet_cost.ledger.training import TrainingAnswer, TrainingResult
 from bitnet_cost.listing import entry_report
 from bitnet_cost.numerals import change_range, change_words
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from bitnet_cost.studies.chart import DrawnSweep
     from bitnet_cost.views.charts import Chart
     from bitnet_cost.views.figures import Drawing, Theme
+    from bitnet_cost.views.page import Page
 
     Titled = tuple[str, str, Drawing | None]  # a title, how to read it, the drawing
 
@@ -134,8 +136,7 @@ def markup_of(thing: Shown) -> str:
 def _brief(thing: Shown) -> Report:
     """An answer with its first notes, as the commands print it; anything else whole."""
     made = report_of(thing)
-    brief = isinstance(thing, Answer | Result | TrainingAnswer | TrainingResult | LoadAnswer | LoadResult)
-    return made.brief(rest="in report(FILE.html)") if brief else made
+    return made.brief(rest="in report(FILE.html)") if isinstance(thing, Rows) else made
 
 
 # --- drawn -----------------------------------------------------------------------------------------------------------
@@ -256,13 +257,12 @@ def _along(columns: dict[str, list[Any]], x: str | None, y: str | None) -> Drawn
 # --- as a page -------------------------------------------------------------------------------------------------------
 
 
-def write_report(thing: Answer | Result | TrainingAnswer | LoadAnswer, path: str | PathLike[str]) -> None:
+def write_report(thing: Rows, path: str | PathLike[str]) -> None:
     """Write the page of an answer.
 
     Raises:
         BitnetCostError: a grid, another ending, a place that cannot be written.
     """
-    from bitnet_cost.studies import pages
     from bitnet_cost.views.files import write_atomically
     from bitnet_cost.views.html import as_html
 
@@ -271,12 +271,49 @@ def write_report(thing: Answer | Result | TrainingAnswer | LoadAnswer, path: str
         raise BitnetCostError(f"{name}: a report is one HTML file; end the name in .html")
     if isinstance(thing, Result) and thing.shape:
         raise BitnetCostError(f"{name}: a report is of single points; plot() draws a grid, to_dataframe() holds it")
-    if isinstance(thing, TrainingAnswer | LoadAnswer):
-        page = pages.of_load if isinstance(thing, LoadAnswer) else pages.of_training
-        write_atomically(name, as_html(page(thing, FROM_PYTHON)))  # type: ignore[arg-type]  # the page of its kind
-        return
-    answer = answer_of(thing) if isinstance(thing, Result) else thing
-    write_atomically(name, as_html(pages.of_answer(answer, pages.full(answer, report_of(answer)), command_of(answer))))
+    write_atomically(name, as_html(page_of(thing)))
+
+
+@singledispatch
+def page_of(thing: Any) -> Page:
+    """The page of an answer, or of one of its results."""
+    raise TypeError(type(thing).__name__)
+
+
+@page_of.register(Answer)
+def _(answer: Answer) -> Page:
+    from bitnet_cost.studies import pages
+
+    return pages.of_answer(answer, pages.full(answer, report_of(answer)), command_of(answer))
+
+
+@page_of.register(TrainingAnswer)
+def _(answer: TrainingAnswer) -> Page:
+    from bitnet_cost.studies import pages
+
+    return pages.of_training(answer, FROM_PYTHON)
+
+
+@page_of.register(LoadAnswer)
+def _(answer: LoadAnswer) -> Page:
+    from bitnet_cost.studies import pages
+
+    return pages.of_load(answer, FROM_PYTHON)
+
+
+@page_of.register(Result)
+def _(result: Result) -> Page:
+    return page_of(answer_of(result))
+
+
+@page_of.register(TrainingResult)
+def _(result: TrainingResult) -> Page:
+    return page_of(TrainingAnswer((result,)))
+
+
+@page_of.register(LoadResult)
+def _(result: LoadResult) -> Page:
+    return page_of(LoadAnswer((result,)))
 
 
 FROM_PYTHON = "# written from Python with inputs of its own, which the JSON below holds"

@@ -19,6 +19,7 @@ from bitnet_cost.commands.main import app
 from bitnet_cost.inputs import cited
 from bitnet_cost.inputs.measurement import Measurement
 from bitnet_cost.inputs.schema import KINDS
+from bitnet_cost.ledger.rows import Answers, Rows
 from bitnet_cost.numerals import digits
 from bitnet_cost.readers import laws
 
@@ -224,7 +225,9 @@ def _class(cls: type) -> list[str]:
     elif dataclasses.is_dataclass(cls):
         parts.append(", ".join(f"`{f.name}`" for f in dataclasses.fields(cls) if not f.name.startswith("_")))
         parts[-1] = "Fields: " + parts[-1] + "."
-    members = [(n, m) for n, m in vars(cls).items() if not n.startswith("_") and inspect.getdoc(m)]
+    names = dict.fromkeys(name for base in cls.__mro__ if base in (cls, Answers, Rows) for name in vars(base))
+    members = [(n, inspect.getattr_static(cls, n)) for n in names if not n.startswith("_")]
+    members = [(n, member) for n, member in members if inspect.getdoc(member)]
     lines = []
     for name, member in members:
         if inspect.isfunction(member):

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from os import PathLike
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bitnet_cost.formulas.savings import saving_bounds
-from bitnet_cost.frames import Library
 from bitnet_cost.inputs.accuracy import Spread
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.load import SECONDS_OF_DAY, Load
@@ -19,13 +17,10 @@ from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.ledger.contract import Prices
 from bitnet_cost.ledger.result import Day, Result
-from bitnet_cost.registry import LOAD_METRICS, frame, records_of
-from bitnet_cost.shown import Shown, Theme, drawn, write_report
+from bitnet_cost.ledger.rows import Answers, Rows
+from bitnet_cost.registry import LOAD_METRICS, records_of
 from bitnet_cost.told import Array, array
 from bitnet_cost.words import Scope
-
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
 
 
 class Prefill(NamedTuple):
@@ -88,7 +83,7 @@ class End(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LoadResult(Shown):
+class LoadResult(Rows):
     """A load served by copies of a model in one precision on devices; for each rate, arrays [n].
 
     Without ``steady`` nothing is served, and ``reason`` says why.
@@ -110,9 +105,14 @@ class LoadResult(Shown):
     reason: str | None = None
     errors: Mapping[str, Spread] = field(default_factory=dict)  # on measured servers under load, by class
     ends: tuple[End, ...] = ()  # at either end of each assumed share of its kernels of products
+    _metrics = LOAD_METRICS
 
     def _line(self) -> str:
         return f"serving {self.scenario._line()}"
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """One record for each rate, in their order: those of ``bitnet-cost load -f json``."""
+        return records_of(self, self.points, LOAD_METRICS)
 
     @property
     def precision(self) -> Precision:
@@ -216,42 +216,12 @@ class LoadResult(Shown):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LoadAnswer(Shown):
-    """A load served in each precision on each hardware."""
+class LoadAnswer(Answers):
+    """A load served in each precision on each hardware: a record for each rate."""
+
+    _metrics = LOAD_METRICS
 
     results: tuple[LoadResult, ...]
 
     def _line(self) -> str:
         return f"{len(self.results)} ways to serve {self.results[0].scenario.model.name}"
-
-    def to_records(self) -> list[dict[str, Any]]:
-        """The records of all results, a rate each, in their order: those of ``bitnet-cost load -f json``."""
-        return [row for result in self.results for row in records_of(result, result.points, LOAD_METRICS)]
-
-    def to_dataframe(self, library: Library | None = None) -> Any:
-        """The records as a data frame; see `Result.to_dataframe`.
-
-        Raises:
-            BitnetCostError: neither pandas nor polars is installed.
-        """
-        return frame(self.to_records(), library, LOAD_METRICS)
-
-    def plot(self, chart: str | None = None, *, theme: Theme = "light") -> Figure:
-        """A figure of plotly: energy of a token over the rate.
-
-        Args:
-            chart: another of the page's: ``energy``, ``latency`` or ``pareto``.
-            theme: ``light`` or ``dark``.
-
-        Raises:
-            BitnetCostError: an unknown chart, or nothing to draw.
-        """
-        return drawn(self, theme, chart=chart)
-
-    def report(self, path: str | PathLike[str]) -> None:
-        """Write the page of ``bitnet-cost load -f html``: one HTML file that works offline.
-
-        Raises:
-            BitnetCostError: a name that ends otherwise, a place that cannot be written.
-        """
-        write_report(self, path)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from os import PathLike
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -18,7 +17,6 @@ from numpy.typing import NDArray
 
 from bitnet_cost import registry
 from bitnet_cost.formulas.sums import ordered_sum, sum_in_order
-from bitnet_cost.frames import Library
 from bitnet_cost.inputs.accuracy import Spread
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.division import refusal, shareable
@@ -33,8 +31,9 @@ from bitnet_cost.inputs.workload import Speculative, Workload
 from bitnet_cost.ledger.arrays import Bounds
 from bitnet_cost.ledger.contract import Ledger, Prices, component_of, contract, energy_by_phase
 from bitnet_cost.ledger.counted import Activity, Footprint, OpCounts, Timing, devices_that_hold
+from bitnet_cost.ledger.rows import Answers, Rows
 from bitnet_cost.numerals import cell, with_commas, with_prefix
-from bitnet_cost.shown import Shown, Theme, drawn, write_report
+from bitnet_cost.shown import Shown, Theme, drawn
 from bitnet_cost.told import EXACT, Array, array, decided, is_told, named
 from bitnet_cost.told.arithmetic import Step
 from bitnet_cost.words import Accumulator, Parallel, Scope
@@ -46,7 +45,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Result(Shown):
+class Result(Rows):
     """One evaluation: architecture x precision x hardware x workload, with everything that went in.
 
     Energies are contractions of its ``ledger`` within its scope; None: none can be computed, and ``reason`` says why.
@@ -338,17 +337,6 @@ class Result(Shown):
         figures = [figure.record for figure in self.quality]
         return [row | {"quality": figures} for row in registry.records_of(self, self.counts.points)]
 
-    def to_dataframe(self, library: Library | None = None) -> Any:
-        """The records as a data frame of pandas, or of polars.
-
-        Args:
-            library: ``pandas`` or ``polars``; None: pandas where it is installed, else polars.
-
-        Raises:
-            BitnetCostError: none of them is installed.
-        """
-        return registry.frame(self.to_records(), library)
-
     def plot(self, x: str | None = None, y: str | None = None, *, theme: Theme = "light") -> Figure:
         """A figure of plotly: where the energy goes; over a grid the column ``y`` along the column ``x``.
 
@@ -361,14 +349,6 @@ class Result(Shown):
             BitnetCostError: a column that is not there, or one for a single point; nothing to draw.
         """
         return drawn(self, theme, x=x, y=y)
-
-    def report(self, path: str | PathLike[str]) -> None:
-        """Write the page of ``bitnet-cost report`` on this result: one HTML file that works offline.
-
-        Raises:
-            BitnetCostError: a grid, a name that ends otherwise, a place that cannot be written.
-        """
-        write_report(self, path)
 
     @property
     def mac(self) -> Array:
@@ -422,7 +402,7 @@ class Day(Shown):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Answer(Shown):
+class Answer(Answers):
     """The results of one question, each against the same baseline where there is one, and what a reader must know."""
 
     results: tuple[Result, ...]
@@ -439,38 +419,6 @@ class Answer(Shown):
     def _line(self) -> str:
         names = dict.fromkeys(r.architecture.name for r in self.results)
         return f"{len(self.results)} results of {', '.join(names)}"
-
-    def to_records(self) -> list[dict[str, Any]]:
-        """The records of all results, in their order: those of ``-f json``."""
-        return [row for result in self.results for row in result.to_records()]
-
-    def to_dataframe(self, library: Library | None = None) -> Any:
-        """The records as a data frame; see `Result.to_dataframe`.
-
-        Raises:
-            BitnetCostError: neither pandas nor polars is installed.
-        """
-        return registry.frame(self.to_records(), library)
-
-    def plot(self, chart: str | None = None, *, theme: Theme = "light") -> Figure:
-        """A figure of plotly: energy a token against speed for devices, energies for technology nodes.
-
-        Args:
-            chart: another of the report's: ``fit``, ``energy``, ``batch`` ...; a wrong name lists them.
-            theme: ``light`` or ``dark``.
-
-        Raises:
-            BitnetCostError: an unknown chart, or nothing to draw.
-        """
-        return drawn(self, theme, chart=chart)
-
-    def report(self, path: str | PathLike[str]) -> None:
-        """Write the page of ``bitnet-cost report``: one HTML file that works offline.
-
-        Raises:
-            BitnetCostError: a name that ends otherwise, a place that cannot be written.
-        """
-        write_report(self, path)
 
     def day(self, result: Result) -> Day:
         """What the requests of a day cost in one of the results, each batch being served as it stands."""

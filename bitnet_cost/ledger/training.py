@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from os import PathLike
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bitnet_cost.formulas.sums import sum_in_order
-from bitnet_cost.frames import Library
 from bitnet_cost.inputs.accuracy import Spread
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.facility import Facility
@@ -20,13 +18,10 @@ from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.training import Plan, TrainingFormat, TrainingRuntime, TrainingScenario
 from bitnet_cost.ledger.contract import Ledger, Prices, contract
-from bitnet_cost.registry import STEP_METRICS, frame, records_of
-from bitnet_cost.shown import Shown, Theme, drawn, write_report
+from bitnet_cost.ledger.rows import Answers, Rows
+from bitnet_cost.registry import STEP_METRICS, records_of
 from bitnet_cost.told import Array
 from bitnet_cost.words import Distribution, Scope
-
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
 
 
 class StepMemory(NamedTuple):
@@ -70,7 +65,7 @@ class StepCounts(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class TrainingResult(Shown):
+class TrainingResult(Rows):
     """One training step of a model in a format on devices, or many: figures are numbers, or arrays [n]."""
 
     scenario: TrainingScenario
@@ -87,6 +82,7 @@ class TrainingResult(Shown):
     reason: str | None = None
     between: str = ""  # the link between nodes
     errors: Mapping[str, Spread] = field(default_factory=dict)  # on measured steps, by class
+    _metrics = STEP_METRICS
 
     @property
     def model(self) -> Architecture:
@@ -125,6 +121,10 @@ class TrainingResult(Shown):
 
     def _line(self) -> str:
         return f"training {self.scenario._line()}"
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """Its record: that of ``bitnet-cost train -f json``."""
+        return records_of(self, 1, STEP_METRICS)
 
     @property
     def prices(self) -> Prices:
@@ -255,46 +255,16 @@ class StepSpread(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class TrainingAnswer(Shown):
+class TrainingAnswer(Answers):
     """The training steps of one question, each against the same baseline where there is one."""
+
+    _metrics = STEP_METRICS
 
     results: tuple[TrainingResult, ...]
     spreads: tuple[StepSpread | None, ...] = ()  # of each result; empty where not asked for
 
     def _line(self) -> str:
         return f"{len(self.results)} training steps of {self.results[0].model.name}"
-
-    def to_records(self) -> list[dict[str, Any]]:
-        """The records of all results, in their order: those of ``bitnet-cost train -f json``."""
-        return [row for result in self.results for row in records_of(result, 1, STEP_METRICS)]
-
-    def to_dataframe(self, library: Library | None = None) -> Any:
-        """The records as a data frame; see `Result.to_dataframe`.
-
-        Raises:
-            BitnetCostError: neither pandas nor polars is installed.
-        """
-        return frame(self.to_records(), library, STEP_METRICS)
-
-    def plot(self, chart: str | None = None, *, theme: Theme = "light") -> Figure:
-        """A figure of plotly: where the time of a step goes.
-
-        Args:
-            chart: another of the page's: ``time``, ``memory`` or ``energy``.
-            theme: ``light`` or ``dark``.
-
-        Raises:
-            BitnetCostError: an unknown chart, or nothing to draw.
-        """
-        return drawn(self, theme, chart=chart)
-
-    def report(self, path: str | PathLike[str]) -> None:
-        """Write the page of ``bitnet-cost train -f html``: one HTML file that works offline.
-
-        Raises:
-            BitnetCostError: a name that ends otherwise, a place that cannot be written.
-        """
-        write_report(self, path)
 
 
 def _first(arrays: Iterable[Any]) -> Iterator[Any]:
