@@ -6,15 +6,14 @@ not quantised - is asked for.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.measurement import Measurement
 from bitnet_cost.readers import catalog, spelling
+from bitnet_cost.readers.csv_file import parse_csv
 
 # Columns that only this benchmark has.
 LLAMA_BENCH = ("model_type", "n_prompt", "n_gen", "avg_ts")
@@ -34,14 +33,13 @@ class Given(NamedTuple):
     precision: str | None = None
 
 
-def is_benchmark(text: str) -> bool:
+def is_benchmark(headings: Collection[str]) -> bool:
     """Whether the header is of a benchmark that is known here."""
-    return _kind(text) is not None
+    return _kind(headings) is not None
 
 
-def _kind(text: str) -> tuple[str, ...] | None:
-    names = set(next(csv.reader(io.StringIO(text)), []))
-    return next((kind for kind in (LLAMA_BENCH, VLLM_BENCH, ML_ENERGY) if names >= set(kind)), None)
+def _kind(headings: Collection[str]) -> tuple[str, ...] | None:
+    return next((kind for kind in (LLAMA_BENCH, VLLM_BENCH, ML_ENERGY) if set(headings) >= set(kind)), None)
 
 
 def rows(text: str, path: str, given: Given) -> Iterator[Measurement]:
@@ -50,15 +48,16 @@ def rows(text: str, path: str, given: Given) -> Iterator[Measurement]:
     Raises:
         BitnetCostError: another file, a cell that holds no number, or a row without the name of a model.
     """
-    kind = _kind(text)
+    headings, lines = parse_csv(text, path)
+    kind = _kind(headings)
     if kind is None:
         every = "; ".join(", ".join(names) for names in (LLAMA_BENCH, VLLM_BENCH, ML_ENERGY))
         raise BitnetCostError(f"{path}: is of no benchmark that is known; expected the columns {every}")
     read = {LLAMA_BENCH: _llama_bench, VLLM_BENCH: _vllm_bench, ML_ENERGY: _ml_energy}[kind]
-    for line, cells in enumerate(csv.DictReader(io.StringIO(text)), start=2):
+    for line, cells in enumerate(lines, start=2):
         try:
             yield from read(f"{path}:{line}", cells, given)
-        except (ValueError, KeyError, TypeError) as fault:
+        except (ValueError, KeyError, TypeError, ArithmeticError) as fault:
             raise BitnetCostError(f"{path}: line {line}: is no row of its header ({fault})") from None
 
 

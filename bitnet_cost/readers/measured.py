@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import ValidationError
 
-from bitnet_cost.errors import CONTROL, InvalidFile
+from bitnet_cost.errors import InvalidFile
 from bitnet_cost.inputs.cited import Input
 from bitnet_cost.inputs.measurement import Decoders, LoadMeasurement, Measured, Measurement, TrainingMeasurement
 from bitnet_cost.readers import catalog
+from bitnet_cost.readers.csv_file import parse_csv
 from bitnet_cost.readers.yaml_file import read_text, read_yaml
 
 R = TypeVar("R", Measurement, TrainingMeasurement, LoadMeasurement)
@@ -68,23 +67,8 @@ def read_rows(path: Path, kind: type[R] = Measurement) -> list[R]:  # type: igno
     Raises:
         InvalidFile: names the line and the column.
     """
-    text = read_text(path)
-    control = CONTROL.search(text.replace("\r\n", "\n"))
-    if control:
-        line = text.count("\n", 0, control.start()) + 1
-        raise InvalidFile(path, f"line {line}", f"contains the control character U+{ord(control[0]):04X}")
-    reader = csv.DictReader(io.StringIO(text, newline=""))
     found = []
-    try:
-        headings = reader.fieldnames or []
-        lines = list(reader)
-    except csv.Error as error:
-        raise InvalidFile(path, f"line {reader.line_num}", f"is not CSV: {error}") from None
-    if len(set(headings)) < len(headings):
-        raise InvalidFile(path, "line 1", "a heading appears twice")
-    for number, cells in enumerate(lines, 2):
-        if None in cells or None in cells.values():
-            raise InvalidFile(path, f"line {number}", f"has a different number of cells from the {len(cells)} headings")
+    for number, cells in enumerate(parse_csv(read_text(path), path)[1], 2):
         try:
             found.append(kind.model_validate({k: _value(k, v, kind) for k, v in cells.items() if v != ""}))
         except (ValidationError, ValueError) as error:

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.readers.csv_file import parse_csv
 
 BEYOND_CACHES = 384 * 2**20  # bytes of weights that are taken in turn
 LEAST_WINDOW = 0.1  # seconds of one measurement, where the time that is given runs out
@@ -340,12 +341,12 @@ def read_rows(text: str, path: str) -> Iterator[Row]:
     Raises:
         BitnetCostError: a column is missing, or a cell does not hold a number of its column.
     """
-    reader = csv.DictReader(io.StringIO(text))
+    headings, lines = parse_csv(text, path)
     wanted = [field.name for field in fields(Row)]
-    missing = [name for name in wanted if name not in (reader.fieldnames or ())]
+    missing = [name for name in wanted if name not in headings]
     if missing:
         raise BitnetCostError(f"{path}: has no column {', '.join(missing)}; write it with 'calibrate measure'")
-    for line, cells in enumerate(reader, start=2):
+    for line, cells in enumerate(lines, start=2):
         known: dict[str, Any] = {}
         for name in wanted:
             cell, kind = cells.get(name) or "", Row.__annotations__[name]

@@ -26,6 +26,7 @@ from bitnet_cost.inputs.measurement import Measurement
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.numerals import digits, with_prefix
 from bitnet_cost.readers import benchmarks, catalog
+from bitnet_cost.readers.csv_file import parse_csv
 from bitnet_cost.readers.yaml_file import read_text
 from bitnet_cost.studies.benchmarking import SIZES, Row, copies, read_rows
 from bitnet_cost.studies.calibration import NONE, POWER_SIGMA, SIGMA, Fit, Rows, Vector, solve
@@ -126,7 +127,8 @@ def asked(
         BitnetCostError: a file that cannot be read, is of no known kind, or rows of several devices.
     """
     texts = [(str(file), read_text(file)) for file in files]
-    own = [row for path, text in texts if not benchmarks.is_benchmark(text) for row in read_rows(text, path)]
+    others = [(path, text) for path, text in texts if benchmarks.is_benchmark(parse_csv(text, path)[0])]
+    own = [row for path, text in texts if (path, text) not in others for row in read_rows(text, path)]
     devices = sorted({row.device for row in own})
     if len(devices) > 1:
         raise BitnetCostError(f"rows are of several devices: {', '.join(devices)}; fit one at a time")
@@ -135,8 +137,8 @@ def asked(
     software = runtime or (_runtime_of(whole) if own else str(whole.runtime))
     told = benchmarks.Given(base, software, *given)
     found = [*products(own, base, software)]
-    for path, text in texts:
-        found += benchmarks.rows(text, path, told) if benchmarks.is_benchmark(text) else ()
+    for path, text in others:
+        found += benchmarks.rows(text, path, told)
     what = f"{devices[0]}, {own[0].library}" if own else f"{whole.title}, as {', '.join(p for p, _ in texts)} has it"
     idle = next((row for row in own if row.what == "idle"), None)
     memory = next((row.memory_bytes for row in own if row.what == "device"), None)

@@ -21,8 +21,10 @@ from bitnet_cost.inputs.calibration import Constants
 from bitnet_cost.inputs.cited import Input
 from bitnet_cost.inputs.facility import Grids
 from bitnet_cost.inputs.hardware import Hardware, Links
+from bitnet_cost.inputs.laws import Laws
 from bitnet_cost.inputs.measurement import Measured
 from bitnet_cost.inputs.precision import Precision
+from bitnet_cost.inputs.quality import Quality
 from bitnet_cost.inputs.ranges import Ranges
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.sweep import options
@@ -34,7 +36,7 @@ from bitnet_cost.readers.files import load_any
 from bitnet_cost.readers.json_file import parse_json
 from bitnet_cost.readers.measured import read_rows
 from bitnet_cost.readers.yaml_file import parse_yaml
-from bitnet_cost.studies import chart, checking, sweep
+from bitnet_cost.studies import chart, checking, own_machine, sweep
 from bitnet_cost.studies.ranges import judged
 from bitnet_cost.views import html, records, table, terminal
 from bitnet_cost.views.estimate import estimate_report
@@ -221,6 +223,15 @@ def _own_manifest() -> list[bytes]:
 def rows(data: bytes) -> str:
     """Read measured rows."""
     return str(read_rows(_file(data, "own.csv")))[:0]
+
+
+def calibrated(data: bytes) -> str:
+    """Rows of a machine, its own or of another benchmark, and the profile that they lead to."""
+    path = _file(data, "own.csv")
+    own = own_machine.asked([path], "own", "l4", None, ("smollm-135m", "fp16"))
+    machine = own_machine.fit(own, lambda _line: None)
+    catalog.hardware(str(_file(own_machine.machine_yaml(machine).encode())))
+    return table.as_text(own_machine.report(machine))
 
 
 def charted(data: bytes) -> str:
@@ -462,6 +473,20 @@ _FIGURES = given(
     "runtime.kernels.linear.launches=1:4:2", "min latency_s", "model,latency_s", "interconnect.devices=2,4",
     "special_functions.exp.mul=3", "hierarchy.hbm.bandwidth=1e12", "actions.mac.fp16=1e-12:2e-12:2",
 )  # fmt: skip
+_LOADS = lines(
+    "load smollm-135m -H l4 -p fp16 --rate 1,2 -f json", "load smollm-135m -H l4 -p int8 --requests-per-day 1e6 --slo-tpot 0.02",
+    "load smollm-135m -H l4 -p fp16 --rate 0.1:10:3:log --cv2 1 --cached 100 --prompt 200 --generate 8 -f csv",
+    "load smollm-135m -H l4 -p w4a16 --rate 3 --slo-ttft 0.1 --replicas auto --max-batch 8 --static-cache 1024",
+    "load smollm-135m -H l4 -p fp16 --requests-per-day 86400 --peak 3 --prefill-devices 1 --devices 2 --carbon deu --price deu",
+    "load linear-64x64 -H cmos-45nm -p fp16 --rate 1", "load smollm-135m -H l4 --rate 1 --runtime vllm --device-hour 2 --pue 1.2",
+)  # fmt: skip
+_TRAININGS = lines(
+    "train smollm-135m -H h100-sxm-80gb -p bf16 -p bitnet-b1.58 --devices 8 --tokens 1e9 -f json",
+    "train smollm-135m -H a100-sxm-80gb -p fp32 --seq 256 --micro-batch 2 --global-batch 8 --optimizer sgd --master none",
+    "train smollm-135m -H h100-sxm-80gb -p fp8 --devices 4 --dp 2 --tp 1 --pp 2 --zero 1 --recompute selective --virtual-stages 2",
+    "train smollm-135m -p bf16 -H cmos-45nm --scope compute -f csv", "train smollm-135m -H l4 -p int4 --lora 8 --draws 20 --seed 2",
+    "train smollm-135m -H h100-sxm-80gb -p bf16 --cp 2 --devices 2 --runtime megatron --pue 1.2 --carbon deu --price 0.2",
+)  # fmt: skip
 _COMMANDS = lines(
     "estimate linear-64x64 -p fp16 -H cmos-45nm", "estimate gpt2.yaml -H l4.yaml -p int8.yaml -b 2 --prompt 8 --generate 2",
     "estimate smollm-135m -H l4 -p fp16 -f json --pue 1.2 --carbon deu --price 0.2 --requests-per-day 100",
@@ -481,6 +506,24 @@ _COMMANDS = lines(
 
 # --- the table -----------------------------------------------------------------------------------------------------
 
+_OWN_ROWS = (
+    "id,what,device,library,format,tokens,inputs,outputs,seconds,energy_j,power_w,meter,memory_bytes\n"
+    "device,device,NVIDIA L4,torch 2.11,,,,,,,,,24000000000\nidle,idle,NVIDIA L4,torch 2.11,,,,,,,16,nvml,\n"
+    "launch,launch,NVIDIA L4,torch 2.11,bf16,1,64,64,2e-06,,,,\n"
+    + "".join(
+        f"p{n},product,NVIDIA L4,torch 2.11,bf16,{n},4096,4096,{0.00013 + n * 5e-7},{0.006 + n * 4e-5},60,nvml,\n"
+        for n in (1, 2, 8, 64, 512, 1024)
+    )
+)
+_LLAMA_BENCH = (
+    "model_filename,model_type,n_prompt,n_gen,n_depth,avg_ts\nsmollm-135m-f16.gguf,llama 135M F16,512,0,0,9000\n"
+    + "".join(
+        f"smollm-135m-f16.gguf,llama 135M F16,0,128,{depth},{400 - depth / 20}\n" for depth in (0, 64, 512, 1024, 2048)
+    )
+)
+_VLLM_BENCH = "model_id,mean_tpot_ms,output_throughput,completed,total_input_tokens,total_output_tokens\n" + "".join(
+    f"smollm-135m,{4 + batch / 9},{batch * 200},9,4608,1152\n" for batch in (1, 2, 4, 8, 16)
+)
 _SMALL: dict[str, Any] = {
     "model_type": "llama", "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "vocab_size": 100,
     "num_attention_heads": 4, "num_key_value_heads": 2, "torch_dtype": "bfloat16",
@@ -559,6 +602,8 @@ TARGETS: dict[str, Target] = {
             }
         ),
     ),
+    "quality": Target(reads(Quality), shipped("quality/*.yaml", largest=3000, most=8)),
+    "laws": Target(reads(Laws), shipped("quality/laws.yaml")),
     "sweeps": Target(swept, trees(_SWEEP, _PLAIN_SWEEP), short=100),
     "configs": Target(config, shipped("tests/configs/*/config.json", largest=1200, most=60), suffix=".json"),
     "quantisations": Target(quantised, trees(*_QUANTISATIONS), suffix=".json", short=150),
@@ -567,6 +612,7 @@ TARGETS: dict[str, Target] = {
     "index": Target(index, trees(_INDEX), suffix=".json", short=100),
     "parts": Target(manifest, lambda: list(_own_manifest()), suffix=".bin", short=30),
     "rows": Target(rows, shipped("measured/*.csv", largest=10**9, most=6), CSV, ".csv"),
+    "calibrations": Target(calibrated, given(_OWN_ROWS, _LLAMA_BENCH, _VLLM_BENCH), CSV, ".csv", short=40),
     "charts": Target(charted, given(_CHART), CSV, ".csv"),
     "filters": Target(filtered, _FILTERS, TEXT, ".txt"),
     "names": Target(named, _NAMES, TEXT, ".txt", short=150),
@@ -577,4 +623,6 @@ TARGETS: dict[str, Target] = {
     "precisions in use": Target(precision_in_use, shipped("precisions/*.yaml"), short=100),
     "runtimes in use": Target(runtime_in_use, trees(_RUNTIME), short=100),
     "commands": Target(command, _COMMANDS, suffix=".json", short=60),
+    "loads": Target(command, _LOADS, suffix=".json", short=40),
+    "trainings": Target(command, _TRAININGS, suffix=".json", short=40),
 }  # fmt: skip
