@@ -6,8 +6,8 @@ Each gives the same bits as the engine: IEEE 754 operations one for one, no oper
 from __future__ import annotations
 
 import ctypes
-import struct
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -69,108 +69,133 @@ def _plain(value: float) -> float | str:
 
 # --- LLVM ----------------------------------------------------------------------------------------------------------
 
-LANES = 8
-_VECTOR = f"<{LANES} x double>"
-_BITS = f"<{LANES} x i1>"
 _ARITHMETIC = {"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv"}
 _COMPARED = {"<": "olt", "<=": "ole", ">": "ogt", ">=": "oge"}
+_SIGNATURE = "define void @figures(ptr noalias %k, ptr noalias %in, ptr noalias %out, i64 %groups) {"
 
 
-def _constant(value: float) -> str:
-    (bits,) = struct.unpack("<Q", struct.pack("<d", value))
-    return "<" + ", ".join([f"double 0x{bits:016X}"] * LANES) + ">"
+def llvm_text(roots: Sequence[Node], inputs: Sequence[str], lanes: int) -> tuple[str, list[float]]:
+    """A function ``figures(double* constants, double* in, double* out, i64 groups)`` over groups of ``lanes`` points.
 
-
-def llvm_text(roots: Sequence[Node | float], inputs: Sequence[str]) -> str:
-    """A function ``figures(double** in, double** out, i64 groups)`` over groups of `LANES` points.
-
-    Inputs that are not among ``inputs`` keep the value at which they were traced. A maximum is NumPy's, which hands a
-    NaN on.
+    And the constants that it takes: graphs of one shape have the same text. Rows of ``in`` and ``out`` are an input and
+    a root each, as long as all groups. Inputs that are not among ``inputs`` keep the value at which they were traced. A
+    maximum is NumPy's, which hands a NaN on.
     """
-    graph, lines = _graph_of(roots), list[str]()
+    vector, bits = f"<{lanes} x double>", f"<{lanes} x i1>"
+    lines = list[str]()
     known: dict[Node, str] = {}
-
-    def name(number: Node | float) -> str:
-        return known[number] if isinstance(number, Node) else _constant(float(number))
+    constants: dict[str, tuple[str, float]] = {}
 
     def put(text: str) -> str:
         lines.append(f"  %v{len(lines)} = {text}")
         return f"%v{len(lines) - 1}"
 
-    for i in range(len(inputs)):
-        lines += [
-            f"  %in{i}p = getelementptr ptr, ptr %in, i64 {i}", f"  %in{i}b = load ptr, ptr %in{i}p",
-            f"  %in{i}a = getelementptr {_VECTOR}, ptr %in{i}b, i64 %i",
-            f"  %in{i} = load {_VECTOR}, ptr %in{i}a, align 8",
-        ]  # fmt: skip
-    for node in graph.needed(roots):
+    def at(rows: str, row: int) -> str:
+        return put(f"getelementptr {vector}, ptr %{rows}, i64 {put(f'add i64 %i, {row_starts[row]}') if row else '%i'}")
+
+    def constant(value: float) -> str:
+        key = float(value).hex()
+        if key not in constants:
+            alone = put(f"load double, ptr {put(f'getelementptr double, ptr %k, i64 {len(constants)}')}, align 8")
+            first = put(f"insertelement {vector} poison, double {alone}, i64 0")
+            spread = put(f"shufflevector {vector} {first}, {vector} poison, <{lanes} x i32> zeroinitializer")
+            constants[key] = spread, float(value)
+        return constants[key][0]
+
+    def name(number: Node | float) -> str:
+        return known[number] if isinstance(number, Node) else constant(number)
+
+    starts = [f"  %row{i} = mul i64 %groups, {i}" for i in range(max(len(inputs), len(roots)))]
+    row_starts = [f"%row{i}" for i in range(len(starts))]
+    entering = [put(f"load {vector}, ptr {at('in', i)}, align 8") for i in range(len(inputs))]
+    for node in _graph_of(roots).needed(roots):
         args = [name(arg) for arg in node.args]
         if not node.op:
-            place = inputs.index(node.names[0]) if node.names[0] in inputs else None
-            known[node] = _constant(node.value) if place is None else f"%in{place}"
+            known[node] = entering[inputs.index(node.names[0])] if node.names[0] in inputs else constant(node.value)
         elif node.op in _ARITHMETIC:
-            known[node] = put(f"{_ARITHMETIC[node.op]} {_VECTOR} {args[0]}, {args[1]}")
+            known[node] = put(f"{_ARITHMETIC[node.op]} {vector} {args[0]}, {args[1]}")
         elif node.op in _COMPARED:
-            found = put(f"fcmp {_COMPARED[node.op]} {_VECTOR} {args[0]}, {args[1]}")
-            known[node] = put(f"uitofp {_BITS} {found} to {_VECTOR}")
+            found = put(f"fcmp {_COMPARED[node.op]} {vector} {args[0]}, {args[1]}")
+            known[node] = put(f"uitofp {bits} {found} to {vector}")
         elif node.op in ("max", "min"):
-            larger = put(f"fcmp {'oge' if node.op == 'max' else 'ole'} {_VECTOR} {args[0]}, {args[1]}")
-            odd = put(f"fcmp uno {_VECTOR} {args[0]}, {args[0]}")
-            chosen = put(f"or {_BITS} {larger}, {odd}")
-            known[node] = put(f"select {_BITS} {chosen}, {_VECTOR} {args[0]}, {_VECTOR} {args[1]}")
+            larger = put(f"fcmp {'oge' if node.op == 'max' else 'ole'} {vector} {args[0]}, {args[1]}")
+            odd = put(f"fcmp uno {vector} {args[0]}, {args[0]}")
+            chosen = put(f"or {bits} {larger}, {odd}")
+            known[node] = put(f"select {bits} {chosen}, {vector} {args[0]}, {vector} {args[1]}")
         elif node.op == "where":
-            holds = put(f"fcmp une {_VECTOR} {args[0]}, {_constant(0.0)}")
-            known[node] = put(f"select {_BITS} {holds}, {_VECTOR} {args[1]}, {_VECTOR} {args[2]}")
+            holds = put(f"fcmp une {vector} {args[0]}, {constant(0.0)}")
+            known[node] = put(f"select {bits} {holds}, {vector} {args[1]}, {vector} {args[2]}")
         else:
-            known[node] = put(f"call {_VECTOR} @llvm.{node.op}.v{LANES}f64({_VECTOR} {args[0]})")
+            known[node] = put(f"call {vector} @llvm.{node.op}.v{lanes}f64({vector} {args[0]})")
     for i, root in enumerate(roots):
-        lines += [
-            f"  %out{i}p = getelementptr ptr, ptr %out, i64 {i}", f"  %out{i}b = load ptr, ptr %out{i}p",
-            f"  %out{i}a = getelementptr {_VECTOR}, ptr %out{i}b, i64 %i",
-            f"  store {_VECTOR} {name(root)}, ptr %out{i}a, align 8",
-        ]  # fmt: skip
-    declared = [f"declare {_VECTOR} @llvm.{op}.v{LANES}f64({_VECTOR})" for op in ("floor", "ceil", "sqrt")]
-    return "\n".join([
-        *declared, "define void @figures(ptr %in, ptr %out, i64 %groups) {", "start:", "  br label %head", "head:",
+        lines.append(f"  store {vector} {known[root]}, ptr {at('out', i)}, align 8")
+    text = "\n".join([
+        *(f"declare {vector} @llvm.{op}.v{lanes}f64({vector})" for op in ("floor", "ceil", "sqrt")),
+        _SIGNATURE, "start:", *starts, "  br label %head", "head:",
         "  %i = phi i64 [0, %start], [%next, %body]", "  %more = icmp slt i64 %i, %groups",
         "  br i1 %more, label %body, label %end", "body:", *lines, "  %next = add i64 %i, 1", "  br label %head",
         "end:", "  ret void", "}",
     ])  # fmt: skip
+    return text, [value for _, value in constants.values()]
+
+
+def lanes_here() -> int:
+    """Numbers in a vector of this processor's: 8 with AVX-512, else 4.
+
+    Raises:
+        BitnetCostError: llvmlite, which ``bitnet-cost[fast]`` brings, is not installed.
+    """
+    return 8 if "+avx512f" in _llvm().get_host_cpu_features().flatten() else 4
+
+
+def _llvm() -> Any:
+    try:
+        from llvmlite import binding
+    except ImportError:
+        raise BitnetCostError("compiled sweeps need llvmlite; pip install 'bitnet-cost[fast]'") from None
+    return binding
+
+
+@lru_cache(maxsize=64)
+def _machine_code(text: str) -> tuple[Any, Any]:
+    """The function of a text, and its engine: the code lives as long as that. No operation is fused or reordered."""
+    llvm = _llvm()
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    machine = llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2
+    )
+    module = llvm.parse_assembly(text)
+    module.verify()
+    engine = llvm.create_mcjit_compiler(module, machine)
+    engine.finalize_object()
+    kinds = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
+    return ctypes.CFUNCTYPE(None, *kinds)(engine.get_function_address("figures")), engine
 
 
 def compiled(roots: Sequence[Node | float], inputs: Sequence[str]) -> Callable[..., list[NDArray[np.float64]]]:
     """A function of arrays over points, one for each input, to one array for each root, in machine code.
 
     Raises:
-        BitnetCostError: llvmlite, which ``bitnet-cost[compiled]`` brings, is not installed.
+        BitnetCostError: llvmlite, which ``bitnet-cost[fast]`` brings, is not installed.
     """
-    try:
-        from llvmlite import binding as llvm
-    except ImportError:
-        raise BitnetCostError("compiled sweeps need llvmlite; pip install 'bitnet-cost[compiled]'") from None
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    machine = llvm.Target.from_default_triple().create_target_machine(opt=2)
-    module = llvm.parse_assembly(llvm_text(roots, inputs))
-    module.verify()
-    engine = llvm.create_mcjit_compiler(module, machine)
-    engine.finalize_object()
-    pointers = ctypes.POINTER(ctypes.c_void_p)
-    call = ctypes.CFUNCTYPE(None, pointers, pointers, ctypes.c_int64)(engine.get_function_address("figures"))
+    lanes = lanes_here()
+    nodes = list(dict.fromkeys(root for root in roots if isinstance(root, Node)))
+    text, values = llvm_text(nodes, inputs, lanes)
+    call, engine = _machine_code(text)
+    constants = np.array(values)
 
-    def figures(*values: Any) -> list[NDArray[np.float64]]:
-        points = max((np.size(value) for value in values), default=1)
-        groups = -(-points // LANES)
-        entering = np.ones((len(values), groups * LANES))
-        for row, value in zip(entering, values, strict=True):
-            row[:points] = value
-        leaving = np.empty((len(roots), groups * LANES))
-        addresses = [
-            (ctypes.c_void_p * max(1, len(table)))(*(row.ctypes.data for row in table)) for table in (entering, leaving)
-        ]
-        call(*(ctypes.cast(address, pointers) for address in addresses), groups)
-        _ = engine  # the code lives as long as its engine
-        return list(leaving[:, :points])
+    def figures(*given: Any) -> list[NDArray[np.float64]]:
+        points = max((np.size(value) for value in given), default=1)
+        groups = -(-points // lanes)
+        entering = np.empty((len(given), groups * lanes))
+        for row, value in zip(entering, given, strict=True):
+            row[:points], row[points:] = value, 1.0
+        leaving = np.empty((len(nodes), groups * lanes))
+        call(constants.ctypes.data, entering.ctypes.data, leaving.ctypes.data, groups)
+        _ = engine
+        rows = dict(zip(nodes, leaving[:, :points], strict=True))
+        return [rows[root] if isinstance(root, Node) else np.broadcast_to(root, points) for root in roots]
 
     return figures
 
