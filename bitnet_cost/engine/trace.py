@@ -120,9 +120,19 @@ class Trace:
 
     def columns(self, result: Result) -> dict[str, Node | float]:
         """The columns of a sweep, each a number of the graph."""
-        told = self.of(result, lean=True)
+        return numbers_of(self.of(result, lean=True))
+
+    def swept(self, asked: Scenario) -> Result:
+        """A cell of a sweep, a single point, asked of told numbers of its workload.
+
+        Raises:
+            BitnetCostError: see `measure` and `priced`.
+            TypeError: a formula that forgets what a number is made of.
+        """
+        asked = asked.but(workload=self._workload(asked.workload.for_kind(asked.model.kind)))
+        ready = prepare(asked, lean=True)
         with np.errstate(all="ignore"):
-            return {name: column.ravel()[0] for name, column in columns_of(told).items()}
+            return priced(measure(asked, prepared=ready), ready)
 
     # -- inputs --
 
@@ -212,6 +222,12 @@ class Trace:
 
     def _literal(self, value: float) -> Node:
         return self.graph.input(digits(value, 17), float(value))
+
+
+def numbers_of(told: Result) -> dict[str, Node | float]:
+    """The columns of a sweep of a told result, each a number of its graph."""
+    with np.errstate(all="ignore"):
+        return {name: column.ravel()[0] for name, column in columns_of(told).items()}
 
 
 def _adds(value: Any) -> bool:

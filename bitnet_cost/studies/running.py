@@ -26,7 +26,7 @@ from bitnet_cost import __version__
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.numerals import digits, fixed, with_commas, with_prefix
 from bitnet_cost.studies.progress import Progress
-from bitnet_cost.studies.sweep import PARTITION, Columns, Plan, joined, partition
+from bitnet_cost.studies.sweep import PARTITION, Columns, Plan, is_reducing, joined, partition
 from bitnet_cost.views import columns as files
 from bitnet_cost.views.files import whole_or_nothing, write_first
 from bitnet_cost.words import Engine
@@ -173,7 +173,7 @@ class Runner:
     @property
     def reducing(self) -> bool:
         """Whether only a front or the best are kept."""
-        return self.whole.spec.pareto or self.whole.spec.top is not None
+        return is_reducing(self.whole)
 
     def reduced_rows(self) -> tuple[int, Columns]:
         """The front or the best of the whole grid: how many rows, and their columns."""

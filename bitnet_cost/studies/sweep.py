@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, TypeVar
@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from bitnet_cost import __version__
+from bitnet_cost.engine.compiled import Cell as CompiledCell
 from bitnet_cost.engine.estimate import cannot_share, check_scope
 from bitnet_cost.engine.grid import components_of, figures, swept
 from bitnet_cost.errors import BitnetCostError, MissingPrice, suggested
 from bitnet_cost.filters import Filter
 from bitnet_cost.front import Front, best, pareto
 from bitnet_cost.inputs.architecture import Architecture
-from bitnet_cost.inputs.cited import Figure, explain, model_at
+from bitnet_cost.inputs.cited import Figure, Same, explain, model_at
 from bitnet_cost.inputs.drafting import MTP, check_draft, own_draft, rounds_of
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
@@ -30,13 +31,14 @@ from bitnet_cost.inputs.scenario import Question, Scenario, usual_generate
 from bitnet_cost.inputs.sweep import Range, Sweep, Varied, whole_numbers
 from bitnet_cost.inputs.workload import Speculative, Workload
 from bitnet_cost.ledger.record import METRICS
-from bitnet_cost.numerals import brief, with_prefix
+from bitnet_cost.numerals import brief, with_commas, with_prefix
 from bitnet_cost.readers import catalog
 from bitnet_cost.registry import Metric
 from bitnet_cost.told import Array
 
 CHUNK = 2048  # points evaluated at once: their arrays stay in the second-level cache
 PARTITION = 32 * CHUNK  # points of one task
+COMPILED_FROM = 100_000  # points of a cell that are worth the tenth of a second in which it is compiled
 TRIES = 200  # combinations of names that are tried before a sweep begins, to refuse one without an answer
 WORDS = ("model", "hardware", "runtime", "precision", "scope", "reason")
 AXES = ("devices", "batch", "prompt", "generate")
@@ -185,9 +187,33 @@ class Plan:
         return found
 
     def _figures(self, cell: Cell, given: Columns, varied: Columns) -> Columns:
+        return figures(self.asked(cell, given, varied), varied=bool(varied))
+
+    def asked(self, cell: Cell, given: Columns, varied: Columns) -> Scenario:
+        """The question of some points of a cell."""
         work = Workload(**given, attention=self.spec.attention, logits=self.spec.logits, counting=self.spec.counting,
                         speculative=self.rounds)  # fmt: skip
-        return figures(varied_to(cell.asked, varied).but(workload=work), varied=bool(varied))
+        found: Scenario = varied_to(cell.asked, varied).but(workload=work)
+        return found
+
+    def compiled(self, cell: Cell, wanted: frozenset[str]) -> CompiledCell:
+        """Some columns of a cell in machine code.
+
+        Raises:
+            BitnetCostError: why the engine has to evaluate it.
+        """
+        if math.prod(self.lengths) < COMPILED_FROM:
+            raise BitnetCostError(f"a cell has fewer than {with_commas(COMPILED_FROM)} points")
+        if self.inner:
+            raise BitnetCostError("varied figures are axes of its arrays")
+        if cell.asked.devices > 1 and cell.asked.parallel == "data":
+            raise BitnetCostError("batches are shared by devices")
+        # A point that generates most: what is decided of it is decided of all points together.
+        ends = {name: None if axis is None else np.array([float(axis.max())]) for name, axis in self.axes.items()}
+        try:
+            return CompiledCell(self.asked(cell, self.numbers(cell, ends), {}), wanted)
+        except TypeError as fault:
+            raise BitnetCostError(f"a formula cannot be traced ({fault})") from None
 
     @property
     def rounds(self) -> Speculative | None:
@@ -348,35 +374,90 @@ def partition(whole: Plan, number: int) -> tuple[int, Columns]:
 def chunks(whole: Plan, number: int) -> Iterator[Columns]:
     """The kept rows of a partition, chunk by chunk, with the columns that are needed further on and ``index``."""
     index, start, stop = whole.span(number)
-    cell = whole.cell(index)
-    offset = index * math.prod(whole.lengths)
-    needed = {*whole.columns, *(o.column for o in whole.spec.objectives)}
-    every = needed.union(*(f.columns for f in whole.filters))
-    words: Columns = whole.names_of(cell) | cell.varied
-    front = Front()
+    spec = whole.spec
+    goals, tested = {o.column for o in spec.objectives}, set[str]().union(*(f.columns for f in whole.filters))
+    needed = {*whole.columns, *goals}
+    early = goals | tested if is_reducing(whole) else needed | tested
+    cell, fast = whole.cell(index), compiled_cell(Same(whole), index, frozenset(early))
+    part = Part(whole, cell, index * math.prod(whole.lengths), needed, Front())
+    if not isinstance(fast, str):
+        rows = part.rows_of(start, stop, early, fast.figures)
+        if rows is not None:
+            yield rows
+            return
     for first in range(start, stop, CHUNK):
-        last = min(first + CHUNK, stop)
+        found = part.rows_of(first, min(first + CHUNK, stop), needed | tested)
+        if found is not None:
+            yield found
+
+
+@lru_cache(maxsize=4)
+def compiled_cell(whole: Same, index: int, wanted: frozenset[str]) -> CompiledCell | str:
+    """Some columns of a cell of a plan in machine code, or why the engine evaluates it."""
+    try:
+        found: CompiledCell = whole.it.compiled(whole.it.cell(index), wanted)
+        return found
+    except BitnetCostError as fault:
+        return str(fault).splitlines()[0]
+
+
+class Part(NamedTuple):
+    """What is the same for all points of a partition."""
+
+    whole: Plan
+    cell: Cell
+    offset: int  # of the cell's first point in the grid
+    needed: set[str]
+    front: Front
+
+    def rows_of(self, first: int, last: int, early: set[str], figures: Any = None) -> Columns | None:
+        """The kept rows among some points: first the ``early`` columns, which decide, then the others of those kept.
+
+        ``figures`` gives the early ones of some numbers, or None where it cannot; left out, it is the engine.
+        """
+        whole, points = self.whole, last - first
         numbers, varied = whole.slice(first, last)
-        found: Columns = words | whole.numbers(cell, numbers) | varied
-        try:
-            found |= whole.evaluate(cell, numbers, varied)
-        except MissingPrice as fault:
-            found |= {**fault.figures, "reason": f"no price for {fault.action}"}
-        except BitnetCostError as fault:
-            found["reason"] = str(fault).splitlines()[0]
-        points = last - first
-        for column in every:
-            if column not in found:
-                found[column] = None if whole.kind_of(column) in ("bool", "word") else np.full(points, np.nan)
+        found: Columns = whole.names_of(self.cell) | self.cell.varied | whole.numbers(self.cell, numbers) | varied
+        given = self._evaluated(numbers, varied) if figures is None else figures(found)
+        if given is None:
+            return None
+        found = self._filled(found | given, early, points)
         rows: Any = None
         for condition in whole.filters:
             holds = condition(found, points)
             rows = holds if rows is None else rows & holds
-        part = {name: found[name] for name in needed}
-        part["index"] = np.arange(offset + first, offset + last)
+        kept = {name: found[name] for name in early}
+        kept["index"] = np.arange(self.offset + first, self.offset + last)
         if rows is not None and not rows.all():
-            part = select_rows(part, np.flatnonzero(rows))
-        yield reduced(whole, part, front)
+            kept = select_rows(kept, np.flatnonzero(rows))
+        kept = reduced(whole, kept, self.front)
+        if not self.needed <= early:
+            at = kept["index"] - (self.offset + first)
+            own = {name: None if axis is None else axis[at] for name, axis in numbers.items()}
+            late = self._evaluated(own, select_rows(varied, at)) if at.size else {}
+            kept |= self._filled(select_rows(found, at) | late, self.needed, at.size)
+        return {name: kept[name] for name in (*sorted(self.needed), "index")}
+
+    def _evaluated(self, numbers: Mapping[str, Array | None], varied: dict[str, Array]) -> Columns:
+        """Columns of some points by the engine, or why there are none."""
+        try:
+            return self.whole.evaluate(self.cell, numbers, varied)
+        except MissingPrice as fault:
+            return {**fault.figures, "reason": f"no price for {fault.action}"}
+        except BitnetCostError as fault:
+            return {"reason": str(fault).splitlines()[0]}
+
+    def _filled(self, found: Columns, names: Collection[str], points: int) -> Columns:
+        """Columns with those that say nothing."""
+        for name in names:
+            if name not in found:
+                found[name] = None if self.whole.kind_of(name) in ("bool", "word") else np.full(points, np.nan)
+        return found
+
+
+def is_reducing(whole: Plan) -> bool:
+    """Whether only a front or the best are kept."""
+    return whole.spec.pareto or whole.spec.top is not None
 
 
 def select_rows(columns: Columns, rows: NDArray[np.intp]) -> Columns:
@@ -387,7 +468,7 @@ def select_rows(columns: Columns, rows: NDArray[np.intp]) -> Columns:
 def reduced(whole: Plan, columns: Columns, front: Front | None = None) -> Columns:
     """The rows on the front, or the best, where the sweep asks for them; else all. ``front`` is that of rows before."""
     spec = whole.spec
-    if not spec.pareto and spec.top is None:
+    if not is_reducing(whole):
         return columns
     points = len(columns["index"])
     signs = [1.0 if o.goal == "min" else -1.0 for o in spec.objectives]
