@@ -196,6 +196,7 @@ RESUME = Asked(("--resume",), "continue a folder of parts")
 DRY_RUN = Asked(("--dry-run",), "say how many points, how long, how many bytes")
 WORKERS = Asked(("--workers",), "processes", left_out="one per core")
 ENGINE = Asked(("--engine",), "processes here, or a Dask cluster")
+ENGINE_NOTES = Asked(("--engine-notes",), "say which cells are compiled, and why others are not")
 SCHEDULER = Asked(("--scheduler",), "a running Dask scheduler", left_out="a local one", metavar="ADDRESS")
 
 # Serving under load.

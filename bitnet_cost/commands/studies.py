@@ -299,6 +299,7 @@ def sweep(
     workers: Annotated[int | None, option(questions.WORKERS)] = None,
     engine: Annotated[Engine, option(questions.ENGINE)] = "processes",
     scheduler: Annotated[str | None, option(questions.SCHEDULER)] = None,
+    engine_notes: Annotated[bool, option(questions.ENGINE_NOTES)] = False,
 ) -> None:
     """A grid of design points into Parquet or CSV: filtered, its Pareto front, or its best.
 
@@ -315,7 +316,7 @@ def sweep(
         objectives=objective, pareto=pareto or None, top=top, columns=columns, limit=limit,
     )  # fmt: skip
     whole = load_sweep.plan(sweeps.of_file(study, update) if study is not None else sweeps.of_options(update))
-    for note in sweeps.bare_numbers(whole):
+    for note in [*sweeps.bare_numbers(whole), *(sweeps.engine_notes(whole) if engine_notes else ())]:
         typer.echo(note, err=True)
     if dry_run:
         text = running.forecast_text(running.Runner(whole, workers=workers).forecast())

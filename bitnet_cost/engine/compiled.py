@@ -59,5 +59,6 @@ class Cell:
         if self._reason:
             found["reason"] = self._why
         if self._partly and not found["fits"].all():
-            found["reason"] = np.where(found["fits"], self._why, UNFIT).astype(object)
+            found["reason"] = np.full(found["fits"].size, self._why, dtype=object)
+            found["reason"][~found["fits"]] = UNFIT
         return found

@@ -24,6 +24,7 @@ from bitnet_cost.engine.uncertainty import levers
 from bitnet_cost.inputs.cited import CarbonIntensity, Figure, Input, Source
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware, Interconnect
+from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.arrays import Basis
 from bitnet_cost.ledger.operators import Operator

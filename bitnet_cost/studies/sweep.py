@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -256,6 +257,17 @@ class Plan:
         """The filters."""
         return tuple(Filter(text, self.known, self._words) for text in self.spec.where)
 
+    @cached_property
+    def needed(self) -> frozenset[str]:
+        """The columns of kept rows: those that are written, and those that decide between rows of several parts."""
+        return frozenset((*self.columns, *(o.column for o in self.spec.objectives)))
+
+    @cached_property
+    def deciding(self) -> frozenset[str]:
+        """The columns that say which rows are kept; all that are needed, where no front or best does."""
+        tested = frozenset[str]().union(*(f.columns for f in self.filters))
+        return tested | (frozenset(o.column for o in self.spec.objectives) if is_reducing(self) else self.needed)
+
     def kind_of(self, column: str) -> str:
         """``word``, ``whole``, ``bool`` or ``figure``."""
         kind = self._metrics[column].kind if column in self._metrics else "figure"
@@ -374,31 +386,36 @@ def partition(whole: Plan, number: int) -> tuple[int, Columns]:
 def chunks(whole: Plan, number: int) -> Iterator[Columns]:
     """The kept rows of a partition, chunk by chunk, with the columns that are needed further on and ``index``."""
     index, start, stop = whole.span(number)
-    spec = whole.spec
-    goals, tested = {o.column for o in spec.objectives}, set[str]().union(*(f.columns for f in whole.filters))
-    needed = {*whole.columns, *goals}
-    early = goals | tested if is_reducing(whole) else needed | tested
-    cell, fast = whole.cell(index), compiled_cell(Same(whole), index, frozenset(early))
-    part = Part(whole, cell, index * math.prod(whole.lengths), needed, Front())
+    part = Part(whole, whole.cell(index), index * math.prod(whole.lengths), Front())
+    fast = compiled_cell(Same(whole), index)
     if not isinstance(fast, str):
-        rows = part.rows_of(start, stop, early, fast.figures)
+        rows = part.rows_of(start, stop, whole.deciding, fast.figures)
         if rows is not None:
             yield rows
             return
     for first in range(start, stop, CHUNK):
-        found = part.rows_of(first, min(first + CHUNK, stop), needed | tested)
+        found = part.rows_of(first, min(first + CHUNK, stop), whole.deciding | whole.needed)
         if found is not None:
             yield found
 
 
 @lru_cache(maxsize=4)
-def compiled_cell(whole: Same, index: int, wanted: frozenset[str]) -> CompiledCell | str:
-    """Some columns of a cell of a plan in machine code, or why the engine evaluates it."""
+def compiled_cell(whole: Same, index: int) -> CompiledCell | str:
+    """What decides about the rows of a cell of a plan, in machine code, or why the engine evaluates it."""
     try:
-        found: CompiledCell = whole.it.compiled(whole.it.cell(index), wanted)
+        found: CompiledCell = whole.it.compiled(whole.it.cell(index), whole.it.deciding)
         return found
     except BitnetCostError as fault:
         return str(fault).splitlines()[0]
+
+
+def engine_notes(whole: Plan) -> list[str]:
+    """How the cells of a sweep are evaluated, of the first `TRIES`: compiled, or by NumPy and why."""
+    cells = min(math.prod(whole.radices), TRIES)
+    ways = [compiled_cell(Same(whole), index) for index in range(cells)]
+    reasons = Counter(f"NumPy; {way}" if isinstance(way, str) else "compiled" for way in ways)
+    of = f"the first {cells}" if cells < math.prod(whole.radices) else f"{cells}"
+    return [f"engine: {count} of {of} cells: {reason}" for reason, count in reasons.items()]
 
 
 class Part(NamedTuple):
@@ -407,21 +424,20 @@ class Part(NamedTuple):
     whole: Plan
     cell: Cell
     offset: int  # of the cell's first point in the grid
-    needed: set[str]
     front: Front
 
-    def rows_of(self, first: int, last: int, early: set[str], figures: Any = None) -> Columns | None:
+    def rows_of(self, first: int, last: int, early: frozenset[str], figures: Any = None) -> Columns | None:
         """The kept rows among some points: first the ``early`` columns, which decide, then the others of those kept.
 
         ``figures`` gives the early ones of some numbers, or None where it cannot; left out, it is the engine.
         """
-        whole, points = self.whole, last - first
+        whole, needed, points = self.whole, self.whole.needed, last - first
         numbers, varied = whole.slice(first, last)
         found: Columns = whole.names_of(self.cell) | self.cell.varied | whole.numbers(self.cell, numbers) | varied
-        given = self._evaluated(numbers, varied) if figures is None else figures(found)
+        given = self.evaluated(numbers, varied) if figures is None else figures(found)
         if given is None:
             return None
-        found = self._filled(found | given, early, points)
+        found = self.fill(found | given, early, points)
         rows: Any = None
         for condition in whole.filters:
             holds = condition(found, points)
@@ -431,14 +447,14 @@ class Part(NamedTuple):
         if rows is not None and not rows.all():
             kept = select_rows(kept, np.flatnonzero(rows))
         kept = reduced(whole, kept, self.front)
-        if not self.needed <= early:
+        if not needed <= early:
             at = kept["index"] - (self.offset + first)
             own = {name: None if axis is None else axis[at] for name, axis in numbers.items()}
-            late = self._evaluated(own, select_rows(varied, at)) if at.size else {}
-            kept |= self._filled(select_rows(found, at) | late, self.needed, at.size)
-        return {name: kept[name] for name in (*sorted(self.needed), "index")}
+            late = self.evaluated(own, select_rows(varied, at)) if at.size else {}
+            kept |= self.fill(select_rows(found, at) | late, needed, at.size)
+        return {name: kept[name] for name in (*sorted(needed), "index")}
 
-    def _evaluated(self, numbers: Mapping[str, Array | None], varied: dict[str, Array]) -> Columns:
+    def evaluated(self, numbers: Mapping[str, Array | None], varied: dict[str, Array]) -> Columns:
         """Columns of some points by the engine, or why there are none."""
         try:
             return self.whole.evaluate(self.cell, numbers, varied)
@@ -447,7 +463,7 @@ class Part(NamedTuple):
         except BitnetCostError as fault:
             return {"reason": str(fault).splitlines()[0]}
 
-    def _filled(self, found: Columns, names: Collection[str], points: int) -> Columns:
+    def fill(self, found: Columns, names: Collection[str], points: int) -> Columns:
         """Columns with those that say nothing."""
         for name in names:
             if name not in found:
