@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from bitnet_cost.told import Array
 
 
+MANY = 1000  # rows from which most are dropped before the rest is sorted
+
+
 def pareto(values: Array) -> NDArray[np.intp]:
     """Rows on the front of objectives that are all to be small, in their order; rows with NaN are never on it.  [k]
 
@@ -17,15 +20,15 @@ def pareto(values: Array) -> NDArray[np.intp]:
     >>> pareto(np.array([[1.0, 5.0], [2.0, 2.0], [2.0, 2.0], [3.0, 3.0], [5.0, 1.0]])).tolist()
     [0, 1, 4]
     """
+    if values.shape[1] == 2:
+        return _of_two(values[:, 0], values[:, 1])
     rows = np.flatnonzero(~np.isnan(values).any(axis=1))
-    if not len(rows):
-        return rows
-    if values.shape[1] <= 2:
-        return np.sort(_of_two(values[rows], rows))
+    if values.shape[1] == 1:
+        return best(values[:, 0], 1)
     found = values[rows]
     order = np.lexsort((rows, *found.T[::-1]))  # what dominates a row comes before it
     rows, found = rows[order], found[order]
-    front: list[NDArray[np.intp]] = []
+    front: list[NDArray[np.intp]] = [rows[:0]]
     while len(rows):
         front.append(rows[:1])
         beaten = (found[0] <= found).all(axis=1)  # the first is no larger in all: equal or dominated
@@ -33,22 +36,37 @@ def pareto(values: Array) -> NDArray[np.intp]:
     return np.sort(np.concatenate(front))
 
 
-def _of_two(values: Array, rows: NDArray[np.intp]) -> NDArray[np.intp]:
-    """The front of one or two objectives: by the first, then each that is smaller in the second than all before."""
-    last = values[:, -1]
-    if len(rows) > 1000:  # most are beaten by one good point: drop them before sorting
-        scaled = sum(np.argsort(np.argsort(column[:: len(rows) // 500])) for column in values.T)
-        good = values[:: len(rows) // 500][int(np.argmin(scaled))]
-        worse = (values >= good).all(axis=1) & (values > good).any(axis=1)
-        rows, values, last = rows[~worse], values[~worse], last[~worse]
-    order = np.lexsort((rows, last, values[:, 0]))
-    sorted_last = last[order]
-    before = np.concatenate(([np.inf], np.minimum.accumulate(sorted_last)[:-1]))
-    if values.shape[1] == 1:
-        return rows[order[:1]]
-    kept = sorted_last < before
-    kept[0] = True
-    return rows[order[kept]]
+def _of_two(first: Array, last: Array) -> NDArray[np.intp]:
+    """The front of two objectives, in the order of the rows: each, by the first, that is below all before in the last."""
+    rows = np.arange(len(first)) if len(first) < MANY else _left_by_some(first, last)
+    first, last = first[rows], last[rows]
+    order = np.lexsort((last, first))  # stable: of equal rows the first
+    order = order[~(np.isnan(first) | np.isnan(last))[order]]
+    below = last[order]
+    kept = np.ones(len(order), dtype=bool)
+    kept[1:] = below[1:] < np.minimum.accumulate(below)[:-1]
+    return np.sort(rows[order[kept]])
+
+
+def _left_by_some(first: Array, last: Array) -> NDArray[np.intp]:
+    """Rows that the front of a sample does not beat: its best compromise drops most of them, the others the rest."""
+    step = len(first) // 500
+    some = _of_two(first[::step][:500], last[::step][:500]) * step
+    if not len(some):
+        return np.arange(len(first))
+    by_first = some[np.argsort(first[some])]
+    x, y = first[by_first], last[by_first]
+    beaten = (first[::step] >= x[:, None]) & (last[::step] >= y[:, None])
+    good = int(np.argmax(beaten.sum(axis=1)))
+    rows = np.flatnonzero((first < x[good]) | (last <= y[good]))
+    return rows[_unbeaten(x, y, first[rows], last[rows])]
+
+
+def _unbeaten(x: Array, y: Array, first: Array, last: Array) -> NDArray[np.bool_]:
+    """Which points no row of a front ``x, y``, which is sorted, beats; those that equal one of it are not beaten.  [n]"""
+    before = np.searchsorted(x, first, side="right") - 1
+    found: NDArray[np.bool_] = (before < 0) | (last < y[before]) | ((last == y[before]) & (first == x[before]))
+    return found
 
 
 class Front:
@@ -66,20 +84,17 @@ class Front:
         """Rows that no row before them, here or in what was added before, beats or equals, in their order.  [k]"""
         if values.shape[1] != 2:
             return pareto(values)
-        rows = np.flatnonzero(self._unbeaten(values))
-        kept = rows[pareto(values[rows])]
-        both = values[kept] if self._values is None else np.concatenate((self._values, values[kept]))
-        both = both[pareto(both)]
+        rows = pareto(values)
+        both = values[rows]
+        if self._values is not None and len(self._values):
+            x, y = self._values.T
+            before = np.searchsorted(x, both[:, 0], side="right") - 1
+            new = (before < 0) | (both[:, 1] < y[before])  # equal ones are there already
+            rows = rows[new]
+            both = np.concatenate((self._values, both[new]))
+            both = both[pareto(both)]
         self._values = both[np.argsort(both[:, 0])]
-        return kept
-
-    def _unbeaten(self, values: Array) -> NDArray[np.bool_]:
-        """Whether the row of the front before each is larger in the second objective: it is the smallest there."""
-        if self._values is None or not len(self._values):
-            return np.ones(len(values), dtype=bool)
-        before = np.searchsorted(self._values[:, 0], values[:, 0], side="right") - 1
-        unbeaten: NDArray[np.bool_] = (before < 0) | (values[:, 1] < self._values[before, 1])
-        return unbeaten
+        return rows
 
 
 def efficient(values: Array) -> NDArray[np.bool_]:

@@ -159,12 +159,10 @@ class Plan:
     def slice(self, start: int, stop: int) -> tuple[dict[str, Array | None], dict[str, Array]]:
         """The numbers of some points, None for the usual one, and the values of a cell's inner figures.  Each [n]"""
         axes: dict[str, Any] = {path: self.varied[path] for path in self.inner} | self.axes
-        indexes = np.unravel_index(np.arange(start, stop), self.lengths)
-        found = {
-            name: None if axis is None else axis.astype(np.float64)[i]
-            for (name, axis), i in zip(axes.items(), indexes, strict=True)
-        }
-        return {name: found[name] for name in self.axes}, {path: found[path] for path in self.inner}  # type: ignore[misc]
+        values = [np.zeros(1) if axis is None else np.asarray(axis, dtype=np.float64) for axis in axes.values()]
+        found = dict(zip(axes, grid_of(values, start, stop), strict=True))
+        numbers = {name: None if axis is None else found[name] for name, axis in self.axes.items()}
+        return numbers, {path: found[path] for path in self.inner}
 
     def evaluate(self, cell: Cell, numbers: Mapping[str, Array | None], varied: dict[str, Array]) -> Columns:
         """Columns of some points of a cell.
@@ -507,6 +505,24 @@ def joined(whole: Plan, parts: Sequence[Columns]) -> Columns:
         alone = all(not isinstance(v, np.ndarray) and v == values for v in several)
         found[name] = values if alone else np.concatenate([as_array(part[name], len(part["index"])) for part in parts])
     return reduced(whole, found)
+
+
+def grid_of(axes: Sequence[Array], start: int, stop: int) -> list[Array]:
+    """The values of axes at some points of their grid, the last axis innermost.  Each [stop - start]
+
+    >>> [values.tolist() for values in grid_of([np.array([1.0, 2.0]), np.array([7.0, 8.0, 9.0])], 1, 5)]
+    [[1.0, 1.0, 2.0, 2.0], [8.0, 9.0, 7.0, 8.0]]
+    """
+    if not axes:
+        return []
+    *outer, inner = axes
+    length = len(inner)
+    first, last = start // length, -(-stop // length)
+    start, stop = start - first * length, stop - first * length
+    values = grid_of(outer, first, last)
+    if last - first == 1:
+        return [*(np.full(stop - start, value[0]) for value in values), inner[start:stop]]
+    return [*(np.repeat(value, length)[start:stop] for value in values), np.tile(inner, last - first)[start:stop]]
 
 
 def _among(values: NDArray[Any], rows: NDArray[np.intp], points: int) -> NDArray[Any]:
