@@ -37,7 +37,7 @@ def pareto(values: Array) -> NDArray[np.intp]:
 
 
 def _of_two(first: Array, last: Array) -> NDArray[np.intp]:
-    """The front of two objectives, in the order of the rows: each, by the first, that is below all before in the last."""
+    """The front of two objectives, in the order of the rows: by the first, each that is below all before in the last."""
     rows = np.arange(len(first)) if len(first) < MANY else _left_by_some(first, last)
     first, last = first[rows], last[rows]
     order = np.lexsort((last, first))  # stable: of equal rows the first
@@ -63,7 +63,7 @@ def _left_by_some(first: Array, last: Array) -> NDArray[np.intp]:
 
 
 def _unbeaten(x: Array, y: Array, first: Array, last: Array) -> NDArray[np.bool_]:
-    """Which points no row of a front ``x, y``, which is sorted, beats; those that equal one of it are not beaten.  [n]"""
+    """Which points no row of a sorted front ``x, y`` beats; those that equal one of it are not beaten.  [n]"""
     before = np.searchsorted(x, first, side="right") - 1
     found: NDArray[np.bool_] = (before < 0) | (last < y[before]) | ((last == y[before]) & (first == x[before]))
     return found
