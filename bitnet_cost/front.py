@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from bitnet_cost.told import Array
 
-
 MANY = 1000  # rows from which most are dropped before the rest is sorted
 
 
