@@ -36,7 +36,7 @@ def pareto(values: Array) -> NDArray[np.intp]:
 
 
 def _of_two(first: Array, last: Array) -> NDArray[np.intp]:
-    """The front of two objectives, in the order of the rows: by the first, each that is below all before in the last."""
+    """The front of two objectives, as rows in order: by the first, each that is below all before it in the last."""
     rows = np.arange(len(first)) if len(first) < MANY else _left_by_some(first, last)
     first, last = first[rows], last[rows]
     order = np.lexsort((last, first))  # stable: of equal rows the first
