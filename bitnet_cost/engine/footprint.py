@@ -61,6 +61,8 @@ def cached_entries(
     """
     entries = np.zeros(batch.shape)
     for layer in architecture.layers if layers is None else layers:
+        if layer.idle:
+            continue
         if layer.attention and not layer.attention.cache_of_another:
             attention = layer.attention
             repeated = counting == "traced" and attention.repeated_cache
@@ -89,6 +91,8 @@ def cached_entries(
 
 def cached_heads(layer: Layer) -> int | None:
     """Key-value heads of a layer, which is as far as its cache can be divided; a latent cache is one. None: no end."""
+    if layer.idle:
+        return None
     cached = [found for found in (layer.attention, layer.cross_attention) if found and not found.cache_of_another]
     latent = [1] if layer.latent_attention else []
     return min([found.kv_heads or found.heads for found in cached] + latent, default=None)

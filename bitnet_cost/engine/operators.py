@@ -50,7 +50,7 @@ class _Builder(Rows):
         other = width if table.narrow else self.hidden
         added: list[Term] = [("outputs", TOKENS, width), ("add", TOKENS, width)]
         tables: list[tuple[str, int, int, list[Term], TensorKind]] = [
-            ("embed_tokens", model.vocab_size, width, added[:1], "embedding"),
+            ("embed_tokens", model.vocab_size + table.spare_rows, width, added[:1], "embedding"),
             ("embed_positions", table.positions, other, added, "plain"),
             ("embed_token_type", table.token_types, other, added, "plain"),
             ("embed_relative", table.relative, self.hidden, [], "plain"),
@@ -97,7 +97,7 @@ class _Builder(Rows):
         self.norm("laurel_norm", hidden)
 
     def layer(self, layer: Layer) -> None:
-        self.repeat, self.shared = layer.repeat, layer.shared
+        self.repeat, self.shared, self.idle = layer.repeat, layer.shared, layer.idle
         hidden = self.hidden
         if layer.product:
             self.product(layer.product)
@@ -127,6 +127,8 @@ class _Builder(Rows):
             self.experts(layer.moe)
         adds = bool(layer.mixers) + bool(layer.cross_attention) + bool(layer.ffn or layer.moe)
         moved = [("inputs", TOKENS, 2 * adds * hidden), ("outputs", TOKENS, adds * hidden)]
+        if layer.gates:
+            self.add("gates", "elementwise", "elsewhere", [("mul", TOKENS, layer.gates * hidden)], weights=layer.gates)
         self.elementwise("residual", [("add", TOKENS, adds * hidden), *moved], parts=adds,
                          traits=runs_as("residual", summed=True))  # fmt: skip
 
@@ -498,7 +500,7 @@ def operators(architecture: Architecture, counting: Counting = "serving") -> tup
     for layer in architecture.layers:
         builder.layer(layer)
         builder.first += layer.repeat
-    builder.repeat, builder.shared, builder.section = 1, False, "head"
+    builder.repeat, builder.shared, builder.idle, builder.section = 1, False, False, "head"
     if architecture.final_norm:
         builder.norm("final_norm", architecture.hidden_size)
     if architecture.altup:

@@ -54,6 +54,7 @@ class Rows:
         self.operators: list[Operator] = []
         self.first, self.repeat = 0, 1  # the layers of the run
         self.shared = False  # whether they have the weights of earlier ones
+        self.idle = False  # whether their weights wait for what text does not bring
         self.section: Section = "embedding"
         self.part: tuple[str, tuple[float, ...]] = ("", ())  # what bases are renamed to: of an encoder, or a decoder's
 
@@ -65,6 +66,10 @@ class Rows:
         named.setdefault("section", "norm" if named["parameter"] == "norm_weight" else self.section)
         if self.shared:
             named |= {"weights": 0, "bias": 0, "matrices": 0}
+        if self.idle:  # what is left of it are its parameters
+            terms, named["parts"] = (), 0
+            if not (named.get("weights") or named.get("bias")):
+                return
         placed = tuple((quantity, self.placed(basis), times) for quantity, basis, times in terms)
         self.operators.append(
             Operator(name, group, role, self.repeat, placed, layer=self.first, traits=traits, **named)

@@ -256,6 +256,8 @@ class Layer(Input):
     moe: MixtureOfExperts | None = Field(None, description="mixture of experts")
     norms: int = Field(2, ge=0, le=16, description="norms of the residual stream's width in the layer")
     shared: bool = Field(False, description="has the weights of an earlier layer")
+    idle: bool = Field(False, description="its weights are in memory, but text alone does not run it: pictures do")
+    gates: int = Field(0, ge=0, le=16, description="learned numbers that scale what it adds to the residual stream")
 
     @property
     def mixers(self) -> list[str]:
@@ -298,6 +300,7 @@ class Embedding(Input):
     positions: int = Field(0, ge=0, le=10**9, description="rows of the learned position table; 0: none")
     token_types: int = Field(0, ge=0, le=_COUNT, description="rows of the token-type table; 0: none")
     width: int | None = Field(None, gt=0, le=_WIDTH, description="width of the tables where it is not the hidden size")
+    spare_rows: int = Field(0, ge=0, le=_COUNT, description="rows of the token table beyond the vocabulary")
     of_another: bool = Field(False, description="the tables are another model's, and not stored again")
     norm: bool = Field(False, description="a norm follows the sum of the tables")
     relative: int = Field(0, ge=0, le=_WIDTH, description="rows of a table of relative positions; 0: none")

@@ -278,6 +278,7 @@ def _embedding(family: Family, fields: Fields, hidden: int, positions: int) -> E
         width=None if width == hidden else width,
         narrow=family.narrow_tables and width not in (None, hidden),
         norm=family.embedding_norm,
+        spare_rows=family.spare_rows,
         per_layer=family.per_layer(fields) if family.per_layer else None,
         relative=family.relative(fields) if family.relative else 0,
         relative_norm=family.relative_norm and "layer_norm" in str(fields.data.get("norm_rel_ebd")),

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bitnet_cost import estimate
 from bitnet_cost.engine.footprint import parameters_by_role
 from bitnet_cost.engine.operators import operators
 from bitnet_cost.errors import BitnetCostError, InvalidFile
@@ -46,6 +47,24 @@ LLAMA4: dict[str, Any] = LLAMA | {
     "model_type": "llama4_text", "num_hidden_layers": 8, "intermediate_size_mlp": 200, "num_local_experts": 4,
     "head_dim": 16,
 }  # fmt: skip
+
+
+def test_layers_that_attend_to_pictures_wait_in_memory() -> None:
+    """Llama 3.2 Vision of 11B: Llama 3.1 8B, eight more layers with two gates each, and eight rows of the table."""
+    text = {
+        "model_type": "mllama_text_model", "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 40,
+        "num_attention_heads": 32, "vocab_size": 128256, "cross_attention_layers": [3, 8, 13, 18, 23, 28, 33, 38],
+    }  # fmt: skip
+    outer = {"model_type": "mllama", "text_config": text, "vision_config": {"hidden_size": 7}}
+    seen, plain = (
+        estimate(model, hardware="h100-sxm-80gb", precision="bf16")
+        for model in (architecture_from_config(outer, name="seen", source="here"), "llama-3.1-8b")
+    )
+    layer = 2 * 4096 * 4096 + 2 * 4096 * 1024 + 3 * 4096 * 14336 + 2 * 4096 + 2 * 128 + 2
+    assert seen.parameters == plain.parameters + 8 * layer + 8 * 4096
+    for same in ("mac", "energy_j", "token_rates"):
+        assert getattr(seen, same) == getattr(plain, same)
+    assert seen.footprint.kv_bits == plain.footprint.kv_bits
 
 
 def read(config: dict[str, Any]) -> Architecture:

@@ -49,6 +49,7 @@ class Family:
     token_types: Field | None = None
     embedding_width: Field | None = None
     embedding_norm: bool = False
+    spare_rows: int = 0  # of the token table, beyond the vocabulary
     latent: Callable[[Family, Fields, int], LatentAttention] | None = None  # in place of attention, given the heads
     blocks: Callable[[Family, Fields, int, int], list[Layer]] | None = None  # all layers, given width and depth
     kv_heads: Field | Rule[int] | None = usual.KV_HEADS  # None: as many as heads

@@ -20,10 +20,12 @@ from bitnet_cost.readers.families.decoders import QWEN3
 from bitnet_cost.readers.families.family import Experts, Family
 from bitnet_cost.readers.families.fields import Fields, field, required
 from bitnet_cost.readers.families.latent import DEEPSEEK_V3, without_rotation
+from bitnet_cost.readers.families.parts import attention
 from bitnet_cost.readers.families.patterns import ATTENTION, listed_kinds, listed_or_first, sparse_steps
 from bitnet_cost.readers.families.state_space import heads_of_mamba2, selective
 
 LINEAR = "linear_attention"
+PICTURES = "cross_attention"
 
 
 # --- what mixes positions beside attention --------------------------------------------------------------------------
@@ -39,6 +41,18 @@ def delta_rule(family: Family, fields: Fields, hidden: int) -> dict[str, Any]:
         conv_kernel=fields.whole(field("linear_conv_kernel_dim", default=4), most=1024),
     )
     return {"delta_rule": rule}
+
+
+def attends_to_pictures(family: Family, fields: Fields, hidden: int) -> dict[str, Any]:
+    """A layer that attends to a picture, without which it is passed by (Llama 3.2 Vision)."""
+    found = attention(family, fields, hidden, fields.whole(family.heads), False)
+    return {"attention": found.model_copy(update={"qk_norm": "head"}), "idle": True, "gates": 2}
+
+
+def picture_layers(fields: Fields, layers: int) -> list[str]:
+    """Those that ``cross_attention_layers`` lists attend to pictures."""
+    among = frozenset(fields.numbers("cross_attention_layers") or [])
+    return [PICTURES if i in among else ATTENTION for i in range(layers)]
 
 
 def kimi_delta(family: Family, fields: Fields, hidden: int) -> dict[str, Any]:
@@ -222,6 +236,10 @@ _LFM2 = Family(
 )
 
 FAMILIES: dict[str, Family] = {
+    "mllama_text_model": Family(
+        kv_heads=usual.KV_HEADS(8), positions=usual.POSITIONS(131072), kinds=picture_layers, spare_rows=8,
+        mixers={PICTURES: attends_to_pictures}, remark="text alone passes by the layers that attend to pictures",
+    ),
     "qwen3_next": replace(_QWEN, experts=_QWEN_EXPERTS),
     "qwen3_5_text": replace(_QWEN, ffn_size=usual.FFN_SIZE),
     "qwen3_5_moe_text": replace(
