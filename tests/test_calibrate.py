@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import time
 from collections.abc import Callable, Iterable
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ import pytest
 
 from bitnet_cost.engine.estimate import priced
 from bitnet_cost.readers import benchmarks, catalog
-from bitnet_cost.studies import own_machine
+from bitnet_cost.studies import benchmarking, own_machine
 from bitnet_cost.studies.benchmarking import Row, csv_text, machine, measure, read_rows
 from bitnet_cost.studies.calibration import NONE
 from bitnet_cost.studies.measured import counted, grouped, read
@@ -114,6 +116,55 @@ def test_this_machine_is_measured(bitnet_cost: Run, tmp_path: Path, monkeypatch:
         assert row.power_w == 30.0
         assert row.energy_j == pytest.approx(30 * row.seconds)
     assert next(row.power_w for row in rows if row.what == "idle") == 10.0
+
+
+def test_products_that_others_interrupt_are_left_out_and_a_burst_spoils_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A burst meets every third turn: times are those between. One product never has a core: it has no row."""
+    monkeypatch.setattr(benchmarking, "TURN", 1e-3)
+    now, worked, calls = 0.0, 0.0, 0
+
+    def run(true: float, starved: bool) -> Callable[[int], tuple[float, int]]:
+        def products(times: int) -> tuple[float, int]:
+            nonlocal now, worked, calls
+            calls += 1
+            interrupted = starved or calls % 3 == 0
+            took = true * times + (0.04 if interrupted else 0.0)
+            now, worked = now + took, worked + true * times
+            return took, times
+
+        return products
+
+    monkeypatch.setattr(time, "perf_counter", lambda: now)
+    monkeypatch.setattr(time, "process_time", lambda: worked)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    case = benchmarking.Case("fp32", 1, 64, 64)
+    found = benchmarking._rounds({case: run(3e-4, False), case._replace(tokens=2): run(2e-4, True)}, 5.0)
+    assert min(found[case]) == pytest.approx(3e-4)
+    assert max(found[case]) == pytest.approx(3e-4)
+    assert benchmarking._agreed(found[case])
+    assert not benchmarking._agreed(found[case._replace(tokens=2)])
+
+
+def test_rows_of_a_processor_lead_back_to_its_figures(bitnet_cost: Run, tmp_path: Path) -> None:
+    """Products that lay out their weights first take 4 bytes x 3 / bandwidth a weight, and then their arithmetic."""
+    rows = []
+    for tokens, (inputs, outputs) in product((1, 2, 8, 32, 128), ((512, 1024), (1024, 1024), (1024, 4096))):
+        weights = inputs * outputs
+        seconds = 4 * weights / 30e9 if tokens == 1 else 3 * 4 * weights / 30e9 + 2 * tokens * weights / 200e9
+        name = f"fp32-{tokens}x{inputs}x{outputs}"
+        rows.append(Row(name, "product", "AMD EPYC", "numpy", "fp32", tokens, inputs, outputs, seconds))
+    (tmp_path / "c.csv").write_text(csv_text(rows), "utf-8")
+    ran = bitnet_cost("calibrate", "fit", str(tmp_path / "c.csv"), "-o", str(tmp_path / "c.yaml"))
+    assert ran.code == 0, ran.err
+    found = catalog.hardware(str(tmp_path / "c.yaml"))
+    software = catalog.runtime(str(tmp_path / "c.runtime.yaml"), "cpu").kernel("linear")
+    assert found.memory.bandwidth is not None
+    assert software.bandwidth is not None
+    assert software.compute is not None
+    assert software.packing is not None
+    assert found.memory.rate / 8 * software.bandwidth.value == pytest.approx(30e9, rel=0.05)
+    assert found.rates["fp32"].value * software.compute.value == pytest.approx(200e9, rel=0.05)
+    assert software.packing.value == pytest.approx(3, rel=0.05)
 
 
 def test_rows_of_llama_bench() -> None:

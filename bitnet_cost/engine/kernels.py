@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bitnet_cost.engine.activity import product_format, unit_of
+from bitnet_cost.engine.activity import format_run, product_format, unit_of
 from bitnet_cost.engine.storage import role_of
 from bitnet_cost.formulas.launches import unpacking_seconds
 from bitnet_cost.inputs.hardware import Hardware
-from bitnet_cost.inputs.precision import Precision
+from bitnet_cost.inputs.precision import FORMAT_BITS, Precision
 from bitnet_cost.inputs.runtime import Kernel, KernelClass, RuntimeProfile
 from bitnet_cost.ledger.operators import Operator
 from bitnet_cost.told import Array, array, decided
@@ -108,6 +108,26 @@ def unpacking(kernels: Sequence[Kernel | None], hardware: Hardware) -> Array | N
         return None
     rate = hardware.rates[form].value
     return stacked([unpacking_seconds(k.unpacking, rate) if k and k.unpacking else 0.0 for k in kernels])
+
+
+def packing(
+    ops: tuple[Operator, ...], kernels: Sequence[Kernel | None], precision: Precision, hardware: Hardware
+) -> Array | None:
+    """Seconds of laying out one weight in the format that multiplies, at the bandwidth that kernels reach.  [op, 1]"""
+    if not any(k and k.packing for k in kernels):
+        return None
+    rate = hardware.memory.rate
+    forms = [
+        format_run(op, precision, hardware) if k and k.packing else None for op, k in zip(ops, kernels, strict=True)
+    ]
+    return stacked(
+        [
+            k.packing.value * FORMAT_BITS.get(form, 8) / (rate * (k.bandwidth.value if k.bandwidth else 1.0))
+            if k and k.packing and form
+            else 0.0
+            for k, form in zip(kernels, forms, strict=True)
+        ]
+    )
 
 
 def tiles_of(ops: tuple[Operator, ...], kernels: Sequence[Kernel | None], hardware: Hardware) -> tuple[Tiled, ...]:

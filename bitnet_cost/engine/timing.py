@@ -16,7 +16,7 @@ import numpy as np
 
 from bitnet_cost.engine.activity import format_run, stays
 from bitnet_cost.engine.counts import DRAFT, HOST
-from bitnet_cost.engine.kernels import Tiled, kernel_of, launches_of, repeated, stacked, tiles_of, unpacking
+from bitnet_cost.engine.kernels import Tiled, kernel_of, launches_of, packing, repeated, stacked, tiles_of, unpacking
 from bitnet_cost.engine.parallel import Share
 from bitnet_cost.engine.phases import READ_ONCE
 from bitnet_cost.engine.routed import sorted_seconds, sorting_of, uneven
@@ -27,6 +27,7 @@ from bitnet_cost.formulas.launches import (
     host_wait,
     idle_multiprocessors,
     launch_seconds,
+    packing_seconds,
     padded_queries,
     tile_rows,
 )
@@ -102,6 +103,7 @@ class Schedule:
     window: Array | None  # positions that attention reaches back, where it is limited; None: nowhere
     per_mac: Array  # seconds
     per_weight: Array | None  # seconds of widening a weight in a pass, where weights are packed; None: nowhere
+    packing: Array | None  # seconds of laying out a weight before a product of several rows; None: nowhere
     row_tile: Array | None  # rows of a product's tile, 1 where it has none; None: nowhere
     tiles: tuple[Tiled, ...]  # attention that takes queries in tiles
     repeated: Array | None  # bits moved per cached entry, where heads get copies of it; None: nowhere
@@ -131,7 +133,7 @@ class Schedule:
         for name in names:
             values = getattr(self, name)
             changed[name] = None if values is None else values[rows]
-        for name in ("per_weight", "repeated", "row_tile"):
+        for name in ("per_weight", "packing", "repeated", "row_tile"):
             values = getattr(self, name)
             changed[name] = None if values is None else values[rows]
         changed["tiles"] = tuple(tile._replace(row=rows.index(tile.row)) for tile in self.tiles)
@@ -217,6 +219,7 @@ def schedule(
         window=None if windows.min() == UNLIMITED else windows,
         per_mac=1 / rate,
         per_weight=unpacking(kernels, hardware),
+        packing=packing(ops, kernels, precision, hardware),
         row_tile=array(rows)[:, None] if any(k and k.row_tile for k in kernels) else None,
         tiles=tiles_of(ops, kernels, hardware),
         repeated=repeated(ops, kernels),
@@ -411,6 +414,8 @@ def roofline(
         compute, memory = compute * routed.arithmetic, memory * routed.weights
     if plan.per_weight is not None:
         compute = compute + counts["weights"] * plan.per_weight
+    if plan.packing is not None:
+        compute = compute + packing_seconds(counts["weights"], plan.packing, rows_of(counts))
     counts.named(compute, "arithmetic", "s")
     counts.named(memory, "memory", "s")
     longest = np.maximum(compute, memory)
@@ -451,16 +456,22 @@ def roofline(
     return Timing(longest, compute, memory, overhead, link, waits, stretch, counts.phases, stream)
 
 
+def rows_of(counts: OpCounts) -> Array:
+    """Tokens of a pass, which are the rows of its products.  [phase, 1, n]"""
+    batch, prompt, generate = counts.workload.flat()
+    return (array([phase.width(prompt, generate) for phase in counts.phases]) * batch)[:, None]
+
+
 def tiles_worked(counts: OpCounts, plan: Schedule, compute: Array) -> tuple[Array, Array]:
     """How much longer products take where kernels work on whole tiles, and how much of it units idle.
 
     Both are factors, [phase, op, n]: of the arithmetic that fills tiles, and of the units that have no tile.
     """
-    batch, prompt, generate = counts.workload.flat()
+    _, prompt, generate = counts.workload.flat()
     widths = array([phase.width(prompt, generate) for phase in counts.phases])
     padded = np.ones(compute.shape)
     if plan.row_tile is not None:
-        tokens = (widths * batch)[:, None]
+        tokens = rows_of(counts)
         padded = padded * (tile_rows(tokens, plan.row_tile) / np.maximum(tokens, 1.0))
     padding, idle = list(padded.swapaxes(0, 1)), list(np.ones(compute.shape).swapaxes(0, 1))
     brought = counts["inputs"] + counts["outputs"]

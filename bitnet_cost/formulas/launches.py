@@ -29,6 +29,19 @@ def unpacking_seconds(slots: float, operations: Array | float) -> Array | float:
     return slots * 2 / operations
 
 
+def packing_seconds(weights: Array, reading: Array | float, rows: Array) -> Array:
+    """Seconds in which a product of several rows lays its weights out in panels, before it multiplies.  [s]
+
+    ``reading`` is the time that copying one weight takes. One row reads them where they are. Goto, van de Geijn,
+    Anatomy of High-Performance Matrix Multiplication, 2008, doi:10.1145/1356052.1356053, section 4.
+
+    >>> packing_seconds(np.array([1e6, 1e6, 1e6]), 2e-10, np.array([1.0, 2.0, 64.0])).tolist()
+    [0.0, 0.0002, 0.0002]
+    """
+    panels: Array = weights * reading * np.minimum(rows - 1.0, 1.0)
+    return panels
+
+
 ROWS_OF_ONE = 8  # rows of a tile that take as long as a token without one
 
 

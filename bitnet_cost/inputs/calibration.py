@@ -1,5 +1,7 @@
 """Constants solved from rows that were set aside: how far a device and a runtime are from their files' figures."""
 
+from collections.abc import Callable
+
 from pydantic import Field
 
 from bitnet_cost.inputs.cited import Figure, Input
@@ -41,6 +43,7 @@ class RuntimeConstants(Input):
     attention_compute: float = Field(1.0, gt=0, description="on the rate of attention")
     cache_repeats: float = Field(1.0, gt=0, description="on the share of a group's heads that read the cache again")
     overhead: float = Field(1.0, gt=0, description="on the time of every launch")
+    packing: float = Field(1.0, gt=0, description="on the time of laying out the weights of a product")
     per_pass: float = Field(1.0, gt=0, description="on the host time of a pass")
     per_sequence: float = Field(1.0, gt=0, description="on the host time of a sequence in a pass")
     link: float = Field(1.0, gt=0, description="on the bandwidth of the interconnect")
@@ -58,6 +61,8 @@ class RuntimeConstants(Input):
                 slower = self.overhead * (self.experts_overhead if name.startswith("experts") else 1.0)
                 slower *= self.experts_w8a8 if name == "experts-w8a8" else 1.0
                 update["overhead"] = scaled(kernel.overhead, slower)
+            if kernel.packing is not None:
+                update["packing"] = scaled(kernel.packing, self.packing)
             if kernel.per_sequence is not None:
                 update["per_sequence"] = scaled(kernel.per_sequence, self.experts_sequence)
             if kernel.large_compute is not None:
@@ -104,6 +109,21 @@ class RuntimeConstants(Input):
         return profile.model_copy(update=changed)
 
 
+def with_prices(profile: Hardware, static: float, memory: float, mac: Callable[[str], float]) -> Hardware:
+    """A device with factors on its power floor, on the memory that holds the model, and by action on its MACs."""
+    main = list(profile.hierarchy)[-1]
+    level, power = profile.hierarchy[main], profile.power
+    prices = {way: scaled(price, memory) for way in ("read", "write") if (price := getattr(level, way))}
+    actions = {a: scaled(f, mac(a)) if a.startswith("mac.") else f for a, f in profile.actions.items()}
+    if power is not None:
+        floors = {"static": scaled(power.static, static)}
+        if power.between is not None:
+            floors["between"] = scaled(power.between, static)
+        power = power.model_copy(update=floors)
+    hierarchy = profile.hierarchy | {main: level.model_copy(update=prices)}
+    return profile.model_copy(update={"actions": actions, "hierarchy": hierarchy, "power": power})
+
+
 class DeviceConstants(Input):
     """Factors on the prices of a device."""
 
@@ -116,22 +136,10 @@ class DeviceConstants(Input):
 
     def hardware_of(self, profile: Hardware) -> Hardware:
         """The device with these constants."""
-        main = list(profile.hierarchy)[-1]
-        level = profile.hierarchy[main]
-        prices = {way: scaled(price, self.memory) for way in ("read", "write") if (price := getattr(level, way))}
         narrow = self.mac * self.mac_8bit
-        actions = {
-            a: scaled(f, narrow if a.endswith("8") else self.mac) if a.startswith("mac.") else f
-            for a, f in profile.actions.items()
-        }
-        power = profile.power
-        if power is not None:
-            floors = {"static": scaled(power.static, self.static)}
-            if power.between is not None:
-                floors["between"] = scaled(power.between, self.static)
-            power = power.model_copy(update=floors)
-        hierarchy = profile.hierarchy | {main: level.model_copy(update=prices)}
-        return profile.model_copy(update={"actions": actions, "hierarchy": hierarchy, "power": power})
+        return with_prices(
+            profile, self.static, self.memory, lambda action: narrow if action.endswith("8") else self.mac
+        )
 
 
 class CounterConstants(Input):

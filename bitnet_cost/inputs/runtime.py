@@ -70,6 +70,10 @@ class Kernel(Input):
         le=1000,
         description="INT32 multiply-add slots of widening a packed weight, once in every pass",
     )
+    packing: Ratio | None = Field(
+        None,
+        description="times that reading its weights takes, in which a product of several rows lays them out in panels",
+    )
     cache_repeats: Ratio | None = Field(
         None,
         description="share of the query heads of a group, beyond the first, for which a decode step reads the cache "

@@ -2,7 +2,9 @@
 
 PyTorch where it is installed, on the GPU where there is one; else NumPy on the processor. Weights are taken in turn
 from more memory than the caches hold, so that a product of one token reads memory, as a decode step does. On a GPU the
-repeats of a product are replayed from one captured graph, without the host between them. Energy is what a counter of
+repeats of a product are replayed from one captured graph, without the host between them. On a processor other programs
+interrupt: products are short, all of them are repeated in many rounds, and the least time counts where it was reached
+more than once. Energy is what a counter of
 the machine says (NVML, RAPL), or a wall meter that is typed in; where there is none the columns stay empty.
 """
 
@@ -11,13 +13,15 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import math
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from importlib import import_module
+from itertools import cycle
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -27,6 +31,11 @@ from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.readers.csv_file import parse_csv
 
 BEYOND_CACHES = 384 * 2**20  # bytes of weights that are taken in turn
+REPEATED = 3  # times of a product on a processor, the fastest, that have to agree
+AGREEING = 0.1  # within this part
+TURN = 2e-3  # seconds of a product's turn in a round, at least
+SHORTEST = 5e-5  # seconds that the clock is read after
+WORKED = 0.9  # of its time that a core or more worked on a product which nothing interrupted
 LEAST_WINDOW = 0.1  # seconds of one measurement, where the time that is given runs out
 COUNTER_WINDOW = 0.8  # the same where an energy counter is read: NVML's moves every 20 to 100 ms
 SIZES = {"fp32": 4, "bf16": 2, "fp16": 2, "int8": 1, "fp8": 1}  # bytes of an entry, by format
@@ -88,34 +97,41 @@ class Machine(Protocol):
 class Processor:
     """The processor through NumPy: FP32 alone, in which its BLAS works."""
 
-    library = f"numpy {np.__version__}"
     formats: tuple[str, ...] = ("fp32",)
-    shapes: tuple[tuple[int, int], ...] = ((1024, 4096), (2048, 2048), (4096, 4096))
-    tokens: tuple[int, ...] = (1, 4, 16, 64, 256)
+    shapes: tuple[tuple[int, int], ...] = ((512, 1024), (1024, 1024), (512, 2048), (1024, 4096))
+    tokens: tuple[int, ...] = (1, 2, 4, 16, 64, 128)
 
     def __init__(self) -> None:
         self.name = _processor_name()
+        self.library = f"numpy {np.__version__}, {_cores()} cores"
         self.memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        self.entries = np.random.default_rng(0).standard_normal(
+            max(copies(4, *shape) * math.prod(shape) for shape in self.shapes), dtype=np.float32
+        )
+
+    def weights(self, inputs: int, outputs: int) -> list[Any]:
+        """Matrices of a shape that lie one behind the other in the entries that all shapes share."""
+        size = inputs * outputs
+        return [self.entries[i : i + size].reshape(inputs, outputs)
+                for i in range(0, len(self.entries) - size + 1, size)]  # fmt: skip
 
     def product(self, form: str, tokens: int, inputs: int, outputs: int) -> Run:
         """A function from a number of products to the seconds that they took, and how many they were."""
-        random = np.random.default_rng(0)
-        weights = [
-            random.standard_normal((inputs, outputs), dtype=np.float32)
-            for _ in range(copies(SIZES[form], inputs, outputs))
-        ]
-        given, made = (
-            random.standard_normal((tokens, inputs), dtype=np.float32),
-            np.empty((tokens, outputs), np.float32),
-        )
+        weights, made = cycle(self.weights(inputs, outputs)), np.empty((tokens, outputs), np.float32)
+        given = np.random.default_rng(1).standard_normal((tokens, inputs), dtype=np.float32)
+        return _one_by_one(lambda: np.matmul(given, next(weights), out=made))
 
-        def run(times: int) -> tuple[float, int]:
-            start = time.perf_counter()
-            for i in range(times):
-                np.matmul(given, weights[i % len(weights)], out=made)
-            return time.perf_counter() - start, times
 
-        return run
+def _one_by_one(once: Callable[[], object]) -> Run:
+    """Calls one after the other, timed together."""
+
+    def run(times: int) -> tuple[float, int]:
+        start = time.perf_counter()
+        for _ in range(times):
+            once()
+        return time.perf_counter() - start, times
+
+    return run
 
 
 class Torch:
@@ -133,12 +149,17 @@ class Torch:
             self.tokens: tuple[int, ...] = (1, 8, 64, 512, 4096)
         else:
             processor = Processor()
+            self.library += f", {torch.get_num_threads()} threads"
             self.name, self.memory_bytes = processor.name, processor.memory_bytes
             self.formats, self.shapes, self.tokens = ("fp32", "bf16"), processor.shapes, processor.tokens
+            entries = torch.from_numpy(processor.entries)
+            self.entries = {"fp32": entries, "bf16": entries.to(torch.bfloat16)}
 
     def product(self, form: str, tokens: int, inputs: int, outputs: int) -> Run:
         """A function from a number of products to the seconds that they took, and how many they were."""
-        torch, place = self.torch, "cuda" if self.cuda else "cpu"
+        torch, place = self.torch, "cuda"
+        if not self.cuda:
+            return self._on_processor(form, tokens, inputs, outputs)
         wide = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
         many = copies(SIZES[form], inputs, outputs)
         if form in wide:
@@ -159,17 +180,14 @@ class Torch:
                 lambda w=w: torch._scaled_mm(given, w, scale_a=one, scale_b=one, out_dtype=torch.bfloat16)
                 for w in weights
             ]
-        return self._replayed(once) if self.cuda else self._looped(once)
+        return self._replayed(once)
 
-    def _looped(self, once: Sequence[Callable[[], object]]) -> Run:
-        def run(times: int) -> tuple[float, int]:
-            start = time.perf_counter()
-            with self.torch.inference_mode():
-                for i in range(times):
-                    once[i % len(once)]()
-            return time.perf_counter() - start, times
-
-        return run
+    def _on_processor(self, form: str, tokens: int, inputs: int, outputs: int) -> Run:
+        entries = self.entries[form]
+        weights = cycle([part.reshape(inputs, outputs) for part in entries.split(inputs * outputs)
+                         if len(part) == inputs * outputs])  # fmt: skip
+        given = self.torch.randn(tokens, inputs, dtype=entries.dtype)
+        return _one_by_one(lambda: given @ next(weights))
 
     def _replayed(self, once: Sequence[Callable[[], object]]) -> Run:
         """Products of each weight in turn, captured in a graph and replayed."""
@@ -266,7 +284,7 @@ def measure(
     elif watts is not None:
         rows.append(row("idle", "idle", power_w=watts[0], meter="wall, typed in"))
     cases = [
-        (form, tokens, shape)
+        Case(form, tokens, *shape)
         for form in on.formats
         for shape in on.shapes
         for tokens in dict.fromkeys(max(LEAST_TOKENS.get(form, 1), tokens) for tokens in on.tokens)
@@ -275,29 +293,94 @@ def measure(
     with contextlib.suppress(RuntimeError):
         took = _best(on.product(on.formats[0], 1, 64, 64), LEAST_WINDOW)
         rows.append(row("launch", "launch", format=on.formats[0], tokens=1, inputs=64, outputs=64, seconds=took))
-    for form, tokens, (inputs, outputs) in cases:
-        named = f"{form}-{tokens}x{inputs}x{outputs}"
-        try:
-            run = on.product(form, tokens, inputs, outputs)
-            each = _best(run, LEAST_WINDOW)
-            joules, took = None, each
-            if meter.joules is not None:
-                before = meter.joules()
-                whole, times = run(max(1, round(window / each)))
-                took, joules = whole / times, (meter.joules() - before) / times
-            elif watts is not None:
-                joules = watts[1] * took
-        except RuntimeError as fault:  # a format or a shape that this build has no kernel for
-            say(f"{named}: left out, {str(fault).splitlines()[0]}")
-            continue
+    for case, took, joules in _timed(on, cases, meter, seconds, window, say):
+        known = joules if meter.joules else watts and watts[1] * took
+        power = known / took if known else None
         name = meter.name if meter.joules else "wall, typed in" if watts else ""
-        power = joules / took if joules else None
         rows.append(
-            row(named, "product", format=form, tokens=tokens, inputs=inputs, outputs=outputs, seconds=took,
-                energy_j=joules, power_w=power, meter=name)
+            row(case.name, "product", format=case.form, tokens=case.tokens, inputs=case.inputs, outputs=case.outputs,
+                seconds=took, energy_j=known, power_w=power, meter=name)
         )  # fmt: skip
-        say(f"{named}: {took * 1e6:.4g} us" + (f", {power:.3g} W" if power else ""))
+        say(f"{case.name}: {took * 1e6:.4g} us" + (f", {power:.3g} W" if power else ""))
+    products = sum(r.what == "product" for r in rows)
+    if products < len(cases):
+        say(f"{products} of {len(cases)} products measured; for the others repeat it, longer (--seconds) or at rest")
     return rows
+
+
+class Case(NamedTuple):
+    """A product to be measured."""
+
+    form: str
+    tokens: int
+    inputs: int
+    outputs: int
+
+    @property
+    def name(self) -> str:
+        """Made of the format and the shape."""
+        return f"{self.form}-{self.tokens}x{self.inputs}x{self.outputs}"
+
+
+def _timed(
+    on: Machine, cases: Sequence[Case], meter: Meter, seconds: float, window: float, say: Callable[[str], None]
+) -> Iterator[tuple[Case, float, float | None]]:
+    """Each product with its seconds and, by the counter, its joules; left out are those that could not be measured."""
+
+    def energy(run: Run, each: float) -> tuple[float, float | None]:
+        if meter.joules is None:
+            return each, None
+        before = meter.joules()
+        whole, times = run(max(1, round(window / each)))
+        return whole / times, (meter.joules() - before) / times
+
+    if getattr(on, "cuda", False):  # one after the other: the weights of all would not fit
+        for case in cases:
+            try:
+                run = on.product(*case)
+                took, joules = energy(run, _best(run, LEAST_WINDOW))
+            except RuntimeError as fault:  # a format or a shape that this build has no kernel for
+                say(f"{case.name}: left out, {str(fault).splitlines()[0]}")
+                continue
+            yield case, took, joules
+        return
+    runs = {case: on.product(*case) for case in cases}
+    for case, found in _rounds(runs, seconds * (0.3 if meter.joules else 0.9)).items():
+        if not _agreed(found):
+            say(f"{case.name}: left out, other programs interrupted it; {len(found)} of its repeats were whole")
+            continue
+        least = min(found)
+        yield case, least, energy(runs[case], least)[1]
+
+
+def _rounds(runs: Mapping[Case, Run], seconds: float) -> dict[Case, list[float]]:
+    """Seconds of each product where nothing interrupted it, in turn, so that a burst of other work spoils none.
+
+    Those whose fastest repeats agree take every fifth turn, once every product had its first rounds.
+    """
+    found: dict[Case, list[float]] = {case: [] for case in runs}
+    times = {case: max(1, int(SHORTEST / run(2)[0])) for case, run in runs.items()}
+    end, rounds = time.perf_counter() + seconds, 0
+    while time.perf_counter() < end:
+        rounds += 1
+        for case, run in runs.items():
+            if rounds % 5 and rounds > 5 and _agreed(found[case]):
+                continue
+            if not found[case]:
+                time.sleep(TURN)  # who slept runs longer before others have their turn
+            turn = time.perf_counter() + TURN
+            while time.perf_counter() < turn:
+                worked = time.process_time()
+                took, many = run(times[case])
+                if time.process_time() - worked > WORKED * took:
+                    found[case].append(took / many)
+    return found
+
+
+def _agreed(found: Sequence[float]) -> bool:
+    """Whether the fastest repeats agree."""
+    fastest = sorted(found)[:REPEATED]
+    return len(fastest) == REPEATED and fastest[-1] < fastest[0] * (1 + AGREEING)
 
 
 def _best(run: Run, window: float) -> float:
@@ -317,6 +400,11 @@ def _best(run: Run, window: float) -> float:
 def copies(size: int, inputs: int, outputs: int) -> int:
     """How many matrices of entries of ``size`` bytes are taken in turn."""
     return max(2, min(512, -(-BEYOND_CACHES // (size * inputs * outputs))))
+
+
+def _cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _processor_name() -> str:

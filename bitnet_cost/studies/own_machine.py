@@ -19,7 +19,7 @@ import numpy as np
 
 from bitnet_cost.engine.estimate import priced
 from bitnet_cost.errors import BitnetCostError
-from bitnet_cost.inputs.calibration import RuntimeConstants, scaled
+from bitnet_cost.inputs.calibration import RuntimeConstants, scaled, with_prices
 from bitnet_cost.inputs.cited import Figure
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.measurement import Measurement
@@ -53,6 +53,7 @@ class Figures(NamedTuple):
     static: float = 1.0
     memory: float = 1.0
     macs: Mapping[str, float] = {}
+    packing: float = 1.0
 
     @classmethod
     def of(cls, factors: Mapping[str, float]) -> Figures:
@@ -69,22 +70,21 @@ class Figures(NamedTuple):
     def hardware_of(self, profile: Hardware) -> Hardware:
         """The profile with these figures."""
         name = list(profile.hierarchy)[-1]
-        level, power = profile.hierarchy[name], profile.device_power
-        assert level.bandwidth is not None
-        update: dict[str, Figure] = {"bandwidth": scaled(level.bandwidth, self.bandwidth)}
-        update |= {way: scaled(price, self.memory) for way in ("read", "write") if (price := getattr(level, way))}
         rates = {form: scaled(rate, self.rates.get(form, 1.0)) for form, rate in profile.rates.items()}
-        macs = {f"mac.{form}": factor for form, factor in self.macs.items()}
-        actions = {action: scaled(price, macs.get(action, 1.0)) for action, price in profile.actions.items()}
-        changed = {
-            "hierarchy": profile.hierarchy | {name: level.model_copy(update=update)}, "rates": rates,
-            "actions": actions, "power": power.model_copy(update={"static": scaled(power.static, self.static)}),
-        }  # fmt: skip
-        return profile.model_copy(update=changed)
+        priced_alike = with_prices(
+            profile, self.static, self.memory, lambda action: self.macs.get(action.removeprefix("mac."), 1.0)
+        )
+        level = priced_alike.hierarchy[name]
+        assert level.bandwidth is not None
+        level = level.model_copy(update={"bandwidth": scaled(level.bandwidth, self.bandwidth)})
+        changed = {"hierarchy": priced_alike.hierarchy | {name: level}, "rates": rates}
+        return priced_alike.model_copy(update=changed)
 
     def runtime_of(self, software: RuntimeProfile) -> RuntimeProfile:
         """The runtime with these launches."""
-        return RuntimeConstants(hardware="one", runtime="one", overhead=self.overhead).runtime_of(software)
+        return RuntimeConstants(hardware="one", runtime="one", overhead=self.overhead, packing=self.packing).runtime_of(
+            software
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,9 @@ def relative(rows: Sequence[Row], like: str | None) -> str:
         parts = set(name.split("-"))
         return len(parts & words) - len(parts & VARIANTS - words), -len(name)
 
-    named = [n for n in catalog.devices() if {w for w in n.split("-") if any(c.isdigit() for c in w)} & words]
+    named = [
+        n for n in catalog.devices() if {w for w in n.split("-") if len(w) > 1 and any(c.isdigit() for c in w)} & words
+    ]
     if named:
         return max(named, key=alike)
     if "epyc" in words or "ryzen" in words:
@@ -233,6 +235,8 @@ def fit(asked: Asked, say: Callable[[str], None]) -> OwnMachine:
     say(f"{len(used)} rows to solve from, {len(kept)} kept aside; relative: {base.name}, {software.runtime}")
     spread = dict.fromkeys(["bandwidth", "overhead"], FREE)
     spread |= {f"rate.{form}": SHEET if base.device_class == "gpu" else FREE for form in forms}
+    if software.kernel("linear").packing is not None:
+        spread["packing"] = FREE
     noise: dict[Quantity, float] = {"seconds": SIGMA}
     if any(row.energy_j_per_token for row in used):  # together: a device at its limit is slower, by what its work costs
         prices = ["memory", *(f"mac.{form}" for form in forms if f"mac.{form}" in profile.actions)]
@@ -267,7 +271,7 @@ def _floor(profile: Hardware, idle: Row | None) -> float:
 
 def _runtime_of(hardware: Hardware) -> str:
     """Bare products on a GPU are framework kernels without a host between them."""
-    return "cuda-graph" if hardware.device_class == "gpu" else str(hardware.runtime)
+    return {"gpu": "cuda-graph", "cpu": "eager"}.get(str(hardware.device_class), str(hardware.runtime))
 
 
 def _formats(part: Rows, profile: Hardware) -> set[str]:
@@ -379,7 +383,7 @@ def report(found: OwnMachine) -> Report:
     rows = []
     for name, factor in found.fit.values.items():
         value, unit = _value_of(found, name)
-        shown = with_prefix(value, unit) if unit else digits(value, 3)
+        shown = with_prefix(value, unit) if unit else f"{digits(value, 3)} x"
         sure = _percent(found.fit.from_rows[name])
         rows.append((name, shown, digits(factor, 3), _percent(_spread(found.fit, name)), sure))
     columns = (
@@ -408,5 +412,8 @@ def _value_of(found: OwnMachine, name: str) -> tuple[float, str]:
         return memory.bandwidth.value / 8, "B/s"
     if kind == "memory" and memory.read is not None:
         return memory.read.value, "J/bit"
-    overhead = found.software.kernel("linear").overhead
+    linear = found.software.kernel("linear")
+    if kind == "packing" and linear.packing is not None:
+        return linear.packing.value, ""
+    overhead = linear.overhead
     return (overhead.value, "s") if overhead is not None else (found.fit.values[name], "")
