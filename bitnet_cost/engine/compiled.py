@@ -10,28 +10,31 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bitnet_cost.engine.trace import WORKLOAD, Trace, numbers_of
+from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.ledger.record import METRICS, UNFIT, reason_where_it_fits
 from bitnet_cost.told import Array, Node
-from bitnet_cost.told.translate import compiled
+from bitnet_cost.told.translate import arrays, compiled
+
+Row = tuple[int, Collection[str]]  # points of a row, and the numbers that differ within it
 
 
 class Cell:
-    """A question for any batch, prompt and generated tokens, in machine code.
+    """A question for any batch, prompt and generated tokens: in machine code, else by NumPy on its graph.
 
     Args:
         asked: a question with the numbers of one point; its graph holds where the same is decided as there.
         wanted: the columns that are asked for, of those that `engine.grid.figures` gives.
+        fast: whether machine code is worth its time.
 
     Raises:
-        BitnetCostError: what the engine refuses, or llvmlite is not installed.
+        BitnetCostError: what the engine refuses.
         TypeError: a formula that cannot be traced.
     """
 
-    def __init__(self, asked: Scenario, wanted: Collection[str]) -> None:
+    def __init__(self, asked: Scenario, wanted: Collection[str], *, fast: bool) -> None:
         trace = Trace()
         told = trace.swept(asked)
         columns, self._why = numbers_of(told), reason_where_it_fits(told)
@@ -42,20 +45,38 @@ class Cell:
         self._reason = "reason" in wanted
         self._names = list(roots)
         self._guards = [outcome for _, outcome in trace.graph.guards]
-        self._run = compiled([*roots.values(), *(node for node, _ in trace.graph.guards)], list(WORKLOAD))
+        every = [*roots.values(), *(node for node, _ in trace.graph.guards)]
+        self.slow: str | None = None if fast else "too few points to compile"
+        if fast:
+            try:
+                self._run = compiled(every, list(WORKLOAD))
+                return
+            except BitnetCostError as fault:
+                self.slow = str(fault)
+        self._run = arrays(every, list(WORKLOAD))
 
-    def figures(self, numbers: Mapping[str, Array]) -> dict[str, NDArray[Any] | str | None] | None:
-        """The columns that were asked for, as `engine.grid.figures` has them; None: they are decided otherwise."""
-        with np.errstate(all="ignore"):
-            every = self._run(*(numbers[name] for name in WORKLOAD))
-        values = every[: len(self._names)]
-        for condition, outcome in zip(every[len(values) :], self._guards, strict=True):
-            if bool(condition.any()) != outcome:
+    def figures(self, numbers: Mapping[str, Array], row: Row | None = None) -> dict[str, Any] | None:
+        """The columns that were asked for, as `engine.grid.figures` has them; None: they are decided otherwise.
+
+        ``row``: the points are rows of so many each, in all of which the numbers of these names are the same.
+        """
+        given, points = [numbers[name] for name in WORKLOAD], numbers["batch"].size
+        shape: tuple[int, ...] = (points,)
+        if row is not None and self.slow:
+            length, inner = row
+            shape = (points // length, length)
+            given = [
+                value.reshape(shape)[:1] if name in inner else value.reshape(shape)[:, :1]
+                for name, value in zip(WORKLOAD, given, strict=True)
+            ]
+        every = self._run(*given)
+        for condition, outcome in zip(every[len(self._names) :], self._guards, strict=True):
+            if bool(np.any(condition)) != outcome:
                 return None
-        found: dict[str, Any] = {
-            name: value.astype(bool) if METRICS.get(name) and METRICS[name].kind == "bool" else value
-            for name, value in zip(self._names, values, strict=True)
-        }
+        found: dict[str, Any] = {}
+        for name, value in zip(self._names, every, strict=False):
+            values = np.broadcast_to(value, shape).reshape(points)
+            found[name] = values.astype(bool) if name in METRICS and METRICS[name].kind == "bool" else values
         if self._reason:
             found["reason"] = self._why
         if self._partly and not found["fits"].all():

@@ -39,7 +39,10 @@ from bitnet_cost.told import Array
 
 CHUNK = 2048  # points evaluated at once: their arrays stay in the second-level cache
 PARTITION = 32 * CHUNK  # points of one task
-COMPILED_FROM = 100_000  # points of a cell that are worth the tenth of a second in which it is compiled
+BLOCK = 2 * CHUNK  # the same for a graph, which holds few arrays at a time
+SHORT = 128  # points of a row below which NumPy's calls take most of the time
+TRACED_FROM = 20_000  # points of a cell that are worth the hundredths of a second in which it is traced
+COMPILED_FROM = 100_000  # and those that are worth the tenth of a second in which it is compiled
 TRIES = 200  # combinations of names that are tried before a sweep begins, to refuse one without an answer
 WORDS = ("model", "hardware", "runtime", "precision", "scope", "reason")
 AXES = ("devices", "batch", "prompt", "generate")
@@ -158,11 +161,23 @@ class Plan:
 
     def slice(self, start: int, stop: int) -> tuple[dict[str, Array | None], dict[str, Array]]:
         """The numbers of some points, None for the usual one, and the values of a cell's inner figures.  Each [n]"""
-        axes: dict[str, Any] = {path: self.varied[path] for path in self.inner} | self.axes
-        values = [np.zeros(1) if axis is None else np.asarray(axis, dtype=np.float64) for axis in axes.values()]
-        found = dict(zip(axes, grid_of(values, start, stop), strict=True))
-        numbers = {name: None if axis is None else found[name] for name, axis in self.axes.items()}
-        return numbers, {path: found[path] for path in self.inner}
+        return self._named(grid_of(self._values, start, stop))
+
+    def at(self, rows: NDArray[np.intp]) -> tuple[dict[str, Array | None], dict[str, Array]]:
+        """The same of any points of a cell, by their number."""
+        indexes = np.unravel_index(rows, self.lengths)
+        return self._named([values[i] for values, i in zip(self._values, indexes, strict=True)])
+
+    @property
+    def _values(self) -> list[Array]:
+        """Inner figures and axes of a cell."""
+        axes = (*(self.varied[path] for path in self.inner), *self.axes.values())
+        return [np.zeros(1) if axis is None else np.asarray(axis, dtype=np.float64) for axis in axes]
+
+    def _named(self, values: list[Array]) -> tuple[dict[str, Array | None], dict[str, Array]]:
+        varied = dict(zip(self.inner, values, strict=False))
+        numbers = zip(self.axes.items(), values[len(varied) :], strict=True)
+        return {name: None if axis is None else value for (name, axis), value in numbers}, varied
 
     def evaluate(self, cell: Cell, numbers: Mapping[str, Array | None], varied: dict[str, Array]) -> Columns:
         """Columns of some points of a cell.
@@ -195,24 +210,36 @@ class Plan:
         found: Scenario = varied_to(cell.asked, varied).but(workload=work)
         return found
 
-    def compiled(self, cell: Cell, wanted: frozenset[str]) -> CompiledCell:
-        """Some columns of a cell in machine code.
+    def traced(self, cell: Cell, wanted: frozenset[str]) -> CompiledCell:
+        """Some columns of a cell as one function of its numbers.
 
         Raises:
             BitnetCostError: why the engine has to evaluate it.
         """
-        if math.prod(self.lengths) < COMPILED_FROM:
-            raise BitnetCostError(f"a cell has fewer than {with_commas(COMPILED_FROM)} points")
+        points = math.prod(self.lengths)
+        if points < TRACED_FROM:
+            raise BitnetCostError(f"a cell has fewer than {with_commas(TRACED_FROM)} points")
         if self.inner:
             raise BitnetCostError("varied figures are axes of its arrays")
         if cell.asked.devices > 1 and cell.asked.parallel == "data":
             raise BitnetCostError("batches are shared by devices")
         # A point that generates most: what is decided of it is decided of all points together.
         ends = {name: None if axis is None else np.array([float(axis.max())]) for name, axis in self.axes.items()}
+        asked = self.asked(cell, self.numbers(cell, ends), {})
         try:
-            return CompiledCell(self.asked(cell, self.numbers(cell, ends), {}), wanted)
+            return CompiledCell(asked, wanted, fast=points >= COMPILED_FROM)
         except TypeError as fault:
             raise BitnetCostError(f"a formula cannot be traced ({fault})") from None
+
+    @cached_property
+    def row(self) -> tuple[int, frozenset[str]]:
+        """The innermost axes that together have points enough for an array: how many, and their names."""
+        length, names = 1, list[str]()
+        for name, values in reversed(list(zip((*self.inner, *self.axes), self.lengths, strict=True))):
+            if length >= SHORT:
+                break
+            length, names = length * values, [*names, name]
+        return length, frozenset(names)
 
     @property
     def rounds(self) -> Speculative | None:
@@ -377,31 +404,21 @@ def _refuse_empty(found: Plan) -> None:
 
 def partition(whole: Plan, number: int) -> tuple[int, Columns]:
     """Rows of one partition that are kept: how many, and the written columns. A pure function of its arguments."""
-    found = joined(whole, list(chunks(whole, number)))
-    return len(found["index"]) if found else 0, found
-
-
-def chunks(whole: Plan, number: int) -> Iterator[Columns]:
-    """The kept rows of a partition, chunk by chunk, with the columns that are needed further on and ``index``."""
     index, start, stop = whole.span(number)
-    part = Part(whole, whole.cell(index), index * math.prod(whole.lengths), Front())
-    fast = compiled_cell(Same(whole), index)
-    if not isinstance(fast, str):
-        rows = part.rows_of(start, stop, whole.deciding, fast.figures)
-        if rows is not None:
-            yield rows
-            return
-    for first in range(start, stop, CHUNK):
-        found = part.rows_of(first, min(first + CHUNK, stop), whole.deciding | whole.needed)
-        if found is not None:
-            yield found
+    if start >= stop:
+        return 0, {}
+    fast = traced_cell(Same(whole), index)
+    early = whole.deciding if isinstance(fast, CompiledCell) else whole.deciding | whole.needed
+    part = Part(whole, whole.cell(index), index * math.prod(whole.lengths), early, Front())
+    found = joined(whole, list(part.blocks(start, stop, fast if isinstance(fast, CompiledCell) else None)))
+    return len(found["index"]), part.completed(found)
 
 
 @lru_cache(maxsize=4)
-def compiled_cell(whole: Same, index: int) -> CompiledCell | str:
-    """What decides about the rows of a cell of a plan, in machine code, or why the engine evaluates it."""
+def traced_cell(whole: Same, index: int) -> CompiledCell | str:
+    """What decides about the rows of a cell of a plan, as a function of its numbers, or why the engine is asked."""
     try:
-        found: CompiledCell = whole.it.compiled(whole.it.cell(index), whole.it.deciding)
+        found: CompiledCell = whole.it.traced(whole.it.cell(index), whole.it.deciding)
         return found
     except BitnetCostError as fault:
         return str(fault).splitlines()[0]
@@ -410,8 +427,11 @@ def compiled_cell(whole: Same, index: int) -> CompiledCell | str:
 def engine_notes(whole: Plan) -> list[str]:
     """How the cells of a sweep are evaluated, of the first `TRIES`: compiled, or by NumPy and why."""
     cells = min(math.prod(whole.radices), TRIES)
-    ways = [compiled_cell(Same(whole), index) for index in range(cells)]
-    reasons = Counter(f"NumPy; {way}" if isinstance(way, str) else "compiled" for way in ways)
+    ways = [traced_cell(Same(whole), index) for index in range(cells)]
+    reasons = Counter(
+        f"the engine, operator by operator; {way}" if isinstance(way, str)
+        else f"its graph, by NumPy; {way.slow}" if way.slow else "compiled" for way in ways
+    )  # fmt: skip
     of = f"the first {cells}" if cells < math.prod(whole.radices) else f"{cells}"
     return [f"engine: {count} of {of} cells: {reason}" for reason, count in reasons.items()]
 
@@ -422,35 +442,50 @@ class Part(NamedTuple):
     whole: Plan
     cell: Cell
     offset: int  # of the cell's first point in the grid
+    early: frozenset[str]  # columns that are made of all points; the others are made of what is kept
     front: Front
 
-    def rows_of(self, first: int, last: int, early: frozenset[str], figures: Any = None) -> Columns | None:
-        """The kept rows among some points: first the ``early`` columns, which decide, then the others of those kept.
+    def blocks(self, start: int, stop: int, fast: CompiledCell | None) -> Iterator[Columns]:
+        """The kept rows among some points with their early columns and ``index``, block by block."""
+        length, inner = self.whole.row
+        in_rows = length <= BLOCK
+        step = CHUNK if fast is None else PARTITION if not fast.slow else BLOCK // length * length if in_rows else BLOCK
+        first = start
+        while first < stop:
+            last = min((first // step + 1) * step, stop)
+            numbers, varied = self.whole.slice(first, last)
+            given = None
+            if fast is not None:
+                whole_rows = in_rows and first % length == 0 and last % length == 0
+                every = self.whole.numbers(self.cell, numbers)
+                given = fast.figures(every, (length, inner) if whole_rows else None)
+            if given is None:
+                given = self.evaluated(numbers, varied)
+            yield self._kept(first, last - first, numbers, varied | given)
+            first = last
 
-        ``figures`` gives the early ones of some numbers, or None where it cannot; left out, it is the engine.
-        """
-        whole, needed, points = self.whole, self.whole.needed, last - first
-        numbers, varied = whole.slice(first, last)
-        found: Columns = whole.names_of(self.cell) | self.cell.varied | whole.numbers(self.cell, numbers) | varied
-        given = self.evaluated(numbers, varied) if figures is None else figures(found)
-        if given is None:
-            return None
-        found = self.fill(found | given, early, points)
+    def _kept(self, first: int, points: int, numbers: Columns, given: Columns) -> Columns:
+        """The rows of a block that the filters keep, and a front or the best where they are asked for."""
+        found = self.filled(numbers, given, self.early, points)
         rows: Any = None
-        for condition in whole.filters:
+        for condition in self.whole.filters:
             holds = condition(found, points)
             rows = holds if rows is None else rows & holds
-        kept = {name: found[name] for name in early}
-        kept["index"] = np.arange(self.offset + first, self.offset + last)
+        kept = {name: found[name] for name in self.early}
+        kept["index"] = np.arange(self.offset + first, self.offset + first + points)
         if rows is not None and not rows.all():
             kept = select_rows(kept, np.flatnonzero(rows))
-        kept = reduced(whole, kept, self.front)
-        if not needed <= early:
-            at = kept["index"] - (self.offset + first)
-            own = {name: None if axis is None else axis[at] for name, axis in numbers.items()}
-            late = self.evaluated(own, select_rows(varied, at)) if at.size else {}
-            kept |= self.fill(select_rows(found, at) | late, needed, at.size)
-        return {name: kept[name] for name in (*sorted(needed), "index")}
+        return reduced(self.whole, kept, self.front)
+
+    def completed(self, kept: Columns) -> Columns:
+        """Kept rows with the columns that are needed further on."""
+        whole, points = self.whole, len(kept["index"])
+        found = kept
+        if not whole.needed <= self.early:
+            numbers, varied = whole.at(kept["index"] - self.offset)
+            late = self.evaluated(numbers, varied) if points else {}
+            found = self.filled(numbers, varied | late, whole.needed, points) | {"index": kept["index"]}
+        return {name: found[name] for name in (*sorted(whole.needed), "index")}
 
     def evaluated(self, numbers: Mapping[str, Array | None], varied: dict[str, Array]) -> Columns:
         """Columns of some points by the engine, or why there are none."""
@@ -461,11 +496,13 @@ class Part(NamedTuple):
         except BitnetCostError as fault:
             return {"reason": str(fault).splitlines()[0]}
 
-    def fill(self, found: Columns, names: Collection[str], points: int) -> Columns:
-        """Columns with those that say nothing."""
+    def filled(self, numbers: Columns, given: Columns, names: Collection[str], points: int) -> Columns:
+        """Figures with the words and the numbers of their cell, and with the columns that say nothing."""
+        whole = self.whole
+        found = whole.names_of(self.cell) | self.cell.varied | whole.numbers(self.cell, numbers) | given
         for name in names:
             if name not in found:
-                found[name] = None if self.whole.kind_of(name) in ("bool", "word") else np.full(points, np.nan)
+                found[name] = None if whole.kind_of(name) in ("bool", "word") else np.full(points, np.nan)
         return found
 
 

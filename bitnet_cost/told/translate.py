@@ -200,6 +200,63 @@ def compiled(roots: Sequence[Node | float], inputs: Sequence[str]) -> Callable[.
     return figures
 
 
+# --- NumPy ---------------------------------------------------------------------------------------------------------
+
+_MASKS = {"where", *_COMPARED}  # NumPy writes these into no array of figures
+
+
+def arrays(roots: Sequence[Node | float], inputs: Sequence[str]) -> Callable[..., list[Any]]:
+    """A function of arrays over points, one for each input, to one number or array for each root, by NumPy.
+
+    The arrays may have any shapes that broadcast: what depends on some inputs alone is evaluated over their shape. What
+    is no longer needed is written over, so that a call touches as little memory as it can.
+    """
+    nodes = _graph_of(roots).needed(roots)
+    place = {node: i for i, node in enumerate(nodes)}
+    parts = [[place[arg] for arg in node.args if isinstance(arg, Node)] for node in nodes]
+    last_use = {part: i for i, of in enumerate(parts) for part in of}
+    kept = {place[root] for root in roots if isinstance(root, Node)}
+    depends = list[frozenset[int]]()
+    room, free, count = dict[int, int](), dict[frozenset[int], list[int]](), 0  # nodes to places of like shape
+    steps = []
+    for i, node in enumerate(nodes):
+        depends.append(frozenset([i]) if not node.op else frozenset[int]().union(*(depends[part] for part in parts[i])))
+        if node.op and node.op not in _MASKS and i not in kept:
+            waiting = free.setdefault(depends[i], [])
+            room[i], count = (waiting.pop(), count) if waiting else (count, count + 1)
+        over = [part for part in set(parts[i]) if last_use[part] == i and part not in kept]
+        for part in over:
+            if part in room:
+                free[depends[part]].append(room[part])
+        if node.op:
+            args = [(place[arg], None) if isinstance(arg, Node) else (-1, arg) for arg in node.args]
+            steps.append((FUNCTIONS[node.op], args, i, room.get(i), [part for part in over if part not in room]))
+    entering = [(place[node], inputs.index(node.names[0])) for node in nodes if not node.op]
+    written: dict[Any, list[Any]] = {}
+
+    def figures(*given: Any) -> list[Any]:
+        shapes = tuple(np.shape(value) for value in given)
+        if shapes not in written:
+            written.clear()
+            written[shapes] = [None] * count
+        found: list[Any] = [None] * len(nodes)
+        rooms = written[shapes]
+        for i, at in entering:
+            found[i] = given[at]
+        with np.errstate(all="ignore"):
+            for function, args, i, own, over in steps:
+                values = [found[arg] if arg >= 0 else constant for arg, constant in args]
+                if own is None:
+                    found[i] = function(*values)
+                else:
+                    found[i] = rooms[own] = function(*values, out=rooms[own])
+                for part in over:
+                    found[part] = None
+        return [found[place[root]] if isinstance(root, Node) else root for root in roots]
+
+    return figures
+
+
 # --- slopes --------------------------------------------------------------------------------------------------------
 
 

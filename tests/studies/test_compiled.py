@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -56,32 +57,35 @@ def drawn(points: int, *, encoder: bool) -> dict[str, np.ndarray[Any, Any]]:
     }
 
 
+@pytest.mark.parametrize("fast", [True, False], ids=["machine code", "NumPy"])
 @pytest.mark.parametrize("name", CELLS)
-def test_every_column_is_the_engines_to_the_bit(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeps, "COMPILED_FROM", 1)
+def test_every_column_is_the_engines_to_the_bit(name: str, fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeps, "TRACED_FROM", 1)
+    monkeypatch.setattr(sweeps, "COMPILED_FROM", 1 if fast else 10**9)
     encoder = catalog.model(CELLS[name]["models"]).kind == "encoder"
     asked = {k: [v] if isinstance(v, str) and k in ("models", "hardware", "precisions") else v
              for k, v in CELLS[name].items()}  # fmt: skip
     whole = plan(**asked, batch=[1, 2], prompt=[10, 600], **({} if encoder else {"generate": [1, 200]}))
     cell = whole.cell(0)
     numbers = drawn(POINTS, encoder=encoder)
-    found = whole.compiled(cell, frozenset(whole.known)).figures(numbers)
+    traced = whole.traced(cell, frozenset(whole.known))
+    assert (traced.slow is None) == fast
+    found = traced.figures(numbers)
     assert found is not None
-    part = sweeps.Part(whole, cell, 0, Front())
+    part = sweeps.Part(whole, cell, 0, whole.needed, Front())
     wanted = part.evaluated(numbers, {})
     names = {*found, *wanted}
-    part.fill(found, names, POINTS)
-    part.fill(wanted, names, POINTS)
     assert len(names) >= 8
+    ours, theirs = (part.filled(numbers, given, names, POINTS) for given in (found, wanted))
     for column in names:
-        one, other = (sweeps.as_array(values[column], POINTS) for values in (found, wanted))
+        one, other = (sweeps.as_array(values[column], POINTS) for values in (ours, theirs))
         exact = one.tolist() == other.tolist() if one.dtype == object else np.array_equal(one, other, equal_nan=True)
         assert exact, column
 
 
 def test_points_that_decide_otherwise_go_to_the_engine() -> None:
     whole = plan(batch="1:400:400", prompt=[10, 600], generate="1:200:200")
-    fast = sweeps.compiled_cell(Same(whole), 0)
+    fast = sweeps.traced_cell(Same(whole), 0)
     assert not isinstance(fast, str)
     numbers = {"batch": np.ones(3), "prompt": np.full(3, 9.0), "generate": np.ones(3)}
     assert fast.figures(numbers) is None
@@ -97,16 +101,18 @@ def test_points_that_decide_otherwise_go_to_the_engine() -> None:
 def test_a_sweep_is_the_same_compiled_or_not(how: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     whole = plan(batch="1:512:32:log", prompt="1:60000:40:log", generate="1:100:80", **how)
     tables = []
-    for least in (1, 10**9):
-        monkeypatch.setattr(sweeps, "COMPILED_FROM", least)
-        sweeps.compiled_cell.cache_clear()
-        assert ("compiled" in sweeps.engine_notes(whole)[0]) == (least == 1)
+    for traced, compiled, way in ((1, 1, "compiled"), (1, 10**9, "by NumPy"), (10**9, 10**9, "operator by operator")):
+        monkeypatch.setattr(sweeps, "TRACED_FROM", traced)
+        monkeypatch.setattr(sweeps, "COMPILED_FROM", compiled)
+        sweeps.traced_cell.cache_clear()
+        assert way in sweeps.engine_notes(whole)[0]
         parts = list(running.Runner(whole, workers=1).every())
         tables.append({
             name: np.concatenate([sweeps.as_array(part[name], rows) for rows, part in parts]) for name in whole.columns
         })  # fmt: skip
-    for name in whole.columns:
-        one, other = tables[0][name], tables[1][name]
+    *ours, engine = tables
+    for table, name in product(ours, whole.columns):
+        one, other = table[name], engine[name]
         assert one.size == other.size > 0
         if one.dtype == object:
             assert one.tolist() == other.tolist()
@@ -117,7 +123,7 @@ def test_a_sweep_is_the_same_compiled_or_not(how: dict[str, Any], monkeypatch: p
 def test_the_command_says_what_is_compiled(bitnet_cost: Callable[..., Ran], tmp_path: Path) -> None:
     asked = ("sweep", "-m", "gemma-2b", "-H", "l4", "-p", "fp16", "--engine-notes", "-o", str(tmp_path / "a.csv"))
     few = bitnet_cost(*asked, "--batch", "1,2")
-    assert "1 of 1 cells: NumPy; a cell has fewer than 100,000 points" in few.err
+    assert "1 of 1 cells: the engine, operator by operator; a cell has fewer than 20,000 points" in few.err
     many = bitnet_cost(
         *asked, "--batch", "1:400:400", "--prompt", "1:300:300", "--top", "1", "--objective", "min energy_j"
     )
