@@ -21,6 +21,8 @@ def ordered_sum(values: Array, axis: int) -> Array:
     if values.strides[axis] >= 512 and values.flags.c_contiguous:
         rows: Array = np.add.reduce(values, axis=axis)  # whole rows of memory are added one after the other
         return rows
+    if axis < values.ndim - 1 and values.shape[-1] >= 64:  # NumPy goes through other layouts column by column
+        return sum_in_order(np.moveaxis(values, axis, 0))
     sums = np.add.accumulate(values, axis=axis)
     last: Array = sums[-1] if axis == 0 else sums[:, -1] if axis == 1 else sums[:, :, -1]
     return last

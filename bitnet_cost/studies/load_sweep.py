@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from bitnet_cost.engine.compiled import Cell as CompiledCell
 from bitnet_cost.engine.estimate import check_scope
 from bitnet_cost.engine.load import serve
 from bitnet_cost.errors import BitnetCostError
@@ -40,6 +41,10 @@ class LoadPlan(sweep.Plan):
     def known(self) -> tuple[str, ...]:
         """All columns, in their order."""
         return (*WORDS[:-1], *self.varied, *AXES[:2], *KNOWN, "reason")
+
+    def traced(self, cell: Cell, wanted: frozenset[str]) -> CompiledCell:
+        """None: the engine evaluates it."""
+        raise BitnetCostError("a load is found by steps, not by one formula")
 
     def evaluate(self, cell: Cell, numbers: Mapping[str, Array | None], varied: dict[str, Array]) -> Columns:
         """Columns of some points of a cell: rates of one prompt and answer together.

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from bitnet_cost.engine.compiled import Cell as CompiledCell
 from bitnet_cost.engine.estimate import check_scope
 from bitnet_cost.engine.grid import components_of, step_figures
 from bitnet_cost.errors import BitnetCostError
@@ -96,6 +97,10 @@ class TrainingPlan(sweep.Plan):
         if found["global_batch"] is None:
             found["global_batch"] = found["micro_batch"] * found["dp"] * (1 if plan.pp == 1 else 4 * plan.pp)
         return found
+
+    def traced(self, cell: Cell, wanted: frozenset[str]) -> CompiledCell:
+        """None: the engine evaluates them."""
+        raise BitnetCostError("training steps are not traced")
 
     def evaluate(self, cell: Cell, numbers: Mapping[str, Array | None], varied: dict[str, Array]) -> Columns:
         """Columns of some points of a cell.
