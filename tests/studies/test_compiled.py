@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import bitnet_cost as package
 from bitnet_cost.front import Front
 from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.sweep import options
@@ -128,3 +129,9 @@ def test_the_command_says_what_is_compiled(bitnet_cost: Callable[..., Ran], tmp_
         *asked, "--batch", "1:400:400", "--prompt", "1:300:300", "--top", "1", "--objective", "min energy_j"
     )
     assert "engine: 1 of 1 cells: compiled" in many.err
+
+
+def test_training_steps_and_loads_say_that_the_engine_evaluates_them() -> None:
+    for asked in ({"training": {"seq": "1:8000:8000", "micro_batch": [1, 2, 4]}}, {"load": {"rate": "0.1:9:30000"}}):
+        grid = package.sweep(models="gemma-2b", hardware="h100-sxm-80gb", precisions="bf16", **asked)
+        assert "the engine, operator by operator" in sweeps.engine_notes(grid._plan)[0]
