@@ -58,7 +58,7 @@ class Cell:
     def figures(self, numbers: Mapping[str, Array], row: Row | None = None) -> dict[str, Any] | None:
         """The columns that were asked for, as `engine.grid.figures` has them; None: they are decided otherwise.
 
-        ``row``: the points are rows of so many each, in all of which the numbers of these names are the same.
+        ``row``: the points are whole rows of this length, within which only the numbers of these names differ.
         """
         given, points = [numbers[name] for name in WORKLOAD], numbers["batch"].size
         shape: tuple[int, ...] = (points,)
