@@ -43,6 +43,7 @@ class RuntimeConstants(Input):
     attention_compute: float = Field(1.0, gt=0, description="on the rate of attention")
     cache_repeats: float = Field(1.0, gt=0, description="on the share of a group's heads that read the cache again")
     overhead: float = Field(1.0, gt=0, description="on the time of every launch")
+    products: float = Field(1.0, gt=0, description="on the time of a launch of products, beyond others")
     packing: float = Field(1.0, gt=0, description="on the time of laying out the weights of a product")
     per_pass: float = Field(1.0, gt=0, description="on the host time of a pass")
     per_sequence: float = Field(1.0, gt=0, description="on the host time of a sequence in a pass")
@@ -60,6 +61,7 @@ class RuntimeConstants(Input):
             if kernel.overhead is not None:
                 slower = self.overhead * (self.experts_overhead if name.startswith("experts") else 1.0)
                 slower *= self.experts_w8a8 if name == "experts-w8a8" else 1.0
+                slower *= self.products if name != "attention" and {name, WIDER.get(name)} & {*PRODUCTS} else 1.0
                 update["overhead"] = scaled(kernel.overhead, slower)
             if kernel.packing is not None:
                 update["packing"] = scaled(kernel.packing, self.packing)

@@ -291,8 +291,10 @@ def measure(
     ]
     window = max(COUNTER_WINDOW if meter.joules else LEAST_WINDOW, 0.7 * seconds / (len(cases) + 1))
     with contextlib.suppress(RuntimeError):
-        took = _best(on.product(on.formats[0], 1, 64, 64), LEAST_WINDOW)
-        rows.append(row("launch", "launch", format=on.formats[0], tokens=1, inputs=64, outputs=64, seconds=took))
+        small = on.product(on.formats[0], 1, 64, 64)
+        took, joules = _energy(small, _best(small, LEAST_WINDOW), meter, window)
+        rows.append(row("launch", "launch", format=on.formats[0], tokens=1, inputs=64, outputs=64, seconds=took,
+                        power_w=joules and joules / took, meter=meter.name if joules else ""))  # fmt: skip
     for case, took, joules in _timed(on, cases, meter, seconds, window, say):
         known = joules if meter.joules else watts and watts[1] * took
         power = known / took if known else None
@@ -326,19 +328,11 @@ def _timed(
     on: Machine, cases: Sequence[Case], meter: Meter, seconds: float, window: float, say: Callable[[str], None]
 ) -> Iterator[tuple[Case, float, float | None]]:
     """Each product with its seconds and, by the counter, its joules; left out are those that could not be measured."""
-
-    def energy(run: Run, each: float) -> tuple[float, float | None]:
-        if meter.joules is None:
-            return each, None
-        before = meter.joules()
-        whole, times = run(max(1, round(window / each)))
-        return whole / times, (meter.joules() - before) / times
-
     if getattr(on, "cuda", False):  # one after the other: the weights of all would not fit
         for case in cases:
             try:
                 run = on.product(*case)
-                took, joules = energy(run, _best(run, LEAST_WINDOW))
+                took, joules = _energy(run, _best(run, LEAST_WINDOW), meter, window)
             except RuntimeError as fault:  # a format or a shape that this build has no kernel for
                 say(f"{case.name}: left out, {str(fault).splitlines()[0]}")
                 continue
@@ -350,7 +344,16 @@ def _timed(
             say(f"{case.name}: left out, other programs interrupted it; {len(found)} of its repeats were whole")
             continue
         least = min(found)
-        yield case, least, energy(runs[case], least)[1]
+        yield case, least, _energy(runs[case], least, meter, window)[1]
+
+
+def _energy(run: Run, each: float, meter: Meter, window: float) -> tuple[float, float | None]:
+    """Seconds and joules of a product over a window in which it is repeated; without a counter only its seconds."""
+    if meter.joules is None:
+        return each, None
+    before = meter.joules()
+    whole, times = run(max(1, round(window / each)))
+    return whole / times, (meter.joules() - before) / times
 
 
 def _rounds(runs: Mapping[Case, Run], seconds: float) -> dict[Case, list[float]]:

@@ -81,10 +81,9 @@ class Figures(NamedTuple):
         return priced_alike.model_copy(update=changed)
 
     def runtime_of(self, software: RuntimeProfile) -> RuntimeProfile:
-        """The runtime with these launches."""
-        return RuntimeConstants(hardware="one", runtime="one", overhead=self.overhead, packing=self.packing).runtime_of(
-            software
-        )
+        """The runtime with these launches of products; rows say nothing of other kernels."""
+        constants = RuntimeConstants(hardware="one", runtime="one", products=self.overhead, packing=self.packing)
+        return constants.runtime_of(software)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +146,8 @@ def asked(
         if row.what == "product" and row.tokens and row.inputs and row.outputs and row.seconds:
             reached = 2.0 * row.tokens * row.inputs * row.outputs / row.seconds
             fastest[row.format] = max(reached, fastest.get(row.format, 0.0))
-    return Asked(found, name, base, software, what, idle, memory, fastest)
+    small = next((row.power_w for row in own if row.what == "launch"), None)
+    return Asked(found, name, base, software, what, idle, memory, small, fastest)
 
 
 def products(rows: Iterable[Row], hardware: str, runtime: str) -> list[Measurement]:
@@ -211,6 +211,7 @@ class Asked:
     what: str
     idle: Row | None = None
     memory_bytes: int | None = None
+    between: float | None = None  # power of small kernels, which is that between others.  [W]
     reached: Mapping[str, float] = field(default_factory=dict)  # the fastest product of each format.  [op/s]
 
 
@@ -242,6 +243,16 @@ def fit(asked: Asked, say: Callable[[str], None]) -> OwnMachine:
         prices = ["memory", *(f"mac.{form}" for form in forms if f"mac.{form}" in profile.actions)]
         spread |= dict.fromkeys(prices, PRICE)
         noise["energy_j_per_token"] = POWER_SIGMA
+    if asked.between is not None:  # what is neither arithmetic nor memory draws what launches of small kernels do
+        shown = {
+            "value": asked.between,
+            "low": 0.9 * asked.between,
+            "high": 1.1 * asked.between,
+            "note": "small kernels",
+        }
+        power = profile.device_power
+        between = power.static.model_copy(update=shown | {"basis": "measured", "source": SOURCE})
+        profile = profile.model_copy(update={"power": power.model_copy(update={"between": between})})
     floor, share = _floor(profile, asked.idle), software.kernel("linear").compute
     expected = dict.fromkeys(spread, 1.0)
     for form in forms:  # a rate that was reached is where the search begins: from above it, power may seem to limit all
@@ -307,6 +318,8 @@ def machine_yaml(found: OwnMachine) -> str:
         level |= {way: _solved(found, "memory", figure, "J/bit")
                   for way in ("read", "write") if (figure := getattr(memory, way)) is not None}  # fmt: skip
     floors = {}
+    if power.between is not None and power.between.source == SOURCE:
+        floors["between"] = _known(power.between.value, "W", 0.1, "small kernels")
     if found.idle is not None and found.idle.power_w is not None:
         note = f"as the power at rest: {found.like} x {digits(_floor(base, found.idle), 3)}"
         floors["static"] = _known(power.static.value, "W", 0.2, note) | {"basis": "scaled"}
