@@ -64,14 +64,16 @@ def arrow_table(schema: Any, kinds: Kinds, columns: Mapping[str, Any], rows: int
         elif kind == "whole":
             none = np.isnan(values)
             arrays.append(pa.array(np.where(none, 0, values).astype(np.int64), type=field.type, mask=none))
+        elif kind == "figure" and (none := np.isnan(values)).any():
+            arrays.append(pa.array(values, type=field.type, mask=none))
         else:
-            arrays.append(pa.array(values, type=field.type, from_pandas=True))
+            arrays.append(pa.array(values, type=field.type))  # without a copy
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def _words(pa: Any, values: Any, rows: int) -> Any:
     if isinstance(values, np.ndarray):
-        return pa.array(list(values), type=pa.string()).dictionary_encode()
+        return pa.array(values, type=pa.string()).dictionary_encode()
     codes = pa.array(np.zeros(rows, dtype=np.int32), mask=np.full(rows, values is None))
     return pa.DictionaryArray.from_arrays(codes, pa.array(["" if values is None else values]))
 
@@ -122,7 +124,7 @@ class ParquetWriter:
         import pyarrow as pa
 
         if self._waiting:
-            table = pa.concat_tables(self._waiting).unify_dictionaries().combine_chunks()
+            table = pa.concat_tables(self._waiting).unify_dictionaries()
             self._writer.write_table(table, row_group_size=ROWS)
         self._waiting, self._rows = [], 0
 
