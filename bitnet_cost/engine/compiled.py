@@ -22,10 +22,11 @@ Row = tuple[int, Collection[str]]  # points of a row, and the numbers that diffe
 
 
 class Cell:
-    """A question for any batch, prompt and generated tokens: in machine code, else by NumPy on its graph.
+    """A question for any numbers of its workload and its figures: in machine code, else by NumPy on its graph.
 
     Args:
         asked: a question with the numbers of one point; its graph holds where the same is decided as there.
+        varied: figures by path that are numbers too, at that point.
         wanted: the columns that are asked for, of those that `engine.grid.figures` gives.
         fast: whether machine code is worth its time.
 
@@ -34,40 +35,40 @@ class Cell:
         TypeError: a formula that cannot be traced.
     """
 
-    def __init__(self, asked: Scenario, wanted: Collection[str], *, fast: bool) -> None:
+    def __init__(self, asked: Scenario, varied: Mapping[str, float], wanted: Collection[str], *, fast: bool) -> None:
         trace = Trace()
-        told = trace.swept(asked)
+        told = trace.swept(asked, varied)
         columns, self._why = numbers_of(told), reason_where_it_fits(told)
         self._partly = "reason" in wanted and told.has_energy and told.fits is not None
         roots: dict[str, Node | float] = {name: root for name, root in columns.items() if name in wanted}
         if self._partly:
             roots["fits"] = columns["fits"]
         self._reason = "reason" in wanted
-        self._names = list(roots)
+        self._names, self._inputs = list(roots), [*WORKLOAD, *varied]
         self._guards = [outcome for _, outcome in trace.graph.guards]
         every = [*roots.values(), *(node for node, _ in trace.graph.guards)]
         self.slow: str | None = None if fast else "too few points to compile"
         if fast:
             try:
-                self._run = compiled(every, list(WORKLOAD))
+                self._run = compiled(every, self._inputs)
                 return
             except BitnetCostError as fault:
                 self.slow = str(fault)
-        self._run = arrays(every, list(WORKLOAD))
+        self._run = arrays(every, self._inputs)
 
     def figures(self, numbers: Mapping[str, Array], row: Row | None = None) -> dict[str, Any] | None:
         """The columns that were asked for, as `engine.grid.figures` has them; None: they are decided otherwise.
 
         ``row``: the points are whole rows of this length, within which only the numbers of these names differ.
         """
-        given, points = [numbers[name] for name in WORKLOAD], numbers["batch"].size
+        given, points = [numbers[name] for name in self._inputs], numbers["batch"].size
         shape: tuple[int, ...] = (points,)
         if row is not None and self.slow:
             length, inner = row
             shape = (points // length, length)
             given = [
                 value.reshape(shape)[:1] if name in inner else value.reshape(shape)[:, :1]
-                for name, value in zip(WORKLOAD, given, strict=True)
+                for name, value in zip(self._inputs, given, strict=True)
             ]
         every = self._run(*given)
         for condition, outcome in zip(every[len(self._names) :], self._guards, strict=True):

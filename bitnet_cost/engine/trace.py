@@ -9,7 +9,7 @@ the first evaluates fastest.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
 
@@ -39,6 +39,8 @@ UNITS = {
     "mac": "MAC", "reduce": "add", "tokens": "token", "pairs": "pair", "passes": "pass", "keys": "position",
     "logits": "position", "experts": "expert",
 }  # fmt: skip
+
+ENDS = ("value", "low", "high")  # of a figure
 
 In = TypeVar("In", bound=Input)
 
@@ -123,15 +125,20 @@ class Trace:
         """The columns of a sweep, each a number of the graph."""
         return numbers_of(self.of(result, lean=True))
 
-    def swept(self, asked: Scenario) -> Result:
-        """A cell of a sweep, a single point, asked of told numbers of its workload.
+    def swept(self, asked: Scenario, varied: Mapping[str, float]) -> Result:
+        """A cell of a sweep, a single point, asked of told numbers of its workload and for its ``varied`` figures.
 
         Raises:
             BitnetCostError: see `measure` and `priced`.
             TypeError: a formula that forgets what a number is made of.
         """
         asked = asked.but(workload=self._workload(asked.workload.for_kind(asked.model.kind)))
-        ready = prepare(asked, lean=True)
+        for path, value in varied.items():
+            if asked.runtime is not None or not path.startswith("runtime."):
+                asked = asked.at(path, np.array([value]))
+                told = array([self.graph.input(path, value)])
+                asked = asked.at(path, asked.figure(path).model_copy(update=dict.fromkeys(ENDS, told)))
+        ready = prepare(asked, lean=True, lasting=not varied)
         with np.errstate(all="ignore"):
             return priced(measure(asked, prepared=ready), ready)
 

@@ -186,8 +186,8 @@ class Plan:
             BitnetCostError: see `figures`.
         """
         check_scope(cell.asked.hardware, cell.asked.scope or cell.asked.hardware.default_scope)
-        given, devices = self.numbers(cell, numbers), cell.asked.devices
-        odd = given["batch"] % devices > 0 if cell.asked.parallel == "data" else np.False_
+        given = self.numbers(cell, numbers)
+        odd = self.unshared(cell, given)
         if not odd.any() or odd.all():
             return self._figures(cell, given, varied)
         even, parts = np.flatnonzero(~odd), (given, varied)
@@ -199,6 +199,11 @@ class Plan:
             alone = replace(Workload(), batch=int(batch))
             found["reason"][given["batch"] == batch] = cannot_share(cell.asked.but(workload=alone))
         return found
+
+    def unshared(self, cell: Cell, given: Columns) -> NDArray[np.bool_]:
+        """Which batches are no whole sequences for each device, where devices take those.  [n], or []"""
+        asked = cell.asked
+        return np.asarray(given["batch"] % asked.devices > 0 if asked.parallel == "data" else False)
 
     def _figures(self, cell: Cell, given: Columns, varied: Columns) -> Columns:
         return figures(self.asked(cell, given, varied), varied=bool(varied))
@@ -219,15 +224,12 @@ class Plan:
         points = math.prod(self.lengths)
         if points < TRACED_FROM:
             raise BitnetCostError(f"a cell has fewer than {with_commas(TRACED_FROM)} points")
-        if self.inner:
-            raise BitnetCostError("varied figures are axes of its arrays")
-        if cell.asked.devices > 1 and cell.asked.parallel == "data":
-            raise BitnetCostError("batches are shared by devices")
         # A point that generates most: what is decided of it is decided of all points together.
         ends = {name: None if axis is None else np.array([float(axis.max())]) for name, axis in self.axes.items()}
         asked = self.asked(cell, self.numbers(cell, ends), {})
+        varied = {path: float(self.varied[path][0]) for path in self.inner}
         try:
-            return CompiledCell(asked, wanted, fast=points >= COMPILED_FROM)
+            return CompiledCell(asked, varied, wanted, fast=points >= COMPILED_FROM)
         except TypeError as fault:
             raise BitnetCostError(f"a formula cannot be traced ({fault})") from None
 
@@ -458,7 +460,8 @@ class Part(NamedTuple):
             if fast is not None:
                 whole_rows = in_rows and first % length == 0 and last % length == 0
                 every = self.whole.numbers(self.cell, numbers)
-                given = fast.figures(every, (length, inner) if whole_rows else None)
+                if not self.whole.unshared(self.cell, every).any():
+                    given = fast.figures(every | varied, (length, inner) if whole_rows else None)
             if given is None:
                 given = self.evaluated(numbers, varied)
             yield self._kept(first, last - first, numbers, varied | given)

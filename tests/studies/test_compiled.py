@@ -34,6 +34,13 @@ CELLS: dict[str, dict[str, Any]] = {
     "several devices": {"models": "llama-2-70b", "hardware": "h100-sxm-80gb", "precisions": "fp8", "devices": [4]},
     "stages": {"models": "llama-2-70b", "hardware": "h100-sxm-80gb", "precisions": "bf16", "devices": [4],
                "parallel": "pipeline"},
+    "whole sequences": {"models": "llama-2-7b", "hardware": "h100-sxm-80gb", "precisions": "bf16", "devices": [2],
+                        "parallel": "data"},
+    "varied figures": {"models": "mistral-7b", "hardware": "h100-sxm-80gb", "precisions": "fp8", "vary": {
+        "hierarchy.hbm.bandwidth": ["1 TB/s", "5 TB/s"], "hierarchy.hbm.capacity": ["20 GB", "90 GB"],
+        "power.static": [30.0, 200.0], "runtime.kernels.linear.bandwidth": [0.5, 0.9]}},
+    "a varied price": {"models": "llama-2-7b", "hardware": "cmos-7nm", "precisions": "fp16",
+                       "vary": {"actions.add.fp32": [1e-12, 2e-12]}},
     "a host's part": {"models": "llama-2-7b", "hardware": "rtx-4090", "precisions": "bf16", "offload": "layers=3"},
     "drafted tokens": {"models": "llama-2-7b", "hardware": "h100-sxm-80gb", "precisions": "bf16",
                        "draft": "tinyllama-1.1b", "accept": 0.7},
@@ -52,7 +59,7 @@ def drawn(points: int, *, encoder: bool) -> dict[str, np.ndarray[Any, Any]]:
     draw = np.random.default_rng(5)
     generate = np.where(draw.random(points) < 0.1, 1, draw.integers(1, 1000, points))
     return {
-        "batch": draw.integers(1, 200, points).astype(float),
+        "batch": draw.integers(1, 200, points) * 2.0,
         "prompt": np.floor(10 ** draw.uniform(0, 5.5, points)),
         "generate": np.ones(points) if encoder else generate.astype(float),
     }
@@ -69,12 +76,14 @@ def test_every_column_is_the_engines_to_the_bit(name: str, fast: bool, monkeypat
     whole = plan(**asked, batch=[1, 2], prompt=[10, 600], **({} if encoder else {"generate": [1, 200]}))
     cell = whole.cell(0)
     numbers = drawn(POINTS, encoder=encoder)
+    varied = {path: np.random.default_rng(6).choice(whole.varied[path], POINTS) for path in whole.inner}
+    assert set(varied) == set(asked.get("vary", ()))
     traced = whole.traced(cell, frozenset(whole.known))
     assert (traced.slow is None) == fast
-    found = traced.figures(numbers)
+    found = traced.figures(numbers | varied)
     assert found is not None
     part = sweeps.Part(whole, cell, 0, whole.needed, Front())
-    wanted = part.evaluated(numbers, {})
+    wanted = part.evaluated(numbers, varied)
     names = {*found, *wanted}
     assert len(names) >= 8
     ours, theirs = (part.filled(numbers, given, names, POINTS) for given in (found, wanted))
