@@ -69,7 +69,7 @@ def compared(points: int) -> Iterator[str]:
             "models": [model], "hardware": [hardware], "precisions": [precision], "devices": [devices],
             "batch": list(range(1, 401)), "prompt": list(range(1, 301)), "generate": [1, 200],
         }))  # fmt: skip
-        cell, done, wrong, seconds = whole.cell(0), 0, 0, np.zeros(2)
+        cell, done, wrong, seconds, columns = whole.cell(0), 0, 0, np.zeros(2), 0
         traced = whole.traced(cell, frozenset(whole.known))
         part = sweeps.Part(whole, cell, 0, whole.needed, Front())
         while done < points / len(CELLS):
@@ -85,9 +85,10 @@ def compared(points: int) -> Iterator[str]:
                 lacks = None if name == "reason" else np.nan
                 column = [sweeps.as_array(found.get(name, lacks), sweeps.CHUNK) for found in theirs]
                 wrong += differing(values, np.concatenate(column), AT_ONCE)
-            done += AT_ONCE
+            done, columns = done + AT_ONCE, len(ours)
         each = seconds / done * 1e6
-        yield f"| {model}, {hardware}, {precision}, {devices} | {done:,} x {len(ours)} | {wrong} | {each[0]:.3f} | {each[1]:.2f} |"  # noqa: E501
+        names = f"{model}, {hardware}, {precision}, {devices}"
+        yield f"| {names} | {done:,} x {columns} | {wrong} | {each[0]:.3f} | {each[1]:.2f} |"
 
 
 def peer(python: str) -> float:
@@ -124,12 +125,11 @@ def main() -> None:
     found = {}
     least = sweeps.TRACED_FROM, sweeps.COMPILED_FROM
     never = 1 << 62
-    for way, points, limits in (
-        ("compiled", 1 << 24, least), ("NumPy on the graph", 1 << 21, (1, never)), ("the engine", 1 << 21, (never, never)),
-    ):  # fmt: skip
+    ways = {"compiled": least, "NumPy on the graph": (1, never), "the engine": (never, never)}
+    for way, limits in ways.items():
         sweeps.TRACED_FROM, sweeps.COMPILED_FROM = limits
         sweeps.traced_cell.cache_clear()
-        found[way] = to_front(points, 1)
+        found[way] = to_front(1 << (24 if way == "compiled" else 21), 1)
     sweeps.TRACED_FROM, sweeps.COMPILED_FROM = least
     points, _, wall = to_front(100_000_000, cores)
     theirs += [peer(asked.peers)] if asked.peers else []
@@ -137,8 +137,8 @@ def main() -> None:
         ratio = f"{cores * np.mean(theirs) / (cpu / count):,.0f} x on {cores} cores" if theirs else ""
         print(f"| {way} | {count:,} | {cpu / count * 1e6:.3f} | {ratio} |")
     calls = ", ".join(f"{1e6 * each:.0f} us" for each in theirs)
-    print(f"{points:,} points to their front by {cores} processes: {wall:.1f} s. A call of llm-flops: {calls}. Load average"
-          f" of the machine: {os.getloadavg()[0]:.1f}.")  # fmt: skip
+    print(f"{points:,} points to their front by {cores} processes: {wall:.1f} s. A call of llm-flops: {calls}.")
+    print(f"Load average of the machine: {os.getloadavg()[0]:.1f}.")
 
 
 if __name__ == "__main__":
