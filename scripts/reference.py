@@ -318,19 +318,18 @@ def accuracy_by_device() -> str:
 def left_out() -> str:
     """The committed errors on devices that were left out of calibration one at a time."""
     from bitnet_cost.readers import catalog
-    from bitnet_cost.studies.left_out import SERVER, TARGETS, TITLES
+    from bitnet_cost.studies.left_out import TARGETS, title
 
     known = catalog.ranges()
     if known is None:
         return ""
     lines = ["| measured | rows | median error | nine in ten | target |", "| --- | ---: | ---: | ---: | ---: |"]
     for name, s in known.errors.classes.items():
-        quantity, target = name.removeprefix(SERVER), TARGETS.get(name)
-        title = TITLES[quantity] + (" of a server" if name != quantity else "")
+        target = TARGETS.get(name)
         words = "" if target is None else f"{target[0]:g} / {target[1]:g} %"
-        lines.append(f"| {title} | {s.n} | {s.median:.1f} % | {s.p90:.1f} % | {words} |")
+        lines.append(f"| {title(name)} | {s.n} | {s.median:.1f} % | {s.p90:.1f} % | {words} |")
     rows = [
-        [f"`{device}`", TITLES[name], str(s.n), f"{s.median:.1f} %", f"{s.p90:.1f} %", f"{s.bias:+.1f} %"]
+        [f"`{device}`", title(name), str(s.n), f"{s.median:.1f} %", f"{s.p90:.1f} %", f"{s.bias:+.1f} %"]
         for device, quantities in known.errors.devices.items()
         for name, s in quantities.items()
     ]

@@ -1,6 +1,8 @@
 """Constants solved from rows that were set aside: how far a device and a runtime are from their files' figures."""
 
 from collections.abc import Callable
+from math import exp, log
+from typing import Literal
 
 from pydantic import Field
 
@@ -10,6 +12,7 @@ from bitnet_cost.inputs.runtime import WIDER, Kernel, KernelClass, RuntimeProfil
 from bitnet_cost.numerals import digits
 
 EVERY_DEVICE = "*"  # and a class: its devices without rows of their own
+Trait = Literal["any", "hbm", "per_watt"]  # what is known of a device without rows, see `traits`
 PRODUCTS: tuple[KernelClass, ...] = ("linear", "dequantised", "lowbit", "w8a8", "experts", "experts-w8a8")
 
 
@@ -21,6 +24,22 @@ def scaled(figure: Figure, factor: float, most: float = float("inf")) -> Figure:
     note = f"{figure.note}; x {digits(factor, 3)} from measured rows".removeprefix("; ")
     update = {"low": low, "value": value, "high": high, "note": note}
     return figure.model_copy(update=update | ({"basis": "scaled"} if figure.basis == "measured" else {}))
+
+
+def traits(profile: Hardware) -> dict[Trait, float]:
+    """What decides how much of a device software reaches, each some -1 to 1 among GPUs.
+
+    ``any`` is 1. ``hbm`` is 1 for stacked memory and -1 for other: kernels tuned for one leave more of the other's
+    bandwidth. ``per_watt`` is the logarithm of the peak rate in 16 bits for each watt of the limit, against 1.6 TFLOP/s
+    in units of a factor of 2 and at most one up or down, as devices with rows are: one that has many units for its
+    watts lowers its clock before it reaches the peak.
+    """
+    memory = 1.0 if list(profile.hierarchy)[-1].startswith("hbm") else -1.0
+    rate, power = profile.rates.get("fp16") or profile.rates.get("bf16"), profile.power
+    per_watt = 0.0
+    if rate is not None and power is not None and power.cap is not None:
+        per_watt = min(1.0, max(-1.0, log(rate.value / power.cap.value / 1.6e12) / log(2)))
+    return {"any": 1.0, "hbm": memory, "per_watt": per_watt}
 
 
 class RuntimeConstants(Input):
@@ -50,7 +69,24 @@ class RuntimeConstants(Input):
     link: float = Field(1.0, gt=0, description="on the bandwidth of the interconnect")
     link_latency: float = Field(1.0, gt=0, description="on the latency of an exchange")
     active: float = Field(1.0, gt=0, description="on the power of the device's kernels that wait")
+    trends: dict[Trait, dict[str, float]] = Field(
+        default_factory=dict,
+        description="of every device of a class: by trait, how the logarithms of factors of those with rows follow it",
+    )
     rows: list[str] = Field(default_factory=list, description="ids of the measured rows it was solved from")
+
+    def on(self, profile: Hardware) -> "RuntimeConstants":
+        """What a device without rows takes from its relatives: these factors, moved along the trends.
+
+        >>> every = RuntimeConstants(hardware="*gpu", runtime="vllm", compute=0.5, trends={"any": {"compute": log(2)}})
+        >>> every.on(Hardware.model_construct(name="new", hierarchy={"hbm": None}, rates={}, power=None)).compute
+        1.0
+        """
+        known, moved = traits(profile), dict[str, float]()
+        for trait, slopes in self.trends.items():
+            for name, slope in slopes.items():
+                moved[name] = moved.get(name, 0.0) + slope * known[trait]
+        return self.model_copy(update={name: getattr(self, name) * exp(move) for name, move in moved.items()})
 
     def runtime_of(self, profile: RuntimeProfile) -> RuntimeProfile:
         """The runtime with these constants."""
@@ -172,9 +208,10 @@ class Constants(Input):
         return frozenset(row for part in parts for row in part.rows)
 
     def of(self, hardware: Hardware, runtime: RuntimeProfile) -> RuntimeConstants | None:
-        """The constants of a device and runtime, else those of every device of its class."""
+        """The constants of a device and runtime, else what it takes from the other devices of its class."""
         found = {part.hardware: part for part in self.runtimes if part.runtime == runtime.runtime}
-        return found.get(hardware.name) or found.get(f"{EVERY_DEVICE}{runtime.device_class}")
+        every = found.get(f"{EVERY_DEVICE}{runtime.device_class}")
+        return found.get(hardware.name) or (None if every is None else every.on(hardware))
 
     def every(self, runtime: str, device_class: str) -> RuntimeConstants | None:
         """The constants of every device of a class without rows of its own."""

@@ -12,12 +12,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bitnet_cost.engine.estimate import priced
-from bitnet_cost.inputs.calibration import EVERY_DEVICE, Constants, CounterConstants, DeviceConstants, RuntimeConstants
+from bitnet_cost.inputs.calibration import (
+    EVERY_DEVICE,
+    Constants,
+    CounterConstants,
+    DeviceConstants,
+    RuntimeConstants,
+    Trait,
+    traits,
+)
 from bitnet_cost.inputs.cited import Input
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.measurement import Measurement
@@ -345,19 +354,20 @@ def calibrate(
     """
     factors_before = {
         (entry.hardware, entry.runtime): entry.model_dump(
-            exclude_defaults=True, exclude={"hardware", "runtime", "rows"}
+            exclude_defaults=True, exclude={"hardware", "runtime", "trends", "rows"}
         )
         | {f"prompt:{task}": float(length) for task, length in (before.prompts if before else {}).items()}
         for entry in (before.runtimes if before else [])
     }
-    usable, single = _set_aside(rows)
+    usable, single = set_aside(rows)
     runtimes: list[RuntimeConstants] = []
     times: dict[tuple[str, str], Fit] = {}
     prompts: dict[str, int] = {}
 
     def enter(hardware: str, runtime: str, fit: Fit, ids: Sequence[str]) -> None:
         times[hardware, runtime] = fit
-        runtimes.append(RuntimeConstants(hardware=hardware, runtime=runtime, rows=list(ids), **_rounded(fit.values)))
+        factors: dict[str, Any] = dict(_rounded(fit.values))
+        runtimes.append(RuntimeConstants(hardware=hardware, runtime=runtime, rows=list(ids), **factors))
 
     for runtime, device_class in dict.fromkeys((part.software.runtime, part.software.device_class) for part in usable):
         own = [
@@ -396,13 +406,14 @@ def calibrate(
         devices=devices,
         counters=[counter for counter, _ in counters.values()],
     )
+    constants = with_trends(constants)
     return Calibration(constants, times, prices, {source: fit for source, (_, fit) in counters.items()})
 
 
 def repriced(rows: Sequence[Measurement], known: Constants, hardware: Sequence[str]) -> Constants:
     """Constants with the prices of some devices solved again, times as they are known."""
     solved = {(part.hardware, part.runtime) for part in known.runtimes}
-    usable, single = ([part for part in parts if part.profile.name in hardware] for parts in _set_aside(rows))
+    usable, single = ([part for part in parts if part.profile.name in hardware] for parts in set_aside(rows))
     usable = [
         part.with_prompts(known.prompts) for part in usable if (part.profile.name, part.software.runtime) in solved
     ]
@@ -414,6 +425,43 @@ def repriced(rows: Sequence[Measurement], known: Constants, hardware: Sequence[s
             "devices": [part for part in known.devices if part.hardware not in hardware] + devices,
         }
     )
+
+
+def with_trends(constants: Constants) -> Constants:
+    """Constants whose entries of every device say how the factors of those with rows follow what is known of them.
+
+    Ridge regression (Hoerl and Kennard, Technometrics 12, 1970) of the logarithms of each device's factors over those
+    of every device on `traits`, each slope held to 0 as by one device more: few relatives move a new device little.
+    """
+    runtimes = []
+    for every in constants.runtimes:
+        if every.hardware.startswith(EVERY_DEVICE):
+            device_class = every.hardware.removeprefix(EVERY_DEVICE)
+            own = [
+                part for part in constants.runtimes
+                if part.runtime == every.runtime and part.hardware not in APART
+                and not part.hardware.startswith(EVERY_DEVICE)
+                and catalog.hardware(part.hardware).device_class == device_class
+            ]  # fmt: skip
+            runtimes.append(every.model_copy(update={"trends": _trends(every, own)}))
+        else:
+            runtimes.append(every)
+    return constants.model_copy(update={"runtimes": runtimes})
+
+
+def _trends(every: RuntimeConstants, own: Sequence[RuntimeConstants]) -> dict[Trait, dict[str, float]]:
+    """By trait the slope of every factor that moves, to a hundredth."""
+    if not own:
+        return {}
+    known = [traits(catalog.hardware(part.hardware)) for part in own]
+    names = list(known[0])
+    x = np.array([[one[name] for name in names] for one in known])
+    y = np.log([[getattr(part, name) / getattr(every, name) for name in SPREAD] for part in own])
+    slopes = np.linalg.solve(x.T @ x + np.eye(len(names)), x.T @ y).round(2).tolist()
+    return {
+        trait: {name: slope for name, slope in zip(SPREAD, row, strict=True) if slope}
+        for trait, row in zip(names, slopes, strict=True)
+    }
 
 
 def _with_prices(
@@ -433,7 +481,7 @@ def _with_prices(
     return devices, prices
 
 
-def _set_aside(rows: Sequence[Measurement]) -> tuple[list[Rows], list[Rows]]:
+def set_aside(rows: Sequence[Measurement]) -> tuple[list[Rows], list[Rows]]:
     """Rows for constants, and those for prices alone, with power: of products alone, and of runtimes that stand."""
     chosen = calibration_ids(rows)
     usable: list[Rows] = []
@@ -491,7 +539,11 @@ def text_of(constants: Constants) -> str:
         for entry in entries:
             known = entry.model_dump(exclude_defaults=True)
             rows = known.pop("rows", [])
+            trends = known.pop("trends", {})
             words = [f"{k}: {v!r}" if isinstance(v, str) else f"{k}: {brief(v)}" for k, v in known.items()]
             lines.append(f"  - {{{', '.join(words)},")
+            if trends:
+                slopes = (f"{t}: {{{', '.join(f'{k}: {brief(v)}' for k, v in s.items())}}}" for t, s in trends.items())
+                lines.append(f"     trends: {{{', '.join(slopes)}}},")
             lines.append(f"     rows: [{', '.join(rows)}]}}")
     return "\n".join(lines) + "\n"

@@ -1,14 +1,15 @@
 """Devices left out one at a time: how far off the model is on a device whose rows had no part in its constants.
 
-For every device with measured rows, the factors that hold for all devices of its runtimes are solved again without its
-rows (linear in them around the committed ones, see `tangents`; prompt lengths of tasks are no device's and stay). The
-device is then what it would be had it never been measured: the prices of its profile, those factors, and the waiting
-power of the other devices. Every row of the device is scored, those that constants came from too: here none has.
+For every device with measured rows the factors that hold for all devices of its runtimes are solved again without its
+rows, then those of each other device, then the trends that a device without rows follows (linear in the factors around
+the committed ones, see `tangents`; prompt lengths of tasks are no device's and stay). The device is then what it would
+be had it never been measured: the prices of its profile, those factors and trends, and the waiting power of the other
+devices. Every row of the device is scored, those that constants came from too: here none has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,16 +22,19 @@ from bitnet_cost.inputs.ranges import LeftOut
 from bitnet_cost.numerals import digits, fixed, with_commas
 from bitnet_cost.readers import catalog
 from bitnet_cost.studies.accuracy import spread_of
-from bitnet_cost.studies.calibration import FIXED, SPREAD, Rows, informed
-from bitnet_cost.studies.measured import Quantity, calibration_ids, grouped
+from bitnet_cost.studies.calibration import APART, FIXED, OWN, SPREAD, Rows, informed, set_aside, with_trends
+from bitnet_cost.studies.measured import ALONE, Quantity, grouped
 from bitnet_cost.studies.tangents import Tangent, errors, refit, tangents
 from bitnet_cost.tables import Column, Note, Report, Table, headed
 
 QUANTITIES: dict[Quantity, str] = {"seconds": "time", "power_w": "power", "energy_j_per_token": "energy"}
-SERVER = "server-"  # before a quantity of a server
+SERVER, PRODUCT = "server-", "product-"  # before a quantity of a server, of a product alone
 TARGETS = {"time": (12.0, 35.0), "power": (10.0, 25.0), "energy": (15.0, 35.0)}  # percent: median, nine in ten
 TITLES = {"time": "time", "power": "power", "energy": "energy per token"}
+BEFORE = {"": "", SERVER: " of a server", PRODUCT: " of a product alone"}
 Kind = tuple[str, str]  # runtime, class of devices
+# Of the runtimes whose figures are measured on single kernels: those devices, and what only they say nothing of.
+KERNELS_OF = {"cuda-graph": {"h100-sxm-80gb": (), "h200-sxm-141gb": ("bf16", "fp16")}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,84 +51,139 @@ class Missed:
         return float(np.expm1(self.log_error))
 
 
-def shared_tangents(parts: Sequence[Rows], every: RuntimeConstants, names: Sequence[str]) -> list[Tangent]:
-    """Times of rows of one runtime near the factors that hold for all devices, powers where prices are measured."""
-    found = []
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """The constants of one runtime on one device or on all of a class, and the rows that they come from near them."""
+
+    constants: RuntimeConstants
+    rows: tuple[Tangent, ...]
+
+    def again(self, expected: RuntimeConstants, names: Sequence[str], spread: dict[str, float], left: str) -> Solved:
+        """The same without the rows of a device.
+
+        Slopes say nothing of factors further off than one may stray, so that none goes there.
+        """
+        near, held = ({n: float(getattr(c, n)) for n in names} for c in (self.constants, expected))
+        at, stray = np.log(list(near.values())), np.array([spread[n] for n in names])
+        found = refit([t for t in self.rows if t.row.hardware != left], near, held, spread)
+        factors = np.exp(np.clip(found, at - stray, at + stray)).tolist()
+        return Solved(self.constants.model_copy(update=dict(zip(names, factors, strict=True))), self.rows)
+
+
+def solved(parts: Sequence[Rows], known: RuntimeConstants, names: Sequence[str]) -> Solved:
+    """Constants with the times of their rows near them, powers where prices are measured."""
+    found: list[Tangent] = []
     for part in parts:
-        known = catalog.constants().of_device(part.profile.name) or DeviceConstants(hardware=part.profile.name)
-        own = catalog.constants().of(part.profile, part.software) or every
+        device = catalog.constants().of_device(part.profile.name) or DeviceConstants(hardware=part.profile.name)
+        active = known.active
+        if known.hardware.startswith(EVERY_DEVICE):
+            active = (catalog.constants().of(part.profile, part.software) or known).active
         found += [
-            t for t in tangents([part], every.model_copy(update={"active": own.active}), known, names)
+            t for t in tangents([part], known.model_copy(update={"active": active}), device, names)
             if t.quantity == "seconds" or (t.quantity == "power_w" and part.has_measured_prices)
         ]  # fmt: skip
-    return found
+    return Solved(known, tuple(found))
 
 
-def without(
-    device: str, kind: Kind, found: Sequence[Tangent], every: RuntimeConstants, names: Sequence[str],
-    constants: Constants,
-) -> RuntimeConstants:  # fmt: skip
-    """The factors of a runtime had a device never been measured."""
-    near = {name: float(getattr(every, name)) for name in names}
-    others = [t for t in found if t.row.hardware != device]
-    # Slopes are taken at the factors of all rows: they say nothing of factors further off than one may stray.
-    at, stray = np.log(list(near.values())), np.array([SPREAD[name] for name in names])
-    factors = np.exp(np.clip(refit(others, near, near, SPREAD), at - stray, at + stray)).tolist()
-    measured_on = [c for c in constants.runtimes if c.runtime == kind[0] and not c.hardware.startswith(EVERY_DEVICE)]
-    waiting = [c.active for c in measured_on if c.hardware != device]
-    active = float(np.median(waiting)) if waiting else 1.0
-    return RuntimeConstants(hardware=device, runtime=kind[0], active=active, **dict(zip(names, factors, strict=True)))
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """What the rows of one runtime on one class of devices make of it."""
+
+    names: tuple[str, ...]  # of the factors that they say something of
+    every: Solved
+    devices: dict[str, Solved]
+    powered: frozenset[str]  # devices whose waiting power comes from rows
+
+    def without(self, device: str) -> Constants:
+        """The constants of the runtime had a device never been measured."""
+        unmoved = RuntimeConstants(hardware=self.every.constants.hardware, runtime=self.every.constants.runtime)
+        every = self.every.again(unmoved, self.names, SPREAD, device).constants
+        others = [
+            one.again(every, self.names, OWN, device).constants for name, one in self.devices.items() if name != device
+        ]
+        waiting = [part.active for part in others if part.hardware in self.powered]
+        every = every.model_copy(update={"active": float(np.median(waiting)) if waiting else 1.0})
+        return with_trends(Constants(note="without one device", runtimes=[every, *others]))
+
+
+def calibrated(parts: Sequence[Rows], kind: Kind) -> Calibrated:
+    """The constants of one runtime and class of devices beside the rows they come from, as `calibrate` has them."""
+    constants, names = catalog.constants(), informed(parts) if parts else []
+    every = constants.every(*kind) or RuntimeConstants(hardware=EVERY_DEVICE + kind[1], runtime=kind[0])
+    certain = [
+        part for part in parts
+        if (part.has_measured_prices or not any(p.tasks for p in parts)) and part.profile.name not in APART
+    ]  # fmt: skip
+    devices = {}
+    for name in dict.fromkeys(part.profile.name for part in parts):
+        own = [part for part in parts if part.profile.name == name]
+        devices[name] = solved(own, constants.of(own[0].profile, own[0].software) or every, names)
+    powered = frozenset(part.profile.name for part in parts if any(row.power_w for row in part.members))
+    return Calibrated(tuple(names), solved(certain, every, names), devices, powered)
 
 
 def left_out(rows: Sequence[Measurement], progress: Callable[[str], object] = lambda line: None) -> list[Missed]:
     """Every quantity of every device of graphics processors, scored without that device's rows.
 
-    A device with rows of one runtime alone whose figures are measured on single kernels (`FIXED`) is none: nothing of
-    it was solved, so that leaving it out changes nothing.
+    Of a runtime whose figures are measured on single kernels (`FIXED`) the other devices are scored as they are.
     """
-    constants, chosen = catalog.constants(), calibration_ids(rows)
+    prompts = catalog.constants().prompts
     parts = [
-        Rows(members, constants.prompts)
+        Rows(members, prompts)
         for group, members in grouped(r for r in rows if not r.left_out and r.phase != "exchange").items()
-        if catalog.hardware(group[1]).device_class in ("gpu", "igpu") and group[3] not in FIXED
+        if catalog.hardware(group[1]).device_class in ("gpu", "igpu")
+        and (group[3] not in FIXED or (group[3] in KERNELS_OF and _elsewhere(members[0])))
     ]
+    used = [part.with_prompts(prompts) for part in set_aside(rows)[0]]
     found: list[Missed] = []
     for kind in dict.fromkeys(part.kind for part in parts):
+        known = calibrated([part for part in used if part.kind == kind], kind)
         own = [part for part in parts if part.kind == kind]
-        every = constants.every(*kind) or RuntimeConstants(hardware=EVERY_DEVICE + kind[1], runtime=kind[0])
-        used = [_only(part, chosen) for part in own if any(r.id in chosen for r in part.members)]
-        names = informed(used) if used else []
-        near = shared_tangents(used, every, names)
         for device in dict.fromkeys(part.profile.name for part in own):
-            solved = without(device, kind, near, every, names, constants)
-            bare = DeviceConstants(hardware=device)
-            found += [
-                Missed(row, quantity, error)
-                for part in own if part.profile.name == device
-                for row, quantity, error in errors(part, solved, bare) if np.isfinite(error)
-            ]  # fmt: skip
-        progress(f"{kind[0]}: {len(used)} groups of rows")
+            found += _missed([part for part in own if part.profile.name == device], known.without(device))
+        progress(f"{kind[0]}: {len(own)} groups of rows")
     return found
 
 
-def _only(part: Rows, ids: frozenset[str]) -> Rows:
-    """The rows of a group that constants may be taken from."""
-    members = [r for r in part.members if r.id in ids]
-    return Rows(members, catalog.constants().prompts, part.profile, part.software)
+def _elsewhere(row: Measurement) -> bool:
+    """Whether a row of a runtime of measured kernels has no part in them."""
+    apart = KERNELS_OF[row.runtime].get(row.hardware)
+    return apart is None or (row.precision in apart and row.devices == 1)
+
+
+def _missed(parts: Sequence[Rows], constants: Constants) -> Iterator[Missed]:
+    for part in parts:
+        device = part.profile.name
+        software = constants.of(part.profile, part.software)
+        software = software or RuntimeConstants(hardware=device, runtime=part.software.runtime)
+        for row, quantity, error in errors(part, software, DeviceConstants(hardware=device)):
+            if np.isfinite(error):
+                yield Missed(row, quantity, error)
 
 
 def summary(found: Sequence[Missed]) -> LeftOut:
-    """Errors over all devices and of each, by quantity; those of servers apart over all."""
-    served = [m for m in found if m.row.phase == "serving"]
-    alone = [m for m in found if m.row.phase != "serving"]
-    classes = _spreads(alone) | {f"{SERVER}{name}": spread for name, spread in _spreads(served).items()}
+    """Errors over all devices and of each, by quantity; those of servers and of products alone apart."""
     devices = {d: _spreads([m for m in found if m.row.hardware == d]) for d in sorted({m.row.hardware for m in found})}
-    return LeftOut(classes=classes, devices=devices)
+    return LeftOut(classes=_spreads(found), devices=devices)
 
 
 def _spreads(found: Sequence[Missed]) -> dict[str, Spread]:
-    parts = {word: [m.error for m in found if m.quantity == quantity] for quantity, word in QUANTITIES.items()}
+    parts: dict[str, list[float]] = {before + word: [] for before in BEFORE for word in QUANTITIES.values()}
+    for m in found:
+        before = SERVER if m.row.phase == "serving" else PRODUCT if m.row.phase in ALONE else ""
+        parts[before + QUANTITIES[m.quantity]].append(m.error)
     return {word: spread_of(errors) for word, errors in parts.items() if errors}
+
+
+def title(name: str) -> str:
+    """A class in words.
+
+    >>> title("energy"), title("server-time"), title("product-energy")
+    ('energy per token', 'time of a server', 'energy of a product alone')
+    """
+    before = next(b for b in (SERVER, PRODUCT, "") if name.startswith(b))
+    words = TITLES[name.removeprefix(before)]
+    return (words.removesuffix(" per token") if before == PRODUCT else words) + BEFORE[before]
 
 
 def missed_targets(found: LeftOut) -> list[str]:
@@ -137,13 +196,12 @@ def report(found: LeftOut) -> Report:
     """Errors over all devices with their targets, and of each device."""
     whole, each = [], []
     for name, s in found.classes.items():
-        quantity = name.removeprefix(SERVER)
         target = TARGETS.get(name)
         words = "-" if target is None else " / ".join(digits(t, 6) for t in target)
         met = "" if target is None else "NO" if name in missed_targets(found) else "yes"
-        whole.append((TITLES[quantity] + (" of a server" if name != quantity else ""), *_printed(s), words, met))
+        whole.append((title(name), *_printed(s), words, met))
     for device, quantities in found.devices.items():
-        each += [(device, TITLES[name], *_printed(s)) for name, s in quantities.items()]
+        each += [(device, title(name), *_printed(s)) for name, s in quantities.items()]
     heads = ("n", "median %", "p90 %", "bias %")
     tables = (
         Table("All devices", (*headed("quantity", *heads, "target"), Column("met", False)), tuple(whole)),
@@ -157,9 +215,10 @@ def report(found: LeftOut) -> Report:
 
 
 _NOTE = (
-    "The factors of a runtime are solved again without the rows of a device, all of which are then scored with the"
-    " prices of its profile. A runtime that was measured on one or two devices alone is left with little; servers of"
-    " vLLM are such."
+    "The factors of a runtime, those of its other devices and the trends of these are solved again without the rows of"
+    " a device, all of which are then scored with the prices of its profile. A runtime that was measured on one or two"
+    " devices alone is left with little; servers of vLLM are such. Constants do not come from products alone: a"
+    " runtime's file has what they reach."
 )
 
 
