@@ -125,7 +125,8 @@ def calibrated(parts: Sequence[Rows], kind: Kind) -> Calibrated:
 def left_out(rows: Sequence[Measurement], progress: Callable[[str], object] = lambda line: None) -> list[Missed]:
     """Every quantity of every device of graphics processors, scored without that device's rows.
 
-    Of a runtime whose figures are measured on single kernels (`FIXED`) the other devices are scored as they are.
+    Of a runtime whose figures are measured on single kernels (`FIXED`) the other devices are scored as they are. A
+    runtime that one device alone gave its constants is not: no answer is given without any row of its runtime.
     """
     prompts = catalog.constants().prompts
     parts = [
@@ -139,6 +140,8 @@ def left_out(rows: Sequence[Measurement], progress: Callable[[str], object] = la
     for kind in dict.fromkeys(part.kind for part in parts):
         known = calibrated([part for part in used if part.kind == kind], kind)
         own = [part for part in parts if part.kind == kind]
+        if len(known.devices) == 1:
+            own = [part for part in own if part.profile.name not in known.devices]
         for device in dict.fromkeys(part.profile.name for part in own):
             found += _missed([part for part in own if part.profile.name == device], known.without(device))
         progress(f"{kind[0]}: {len(own)} groups of rows")
@@ -216,9 +219,9 @@ def report(found: LeftOut) -> Report:
 
 _NOTE = (
     "The factors of a runtime, those of its other devices and the trends of these are solved again without the rows of"
-    " a device, all of which are then scored with the prices of its profile. A runtime that was measured on one or two"
-    " devices alone is left with little; servers of vLLM are such. Constants do not come from products alone: a"
-    " runtime's file has what they reach."
+    " a device, all of which are then scored with the prices of its profile. A runtime that was measured on few devices"
+    " is left with little; servers of vLLM are such; one that was measured on that device alone is not"
+    " scored there. Constants do not come from products alone: a runtime's file has what they reach."
 )
 
 
