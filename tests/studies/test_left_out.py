@@ -8,9 +8,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from bitnet_cost.inputs.calibration import Constants, RuntimeConstants
 from bitnet_cost.inputs.measurement import Measurement
 from bitnet_cost.readers import catalog, measured
 from bitnet_cost.studies import left_out, spreads
+from bitnet_cost.studies.calibration import set_aside, with_trends
 from bitnet_cost.studies.measured import calibration_ids
 from bitnet_cost.studies.tangents import Tangent, refit
 from tests.conftest import Ran
@@ -48,12 +50,50 @@ def test_a_device_left_out_is_scored_by_the_others() -> None:
     assert 1 < summary.classes["time"].median < 25
 
 
+def test_nothing_of_a_device_that_is_left_out_enters() -> None:
+    """Its rows twice as long: what is solved without it is the same to the bit, what is solved with it is not."""
+    runtime, device = "llama.cpp", "apple-m2-ultra-gpu-76c"
+    rows = [r for r in measured.rows() if r.runtime == runtime and r.hardware.startswith("apple") and not r.left_out]
+    slow = [r.model_copy(update={"seconds": 2 * r.seconds}) if r.hardware == device and r.seconds else r for r in rows]
+    found = []
+    for these in (rows, slow):
+        parts = [p for p in set_aside(these)[0] if p.software.device_class == "igpu"]
+        known = left_out.calibrated(parts, (runtime, "igpu"))
+        found.append((known.without(device), known.without("apple-m1-gpu-7c")))
+    assert found[0][0] == found[1][0]
+    assert found[0][1] != found[1][1]
+    assert device not in {part.hardware for part in found[0][0].runtimes}
+
+
+def test_a_device_without_rows_takes_from_its_relatives() -> None:
+    """Relatives of stacked memory reach a third less bandwidth: a new device of it reaches less, another does not."""
+    known = [RuntimeConstants(hardware=name, runtime="llama.cpp", bandwidth=2 / 3 if hbm else 1.0)
+             for name, hbm in (("h100-pcie-80gb", True), ("a100-sxm-80gb", True), ("rtx-4090", False),
+                               ("rtx-3090", False))]  # fmt: skip
+    every = RuntimeConstants(hardware="*gpu", runtime="llama.cpp")
+    constants = with_trends(Constants(note="a test", runtimes=[every, *known]))
+    software = catalog.runtime("llama.cpp", "gpu")
+    factors = [constants.of(catalog.hardware(name), software) for name in ("mi300x", "rtx-4080", "rtx-4090")]
+    stacked, other, own = (part.bandwidth for part in factors if part is not None)
+    assert 2 / 3 < stacked < 0.85 < other < 1.05
+    assert own == 1.0
+    assert every == constants.runtimes[0].model_copy(update={"trends": {}})
+    none = with_trends(Constants(note="a test", runtimes=[every])).of(catalog.hardware("mi300x"), software)
+    assert none is not None
+    assert none.bandwidth == 1
+
+
+def test_committed_trends_are_those_of_the_committed_factors() -> None:
+    assert with_trends(catalog.constants()) == catalog.constants()
+
+
 def test_committed_errors_of_devices_left_out_are_shown() -> None:
     known = catalog.ranges()
     assert known is not None
     errors = known.errors
     assert len(errors.devices) >= 20
     assert {"time", "power", "energy"} <= errors.classes.keys()
+    assert left_out.missed_targets(errors) == []
     report = left_out.report(errors)
     assert len(report.tables[0].rows) == len(errors.classes)
     assert json.loads(json.dumps(left_out.document(errors)))["classes"]["time"]["n"] == errors.classes["time"].n
