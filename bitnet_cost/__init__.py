@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from bitnet_cost.studies.stream import Grid as Grid
     from bitnet_cost.studies.stream import sweep as sweep
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Loaded when first used: `bitnet-cost --help` needs none of it.
 _HOMES = {

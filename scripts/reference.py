@@ -21,7 +21,7 @@ from bitnet_cost.inputs.measurement import Measurement
 from bitnet_cost.inputs.schema import KINDS
 from bitnet_cost.ledger.rows import Answers, Rows
 from bitnet_cost.numerals import digits
-from bitnet_cost.readers import laws
+from bitnet_cost.readers import catalog, laws
 
 FIGURES: tuple[type[cited.Figure], ...] = tuple(cited.Figure.__subclasses__())
 
@@ -288,7 +288,6 @@ def _prose(text: str) -> str:
 
 def accuracy() -> str:
     """The committed errors by class."""
-    from bitnet_cost.readers import catalog
     from bitnet_cost.studies.accuracy import CLASSES
 
     lines = ["| measured | rows | median error | nine in ten | target |", "| --- | ---: | ---: | ---: | ---: |"]
@@ -301,8 +300,6 @@ def accuracy() -> str:
 
 def accuracy_by_device() -> str:
     """The committed errors by device, runtime and class."""
-    from bitnet_cost.readers import catalog
-
     found = [
         [
             *(f"`{word}`" for word in (hardware, runtime, name)),
@@ -317,7 +314,6 @@ def accuracy_by_device() -> str:
 
 def left_out() -> str:
     """The committed errors on devices that were left out of calibration one at a time."""
-    from bitnet_cost.readers import catalog
     from bitnet_cost.studies.left_out import TARGETS, title
 
     known = catalog.ranges()
@@ -353,8 +349,6 @@ def scopes() -> str:
 
 def weak() -> str:
     """Shares of figures by basis, for each profile, the weakest first."""
-    from bitnet_cost.readers import catalog
-
     lines = []
     for name in catalog.names("hardware"):
         bases = [figure.basis for _, figure in cited.figures_in(catalog.hardware(name))]
@@ -366,8 +360,6 @@ def weak() -> str:
 
 def precisions() -> str:
     """The catalogue's precisions with their bits and recipes."""
-    from bitnet_cost.readers import catalog
-
     lines = []
     for name in catalog.names("precision"):
         p = catalog.precision(name)
@@ -405,7 +397,6 @@ def datapaths() -> str:
     """Each recipe of a ternary unit, action by action, and its energy at the published nodes, to be checked by hand."""
     from bitnet_cost.engine.activity import unit_recipe
     from bitnet_cost.inputs.datapath import Datapath, Unit
-    from bitnet_cost.readers import catalog
 
     paths = [
         Datapath(kind="add", width=16),
@@ -434,8 +425,6 @@ def datapaths() -> str:
 
 def memories() -> str:
     """Memories by kind, with the energy of a bit."""
-    from bitnet_cost.readers import catalog
-
     rows = [
         [f"`{name}`", kind.title, f"{digits(kind.read.value * 1e12)} ({digits(kind.read.low * 1e12)} to "
          f"{digits(kind.read.high * 1e12)})", kind.read.basis, kind.read.note]
@@ -444,8 +433,34 @@ def memories() -> str:
     return table(["kind", "memory", "pJ/bit", "basis", "note"], rows)
 
 
+EXPLORERS = {  # eight H200 hold all four, FP32 among them
+    "reports/explorer-175b.html": "bitnet-cost explore gpt3-175b -H h200-sxm-141gb,h100-sxm-80gb,b200,mi300x "
+    "-p fp32,fp16,int8,bitnet --devices 8"
+}
+
+
+def explorers() -> str:
+    """The explorer pages of ``reports/``, and the command that writes each."""
+    rows = [
+        [f"[`{name}`]({name})", f"`{command} -o {name}`"]
+        for name, command in ((path.removeprefix("reports/"), command) for path, command in EXPLORERS.items())
+    ]
+    return table(["page", "written by"], rows)
+
+
+def rendered_studies() -> str:
+    """The studies of ``reports/``, each as a file, a table and a page."""
+    rows = [
+        [catalog.study(name).title, f"[page]({name}.html)", f"[table]({name}.md)", f"[`{name}.yaml`]({name}.yaml)"]
+        for name in catalog.names("study")
+    ]
+    return table(["published", "opened by double click", "every cell", "as typed from its source"], rows)
+
+
 PARTS: dict[str, Callable[..., str]] = {
     "memories": memories,
+    "explorers": explorers,
+    "rendered-studies": rendered_studies,
     "datapaths": datapaths,
     "figures": figures,
     "kind": kind,

@@ -39,7 +39,7 @@ from scripts.notebooks import executed
 from scripts.pictures import Screen, terminal
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+PAGES = (ROOT / "README.md", ROOT / "reports" / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 MARK = re.compile(
     r"<!-- (?P<kind>sample|refused|file): (?P<what>[^\n]+?) -->\n"
     r"(?:```sh\n.*?\n```\n\n```text\n.*?```\n|```yaml\n.*?```\n)?",
@@ -138,6 +138,7 @@ def targets() -> dict[Path, Callable[[], str]]:
         **{ROOT / "schemas" / f"{kind}.json": partial(schema, kind) for kind in KINDS},
         **{reports / f"{name}.md": partial(study, name) for name in studies},
         **{reports / f"{name}.html": partial(study_page, name) for name in studies},
+        **{ROOT / path: partial(run, command) for path, command in reference.EXPLORERS.items()},
         reports / "eight-bit.md": lambda: run("bitnet-cost eight-bit --notes -f markdown"),
         reports / "accuracy.md": lambda: as_markdown(accuracy.report(accuracy.compare())),
         ROOT / "measured" / "parity.json": parity,

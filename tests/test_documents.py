@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from bitnet_cost import api
+from bitnet_cost import __version__, api
 from bitnet_cost.commands.main import app
 from bitnet_cost.studies import cells
 from scripts import write_docs
@@ -140,6 +141,20 @@ def test_module_and_version() -> None:
         [sys.executable, "-m", "bitnet_cost", "--version"], capture_output=True, text=True, check=True
     )
     assert re.fullmatch(r"bitnet-cost \d+\.\d+\.\d+\n", done.stdout)
+
+
+def test_the_version_is_the_same_wherever_it_stands() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    assert citation["version"] == __version__
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)  # what the format requires
+    assert f"\n## {__version__}\n" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+def test_actions_are_pinned_by_hash() -> None:
+    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+        used = re.findall(r"uses: (\S+)", path.read_text("utf-8"))
+        assert used
+        assert all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", one) for one in used), path
 
 
 def test_no_path_of_a_machine_in_the_tree() -> None:

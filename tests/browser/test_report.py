@@ -25,6 +25,7 @@ from bitnet_cost.readers import catalog
 from bitnet_cost.studies import pages
 from bitnet_cost.studies.ranges import judged
 from bitnet_cost.views import estimate, html
+from scripts.reference import EXPLORERS
 from tests.browser.conftest import HOSTILE, Opened, chosen, missing, written
 from tests.conftest import ROOT, Ran
 
@@ -389,10 +390,10 @@ def test_open_without_a_browser_says_so(tmp_path: Path) -> None:
     assert path.stat().st_size > 10_000
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "reports").glob("*.html")), ids=lambda p: p.stem)
-def test_every_shipped_page_opens(path: Path, opened: Opened) -> None:
+@pytest.mark.parametrize("name", catalog.names("study"))
+def test_every_shipped_page_opens(name: str, opened: Opened) -> None:
     for width in (1200, 390):
-        page = opened(path, width=width)
+        page = opened(ROOT / "reports" / f"{name}.html", width=width)
         assert page.query_selector_all("table")
         assert len(page.query_selector_all("path.mark")) == len(page.query_selector_all("#t-printed tbody tr"))
         assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -400,4 +401,13 @@ def test_every_shipped_page_opens(path: Path, opened: Opened) -> None:
 
 def test_every_study_has_a_shipped_page() -> None:
     studies = {p.stem for p in (ROOT / "reports").glob("*.yaml")}
-    assert {p.stem for p in (ROOT / "reports").glob("*.html")} == studies
+    explorers = {Path(path).stem for path in EXPLORERS}
+    assert {p.stem for p in (ROOT / "reports").glob("*.html")} == studies | explorers
+
+
+@pytest.mark.parametrize("path", EXPLORERS)
+def test_every_shipped_explorer_opens_with_an_answer(path: str, opened: Opened) -> None:
+    for width in (1200, 390):
+        page = opened(ROOT / path, width=width)
+        assert "BitNet" in page.inner_text("h1")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
