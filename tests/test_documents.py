@@ -162,7 +162,7 @@ def test_no_path_of_a_machine_in_the_tree() -> None:
     for path in [*texts, *(ROOT / "bitnet_cost").rglob("*.py"), *(ROOT / "schemas").iterdir()]:
         if path.suffix == ".png":
             continue
-        text = path.read_text("utf-8")
+        text = re.sub(r"[A-Za-z0-9+/=]{200,}", "", path.read_text("utf-8"))  # without the packed graphs of a page
         assert not ABSOLUTE.search(text), path
         assert "file:///" not in text, path
         assert "/home/" not in text, path
