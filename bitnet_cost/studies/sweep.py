@@ -114,23 +114,29 @@ class Plan:
         every = math.prod(self.radices) * math.prod(self.lengths)
         return min(every, self.spec.limit or every)
 
+    @cached_property
+    def partition_points(self) -> int:
+        """Points of one partition: more where there are many and only a front or the best is sent back."""
+        few_rows = is_reducing(self) and not self.spec.training and not self.spec.load
+        return PARTITION * (8 if few_rows and math.prod(self.lengths) >= 64 * PARTITION else 1)
+
     @property
     def slices(self) -> int:
         """Partitions of one cell."""
-        return -(-math.prod(self.lengths) // PARTITION)
+        return -(-math.prod(self.lengths) // self.partition_points)
 
     @property
     def partitions(self) -> int:
         """Partitions of the grid, the last one perhaps cut by the limit."""
         whole, rest = divmod(self.points, math.prod(self.lengths))
-        return whole * self.slices + -(-rest // PARTITION)
+        return whole * self.slices + -(-rest // self.partition_points)
 
     def span(self, number: int) -> tuple[int, int, int]:
         """``(cell, start, stop)`` of a partition, the points counted within its cell."""
         cell, part = divmod(number, self.slices)
         each = math.prod(self.lengths)
-        start = part * PARTITION
-        return cell, start, min(start + PARTITION, each, self.points - cell * each)
+        start = part * self.partition_points
+        return cell, start, min(start + self.partition_points, each, self.points - cell * each)
 
     def cell(self, number: int) -> Cell:
         """The names and varied figures of a cell.
