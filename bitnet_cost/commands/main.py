@@ -1,6 +1,7 @@
 """The command ``bitnet-cost``: words in, words out. Results to stdout, everything else to stderr.
 
-Only typer is imported here; a command imports what it needs when it runs, so that ``--help`` is quick.
+Only typer is imported here, and of the commands' modules that of the command that is called; a command imports what it
+needs when it runs.
 """
 
 from __future__ import annotations
@@ -9,20 +10,63 @@ import gc
 import io
 import os
 import sys
+from copy import copy
+from importlib import import_module
 from typing import Any, TextIO, cast
 
 import typer
+from typer.models import CommandInfo
 
-from bitnet_cost.commands import calibrate, estimates, explore, files, load, new, studies, train
-from bitnet_cost.commands.root import app
+from bitnet_cost.commands import root
 from bitnet_cost.commands.writing import Words, end_unwritten, fail, refuse_controls
 from bitnet_cost.errors import BitnetCostError
 
 # Typer brings a copy of the library that finds faults of a command line, or imports it; either way this is its class.
 UsageError: Any = typer.BadParameter.__mro__[1]
 
-# The modules add their commands to ``app``.
-__all__ = ["app", "calibrate", "estimates", "explore", "files", "load", "main", "new", "studies", "train"]
+# The commands of each module, which adds them to ``root.app``; `help` is the one command that reads all others.
+MODULES: dict[str, tuple[str, ...]] = {
+    "calibrate": ("calibrate",),
+    "estimates": ("estimate", "compare", "eight-bit", "report", "layers", "fit"),
+    "explore": ("explore",),
+    "files": ("list", "version", "show", "check", "schema", "import"),
+    "load": ("load",),
+    "new": ("new",),
+    "studies": ("validate", "explain", "break-even", "fit-law", "sweep", "plot"),
+    "train": ("train",),
+}
+
+
+def application(words: list[str]) -> typer.Typer:
+    """The command line with the command that is called; else with all, of which help shows the first lines alone."""
+    called = words[0] if words else ""
+    home = next((module for module, names in MODULES.items() if called in names), None)
+    for module in [home] if home else MODULES:
+        import_module(f"bitnet_cost.commands.{module}")
+    every = root.app.registered_commands
+    found = copy(root.app)
+    if home:
+        found.registered_commands = [command for command in every if root.name_of(command) == called]
+        found.registered_groups = [group for group in found.registered_groups if group.name == called]
+    elif called in ("-h", "--help"):
+        found.registered_commands = list(map(_without_options, every))
+    return found
+
+
+def _without_options(command: CommandInfo) -> CommandInfo:
+    def shown() -> None: ...
+
+    shown.__name__, shown.__doc__ = root.name_of(command), getattr(command.callback, "__doc__", None)
+    listed = copy(command)
+    listed.callback = shown
+    return listed
+
+
+def __getattr__(name: str) -> Any:
+    if name == "app":  # with all commands, for who looks at them
+        application([])
+        return root.app
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def main() -> None:
@@ -40,7 +84,7 @@ def main() -> None:
     if words[:1] in (["--help"], ["-h"]) and len(words) > 1:  # meant as `help COMMAND`
         words = [*words[1:], "--help"]
     try:
-        code = app(args=words, prog_name="bitnet-cost", standalone_mode=False)
+        code = application(words)(args=words, prog_name="bitnet-cost", standalone_mode=False)
     except UsageError as error:
         from bitnet_cost.commands.faults import as_message
 

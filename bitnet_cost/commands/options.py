@@ -5,8 +5,8 @@ those of other files are: it would be evaluated again for every command.
 """
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial, wraps
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property, partial, update_wrapper
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -30,24 +30,42 @@ from bitnet_cost.words import (
 )  # fmt: skip
 
 
-def with_groups(command: Callable[..., None]) -> Callable[..., None]:
+class with_groups:  # noqa: N801  # a decorator
     """A command that takes groups of options, as typer is to see it: with the fields of each group in its place.
 
-    Raises:
-        ValueError: two groups hold options of the same name.
+    Its options are looked at when typer asks for them, which it does of the command that is called.
     """
-    asked = inspect.signature(command, eval_str=True).parameters
-    groups = {name: p.annotation for name, p in asked.items() if _is_group(p.annotation)}
-    shown = [s for p in asked.values() for s in (_fields(p.annotation) if p.name in groups else [p])]
 
-    @wraps(command)
-    def with_groups(**given: Any) -> None:
-        made = {name: _made(group, given) for name, group in groups.items()}
-        command(**given, **made)
+    def __init__(self, command: Callable[..., None]) -> None:
+        update_wrapper(self, command, assigned=("__module__", "__name__", "__qualname__", "__doc__"))
+        self._command = command
 
-    vars(with_groups).update(__signature__=inspect.Signature(shown))
-    with_groups.__annotations__ = {p.name: p.annotation for p in shown}
-    return with_groups
+    def __call__(self, **given: Any) -> None:
+        """Run the command with its groups, made of options that are given one by one."""
+        made = {name: _made(group, given) for name, group in self._groups.items()}
+        self._command(**given, **made)
+
+    @cached_property
+    def _asked(self) -> Mapping[str, inspect.Parameter]:
+        return inspect.signature(self._command, eval_str=True).parameters
+
+    @cached_property
+    def _groups(self) -> dict[str, Any]:
+        return {name: p.annotation for name, p in self._asked.items() if _is_group(p.annotation)}
+
+    @cached_property
+    def __signature__(self) -> inspect.Signature:
+        """The options one by one.
+
+        Raises:
+            ValueError: two groups hold options of the same name.
+        """
+        parts = ((_fields(p.annotation) if _is_group(p.annotation) else [p]) for p in self._asked.values())
+        return inspect.Signature([shown for part in parts for shown in part])
+
+    @cached_property
+    def __annotations__(self) -> dict[str, Any]:  # type: ignore[override]  # an attribute like any other
+        return {name: p.annotation for name, p in self.__signature__.parameters.items()}
 
 
 def _is_group(annotation: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from typer.models import CommandInfo
 
 from bitnet_cost import __version__
 
@@ -16,6 +17,11 @@ app = typer.Typer(
     help="What a language model costs in memory and energy, in FP32, FP16, INT8, 1-bit and formats in between.",
     epilog="Start with: bitnet-cost estimate gpt3-175b",
 )
+
+
+def name_of(command: CommandInfo) -> str:
+    """The word that calls a command: as registered, else the name of its function."""
+    return str(command.name or getattr(command.callback, "__name__", ""))
 
 
 def _version(value: bool) -> None:
