@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from bitnet_cost.readers import prebuilt
+from scripts import prebuild
 from tests.conftest import ROOT
 
 SHIPPED = (
@@ -117,6 +119,7 @@ def test_the_wheel_is_typed_and_whole(built: Path) -> None:
     for folder in SHIPPED:
         ours = {f"bitnet_cost/{folder}/{p.name}" for p in (ROOT / folder).iterdir() if p.suffix in (".yaml", ".csv")}
         assert ours <= names, folder
+    assert {f"bitnet_cost/prebuilt/{prebuilt.path_of(name).name}" for name in prebuild.FILES} <= names
     tops = {name.partition("/")[0] for name in names}
     assert {top.partition("-")[0] for top in tops} == {"bitnet_cost"}
     assert wheel.stat().st_size < 4e6

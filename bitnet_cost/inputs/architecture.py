@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from bitnet_cost.errors import BitnetCostError, labelled
 from bitnet_cost.inputs.cited import Input
-from bitnet_cost.inputs.precision import Precision, as_in_file
+from bitnet_cost.inputs.precision import OWN, Precision, as_in_file
 from bitnet_cost.numerals import with_commas
 from bitnet_cost.shown import Shown
 
@@ -475,7 +475,7 @@ class Architecture(Shown, Input):
         Raises:
             BitnetCostError: ``-p file`` of a model whose files are not known to be stored in anything but 16 bits.
         """
-        if precision is not as_in_file():
+        if precision.name != OWN or precision is not as_in_file():
             return precision
         if self.checkpoint is not None and self.checkpoint.stored is not None:
             return self.checkpoint.stored

@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import fields, is_dataclass, replace
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import core_schema
 
 from bitnet_cost import numerals, units
 from bitnet_cost.errors import BitnetCostError, quoted, suggested
@@ -17,6 +18,16 @@ class Input(BaseModel):
     """Base of what is read: frozen, no unknown keys, no silent conversion."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True, allow_inf_nan=False)
+
+
+class _Made:
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        return core_schema.is_instance_schema(source)
+
+
+_T = TypeVar("_T")
+Made = Annotated[_T, _Made()]
+"""A part that was validated where it was made: taken as it is, and, unlike with `InstanceOf`, no schema of it built."""
 
 
 def _catalogue_name(text: str) -> str:

@@ -8,6 +8,7 @@ its scales) and *arithmetic* (a recipe of actions per MAC). Products of two acti
 import math
 import re
 from collections.abc import Container
+from functools import cache
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -227,9 +228,25 @@ class Precision(Shown, Input):
         return self.linear.weights.information_bits
 
 
+@cache
 def as_in_file() -> Precision:
     """What ``-p file`` means before a model is known: `Architecture.own` puts the model's own in its place."""
-    return _AS_IN_FILE
+    return Precision(
+        name=OWN,
+        title="as the model's own file stores it",
+        source="file",
+        sources={
+            "file": Source(author="bitnet-cost", title="the model's file", year=2026, where="none yet", seen="own")
+        },
+        linear=LinearPrecision(
+            weights=WeightStorage(bits=16, information_bits=16), activation_bits=16, recipe={"mul.fp16": 1.0}
+        ),
+        attention="fp16",
+        elsewhere="fp16",
+        embedding="fp16",
+        lm_head="fp16",
+        kv_bits=16,
+    )
 
 
 _BITS = r"([0-9]{1,4}(?:\.[0-9]{1,9})?)"
@@ -332,19 +349,3 @@ def parse_name(name: str) -> Precision | None:
         lm_head="fp16",
         kv_bits=kv if kv is not None else 16.0,
     )
-
-
-_AS_IN_FILE = Precision(
-    name=OWN,
-    title="as the model's own file stores it",
-    source="file",
-    sources={"file": Source(author="bitnet-cost", title="the model's file", year=2026, where="none yet", seen="own")},
-    linear=LinearPrecision(
-        weights=WeightStorage(bits=16, information_bits=16), activation_bits=16, recipe={"mul.fp16": 1.0}
-    ),
-    attention="fp16",
-    elsewhere="fp16",
-    embedding="fp16",
-    lm_head="fp16",
-    kv_bits=16,
-)

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from pydantic import BaseModel, Field, InstanceOf, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from bitnet_cost import questions
 from bitnet_cost.errors import BitnetCostError, suggested
 from bitnet_cost.inputs.architecture import Architecture
-from bitnet_cost.inputs.cited import Figure, Input, NoSuchPart, Same, explain, figures_in, put, walk
+from bitnet_cost.inputs.cited import Figure, Input, Made, NoSuchPart, Same, explain, figures_in, put, walk
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.offload import divided
@@ -71,10 +71,10 @@ def _on(precision: Precision, hardware: Hardware) -> Precision:
 class Question(Shown, Input):
     """What every question has: a model in a precision on hardware, and one lens on every figure of it."""
 
-    model: InstanceOf[Architecture] = Field(description="architecture of the model")
-    precision: InstanceOf[Precision] = Field(description="formats of weights, activations and KV cache")
-    hardware: InstanceOf[Hardware] = Field(description="technology node or device")
-    runtime: InstanceOf[Input] | None = Field(None, description=questions.RUNTIME.description)
+    model: Made[Architecture] = Field(description="architecture of the model")
+    precision: Made[Precision] = Field(description="formats of weights, activations and KV cache")
+    hardware: Made[Hardware] = Field(description="technology node or device")
+    runtime: Made[Input] | None = Field(None, description=questions.RUNTIME.description)
 
     @model_validator(mode="before")
     @classmethod
@@ -183,15 +183,15 @@ class Scenario(Question):
     the hardware and the runtime may be arrays over the points of a grid.
     """
 
-    workload: InstanceOf[Workload] = Field(default_factory=Workload, description="work, and how it is counted")
-    runtime: InstanceOf[RuntimeProfile] | None = Field(None, description=questions.RUNTIME.description)
+    workload: Made[Workload] = Field(default_factory=Workload, description="work, and how it is counted")
+    runtime: Made[RuntimeProfile] | None = Field(None, description=questions.RUNTIME.description)
     scope: Scope | None = Field(None, description=questions.SCOPE.description)
     accumulator: Accumulator = Field(questions.ACCUMULATOR.default, description=questions.ACCUMULATOR.description)
     devices: int = Field(questions.DEVICES.default, description=questions.DEVICES.description)
     parallel: Parallel = Field(questions.PARALLEL.default, description=questions.PARALLEL.description)
     offload: str | None = Field(questions.OFFLOAD.default, description=questions.OFFLOAD.description)
-    draft: InstanceOf[Architecture] | None = Field(None, description="model that drafts tokens, see the workload")
-    facility: InstanceOf[Facility] | None = Field(None, description="what turns energy and time into a site's")
+    draft: Made[Architecture] | None = Field(None, description="model that drafts tokens, see the workload")
+    facility: Made[Facility] | None = Field(None, description="what turns energy and time into a site's")
 
     @property
     def drafting(self) -> Scenario | None:

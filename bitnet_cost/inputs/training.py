@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
-from pydantic import Field, InstanceOf, model_validator
+from pydantic import Field, model_validator
 
 from bitnet_cost import questions
 from bitnet_cost.errors import BitnetCostError, check_word
 from bitnet_cost.inputs.architecture import Architecture
-from bitnet_cost.inputs.cited import Bandwidth, Duration, Input, Ratio, Source, check_figures
+from bitnet_cost.inputs.cited import Bandwidth, Duration, Input, Made, Ratio, Source, check_figures
 from bitnet_cost.inputs.division import refusal
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Interconnect
@@ -440,9 +440,9 @@ class TrainingScenario(Question):
     Numbers of the plan and figures of the hardware and the runtime may be arrays over the points of a grid.
     """
 
-    runtime: InstanceOf[TrainingRuntime] | None = Field(None, description="software of training; none at a node")
-    form: InstanceOf[TrainingFormat] = Field(description="how the precision is trained")
-    plan: InstanceOf[Plan] = Field(default_factory=Plan, description="how a step is divided")
+    runtime: Made[TrainingRuntime] | None = Field(None, description="software of training; none at a node")
+    form: Made[TrainingFormat] = Field(description="how the precision is trained")
+    plan: Made[Plan] = Field(default_factory=Plan, description="how a step is divided")
     scope: Scope | None = Field(None, description=questions.SCOPE.description)
-    between: InstanceOf[Interconnect] | None = Field(None, description="what joins nodes")
-    facility: InstanceOf[Facility] | None = Field(None, description="what turns energy and time into a site's")
+    between: Made[Interconnect] | None = Field(None, description="what joins nodes")
+    facility: Made[Facility] | None = Field(None, description="what turns energy and time into a site's")

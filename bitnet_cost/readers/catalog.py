@@ -24,7 +24,7 @@ from bitnet_cost.inputs.precision import OWN, Precision, as_in_file, parse_name
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.training import TrainingRuntime
 from bitnet_cost.numerals import brief, fixed
-from bitnet_cost.readers import nodes, spelling
+from bitnet_cost.readers import nodes, prebuilt, spelling
 from bitnet_cost.readers.composed import composed
 from bitnet_cost.readers.configurations import configuration
 from bitnet_cost.readers.extends import chain_of, extended, merged
@@ -71,8 +71,23 @@ def place(name: str) -> Path:
     return root(first) / file
 
 
-def _single(name: str, model: type[M]) -> M:
-    return validate(read_yaml(place(name)), model, place(name))
+def shipped(name: str, model: type[M]) -> M:
+    """What a file of the catalogue holds: as it was built with the package, else from YAML.
+
+    Raises:
+        BitnetCostError: an installation without its data, an invalid file.
+    """
+    found = prebuilt.entry(name)
+    return found if isinstance(found, model) else from_yaml(name, model)
+
+
+def from_yaml(name: str, model: type[M]) -> M:
+    """What a file of the catalogue holds, parsed and checked.
+
+    Raises:
+        BitnetCostError: see `shipped`.
+    """
+    return validate(read(place(name)), model, place(name))
 
 
 def devices() -> list[str]:
@@ -168,7 +183,7 @@ def memories() -> Memories:
     """
     from bitnet_cost.inputs.composed import Memories
 
-    return _single(MEMORIES, Memories)
+    return shipped(MEMORIES, Memories)
 
 
 def _base(path: Path, name: str) -> Path:
@@ -201,8 +216,8 @@ def validate(document: Document, model: type[M], path: Path) -> M:
 
 @cache
 def _shipped(kind: str, name: str, model: type[Input]) -> Input:
-    path = locate(kind, name)
-    return validate(read(path), model, path)
+    locate(kind, name)
+    return shipped(f"{FOLDERS[kind]}/{name}.yaml", model)
 
 
 _WORDS = {"title", "note", "source", "seen", "extends", "checkpoint"}  # of an entry: nothing is computed from them
@@ -385,7 +400,7 @@ def links() -> Links:
     Raises:
         BitnetCostError: an invalid file.
     """
-    return _single(LINKS, Links)
+    return shipped(LINKS, Links)
 
 
 @cache
@@ -395,7 +410,7 @@ def grids() -> Grids:
     Raises:
         BitnetCostError: an invalid file.
     """
-    return _single(GRIDS, Grids)
+    return shipped(GRIDS, Grids)
 
 
 def precision(name: str) -> Precision:
@@ -418,7 +433,7 @@ def constants() -> Constants:
     """
     from bitnet_cost.inputs.calibration import Constants
 
-    return _single(CONSTANTS, Constants) if place(CONSTANTS).is_file() else Constants(note="none")
+    return shipped(CONSTANTS, Constants) if place(CONSTANTS).is_file() else Constants(note="none")
 
 
 @cache
@@ -430,7 +445,7 @@ def accuracy() -> Accuracy:
     """
     from bitnet_cost.inputs.accuracy import Accuracy
 
-    return _single(ACCURACY, Accuracy) if place(ACCURACY).is_file() else Accuracy(classes={}, devices={})
+    return shipped(ACCURACY, Accuracy) if place(ACCURACY).is_file() else Accuracy(classes={}, devices={})
 
 
 @cache
@@ -442,7 +457,7 @@ def ranges() -> Ranges | None:
     """
     from bitnet_cost.inputs.ranges import Ranges
 
-    return _single(RANGES, Ranges) if place(RANGES).is_file() else None
+    return shipped(RANGES, Ranges) if place(RANGES).is_file() else None
 
 
 def parity() -> dict[str, list[tuple[float, float]]]:
