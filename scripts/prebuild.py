@@ -25,7 +25,8 @@ from bitnet_cost.inputs.ranges import Ranges
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.training import TrainingRuntime
 from bitnet_cost.readers import catalog, prebuilt
-from bitnet_cost.readers.yaml_file import Document, read_yaml
+from bitnet_cost.readers.document import Document
+from bitnet_cost.readers.yaml_file import read_yaml
 
 KINDS: dict[str, type[Input]] = {
     "model": Architecture, "hardware": Hardware, "precision": Precision, "runtime": RuntimeProfile,

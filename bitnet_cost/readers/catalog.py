@@ -27,11 +27,12 @@ from bitnet_cost.numerals import brief, fixed
 from bitnet_cost.readers import nodes, prebuilt, spelling
 from bitnet_cost.readers.composed import composed
 from bitnet_cost.readers.configurations import configuration
+from bitnet_cost.readers.document import Document
 from bitnet_cost.readers.extends import chain_of, extended, merged
 from bitnet_cost.readers.hub import is_hub_id
 from bitnet_cost.readers.kinds import is_gguf, refuse_weights
 from bitnet_cost.readers.rates import check_rates
-from bitnet_cost.readers.yaml_file import Document, read_yaml
+from bitnet_cost.readers.yaml_file import read_yaml
 
 if TYPE_CHECKING:
     from bitnet_cost.inputs.accuracy import Accuracy

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bitnet_cost.errors import BitnetCostError, InvalidFile
-from bitnet_cost.readers.yaml_file import Document
+from bitnet_cost.readers.document import Document
 
 MAX_CHAIN = 8
 _OWN = ("name", "extends")  # never inherited

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bitnet_cost.errors import InvalidFile
-from bitnet_cost.readers.yaml_file import MAX_DEPTH, TOO_DEEP, read_text
+from bitnet_cost.readers.document import MAX_DEPTH, TOO_DEEP
+from bitnet_cost.readers.yaml_file import read_text
 
 MAX_BYTES = 4_000_000  # real files reach some 100 kB; long label and rope tables make them that large
 MAX_DIGITS = 400

@@ -14,7 +14,7 @@ import yaml
 
 from bitnet_cost.errors import CONTROL, InvalidFile
 from bitnet_cost.numerals import with_commas
-from bitnet_cost.readers.yaml_file import MAX_DEPTH, MAX_TEXT, MAX_VALUES, TOO_DEEP, Document
+from bitnet_cost.readers.document import MAX_DEPTH, MAX_TEXT, MAX_VALUES, TOO_DEEP, Document
 
 _INTEGER = re.compile(r"[-+]?[0-9]{1,400}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")

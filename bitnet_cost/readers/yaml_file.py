@@ -6,23 +6,12 @@ PyYAML's C parser yields the events, and `yaml_builder` builds data from them; b
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from bitnet_cost.errors import BitnetCostError, InvalidFile
 from bitnet_cost.numerals import with_commas
+from bitnet_cost.readers.document import TOO_DEEP, Document
 
 MAX_BYTES = 2_000_000
-MAX_DEPTH = 24
-TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep"
-MAX_TEXT = 20_000  # characters of one text
-MAX_VALUES = 100_000  # a fifth of a second; the largest file of the catalogue has 2,000
-
-
-class Document(NamedTuple):
-    """Plain data and, for messages, the line on which each path of it begins."""
-
-    data: Any
-    lines: dict[tuple[str | int, ...], int]
 
 
 def regular_size(path: Path, limit: int | None = None) -> int:

@@ -17,7 +17,8 @@ from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.cited import Figure
 from bitnet_cost.inputs.schema import KINDS, json_schema
 from bitnet_cost.readers import catalog
-from bitnet_cost.readers.yaml_file import Document, read_yaml
+from bitnet_cost.readers.document import Document
+from bitnet_cost.readers.yaml_file import read_yaml
 from bitnet_cost.words import FileKind
 from tests.conftest import ROOT, Ran
 
