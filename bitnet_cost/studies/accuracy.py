@@ -14,7 +14,7 @@ from bitnet_cost.inputs.accuracy import Accuracy, Spread
 from bitnet_cost.inputs.measurement import LoadMeasurement, Measurement, TrainingMeasurement
 from bitnet_cost.numerals import digits, fixed, with_commas
 from bitnet_cost.readers import catalog, measured
-from bitnet_cost.studies import measured_load, measured_training
+from bitnet_cost.studies import measured_load, measured_training, savings
 from bitnet_cost.studies.measured import ALONE, Point, points
 from bitnet_cost.tables import Column, Note, Report, Table, headed
 
@@ -318,7 +318,8 @@ def report(found: Comparison, worst: int = 12) -> Report:
     tables = [Table("Error of the model on rows not used for calibration", heads, tuple(rows))]
     for title, key in (("device", lambda r: r.hardware), ("precision", lambda r: r.precision)):
         tables.append(_split(found, title, key))
-    tables.append(_worst(found, worst))
+    pairs = savings.pairs(found.points) if "ratio" in found.kinds else []
+    tables += [savings.table(pairs), _worst(found, worst)]
     reasons = left_out(found.points, found.kinds)
     table = tuple((str(n), why) for why, n in reasons.items())
     tables.append(Table("Left out, and why", (Column("rows"), Column("reason", False)), table))
@@ -334,7 +335,14 @@ def report(found: Comparison, worst: int = 12) -> Report:
     ]  # what a class is, in the order of the table
     filled = tuple(table for table in tables if table.rows)
     return Report(
-        "Compared with measurements", text, filled, (Note("classes", " ".join(words)), Note("split", _SPLIT_NOTE))
+        "Compared with measurements",
+        text,
+        filled,
+        (
+            Note("classes", " ".join(words)),
+            Note("split", _SPLIT_NOTE),
+            *([Note("savings", savings.NOTE)] if pairs else []),
+        ),
     )
 
 
@@ -413,6 +421,7 @@ def document(found: Comparison) -> dict[str, Any]:
         "accuracy": errors.model_dump(),
         "targets": {n: {"median": CLASSES[n].median, "p90": CLASSES[n].p90} for n in found.kinds},
         "rows": rows_of(found),
+        "savings": savings.spreads(savings.pairs(found.points)),
         "left_out": [{"why": why, "rows": n} for why, n in left_out(found.points, found.kinds).items()],
         "used_for_constants": sorted(_used()),
     }

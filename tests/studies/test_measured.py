@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from bitnet_cost.errors import InvalidFile
 from bitnet_cost.inputs.measurement import Measurement
 from bitnet_cost.readers import catalog, measured
 from bitnet_cost.readers.size import all_reduced_bytes
-from bitnet_cost.studies import accuracy
-from bitnet_cost.studies.measured import all_reduced, calibration_ids, counted, modelled, points, read
+from bitnet_cost.studies import accuracy, savings
+from bitnet_cost.studies.measured import Point, all_reduced, calibration_ids, counted, modelled, points, read
 from scripts import write_accuracy
 from tests.conftest import Ran
 
@@ -231,3 +232,21 @@ def test_time_of_an_all_reduce_is_of_what_a_ring_sends() -> None:
     found = all_reduced(2**30, catalog.hardware("h200-sxm-141gb"), 2)
     ring = 8 * 2**30 / link.bandwidth.value + link.latency.value  # at the link's own rate, which no protocol exceeds
     assert ring < found["seconds"] < 1.6 * ring
+
+
+def test_savings_are_of_every_pair_of_scored_rows_in_points() -> None:
+    """16 bits save half of 32, as modelled; 8 bits cost a tenth more than 16 where the model says a fifth less."""
+    row = Measurement(id="w", source="s", model="m", hardware="h", runtime="r", precision="fp32", generate=2,
+                      phase="decode", seconds=1.0)  # fmt: skip
+    figures = {"fp32": (2.0, 2.0), "bf16": (1.0, 1.0), "fp8": (1.1, 0.8)}
+    found = [Point(row.model_copy(update={"precision": p}), "seconds", *pair) for p, pair in figures.items()]
+    other = replace(found[2], row=row.model_copy(update={"precision": "fp8", "batch": 2}))
+    used = replace(found[1], calibrated=True)
+    pairs = savings.pairs([*found, other])
+    assert [(p.wide.row.precision, p.narrow.row.precision) for p in pairs] == [("fp32", "bf16"), ("bf16", "fp8")]
+    assert [p.error for p in pairs] == pytest.approx([0.0, 30.0])
+    assert [p.reversed for p in pairs] == [False, True]
+    assert savings.spreads(pairs)["time"]["all runs"] == {
+        "n": 2, "median": 15.0, "p90": 27.0, "bias": 15.0, "wrong_sign": 50.0,
+    }  # fmt: skip
+    assert savings.pairs([found[0], used, found[2]]) == []
