@@ -151,7 +151,7 @@ def lanes_here() -> int:
 def _llvm() -> Any:
     try:
         from llvmlite import binding
-    except ImportError:
+    except (ImportError, OSError):
         raise BitnetCostError("compiled sweeps need llvmlite; pip install 'bitnet-cost[fast]'") from None
     return binding
 
@@ -165,8 +165,11 @@ def _machine_code(text: str) -> tuple[Any, Any]:
     machine = llvm.Target.from_default_triple().create_target_machine(
         cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2
     )
-    module = llvm.parse_assembly(text)
-    module.verify()
+    try:
+        module = llvm.parse_assembly(text)
+        module.verify()
+    except RuntimeError:  # before version 0.45 it reads typed pointers alone
+        raise BitnetCostError("this llvmlite is too old; pip install -U 'bitnet-cost[fast]'") from None
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.finalize_object()
     kinds = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
