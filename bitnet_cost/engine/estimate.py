@@ -20,6 +20,7 @@ from bitnet_cost.engine.timing import Schedule, cut_prefill, needed_rows, schedu
 from bitnet_cost.engine.traffic import Route, route, traffic
 from bitnet_cost.errors import BitnetCostError, UnsupportedScope
 from bitnet_cost.formulas.sums import ordered_sum
+from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.division import advice, refusal
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.offload import cannot_offload, parse_offload
@@ -33,7 +34,7 @@ from bitnet_cost.ledger.operators import Operator
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import digits, with_commas, with_prefix
 from bitnet_cost.told import filled, holds_everywhere, is_told
-from bitnet_cost.words import Parallel, Scope
+from bitnet_cost.words import Counting, Parallel, Scope
 
 NO_CLOCK = (
     "is a technology node: it has prices per operation and no clock, so no time, no static power, no system around it"
@@ -96,19 +97,27 @@ def prepare(
     return found if drafting is None else replace(found, draft=prepare(drafting, lean=lean, lasting=lasting))
 
 
+def _with_coefficients(ops: tuple[Operator, ...]) -> tuple[tuple[Operator, ...], Coefficients, tuple[Basis, ...]]:
+    coefficients = coefficients_of(ops)
+    return ops, coefficients, bases_of(coefficients)
+
+
+@lru_cache(maxsize=64)  # many models side by side: they do not depend on precision or device
+def _operators(
+    model: Same, counting: Counting, more: tuple[Operator, ...]
+) -> tuple[tuple[Operator, ...], Coefficients, tuple[Basis, ...]]:
+    return _with_coefficients((*operators(model.it, counting), *more))
+
+
 @lru_cache(maxsize=256)  # every device in four precisions
 def _prepared(names: Names, lean: bool, lasting: bool, ops: tuple[Operator, ...] | None) -> Prepared:
     model, chosen, profile, software, counting, logits, accumulator, devices, parallel, offload, draft = names
     architecture, precision, hardware, runtime = model.it, chosen.it, profile.it, software.it
-    if ops is None:
-        ops = operators(architecture, counting)
     on_device = hardware.has_clock
-    if on_device and runtime is not None and runtime.waits_for_host:
-        ops = (*ops, HOST)
-    if draft is not None:
-        ops = (*ops, DRAFT)
-    coefficients = coefficients_of(ops)
-    bases = bases_of(coefficients)
+    waiting = (HOST,) if on_device and runtime is not None and runtime.waits_for_host else ()
+    more = waiting if draft is None else (*waiting, DRAFT)
+    counted = _operators(model, counting, more) if ops is None else _with_coefficients((*ops, *more))
+    ops, coefficients, bases = counted
     stored = stored_of(architecture, precision, ops)
     folded = actions_of(ops, coefficients, precision, accumulator, hardware, stored)
     part = folded

@@ -47,8 +47,13 @@ def root(name: str) -> Path:
 
 
 def names(kind: str) -> list[str]:
-    """Names of a kind in the catalogue, small before large."""
-    return sorted((path.stem for path in root(FOLDERS[kind]).glob("*.yaml")), key=_natural)
+    """Names of a kind in the catalogue, which does not change while it is read; small before large."""
+    return list(_names(root(FOLDERS[kind])))
+
+
+@cache
+def _names(folder: Path) -> list[str]:
+    return sorted((path.stem for path in folder.glob("*.yaml")), key=_natural)
 
 
 def typed(kind: str) -> list[str]:
