@@ -238,7 +238,7 @@ def estimate(
     workload = Workload(batch, prompt, steps, attention or usual_attention(architecture.kind), logits, counting)
     workload = replace(workload, speculative=rounds_of(draft, accept, draft_tokens))
     check_devices(profile, devices)
-    profile, software = catalog.setting(profile, runtime, offload)
+    profile, software = catalog.setting(profile, runtime, offload, None if facility is None else facility.host)
 
     asked = Scenario(
         model=architecture, precision=chosen, hardware=profile, runtime=software, workload=workload, scope=scope,
@@ -682,7 +682,9 @@ def scenarios(
     for profile in hardware:
         check_devices(profile, common.get("devices", 1))
         check_scope(profile, common.get("scope") or profile.default_scope)
-    settings = [catalog.setting(profile, runtime, common.get("offload")) for profile in hardware]
+    site = common.get("facility")
+    host = None if site is None else site.host
+    settings = [catalog.setting(profile, runtime, common.get("offload"), host) for profile in hardware]
     found = [
         Scenario(
             model=model, precision=precision, hardware=device, runtime=software,

@@ -37,6 +37,7 @@ class BitnetCostError(Exception):
 
 LISTINGS = {
     "model": "models", "hardware": "hardware", "precision": "precisions", "study": "studies", "link": "links",
+    "host": "hosts",
     "grid": "grids", "training-runtime": "runtimes training",
 }  # fmt: skip
 

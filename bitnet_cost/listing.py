@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -117,6 +117,19 @@ def rows(plural: str) -> list[dict[str, Any]]:
             }
             for name, link in catalog.links().links.items()
         ]
+    if plural == "hosts":
+        return [
+            {
+                "name": name,
+                "power": with_prefix(host.power.value, "W") if host.power else "-",
+                "supply": digits(host.supply.value) if host.supply else "-",
+                "devices": host.devices,
+                "memory": with_prefix(host.memory.size / 8, "B"),
+                "link": with_prefix(host.link.bandwidth.value / 8, "B/s"),
+                "title": host.title,
+            }
+            for name, host in catalog.links().hosts.items()
+        ]
     if plural == "grids":
         grids = catalog.grids()
         return [
@@ -157,6 +170,13 @@ def notes(plural: str, listed: list[dict[str, Any]]) -> tuple[Note, ...]:
     if len(told) > TABLES:
         return (Note("conditions", f"{len(told)} tables, none comparable with another; fewer show their conditions."),)
     return tuple(Note("conditions", f"{figures.located(f)}: {f.conditions}.") for f in told.values())
+
+
+def _part(links: Links, name: str, title: str, held: Mapping[str, Mapping[str, Input]]) -> Links:
+    """A link or a host of the catalogue alone, with the sources of its figures."""
+    used = {figure.source for of in held.values() for each in of.values() for _, figure in figures_in(each)}
+    sources = {s: source for s, source in links.sources.items() if s in used}
+    return Links.model_validate({"name": name, "title": title, "links": {}, "sources": sources, **held})
 
 
 def _row(kind: str, name: str) -> dict[str, Any]:
@@ -225,7 +245,7 @@ def _nothing(name: str) -> BitnetCostError:
             return BitnetCostError(str(fault).replace(f"no {kind} is called", "nothing is called", 1))
     links = spelling.suggestions("link", name, catalog.links().links)
     meant = f"{either(links)}?" if links else ""
-    every = "bitnet-cost list models, hardware, precisions, runtimes, studies, links, grids, quality or laws"
+    every = "bitnet-cost list models, hardware, precisions, runtimes, studies, links, hosts, grids, quality or laws"
     return BitnetCostError(f"nothing is called {name!r}" + labelled(did_you_mean=meant, see_all=every))
 
 
@@ -242,12 +262,13 @@ def _named_within(name: str) -> list[tuple[str, Path | None, Input]]:
     key = spelling.listed("link", name, links.links)
     key = key if key in links.links else spelling.listed("grid", name, grids.zones)
     if key in links.links:
-        link = links.links[key]
-        used = {figure.source for _, figure in figures_in(link)}
-        sources = {s: source for s, source in links.sources.items() if s in used}
-        title = f"Link {key}"
+        link = _part(links, key, f"Link {key}", {"links": {key: links.links[key]}})
+        found.append(("link", catalog.place(catalog.LINKS), link))
+    host = spelling.listed("host", name, links.hosts)
+    if host in links.hosts:
+        about = links.hosts[host].title
         found.append(
-            ("link", catalog.place(catalog.LINKS), Links(name=key, title=title, links={key: link}, sources=sources))
+            ("link", catalog.place(catalog.LINKS), _part(links, host, about, {"hosts": {host: links.hosts[host]}}))
         )
     if key in grids.zones:
         zone = grids.zones[key]

@@ -80,6 +80,8 @@ PRECISIONS = Asked(("--precision", "-p"),
     "name, YAML file, 'file' (as stored) or w<bits>a<bits>[kv<bits>]; A,B for several",
     left_out="fp32, fp16, int8, bitnet", metavar="PRECISION", names="precision")
 PUE = Asked(("--pue",), "facility energy / device energy, for --scope facility")
+HOST = Asked(("--host",), "server around the devices, whose power --scope facility then holds: see 'list hosts'",
+    left_out="none", metavar="HOST")
 CARBON_OF_GRID = Asked(("--carbon",), "a country code such as deu, 'world', or g/kWh", metavar="GRID|G/KWH")
 PRICE = Asked(("--price",), "price of electricity in USD per kWh, or a country code for what businesses pay there",
     metavar="GRID|USD/KWH")
@@ -126,7 +128,8 @@ HARDWARE_TO_FIT = Asked(("--hardware", "-H", "--gpu"), "device; A,B for several"
 PRECISIONS_TO_FIT = Asked(("--precision", "-p"),
     "name, YAML file, 'file' (as stored) or w<bits>a<bits>[kv<bits>]; A,B for several",
     left_out="fp32, fp16, int8, int4, bitnet-b1.58, bitnet", metavar="PRECISION", names="precision")
-LISTED = Asked((), "what to list: models, hardware, precisions, runtimes, studies, links, grids, quality or laws",
+LISTED = Asked((),
+    "what to list: models, hardware, precisions, runtimes, studies, links, hosts, grids, quality or laws",
     metavar="KIND")
 FITTED_LAW = Asked((), "a law of 'list laws' whose points are published and its constants are not", metavar="LAW")
 LISTED_WITH = Asked((), "only entries with each of these words, as in 'list models llama'", metavar="[WORD]...")

@@ -40,7 +40,9 @@ TableForm = Literal["verdict", "paper"]
 # What a comparison is by: energy alone, or against the quality that is left.
 ComparedBy = Literal["energy", "quality"]
 # What can be listed.
-Listing = Literal["models", "hardware", "precisions", "runtimes", "studies", "links", "grids", "quality", "laws"]
+Listing = Literal[
+    "models", "hardware", "precisions", "runtimes", "studies", "links", "hosts", "grids", "quality", "laws"
+]  # fmt: skip
 # What a published figure of quality is, accuracy in percent.
 QualityMetric = Literal["perplexity", "accuracy"]
 # Kinds of files that have a schema.

@@ -35,6 +35,43 @@ def test_the_facility_multiplies_the_device(bitnet_cost: Run) -> None:
     assert sum(o["energy_j"] for o in document["operations"]) == pytest.approx(facility["energy_j"], rel=1e-9)
 
 
+def test_a_host_draws_its_share_while_devices_work(bitnet_cost: Run) -> None:
+    """1,200 W around eight devices, of which the supplies pass on 0.98, times the PUE; the scope follows."""
+    device, housed = record(bitnet_cost), record(bitnet_cost, "--host", "server-pcie-5", "--pue", "1.25")
+    assert housed["scope"] == "facility"
+    share = 1200 / 8 * device["latency_s"]
+    assert housed["energy_j"] == pytest.approx((device["energy_j"] + share) / 0.98 * 1.25, rel=1e-12)
+    assert housed["power_w"] == pytest.approx(device["power_w"], rel=1e-12)  # of the device
+    two = record(bitnet_cost, "--host", "server-pcie-5", "--devices", "2")
+    bare = record(bitnet_cost, "--devices", "2")
+    assert two["energy_j"] * 0.98 - bare["energy_j"] == pytest.approx(2 * 150 * bare["latency_s"], rel=1e-9)
+    within = record(bitnet_cost, "--host", "server-pcie-5", "--scope", "device")
+    assert within["energy_j"] == device["energy_j"]
+
+
+def test_a_host_waits_with_its_devices(bitnet_cost: Run) -> None:
+    words = ("load", "llama-3-8b", "-H", "h100-sxm-80gb", "-p", "fp16", "--rate", "0.5", "-f", "json")
+    bare, housed = (
+        json.loads(bitnet_cost(*words, *more).out)["records"][0] for more in ((), ("--host", "server-pcie-5"))
+    )
+    assert housed["energy_day_kwh"] * 0.98 - bare["energy_day_kwh"] == pytest.approx(0.150 * 24, rel=1e-6)
+
+
+def test_a_host_around_a_training_step(bitnet_cost: Run) -> None:
+    words = ("train", "llama-3-8b", "-H", "h100-sxm-80gb", "-p", "bf16", "--devices", "8", "--zero", "3", "-f", "json")
+    bare, housed = (
+        json.loads(bitnet_cost(*words, *more).out)["records"][0] for more in ((), ("--host", "server-pcie-5"))
+    )
+    assert housed["energy_step_j"] * 0.98 - bare["energy_step_j"] == pytest.approx(1200 * bare["step_s"], rel=1e-6)
+
+
+@pytest.mark.parametrize(("name", "words"), [("nope", "no host is called 'nope'"), ("grace", "is not known")])
+def test_a_host_that_cannot_be(bitnet_cost: Run, name: str, words: str) -> None:
+    ran = bitnet_cost(*DEVICE, "--host", name)
+    assert ran.code == 2
+    assert words in ran.err
+
+
 def test_carbon_and_cost_follow_the_energy(bitnet_cost: Run) -> None:
     found = record(bitnet_cost, "--carbon", "500", "--price", "0.36")
     assert found["carbon_g"] == pytest.approx(found["energy_j"] / 3.6e6 * 500, rel=1e-12)

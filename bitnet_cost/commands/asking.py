@@ -71,7 +71,7 @@ def facility(site: Site, making: Making) -> Facility | None:
     price = None if site.price is None else _price(site.price)
     return Facility(
         1.0 if site.pue is None else site.pue, intensity, price, grid,
-        site.device_hour, _grams(making.embodied), making.lifetime, zone,
+        site.device_hour, _grams(making.embodied), making.lifetime, zone, site.host,
     )  # fmt: skip
 
 

@@ -206,6 +206,7 @@ class Site(NamedTuple):
     carbon: Annotated[str | None, option(questions.CARBON_OF_GRID)] = None
     price: Annotated[str | None, option(questions.PRICE)] = None
     device_hour: Annotated[float | None, option(questions.DEVICE_HOUR)] = None
+    host: Annotated[str | None, option(questions.HOST)] = None
 
 
 class Making(NamedTuple):

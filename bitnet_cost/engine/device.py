@@ -107,7 +107,7 @@ def run(result: Result, actions: Actions, plan: Schedule, products: Stack, whole
 
 
 def _drawn(timing: Timing, hardware: Hardware, devices: int, turns: float | Array) -> list[Entries]:
-    """Seconds of the floor of power, of the gaps between kernels, and of kernels that wait."""
+    """Seconds of the floor of power, of the gaps between kernels, of kernels that wait, and of the host."""
     kinds = floor_of(hardware)
     tables, sums = [timing.seconds], [timing.by_phase]
     if apart := "static.between" in kinds:
@@ -117,4 +117,8 @@ def _drawn(timing: Timing, hardware: Hardware, devices: int, turns: float | Arra
     if "static.waiting" in kinds:
         waited = timing.waited[None]
         found.append(Entries(4, ("static.waiting",), lambda: timing.waiting[None], waited, turns))
+    host = hardware.host
+    if host is not None and host.power is not None:
+        share = devices / host.devices
+        found.append(Entries(5, ("server.power",), lambda: timing.seconds[None], timing.by_phase[None], share))
     return found

@@ -22,6 +22,7 @@ from bitnet_cost.errors import BitnetCostError, UnsupportedScope
 from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.division import advice, refusal
+from bitnet_cost.inputs.facility import overhead
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.offload import cannot_offload, parse_offload
 from bitnet_cost.inputs.scenario import Names, Scenario
@@ -226,7 +227,7 @@ def _priced(result: Result, prepared: Prepared | None) -> Result:
     inside, timing = None if holds_everywhere(fits) else fits.ravel(), done.timing
     ledger = Ledger(
         ready.part, done.counts.bases, done.entries, hardware, precision.name, done.turns, inside,
-        None if result.facility is None else result.facility.pue, ready.lasting,
+        overhead(result.facility, hardware.host), ready.lasting,
     )  # fmt: skip
     if inside is not None:
         timing = replace(timing, seconds=np.where(inside, timing.seconds, np.nan))

@@ -16,6 +16,7 @@ from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.formulas.exchange import exchange_seconds
 from bitnet_cost.formulas.queueing import mean_batch, place_wait, queue_wait, served_rate
 from bitnet_cost.formulas.sums import ordered_sum, sum_in_order
+from bitnet_cost.inputs.facility import overhead
 from bitnet_cost.inputs.load import SECONDS_OF_DAY, Load
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario
@@ -301,8 +302,13 @@ def _waiting(asked: Scenario) -> Array:
         return np.zeros(3)
     power = asked.hardware.device_power
     figure = power.between or power.idle or power.static
-    pue = asked.facility.pue if scope == "facility" and asked.facility is not None else 1.0
-    return np.array([figure.low, figure.value, figure.high]) * asked.devices * pue
+    found = np.array([figure.low, figure.value, figure.high])
+    if scope == "device":
+        return found * asked.devices
+    host = asked.hardware.host
+    if host is not None and host.power is not None:
+        found = found + np.array([host.power.low, host.power.value, host.power.high]) / host.devices
+    return found * (asked.devices * (overhead(asked.facility, host) or 1.0))
 
 
 def with_runs(result: LoadResult) -> LoadResult:

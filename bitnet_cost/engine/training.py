@@ -30,7 +30,7 @@ from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.formulas.training import bubble_share, largest_stage
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Same
-from bitnet_cost.inputs.facility import Facility
+from bitnet_cost.inputs.facility import Facility, overhead
 from bitnet_cost.inputs.hardware import Hardware, Interconnect
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.training import Plan, TrainingFormat, TrainingRuntime, TrainingScenario
@@ -404,7 +404,10 @@ def _timed(result: TrainingResult, counts: OpCounts, step: Step, lasting: bool) 
         waited = np.concatenate([waited[:3], sending[None]])
         entries.append(Entries(4, ("static.waiting",), lambda: (load.table(waits) + load.last(sending))[None],
                                waited[None]))  # fmt: skip
-    pue, possible = None if result.facility is None else result.facility.pue, result.possible
+    if hardware.host is not None and hardware.host.power is not None:
+        entries.append(Entries(5, ("server.power",), lambda: ordered_sum(drawn_by_row(), 0)[None],
+                               (drawn + idle_by_phase)[None], 1 / hardware.host.devices))  # fmt: skip
+    pue, possible = overhead(result.facility, hardware.host), result.possible
     inside = None if holds_everywhere(possible) or not result.plan.shape else possible
     repeated = clocked(step.bases, dearer)
     ledger = Ledger(actions, repeated, tuple(entries), hardware, form.name, None, inside, pue, lasting)

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.cited import CarbonIntensity, Figure, Input, Source, Tariff, WaterIntensity, check_figures
+from bitnet_cost.inputs.hardware import Host
 from bitnet_cost.numerals import brief
 from bitnet_cost.shown import Shown
 
@@ -56,6 +57,7 @@ class Facility(Shown):
         usd_per_j: price of electricity.  [USD/J]
         grid: what the carbon intensity describes.
         zone: the zone that it is of, whose range it moves within; None: typed in, and taken as exact.
+        host: the server around the devices, by its name in ``list hosts``, whose power is in scope ``facility``.
         usd_per_device_hour: rent or depreciation of one device while it works.  [USD/h]
         embodied_g: emissions of making one device, spread evenly over its lifetime of work; ``"profile"``: what the
             hardware's profile cites.  [g]
@@ -73,6 +75,7 @@ class Facility(Shown):
     embodied_g: float | Literal["profile"] | None = None
     lifetime_years: float = 3.0
     zone: Zone | None = None
+    host: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("pue", "carbon_g_per_j", "usd_per_j", "usd_per_device_hour", "embodied_g", "lifetime_years"):
@@ -148,3 +151,14 @@ class Facility(Shown):
         ends = (profile.low, profile.high) if self.embodied_g == "profile" and profile else (grams, grams)
         seconds = self.lifetime_years * 365.25 * 86400
         return ends[0] / seconds, grams / seconds, ends[1] / seconds
+
+
+def overhead(site: Facility | None, host: Host | None) -> Any:
+    """What scope ``facility`` multiplies the energy of devices and host by; None: nothing is known of it.
+
+    The PUE, over the share of energy that the host's power supplies pass on.
+    """
+    pue = None if site is None else site.pue
+    if host is None or host.supply is None:
+        return pue
+    return (1.0 if pue is None else pue) / host.supply.value

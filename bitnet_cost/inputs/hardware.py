@@ -42,7 +42,7 @@ SPECIAL = ("exp", "tanh", "erf", "div", "sqrt", "unpack", "lookup")
 """unpack: a packed weight widened before use; lookup: an entry of a unit's table read or written."""
 
 _LEVEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")  # a level's reads are the action 'level.read'
-TAKEN = ("mul", "add", "mac", *SPECIAL, "special", "static", "interconnect", "facility", "host", "total")
+TAKEN = ("mul", "add", "mac", *SPECIAL, "special", "static", "interconnect", "facility", "host", "server", "total")
 
 DeviceClass = Literal["gpu", "igpu", "tpu", "cpu", "soc", "phone", "board", "mcu", "npu"]
 _UNLESS_BY_TIME: dict[str, JsonValue] = {  # of its JSON Schema: what only a device priced by time does without
@@ -175,6 +175,13 @@ class Host(Input):
     title: str = Field(min_length=2, description="in words")
     memory: MemoryLevel = Field(description="its main memory; needs capacity and bandwidth")
     link: HostLink = Field(description="to each device")
+    power: Power | None = Field(
+        None, description="drawn beside its devices, by processors, memory, fans and network; in scope facility"
+    )
+    supply: Ratio | None = Field(
+        None, description="share of the energy from the wall that its power supplies pass on; left out: all"
+    )
+    devices: int = Field(1, gt=0, le=1024, description="devices that it has, which share its power")
     of: list[str] = Field(default_factory=list, description="devices of the catalogue that have such a host")
 
     @model_validator(mode="after")
@@ -197,7 +204,7 @@ class Links(Input):
 
     name: str = Field(description="catalogue id")
     title: str = Field(description="in words")
-    links: dict[str, Interconnect] = Field(min_length=1, description="between devices, by name")
+    links: dict[str, Interconnect] = Field(description="between devices, by name")
     hosts: dict[str, Host] = Field(
         default_factory=dict, description="of devices, by name; the first is that of devices that none lists"
     )
@@ -367,7 +374,14 @@ class Hardware(Shown, Input):
     @property
     def default_scope(self) -> Scope:
         """The scope that is answered when none is asked for."""
+        if self.housed:
+            return "facility"
         return "device" if self.has_clock else "arithmetic"
+
+    @property
+    def housed(self) -> bool:
+        """Whether the power of the server around it is counted, in scope facility."""
+        return self.host is not None and self.host.power is not None
 
     @property
     def has_clock(self) -> bool:
@@ -484,6 +498,8 @@ class Hardware(Shown, Input):
             return None if getattr(self.power, own) is None else f"power.{own}"
         if stem == "interconnect" and self.interconnect is not None:
             return "interconnect.energy"
+        if stem == "server":
+            return None if self.host is None or self.host.power is None else "host.power"
         if stem == "host" and self.host is not None:
             return "host.link.energy" if part == "link" else f"host.memory.{part}"
         level = self.hierarchy.get(stem)

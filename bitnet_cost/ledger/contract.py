@@ -40,8 +40,8 @@ Prices = dict[str, tuple[Any, Any, Any]]
 SPECIAL_QUANTITIES = ("exp", "tanh", "erf", "div", "sqrt")
 _SPECIAL_ACTIONS = (*SPECIAL_QUANTITIES, "unpack", "lookup")
 
-PARTS: dict[Scope, int] = {"arithmetic": 1, "compute": 2, "memory": 3, "device": 4, "facility": 4}
-"""Parts that each scope holds: products, elementwise work, what moves, what is drawn while time passes."""
+PARTS: dict[Scope, int] = {"arithmetic": 1, "compute": 2, "memory": 3, "device": 4, "facility": 5}
+"""Parts that each scope holds: products, elementwise work, what moves, what is drawn while time passes, the host."""
 
 
 @cache

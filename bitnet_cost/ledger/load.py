@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bitnet_cost.formulas.savings import saving_bounds
 from bitnet_cost.inputs.accuracy import Spread
+from bitnet_cost.inputs.facility import overhead
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.load import SECONDS_OF_DAY, Load
 from bitnet_cost.inputs.precision import Precision
@@ -168,7 +169,7 @@ class LoadResult(Rows):
     def pue(self) -> float:
         """What the scope multiplies the energy of devices by."""
         site = self.scenario.facility
-        return site.pue if self.scope == "facility" and site is not None else 1.0
+        return (overhead(site, self.hardware.host) if self.scope == "facility" else None) or 1.0
 
     @property
     def days_energy(self) -> Any:

@@ -104,7 +104,7 @@ _settled("tokens_per_s", "token/s", "Tokens generated per second, all copies tog
 
 # --- energy ----------------------------------------------------------------------------------------------------------
 
-_settled("power_w", "W", "Power of all devices on average, the time without work included", lambda r, at:
+_settled("power_w", "W", "Power of all devices and of their host if it is named, on average, waiting included", lambda r, at:
     r.of_all(at.energy_j[1] * at.rate / r.pue) if r.scope in WITH_POWER else None)  # fmt: skip
 _settled("energy_per_request_j", "J", "Energy of a request", lambda r, at: at.energy_j[1])
 _settled("energy_per_request_low_j", "J", "The same at the low of every price", lambda r, at: at.energy_j[0])

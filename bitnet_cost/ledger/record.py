@@ -186,7 +186,7 @@ def power_w(result: Result) -> Array | None:
     """Energy of the devices / latency, in the scopes that hold all of it"""
     if result.timing is None or not result.by_component or result.scope not in WITH_POWER:
         return None
-    parts = [values[1] for name, values in result.by_component.items() if name != "facility"]
+    parts = [values[1] for name, values in result.by_component.items() if name not in ("server", "facility")]
     found: Array = sum(parts[1:], parts[0]) / result.timing.total
     return found
 

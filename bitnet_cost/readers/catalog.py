@@ -377,6 +377,24 @@ def link(name: str) -> tuple[str, Interconnect]:
     return name, known[name]
 
 
+def housed(device: Hardware, name: str | None) -> Hardware:
+    """A device in a server of the catalogue, whose power scope ``facility`` then holds; as it is where none is named.
+
+    Raises:
+        BitnetCostError: an unknown host, or one whose power is not known.
+    """
+    if name is None or not device.has_clock:
+        return device
+    known = links()
+    name = listed("host", name, known.hosts)
+    if name not in known.hosts:
+        raise spelling.unknown("host", name, known.hosts)
+    found = known.hosts[name]
+    if found.power is None:
+        raise BitnetCostError(f"host: the power of {name!r} beside its devices is not known; see 'list hosts'")
+    return device.model_copy(update={"host": found, "sources": device.sources | known.sources})
+
+
 def hosted(device: Hardware) -> Hardware:
     """A device with the host of its own file, else the one that the catalogue's links list for it, else the first."""
     return device if device.host is not None or not device.has_clock else _hosted(Same(device))
@@ -391,7 +409,8 @@ def _hosted(same: Same) -> Hardware:
         return any(device.name == name or device.name.startswith(f"{name}.") for name in host.of)
 
     found = next(filter(of, known.hosts.values()), next(iter(known.hosts.values())))
-    return device.model_copy(update={"host": found, "sources": device.sources | known.sources})
+    unpriced = found.model_copy(update={"power": None, "supply": None})  # what --offload reads; --host asks for power
+    return device.model_copy(update={"host": unpriced, "sources": device.sources | known.sources})
 
 
 @cache
@@ -521,13 +540,14 @@ def training_runtime(name: str) -> TrainingRuntime:
 
 
 def setting(
-    hardware: Hardware, asked: str | RuntimeProfile | None, offload: str | None = None
+    hardware: Hardware, asked: str | RuntimeProfile | None, offload: str | None = None, host: str | None = None
 ) -> tuple[Hardware, RuntimeProfile | None]:
     """Hardware and its runtime (see `runtime_of`), with the constants that measured rows gave them.
 
-    A runtime that is given as such, or read from a file, is used as it is. With its host where that keeps a part of
-    the model.
+    A runtime that is given as such, or read from a file, is used as it is. With the ``host`` asked for, or its usual
+    one where that keeps a part of the model.
     """
+    hardware = housed(hardware, host)
     if offload is not None:
         hardware = hosted(hardware)
     software = runtime_of(hardware, asked)
@@ -538,9 +558,9 @@ def setting(
     return _tuned(Same(hardware), Same(software), Same(constants()))
 
 
-def trainer(hardware: Hardware) -> Hardware:
+def trainer(hardware: Hardware, host: str | None = None) -> Hardware:
     """A device as training finds it: power as `setting` has it, its own link without what inference reaches of it."""
-    return setting(hardware, None)[0].model_copy(update={"interconnect": hardware.interconnect})
+    return setting(hardware, None, host=host)[0].model_copy(update={"interconnect": hardware.interconnect})
 
 
 def study(name: str) -> Study:

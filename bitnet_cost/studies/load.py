@@ -94,7 +94,7 @@ def serving(
         if not profile.has_clock:
             raise BitnetCostError(f"hardware: {profile.name!r} is a technology node: it has no clock, so no rate")
         check_scope(profile, terms.scope or profile.default_scope)
-        device, software = catalog.setting(profile, terms.runtime)
+        device, software = catalog.setting(profile, terms.runtime, host=terms.facility.host if terms.facility else None)
         given = [each if isinstance(each, Precision) else catalog.precision(each) for each in precisions]
         first = Scenario(
             model=architecture, precision=given[0], hardware=device, runtime=software, workload=Workload(1),

@@ -352,7 +352,7 @@ def of_training(answer: TrainingAnswer, command: str) -> Page:
         replace(report.whole, notes=tuple(n for n in report.notes if n.code != "not-counted")),
         training_charts(results), training.document(results, answer.spreads), answer.to_records(),
         how_to_reproduce(command),
-        tuple(_assumptions(opening)), tuple(_sources(opening)), training.NOT_COUNTED,
+        tuple(_assumptions(opening)), tuple(_sources(opening)), tuple(training.uncounted(answer.results)),
         tables_heading="The numbers of a step", question=question,
     )  # fmt: skip
 
@@ -366,7 +366,7 @@ def of_load(answer: LoadAnswer, command: str) -> Page:
     return Page(
         replace(report.whole, notes=tuple(n for n in report.notes if n.code != "not-counted")),
         load_charts(*curves(results)), load.document(results), answer.to_records(), how_to_reproduce(command),
-        tuple(_assumptions(opening.full)), tuple(_sources(opening.full)), load.NOT_COUNTED,
+        tuple(_assumptions(opening.full)), tuple(_sources(opening.full)), tuple(load.uncounted(answer.results)),
         tables_heading="The numbers", question=question,
     )  # fmt: skip
 

@@ -64,7 +64,7 @@ def train(
         plan["tokens"] = tokens_of(plan["tokens"])
     found: list[TrainingResult] = []
     for name in hardware:
-        profile = profile_of(name, terms.link)
+        profile = profile_of(name, terms.link, terms.facility.host if terms.facility else None)
         names = precisions or (ON_DEVICES if profile.has_clock else ON_NODES)
         given = [architecture.own(precision(each)) for each in names]
         formats = list({each.name: each for each in given}.values())
@@ -108,10 +108,10 @@ def _plan(model: Architecture, devices: int | str | None, given: dict[str, Any])
     return plan_of(devices=many, **{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
 
 
-def profile_of(name: str | Hardware, link: str | None = None) -> Hardware:
-    """Hardware by name, as its measured rows have it; ``link`` joins several."""
+def profile_of(name: str | Hardware, link: str | None = None, host: str | None = None) -> Hardware:
+    """Hardware by name, as its measured rows have it; ``link`` joins several, ``host`` is the server around them."""
     found = catalog.linked(name if isinstance(name, Hardware) else catalog.hardware(name), link)
-    return catalog.trainer(found) if found.has_clock else found
+    return catalog.trainer(found, host) if found.has_clock else found
 
 
 def half_format(hardware: Hardware) -> str:

@@ -117,7 +117,8 @@ def outside_facilities(results: Sequence[Result]) -> list[Note]:
     if site is not None and nodes:
         text = f"no effect of {_given(site)} at {limited(nodes)}"
         found.append(Note("no-facility", f"A technology node has no clock and no facility: {text}"))
-    if any(r.scope == "facility" and r.has_energy and (r.facility is None or r.facility.pue == 1) for r in results):
+    alone = [r for r in results if r.scope == "facility" and r.has_energy and not r.hardware.housed]
+    if any(r.facility is None or r.facility.pue == 1 for r in alone):
         text = "Scope facility with PUE 1 (--pue gives another): nothing is added to the energy of the devices."
         found.append(Note("no-facility", text))
     return found

@@ -23,6 +23,7 @@ OUTSIDE = (
     "cooling, power supply",
     "the host and the rest of the system around the device; making it",
 )
+HOUSED = (*OUTSIDE[:-1], "what is around the host; making devices")
 
 
 def weak_share(result: Result, component: str | None = None) -> float:
@@ -122,7 +123,10 @@ def _unreached(answer: Answer) -> list[str]:
     return list(dict.fromkeys(r.not_reached for r in answer.results if r.not_reached))
 
 
-def beyond(scope: Scope, never: Sequence[str], inside: Sequence[str] = (), narrower: Sequence[str] = ()) -> str:
+def beyond(
+    scope: Scope, never: Sequence[str], inside: Sequence[str] = (), narrower: Sequence[str] = (),
+    outside: Sequence[str] = OUTSIDE,
+) -> str:  # fmt: skip
     """The last line of an answer at one scope: the first part of what no scope counts, and all outside the scope.
 
     ``inside`` is what the hardware leaves out within the scope, ``narrower`` what narrower scopes leave out as well.
@@ -131,22 +135,27 @@ def beyond(scope: Scope, never: Sequence[str], inside: Sequence[str] = (), narro
     'Not counted: norms, rope and the like; the host and the rest of the system around the device; making it.'
     """
     first = [text.partition(" (")[0] for text in never[:2]]
-    outside = [*inside, *OUTSIDE[get_args(Scope).index(scope) :], *narrower]
-    return f"Not counted: {', '.join(first)} and the like; {'; '.join(outside)}."
+    left = [*inside, *outside[get_args(Scope).index(scope) :], *narrower]
+    return f"Not counted: {', '.join(first)} and the like; {'; '.join(left)}."
 
 
 def uncounted(answer: Answer) -> list[str]:
     """What no scope counts, what lies outside every scope of an answer, then what outside the narrower ones."""
-    order, scopes = get_args(Scope), _scopes(answer)
+    order, scopes, outside = get_args(Scope), _scopes(answer), _outside(answer)
     narrower = [
         f"{OUTSIDE[i]}, in scope {' and '.join(order[s] for s in scopes if s <= i)}"
         for i in range(scopes[-1], scopes[0])
     ]
-    return [*answer.not_counted, *_unreached(answer), *OUTSIDE[scopes[0] :], *narrower]
+    return [*answer.not_counted, *_unreached(answer), *outside[scopes[0] :], *narrower]
+
+
+def _outside(answer: Answer) -> Sequence[str]:
+    """What each scope leaves out to the next, where all hosts are counted or not."""
+    return HOUSED if all(r.hardware.housed for r in answer.results) else OUTSIDE
 
 
 def closing(answer: Answer) -> Note:
     """The last line of an answer, of its widest scope and of those in it."""
     order, (widest, *narrower) = get_args(Scope), _scopes(answer)
     more = [f"in scope {order[s]} also {', '.join(OUTSIDE[s:widest])}" for s in narrower]
-    return Note("not-counted", beyond(order[widest], answer.not_counted, _unreached(answer), more))
+    return Note("not-counted", beyond(order[widest], answer.not_counted, _unreached(answer), more, _outside(answer)))

@@ -30,11 +30,16 @@ from bitnet_cost.views.records import SCHEMA
 from bitnet_cost.views.verdict import hardware_name, listed, precision_name
 
 NOT_COUNTED = (
-    "hosts, fans, power supplies and network around the devices",
     "requests that are cancelled, and gaps in which a batch is rearranged",
     "variation of times: all are means",
 )
+AROUND = "hosts, fans, power supplies and network around the devices (--host)"
 MOST_RATES = 12  # rows of a curve in a table
+
+
+def uncounted(results: Sequence[LoadResult]) -> list[str]:
+    """What no figure of the answer holds."""
+    return [*([] if results[0].hardware.housed else [AROUND]), *NOT_COUNTED]
 
 
 def document(results: Sequence[LoadResult]) -> dict[str, Any]:
@@ -52,7 +57,7 @@ def document(results: Sequence[LoadResult]) -> dict[str, Any]:
                 for r in results if r.scenario.runtime
             },
         },
-        "not_counted": list(NOT_COUNTED),
+        "not_counted": uncounted(results),
     }  # fmt: skip
 
 
@@ -304,8 +309,9 @@ def _notes(results: Sequence[LoadResult]) -> list[Note]:
     if first.pace is not None:
         limit = "--max-batch" if first.load.max_batch == first.pace.places else "memory"
         power = figures_of(float(first.pace.waiting_w[1] / first.scenario.devices / first.pue))
+        around = " with its share of the host" if first.hardware.housed else ""
         text = f"Up to {with_commas(first.pace.places)} sequences in {first.precision.name} run at once, limited by"
-        notes.append(Note("places", f"{text} {limit}; a device that waits draws {power} W."))
+        notes.append(Note("places", f"{text} {limit}; a device that waits draws {power} W{around}."))
     if first.load.peak > 1:
         peak = figures_of(float(first.load.rates[0]))
         text = f"Devices are for {peak} requests a second at the peak, the energy of the day for the mean."
@@ -318,7 +324,7 @@ def _notes(results: Sequence[LoadResult]) -> list[Note]:
     notes += [Note("reason", f"{r.precision.name} on {r.hardware.name} {r.reason}.") for r in results if r.reason]
     if runtime is not None:
         notes.append(Note("measured", _held(first, runtime.runtime)))
-    notes.append(Note("not-counted", f"Not counted: {'; '.join(NOT_COUNTED)}."))
+    notes.append(Note("not-counted", f"Not counted: {'; '.join(uncounted(results))}."))
     return notes
 
 

@@ -9,7 +9,17 @@ from bitnet_cost.errors import MissingPrice
 from bitnet_cost.inputs.cited import WEAK
 from bitnet_cost.inputs.precision import OWN
 from bitnet_cost.ledger.result import Answer, Result
-from bitnet_cost.numerals import brief, change_words, digits, grouped_digits, percent, span, whole_percent, with_commas
+from bitnet_cost.numerals import (
+    brief,
+    change_words,
+    digits,
+    grouped_digits,
+    percent,
+    span,
+    whole_percent,
+    with_commas,
+    with_prefix,
+)
 from bitnet_cost.tables import Note, distinct
 from bitnet_cost.views import drafting, effects, honesty, quality, ranges
 from bitnet_cost.views.effects import limited
@@ -226,9 +236,14 @@ def _facility(result: Result) -> Note:
     facility = result.facility
     assert facility is not None
     parts = []
-    if result.scope == "facility" or facility.pue != 1:
+    host = result.hardware.host if result.hardware.housed else None
+    if facility.pue != 1 or (result.scope == "facility" and host is None):
         applies = "" if result.scope == "facility" else " (--scope facility applies it)"
         parts.append(f"PUE {brief(facility.pue)}{applies}")
+    if host is not None and host.power is not None:
+        each = with_prefix(host.power.value / host.devices, "W")
+        passed = "" if host.supply is None else f", supplies pass on {whole_percent(host.supply.value)}"
+        parts.append(f"host {facility.host}: {each} a device{passed}")
     if result.carbon_bounds is not None:
         of = [facility.grid] if facility.carbon_g_per_j is not None else []
         grams = facility.embodied_of(result.hardware.embodied)

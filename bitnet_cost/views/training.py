@@ -31,8 +31,13 @@ from bitnet_cost.views.records import SCHEMA
 NOT_COUNTED = (
     "reading and shuffling data, checkpoints, evaluation, restarts after faults",
     "clipping and norms of gradients",
-    "hosts, network switches and storage",
+    "network switches and storage",
 )
+
+
+def uncounted(results: Sequence[TrainingResult]) -> list[str]:
+    """What no figure of the answer holds."""
+    return [*NOT_COUNTED, *([] if results[0].hardware.housed else ["hosts (--host)"])]
 
 
 def record(result: TrainingResult) -> dict[str, Any]:
@@ -54,7 +59,7 @@ def document(results: Sequence[TrainingResult], spreads: Sequence[StepSpread | N
             "hardware": {r.hardware.name: r.hardware.model_dump(exclude_none=True) for r in results},
             "runtimes": runtimes,
         },
-        "not_counted": list(NOT_COUNTED),
+        "not_counted": uncounted(results),
     }  # fmt: skip
 
 
@@ -293,7 +298,7 @@ def _notes(results: Sequence[TrainingResult]) -> list[Note]:
     pairs = "every score of attention, masked or not" if plan.counting == "traced" else "attention causal"
     text = f"MFU counts products once forward and twice backward, {pairs}, over the peak of the format computed in"
     notes.append(Note("mfu", f"{text}; what is recomputed counts in HFU."))
-    notes.append(Note("not-counted", f"Not counted: {'; '.join(NOT_COUNTED)}."))
+    notes.append(Note("not-counted", f"Not counted: {'; '.join(uncounted(results))}."))
     return notes
 
 
