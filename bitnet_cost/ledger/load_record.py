@@ -104,8 +104,8 @@ _settled("tokens_per_s", "token/s", "Tokens generated per second, all copies tog
 
 # --- energy ----------------------------------------------------------------------------------------------------------
 
-_settled("power_w", "W", "Power of all devices and of their host if it is named, on average, waiting included", lambda r, at:
-    r.of_all(at.energy_j[1] * at.rate / r.pue) if r.scope in WITH_POWER else None)  # fmt: skip
+_settled("power_w", "W", "Power of all devices and of their host if it is named, on average, waiting included",
+    lambda r, at: r.of_all(at.energy_j[1] * at.rate / r.pue) if r.scope in WITH_POWER else None)  # fmt: skip
 _settled("energy_per_request_j", "J", "Energy of a request", lambda r, at: at.energy_j[1])
 _settled("energy_per_request_low_j", "J", "The same at the low of every price", lambda r, at: at.energy_j[0])
 _settled("energy_per_request_high_j", "J", "The same at the high of every price", lambda r, at: at.energy_j[2])
