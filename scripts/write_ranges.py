@@ -3,8 +3,8 @@
     python -m scripts.write_ranges            # writes measured/ranges.yaml
     python -m scripts.write_ranges --check    # exit 1 if the file is not what rows and constants make of it
 
-It takes minutes: devices are left out one at a time, rows too. How is in `bitnet_cost/studies/spreads.py` and
-`left_out.py`.
+It takes a minute or two: devices are left out one at a time. How is in `bitnet_cost/studies/widths.py`, `spreads.py`
+and `left_out.py`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from typing import Any
 
 from bitnet_cost.inputs.ranges import Ranges
 from bitnet_cost.readers import catalog, measured
+from bitnet_cost.studies.accuracy import every_point
 from bitnet_cost.studies.spreads import ranges
 
 FILE = Path(__file__).resolve().parent.parent / "measured" / "ranges.yaml"
-HEAD = "# How far set-aside rows are from the model, each judged without its model: python -m scripts.write_ranges.\n"
+HEAD = "# How far scored rows are from the model, each judged without its model: python -m scripts.write_ranges.\n"
 SLACK = 0.02  # relative: another machine's sums move a fit where rows leave it open
 
 
@@ -31,7 +32,7 @@ def text_of(found: Ranges) -> str:
 def _lines(data: dict[str, Any], depth: int) -> list[str]:
     lines = []
     for key, value in data.items():
-        inner = isinstance(value, dict) and any(isinstance(part, dict) for part in value.values())
+        inner = isinstance(value, dict) and (depth < 2 or any(isinstance(part, dict) for part in value.values()))
         lines += [f"{'  ' * depth}{key}:" + ("\n" if inner else f" {_flow(value)}\n")]
         lines += _lines(value, depth + 1) if inner else []
     return lines
@@ -40,7 +41,7 @@ def _lines(data: dict[str, Any], depth: int) -> list[str]:
 def _flow(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {_flow(part)}" for key, part in value.items()) + "}"
-    return f"[{', '.join(value)}]" if isinstance(value, list) else str(value)
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, list | tuple) else str(value)
 
 
 def stale(now: Ranges, before: Ranges) -> list[str]:
@@ -65,7 +66,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where the file is stale")
     checking = parser.parse_args().check
-    now = ranges(measured.rows(), lambda line: print(line, file=sys.stderr))
+    now = ranges(every_point(), measured.rows(), lambda line: print(line, file=sys.stderr))
     if checking:
         known = catalog.ranges()
         wrong = ["there is no file"] if known is None else stale(now, known)

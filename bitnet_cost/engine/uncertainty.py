@@ -43,7 +43,7 @@ from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.ledger.arrays import Bases
 from bitnet_cost.ledger.contract import component_of, contract, price_of
-from bitnet_cost.ledger.intervals import WITH_POWER, by_batch, factors, of_energy
+from bitnet_cost.ledger.intervals import WITH_POWER, by_batch, factors, in_logs, of_energy
 from bitnet_cost.ledger.result import Band, Lever, Result, Swing
 from bitnet_cost.told import Array
 from bitnet_cost.words import Distribution
@@ -302,9 +302,17 @@ def drawn_errors(results: Sequence[Result], draws: int, seed: int) -> list[Error
         energy = known.together * time + (1 - known.together**2) ** 0.5 * rest
         seconds = np.zeros(draws)
         for phase, nominal in zip(result.timing.phases, result.timing.by_phase[:, 0], strict=True):
-            seconds = seconds + nominal * float(np.ravel(by_batch(times, result, phase.name))[0]) ** (time / _NINETY)
-        found.append(Errors(seconds, float(np.ravel(of_energy(energies, result))[0]) ** (energy / _NINETY)))
+            seconds = seconds + nominal * _off_by(by_batch(times, result, phase.name), time)
+        found.append(Errors(seconds, _off_by(of_energy(energies, result), energy)))
     return found
+
+
+def _off_by(ends: Array, normal: Array) -> Array:
+    """Factors of draws whose 5 and 95 % are the ends of an interval at the first point.  [draw]"""
+    low, high = ends[:, 0].tolist()
+    middle, half = in_logs((low, high))
+    factors: Array = np.exp(middle + half * normal / _NINETY)
+    return factors
 
 
 def _normal(name: str, draws: int, seed: int) -> Array:

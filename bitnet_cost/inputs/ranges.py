@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -12,12 +12,31 @@ from bitnet_cost.inputs.cited import Input
 from bitnet_cost.inputs.precision import Precision
 
 RangeKind = Literal[
-    "product", "host", "fp32", "server-dense", "server-moe", "prefill", "decode-1", "decode-64", "decode-more"
-]  # fmt: skip
+    "product",
+    "host",
+    "fp32",
+    "server-dense",
+    "server-moe",
+    "prefill",
+    "decode-1",
+    "decode-64",
+    "decode-more",
+    "training",
+]
 RangedQuantity = Literal["time", "energy"]
 DECODES: tuple[tuple[int, RangeKind], ...] = ((1, "decode-1"), (64, "decode-64"))  # up to which batch
 MORE: RangeKind = "decode-more"
-ANY = "*"  # every runtime
+DECODE_KINDS: tuple[RangeKind, ...] = (*(kind for _, kind in DECODES), MORE)
+STEPS: tuple[RangeKind, ...] = ("prefill", *DECODE_KINDS)
+Below = Annotated[float, Field(gt=0, le=1)]
+Above = Annotated[float, Field(ge=1, le=1000)]
+ANY = "all"  # runtimes and devices
+Factors = tuple[Below, Above]  # on what is modelled: nine of ten measured figures are between the two
+
+
+def places_of(hardware: str, runtime: str) -> tuple[str, str, str]:
+    """Where a width is looked up, the narrowest first: a device with a runtime, a runtime, everywhere."""
+    return f"{runtime} {hardware}", runtime, ANY
 
 
 def fixed_kind(
@@ -47,31 +66,38 @@ def decode_kind(batch: float) -> RangeKind:
     return next((kind for most, kind in DECODES if batch <= most), MORE)
 
 
-class Width(Input):
-    """Nine of ten figures that were set aside are within modelled / factor and modelled x factor."""
+class Held(Input):
+    """How many measured figures of a class their 90 % intervals hold, each solved without the model measured."""
 
     n: int = Field(ge=1, description="figures")
-    factor: float = Field(ge=1, le=100, description="1.2: from 17 % less to 20 % more")
+    held: float = Field(ge=0, le=100, description="percent of them within their interval")
+    half_width: float = Field(ge=0, description="median half width of the intervals, percent")
+
+
+Widths = dict[str, Factors]  # by place, see `places_of`
 
 
 class RuntimeRanges(Input):
     """The 90 % intervals of one runtime on one device, as factors by kind of run."""
 
     own_rows: bool = Field(description="whether the device has measured rows of its own with the runtime")
-    time: dict[RangeKind, float] = Field(description="on times")
-    energy: dict[RangeKind, float] = Field(description="on energies of whole devices; left out: those of prices hold")
-    far_time: dict[RangeKind, float] = Field(default_factory=dict, description="on times of weights of fewer bits")
-    far_energy: dict[RangeKind, float] = Field(default_factory=dict, description="on energies of weights of fewer bits")
+    time: dict[RangeKind, Factors] = Field(description="on times")
+    energy: dict[RangeKind, Factors] = Field(description="on energies of whole devices; left out: those of prices hold")
+    far_time: dict[RangeKind, Factors] = Field(default_factory=dict, description="on times of weights of fewer bits")
+    far_energy: dict[RangeKind, Factors] = Field(
+        default_factory=dict, description="on energies of weights of fewer bits"
+    )
     fewest_bits: float = Field(0.0, ge=0, description="stored bits of the narrowest weights that were measured")
     together: float = Field(0.0, ge=-1, le=1, description="correlation of the errors of time and of energy")
     shared: float = Field(0.0, ge=0, le=1, description="correlation of the errors of two precisions")
 
-    def of(self, quantity: RangedQuantity, weight_bits: float) -> dict[RangeKind, float]:
+    def of(self, quantity: RangedQuantity, weight_bits: float) -> dict[RangeKind, Factors]:
         """The factors of a quantity; of weights narrower than any that was measured those of an unmeasured device.
 
-        >>> known = RuntimeRanges(own_rows=True, time={"fp32": 1.1}, energy={}, far_time={"fp32": 1.4}, fewest_bits=4)
+        >>> near, far = {"fp32": (0.9, 1.1)}, {"fp32": (0.7, 1.4)}
+        >>> known = RuntimeRanges(own_rows=True, time=near, energy={}, far_time=far, fewest_bits=4)
         >>> known.of("time", 4), known.of("time", 2)
-        ({'fp32': 1.1}, {'fp32': 1.4})
+        ({'fp32': (0.9, 1.1)}, {'fp32': (0.7, 1.4)})
         """
         far = weight_bits < self.fewest_bits
         if quantity == "time":
@@ -87,11 +113,11 @@ class LeftOut(Input):
 
 
 class Ranges(Input):
-    """The committed spreads of errors on rows that were set aside, by quantity, kind and runtime."""
+    """The committed spreads of errors by quantity, kind of run and place."""
 
-    own: dict[RangedQuantity, dict[RangeKind, Width]] = Field(description="devices with rows, every runtime")
-    runtimes: dict[str, dict[RangedQuantity, dict[RangeKind, Width]]] = Field(description="the same of one runtime")
-    left_out: dict[RangedQuantity, dict[RangeKind, Width]] = Field(description="devices that were left out in turn")
+    own: dict[RangedQuantity, dict[RangeKind, Widths]] = Field(description="devices with rows")
+    left_out: dict[RangedQuantity, dict[RangeKind, Widths]] = Field(description="devices that were left out in turn")
+    held: dict[str, Held] = Field(default_factory=dict, description="figures within their intervals, by class")
     devices: dict[str, list[str]] = Field(description="devices with rows by runtime")
     fewest_bits: dict[str, float] = Field(
         default_factory=dict, description="stored bits of the narrowest weights with rows, by runtime"
@@ -103,14 +129,16 @@ class Ranges(Input):
     def of(self, hardware: str, runtime: str) -> RuntimeRanges:
         """The intervals of a runtime on a device: of its rows where there are any, else of devices left out."""
         own_rows = hardware in self.devices.get(runtime, ())
-        near = self.runtimes.get(runtime, {}) if own_rows else {}
-        wide = self.own if own_rows else self.left_out
-        factors = {
-            quantity: {kind: near.get(quantity, {}).get(kind, width).factor for kind, width in kinds.items()}
-            for quantity, kinds in wide.items()
-        }
+        places = places_of(hardware, runtime)
+
+        def factors(
+            known: dict[RangedQuantity, dict[RangeKind, Widths]], quantity: RangedQuantity
+        ) -> dict[RangeKind, Factors]:
+            return {kind: next(widths[p] for p in places if p in widths) for kind, widths in known[quantity].items()}
+
+        near = self.own if own_rows else self.left_out
         return RuntimeRanges(
-            own_rows=own_rows, time=factors["time"], energy=factors["energy"], together=self.together,
-            shared=self.shared, fewest_bits=self.fewest_bits.get(runtime, 0.0),
-            **{f"far_{q}": {kind: width.factor for kind, width in kinds.items()} for q, kinds in self.left_out.items()},
+            own_rows=own_rows, time=factors(near, "time"), energy=factors(near, "energy"),
+            far_time=factors(self.left_out, "time"), far_energy=factors(self.left_out, "energy"),
+            together=self.together, shared=self.shared, fewest_bits=self.fewest_bits.get(runtime, 0.0),
         )  # fmt: skip

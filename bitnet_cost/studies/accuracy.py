@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,12 @@ from bitnet_cost.engine.operators import operators
 from bitnet_cost.errors import UnknownName
 from bitnet_cost.inputs.accuracy import Accuracy, Spread
 from bitnet_cost.inputs.measurement import LoadMeasurement, Measurement, TrainingMeasurement
+from bitnet_cost.inputs.ranges import Held
 from bitnet_cost.numerals import digits, fixed, with_commas
 from bitnet_cost.readers import catalog, measured
 from bitnet_cost.studies import measured_load, measured_training, savings
 from bitnet_cost.studies.measured import ALONE, Point, points
+from bitnet_cost.studies.widths import Judged, errors_of, held_of, held_ratios, judged, pairs
 from bitnet_cost.tables import Column, Note, Report, Table, headed
 
 
@@ -89,6 +91,7 @@ class Scored:
     measured: float
     modelled: float
     cause: str
+    range: tuple[float, float] | None = None  # the 90 % interval that the row's model had no part in
 
     @property
     def error(self) -> float:
@@ -137,9 +140,14 @@ def _macs(row: Measurement) -> float:
     return float(model.hidden_size * product.outputs) * row.batch * (row.prompt or 1)
 
 
-def scored(found: Sequence[Point]) -> list[Scored]:
+def scored(found: Sequence[Point], beside: Iterable[Judged] = ()) -> list[Scored]:
     """Every figure that counts: points that are neither left out nor used, and ratios of two such."""
-    rows = [_scored(point) for point in found if point.scored]
+    known = {(j.error.row.id, j.error.measured): j for j in beside}
+    rows = []
+    for point in found:
+        if point.scored:
+            row, at = _scored(point), known.get((point.row.id, point.quantity))
+            rows.append(row if at is None else replace(row, range=at.ends(point.modelled)))
     return rows + _ratios([point for point in found if point.scored and point.quantity == "seconds"])
 
 
@@ -264,6 +272,25 @@ class Comparison:
     points: tuple[Point, ...]
     rows: tuple[Scored, ...]  # what is scored
     kinds: tuple[str, ...]  # the classes asked for
+    judged: tuple[Judged, ...] = ()  # every figure with an interval, of all classes
+
+
+RUNS = {"fp32": "time of runs in 32 bits", "ratio": "time of one precision over another's, all pairs",
+        "saving": "energy of one precision over another's, all pairs"}  # held together across classes  # fmt: skip
+
+
+def held(found: Sequence[Point], beside: Sequence[Judged]) -> dict[str, Held]:
+    """How many measured figures of each class their intervals hold; of 32 bits and of two precisions too."""
+    classes = {(p.row.id, p.quantity): class_of(p) for p in found}
+    parts: dict[str, list[Judged]] = {}
+    for j in beside:
+        parts.setdefault(classes[j.error.row.id, j.error.measured], []).append(j)
+    parts["fp32"] = [j for j in beside if j.error.kind == "fp32" and j.error.quantity == "time"]
+    known = {name: held_of(parts[name]) for name in (*CLASSES, "fp32") if parts.get(name)}
+    for name, quantity in (("ratio", "time"), ("saving", "energy")):
+        ratios = held_ratios([pair for pair in pairs(beside) if pair.one.error.quantity == quantity])
+        known |= {} if ratios is None else {name: ratios}
+    return known
 
 
 def compare(kinds: Sequence[str] | None = None) -> Comparison:
@@ -280,9 +307,15 @@ def compare(kinds: Sequence[str] | None = None) -> Comparison:
         if not matching:
             raise UnknownName("class of measured rows", kind, CLASSES, there_are=", ".join(CLASSES))
         chosen += matching
-    found = points(measured.rows(), measured.used()) + measured_training.points() + measured_load.points()
-    rows = [row for row in scored(found) if row.kind in chosen]
-    return Comparison(tuple(found), tuple(rows), tuple(dict.fromkeys(chosen)))
+    found = every_point()
+    beside = judged(errors_of(found))
+    rows = [row for row in scored(found, beside) if row.kind in chosen]
+    return Comparison(tuple(found), tuple(rows), tuple(dict.fromkeys(chosen)), tuple(beside))
+
+
+def every_point() -> list[Point]:
+    """Every measured quantity of the catalogue beside the modelled one."""
+    return points(measured.rows(), measured.used()) + measured_training.points() + measured_load.points()
 
 
 def left_out(found: Sequence[Point], kinds: Sequence[str]) -> dict[str, int]:
@@ -307,14 +340,16 @@ _ERRORS = ("n", "median %", "p90 %", "bias %")
 
 def report(found: Comparison, worst: int = 12) -> Report:
     """By class with its target, by device and precision, the worst rows with a likely cause, and what is left out."""
-    of_class, rows = spreads(found.rows), []
+    of_class, known, rows = spreads(found.rows), held(found.points, found.judged), []
     for name in found.kinds:
         if name in of_class:
             s, c = of_class[name], CLASSES[name]
-            held = "" if c.median is None else "yes" if _met(s, c) else "NO"
+            met = "" if c.median is None else "yes" if _met(s, c) else "NO"
+            within = known.get(name)
+            inside = ("", "") if within is None else (fixed(within.held, 0), fixed(within.half_width, 0))
             target = "-" if c.median is None else digits(c.median, 6) + (f" / {digits(c.p90, 6)}" if c.p90 else "")
-            rows.append((name, *_printed(s), target, held))
-    heads = (*headed("class", *_ERRORS, "target"), Column("met", False))
+            rows.append((name, *_printed(s), target, met, *inside))
+    heads = (*headed("class", *_ERRORS, "target"), Column("met", False), Column("held %"), Column("+- %"))
     tables = [Table("Error of the model on rows not used for calibration", heads, tuple(rows))]
     for title, key in (("device", lambda r: r.hardware), ("precision", lambda r: r.precision)):
         tables.append(_split(found, title, key))
@@ -407,7 +442,8 @@ def rows_of(found: Comparison) -> list[dict[str, Any]]:
         {
             "class": r.kind, "id": r.id, "source": r.source, "model": r.model, "hardware": r.hardware,
             "runtime": r.runtime, "precision": r.precision, "conditions": r.conditions, "measured": r.measured,
-            "modelled": r.modelled, "relative_error": r.error,
+            "modelled": r.modelled, "relative_error": r.error, "range_low": r.range and r.range[0],
+            "range_high": r.range and r.range[1],
         }
         for r in found.rows
     ]  # fmt: skip
@@ -419,6 +455,7 @@ def document(found: Comparison) -> dict[str, Any]:
     return {
         "schema": "bitnet-cost/measured-1",
         "accuracy": errors.model_dump(),
+        "held": {name: part.model_dump() for name, part in held(found.points, found.judged).items()},
         "targets": {n: {"median": CLASSES[n].median, "p90": CLASSES[n].p90} for n in found.kinds},
         "rows": rows_of(found),
         "savings": savings.spreads(savings.pairs(found.points)),

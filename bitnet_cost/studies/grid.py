@@ -21,7 +21,7 @@ from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.workload import LIMITS, Workload
 from bitnet_cost.ledger.contract import saving
 from bitnet_cost.ledger.counted import OpCounts
-from bitnet_cost.ledger.intervals import WITH_POWER, ratio_factor
+from bitnet_cost.ledger.intervals import WITH_POWER, ratio_factors
 from bitnet_cost.ledger.record import METRICS
 from bitnet_cost.ledger.result import Answer, Result
 from bitnet_cost.numerals import to_digits
@@ -192,9 +192,9 @@ def _against(place: dict[str, Result], timed: Ends | None) -> dict[str, Against]
             return np.full((3, energies.shape[1]), np.nan)
         with np.errstate(divide="ignore", invalid="ignore"):
             low, nominal, high = 1 - saving(mine.ledger, other.ledger, mine.scope)[::-1]
-            factor = ratio_factor(mine, other)
-            if factor is not None:
-                low, high = nominal / factor, nominal * factor
+            ends = ratio_factors(mine, other)
+            if ends is not None:
+                low, high = nominal * ends
             each = None if timed is None else timed.ratios(names[a], names[b])
             if each is not None and each.shape[1]:
                 low, high = np.minimum(low, each.min(1)), np.maximum(high, each.max(1))
