@@ -11,7 +11,7 @@ import pytest
 from bitnet_cost.inputs.calibration import Constants, RuntimeConstants
 from bitnet_cost.inputs.measurement import Measurement
 from bitnet_cost.readers import catalog, measured
-from bitnet_cost.studies import left_out, spreads
+from bitnet_cost.studies import left_out
 from bitnet_cost.studies.calibration import set_aside, with_trends
 from bitnet_cost.studies.measured import calibration_ids
 from bitnet_cost.studies.tangents import Tangent, refit
@@ -31,14 +31,6 @@ def test_a_fit_without_a_row_is_the_fit_of_the_others() -> None:
     assert np.exp(refit(rows[1:], near, expected, spread))[0] == pytest.approx(0.5, rel=0.02)
     assert np.exp(refit(rows, near, expected, spread))[0] == pytest.approx(1.0, rel=0.02)
     assert np.exp(refit([], near, {"f": 3.0}, spread))[0] == pytest.approx(3.0)
-
-
-def test_a_width_holds_nine_of_ten_and_follows_its_runtime() -> None:
-    errors = {"decode-1": [("calm", 0.05)] * 60 + [("wild", 0.2)] * 60}
-    of_all, of_one = spreads.widths(errors)  # type: ignore[arg-type]
-    assert of_all["decode-1"].factor == pytest.approx(np.exp(0.2), abs=0.01)
-    assert np.exp(0.05) <= of_one["calm"]["decode-1"].factor < of_one["wild"]["decode-1"].factor
-    assert of_one["wild"]["decode-1"].factor >= round(float(np.exp(0.2)), 2)
 
 
 def test_a_device_left_out_is_scored_by_the_others() -> None:
