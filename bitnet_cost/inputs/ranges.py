@@ -12,17 +12,9 @@ from bitnet_cost.inputs.cited import Input
 from bitnet_cost.inputs.precision import Precision
 
 RangeKind = Literal[
-    "product",
-    "host",
-    "fp32",
-    "server-dense",
-    "server-moe",
-    "prefill",
-    "decode-1",
-    "decode-64",
-    "decode-more",
-    "training",
-]
+    "product", "host", "fp32", "server-small", "server-dense", "server-moe", "prefill", "decode-1", "decode-64",
+    "decode-more", "training",
+]  # fmt: skip
 RangedQuantity = Literal["time", "energy"]
 DECODES: tuple[tuple[int, RangeKind], ...] = ((1, "decode-1"), (64, "decode-64"))  # up to which batch
 MORE: RangeKind = "decode-more"
@@ -30,6 +22,7 @@ DECODE_KINDS: tuple[RangeKind, ...] = (*(kind for _, kind in DECODES), MORE)
 STEPS: tuple[RangeKind, ...] = ("prefill", *DECODE_KINDS)
 Below = Annotated[float, Field(gt=0, le=1)]
 Above = Annotated[float, Field(ge=1, le=1000)]
+SMALL = 2e10  # parameters
 ANY = "all"  # runtimes and devices
 Factors = Annotated[
     tuple[Below, Above], Field(strict=False)
@@ -42,11 +35,12 @@ def places_of(hardware: str, runtime: str) -> tuple[str, str, str]:
 
 
 def fixed_kind(
-    model: Architecture, precision: Precision, device_class: str | None, served: bool
+    model: Architecture, precision: Precision, device_class: str | None, served: bool, parameters: float
 ) -> RangeKind | None:  # fmt: skip
     """The kind of run that a question is independent of its phases and batch; None where these decide.
 
-    A bare product, anything on a processor or a phone, 32 bits, a server.
+    A bare product, anything on a processor or a phone, 32 bits, a server; of small models steps are as short as what
+    its host does between them.
     """
     if any(layer.product for layer in model.layers):
         return "product"
@@ -55,7 +49,9 @@ def fixed_kind(
     if precision.linear.weights.bits == 32:
         return "fp32"
     if served:
-        return "server-moe" if any(layer.moe for layer in model.layers) else "server-dense"
+        if any(layer.moe for layer in model.layers):
+            return "server-moe"
+        return "server-small" if parameters < SMALL else "server-dense"
     return None
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from bitnet_cost.inputs.ranges import DECODES, MORE, Factors, RangedQuantity, RangeKind, fixed_kind
+from bitnet_cost.ledger.operators import parameters_in
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.told import Array, array
 
@@ -29,8 +30,9 @@ def factors(result: Result, quantity: RangedQuantity) -> dict[RangeKind, Factors
         return None
     found = known.of(quantity, result.precision.linear.weights.bits)
     kind = fixed_kind(
-        result.architecture, result.precision, result.hardware.device_class, bool(result.workload.staggered)
-    )
+        result.architecture, result.precision, result.hardware.device_class, bool(result.workload.staggered),
+        sum(parameters_in(result.counts.operators).values()),
+    )  # fmt: skip
     if kind is not None:
         return {kind: found[kind]} if kind in found else None
     return {step: found[step] for step in ("prefill", *(name for _, name in DECODES), MORE)}

@@ -4,9 +4,9 @@ No constant is taken from a row that is scored, so that its error is one of a ne
 over measured. Of a kind of run, of one runtime in it, and of one device of that runtime the errors have a bias and a
 size; those of a device are weighed as if `PRIOR` models of the level above were among its own (James, W. and Stein,
 C., Estimation with quadratic loss, Proc. 4th Berkeley Symposium, 1961). The errors over their sizes are alike
-everywhere in a kind, and nine of ten of them keep one bound, the quantile of a conformal interval (Vovk, V., Gammerman,
-A. and Shafer, G., Algorithmic learning in a random world, 2005, chapter 2). Each is taken with the bias and the size
-that the others give, in folds of whole models: a question is nearly always about another model.
+everywhere in a kind, and nine of ten of them keep one bound. Each is taken with the bias and the size that the others
+give (Barber, R. F. et al., Predictive inference with the jackknife+, Annals of Statistics 49, 2021), in folds of whole
+models: a question is nearly always about another model.
 
 How many measured figures an interval holds is counted the same way, by intervals that were solved without the model.
 """
@@ -16,12 +16,13 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import ceil, exp, hypot
+from math import exp, hypot
 from statistics import median
 from typing import NamedTuple, get_args
 
 import numpy as np
 
+from bitnet_cost.engine.operators import operators
 from bitnet_cost.inputs.measurement import LoadMeasurement, Measurement, TrainingMeasurement
 from bitnet_cost.inputs.ranges import (
     DECODE_KINDS,
@@ -34,11 +35,12 @@ from bitnet_cost.inputs.ranges import (
     fixed_kind,
     places_of,
 )  # fmt: skip
+from bitnet_cost.ledger.operators import parameters_in
 from bitnet_cost.numerals import to_digits
 from bitnet_cost.readers import catalog
 from bitnet_cost.studies.measured import Point, Quantity
 
-PRIOR = 5.0  # models of the level above that those of a runtime, and of a device, are weighed with
+PRIOR = 4.0  # models of the level above that those of a runtime, and of a device, are weighed with
 SHARE = 0.9  # of the figures that a range is to hold
 LEAST = 0.01  # narrower than the meters: logarithm
 FOLDS = 10
@@ -110,8 +112,9 @@ def kind_of(row: Measurement | TrainingMeasurement) -> RangeKind:
     """The kind of run that a row measured."""
     if isinstance(row, TrainingMeasurement):
         return "training"
-    device_class = catalog.hardware(row.hardware).device_class
-    found = fixed_kind(catalog.model(row.model), catalog.precision(row.precision), device_class, row.phase == "serving")
+    device_class, model = catalog.hardware(row.hardware).device_class, catalog.model(row.model)
+    parameters = sum(parameters_in(operators(model)).values())
+    found = fixed_kind(model, catalog.precision(row.precision), device_class, row.phase == "serving", parameters)
     return found or ("prefill" if row.phase == "prefill" else decode_kind(row.batch))
 
 
@@ -145,13 +148,12 @@ def device_of(error: Error) -> str:
 
 
 def nine_in_ten(sizes: Iterable[float]) -> float:
-    """The size that a new error keeps nine times in ten: the ceil(0.9 (n + 1))-th smallest of n, at most the largest.
+    """The size that nine of ten keep, between two neighbours where it is neither's.
 
-    >>> nine_in_ten([0.1] * 8 + [0.2]), nine_in_ten([0.1] * 18 + [0.2])
-    (0.2, 0.1)
+    >>> round(nine_in_ten([0.1] * 8 + [0.2, 0.3]), 3)
+    0.21
     """
-    found = sorted(sizes)
-    return found[min(len(found), ceil(SHARE * (len(found) + 1) - 1e-9)) - 1]
+    return float(np.quantile(list(sizes), SHARE))
 
 
 def folds(errors: Sequence[Error], together: Together) -> list[list[int]]:
