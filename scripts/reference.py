@@ -287,14 +287,20 @@ def _prose(text: str) -> str:
 
 
 def accuracy() -> str:
-    """The committed errors by class."""
-    from bitnet_cost.studies.accuracy import CLASSES
+    """The committed errors by class, and how much the printed ranges hold."""
+    from bitnet_cost.studies.accuracy import CLASSES, RUNS
 
-    lines = ["| measured | rows | median error | nine in ten | target |", "| --- | ---: | ---: | ---: | ---: |"]
+    known = catalog.ranges()
+    held = {} if known is None else known.held
+    within = {name: f"{part.held:.0f} % | {part.half_width:.0f} %" for name, part in held.items()}
+    lines = ["| measured | rows | median error | nine in ten | target | range holds | half width |",
+             "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"]  # fmt: skip
     for name, s in catalog.accuracy().classes.items():
         c = CLASSES[name]
         target = "" if c.median is None else f"{c.median:g}" + (f" / {c.p90:g} %" if c.p90 else " %")
-        lines.append(f"| {c.title} | {s.n} | {s.median:.1f} % | {s.p90:.1f} % | {target} |")
+        inside = "|" if name in RUNS else within.get(name, "|")
+        lines.append(f"| {c.title} | {s.n} | {s.median:.1f} % | {s.p90:.1f} % | {target} | {inside} |")
+    lines += [f"| {title} | {held[name].n} | | | | {within[name]} |" for name, title in RUNS.items() if name in held]
     return "\n".join(lines)
 
 
