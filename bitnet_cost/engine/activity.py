@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from bitnet_cost.engine.counts import bases_of
-from bitnet_cost.engine.storage import Stored, role_of
+from bitnet_cost.engine.storage import Stored, precision_at, role_of
 from bitnet_cost.formulas.datapaths import counted_bits, plane_additions, table_actions, tree_additions
 from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.datapath import LEVELS, planes_of
@@ -48,6 +48,7 @@ def elementwise_recipe(form: str) -> Recipe:
 
 def wider_input(op: Operator, precision: Precision) -> float | None:
     """Bits of an operator's inputs where the precision, which lists such operators by name, keeps more."""
+    precision = precision_at(op, precision)
     return precision.linear.wider_inputs.get(op.name) if role_of(op, precision) == "linear" else None
 
 
@@ -122,6 +123,7 @@ def product_format(op: Operator, precision: Precision) -> str | None:
     """
     if op.group in ("elementwise", "embedding"):
         return None
+    precision = precision_at(op, precision)
     if (role := role_of(op, precision)) != "linear":
         return {"attention": precision.attention, "lm_head": precision.lm_head}.get(role, precision.elsewhere)
     multiplied = [a.partition(".")[2] for a in precision.linear.recipe if a.startswith("mul.")]
@@ -138,7 +140,7 @@ def unit_of(op: Operator, precision: Precision, hardware: Hardware) -> str | Non
     """
     if op.group in ("elementwise", "embedding") or role_of(op, precision) != "linear":
         return None
-    linear = precision.linear
+    linear = precision_at(op, precision).linear
     return hardware.unit_for(linear.format, linear.input_format(wider_input(op, precision)))
 
 
@@ -191,6 +193,7 @@ def executed_recipe(op: Operator, precision: Precision, hardware: Hardware) -> d
     adders inside a MAC are part of its price. A low-bit unit reads packed weights as they are, on a technology node
     too.
     """
+    precision = precision_at(op, precision)
     form = product_format(op, precision) or precision.elsewhere
     unit = unit_of(op, precision, hardware)
     found = {"mac": [(f"mac.{hardware.executed(form) or form}", 1.0)]}
@@ -227,6 +230,10 @@ def recipes(
     ops: tuple[Operator, ...], precision: Precision, accumulator: Accumulator
 ) -> list[dict[str, list[tuple[str, float]]]]:
     """For each operator, what its role costs in this precision: ``{quantity: [(action, times)]}``."""
+    if precision.apart:
+        own = [precision_at(op, precision) for op in ops]
+        return [recipes((op,), one.model_copy(update={"apart": []}), accumulator)[0]
+                for op, one in zip(ops, own, strict=True)]  # fmt: skip
     elsewhere = elementwise_recipe(precision.elsewhere) | quantisation_recipe(precision)
     elsewhere |= float_recipe(precision.elsewhere)
     of_role = {
@@ -336,6 +343,7 @@ def stays(counts: OpCounts, passing: Array, room: Array) -> Array:
 
 def input_bits_of(precision: Precision, op: Operator) -> float:
     """Bits of one entry that enters an operator.  [bit]"""
+    precision = precision_at(op, precision)
     if (role := role_of(op, precision)) == "linear":
         return wider_input(op, precision) or precision.linear.activation_bits
     return float(FORMAT_BITS[precision.attention if role == "attention" else precision.elsewhere])

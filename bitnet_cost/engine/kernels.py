@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bitnet_cost.engine.activity import format_run, product_format, unit_of
-from bitnet_cost.engine.storage import role_of
+from bitnet_cost.engine.storage import precision_at, role_of
 from bitnet_cost.formulas.launches import unpacking_seconds
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import FORMAT_BITS, Precision
@@ -28,6 +28,7 @@ def kernel_class(op: Operator, precision: Precision, hardware: Hardware | None =
     ...  ("product", "norm", "dequantise", "quantise")]
     ['lowbit', 'norm', None, 'quantise']
     """
+    precision = precision_at(op, precision)
     linear = precision.linear
     narrow, integers = linear.rescale == "elementwise", "mul.int8" in linear.recipe
     match op.traits.kernel:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from bitnet_cost.engine.mixtures import Tensor, Whole, stored_bytes, tensors_of
 from bitnet_cost.engine.operators import operators
+from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.precision import FORMAT_BITS, Precision
 from bitnet_cost.ledger.operators import Operator
@@ -29,6 +30,11 @@ class Stored(NamedTuple):
         return self.weight + self.scales / (inputs * outputs)
 
 
+def precision_at(op: Operator, precision: Precision) -> Precision:
+    """The precision of an operator, which that of its layers may set apart."""
+    return precision.at(op.name, op.layer) if precision.apart else precision
+
+
 def role_of(op: Operator, precision: Precision) -> str:
     """What a precision decides on for an operator: that of its role, but where it leaves most of its layers as is.
 
@@ -41,6 +47,7 @@ def role_of(op: Operator, precision: Precision) -> str:
 
 def stored_of(architecture: Architecture, precision: Precision, ops: tuple[Operator, ...]) -> tuple[Stored, ...]:
     """The bits of each operator: by the mixture of the precision, by what a file says of its tensors, else by role."""
+    _refuse_unknown(precision, ops)
     if precision.mixture is not None:
         whole = Whole.of(architecture)
         return tuple(_mixed(op, precision.mixture, whole) for op in _plain(architecture, ops))
@@ -50,6 +57,21 @@ def stored_of(architecture: Architecture, precision: Precision, ops: tuple[Opera
     if precision.stored_bytes:
         return tuple(_as_listed(_plain(architecture, ops), precision, by_role))
     return tuple(by_role)
+
+
+def _refuse_unknown(precision: Precision, ops: tuple[Operator, ...]) -> None:
+    """Refuse operators that a precision sets apart and the model does not have, in each entry of which it has none.
+
+    Raises:
+        BitnetCostError: names them, and the operators that there are.
+    """
+    names = list(dict.fromkeys(op.name for op in ops if op.role == "linear"))
+    for part in precision.apart:
+        if part.operators and not set(part.operators) & set(names):
+            raise BitnetCostError(
+                f"precision {precision.name!r}: apart: no operator is named {', '.join(part.operators)}; "
+                f"this model has {', '.join(names)}"
+            )
 
 
 def _plain(architecture: Architecture, ops: tuple[Operator, ...]) -> tuple[Operator, ...]:
@@ -153,7 +175,7 @@ def _mixed(op: Operator, mixture: str, whole: Whole) -> Stored:
 
 
 def _by_role(op: Operator, precision: Precision) -> Stored:
-    plain = float(FORMAT_BITS[precision.elsewhere])
+    precision, plain = precision_at(op, precision), float(FORMAT_BITS[precision.elsewhere])
     bias = precision.tensors.get(f"{op.name}.bias", plain)
     if op.name in precision.tensors:
         return Stored(precision.tensors[op.name], 0.0, bias)

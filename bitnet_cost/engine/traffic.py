@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bitnet_cost.engine.activity import input_bits_of, stays
-from bitnet_cost.engine.storage import Stored, role_of
+from bitnet_cost.engine.storage import Stored, precision_at, role_of
 from bitnet_cost.formulas.tiling import tiled_bits
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import ACCUMULATE, FORMAT_BITS, Precision
@@ -55,6 +55,7 @@ def accumulator_bits(op: Operator, precision: Precision) -> float:
     >>> [accumulator_bits(linear, parse_name(name)) for name in ("w1a8", "w4a16")]
     [32.0, 16.0]
     """
+    precision = precision_at(op, precision)
     if (role := role_of(op, precision)) != "linear":
         form = {"attention": precision.attention, "lm_head": precision.lm_head}.get(role, precision.elsewhere)
         return float(FORMAT_BITS[form])

@@ -499,6 +499,18 @@ class Architecture(Shown, Input):
         """Whether every position attends to all others: an encoder, which generates nothing."""
         return self.kind == "encoder"
 
+    def cut_after(self, first: int) -> "Architecture":
+        """The model with a run of layers that ends with the ``first`` of them, where it has more."""
+        runs: list[Layer] = []
+        before = first
+        for layer in self.layers:
+            if 0 < before < layer.repeat:
+                runs += [layer.model_copy(update={"repeat": n}) for n in (before, layer.repeat - before)]
+            else:
+                runs.append(layer)
+            before -= layer.repeat
+        return self if len(runs) == len(self.layers) else self.model_copy(update={"layers": runs})
+
     @property
     def depth(self) -> int:
         """Number of layers."""

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from bitnet_cost.errors import BitnetCostError, quoted
-from bitnet_cost.inputs.architecture import Architecture, Layer
+from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.numerals import with_commas
 from bitnet_cost.words import Parallel
@@ -79,16 +79,4 @@ def divided(model: Architecture, text: str | None) -> Architecture:
     >>> [layer.repeat for layer in divided(tiny, "layers=1").layers]
     [3, 1]
     """
-    rest = model.depth - parse_offload(text).layers
-    if rest in (0, model.depth):
-        return model
-    runs: list[Layer] = []
-    first = 0
-    for layer in model.layers:
-        before = rest - first
-        if 0 < before < layer.repeat:
-            runs += [layer.model_copy(update={"repeat": n}) for n in (before, layer.repeat - before)]
-        else:
-            runs.append(layer)
-        first += layer.repeat
-    return model if len(runs) == len(model.layers) else model.model_copy(update={"layers": runs})
+    return model.cut_after(model.depth - parse_offload(text).layers)

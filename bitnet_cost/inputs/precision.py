@@ -9,9 +9,9 @@ import math
 import re
 from collections.abc import Container
 from functools import cache
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from bitnet_cost.errors import BitnetCostError, labelled
 from bitnet_cost.inputs.cited import Input, Source, check_sources
@@ -133,6 +133,36 @@ class LinearPrecision(Input):
         return f"add.int{brief(wider)}" if wider else str(self.accumulator)
 
 
+class Apart(Input):
+    """Weight matrices of some layers, or of some operators, that are in another format than the others."""
+
+    operators: list[str] = Field(
+        default_factory=list, max_length=_MOST, description="names of operators, as q or down; left out: all of a layer"
+    )
+    first: int = Field(0, ge=0, le=10**4, description="in how many of the first layers")
+    last: int = Field(0, ge=0, le=10**4, description="in how many of the last; neither: in all layers")
+    linear: LinearPrecision = Field(description="as linear of the precision, or a name such as fp16, w8a8, w4a16g64")
+
+    @field_validator("linear", mode="before")
+    @classmethod
+    def _by_name(cls, given: Any) -> Any:
+        if not isinstance(given, str):
+            return given
+        if given in FORMAT_BITS:
+            bits = FORMAT_BITS[given]
+            return {"weights": {"bits": bits, "information_bits": bits}, "activation_bits": bits,
+                    "recipe": {f"mul.{given}": 1.0, f"add.{given}": 1.0}}  # fmt: skip
+        named = parse_name(given)
+        if named is None:
+            raise ValueError(f"{given!r} is not a format or a name such as fp16, w8a8, w4a16g64")
+        return named.linear
+
+    def has(self, operator: str, layer: int, depth: int) -> bool:
+        """Whether an operator of a layer, counted from 0, is among them."""
+        here = layer < self.first or layer >= depth - self.last if self.first or self.last else True
+        return here and (not self.operators or operator in self.operators)
+
+
 class Precision(Shown, Input):
     """A named precision: what each part of a model is stored in, and what its products are made of."""
 
@@ -161,6 +191,12 @@ class Precision(Shown, Input):
         None, ge=1, le=32, description="stored bits of an entry of the output matrix; left out: those of its format"
     )
     kv_bits: float = Field(ge=1, le=32, description="bits of a cached key or value entry")
+    apart: list[Apart] = Field(
+        default_factory=list,
+        max_length=20,
+        description="matrices in other formats than linear, by layer and operator; the first entry that has one counts",
+    )
+    depth: int | None = Field(None, ge=1, description="layers of the model, which `apart` counts in; never in a file")
     mixture: str | None = Field(
         None, description="a mixture of GGUF types, which decides the stored bits of each matrix instead of the above"
     )
@@ -211,6 +247,25 @@ class Precision(Shown, Input):
             return self
         update = {"linear": self.native, "widened": self.linear} if runs else {"linear": self.widened, "widened": None}
         return self.model_copy(update=update)
+
+    def of_model(self, depth: int) -> Self:
+        """The precision in a model of that many layers."""
+        return self.model_copy(update={"depth": depth}) if self.apart else self
+
+    @property
+    def cuts(self) -> list[int]:
+        """Numbers of layers after which others of another format begin."""
+        depth = self.depth or 0
+        ends = {end for part in self.apart for end in (part.first, depth - part.last)}
+        return sorted(end for end in ends if 0 < end < depth)
+
+    def at(self, operator: str, layer: int) -> Self:
+        """The precision of an operator of a layer, counted from 0."""
+        depth = self.depth or 0
+        for part in self.apart if layer < depth else ():  # the head follows the layers
+            if part.has(operator, layer, depth):
+                return self.model_copy(update={"linear": part.linear, "native": None, "widened": None, "apart": []})
+        return self
 
     def bits_of(self, role: str) -> float:
         """Stored bits of an entry of a role other than the linear weights."""

@@ -58,7 +58,10 @@ def _resolved(given: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(model, Architecture):
         return given
     if isinstance(precision, Precision):
-        own = model.own(precision)
+        own = model.own(precision).of_model(model.depth)
+        for end in own.cuts:
+            model = model.cut_after(end)
+        given = {**given, "model": model}
         given = {**given, "precision": _on(own, hardware) if isinstance(hardware, Hardware) else own}
     return {**given, "model": divided(model, given["offload"])} if given.get("offload") else given
 
