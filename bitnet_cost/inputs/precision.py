@@ -141,7 +141,9 @@ class Apart(Input):
     )
     first: int = Field(0, ge=0, le=10**4, description="in how many of the first layers")
     last: int = Field(0, ge=0, le=10**4, description="in how many of the last; neither: in all layers")
-    linear: LinearPrecision = Field(description="as linear of the precision, or a name such as fp16, w8a8, w4a16g64")
+    linear: LinearPrecision | str = Field(
+        description="as linear of the precision, or a name such as fp16, w8a8, w4a16g64"
+    )
 
     @field_validator("linear", mode="before")
     @classmethod

@@ -28,7 +28,7 @@ FOLDERS = {
     "interconnects": "links", "electricity": "grids", "quality": "quality",
 }  # fmt: skip
 FILES = {"sources": "measured", "constants": "constants", "accuracy": "accuracy", "ranges": "ranges"}
-EXAMPLES = {"my-table": "study", "sweep": "sweep"}
+EXAMPLES = {"my-table": "study", "sweep": "sweep", "mixed-precision": "precision"}
 
 
 def shipped() -> Iterator[tuple[str, Path]]:
