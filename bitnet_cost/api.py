@@ -445,6 +445,7 @@ def load(
     static_cache: int | None = None,
     slo_ttft: float | None = None,
     slo_tpot: float | None = None,
+    percentile: float | None = None,
     devices: int | Literal["auto"] = "auto",
     replicas: int | Literal["auto"] | None = None,
     prefill_devices: int | None = None,
@@ -470,8 +471,9 @@ def load(
         cv2: squared coefficient of variation of lengths: 0 all alike, 1 exponential.
         max_batch: most sequences in a step; as many as fit if left out.
         static_cache: positions of a preallocated cache that each step reads whole.
-        slo_ttft: mean time to the first token that is to be kept.  [s]
-        slo_tpot: mean time per token after it that is to be kept.  [s]
+        slo_ttft: time to the first token that is to be kept.  [s]
+        slo_tpot: time per token after it that is to be kept.  [s]
+        percentile: of requests that keep them; their mean if left out.
         devices: that share a copy of the model; ``auto``: those that make the fewest in all.
         replicas: copies that share the load; ``auto``, or left out with a day or a time asked for: as many as it takes.
         prefill_devices: more devices of each copy, which take prompts in and hand on their cache.
@@ -502,8 +504,8 @@ def load(
 
     asked = studies.load_of(
         rate, requests_per_day, peak=peak, prompt=prompt, generate=generate, cached=cached, cv2=cv2,
-        max_batch=max_batch, static_cache=static_cache, slo_ttft=slo_ttft, slo_tpot=slo_tpot, replicas=replicas,
-        prefill_devices=prefill_devices,
+        max_batch=max_batch, static_cache=static_cache, slo_ttft=slo_ttft, slo_tpot=slo_tpot, percentile=percentile,
+        replicas=replicas, prefill_devices=prefill_devices,
     )  # fmt: skip
     terms = studies.Terms(
         None if runtime is None else _word("runtime", runtime), scope,

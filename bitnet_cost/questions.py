@@ -212,8 +212,9 @@ CACHED = Asked(("--cached",), "tokens of each prompt that are in the cache alrea
 CV2 = Asked(("--cv2",), "squared coefficient of variation of lengths: 0 all alike, 1 exponential", 0.0)
 MAX_BATCH = Asked(("--max-batch",), "most sequences in a step", left_out="as many as fit the memory")
 STATIC_CACHE = Asked(("--static-cache",), "positions of a preallocated cache that each step reads whole")
-SLO_TTFT = Asked(("--slo-ttft",), "keep the mean time to the first token, in seconds")
-SLO_TPOT = Asked(("--slo-tpot",), "keep the mean time per token after it, in seconds")
+SLO_TTFT = Asked(("--slo-ttft",), "keep the time to the first token, in seconds")
+SLO_TPOT = Asked(("--slo-tpot",), "keep the time per token after it, in seconds")
+PERCENTILE = Asked(("--percentile",), "of requests that keep --slo-ttft and --slo-tpot, as 99", left_out="their mean")
 REPLICAS = Asked(("--replicas",), "copies of the model that share the load", metavar="K|auto",
     left_out="as many as it takes; 1 at a --rate without --slo")
 PREFILL_DEVICES = Asked(("--prefill-devices",),

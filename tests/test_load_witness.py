@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from bitnet_cost.engine.load import largest_rate, steady
+from bitnet_cost.engine.load import largest_rate, steady, within
+from bitnet_cost.formulas.queueing import Wait
 from bitnet_cost.inputs.load import Load
 from bitnet_cost.ledger.load import Pace
 from tests.test_load import ALONE, INSIDE, paced
@@ -26,6 +27,8 @@ class Seen(NamedTuple):
     busy: float
     tpot_s: float
     ttft_s: float
+    tpots: np.ndarray  # of each request
+    ttfts: np.ndarray
 
 
 def simulated(pace: Pace, load: Load, rate: float, *, inside: bool, lengths: str = "fixed", seed: int = 7) -> Seen:
@@ -66,7 +69,8 @@ def simulated(pace: Pace, load: Load, rate: float, *, inside: bool, lengths: str
             first[one], left[one] = now, int(steps[one])
     kept = slice(WARM, REQUESTS - WARM)
     tpot = ((last - first) / steps)[kept] if lengths == "fixed" else (last - first)[kept].sum() / steps[kept].sum()
-    return Seen(float(np.mean(counted)), busy / now, float(np.mean(tpot)), float(np.mean((first - arrive)[kept])))
+    waits, each = (first - arrive)[kept], ((last - first) / steps)[kept]
+    return Seen(float(np.mean(counted)), busy / now, float(np.mean(tpot)), float(np.mean(waits)), each, waits)
 
 
 @pytest.mark.parametrize("runtime", [ALONE, INSIDE])
@@ -84,6 +88,43 @@ def test_lengths_that_vary(runtime: str) -> None:
 @pytest.mark.parametrize("places", [1, 4])
 def test_few_places(places: int) -> None:
     _agrees(Load(1.0, max_batch=places), ALONE, 0.5)
+
+
+@pytest.mark.parametrize("runtime", [ALONE, INSIDE])
+@pytest.mark.parametrize("use", [0.3, 0.7])
+def test_percentiles_are_those_of_single_requests(runtime: str, use: float) -> None:
+    load = Load(1.0, max_batch=64)
+    one, pace = paced(runtime, load)
+    rate = use * largest_rate(pace, load)
+    found = steady(pace, load, np.array([rate]), one.runtime)
+    runs = [simulated(pace, load, rate, inside=runtime == INSIDE, seed=seed) for seed in (7, 8, 9)]
+    tpots, ttfts = (np.concatenate([getattr(run, name) for run in runs]) for name in ("tpots", "ttfts"))
+    for percent, of_first in ((50, 0.12), (90, 0.2), (99, 0.35)):
+        assert found.tpot_of(pace, load, percent)[0] == pytest.approx(np.percentile(tpots, percent), rel=0.06)
+        assert found.ttft_of(percent)[0] == pytest.approx(np.percentile(ttfts, percent), rel=of_first)
+
+
+def test_a_wait_is_the_sum_of_its_parts() -> None:
+    random, many = np.random.default_rng(1), 200_000
+    wait = Wait(0.01, 0.4, 0.02, 0.2, 0.1, 0.8, 0.03)
+    drawn = 0.01 + random.exponential(0.02, many) * (random.random(many) < 0.4)
+    drawn += random.exponential(0.1, many) * (random.random(many) < 0.2)
+    drawn += random.uniform(0, 0.03, many) * (random.random(many) < 0.8)
+    assert wait.mean == pytest.approx(drawn.mean(), rel=0.01)
+    for percent in (10, 50, 90, 99):
+        assert float(wait.percentile(percent)) == pytest.approx(np.percentile(drawn, percent), rel=0.02)
+
+
+def test_objectives_on_a_percentile_are_kept_by_it() -> None:
+    load = Load(1.0, max_batch=64, slo_ttft=0.06, slo_tpot=0.013, percentile=99)
+    one, pace = paced(ALONE, load)
+    rate = within(pace, load, one.runtime)
+    at = steady(pace, load, np.array([rate, rate * 1.01]), one.runtime)
+    first, each = at.ttft_of(99), at.tpot_of(pace, load, 99)
+    assert first[0] <= 0.06
+    assert each[0] <= 0.013
+    assert first[1] > 0.06 or each[1] > 0.013
+    assert rate < within(pace, Load(1.0, max_batch=64, slo_ttft=0.06, slo_tpot=0.013), one.runtime)
 
 
 def _agrees(load: Load, runtime: str, use: float) -> None:

@@ -35,6 +35,7 @@ class Service(NamedTuple):
     static_cache: Annotated[int | None, option(questions.STATIC_CACHE)] = None
     slo_ttft: Annotated[float | None, option(questions.SLO_TTFT)] = None
     slo_tpot: Annotated[float | None, option(questions.SLO_TPOT)] = None
+    percentile: Annotated[float | None, option(questions.PERCENTILE)] = None
     replicas: Annotated[str | None, option(questions.REPLICAS)] = None
     prefill_devices: Annotated[int | None, option(questions.PREFILL_DEVICES)] = None
 

@@ -14,7 +14,15 @@ import numpy as np
 from bitnet_cost.engine.estimate import Prepared, cannot_share, does_not_fit, evaluate, measure, prepare
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.formulas.exchange import exchange_seconds
-from bitnet_cost.formulas.queueing import mean_batch, place_wait, queue_wait, served_rate
+from bitnet_cost.formulas.queueing import (
+    Wait,
+    mean_batch,
+    place_chance,
+    place_wait,
+    queue_wait,
+    sequences_spread,
+    served_rate,
+)
 from bitnet_cost.formulas.sums import ordered_sum, sum_in_order
 from bitnet_cost.inputs.facility import overhead
 from bitnet_cost.inputs.load import SECONDS_OF_DAY, Load
@@ -107,8 +115,11 @@ def steady(pace: Pace, load: Load, rates: Array, place: RuntimeProfile | None) -
     ttft = _apart_wait if prefill else _inside_wait if inside else _alone_wait
     stay, use = load.steps * tpot, rate / _decoded_rate(pace, load)
     with np.errstate(divide="ignore", invalid="ignore"):
-        wait = place_wait(use, pace.places, stay, load.cv2) + ttft(pace, load, rate, (batch, step, prompt, none))
-        first = np.where(rates < most, wait, np.inf)
+        full = place_chance(use, pace.places)
+        until_free = place_wait(use, pace.places, stay, load.cv2) / full
+        wait = ttft(pace, load, rate, (batch, step, prompt, none))._replace(full=full, place=until_free)
+        first = np.where(rates < most, wait.mean, np.inf)
+        spread = sequences_spread(rate, pace.departures_grow(sequences, load.steps)) if load.steps else none * 0
     each = load.steps / batch  # steps of a request that no other shares
     parts = {
         "prompt": pace.prompt_energy_at(sequences, batch),
@@ -118,7 +129,7 @@ def steady(pace: Pace, load: Load, rates: Array, place: RuntimeProfile | None) -
     if prefill is not None:
         working = rate * prefill.prompt_s / prefill.workers
         parts["waiting"] = parts["waiting"] + prefill.waiting_w[:, None] * ((1 - working) / rate)
-    return Steady(rate, sequences, batch, busy, tpot, first, sum_in_order(list(parts.values())), parts)
+    return Steady(rate, sequences, batch, busy, tpot, first, sum_in_order(list(parts.values())), parts, wait, spread)
 
 
 def over(result: LoadResult, rates: Array) -> LoadResult:
@@ -152,14 +163,15 @@ def _decoded_rate(pace: Pace, load: Load) -> float:
 
 
 def within(pace: Pace, load: Load, place: RuntimeProfile | None) -> float:
-    """The largest rate of one copy at which the mean times asked for are kept; 0: none.  [1/s]"""
+    """The largest rate of one copy at which the times asked for are kept; 0: none.  [1/s]"""
     most = largest_rate(pace, load)
     if load.slo_ttft is None and load.slo_tpot is None:
         return most
 
     def kept(rate: float) -> bool:
         at = steady(pace, load, np.array([rate]), place)
-        times = ((at.ttft_s, load.slo_ttft), (at.tpot_s if load.steps else None, load.slo_tpot))
+        first, each = at.ttft_of(load.percentile), at.tpot_of(pace, load, load.percentile)
+        times = ((first, load.slo_ttft), (each if load.steps else None, load.slo_tpot))
         return all(limit is None or time is None or time[0] <= limit for time, limit in times)
 
     low, high = 0.0, most
@@ -377,7 +389,7 @@ def _sequences(pace: Pace, load: Load, rate: Array) -> Array:
 # --- the first token -------------------------------------------------------------------------------------------------
 
 
-def _alone_wait(pace: Pace, load: Load, rate: Array, at: tuple[Array, Array, Array, Array]) -> Array:
+def _alone_wait(pace: Pace, load: Load, rate: Array, at: tuple[Array, Array, Array, Array]) -> Wait:
     """Seconds to the first token where prompts run one by one between steps.
 
     A prompt waits for those before it, and for the step that runs when it comes, half of one where any does (an M/G/1
@@ -385,20 +397,25 @@ def _alone_wait(pace: Pace, load: Load, rate: Array, at: tuple[Array, Array, Arr
     """
     _, step, prompt, none = at
     decoding = (1 - rate * prompt) * (1 - none)
-    seconds: Array = queue_wait(rate, prompt, load.cv2) + decoding * step / 2 + prompt
-    return seconds
+    return Wait(prompt, *_queue(rate, prompt, load), met=decoding, rest=step)
 
 
-def _apart_wait(pace: Pace, load: Load, rate: Array, at: tuple[Array, Array, Array, Array]) -> Array:
+def _queue(rate: Array, service: Array | float, load: Load) -> tuple[Array, Array]:
+    """Share of prompts that wait for others, and how long those do."""
+    use = rate * service
+    return use, queue_wait(rate, service, load.cv2) / use
+
+
+def _apart_wait(pace: Pace, load: Load, rate: Array, at: tuple[Array, Array, Array, Array]) -> Wait:
     """Seconds to the first token where other devices take prompts in: their queue, the prompt, its cache moved."""
     prefill = pace.prefill
     if prefill is None:
-        return np.zeros_like(rate)
-    seconds: Array = queue_wait(rate / prefill.workers, prefill.prompt_s, load.cv2) + prefill.prompt_s + prefill.moved_s
-    return seconds
+        return Wait(np.zeros_like(rate))
+    queue = _queue(rate / prefill.workers, prefill.prompt_s, load)
+    return Wait(prefill.prompt_s + prefill.moved_s + 0 * rate, *queue)
 
 
-def _inside_wait(pace: Pace, load: Load, rate: Array, at: tuple[Array, Array, Array, Array]) -> Array:
+def _inside_wait(pace: Pace, load: Load, rate: Array, at: tuple[Array, Array, Array, Array]) -> Wait:
     """Seconds to the first token where prompts run in the next step: what is left of this one, and the next whole.
 
     Steps with prompts are longer and more often met; others that came meanwhile are in the same step.
@@ -407,5 +424,5 @@ def _inside_wait(pace: Pace, load: Load, rate: Array, at: tuple[Array, Array, Ar
     mean = step / (1 - rate * prompt)
     spread = rate * mean * prompt**2 * (1 + load.cv2)  # variance of a step: prompts in it come at random
     longer = mean + spread / mean  # of a step that is met
-    shared = longer / 2 + step + prompt * (1 + rate * longer / 2)
-    return none * pace.alone_s + (1 - none) * shared
+    sure = none * pace.alone_s + (1 - none) * (step + prompt)
+    return Wait(sure, met=1 - none, rest=longer * (1 + rate * prompt))

@@ -6,7 +6,7 @@ interrupt it. Arrays broadcast.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -73,5 +73,80 @@ def place_wait(use: Number, places: int, stay: Number, cv2: Number) -> Any:
     >>> float(place_wait(np.float64(0.5), 1, np.float64(1.0), 1.0))
     1.0
     """
-    power = use ** (np.sqrt(2.0 * (places + 1)) - 1)
-    return power / (places * (1 - use)) * stay * (1 + cv2) / 2
+    return place_chance(use, places) / (places * (1 - use)) * stay * (1 + cv2) / 2
+
+
+def place_chance(use: Number, places: int) -> Any:
+    """Share of requests that find all places taken: what `place_wait` has of it.
+
+    >>> float(place_chance(0.5, 1))
+    0.5
+    """
+    return use ** (np.sqrt(2.0 * (places + 1)) - 1)
+
+
+def sequences_spread(rate: Number, grows: Number) -> Any:
+    """Standard deviation of the sequences that decode, of what a request meets on average while it decodes.
+
+    Near where they settle, departures grow by ``grows`` per second with each sequence more: a variance of
+    ``rate / grows``, that of M/M/inf where nothing is shared. A stay sees the mean over its own time, which two moments
+    of it share in part (M/D/inf: correlation ``1 - t / stay``): 2/3 of that variance. Both: Cox and Miller, The Theory
+    of Stochastic Processes (1965), sections 4.4 and 7.4.
+
+    >>> round(float(sequences_spread(6.0, 1.0)), 6)
+    2.0
+    """
+    return np.sqrt(rate / grows * (2 / 3))
+
+
+class Wait(NamedTuple):
+    """A wait as a sum of independent parts: what all take, a queue, a queue for a place, the rest of a step.
+
+    A queue's wait is 0 but for the share of requests that find one, and exponential for those: exact for one server and
+    exponential service, else an approximation (Tijms, Stochastic Models: An Algorithmic Approach, 1994, section 4.2).
+    Times in seconds, each [n].
+    """
+
+    sure: Number
+    queued: Number = 0.0  # share that finds a queue of prompts
+    queue: Number = 0.0  # what those wait there on average
+    full: Number = 0.0  # share that finds no place
+    place: Number = 0.0
+    met: Number = 0.0  # share that meets a step
+    rest: Number = 0.0  # longest that a step lasts from then; any part of it is as likely
+
+    @property
+    def mean(self) -> Any:
+        """The mean wait.  [s]"""
+        return self.sure + self.queued * self.queue + self.full * self.place + self.met * self.rest / 2
+
+    def above(self, seconds: Number) -> Any:
+        """Share of requests that wait longer, beyond what all take.
+
+        >>> float(Wait(0.0, 0.5, 1.0).above(0.0)), float(Wait(0.0, met=1.0, rest=2.0).above(0.5))
+        (0.5, 0.75)
+        """
+        one, two = (np.maximum(each, 1e-9) for each in (self.queue, self.place))
+        two = np.where(np.abs(one - two) < 1e-6 * two, two * (1 + 1e-5), two)
+        both = self.queued * self.full / (one - two)
+        tails = ((self.queued * (1 - self.full) + both * one, one), (self.full * (1 - self.queued) - both * two, two))
+        rest, later = np.maximum(self.rest, 1e-12), np.maximum(seconds - self.rest, 0.0)
+        without = sum(weight * np.exp(-seconds / mean) for weight, mean in tails)
+        after = sum(weight * mean * (np.exp(-later / mean) - np.exp(-seconds / mean)) for weight, mean in tails)
+        with_step = np.maximum(1 - seconds / rest, 0.0) + after / rest
+        return self.met * with_step + (1 - self.met) * without
+
+    def percentile(self, percent: float) -> Any:
+        """The wait that so many of 100 requests do not exceed.  [s]
+
+        >>> round(float(Wait(1.0, 0.5, 1.0).percentile(90)), 6), round(float(np.log(5)), 6)
+        (2.609438, 1.609438)
+        """
+        beyond = 1 - percent / 100
+        low = np.zeros(np.shape(self.mean))
+        high = (self.rest + 40 * (self.queue + self.place)) * np.ones_like(low)  # exp(-40): none waits longer
+        for _ in range(48):
+            middle = (low + high) / 2
+            longer = self.above(middle) > beyond
+            low, high = np.where(longer, middle, low), np.where(longer, high, middle)
+        return self.sure + high

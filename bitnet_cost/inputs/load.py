@@ -30,8 +30,9 @@ class Load(Shown):
         cv2: squared coefficient of variation of prompts and of answers: 0 all alike, 1 as exponential lengths.
         max_batch: most sequences in a step; None: as many as fit the memory.
         static_cache: positions of a cache that each step reads whole, full or not; None: what is there is read.
-        slo_ttft: time to the first token that the mean is to keep.  [s]
+        slo_ttft: time to the first token that is to be kept.  [s]
         slo_tpot: time per token after it, likewise.  [s]
+        percentile: of requests that keep them, as 99; None: their mean does.
         replicas: copies that share the load; ``auto``: as few as serve it within the times wanted.
         prefill_devices: devices of each copy that only take prompts in; None: the same ones do both.
 
@@ -50,6 +51,7 @@ class Load(Shown):
     static_cache: int | None = None
     slo_ttft: float | None = None
     slo_tpot: float | None = None
+    percentile: float | None = None
     replicas: int | Literal["auto"] = 1
     prefill_devices: int | None = None
 
@@ -70,6 +72,11 @@ class Load(Shown):
             value = getattr(self, name)
             if value is not None and not _above_0(value):
                 raise BitnetCostError(f"{name.replace('_', '-')}: {quoted(value)} is not a number of seconds above 0")
+        if self.percentile is not None:
+            if not (_above_0(self.percentile) and 1 <= self.percentile <= 99.99):
+                raise BitnetCostError(f"percentile: {quoted(self.percentile)} is not a number from 1 to 99.99")
+            if self.slo_ttft is None and self.slo_tpot is None:
+                raise BitnetCostError("percentile: is of the times asked for; give --slo-ttft or --slo-tpot")
         if not (isinstance(self.cv2, int | float) and 0 <= self.cv2 <= 100):
             raise BitnetCostError(f"cv2: {quoted(self.cv2)} is not a number from 0 to 100")
         if not (_above_0(self.peak) and 1 <= self.peak <= 1000):

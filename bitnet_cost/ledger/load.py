@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bitnet_cost.formulas.queueing import Wait, mean_batch
 from bitnet_cost.formulas.savings import saving_bounds
 from bitnet_cost.inputs.accuracy import Spread
 from bitnet_cost.inputs.facility import overhead
@@ -62,6 +64,19 @@ class Pace(NamedTuple):
         inside = np.stack([self.at(row, batch) for row in self.prompt_j])
         return with_others * inside + (1 - with_others) * self.alone_j[:, None]
 
+    def token_s(self, sequences: Array, steps: int) -> Array:
+        """Seconds per token with so many sequences, at the rate that keeps them; `formulas.queueing.served_rate`."""
+        batch = mean_batch(sequences, self.places)
+        token: Array = self.at(self.step_s, batch) + sequences * self.prompt_at(sequences, batch) / steps
+        return token
+
+    def departures_grow(self, sequences: Array, steps: int) -> Array:
+        """Requests per second more that are done with one sequence more.  [1/s]"""
+        ends = np.maximum(sequences * 0.9 - 0.1, 1e-6), np.maximum(sequences * 1.1 + 0.1, 2e-6)
+        low, high = (each / (steps * self.token_s(each, steps)) for each in ends)
+        grows: Array = np.maximum((high - low) / (ends[1] - ends[0]), 1e-12)
+        return grows
+
 
 class Steady(NamedTuple):
     """What the devices of one copy settle at for each rate. Each [n]"""
@@ -74,6 +89,25 @@ class Steady(NamedTuple):
     ttft_s: Array
     energy_j: Array  # of a request, the sum of its parts  [bound, n]
     parts_j: dict[str, Array]  # of a request: prompt, steps, and its share of the time without work, [bound, n] each
+    wait: Wait  # of which the time to the first token is the mean
+    spread: Array  # standard deviation of the sequences that a request meets
+
+    def ttft_of(self, percent: float | None) -> Array:
+        """Time to the first token: its mean, or what that many of 100 requests do not exceed.  [n]  [s]"""
+        if percent is None:
+            return self.ttft_s
+        return np.where(np.isfinite(self.ttft_s), self.wait.percentile(percent), np.inf)
+
+    def tpot_of(self, pace: Pace, load: Load, percent: float | None) -> Array:
+        """Time per token, likewise: each request's is one mean, at the sequences it meets.  [n]  [s]
+
+        Those spread as a normal variable, and are limited by the places.
+        """
+        if percent is None or not load.steps:
+            return self.tpot_s
+        met = self.sequences + NormalDist().inv_cdf(percent / 100) * self.spread
+        there = pace.token_s(np.clip(met, 0.0, float(pace.places)), load.steps)
+        return self.tpot_s * there / pace.token_s(self.sequences, load.steps)
 
 
 class End(NamedTuple):
@@ -152,6 +186,12 @@ class LoadResult(Rows):
             return None
         stable: NDArray[np.bool_] = self.load.rates / self.replicas < self.largest
         return stable
+
+    def tpot_of(self, percent: float) -> Array | None:
+        """Time per token that that many of 100 requests do not exceed; None where there is none.  [n]  [s]"""
+        if self.pace is None or self.steady is None or not self.load.steps:
+            return None
+        return self.steady.tpot_of(self.pace, self.load, percent)
 
     @property
     def kept(self) -> NDArray[np.bool_] | None:

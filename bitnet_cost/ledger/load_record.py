@@ -18,6 +18,7 @@ from bitnet_cost.registry import LOAD_METRICS, METRICS, Kind, Metric
 __all__ = ["LOAD_METRICS"]  # who reads them here has every column in its place
 
 KWH = 3.6e6  # J
+PERCENTILES = (50, 90, 99)
 
 
 def _register(
@@ -81,8 +82,9 @@ _register("rate_per_s", "figure", "1/s", "Requests that come in; of a day with a
 _register("stable", "bool", "", "Whether no queue grows without limit", lambda r: r.stable)
 _register("max_rate_per_s", "figure", "1/s", "Largest stable rate of all copies",
     lambda r: r.of_all(r.largest), better="more")  # fmt: skip
-_register("slo_ttft_s", "figure", "s", "Mean time to the first token asked for", lambda r: r.load.slo_ttft)
-_register("slo_tpot_s", "figure", "s", "Mean time per token asked for", lambda r: r.load.slo_tpot)
+_register("slo_ttft_s", "figure", "s", "Time to the first token asked for", lambda r: r.load.slo_ttft)
+_register("slo_tpot_s", "figure", "s", "Time per token asked for", lambda r: r.load.slo_tpot)
+_asked("slo_percentile", "figure", "1", "Percentile that the times asked for are of; none: the mean", "percentile")
 _register("within_slo", "bool", "", "Whether the times asked for are kept", lambda r: r.kept)
 _register("slo_rate_per_s", "figure", "1/s", "Largest rate of all copies that keeps the times asked for",
     lambda r: None if r.kept is None else r.of_all(r.within), better="more")  # fmt: skip
@@ -91,6 +93,11 @@ _settled("mean_batch", "1", "Sequences in a decode step, on average", lambda r, 
 _settled("ttft_s", "s", "Mean time to the first token, waiting included", lambda r, at: at.ttft_s)
 _settled("tpot_s", "s", "Mean time per token after the first, prompts in between included",
     lambda r, at: at.tpot_s if r.load.steps else None)  # fmt: skip
+for _percent in PERCENTILES:
+    _settled(f"ttft_p{_percent}_s", "s", f"Time to the first token that {_percent} of 100 requests do not exceed",
+        partial(lambda percent, r, at: at.ttft_of(percent), _percent), swept=False)  # fmt: skip
+    _settled(f"tpot_p{_percent}_s", "s", f"Time per token that {_percent} of 100 requests do not exceed",
+        partial(lambda percent, r, at: r.tpot_of(percent), _percent), swept=False)  # fmt: skip
 _settled("latency_s", "s", "Mean time of a request, from its arrival to its last token",
     lambda r, at: at.ttft_s + (r.load.steps * at.tpot_s if r.load.steps else 0.0))  # fmt: skip
 _settled(

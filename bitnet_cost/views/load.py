@@ -31,7 +31,6 @@ from bitnet_cost.views.verdict import hardware_name, listed, precision_name
 
 NOT_COUNTED = (
     "requests that are cancelled, and gaps in which a batch is rearranged",
-    "variation of times: all are means",
 )
 AROUND = "hosts, fans, power supplies and network around the devices (--host)"
 MOST_RATES = 12  # rows of a curve in a table
@@ -312,6 +311,9 @@ def _notes(results: Sequence[LoadResult]) -> list[Note]:
         around = " with its share of the host" if first.hardware.housed else ""
         text = f"Up to {with_commas(first.pace.places)} sequences in {first.precision.name} run at once, limited by"
         notes.append(Note("places", f"{text} {limit}; a device that waits draws {power} W{around}."))
+    notes += [
+        Note("percentiles", _spread(r)) for r in results if r.points == 1 and r.stable is not None and r.stable[0]
+    ]
     if first.load.peak > 1:
         peak = figures_of(float(first.load.rates[0]))
         text = f"Devices are for {peak} requests a second at the peak, the energy of the day for the mean."
@@ -326,6 +328,18 @@ def _notes(results: Sequence[LoadResult]) -> list[Note]:
         notes.append(Note("measured", _held(first, runtime.runtime)))
     notes.append(Note("not-counted", f"Not counted: {'; '.join(uncounted(results))}."))
     return notes
+
+
+def _spread(r: LoadResult) -> str:
+    """How long 90 and 99 of 100 requests wait at most."""
+    if r.steady is None:
+        return ""
+    names = [f"{percent}% of requests" for percent in (90, 99)]
+    first = [with_prefix(float(r.steady.ttft_of(percent)[0]), "s", 3) for percent in (90, 99)]
+    each = [r.tpot_of(percent) for percent in (90, 99)]
+    tokens = ["" if one is None else f" and {with_prefix(float(one[0]), 's', 3)} a token" for one in each]
+    parts = [f"{what} within {time}{token}" for what, time, token in zip(names, first, tokens, strict=True)]
+    return f"{r.precision.name} on {r.hardware.name}, first token: {listed(parts)}."
 
 
 _HELD = {
