@@ -116,7 +116,7 @@ def steady(pace: Pace, load: Load, rates: Array, place: RuntimeProfile | None) -
     stay, use = load.steps * tpot, rate / _decoded_rate(pace, load)
     with np.errstate(divide="ignore", invalid="ignore"):
         full = place_chance(use, pace.places)
-        until_free = place_wait(use, pace.places, stay, load.cv2) / full
+        until_free = place_wait(use, pace.places, stay, load.cv2)
         wait = ttft(pace, load, rate, (batch, step, prompt, none))._replace(full=full, place=until_free)
         first = np.where(rates < most, wait.mean, np.inf)
         spread = sequences_spread(rate, pace.departures_grow(sequences, load.steps)) if load.steps else none * 0

@@ -64,20 +64,20 @@ def queue_wait(rate: Number, service: Number, cv2: Number) -> Any:
 
 
 def place_wait(use: Number, places: int, stay: Number, cv2: Number) -> Any:
-    """Mean wait for one of several places, each of which is kept for ``stay`` seconds.  [s]
+    """Mean wait of those that find all of several places taken, each kept for ``stay`` seconds.  [s]
 
     Sakasegawa, An approximation formula Lq = alpha rho^beta / (1 - rho), Annals of the Institute of Statistical
     Mathematics 29 (1977), eq. 2.5: exact for one place and exponential stays, and it grows without limit as the
     ``use`` of the places nears 1.
 
-    >>> float(place_wait(np.float64(0.5), 1, np.float64(1.0), 1.0))
-    1.0
+    >>> float(place_wait(np.float64(0.5), 1, np.float64(1.0), 1.0))  # of half of the requests: `place_chance`
+    2.0
     """
-    return place_chance(use, places) / (places * (1 - use)) * stay * (1 + cv2) / 2
+    return stay / (places * (1 - use)) * (1 + cv2) / 2
 
 
 def place_chance(use: Number, places: int) -> Any:
-    """Share of requests that find all places taken: what `place_wait` has of it.
+    """Share of requests that find all places taken, likewise: Sakasegawa's wait is this times `place_wait`.
 
     >>> float(place_chance(0.5, 1))
     0.5

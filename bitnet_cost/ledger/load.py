@@ -96,7 +96,9 @@ class Steady(NamedTuple):
         """Time to the first token: its mean, or what that many of 100 requests do not exceed.  [n]  [s]"""
         if percent is None:
             return self.ttft_s
-        return np.where(np.isfinite(self.ttft_s), self.wait.percentile(percent), np.inf)
+        served = np.isfinite(self.ttft_s)
+        wait = Wait(*(np.where(served, part, 0.0) for part in self.wait))
+        return np.where(served, wait.percentile(percent), np.inf)
 
     def tpot_of(self, pace: Pace, load: Load, percent: float | None) -> Array:
         """Time per token, likewise: each request's is one mean, at the sequences it meets.  [n]  [s]
