@@ -137,7 +137,7 @@ class Wait(NamedTuple):
         return self.met * with_step + (1 - self.met) * without
 
     def percentile(self, percent: float) -> Any:
-        """The wait that so many of 100 requests do not exceed.  [s]
+        """The wait that that many of 100 requests do not exceed.  [s]
 
         >>> round(float(Wait(1.0, 0.5, 1.0).percentile(90)), 6), round(float(np.log(5)), 6)
         (2.609438, 1.609438)
