@@ -65,7 +65,7 @@ class Pace(NamedTuple):
         return with_others * inside + (1 - with_others) * self.alone_j[:, None]
 
     def token_s(self, sequences: Array, steps: int) -> Array:
-        """Seconds per token with a number of sequences, at the rate that keeps them; `formulas.queueing.served_rate`."""
+        """Seconds per token with a number of sequences, at the rate that keeps them; see `served_rate`."""
         batch = mean_batch(sequences, self.places)
         token: Array = self.at(self.step_s, batch) + sequences * self.prompt_at(sequences, batch) / steps
         return token
