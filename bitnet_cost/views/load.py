@@ -29,9 +29,7 @@ from bitnet_cost.views.families import is_one_bit
 from bitnet_cost.views.records import SCHEMA
 from bitnet_cost.views.verdict import hardware_name, listed, precision_name
 
-NOT_COUNTED = (
-    "requests that are cancelled, and gaps in which a batch is rearranged",
-)
+NOT_COUNTED = ("requests that are cancelled, and gaps in which a batch is rearranged",)
 AROUND = "hosts, fans, power supplies and network around the devices (--host)"
 MOST_RATES = 12  # rows of a curve in a table
 
