@@ -35,7 +35,7 @@ def places_of(hardware: str, runtime: str) -> tuple[str, str, str]:
 
 
 def fixed_kind(
-    model: Architecture, precision: Precision, device_class: str | None, served: bool, parameters: float
+    model: Architecture, precision: Precision, device_class: str | None, served: bool, small: bool
 ) -> RangeKind | None:  # fmt: skip
     """The kind of run that a question is independent of its phases and batch; None where these decide.
 
@@ -51,7 +51,7 @@ def fixed_kind(
     if served:
         if any(layer.moe for layer in model.layers):
             return "server-moe"
-        return "server-small" if parameters < SMALL else "server-dense"
+        return "server-small" if small else "server-dense"
     return None
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from bitnet_cost.inputs.ranges import DECODES, MORE, Factors, RangedQuantity, RangeKind, fixed_kind
+from bitnet_cost.inputs.ranges import DECODES, MORE, SMALL, Factors, RangedQuantity, RangeKind, fixed_kind
 from bitnet_cost.ledger.operators import parameters_in
 from bitnet_cost.ledger.result import Result
-from bitnet_cost.told import Array, array
+from bitnet_cost.told import Array, array, decided
 
 WITH_POWER = ("device", "facility")  # scopes that hold all energy of a device, which is what was measured
 
@@ -31,7 +31,7 @@ def factors(result: Result, quantity: RangedQuantity) -> dict[RangeKind, Factors
     found = known.of(quantity, result.precision.linear.weights.bits)
     kind = fixed_kind(
         result.architecture, result.precision, result.hardware.device_class, bool(result.workload.staggered),
-        sum(parameters_in(result.counts.operators).values()),
+        decided(sum(parameters_in(result.counts.operators).values()) < SMALL),
     )  # fmt: skip
     if kind is not None:
         return {kind: found[kind]} if kind in found else None

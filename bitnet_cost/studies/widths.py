@@ -26,6 +26,7 @@ from bitnet_cost.engine.operators import operators
 from bitnet_cost.inputs.measurement import LoadMeasurement, Measurement, TrainingMeasurement
 from bitnet_cost.inputs.ranges import (
     DECODE_KINDS,
+    SMALL,
     STEPS,
     Factors,
     Held,
@@ -113,8 +114,8 @@ def kind_of(row: Measurement | TrainingMeasurement) -> RangeKind:
     if isinstance(row, TrainingMeasurement):
         return "training"
     device_class, model = catalog.hardware(row.hardware).device_class, catalog.model(row.model)
-    parameters = sum(parameters_in(operators(model)).values())
-    found = fixed_kind(model, catalog.precision(row.precision), device_class, row.phase == "serving", parameters)
+    small = sum(parameters_in(operators(model)).values()) < SMALL
+    found = fixed_kind(model, catalog.precision(row.precision), device_class, row.phase == "serving", small)
     return found or ("prefill" if row.phase == "prefill" else decode_kind(row.batch))
 
 
