@@ -224,6 +224,24 @@ def test_the_first_line_says_devices_energy_and_the_cheapest(bitnet_cost: Comman
         assert words in first
 
 
+def test_a_long_wait_for_the_first_token_is_said_where_nobody_limited_it(bitnet_cost: Command) -> None:
+    words = ("load", "llama-3.1-8b", "-H", "raspberry-pi-5", "-p", "int4", "--requests-per-day", "10000")
+    row = json.loads(bitnet_cost(*words, "-f", "json").out)["records"][0]
+    head = " ".join(bitnet_cost(*words).out.partition("\n\n")[0].split())
+    used = row["rate_per_s"] / row["max_rate_per_s"]
+    assert f"after {row['ttft_s']:.0f} s in int4, at {100 * used:.0f}% of what the" in head
+    assert "--slo-ttft" in head
+    assert "first token" not in bitnet_cost(*words, "--slo-ttft", "500").out.partition("\n\n")[0]
+    assert "first token" not in bitnet_cost("load", "llama-3.1-8b", "-p", "int8", "--requests-per-day", "1e6").out
+
+
+def test_money_says_what_it_is_for(bitnet_cost: Command) -> None:
+    words = ("load", "llama-3.1-8b", "-p", "fp16,fp8", "--requests-per-day", "1e6", "--price", "0.2")
+    assert "of electricity." in " ".join(bitnet_cost(*words).out.partition("\n\n")[0].split())
+    rented = bitnet_cost(*words, "--device-hour", "2").out.partition("\n\n")[0]
+    assert "of electricity and device time." in " ".join(rented.split())
+
+
 def test_what_cannot_be_kept_says_what_would_do(bitnet_cost: Command) -> None:
     done = bitnet_cost("load", "llama-3.1-8b", "-p", "bf16", "--rate", "1", "--slo-tpot", "0.0001")
     assert done.code == 0

@@ -107,6 +107,7 @@ REFUSED = [
     Row("compare gpt2 -H l4 --sort speed", 2, "no column is called 'speed'", "there are     memory, energy"),
     Row("compare gpt2 -H l4 --where 'energy<1'", 2, "did you mean 'energy_j'?"),
     Row("estimate gpt2 --prompt 0", 2, "prompt"),
+    Row("estimate gpt2 --host --pue 1.2", 2, "--host needs a value before --pue", "bitnet-cost estimate --help"),
     Row("estimate gpt2 -H", 2, "-H needs a value", "bitnet-cost estimate --help"),
     Row("estimate gpt2 --scope devices", 2, "--scope: 'devices' is not a choice", "device?"),
     Row("estimate gpt2 -f png", 2, "--format: 'png' is not a choice", "table, json, csv, markdown, latex, html"),

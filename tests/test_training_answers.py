@@ -131,3 +131,18 @@ def test_loaded_inputs_are_taken() -> None:
 def test_bad_options_are_named(given: dict[str, Any]) -> None:
     with pytest.raises(BitnetCostError):
         train("gpt2", **given)
+
+
+def test_several_nodes_have_a_range(bitnet_cost: Callable[..., Ran]) -> None:
+    words = ("train", "llama-3.1-8b", "-p", "bf16", "--devices", "64", "--zero", "1", "--tokens", "1e12")
+    done = bitnet_cost(*words, "--draws", "100", "--price", "0.2")
+    assert (done.code, done.err) == (0, "")
+    assert "USD of electricity." in done.out.partition("\n\n")[0]
+    paid = ("break-even", "llama-3.1-8b", "-H", "h100-sxm-80gb", "--by", "served-tokens", "--tokens", "1T")
+    assert "on 64 H100 SXM" in bitnet_cost(*paid, "--training-devices", "64").out
+
+
+def test_what_fits_in_no_precision_is_said_once(bitnet_cost: Callable[..., Ran]) -> None:
+    done = bitnet_cost("train", "llama-3.1-8b", "--devices", "64", "-p", "bf16,bitnet-b1.58").out
+    assert done.startswith("Llama 3.1 8B in bf16 or bitnet-b1.58 does not fit: needs ")
+    assert " ".join(done.split()).count("would hold it") == 1

@@ -34,6 +34,10 @@ def as_message(fault: Any) -> str:
         return _no_command(unknown[1], context)
     extra = re.fullmatch(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)", fault.message)
     if extra:
+        words = sys.argv
+        for at in range(2, len(words) - 1):  # an option without its value took the next option for it
+            if words[at + 1] == extra[1] and all(word.startswith("--") for word in words[at - 1 : at + 1]):
+                return f"{words[at - 1]} needs a value before {words[at]}" + labelled(all_options=f"{command} --help")
         return f"{verb} takes no further word: {extra[1]!r}" + labelled(
             for_example=_example(context), all_options=f"{command} --help"
         )

@@ -104,6 +104,16 @@ class Facility(Shown):
         return (value, value, value) if self.zone is None else (self.zone.figure.low, value, self.zone.figure.high)
 
     @property
+    def paid_for(self) -> str:
+        """What the money is for.
+
+        >>> Facility(usd_per_j=5e-8).paid_for, Facility(usd_per_j=5e-8, usd_per_device_hour=2.0).paid_for
+        ('electricity', 'electricity and device time')
+        """
+        parts = {"electricity": self.usd_per_j, "device time": self.usd_per_device_hour}
+        return " and ".join(name for name, price in parts.items() if price is not None)
+
+    @property
     def water_l_per_j(self) -> float | None:
         """Water that making the zone's electricity takes; the cooling of the site itself is not in it.  [L/J]"""
         return None if self.zone is None or self.zone.water is None else self.zone.water.value

@@ -559,8 +559,13 @@ def setting(
 
 
 def trainer(hardware: Hardware, host: str | None = None) -> Hardware:
-    """A device as training finds it: power as `setting` has it, its own link without what inference reaches of it."""
-    return setting(hardware, None, host=host)[0].model_copy(update={"interconnect": hardware.interconnect})
+    """A device as training finds it: power as `setting` has it, its own link without what inference reaches of it.
+
+    Its sources hold those of links, since a step of several nodes prices the bits between them.
+    """
+    found = setting(hardware, None, host=host)[0]
+    sources = links().sources | found.sources
+    return found.model_copy(update={"interconnect": hardware.interconnect, "sources": sources})
 
 
 def study(name: str) -> Study:

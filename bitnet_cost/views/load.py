@@ -32,6 +32,7 @@ from bitnet_cost.views.verdict import hardware_name, listed, precision_name
 NOT_COUNTED = ("requests that are cancelled, and gaps in which a batch is rearranged",)
 AROUND = "hosts, fans, power supplies and network around the devices (--host)"
 MOST_RATES = 12  # rows of a curve in a table
+LONG_WAIT_S = 1.0  # from which a first token's mean wait is said below the first line
 
 
 def uncounted(results: Sequence[LoadResult]) -> list[str]:
@@ -148,7 +149,9 @@ def _lead(ranked: Sequence[LoadResult]) -> str:
     first, second = ranked[:2]
     change, money = _change(first, second), (_usd(first), _usd(second))
     if money[0] is not None and money[1] is not None:
+        site = first.scenario.facility
         text = f": {_at(first, second)} is cheapest, {figures_of(money[0])} USD a day against {figures_of(money[1])}"
+        text += f" of {site.paid_for}" if site is not None else ""
     elif _cards(first) < _cards(second) or change is None:
         text = f": {_at(first, second)} is cheapest"
         text += "" if change is None else f", {_than(change[1], first, second)}"
@@ -226,15 +229,39 @@ def _curve_sentence(results: Sequence[LoadResult]) -> str:
 
 
 def _also(results: Sequence[LoadResult]) -> str:
-    """What does not serve the load, beside those that do."""
-    if results[0].points > 1 or not _ranked(results):
+    """How long a first token waits where nobody limited it, and what does not serve the load."""
+    ranked = _ranked(results)
+    if results[0].points > 1 or not ranked:
         return ""
-    parts = [f"{_name(r)} on {hardware_name(r.hardware)} {r.reason}" for r in results if r.reason]
+    parts = _waits(ranked)
+    parts += [f"{_name(r)} on {hardware_name(r.hardware)} {r.reason}" for r in results if r.reason]
     parts += [
         f"{_name(r)} would need --replicas {int(np.ceil(float(r.load.rates[0]) / r.within))}"
         for r in results if not r.reason and not serves(r) and r.within
     ]  # fmt: skip
     return ". ".join(parts) + "." if parts else ""
+
+
+def _waits(ranked: Sequence[LoadResult]) -> list[str]:
+    """The mean wait for a first token on the fewest devices that serve the load, where it is long."""
+    late = [(r, float(r.steady.ttft_s[0])) for r in ranked if r.steady is not None and r.load.slo_ttft is None]
+    late = [(r, wait) for r, wait in late if LONG_WAIT_S <= wait < np.inf]
+    if not late:
+        return []
+    parts = [
+        f"{figures_of(wait)} s in {_at(r, ranked[0])}, at {percent(_used(r), 0)}% of what {_devices(r)} can serve"
+        for r, wait in late
+    ]
+    return [f"On average a first token then comes after {listed(parts)}; --slo-ttft SECONDS asks for enough devices"]
+
+
+def _devices(r: LoadResult) -> str:
+    return "the device" if _cards(r) == 1 else f"the {with_commas(_cards(r))}"
+
+
+def _used(r: LoadResult) -> float:
+    """The rate as a share of the largest stable one."""
+    return float(r.load.rates[0] / r.of_all(r.largest)[0])
 
 
 def _cells(r: LoadResult, at: int) -> tuple[str, ...]:
@@ -303,12 +330,11 @@ def _notes(results: Sequence[LoadResult]) -> list[Note]:
         filled = ", a batch filled up to a size that was captured" if runtime.batch_sizes else ""
         text = f"{runtime.runtime}: prompts run {inside}{filled}. Requests come at random; times are means."
         notes.append(Note("policy", text))
-    if first.pace is not None:
-        limit = "--max-batch" if first.load.max_batch == first.pace.places else "memory"
-        power = figures_of(float(first.pace.waiting_w[1] / first.scenario.devices / first.pue))
-        around = " with its share of the host" if first.hardware.housed else ""
-        text = f"Up to {with_commas(first.pace.places)} sequences in {first.precision.name} run at once, limited by"
-        notes.append(Note("places", f"{text} {limit}; a device that waits draws {power} W{around}."))
+    served = [r for r in _ranked(results) if r.largest] if first.points == 1 else []
+    if served:
+        shares = [f"{percent(_used(r), 0)}% in {r.precision.name}" for r in served]
+        text = f"busy: time with any request at work; of the largest stable rate the load is {limited(shares, 4)}"
+        notes.append(Note("busy-share", text))
     notes += [
         Note("percentiles", _spread(r)) for r in results if r.points == 1 and r.stable is not None and r.stable[0]
     ]
@@ -321,6 +347,12 @@ def _notes(results: Sequence[LoadResult]) -> list[Note]:
             ends = change_range(-float(r.saving[2][0]), -float(r.saving[0][0]))
             text = f"{r.precision.name} against {r.baseline}: {ends} energy a request"
             notes.append(Note("range", f"{text}, every price moved on both sides at once."))
+    if first.pace is not None:
+        limit = "--max-batch" if first.load.max_batch == first.pace.places else "memory"
+        power = figures_of(float(first.pace.waiting_w[1] / first.scenario.devices / first.pue))
+        around = " with its share of the host" if first.hardware.housed else ""
+        text = f"Up to {with_commas(first.pace.places)} sequences in {first.precision.name} run at once, limited by"
+        notes.append(Note("places", f"{text} {limit}; a device that waits draws {power} W{around}."))
     notes += [Note("reason", f"{r.precision.name} on {r.hardware.name} {r.reason}.") for r in results if r.reason]
     if runtime is not None:
         notes.append(Note("measured", _held(first, runtime.runtime)))

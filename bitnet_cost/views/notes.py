@@ -259,10 +259,8 @@ def _facility(result: Result) -> Note:
             low, high = figure.low / 1e3, figure.high / 1e3
             parts.append(f"making it {span(low, high, 6)} kg, {figure.basis}")
     if result.cost_bounds is not None:
-        of = ["electricity"] if facility.usd_per_j is not None else []
-        of += ["device time"] if facility.usd_per_device_hour is not None else []
         least, value, most = (digits(float(x)) for x in result.cost_bounds)
-        parts.append(f"{value} USD, {least} to {most}, of {' and '.join(of)} (a price has no range)")
+        parts.append(f"{value} USD, {least} to {most}, of {facility.paid_for} (a price has no range)")
     text = f"{result.precision.name} at {result.hardware.name}: {', '.join(parts)}." if parts else ""
     return Note("facility", text)
 

@@ -27,6 +27,7 @@ from bitnet_cost.registry import records_of
 from bitnet_cost.tables import Look, Note, Report, Table, headed
 from bitnet_cost.views.effects import limited
 from bitnet_cost.views.records import SCHEMA
+from bitnet_cost.views.verdict import listed
 
 NOT_COUNTED = (
     "reading and shuffling data, checkpoints, evaluation, restarts after faults",
@@ -100,6 +101,11 @@ def _shown(results: Sequence[TrainingResult]) -> TrainingResult:
     return next((r for r in results if r.energy is not None), results[0])
 
 
+def _alike(one: TrainingResult, other: TrainingResult) -> bool:
+    """Whether two results are the same one, or have no answer on one hardware for the same reason."""
+    return one is other or (one.reason, one.hardware.name) == (other.reason, other.hardware.name)
+
+
 def _sentence(results: Sequence[TrainingResult]) -> str:
     """Days and energy of the run or of a step, whether it fits, on how many devices it would."""
     r = _shown(results)
@@ -108,7 +114,7 @@ def _sentence(results: Sequence[TrainingResult]) -> str:
     if r.hardware.has_clock:
         many = f"{'one' if plan.devices == 1 else with_commas(plan.devices)} {r.hardware.name}"
     if r.energy is None:
-        return f"{name} in {r.precision.name} {r.reason}."
+        return f"{name} in {listed([other.precision.name for other in results if _alike(other, r)], 'or')} {r.reason}."
     if r.days is not None and r.run_energy is not None:
         spent = energy_of_run(r.run_energy[1] * r.pue)
         tokens = short_count(plan.tokens or 0)
@@ -147,7 +153,7 @@ def _also(results: Sequence[TrainingResult]) -> str:
             held += f"; {narrow.precision.name} needs {times} {than} {base.precision.name}"
         parts.append(held)
     shown = _shown(results)
-    missing = [r for r in results if r.reason is not None and r is not shown]
+    missing = [r for r in results if r.reason is not None and not _alike(r, shown)]
     parts += [f"{r.precision.name} on {r.hardware.name} {r.reason}" for r in missing[:1]]
     return ". ".join(parts) + "." if parts else ""
 
@@ -159,7 +165,7 @@ def _bill(r: TrainingResult) -> list[str]:
         tonnes = r.carbon / 1e6
         parts.append(f"{figures_of(tonnes)} t CO2e" if tonnes >= 1 else f"{figures_of(tonnes * 1e3)} kg CO2e")
     if r.cost is not None:
-        parts.append(f"{figures_of(r.cost)} USD")
+        parts.append(f"{figures_of(r.cost)} USD" + (f" of {r.facility.paid_for}" if r.facility else ""))
     return [f"That is {' and '.join(parts)}"] if parts else []
 
 
@@ -269,7 +275,7 @@ def _notes(results: Sequence[TrainingResult]) -> list[Note]:
         )  # fmt: skip
         text = f"Runtime {runtime.name}: {runtime.title}."
         notes.append(Note("runtime", f"{text} {len(weak)} of its shares are assumed." if weak else text))
-    others = [r for r in results if r.reason is not None and r is not first]
+    others = [r for r in results if r.reason is not None and not _alike(r, first)]
     notes += [Note("fit", f"{r.precision.name} on {r.hardware.name} {r.reason}.") for r in others]
     notes.append(Note("states", _states(first)))
     if plan.devices > 1:
