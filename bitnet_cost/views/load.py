@@ -32,7 +32,7 @@ from bitnet_cost.views.verdict import hardware_name, listed, precision_name
 NOT_COUNTED = ("requests that are cancelled, and gaps in which a batch is rearranged",)
 AROUND = "hosts, fans, power supplies and network around the devices (--host)"
 MOST_RATES = 12  # rows of a curve in a table
-LONG_WAIT_S = 1.0  # from which a first token's mean wait is said below the first line
+LONG_WAIT_S = 1.0  # a mean wait for the first token that the answer names
 
 
 def uncounted(results: Sequence[LoadResult]) -> list[str]:
