@@ -224,7 +224,7 @@ def test_the_first_line_says_devices_energy_and_the_cheapest(bitnet_cost: Comman
         assert words in first
 
 
-def test_a_long_wait_for_the_first_token_is_said_where_nobody_limited_it(bitnet_cost: Command) -> None:
+def test_a_long_wait_for_the_first_token_has_a_line_where_no_limit_was_given(bitnet_cost: Command) -> None:
     words = ("load", "llama-3.1-8b", "-H", "raspberry-pi-5", "-p", "int4", "--requests-per-day", "10000")
     row = json.loads(bitnet_cost(*words, "-f", "json").out)["records"][0]
     head = " ".join(bitnet_cost(*words).out.partition("\n\n")[0].split())

@@ -229,7 +229,7 @@ def _curve_sentence(results: Sequence[LoadResult]) -> str:
 
 
 def _also(results: Sequence[LoadResult]) -> str:
-    """How long a first token waits where nobody limited it, and what does not serve the load."""
+    """How long a first token waits where no limit was given, and what does not serve the load."""
     ranked = _ranked(results)
     if results[0].points > 1 or not ranked:
         return ""
