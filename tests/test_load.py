@@ -260,10 +260,27 @@ def test_compare_takes_a_rate(bitnet_cost: Command) -> None:
     assert "not combined with --sort" in bitnet_cost("compare", *words, "--sort", "tokens").err
 
 
+SECTION_7 = (
+    "model parameters hardware runtime precision scope batch prompt generate attention logits counting devices mac mul add "
+    "special ideal_weights_bytes weights_bytes kv_cache_bytes peak_activation_bytes footprint_bytes capacity_bytes fits "
+    "energy_j energy_low_j energy_high_j energy_per_token_j saving saving_low saving_high baseline prefill_s decode_s "
+    "latency_s tokens_per_s power_w bound carbon_g cost_usd reason"
+)
+
+
 def test_json_has_the_columns_of_the_contract(bitnet_cost: Command) -> None:
     found = json.loads(bitnet_cost("load", "llama-3.1-8b", "-p", "fp8", "--rate", "1,2", "-f", "json").out)
     assert found["schema"] == "bitnet-cost/1"
     assert len(found["records"]) == 2
     names = ("rate_per_s", "stable", "max_rate_per_s", "busy", "mean_batch", "ttft_s", "tpot_s", "tokens_per_s",
              "power_w", "energy_per_request_j", "energy_per_token_j", "replicas")  # fmt: skip
-    assert set(names) < set(found["records"][0]) == set(LOAD_METRICS)
+    first = found["records"][0]
+    assert set(names) < set(first) == set(LOAD_METRICS)
+    estimated = bitnet_cost("estimate", "llama-3.1-8b", "-H", "h100-sxm-80gb", "-p", "fp8", "-f", "json").out
+    alone = json.loads(estimated)["records"][0]
+    assert set(SECTION_7.split()) <= set(first)
+    assert first["batch"] is None, "a load's batch is a result"
+    assert first["mac"] == pytest.approx(alone["mac"], rel=1e-12), "of a request"
+    assert first["energy_j"] == first["energy_per_request_j"]
+    assert first["energy_j"] / first["generate"] == pytest.approx(first["energy_per_token_j"], rel=1e-12)
+    assert first["ttft_s"] + first["decode_s"] == pytest.approx(first["latency_s"], rel=1e-12)

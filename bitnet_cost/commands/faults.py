@@ -119,15 +119,17 @@ def _typed(param: Any) -> str:
     return ""
 
 
-_LETTERS = {"": (1,), "k": (1000, 1024), "m": (10**6,), "b": (10**9,)}
+_LETTERS = {"": (1,), "k": (1000, 1024), "m": (10**6,), "b": (10**9,), "%": (0.01,)}
 _WORDS = {"one": "1", "two": "2", "three": "3", "four": "4", "eight": "8", "sixteen": "16"}
 
 
 def as_number(word: str, whole: bool) -> str:
     """The numbers that a word may mean.
 
-    >>> [as_number(word, True) for word in ("1k", "1e3", "two", "1,024", "x")], as_number("0,3", False)
-    (['1000 or 1024', '1000', '2', '1024', ''], '0.3')
+    >>> [as_number(word, True) for word in ("1k", "1e3", "two", "1,024", "x")]
+    ['1000 or 1024', '1000', '2', '1024', '']
+    >>> [as_number(word, False) for word in ("0,3", "1.5M", "80%")]
+    ['0.3', '1500000', '0.8']
     """
     if word.lower() in _WORDS:
         return _WORDS[word.lower()]
@@ -135,9 +137,8 @@ def as_number(word: str, whole: bool) -> str:
     found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?(?:e[+]?\d)?)\s*([kmb]?|%)", plain.lower())
     if found is None:
         return ""
-    scales = _LETTERS.get(found[2], (1,))
-    numbers = [float(found[1]) * scale for scale in scales]
-    return either([str(round(number)) for number in numbers]) if whole else found[1]
+    numbers = [float(found[1]) * scale for scale in _LETTERS[found[2]]]
+    return either([str(round(number)) for number in numbers]) if whole else f"{numbers[0]:.15g}"
 
 
 def _no_command(word: str, context: Any) -> str:

@@ -1,5 +1,6 @@
 """Answers checked, explained, and over grids: validate, explain, break-even, sweep, plot."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast, get_args
 
 import typer
@@ -10,7 +11,7 @@ from bitnet_cost.commands.asking import ask, once
 from bitnet_cost.commands.options import Drafting, argument, one_of, option, with_groups
 from bitnet_cost.commands.root import app
 from bitnet_cost.commands.writing import deliver, deliver_explanation, must_end, say_written, typed, watched, write
-from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.errors import BitnetCostError, labelled
 from bitnet_cost.views.formats import Offer
 from bitnet_cost.words import BreakEvenAxis, Engine, Optimizer, Recompute, Scope
 
@@ -315,6 +316,8 @@ def sweep(
         training=steps.asked(training), load={} if rate is None else {"rate": rate}, where=where,
         objectives=objective, pareto=pareto or None, top=top, columns=columns, limit=limit,
     )  # fmt: skip
+    if study is not None and not Path(study).suffix and not Path(study).exists():
+        raise BitnetCostError(f"{study}: no such study" + labelled(write=f"sweep -m {study}, if it is a model"))
     whole = load_sweep.plan(sweeps.of_file(study, update) if study is not None else sweeps.of_options(update))
     for note in [*sweeps.bare_numbers(whole), *(sweeps.engine_notes(whole) if engine_notes else ())]:
         typer.echo(note, err=True)

@@ -53,6 +53,16 @@ def _settled(name: str, unit: str, description: str, of: Callable[[LoadResult, S
     _register(name, "figure", unit, description, value, **shown)
 
 
+def _count(name: str) -> None:
+    """A count of operations, of one of the requests that run together."""
+    metric = METRICS[name]
+
+    def value(r: LoadResult) -> Any:
+        return _of_all_rates(metric.of, r) / _of_all_rates(METRICS["batch"].of, r)
+
+    _register(name, "figure", "1", f"{metric.description}; of a request, all places taken", value, swept=False)
+
+
 def _per_request(r: LoadResult, at: Steady) -> tuple[Any, Any]:
     """Emissions and money of a request, and of the time that devices are held for it."""
     return r.charged(at.energy_j[1], r.each / at.rate)
@@ -70,11 +80,15 @@ _asked("generate", "whole", "1", "Tokens generated, on average")
 _asked("cached", "whole", "1", "Tokens of a prompt that are in the cache already")
 _asked("static_cache", "whole", "1", "Positions that each step reads, full or not")
 _asked("cv2", "figure", "1", "Squared coefficient of variation of prompts and answers")
-_same("attention", "counting", "devices")
+_register("batch", "word", "", "Null: a load's batch is a result, `mean_batch`", lambda r: None)
+_same("attention", "logits", "counting", "devices")
 _asked("prefill_devices", "whole", "1", "Devices of each copy that only take prompts in")
 _register("replicas", "whole", "1", "Copies that share the load", lambda r: r.replicas)
 _register("cards", "whole", "1", "Devices of all copies", lambda r: r.cards)
 _register("max_batch", "whole", "1", "Most sequences in a step", lambda r: r.pace and r.pace.places)
+
+for _name in ("mac", "mul", "add", "special"):
+    _count(_name)
 
 # --- what it settles at --------------------------------------------------------------------------------------------
 
@@ -106,6 +120,8 @@ _settled(
     "Time that a prompt adds",
     lambda r, at: r.pace and (r.pace.prefill.prompt_s if r.pace.prefill else r.pace.prompt_at(at.sequences, at.batch)),
 )
+_settled("decode_s", "s", "Time of a request's decode steps",
+    lambda r, at: r.load.steps * at.tpot_s if r.load.steps else 0.0)  # fmt: skip
 _settled("tokens_per_s", "token/s", "Tokens generated per second, all copies together",
     lambda r, at: r.of_all(at.rate * r.load.generate), better="more")  # fmt: skip
 
@@ -113,9 +129,10 @@ _settled("tokens_per_s", "token/s", "Tokens generated per second, all copies tog
 
 _settled("power_w", "W", "Power of all devices and of their host if it is named, on average, waiting included",
     lambda r, at: r.of_all(at.energy_j[1] * at.rate / r.pue) if r.scope in WITH_POWER else None)  # fmt: skip
-_settled("energy_per_request_j", "J", "Energy of a request", lambda r, at: at.energy_j[1])
-_settled("energy_per_request_low_j", "J", "The same at the low of every price", lambda r, at: at.energy_j[0])
-_settled("energy_per_request_high_j", "J", "The same at the high of every price", lambda r, at: at.energy_j[2])
+for _stem, _swept in (("energy_per_request", True), ("energy", False)):  # by the name of other answers too
+    _settled(f"{_stem}_j", "J", "Energy of a request", lambda r, at: at.energy_j[1], swept=_swept)
+    _settled(f"{_stem}_low_j", "J", "The same at the low of every price", lambda r, at: at.energy_j[0], swept=_swept)
+    _settled(f"{_stem}_high_j", "J", "The same at the high of every price", lambda r, at: at.energy_j[2], swept=_swept)
 _settled("energy_per_token_j", "J/token", "Energy per generated token",
     lambda r, at: at.energy_j[1] / r.load.generate)  # fmt: skip
 _settled("energy_per_input_token_j", "J/token", "Energy that prompts take per token of theirs",
@@ -136,7 +153,8 @@ _settled("cost_year_usd", "USD", "Cost of 365 days", lambda r, at: _scaled(_per_
 
 # --- memory, all places taken ----------------------------------------------------------------------------------------
 
-_same("ideal_weights_bytes", "weights_bytes", "kv_cache_bytes", "footprint_bytes", "capacity_bytes", "fits")
+_same("ideal_weights_bytes", "weights_bytes", "kv_cache_bytes", "peak_activation_bytes", "footprint_bytes",
+    "capacity_bytes", "fits", "bound")  # fmt: skip
 _register("baseline", "word", "", "Precision that savings refer to", lambda r: r.baseline)
 for _at, _name in enumerate(("saving_low", "saving", "saving_high")):
     _register(_name, "figure", "1", ("Least saving", "1 - energy / the baseline's", "Most saving")[_at],

@@ -8,6 +8,7 @@ from typing import Any
 from bitnet_cost import __version__
 from bitnet_cost.inputs.accuracy import ALL
 from bitnet_cost.inputs.cited import WEAK
+from bitnet_cost.ledger.contract import saving
 from bitnet_cost.ledger.training import StepSpread, TrainingResult
 from bitnet_cost.ledger.training_record import STEP_METRICS
 from bitnet_cost.numerals import (
@@ -29,6 +30,7 @@ from bitnet_cost.views.effects import limited
 from bitnet_cost.views.records import SCHEMA
 from bitnet_cost.views.verdict import listed
 
+ONE_BIT = ("binary", "ternary")
 NOT_COUNTED = (
     "reading and shuffling data, checkpoints, evaluation, restarts after faults",
     "clipping and norms of gradients",
@@ -96,9 +98,31 @@ def report(results: Sequence[TrainingResult], spreads: Sequence[StepSpread | Non
     )
 
 
+def _ranked(results: Sequence[TrainingResult]) -> list[TrainingResult]:
+    """Results with an energy on the hardware of the first, least first; 1-bit training has a sentence of its own."""
+    priced = [r for r in results if r.energy is not None]
+    here = [r for r in priced if r.hardware.name == priced[0].hardware.name]
+    wide = [r for r in here if r.form.quantised not in ONE_BIT]
+    return sorted(wide or here, key=lambda r: r.energy[1] if r.energy else 0.0)
+
+
 def _shown(results: Sequence[TrainingResult]) -> TrainingResult:
-    """The result that the first line is of: the first that has an energy."""
-    return next((r for r in results if r.energy is not None), results[0])
+    """The result that the first line is of: what needs least energy."""
+    return next(iter(_ranked(results)), results[0])
+
+
+def _lead(results: Sequence[TrainingResult]) -> list[str]:
+    """By how much the result of the first line leads the next in energy, every price moved on both sides at once."""
+    if len(ranked := _ranked(results)) < 2:
+        return []
+    first, rival = ranked[:2]
+    low, nominal, high = saving(first.ledger, rival.ledger, first.scope)[:, 0].tolist()
+    if low <= 0 <= high:
+        return [f"Its energy and that of {rival.precision.name} cannot be told apart"]
+    text = f"Of those asked it needs least energy: {change_words(-nominal)} than {rival.precision.name}"
+    if first.seconds is None or rival.seconds is None:
+        return [text]
+    return [f"{text}, and {change_words(first.seconds.total / rival.seconds.total - 1)} time"]
 
 
 def _alike(one: TrainingResult, other: TrainingResult) -> bool:
@@ -142,8 +166,8 @@ def energy_of_run(joules: float) -> str:
 
 def _also(results: Sequence[TrainingResult]) -> str:
     """What 1-bit does not save in training, and what does not fit."""
-    parts = _bill(_shown(results))
-    narrow = next((r for r in results if r.form.quantised in ("binary", "ternary")), None)
+    parts = [*_bill(_shown(results)), *_lead(results)]
+    narrow = next((r for r in results if r.form.quantised in ONE_BIT), None)
     if narrow is not None:
         held = "1-bit saves nothing in training: weights, gradients and moments stay wide, products run in 16 bits"
         base = next((r for r in results if r.form.quantised == "no" and _comparable(r, narrow)), None)

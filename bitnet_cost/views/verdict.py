@@ -36,7 +36,9 @@ SENTENCES = {
     "rate": ", at {rate} tokens/s",
     "none": "{model} does not fit {where}: {narrowest} needs {needs}, and there are {has}.",
     "fastest": "{first} is {also}the fastest, {rate} tokens/s against {other} in {second}",
+    "both fastest": "{first} and {second} are {also}the fastest, {rate} tokens/s each",
     "smallest": "{first} is the smallest, {size} against {other} in {second}",
+    "both smallest": "{first} and {second} are the smallest, {size} each",
     "batch": " at batch {batch}",
     "turned": "What is assumed about {figure} alone decides between {names}.",
     "turned by many": "What is assumed about {figures} decides, each alone, where it is undecided.",
@@ -354,11 +356,11 @@ class Verdict:
             also = "also " if first is place.winner else ""
             rate, other = figures_of(first.tokens_per_s), figures_of(second.tokens_per_s)
             names = {"first": _name(first), "second": _name(second)}
-            parts.append(filled("fastest", **names, also=also, rate=rate, other=other))
+            parts.append(filled(f"{'both ' * (rate == other)}fastest", **names, also=also, rate=rate, other=other))
         first, second = smallest[:2]
         size, other = (with_prefix(held_bits(r) / 8, "B", 3) for r in (first, second))
         names = {"first": _name(first), "second": _name(second)}
-        parts.append(filled("smallest", **names, size=size, other=other))
+        parts.append(filled(f"{'both ' * (size == other)}smallest", **names, size=size, other=other))
         return f"{'; '.join(parts)}."
 
     @property

@@ -93,3 +93,22 @@ def test_scope_memory_at_a_node_says_what_it_does_not_reach(bitnet_cost: Run) ->
     assert said in bitnet_cost("explain", *words, "--cell", "energy_j").out
     even = " ".join(bitnet_cost("break-even", *words, "--notes").out.split())
     assert f"and the like; {said}; static power" in even
+
+
+def test_training_names_the_precision_that_needs_least(bitnet_cost: Run) -> None:
+    words = ("train", "gpt2", "-H", "h100-sxm-80gb")
+    text = first(bitnet_cost(*words, "-p", "fp32", "-p", "tf32").out)
+    by = {r["precision"]: r for r in json.loads(bitnet_cost(*words, "-p", "fp32,tf32", "-f", "json").out)["records"]}
+    less = whole_percent(by["tf32"]["energy_step_j"] / by["fp32"]["energy_step_j"] - 1)
+    assert text.startswith("It fits: training GPT-2 in tf32 on one h100-sxm-80gb takes")
+    assert f"Of those asked it needs least energy: {less} less than fp32, and" in text
+    three = first(bitnet_cost(*words, "-p", "fp32,bf16,fp8").out)
+    assert "least energy" not in three or "than bf16" in three or "than fp8" in three, "the strongest rival, not fp32"
+    assert "in bf16 on one" in first(bitnet_cost(*words, "-p", "bf16,bitnet").out), "1-bit has its own sentence"
+
+
+def test_equal_figures_have_no_winner(bitnet_cost: Run) -> None:
+    words = ("estimate", "llama-2-7b", "-H", "h100-sxm-80gb", "-p", "bitnet-b1.58", "-p", "bitnet-b1.58-i2s")
+    text = first(bitnet_cost(*words).out)
+    assert re.search(r"BitNet b1.58 and BitNet b1.58-i2s are the fastest, [\d.]+ tokens/s each", text)
+    assert re.search(r"BitNet b1.58 and BitNet b1.58-i2s are the smallest, [\d.]+ GB each", text)

@@ -223,10 +223,12 @@
     const parts = [], timed = ranked.filter((cell) => cell.rate > 0).sort((x, y) => y.rate - x.rate);
     if (timed.length > 1) {
       const [first, second] = timed;
-      parts.push(filled("fastest", { first: first.words, also: first === winner ? "also " : "", rate: significant(first.rate), other: significant(second.rate), second: second.words }));
+      const rate = significant(first.rate), other = significant(second.rate);
+      parts.push(filled(rate === other ? "both fastest" : "fastest", { first: first.words, also: first === winner ? "also " : "", rate, other, second: second.words }));
     }
     const [first, second] = cells.filter((cell) => !cell.refused).sort((x, y) => x.bits - y.bits);
-    parts.push(filled("smallest", { first: first.words, size: withPrefix(first.bits, "B"), other: withPrefix(second.bits, "B"), second: second.words }));
+    const size = withPrefix(first.bits, "B"), other = withPrefix(second.bits, "B");
+    parts.push(filled(size === other ? "both smallest" : "smallest", { first: first.words, size, other, second: second.words }));
     return `${parts.join("; ")}.`;
   }
   function turned({ ranked, tied, differ }) { // what the answer hangs on
