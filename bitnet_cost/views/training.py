@@ -116,6 +116,8 @@ def _lead(results: Sequence[TrainingResult]) -> list[str]:
     if len(ranked := _ranked(results)) < 2:
         return []
     first, rival = ranked[:2]
+    if first.ledger is None or rival.ledger is None:
+        return []
     low, nominal, high = saving(first.ledger, rival.ledger, first.scope)[:, 0].tolist()
     if low <= 0 <= high:
         return [f"Its energy and that of {rival.precision.name} cannot be told apart"]

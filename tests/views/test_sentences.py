@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable
 
-from bitnet_cost.numerals import whole_percent
+from bitnet_cost.numerals import change_words, whole_percent
 from tests.conftest import ROOT, Ran
 
 Run = Callable[..., Ran]
@@ -30,8 +30,15 @@ def test_a_negative_saving_is_more_energy(bitnet_cost: Run) -> None:
 
 
 def test_compare_says_whose_cell_is_best(bitnet_cost: Run) -> None:
-    text = first(bitnet_cost("compare", "gpt2", "llama-2-7b", "-H", "l4", "-p", "fp16", "-p", "int8").out)
-    assert text.startswith("int8 needs the least energy for Llama 2 7B (fp16 needs twice as much); undecided for GPT-2")
+    words = ("compare", "gpt2", "llama-2-7b", "-H", "l4", "-p", "fp16", "-p", "int8")
+    text = first(bitnet_cost(*words).out)
+    records = json.loads(bitnet_cost(*words, "-f", "json").out)["records"]
+    wide, narrow = (
+        next(r["energy_j"] for r in records if (r["model"], r["precision"]) == ("llama-2-7b", precision))
+        for precision in ("fp16", "int8")
+    )
+    more = change_words(wide / narrow - 1)
+    assert text.startswith(f"int8 needs the least energy for Llama 2 7B (fp16 needs {more}); undecided for GPT-2")
 
 
 def test_a_note_stands_once_and_a_ternary_unit_is_one(bitnet_cost: Run) -> None:
