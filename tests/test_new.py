@@ -69,6 +69,7 @@ def test_the_figures_are_those_that_were_typed(bitnet_cost: Run, tmp_path: Path)
         ("model --name x --layers twelve --hidden 768 --heads 12", "--layers: 'twelve' is no whole number"),
         ("model --name x --layers 12 --hidden 768 --heads 7", "heads"),
         ("precision --name x --weights 40", "40-bit weights"),
+        ("precision --name x --weights ternary", "write its bits, as in 1.58 for ternary"),
         ("hardware --name x --memory 24 --bandwidth 1GB/s --rates fp16=1TFLOP/s --power 4W", "--memory"),
         ("hardware --name x --memory 24GB --bandwidth 1GB/s --rates 5 --power 4W", "'5' is no rate of a format"),
         ("hardware memory 24GB", "new takes no further word: 'memory'"),
@@ -99,3 +100,15 @@ def test_on_a_terminal_it_asks_and_an_empty_line_takes_the_guess(tmp_path: Path)
     model = catalog.model(str(file))
     assert (model.depth, model.hidden_size, model.layers[0].attention.heads) == (24, 1024, 16)  # type: ignore[union-attr]
     assert "# GUESSED: kv-heads = 16" in file.read_text("utf-8")
+
+
+def test_a_terminal_is_given_no_page() -> None:
+    controlling, terminal = pty.openpty()
+    command = [sys.executable, "-m", "bitnet_cost", "report", "bitnet-table-1"]
+    done = subprocess.run(
+        command, check=False, stdin=subprocess.DEVNULL, stdout=terminal, stderr=subprocess.PIPE, timeout=60
+    )
+    os.close(terminal)
+    os.close(controlling)
+    assert done.returncode == 2
+    assert b"as in -o page.html" in done.stderr

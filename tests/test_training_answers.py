@@ -146,3 +146,11 @@ def test_what_fits_in_no_precision_is_said_once(bitnet_cost: Callable[..., Ran])
     done = bitnet_cost("train", "llama-3.1-8b", "--devices", "64", "-p", "bf16,bitnet-b1.58").out
     assert done.startswith("Llama 3.1 8B in bf16 or bitnet-b1.58 does not fit: needs ")
     assert " ".join(done.split()).count("would hold it") == 1
+
+
+def test_the_first_line_says_what_is_trained_beside_a_frozen_model(bitnet_cost: Callable[..., Ran]) -> None:
+    for words, first in (([], "training a LoRA of rank 16 on"), (["--tokens", "1e9"], "Training a LoRA of rank 16 on")):
+        assert first in bitnet_cost("train", "llama-3.1-8b", "-H", "h100-sxm-80gb", "--lora", "16", *words).out
+    assert bitnet_cost("train", "llama-3.1-405b", "--lora", "16").out.startswith(
+        "A LoRA of rank 16 on Llama 3.1 405B in"
+    )

@@ -200,7 +200,8 @@ def _number(given: Answers, key: str) -> float:
     try:
         return float(given[key])
     except ValueError:
-        raise BitnetCostError(f"--{key}: {given[key]!r} is no number") from None
+        bits = "; write its bits, as in 1.58 for ternary" if key in ("weights", "activations") else ""
+        raise BitnetCostError(f"--{key}: {given[key]!r} is no number{bits}") from None
 
 
 def _yes(given: Answers, key: str) -> bool:

@@ -136,11 +136,13 @@ def _sentence(results: Sequence[TrainingResult]) -> str:
     """Days and energy of the run or of a step, whether it fits, on how many devices it would."""
     r = _shown(results)
     name, plan = r.model.title or r.model.name, r.plan
+    name = f"a LoRA of rank {plan.lora} on {name}" if plan.lora else name
     many = r.hardware.name
     if r.hardware.has_clock:
         many = f"{'one' if plan.devices == 1 else with_commas(plan.devices)} {r.hardware.name}"
     if r.energy is None:
-        return f"{name} in {listed([other.precision.name for other in results if _alike(other, r)], 'or')} {r.reason}."
+        names = [other.precision.name for other in results if _alike(other, r)]
+        return f"{name[:1].upper()}{name[1:]} in {listed(names, 'or')} {r.reason}."
     if r.days is not None and r.run_energy is not None:
         spent = energy_of_run(r.run_energy[1] * r.pue)
         tokens = short_count(plan.tokens or 0)
