@@ -198,7 +198,7 @@ def _(answer: Answer, *, chart: str | None = None) -> Titled:
     from bitnet_cost.views.records import operation_rows
 
     opening = pages.lead(answer.results)
-    data = pages.data_of(answer, operation_rows(answer), opening)
+    data = pages.data_of(answer, list(operation_rows(answer)), opening)
     known = [name for name, each in CHARTS.items() if each.answers(data)]
     name = chart or known[0]
     check_word("chart", name, known)
@@ -271,7 +271,7 @@ def write_report(thing: Rows, path: str | PathLike[str]) -> None:
         raise BitnetCostError(f"{name}: a report is one HTML file; end the name in .html")
     if isinstance(thing, Result) and thing.shape:
         raise BitnetCostError(f"{name}: a report is of single points; plot() draws a grid, to_dataframe() holds it")
-    write_atomically(name, as_html(page_of(thing)))
+    write_atomically(name, [as_html(page_of(thing))])
 
 
 @singledispatch

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -32,7 +32,7 @@ def deliver_answer(to: PageWriting, make: Callable[[], Report], answer: Answer) 
     def document() -> dict[str, Any]:
         from bitnet_cost.studies.ranges import judged
 
-        return records.answer_document(answer, judged(answer))
+        return records.answer_document(answer, judged(answer), gather=iter)
 
     rows = partial(records.answer_rows, answer)
     deliver(to, Offer(lambda: [make()], document, rows, page))
@@ -82,22 +82,23 @@ def table_of(rows: list[dict[str, Any]], title: str) -> Report:
     return Report(title, title, (Table("", columns, body),) if rows else ())
 
 
-def write(text: str, output: str | None) -> None:
-    """Print, or write a file only when it is complete."""
+def write(text: str | Iterator[str], output: str | None) -> None:
+    """Print a text or the chunks of one, or write a file only when it is complete."""
+    chunks = [text] if isinstance(text, str) else text
     if output is None or output == "-":
         if sys.stdout is None:
             raise BitnetCostError("cannot write: standard output is closed; give a file with -o")
         if output is None and text.startswith("<!doctype html>") and sys.stdout.isatty():
             raise BitnetCostError("a page is for a browser, not for a terminal; name a file, as in -o page.html")
         try:
-            sys.stdout.write(text)
+            sys.stdout.writelines(chunks)
             sys.stdout.flush()
         except OSError as error:
             end_unwritten(error)
         return
     from bitnet_cost.views.files import write_atomically
 
-    write_atomically(output, text)
+    write_atomically(output, chunks)
     say_written(output)
 
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -39,8 +39,8 @@ def place_of(name: str) -> Path:
     return path
 
 
-def write_atomically(name: str, text: str) -> None:
-    """Write text to a file, only when complete.
+def write_atomically(name: str, chunks: Iterable[str]) -> None:
+    """Write the chunks of a text to a file, only when complete.
 
     Raises:
         BitnetCostError: see `whole_or_nothing`.
@@ -48,12 +48,17 @@ def write_atomically(name: str, text: str) -> None:
     path = place_of(name)
     if path.exists() and not path.is_file():  # a device or a pipe cannot be replaced
         try:
-            path.write_text(text, encoding="utf-8")
+            _write(path, chunks)
         except OSError as error:
             raise BitnetCostError(f"{name}: cannot be written ({error.strerror})") from error
         return
     with whole_or_nothing(name) as temporary:
-        Path(temporary).write_text(text, encoding="utf-8")
+        _write(Path(temporary), chunks)
+
+
+def _write(path: Path, chunks: Iterable[str]) -> None:
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.writelines(chunks)
 
 
 def write_first(path: Path, text: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from os.path import splitext
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -27,7 +27,7 @@ class OutputFormat(NamedTuple):
     """The shape that a format takes, how it writes it, and the endings of its files beside its name."""
 
     takes: Shape
-    text_of: Callable[[Any], str]
+    text_of: Callable[[Any], str | Iterator[str]]
     endings: tuple[str, ...] = ()
 
 
@@ -49,10 +49,10 @@ def _latex(reports: Sequence[Report]) -> str:
     return "\n".join(map(as_latex, reports))
 
 
-def _json(document: Any) -> str:
-    from bitnet_cost.views.records import json_text
+def _json(document: Any) -> Iterator[str]:
+    from bitnet_cost.views.records import json_chunks
 
-    return json_text(document)
+    return json_chunks(document)
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:
@@ -76,8 +76,8 @@ def format_names(*shapes: Shape) -> list[str]:
     return [name for name, chosen in OUTPUT_FORMATS.items() if chosen.takes in shapes]
 
 
-def text_in_format(name: str, offer: Offer) -> str:
-    """What a command found, in one of the formats that take a shape it has."""
+def text_in_format(name: str, offer: Offer) -> str | Iterator[str]:
+    """What a command found, in one of the formats that take a shape it has: a text, or the chunks of one."""
     chosen = OUTPUT_FORMATS[name]
     return chosen.text_of(getattr(offer, chosen.takes)())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -121,9 +121,9 @@ def _facility(site: Facility) -> dict[str, Any]:
     return plain | {"zone": grid}
 
 
-def operation_rows(answer: Answer) -> list[dict[str, Any]]:
+def operation_rows(answer: Answer) -> Iterator[dict[str, Any]]:
     """The operations of every result, in the order of the records."""
-    return [row for i, r in enumerate(answer.results) for row in operations(r, i)]
+    return (row for i, r in enumerate(answer.results) for row in operations(r, i))
 
 
 def verdict_part(verdict: Verdict) -> dict[str, Any]:
@@ -136,16 +136,24 @@ def verdict_part(verdict: Verdict) -> dict[str, Any]:
     return {"sentence": verdict.sentence, "also": verdict.also, "rival": verdict.rival, "differences": rows}
 
 
-def answer_document(answer: Answer, verdict: Verdict | None = None) -> dict[str, Any]:
-    """The JSON document of an answer."""
+def answer_document(
+    answer: Answer, verdict: Verdict | None = None, *, gather: Callable[[Iterator[Any]], Iterable[Any]] = list
+) -> dict[str, Any]:  # fmt: skip
+    """The JSON document of an answer.
+
+    Args:
+        answer: the answer.
+        verdict: what it says first.
+        gather: how the many rows are held; ``iter``: not at all, for `json_chunks` makes each as it is written.
+    """
     return {
         "schema": SCHEMA,
         "version": __version__,
         "records": answer.to_records(),
         **({"days": days(answer)} if answer.requests_per_day is not None else {}),
         **_ranges(answer),
-        "operations": operation_rows(answer),
-        "components": [row for i, r in enumerate(answer.results) for row in components(r, i)],
+        "operations": gather(operation_rows(answer)),
+        "components": gather(row for i, r in enumerate(answer.results) for row in components(r, i)),
         "inputs": inputs(answer),
         "not_counted": uncounted(answer),
         **({"rounded": text} if (text := rounded(answer)) else {}),
@@ -165,13 +173,47 @@ def _ranges(answer: Answer) -> dict[str, Any]:
 
 def json_text(data: Any) -> str:
     """Strict JSON: no NaN, no infinity."""
-    return json.dumps(data, indent=1, allow_nan=False, default=_plain) + "\n"
+    return "".join(json_chunks(data))
+
+
+def json_chunks(data: Any) -> Iterator[str]:
+    """Strict JSON a row at a time: answers of thousands of results are longer than memory should hold.
+
+    An iterator in a document is a list whose rows are made as they are written.
+
+    >>> "".join(json_chunks({"rows": iter([{"a": 1}, 2])})) == json_text({"rows": [{"a": 1}, 2]})
+    True
+    """
+    yield from _chunks(data, "\n", levels=2)  # the parts of a document, the rows of a part
+    yield "\n"
+
+
+def _chunks(value: Any, line: str, levels: int) -> Iterator[str]:
+    """A value item by item down to some levels, below them at once; ``line`` begins a new one."""
+    if levels == 0 or not isinstance(value, dict | list | Iterator):
+        yield _STRICT.encode(value).replace("\n", line)  # a word has none: JSON writes it as an escape
+        return
+    if isinstance(value, dict):
+        opening, closing = "{}"
+        items = ((f"{_STRICT.encode(str(key))}: ", each) for key, each in value.items())
+    else:
+        opening, closing = "[]"
+        items = (("", each) for each in value)
+    before = opening
+    for name, each in items:
+        yield f"{before}{line} {name}"
+        yield from _chunks(each, line + " ", levels - 1)
+        before = ","
+    yield opening + closing if before == opening else line + closing
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"{type(value).__name__} is not a JSON value")
+
+
+_STRICT = json.JSONEncoder(indent=1, allow_nan=False, default=_plain)
 
 
 def csv_text(rows: list[dict[str, Any]]) -> str:

@@ -6,12 +6,16 @@ import csv
 import io
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from bitnet_cost.views import records
+from bitnet_cost.views.files import write_atomically
 from tests.conftest import Ran
 
 RECORD = """model, parameters, hardware, runtime, precision, scope, batch, prompt, generate, attention, logits,
@@ -147,3 +151,47 @@ def test_true_and_false_are_written_alike_everywhere(bitnet_cost: Callable[..., 
         (tmp_path / "swept.csv").read_text("utf-8"),
     ):
         assert [row["fits"] for row in csv.DictReader(io.StringIO(text))] == ["true", "false"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "estimate opt-125m -H a100-sxm-80gb -p fp16 --requests-per-day 1e6",
+        "compare opt-125m gpt2 -H cmos-45nm -H a100-sxm-80gb -p fp16 -p int8",
+        "load opt-125m -H a100-sxm-80gb --requests-per-day 1e5 --prompt 128 --generate 32",
+        "train opt-125m -H a100-sxm-80gb",
+        "fit opt-125m -H a100-sxm-80gb",
+    ],
+)
+def test_a_document_written_row_by_row_is_that_of_the_json_module(
+    bitnet_cost: Callable[..., Ran], tmp_path: Path, words: str
+) -> None:
+    ran = bitnet_cost(*words.split(), "-f", "json")
+    assert (ran.code, ran.out) == (0, json.dumps(json.loads(ran.out), indent=1) + "\n"), ran.err
+    file = tmp_path / "answer.json"
+    assert bitnet_cost(*words.split(), "-o", file).code == 0
+    assert file.read_text("utf-8") == ran.out
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+        lambda inner: st.lists(inner) | st.lists(inner).map(tuple) | st.dictionaries(st.text(), inner),
+        max_leaves=12,
+    )
+)
+def test_json_is_that_of_the_json_module(data: Any) -> None:
+    assert records.json_text(data) == json.dumps(data, indent=1) + "\n"
+
+
+def test_a_file_stays_where_its_rows_end_early(tmp_path: Path) -> None:
+    file = tmp_path / "answer.json"
+    file.write_text("before")
+
+    def rows() -> Iterator[float]:
+        yield 1.0
+        yield math.nan
+
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_atomically(str(file), records.json_chunks({"rows": rows()}))
+    assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("answer.json", "before")]
