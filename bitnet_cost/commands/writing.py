@@ -88,7 +88,8 @@ def write(text: str | Iterator[str], output: str | None) -> None:
     if output is None or output == "-":
         if sys.stdout is None:
             raise BitnetCostError("cannot write: standard output is closed; give a file with -o")
-        if output is None and text.startswith("<!doctype html>") and sys.stdout.isatty():
+        is_page = isinstance(text, str) and text.startswith("<!doctype html>")
+        if output is None and is_page and sys.stdout.isatty():
             raise BitnetCostError("a page is for a browser, not for a terminal; name a file, as in -o page.html")
         try:
             sys.stdout.writelines(chunks)
