@@ -75,6 +75,7 @@ def refused(ran: Ran, *words: str, code: int = 2) -> None:
         (["show", "gpt2", "-f", "csv"], ["csv"]),
         (["list", "modls"], ["modls"]),
         (["validate", "bitnet-table-2"], ["no study is called", "bitnet-table-1"]),
+        (["estimate", "qwen2.5-0.5b", "-H", "h100-sxm-80gb", "--devices", "8"], ["take --devices 2 or --parallel"]),
         (["sweep", "gpt2", "-o", "x.csv"], ["no such study", "-m gpt2"]),
         (["load", "gpt2", "--requests-per-day", "1.5M"], ["'1.5M' is not a number", "write         1500000"]),
         (["check", "missing.yaml"], ["no such file"]),

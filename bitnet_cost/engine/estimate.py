@@ -309,7 +309,8 @@ def cannot_share(asked: Scenario) -> str | None:
     if asked.devices == 1:
         return None
     if why := refusal(asked.model, asked.devices, asked.parallel):
-        way = advice(asked.model, asked.devices, asked.parallel)
+        joined = asked.hardware.interconnect
+        way = advice(asked.model, asked.devices, asked.parallel, joined.devices if joined else asked.devices)
         return f"{why}; take {way}" if way else why
     batch = asked.workload.flat()[0]
     if asked.parallel == "data" and not is_told(batch) and (batch % asked.devices).any():

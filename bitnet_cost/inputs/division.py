@@ -74,9 +74,11 @@ def shareable(model: Architecture, parallel: Parallel) -> tuple[int, ...]:
     return _shareable(Same(model), parallel)
 
 
-def advice(model: Architecture, devices: int, parallel: Parallel) -> str:
-    """Numbers of devices near one that is refused which are not, and the way that has no such rule."""
-    allowed = shareable(model, parallel)
+def advice(model: Architecture, devices: int, parallel: Parallel, most: int) -> str:
+    """Numbers of devices near one that is refused which are not, up to the most that a link joins, and the way that
+    has no such rule.
+    """
+    allowed = [n for n in shareable(model, parallel) if n <= most]
     numbers = [n for n in allowed if 1 < n < devices][-3:] + [n for n in allowed if n > devices][:1]
     ways = [f"--devices {', '.join(map(str, numbers))}"] if numbers else []
     if parallel in ("tensor", "expert") and devices <= model.depth:
