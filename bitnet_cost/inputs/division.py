@@ -75,9 +75,7 @@ def shareable(model: Architecture, parallel: Parallel) -> tuple[int, ...]:
 
 
 def advice(model: Architecture, devices: int, parallel: Parallel, most: int) -> str:
-    """Numbers of devices near one that is refused which are not, up to the most that a link joins, and the way that
-    has no such rule.
-    """
+    """What to take instead of devices that are refused: numbers that a link joins, and the way without such a rule."""
     allowed = [n for n in shareable(model, parallel) if n <= most]
     numbers = [n for n in allowed if 1 < n < devices][-3:] + [n for n in allowed if n > devices][:1]
     ways = [f"--devices {', '.join(map(str, numbers))}"] if numbers else []
