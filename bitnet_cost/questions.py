@@ -297,6 +297,8 @@ ALSO_CALLED = {
     "context-length": "--prompt", "seq-len": "--prompt", "sequence-length": "--prompt", "input-tokens": "--prompt",
     "input-len": "--prompt", "max-tokens": "--generate", "output-tokens": "--generate", "output-len": "--generate",
     "tokens": "--generate", "country": "--carbon", "grid": "--carbon", "region": "--carbon", "co2": "--carbon",
+    "water": "--carbon", "requests-per-day": "--rate", "rps": "--rate", "qps": "--rate", "ttft": "--slo-ttft",
+    "tpot": "--slo-tpot", "itl": "--slo-tpot", "server": "--host",
     "electricity-price": "--price", "framework": "--runtime", "backend": "--runtime", "out": "--output",
     "file": "--output", "json": "-f json", "csv": "-f csv", "latex": "-f latex", "filter": "--where",
     "order": "--sort", "reference": "--baseline", "versus": "--baseline", "vs": "--baseline",

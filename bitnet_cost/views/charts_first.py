@@ -63,8 +63,9 @@ def _best_table(data: Data, at: Choice, hardware: Sequence[str]) -> Table:
         mark = data["marks"][data["index"][at["model"], h, best]]
         rate = cells[best].get("tokens_per_s", {k: None})[k]
         # where two cannot be told apart neither is the best
-        tied = [p for p, cell in cells.items() if p != best and undecided(against_at(cell, scope, k))]
-        name = " or ".join(name_of(data, p) for p in [best, *tied][:2]) + (" or others" if len(tied) > 1 else "")
+        tied = [p for p in found if p != best and undecided(against_at(cells[p], scope, k))]
+        names = [name_of(data, p) for p in (best, *sorted(tied, key=lambda p: found[p][1]))]
+        name = listed(names if len(names) < 4 else [names[0], f"{len(names) - 1} others"], "or")
         energy = with_prefix(found[best][1] / tokens, "J", 3).replace(" ", f"{mark}\u00a0")
         least = f"{name}\n{energy}{'' if rate is None else f', {three(rate)}/s'}"
         subject = _subject(data, cells, scope, k)
