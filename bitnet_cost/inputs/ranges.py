@@ -24,9 +24,8 @@ Below = Annotated[float, Field(gt=0, le=1)]
 Above = Annotated[float, Field(ge=1, le=1000)]
 SMALL = 2e10  # parameters
 ANY = "all"  # runtimes and devices
-Factors = Annotated[
-    tuple[Below, Above], Field(strict=False)
-]  # on what is modelled: nine of ten measured figures are between the two
+Factors = Annotated[tuple[Below, Above], Field(strict=False)]
+"""Factors on what is modelled: nine of ten measured figures are between the two."""
 
 
 def places_of(hardware: str, runtime: str) -> tuple[str, str, str]:

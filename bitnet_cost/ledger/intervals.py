@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from bitnet_cost.inputs.ranges import DECODES, MORE, SMALL, Factors, RangedQuantity, RangeKind, fixed_kind
-from bitnet_cost.ledger.operators import parameters_in
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.told import Array, array, decided
 
@@ -31,7 +30,7 @@ def factors(result: Result, quantity: RangedQuantity) -> dict[RangeKind, Factors
     found = known.of(quantity, result.precision.linear.weights.bits)
     kind = fixed_kind(
         result.architecture, result.precision, result.hardware.device_class, bool(result.workload.staggered),
-        decided(sum(parameters_in(result.counts.operators).values()) < SMALL),
+        decided(result.footprint.total_parameters < SMALL),
     )  # fmt: skip
     if kind is not None:
         return {kind: found[kind]} if kind in found else None

@@ -73,7 +73,9 @@ def parameters_in(operators: tuple[Operator, ...]) -> dict[Section, int]:
     """Parameters of each section, biases with their products, tied weights once; their sum is the model's count."""
     found: dict[Section, int] = dict.fromkeys(get_args(Section), 0)
     for op in operators:
-        found[op.section] = found[op.section] + op.repeat * (op.weights + op.bias)  # told numbers do not change
+        found[op.section] = found[op.section] + op.repeat * (
+            op.weights + op.bias
+        )  # a told number has no place to add to
     return found
 
 
