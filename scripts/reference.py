@@ -286,8 +286,8 @@ def _prose(text: str) -> str:
 # --- accuracy and catalogue ------------------------------------------------------------------------------------------
 
 
-def accuracy() -> str:
-    """The committed errors by class, and how much the printed ranges hold."""
+def accuracy(part: str = "") -> str:
+    """The committed errors by class, and how much the printed ranges hold; ``gated``: of classes with a target."""
     from bitnet_cost.studies.accuracy import CLASSES, RUNS
 
     known = catalog.ranges()
@@ -297,10 +297,13 @@ def accuracy() -> str:
              "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"]  # fmt: skip
     for name, s in catalog.accuracy().classes.items():
         c = CLASSES[name]
+        if part == "gated" and c.median is None:
+            continue
         target = "" if c.median is None else f"{c.median:g}" + (f" / {c.p90:g} %" if c.p90 else " %")
         inside = "|" if name in RUNS else within.get(name, "|")
         lines.append(f"| {c.title} | {s.n} | {s.median:.1f} % | {s.p90:.1f} % | {target} | {inside} |")
-    lines += [f"| {title} | {held[name].n} | | | | {within[name]} |" for name, title in RUNS.items() if name in held]
+    runs = {} if part == "gated" else RUNS
+    lines += [f"| {title} | {held[name].n} | | | | {within[name]} |" for name, title in runs.items() if name in held]
     return "\n".join(lines)
 
 

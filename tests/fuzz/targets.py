@@ -597,8 +597,8 @@ TARGETS: dict[str, Target] = {
         reads(Ranges),
         trees(
             {
-                "own": {"time": {"decode-1": {"n": 30, "factor": 1.2}}}, "runtimes": {}, "left_out": {}, "devices": {},
-                "together": 0.5, "shared": 0.5, "errors": {"classes": {}, "devices": {}},
+                "own": {"time": {"decode-1": {"all": [0.8, 1.2]}}}, "left_out": {}, "devices": {"vllm": ["l4"]},
+                "held": {"decode-1": {"n": 30, "held": 90.0, "half_width": 18.0}}, "together": 0.5, "shared": 0.5, "errors": {"classes": {}, "devices": {}},
             }
         ),
     ),
