@@ -108,6 +108,19 @@ class MissingPrice(BitnetCostError):
         )
 
 
+class MissingRate(MissingPrice):
+    """A device that is priced by its time has no rate for products in a format."""
+
+    def __init__(self, form: str, hardware: str, precision: str, rates: Iterable[str]) -> None:
+        super().__init__(f"mac.{form}", hardware, precision, ())
+        self.args = (
+            f"{hardware!r} has no rate for products in {form} (needed by precision {precision!r})"
+            " and runs nothing in their place\n"
+            f"  rates: {', '.join(sorted(rates))}\n"
+            "  Add it to the profile, or choose another --precision.",
+        )
+
+
 class UnsupportedScope(BitnetCostError):
     """A scope that this hardware cannot answer, with the reason."""
 

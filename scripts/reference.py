@@ -117,6 +117,8 @@ def _type(annotation: Any) -> tuple[str, str]:
     if origin in (Union, UnionType):
         parts = [_type(a) for a in arguments if a is not type(None)]
         return " or ".join(dict.fromkeys(words for words, _ in parts)), next((u for _, u in parts if u), "")
+    if origin is tuple:
+        return "pair of numbers", ""
     if origin in (dict, list):
         words, unit = _type(arguments[-1])
         return (f"{words}, by name" if origin is dict else f"list of {words}"), unit

@@ -266,16 +266,22 @@ def put(way: list[tuple[Any, str]], part: Any) -> Any:
     return part
 
 
-def check_figures(cited: Input, sources: dict[str, Source], others: dict[str, str] | None = None) -> None:
+IN_USE = {"in_use": True}
+"""Context of validation: a profile in use may have sources of what it is joined to, or of what was replaced."""
+
+
+def check_figures(
+    cited: Input, sources: dict[str, Source], others: dict[str, str] | None = None, *, whole: bool = True
+) -> None:
     """Every figure of an input must cite a source, and say that it is assumed where that was only recalled.
 
     ``others`` are ``{place: source key}`` that cite without being figures.
 
     Raises:
-        ValueError: names the figure, or a source that nothing cites.
+        ValueError: names the figure, or of a ``whole`` file a source that nothing cites.
     """
     figures = dict(figures_in(cited))
-    check_sources(sources, {place: figure.source for place, figure in figures.items()} | (others or {}))
+    check_sources(sources, {place: figure.source for place, figure in figures.items()} | (others or {}), whole=whole)
     for place, figure in figures.items():
         if sources[figure.source].seen == "memory" and figure.basis != "assumed":
             raise ValueError(
@@ -284,8 +290,8 @@ def check_figures(cited: Input, sources: dict[str, Source], others: dict[str, st
             )
 
 
-def check_sources(sources: dict[str, Source], used: dict[str, str]) -> None:
-    """Every ``{place: source key}`` must name a source, and every source must be used.
+def check_sources(sources: dict[str, Source], used: dict[str, str], *, whole: bool = True) -> None:
+    """Every ``{place: source key}`` must name a source, and every source of a ``whole`` file must be used.
 
     Raises:
         ValueError: a key without an entry, or an entry without a use.
@@ -295,7 +301,7 @@ def check_sources(sources: dict[str, Source], used: dict[str, str]) -> None:
             raise ValueError(
                 f"{place}: source {key!r} is not among the file's sources ({', '.join(sources) or 'none'})"
             )
-    for key in sources.keys() - used.values():
+    for key in sources.keys() - used.values() if whole else ():
         raise ValueError(f"source {key!r} is cited by no figure")
 
 

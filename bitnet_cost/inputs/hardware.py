@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Literal, Self
 
-from pydantic import ConfigDict, Field, JsonValue, model_validator
+from pydantic import ConfigDict, Field, JsonValue, ValidationInfo, model_validator
 
 from bitnet_cost.errors import BitnetCostError, UnsupportedScope, nearest
 from bitnet_cost.inputs.cited import (
@@ -305,7 +305,7 @@ class Hardware(Shown, Input):
     sources: dict[str, Source] = Field(min_length=1, description="where the figures come from")
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _consistent(self, info: ValidationInfo) -> Self:
         every = [*self.actions, *(action for prices in self.alternatives.values() for action in prices.actions)]
         for action in every:
             if not _ACTION.fullmatch(action):
@@ -344,7 +344,8 @@ class Hardware(Shown, Input):
                 raise ValueError(f"points: {name!r} is not a point; take small letters, digits and dots, as in 0.6v")
         self._check_device()
         others = {f"special_functions.{n}": f.source for n, f in self.special_functions.items()}
-        check_figures(self, self.sources, others | dict(_cited_in(self.points, "points")))
+        whole = not (info.context or {}).get("in_use")
+        check_figures(self, self.sources, others | dict(_cited_in(self.points, "points")), whole=whole)
         return self
 
     def _check_device(self) -> None:

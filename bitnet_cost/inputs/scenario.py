@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from bitnet_cost import questions
 from bitnet_cost.errors import BitnetCostError, suggested
 from bitnet_cost.inputs.architecture import Architecture
-from bitnet_cost.inputs.cited import Figure, Input, Made, NoSuchPart, Same, explain, figures_in, put, walk
+from bitnet_cost.inputs.cited import IN_USE, Figure, Input, Made, NoSuchPart, Same, explain, figures_in, put, walk
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.offload import divided
@@ -154,7 +154,7 @@ class Question(Shown, Input):
                 continue
             changed = found if depth == 1 else walk(found, ".".join(key for _, key in way[: depth - 1]))[1]
             try:
-                type(owner).model_validate(dict(changed))
+                type(owner).model_validate(dict(changed), context=IN_USE)
             except ValidationError as error:
                 raise BitnetCostError(f"vary: {path}: {explain(error, {}, type(owner))[1]}") from None
         return found  # type: ignore[no-any-return]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import bitnet_cost
 from bitnet_cost.api import fitting, scenarios
-from bitnet_cost.engine.activity import product_format
+from bitnet_cost.engine.activity import format_run
 from bitnet_cost.engine.estimate import evaluate
 from bitnet_cost.errors import MissingPrice, UnsupportedScope
 from bitnet_cost.formulas.roofline import sum_of_maxima
@@ -79,9 +79,8 @@ def test_bounds(
         assert took >= float(result.activity.kv_read_bits[phase].sum()) / memory.value * slow
         macs: dict[str, float] = {}
         for i, op in enumerate(result.counts.operators):
-            form = product_format(op, result.precision)
-            if form is not None:
-                runs = str(result.hardware.executed(form))
+            runs = format_run(op, result.precision, result.hardware)
+            if runs is not None:
                 macs[runs] = macs.get(runs, 0.0) + float(result.counts["mac"][phase, i, 0])
         for form, count in macs.items():
             engines = [

@@ -84,9 +84,9 @@ def test_nodes_and_devices_have_a_sentence_each(bitnet_cost: Run) -> None:
 def test_each_row_has_its_own_prefix_where_none_suits_all(bitnet_cost: Run) -> None:
     """An H100 and microcontrollers share scope, workload and baseline."""
     text = bitnet_cost("estimate", *APART, "--draws", "100", "--notes").out
-    assert re.search(r"h100-sxm- +int8 +35\.94 J +9\.74 to 133 J +baseline", text)
-    assert re.search(r"max78000 +int8 +260\.8 µJ\* +92\.5 to 736 µJ +baseline", text)
-    assert re.search(r"max78000 +int8 +100 µJ +282 µJ +678 µJ", text)
+    assert re.search(r"h100-sxm- +int8 +35\.94 J +18\.9 to 162 J +baseline", text)
+    assert re.search(r"max78000 +int8 +260\.8 µJ\* +56\.1 to 1,216 µJ +baseline", text)
+    assert re.search(r"max78000 +int8 +67\.1 µJ +280 µJ +1\.2 mJ", text)
     assert all(len(line) <= 80 for line in text.splitlines())
 
 
