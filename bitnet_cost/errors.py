@@ -99,6 +99,7 @@ class MissingPrice(BitnetCostError):
 
     def __init__(self, action: str, hardware: str, precision: str, priced: Iterable[str]) -> None:
         self.action = action
+        self.lacking = f"price for {action}"
         self.figures: dict[str, Any] = {}  # columns that are known without prices, where many points were asked for
         super().__init__(
             f"{hardware!r} has no price for action {action!r} (needed by precision {precision!r})"
@@ -113,6 +114,7 @@ class MissingRate(MissingPrice):
 
     def __init__(self, form: str, hardware: str, precision: str, rates: Iterable[str]) -> None:
         super().__init__(f"mac.{form}", hardware, precision, ())
+        self.lacking = f"rate for {form}"
         self.args = (
             f"{hardware!r} has no rate for products in {form} (needed by precision {precision!r})"
             " and runs nothing in their place\n"

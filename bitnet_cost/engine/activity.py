@@ -7,13 +7,14 @@ Activity is therefore linear in the counts, and nothing here knows a joule.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from bitnet_cost.engine.counts import bases_of
 from bitnet_cost.engine.storage import Stored, precision_at, role_of
+from bitnet_cost.errors import MissingRate
 from bitnet_cost.formulas.datapaths import counted_bits, plane_additions, table_actions, tree_additions
 from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.datapath import LEVELS, planes_of
@@ -153,6 +154,18 @@ def format_run(op: Operator, precision: Precision, hardware: Hardware) -> str | 
     """
     form = product_format(op, precision)
     return None if form is None else unit_of(op, precision, hardware) or hardware.executed(form)
+
+
+def check_rates(operators: Iterable[Operator], precision: Precision, hardware: Hardware) -> None:
+    """Refuse products that nothing of a device runs, where no price that is missing says so.
+
+    Raises:
+        MissingRate: names their format.
+    """
+    for op in operators:
+        form = product_format(op, precision)
+        if form is not None and format_run(op, precision, hardware) is None:
+            raise MissingRate(form, hardware.name, precision.name, hardware.rates)
 
 
 def unit_recipe(hardware: Hardware, form: str, weights: str, activation_bits: float, skipped: float = 0.0) -> Recipe:

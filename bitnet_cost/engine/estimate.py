@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from bitnet_cost.engine.activity import actions_of, count_actions
+from bitnet_cost.engine.activity import actions_of, check_rates, count_actions
 from bitnet_cost.engine.counts import DRAFT, HOST, bases_of, coefficients_of, count_ops, with_rows
 from bitnet_cost.engine.device import floor_of, places_of, run
 from bitnet_cost.engine.footprint import Resident, footprint, in_host, resident
@@ -218,6 +218,8 @@ def _priced(result: Result, prepared: Prepared | None) -> Result:
     if plan is None or ready.compute is None or capacity is None:
         return _at_node(result, ready)
     by_time = hardware.priced == "time"  # its power holds every action
+    if by_time:
+        check_rates(result.counts.operators, precision, hardware)
     actions = floor_of(hardware) if by_time else (*places_of(result, plan), *floor_of(hardware))
     whole = tariff(ready.part, hardware, precision.name, 0 if by_time else 2, actions, lasting=ready.lasting)
     fits = result.fits_in(capacity)

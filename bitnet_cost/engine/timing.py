@@ -14,13 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from bitnet_cost.engine.activity import format_run, product_format, stays
+from bitnet_cost.engine.activity import format_run, stays
 from bitnet_cost.engine.counts import DRAFT, HOST
 from bitnet_cost.engine.kernels import Tiled, kernel_of, launches_of, packing, repeated, stacked, tiles_of, unpacking
 from bitnet_cost.engine.parallel import Share
 from bitnet_cost.engine.phases import READ_ONCE
 from bitnet_cost.engine.routed import sorted_seconds, sorting_of, uneven
-from bitnet_cost.errors import MissingRate
 from bitnet_cost.formulas.cap import cap_stretch
 from bitnet_cost.formulas.exchange import collective_seconds
 from bitnet_cost.formulas.launches import (
@@ -508,17 +507,10 @@ def _launch(kernel: Kernel, op: Operator | None = None) -> float:
 
 
 def reached_rate(op: Operator, kernel: Kernel | None, precision: Precision, hardware: Hardware) -> float:
-    """MACs per second that an operator's products reach; infinite where it has none.  [MAC/s]
-
-    Raises:
-        MissingRate: a device whose power is its only price does not run them.
-    """
-    form = None if kernel is None else product_format(op, precision)
-    executed = None if form is None else format_run(op, precision, hardware)
-    if form is not None and executed is None and hardware.priced == "time":
-        raise MissingRate(form, hardware.name, precision.name, hardware.rates)
+    """MACs per second that an operator's products reach; infinite where it has none.  [MAC/s]"""
+    executed = None if kernel is None else format_run(op, precision, hardware)
     if kernel is None or executed is None:
-        return np.inf  # it has no products, or the missing price is refused by name
+        return np.inf  # it has no products, or what is missing is refused by name
     share = kernel.compute.value if kernel.compute else 1.0
     units = kernel.units and hardware.executed(kernel.units)
     return hardware.rates[units or executed].value / 2 * share

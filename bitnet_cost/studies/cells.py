@@ -35,7 +35,7 @@ class Cell:
             return priced(measured)
         except MissingPrice as fault:
             faults.append(fault)
-            return replace(measured, reason=f"no price for {fault.action}")
+            return replace(measured, reason=f"no {fault.lacking}")
 
 
 def baseline_in(cell: Cell, row: list[Result], asked: Precision | None, faults: list[MissingPrice]) -> Result | None:

@@ -205,7 +205,7 @@ class _Pricing:
         try:
             return evaluate(asked, counts=counts)
         except MissingPrice as fault:
-            return replace(measure(asked, counts=counts), reason=f"no price for {fault.action}")
+            return replace(measure(asked, counts=counts), reason=f"no {fault.lacking}")
 
 
 def _with_memory(place: Place) -> Place | None:

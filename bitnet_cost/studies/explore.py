@@ -216,7 +216,7 @@ def _place(asked: Sequence[Scenario], graphs: list[Any], start: Start, both: boo
             try:
                 results[i] = evaluate(one.but(workload=replace(one.workload, generate=generate)))
             except MissingPrice as fault:
-                refused[i] = f"no price for {fault.action}"
+                refused[i] = f"no {fault.lacking}"
         if results:
             measured = [i for i, r in results.items() if is_measured(r)]
             weak |= {path: (f.low, f.high) for path, f in weak_figures(list(results.values())).items()}

@@ -119,7 +119,7 @@ def _priced(asked: Scenario, load: Load, terms: Terms, faults: list[MissingPrice
     except MissingPrice as fault:
         faults.append(fault)
         full = measure(asked.but(workload=held(asked, load, 1)))
-        return LoadResult(asked, load, full, reason=f"no price for {fault.action}")
+        return LoadResult(asked, load, full, reason=f"no {fault.lacking}")
 
 
 def _ends(result: LoadResult) -> tuple[End, ...]:

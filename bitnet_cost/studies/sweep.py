@@ -501,7 +501,7 @@ class Part(NamedTuple):
         try:
             return self.whole.evaluate(self.cell, numbers, varied)
         except MissingPrice as fault:
-            return {**fault.figures, "reason": f"no price for {fault.action}"}
+            return {**fault.figures, "reason": f"no {fault.lacking}"}
         except BitnetCostError as fault:
             return {"reason": str(fault).splitlines()[0]}
 
