@@ -117,8 +117,7 @@ def _drawn(timing: Timing, hardware: Hardware, devices: int, turns: float | Arra
     if "static.waiting" in kinds:
         waited = timing.waited[None]
         found.append(Entries(4, ("static.waiting",), lambda: timing.waiting[None], waited, turns))
-    host = hardware.host
-    if host is not None and host.power is not None:
-        share = devices / host.devices
-        found.append(Entries(5, ("server.power",), lambda: timing.seconds[None], timing.by_phase[None], share))
+    if hardware.housed:
+        found.append(Entries(5, ("server.power",), lambda: timing.seconds[None], timing.by_phase[None],
+                             devices * hardware.of_server))  # fmt: skip
     return found

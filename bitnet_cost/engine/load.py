@@ -24,7 +24,7 @@ from bitnet_cost.formulas.queueing import (
     served_rate,
 )
 from bitnet_cost.formulas.sums import ordered_sum, sum_in_order
-from bitnet_cost.inputs.facility import overhead
+from bitnet_cost.inputs.facility import overhead_in
 from bitnet_cost.inputs.load import SECONDS_OF_DAY, Load
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario
@@ -315,12 +315,11 @@ def _waiting(asked: Scenario) -> Array:
     power = asked.hardware.device_power
     figure = power.between or power.idle or power.static
     found = np.array([figure.low, figure.value, figure.high])
-    if scope == "device":
-        return found * asked.devices
-    host = asked.hardware.host
-    if host is not None and host.power is not None:
-        found = found + np.array([host.power.low, host.power.value, host.power.high]) / host.devices
-    return found * (asked.devices * (overhead(asked.facility, host) or 1.0))
+    server = asked.hardware.price("server.power") if scope == "facility" else None
+    if server is not None:
+        found = found + np.array(server) * asked.hardware.of_server
+    watts: Array = found * (asked.devices * overhead_in(scope, asked.facility, asked.hardware.host))
+    return watts
 
 
 def with_runs(result: LoadResult) -> LoadResult:

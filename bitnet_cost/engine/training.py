@@ -404,9 +404,9 @@ def _timed(result: TrainingResult, counts: OpCounts, step: Step, lasting: bool) 
         waited = np.concatenate([waited[:3], sending[None]])
         entries.append(Entries(4, ("static.waiting",), lambda: (load.table(waits) + load.last(sending))[None],
                                waited[None]))  # fmt: skip
-    if hardware.host is not None and hardware.host.power is not None:
+    if hardware.housed:
         entries.append(Entries(5, ("server.power",), lambda: ordered_sum(drawn_by_row(), 0)[None],
-                               (drawn + idle_by_phase)[None], 1 / hardware.host.devices))  # fmt: skip
+                               (drawn + idle_by_phase)[None], hardware.of_server))  # fmt: skip
     pue, possible = overhead(result.facility, hardware.host), result.possible
     inside = None if holds_everywhere(possible) or not result.plan.shape else possible
     repeated = clocked(step.bases, dearer)

@@ -8,7 +8,7 @@ from bitnet_cost.engine.training import training_step
 from bitnet_cost.engine.uncertainty import PERCENTILES, draw_prices, levers
 from bitnet_cost.formulas.sums import sum_in_order
 from bitnet_cost.inputs.cited import Bandwidth, Duration, Figure, Rate, Ratio
-from bitnet_cost.inputs.facility import overhead
+from bitnet_cost.inputs.facility import overhead_in
 from bitnet_cost.inputs.training import NUMBERS
 from bitnet_cost.ledger.contract import contract
 from bitnet_cost.ledger.result import Lever
@@ -56,7 +56,7 @@ def step_spread(
         spent = [runs[action] * price for action, price in zip(actions, prices[:, part], strict=True)]
         energy.append(sum_in_order(spent))
         seconds += [] if drawn.seconds is None else [drawn.seconds.total]
-    factor = (overhead(result.facility, result.hardware.host) if result.scope == "facility" else None) or 1.0
+    factor = overhead_in(result.scope, result.facility, result.hardware.host)
     return StepSpread(
         draws, seed, distribution, _range(np.concatenate(seconds)) if seconds else None,
         _range(np.concatenate(energy) * factor),

@@ -38,7 +38,7 @@ from bitnet_cost.errors import BitnetCostError, MissingPrice
 from bitnet_cost.formulas.savings import saved
 from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.cited import Bandwidth, Duration, EnergyPerOperation, Figure, Rate, Ratio
-from bitnet_cost.inputs.facility import Range, overhead
+from bitnet_cost.inputs.facility import Range, overhead_in
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.ledger.arrays import Bases
@@ -160,8 +160,7 @@ def runs_of(result: Result, actions: Sequence[str], point: int = 0) -> Array:
 
 def overhead_factor(result: Result) -> float:
     """What the energy of the device is multiplied by in the scope."""
-    found = overhead(result.facility, result.hardware.host) if result.scope == "facility" else None
-    return 1.0 if found is None else float(found)
+    return float(overhead_in(result.scope, result.facility, result.hardware.host))
 
 
 def saving_extremes(runs: Array, base: Array, prices: Array) -> tuple[float, float]:

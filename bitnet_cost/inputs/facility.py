@@ -11,6 +11,7 @@ from bitnet_cost.inputs.cited import CarbonIntensity, Figure, Input, Source, Tar
 from bitnet_cost.inputs.hardware import Host
 from bitnet_cost.numerals import brief
 from bitnet_cost.shown import Shown
+from bitnet_cost.words import Scope
 
 
 class Grids(Input):
@@ -172,3 +173,9 @@ def overhead(site: Facility | None, host: Host | None) -> Any:
     if host is None or host.supply is None:
         return pue
     return (1.0 if pue is None else pue) / host.supply.value
+
+
+def overhead_in(scope: Scope, site: Facility | None, host: Host | None) -> Any:
+    """What a scope multiplies the energy of devices and host by: 1 but for ``facility``, see `overhead`."""
+    found = overhead(site, host) if scope == "facility" else None
+    return 1.0 if found is None else found

@@ -380,9 +380,14 @@ class Hardware(Shown, Input):
         return "device" if self.has_clock else "arithmetic"
 
     @property
+    def of_server(self) -> float:
+        """The share of the server around it that a device is, whose power scope facility then holds; 0: none does."""
+        return 0.0 if self.host is None or self.host.power is None else 1 / self.host.devices
+
+    @property
     def housed(self) -> bool:
-        """Whether the power of the server around it is counted, in scope facility."""
-        return self.host is not None and self.host.power is not None
+        """Whether the power of the server around it is counted."""
+        return self.of_server > 0
 
     @property
     def has_clock(self) -> bool:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bitnet_cost.formulas.queueing import Wait, mean_batch
 from bitnet_cost.formulas.savings import saving_bounds
 from bitnet_cost.inputs.accuracy import Spread
-from bitnet_cost.inputs.facility import overhead
+from bitnet_cost.inputs.facility import overhead_in
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.load import SECONDS_OF_DAY, Load
 from bitnet_cost.inputs.precision import Precision
@@ -210,8 +210,7 @@ class LoadResult(Rows):
     @property
     def pue(self) -> float:
         """What the scope multiplies the energy of devices by."""
-        site = self.scenario.facility
-        return (overhead(site, self.hardware.host) if self.scope == "facility" else None) or 1.0
+        return float(overhead_in(self.scope, self.scenario.facility, self.hardware.host))
 
     @property
     def days_energy(self) -> Any:

@@ -7,7 +7,7 @@ known suffix) always wins over a name.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -371,10 +371,20 @@ def link(name: str) -> tuple[str, Interconnect]:
         UnknownName: no such link.
     """
     known = links().links
-    name = listed("link", name, known)
-    if name not in known:
-        raise spelling.unknown("link", name, known)
+    name = _listed_in(known, "link", name)
     return name, known[name]
+
+
+def _listed_in(known: Mapping[str, Any], kind: str, name: str) -> str:
+    """A name as it is listed.
+
+    Raises:
+        UnknownName: it is not.
+    """
+    name = listed(kind, name, known)
+    if name not in known:
+        raise spelling.unknown(kind, name, known)
+    return name
 
 
 def housed(device: Hardware, name: str | None) -> Hardware:
@@ -386,9 +396,7 @@ def housed(device: Hardware, name: str | None) -> Hardware:
     if name is None or not device.has_clock:
         return device
     known = links()
-    name = listed("host", name, known.hosts)
-    if name not in known.hosts:
-        raise spelling.unknown("host", name, known.hosts)
+    name = _listed_in(known.hosts, "host", name)
     found = known.hosts[name]
     if found.power is None:
         raise BitnetCostError(f"host: the power of {name!r} beside its devices is not known; see 'list hosts'")

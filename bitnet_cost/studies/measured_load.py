@@ -11,7 +11,6 @@ from bitnet_cost.inputs.load import Load
 from bitnet_cost.inputs.measurement import LoadMeasurement
 from bitnet_cost.ledger.load import LoadResult
 from bitnet_cost.readers import measured
-from bitnet_cost.registry import LOAD_METRICS, records_of
 from bitnet_cost.studies.load import Terms, serving
 from bitnet_cost.studies.measured import Point, Quantity
 
@@ -54,7 +53,7 @@ def _served(row: LoadMeasurement) -> tuple[dict[str, float | None], float]:
 
 
 def _record(result: LoadResult) -> dict[str, float | None]:
-    return records_of(result, 1, LOAD_METRICS)[0]
+    return result.to_records()[0]
 
 
 def _load(row: LoadMeasurement) -> Load:

@@ -10,7 +10,7 @@ import numpy as np
 from bitnet_cost import __version__
 from bitnet_cost.inputs.accuracy import ALL
 from bitnet_cost.ledger.load import LoadResult
-from bitnet_cost.ledger.load_record import KWH, LOAD_METRICS
+from bitnet_cost.ledger.load_record import KWH
 from bitnet_cost.numerals import (
     brief,
     change_range,
@@ -21,7 +21,6 @@ from bitnet_cost.numerals import (
     with_commas,
     with_prefix,
 )
-from bitnet_cost.registry import records_of
 from bitnet_cost.tables import Look, Note, Report, Table, headed
 from bitnet_cost.views.day import cost_table, load_batch
 from bitnet_cost.views.effects import limited
@@ -45,7 +44,7 @@ def document(results: Sequence[LoadResult]) -> dict[str, Any]:
     first = results[0].scenario
     return {
         "schema": SCHEMA, "version": __version__,
-        "records": [row for r in results for row in records_of(r, r.points, LOAD_METRICS)],
+        "records": [row for r in results for row in r.to_records()],
         "inputs": {
             "model": first.model.model_dump(exclude_none=True, exclude_defaults=True),
             "precisions": {r.precision.name: r.precision.model_dump(exclude_none=True) for r in results},

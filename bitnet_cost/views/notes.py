@@ -236,12 +236,12 @@ def _facility(result: Result) -> Note:
     facility = result.facility
     assert facility is not None
     parts = []
-    host = result.hardware.host if result.hardware.housed else None
-    if facility.pue != 1 or (result.scope == "facility" and host is None):
+    host, server = result.hardware.host, result.hardware.price("server.power")
+    if facility.pue != 1 or (result.scope == "facility" and server is None):
         applies = "" if result.scope == "facility" else " (--scope facility applies it)"
         parts.append(f"PUE {brief(facility.pue)}{applies}")
-    if host is not None and host.power is not None:
-        each = with_prefix(host.power.value / host.devices, "W")
+    if host is not None and server is not None:
+        each = with_prefix(server[1] * result.hardware.of_server, "W")
         passed = "" if host.supply is None else f", supplies pass on {whole_percent(host.supply.value)}"
         parts.append(f"host {facility.host}: {each} a device{passed}")
     if result.carbon_bounds is not None:

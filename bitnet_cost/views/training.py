@@ -10,7 +10,6 @@ from bitnet_cost.inputs.accuracy import ALL
 from bitnet_cost.inputs.cited import WEAK
 from bitnet_cost.ledger.contract import saving
 from bitnet_cost.ledger.training import StepSpread, TrainingResult
-from bitnet_cost.ledger.training_record import STEP_METRICS
 from bitnet_cost.numerals import (
     brief,
     change_range,
@@ -24,7 +23,6 @@ from bitnet_cost.numerals import (
     with_commas,
     with_prefix,
 )
-from bitnet_cost.registry import records_of
 from bitnet_cost.tables import Look, Note, Report, Table, headed
 from bitnet_cost.views.effects import limited
 from bitnet_cost.views.records import SCHEMA
@@ -45,7 +43,7 @@ def uncounted(results: Sequence[TrainingResult]) -> list[str]:
 
 def record(result: TrainingResult) -> dict[str, Any]:
     """A result as programs read it; what cannot be computed is null."""
-    return records_of(result, 1, STEP_METRICS)[0]
+    return result.to_records()[0]
 
 
 def document(results: Sequence[TrainingResult], spreads: Sequence[StepSpread | None] = ()) -> dict[str, Any]:
