@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from bitnet_cost.inputs.hardware import Hardware as Hardware
     from bitnet_cost.inputs.precision import Precision as Precision
     from bitnet_cost.inputs.workload import Workload as Workload
+    from bitnet_cost.ledger.answers import Answer as Answer
+    from bitnet_cost.ledger.answers import Comparison as Comparison
+    from bitnet_cost.ledger.answers import Explanation as Explanation
     from bitnet_cost.ledger.load import LoadAnswer as LoadAnswer
     from bitnet_cost.ledger.load import LoadResult as LoadResult
-    from bitnet_cost.ledger.result import Answer as Answer
-    from bitnet_cost.ledger.result import Comparison as Comparison
-    from bitnet_cost.ledger.result import Explanation as Explanation
     from bitnet_cost.ledger.result import Result as Result
     from bitnet_cost.ledger.training import TrainingAnswer as TrainingAnswer
     from bitnet_cost.ledger.training import TrainingResult as TrainingResult
@@ -63,9 +63,9 @@ _HOMES = {
     "LoadResult": "bitnet_cost.ledger.load",
     "Precision": "bitnet_cost.inputs.precision",
     "Workload": "bitnet_cost.inputs.workload",
-    "Answer": "bitnet_cost.ledger.result",
-    "Comparison": "bitnet_cost.ledger.result",
-    "Explanation": "bitnet_cost.ledger.result",
+    "Answer": "bitnet_cost.ledger.answers",
+    "Comparison": "bitnet_cost.ledger.answers",
+    "Explanation": "bitnet_cost.ledger.answers",
     "Grid": "bitnet_cost.studies.stream",
     "Result": "bitnet_cost.ledger.result",
     "TrainingAnswer": "bitnet_cost.ledger.training",

@@ -18,7 +18,8 @@ from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario, usual_generate
 from bitnet_cost.inputs.workload import Workload, usual_attention
-from bitnet_cost.ledger.result import Comparison, Explanation, Result
+from bitnet_cost.ledger.answers import Comparison, Explanation
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.readers import catalog, quality
 from bitnet_cost.readers.given import (
     Name,

@@ -19,9 +19,10 @@ from bitnet_cost.inputs.offload import divided
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario
+from bitnet_cost.ledger.answers import Answer, Comparison, Explanation, Fit
 from bitnet_cost.ledger.counted import Activity, Footprint, OpCounts, Timing
 from bitnet_cost.ledger.load import LoadAnswer, LoadResult
-from bitnet_cost.ledger.result import Answer, Comparison, Explanation, Fit, Result
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.ledger.rows import Rows
 from bitnet_cost.ledger.training import TrainingAnswer, TrainingResult
 from bitnet_cost.listing import entry_report

@@ -20,7 +20,7 @@ from bitnet_cost import api
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.workload import LIMITS, Workload
-from bitnet_cost.ledger.result import Answer
+from bitnet_cost.ledger.answers import Answer
 from bitnet_cost.readers import catalog
 from bitnet_cost.studies import pages, ranges
 from bitnet_cost.studies.ranges import judged

@@ -10,7 +10,7 @@ from bitnet_cost.errors import BitnetCostError, labelled
 
 if TYPE_CHECKING:
     from bitnet_cost.inputs.facility import Facility
-    from bitnet_cost.ledger.result import Answer
+    from bitnet_cost.ledger.answers import Answer
 
 
 def ask(asked: Asking, placed: Deployment, default_hardware: tuple[str, ...] = (), *, several: bool = False) -> Answer:

@@ -17,7 +17,8 @@ from bitnet_cost.views.formats import Offer
 from bitnet_cost.words import ComparedBy, TableForm
 
 if TYPE_CHECKING:
-    from bitnet_cost.ledger.result import Answer, Result
+    from bitnet_cost.ledger.answers import Answer
+    from bitnet_cost.ledger.result import Result
     from bitnet_cost.tables import Report
 
 

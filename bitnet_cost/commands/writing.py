@@ -15,7 +15,7 @@ from bitnet_cost.views import formats
 from bitnet_cost.views.formats import Offer
 
 if TYPE_CHECKING:
-    from bitnet_cost.ledger.result import Answer, Explanation
+    from bitnet_cost.ledger.answers import Answer, Explanation
     from bitnet_cost.tables import Report
 
 

@@ -18,9 +18,10 @@ from bitnet_cost.formulas.savings import unshrinking_share
 from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.workload import LIMITS
+from bitnet_cost.ledger.answers import Explanation
 from bitnet_cost.ledger.contract import saving
 from bitnet_cost.ledger.record import METRICS
-from bitnet_cost.ledger.result import Explanation, Result
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.told import is_told, named
 from bitnet_cost.told.arithmetic import Number, Step, Steps, single
 

@@ -11,7 +11,8 @@ from bitnet_cost.engine.estimate import measure, priced
 from bitnet_cost.errors import MissingPrice
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import LIMITS
-from bitnet_cost.ledger.result import Fit, Result
+from bitnet_cost.ledger.answers import Fit
+from bitnet_cost.ledger.result import Result
 
 
 def largest(fits: Callable[[int], bool], limit: int) -> int:

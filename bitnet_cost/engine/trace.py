@@ -26,9 +26,10 @@ from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware, Interconnect
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
+from bitnet_cost.ledger.answers import Lever
 from bitnet_cost.ledger.arrays import Basis
 from bitnet_cost.ledger.operators import Operator
-from bitnet_cost.ledger.result import Lever, Result
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.ledger.training import TrainingResult
 from bitnet_cost.numerals import brief, digits
 from bitnet_cost.told import Graph, Node, array, named

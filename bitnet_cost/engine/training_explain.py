@@ -7,7 +7,7 @@ from functools import lru_cache
 from bitnet_cost.engine.trace import Trace
 from bitnet_cost.errors import BitnetCostError, suggested
 from bitnet_cost.inputs.cited import Same
-from bitnet_cost.ledger.result import Explanation
+from bitnet_cost.ledger.answers import Explanation
 from bitnet_cost.ledger.training import TrainingResult
 from bitnet_cost.registry import STEP_METRICS
 from bitnet_cost.told.arithmetic import Steps, single

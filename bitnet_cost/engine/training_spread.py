@@ -10,8 +10,8 @@ from bitnet_cost.formulas.sums import sum_in_order
 from bitnet_cost.inputs.cited import Bandwidth, Duration, Figure, Rate, Ratio
 from bitnet_cost.inputs.facility import overhead_in
 from bitnet_cost.inputs.training import NUMBERS
+from bitnet_cost.ledger.answers import Lever
 from bitnet_cost.ledger.contract import contract
-from bitnet_cost.ledger.result import Lever
 from bitnet_cost.ledger.training import Range, StepSpread, TrainingResult
 from bitnet_cost.told import Array
 from bitnet_cost.words import Distribution

@@ -41,10 +41,11 @@ from bitnet_cost.inputs.cited import Bandwidth, Duration, EnergyPerOperation, Fi
 from bitnet_cost.inputs.facility import Range, overhead_in
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.scenario import Scenario
+from bitnet_cost.ledger.answers import Band, Lever, Swing
 from bitnet_cost.ledger.arrays import Bases
 from bitnet_cost.ledger.contract import component_of, contract, price_of
 from bitnet_cost.ledger.intervals import WITH_POWER, by_batch, factors, in_logs, of_energy
-from bitnet_cost.ledger.result import Band, Lever, Result, Swing
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.told import Array
 from bitnet_cost.words import Distribution
 

@@ -20,8 +20,9 @@ from bitnet_cost.inputs.precision import OWN, Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import GENERATE_ON_DEVICES, Scenario, usual_generate
 from bitnet_cost.inputs.workload import Workload
+from bitnet_cost.ledger.answers import Answer, Fit
 from bitnet_cost.ledger.counted import OpCounts
-from bitnet_cost.ledger.result import Answer, Fit, Result
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.readers import catalog
 from bitnet_cost.readers.given import Name, distinct, load_model, loaded
 from bitnet_cost.studies.cells import Cell, baseline_in, with_what_fits

@@ -25,7 +25,8 @@ from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
-from bitnet_cost.ledger.result import Crossing, Result, Turning
+from bitnet_cost.ledger.answers import Crossing, Turning
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import brief, change_words, digits, with_commas
 from bitnet_cost.readers import catalog
 from bitnet_cost.told import Array

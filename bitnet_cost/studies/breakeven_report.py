@@ -13,7 +13,7 @@ from bitnet_cost.inputs.cited import WEAK
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
-from bitnet_cost.ledger.result import Crossing, Turning
+from bitnet_cost.ledger.answers import Crossing, Turning
 from bitnet_cost.numerals import change_words, digits, percent, signed_change, with_commas
 from bitnet_cost.studies.breakeven import amount, reach, spans
 from bitnet_cost.tables import Note, Report, Table, headed

@@ -8,7 +8,8 @@ from typing import Any
 
 from bitnet_cost.engine.counts import NOT_COUNTED
 from bitnet_cost.inputs.precision import Precision
-from bitnet_cost.ledger.result import Answer, Result
+from bitnet_cost.ledger.answers import Answer
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import (
     change_range,
     change_words,

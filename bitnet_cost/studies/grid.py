@@ -19,11 +19,12 @@ from bitnet_cost.engine.estimate import measure, priced
 from bitnet_cost.engine.uncertainty import energies_with_each
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.workload import LIMITS, Workload
+from bitnet_cost.ledger.answers import Answer
 from bitnet_cost.ledger.contract import saving
 from bitnet_cost.ledger.counted import OpCounts
 from bitnet_cost.ledger.intervals import WITH_POWER, ratio_factors
 from bitnet_cost.ledger.record import METRICS
-from bitnet_cost.ledger.result import Answer, Result
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import to_digits
 from bitnet_cost.studies.ranges import judged
 from bitnet_cost.told import Array

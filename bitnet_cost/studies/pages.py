@@ -9,8 +9,9 @@ from typing import Any
 
 from bitnet_cost.engine.uncertainty import energies_with_each, swings, time_figures
 from bitnet_cost.inputs.cited import WEAK, Figure, Source, figures_in
+from bitnet_cost.ledger.answers import Answer, Lever
 from bitnet_cost.ledger.load import LoadAnswer
-from bitnet_cost.ledger.result import Answer, Lever, Result
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.ledger.training import TrainingAnswer, TrainingResult
 from bitnet_cost.numerals import digits, fixed, range_of, span, to_digits, with_commas, with_prefix
 from bitnet_cost.readers import catalog

@@ -10,8 +10,9 @@ from bitnet_cost.engine.load import serve
 from bitnet_cost.engine.uncertainty import spread, swings
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.load import SECONDS_OF_DAY, Load
+from bitnet_cost.ledger.answers import Answer
 from bitnet_cost.ledger.difference import Difference
-from bitnet_cost.ledger.result import Answer, Result
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import brief
 from bitnet_cost.studies.progress import Progress
 from bitnet_cost.views.groups import alike, place_of

@@ -9,7 +9,8 @@ import numpy as np
 
 from bitnet_cost.front import efficient
 from bitnet_cost.inputs.quality import Published
-from bitnet_cost.ledger.result import Answer, Result
+from bitnet_cost.ledger.answers import Answer
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import column_figures, fixed, signed_change
 from bitnet_cost.tables import Look, Note, Report, Table, headed
 from bitnet_cost.views import honesty, quality

@@ -12,8 +12,9 @@ import numpy as np
 from bitnet_cost import front
 from bitnet_cost.errors import BitnetCostError, UnknownName
 from bitnet_cost.filters import Filter
+from bitnet_cost.ledger.answers import Answer
 from bitnet_cost.ledger.record import METRICS
-from bitnet_cost.ledger.result import Answer, Result
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import column_figures, percent, used
 from bitnet_cost.registry import Metric, View
 from bitnet_cost.tables import Column, Note, Report, Table

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bitnet_cost.ledger.result import Crossing
+from bitnet_cost.ledger.answers import Crossing
 from bitnet_cost.numerals import brief, short_count
 from bitnet_cost.tables import Report, Table
 from bitnet_cost.views.charts import Chart, apart

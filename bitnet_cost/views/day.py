@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from bitnet_cost.inputs.scenario import Scenario
+from bitnet_cost.ledger.answers import Answer
 from bitnet_cost.ledger.load import LoadResult
-from bitnet_cost.ledger.result import Answer, Day, Result
+from bitnet_cost.ledger.result import Day, Result
 from bitnet_cost.numerals import figures_of, fixed, with_commas
 from bitnet_cost.tables import Table, headed
 from bitnet_cost.views.groups import alike

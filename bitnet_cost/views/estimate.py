@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bitnet_cost.ledger.result import Answer, Result
+from bitnet_cost.ledger.answers import Answer
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.tables import Report
 from bitnet_cost.views import quality, ranges
 from bitnet_cost.views.day import day_sentence, day_tables

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from bitnet_cost.ledger.result import Explanation, Lever
+from bitnet_cost.ledger.answers import Explanation, Lever
 from bitnet_cost.numerals import digits, with_prefix
 from bitnet_cost.tables import Column, Report, Table, headed
 from bitnet_cost.told.arithmetic import Step, number_text

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.workload import LIMITS
-from bitnet_cost.ledger.result import Fit, Result
+from bitnet_cost.ledger.answers import Fit
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import (
     bar,
     column_figures,

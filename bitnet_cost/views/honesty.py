@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, get_args
 
 from bitnet_cost.inputs.cited import WEAK, Figure
+from bitnet_cost.ledger.answers import Answer
 from bitnet_cost.ledger.contract import component_of
-from bitnet_cost.ledger.result import Answer, Result
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import whole_percent
 from bitnet_cost.registry import Metric
 from bitnet_cost.tables import Note

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bitnet_cost.ledger.result import Answer, Result
+from bitnet_cost.ledger.answers import Answer
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import in_columns, percent, with_prefix
 from bitnet_cost.tables import Note, Report, Table, headed
 from bitnet_cost.told import Array

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from bitnet_cost.errors import MissingPrice
 from bitnet_cost.inputs.cited import WEAK
 from bitnet_cost.inputs.precision import OWN
-from bitnet_cost.ledger.result import Answer, Result
+from bitnet_cost.ledger.answers import Answer
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import (
     brief,
     change_words,

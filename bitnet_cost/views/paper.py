@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bitnet_cost.ledger.result import Answer, Result
+from bitnet_cost.ledger.answers import Answer
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import column_figures, signed_change
 from bitnet_cost.tables import Column, Look, Report, Table
 from bitnet_cost.views import honesty

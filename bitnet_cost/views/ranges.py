@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bitnet_cost.ledger.result import Answer, Band, Lever, Result, Swing
+from bitnet_cost.ledger.answers import Answer, Band, Lever, Swing
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import column_figures, one_prefix, percent, range_of, span, with_commas, with_prefix
 from bitnet_cost.tables import Note, Table, headed
 from bitnet_cost.views.groups import by_energy, describe

@@ -13,8 +13,9 @@ import numpy as np
 
 from bitnet_cost import __version__
 from bitnet_cost.inputs.facility import Facility
+from bitnet_cost.ledger.answers import Answer, Fit
 from bitnet_cost.ledger.counted import longest_wait
-from bitnet_cost.ledger.result import Answer, Fit, Result
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.registry import figure, size
 from bitnet_cost.told import Array
 from bitnet_cost.views.groups import by_row

@@ -13,7 +13,7 @@ import pytest
 
 from bitnet_cost import cli
 from bitnet_cost.commands import estimates
-from bitnet_cost.ledger.result import Answer
+from bitnet_cost.ledger.answers import Answer
 from bitnet_cost.readers import catalog
 from bitnet_cost.studies.ranges import judged
 from bitnet_cost.views.estimate import estimate_report

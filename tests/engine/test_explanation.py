@@ -17,7 +17,7 @@ from bitnet_cost import api
 from bitnet_cost.engine.explain import cells, explain
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.workload import Workload
-from bitnet_cost.ledger.result import Answer
+from bitnet_cost.ledger.answers import Answer
 from bitnet_cost.readers import catalog
 from bitnet_cost.studies import validation
 from bitnet_cost.views import explanation, records

@@ -19,8 +19,9 @@ from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.cited import Figure
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.ledger.answers import Band, Lever
 from bitnet_cost.ledger.intervals import energy_interval, factors
-from bitnet_cost.ledger.result import Band, Lever, Result
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.readers import catalog
 from bitnet_cost.words import Distribution
 

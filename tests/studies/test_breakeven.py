@@ -20,7 +20,7 @@ from bitnet_cost.engine.breakeven import crossings, first_beyond, share_at
 from bitnet_cost.formulas.savings import unshrinking_share
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
-from bitnet_cost.ledger.result import Crossing
+from bitnet_cost.ledger.answers import Crossing
 from bitnet_cost.readers import catalog
 from bitnet_cost.studies import breakeven
 from bitnet_cost.studies.breakeven_report import crossing_report

@@ -16,7 +16,7 @@ from plotly.offline import get_plotlyjs_version
 
 from bitnet_cost import api
 from bitnet_cost.inputs.workload import Workload
-from bitnet_cost.ledger.result import Answer
+from bitnet_cost.ledger.answers import Answer
 from bitnet_cost.readers import catalog
 from bitnet_cost.studies import pages, validation
 from bitnet_cost.studies.grid import SENSITIVE

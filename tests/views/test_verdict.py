@@ -10,7 +10,7 @@ import pytest
 
 from bitnet_cost import api
 from bitnet_cost.errors import BitnetCostError
-from bitnet_cost.ledger.result import Comparison
+from bitnet_cost.ledger.answers import Comparison
 from bitnet_cost.readers import catalog
 from bitnet_cost.studies.ranges import judged
 from bitnet_cost.views.verdict import Verdict, hardware_name, precision_name
