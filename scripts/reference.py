@@ -323,6 +323,25 @@ def accuracy_by_device() -> str:
     return table(["device", "runtime", "class", "rows", "median error", "nine in ten", "bias"], found)
 
 
+def worst_groups() -> str:
+    """Of each class the groups with the largest errors and why, then what is not known of it."""
+    from bitnet_cost.readers import measured
+    from bitnet_cost.studies.accuracy import CLASSES, every_point, scored, worst_groups
+
+    rows = [
+        [
+            f"`{group.kind}`", ", ".join(f"`{name}`" for name in group[1:]), str(s.n), f"{s.median:.1f} %",
+            f"{s.bias:+.1f} %", why,
+        ]
+        for group, s, why in worst_groups(scored(every_point()))
+    ]  # fmt: skip
+    heads = ["class", "source, device, runtime, what ran", "rows", "median error", "bias", "why"]
+    unknown = measured.reasons().unknown
+    lines = [f"- {', '.join(f'`{name}`' for name in CLASSES if name in classes)}: {what}"
+             for what, classes in unknown.items()]  # fmt: skip
+    return table(heads, rows) + "\n\nWhat is not known:\n\n" + "\n".join(lines)
+
+
 def left_out() -> str:
     """The committed errors on devices that were left out of calibration one at a time."""
     from bitnet_cost.studies.left_out import TARGETS, title
@@ -481,6 +500,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "accuracy": accuracy,
     "accuracy-by-device": accuracy_by_device,
     "left-out": left_out,
+    "worst-groups": worst_groups,
     "not-counted": not_counted,
     "scopes": scopes,
     "weak": weak,

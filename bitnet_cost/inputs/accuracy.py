@@ -1,5 +1,7 @@
 """How right the model is: errors on rows that were measured and used for nothing else."""
 
+from typing import Literal, NamedTuple
+
 from pydantic import Field
 
 from bitnet_cost.inputs.cited import Input
@@ -41,3 +43,58 @@ class Accuracy(Input):
         known = self.devices.get(hardware, {}).get(runtime, {})
         found = {name: errors for name, errors in known.items() if name.startswith(kind)}
         return found or {f"{ALL}{name}": s for name, s in self.classes.items() if name.startswith(kind)}
+
+
+class Group(NamedTuple):
+    """Figures of one class that one source took of one model on one device with one software."""
+
+    kind: str
+    source: str
+    hardware: str
+    runtime: str
+    what: str  # the model, or the precision of products alone
+
+    @property
+    def place(self) -> str:
+        """It in words, without its class."""
+        return ", ".join(self[1:])
+
+
+class Reason(Input):
+    """Why the model is off on some groups of figures: on all that the fields given name."""
+
+    classes: dict[str, Literal["more", "less"]] = Field(
+        min_length=1, description="what the model says beside what was measured, by class"
+    )
+    source: str | None = Field(None, description="a key of measured/sources.yaml; left out: any")
+    hardware: str | None = Field(None, description="a device; left out: any")
+    runtime: str | None = Field(None, description="a software; left out: any")
+    what: list[str] | None = Field(None, description="models, or `products in` a precision; left out: any")
+    why: str = Field(min_length=20, description="the reason, with the figures that show it")
+
+    @property
+    def narrow(self) -> int:
+        """How many fields it names."""
+        return sum(name is not None for name in (self.source, self.hardware, self.runtime, self.what))
+
+    def names(self, group: Group) -> bool:
+        """Whether a group is one of those that it is about."""
+        asked = (self.source, self.hardware, self.runtime)
+        placed = all(name in (None, own) for name, own in zip(asked, group[1:-1], strict=True))
+        return group.kind in self.classes and placed and (self.what is None or group.what in self.what)
+
+
+NOT_KNOWN = "not known"
+
+
+class Reasons(Input):
+    """What is known of the largest errors of each class, and what is not."""
+
+    reasons: list[Reason] = Field(description="of groups of figures")
+    unknown: dict[str, list[str]] = Field(description="what nothing tells, and the classes that it is about")
+
+    def why(self, group: Group, bias: float) -> str:
+        """The reason of a group whose errors have that median; the narrowest of several, none of the other sign."""
+        says = "more" if bias > 0 else "less"
+        found = [reason for reason in self.reasons if reason.names(group) and reason.classes[group.kind] == says]
+        return max(found, key=lambda reason: reason.narrow).why if found else NOT_KNOWN

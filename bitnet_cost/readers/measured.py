@@ -9,6 +9,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from bitnet_cost.errors import InvalidFile
+from bitnet_cost.inputs.accuracy import Reasons
 from bitnet_cost.inputs.cited import Input
 from bitnet_cost.inputs.measurement import Decoders, LoadMeasurement, Measured, Measurement, TrainingMeasurement
 from bitnet_cost.readers import catalog
@@ -27,6 +28,17 @@ def sources() -> Measured:
     """
     path = catalog.place("measured/sources.yaml")
     return catalog.validate(read_yaml(path), Measured, path)
+
+
+@cache
+def reasons() -> Reasons:
+    """Why the model is off where it is most.
+
+    Raises:
+        BitnetCostError: an installation without its data, or an invalid file.
+    """
+    path = catalog.place("measured/reasons.yaml")
+    return catalog.validate(read_yaml(path), Reasons, path)
 
 
 @cache

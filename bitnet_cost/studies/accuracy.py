@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from bitnet_cost.engine.operators import operators
 from bitnet_cost.errors import UnknownName
-from bitnet_cost.inputs.accuracy import Accuracy, Spread
+from bitnet_cost.inputs.accuracy import Accuracy, Group, Spread
 from bitnet_cost.inputs.measurement import LoadMeasurement, Measurement, TrainingMeasurement
 from bitnet_cost.inputs.ranges import Held
 from bitnet_cost.numerals import digits, fixed, with_commas
@@ -72,6 +72,7 @@ CLASSES = {
     )
 }
 LARGE = 2.5e11  # MACs of a product whose operands pass no cache unnoticed, and that fills a GPU
+WORST, FEW = 3, 3  # groups that are listed of a class, and figures of which a median is more than one of them
 _TUNED = ("vllm", "vllm-2023", "vllm-2024", "tensorrt-llm", "llama.cpp")
 _WIDE = ("bf16", "fp16")
 
@@ -90,13 +91,18 @@ class Scored:
     conditions: str
     measured: float
     modelled: float
-    cause: str
     range: tuple[float, float] | None = None  # the 90 % interval that the row's model had no part in
 
     @property
     def error(self) -> float:
         """Modelled over measured, less 1."""
         return self.modelled / self.measured - 1
+
+    @property
+    def group(self) -> Group:
+        """What it is scored together with inside its class; each product alone is a model, so these by precision."""
+        what = f"products in {self.precision}" if self.kind.startswith("operators-") else self.model
+        return Group(self.kind, self.source, self.hardware, self.runtime, what)
 
 
 def class_of(point: Point) -> str:
@@ -157,26 +163,15 @@ def _scored(point: Point) -> Scored:
         words = measured_load.conditions(row) if isinstance(row, LoadMeasurement) else measured_training.conditions(row)
         return Scored(
             class_of(point), row.id, row.model, row.hardware, row.runtime, row.precision, row.source,
-            words, point.measured, point.modelled, _cause(point),
+            words, point.measured, point.modelled,
         )  # fmt: skip
     prompt = "task" if row.prompt is None else str(row.prompt)
     conditions = f"{row.phase}, {row.devices} x, batch {row.batch}, {prompt} > {row.generate}"
     conditions += f", {row.task}" if row.task else ""
     return Scored(
         class_of(point), row.id, row.model, row.hardware, row.runtime, row.precision, row.source,
-        conditions, point.measured, point.modelled, _cause(point),
+        conditions, point.measured, point.modelled,
     )  # fmt: skip
-
-
-def _cause(point: Point) -> str:
-    """What a large error most likely comes from, from its sign and from what the model waits for."""
-    if point.quantity == "memory_gb":
-        return "framework's copies"
-    if point.quantity == "power_w":
-        return "waiting kernels"
-    if point.quantity == "energy_j_per_token":
-        return "time"
-    return f"{point.bound} share" if point.error > 0 else "host or kernels"
 
 
 def _ratios(found: Sequence[Point]) -> list[Scored]:
@@ -202,7 +197,7 @@ def _ratios(found: Sequence[Point]) -> list[Scored]:
                 Scored(
                     kind, f"{wide.row.id}/{row.id}", row.model, row.hardware, row.runtime, name, row.source,
                     f"{wide.row.precision} over {name}, {row.phase}, {row.devices} x, batch {row.batch}",
-                    wide.measured / narrow.measured, wide.modelled / narrow.modelled, "narrow kernels",
+                    wide.measured / narrow.measured, wide.modelled / narrow.modelled,
                 )
             )  # fmt: skip
     return ratios
@@ -233,8 +228,11 @@ def spread_of(found: Sequence[float]) -> Spread:
     )
 
 
-def _by(rows: Iterable[Scored], key: Callable[[Scored], str]) -> dict[str, list[Scored]]:
-    groups: dict[str, list[Scored]] = {}
+K = TypeVar("K")
+
+
+def _by(rows: Iterable[Scored], key: Callable[[Scored], K]) -> dict[K, list[Scored]]:
+    groups: dict[K, list[Scored]] = {}
     for row in rows:
         groups.setdefault(key(row), []).append(row)
     return groups
@@ -243,6 +241,20 @@ def _by(rows: Iterable[Scored], key: Callable[[Scored], str]) -> dict[str, list[
 def spreads(rows: Iterable[Scored]) -> dict[str, Spread]:
     """Errors by class, in the order of the rows."""
     return {kind: spread(part) for kind, part in _by(rows, lambda r: r.kind).items()}
+
+
+def worst_groups(rows: Iterable[Scored]) -> list[tuple[Group, Spread, str]]:
+    """Of each class the groups with the largest median error, worse than the class itself, and why.
+
+    Those of `FEW` figures and more come first: the median of fewer is any of them.
+    """
+    known, found = measured.reasons(), []
+    for members in _by(rows, lambda r: r.kind).values():
+        of_class = spread(members)
+        groups = [(group, spread(part)) for group, part in _by(members, lambda r: r.group).items()]
+        groups.sort(key=lambda pair: (pair[1].n < FEW, -pair[1].median, pair[0]))
+        found += [(group, s, known.why(group, s.bias)) for group, s in groups[:WORST] if s.median >= of_class.median]
+    return found
 
 
 def accuracy(rows: Sequence[Scored]) -> Accuracy:
@@ -339,7 +351,7 @@ _ERRORS = ("n", "median %", "p90 %", "bias %")
 
 
 def report(found: Comparison, worst: int = 12) -> Report:
-    """By class with its target, by device and precision, the worst rows with a likely cause, and what is left out."""
+    """By class with its target, by device and precision, the worst groups and why, the worst rows, what is left out."""
     of_class, known, rows = spreads(found.rows), held(found.points, found.judged), []
     for name in found.kinds:
         if name in of_class:
@@ -354,7 +366,7 @@ def report(found: Comparison, worst: int = 12) -> Report:
     for title, key in (("device", lambda r: r.hardware), ("precision", lambda r: r.precision)):
         tables.append(_split(found, title, key))
     pairs = savings.pairs(found.points) if "ratio" in found.kinds else []
-    tables += [savings.table(pairs), _worst(found, worst)]
+    tables += [savings.table(pairs), _worst_groups(found.rows), _worst(found, worst)]
     reasons = left_out(found.points, found.kinds)
     table = tuple((str(n), why) for why, n in reasons.items())
     tables.append(Table("Left out, and why", (Column("rows"), Column("reason", False)), table))
@@ -425,15 +437,22 @@ def _shown(found: Comparison) -> Table:
     return Table("Shown, not scored", heads, tuple(rows))
 
 
+def _worst_groups(found: Iterable[Scored]) -> Table:
+    rows = []
+    for group, s, why in worst_groups(found):
+        n, median, _, bias = _printed(s)
+        rows.append((group.kind, group.place, n, median, bias, why))
+    heads = headed("class", "source, device, runtime, what ran", "n", "median %", "bias %", texts=2)
+    return Table("Worst groups, and why", (*heads, Column("why", False)), tuple(rows))
+
+
 def _worst(found: Comparison, most: int) -> Table:
     worst = sorted(found.rows, key=lambda r: -abs(np.log(r.modelled / r.measured)))[:most]
     rows = tuple(
-        (f"{r.model}, {r.hardware}", f"{r.runtime}, {r.precision}; {r.conditions}", fixed(100 * r.error, 0, sign=True),
-         r.cause)
+        (f"{r.model}, {r.hardware}", f"{r.runtime}, {r.precision}; {r.conditions}", fixed(100 * r.error, 0, sign=True))
         for r in worst
     )  # fmt: skip
-    heads = (*headed("model, device", "run", "error %", texts=2), Column("likely cause", False))
-    return Table("Worst rows (batch, prompt > generated)", heads, rows)
+    return Table("Worst rows (batch, prompt > generated)", headed("model, device", "run", "error %", texts=2), rows)
 
 
 def rows_of(found: Comparison) -> list[dict[str, Any]]:

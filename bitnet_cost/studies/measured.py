@@ -42,7 +42,6 @@ class Point:
     modelled: float
     left_out: str = ""  # why it is shown and not scored
     calibrated: bool = False  # a row that constants were taken from
-    bound: str = ""  # what the modelled time waits for
 
     @property
     def error(self) -> float:
@@ -119,22 +118,22 @@ def points(rows: Sequence[Measurement], used: frozenset[str] = frozenset()) -> l
             answers = modelled(group, members)
         except BitnetCostError as fault:
             reason = str(fault).splitlines()[0]
-            answers = [(dict.fromkeys(QUANTITIES, float("nan")), "")] * len(members)
+            answers = [dict.fromkeys(QUANTITIES, float("nan"))] * len(members)
         else:
             reason = "does not fit: the requests queued"
-        for row, (answer, bound) in zip(members, answers, strict=True):
+        for row, answer in zip(members, answers, strict=True):
             for quantity in QUANTITIES:
                 value = getattr(row, quantity)
                 if value is None:
                     continue
                 ours = answer[quantity]
                 left_out = row.left_out or ("" if np.isfinite(ours) else reason)
-                found.append(Point(row, quantity, value, ours, left_out, row.id in used, bound))
+                found.append(Point(row, quantity, value, ours, left_out, row.id in used))
     return found
 
 
-def modelled(group: Group, rows: Sequence[Measurement]) -> list[tuple[dict[Quantity, float], str]]:
-    """What the model says of rows of one group, NaN where it says nothing, and what its time waits for.
+def modelled(group: Group, rows: Sequence[Measurement]) -> list[dict[Quantity, float]]:
+    """What the model says of rows of one group, NaN where it says nothing.
 
     Raises:
         BitnetCostError: an unknown name, a missing price.
@@ -142,9 +141,9 @@ def modelled(group: Group, rows: Sequence[Measurement]) -> list[tuple[dict[Quant
     profile, software = catalog.setting(catalog.hardware(group[1]), group[3])
     size = all_reduced_bytes(group[0])
     if size is not None:
-        return [(all_reduced(size, profile, group[2]), "link")] * len(rows)
+        return [all_reduced(size, profile, group[2])] * len(rows)
     result = priced(counted(rows, profile, software))
-    return list(zip(read(result, rows), bounds(result), strict=True))
+    return list(read(result, rows))
 
 
 def all_reduced(size: int, hardware: Hardware, devices: int) -> dict[Quantity, float]:
@@ -177,16 +176,6 @@ def counted(
         parallel=rows[0].parallel,
     )  # fmt: skip
     return measure(asked)
-
-
-def bounds(result: Result) -> list[str]:
-    """What most of the time of each point waits for; empty where there is none.  [n]"""
-    if result.timing is None:
-        return [""] * result.counts.points
-    waits = {name: values.sum((0, 1)) for name, values in result.timing.waits.items()}
-    names = list(waits)
-    longest = np.argmax(np.array([waits[name] for name in names]), axis=0)
-    return [names[i] for i in longest]
 
 
 def memory_of(result: Result, i: int, source: str, counter: CounterConstants) -> float:

@@ -30,7 +30,7 @@ def points() -> list[Point]:
             if value is None:
                 continue
             ours, why = _figure(row, quantity)
-            found.append(Point(row, quantity, value, ours, row.left_out or why, bound="step"))
+            found.append(Point(row, quantity, value, ours, row.left_out or why))
     return found
 
 

@@ -76,14 +76,14 @@ def points() -> list[Point]:
     for row in measured.training_rows():
         reason = ""
         try:
-            answer, bound = modelled(row)
+            answer = modelled(row)
         except BitnetCostError as fault:
-            answer, bound, reason = {}, "", str(fault).splitlines()[0]
+            answer, reason = {}, str(fault).splitlines()[0]
         for quantity in QUANTITIES:
             value = getattr(row, quantity)
             if value is not None and (quantity in answer or not answer):  # a part's energy is not known by itself
                 ours, why = answer.get(quantity, float("nan")), row.left_out or reason
-                found.append(Point(row, quantity, value, ours, why, row.id in used, bound))
+                found.append(Point(row, quantity, value, ours, why, row.id in used))
     return found
 
 
@@ -111,8 +111,8 @@ def conditions(row: TrainingMeasurement) -> str:
     return f"{text}, {row.seq} tokens{kept}"
 
 
-def modelled(row: TrainingMeasurement) -> tuple[dict[Quantity, float], str]:
-    """Seconds and joules of the row's part, GB at the peak, and what the step waits for.
+def modelled(row: TrainingMeasurement) -> dict[Quantity, float]:
+    """Seconds and joules of the row's part, and GB at the peak.
 
     Raises:
         BitnetCostError: an unknown name, a plan that cannot be.
@@ -121,7 +121,7 @@ def modelled(row: TrainingMeasurement) -> tuple[dict[Quantity, float], str]:
     seconds = result.seconds
     found: dict[Quantity, float] = {"memory_gb": result.memory.peak / 1e9}
     if seconds is None or result.energy is None:
-        return found, ""
+        return found
     parts = {
         "step": seconds.total, "fwdbwd": seconds.total - seconds.optimizer, "forward": seconds.forward,
         "adamw": seconds.optimizer,
@@ -133,8 +133,7 @@ def modelled(row: TrainingMeasurement) -> tuple[dict[Quantity, float], str]:
             known = measured.sources()
             hosts = known.host.value * seconds.total * row.devices / DEVICES_OF_A_NODE
             found["energy_j"] = (found["energy_j"] + hosts) / known.supply.value
-    waits = {"exchange": seconds.exchange, "bubble": seconds.bubble, "kernels": seconds.forward + seconds.backward}
-    return found, max(waits, key=lambda name: waits[name])
+    return found
 
 
 def trained(row: TrainingMeasurement) -> TrainingResult:

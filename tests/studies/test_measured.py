@@ -14,6 +14,7 @@ import pytest
 
 from bitnet_cost.engine.estimate import priced
 from bitnet_cost.errors import InvalidFile
+from bitnet_cost.inputs.accuracy import NOT_KNOWN, Group, Reason, Reasons
 from bitnet_cost.inputs.measurement import Measurement
 from bitnet_cost.readers import catalog, measured
 from bitnet_cost.readers.size import all_reduced_bytes
@@ -106,14 +107,13 @@ def test_a_row_is_what_a_single_estimate_says() -> None:
 
     row = next(r for r in measured.rows() if r.source == "argonne" and r.runtime == "tensorrt-llm" and r.batch == 16)
     group = (row.model, row.hardware, row.devices, row.runtime, row.precision, False, row.logits, row.parallel)
-    figures, bound = modelled(group, [row])[0]
+    (figures,) = modelled(group, [row])
     single = bitnet_cost.estimate(
         row.model, row.hardware, row.precision, batch=row.batch, prompt=row.prompt, generate=row.generate,
         runtime=row.runtime,
     )  # fmt: skip
     assert single.timing is not None
     assert figures["seconds"] == float(single.timing.total[0])
-    assert bound == single.timing.bound
 
 
 def test_what_does_not_fit_is_left_out_and_not_scored() -> None:
@@ -250,3 +250,33 @@ def test_savings_are_of_every_pair_of_scored_rows_in_points() -> None:
         "n": 2, "median": 15.0, "p90": 27.0, "bias": 15.0, "wrong_sign": 50.0,
     }  # fmt: skip
     assert savings.pairs([found[0], used, found[2]]) == []
+
+
+def test_every_class_lists_its_worst_groups_with_a_reason_or_the_words_that_there_is_none() -> None:
+    rows = found().rows
+    worst = accuracy.worst_groups(rows)
+    assert {group.kind for group, *_ in worst} == {row.kind for row in rows}
+    reasons = {reason.why for reason in measured.reasons().reasons}
+    for group, s, why in worst:
+        assert why in reasons or why == NOT_KNOWN
+        assert accuracy.spread([row for row in rows if row.group == group]) == s
+    counts = [sum(group.kind == name for group, *_ in worst) for name in accuracy.CLASSES]
+    assert max(counts) <= accuracy.WORST
+    assert sum(why != NOT_KNOWN for *_, why in worst) > len(worst) / 2
+
+
+def test_a_reason_of_a_group_that_is_no_more_is_refused() -> None:
+    groups = {row.group for row in found().rows}
+    known = measured.reasons()
+    assert [reason for reason in known.reasons if not any(map(reason.names, groups))] == []
+    assert {name for classes in known.unknown.values() for name in classes} == set(accuracy.CLASSES)
+
+
+@pytest.mark.parametrize(("bias", "why"), [(3.0, "of every model in this class"), (-3.0, NOT_KNOWN)])
+def test_a_reason_holds_while_the_error_has_its_sign(bias: float, why: str) -> None:
+    wide = Reason(classes={"prefill": "more"}, why="of every model in this class")
+    narrow = Reason(classes={"prefill": "more"}, what=["x"], why="of a model that is another")
+    known = Reasons(reasons=[wide, narrow], unknown={})
+    assert known.why(Group("prefill", "source", "device", "runtime", "y"), bias) == why
+    assert known.why(Group("prefill", "source", "device", "runtime", "x"), 3.0) == "of a model that is another"
+    assert known.why(Group("power", "source", "device", "runtime", "x"), 3.0) == NOT_KNOWN
