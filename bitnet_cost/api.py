@@ -243,8 +243,7 @@ def compare(
         runtime=runtime, facility=facility, devices=devices, parallel=parallel, offload=offload,
         draft=draft, accept=accept, draft_tokens=draft_tokens, usual=generate is None,
     )  # fmt: skip
-    found = answer(asked, baseline=reference)
-    return Comparison(**vars(ranking(found, sort, where)))
+    return Comparison(**vars(ranking(answer(asked, baseline=reference), sort, where)))
 
 
 def train(

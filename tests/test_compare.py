@@ -304,3 +304,18 @@ def test_published_values_of_a_profile_stand_side_by_side(bitnet_cost: Command) 
     assert own["saving"] != other["saving"]  # each against FP16 at the same prices
     assert "cmos-45nm.aladdin  bitnet" in bitnet_cost(*words, "--notes").out
     assert bitnet_cost("compare", "gpt2", "-H", "cmos-45nm", "--prices", "aladin").code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--sort", "carbon"), "The order is by energy, as no cell has CO2e: give --carbon."),
+        (("--sort", "cost", "--device-hour", "2"), "Lowest cost: int4 on the H100 SXM, "),
+        (("--sort", "tokens"), "Highest tokens/s: int4 on the H100 SXM, "),
+    ],
+)
+def test_what_is_first_by_the_column_sorted_by_is_said(
+    bitnet_cost: Command, words: tuple[str, ...], sentence: str
+) -> None:
+    ran = bitnet_cost("compare", "llama-3.1-8b", "-H", "h100-sxm-80gb,l4", "-p", "fp16,int4", *words)
+    assert sentence in " ".join(ran.out.split("\n\n")[0].split())

@@ -301,7 +301,10 @@ def check_devices(hardware: Hardware, devices: int) -> None:
         raise BitnetCostError(f"devices: {hardware.name!r} {what}; it runs alone")
     if devices > hardware.interconnect.devices:
         most = hardware.interconnect.devices
-        raise BitnetCostError(f"devices: the interconnect of {hardware.name!r} joins {most}, not {devices}")
+        raise BitnetCostError(
+            f"devices: the interconnect of {hardware.name!r} joins {most}, not {devices}; 'list links' has those that "
+            "join more, for --link"
+        )
 
 
 def cannot_share(asked: Scenario) -> str | None:

@@ -26,6 +26,7 @@ class Fit(Shown):
     result: Result  # at the batch and prompt asked for
     batch: int  # most sequences of the prompt asked for
     positions: int  # longest prompt of the batch asked for, generated tokens on top
+    offload: str | None = None  # what the host would have to keep for it to fit where it does not
 
     def _line(self) -> str:
         return f"{self.result.scenario._line()}, batch up to {with_commas(self.batch)}"
@@ -44,6 +45,7 @@ class Answer(Answers):
     swings: tuple[tuple[Swing, ...], ...] = ()  # of each result, largest first; empty where not asked for
     spreads: tuple[Band | None, ...] = ()  # of each result; empty where not asked for
     asked_baseline: str | None = None  # the precision that the reader asked to compare with
+    sorted_by: str | None = None  # the column of the records that the results are ranked by, where it is not energy
     loads: tuple[LoadResult, ...] = ()  # the requests of a day as they come, for each result that can serve them
 
     def _line(self) -> str:

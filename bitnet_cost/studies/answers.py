@@ -25,7 +25,7 @@ from bitnet_cost.ledger.counted import OpCounts
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.readers import catalog
 from bitnet_cost.readers.given import Name, distinct, load_model, loaded
-from bitnet_cost.studies.cells import Cell, baseline_in, with_what_fits
+from bitnet_cost.studies.cells import Cell, baseline_in, offload_that_fits, with_what_fits
 from bitnet_cost.words import Accumulator, Parallel, Scope
 
 _SCOPES, _ACCUMULATORS, _PARALLEL = (tuple(get_args(words)) for words in (Scope, Accumulator, Parallel))
@@ -192,7 +192,8 @@ def fitting(asked: Sequence[Scenario]) -> list[Fit]:
     Raises:
         BitnetCostError: a technology node, which has no memory to fit.
     """
-    return [fit(one) for one in _with_capacity(asked)]
+    found = [fit(one) for one in _with_capacity(asked)]
+    return [f if f.result.fits else replace(f, offload=offload_that_fits(f.result.scenario)) for f in found]
 
 
 def fitting_models(asked: Sequence[Scenario]) -> list[Result]:

@@ -64,9 +64,13 @@ def with_what_fits(cell: Cell, result: Result) -> Result:
             needed = result.devices_needed
             promised = needed is not None and needed <= result.hardware.joined_at_most
             return replace(result, reason=f"{result.reason}{', or' if promised else ';'} {name} would fit one")
-    asked = result.scenario
-    if asked.offload is None and asked.devices == 1 and any(layer.moe for layer in asked.model.layers):
-        host = asked.but(hardware=catalog.hosted(asked.hardware), offload="experts")
-        if cannot_share(host) is None and measure(host).fits:
-            return replace(result, reason=f"{result.reason}; one would with --offload experts")
-    return result
+    offload = offload_that_fits(result.scenario)
+    return replace(result, reason=f"{result.reason}; one would with --offload {offload}") if offload else result
+
+
+def offload_that_fits(asked: Scenario) -> str | None:
+    """What the host would have to keep for a model to fit one device: its experts, or nothing that helps."""
+    if asked.offload is not None or asked.devices > 1 or not any(layer.moe for layer in asked.model.layers):
+        return None
+    host = asked.but(hardware=catalog.hosted(asked.hardware), offload="experts")
+    return host.offload if cannot_share(host) is None and measure(host).fits else None

@@ -23,11 +23,12 @@ from bitnet_cost.views.estimate import names_of
 from bitnet_cost.views.groups import alike, describe, lettered, others_of
 from bitnet_cost.views.memory import memory_share
 from bitnet_cost.views.notes import notes
-from bitnet_cost.views.verdict import Verdict
+from bitnet_cost.views.verdict import Verdict, precision_name
 from bitnet_cost.views.verdict_table import verdict_tables
 
 CellRow = tuple[Result, dict[str, Any]]
 DEFAULT_SORT = "energy_per_token_j"
+NEEDS = {"carbon_g": "--carbon", "cost_usd": "--price or --device-hour", "water_l": "--carbon"}
 BEST, EFFICIENT = "^", "+"  # a weak figure has the mark of `honesty`, as in every table
 
 
@@ -35,8 +36,9 @@ def ranking(answer: Answer, sort: str | None = None, condition: str | None = Non
     """The answer's results that meet a condition, in order of a column.
 
     ``sort`` is a column of the records or a short name (energy, tokens, memory, power, carbon, cost, latency), best
-    first; a leading ``-`` turns it round. What has no such figure comes last either way; what generates nothing has no
-    energy per token, and is ranked by its energy after those that have. Models stay together.
+    first; a leading ``-`` turns it round. What has no such figure comes last either way, and where nothing has one the
+    order is by energy; what generates nothing has no energy per token, and is ranked by its energy after those that
+    have. Models stay together.
 
     Raises:
         UnknownName: no such column. BitnetCostError: a condition that cannot be read, or that nothing meets.
@@ -53,14 +55,16 @@ def ranking(answer: Answer, sort: str | None = None, condition: str | None = Non
     if column not in METRICS:
         there_are = f"{', '.join(short)}, and the names of a record (-f json)"
         raise UnknownName("column", column, [*short, *METRICS], there_are=there_are)
+    by = column if any(values[column] is not None for _, values in rows) else DEFAULT_SORT
     ranked: list[CellRow] = []
-    for figure in (column, "energy_j") if column == DEFAULT_SORT else (column,):
+    for figure in (by, "energy_j") if by == DEFAULT_SORT else (by,):
         given = [row for row in rows if row[1][figure] is not None]
-        ranked += sorted(given, key=lambda row: row[1][figure], reverse=(METRICS[column].better == "more") != turned)
+        ranked += sorted(given, key=lambda row: row[1][figure], reverse=(METRICS[by].better == "more") != turned)
         rows = [row for row in rows if row[1][figure] is None]
     order = list(dict.fromkeys(r.architecture.name for r in answer.results))
     ranked = sorted([*ranked, *rows], key=lambda row: order.index(row[0].architecture.name))
-    return replace(answer, results=tuple(r for r, _ in ranked))
+    named = None if turned or column == DEFAULT_SORT else column
+    return replace(answer, results=tuple(r for r, _ in ranked), sorted_by=named)
 
 
 def _kept(rows: list[CellRow], condition: str) -> list[CellRow]:
@@ -190,6 +194,23 @@ def _marked(values: Sequence[float | None], texts: Sequence[str], *, least: bool
     return [BEST + text if value == best else text for value, text in zip(values, texts, strict=True)]
 
 
+def first_by(column: str, cells: Sequence[CellRow], verdict: Verdict) -> str:
+    """The cell that is first by the column that the reader sorts by, in a sentence; what the column lacks otherwise."""
+    metric = METRICS[column]
+    given = [(r, v) for r, v in cells if v[column] is not None]
+    if not given:
+        needs = f": give {NEEDS[column]}" if column in NEEDS else ""
+        return f"The order is by energy, as no cell has {metric.words}{needs}."
+    if metric.kind in ("word", "bool") or len(cells) < 2:
+        return ""
+    result, values = given[0]
+    heading, (figure,) = metric.texts([values[column]])
+    where = verdict.at(next(place for place in verdict.places if result in place.results))
+    best = "Highest" if metric.better == "more" else "Lowest"
+    unit = heading.removeprefix(metric.heading).strip()
+    return f"{best} {metric.words}: {precision_name(result.precision.name)} {where}, {figure} {unit}".strip() + "."
+
+
 def compare_report(answer: Answer, verdict: Verdict) -> Report:
     """The verdict and its table; carbon and cost where they are known; as details every column of every cell."""
     rows: list[CellRow] = [(r, r.to_records()[0]) for r in answer.results]
@@ -198,11 +219,13 @@ def compare_report(answer: Answer, verdict: Verdict) -> Report:
     found = [_tables([(r, values[id(r)]) for r in group]) for group in groups]
     signs = f"{BEST} best of the column, of cells with an answer; {EFFICIENT} efficient: no other cell is as good in"
     signs += " energy, tokens/s and memory and better in one."
+    ordered = first_by(answer.sorted_by, rows, verdict) if answer.sorted_by else ""
     return Report(
         f"{names_of(answer.results)}: hardware side by side", verdict.sentence,
         (*verdict_tables(verdict), *quality.tables(answer.results),
          *(table for tables in found for table in tables[1:])),
-        (*notes(answer, verdict), Note("marks", signs)), verdict.also, tuple(tables[0] for tables in found),
+        (*notes(answer, verdict), Note("marks", signs)), f"{ordered} {verdict.also}".strip(),
+        tuple(tables[0] for tables in found),
     )  # fmt: skip
 
 

@@ -136,7 +136,7 @@ def _verdict(groups: Sequence[Sequence[Fit]]) -> str:
     results = [[f.result for f in group] for group in groups]
     models = alike([group[0] for group in results], lambda r: r.architecture.name)
     if len(results) == len(models):
-        return " ".join(map(_on_one, results))
+        return " ".join(f"{_on_one(mine)}{_with_host(group)}" for mine, group in zip(results, groups, strict=True))
     by_model = [[g for g in results if g[0].architecture.name == first[0].architecture.name] for first in models]
     return " ".join(_on_one(mine[0]) if len(mine) == 1 else _on_several(mine) for mine in by_model)
 
@@ -168,6 +168,14 @@ def _on_one(asked: Sequence[Result]) -> str:
         return f"Of the {number} precisions, only 1-bit weights put {model} on {where}: {figures}{_more(nearest)}."
     what = f"{_names(held)}: {figures}" if len(held) > 1 else figures.replace(" needs", ", which needs", 1)
     return f"{model} fits {where} in {what}{_more(nearest)}."
+
+
+def _with_host(group: Sequence[Fit]) -> str:
+    """The widest precision that fits once the host keeps a part, where it does not fit without."""
+    helped = [f for f in group if f.offload]
+    if not helped:
+        return ""
+    return f" With --offload {helped[-1].offload} it fits in {_name(helped[-1].result)}."
 
 
 def _on_several(groups: Sequence[Sequence[Result]]) -> str:

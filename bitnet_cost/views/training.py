@@ -26,7 +26,7 @@ from bitnet_cost.numerals import (
 from bitnet_cost.tables import Look, Note, Report, Table, headed
 from bitnet_cost.views.effects import limited
 from bitnet_cost.views.records import SCHEMA
-from bitnet_cost.views.verdict import listed
+from bitnet_cost.views.verdict import hardware_name, listed
 
 ONE_BIT = ("binary", "ternary")
 NOT_COUNTED = (
@@ -135,9 +135,9 @@ def _sentence(results: Sequence[TrainingResult]) -> str:
     r = _shown(results)
     name, plan = r.model.title or r.model.name, r.plan
     name = f"a LoRA of rank {plan.lora} on {name}" if plan.lora else name
-    many = r.hardware.name
+    many = hardware_name(r.hardware)
     if r.hardware.has_clock:
-        many = f"{'one' if plan.devices == 1 else with_commas(plan.devices)} {r.hardware.name}"
+        many = f"one {many}" if plan.devices == 1 else f"{with_commas(plan.devices)} x {many}"
     if r.energy is None:
         names = [other.precision.name for other in results if _alike(other, r)]
         return f"{name[:1].upper()}{name[1:]} in {listed(names, 'or')} {r.reason}."
@@ -145,8 +145,7 @@ def _sentence(results: Sequence[TrainingResult]) -> str:
         spent = energy_of_run(r.run_energy[1] * r.pue)
         tokens = short_count(plan.tokens or 0)
         return (
-            f"Training {name} in {r.precision.name} on {tokens} tokens takes {figures_of(r.days)}"
-            f" {'day' if r.days == 1 else 'days'} and {spent} on {many}."
+            f"Training {name} in {r.precision.name} on {tokens} tokens takes {_duration(r.days)} and {spent} on {many}."
         )
     each = f"{with_prefix(r.energy[1] / plan.step_tokens, 'J', 3)} a token"
     if r.seconds is None:
@@ -158,6 +157,13 @@ def _sentence(results: Sequence[TrainingResult]) -> str:
         f"{fits}training {name} in {r.precision.name} on {many} takes {with_prefix(r.seconds.total, 's', 3)} and"
         f" {with_prefix(r.energy[1], 'J', 3)} a step: {rate} tokens/s, {each}."
     )
+
+
+def _duration(days: float) -> str:
+    """Days of work, less than one in hours."""
+    if days < 1:
+        return f"{figures_of(days * 24)} hours"
+    return f"{figures_of(days)} {'day' if days == 1 else 'days'}"
 
 
 def energy_of_run(joules: float) -> str:
@@ -180,7 +186,7 @@ def _also(results: Sequence[TrainingResult]) -> str:
         parts.append(held)
     shown = _shown(results)
     missing = [r for r in results if r.reason is not None and not _alike(r, shown)]
-    parts += [f"{r.precision.name} on {r.hardware.name} {r.reason}" for r in missing[:1]]
+    parts += [f"{r.precision.name} on the {hardware_name(r.hardware)} {r.reason}" for r in missing[:1]]
     return ". ".join(parts) + "." if parts else ""
 
 

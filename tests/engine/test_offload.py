@@ -151,3 +151,8 @@ def test_fit_says_how_fast_and_an_answer_names_the_offload_that_would_fit() -> N
     assert "int4 would fit one" in str(plain.results[0].reason)
     large = api.scenarios([catalog.model("qwen3-235b-a22b")], [device], [catalog.precision("bitnet")], Workload())
     assert str(api.answer(large).results[0].reason).endswith("one would with --offload experts")
+    every = api.scenarios(
+        [large[0].model], [device], list(map(catalog.precision, ("int4", "bitnet-b1.58"))), Workload()
+    )
+    assert [f.offload for f in api.fitting(every)] == [None, "experts"], "124 GB are more than the host has"
+    assert fit_report(api.fitting(every)).sentence.endswith("With --offload experts it fits in BitNet b1.58.")

@@ -107,7 +107,7 @@ def test_training_names_the_precision_that_needs_least(bitnet_cost: Run) -> None
     text = first(bitnet_cost(*words, "-p", "fp32", "-p", "tf32").out)
     by = {r["precision"]: r for r in json.loads(bitnet_cost(*words, "-p", "fp32,tf32", "-f", "json").out)["records"]}
     less = whole_percent(by["tf32"]["energy_step_j"] / by["fp32"]["energy_step_j"] - 1)
-    assert text.startswith("It fits: training GPT-2 in tf32 on one h100-sxm-80gb takes")
+    assert text.startswith("It fits: training GPT-2 in tf32 on one H100 SXM takes")
     assert f"Of those asked it needs least energy: {less} less than fp32, and" in text
     three = first(bitnet_cost(*words, "-p", "fp32,bf16,fp8").out)
     assert "least energy" not in three or "than bf16" in three or "than fp8" in three, "the strongest rival, not fp32"
