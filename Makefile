@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test docs site constants accuracy models reports lock lowest newest dist bench clean
+.PHONY: demo test types generated docs site constants accuracy models reports lock lowest newest dist bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/bitnet-cost estimate gpt3-175b
@@ -17,9 +17,15 @@ demo: $(VENV)/.installed
 test: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/python -m scripts.write_docs --check
+	$(MAKE) --no-print-directory --jobs 2 types generated
 	$(BIN)/$(PYTEST)
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+# Whether samples, tables, schemas and reports are what the code prints.
+generated: $(VENV)/.dev
+	$(BIN)/python -m scripts.write_docs --check
 
 # Everything that is generated from the code: samples and tables of the pages, JSON Schemas, rendered studies.
 docs: $(VENV)/.dev
