@@ -489,7 +489,7 @@ def set_aside(rows: Sequence[Measurement]) -> tuple[list[Rows], list[Rows]]:
     for group, members in grouped(r for r in rows if r.id in chosen and r.phase != "exchange").items():
         if catalog.hardware(group[1]).device_class not in ("gpu", "igpu"):
             continue
-        if any(r.phase == "linear" for r in members):
+        if group[3] in FIXED and any(r.phase == "linear" for r in members):
             continue  # figures of profiles come from them, by hand
         alone = all(r.phase == "product" for r in members)
         if group[3] not in FIXED and not alone:
