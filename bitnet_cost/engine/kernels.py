@@ -38,7 +38,7 @@ def kernel_class(op: Operator, precision: Precision, hardware: Hardware | None =
             return "rescale" if narrow and integers and linear.weights.bits >= 8 else None
         case "quantise":
             if narrow and (linear.weights.bits >= 8 or precision.widened is not None):
-                return "quantise-w8a8"
+                return "quantise-blocks" if _in_blocks(precision) else "quantise-w8a8"
             return "quantise" if narrow or linear.rescale == "product" else None
         case "attention" if precision.attention == "fp32":
             shared = op.has("kv_read") and decided(query_heads(op) > op.cached_heads)
@@ -53,11 +53,19 @@ def kernel_class(op: Operator, precision: Precision, hardware: Hardware | None =
                 return "w8a8" if linear.activation_bits < 16 else "linear"
             if not of_layer or linear.weights.bits >= 8 or precision.widened is not None:
                 if narrow and of_layer:
-                    return "w8a8-int8" if integers else "w8a8"
+                    return "w8a8-int8" if integers else "w8a8-blocks" if _in_blocks(precision) else "w8a8"
+                if of_layer and precision.widened is None and linear.weights.bits < 16:
+                    return "dequantised-int8"
                 return "linear-fp32" if product_format(op, precision) == "fp32" else "linear"
             return _packed(precision)
         case kernel:
             return kernel
+
+
+def _in_blocks(precision: Precision) -> bool:
+    """Whether operands of 8 bits have a scale for each block: one kernel finds the scales and narrows."""
+    weights = precision.linear.weights
+    return weights.scale_per == "group" and weights.bits >= 8
 
 
 def _packed(precision: Precision) -> KernelClass:

@@ -10,16 +10,18 @@ from bitnet_cost.inputs.ranges import RuntimeRanges
 from bitnet_cost.shown import Shown
 
 KernelClass = Literal[
-    "linear", "linear-fp32", "dequantised", "dequantised-int4", "dequantised-narrow", "lowbit", "w8a8", "w8a8-int8",
-    "experts", "experts-w8a8", "attention", "attention-fp32", "attention-fp32-grouped", "norm", "rope", "activation",
-    "residual", "cache", "quantise", "quantise-w8a8", "rescale", "elementwise",
+    "linear", "linear-fp32", "dequantised", "dequantised-int4", "dequantised-int8", "dequantised-narrow", "lowbit", "w8a8",
+    "w8a8-blocks", "w8a8-int8", "experts", "experts-w8a8", "attention", "attention-fp32", "attention-fp32-grouped",
+    "norm", "rope", "activation", "residual", "cache", "quantise", "quantise-w8a8", "quantise-blocks", "rescale",
+    "elementwise",
 ]  # fmt: skip
 # The class whose entry stands for one that a runtime does not list.
 WIDER: dict[KernelClass, KernelClass] = {
     "linear-fp32": "linear", "dequantised": "linear", "dequantised-int4": "dequantised",
-    "dequantised-narrow": "dequantised", "lowbit": "linear",
-    "w8a8": "linear", "w8a8-int8": "w8a8", "experts": "linear", "experts-w8a8": "experts", "attention": "linear",
+    "dequantised-int8": "linear", "dequantised-narrow": "dequantised", "lowbit": "linear",
+    "w8a8": "linear", "w8a8-blocks": "w8a8", "w8a8-int8": "w8a8", "experts": "linear", "experts-w8a8": "experts", "attention": "linear",
     "attention-fp32": "attention", "attention-fp32-grouped": "attention", "quantise-w8a8": "quantise",
+    "quantise-blocks": "quantise-w8a8",
 }  # fmt: skip
 
 

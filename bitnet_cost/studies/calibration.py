@@ -51,7 +51,8 @@ PRICES = {"static": 0.2, "memory": 0.25, "mac": 0.3, "mac_8bit": 0.3}
 ACTIVE = 0.7
 PROMPT = 0.5  # of a task's prompt length, where rows give none
 COUNTER = {"cache": (1.0, 0.5), "context_gb": (0.1, 1.5)}  # expected value and spread
-FIXED = {"cuda-graph", "bitnet.cpp", "fastertransformer", "qnn", "bitsandbytes"}  # of single kernels, or by hand
+# Runtimes of single kernels, or solved by hand.
+FIXED = {"cuda-graph", "vllm-kernels", "tensorrt-llm-kernels", "bitnet.cpp", "fastertransformer", "qnn", "bitsandbytes"}
 # Devices whose rows ran another program under the same name, Vulkan where the others of the class run Metal.
 APART = {"ryzen-ai-max-395"}
 STEP = 1e-3  # of a numeric derivative
@@ -489,7 +490,7 @@ def set_aside(rows: Sequence[Measurement]) -> tuple[list[Rows], list[Rows]]:
     for group, members in grouped(r for r in rows if r.id in chosen and r.phase != "exchange").items():
         if catalog.hardware(group[1]).device_class not in ("gpu", "igpu"):
             continue
-        if group[3] in FIXED and any(r.phase == "linear" for r in members):
+        if any(r.phase == "linear" for r in members):
             continue  # figures of profiles come from them, by hand
         alone = all(r.phase == "product" for r in members)
         if group[3] not in FIXED and not alone:
