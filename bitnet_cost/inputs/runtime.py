@@ -19,9 +19,9 @@ KernelClass = Literal[
 WIDER: dict[KernelClass, KernelClass] = {
     "linear-fp32": "linear", "dequantised": "linear", "dequantised-int4": "dequantised",
     "dequantised-int8": "linear", "dequantised-narrow": "dequantised", "lowbit": "linear",
-    "w8a8": "linear", "w8a8-blocks": "w8a8", "w8a8-int8": "w8a8", "experts": "linear", "experts-w8a8": "experts", "attention": "linear",
-    "attention-fp32": "attention", "attention-fp32-grouped": "attention", "quantise-w8a8": "quantise",
-    "quantise-blocks": "quantise-w8a8",
+    "w8a8": "linear", "w8a8-blocks": "w8a8", "w8a8-int8": "w8a8", "experts": "linear", "experts-w8a8": "experts",
+    "attention": "linear", "attention-fp32": "attention", "attention-fp32-grouped": "attention",
+    "quantise-w8a8": "quantise", "quantise-blocks": "quantise-w8a8",
 }  # fmt: skip
 
 
