@@ -148,7 +148,7 @@ def estimate(
     check_devices(profile, devices)
     profile, software = catalog.setting(profile, runtime, offload, None if facility is None else facility.host)
 
-    asked = Scenario(
+    asked = Scenario.of(
         model=architecture, precision=chosen, hardware=profile, runtime=software, workload=workload, scope=scope,
         accumulator=accumulator, devices=devices, parallel=parallel, facility=facility, offload=offload,
         draft=drafting_model(draft, architecture, parallel),

@@ -23,7 +23,7 @@ from bitnet_cost.inputs.quality import Published
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.schema import KINDS
 from bitnet_cost.numerals import cell, digits, fixed, percent, range_of, with_commas, with_prefix
-from bitnet_cost.readers import catalog, laws, quality, spelling
+from bitnet_cost.readers import catalog, electricity, laws, quality, spelling
 from bitnet_cost.readers.files import load_any
 from bitnet_cost.readers.nodes import parts_of
 from bitnet_cost.readers.size import parse_size
@@ -131,7 +131,7 @@ def rows(plural: str) -> list[dict[str, Any]]:
             for name, host in catalog.links().hosts.items()
         ]
     if plural == "grids":
-        grids = catalog.grids()
+        grids = electricity.grids()
         return [
             {
                 "zone": zone, "g/kWh": round(figure.value * 3.6e6, 1),
@@ -258,7 +258,7 @@ def _named_within(name: str) -> list[tuple[str, Path | None, Input]]:
             runtime = catalog.entry("runtime", each, RuntimeProfile)
             if runtime.runtime == name.lower():
                 found.append(("runtime", path, runtime))
-    links, grids = catalog.links(), catalog.grids()
+    links, grids = catalog.links(), electricity.grids()
     key = spelling.listed("link", name, links.links)
     key = key if key in links.links else spelling.listed("grid", name, grids.zones)
     if key in links.links:
@@ -278,7 +278,7 @@ def _named_within(name: str) -> list[tuple[str, Path | None, Input]]:
         cited = {zone.source, *(p.source for p in prices.values()), *(w.source for w in water.values())}
         sources = {name: source for name, source in grids.sources.items() if name in cited}
         of = Grids(name=key, title=title, zones={key: zone}, prices=prices, water=water, sources=sources)
-        found.append(("grid", catalog.place(catalog.GRIDS), of))
+        found.append(("grid", catalog.place(electricity.GRIDS), of))
     return found
 
 

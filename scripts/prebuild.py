@@ -24,7 +24,7 @@ from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.ranges import Ranges
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.training import TrainingRuntime
-from bitnet_cost.readers import catalog, prebuilt
+from bitnet_cost.readers import catalog, electricity, prebuilt
 from bitnet_cost.readers.document import Document
 from bitnet_cost.readers.yaml_file import read_yaml
 
@@ -34,7 +34,7 @@ KINDS: dict[str, type[Input]] = {
 }  # fmt: skip
 FILES: dict[str, type[Input]] = {
     **{f"{catalog.FOLDERS[kind]}/{name}.yaml": model for kind, model in KINDS.items() for name in catalog.names(kind)},
-    catalog.LINKS: Links, catalog.GRIDS: Grids, catalog.MEMORIES: Memories, catalog.RANGES: Ranges,
+    catalog.LINKS: Links, electricity.GRIDS: Grids, catalog.MEMORIES: Memories, catalog.RANGES: Ranges,
     catalog.CONSTANTS: Constants, catalog.ACCURACY: Accuracy,
 }  # fmt: skip
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from bitnet_cost import estimate
-from bitnet_cost.readers import catalog, spelling
+from bitnet_cost.readers import catalog, electricity, spelling
 from bitnet_cost.readers.aliases import LIKELIEST, MEANINGS, OPTIONAL
 from tests.conftest import ROOT, Ran
 
@@ -166,7 +166,7 @@ def test_other_words_lead_to_entries() -> None:
         for word, names in words.items():
             for name in names:
                 if kind == "grid":
-                    assert name in catalog.grids().zones
+                    assert name in electricity.grids().zones
                 elif kind == "runtime":
                     assert any(each.rpartition("-")[0] == name for each in spelling.names(kind))
                 elif kind == "precision":
@@ -175,7 +175,7 @@ def test_other_words_lead_to_entries() -> None:
                     assert catalog.has(kind, name)
             assert word == spelling.squeezed(word) or kind == "grid", word
     assert all(any(catalog.has(kind, name) for kind in KINDS) for name in LIKELIEST)
-    assert set(catalog.grids().zones) == {zone for (zone,) in MEANINGS["grid"].values()} | {"world"}
+    assert set(electricity.grids().zones) == {zone for (zone,) in MEANINGS["grid"].values()} | {"world"}
 
 
 def test_python_takes_the_same_words() -> None:

@@ -21,7 +21,7 @@ from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.training import Plan, plan_of, training_format
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.training import TrainingResult
-from bitnet_cost.readers import catalog
+from bitnet_cost.readers import catalog, electricity
 from bitnet_cost.studies.training import Terms, precision, train
 from bitnet_cost.words import Scope
 from tests.conftest import Ran
@@ -432,7 +432,7 @@ def test_days_energy_carbon_and_money_by_hand(bitnet_cost: Callable[..., Ran]) -
     both = billed(bitnet_cost, "--embodied", "150", "--lifetime", "4", "--carbon", "344", "--pue", "1.2")
     assert both["carbon_kg"] == pytest.approx(of_making + kwh * 1.2 * 0.344)
     zone = billed(bitnet_cost, "--carbon", "deu")
-    assert zone["carbon_kg"] == pytest.approx(kwh * catalog.carbon_intensity("deu")[0] * 3600)
+    assert zone["carbon_kg"] == pytest.approx(kwh * electricity.carbon_intensity("deu")[0] * 3600)
 
 
 def test_the_scope_of_a_facility_holds_its_overhead_once(bitnet_cost: Callable[..., Ran]) -> None:

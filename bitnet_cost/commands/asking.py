@@ -65,9 +65,9 @@ def facility(site: Site, making: Making) -> Facility | None:
     if all(asked is None for asked in (*site, making.embodied)) and making.lifetime == usual:
         return None
     from bitnet_cost.inputs.facility import Facility
-    from bitnet_cost.readers import catalog
+    from bitnet_cost.readers import electricity
 
-    intensity, grid, zone = catalog.carbon_intensity(site.carbon) if site.carbon is not None else (None, "", None)
+    intensity, grid, zone = electricity.carbon_intensity(site.carbon) if site.carbon is not None else (None, "", None)
     price = None if site.price is None else _price(site.price)
     return Facility(
         1.0 if site.pue is None else site.pue, intensity, price, grid,
@@ -78,12 +78,12 @@ def facility(site: Site, making: Making) -> Facility | None:
 def _price(text: str) -> float:
     """Price of electricity, of a number or a country.  [USD/J]"""
     from bitnet_cost.commands.faults import as_number
-    from bitnet_cost.readers import catalog
+    from bitnet_cost.readers import electricity
 
     meant = as_number(text, whole=False)
     if meant and meant != text and text[:1].isdigit():
         raise BitnetCostError(f"--price: {text!r} is not a number" + labelled(write=meant))
-    return catalog.electricity_price(text)
+    return electricity.price(text)
 
 
 def _grams(embodied: str | None) -> float | Literal["profile"] | None:

@@ -40,14 +40,16 @@ def estimate(
     """
     answer = ask(asked, placed, several=True)
     from bitnet_cost.studies import ranges
-    from bitnet_cost.views.estimate import estimate_report
-    from bitnet_cost.views.paper import paper_report
+
+    if table == "paper":
+        from bitnet_cost.views.paper import paper_report as make
+    else:
+        from bitnet_cost.views.estimate import estimate_report as make
 
     answer = ranges.with_day(answer, placed.requests_per_day)
     if sensitivity or draws is not None:
         answer = answer if draws is None else ranges.with_spreads(answer, draws, *sampling, watched())
         answer = ranges.with_swings(answer) if sensitivity else answer
-    make = paper_report if table == "paper" else estimate_report
     deliver_answer(to, lambda: make(answer, ranges.judged(answer)), answer)
 
 

@@ -46,11 +46,17 @@ def application(words: list[str]) -> typer.Typer:
     every = root.app.registered_commands
     found = copy(root.app)
     if home:
-        found.registered_commands = [command for command in every if root.name_of(command) == called]
+        found.registered_commands = [_quick(command) for command in every if root.name_of(command) == called]
         found.registered_groups = [group for group in found.registered_groups if group.name == called]
     elif called in ("-h", "--help"):
         found.registered_commands = list(map(_without_options, every))
     return found
+
+
+def _quick(command: CommandInfo) -> CommandInfo:
+    quick = copy(command)
+    quick.cls = root.Command
+    return quick
 
 
 def _without_options(command: CommandInfo) -> CommandInfo:
@@ -71,8 +77,7 @@ def __getattr__(name: str) -> Any:
 
 def main() -> None:
     """Run the command line; turn every foreseen fault into one message and an exit code."""
-    # Start-up: imports make many objects and little garbage; no plugin has a say in how figures are validated.
-    gc.set_threshold(100_000)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that knows no µ gets \xb5
         sys.stdout.reconfigure(errors="backslashreplace")

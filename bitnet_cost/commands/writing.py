@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 def deliver_answer(to: PageWriting, make: Callable[[], Report], answer: Answer) -> None:
     """Write an answer with its report, as a page too."""
-    from bitnet_cost.views import records
 
     def page() -> str:
         from bitnet_cost.studies import pages
@@ -31,10 +30,15 @@ def deliver_answer(to: PageWriting, make: Callable[[], Report], answer: Answer) 
 
     def document() -> dict[str, Any]:
         from bitnet_cost.studies.ranges import judged
+        from bitnet_cost.views import records
 
         return records.answer_document(answer, judged(answer), gather=iter)
 
-    rows = partial(records.answer_rows, answer)
+    def rows() -> Any:
+        from bitnet_cost.views import records
+
+        return records.answer_rows(answer)
+
     deliver(to, Offer(lambda: [make()], document, rows, page))
 
 

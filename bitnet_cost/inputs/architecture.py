@@ -451,7 +451,9 @@ class Architecture(Shown, Input):
 
     def left_out(self, precisions: Collection[str] = ()) -> list[str]:
         """What the model's files hold and an answer in some precisions leaves out, a sentence each."""
-        held, found = self.checkpoint or Checkpoint(), []
+        held, found = self.checkpoint, []
+        if held is None:
+            return []
         known = [held.precision] if held.precision else []
         if held.stored is not None and not held.stored.linear.multiplies:
             known.append("bitnet-b1.58")  # the same weights, packed as the software does

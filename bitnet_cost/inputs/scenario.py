@@ -84,6 +84,11 @@ class Question(Shown, Input):
     def _in_own_precision(cls, given: Any) -> Any:
         return _resolved(given) if isinstance(given, dict) else given
 
+    @classmethod
+    def of(cls, **parts: Any) -> Self:
+        """A question of parts that were checked before, each for itself: none is checked again."""
+        return cls.model_construct(**_resolved(parts))
+
     def but(self, **changed: Any) -> Self:
         """The same question with other fields, which are taken as they are."""
         if changed.keys() & {"precision", "model", "offload"}:

@@ -18,12 +18,9 @@ from bitnet_cost.errors import BitnetCostError, InvalidFile, UnknownName
 from bitnet_cost.formulas.nodes import TABLES
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Input, Same, explain
-from bitnet_cost.inputs.facility import Grids, Zone
 from bitnet_cost.inputs.hardware import Hardware, Host, Interconnect, Links
 from bitnet_cost.inputs.precision import OWN, Precision, as_in_file, parse_name
 from bitnet_cost.inputs.runtime import RuntimeProfile
-from bitnet_cost.inputs.training import TrainingRuntime
-from bitnet_cost.numerals import brief, fixed
 from bitnet_cost.readers import nodes, prebuilt, spelling
 from bitnet_cost.readers.composed import composed
 from bitnet_cost.readers.configurations import configuration
@@ -40,12 +37,13 @@ if TYPE_CHECKING:
     from bitnet_cost.inputs.composed import Memories
     from bitnet_cost.inputs.ranges import Ranges
     from bitnet_cost.inputs.study import Study
+    from bitnet_cost.inputs.training import TrainingRuntime
 
 # Names are the matter of `spelling`; whoever reads entries finds them here too.
 FOLDERS, root, is_path, names, listed = (
     spelling.FOLDERS, spelling.root, spelling.is_path, spelling.names, spelling.listed,
 )  # fmt: skip
-LINKS, GRIDS = "interconnects/links.yaml", "electricity/grids.yaml"
+LINKS = "interconnects/links.yaml"
 MEMORIES = "memories/memories.yaml"
 RANGES = "measured/ranges.yaml"
 CONSTANTS, ACCURACY = "measured/constants.yaml", "measured/accuracy.yaml"  # missing before the first calibration
@@ -164,8 +162,12 @@ def read(path: Path, chain: tuple[Path, ...] = ()) -> Document:
     name, chain = chain_of(document, path, chain)
     base = beside(path, "extends", name) if is_path(name) else _base(path, name)
     found = read(base, chain)
-    trains = isinstance(found.data, dict) and "kernels" in found.data
-    validate(found, TrainingRuntime if trains else Hardware, base)
+    if isinstance(found.data, dict) and "kernels" in found.data:
+        from bitnet_cost.inputs.training import TrainingRuntime
+
+        validate(found, TrainingRuntime, base)
+    else:
+        validate(found, Hardware, base)
     return _composed(extended(document, found.data, path), path)
 
 
@@ -431,16 +433,6 @@ def links() -> Links:
     return shipped(LINKS, Links)
 
 
-@cache
-def grids() -> Grids:
-    """Carbon intensity of electricity, by zone.
-
-    Raises:
-        BitnetCostError: an invalid file.
-    """
-    return shipped(GRIDS, Grids)
-
-
 def precision(name: str) -> Precision:
     """A precision by catalogue name, YAML file, a name of the grammar ``w<bits>a<bits>[kv<bits>]``, or ``file``."""
     if name.lower() == OWN:
@@ -544,6 +536,8 @@ def training_runtime(name: str) -> TrainingRuntime:
     Raises:
         BitnetCostError: an unknown name, or an invalid file.
     """
+    from bitnet_cost.inputs.training import TrainingRuntime
+
     return entry("training-runtime", name, TrainingRuntime)
 
 
@@ -582,46 +576,6 @@ def study(name: str) -> Study:
 
     path = locate("study", name)
     return validate(read_yaml(path), Study, path)
-
-
-def carbon_intensity(text: str) -> tuple[float, str, Zone | None]:
-    """Carbon intensity from a number in g/kWh or a zone such as ``deu``, what it describes, and the zone.  [g/J]
-
-    Raises:
-        BitnetCostError: neither a number nor a known zone.
-    """
-    try:
-        return float(text) / 3.6e6, f"{brief(float(text))} g/kWh", None
-    except ValueError:
-        pass
-    known = grids()
-    name = listed("grid", text, known.zones)
-    figure = known.zones.get(name)
-    if figure is None:
-        raise spelling.unknown("grid", text, known.zones, wants="a country such as deu, 'world', or g/kWh")
-    low, value, high = (fixed(x * 3.6e6, 0, grouping=False) for x in (figure.low, figure.value, figure.high))
-    words = f"{name}, {figure.year}: {value} g/kWh, {low} to {high}"
-    return figure.value, words, Zone(name, figure, known.sources[figure.source], known.water.get(name))
-
-
-def electricity_price(text: str) -> float:
-    """Price of electricity from a number in USD/kWh or a country code such as ``deu``.  [USD/J]
-
-    Raises:
-        BitnetCostError: neither a number nor a zone whose price is known.
-
-    >>> f"{electricity_price('fra') * 3.6e6:.3f}"
-    '0.185'
-    """
-    try:
-        return float(text) / 3.6e6
-    except ValueError:
-        pass
-    known = grids().prices
-    name = listed("grid", text, known)
-    if name not in known:
-        raise spelling.unknown("grid", text, known, wants="USD/kWh, or a country whose price is known, such as deu")
-    return known[name].value
 
 
 def runtime(name: str, device_class: str) -> RuntimeProfile:

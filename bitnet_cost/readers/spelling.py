@@ -111,12 +111,14 @@ def meanings(kind: str, word: str, known: Iterable[str] | None = None) -> list[s
     """
     if len(word) > MOST_SEEN:
         return []
+    word, others = _without_owner(kind, word), MEANINGS.get(kind, {})
     every = tuple(names(kind) if known is None else known)
-    word = _without_owner(kind, word)
+    if word in every and squeezed(word) not in others:
+        return [word]
     by_key = _by_key(kind, every)
     for key in _keys_of(kind, word):
-        if key in MEANINGS.get(kind, {}):
-            return list(MEANINGS[kind][key])
+        if key in others:
+            return list(others[key])
         if key in by_key:
             return list(by_key[key])
     return []

@@ -119,7 +119,7 @@ def scenarios(
     host = None if site is None else site.host
     settings = [catalog.setting(profile, runtime, common.get("offload"), host) for profile in hardware]
     found = [
-        Scenario(
+        Scenario.of(
             model=model, precision=precision, hardware=device, runtime=software,
             workload=longer if usual_generate(model, device) > 1 else workload,
             draft=drafts[model.name], **common,
@@ -174,14 +174,14 @@ def answer(asked: Sequence[Scenario], *, baseline: Precision | None = None) -> A
         for r in results
         if r.runtime
     }
-    known = catalog.ranges()
     unmeasured = any(
         r.runtime and not held.get((r.hardware.name, r.runtime.runtime)) and r.hardware.device_class in ("gpu", "igpu")
         for r in results
     )
+    known = catalog.ranges() if unmeasured else None
     return Answer(
         tuple(results), NOT_COUNTED, accuracy=held, baselines=baselines,
-        left_out=known.errors.classes if known is not None and unmeasured else {},
+        left_out={} if known is None else known.errors.classes,
         asked_baseline=None if baseline is None else baseline.name,
     )  # fmt: skip
 

@@ -6,10 +6,8 @@ from dataclasses import replace
 from functools import cache, lru_cache
 
 from bitnet_cost.engine.difference import Paired, revised
-from bitnet_cost.engine.load import serve
 from bitnet_cost.engine.uncertainty import spread, swings
 from bitnet_cost.errors import BitnetCostError
-from bitnet_cost.inputs.load import SECONDS_OF_DAY, Load
 from bitnet_cost.ledger.answers import Answer
 from bitnet_cost.ledger.difference import Difference
 from bitnet_cost.ledger.result import Result
@@ -69,6 +67,9 @@ def with_day(answer: Answer, requests: float | None) -> Answer:
     check_requests(requests)
     if requests is None:
         return answer
+    from bitnet_cost.engine.load import serve
+    from bitnet_cost.inputs.load import SECONDS_OF_DAY, Load
+
     node = next((r.hardware.name for r in answer.results if not r.hardware.has_clock), None)
     if node is not None:
         raise BitnetCostError(

@@ -18,7 +18,7 @@ from bitnet_cost.engine.explain import cells, explain
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.answers import Answer
-from bitnet_cost.readers import catalog
+from bitnet_cost.readers import catalog, electricity
 from bitnet_cost.studies import validation
 from bitnet_cost.views import explanation, records
 from tests.conftest import Ran
@@ -155,7 +155,7 @@ def answered(question: dict[str, Any]) -> Answer:
     """The answer to one of the questions, with a facility around a device."""
     asked = {"scope": None, "runtime": None, "accumulator": "paper", "devices": 1, "parallel": "tensor"} | question
     hardware = catalog.hardware(asked["hardware"])
-    intensity, words, zone = catalog.carbon_intensity("deu")
+    intensity, words, zone = electricity.carbon_intensity("deu")
     site = (
         Facility(1.3, intensity, 0.2 / 3.6e6, words, 2.5, "profile", 3.0, zone) if hardware.kind == "device" else None
     )

@@ -22,7 +22,7 @@ from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.ledger.answers import Band, Lever
 from bitnet_cost.ledger.intervals import energy_interval, factors
 from bitnet_cost.ledger.result import Result
-from bitnet_cost.readers import catalog
+from bitnet_cost.readers import catalog, electricity
 from bitnet_cost.words import Distribution
 
 AnyFigure = TypeVar("AnyFigure", bound=Figure)
@@ -256,7 +256,7 @@ def test_narrowing_a_figure_of_a_profile_never_widens_a_result(action: str, belo
 
 
 def with_site(zone: str | None, embodied: Literal["profile"] | float | None, lifetime: float = 3.0) -> Result:
-    intensity, words, found = catalog.carbon_intensity(zone or "350")
+    intensity, words, found = electricity.carbon_intensity(zone or "350")
     site = Facility(
         carbon_g_per_j=intensity, usd_per_j=5e-8, grid=words, usd_per_device_hour=2.0, embodied_g=embodied,
         lifetime_years=lifetime, zone=found,
