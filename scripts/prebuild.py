@@ -21,10 +21,11 @@ from bitnet_cost.inputs.composed import Memories
 from bitnet_cost.inputs.facility import Grids
 from bitnet_cost.inputs.hardware import Hardware, Links
 from bitnet_cost.inputs.precision import Precision
+from bitnet_cost.inputs.quality import Quality
 from bitnet_cost.inputs.ranges import Ranges
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.training import TrainingRuntime
-from bitnet_cost.readers import catalog, electricity, prebuilt
+from bitnet_cost.readers import catalog, electricity, prebuilt, quality
 from bitnet_cost.readers.document import Document
 from bitnet_cost.readers.yaml_file import read_yaml
 
@@ -36,6 +37,7 @@ FILES: dict[str, type[Input]] = {
     **{f"{catalog.FOLDERS[kind]}/{name}.yaml": model for kind, model in KINDS.items() for name in catalog.names(kind)},
     catalog.LINKS: Links, electricity.GRIDS: Grids, catalog.MEMORIES: Memories, catalog.RANGES: Ranges,
     catalog.CONSTANTS: Constants, catalog.ACCURACY: Accuracy,
+    **{f"{quality.FOLDER}/{file}.yaml": Quality for file in quality.files()},
 }  # fmt: skip
 
 

@@ -11,9 +11,12 @@ from typer.models import CommandInfo
 
 from bitnet_cost import __version__
 
+
 class _ConvertsLittle:
-    """A command that converts only what is given and is not text: for each option that it converts typer makes a
-    validator, which took a fifth of a cold start. Typer makes the parameters too, so that none has a class of ours.
+    """A command that converts only what is given and is not text.
+
+    For each option that it converts typer makes a validator, and they took a fifth of a cold start. Typer makes the
+    parameters too, so that none is of a class of ours.
     """
 
     def get_params(self, ctx: Any) -> list[Any]:

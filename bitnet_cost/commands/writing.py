@@ -6,7 +6,6 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from bitnet_cost.commands.options import CurveWriting, PageWriting, Writing

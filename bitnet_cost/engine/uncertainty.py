@@ -27,6 +27,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from statistics import NormalDist
 from typing import Literal, NamedTuple
 
@@ -52,9 +53,7 @@ from bitnet_cost.words import Distribution
 PERCENTILES = (5.0, 50.0, 95.0)
 MOST_DRAWS = 1_000_000
 _TAIL = 0.025  # share beyond low, and beyond high, that a log-normal leaves out
-_GRID = np.linspace(_TAIL, 1 - _TAIL, 4001)
 _NINETY = NormalDist().inv_cdf(0.95)  # standard deviations to either end of a 90 % interval
-_NORMAL = np.array([NormalDist().inv_cdf(float(q)) for q in _GRID])
 
 
 def triangular(quantile: Array, low: float, mode: float, high: float) -> Array:
@@ -83,10 +82,18 @@ def lognormal(quantile: Array, low: float, median: float, high: float) -> Array:
     """
     if low <= 0:
         return triangular(quantile, low, median, high)
-    normal = np.interp(_TAIL + (1 - 2 * _TAIL) * quantile, _GRID, _NORMAL) / _NORMAL[-1]
+    shares, quantiles = _normal_quantiles()
+    normal = np.interp(_TAIL + (1 - 2 * _TAIL) * quantile, shares, quantiles) / quantiles[-1]
     drawn = median * np.where(normal < 0, (low / median) ** -normal, (high / median) ** normal)
     found: Array = np.clip(drawn, low, high)
     return found
+
+
+@cache
+def _normal_quantiles() -> tuple[Array, Array]:
+    """Shares, and the quantiles of a standard normal distribution there."""
+    shares = np.linspace(_TAIL, 1 - _TAIL, 4001)
+    return shares, np.array([NormalDist().inv_cdf(float(share)) for share in shares])
 
 
 def levers(hardware: Hardware, actions: Sequence[str]) -> list[Lever]:

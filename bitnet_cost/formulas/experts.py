@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from statistics import NormalDist
 
 import numpy as np
 
@@ -42,7 +41,11 @@ def normal_maximum(draws: int) -> float:
     >>> [normal_maximum(n) for n in (1, 2, 8)]  # Harter: 0, 0.56419, 1.42360
     [0.0, 0.589456, 1.4342]
     """
-    return 0.0 if draws == 1 else round(NormalDist().inv_cdf((draws - 0.375) / (draws + 0.25)), 6)
+    if draws == 1:
+        return 0.0
+    from statistics import NormalDist
+
+    return round(NormalDist().inv_cdf((draws - 0.375) / (draws + 0.25)), 6)
 
 
 def fullest_visits(experts: int, per_token: int, tokens: Array, devices: int) -> Array:

@@ -87,7 +87,8 @@ class Question(Shown, Input):
     @classmethod
     def of(cls, **parts: Any) -> Self:
         """A question of parts that were checked before, each for itself: none is checked again."""
-        return cls.model_construct(**_resolved(parts))
+        made: Any = cls.model_construct(**_resolved(parts))
+        return made  # type: ignore[no-any-return]
 
     def but(self, **changed: Any) -> Self:
         """The same question with other fields, which are taken as they are."""

@@ -6,7 +6,6 @@ from functools import cache
 
 from bitnet_cost.inputs.quality import Published, Quality
 from bitnet_cost.readers import catalog, spelling
-from bitnet_cost.readers.yaml_file import read_yaml
 
 FOLDER = "quality"
 LAWS = "laws"  # the one file of the folder that holds no figures
@@ -16,8 +15,7 @@ SAME = {"w4a16": "int4", "w8a8": "int8"}
 
 @cache
 def _tables(file: str) -> Quality:
-    path = spelling.root(FOLDER) / f"{file}.yaml"
-    return catalog.validate(read_yaml(path), Quality, path)
+    return catalog.shipped(f"{FOLDER}/{file}.yaml", Quality)
 
 
 @cache

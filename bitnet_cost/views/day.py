@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.ledger.answers import Answer
-from bitnet_cost.ledger.load import LoadResult
 from bitnet_cost.ledger.result import Day, Result
 from bitnet_cost.numerals import figures_of, fixed, with_commas
 from bitnet_cost.tables import Table, headed
 from bitnet_cost.views.groups import alike
 from bitnet_cost.views.verdict import hardware_name, precision_name
+
+if TYPE_CHECKING:
+    from bitnet_cost.ledger.load import LoadResult
 
 KWH = 3.6e6  # J
 
