@@ -115,7 +115,7 @@ REFUSED = [
     Row("estimate gpt2 --scope devices", 2, "--scope: 'devices' is not a choice", "device?"),
     Row("estimate gpt2 -f png", 2, "--format: 'png' is not a choice", "table, json, csv, markdown, latex, html"),
     Row("estimate gpt2 --carbon germny", 2, "no grid is called 'germny'", "deu?"),
-    Row("estimate gpt2 -H l4 --runtime lama.cpp", 2, "no runtime is called 'lama.cpp'", "llama.cpp?"),
+    Row("estimate gpt2 -H l4 --runtime lama.cpp", 2, "no runtime is called 'lama.cpp'", "llama.cpp or llama.cpp-2025?"),
     Row("report x.json -f png", 2, "report has no option -f", "-o FILE"),
 ]
 

@@ -30,7 +30,8 @@ MEANINGS: dict[str, dict[str, tuple[str, ...]]] = {
         "macbook": ("apple-m1-pro-gpu-14c", "apple-m3-max-gpu-40c"),
         "mac": ("apple-m1-pro-gpu-14c", "apple-m3-max-gpu-40c"), "mcu": ("stm32h7", "esp32-s3"),
     },
-    "runtime": {"trtllm": ("tensorrt-llm",), "llamacpp": ("llama.cpp",), "ggml": ("llama.cpp",)},
+    "runtime": {"trtllm": ("tensorrt-llm",), "llamacpp": ("llama.cpp",), "ggml": ("llama.cpp",),
+        "ollama": ("llama.cpp-2025", "llama.cpp")},
     "precision": {
         "32": ("fp32",), "16": ("fp16", "bf16"), "8": ("int8", "fp8", "q8_0"), "4": ("int4", "q4_k_m", "mxfp4"),
         "2": ("q2_k", "w2a8"), "1.58": ("bitnet-b1.58",), "1": ("bitnet-b1.58", "bitnet"),

@@ -155,11 +155,9 @@ def test_phones_have_a_battery_and_nothing_else_has() -> None:
 
 
 def test_defaults_are_tuned_runtimes() -> None:
+    own = {"mi300x": "vllm", "tpu-v5e": "vllm", "rtx-4090": "llama.cpp-2025", "snapdragon-8-gen-3": "qnn"}
     for name in DEVICES:
-        runtime = catalog.hardware(name).runtime
-        served = name in GPUS - {"mi300x", "rtx-4090"}
-        wanted = "tensorrt-llm" if served else "vllm" if name in ("mi300x", "tpu-v5e") else "llama.cpp"
-        assert runtime == wanted
+        assert catalog.hardware(name).runtime == own.get(name, "tensorrt-llm" if name in GPUS else "llama.cpp")
 
 
 def test_only_a_package_of_measured_constant_power_is_priced_by_time() -> None:
