@@ -4,8 +4,8 @@ PyTorch where it is installed, on the GPU where there is one; else NumPy on the 
 from more memory than the caches hold, so that a product of one token reads memory, as a decode step does. On a GPU the
 repeats of a product are replayed from one captured graph, without the host between them. On a processor other programs
 interrupt: products are short, all of them are repeated in many rounds, and the least time counts where it was reached
-more than once. Energy is what a counter of
-the machine says (NVML, RAPL), or a wall meter that is typed in; where there is none the columns stay empty.
+more than once. Energy is what a counter of the machine says (NVML, RAPL), read where it moves, since NVML's stands
+still for a tenth of a second; or a wall meter that is typed in; where there is none the columns stay empty.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import io
 import math
 import os
 import platform
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -23,7 +24,7 @@ from functools import partial
 from importlib import import_module
 from itertools import cycle
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -37,7 +38,8 @@ TURN = 2e-3  # seconds of a product's turn in a round, at least
 SHORTEST = 5e-5  # seconds that the clock is read after
 WORKED = 0.9  # of its time that a core or more worked on a product which nothing interrupted
 LEAST_WINDOW = 0.1  # seconds of one measurement, where the time that is given runs out
-COUNTER_WINDOW = 0.8  # the same where an energy counter is read: NVML's moves every 20 to 100 ms
+COUNTER_WINDOW = 1.0  # the same where an energy counter is read: NVML's moves every 20 to 100 ms
+POLL = 2e-3  # seconds between looks at a counter
 SIZES = {"fp32": 4, "bf16": 2, "fp16": 2, "int8": 1, "fp8": 1}  # bytes of an entry, by format
 LEAST_TOKENS = {"int8": 32, "fp8": 16}  # that the kernels take
 RAPL = Path("/", "sys", "class", "powercap")
@@ -76,6 +78,7 @@ class Row:
     memory_bytes: int | None = None
 
 
+T = TypeVar("T")
 Run = Callable[[int], tuple[float, int]]
 
 
@@ -277,10 +280,8 @@ def measure(
     rows = [row("device", "device", memory_bytes=on.memory_bytes)]
     say(f"{on.name}, {on.library}; " + (f"energy from {meter.name}" if meter.joules else "no energy counter"))
     if meter.joules is not None:
-        start, before = time.perf_counter(), meter.joules()
-        time.sleep(min(2.0, seconds / 20))
-        rows.append(row("idle", "idle", power_w=(meter.joules() - before) / (time.perf_counter() - start),
-                        meter=meter.name))  # fmt: skip
+        _, power = _watched(meter.joules, partial(time.sleep, max(COUNTER_WINDOW, min(2.0, seconds / 20))))
+        rows.append(row("idle", "idle", power_w=power, meter=meter.name))
     elif watts is not None:
         rows.append(row("idle", "idle", power_w=watts[0], meter="wall, typed in"))
     cases = [
@@ -351,9 +352,34 @@ def _energy(run: Run, each: float, meter: Meter, window: float) -> tuple[float, 
     """Seconds and joules of a product over a window in which it is repeated; without a counter only its seconds."""
     if meter.joules is None:
         return each, None
-    before = meter.joules()
-    whole, times = run(max(1, round(window / each)))
-    return whole / times, (meter.joules() - before) / times
+    (whole, times), power = _watched(meter.joules, partial(run, max(1, round(window / each))))
+    return whole / times, power and power * whole / times
+
+
+def _watched(joules: Callable[[], float], work: Callable[[], T]) -> tuple[T, float | None]:
+    """What work returns, and the mean power between the first and the last step of a counter while it ran.  [W]
+
+    None if the counter hardly moved: the time since its last step is no part of what it shows.
+    """
+    steps, over = [(time.perf_counter(), joules())], threading.Event()
+
+    def watch() -> None:
+        while not over.wait(POLL):
+            now = joules()
+            if now != steps[-1][1]:
+                steps.append((time.perf_counter(), now))
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        found = work()
+    finally:
+        over.set()
+        watcher.join()
+    if len(steps) < 3:
+        return found, None
+    (began, before), (ended, after) = steps[1], steps[-1]
+    return found, (after - before) / (ended - began)
 
 
 def _rounds(runs: Mapping[Case, Run], seconds: float) -> dict[Case, list[float]]:
