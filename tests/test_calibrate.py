@@ -66,7 +66,7 @@ def shapes() -> list[Row]:
 
 def test_figures_are_found_again_from_rows_that_were_made_with_them(bitnet_cost: Run, tmp_path: Path) -> None:
     """Rows of an H100 with 0.7 of the bandwidth, 0.6 of BF16's rate, half of INT8's, and other prices."""
-    truth = own_machine.Figures(0.7, 1.2, {"bf16": 0.6, "int8": 0.5}, 1.0, 0.8, {"bf16": 1.2, "int8": 0.6})
+    truth = own_machine.Figures(0.7, 1.2, {"bf16": 0.6, "int8": 0.5}, 0.8, {"bf16": 1.2, "int8": 0.6})
     rows = modelled("h100-sxm-80gb", "cuda-graph", shapes(), truth)
     (tmp_path / "h.csv").write_text(csv_text(rows), "utf-8")
     ran = bitnet_cost("calibrate", "fit", str(tmp_path / "h.csv"), "-o", str(tmp_path / "mine.yaml"))
@@ -100,6 +100,19 @@ def test_the_kept_rows_have_no_part_in_the_figures(tmp_path: Path) -> None:
     kept = len(asked) // own_machine.KEPT
     assert (first.used, len(first.errors["seconds"])) == (len(asked) - kept, kept)
     assert float(np.max(np.abs(first.errors["seconds"]))) < 0.05
+
+
+def test_a_counter_that_stands_still_is_read_where_it_moves() -> None:
+    """50 W by a counter that moves every 30 ms: what is read of it at any other time is up to a step too little."""
+    start = time.perf_counter()
+
+    def joules() -> float:
+        return 50.0 * 0.03 * ((time.perf_counter() - start) // 0.03)
+
+    done, power = benchmarking._watched(joules, lambda: time.sleep(0.25))
+    assert done is None
+    assert power == pytest.approx(50.0, rel=0.1)
+    assert benchmarking._watched(lambda: 7.0, lambda: 3) == (3, None)
 
 
 def test_this_machine_is_measured(bitnet_cost: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

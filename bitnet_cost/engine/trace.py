@@ -114,13 +114,10 @@ class Trace:
     def _link(self, link: Interconnect) -> Interconnect:
         """What joins nodes, its figures told."""
         figures = {name: getattr(link, name) for name in ("energy", "bandwidth", "latency")}
-        levers_of = {
-            name: Lever(f"{name} between nodes", f.low, f.value, f.high, f.dimension.si, f.basis, f.source, name)
-            for name, f in figures.items() if f is not None
-        }  # fmt: skip
-        return link.model_copy(
-            update={name: self._figure(figures[name], lever, None) for name, lever in levers_of.items()}
-        )
+        return link.model_copy(update={
+            name: self._figure(figure, Lever.of(f"{name} between nodes", figure), None)
+            for name, figure in figures.items() if figure is not None
+        })  # fmt: skip
 
     def columns(self, result: Result) -> dict[str, Node | float]:
         """The columns of a sweep, each a number of the graph."""
@@ -163,10 +160,7 @@ class Trace:
 
     def _at(self, path: str, figure: Figure) -> Figure:
         """The figure at a path with its numbers as inputs: its value, and its ends where it has a range."""
-        lever = Lever(
-            path, figure.low, figure.value, figure.high, figure.dimension.si, figure.basis, figure.source, path
-        )
-        return self._figure(figure, lever, None)
+        return self._figure(figure, Lever.of(path, figure), None)
 
     def _surroundings(self, site: Facility) -> Facility:
         """A facility whose three numbers are inputs as the command takes them: ``pue``, ``carbon`` and ``price``."""
@@ -183,9 +177,7 @@ class Trace:
 
         def told_in(part: Any, here: str) -> Any:
             if isinstance(part, Figure):
-                unit, known = part.dimension.si, sources[part.source]
-                lever = Lever(here, part.low, part.value, part.high, unit, part.basis, part.source, here)
-                return self._figure(part, lever, known)
+                return self._figure(part, Lever.of(here, part), sources[part.source])
             if isinstance(part, dict):
                 return {key: told_in(value, f"{here}.{key}") for key, value in part.items()}
             return self._cited(part, here, sources) if isinstance(part, Input) else part
@@ -209,7 +201,7 @@ class Trace:
         if site.zone is None:
             return site
         figure, name = site.zone.figure, f"electricity of {site.zone.name}, {site.zone.figure.year}"
-        lever = Lever(name, figure.low, figure.value, figure.high, "g/J", figure.basis, figure.source, name)
+        lever = Lever.of(name, figure)
         told = self._figure(figure, lever, site.zone.source)
         found = copy.copy(site)
         object.__setattr__(found, "carbon_g_per_j", told.value)

@@ -42,7 +42,7 @@ def step_spread(
     if result.ledger is None:
         return None
     figures = _time_figures(result) if result.seconds is not None else {}
-    moving = [Lever(path, f.low, f.value, f.high, "", f.basis, f.source, path) for path, f in figures.items()]
+    moving = [Lever.of(path, f) for path, f in figures.items()]
     times = dict(zip(figures, draw_prices(moving, draws, seed, distribution), strict=True))
     actions = sorted(contract(result.ledger, "action", result.scope))
     prices = draw_prices(levers(result.hardware, actions), draws, seed, distribution)

@@ -520,10 +520,7 @@ def swings(result: Result, baseline: Result | None) -> list[Swing]:
     for (path, figure), pair, other in zip(timed.items(), energies, others, strict=True):
         of_runtime = path.startswith("runtime.")
         name = path.removeprefix("runtime.") + ("" if of_runtime else " (device)")
-        lever = Lever(
-            name, figure.low, figure.value, figure.high, figure.dimension.si, figure.basis, figure.source, name
-        )
-        found.append(_swing(lever, pair, other, whole, reference))
+        found.append(_swing(Lever.of(name, figure), pair, other, whole, reference))
     found += _accumulated(result, compared, whole, reference)
     return sorted((s for s in found if s.size > 0), key=lambda s: -s.size)
 

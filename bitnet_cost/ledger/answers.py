@@ -16,6 +16,7 @@ from bitnet_cost.told.arithmetic import Step
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+    from bitnet_cost.inputs.cited import Figure as CitedFigure
     from bitnet_cost.ledger.load import LoadResult
 
 
@@ -83,6 +84,12 @@ class Lever(Shown):
     basis: str
     source: str
     moves_with: str
+
+    @classmethod
+    def of(cls, name: str, figure: CitedFigure) -> Lever:
+        """A figure of an input that moves alone."""
+        unit = figure.dimension.si
+        return cls(name, figure.low, figure.value, figure.high, unit, figure.basis, figure.source, name)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

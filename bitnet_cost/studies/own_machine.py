@@ -50,7 +50,6 @@ class Figures(NamedTuple):
     bandwidth: float = 1.0
     overhead: float = 1.0
     rates: Mapping[str, float] = {}
-    static: float = 1.0
     memory: float = 1.0
     macs: Mapping[str, float] = {}
     packing: float = 1.0
@@ -72,7 +71,7 @@ class Figures(NamedTuple):
         name = list(profile.hierarchy)[-1]
         rates = {form: scaled(rate, self.rates.get(form, 1.0)) for form, rate in profile.rates.items()}
         priced_alike = with_prices(
-            profile, self.static, self.memory, lambda action: self.macs.get(action.removeprefix("mac."), 1.0)
+            profile, 1.0, self.memory, lambda action: self.macs.get(action.removeprefix("mac."), 1.0)
         )
         level = priced_alike.hierarchy[name]
         assert level.bandwidth is not None
@@ -243,6 +242,8 @@ def fit(asked: Asked, say: Callable[[str], None]) -> OwnMachine:
         prices = ["memory", *(f"mac.{form}" for form in forms if f"mac.{form}" in profile.actions)]
         spread |= dict.fromkeys(prices, PRICE)
         noise["energy_j_per_token"] = POWER_SIGMA
+    floor, share = _floor(profile, asked.idle), software.kernel("linear").compute
+    profile = with_prices(profile, floor, 1.0, lambda _: 1.0)
     if asked.between is not None:  # what is neither arithmetic nor memory draws what launches of small kernels do
         shown = {
             "value": asked.between,
@@ -253,13 +254,12 @@ def fit(asked: Asked, say: Callable[[str], None]) -> OwnMachine:
         power = profile.device_power
         between = power.static.model_copy(update=shown | {"basis": "measured", "source": SOURCE})
         profile = profile.model_copy(update={"power": power.model_copy(update={"between": between})})
-    floor, share = _floor(profile, asked.idle), software.kernel("linear").compute
     expected = dict.fromkeys(spread, 1.0)
     for form in forms:  # a rate that was reached is where the search begins: from above it, power may seem to limit all
         if share is not None and asked.reached.get(form):
             expected[f"rate.{form}"] = min(1.0, asked.reached[form] / (share.value * profile.rates[form].value))
-    found = solve(_residuals(parts, profile, software, list(spread), noise, floor), expected, spread)
-    figures = Figures.of({**found.values, "static": floor})
+    found = solve(_residuals(parts, profile, software, list(spread), noise), expected, spread)
+    figures = Figures.of(found.values)
     solved, launched = figures.hardware_of(profile), figures.runtime_of(software)
     errors: dict[Quantity, list[float]] = {}
     for members in grouped(kept).values():
@@ -293,10 +293,10 @@ def _formats(part: Rows, profile: Hardware) -> set[str]:
 
 def _residuals(
     parts: Sequence[Rows], profile: Hardware, software: RuntimeProfile, names: Sequence[str],
-    sigmas: Mapping[Quantity, float], floor: float,
+    sigmas: Mapping[Quantity, float],
 ) -> Callable[[Vector], list[float]]:  # fmt: skip
     def residuals(x: Vector) -> list[float]:
-        figures = Figures.of({**dict(zip(names, np.exp(x).tolist(), strict=True)), "static": floor})
+        figures = Figures.of(dict(zip(names, np.exp(x).tolist(), strict=True)))
         hardware, launched = figures.hardware_of(profile), figures.runtime_of(software)
         return [value for part in parts for value in part.residuals(hardware, launched, sigmas)]
 

@@ -255,8 +255,7 @@ def _of_rival_alone(result: Result, rival: Result) -> list[tuple[Lever, float, f
     ends = [(path, end) for path, figure in others.items() for end in (figure.low, figure.high)]
     energies = energies_with_each(rival, ends).reshape(-1, 2).tolist()
     names = [path.removeprefix("runtime.") for path in others]
-    levers = [Lever(n, f.low, f.value, f.high, f.dimension.si, f.basis, f.source, n)
-              for n, f in zip(names, others.values(), strict=True)]  # fmt: skip
+    levers = [Lever.of(name, figure) for name, figure in zip(names, others.values(), strict=True)]
     return [(lever, low, high) for lever, (low, high) in zip(levers, energies, strict=True)]
 
 
