@@ -115,11 +115,13 @@ class MissingRate(MissingPrice):
     def __init__(self, form: str, hardware: str, precision: str, rates: Iterable[str]) -> None:
         super().__init__(f"mac.{form}", hardware, precision, ())
         self.lacking = f"rate for {form}"
+        known = sorted(rates)
         self.args = (
             f"{hardware!r} has no rate for products in {form} (needed by precision {precision!r})"
             " and runs nothing in their place\n"
-            f"  rates: {', '.join(sorted(rates))}\n"
-            "  Add it to the profile, or choose another --precision.",
+            f"  rates: {', '.join(known)}\n"
+            f"  Add it to the profile, or what runs in its place, as in executes: {{{form}: {known[0]}}};"
+            " or choose another --precision.",
         )
 
 

@@ -312,7 +312,7 @@ def explain(error: Any, lines: dict[tuple[str | int, ...], int], model: type[Bas
     """
     faults = error.errors(include_url=False)
     fault, loc = _of_alternatives(faults)
-    place = tuple(p for p in loc if isinstance(p, int) or not p.startswith("function-"))
+    place = tuple(p for p in loc if isinstance(p, int) or not p.startswith(("function-", "literal[")))
     depth = max((d for d in range(len(place) + 1) if place[:d] in lines), default=0)
     line = lines.get(place[:depth])
     where = ".".join(str(p) for p in place) or "the file"
@@ -325,6 +325,14 @@ def explain(error: Any, lines: dict[tuple[str | int, ...], int], model: type[Bas
         what = "is missing" + _described(model, place)
     elif kind in ("value_error", "assertion_error"):
         what = str(fault["ctx"]["error"])
+    elif kind == "model_type" and (figure := _figure_at(model, place)) is not None:
+        example = figure.dimension.example
+        what = (
+            f"{quoted(value)}: a figure has its range and source, as in"
+            f" {{value: {example}, low: {example}, high: {example}, basis: published, source: data-sheet}}"
+        )
+    elif kind == "literal_error" and (choices := _choices(faults, loc)):
+        what = f"{quoted(value)}: input should be {choices}"
     else:
         message = fault["msg"][0].lower() + fault["msg"][1:]
         what = f"{quoted(value)}: {message}"
@@ -345,6 +353,18 @@ def _of_alternatives(faults: list[Any]) -> tuple[Any, tuple[str | int, ...]]:
     field = first[:-1]
     fault = max((f for f in faults if f["loc"][: len(field)] == field), key=lambda f: len(f["loc"]))
     return fault, (*field, *fault["loc"][len(field) + 1 :])
+
+
+def _choices(faults: list[Any], loc: tuple[str | int, ...]) -> str:
+    """What a field that takes words of several lists may be; nothing where it is one list."""
+    lists = [f["ctx"]["expected"] for f in faults if f["type"] == "literal_error" and f["loc"][:-1] == loc[:-1]]
+    return " or ".join(lists) if len(lists) > 1 and str(loc[-1]).startswith("literal[") else ""
+
+
+def _figure_at(model: type[BaseModel], place: tuple[str | int, ...]) -> type[Figure] | None:
+    """The kind of figure at a place; None where something else is."""
+    found = model_at(model, place)
+    return found if found is not None and issubclass(found, Figure) else None
 
 
 def _fields_at(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:

@@ -335,10 +335,15 @@ class Hardware(Shown, Input):
             if self.has_clock and name not in self.rates:
                 raise ValueError(f"units.{name}: its rate is missing; give rates.{name}")
         if not self.actions and self.priced == "actions":
-            raise ValueError("actions are missing (energy of one action)")
+            raise ValueError(
+                "actions are missing (energy of one action); if only the power under load is known, say 'priced: time'"
+            )
         for name, level in self.hierarchy.items():
             if level.read is None and (level.write is not None or self.priced == "actions"):
-                raise ValueError(f"hierarchy.{name}.read is missing (energy of reading one bit)")
+                raise ValueError(
+                    f"hierarchy.{name}.read is missing (energy of reading one bit); leave out a level whose price is"
+                    " not known, or say 'priced: time' where the power under load holds it"
+                )
         for name in self.points:
             if not _POINT.fullmatch(name):
                 raise ValueError(f"points: {name!r} is not a point; take small letters, digits and dots, as in 0.6v")
@@ -362,7 +367,9 @@ class Hardware(Shown, Input):
             raise ValueError("a device needs rates and a hierarchy of memory levels")
         for name, level in self.hierarchy.items():
             if level.capacity is None or (level.bandwidth is None and level is self.memory):
-                raise ValueError(f"hierarchy.{name}: a device's level needs capacity and bandwidth")
+                raise ValueError(
+                    f"hierarchy.{name}: a device's level needs capacity, and the last, which holds the model, bandwidth"
+                )
         for form in self.decode_rates:
             if form not in self.rates:
                 raise ValueError(f"decode_rates.{form}: rates has none for it")
