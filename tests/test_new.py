@@ -38,6 +38,17 @@ def test_what_is_begun_passes_the_check_and_says_what_was_guessed(kind: str, bit
     assert "# GUESSED: " in text
 
 
+@pytest.mark.parametrize("rate", ["int4=77GOP/s", "ternary=77GOP/s"])
+def test_a_relative_that_is_priced_by_its_time_gives_neither_prices_nor_rates_of_decoding(
+    rate: str, bitnet_cost: Run, tmp_path: Path
+) -> None:
+    words = f"--name mine --class npu --memory 4GB --bandwidth 19.2GB/s --rates {rate} --power 7W"
+    assert bitnet_cost("new", "hardware", *words.split(), "-o", str(tmp_path / "mine.yaml")).code == 0
+    device = catalog.hardware(str(tmp_path / "mine.yaml"))
+    assert device.priced == "time"
+    assert (device.actions, device.decode_rates, device.reached, device.points) == ({}, {}, None, {})
+
+
 def test_the_figures_are_those_that_were_typed(bitnet_cost: Run, tmp_path: Path) -> None:
     for kind, words in ANSWERS.items():
         assert bitnet_cost("new", kind, *words.split(), "-o", str(tmp_path / f"{kind}.yaml")).code == 0
@@ -64,7 +75,7 @@ def test_the_figures_are_those_that_were_typed(bitnet_cost: Run, tmp_path: Path)
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("hardware --name x", "a hardware needs --memory, --bandwidth, --rates, --power"),
+        ("hardware --name x", "new hardware needs --memory, --bandwidth, --rates, --power"),
         ("hardware --nmae x", "--nmae: nothing is asked so"),
         ("model --name x --layers twelve --hidden 768 --heads 12", "--layers: 'twelve' is no whole number"),
         ("model --name x --layers 12 --hidden 768 --heads 7", "heads"),

@@ -156,10 +156,10 @@ def draft(kind: str, answers: Answers) -> Draft:
     asked = {question.key: question for question in QUESTIONS[kind]}
     for key in answers:
         if key not in asked:
-            raise BitnetCostError(f"--{key}: nothing is asked so; a {kind} is asked --{', --'.join(asked)}")
+            raise BitnetCostError(f"--{key}: nothing is asked so; new {kind} asks --{', --'.join(asked)}")
     missing = [f"--{key}" for key, question in asked.items() if question.guess is None and not answers.get(key)]
     if missing:
-        raise BitnetCostError(f"a {kind} needs {', '.join(missing)}: {asked[missing[0][2:]].words}")
+        raise BitnetCostError(f"new {kind} needs {', '.join(missing)}: {asked[missing[0][2:]].words}")
     given = {key: value.strip() for key, value in answers.items() if value.strip()}
     guesses = []
     for key, question in asked.items():  # in their order: a guess may rest on the answers above it
@@ -270,7 +270,8 @@ def _hardware(given: Answers, guessed: set[str]) -> dict[str, Any]:
     scaled = {form: _figure(rate * faster, rate_unit(form), as_common, (0.5, 1.2))
               for form, rate in known.items() if form not in rates}  # fmt: skip
     actions = {}
-    for form, rate in rates.items():
+    prices = f"Prices are those of {like.name}" if like.actions else f"Like {like.name} its power holds every action"
+    for form, rate in rates.items() if like.priced == "actions" else ():
         fed, price = (limit - static) / (rate / 2), like.actions.get(f"mac.{form}")
         if price is None or price.value > fed:
             why = "what the limit leaves above the floor at the full rate"
@@ -279,8 +280,9 @@ def _hardware(given: Answers, guessed: set[str]) -> dict[str, Any]:
         "name": given["name"], "extends": like.name, "title": given["title"],
         **({"device_class": given["class"]} if given["class"] != like.device_class else {}),
         **({"released": _whole(given, "year")} if "year" in given else {"released": None}),
-        "note": f"Prices are those of {like.name}, nothing was measured: compare with care.",
+        "note": f"{prices}, nothing was measured: compare with care.",
         "multiprocessors": None, "embodied": None, "launch_price": None,
+        **{part: None for part in ("decode_rates", "reached", "points") if getattr(like, part)},
         **({"actions": actions} if actions else {}),
         "hierarchy": hierarchy,
         "rates": {form: _figure(rate, rate_unit(form)) for form, rate in rates.items()} | scaled,
