@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.sweep import GOALS, plan
 from bitnet_cost.front import Front
-from bitnet_cost.studies import running
+from bitnet_cost.studies import running, sweep_columns, sweep_parts
 from bitnet_cost.studies import sweep as sweeps
 
 CELLS = (
@@ -55,7 +55,7 @@ def drawn(draw: np.random.Generator) -> dict[str, Any]:
 
 def differing(ours: Any, theirs: Any, points: int) -> int:
     """Rows in which two columns are not the same, to the bit."""
-    one, other = sweeps.as_array(ours, points), sweeps.as_array(theirs, points)
+    one, other = sweep_columns.as_array(ours, points), sweep_columns.as_array(theirs, points)
     if one.dtype == object:
         return sum(a != b for a, b in zip(one.tolist(), other.tolist(), strict=True))
     return int(np.count_nonzero((one != other) & ~(np.isnan(one) & np.isnan(other))))
@@ -71,7 +71,7 @@ def compared(points: int) -> Iterator[str]:
         }))  # fmt: skip
         cell, done, wrong, seconds, columns = whole.cell(0), 0, 0, np.zeros(2), 0
         traced = whole.traced(cell, frozenset(whole.known))
-        part = sweeps.Part(whole, cell, 0, whole.needed, Front())
+        part = sweep_parts.Part(whole, cell, 0, whole.needed, Front())
         while done < points / len(CELLS):
             numbers = drawn(draw)
             start = time.process_time()
@@ -83,7 +83,7 @@ def compared(points: int) -> Iterator[str]:
             assert ours is not None
             for name, values in ours.items():
                 lacks = None if name == "reason" else np.nan
-                column = [sweeps.as_array(found.get(name, lacks), sweeps.CHUNK) for found in theirs]
+                column = [sweep_columns.as_array(found.get(name, lacks), sweeps.CHUNK) for found in theirs]
                 wrong += differing(values, np.concatenate(column), AT_ONCE)
             done, columns = done + AT_ONCE, len(ours)
         each = seconds / done * 1e6
@@ -128,7 +128,7 @@ def main() -> None:
     ways = {"compiled": least, "NumPy on the graph": (1, never), "the engine": (never, never)}
     for way, limits in ways.items():
         sweeps.TRACED_FROM, sweeps.COMPILED_FROM = limits
-        sweeps.traced_cell.cache_clear()
+        sweep_parts.traced_cell.cache_clear()
         found[way] = to_front(1 << (24 if way == "compiled" else 21), 1)
     sweeps.TRACED_FROM, sweeps.COMPILED_FROM = least
     points, _, wall = to_front(100_000_000, cores)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from bitnet_cost.studies import load_sweep
+from bitnet_cost.studies import load_sweep, sweep_parts
 from bitnet_cost.studies import sweep as sweeps
 
 MODEL, HARDWARE = ["llama-2-7b"], ["h100-sxm-80gb"]
@@ -39,7 +39,7 @@ def rate(spec: Mapping[str, Any], precision: str, partitions: int) -> float:
     whole = load_sweep.plan(sweeps.of_options(asked))
     start, points = time.process_time(), 0
     for number in range(min(partitions, whole.partitions)):
-        sweeps.partition(whole, number)
+        sweep_parts.partition(whole, number)
         _, first, last = whole.span(number)
         points += last - first
     return points / (time.process_time() - start)

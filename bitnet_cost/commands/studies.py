@@ -307,7 +307,7 @@ def sweep(
     Example: bitnet-cost sweep -m gemma-2b -H l4 -p fp16 --batch 1,2 --dry-run
     """
     from bitnet_cost.inputs import sweep as spec
-    from bitnet_cost.studies import load_sweep, running
+    from bitnet_cost.studies import load_sweep, running, sweep_parts, varied
     from bitnet_cost.studies import sweep as sweeps
 
     update = spec.options(
@@ -319,7 +319,10 @@ def sweep(
     if study is not None and not Path(study).suffix and not Path(study).exists():
         raise BitnetCostError(f"{study}: no such study" + labelled(write=f"sweep -m {study}, if it is a model"))
     whole = load_sweep.plan(sweeps.of_file(study, update) if study is not None else sweeps.of_options(update))
-    for note in [*sweeps.bare_numbers(whole), *(sweeps.engine_notes(whole) if engine_notes else ())]:
+    for note in [
+        *varied.bare_numbers(whole.spec.vary, whole.settings),
+        *(sweep_parts.engine_notes(whole) if engine_notes else ()),
+    ]:
         typer.echo(note, err=True)
     if dry_run:
         text = running.forecast_text(running.Runner(whole, workers=workers).forecast())

@@ -20,7 +20,8 @@ from bitnet_cost.ledger.record import METRICS
 from bitnet_cost.numerals import prefix_of, significant, with_commas
 from bitnet_cost.readers import catalog
 from bitnet_cost.registry import unit_shown, words_of
-from bitnet_cost.studies.sweep import AXES, WORDS, unit_of
+from bitnet_cost.studies.sweep import AXES, WORDS
+from bitnet_cost.studies.varied import unit_of
 from bitnet_cost.tables import Column, Report, Table
 from bitnet_cost.told import Array
 from bitnet_cost.views import figures

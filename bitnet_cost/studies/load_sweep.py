@@ -20,7 +20,9 @@ from bitnet_cost.ledger.load_record import LOAD_METRICS
 from bitnet_cost.ledger.record import UNFIT
 from bitnet_cost.registry import Metric
 from bitnet_cost.studies import sweep, training_sweep
-from bitnet_cost.studies.sweep import Cell, Columns, varied_to
+from bitnet_cost.studies.sweep import Cell
+from bitnet_cost.studies.sweep_columns import Columns
+from bitnet_cost.studies.varied import varied_to
 from bitnet_cost.told import Array
 
 GENERATE = 128

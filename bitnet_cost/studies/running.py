@@ -26,7 +26,9 @@ from bitnet_cost import __version__
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.numerals import digits, fixed, with_commas, with_prefix
 from bitnet_cost.studies.progress import Progress
-from bitnet_cost.studies.sweep import PARTITION, Columns, Plan, is_reducing, joined, partition
+from bitnet_cost.studies.sweep import PARTITION, Plan
+from bitnet_cost.studies.sweep_columns import Columns
+from bitnet_cost.studies.sweep_parts import joined, partition
 from bitnet_cost.views import columns as files
 from bitnet_cost.views.files import whole_or_nothing, write_first
 from bitnet_cost.words import Engine
@@ -170,11 +172,6 @@ class Runner:
             return in_dask(self.whole, self.scheduler, self.workers, numbers)
         return in_processes(self.whole, self.workers, numbers, partition)
 
-    @property
-    def reducing(self) -> bool:
-        """Whether only a front or the best are kept."""
-        return is_reducing(self.whole)
-
     def reduced_rows(self) -> tuple[int, Columns]:
         """The front or the best of the whole grid: how many rows, and their columns."""
         found: Columns = {}
@@ -184,7 +181,7 @@ class Runner:
 
     def every(self) -> Iterator[Outcome]:
         """All kept rows: those of each partition, or the front or the best of the whole grid."""
-        if self.reducing:
+        if self.whole.reducing:
             yield self.reduced_rows()
         else:
             yield from self.rows(range(self.whole.partitions))
@@ -222,7 +219,7 @@ class Runner:
             BitnetCostError: a folder of another sweep, or one that is not empty and not to be resumed.
         """
         files.parquet()
-        if self.reducing:
+        if self.whole.reducing:
             raise BitnetCostError("a front or the best is one file; give a name that ends in .parquet or .csv")
         folder = Path(name)
         each = max(1, PART_ROWS // PARTITION)
@@ -311,7 +308,7 @@ class Runner:
         return {
             "points": self.whole.points,
             "seconds": seconds * self.whole.points / min(self.workers, self.whole.partitions),
-            "bytes": size if self.reducing else size / points * self.whole.points,
+            "bytes": size if self.whole.reducing else size / points * self.whole.points,
         }
 
     def _encoded(self, part: Columns, rows: int) -> int:

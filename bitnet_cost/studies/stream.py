@@ -17,7 +17,8 @@ from bitnet_cost.registry import figure
 from bitnet_cost.shown import Shown, Theme, drawn
 from bitnet_cost.studies.load_sweep import plan
 from bitnet_cost.studies.running import Runner, run
-from bitnet_cost.studies.sweep import Columns, Plan, as_array, of_file, of_options
+from bitnet_cost.studies.sweep import Plan, of_file, of_options
+from bitnet_cost.studies.sweep_columns import Columns, as_array
 from bitnet_cost.tables import Report, Table, headed
 from bitnet_cost.words import Accumulator, AttentionSpan, Counting, Logits, Parallel, Scope
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,22 +18,21 @@ from bitnet_cost import __version__
 from bitnet_cost.engine.compiled import Cell as CompiledCell
 from bitnet_cost.engine.estimate import cannot_share, check_scope
 from bitnet_cost.engine.grid import components_of, figures, swept
-from bitnet_cost.errors import BitnetCostError, MissingPrice, suggested
+from bitnet_cost.errors import BitnetCostError, suggested
 from bitnet_cost.filters import Filter
-from bitnet_cost.front import Front, best, pareto
 from bitnet_cost.inputs.architecture import Architecture
-from bitnet_cost.inputs.cited import Figure, Same, explain, model_at
+from bitnet_cost.inputs.cited import explain
 from bitnet_cost.inputs.drafting import MTP, check_draft, own_draft, rounds_of
-from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
-from bitnet_cost.inputs.runtime import RuntimeProfile
-from bitnet_cost.inputs.scenario import Question, Scenario, usual_generate
-from bitnet_cost.inputs.sweep import Range, Sweep, Varied, whole_numbers
+from bitnet_cost.inputs.scenario import Scenario, usual_generate
+from bitnet_cost.inputs.sweep import Sweep, whole_numbers
 from bitnet_cost.inputs.workload import Speculative, Workload
 from bitnet_cost.ledger.record import METRICS
-from bitnet_cost.numerals import brief, with_commas, with_prefix
+from bitnet_cost.numerals import with_commas
 from bitnet_cost.readers import catalog
 from bitnet_cost.registry import Metric
+from bitnet_cost.studies.sweep_columns import Columns, among, as_array, grid_of, select_rows
+from bitnet_cost.studies.varied import broadcasts, unit_of, unit_varied, values_of, varied_to
 from bitnet_cost.told import Array
 
 CHUNK = 2048  # points evaluated at once: their arrays stay in the second-level cache
@@ -46,9 +44,6 @@ COMPILED_FROM = 100_000  # and those that are worth the tenth of a second in whi
 TRIES = 200  # combinations of names that are tried before a sweep begins, to refuse one without an answer
 WORDS = ("model", "hardware", "runtime", "precision", "scope", "reason")
 AXES = ("devices", "batch", "prompt", "generate")
-
-Q = TypeVar("Q", bound=Question)
-Columns = dict[str, Any]  # arrays [n]; a word, or a value of `vary`, that holds for all rows is no array
 
 
 class Cell(NamedTuple):
@@ -109,6 +104,11 @@ class Plan:
         return *figures, *(1 if axis is None else len(axis) for axis in self.axes.values())
 
     @property
+    def reducing(self) -> bool:
+        """Whether only a front or the best are kept."""
+        return self.spec.pareto or self.spec.top is not None
+
+    @property
     def points(self) -> int:
         """Points of the grid that are evaluated."""
         every = math.prod(self.radices) * math.prod(self.lengths)
@@ -117,7 +117,7 @@ class Plan:
     @cached_property
     def partition_points(self) -> int:
         """Points of one partition: more where there are many and only a front or the best is sent back."""
-        few_rows = is_reducing(self) and not self.spec.training and not self.spec.load
+        few_rows = self.reducing and not self.spec.training and not self.spec.load
         return PARTITION * (8 if few_rows and math.prod(self.lengths) >= 64 * PARTITION else 1)
 
     @property
@@ -199,8 +199,8 @@ class Plan:
         even, parts = np.flatnonzero(~odd), (given, varied)
         found = self._figures(cell, *(select_rows(part, even) for part in parts))
         reasons = as_array(found.pop("reason"), even.size)
-        found = {name: _among(values, even, odd.size) for name, values in found.items()}
-        found["reason"] = _among(reasons, even, odd.size)
+        found = {name: among(values, even, odd.size) for name, values in found.items()}
+        found["reason"] = among(reasons, even, odd.size)
         for batch in np.unique(given["batch"][odd]):
             alone = replace(Workload(), batch=int(batch))
             found["reason"][given["batch"] == batch] = cannot_share(cell.asked.but(workload=alone))
@@ -299,7 +299,7 @@ class Plan:
     def deciding(self) -> frozenset[str]:
         """The columns that say which rows are kept; all that are needed, where no front or best does."""
         tested = frozenset[str]().union(*(f.columns for f in self.filters))
-        return tested | (frozenset(o.column for o in self.spec.objectives) if is_reducing(self) else self.needed)
+        return tested | (frozenset(o.column for o in self.spec.objectives) if self.reducing else self.needed)
 
     def kind_of(self, column: str) -> str:
         """``word``, ``whole``, ``bool`` or ``figure``."""
@@ -316,7 +316,7 @@ class Plan:
         found = {}
         for column in self.columns:
             if column in self.varied:
-                found[column] = unit_varied(self, column)
+                found[column] = unit_varied(self.settings, column)
             elif self.kind_of(column) != "word":
                 found[column] = self._metrics[column].unit if column in self._metrics else unit_of(column)
                 found[column] = found[column] or "bool"
@@ -408,287 +408,6 @@ def _refuse_empty(found: Plan) -> None:
             first = first or fault
     if first is not None:
         raise first
-
-
-def partition(whole: Plan, number: int) -> tuple[int, Columns]:
-    """Rows of one partition that are kept: how many, and the written columns. A pure function of its arguments."""
-    index, start, stop = whole.span(number)
-    if start >= stop:
-        return 0, {}
-    fast = traced_cell(Same(whole), index)
-    early = whole.deciding if isinstance(fast, CompiledCell) else whole.deciding | whole.needed
-    part = Part(whole, whole.cell(index), index * math.prod(whole.lengths), early, Front())
-    found = joined(whole, list(part.blocks(start, stop, fast if isinstance(fast, CompiledCell) else None)))
-    return len(found["index"]), part.completed(found)
-
-
-@lru_cache(maxsize=4)
-def traced_cell(whole: Same, index: int) -> CompiledCell | str:
-    """What decides about the rows of a cell of a plan, as a function of its numbers, or why the engine is asked."""
-    try:
-        found: CompiledCell = whole.it.traced(whole.it.cell(index), whole.it.deciding)
-        return found
-    except BitnetCostError as fault:
-        return str(fault).splitlines()[0]
-
-
-def engine_notes(whole: Plan) -> list[str]:
-    """How the cells of a sweep are evaluated, of the first `TRIES`: compiled, or by NumPy and why."""
-    cells = min(math.prod(whole.radices), TRIES)
-    ways = [traced_cell(Same(whole), index) for index in range(cells)]
-    reasons = Counter(
-        f"the engine, operator by operator; {way}" if isinstance(way, str)
-        else f"its graph, by NumPy; {way.slow}" if way.slow else "compiled" for way in ways
-    )  # fmt: skip
-    of = f"the first {cells}" if cells < math.prod(whole.radices) else f"{cells}"
-    return [f"engine: {count} of {of} cells: {reason}" for reason, count in reasons.items()]
-
-
-class Part(NamedTuple):
-    """What is the same for all points of a partition."""
-
-    whole: Plan
-    cell: Cell
-    offset: int  # of the cell's first point in the grid
-    early: frozenset[str]  # columns that are made of all points; the others are made of what is kept
-    front: Front
-
-    def blocks(self, start: int, stop: int, fast: CompiledCell | None) -> Iterator[Columns]:
-        """The kept rows among some points with their early columns and ``index``, block by block."""
-        length, inner = self.whole.row
-        in_rows = length <= BLOCK
-        step = CHUNK if fast is None else PARTITION if not fast.slow else BLOCK // length * length if in_rows else BLOCK
-        first = start
-        while first < stop:
-            last = min((first // step + 1) * step, stop)
-            numbers, varied = self.whole.slice(first, last)
-            given = None
-            if fast is not None:
-                whole_rows = in_rows and first % length == 0 and last % length == 0
-                every = self.whole.numbers(self.cell, numbers)
-                if not self.whole.unshared(self.cell, every).any():
-                    given = fast.figures(every | varied, (length, inner) if whole_rows else None)
-            if given is None:
-                given = self.evaluated(numbers, varied)
-            yield self._kept(first, last - first, numbers, varied | given)
-            first = last
-
-    def _kept(self, first: int, points: int, numbers: Columns, given: Columns) -> Columns:
-        """The rows of a block that the filters keep, and a front or the best where they are asked for."""
-        found = self.filled(numbers, given, self.early, points)
-        rows: Any = None
-        for condition in self.whole.filters:
-            holds = condition(found, points)
-            rows = holds if rows is None else rows & holds
-        kept = {name: found[name] for name in self.early}
-        kept["index"] = np.arange(self.offset + first, self.offset + first + points)
-        if rows is not None and not rows.all():
-            kept = select_rows(kept, np.flatnonzero(rows))
-        return reduced(self.whole, kept, self.front)
-
-    def completed(self, kept: Columns) -> Columns:
-        """Kept rows with the columns that are needed further on."""
-        whole, points = self.whole, len(kept["index"])
-        found = kept
-        if not whole.needed <= self.early:
-            numbers, varied = whole.at(kept["index"] - self.offset)
-            late = self.evaluated(numbers, varied) if points else {}
-            found = self.filled(numbers, varied | late, whole.needed, points) | {"index": kept["index"]}
-        return {name: found[name] for name in (*sorted(whole.needed), "index")}
-
-    def evaluated(self, numbers: Mapping[str, Array | None], varied: dict[str, Array]) -> Columns:
-        """Columns of some points by the engine, or why there are none."""
-        try:
-            return self.whole.evaluate(self.cell, numbers, varied)
-        except MissingPrice as fault:
-            return {**fault.figures, "reason": f"no {fault.lacking}"}
-        except BitnetCostError as fault:
-            return {"reason": str(fault).splitlines()[0]}
-
-    def filled(self, numbers: Columns, given: Columns, names: Collection[str], points: int) -> Columns:
-        """Figures with the words and the numbers of their cell, and with the columns that say nothing."""
-        whole = self.whole
-        found = whole.names_of(self.cell) | self.cell.varied | whole.numbers(self.cell, numbers) | given
-        for name in names:
-            if name not in found:
-                found[name] = None if whole.kind_of(name) in ("bool", "word") else np.full(points, np.nan)
-        return found
-
-
-def is_reducing(whole: Plan) -> bool:
-    """Whether only a front or the best are kept."""
-    return whole.spec.pareto or whole.spec.top is not None
-
-
-def select_rows(columns: Columns, rows: NDArray[np.intp]) -> Columns:
-    """Some rows of columns."""
-    return {name: values[rows] if isinstance(values, np.ndarray) else values for name, values in columns.items()}
-
-
-def reduced(whole: Plan, columns: Columns, front: Front | None = None) -> Columns:
-    """The rows on the front, or the best, where the sweep asks for them; else all. ``front`` is that of rows before."""
-    spec = whole.spec
-    if not is_reducing(whole):
-        return columns
-    points = len(columns["index"])
-    signs = [1.0 if o.goal == "min" else -1.0 for o in spec.objectives]
-    values = np.empty((points, len(signs)))
-    for i, (objective, sign) in enumerate(zip(spec.objectives, signs, strict=True)):
-        values[:, i] = columns[objective.column]
-        values[:, i] *= sign
-    if spec.top is None:
-        return select_rows(columns, pareto(values) if front is None else front.add(values))
-    return select_rows(columns, best(values[:, 0], spec.top))
-
-
-def joined(whole: Plan, parts: Sequence[Columns]) -> Columns:
-    """Rows of several parts as one, reduced to what the sweep asks for; of one part, as they are."""
-    if len(parts) < 2:
-        return parts[0] if parts else {}
-    found: Columns = {}
-    for name, values in parts[0].items():
-        several = [part[name] for part in parts]
-        alone = all(not isinstance(v, np.ndarray) and v == values for v in several)
-        found[name] = values if alone else np.concatenate([as_array(part[name], len(part["index"])) for part in parts])
-    return reduced(whole, found)
-
-
-def grid_of(axes: Sequence[Array], start: int, stop: int) -> list[Array]:
-    """The values of axes at some points of their grid, the last axis innermost.  Each [stop - start]
-
-    >>> [values.tolist() for values in grid_of([np.array([1.0, 2.0]), np.array([7.0, 8.0, 9.0])], 1, 5)]
-    [[1.0, 1.0, 2.0, 2.0], [8.0, 9.0, 7.0, 8.0]]
-    """
-    if not axes:
-        return []
-    *outer, inner = axes
-    length = len(inner)
-    first, last = start // length, -(-stop // length)
-    start, stop = start - first * length, stop - first * length
-    values = grid_of(outer, first, last)
-    if last - first == 1:
-        return [*(np.full(stop - start, value[0]) for value in values), inner[start:stop]]
-    return [*(np.repeat(value, length)[start:stop] for value in values), np.tile(inner, last - first)[start:stop]]
-
-
-def _among(values: NDArray[Any], rows: NDArray[np.intp], points: int) -> NDArray[Any]:
-    """Values of some rows among all: NaN, no or None elsewhere.  [n]"""
-    found = np.full(
-        points, np.nan if values.dtype.kind == "f" else None if values.dtype.kind == "O" else 0, values.dtype
-    )
-    found[rows] = values
-    return found
-
-
-def as_array(values: Any, points: int) -> NDArray[Any]:
-    """A column as an array, also where one value stands for all rows.  [n]"""
-    if isinstance(values, np.ndarray):
-        return values
-    found = np.empty(points, dtype=object if values is None or isinstance(values, str) else None)
-    found[:] = values
-    return found
-
-
-# --- varied figures ------------------------------------------------------------------------------------------------
-
-
-def varied_to(asked: Q, values: Mapping[str, float | Array]) -> Q:
-    """The scenario with varied figures at some values; one of the runtime where there is none changes nothing.
-
-    Raises:
-        BitnetCostError: see `Scenario.at`.
-    """
-    for path, value in values.items():
-        if asked.runtime is not None or not path.startswith("runtime."):
-            asked = asked.at(path, value)
-    return asked
-
-
-def broadcasts(asked: Question, path: str) -> bool:
-    """Whether a figure may be an array: all but an on-chip capacity, on which it rests where weights are read from."""
-    *_, last = asked.hardware.hierarchy or [""]
-    on_chip = path.startswith("hierarchy.") and path.endswith(".capacity") and path != f"hierarchy.{last}.capacity"
-    return isinstance(asked.figure(path), Figure) and not on_chip
-
-
-def unit_of(column: str) -> str:
-    """Unit of a column of a sweep, from its name alone; empty where it has none or is not known.
-
-    >>> [unit_of(name) for name in ("latency_s", "energy_sram_j", "hierarchy.hbm.bandwidth", "power.static", "model")]
-    ['s', 'J', 'bit/s', 'W', '']
-    >>> unit_of("runtime.kernels.linear.bandwidth"), unit_of("anything")
-    ('1', '')
-    """
-    if column in METRICS:
-        return METRICS[column].unit
-    if "." not in column:
-        return "J" if column.startswith("energy_") and column.endswith("_j") else ""
-    first, _, rest = column.partition(".")
-    profile, path = (RuntimeProfile, rest) if first == "runtime" else (Hardware, column)
-    found = model_at(profile, tuple(path.split(".")))
-    return found.dimension.si or "1" if found is not None and issubclass(found, Figure) else ""
-
-
-def bare_numbers(whole: Plan) -> list[str]:
-    """What plain numbers of a varied figure mean, where the figure has a unit: they are in SI, which few expect."""
-    found = []
-    for path, asked in whole.spec.vary.items():
-        first = asked.first if isinstance(asked, Range) else asked[0] if isinstance(asked, list) else asked
-        unit = unit_varied(whole, path)
-        if isinstance(first, str) or unit in ("", "1", "SI"):
-            continue
-        bits = unit.startswith("bit")
-        read = with_prefix(first / 8, unit.replace("bit", "B", 1)) if bits else with_prefix(first, unit)
-        found.append(
-            f"vary: {path}: plain numbers are {unit}; {brief(first)} is {read}. A unit may be written, as in '{read}'"
-        )
-    return found
-
-
-def unit_varied(whole: Plan, path: str) -> str:
-    """Unit of a varied figure; SI where no profile says."""
-    found = whole.settings[0].figure(path)
-    return found.dimension.si or "1" if isinstance(found, Figure) else "SI"
-
-
-def values_of(path: str, asked: Varied, settings: Sequence[Any]) -> Array:
-    """The values of a varied figure in SI, each once, every profile of the sweep having such a figure.
-
-    Raises:
-        BitnetCostError: a path that a profile does not have, a unit of another dimension.
-    """
-    figure: Any = None
-    root, _, below = path.partition(".")
-    for one in settings:
-        if root == "runtime" and (one.runtime is None or not below):
-            raise BitnetCostError(f"vary: {path}: {one.hardware.name!r} has no such figure")
-        if root != "runtime" and root in type(one).model_fields:
-            one.at(f"hardware.{path}", 1.0)  # not one of a profile: refused
-        figure = one.figure(path)
-        now = figure.value if isinstance(figure, Figure) else figure
-        one.at(path, float(now) if isinstance(now, int | float) else 1.0)
-
-    def number(value: float | str) -> float:
-        if not isinstance(value, str):
-            return float(value)
-        if not isinstance(figure, Figure):
-            raise BitnetCostError(f"vary: {path}: {value!r} has a unit; this field takes a plain number")
-        try:
-            from bitnet_cost.units import parse
-
-            return parse(value, figure.dimension)
-        except BitnetCostError as fault:
-            raise BitnetCostError(f"vary: {path}: {fault}") from None
-
-    if isinstance(asked, Range):
-        found = asked.values(number(asked.first), number(asked.last))
-    else:
-        found = np.array([number(v) for v in (asked if isinstance(asked, list) else [asked])])
-    if not len(found):
-        raise BitnetCostError(f"vary: {path}: has no values")
-    for value in (found.min(), found.max()):
-        settings[-1].at(path, float(value))
-    return found
 
 
 def of_file(name: str, update: dict[str, Any]) -> Sweep:

@@ -23,7 +23,9 @@ from bitnet_cost.ledger.training_record import STEP_METRICS
 from bitnet_cost.readers import catalog
 from bitnet_cost.registry import Metric
 from bitnet_cost.studies import sweep, training
-from bitnet_cost.studies.sweep import Cell, Columns, varied_to
+from bitnet_cost.studies.sweep import Cell
+from bitnet_cost.studies.sweep_columns import Columns
+from bitnet_cost.studies.varied import values_of, varied_to
 from bitnet_cost.told import Array
 
 LAYOUT = ("tp", "pp", "cp", "ep", "zero", "virtual_stages", "recompute", "optimizer")
@@ -164,7 +166,7 @@ def plan(spec: Sweep) -> sweep.Plan:
     axes = {"devices": devices, **{
         name: None if axis is None else whole_numbers(name, axis) for name, axis in numbers.items()
     }}  # fmt: skip
-    varied = {path: sweep.values_of(path, values, settings) for path, values in spec.vary.items()}
+    varied = {path: values_of(path, values, settings) for path, values in spec.vary.items()}
     found = TrainingPlan(spec, models, precisions, tuple(settings), axes, varied)
     for setting in settings:
         for precision in precisions:

@@ -36,7 +36,7 @@ from bitnet_cost.readers.files import load_any
 from bitnet_cost.readers.json_file import parse_json
 from bitnet_cost.readers.measured import read_rows
 from bitnet_cost.readers.yaml_file import parse_yaml
-from bitnet_cost.studies import chart, checking, own_machine, sweep
+from bitnet_cost.studies import chart, checking, own_machine, sweep, sweep_parts
 from bitnet_cost.studies.ranges import judged
 from bitnet_cost.views import html, records, table, terminal
 from bitnet_cost.views.estimate import estimate_report
@@ -246,7 +246,7 @@ def swept(data: bytes) -> str:
     spec = sweep.of_file(str(path), {"limit": 50})
     whole = sweep.plan(spec)
     for number in range(min(2, whole.partitions)):
-        sweep.partition(whole, number)
+        sweep_parts.partition(whole, number)
     return json.dumps(whole.inputs(), allow_nan=False, default=str)[:0]
 
 
@@ -289,7 +289,7 @@ def figured(data: bytes) -> str:
 
     def planned(**given: Any) -> None:
         limited = {"models": ["linear-8x8"], "hardware": ["l4"], "precisions": ["fp16"], "limit": 3}
-        sweep.partition(sweep.plan(sweep.of_options(limited | options(**given))), 0)
+        sweep_parts.partition(sweep.plan(sweep.of_options(limited | options(**given))), 0)
 
     if text.count(":") < 2 or len(text) < 20:  # a long axis costs what it should
         lookups += [

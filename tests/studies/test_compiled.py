@@ -15,7 +15,7 @@ from bitnet_cost.front import Front
 from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.sweep import options
 from bitnet_cost.readers import catalog
-from bitnet_cost.studies import running
+from bitnet_cost.studies import running, sweep_columns, sweep_parts
 from bitnet_cost.studies import sweep as sweeps
 from tests.conftest import Ran
 
@@ -82,20 +82,20 @@ def test_every_column_is_the_engines_to_the_bit(name: str, fast: bool, monkeypat
     assert (traced.slow is None) == fast
     found = traced.figures(numbers | varied)
     assert found is not None
-    part = sweeps.Part(whole, cell, 0, whole.needed, Front())
+    part = sweep_parts.Part(whole, cell, 0, whole.needed, Front())
     wanted = part.evaluated(numbers, varied)
     names = {*found, *wanted}
     assert len(names) >= 8
     ours, theirs = (part.filled(numbers, given, names, POINTS) for given in (found, wanted))
     for column in names:
-        one, other = (sweeps.as_array(values[column], POINTS) for values in (ours, theirs))
+        one, other = (sweep_columns.as_array(values[column], POINTS) for values in (ours, theirs))
         exact = one.tolist() == other.tolist() if one.dtype == object else np.array_equal(one, other, equal_nan=True)
         assert exact, column
 
 
 def test_points_that_decide_otherwise_go_to_the_engine() -> None:
     whole = plan(batch="1:400:400", prompt=[10, 600], generate="1:200:200")
-    fast = sweeps.traced_cell(Same(whole), 0)
+    fast = sweep_parts.traced_cell(Same(whole), 0)
     assert not isinstance(fast, str)
     numbers = {"batch": np.ones(3), "prompt": np.full(3, 9.0), "generate": np.ones(3)}
     assert fast.figures(numbers) is None
@@ -114,11 +114,11 @@ def test_a_sweep_is_the_same_compiled_or_not(how: dict[str, Any], monkeypatch: p
     for traced, compiled, way in ((1, 1, "compiled"), (1, 10**9, "by NumPy"), (10**9, 10**9, "operator by operator")):
         monkeypatch.setattr(sweeps, "TRACED_FROM", traced)
         monkeypatch.setattr(sweeps, "COMPILED_FROM", compiled)
-        sweeps.traced_cell.cache_clear()
-        assert way in sweeps.engine_notes(whole)[0]
+        sweep_parts.traced_cell.cache_clear()
+        assert way in sweep_parts.engine_notes(whole)[0]
         parts = list(running.Runner(whole, workers=1).every())
         tables.append({
-            name: np.concatenate([sweeps.as_array(part[name], rows) for rows, part in parts]) for name in whole.columns
+            name: np.concatenate([sweep_columns.as_array(part[name], rows) for rows, part in parts]) for name in whole.columns
         })  # fmt: skip
     *ours, engine = tables
     for table, name in product(ours, whole.columns):
@@ -143,4 +143,4 @@ def test_the_command_says_what_is_compiled(bitnet_cost: Callable[..., Ran], tmp_
 def test_training_steps_and_loads_say_that_the_engine_evaluates_them() -> None:
     for asked in ({"training": {"seq": "1:8000:8000", "micro_batch": [1, 2, 4]}}, {"load": {"rate": "0.1:9:30000"}}):
         grid = package.sweep(models="gemma-2b", hardware="h100-sxm-80gb", precisions="bf16", **asked)
-        assert "the engine, operator by operator" in sweeps.engine_notes(grid._plan)[0]
+        assert "the engine, operator by operator" in sweep_parts.engine_notes(grid._plan)[0]

@@ -26,7 +26,7 @@ from bitnet_cost.front import best, pareto
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.contract import contract
 from bitnet_cost.ledger.record import METRICS
-from bitnet_cost.studies import chart, running
+from bitnet_cost.studies import chart, running, sweep_columns, sweep_parts, varied
 from bitnet_cost.studies import sweep as sweeps
 from bitnet_cost.studies.sweep import PARTITION
 from tests.conftest import ROOT, Ran
@@ -38,7 +38,10 @@ COLUMNS = set(METRICS)
 def table_of(whole: sweeps.Plan, workers: int = 1) -> dict[str, np.ndarray[Any, Any]]:
     """A sweep's kept rows in memory: written columns by name.  [n]"""
     parts = list(running.Runner(whole, workers=workers).every())
-    return {name: np.concatenate([sweeps.as_array(part[name], rows) for rows, part in parts]) for name in whole.columns}
+    return {
+        name: np.concatenate([sweep_columns.as_array(part[name], rows) for rows, part in parts])
+        for name in whole.columns
+    }
 
 
 def plan(**asked: Any) -> sweeps.Plan:
@@ -128,7 +131,7 @@ def by_loop_and_by_axis(vary: dict[str, list[float]], monkeypatch: pytest.Monkey
         assert repr(list(table[column])) == repr(list(expected[column])), column
 
 
-@pytest.mark.parametrize("path", [p for p in FIGURES if sweeps.broadcasts(H100, p)])
+@pytest.mark.parametrize("path", [p for p in FIGURES if varied.broadcasts(H100, p)])
 def test_every_figure_may_be_an_axis(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     value = H100.figure(path).value
     by_loop_and_by_axis({path: [0.7 * value, value, 1.3 * value]}, monkeypatch, precisions=["bf16", "w1.58a8"])
@@ -143,8 +146,8 @@ def test_figures_vary_with_one_another_and_with_the_workload(monkeypatch: pytest
 
 def test_the_capacity_that_decides_where_weights_are_is_no_axis() -> None:
     path = "hierarchy.l2.capacity"
-    assert sweeps.broadcasts(H100, "hierarchy.hbm.capacity")
-    assert not sweeps.broadcasts(H100, path)
+    assert varied.broadcasts(H100, "hierarchy.hbm.capacity")
+    assert not varied.broadcasts(H100, path)
     assert len(table_of(plan(vary={path: [1e9, 1e12]}))["energy_j"]) == 2
 
 
@@ -554,7 +557,7 @@ def test_dask_gives_the_same_rows_while_a_worker_dies() -> None:
         found += list(stream)
     kept: Any = None
     for _, part in found:
-        kept = sweeps.joined(whole, [kept, part] if kept else [part])
+        kept = sweep_parts.joined(whole, [kept, part] if kept else [part])
     assert len(found) == whole.partitions
     for name, values in expected.items():
         np.testing.assert_array_equal(values, kept[name], err_msg=name)
