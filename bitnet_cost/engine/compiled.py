@@ -7,46 +7,37 @@ token. `Cell` decides as it did: where the points at hand would turn a guard of 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from bitnet_cost.engine.trace import WORKLOAD, Trace, numbers_of
+from bitnet_cost.engine.trace import Swept
 from bitnet_cost.errors import BitnetCostError
-from bitnet_cost.inputs.scenario import Scenario
-from bitnet_cost.ledger.record import METRICS, UNFIT, reason_where_it_fits
-from bitnet_cost.told import Array, Node
+from bitnet_cost.ledger.record import METRICS
+from bitnet_cost.told import Array
 from bitnet_cost.told.translate import arrays, compiled
 
 Row = tuple[int, Collection[str]]  # points of a row, and the numbers that differ within it
 
 
 class Cell:
-    """A question for any numbers of its workload and its figures: in machine code, else by NumPy on its graph.
+    """A question for any numbers of its workload or plan and its figures: in machine code, else by NumPy on its graph.
 
     Args:
-        asked: a question with the numbers of one point; its graph holds where the same is decided as there.
-        varied: figures by path that are numbers too, at that point.
-        wanted: the columns that are asked for, of those that `engine.grid.figures` gives.
+        swept: the graph of a question at one point; it holds where the same is decided as there.
+        wanted: the columns that are asked for, of those that `engine.grid` gives.
         fast: whether machine code is worth its time.
-
-    Raises:
-        BitnetCostError: what the engine refuses.
-        TypeError: a formula that cannot be traced.
     """
 
-    def __init__(self, asked: Scenario, varied: Mapping[str, float], wanted: Collection[str], *, fast: bool) -> None:
-        trace = Trace()
-        told = trace.swept(asked, varied)
-        columns, self._why = numbers_of(told), reason_where_it_fits(told)
-        self._partly = "reason" in wanted and told.has_energy and told.fits is not None
-        roots: dict[str, Node | float] = {name: root for name, root in columns.items() if name in wanted}
-        if self._partly:
-            roots["fits"] = columns["fits"]
-        self._reason = "reason" in wanted
-        self._names, self._inputs = list(roots), [*WORKLOAD, *varied]
-        self._guards = [outcome for _, outcome in trace.graph.guards]
-        every = [*roots.values(), *(node for node, _ in trace.graph.guards)]
+    def __init__(self, swept: Swept, wanted: Collection[str], *, fast: bool) -> None:
+        self._reason, self._why = "reason" in wanted, swept.why
+        self._limits = [why for _, why in swept.limits] if self._reason else []
+        roots = {name: root for name, root in swept.columns.items() if name in wanted}
+        self._names, self._inputs = list(roots), list(swept.graph.inputs)
+        self._guards = [outcome for _, outcome in swept.graph.guards]
+        limits = [holds for holds, _ in swept.limits] if self._reason else []
+        every = [*roots.values(), *limits, *(node for node, _ in swept.graph.guards)]
         self.slow: str | None = None if fast else "too few points to compile"
         if fast:
             try:
@@ -61,7 +52,8 @@ class Cell:
 
         ``row``: the points are whole rows of this length, within which only the numbers of these names differ.
         """
-        given, points = [numbers[name] for name in self._inputs], numbers["batch"].size
+        given = [numbers[name] for name in self._inputs]
+        points = given[0].size
         shape: tuple[int, ...] = (points,)
         if row is not None and self.slow:
             length, inner = row
@@ -70,17 +62,20 @@ class Cell:
                 value.reshape(shape)[:1] if name in inner else value.reshape(shape)[:, :1]
                 for name, value in zip(self._inputs, given, strict=True)
             ]
-        every = self._run(*given)
-        for condition, outcome in zip(every[len(self._names) :], self._guards, strict=True):
-            if bool(np.any(condition)) != outcome:
-                return None
-        found: dict[str, Any] = {}
-        for name, value in zip(self._names, every, strict=False):
-            values = np.broadcast_to(value, shape).reshape(points)
-            found[name] = values.astype(bool) if name in METRICS and METRICS[name].kind == "bool" else values
+        every = iter(self._run(*given))
+        values = [np.broadcast_to(value, shape).reshape(points) for value in islice(every, len(self._names))]
+        limits = list(islice(every, len(self._limits)))
+        if any(bool(np.any(condition)) != outcome for condition, outcome in zip(every, self._guards, strict=True)):
+            return None
+        found: dict[str, Any] = {
+            name: value.astype(bool) if name in METRICS and METRICS[name].kind == "bool" else value
+            for name, value in zip(self._names, values, strict=True)
+        }
         if self._reason:
             found["reason"] = self._why
-        if self._partly and not found["fits"].all():
-            found["reason"] = np.full(found["fits"].size, self._why, dtype=object)
-            found["reason"][~found["fits"]] = UNFIT
+        for holds, why in zip(reversed(limits), reversed(self._limits), strict=True):
+            if not np.all(holds):
+                if not isinstance(found["reason"], np.ndarray):
+                    found["reason"] = np.full(points, self._why, dtype=object)
+                found["reason"][~np.broadcast_to(holds, shape).reshape(points).astype(bool)] = why
         return found

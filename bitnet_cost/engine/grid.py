@@ -9,14 +9,20 @@ from numpy.typing import NDArray
 
 from bitnet_cost.engine.estimate import measure, prepare, priced
 from bitnet_cost.engine.training import training_step
+from bitnet_cost.engine.training_exchange import BETWEEN, INSIDE
 from bitnet_cost.errors import MissingPrice
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.training import TrainingScenario
+from bitnet_cost.ledger.contract import component_of
 from bitnet_cost.ledger.record import METRICS, UNFIT, reason_where_it_fits
 from bitnet_cost.ledger.result import Result
+from bitnet_cost.ledger.training import TrainingResult
 from bitnet_cost.ledger.training_record import STEP_METRICS
 from bitnet_cost.registry import Metric
+from bitnet_cost.told import holds_everywhere
+
+EXCHANGED = tuple(map(component_of, (INSIDE, BETWEEN)))
 
 
 def swept() -> tuple[Metric, ...]:
@@ -86,25 +92,39 @@ def step_figures(asked: TrainingScenario, *, varied: bool = False) -> dict[str, 
     """
     with np.errstate(all="ignore"):
         result = training_step(asked, lasting=not varied)
-        points, found = asked.plan.flat.seq.size, {}
-        for metric in STEP_METRICS.values():
-            values = metric.of(result) if metric.swept else None
-            if values is not None:
-                found[metric.name] = np.broadcast_to(np.asarray(values), (points,))
-        parts, faults = result.by_component, result.faults
-    if faults is not None:
-        possible = np.array([fault is None for fault in faults])
-        for name, values in found.items():
-            if values.dtype.kind != "f":
-                found[name] = values & possible
-            elif STEP_METRICS[name].kind != "whole":  # those are of the model alone
-                found[name] = np.where(possible, values, np.nan)
-    energies = {f"energy_{name}_j": values[1] for name, values in parts.items()}
+        found = columns_of_step(result)
+    points = asked.plan.flat.seq.size
     reasons = np.full(points, None)
-    reasons[~found.get("fits", np.ones(points, bool))] = UNFIT
-    if faults is not None:
-        reasons[~possible] = faults[~possible]
-    return found | energies | {"reason": reasons}
+    for holds, why in reversed(limits_of_step(result)):
+        reasons[~np.broadcast_to(holds, (points,))] = why
+    return {name: np.broadcast_to(values, (points,)) for name, values in found.items()} | {"reason": reasons}
+
+
+def columns_of_step(result: TrainingResult) -> dict[str, Any]:
+    """The swept columns of training steps, and their energy by component.  Each [n], or a number of all"""
+    allowed: Any = np.True_
+    for rule in result.plan.rules():
+        allowed = allowed & rule.holds
+    found = {}
+    for metric in STEP_METRICS.values():
+        values = metric.of(result) if metric.swept else None
+        if values is None:
+            continue
+        if metric.kind == "bool":
+            values = values & allowed
+        elif metric.kind != "whole" and not holds_everywhere(np.asanyarray(allowed)):  # those are of the model alone
+            values = np.where(allowed, values, np.nan)
+        found[metric.name] = values
+    for name, (_, joules, _) in result.by_component.items():
+        # as of a single step, which has no part for what is not sent, whatever others in the grid send
+        found[f"energy_{name}_j"] = np.where(joules > 0, joules, np.nan) if name in EXCHANGED else joules
+    return found
+
+
+def limits_of_step(result: TrainingResult) -> list[tuple[Any, str]]:
+    """What holds where a step can be computed, and why it cannot elsewhere; what is told first comes first."""
+    limits = [(rule.holds, f"{rule.place}: {rule.fault}") for rule in result.plan.rules()]
+    return limits if result.fits is None else [*limits, (result.fits, UNFIT)]
 
 
 def columns_of(result: Result) -> dict[str, NDArray[Any]]:

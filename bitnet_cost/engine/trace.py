@@ -11,12 +11,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
 from bitnet_cost.engine.estimate import measure, prepare, priced
-from bitnet_cost.engine.grid import columns_of
+from bitnet_cost.engine.grid import columns_of, columns_of_step, limits_of_step
 from bitnet_cost.engine.operators import operators
 from bitnet_cost.engine.training import training_step
 from bitnet_cost.engine.training_step import PHASES
@@ -24,11 +24,13 @@ from bitnet_cost.engine.uncertainty import levers
 from bitnet_cost.inputs.cited import CarbonIntensity, Figure, Input, Source
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware, Interconnect
-from bitnet_cost.inputs.scenario import Scenario
+from bitnet_cost.inputs.scenario import Question, Scenario
+from bitnet_cost.inputs.training import TrainingScenario
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.answers import Lever
 from bitnet_cost.ledger.arrays import Basis
 from bitnet_cost.ledger.operators import Operator
+from bitnet_cost.ledger.record import UNFIT, reason_where_it_fits
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.ledger.training import TrainingResult
 from bitnet_cost.numerals import brief, digits
@@ -44,6 +46,16 @@ UNITS = {
 ENDS = ("value", "low", "high")  # of a figure
 
 In = TypeVar("In", bound=Input)
+Q = TypeVar("Q", bound=Question)
+
+
+class Swept(NamedTuple):
+    """A cell of a sweep as a graph: its columns, and where there are none."""
+
+    graph: Graph
+    columns: dict[str, Node | float]
+    limits: list[tuple[Node | float, str]]  # what holds of a point that can be computed, and why it cannot elsewhere
+    why: str | None = None  # something cannot be computed of points within all limits
 
 
 @dataclass
@@ -123,7 +135,7 @@ class Trace:
         """The columns of a sweep, each a number of the graph."""
         return numbers_of(self.of(result, lean=True))
 
-    def swept(self, asked: Scenario, varied: Mapping[str, float]) -> Result:
+    def swept(self, asked: Scenario, varied: Mapping[str, float]) -> Swept:
         """A cell of a sweep, a single point, asked of told numbers of its workload and for its ``varied`` figures.
 
         Raises:
@@ -131,14 +143,34 @@ class Trace:
             TypeError: a formula that forgets what a number is made of.
         """
         asked = asked.but(workload=self._workload(asked.workload.for_kind(asked.model.kind)))
+        asked = self._varied(asked, varied)
+        ready = prepare(asked, lean=True, lasting=not varied)
+        with np.errstate(all="ignore"):
+            told = priced(measure(asked, prepared=ready), ready)
+        fitting = told.has_energy and told.fits is not None
+        limits = _numbers([(told.fits, UNFIT)] if fitting else [])
+        return Swept(self.graph, numbers_of(told), limits, reason_where_it_fits(told))
+
+    def swept_steps(self, asked: TrainingScenario, varied: Mapping[str, float]) -> Swept:
+        """The same of training steps whose plan has told numbers.
+
+        Raises:
+            BitnetCostError: see `training_step`.
+            TypeError: a formula that forgets what a number is made of.
+        """
+        with np.errstate(all="ignore"):
+            told = training_step(self._varied(asked, varied), lasting=not varied)
+            columns = {name: np.ravel(values)[0] for name, values in columns_of_step(told).items()}
+        return Swept(self.graph, columns, _numbers(limits_of_step(told)))
+
+    def _varied(self, asked: Q, varied: Mapping[str, float]) -> Q:
+        """A question whose figures at some paths are inputs."""
         for path, value in varied.items():
             if asked.runtime is not None or not path.startswith("runtime."):
                 asked = asked.at(path, np.array([value]))
                 told = array([self.graph.input(path, value)])
                 asked = asked.at(path, asked.figure(path).model_copy(update=dict.fromkeys(ENDS, told)))
-        ready = prepare(asked, lean=True, lasting=not varied)
-        with np.errstate(all="ignore"):
-            return priced(measure(asked, prepared=ready), ready)
+        return asked
 
     # -- inputs --
 
@@ -229,6 +261,11 @@ def numbers_of(told: Result) -> dict[str, Node | float]:
     """The columns of a sweep of a told result, each a number of its graph."""
     with np.errstate(all="ignore"):
         return {name: column.ravel()[0] for name, column in columns_of(told).items()}
+
+
+def _numbers(limits: list[tuple[Any, str]]) -> list[tuple[Node | float, str]]:
+    """Limits of a single point."""
+    return [(np.ravel(holds)[0], why) for holds, why in limits]
 
 
 def _adds(value: Any) -> bool:

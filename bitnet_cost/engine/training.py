@@ -243,9 +243,9 @@ def training_step(asked: TrainingScenario, *, lasting: bool = True) -> TrainingR
     hardware = with_training_formats(asked.hardware, form)
     step = step_of(asked.model, counts, plan, form, runtime)
     parameters, trained = model_parameters(counts), trained_parameters(counts.operators, plan)
-    most = int(np.max(plan.devices))
+    several = decided(plan.flat.devices > 1)
     if runtime is None:
-        if most > 1:
+        if several:
             raise BitnetCostError(f"devices: {hardware.name!r} is a technology node; it trains alone")
         memory = _states_alone(form, plan, trained, counts.points)
         found = TrainingResult(asked, hardware, parameters, trained, step.counts, memory)
@@ -253,7 +253,7 @@ def training_step(asked: TrainingScenario, *, lasting: bool = True) -> TrainingR
     if hardware.device_class != "gpu":
         own = f"{hardware.name!r} of class {hardware.device_class!r}"
         raise BitnetCostError(f"hardware: training runtimes are of GPUs; none is known for {own}")
-    if most > 1 and hardware.interconnect is None:
+    if several and hardware.interconnect is None:
         raise BitnetCostError(f"devices: {hardware.name!r} has no interconnect; it trains alone")
     memory = step_memory(asked.model, counts, plan, form, runtime)
     result = TrainingResult(asked, hardware, parameters, trained, step.counts, memory)

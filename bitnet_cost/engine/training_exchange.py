@@ -94,11 +94,11 @@ def exchanged(
     seconds_of_gradients: Any = 0.0
     for number, traffic in enumerate((*blocking, *gradients)):
         sent = traffic.sent * 8 + plan.seq * 0  # of each point
-        inside = traffic.spans + plan.devices * 0 <= link.devices
+        spans = traffic.spans + plan.devices * 0
+        inside, outside = spans <= link.devices, spans > link.devices
         seconds: Any = None
-        for name, way in ((INSIDE, link), (BETWEEN, between)):
-            here = inside if name == INSIDE else ~inside
-            if not here.any():
+        for name, way, here, elsewhere in ((INSIDE, link, inside, outside), (BETWEEN, between, outside, inside)):
+            if holds_everywhere(elsewhere):
                 continue
             if way is None:
                 most = int(np.max(plan.devices))
@@ -115,6 +115,7 @@ def exchanged(
         else:
             whole = whole + seconds
             waits = waits + seconds * (1 - traffic.hidden)
+    bits = {name: bits[name] for name in (INSIDE, BETWEEN) if name in bits}  # in one order, also where it came second
     return Sent(bits, _with_network(hardware, between), waits, whole, seconds_of_gradients, runtime.overlap.value)
 
 

@@ -138,6 +138,11 @@ class Rule(NamedTuple):
     numbers: Callable[[], str]  # the same with the numbers, for one
 
 
+def _is_multiple(number: Any, of: Any) -> Any:
+    """Whether a whole number is a multiple of another, by a quotient, as told numbers have it; exact below 2**53."""
+    return np.floor(number / of) * of >= number
+
+
 NUMBERS = ("seq", "micro_batch", "global_batch", "devices", "dp")
 """Fields of a plan that may be arrays over the points of a grid, each [n]; all others are its layout."""
 
@@ -203,26 +208,27 @@ class Plan:
         """What the numbers must meet, one or an array of them, in the order in which faults are told."""
         product = self.dp * self.tp * self.pp * self.cp
         yield Rule(
-            "devices", product == self.devices, "is not a multiple of tp x pp x cp",
+            "devices", (product >= self.devices) & (product <= self.devices), "is not a multiple of tp x pp x cp",
             lambda: f"dp x tp x pp x cp is {self.dp} x {self.tp} x {self.pp} x {self.cp} = {product}, not"
             f" {self.devices}; change one of them",
         )  # fmt: skip
         each = self.micro_batch * self.dp
         yield Rule(
-            "global-batch", self.global_batch % each == 0, "is not a multiple of micro-batch x dp",
+            "global-batch", _is_multiple(self.global_batch, each), "is not a multiple of micro-batch x dp",
             lambda: f"{self.global_batch} is not a multiple of micro-batch x dp ="
             f" {self.micro_batch} x {self.dp} = {each}",
         )  # fmt: skip
         yield Rule(
-            "cp", self.seq % self.cp == 0, "does not divide the sequence",
+            "cp", _is_multiple(self.seq, self.cp), "does not divide the sequence",
             lambda: f"{self.cp} does not divide the sequence of {self.seq} tokens",
         )  # fmt: skip
         yield Rule(
-            "ep", self.shards * self.tp % self.ep == 0, "does not divide dp x tp x cp, over which experts are spread",
+            "ep", _is_multiple(self.shards * self.tp, self.ep),
+            "does not divide dp x tp x cp, over which experts are spread",
             lambda: f"{self.ep} does not divide dp x tp x cp = {self.shards * self.tp}, over which experts are spread",
         )  # fmt: skip
         yield Rule(
-            "virtual-stages", (self.virtual_stages == 1) | (self.micro_batches % self.pp == 0),
+            "virtual-stages", (self.virtual_stages == 1) | _is_multiple(self.micro_batches, self.pp),
             "an interleaved schedule needs micro-batches that are a multiple of pp",
             lambda: f"an interleaved schedule needs micro-batches ({self.micro_batches}) that are a multiple of pp"
             f" {self.pp}",
@@ -272,7 +278,7 @@ class Plan:
     @property
     def expert_tp(self) -> Any:
         """Tensor-parallel devices that share an expert: none where experts are spread over them too."""
-        return np.where(self.shards % self.ep == 0, self.tp, 1)
+        return np.where(_is_multiple(self.shards, self.ep), self.tp, 1)
 
     @property
     def step_tokens(self) -> Any:

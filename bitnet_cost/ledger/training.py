@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bitnet_cost.formulas.sums import sum_in_order
 from bitnet_cost.inputs.accuracy import Spread
@@ -146,16 +145,6 @@ class TrainingResult(Rows):
         found = self.memory.peak <= (np.inf if self.capacity is None else self.capacity)
         for rule in self.plan.rules() if self.plan.shape else ():
             found = found & rule.holds
-        return found
-
-    @property
-    def faults(self) -> NDArray[np.object_] | None:
-        """Of many points, the rule that each does not meet, None where it meets all; None where all do.  [n]"""
-        found: NDArray[np.object_] | None = None
-        for rule in self.plan.rules() if self.plan.shape else ():
-            if not np.all(rule.holds):
-                found = np.full(self.plan.shape, None) if found is None else found
-                found[~rule.holds & (found == None)] = f"{rule.place}: {rule.fault}"  # noqa: E711  # element by element
         return found
 
     @property

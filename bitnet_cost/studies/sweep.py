@@ -18,6 +18,7 @@ from bitnet_cost import __version__
 from bitnet_cost.engine.compiled import Cell as CompiledCell
 from bitnet_cost.engine.estimate import cannot_share, check_scope
 from bitnet_cost.engine.grid import components_of, figures, swept
+from bitnet_cost.engine.trace import Swept, Trace
 from bitnet_cost.errors import BitnetCostError, suggested
 from bitnet_cost.filters import Filter
 from bitnet_cost.inputs.architecture import Architecture
@@ -232,12 +233,24 @@ class Plan:
             raise BitnetCostError(f"a cell has fewer than {with_commas(TRACED_FROM)} points")
         # A point that generates most: what is decided of it is decided of all points together.
         ends = {name: None if axis is None else np.array([float(axis.max())]) for name, axis in self.axes.items()}
-        asked = self.asked(cell, self.numbers(cell, ends), {})
         varied = {path: float(self.varied[path][0]) for path in self.inner}
         try:
-            return CompiledCell(asked, varied, wanted, fast=points >= COMPILED_FROM)
+            graph = self.graph_of(cell, ends, varied)
         except TypeError as fault:
             raise BitnetCostError(f"a formula cannot be traced ({fault})") from None
+        beyond = next((name for name in graph.graph.inputs if name not in self.axes and name not in varied), None)
+        if beyond is not None:
+            raise BitnetCostError(f"a formula cannot be traced ({beyond} is not made of sums and products)")
+        return CompiledCell(graph, wanted, fast=points >= COMPILED_FROM)
+
+    def graph_of(self, cell: Cell, numbers: Mapping[str, Array | None], varied: Mapping[str, float]) -> Swept:
+        """The graph of a cell at the numbers of one point.
+
+        Raises:
+            BitnetCostError: what the engine refuses.
+            TypeError: a formula that cannot be traced.
+        """
+        return Trace().swept(self.asked(cell, self.numbers(cell, numbers), {}), varied)
 
     @cached_property
     def row(self) -> tuple[int, frozenset[str]]:

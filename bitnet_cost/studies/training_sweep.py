@@ -9,10 +9,11 @@ from itertools import product
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bitnet_cost.engine.compiled import Cell as CompiledCell
 from bitnet_cost.engine.estimate import check_scope
 from bitnet_cost.engine.grid import components_of, step_figures
+from bitnet_cost.engine.trace import Swept, Trace
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Same
@@ -26,7 +27,7 @@ from bitnet_cost.studies import sweep, training
 from bitnet_cost.studies.sweep import Cell
 from bitnet_cost.studies.sweep_columns import Columns
 from bitnet_cost.studies.varied import values_of, varied_to
-from bitnet_cost.told import Array
+from bitnet_cost.told import Array, array
 
 LAYOUT = ("tp", "pp", "cp", "ep", "zero", "virtual_stages", "recompute", "optimizer")
 NOT_SWEPT = ("baseline", "saving")
@@ -100,9 +101,20 @@ class TrainingPlan(sweep.Plan):
             found["global_batch"] = found["micro_batch"] * found["dp"] * (1 if plan.pp == 1 else 4 * plan.pp)
         return found
 
-    def traced(self, cell: Cell, wanted: frozenset[str]) -> CompiledCell:
-        """None: the engine evaluates them."""
-        raise BitnetCostError("training steps are not traced")
+    def graph_of(self, cell: Cell, numbers: Mapping[str, Array | None], varied: Mapping[str, float]) -> Swept:
+        """The graph of a cell at the numbers of one point; those that are the same at all points are constants."""
+        trace = Trace()
+        told = {
+            name: array([trace.graph.input(name, float(axis.max()))])
+            for name, axis in self.axes.items()
+            if axis is not None and axis.size > 1
+        }
+        asked = cell.asked.but(plan=cell.asked.plan.with_numbers(**self.numbers(cell, {**numbers, **told})))
+        return trace.swept_steps(asked, varied)
+
+    def unshared(self, cell: Cell, given: Columns) -> NDArray[np.bool_]:
+        """None: what devices cannot share is a rule of a plan.  []"""
+        return np.zeros((), dtype=bool)
 
     def evaluate(self, cell: Cell, numbers: Mapping[str, Array | None], varied: dict[str, Array]) -> Columns:
         """Columns of some points of a cell.

@@ -165,6 +165,26 @@ _ELEMENT = {op: _make(op) for op in FUNCTIONS}
 _OF_UFUNC = {function: _ELEMENT[op] for op, function in FUNCTIONS.items() if isinstance(function, np.ufunc)}
 
 
+def _both(first: Any, second: Any) -> Any:
+    """Whether two conditions hold."""
+    for one, other in ((first, second), (second, first)):
+        if not isinstance(one, Node):
+            return other if one else False
+    return first.graph.operation("where", (first, second, 0.0))
+
+
+def _either(first: Any, second: Any) -> Any:
+    """Whether one of two conditions holds."""
+    for one, other in ((first, second), (second, first)):
+        if not isinstance(one, Node):
+            return True if one else other
+    return first.graph.operation("where", (first, 1.0, second))
+
+
+_OF_UFUNC[np.bitwise_and] = np.frompyfunc(_both, 2, 1)
+_OF_UFUNC[np.bitwise_or] = np.frompyfunc(_either, 2, 1)
+
+
 class Told(np.ndarray[Any, np.dtype[Any]]):
     """An array of told and plain numbers. Operations act on its elements, reductions from first to last."""
 
@@ -236,7 +256,17 @@ def _rearranged(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
         return _as_told(function(plain, *args[1:], **kwargs))
     if function in (np.zeros_like, np.ones_like):
         return (np.zeros if function is np.zeros_like else np.ones)(np.shape(_plain(args[0])))
-    if function in (np.shape, np.ndim, np.size, np.moveaxis, np.swapaxes, np.reshape, np.ravel, np.repeat):
+    if function in (
+        np.shape,
+        np.ndim,
+        np.size,
+        np.moveaxis,
+        np.swapaxes,
+        np.reshape,
+        np.ravel,
+        np.repeat,
+        np.broadcast_to,
+    ):
         return _as_told(function(_plain(args[0]), *args[1:], **kwargs))
     raise TypeError(f"{function.__name__} is not for told numbers")
 
