@@ -20,13 +20,13 @@ VARIED = {
     "power.static": {"first": "50 W", "last": "150 W", "points": 1000},
 }
 INFERENCE: Mapping[str, Any] = {
-    "batch": list(range(1, 65)), "prompt": list(range(1, 65)), "generate": list(range(1, 257)),
+    "batch": list(range(1, 65)), "prompt": list(range(1, 65)), "generate": list(range(1, 4097)),
     "objectives": [{"column": "latency_s"}, {"column": "energy_per_token_j"}],
 }  # fmt: skip
 TRAINING: Mapping[str, Any] = {
     "devices": [8 * n for n in range(1, 33)],
     "training": {
-        "tp": [8], "zero": [1], "seq": {"first": 128, "last": 8192, "points": 64}, "micro_batch": list(range(1, 9)),
+        "tp": [8], "zero": [1], "seq": {"first": 128, "last": 8192, "points": 1024}, "micro_batch": list(range(1, 9)),
         "global_batch": [5040 * n for n in range(1, 65)],
     },
     "objectives": [{"column": "step_s"}, {"column": "energy_per_token_j"}],
@@ -49,7 +49,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--partitions", type=int, default=16, help="of 65,536 points")
+    parser.add_argument("--partitions", type=int, default=4, help="of 524,288 points")
     asked = parser.parse_args()
     profiles = {"objectives": TRAINING["objectives"], "devices": [64], "vary": VARIED,
                 "training": {"tp": [8], "zero": [1], "global_batch": 512}}  # fmt: skip

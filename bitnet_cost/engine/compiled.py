@@ -34,25 +34,26 @@ class Cell:
         self._reason, self._why = "reason" in wanted, swept.why
         self._limits = [why for _, why in swept.limits] if self._reason else []
         roots = {name: root for name, root in swept.columns.items() if name in wanted}
-        self._names, self._inputs = list(roots), list(swept.graph.inputs)
+        self.inputs = list(swept.graph.inputs)
+        self._names = list(roots)
         self._guards = [outcome for _, outcome in swept.graph.guards]
         limits = [holds for holds, _ in swept.limits] if self._reason else []
         every = [*roots.values(), *limits, *(node for node, _ in swept.graph.guards)]
         self.slow: str | None = None if fast else "too few points to compile"
         if fast:
             try:
-                self._run = compiled(every, self._inputs)
+                self._run = compiled(every, self.inputs)
                 return
             except BitnetCostError as fault:
                 self.slow = str(fault)
-        self._run = arrays(every, self._inputs)
+        self._run = arrays(every, self.inputs)
 
     def figures(self, numbers: Mapping[str, Array], row: Row | None = None) -> dict[str, Any] | None:
         """The columns that were asked for, as `engine.grid.figures` has them; None: they are decided otherwise.
 
         ``row``: the points are whole rows of this length, within which only the numbers of these names differ.
         """
-        given = [numbers[name] for name in self._inputs]
+        given = [numbers[name] for name in self.inputs]
         points = given[0].size
         shape: tuple[int, ...] = (points,)
         if row is not None and self.slow:
@@ -60,7 +61,7 @@ class Cell:
             shape = (points // length, length)
             given = [
                 value.reshape(shape)[:1] if name in inner else value.reshape(shape)[:, :1]
-                for name, value in zip(self._inputs, given, strict=True)
+                for name, value in zip(self.inputs, given, strict=True)
             ]
         every = iter(self._run(*given))
         values = [np.broadcast_to(value, shape).reshape(points) for value in islice(every, len(self._names))]

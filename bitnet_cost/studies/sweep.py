@@ -118,7 +118,7 @@ class Plan:
     @cached_property
     def partition_points(self) -> int:
         """Points of one partition: more where there are many and only a front or the best is sent back."""
-        few_rows = self.reducing and not self.spec.training and not self.spec.load
+        few_rows = self.reducing and not self.spec.load
         return PARTITION * (8 if few_rows and math.prod(self.lengths) >= 64 * PARTITION else 1)
 
     @property
@@ -238,9 +238,6 @@ class Plan:
             graph = self.graph_of(cell, ends, varied)
         except TypeError as fault:
             raise BitnetCostError(f"a formula cannot be traced ({fault})") from None
-        beyond = next((name for name in graph.graph.inputs if name not in self.axes and name not in varied), None)
-        if beyond is not None:
-            raise BitnetCostError(f"a formula cannot be traced ({beyond} is not made of sums and products)")
         return CompiledCell(graph, wanted, fast=points >= COMPILED_FROM)
 
     def graph_of(self, cell: Cell, numbers: Mapping[str, Array | None], varied: Mapping[str, float]) -> Swept:

@@ -74,9 +74,11 @@ class Part(NamedTuple):
             given = None
             if fast is not None:
                 whole_rows = in_rows and first % length == 0 and last % length == 0
-                every = self.whole.numbers(self.cell, numbers)
+                every: Columns = numbers | varied
+                if any(every.get(name) is None for name in fast.inputs):  # one that is the usual
+                    every = self.whole.numbers(self.cell, numbers) | varied
                 if not self.whole.unshared(self.cell, every).any():
-                    given = fast.figures(every | varied, (length, inner) if whole_rows else None)
+                    given = fast.figures(every, (length, inner) if whole_rows else None)
             if given is None:
                 given = self.evaluated(numbers, varied)
             yield self._kept(first, last - first, numbers, varied | given)
@@ -117,7 +119,9 @@ class Part(NamedTuple):
     def filled(self, numbers: Columns, given: Columns, names: Collection[str], points: int) -> Columns:
         """Figures with the words and the numbers of their cell, and with the columns that say nothing."""
         whole = self.whole
-        found = whole.names_of(self.cell) | self.cell.varied | whole.numbers(self.cell, numbers) | given
+        found = whole.names_of(self.cell) | self.cell.varied | given
+        if not found.keys() >= {*names}:
+            found = found | whole.numbers(self.cell, numbers) | given
         for name in names:
             if name not in found:
                 found[name] = None if whole.kind_of(name) in ("bool", "word") else np.full(points, np.nan)

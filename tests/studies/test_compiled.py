@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-import bitnet_cost as package
 from bitnet_cost.front import Front
 from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.sweep import options
 from bitnet_cost.readers import catalog
-from bitnet_cost.studies import running, sweep_columns, sweep_parts
+from bitnet_cost.studies import load_sweep, running, sweep_columns, sweep_parts
 from bitnet_cost.studies import sweep as sweeps
 from tests.conftest import Ran
 
@@ -51,7 +50,7 @@ CELLS: dict[str, dict[str, Any]] = {
 
 def plan(**asked: Any) -> sweeps.Plan:
     names = {"models": ["llama-2-7b"], "precisions": ["bf16"], "hardware": ["h100-sxm-80gb"]}
-    return sweeps.plan(sweeps.of_options(options(**(names | asked))))
+    return load_sweep.plan(sweeps.of_options(options(**(names | asked))))
 
 
 def drawn(points: int, *, encoder: bool) -> dict[str, np.ndarray[Any, Any]]:
@@ -65,30 +64,70 @@ def drawn(points: int, *, encoder: bool) -> dict[str, np.ndarray[Any, Any]]:
     }
 
 
+STEPS: dict[str, dict[str, Any]] = {
+    "stages": {"models": ["llama-3.2-1b"], "hardware": ["a100-sxm-80gb"], "devices": [8, 16, 64, 12],
+               "training": {"seq": [512, 4096, 131072], "micro_batch": [1, 2, 64], "global_batch": [256, 300], "tp": [4],
+                            "pp": [2], "zero": [1], "tokens": 1e9}},
+    "a batch that follows": {"models": ["llama-2-7b"], "precisions": ["bitnet-b1.58"], "devices": [8, 16, 64],
+                             "training": {"seq": [512, 4096], "micro_batch": [1, 2], "tp": [8], "zero": [1]}},
+    "one device": {"models": ["gpt2"], "hardware": ["v100-sxm-16gb"], "precisions": ["fp32"],
+                   "training": {"seq": [128, 100], "micro_batch": [1, 8, 4096], "optimizer": ["muon"]}},
+    "experts between nodes": {"models": ["qwen3-30b-a3b"], "devices": [16, 32, 64], "training": {
+        "seq": [1024, 2048], "ep": [4], "pp": [4], "zero": [1], "global_batch": [64, 96, 100]}},
+    "gathered weights": {"models": ["qwen3-30b-a3b"], "precisions": ["fp8"], "devices": [8, 16, 32], "training": {
+        "seq": [1024, 2048], "ep": [4], "tp": [2], "zero": [3], "recompute": ["full"]}},
+    "sequences in parts": {"models": ["llama-3.1-8b"], "devices": [8, 16, 64], "training": {
+        "seq": [1023, 2048], "cp": [2], "pp": [4], "virtual_stages": [2], "recompute": ["selective"],
+        "global_batch": [64, 96, 100]}},
+    "adapters": {"models": ["llama-3.1-8b"], "hardware": ["h200-sxm-141gb"], "precisions": ["int4"],
+                 "training": {"lora": 16, "micro_batch": [1, 2], "seq": [100, 200]}},
+    "a node": {"models": ["gpt3-125m"], "hardware": ["cmos-7nm"], "precisions": ["bitnet"], "scopes": ["memory"],
+               "training": {"seq": [512, 2048], "global_batch": [4, 8]}},
+    "varied figures": {"models": ["gpt2"], "training": {}, "vary": {
+        "power.static": [100.0, 150.0], "hierarchy.hbm.bandwidth": ["2 TB/s", "3 TB/s"],
+        "runtime.kernels.linear.compute": [0.5, 0.7]}},
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("fast", [True, False], ids=["machine code", "NumPy"])
 @pytest.mark.parametrize("name", CELLS)
 def test_every_column_is_the_engines_to_the_bit(name: str, fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeps, "TRACED_FROM", 1)
-    monkeypatch.setattr(sweeps, "COMPILED_FROM", 1 if fast else 10**9)
     encoder = catalog.model(CELLS[name]["models"]).kind == "encoder"
     asked = {k: [v] if isinstance(v, str) and k in ("models", "hardware", "precisions") else v
              for k, v in CELLS[name].items()}  # fmt: skip
     whole = plan(**asked, batch=[1, 2], prompt=[10, 600], **({} if encoder else {"generate": [1, 200]}))
-    cell = whole.cell(0)
-    numbers = drawn(POINTS, encoder=encoder)
     varied = {path: np.random.default_rng(6).choice(whole.varied[path], POINTS) for path in whole.inner}
     assert set(varied) == set(asked.get("vary", ()))
+    the_same_as_the_engine(whole, drawn(POINTS, encoder=encoder), varied, fast, monkeypatch)
+
+
+@pytest.mark.parametrize("fast", [True, False], ids=["machine code", "NumPy"])
+@pytest.mark.parametrize("name", STEPS)
+def test_every_column_of_training_steps_too(name: str, fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = plan(**STEPS[name])
+    numbers, varied = whole.slice(0, whole.points)
+    the_same_as_the_engine(whole, numbers, varied, fast, monkeypatch)
+
+
+def the_same_as_the_engine(
+    whole: sweeps.Plan, numbers: Any, varied: Any, fast: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compare all columns of some points of the first cell, compiled or by NumPy on the graph, with the engine's."""
+    monkeypatch.setattr(sweeps, "TRACED_FROM", 1)
+    monkeypatch.setattr(sweeps, "COMPILED_FROM", 1 if fast else 10**9)
+    cell = whole.cell(0)
     traced = whole.traced(cell, frozenset(whole.known))
     assert (traced.slow is None) == fast
-    found = traced.figures(numbers | varied)
+    found = traced.figures(whole.numbers(cell, numbers) | varied)
     assert found is not None
     part = sweep_parts.Part(whole, cell, 0, whole.needed, Front())
     wanted = part.evaluated(numbers, varied)
     names = {*found, *wanted}
     assert len(names) >= 8
-    ours, theirs = (part.filled(numbers, given, names, POINTS) for given in (found, wanted))
+    points = next(iter(found.values())).size
+    ours, theirs = (part.filled(numbers, varied | given, names, points) for given in (found, wanted))
     for column in names:
-        one, other = (sweep_columns.as_array(values[column], POINTS) for values in (ours, theirs))
+        one, other = (sweep_columns.as_array(values[column], points) for values in (ours, theirs))
         exact = one.tolist() == other.tolist() if one.dtype == object else np.array_equal(one, other, equal_nan=True)
         assert exact, column
 
@@ -140,7 +179,10 @@ def test_the_command_says_what_is_compiled(bitnet_cost: Callable[..., Ran], tmp_
     assert "engine: 1 of 1 cells: compiled" in many.err
 
 
-def test_training_steps_and_loads_say_that_the_engine_evaluates_them() -> None:
-    for asked in ({"training": {"seq": "1:8000:8000", "micro_batch": [1, 2, 4]}}, {"load": {"rate": "0.1:9:30000"}}):
-        grid = package.sweep(models="gemma-2b", hardware="h100-sxm-80gb", precisions="bf16", **asked)
-        assert "the engine, operator by operator" in sweep_parts.engine_notes(grid._plan)[0]
+def test_what_is_not_compiled_says_why() -> None:
+    steps = plan(training={"seq": "1:8000:8000", "micro_batch": list(range(1, 21))})
+    assert sweep_parts.engine_notes(steps) == ["engine: 1 of 1 cells: compiled"]
+    loads = plan(load={"rate": "0.1:9:30000"})
+    assert "the engine, operator by operator" in sweep_parts.engine_notes(loads)[0]
+    powers = plan(vary={"rates.bf16": {"first": "500 TFLOP/s", "last": "900 TFLOP/s", "points": 30000}}, training={})
+    assert "power is not for told numbers" in sweep_parts.engine_notes(powers)[0]
