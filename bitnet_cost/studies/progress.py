@@ -25,7 +25,11 @@ class Progress:
 
     def add(self, points: int) -> None:
         """Count points that are done."""
-        self.done += points
+        self.set(self.done + points)
+
+    def set(self, points: int) -> None:
+        """Show that so many points are done."""
+        self.done = points
         now = time.monotonic()
         if self.watched and now - self._last > EVERY:
             self._last = now

@@ -17,7 +17,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache, partial
-from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,7 +24,7 @@ from typing import Any, TypeVar
 from bitnet_cost import __version__
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.numerals import digits, fixed, with_commas, with_prefix
-from bitnet_cost.studies.progress import Progress
+from bitnet_cost.studies.progress import EVERY, Progress
 from bitnet_cost.studies.sweep import PARTITION, Plan
 from bitnet_cost.studies.sweep_columns import Columns
 from bitnet_cost.studies.sweep_parts import joined, partition
@@ -34,18 +33,22 @@ from bitnet_cost.views.files import whole_or_nothing, write_first
 from bitnet_cost.words import Engine
 
 Outcome = tuple[int, Columns]
+Piece = tuple[int, bytes | list[Outcome]]  # rows, encoded where they are many enough for a group of their own
 T = TypeVar("T")
 MANIFEST = "_manifest.json"  # readers of a folder of Parquet skip names that begin so
 MANIFEST_BEFORE = "manifest.json"  # of folders that were begun with version 0.1
 MOST_OF_MANIFEST = 1 << 20  # characters
+FEW = files.ROWS // 8  # rows that make no group of their own in a file
 AHEAD = 3  # partitions under way for each worker: enough to keep it busy, few enough to hold
 
 _plans: list[Plan] = []  # the one of this worker process
 _busy: list[int] = []  # what it has worked on: before that there is nothing to leave in order
+_counts: list[Any] = []  # points evaluated, shared with the parent
 
 
-def _begin(whole: Plan, wanted: Connection) -> None:
+def _begin(whole: Plan, wanted: Connection, done: Any) -> None:
     _plans.append(whole)  # sent once, not with every partition
+    _counts.append(done)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted, and ends its workers
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     threading.Thread(target=_end_unwanted, args=(wanted,), daemon=True).start()
@@ -71,30 +74,46 @@ def _work(task: Callable[[Plan, int], T], number: int) -> T:
     return task(_plans[-1], number)
 
 
-def _in_order(submit: Callable[[int], Any], numbers: Iterable[int], most: int) -> Iterator[Any]:
+def _in_order(
+    submit: Callable[[int], Any], numbers: Iterable[int], most: int, result: Callable[[Any], T]
+) -> Iterator[T]:
     """Results in the order of the numbers, at most ``most`` under way."""
     under_way: deque[Any] = deque()
     for number in numbers:
         under_way.append(submit(number))
         if len(under_way) >= most:
-            yield under_way.popleft().result()
+            yield result(under_way.popleft())
     while under_way:
-        yield under_way.popleft().result()
+        yield result(under_way.popleft())
 
 
-def in_processes(whole: Plan, workers: int, numbers: list[int] | range, task: Callable[[Plan, int], T]) -> Iterator[T]:
+def in_processes(
+    whole: Plan, workers: int, numbers: list[int] | range, task: Callable[[Plan, int], T], progress: Progress
+) -> Iterator[T]:
     """What a task makes of the numbers, in their order, from as many processes; one worker runs them here."""
     if workers == 1 or len(numbers) <= 1:
-        for number in numbers:
-            yield task(whole, number)
+        _counts.append(progress)
+        try:
+            for number in numbers:
+                yield task(whole, number)
+        finally:
+            _counts.pop()
         return
-    from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+    from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, wait
 
     context = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
     wanted, waits = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(min(workers, len(numbers)), context, _begin, (whole, wanted))
+    done = _Count(context.Value("q"))
+    pool = ProcessPoolExecutor(min(workers, len(numbers)), context, _begin, (whole, wanted, done))
+
+    def result(future: Future[T]) -> T:
+        while wait([future], EVERY).not_done:
+            progress.set(done.points)
+        progress.set(done.points)
+        return future.result()
+
     try:
-        yield from _in_order(lambda number: pool.submit(_work, task, number), numbers, AHEAD * workers)
+        yield from _in_order(lambda number: pool.submit(_work, task, number), numbers, AHEAD * workers, result)
     except BrokenExecutor:
         raise BitnetCostError("a worker process was ended from outside; -o FOLDER/ with --resume keeps parts") from None
     except BaseException:  # an interrupt among others: parts under way could take half a minute to end
@@ -106,19 +125,63 @@ def in_processes(whole: Plan, workers: int, numbers: list[int] | range, task: Ca
         wanted.close()
 
 
+class _Count:
+    """Points that several processes have evaluated."""
+
+    def __init__(self, shared: Any) -> None:
+        self._shared = shared
+
+    def add(self, points: int) -> None:
+        """Count points that are done."""
+        with self._shared.get_lock():
+            self._shared.value += points
+
+    @property
+    def points(self) -> int:
+        """How many there are."""
+        return int(self._shared.value)
+
+
+def counted(whole: Plan, number: int) -> Outcome:
+    """A partition's rows; its points are counted as done."""
+    found = partition(whole, number)
+    for count in _counts[-1:]:
+        count.add(points_of(whole, [number]))
+    return found
+
+
+def points_of(whole: Plan, numbers: Iterable[int]) -> int:
+    """The points of some partitions."""
+    return sum(stop - start for _, start, stop in map(whole.span, numbers))
+
+
+def encoded(whole: Plan, number: int, *, suffix: str, each: int) -> Piece:
+    """The rows of ``each`` partitions, as a part of a file; few rows are left for others to join."""
+    several = [counted(whole, n) for n in part_numbers(whole, each, number)]
+    rows = sum(count for count, _ in several)
+    if rows < FEW:
+        return rows, several
+    writer = writer_of(whole, None, suffix)
+    for count, columns in several:
+        writer.write(columns, count)
+    return rows, writer.close()
+
+
 @lru_cache(maxsize=4)
 def _unpacked(packed: bytes) -> Plan:
     plan: Plan = pickle.loads(packed)
     return plan
 
 
-def _of_packed(packed: bytes, number: int) -> Outcome:
-    """One partition of a plan that a worker unpacks once."""
-    return partition(_unpacked(packed), number)
+def _of_packed(packed: bytes, task: Callable[[Plan, int], T], number: int) -> T:
+    """What a task makes of a number, of a plan that a worker unpacks once."""
+    return task(_unpacked(packed), number)
 
 
-def in_dask(whole: Plan, scheduler: str | None, workers: int, numbers: list[int] | range) -> Iterator[Outcome]:
-    """Partitions in their order, from a Dask cluster: the scheduler's, or one on this machine.
+def in_dask(
+    whole: Plan, scheduler: str | None, workers: int, numbers: list[int] | range, task: Callable[[Plan, int], T]
+) -> Iterator[T]:
+    """What a task makes of the numbers, in their order, on a Dask cluster: the scheduler's, or one on this machine.
 
     A partition depends on the plan and its number alone, so one that is lost with its worker runs again elsewhere.
 
@@ -142,8 +205,9 @@ def in_dask(whole: Plan, scheduler: str | None, workers: int, numbers: list[int]
         raise BitnetCostError(f"scheduler: {scheduler}: does not answer ({error})") from None
     try:
         packed = pickle.dumps(whole)  # each task brings it: what lies on a worker alone is lost with that worker
-        submit = partial(client.submit, _of_packed, packed, pure=False, retries=3)
-        yield from _in_order(submit, numbers, AHEAD * max(2, sum(client.nthreads().values())))
+        submit = partial(client.submit, _of_packed, packed, task, pure=False, retries=3)
+        most = AHEAD * max(2, sum(client.nthreads().values()))
+        yield from _in_order(submit, numbers, most, lambda future: future.result())
     finally:
         client.close()
         if cluster is not None:
@@ -166,16 +230,20 @@ class Runner:
         self.engine, self.scheduler = engine, scheduler
         self.progress = Progress(whole.points, "points", watched)
 
-    def outcomes(self, numbers: list[int] | range) -> Iterator[Outcome]:
-        """Partitions in their order."""
-        if self.engine == "dask":
-            return in_dask(self.whole, self.scheduler, self.workers, numbers)
-        return in_processes(self.whole, self.workers, numbers, partition)
+    def results(self, numbers: list[int] | range, task: Callable[[Plan, int], T], each: int = 1) -> Iterator[T]:
+        """What a task makes of the numbers, in their order; a number is of ``each`` partitions."""
+        if self.engine != "dask":
+            yield from in_processes(self.whole, self.workers, numbers, task, self.progress)
+            return
+        found = in_dask(self.whole, self.scheduler, self.workers, numbers, task)
+        for number, result in zip(numbers, found, strict=True):
+            self.progress.add(points_of(self.whole, part_numbers(self.whole, each, number)))
+            yield result
 
     def reduced_rows(self) -> tuple[int, Columns]:
         """The front or the best of the whole grid: how many rows, and their columns."""
         found: Columns = {}
-        for _, part in self.rows(range(self.whole.partitions)):
+        for _, part in self.results(range(self.whole.partitions), counted):
             found = joined(self.whole, [found, part] if found else [part])
         return len(found["index"]), found
 
@@ -184,14 +252,17 @@ class Runner:
         if self.whole.reducing:
             yield self.reduced_rows()
         else:
-            yield from self.rows(range(self.whole.partitions))
+            yield from self.results(range(self.whole.partitions), counted)
 
-    def rows(self, numbers: list[int] | range) -> Iterator[Outcome]:
-        """The kept rows, partition by partition."""
-        for number, outcome in zip(numbers, self.outcomes(numbers), strict=True):
-            _, start, stop = self.whole.span(number)
-            self.progress.add(stop - start)
-            yield outcome
+    def pieces(self, suffix: str) -> Iterator[Piece]:
+        """All kept rows as parts of a file, those of some partitions together."""
+        if self.whole.reducing:
+            outcome = self.reduced_rows()
+            yield outcome[0], [outcome]
+            return
+        each = max(1, files.ROWS // PARTITION)
+        pieces = range(-(-self.whole.partitions // each))
+        yield from self.results(pieces, partial(encoded, suffix=suffix, each=each), each)
 
     def to_file(self, name: str) -> int:
         """Write one Parquet or CSV file, only when complete; how many rows it has.
@@ -205,10 +276,7 @@ class Runner:
         if suffix == ".parquet":
             files.parquet()
         with whole_or_nothing(name, "; nothing was written") as temporary:
-            whole, csv = self.whole, suffix == ".csv"
-            return _write(
-                files.CsvWriter(temporary, whole.kinds) if csv else parquet_of(whole, temporary), self.every()
-            )
+            return _write(writer_of(self.whole, temporary, suffix), self.pieces(suffix))
 
     def to_folder(self, name: str, *, resume: bool) -> int:
         """Write one Parquet file for each run of partitions and a manifest; how many rows were written now.
@@ -230,17 +298,13 @@ class Runner:
         }  # fmt: skip
         self._begin_folder(folder, manifest, resume)
         missing = [i for i in range(count) if not self._is_part(folder / part_name(i))]
-        spans = {i: [self.whole.span(n) for n in part_numbers(self.whole, each, i)] for i in missing}
-        points = {i: sum(stop - start for _, start, stop in of) for i, of in spans.items()}
-        self.progress = Progress(sum(points.values()), "points", self.progress.watched, self.whole.points)
-        if self.engine == "dask":  # its workers may not see the folder: what they find is written here
-            stream = iter(self.rows([n for i in missing for n in part_numbers(self.whole, each, i)]))
-            return sum(write_part(self.whole, i, folder=folder, each=each, stream=stream) for i in missing)
-        rows, task = 0, partial(write_part, folder=folder, each=each)
-        for i, written in zip(missing, in_processes(self.whole, self.workers, missing, task), strict=True):
-            rows += written
-            self.progress.add(points[i])
-        return rows
+        points = sum(points_of(self.whole, part_numbers(self.whole, each, i)) for i in missing)
+        self.progress = Progress(points, "points", self.progress.watched, self.whole.points)
+        if self.engine != "dask":
+            return sum(self.results(missing, partial(write_part, folder=folder, each=each)))
+        found = self.results(missing, partial(encoded, suffix=".parquet", each=each), each)
+        # its workers may not see the folder: what they find is written here
+        return sum(save_part(self.whole, i, [piece], folder) for i, piece in zip(missing, found, strict=True))
 
     def _begin_folder(self, folder: Path, manifest: dict[str, Any], resume: bool) -> None:
         """Make the folder and its manifest, or see that they are those of this sweep."""
@@ -379,30 +443,44 @@ def part_numbers(whole: Plan, each: int, part: int) -> range:
     return range(part * each, min((part + 1) * each, whole.partitions))
 
 
-def parquet_of(whole: Plan, path: str) -> files.ParquetWriter:
-    """A Parquet file for a sweep's rows."""
-    return files.ParquetWriter(path, whole.kinds, whole.units(), whole.inputs())
+def writer_of(whole: Plan, path: str | None, suffix: str) -> files.Writer:
+    """A file for a sweep's rows; without a path a part of one, in memory."""
+    if suffix == ".csv":
+        return files.CsvWriter(path, whole.kinds)
+    return files.ParquetWriter(path, whole.kinds, whole.units(), {} if path is None else whole.inputs())
 
 
-def write_part(whole: Plan, part: int, *, folder: Path, each: int, stream: Iterator[Outcome] | None = None) -> int:
-    """Write one part, evaluated here or taken from a stream of outcomes, only when complete; its rows.
+def write_part(whole: Plan, part: int, *, folder: Path, each: int) -> int:
+    """Evaluate and write one part, only when complete; its rows.
 
     Raises:
         BitnetCostError: a place that cannot be written.
     """
-    numbers = part_numbers(whole, each, part)
-    outcomes = (partition(whole, n) for n in numbers) if stream is None else islice(stream, len(numbers))
+    outcomes = (counted(whole, number) for number in part_numbers(whole, each, part))
+    return save_part(whole, part, ((outcome[0], [outcome]) for outcome in outcomes), folder)
+
+
+def save_part(whole: Plan, part: int, pieces: Iterable[Piece], folder: Path) -> int:
+    """Write one part as its pieces come, only when complete; its rows.
+
+    Raises:
+        BitnetCostError: a place that cannot be written.
+    """
     with whole_or_nothing(str(folder / part_name(part)), "; whole parts stay, and --resume continues") as temporary:
-        return _write(parquet_of(whole, temporary), outcomes)
+        return _write(writer_of(whole, temporary, ".parquet"), pieces)
 
 
-def _write(writer: files.Writer, outcomes: Iterable[Outcome]) -> int:
+def _write(writer: files.Writer, pieces: Iterable[Piece]) -> int:
     """Write rows as they come, and close the file; how many there were."""
     rows = 0
     try:
-        for count, columns in outcomes:
-            writer.write(columns, count)
+        for count, rows_or_bytes in pieces:
             rows += count
+            if isinstance(rows_or_bytes, bytes):
+                writer.add(rows_or_bytes)
+                continue
+            for some, columns in rows_or_bytes:
+                writer.write(columns, some)
     except BaseException:
         with contextlib.suppress(Exception):  # a full disk fails once more, and would hide the first fault
             writer.close()

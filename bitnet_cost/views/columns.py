@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 import numpy as np
 
 from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.views.parquet_joined import JoinedFile
 
 Kinds = Mapping[str, str]  # column -> word, whole, bool or figure
 ROWS = 1 << 18  # of one row group
@@ -97,61 +99,88 @@ class Writer(Protocol):
     def write(self, columns: Mapping[str, Any], rows: int) -> None:
         """Append rows."""
 
-    def close(self) -> None:
-        """Finish the file."""
+    def add(self, encoded: bytes) -> None:
+        """Append rows that are encoded: what `close` of a writer without a path gives."""
+
+    def close(self) -> bytes:
+        """Finish the file; of one without a path, what is in it."""
 
 
 class ParquetWriter:
-    """Rows into one Parquet file."""
+    """Rows into one Parquet file, or into memory, without metadata there."""
 
-    def __init__(self, path: str, kinds: Kinds, units: Mapping[str, str], inputs: Mapping[str, Any]) -> None:
+    def __init__(self, path: str | None, kinds: Kinds, units: Mapping[str, str], inputs: Mapping[str, Any]) -> None:
         self._kinds = kinds
         self._schema = schema_of(kinds, units, inputs)
-        self._writer = parquet().ParquetWriter(path, self._schema, **parquet_options(kinds))
-
+        empty = arrow_table(self._schema, kinds, dict.fromkeys(kinds), 0)
+        self._file = None if path is None else JoinedFile(path, self._encoded(empty))
         self._waiting: list[Any] = []  # small tables, until they fill a row group
         self._rows = 0
+
+    def _encoded(self, table: Any) -> bytes:
+        stream = io.BytesIO()
+        parquet().write_table(table, stream, row_group_size=ROWS, **parquet_options(self._kinds))
+        return stream.getvalue()
 
     def write(self, columns: Mapping[str, Any], rows: int) -> None:
         """Append rows."""
         if rows:
-            self._waiting.append(arrow_table(self._schema, self._kinds, columns, rows))
+            table = arrow_table(self._schema, self._kinds, columns, rows)
+            self._waiting.append(table.replace_schema_metadata())
             self._rows += rows
-        if self._rows >= ROWS or len(self._waiting) >= 1000:
-            self._flush()
+        if self._file is not None and (self._rows >= ROWS or len(self._waiting) >= 1000):
+            self._file.add(self._taken())
 
-    def _flush(self) -> None:
+    def add(self, encoded: bytes) -> None:
+        """Append rows of a writer in memory."""
+        if self._file is not None:
+            if self._waiting:
+                self._file.add(self._taken())
+            self._file.add(encoded)
+
+    def _taken(self) -> bytes:
+        """What waits, encoded."""
         import pyarrow as pa
 
-        if self._waiting:
-            table = pa.concat_tables(self._waiting).unify_dictionaries()
-            self._writer.write_table(table, row_group_size=ROWS)
+        table = pa.concat_tables(self._waiting).unify_dictionaries()
         self._waiting, self._rows = [], 0
+        return self._encoded(table)
 
-    def close(self) -> None:
-        """Write what waits, and the footer."""
+    def close(self) -> bytes:
+        """Write what waits, and the footer; what a writer in memory holds."""
+        if self._file is None:
+            return self._taken() if self._waiting else b""
         try:
-            self._flush()
+            if self._waiting:
+                self._file.add(self._taken())
         finally:
-            self._writer.close()
+            self._file.close()
+        return b""
 
 
 class CsvWriter:
-    """Rows into one CSV file: shortest digits that give the same float back, null as an empty cell."""
+    """Rows into one CSV file, or into memory: shortest digits that give the same float back, null as an empty cell."""
 
-    def __init__(self, path: str, kinds: Kinds) -> None:
+    def __init__(self, path: str | None, kinds: Kinds) -> None:
         self._kinds = kinds
-        self._stream = open(path, "w", encoding="utf-8", newline="")  # noqa: SIM115  # closed by close
-        self._stream.write(",".join(kinds) + "\n")
+        self._stream: IO[bytes] = io.BytesIO() if path is None else open(path, "wb")  # noqa: SIM115  # closed by close
+        if path is not None:
+            self._stream.write((",".join(kinds) + "\n").encode())
 
     def write(self, columns: Mapping[str, Any], rows: int) -> None:
         """Append rows."""
         cells = [_cells(columns[name], rows, kind) for name, kind in self._kinds.items()]
-        self._stream.writelines(",".join(row) + "\n" for row in zip(*cells, strict=True))
+        self.add("".join(",".join(row) + "\n" for row in zip(*cells, strict=True)).encode())
 
-    def close(self) -> None:
-        """Flush and close."""
+    def add(self, encoded: bytes) -> None:
+        """Append lines."""
+        self._stream.write(encoded)
+
+    def close(self) -> bytes:
+        """Flush and close; what a writer in memory holds."""
+        found = self._stream.getvalue() if isinstance(self._stream, io.BytesIO) else b""
         self._stream.close()
+        return found
 
 
 def _cells(values: Any, rows: int, kind: str) -> Sequence[str]:

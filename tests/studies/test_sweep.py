@@ -550,7 +550,7 @@ def test_dask_gives_the_same_rows_while_a_worker_dies() -> None:
         distributed.Client(cluster) as client,
     ):
         runner = running.Runner(whole, engine="dask", scheduler=cluster.scheduler_address)
-        stream = runner.outcomes(range(whole.partitions))
+        stream = runner.results(range(whole.partitions), running.counted)
         found = [next(stream)]
         pid = next(iter(client.run(os.getpid).values()))
         os.kill(pid, signal.SIGKILL)
