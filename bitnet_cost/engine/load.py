@@ -134,9 +134,10 @@ def steady(pace: Pace, load: Load, rates: Array, place: RuntimeProfile | None) -
 
 def over(result: LoadResult, rates: Array) -> LoadResult:
     """The same copies at other rates."""
+    load = replace(result.load, rate=rates)
     if result.pace is None or result.replicas is None:
-        return result
-    load, copies = replace(result.load, rate=rates), np.full(len(rates), result.replicas[0])
+        return replace(result, load=load)
+    copies = np.full(len(rates), result.replicas[0])
     at = steady(result.pace, load, rates / copies, result.scenario.runtime)
     return replace(result, load=load, steady=at, replicas=copies)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from bitnet_cost.engine.compiled import Cell as CompiledCell
 from bitnet_cost.engine.estimate import check_scope
-from bitnet_cost.engine.load import serve
+from bitnet_cost.engine.load import over, serve
 from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.load import Load
 from bitnet_cost.inputs.sweep import LoadAxes, Sweep, whole_numbers
+from bitnet_cost.ledger.load import LoadResult
 from bitnet_cost.ledger.load_record import LOAD_METRICS
 from bitnet_cost.ledger.record import UNFIT
 from bitnet_cost.registry import Metric
@@ -67,8 +69,7 @@ class LoadPlan(sweep.Plan):
 
     def _fill(self, found: Columns, at: NDArray[np.intp], asked: Any, numbers: tuple[int, int, Array]) -> None:
         """Write the columns of the points of one prompt and answer."""
-        given = self.load.model_dump(exclude={"rate"})
-        result = serve(asked, Load(numbers[2], numbers[0], numbers[1], **given))
+        result = over(_copy(Same(asked), Same(self.load), *numbers[:2]), numbers[2])
         if result.steady is None:
             found["reason"][at] = UNFIT if (result.reason or "").startswith(UNFIT) else result.reason
         for name in KNOWN:
@@ -88,6 +89,16 @@ class LoadPlan(sweep.Plan):
         if self.spec.load is None:
             raise BitnetCostError("load: is left out")
         return self.spec.load
+
+
+@lru_cache(maxsize=8)
+def _copy(asked: Same, axes: Same, prompt: int, generate: int) -> LoadResult:
+    """A copy of the model for prompts and answers of some lengths, at any rate: what is known without it is found once.
+
+    Raises:
+        BitnetCostError: see `serve`.
+    """
+    return serve(asked.it, Load(1.0, prompt, generate, **axes.it.model_dump(exclude={"rate"})))
 
 
 def plan(spec: Sweep) -> sweep.Plan:

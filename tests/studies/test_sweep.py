@@ -202,14 +202,15 @@ def test_cells_of_one_point_share_a_row_group(tmp_path: Path) -> None:
     assert np.array_equal(table.column("power.static").to_numpy(), np.tile(np.linspace(50, 250, 120), 2))
 
 
-def _die(*_: Any) -> None:
+def _die(*_: Any, **__: Any) -> None:
     os._exit(1)
 
 
 def test_a_worker_that_dies_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "partition", _die)
+    monkeypatch.setattr(running, "encoded", _die)
+    several = ["bf16", "fp8", "fp16", "int8", "int4"]
     with pytest.raises(BitnetCostError, match="worker process"):
-        running.run(plan(batch=[1, 2], precisions=["bf16", "fp8"]), str(tmp_path / "a.csv"), workers=2)
+        running.run(plan(batch=[1, 2], precisions=several), str(tmp_path / "a.csv"), workers=2)
     assert not list(tmp_path.iterdir())
 
 
