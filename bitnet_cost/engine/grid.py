@@ -92,10 +92,10 @@ def step_figures(asked: TrainingScenario, *, varied: bool = False) -> dict[str, 
     """
     with np.errstate(all="ignore"):
         result = training_step(asked, lasting=not varied)
-        found = columns_of_step(result)
+        found, limits = columns_of_step(result), limits_of_step(result)
     points = asked.plan.flat.seq.size
     reasons = np.full(points, None)
-    for holds, why in reversed(limits_of_step(result)):
+    for holds, why in reversed(limits):
         reasons[~np.broadcast_to(holds, (points,))] = why
     return {name: np.broadcast_to(values, (points,)) for name, values in found.items()} | {"reason": reasons}
 

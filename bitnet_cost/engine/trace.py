@@ -161,7 +161,7 @@ class Trace:
         with np.errstate(all="ignore"):
             told = training_step(self._varied(asked, varied), lasting=not varied)
             columns = {name: np.ravel(values)[0] for name, values in columns_of_step(told).items()}
-        return Swept(self.graph, columns, _numbers(limits_of_step(told)))
+            return Swept(self.graph, columns, _numbers(limits_of_step(told)))
 
     def _varied(self, asked: Q, varied: Mapping[str, float]) -> Q:
         """A question whose figures at some paths are inputs."""

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache, partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from bitnet_cost import __version__
 from bitnet_cost.errors import BitnetCostError
@@ -39,6 +39,7 @@ MANIFEST = "_manifest.json"  # readers of a folder of Parquet skip names that be
 MANIFEST_BEFORE = "manifest.json"  # of folders that were begun with version 0.1
 MOST_OF_MANIFEST = 1 << 20  # characters
 FEW = files.ROWS // 8  # rows that make no group of their own in a file
+START: Literal["forkserver", "spawn"] = "forkserver" if sys.platform != "win32" else "spawn"  # of processes
 AHEAD = 3  # partitions under way for each worker: enough to keep it busy, few enough to hold
 
 _plans: list[Plan] = []  # the one of this worker process
@@ -101,7 +102,7 @@ def in_processes(
         return
     from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, wait
 
-    context = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
+    context = multiprocessing.get_context(START)
     wanted, waits = context.Pipe(duplex=False)
     done = _Count(context.Value("q"))
     pool = ProcessPoolExecutor(min(workers, len(numbers)), context, _begin, (whole, wanted, done))
@@ -188,30 +189,37 @@ def in_dask(
     Raises:
         BitnetCostError: Dask is not installed, or the scheduler does not answer.
     """
+    if scheduler is None and START == "forkserver":  # which imports once for all workers, while this process does too
+        from multiprocessing.forkserver import ensure_running
+
+        multiprocessing.get_context(START).set_forkserver_preload(["distributed.nanny", "distributed.worker", __name__])
+        ensure_running()
     try:
-        from distributed import Client, LocalCluster
+        import dask
+        from distributed import Client
     except ImportError:
         raise BitnetCostError(
             "--engine dask needs Dask: pip install distributed (the extra bitnet-cost[dask])"
         ) from None
-    cluster: Any = None
-    try:
-        if scheduler is None:
-            cluster = LocalCluster(
-                n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1"
-            )  # type: ignore[no-untyped-call]
-        client: Any = Client(cluster or scheduler, timeout=20)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError) as error:
-        raise BitnetCostError(f"scheduler: {scheduler}: does not answer ({error})") from None
-    try:
+    with dask.config.set({"distributed.worker.multiprocessing-method": START}), contextlib.ExitStack() as closing:
+        try:
+            if scheduler is None:
+                cluster = closing.enter_context(_cluster(workers))
+            client: Any = Client(cluster if scheduler is None else scheduler, timeout=20)  # type: ignore[no-untyped-call]
+            closing.enter_context(client)
+        except (OSError, ValueError) as error:
+            raise BitnetCostError(f"scheduler: {scheduler}: does not answer ({error})") from None
         packed = pickle.dumps(whole)  # each task brings it: what lies on a worker alone is lost with that worker
         submit = partial(client.submit, _of_packed, packed, task, pure=False, retries=3)
         most = AHEAD * max(2, sum(client.nthreads().values()))
         yield from _in_order(submit, numbers, most, lambda future: future.result())
-    finally:
-        client.close()
-        if cluster is not None:
-            cluster.close()
+
+
+def _cluster(workers: int) -> Any:
+    """A Dask cluster on this machine; no page shows it."""
+    from distributed import LocalCluster
+
+    return LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None, host="127.0.0.1")  # type: ignore[no-untyped-call]
 
 
 class Runner:
