@@ -1,8 +1,8 @@
 """Rates of sweeps on all cores, by processes and by Dask with a cluster of its own: python -m benchmarks.files.
 
-Wall seconds, for a machine that does nothing else; load average is printed. Every column of a sweep into one Parquet
-file, into a folder and into CSV, and points reduced to their front. Rounds alternate between processes and Dask; the start of
-workers and of the cluster is included. CPU seconds are of one process that does all, in the first round.
+Wall seconds, for a machine that does nothing else; the load average is printed. Every column of a sweep into one
+Parquet file, into a folder and into CSV, and points reduced to their front. Rounds alternate between processes and
+Dask; the start of workers and cluster is included. CPU seconds are of one process that does all.
 """
 
 from __future__ import annotations

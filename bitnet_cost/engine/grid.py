@@ -116,7 +116,7 @@ def columns_of_step(result: TrainingResult) -> dict[str, Any]:
             values = np.where(allowed, values, np.nan)
         found[metric.name] = values
     for name, (_, joules, _) in result.by_component.items():
-        # as of a single step, which has no part for what is not sent, whatever others in the grid send
+        # as of a single step, which has no part for what is not sent, where others in the grid send something
         found[f"energy_{name}_j"] = np.where(joules > 0, joules, np.nan) if name in EXCHANGED else joules
     return found
 
