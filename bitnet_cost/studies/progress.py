@@ -28,7 +28,7 @@ class Progress:
         self.set(self.done + points)
 
     def set(self, points: int) -> None:
-        """Show that so many points are done."""
+        """Show how many points are done."""
         self.done = points
         now = time.monotonic()
         if self.watched and now - self._last > EVERY:
