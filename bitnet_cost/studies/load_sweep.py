@@ -61,13 +61,16 @@ class LoadPlan(sweep.Plan):
         prompt, generate, rate = (np.asarray(numbers[name]) for name in AXES)
         found: Columns = {name: np.full(rate.size, self.kind_of(name) != "bool" and np.nan) for name in KNOWN}
         found |= {"prompt": prompt, "generate": generate, "reason": np.full(rate.size, None)}
+        if np.all(prompt == prompt[0]) and np.all(generate == generate[0]):
+            self._fill(found, slice(None), asked, (int(prompt[0]), int(generate[0]), rate))
+            return found
         lengths, which = np.unique(np.stack((prompt, generate)), axis=1, return_inverse=True)
         for number, (tokens, answer) in enumerate(lengths.T.tolist()):
             at = np.flatnonzero(which.ravel() == number)
             self._fill(found, at, asked, (int(tokens), int(answer), rate[at]))
         return found
 
-    def _fill(self, found: Columns, at: NDArray[np.intp], asked: Any, numbers: tuple[int, int, Array]) -> None:
+    def _fill(self, found: Columns, at: NDArray[np.intp] | slice, asked: Any, numbers: tuple[int, int, Array]) -> None:
         """Write the columns of the points of one prompt and answer."""
         result = over(_copy(Same(asked), Same(self.load), *numbers[:2]), numbers[2])
         if result.steady is None:
@@ -77,7 +80,7 @@ class LoadPlan(sweep.Plan):
             if value is not None:
                 found[name][at] = value
                 if found[name].dtype.kind == "f":  # infinite where a load is not served: null, as in a record
-                    found[name][at[~np.isfinite(found[name][at])]] = np.nan
+                    found[name][~np.isfinite(found[name])] = np.nan
 
     @property
     def load(self) -> LoadAxes:
