@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from bitnet_cost.engine.operators import operators
 from bitnet_cost.errors import UnknownName
 from bitnet_cost.inputs.accuracy import Accuracy, Group, Spread
 from bitnet_cost.inputs.measurement import LoadMeasurement, Measurement, TrainingMeasurement
@@ -17,7 +16,7 @@ from bitnet_cost.numerals import digits, fixed, with_commas
 from bitnet_cost.readers import catalog, measured
 from bitnet_cost.studies import measured_load, measured_training, savings
 from bitnet_cost.studies.measured import ALONE, Point, points
-from bitnet_cost.studies.widths import Judged, errors_of, held_of, held_ratios, judged, pairs
+from bitnet_cost.studies.widths import Judged, errors_of, held_of, held_ratios, judged, pairs, parameters_of
 from bitnet_cost.tables import Column, Note, Report, Table, headed
 
 
@@ -192,7 +191,7 @@ def _ratios(found: Sequence[Point]) -> list[Scored]:
                 continue
             row = narrow.row
             assert isinstance(row, Measurement)
-            kind = "ratio" if _parameters(row.model) >= 2.9e9 else "ratio-small"
+            kind = "ratio" if parameters_of(row.model) >= 2.9e9 else "ratio-small"
             ratios.append(
                 Scored(
                     kind, f"{wide.row.id}/{row.id}", row.model, row.hardware, row.runtime, name, row.source,
@@ -201,10 +200,6 @@ def _ratios(found: Sequence[Point]) -> list[Scored]:
                 )
             )  # fmt: skip
     return ratios
-
-
-def _parameters(model: str) -> float:
-    return float(sum(op.weights * op.repeat for op in operators(catalog.model(model))))
 
 
 def spread(rows: Sequence[Scored] | Sequence[Point]) -> Spread:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
 from math import exp, hypot
 from statistics import median
@@ -109,13 +110,19 @@ Together = Callable[[Error], str]  # what is left out at once
 Kinds = dict[tuple[RangedQuantity, RangeKind], list[Error]]
 
 
+@cache
+def parameters_of(model: str) -> int:
+    """Parameters of a model of the catalogue."""
+    return sum(parameters_in(operators(catalog.model(model))).values())
+
+
 def kind_of(row: Measurement | TrainingMeasurement) -> RangeKind:
     """The kind of run that a row measured."""
     if isinstance(row, TrainingMeasurement):
         return "training"
-    device_class, model = catalog.hardware(row.hardware).device_class, catalog.model(row.model)
-    small = sum(parameters_in(operators(model)).values()) < SMALL
-    found = fixed_kind(model, catalog.precision(row.precision), device_class, row.phase == "serving", small)
+    served, device_class = row.phase == "serving", catalog.hardware(row.hardware).device_class
+    small = served and parameters_of(row.model) < SMALL
+    found = fixed_kind(catalog.model(row.model), catalog.precision(row.precision), device_class, served, small)
     return found or ("prefill" if row.phase == "prefill" else decode_kind(row.batch))
 
 
