@@ -17,6 +17,7 @@ from bitnet_cost.engine.storage import Stored, precision_at, role_of
 from bitnet_cost.errors import MissingRate
 from bitnet_cost.formulas.datapaths import counted_bits, plane_additions, table_actions, tree_additions
 from bitnet_cost.formulas.sums import ordered_sum
+from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.datapath import LEVELS, planes_of
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import FORMAT_BITS, Precision
@@ -197,6 +198,29 @@ def unit_recipe(hardware: Hardware, form: str, weights: str, activation_bits: fl
     for action, times in costs:
         recipe["mac", action] = recipe.get(("mac", action), 0.0) + times
     return recipe
+
+
+class Runs:
+    """A device as far as it decides which actions a product is: equal to any that runs the same formats.
+
+    Units for low-bit weights may be made of datapaths, with figures of their own: a device that has any equals itself.
+    """
+
+    __slots__ = ("_formats", "hardware")
+
+    def __init__(self, hardware: Hardware) -> None:
+        self.hardware = hardware
+        self._formats = (
+            hardware.has_clock, frozenset(hardware.rates), frozenset(hardware.executes.items()),
+            frozenset(action for action in hardware.actions if action.startswith("mac.")),
+            Same(hardware) if hardware.units else None,
+        )  # fmt: skip
+
+    def __hash__(self) -> int:
+        return hash(self._formats)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Runs) and other._formats == self._formats
 
 
 def executed_recipe(op: Operator, precision: Precision, hardware: Hardware) -> dict[str, list[tuple[str, float]]]:

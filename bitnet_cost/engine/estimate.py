@@ -9,13 +9,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from bitnet_cost.engine.activity import actions_of, check_rates, count_actions
+from bitnet_cost.engine.activity import Runs, actions_of, check_rates, count_actions
 from bitnet_cost.engine.counts import DRAFT, HOST, bases_of, coefficients_of, count_ops, with_rows
 from bitnet_cost.engine.device import floor_of, places_of, run
 from bitnet_cost.engine.footprint import Resident, footprint, in_host, resident
 from bitnet_cost.engine.operators import operators
 from bitnet_cost.engine.parallel import split
-from bitnet_cost.engine.storage import stored_of
+from bitnet_cost.engine.storage import Stored, stored_of
 from bitnet_cost.engine.timing import Schedule, cut_prefill, needed_rows, schedule, streamed_from
 from bitnet_cost.engine.traffic import Route, route, traffic
 from bitnet_cost.errors import BitnetCostError, UnsupportedScope
@@ -24,7 +24,7 @@ from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.division import advice, refusal
 from bitnet_cost.inputs.facility import overhead
 from bitnet_cost.inputs.hardware import Hardware
-from bitnet_cost.inputs.offload import cannot_offload, parse_offload
+from bitnet_cost.inputs.offload import Offload, cannot_offload, parse_offload
 from bitnet_cost.inputs.scenario import Names, Scenario
 from bitnet_cost.ledger import record  # noqa: F401  # registers the columns of what is made here
 from bitnet_cost.ledger.arrays import Basis, Bounds, Coefficients, Linear, Stack
@@ -35,7 +35,7 @@ from bitnet_cost.ledger.operators import Operator
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import digits, with_commas, with_prefix
 from bitnet_cost.told import filled, holds_everywhere, is_told
-from bitnet_cost.words import Counting, Parallel, Scope
+from bitnet_cost.words import Accumulator, Counting, Parallel, Scope
 
 NO_CLOCK = (
     "is a technology node: it has prices per operation and no clock, so no time, no static power, no system around it"
@@ -110,6 +110,20 @@ def _operators(
     return _with_coefficients((*operators(model.it, counting), *more))
 
 
+@lru_cache(maxsize=256)  # every model of a comparison in four precisions, on devices that run the same formats
+def _in_formats(
+    model: Same, precision: Same, counted: Same, accumulator: Accumulator, devices: int, parallel: Parallel,
+    kept: Offload, runs: Runs,
+) -> tuple[tuple[Stored, ...], Actions, Actions, Resident]:  # fmt: skip
+    """What operators store, do, do on one of several devices, and hold, which is alike on many devices."""
+    (ops, coefficients, _), chosen, hardware = counted.it, precision.it, runs.hardware
+    stored = stored_of(model.it, chosen, ops)
+    folded = part = actions_of(ops, coefficients, chosen, accumulator, hardware, stored)
+    if devices > 1 and parallel != "pipeline":
+        part = actions_of(ops, split(ops, coefficients, devices, parallel), chosen, accumulator, hardware, stored)
+    return stored, folded, part, resident(model.it, chosen, ops, coefficients, parallel, stored, kept)
+
+
 @lru_cache(maxsize=256)  # every device in four precisions
 def _prepared(names: Names, lean: bool, lasting: bool, ops: tuple[Operator, ...] | None) -> Prepared:
     model, chosen, profile, software, counting, logits, accumulator, devices, parallel, offload, draft = names
@@ -119,13 +133,11 @@ def _prepared(names: Names, lean: bool, lasting: bool, ops: tuple[Operator, ...]
     more = waiting if draft is None else (*waiting, DRAFT)
     counted = _operators(model, counting, more) if ops is None else _with_coefficients((*ops, *more))
     ops, coefficients, bases = counted
-    stored = stored_of(architecture, precision, ops)
-    folded = actions_of(ops, coefficients, precision, accumulator, hardware, stored)
-    part = folded
-    if devices > 1 and parallel != "pipeline":
-        part = actions_of(ops, split(ops, coefficients, devices, parallel), precision, accumulator, hardware, stored)
     part_of_host = parse_offload(offload)
-    weights = resident(architecture, precision, ops, coefficients, parallel, stored, part_of_host)
+    form = _in_formats if lasting else _in_formats.__wrapped__
+    stored, folded, part, weights = form(
+        model, chosen, Same(counted), accumulator, devices, parallel, part_of_host, Runs(hardware)
+    )
     stored_bits = weights.total_bits
     plan = None
     if on_device and runtime is not None:

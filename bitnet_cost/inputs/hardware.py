@@ -522,6 +522,8 @@ class Hardware(Shown, Input):
 
     def figure(self, action: str) -> Figure | None:
         """The cited figure behind an action's price, if it has one of its own."""
+        if action in self.actions:
+            return self.actions[action]
         path = self.path_of(action)
         found: Figure | None = None if path is None else walk(self, path)[1]
         return found

@@ -16,7 +16,7 @@ from bitnet_cost.ledger.answers import Answer
 from bitnet_cost.ledger.record import METRICS
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import column_figures, percent, used
-from bitnet_cost.registry import Metric, View
+from bitnet_cost.registry import Metric, View, records_of
 from bitnet_cost.tables import Column, Note, Report, Table
 from bitnet_cost.views import honesty, quality
 from bitnet_cost.views.estimate import names_of
@@ -43,11 +43,9 @@ def ranking(answer: Answer, sort: str | None = None, condition: str | None = Non
     Raises:
         UnknownName: no such column. BitnetCostError: a condition that cannot be read, or that nothing meets.
     """
-    rows: list[CellRow] = [(r, r.to_records()[0]) for r in answer.results]
-    if condition is not None:
-        rows = _kept(rows, condition)
-        if not rows:
-            raise BitnetCostError(f"where: none of {len(answer.results)} cells meets {condition!r}")
+    results = answer.results if condition is None else _kept(answer.results, condition)
+    if condition is not None and not results:
+        raise BitnetCostError(f"where: none of {len(answer.results)} cells meets {condition!r}")
     turned = sort is not None and sort.startswith("-")
     column = (sort or DEFAULT_SORT).removeprefix("-")
     short = {metric.short: name for name, metric in METRICS.items() if metric.short}
@@ -55,6 +53,8 @@ def ranking(answer: Answer, sort: str | None = None, condition: str | None = Non
     if column not in METRICS:
         there_are = f"{', '.join(short)}, and the names of a record (-f json)"
         raise UnknownName("column", column, [*short, *METRICS], there_are=there_are)
+    read = {name: METRICS[name] for name in (column, DEFAULT_SORT, "energy_j")}
+    rows: list[CellRow] = [(r, *records_of(r, r.counts.points, read)) for r in results]
     by = column if any(values[column] is not None for _, values in rows) else DEFAULT_SORT
     ranked: list[CellRow] = []
     for figure in (by, "energy_j") if by == DEFAULT_SORT else (by,):
@@ -67,16 +67,18 @@ def ranking(answer: Answer, sort: str | None = None, condition: str | None = Non
     return replace(answer, results=tuple(r for r, _ in ranked), sorted_by=named)
 
 
-def _kept(rows: list[CellRow], condition: str) -> list[CellRow]:
-    """The rows that meet a condition."""
+def _kept(results: Sequence[Result], condition: str) -> Sequence[Result]:
+    """The results that meet a condition."""
     words = [name for name, metric in METRICS.items() if metric.kind == "word"]
     test = Filter(condition, METRICS, words)
     columns = {}
+    read = {name: METRICS[name] for name in test.columns}
+    rows = [records_of(r, r.counts.points, read)[0] for r in results]
     for name in test.columns:
-        values = [values[name] for _, values in rows]
+        values = [values[name] for values in rows]
         kind = object if name in words else bool if METRICS[name].kind == "bool" else float  # None: no, and NaN
         columns[name] = np.array(values, dtype=kind)
-    return [row for row, holds in zip(rows, test(columns, len(rows)), strict=True) if holds]
+    return [result for result, holds in zip(results, test(columns, len(results)), strict=True) if holds]
 
 
 def why(values: dict[str, Any]) -> str:
