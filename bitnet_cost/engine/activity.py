@@ -212,7 +212,7 @@ class Runs:
         self.hardware = hardware
         self._formats = (
             hardware.has_clock, frozenset(hardware.rates), frozenset(hardware.executes.items()),
-            frozenset(action for action in hardware.actions if action.startswith("mac.")),
+            frozenset({"mac.binary", "mac.ternary"} & hardware.actions.keys()),
             Same(hardware) if hardware.units else None,
         )  # fmt: skip
 

@@ -140,7 +140,7 @@ def tariff(
     return make(Same(actions), Same(hardware), asker, parts, others)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=8192)  # every cell of a comparison: its energy is asked for again when cells are ranked
 def _tariff(same: Same, profile: Same, asker: str, parts: int, others: tuple[str, ...]) -> Tariff:
     actions, hardware = same.it, profile.it
     folded = [

@@ -159,15 +159,13 @@ def read(path: Path, chain: tuple[Path, ...] = ()) -> Document:
         return Document(merged(_scaled(node, nm, of, rule), document.data), document.lines)
     if not isinstance(document.data, dict) or "extends" not in document.data:
         return document
+    from bitnet_cost.inputs.training import TrainingRuntime
+
     name, chain = chain_of(document, path, chain)
     base = beside(path, "extends", name) if is_path(name) else _base(path, name)
     found = read(base, chain)
-    if isinstance(found.data, dict) and "kernels" in found.data:
-        from bitnet_cost.inputs.training import TrainingRuntime
-
-        validate(found, TrainingRuntime, base)
-    else:
-        validate(found, Hardware, base)
+    trains = isinstance(found.data, dict) and "kernels" in found.data
+    validate(found, TrainingRuntime if trains else Hardware, base)
     return _composed(extended(document, found.data, path), path)
 
 
@@ -587,6 +585,8 @@ def runtime(name: str, device_class: str) -> RuntimeProfile:
     if is_path(name):
         return entry("runtime", name, RuntimeProfile)
     ending = f"-{device_class}"
+    if has("runtime", name + ending):
+        return entry("runtime", name + ending, RuntimeProfile)
     there = [n.removesuffix(ending) for n in names("runtime") if n.endswith(ending)]
     name = listed("runtime", name, there)
     if name in there:

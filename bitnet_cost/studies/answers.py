@@ -167,13 +167,8 @@ def answer(asked: Sequence[Scenario], *, baseline: Precision | None = None) -> A
             results.append(against(result, reference) if reference and result.has_energy else result)
     if faults and len(results) == 1:
         raise faults[0]
-    held = {
-        (r.hardware.name, r.runtime.runtime): catalog.accuracy().of(r.hardware.name, r.runtime.runtime)
-        if catalog.is_shipped(r.hardware, r.runtime)
-        else {}
-        for r in results
-        if r.runtime
-    }
+    run_on = {(r.hardware.name, r.runtime.runtime): (r.hardware, r.runtime) for r in results if r.runtime}
+    held = {names: catalog.accuracy().of(*names) if catalog.is_shipped(*pair) else {} for names, pair in run_on.items()}
     unmeasured = any(
         r.runtime and not held.get((r.hardware.name, r.runtime.runtime)) and r.hardware.device_class in ("gpu", "igpu")
         for r in results

@@ -54,7 +54,7 @@ def ranking(answer: Answer, sort: str | None = None, condition: str | None = Non
         there_are = f"{', '.join(short)}, and the names of a record (-f json)"
         raise UnknownName("column", column, [*short, *METRICS], there_are=there_are)
     read = {name: METRICS[name] for name in (column, DEFAULT_SORT, "energy_j")}
-    rows: list[CellRow] = [(r, *records_of(r, r.counts.points, read)) for r in results]
+    rows: list[CellRow] = [(r, records_of(r, r.counts.points, read)[0]) for r in results]
     by = column if any(values[column] is not None for _, values in rows) else DEFAULT_SORT
     ranked: list[CellRow] = []
     for figure in (by, "energy_j") if by == DEFAULT_SORT else (by,):
