@@ -106,7 +106,7 @@ BASELINE_SIDE_BY_SIDE = Asked(("--baseline",),
 SEED = Asked(("--seed",), "seed of the draws")
 DISTRIBUTION = Asked(("--distribution",), "what the draws of a range follow")
 SENSITIVITY = Asked(("--sensitivity",), "adds the figures that move energy and saving most, one at a time")
-DRAWS_ADDED = Asked(("--draws",), "adds percentiles over N draws of every price", metavar="N")
+DRAWS_ADDED = Asked(("--draws",), "adds percentiles over N draws of measured errors, or of every price", metavar="N")
 MODELS = Asked((), "catalogue names, YAML files, config.json or sizes like 175B", metavar="MODEL...", names="model")
 SORT = Asked(("--sort",), "order by energy, tokens, memory, saving, ..., best first; -COLUMN: worst first",
     metavar="COLUMN")
@@ -175,7 +175,7 @@ SAVED_ON = Asked(("--baseline",), "what it should save on", left_out="fp16 on de
 SAVING_WANTED = Asked(("--saving",), "the saving wanted, or claimed", metavar="PERCENT")
 RUNTIMES = Asked(("--runtime",), "A,B for several, or 'all'", left_out="a tuned one for the device",
     metavar="RUNTIME", names="runtime")
-DRAWS_OF_RANGE = Asked(("--draws",), "draws of every price, for the range", metavar="N")
+DRAWS_OF_RANGE = Asked(("--draws",), "draws of measured errors, or of every price, for the range", metavar="N")
 SWEEP_FILE = Asked((), "a sweep as YAML; options add to it", metavar="[STUDY.yaml]")
 SWEPT_MODELS = Asked(("--model", "-m"), "name, file or size; A,B for several", metavar="MODEL", names="model")
 SWEPT_HARDWARE = Asked(("--hardware", "-H", "--gpu"), "name or YAML file; A,B for several", metavar="HARDWARE",

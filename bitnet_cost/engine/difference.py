@@ -14,16 +14,11 @@ from bitnet_cost.engine.uncertainty import energies_with_each, time_figures
 from bitnet_cost.errors import BitnetCostError, MissingPrice
 from bitnet_cost.inputs.cited import WEAK, Figure
 from bitnet_cost.ledger.difference import Difference
-from bitnet_cost.ledger.intervals import WITH_POWER, factors
+from bitnet_cost.ledger.intervals import is_measured
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.told import Array
 
 UNMEASURED = "runtime.kernels.lowbit."  # kernels for bits that no measured row is of
-
-
-def is_measured(result: Result) -> bool:
-    """Whether a range of measured errors is known of it, which holds what is unsure of its runtime's kernels."""
-    return result.scope in WITH_POWER and factors(result, "energy") is not None
 
 
 def weak_figures(results: Sequence[Result]) -> dict[str, Figure]:

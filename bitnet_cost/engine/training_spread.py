@@ -1,11 +1,14 @@
-"""How far a training step scatters: draws of every price and of every figure that sets time, as of other answers."""
+"""How far a training step scatters: draws of what measured steps were off by, as of other answers.
+
+Where none were measured, of every price and of every figure that sets time.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from bitnet_cost.engine.training import training_step
-from bitnet_cost.engine.uncertainty import PERCENTILES, draw_prices, levers
+from bitnet_cost.engine.uncertainty import PERCENTILES, draw_prices, levers, normals, off_by
 from bitnet_cost.formulas.sums import sum_in_order
 from bitnet_cost.inputs.cited import Bandwidth, Duration, Figure, Rate, Ratio
 from bitnet_cost.inputs.facility import overhead_in
@@ -39,27 +42,36 @@ def step_spread(
     Raises:
         BitnetCostError: a number of draws or a seed that is none.
     """
-    if result.ledger is None:
+    if result.ledger is None or result.energy is None:
         return None
+    times, energies = result.factors("time"), result.factors("energy")
+    if result.ranges is not None and result.seconds is not None and times is not None and energies is not None:
+        middle = result.seconds.total, result.energy[1]
+        normal = normals(result.ranges, result.precision.name, draws, seed, "training")
+        time, energy = (
+            _range(nominal * off_by(np.array(ends)[:, None], each)[:, 0])
+            for nominal, ends, each in zip(middle, (times, energies), normal, strict=True)
+        )
+        return StepSpread(draws, seed, distribution, time, energy, measured=True)
     figures = _time_figures(result) if result.seconds is not None else {}
     moving = [Lever.of(path, f) for path, f in figures.items()]
-    times = dict(zip(figures, draw_prices(moving, draws, seed, distribution), strict=True))
+    drawn_times = dict(zip(figures, draw_prices(moving, draws, seed, distribution), strict=True))
     actions = sorted(contract(result.ledger, "action", result.scope))
     prices = draw_prices(levers(result.hardware, actions), draws, seed, distribution)
-    seconds, energy = [], []
+    seconds, spent_j = [], []
     for first in range(0, draws, CHUNK):
         part = slice(first, min(first + CHUNK, draws))
-        drawn = _at(result, {path: values[part] for path, values in times.items()}, part.stop - first)
+        drawn = _at(result, {path: values[part] for path, values in drawn_times.items()}, part.stop - first)
         if drawn.ledger is None:
             return None
         runs = contract(drawn.ledger, "action", result.scope)
         spent = [runs[action] * price for action, price in zip(actions, prices[:, part], strict=True)]
-        energy.append(sum_in_order(spent))
+        spent_j.append(sum_in_order(spent))
         seconds += [] if drawn.seconds is None else [drawn.seconds.total]
     factor = overhead_in(result.scope, result.facility, result.hardware.host)
     return StepSpread(
         draws, seed, distribution, _range(np.concatenate(seconds)) if seconds else None,
-        _range(np.concatenate(energy) * factor),
+        _range(np.concatenate(spent_j) * factor),
     )  # fmt: skip
 
 

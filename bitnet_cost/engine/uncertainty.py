@@ -41,11 +41,12 @@ from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.cited import Bandwidth, Duration, EnergyPerOperation, Figure, Rate, Ratio
 from bitnet_cost.inputs.facility import Range, overhead_in
 from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.ranges import RuntimeRanges
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.ledger.answers import Band, Lever, Swing
 from bitnet_cost.ledger.arrays import Bases
 from bitnet_cost.ledger.contract import component_of, contract, price_of
-from bitnet_cost.ledger.intervals import WITH_POWER, by_batch, factors, in_logs, of_energy
+from bitnet_cost.ledger.intervals import by_batch, energy_factors, factors, in_logs, is_measured, of_energy
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.told import Array
 from bitnet_cost.words import Distribution
@@ -122,10 +123,7 @@ def draw_prices(moving: Sequence[Lever], draws: int, seed: int, distribution: Di
     Raises:
         BitnetCostError: a number of draws that is not a whole one from 1 to a million.
     """
-    if not 1 <= draws <= MOST_DRAWS:
-        raise BitnetCostError(f"draws: {draws} is not a whole number from 1 to {MOST_DRAWS}")
-    if not 0 <= seed < 2**63:
-        raise BitnetCostError(f"seed: {seed} is not a whole number from 0 to 2^63 - 1")
+    _check(draws, seed)
     quantiles: dict[str, Array] = {}
     for lever in moving:
         if lever.moves_with not in quantiles:
@@ -137,16 +135,31 @@ def draw_prices(moving: Sequence[Lever], draws: int, seed: int, distribution: Di
     return np.array([inverse(quantiles[m.moves_with], m.low, m.nominal, m.high) for m in moving])
 
 
+def _check(draws: int, seed: int) -> None:
+    """Refuse a number of draws, or a seed, that is none."""
+    if not 1 <= draws <= MOST_DRAWS:
+        raise BitnetCostError(f"draws: {draws} is not a whole number from 1 to {MOST_DRAWS}")
+    if not 0 <= seed < 2**63:
+        raise BitnetCostError(f"seed: {seed} is not a whole number from 0 to 2^63 - 1")
+
+
 def drawn_energies(
     results: Sequence[Result], draws: int, seed: int, distribution: Distribution = "triangular"
 ) -> list[dict[str, Array]]:
-    """Energy of the device by component over draws of every price, which all results share.  Each [draw, n]  [J]
+    """Energy of the device by component over draws that all results share.  Each [draw, n]  [J]
 
-    Results may be grids: this is the band of a curve. Time is held.
+    Of measured errors, the same on all components, where all results have them; else of every price, at a fixed time.
+    Results may be grids: this is the band of a curve.
 
     Raises:
         BitnetCostError: see `draw_prices`.
     """
+    if all(map(is_measured, results)):
+        errors = drawn_errors(results, draws, seed)
+        return [
+            {name: values[1] * error.energy for name, values in r.by_component.items() if name != "facility"}
+            for r, error in zip(results, errors, strict=True) if error is not None
+        ]  # fmt: skip
     actions = sorted({action for r in results for action in r.prices})
     prices = draw_prices(levers(results[0].hardware, actions), draws, seed, distribution)
     found = []
@@ -248,7 +261,7 @@ def spread(
     prices, ends = draw_prices(moving, draws, seed, distribution), _ends(moving)
     errors = drawn_errors([result, *([compared] if compared else [])], draws, seed)
     drawn, other = (
-        ordered_sum(amounts[:, None] * prices, 0) if error is None else float(ends[:, 1] @ amounts) * error.energy
+        ordered_sum(amounts[:, None] * prices, 0) if error is None else float(ends[:, 1] @ amounts) * error.energy[:, 0]
         for amounts, error in ((runs, errors[0]), (base, errors[-1]))
     )
     energy = drawn * overhead_factor(result)
@@ -277,8 +290,8 @@ def spread(
 class Errors(NamedTuple):
     """Draws of what a run on a device is off by."""
 
-    seconds: Array  # time of all phases  [draw]  [s]
-    energy: Array  # on the nominal energy  [draw]
+    seconds: Array  # time of all phases at the first point  [draw]  [s]
+    energy: Array  # on the nominal energy  [draw, n], or one point for all
 
 
 def drawn_errors(results: Sequence[Result], draws: int, seed: int) -> list[Errors | None]:
@@ -290,36 +303,39 @@ def drawn_errors(results: Sequence[Result], draws: int, seed: int) -> list[Error
     """
     found: list[Errors | None] = []
     for result in results:
-        times, energies = factors(result, "time"), factors(result, "energy")
+        times, energies = factors(result, "time"), energy_factors(result)
         known = None if result.runtime is None else result.runtime.ranges
-        if (
-            times is None
-            or energies is None
-            or known is None
-            or result.timing is None
-            or result.scope not in WITH_POWER
-        ):
+        if times is None or energies is None or known is None or result.timing is None:
             found.append(None)
             continue
-        time, rest = (
-            known.shared**0.5 * _normal(f"{name} of all", draws, seed)
-            + (1 - known.shared) ** 0.5 * _normal(f"{name} of {result.precision.name}", draws, seed)
-            for name in ("time", "energy")
-        )
-        energy = known.together * time + (1 - known.together**2) ** 0.5 * rest
-        seconds = np.zeros(draws)
+        time, energy = normals(known, result.precision.name, draws, seed)
+        seconds, batch = np.zeros(draws), result.workload.flat()[0][:1]
         for phase, nominal in zip(result.timing.phases, result.timing.by_phase[:, 0], strict=True):
-            seconds = seconds + nominal * _off_by(by_batch(times, result, phase.name), time)
-        found.append(Errors(seconds, _off_by(of_energy(energies, result), energy)))
+            seconds = seconds + nominal * off_by(by_batch(times, batch, phase.name), time)[:, 0]
+        found.append(Errors(seconds, off_by(of_energy(energies, result), energy)))
     return found
 
 
-def _off_by(ends: Array, normal: Array) -> Array:
-    """Factors of draws whose 5 and 95 % are the ends of an interval at the first point.  [draw]"""
-    low, high = ends[:, 0].tolist()
-    middle, half = in_logs((low, high))
-    factors: Array = np.exp(middle + half * normal / _NINETY)
-    return factors
+def normals(known: RuntimeRanges, precision: str, draws: int, seed: int, runs: str = "all") -> tuple[Array, Array]:
+    """Standard normal draws of the errors of a precision's time and energy, other ones for other ``runs``.  [draw]
+
+    Raises:
+        BitnetCostError: a number of draws or a seed that is none.
+    """
+    _check(draws, seed)
+    time, rest = (
+        known.shared**0.5 * _normal(f"{name} of {runs}", draws, seed)
+        + (1 - known.shared) ** 0.5 * _normal(f"{name} of {precision}{runs.removeprefix('all')}", draws, seed)
+        for name in ("time", "energy")
+    )
+    return time, known.together * time + (1 - known.together**2) ** 0.5 * rest
+
+
+def off_by(ends: Array, normal: Array) -> Array:
+    """Factors of draws whose 5 and 95 % are the ends of an interval, ``ends`` [end, n].  [draw, n]"""
+    middle, half = in_logs(ends)
+    found: Array = np.exp(middle + half * normal[:, None] / _NINETY)
+    return found
 
 
 def _normal(name: str, draws: int, seed: int) -> Array:

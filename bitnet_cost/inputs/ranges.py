@@ -124,14 +124,22 @@ class Ranges(Input):
     errors: LeftOut = Field(description="devices left out one at a time")
 
     def of(self, hardware: str, runtime: str) -> RuntimeRanges:
-        """The intervals of a runtime on a device: of its rows where there are any, else of devices left out."""
+        """The intervals of a runtime on a device: of its rows where there are any, else of devices left out.
+
+        Energies of training were measured with few runtimes on one and two devices: with another, an energy is no surer
+        than the time.
+        """
         own_rows = hardware in self.devices.get(runtime, ())
         places = places_of(hardware, runtime)
 
         def factors(
             known: dict[RangedQuantity, dict[RangeKind, Widths]], quantity: RangedQuantity
         ) -> dict[RangeKind, Factors]:
-            return {kind: next(widths[p] for p in places if p in widths) for kind, widths in known[quantity].items()}
+            found = {kind: next(widths[p] for p in places if p in widths) for kind, widths in known[quantity].items()}
+            if quantity == "energy" and "training" in found and runtime not in known["energy"]["training"]:
+                (low, high), (fast, slow) = found["training"], factors(known, "time")["training"]
+                found["training"] = min(low, fast), max(high, slow)
+            return found
 
         near = self.own if own_rows else self.left_out
         return RuntimeRanges(

@@ -19,6 +19,7 @@ from bitnet_cost.inputs.division import refusal
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Interconnect
 from bitnet_cost.inputs.precision import LinearPrecision, Precision, WeightStorage
+from bitnet_cost.inputs.ranges import RuntimeRanges
 from bitnet_cost.inputs.scenario import Question
 from bitnet_cost.numerals import brief
 from bitnet_cost.told import array
@@ -76,6 +77,7 @@ class TrainingRuntime(Input):
     extends: str | None = Field(None, description="runtime whose figures hold where this file gives none")
     title: str = Field(min_length=2, description="in words")
     note: str = Field(default="", description="what a reader should know")
+    ranges: RuntimeRanges | None = Field(None, description="its 90 % intervals on a device; left out: those of prices")
     weights_wide: bool = Field(description="weights are held in FP32 and cast on each pass; else 16-bit copies beside")
     gradient_bytes: float = Field(4.0, ge=2, le=8, description="bytes of a gradient where weights are of 16 bits")
     selective: Literal["scores", "products"] = Field(

@@ -152,7 +152,7 @@ class Explanation(Shown):
 
 @dataclass(frozen=True, repr=False, slots=True)
 class Turning(Shown):
-    """How far a crossing moves with the figures: over draws of every price, and with all of them at one end.
+    """How far a crossing moves: over draws of measured errors, or of every price, and with all figures at one end.
 
     Along an axis, the number from which the saving is beyond what is wanted; infinite: not at all. Of a share of the
     energy, the share; outside 0 to 1: none.
@@ -164,6 +164,7 @@ class Turning(Shown):
     nominal: float
     band: tuple[float, float, float]  # p5, p50, p95 of the draws
     ends: tuple[float, float]  # every price low and every figure of time fast; every price high and those slow
+    measured: bool = False  # draws of what measured runs were off by, the part that both precisions share in each
 
 
 @dataclass(frozen=True, eq=False, repr=False)

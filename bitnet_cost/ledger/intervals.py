@@ -2,20 +2,25 @@
 
 Each kind of run has two factors by runtime and device (`RuntimeRanges`): nine of ten measured figures are between
 modelled x low and modelled x high. Of two precisions on one device the errors are correlated; what they share cancels
-in a saving. A technology node has no measured runs: its ranges are those of its prices.
+in a saving. A technology node has no measured runs: its ranges are those of its prices. Emissions and money follow from
+the intervals of energy and time, and from the ranges of what they are charged at.
 """
 
 from __future__ import annotations
 
-from math import exp, log, sqrt
 from typing import Any
 
 import numpy as np
 
+from bitnet_cost.inputs.facility import Range
 from bitnet_cost.inputs.ranges import DECODES, MORE, SMALL, Factors, RangedQuantity, RangeKind, fixed_kind
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.told import Array, array, decided
 
+RANGES = {True: "90 % intervals of measured errors", False: "the ends of prices"}  # what low and high are
+HEADING = {True: "90% range", False: "price range"}
+MOVED = {True: "in a 90 % interval of measured errors, less what both share",
+         False: "every price moved on both sides at once"}  # what the range of a saving is  # fmt: skip
 WITH_POWER = ("device", "facility")  # scopes that hold all energy of a device, which is what was measured
 
 
@@ -25,7 +30,7 @@ def factors(result: Result, quantity: RangedQuantity) -> dict[RangeKind, Factors
     None where nothing measured tells: technology nodes, runtimes from files, kinds without measured figures.
     """
     known = None if result.runtime is None else result.runtime.ranges
-    if known is None or result.timing is None:
+    if known is None:
         return None
     found = known.of(quantity, result.precision.linear.weights.bits)
     kind = fixed_kind(
@@ -37,12 +42,21 @@ def factors(result: Result, quantity: RangedQuantity) -> dict[RangeKind, Factors
     return {step: found[step] for step in ("prefill", *(name for _, name in DECODES), MORE)}
 
 
-def by_batch(found: dict[RangeKind, Factors], result: Result, phase: str) -> Array:
-    """The factors of a phase at each point.  [end, n], or one point for all"""
+def energy_factors(result: Result) -> dict[RangeKind, Factors] | None:
+    """Those of energies, in the scopes that hold all that was measured."""
+    return factors(result, "energy") if result.scope in WITH_POWER else None
+
+
+def is_measured(result: Result) -> bool:
+    """Whether its energy has an interval of measured errors, which holds what is unsure of its runtime's kernels."""
+    return result.timing is not None and energy_factors(result) is not None
+
+
+def by_batch(found: dict[RangeKind, Factors], batch: Array, phase: str) -> Array:
+    """The factors of a phase at some batches.  [end, n], or one point for all"""
     fixed = next(iter(found.values())) if len(found) == 1 else found["prefill"] if phase == "prefill" else None
     factor: Array = np.array(fixed or found[MORE])[:, None]
     if fixed is None:
-        batch = result.workload.flat()[0]
         for most, kind in reversed(DECODES):
             factor = np.where(batch <= most, np.array(found[kind])[:, None], factor)
     return factor
@@ -50,16 +64,16 @@ def by_batch(found: dict[RangeKind, Factors], result: Result, phase: str) -> Arr
 
 def of_energy(found: dict[RangeKind, Factors], result: Result) -> Array:
     """The factors on an energy at each point: of the decode where there is one.  [end, n], or one point for all"""
+    batch, _, steps = result.workload.flat()
     if len(found) == 1:
-        return by_batch(found, result, "decode")
-    steps = result.workload.flat()[2]
-    return np.where(steps > 1, by_batch(found, result, "decode"), by_batch(found, result, "prefill"))
+        return by_batch(found, batch, "decode")
+    return np.where(steps > 1, by_batch(found, batch, "decode"), by_batch(found, batch, "prefill"))
 
 
 def energy_interval(result: Result) -> Array:
     """Low, nominal and high energy: a 90 % interval, or all prices at their low and high.  [bound, n]  [J]"""
     bounds: Array = result.energy_bounds.reshape(3, -1)
-    found = factors(result, "energy") if result.scope in WITH_POWER else None
+    found = energy_factors(result)
     if found is None or not result.has_energy:
         return bounds
     low, high = of_energy(found, result)
@@ -77,28 +91,80 @@ def time_interval(result: Result) -> Array | None:
     low: Any = 0.0
     high: Any = 0.0
     for phase, seconds in zip(result.timing.phases, result.timing.by_phase, strict=True):
-        less, more = by_batch(found, result, phase.name)
+        less, more = by_batch(found, result.workload.flat()[0], phase.name)
         low, high = low + seconds * less, high + seconds * more
     return array([low, result.timing.total, high])
 
 
-def in_logs(ends: Factors) -> tuple[float, float]:
-    """Middle and half width of an interval's logarithm."""
-    return log(ends[0] * ends[1]) / 2, log(ends[1] / ends[0]) / 2
+def product(one: Array, other: Array) -> Array:
+    """Low, nominal and high of the product of two figures that move apart, each bound first.
+
+    The distances of their logarithms from the nominal ones add as squares: a figure without a range leaves the other's.
+
+    >>> np.round(product(np.array([0.8, 1.0, 1.25]), np.array([2.0, 2.0, 2.0])), 9).tolist()
+    [1.6, 2.0, 2.5]
+    >>> np.round(product(np.array([0.8, 1.0, 1.25]), np.array([0.8, 1.0, 1.25])), 3).tolist()
+    [0.729, 1.0, 1.371]
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        apart = [np.where(each[1] > 0, np.log(each / each[1]), 0.0) for each in (one, other)]
+    signs = np.array([-1.0, 0.0, 1.0]).reshape(3, *[1] * (np.ndim(one) - 1))
+    return array(one[1] * other[1] * np.exp(signs * np.hypot(*apart)))
 
 
-def ratio_of(one: Factors, other: Factors, shared: float) -> Factors:
-    """The factors on the ratio of two figures whose errors are correlated.
+def carbon_interval(result: Result) -> Array | None:
+    """Low, nominal and high emissions: of the intervals of energy and time, and of what each is charged at.
+
+    None where there are none.  [bound, n]  [g]
+    """
+    site = result.facility
+    if site is None:
+        return None
+    making = site.embodied_range(result.hardware.embodied)
+    return _charged(result, result.carbon_bounds, site.carbon_range, making)
+
+
+def cost_interval(result: Result) -> Array | None:
+    """Low, nominal and high cost: of the intervals of energy and time, at prices that have no range.
+
+    None where there is none.  [bound, n]  [USD]
+    """
+    site = result.facility
+    if site is None:
+        return None
+    prices = [None if price is None else (price, price, price) for price in (site.usd_per_j, site.usd_per_device_s)]
+    return _charged(result, result.cost_bounds, *prices)
+
+
+def _charged(
+    result: Result, bounds: Array | None, per_joule: Range | None, per_device_second: Range | None
+) -> Array | None:
+    """What is charged for energy and for the time of devices, off together; ``bounds`` where nothing measured tells."""
+    seconds = time_interval(result)
+    if bounds is None or seconds is None or not is_measured(result):
+        return None if bounds is None else bounds.reshape(3, -1)
+    amounts = ((energy_interval(result), per_joule), (seconds * result.devices, per_device_second))
+    parts = [product(amount, np.array(price)[:, None]) for amount, price in amounts if price is not None]
+    return sum(parts[1:], parts[0])
+
+
+def in_logs(ends: Any) -> tuple[Any, Any]:
+    """Middle and half width of an interval's logarithm; ends may be arrays."""
+    return np.log(ends[0] * ends[1]) / 2, np.log(ends[1] / ends[0]) / 2
+
+
+def ratio_of(one: Any, other: Any, shared: float) -> tuple[Any, Any]:
+    """The factors on the ratio of two figures whose errors are correlated; factors may be arrays.
 
     Their logarithms' half widths a and b leave sqrt((1 - c) (a^2 + b^2)) at a correlation c.
 
-    >>> [round(end, 3) for end in ratio_of((0.8, 1.25), (0.8, 1.25), 0.5)]
+    >>> [round(float(end), 3) for end in ratio_of((0.8, 1.25), (0.8, 1.25), 0.5)]
     [0.8, 1.25]
     """
     (middle, a), (other_middle, b) = in_logs(one), in_logs(other)
-    half = sqrt((1 - shared) * (a**2 + b**2))
+    half = np.sqrt((1 - shared) * (a**2 + b**2))
     at = middle - other_middle
-    return min(1.0, exp(at - half)), max(1.0, exp(at + half))
+    return np.minimum(1.0, np.exp(at - half)), np.maximum(1.0, np.exp(at + half))
 
 
 def ratio_factors(result: Result, other: Result) -> Array | None:
@@ -106,7 +172,7 @@ def ratio_factors(result: Result, other: Result) -> Array | None:
 
     None where nothing measured tells.
     """
-    one, other_one = (factors(r, "energy") if r.scope in WITH_POWER else None for r in (result, other))
+    one, other_one = energy_factors(result), energy_factors(other)
     if one is None or other_one is None or result.runtime is None or result.runtime.ranges is None:
         return None
     shared = result.runtime.ranges.shared
@@ -125,7 +191,10 @@ def saving_interval(result: Result, other: Result, nominal: Array) -> Array | No
     None where nothing measured tells.
     """
     found = ratio_factors(result, other)
-    if found is None:
-        return None
-    left, (low, high) = 1 - nominal, found
+    return None if found is None else saved_within(nominal, found)
+
+
+def saved_within(nominal: Any, ratio: Any) -> Array:
+    """Least, nominal and most saving, from the factors on the ratio of both energies."""
+    left, (low, high) = 1 - nominal, ratio
     return array([1 - left * high, nominal, 1 - left * low])

@@ -17,8 +17,10 @@ from bitnet_cost.inputs.facility import overhead_in
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.load import SECONDS_OF_DAY, Load
 from bitnet_cost.inputs.precision import Precision
+from bitnet_cost.inputs.ranges import Factors, RangeKind
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.ledger.contract import Prices
+from bitnet_cost.ledger.intervals import by_batch, energy_factors, ratio_of, saved_within
 from bitnet_cost.ledger.result import Day, Result
 from bitnet_cost.ledger.rows import Answers, Rows
 from bitnet_cost.registry import LOAD_METRICS, records_of
@@ -141,6 +143,8 @@ class LoadResult(Rows):
     saving: Array | None = None  # [bound, n]
     reason: str | None = None
     errors: Mapping[str, Spread] = field(default_factory=dict)  # on measured servers under load, by class
+    fast: Steady | None = None  # of one copy, all steps at the fast end of their 90 % interval
+    slow: Steady | None = None
     ends: tuple[End, ...] = ()  # at either end of each assumed share of its kernels of products
     _metrics = LOAD_METRICS
 
@@ -213,21 +217,53 @@ class LoadResult(Rows):
         return float(overhead_in(self.scope, self.scenario.facility, self.hardware.host))
 
     @property
+    def measured(self) -> dict[RangeKind, Factors] | None:
+        """What nine of ten measured energies of such runs were between, over modelled; None where nothing tells."""
+        return energy_factors(self.full)
+
+    def energy_at(self, at: Steady) -> Array:
+        """Low, nominal and high energy of a request: a 90 % interval, or prices at their ends.  [bound, n]  [J]
+
+        Prompts and steps are off together, so that their ends add up; time without work is at the ends of its price.
+        """
+        if self.measured is None:
+            return at.energy_j
+        prompt, steps = (by_batch(self.measured, at.batch, phase) for phase in ("prefill", "decode"))
+        parts = at.parts_j
+        low, high = (
+            parts["prompt"][1] * prompt[end] + parts["steps"][1] * steps[end] + parts["waiting"][2 * end]
+            for end in (0, 1)
+        )
+        return array([low, at.energy_j[1], high])
+
+    @property
+    def energy_j(self) -> Array | None:
+        """The same at the rates asked for; None where nothing is served."""
+        return None if self.steady is None else self.energy_at(self.steady)
+
+    @property
     def days_energy(self) -> Any:
         """What a day takes: its requests at their mean rate, or a day at the rate asked for.  [bound, n]  [J]"""
         at = self.day or self.steady
         if at is None:
             return None
-        return at.energy_j * (self.load.requests_per_day or self.of_all(at.rate * SECONDS_OF_DAY))
+        return self.energy_at(at) * (self.load.requests_per_day or self.of_all(at.rate * SECONDS_OF_DAY))
 
     def saving_on(self, other: LoadResult) -> Array | None:
-        """Least, nominal and most that a request saves on another's, each price moved on both sides at once.
+        """Least, nominal and most that a request saves on another's.  [bound, n]; None where either is not served.
 
-        [bound, n]; None where either is not served.
+        A 90 % interval: what the errors of two precisions on one device share cancels. Where nothing was measured, each
+        price moved on both sides at once.
         """
-        if self.steady is None or other.steady is None:
+        mine_j, other_j = self.energy_j, other.energy_j
+        if self.steady is None or other.steady is None or mine_j is None or other_j is None:
             return None
-        nominal = 1 - self.steady.energy_j[1] / other.steady.energy_j[1]
+        nominal = 1 - mine_j[1] / other_j[1]
+        ranges = None if self.scenario.runtime is None else self.scenario.runtime.ranges
+        if ranges is not None and self.measured is not None and other.measured is not None:
+            shared = ranges.shared if self.hardware.name == other.hardware.name else 0.0
+            ratio = ratio_of(mine_j[::2] / mine_j[1], other_j[::2] / other_j[1], shared)
+            return saved_within(nominal, ratio)
         if self.hardware.name != other.hardware.name:  # each has prices of its own
             ends = 1 - self.steady.energy_j / other.steady.energy_j
             return np.stack((ends.min(0), nominal, ends.max(0)))

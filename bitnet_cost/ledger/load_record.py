@@ -131,8 +131,10 @@ _settled("power_w", "W", "Power of all devices and of their host if it is named,
     lambda r, at: r.of_all(at.energy_j[1] * at.rate / r.pue) if r.scope in WITH_POWER else None)  # fmt: skip
 for _stem, _swept in (("energy_per_request", True), ("energy", False)):  # by the name of other answers too
     _settled(f"{_stem}_j", "J", "Energy of a request", lambda r, at: at.energy_j[1], swept=_swept)
-    _settled(f"{_stem}_low_j", "J", "The same at the low of every price", lambda r, at: at.energy_j[0], swept=_swept)
-    _settled(f"{_stem}_high_j", "J", "The same at the high of every price", lambda r, at: at.energy_j[2], swept=_swept)
+    _settled(f"{_stem}_low_j", "J", "The same, low end of its 90 % interval; without rows all prices low",
+        lambda r, at: r.energy_at(at)[0], swept=_swept)  # fmt: skip
+    _settled(f"{_stem}_high_j", "J", "The same, high end of its 90 % interval; without rows all prices high",
+        lambda r, at: r.energy_at(at)[2], swept=_swept)  # fmt: skip
 _settled("energy_per_token_j", "J/token", "Energy per generated token",
     lambda r, at: at.energy_j[1] / r.load.generate)  # fmt: skip
 _settled("energy_per_input_token_j", "J/token", "Energy that prompts take per token of theirs",

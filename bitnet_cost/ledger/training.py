@@ -15,8 +15,10 @@ from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
+from bitnet_cost.inputs.ranges import Factors, RangedQuantity, RuntimeRanges
 from bitnet_cost.inputs.training import Plan, TrainingFormat, TrainingRuntime, TrainingScenario
 from bitnet_cost.ledger.contract import Ledger, Prices, contract
+from bitnet_cost.ledger.intervals import WITH_POWER
 from bitnet_cost.ledger.rows import Answers, Rows
 from bitnet_cost.registry import STEP_METRICS, records_of
 from bitnet_cost.told import Array
@@ -167,13 +169,34 @@ class TrainingResult(Rows):
         """Energy of a step by component, empty without one.  Each [bound, n]  [J]"""
         return {} if self.ledger is None else contract(self.ledger, "component", self.scope)
 
+    @property
+    def ranges(self) -> RuntimeRanges | None:
+        """The 90 % intervals of measured steps of its runtime."""
+        return None if self.runtime is None else self.runtime.ranges
+
+    def factors(self, quantity: RangedQuantity) -> Factors | None:
+        """What nine of ten measured steps were between, over what is modelled; None where nothing measured tells."""
+        if self.ranges is None or (quantity == "energy" and self.scope not in WITH_POWER):
+            return None
+        return self.ranges.of(quantity, self.precision.linear.weights.bits).get("training")
+
     @cached_property
     def energy(self) -> tuple[Any, Any, Any] | None:
-        """Low, nominal and high energy of a step, all devices.  [J]"""
+        """Low, nominal and high energy of a step, all devices: a 90 % interval, or prices at their ends.  [J]"""
         if self.ledger is None:
             return None
         low, nominal, high = sum_in_order(list(self.by_component.values()))
+        if found := self.factors("energy"):
+            low, high = nominal * found[0], nominal * found[1]
         return (low, nominal, high) if self.plan.shape else (low[0], nominal[0], high[0])
+
+    @property
+    def time(self) -> tuple[Any, Any, Any] | None:
+        """Low, nominal and high time of a step: a 90 % interval; None where nothing measured tells.  [s]"""
+        found = self.factors("time")
+        if self.seconds is None or found is None:
+            return None
+        return self.seconds.total * found[0], self.seconds.total, self.seconds.total * found[1]
 
     @property
     def steps(self) -> Any:
@@ -241,6 +264,7 @@ class StepSpread(NamedTuple):
     distribution: Distribution
     step_s: Range | None  # None at a technology node
     energy_step_j: Range
+    measured: bool = False  # draws of what measured steps were off by
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -106,8 +106,10 @@ def _energy(r: TrainingResult, bound: int) -> Any:
 
 
 _register("energy_step_j", "figure", "J", "Energy of a step, all devices, nominal", lambda r: _energy(r, 1))
-_register("energy_step_low_j", "figure", "J", "The same, all prices at their low", lambda r: _energy(r, 0))
-_register("energy_step_high_j", "figure", "J", "The same, all prices at their high", lambda r: _energy(r, 2))
+_register("energy_step_low_j", "figure", "J", "The same, low end of its 90 % interval; without rows all prices low",
+    lambda r: _energy(r, 0))  # fmt: skip
+_register("energy_step_high_j", "figure", "J", "The same, high end of its 90 % interval; without rows all prices high",
+    lambda r: _energy(r, 2))  # fmt: skip
 _register("power_w", "figure", "W", "Energy of a step / its time, all devices",
     lambda r: None if r.energy is None or r.seconds is None else r.energy[1] / r.seconds.total)  # fmt: skip
 _register("energy_per_token_j", "figure", "J/token", "Energy of a step / its tokens",

@@ -1,7 +1,8 @@
 """When one precision saves a given amount against another: batch, context, and shares of the energy.
 
-Each answer has its range: over draws of every price, which both precisions share, with time held; and with every figure
-at one end, prices low and time fast, or prices high and time slow, again the same for both.
+Each answer has its range: over draws of what measured runs were off by, of which both precisions share a part, or where
+none were measured of every price, the same for both, with time held; and with every figure at one end, prices low and
+time fast, or prices high and time slow, again the same for both.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.answers import Crossing, Turning
+from bitnet_cost.ledger.intervals import is_measured
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import brief, change_words, digits, with_commas
 from bitnet_cost.readers import catalog
@@ -106,7 +108,8 @@ class Question:
     def turning(self, nominal: float, drawn: Array, ends: Sequence[float]) -> Turning:
         """How far an answer moves."""
         d = self.draws
-        return Turning(d.count, d.seed, d.distribution, nominal, middle_and_tails(drawn), (ends[0], ends[1]))
+        band, measured = middle_and_tails(drawn), all(map(is_measured, self.results(self.workload, self.pair)))
+        return Turning(d.count, d.seed, d.distribution, nominal, band, (ends[0], ends[1]), measured)
 
 
 def runtimes_of(hardware: Hardware, asked: Sequence[str]) -> list[str | None]:

@@ -78,7 +78,8 @@ def _moved(mine: Sequence[Crossing]) -> str:
     answers = [(c, c.turning) for c in mine if c.turning is not None]
     moved = [(c, t) for c, t in answers if len({_moves(c, v) for v in (t.band, t.ends, (t.nominal,))}) > 1]
     if not moved:
-        return "It holds in nine of ten draws of every price, and with every figure at either end." if answers else ""
+        drawn_of = DRAWN[answers[0][1].measured] if answers else ""
+        return f"It holds in nine of ten draws of {drawn_of}, and with every figure at either end." if answers else ""
     drawn, ends = (
         [_moves(c, values).replace("all", f"the {'last' if falls(c) else 'first'} tried") for c, values in places]
         for places in ([(c, t.band) for c, t in moved], [(c, t.ends) for c, t in moved])
@@ -88,7 +89,9 @@ def _moved(mine: Sequence[Crossing]) -> str:
         for c, _ in moved
     ]
     named = listed([f"{name} is {move}" for name, move in zip(of, drawn, strict=True)])
-    return f"In nine of ten draws of every price {named}; with every figure at one end, {listed(ends)}."
+    return (
+        f"In nine of ten draws of {DRAWN[moved[0][1].measured]} {named}; with every figure at one end, {listed(ends)}."
+    )
 
 
 def _by_runtime(axes: Sequence[Crossing]) -> str:
@@ -103,6 +106,7 @@ def _by_runtime(axes: Sequence[Crossing]) -> str:
     return f"By runtime: {'; '.join(parts)}."
 
 
+DRAWN = {True: "what measured runs were off by", False: "every price"}
 _ONE = {"batch": "batch", "context": "prompt"}
 
 
@@ -215,10 +219,11 @@ def _ranges(found: Sequence[Crossing]) -> list[Note]:
     t: Turning | None = next((c.turning for c in found if c.turning), None)
     if t is None:
         return []
-    shape = DISTRIBUTIONS[t.distribution]
+    of = f"every price, {DISTRIBUTIONS[t.distribution]} over its range, the same for both precisions, time held"
+    of = f"{DRAWN[True]}, of which both precisions share a part" if t.measured else of
     return [Note(
-        "band", f"9 of 10 draws: {with_commas(t.draws)} draws of every price, {shape} over its range, seed {t.seed},"
-        " the same for both precisions, time held; along an axis between the points of the grid. At the ends:"
+        "band", f"9 of 10 draws: {with_commas(t.draws)} draws of {of}, seed"
+        f" {t.seed}; along an axis between the points of the grid. At the ends:"
         " every price low and every figure of time fast, or prices high and those slow. 'all': at every value tried;"
         " 'none': at no value tried, at no share from 0 to 100%; +1: one stretch more. Along it: change of the energy.",
     )]  # fmt: skip
@@ -266,7 +271,8 @@ def _turning_fields(c: Crossing) -> dict[str, Any]:
     }
     words = None if t is None else f"9 of 10 draws: {_moves(c, t.band)}; at the ends: {_moves(c, t.ends)}"
     return fields | {
-        "range": words, "draws": t and t.draws, "seed": None if t is None else t.seed,
+        "range": words, "ranges": t and f"draws of {DRAWN[t.measured]}",
+        "draws": t and t.draws, "seed": None if t is None else t.seed,
         "distribution": t and t.distribution,
     }  # fmt: skip
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from bitnet_cost.engine.difference import UNMEASURED, is_measured, weak_figures
+from bitnet_cost.engine.difference import UNMEASURED, weak_figures
 from bitnet_cost.engine.estimate import against, evaluate
 from bitnet_cost.engine.trace import Trace
 from bitnet_cost.errors import BitnetCostError, MissingPrice
@@ -27,7 +27,7 @@ from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import LIMITS
 from bitnet_cost.ledger.difference import HALF
-from bitnet_cost.ledger.intervals import energy_interval
+from bitnet_cost.ledger.intervals import energy_interval, is_measured
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import digits, figure_text, to_digits
 from bitnet_cost.readers import quality

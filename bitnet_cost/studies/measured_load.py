@@ -37,19 +37,23 @@ def points() -> list[Point]:
 def _figure(row: LoadMeasurement, quantity: Quantity) -> tuple[float, str]:
     """The modelled figure, and why it is not scored; empty where it is."""
     try:
-        record, use = _served(row)
+        result = served(row)
     except BitnetCostError as fault:
         return np.nan, str(fault).splitlines()[0]
-    late = quantity == "ttft_s" and use > QUEUED
-    value = record[COLUMNS[quantity]]
+    late = quantity == "ttft_s" and row.rate > QUEUED * result.largest
+    value = _record(result)[COLUMNS[quantity]]
     return np.nan if value is None else value, "a queue that a window of seconds does not see settle" if late else ""
 
 
 @cache
-def _served(row: LoadMeasurement) -> tuple[dict[str, float | None], float]:
-    """The record of a row, and its rate over the largest."""
+def served(row: LoadMeasurement) -> LoadResult:
+    """What the model says of a row.
+
+    Raises:
+        BitnetCostError: an unknown name, a missing price.
+    """
     (result,) = serving(row.model, [row.hardware], [row.precision], _load(row), Terms(row.runtime, devices=row.devices))
-    return _record(result), row.rate / result.largest if result.largest else np.inf
+    return result
 
 
 def _record(result: LoadResult) -> dict[str, float | None]:

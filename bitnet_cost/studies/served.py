@@ -2,7 +2,8 @@
 
 Training is that of `studies.training`, use that of `engine.estimate`; nothing is calculated twice. What is paid back is
 all of the 1-bit model's training, or what it takes beyond that of a plain model of the same shape. Ranges are of draws
-of every price, the same draw for training and for use; time is held.
+of what measured steps and runs were off by, of which two precisions share a part; where none were measured of every
+price, the same draw for training and for use, with time held.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 
 from bitnet_cost.engine.breakeven import middle_and_tails
 from bitnet_cost.engine.estimate import evaluate
-from bitnet_cost.engine.uncertainty import draw_prices, levers
+from bitnet_cost.engine.uncertainty import draw_prices, drawn_errors, levers, normals, off_by
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.formulas.training import compute_optimal_tokens, tokens_until_paid
@@ -24,6 +25,7 @@ from bitnet_cost.inputs.scenario import GENERATE_ON_DEVICES, Scenario
 from bitnet_cost.inputs.training import training_format
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.contract import Ledger, contract
+from bitnet_cost.ledger.intervals import is_measured
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.ledger.training import TrainingResult
 from bitnet_cost.readers import catalog
@@ -63,6 +65,12 @@ class Repayment:
     def saved(self) -> float | None:
         """What use saves on each generated token; below 0 it takes more.  [J]"""
         return None if self.spent is None else self.spent[1] - self.spent[0]
+
+    @property
+    def measured(self) -> bool:
+        """Whether draws are of what was measured, in use and in training."""
+        made = filter(None, (self.training, self.plain))
+        return is_measured(self.new) and is_measured(self.old) and all(t.factors("energy") for t in made)
 
     @property
     def years(self) -> float | None:
@@ -139,14 +147,18 @@ def _repayment(found: Repayment) -> Repayment:
         if made.ledger is None:
             return replace(found, reason=f"training in {made.precision.name} {made.reason}")
     drawn, nominal = [], []
-    for ledger, hardware, times in _runs(found):
+    errors = _errors(found) if found.measured else None
+    for i, (ledger, hardware, times) in enumerate(_runs(found)):
         runs = contract(ledger, "action", new.scope)
         prices = levers(hardware, list(runs))
         each = np.array(list(runs.values())).reshape(-1, 1) * times
+        nominal.append(float(ordered_sum(each * np.array([[p.nominal] for p in prices]), 0)[0]))
+        if errors is not None:
+            drawn.append(nominal[-1] * errors[i])
+            continue
         draws = found.draws
         moved = draw_prices(prices, draws.count, draws.seed, draws.distribution)
         drawn.append(ordered_sum(each * moved, 0))
-        nominal.append(float(ordered_sum(each * np.array([[p.nominal] for p in prices]), 0)[0]))
     trained, use, base = _parts(drawn)
     paid, spent, before = (float(part) for part in _parts(nominal))
     tails = middle_and_tails(trained)
@@ -155,6 +167,19 @@ def _repayment(found: Repayment) -> Repayment:
         tokens=float(tokens_until_paid(paid, before - spent)),
         band=middle_and_tails(tokens_until_paid(trained, base - use)),
     )  # fmt: skip
+
+
+def _errors(found: Repayment) -> list[Array]:
+    """Factors on the energies of use and of training over the draws, in the order of `_runs`.  Each [draw]"""
+    count, seed = found.draws.count, found.draws.seed
+    use = [e.energy[:, 0] for e in drawn_errors([found.new, found.old], count, seed) if e is not None]
+    made = []
+    for t in filter(None, (found.training, found.plain)):
+        ends = t.factors("energy")
+        if t.ranges is not None and ends is not None:
+            energy = normals(t.ranges, t.precision.name, count, seed, "training")[1]
+            made.append(off_by(np.array(ends)[:, None], energy)[:, 0])
+    return use + made
 
 
 def _runs(found: Repayment) -> list[tuple[Ledger, Hardware, float]]:

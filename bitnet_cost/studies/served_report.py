@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bitnet_cost.formulas.training import compute_optimal_tokens
 from bitnet_cost.numerals import change_words, figures_of, prefix_of, short_count, with_commas
+from bitnet_cost.studies.breakeven_report import DRAWN
 from bitnet_cost.studies.served import Repayment
 from bitnet_cost.tables import Note, Report, Table, headed
 from bitnet_cost.views.ranges import DISTRIBUTIONS
@@ -78,7 +79,7 @@ def _also(r: Repayment) -> str:
     moves = f"is paid after {_count(low)} to {_count(high)}" if math.isfinite(low) else "never is paid"
     parts = [
         f"Training takes {energy_of_run(r.trained[1])}{beyond} {where}",
-        f"in nine of ten draws of every price it {moves}",
+        f"in nine of ten draws of {DRAWN[r.measured]} it {moves}",
     ]
     if r.years is not None:
         took = f"{figures_of(r.years * 365.25)} days" if r.years < 1 else f"{figures_of(r.years)} years"
@@ -124,8 +125,9 @@ def _notes(r: Repayment) -> list[Note]:
         text = f"Paid back is only what training takes beyond that in {r.plain.precision.name}: one is trained anyway"
     notes.append(Note("paid", f"{text}. That both models are equally good is not implied."))
     shape = DISTRIBUTIONS[drawn.distribution]
-    text = f"9 of 10 draws: {with_commas(drawn.count)} draws of every price, {shape} over its range, seed {drawn.seed}"
-    notes.append(Note("band", f"{text}, the same for training and both uses; time held."))
+    of = f"every price, {shape} over its range, the same for training and both uses, time held"
+    of = f"{DRAWN[True]}, of which two precisions share a part" if r.measured else of
+    notes.append(Note("band", f"9 of 10 draws: {with_commas(drawn.count)} draws of {of}; seed {drawn.seed}."))
     notes.append(Note("not-counted", f"Not counted: {'; '.join(NOT_COUNTED)}; runs that failed, or came before."))
     return notes
 
@@ -151,6 +153,7 @@ def _record(r: Repayment) -> dict[str, Any]:
         "training_energy_p95_j": trained[2], "energy_per_token_j": spent[0], "baseline_energy_per_token_j": spent[1],
         "saved_per_token_j": r.saved, "served_tokens": None if never else r.tokens, "served_tokens_p5": band[0],
         "served_tokens_p50": band[1], "served_tokens_p95": band[2], "never": never, "device_years": r.years,
+        "ranges": f"draws of {DRAWN[r.measured]}",
         "draws": r.draws.count, "seed": r.draws.seed, "distribution": r.draws.distribution, "verdict": sentence(r),
         "reason": r.reason,
     }  # fmt: skip

@@ -15,6 +15,7 @@ from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.training import Plan, TrainingRuntime, plan_of, tf32, tokens_of, training_format
 from bitnet_cost.ledger.contract import saving
+from bitnet_cost.ledger.intervals import ratio_of, saved_within
 from bitnet_cost.ledger.training import TrainingResult
 from bitnet_cost.numerals import with_commas
 from bitnet_cost.readers import catalog
@@ -134,7 +135,9 @@ def software_of(profile: Hardware, runtime: str | None, *, several: bool) -> Tra
         if runtime is not None:
             raise BitnetCostError(f"runtime: {profile.name!r} is a technology node; no software runs on it")
         return None
-    return catalog.training_runtime(runtime or (SEVERAL if several else "eager"))
+    software, spreads = catalog.training_runtime(runtime or (SEVERAL if several else "eager")), catalog.ranges()
+    known = None if spreads is None else spreads.of(profile.name, software.name)
+    return software.model_copy(update={"ranges": known})
 
 
 def _one(place: _Place, asked: Precision, terms: Terms) -> TrainingResult:
@@ -206,4 +209,7 @@ def _saved(result: TrainingResult, base: TrainingResult | None) -> TrainingResul
     if result.ledger is None or base.ledger is None or result.plan.step_tokens != base.plan.step_tokens:
         return replace(result, baseline=base.precision.name)
     low, nominal, high = saving(result.ledger, base.ledger, result.scope)[:, 0].tolist()
+    one, other = result.factors("energy"), base.factors("energy")
+    if result.ranges is not None and one is not None and other is not None:
+        low, nominal, high = saved_within(nominal, ratio_of(one, other, result.ranges.shared)).tolist()
     return replace(result, baseline=base.precision.name, saving=(low, nominal, high))

@@ -9,6 +9,7 @@ import numpy as np
 
 from bitnet_cost import __version__
 from bitnet_cost.inputs.accuracy import ALL
+from bitnet_cost.ledger.intervals import MOVED, RANGES
 from bitnet_cost.ledger.load import LoadResult
 from bitnet_cost.ledger.load_record import KWH
 from bitnet_cost.numerals import (
@@ -45,6 +46,7 @@ def document(results: Sequence[LoadResult]) -> dict[str, Any]:
     return {
         "schema": SCHEMA, "version": __version__,
         "records": [row for r in results for row in r.to_records()],
+        "ranges": [_ranges(r) for r in results],
         "inputs": {
             "model": first.model.model_dump(exclude_none=True, exclude_defaults=True),
             "precisions": {r.precision.name: r.precision.model_dump(exclude_none=True) for r in results},
@@ -56,6 +58,16 @@ def document(results: Sequence[LoadResult]) -> dict[str, Any]:
         },
         "not_counted": uncounted(results),
     }  # fmt: skip
+
+
+def _ranges(r: LoadResult) -> dict[str, Any]:
+    """What the ends of its energies are, and the times at either end of those of its steps, a figure for each rate."""
+    found: dict[str, Any] = {"precision": r.precision.name, "hardware": r.hardware.name}
+    found["energy"] = RANGES[r.measured is not None]
+    for word, at in (("low", r.fast), ("high", r.slow)):
+        found[f"ttft_{word}_s"] = None if at is None else [x if np.isfinite(x) else None for x in at.ttft_s.tolist()]
+        found[f"tpot_{word}_s"] = None if at is None or not r.load.steps else at.tpot_s.tolist()
+    return found
 
 
 def report(results: Sequence[LoadResult]) -> Report:
@@ -345,7 +357,8 @@ def _notes(results: Sequence[LoadResult]) -> list[Note]:
         if r.saving is not None and r.baseline != r.precision.name and r.points == 1:
             ends = change_range(-float(r.saving[2][0]), -float(r.saving[0][0]))
             text = f"{r.precision.name} against {r.baseline}: {ends} energy a request"
-            notes.append(Note("range", f"{text}, every price moved on both sides at once."))
+            notes.append(Note("range", f"{text}, {MOVED[r.measured is not None]}."))
+    notes += [Note("interval", _interval(r)) for r in results if r.points == 1 and r.slow is not None]
     if first.pace is not None:
         limit = "--max-batch" if first.load.max_batch == first.pace.places else "memory"
         power = figures_of(float(first.pace.waiting_w[1] / first.scenario.devices / first.pue))
@@ -357,6 +370,17 @@ def _notes(results: Sequence[LoadResult]) -> list[Note]:
         notes.append(Note("measured", _held(first, runtime.runtime)))
     notes.append(Note("not-counted", f"Not counted: {'; '.join(uncounted(results))}."))
     return notes
+
+
+def _interval(r: LoadResult) -> str:
+    """The ranges of energy and time a token, and what they are."""
+    if r.energy_j is None or r.fast is None or r.slow is None:
+        return ""
+    low, high = (figures_of(float(each)) for each in r.energy_j[::2, 0] / r.load.generate)
+    times = [float(at.tpot_s[0]) * 1e3 for at in (r.fast, r.slow)] if r.load.steps else []
+    each = f" and {figures_of(times[0])} to {figures_of(times[1])} ms" if times else ""
+    of = f"energy: {RANGES[r.measured is not None]}; time: all steps at either end of theirs"
+    return f"{r.precision.name} on {r.hardware.name}: {low} to {high} J{each} a token ({of})."
 
 
 def _spread(r: LoadResult) -> str:

@@ -9,6 +9,7 @@ from bitnet_cost.errors import MissingPrice
 from bitnet_cost.inputs.cited import WEAK
 from bitnet_cost.inputs.precision import OWN
 from bitnet_cost.ledger.answers import Answer
+from bitnet_cost.ledger.intervals import RANGES, carbon_interval, cost_interval, is_measured
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import (
     brief,
@@ -22,6 +23,7 @@ from bitnet_cost.numerals import (
     with_prefix,
 )
 from bitnet_cost.tables import Note, distinct
+from bitnet_cost.told import Array
 from bitnet_cost.views import drafting, effects, honesty, quality, ranges
 from bitnet_cost.views.effects import limited
 from bitnet_cost.views.verdict import Verdict, filled, listed, precision_name, than
@@ -250,8 +252,7 @@ def _facility(result: Result) -> Note:
         grams = facility.embodied_of(result.hardware.embodied)
         if grams is not None:
             of.append(f"{brief(grams / 1e3)} kg a device over {brief(facility.lifetime_years)} years of work")
-        least, value, most = (digits(float(x)) for x in result.carbon_bounds)
-        parts.append(f"{value} g CO2e, {least} to {most} ({'; '.join(of)})")
+        parts.append(f"{_charged(carbon_interval(result), 'g CO2e')} ({'; '.join(of)})")
     if facility.embodied_g == "profile":
         figure = result.hardware.embodied
         if figure is None:
@@ -260,10 +261,19 @@ def _facility(result: Result) -> Note:
             low, high = figure.low / 1e3, figure.high / 1e3
             parts.append(f"making it {span(low, high, 6)} kg, {figure.basis}")
     if result.cost_bounds is not None:
-        least, value, most = (digits(float(x)) for x in result.cost_bounds)
-        parts.append(f"{value} USD, {least} to {most}, of {facility.paid_for} (a price has no range)")
-    text = f"{result.precision.name} at {result.hardware.name}: {', '.join(parts)}." if parts else ""
+        parts.append(f"{_charged(cost_interval(result), 'USD')}, of {facility.paid_for} (a price has no range)")
+    charged = result.carbon_bounds is not None or result.cost_bounds is not None
+    ends = f"; ranges are {RANGES[is_measured(result)]}" if charged else ""
+    text = f"{result.precision.name} at {result.hardware.name}: {', '.join(parts)}{ends}." if parts else ""
     return Note("facility", text)
+
+
+def _charged(interval: Array | None, unit: str) -> str:
+    """A nominal figure with the ends of its range."""
+    if interval is None:
+        return ""
+    least, value, most = (digits(x) for x in interval[:, 0].tolist())
+    return f"{value} {unit}, {least} to {most}"
 
 
 def _battery(result: Result) -> Note:

@@ -15,6 +15,7 @@ from bitnet_cost import __version__
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.ledger.answers import Answer, Fit
 from bitnet_cost.ledger.counted import longest_wait
+from bitnet_cost.ledger.intervals import RANGES, carbon_interval, cost_interval, is_measured
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.registry import figure, size
 from bitnet_cost.told import Array
@@ -153,6 +154,7 @@ def answer_document(
         "records": answer.to_records(),
         **({"days": days(answer)} if answer.requests_per_day is not None else {}),
         **_ranges(answer),
+        **_ends(answer),
         "operations": gather(operation_rows(answer)),
         "components": gather(row for i, r in enumerate(answer.results) for row in components(r, i)),
         "inputs": inputs(answer),
@@ -170,6 +172,19 @@ def _ranges(answer: Answer) -> dict[str, Any]:
 
     found = {"monte_carlo": ranges.spread_rows(answer)} if answer.spreads else {}
     return found | ({"sensitivity": ranges.swing_rows(answer)} if answer.swings else {})
+
+
+def _ends(answer: Answer) -> dict[str, Any]:
+    """What the low and high ends of each record on a device are, and those of its emissions and money."""
+    found = []
+    for i, r in enumerate(answer.results):
+        if r.timing is not None:
+            ends: dict[str, Any] = {"record": i, "ends": RANGES[is_measured(r)]}
+            for name, unit, of in (("carbon", "g", carbon_interval(r)), ("cost", "usd", cost_interval(r))):
+                low, high = (None, None) if of is None else of[::2, 0].tolist()
+                ends |= {f"{name}_low_{unit}": low, f"{name}_high_{unit}": high}
+            found.append(ends)
+    return {"ranges": found} if found else {}
 
 
 def json_text(data: Any) -> str:

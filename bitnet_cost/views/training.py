@@ -9,6 +9,7 @@ from bitnet_cost import __version__
 from bitnet_cost.inputs.accuracy import ALL
 from bitnet_cost.inputs.cited import WEAK
 from bitnet_cost.ledger.contract import saving
+from bitnet_cost.ledger.intervals import HEADING, MOVED, RANGES
 from bitnet_cost.ledger.training import StepSpread, TrainingResult
 from bitnet_cost.numerals import (
     brief,
@@ -53,6 +54,7 @@ def document(results: Sequence[TrainingResult], spreads: Sequence[StepSpread | N
     runtimes = {r.runtime.name: r.runtime.model_dump(exclude_none=True) for r in results if r.runtime}
     return {
         "schema": SCHEMA, "version": __version__, "records": [record(r) for r in results], **drawn,
+        "ranges": [_ranges(r) for r in results],
         "counts": [_counts(r) for r in results],
         "inputs": {
             "model": first.model.model_dump(exclude_none=True, exclude_defaults=True),
@@ -62,6 +64,12 @@ def document(results: Sequence[TrainingResult], spreads: Sequence[StepSpread | N
         },
         "not_counted": uncounted(results),
     }  # fmt: skip
+
+
+def _ranges(r: TrainingResult) -> dict[str, Any]:
+    """What the ends of its energies are, and the range of its time."""
+    low, high = (None, None) if r.time is None else (float(r.time[0]), float(r.time[2]))
+    return {"energy": RANGES[r.factors("energy") is not None], "step_low_s": low, "step_high_s": high}
 
 
 def _counts(result: TrainingResult) -> dict[str, Any]:
@@ -211,9 +219,10 @@ def _steps(results: Sequence[TrainingResult], title: str) -> Table:
     """A row for each result: time, rate, use, energy."""
     totals = any(r.steps is not None for r in results)
     clock = any(r.hardware.has_clock for r in results)
+    measured = any(r.factors("energy") is not None for r in results)
     prefix, scale = prefix_of(min((r.energy[1] / r.plan.step_tokens for r in results if r.energy), default=1.0))
     timed = ("s/step", "tokens/s", "MFU %", "W each") if clock else ()
-    heads = ("precision", *timed, f"{prefix}J/token", "vs base", *(("days", "MWh") if totals else ("range",)))
+    heads = ("precision", *timed, f"{prefix}J/token", "vs base", *(("days", "MWh") if totals else (HEADING[measured],)))
 
     def cells(r: TrainingResult) -> tuple[str, ...]:
         if r.energy is None:
@@ -291,8 +300,13 @@ def _drawn(results: Sequence[TrainingResult], spreads: Sequence[StepSpread | Non
             low, middle, high = spread.step_s
             time = f" and {range_of(low, high, middle)} {prefix_of(middle)[0]}s"
         where = f"{r.precision.name} on {r.hardware.name}"
-        many = with_commas(spread.draws)
-        found.append(Note("spread", f"{where}: {each}{time} a step in 90 % of {many} draws of every figure."))
+        many, of = with_commas(spread.draws), "what measured steps were off by" if spread.measured else "every figure"
+        found.append(
+            Note(
+                "spread",
+                f"{where}: {each}{time} a step in 90 % of {many} draws of {of}.",
+            )
+        )
     return found
 
 
@@ -325,7 +339,7 @@ def _notes(results: Sequence[TrainingResult]) -> list[Note]:
         if r.saving is not None and r.baseline != r.precision.name:
             low, high = -r.saving[2], -r.saving[0]
             text = f"{r.precision.name} against {r.baseline}: {change_range(low, high)} energy"
-            notes.append(Note("range", f"{text}, every price moved on both sides at once."))
+            notes.append(Note("range", f"{text}, {MOVED[r.factors('energy') is not None]}."))
     if runtime is not None:
         notes.append(Note("measured", _held(first, runtime.name)))
     if plan.counting == "traced":

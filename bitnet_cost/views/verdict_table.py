@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bitnet_cost.ledger.difference import Difference
-from bitnet_cost.ledger.intervals import energy_interval, factors
+from bitnet_cost.ledger.intervals import HEADING, energy_interval, is_measured
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import change_range, column_figures, figures_of, one_prefix, signed_change, with_prefix
 from bitnet_cost.tables import Column, Look, Table
@@ -150,7 +150,7 @@ class _Rows:
         for r in rows:
             ends = [float(e) * per_token(r) for e in energy_interval(r)[::2, 0]]
             found[id(r)] = " to ".join(figures_of(e / prefix[1]) if prefix else with_prefix(e, "J", 3) for e in ends)
-        return ("90% range" if any(factors(r, "energy") for r in rows) else "price range"), found
+        return HEADING[any(map(is_measured, rows))], found
 
 
 def _against(found: dict[int, Difference | None], rows: Sequence[Result], rival: str | None) -> list[_Texts]:

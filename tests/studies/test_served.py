@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bitnet_cost.engine.breakeven import middle_and_tails
+from bitnet_cost.engine.uncertainty import drawn_errors, normals, off_by
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.formulas.training import tokens_until_paid
+from bitnet_cost.readers import catalog
 from bitnet_cost.studies.breakeven import Draws
 from bitnet_cost.studies.served import Repayment, Trained, find
 from tests.conftest import Ran
@@ -55,9 +58,36 @@ def test_without_a_number_it_is_twenty_tokens_a_parameter() -> None:
     assert found.training.plan.tokens == 20 * found.new.parameters
 
 
-def test_draws_are_of_the_same_prices_for_training_and_use() -> None:
-    """A factor on all prices would leave it alone; a range of the quotient is narrower than of its parts."""
+def test_draws_are_of_measured_errors_of_which_both_uses_share_a_part() -> None:
+    """What both uses are off by cancels in part: the range of what is saved is narrower than of two apart."""
     found = one("llama-2-7b")
+    assert found.measured
+    use, base = (drawn_errors([r], 200, 0)[0] for r in (found.new, found.old))
+    assert use is not None
+    assert base is not None
+    assert found.spent is not None
+    saved = found.spent[1] * base.energy[:, 0] - found.spent[0] * use.energy[:, 0]
+    assert 0.3 < np.corrcoef(use.energy[:, 0], base.energy[:, 0])[0, 1] < 1
+    assert found.band is not None
+    assert found.trained is not None
+    assert found.tokens is not None
+    low, middle, high = found.band
+    assert low < middle < high
+    assert low * 0.9 < found.tokens < high * 1.1
+    made, ends = found.training, found.training.factors("energy")
+    assert made.ranges is not None
+    assert ends is not None
+    normal = normals(made.ranges, made.precision.name, 200, 0, "training")[1]  # others than of use
+    trained = found.trained[1] * off_by(np.array(ends)[:, None], normal)[:, 0]
+    assert abs(np.corrcoef(trained, saved)[0, 1]) < 0.2
+    assert found.band == pytest.approx(middle_and_tails(tokens_until_paid(trained, saved)))
+
+
+def test_without_rows_draws_are_of_the_same_prices_for_training_and_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A factor on all prices would leave it alone; a range of the quotient is narrower than of its parts."""
+    monkeypatch.setattr(catalog, "ranges", lambda: None)
+    found = one("llama-2-7b")
+    assert not found.measured
     assert found.band is not None
     assert found.trained is not None
     assert found.tokens is not None
@@ -74,7 +104,7 @@ def test_never_is_an_answer(bitnet_cost: Callable[..., Ran]) -> None:
     assert found["saved_per_token_j"] < 0
     said = " ".join(bitnet_cost(*ASKED, "-b", "64").out.split())
     assert said.startswith("Llama 2 7B in BitNet b1.58 never pays for its training on 135B tokens: in use it needs ")
-    assert "in nine of ten draws of every price it never is paid" in said
+    assert "in nine of ten draws of what measured runs were off by it never is paid" in said
 
 
 def test_more_training_takes_longer_and_a_node_answers_too() -> None:
