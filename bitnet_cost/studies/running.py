@@ -268,7 +268,7 @@ class Runner:
             outcome = self.reduced_rows()
             yield outcome[0], [outcome]
             return
-        each = max(1, files.ROWS // PARTITION)
+        each = max(1, files.ROWS // PARTITION) if suffix == ".parquet" else 1  # text is large
         pieces = range(-(-self.whole.partitions // each))
         yield from self.results(pieces, partial(encoded, suffix=suffix, each=each), each)
 

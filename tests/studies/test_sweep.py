@@ -28,6 +28,7 @@ from bitnet_cost.ledger.contract import contract
 from bitnet_cost.ledger.record import METRICS
 from bitnet_cost.studies import chart, running, sweep_columns, sweep_parts, varied
 from bitnet_cost.studies import sweep as sweeps
+from bitnet_cost.studies.progress import Progress
 from bitnet_cost.studies.sweep import PARTITION
 from tests.conftest import ROOT, Ran
 
@@ -477,6 +478,16 @@ def test_a_folder_of_parts_is_a_dataset_and_says_what_it_holds(
     assert parquet.read_table(folder).num_rows == 4
     third = bitnet_cost(*SMALL, "-o", f"{folder}/", "--resume")
     assert "nothing was missing; it holds 4 rows of 4 points" in third.err
+
+
+def test_progress_moves_within_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pyarrow.parquet")
+    seen: list[int] = []
+    monkeypatch.setattr(Progress, "set", lambda _, points: seen.append(points))
+    monkeypatch.setattr(Progress, "add", lambda _, points: seen.append(sum(seen[-1:]) + points))
+    running.run(plan(batch=[1, 2], precisions=["bf16", "fp8", "int8"]), f"{tmp_path}/p/", workers=1)
+    assert seen == [2, 4, 6]
+    assert [path.name for path in (tmp_path / "p").glob("part-*")] == ["part-000000.parquet"]
 
 
 def test_an_interrupted_folder_says_that_it_can_be_continued(tmp_path: Path) -> None:
