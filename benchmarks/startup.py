@@ -1,4 +1,4 @@
-"""Start-up of the command line against importing its libraries: whole processes in turn, processor time, by pairs.
+"""Start-up, and a comparison of many cells, against importing the libraries: whole processes, processor time, by pairs.
 
 python -m scripts.prebuild && python -m benchmarks.startup [pairs]
 """
@@ -13,12 +13,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+LIBRARIES = "import numpy, pydantic, yaml, typer"
+CELLS = """
+import bitnet_cost
+from bitnet_cost.readers.catalog import devices, names
+bitnet_cost.compare(names("model")[:20], devices()[:50], ["fp16", "int8", "int4", "bitnet"])
+"""
 PAIRS = [
     ("bitnet-cost --help", ["--help"], "import typer", 1.2),
     (
         "bitnet-cost estimate gpt3-175b",
         ["estimate", "gpt3-175b"],
-        "import numpy, pydantic, yaml, typer",
+        LIBRARIES,
         1.0,
     ),
 ]
@@ -48,6 +54,9 @@ def main(pairs: int = 15) -> None:
         (ours, least), (theirs, lowest) = ((statistics.median(c), min(c)) for c in zip(*runs, strict=True))
         print(f"{label}: {ours:.3f} s, least {least:.3f}; python -c '{imports}': {theirs:.3f} s, least {lowest:.3f}")
         print(f"  ratio {ratio:.2f}, of the least {least / lowest:.2f} (aim {bar})")
+    ratio = seconds([sys.executable, "-c", CELLS]) / lowest
+    most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    print(f"compare 20 x 50 x 4: {ratio:.0f} times the least (aim 15), {most:.0f} MiB (aim 300)")
 
 
 if __name__ == "__main__":

@@ -586,7 +586,7 @@ def runtime(name: str, device_class: str) -> RuntimeProfile:
         return entry("runtime", name, RuntimeProfile)
     ending = f"-{device_class}"
     if has("runtime", name + ending):
-        return entry("runtime", name + ending, RuntimeProfile)
+        return cast(RuntimeProfile, _shipped("runtime", name + ending, RuntimeProfile))
     there = [n.removesuffix(ending) for n in names("runtime") if n.endswith(ending)]
     name = listed("runtime", name, there)
     if name in there:
