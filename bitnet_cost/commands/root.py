@@ -30,8 +30,9 @@ def _value_of(parameter: Any, ctx: typer.Context, value: Any) -> Any:
     """The value of a parameter, converted unless it is a default, which is of its type, or the text that is wanted."""
     source = ctx.get_parameter_source(parameter.name)
     default = source is not None and source.name == "DEFAULT" and not parameter.required
-    wanted = getattr(getattr(parameter, "type_descriptor", None), "annotation", None)
-    if not (default or (wanted is str and isinstance(value, str))):
+    wanted = getattr(parameter, "type_descriptor", None)
+    plain = wanted is not None and wanted.annotation is str and wanted.parameter_info.parser is None
+    if not (default or (plain and isinstance(value, str))):
         return type(parameter).process_value(parameter, ctx, value)
     if value is None and (parameter.multiple or parameter.nargs == -1):
         value = ()
