@@ -115,7 +115,11 @@ def say_written(output: str) -> None:
 
 
 def must_end(output: str | None, *endings: str) -> None:
-    """Refuse the name of a file that says it holds something else than the command writes."""
+    """Refuse, before any work, a file in no folder, or whose name says it holds something else than is written."""
+    from bitnet_cost.views.files import place_of
+
+    if output not in (None, "-"):
+        place_of(str(output))
     ending = os.path.splitext(output or "")[1].lower()
     if ending not in ("", *endings):
         raise BitnetCostError(f"{output}: this command writes no {ending}; end the name in {' or '.join(endings)}")

@@ -39,7 +39,8 @@ def composed(data: Data, path: Path, kinds: Callable[[], Data]) -> Data:
     found = {**data, "sources": {**_part(data, "sources"), _SOURCE: _OWN}}
     rates, actions, given = ({**_part(data, key)} for key in ("rates", "actions", "units"))
     for form, array in _part(data, "arrays").items():
-        if not isinstance(array, dict) or not re.fullmatch(CLOCK, str(array.get("clock"))):
+        sized = isinstance(array, dict) and isinstance(array.get("macs"), int | float)
+        if not sized or not re.fullmatch(CLOCK, str(array.get("clock"))):
             continue  # told where the file is validated
         rates.setdefault(form, _rate(array))
         own = {key: value for key, value in array.items() if key not in ("macs", "clock")}

@@ -471,6 +471,8 @@ def read_rows(text: str, path: str) -> Iterator[Row]:
                 known[name] = cell if kind == "str" else None if cell == "" else _positive(cell, whole="int" in kind)
             except ValueError:
                 raise BitnetCostError(f"{path}: line {line}: {name} is {cell!r}; expected a positive number") from None
+        if known["what"] == "product" and known["format"] not in SIZES:
+            raise BitnetCostError(f"{path}: line {line}: format {known['format']!r} is none of {', '.join(SIZES)}")
         yield Row(**known)
 
 

@@ -43,6 +43,8 @@ def check(path: Path) -> list[str]:
 def _remarks(path: Path, entry: Input) -> Iterator[str]:
     if isinstance(entry, Hardware):
         _check_runtime(path, entry)
+        for point in entry.points:
+            catalog.hardware(f"{path}@{point}")
         if not entry.has_clock and any(
             stem == "mac" and form not in UNITS for stem, _, form in (a.partition(".") for a in entry.actions)
         ):

@@ -132,6 +132,8 @@ def asked(
         raise BitnetCostError(f"rows are of several devices: {', '.join(devices)}; fit one at a time")
     base = relative(own, like)
     whole = catalog.hardware(base)
+    if not whole.has_clock:
+        raise BitnetCostError(f"--like: {base!r} is a technology node; a machine is like a device")
     software = runtime or (_runtime_of(whole) if own else str(whole.runtime))
     told = benchmarks.Given(base, software, *given)
     found = [*products(own, base, software)]
@@ -224,8 +226,7 @@ def fit(asked: Asked, say: Callable[[str], None]) -> OwnMachine:
     tuned = catalog.constants().of_device(base.name)
     start = (tuned.hardware_of(base) if tuned else base).model_copy(update={"name": asked.name})
     profile, software = catalog.setting(start, asked.runtime or _runtime_of(base))
-    if software is None:
-        raise BitnetCostError(f"{base.name!r} is a technology node; a machine is like a device")
+    assert software is not None  # a device's
     by_hash = sorted(rows, key=lambda row: sha256(row.id.encode()).hexdigest())
     kept, used = by_hash[: len(rows) // KEPT], by_hash[len(rows) // KEPT :]
     if len(used) < 4:

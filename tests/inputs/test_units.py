@@ -15,6 +15,7 @@ from bitnet_cost.formulas.datapaths import tree_additions
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.readers import catalog
+from bitnet_cost.studies.checking import check
 from tests.conftest import Ran
 
 OWN = {"author": "a designer", "title": "my chip", "year": 2026, "where": "my desk", "seen": "own"}
@@ -131,6 +132,9 @@ def test_operating_points_are_a_few_lines(tmp_path: Path) -> None:
     assert seconds(run_on(f"{path}@slow", "fp16")) > seconds(run_on(path, "fp16"))
     with pytest.raises(BitnetCostError, match="has no operating point 'fast'; there are: slow"):
         catalog.hardware(f"{path}@fast")
+    faulty = written(tmp_path, "h100-sxm-80gb", points={"slow": {"rats": {"fp16": figure("1 TFLOP/s")}}})
+    with pytest.raises(BitnetCostError, match="unknown key 'rats'; did you mean 'rates'"):
+        check(Path(faulty))
 
 
 def test_an_engine_of_its_own_decodes(tmp_path: Path) -> None:

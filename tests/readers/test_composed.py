@@ -68,3 +68,9 @@ def test_every_kind_of_memory_has_a_source_and_a_range() -> None:
         free = name in ("compute-in-memory", "rom-in-memory")
         assert (kind.read.value < 1e-17) == free
         assert free or kind.read.low < kind.read.value < kind.read.high or kind.read.low < kind.read.high
+
+
+@pytest.mark.parametrize("macs", ["many", [1], None])
+def test_a_size_that_is_no_number_is_refused_where_it_stands(macs: object, tmp_path: Path) -> None:
+    with pytest.raises(BitnetCostError, match=r"arrays\.ternary\.macs"):
+        catalog.hardware(str(changed(tmp_path, arrays={"ternary": {"macs": macs, "clock": "500 MHz"}})))
