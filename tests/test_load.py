@@ -229,7 +229,7 @@ def test_a_long_wait_for_the_first_token_has_a_line_where_no_limit_was_given(bit
     row = json.loads(bitnet_cost(*words, "-f", "json").out)["records"][0]
     head = " ".join(bitnet_cost(*words).out.partition("\n\n")[0].split())
     used = row["rate_per_s"] / row["max_rate_per_s"]
-    assert f"after {row['ttft_s']:.0f} s in int4, at {100 * used:.0f}% of what the" in head
+    assert f"after {row['ttft_s']:,.0f} s in int4, at {100 * used:.0f}% of what the" in head
     assert "--slo-ttft" in head
     assert "first token" not in bitnet_cost(*words, "--slo-ttft", "500").out.partition("\n\n")[0]
     served = bitnet_cost("load", "llama-3.1-8b", "-p", "int8", "--requests-per-day", "1e6").out

@@ -15,11 +15,13 @@ from bitnet_cost.engine.estimate import Prepared, cannot_share, does_not_fit, ev
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.formulas.exchange import exchange_seconds
 from bitnet_cost.formulas.queueing import (
+    STATES,
     Wait,
+    bunching,
+    full_chance,
+    full_chances,
     mean_batch,
-    place_chance,
     place_wait,
-    queue_wait,
     sequences_spread,
     served_rate,
 )
@@ -99,7 +101,15 @@ def pace(asked: Scenario, load: Load, places: int) -> Pace:
     found = Pace(
         places, means, step_s, step_j, prompt[0], prompt[1:], float(alone[0, 0]), alone[1:, 0], _waiting(asked)
     )
-    return found if load.prefill_devices is None else _apart(asked, load, found)
+    found = found if load.prefill_devices is None else _apart(asked, load, found)
+    return found._replace(full=full_places(found, load))
+
+
+def full_places(pace: Pace, load: Load) -> Array:
+    """How often requests find all places taken: `full_chances`."""
+    late = np.arange(max(1, pace.places - STATES), pace.places + 1.0)
+    steps = float(max(load.steps, 1) * pace.step_s[-1])
+    return full_chances(late, pace.at(pace.step_s, late), pace.places * float(pace.prompt_s[-1]) / steps, load.cv2)
 
 
 def steady(pace: Pace, load: Load, rates: Array, place: RuntimeProfile | None) -> Steady:
@@ -115,13 +125,14 @@ def steady(pace: Pace, load: Load, rates: Array, place: RuntimeProfile | None) -
     tpot = step / np.where(stretch > 0, stretch, np.nan)
     inside = place is not None and place.prompts_inside
     ttft = _apart_wait if prefill else _inside_wait if inside else _alone_wait
-    stay, use = load.steps * tpot, rate / _decoded_rate(pace, load)
     with np.errstate(divide="ignore", invalid="ignore"):
-        full = place_chance(use, pace.places)
-        until_free = place_wait(use, pace.places, stay, load.cv2)
-        wait = ttft(pace, load, rate, (batch, step, prompt, none))._replace(full=full, place=until_free)
+        decoded = _decoded_rate(pace, load)
+        until_free = place_wait(rate / decoded, pace.places, 1 / decoded, load.cv2)
+        wait = ttft(pace, load, rate, (batch, step, prompt, none))
+        wait = wait._replace(full=full_chance(rate / decoded, pace.full), place=until_free)
         first = np.where(rates < most, wait.mean, np.inf)
-        spread = sequences_spread(rate, pace.departures_grow(sequences, load.steps)) if load.steps else none * 0
+        grow = pace.departures_grow(sequences, load.steps) if load.steps else np.inf
+        spread = sequences_spread(rate, grow, bunching(rate * prompt, load.cv2))
     each = load.steps / batch  # steps of a request that no other shares
     parts = {
         "prompt": pace.prompt_energy_at(sequences, batch),
@@ -416,18 +427,12 @@ def _sequences(pace: Pace, load: Load, rate: Array) -> Array:
 def _alone_wait(pace: Pace, load: Load, rate: Array, at: tuple[Array, Array, Array, Array]) -> Wait:
     """Seconds to the first token where prompts run one by one between steps.
 
-    A prompt waits for those before it, and for the step that runs when it comes, half of one where any does (an M/G/1
-    queue whose server takes vacations: Levy and Yechiali, Management Science 22(2), 1975).
+    A prompt waits for those before it, and where any decodes for half a step, be it that which runs when it comes, be
+    it one that those before it waited for (an M/G/1 queue whose server takes vacations: Levy and Yechiali, Management
+    Science 22(2), 1975; Fuhrmann and Cooper, Operations Research 33(5), 1985).
     """
     _, step, prompt, none = at
-    decoding = (1 - rate * prompt) * (1 - none)
-    return Wait(prompt, *_queue(rate, prompt, load), met=decoding, rest=step)
-
-
-def _queue(rate: Array, service: Array | float, load: Load) -> tuple[Array, Array]:
-    """Share of prompts that wait for others, and how long those do."""
-    use = rate * service
-    return use, queue_wait(rate, service, load.cv2) / use
+    return Wait(0 * rate, prompt, load.cv2, use=rate * prompt, met=1 - none, rest=step)
 
 
 def _apart_wait(pace: Pace, load: Load, rate: Array, at: tuple[Array, Array, Array, Array]) -> Wait:
@@ -435,18 +440,18 @@ def _apart_wait(pace: Pace, load: Load, rate: Array, at: tuple[Array, Array, Arr
     prefill = pace.prefill
     if prefill is None:
         return Wait(np.zeros_like(rate))
-    queue = _queue(rate / prefill.workers, prefill.prompt_s, load)
-    return Wait(prefill.prompt_s + prefill.moved_s + 0 * rate, *queue)
+    use = rate / prefill.workers * prefill.prompt_s
+    return Wait(prefill.moved_s + 0 * rate, prefill.prompt_s, load.cv2, use=use)
 
 
 def _inside_wait(pace: Pace, load: Load, rate: Array, at: tuple[Array, Array, Array, Array]) -> Wait:
     """Seconds to the first token where prompts run in the next step: what is left of this one, and the next whole.
 
-    Steps with prompts are longer and more often met; others that came meanwhile are in the same step.
+    Steps with prompts are longer and more often met; the next holds the prompts that came while this one ran.
     """
     _, step, prompt, none = at
     mean = step / (1 - rate * prompt)
     spread = rate * mean * prompt**2 * (1 + load.cv2)  # variance of a step: prompts in it come at random
     longer = mean + spread / mean  # of a step that is met
-    sure = none * pace.alone_s + (1 - none) * (step + prompt)
-    return Wait(sure, met=1 - none, rest=longer * (1 + rate * prompt))
+    own = none * pace.alone_s + (1 - none) * prompt
+    return Wait((1 - none) * step, own, load.cv2, others=(1 - none) * rate * longer, met=1 - none, rest=longer)

@@ -6,6 +6,7 @@ interrupt it. Arrays broadcast.
 
 from __future__ import annotations
 
+from math import comb
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,13 @@ from bitnet_cost.told import Array
 Number = Array | float
 
 TERMS = 32  # beyond as many places the time with none is below 1e-13 where they bind
+STATES = 1024  # numbers of sequences below all places that tell how often these are taken
+FULL_USES = np.exp(-(np.linspace(5.5, 0, 300) ** 2))  # of what all places can do: close where they fill up
+LEAST = 1e-12  # s; what is shorter takes no time
+EULER_A = 18.4  # of Abate and Whitt: an error of exp(-18.4)
+EULER = np.array(  # 15 terms, and Euler's mean of 11 more
+    [(-1) ** k * (0.5 if k == 0 else sum(comb(11, j) for j in range(max(0, k - 15), 12)) / 2**11) for k in range(27)]
+)
 
 
 def served_rate(sequences: Number, steps: Number, step: Number, prompt: Number) -> Any:
@@ -52,101 +60,155 @@ def mean_batch(sequences: Number, places: int) -> Any:
     return above / below
 
 
-def queue_wait(rate: Number, service: Number, cv2: Number) -> Any:
-    """Mean wait for one server that takes one request after the other.  [s]
+def queue_wait(use: Number, service: Number, cv2: Number) -> Any:
+    """Mean wait for one server that takes one request after the other, for a share ``use`` of the time.  [s]
 
-    Pollaczek 1930, Khinchine 1932: ``R E[S^2] / (2 (1 - R E[S]))``, with ``E[S^2] = E[S]^2 (1 + cv2)``.
+    Pollaczek 1930, Khinchine 1932: ``R E[S^2] / (2 (1 - R E[S]))``, with ``E[S^2] = E[S]^2 (1 + cv2)`` and
+    ``use = R E[S]``.
 
     >>> queue_wait(0.5, 1.0, 0.0), queue_wait(0.5, 1.0, 1.0)
     (0.5, 1.0)
     """
-    return rate * service**2 * (1 + cv2) / (2 * (1 - rate * service))
+    return use * service * (1 + cv2) / (2 * (1 - use))
 
 
-def place_wait(use: Number, places: int, stay: Number, cv2: Number) -> Any:
-    """Mean wait of those that find all of several places taken, each kept for ``stay`` seconds.  [s]
+def bunching(use: Number, cv2: Number) -> Any:
+    """Variance of the sequences that decode, over what it were if prompts took no time.
 
-    Sakasegawa, An approximation formula Lq = alpha rho^beta / (1 - rho), Annals of the Institute of Statistical
-    Mathematics 29 (1977), eq. 2.5: exact for one place and exponential stays, and it grows without limit as the
-    ``use`` of the places nears 1.
+    Prompts interrupt the steps for a share ``use`` of the time, and others come meanwhile: steps see those of a busy
+    period of M/G/1 come at once, of a variance ``b`` times their mean (their number: Takacs, Introduction to the Theory
+    of Queues, 1962, section 1.4). Of batches that come at random and stay, ``1 + (b - 1) E[min(S, S')] / E[S]`` is left
+    (Holman, Chaudhry and Kashyap, On the service system M^X/G/inf, European Journal of Operational Research 13, 1983):
+    all of it where lengths are alike, half where they are exponential.
 
-    >>> float(place_wait(np.float64(0.5), 1, np.float64(1.0), 1.0))  # of half of the requests: `place_chance`
-    2.0
+    >>> bunching(0.0, 1.0), bunching(0.5, 0.0)
+    (1.0, 4.0)
     """
-    return stay / (places * (1 - use)) * (1 + cv2) / 2
+    batches = (1 + use**2 * cv2) / (1 - use) ** 2
+    return 1 + (batches - 1) / (1 + cv2)
 
 
-def place_chance(use: Number, places: int) -> Any:
-    """Share of requests that find all places taken, likewise: Sakasegawa's wait is this times `place_wait`.
+def full_chances(sequences: Array, steps: Array, prompts: float, cv2: float) -> Array:
+    """Share of requests that find all places taken, in logarithms, at each of `FULL_USES` of the largest rate.  [use]
 
-    >>> float(place_chance(0.5, 1))
+    ``steps`` are the seconds of a step at so many ``sequences``, whole numbers up to all places; ``prompts`` is the
+    work of a prompt over that of the steps of a request when all are taken. All sequences progress at once, so that
+    their number is a birth and death process whatever the lengths are (Kelly, Reversibility and Stochastic Networks,
+    1979, section 3.3): departures grow as ``n / steps``, and ``P(n - 1) / P(n)`` is departures at n over arrivals.
+    A variance that grows by `bunching` is a root of that: the density of a diffusion with the same drift (Cox and
+    Miller, The Theory of Stochastic Processes, 1965, section 5.7). A request meets what an outside observer does.
+
+    >>> one = np.ones(1)
+    >>> round(float(full_chance(np.float64(0.5), full_chances(one, one, 0.0, 0.0))), 3)  # M/M/1
     0.5
     """
-    return use ** (np.sqrt(2.0 * (places + 1)) - 1)
+    departures = np.log(sequences / steps)
+    ratios = np.cumsum((departures - departures[-1])[::-1])  # from all places taken downwards
+    spread = bunching(FULL_USES * prompts / (1 + prompts), cv2)
+    logs = np.log(FULL_USES / (1 + prompts * (1 - FULL_USES)))  # of arrivals over departures, between prompts
+    terms = (ratios - logs[:, None] * np.arange(1.0, len(ratios) + 1)) / spread[:, None]
+    beyond = -np.log(np.maximum(1 - FULL_USES, LEAST))  # a queue for places falls off as a power of the use
+    every = np.concatenate((terms, beyond[:, None]), axis=1)
+    most = every.max(1)
+    found: Array = beyond - most - np.log(np.exp(every - most[:, None]).sum(1))
+    return found
 
 
-def sequences_spread(rate: Number, grows: Number) -> Any:
+def full_chance(use: Number, chances: Array) -> Any:
+    """Share of requests that find all places taken, at a ``use`` of the largest rate, from `full_chances`."""
+    return np.exp(np.interp(np.log(np.maximum(use, FULL_USES[0])), np.log(FULL_USES), chances))
+
+
+def place_wait(use: Number, places: int, place: Number, cv2: Number) -> Any:
+    """Mean wait of those that find all places taken, of which one is free every ``place`` seconds.  [s]
+
+    That of one server as fast as all places, times half of what lengths vary: Allen and Cunneen (Allen, Probability,
+    Statistics and Queueing Theory, 1990, section 5.2.4). Lengths that are alike wait longer at many places, by up to
+    24 % (Whitt, Approximations for the GI/G/m queue, Production and Operations Management 2(2), 1993, eq. 2.14, after
+    Cosmetatos).
+
+    >>> [float(place_wait(0.5, 1, 1.0, cv2)) for cv2 in (1.0, 0.0)]  # M/M/1, M/D/1
+    [2.0, 1.0]
+    """
+    many = (places - 1) * (np.sqrt(4 + 5 * places) - 2) / (16 * places)
+    alike = np.minimum(0.24, many * (1 - use) / use) * np.maximum(1 - cv2, 0.0)
+    return place / (1 - use) * (1 + cv2) / 2 * (1 + alike)
+
+
+def sequences_spread(rate: Number, grows: Number, bunched: Number) -> Any:
     """Standard deviation of the sequences that decode, of what a request meets on average while it decodes.
 
     Near where they settle, departures grow by ``grows`` per second with each sequence more: a variance of
     ``rate / grows``, that of M/M/inf where nothing is shared. A stay sees the mean over its own time, which two moments
     of it share in part (M/D/inf: correlation ``1 - t / stay``): 2/3 of that variance. Both: Cox and Miller, The Theory
-    of Stochastic Processes (1965), sections 4.4 and 7.4.
+    of Stochastic Processes (1965), sections 4.4 and 7.4. It grows by `bunching`.
 
-    >>> round(float(sequences_spread(6.0, 1.0)), 6)
+    >>> round(float(sequences_spread(6.0, 1.0, 1.0)), 6)
     2.0
     """
-    return np.sqrt(rate / grows * (2 / 3))
+    return np.sqrt(rate / grows * (2 / 3) * bunched)
 
 
 class Wait(NamedTuple):
-    """A wait as a sum of independent parts: what all take, a queue, a queue for a place, the rest of a step.
+    """A wait as a sum of independent parts, of which the transform of the sum is the product.
 
-    A queue's wait is 0 but for the share of requests that find one, and exponential for those: exact for one server and
-    exponential service, else an approximation (Tijms, Stochastic Models: An Algorithmic Approach, 1994, section 4.2).
-    Times in seconds, each [n].
+    Prompts are gamma variables. Those that run one by one are a queue (Pollaczek and Khinchine), those that run in the
+    same step are as many as come at random; a place is waited for as long as an exponential variable, by those that
+    find none. Times in seconds, each [n].
     """
 
-    sure: Number
-    queued: Number = 0.0  # share that finds a queue of prompts
-    queue: Number = 0.0  # what those wait there on average
+    sure: Number  # beside the prompt
+    prompt: Number = 0.0  # that each prompt takes
+    cv2: Number = 0.0  # of those times
+    use: Number = 0.0  # share of the time in which prompts run one by one
+    others: Number = 0.0  # prompts in the same step, on average
     full: Number = 0.0  # share that finds no place
-    place: Number = 0.0
+    place: Number = 0.0  # that those wait on average
     met: Number = 0.0  # share that meets a step
     rest: Number = 0.0  # longest that a step lasts from then; any part of it is as likely
 
     @property
     def mean(self) -> Any:
         """The mean wait.  [s]"""
-        return self.sure + self.queued * self.queue + self.full * self.place + self.met * self.rest / 2
+        prompts = self.prompt * (1 + self.others) + queue_wait(self.use, self.prompt, self.cv2)
+        return self.sure + prompts + self.full * self.place + self.met * self.rest / 2
+
+    def transform(self, s: Any) -> Any:
+        """``E[exp(-s W)]`` of what is beyond ``sure`` and the shortest prompt, for complex s  [k, n]."""
+        prompt, rest = s * np.maximum(self.prompt, LEAST), s * np.maximum(self.rest, LEAST)
+        cv2 = np.maximum(self.cv2, 1e-6)
+        one = (1 + prompt * cv2) ** (-1 / cv2)
+        queue = (1 - self.use) / (1 - self.use * (1 - one) / prompt)  # each is what is left of one that runs
+        same = np.exp(self.others * (one - 1)) * np.where(self.cv2 > 0, one, 1.0)
+        place = 1 - self.full + self.full / (1 + s * self.place)
+        return queue * same * place * (1 - self.met + self.met * -np.expm1(-rest) / rest)
 
     def above(self, seconds: Number) -> Any:
-        """Share of requests that wait longer, beyond what all take.
+        """Share of requests that wait longer, beyond what all take.  ``seconds`` above 0
 
-        >>> float(Wait(0.0, 0.5, 1.0).above(0.0)), float(Wait(0.0, met=1.0, rest=2.0).above(0.5))
-        (0.5, 0.75)
+        Abate and Whitt, Numerical inversion of Laplace transforms of probability distributions, ORSA Journal on
+        Computing 7(1), 1995: their algorithm EULER, within 1e-7 where the share is smooth.
+
+        >>> round(float(Wait(0.0, full=0.5, place=1.0).above(1.0)), 6), round(float(np.exp(-1) / 2), 6)
+        (0.18394, 0.18394)
+        >>> round(float(Wait(0.0, met=1.0, rest=2.0).above(0.5)), 3)
+        0.75
         """
-        one, two = (np.maximum(each, 1e-9) for each in (self.queue, self.place))
-        two = np.where(np.abs(one - two) < 1e-6 * two, two * (1 + 1e-5), two)
-        both = self.queued * self.full / (one - two)
-        tails = ((self.queued * (1 - self.full) + both * one, one), (self.full * (1 - self.queued) - both * two, two))
-        rest, later = np.maximum(self.rest, 1e-12), np.maximum(seconds - self.rest, 0.0)
-        without = sum(weight * np.exp(-seconds / mean) for weight, mean in tails)
-        after = sum(weight * mean * (np.exp(-later / mean) - np.exp(-seconds / mean)) for weight, mean in tails)
-        with_step = np.maximum(1 - seconds / rest, 0.0) + after / rest
-        return self.met * with_step + (1 - self.met) * without
+        s = np.multiply.outer(EULER_A / 2 + 1j * np.pi * np.arange(len(EULER)), 1 / np.asarray(seconds))
+        parts = ((1 - self.transform(s)) / s).real
+        return np.exp(EULER_A / 2) / seconds * np.tensordot(EULER, parts, 1)
 
     def percentile(self, percent: float) -> Any:
         """The wait that that many of 100 requests do not exceed.  [s]
 
-        >>> round(float(Wait(1.0, 0.5, 1.0).percentile(90)), 6), round(float(np.log(5)), 6)
+        >>> round(float(Wait(1.0, full=0.5, place=1.0).percentile(90)), 6), round(float(np.log(5)), 6)
         (2.609438, 1.609438)
         """
-        beyond = 1 - percent / 100
-        low = np.zeros(np.shape(self.mean))
-        high = (self.rest + 40 * (self.queue + self.place)) * np.ones_like(low)  # exp(-40): none waits longer
-        for _ in range(48):
+        beyond, low = 1 - percent / 100, np.zeros(np.shape(self.mean))
+        sure = self.sure + np.where(self.cv2 > 0, 0.0, self.prompt)
+        high = (self.mean - sure + LEAST) / beyond  # Markov's inequality: no more of them wait longer
+        for _ in range(44):
             middle = (low + high) / 2
             longer = self.above(middle) > beyond
             low, high = np.where(longer, middle, low), np.where(longer, high, middle)
-        return self.sure + high
+        return sure + high

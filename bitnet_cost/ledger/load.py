@@ -50,6 +50,7 @@ class Pace(NamedTuple):
     alone_j: Array  # [bound]
     waiting_w: Array  # of all devices while nothing runs, in scopes that hold it  [bound]
     prefill: Prefill | None = None  # prompts are taken in elsewhere, and add nothing to the steps
+    full: Array = np.empty(0)  # how often requests find all places taken: `full_chances`
 
     def at(self, table: Array, batch: Array) -> Array:
         """A row of the table at some batches: a batch is a whole number at any time, its mean lies between two."""
