@@ -194,6 +194,21 @@ class LoadResult(Rows):
         stable: NDArray[np.bool_] = self.load.rates / self.replicas < self.largest
         return stable
 
+    @property
+    def alone(self) -> tuple[float, float]:
+        """Seconds to the first token and per token of a request that is alone: the least that they can be."""
+        if self.pace is None:
+            return np.inf, np.inf
+        pace = self.pace
+        first = pace.alone_s if pace.prefill is None else pace.prefill.prompt_s + pace.prefill.moved_s
+        return first, float(pace.step_s[0])
+
+    @property
+    def beyond(self) -> float:
+        """How many times as long as the times asked for a request takes that is alone; above 1: no rate keeps them."""
+        limits = (self.load.slo_ttft, self.load.slo_tpot if self.load.steps else None)
+        return max(time / limit if limit else 0.0 for time, limit in zip(self.alone, limits, strict=True))
+
     def tpot_of(self, percent: float) -> Array | None:
         """Time per token that that many of 100 requests do not exceed; None where there is none.  [n]  [s]"""
         if self.pace is None or self.steady is None or not self.load.steps:

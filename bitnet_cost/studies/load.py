@@ -10,7 +10,7 @@ import numpy as np
 
 from bitnet_cost.engine.estimate import check_devices, check_scope, measure
 from bitnet_cost.engine.kernels import kernel_class
-from bitnet_cost.engine.load import held, lone, over, serve, with_ends, with_runs
+from bitnet_cost.engine.load import held, over, serve, with_runs
 from bitnet_cost.errors import BitnetCostError, MissingPrice, quoted
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import WEAK
@@ -23,7 +23,7 @@ from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.sweep import Range, parse_axis
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.load import End, LoadResult
-from bitnet_cost.numerals import with_prefix
+from bitnet_cost.numerals import digits, to_digits, with_prefix
 from bitnet_cost.readers import catalog
 from bitnet_cost.words import Parallel, Scope
 
@@ -108,7 +108,7 @@ def serving(
             results = [replace(r, ends=_ends(r)) for r in results]
         base = _baseline(results, first, load, terms)
         known = {} if software is None else catalog.accuracy().of_load(device.name, software.runtime)
-        found += [replace(_saved(with_ends(r), base), errors=known) for r in results]
+        found += [replace(_saved(r, base), errors=known) for r in results]
     return found
 
 
@@ -199,18 +199,20 @@ def _cards(result: LoadResult) -> float:
 
 def _would_keep(tried: Sequence[LoadResult]) -> LoadResult:
     """The first of those that keep no time that was asked for, with what a lone request takes at best."""
-    first = tried[0]
+    first, load = tried[0], tried[0].load
     if first.within or first.steady is None:
         return first
-    alone = [(lone(r), r.scenario.devices) for r in tried if r.steady is not None]
+    best = min((r for r in tried if r.steady is not None), key=lambda r: r.beyond)
+    where = "1 device" if best.each == 1 else f"{best.each} devices"
     parts = []
-    for name, limit, at in (("ttft", first.load.slo_ttft, 0), ("tpot", first.load.slo_tpot, 1)):
-        best, devices = min((times[at], devices) for times, devices in alone)
-        if limit is not None and best > limit:
-            where = f"{devices} {'device' if devices == 1 else 'devices'}"
-            what = "to its first token" if name == "ttft" else "a token"
-            least = with_prefix(best, "s", 3)
-            parts.append(f"cannot keep {with_prefix(limit, 's')} {what}: a lone request takes {least} on {where}")
+    limits = (("ttft", load.slo_ttft, "to its first token"), ("tpot", load.slo_tpot, "a token"))
+    for time, (name, limit, what) in zip(best.alone, limits, strict=True):
+        if limit is not None and time > limit:
+            least, would = with_prefix(time, "s", 3), digits(to_digits(time * 1.05, 2), 2)
+            parts.append(
+                f"cannot keep {with_prefix(limit, 's')} {what}: a lone request takes {least} on {where} at"
+                f" best; --slo-{name} {would} could be kept"
+            )
     return replace(first, reason="; ".join(parts) or "keeps the times asked for at no rate")
 
 

@@ -211,8 +211,8 @@ def _than(change: float, r: LoadResult, other: LoadResult) -> str:
 
 def _unserved(results: Sequence[LoadResult]) -> str:
     """Why no precision serves the load, and what would."""
-    r = next((r for r in results if r.steady is not None), results[0])
-    if r.steady is None or r.reason:
+    r = min(results, key=lambda r: (r.steady is None, r.beyond))  # the nearest to what is asked
+    if all(r.steady is None or r.reason for r in results):
         return f"{_name(r)} on {hardware_name(r.hardware)} {r.reason}."
     best = max((r for r in results if r.steady is not None), key=lambda r: float(r.of_all(r.within)[0]))
     most = float(best.of_all(best.within)[0])
