@@ -117,13 +117,18 @@ def explain(
     Example: bitnet-cost explain gpt3-175b -p bitnet --cell energy_j
     """
     answer = ask(options.Asking(model, [hardware], [precision], terms), placed)
+    from bitnet_cost.engine.explain import PER_DAY, explain_day
     from bitnet_cost.engine.explain import explain as explained
     from bitnet_cost.studies import ranges
 
-    result = answer.results[0]
-    ranges.check_requests(placed.requests_per_day)
-    told = explained(result, ranges.baseline_of(answer, result), cell, placed.requests_per_day)
-    deliver_explanation(to, told)
+    result, requests = answer.results[0], placed.requests_per_day
+    ranges.check_requests(requests)
+    as_they_come = cell in PER_DAY and requests is not None and result.hardware.has_clock and result.workload.batch == 1
+    loads = ranges.with_day(answer, requests).loads if as_they_come else ()
+    if loads:
+        deliver_explanation(to, explain_day(loads[0], result, cell))
+    else:
+        deliver_explanation(to, explained(result, ranges.baseline_of(answer, result), cell, requests))
 
 
 @app.command("break-even")

@@ -17,13 +17,15 @@ from bitnet_cost.errors import BitnetCostError, nearest
 from bitnet_cost.formulas.savings import unshrinking_share
 from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.cited import Same
+from bitnet_cost.inputs.load import SECONDS_OF_DAY
 from bitnet_cost.inputs.workload import LIMITS
 from bitnet_cost.ledger.answers import Explanation
 from bitnet_cost.ledger.contract import saving
+from bitnet_cost.ledger.load import LoadResult
 from bitnet_cost.ledger.record import METRICS
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.told import is_told, named
-from bitnet_cost.told.arithmetic import Number, Step, Steps, single
+from bitnet_cost.told.arithmetic import Number, Step, Steps, number_text, single
 
 Formula = tuple[str, ...]
 
@@ -75,6 +77,11 @@ FORMULAS: dict[str, Formula] = {
     "must_stay": ("a share f that does not scale makes it (1 - f) saving, so f = 1 - claim / saving",),
     **dict.fromkeys(PER_DAY, ("one run x requests / batch",)),
 }  # fmt: skip
+OF_LOAD = (
+    "sequences = rate x (generated - 1) x step / (1 - rate x prompt), solved for their number",
+    "energy of a request = its prompt + its share of the steps + its share of the time in which nothing runs",
+    "a day = requests x energy of a request, at the mean rate of the day; what an energy is made of: --cell energy_j",
+)
 ENERGY = "energy = sum over actions of runs x price; static energy = seconds x power"
 SAVED = "saving = 1 - energy / energy of the baseline, every price the same in both"
 
@@ -291,6 +298,41 @@ def _fitting(result: Result, cell: str) -> Explanation:
     steps.found.append(Step(cell, "1", f"{most}", float(most)))
     formula = (*MEMORY, f"the {cell.replace('_', ' ')} is the last whose footprint is at most the capacity (bisection)")
     return _explanation(trace, result, None, cell, formula, steps)
+
+
+def explain_day(load: LoadResult, result: Result, cell: str) -> Explanation:
+    """A day of requests that come at random, from what the devices settle at; ``result`` is of the same question.
+
+    Raises:
+        BitnetCostError: no price of electricity, or no carbon intensity; nothing is served.
+    """
+    at, day, requests = load.day, load.of_day, load.load.requests_per_day or 0.0
+    name, _, span = cell.partition("_per_")
+    if at is None or day is None or getattr(day, name) is None:
+        raise BitnetCostError(f"cell: {cell} cannot be computed{_why(result, name)}")
+    steps, rate = Steps(cell, _unit(cell)), requests / SECONDS_OF_DAY
+    steps.found.append(Step("rate", "1/s", f"{number_text(requests)} / {SECONDS_OF_DAY}", rate))
+    steps.add("sequences in a step", "1", float(at.batch[0]))
+    parts = {part: float(energy[1, 0]) for part, energy in at.parts_j.items()}
+    for part, energy in parts.items():
+        steps.add(f"energy of a request, {part}", "J", energy)
+    each = sum(parts.values())
+    joules = per_day = requests * each
+    steps.found += [
+        Step("energy of a request", "J", " + ".join(map(number_text, parts.values())), each),
+        Step("energy of a day", "J", f"{number_text(requests)} x {number_text(each)}", joules),
+    ]
+    if name != "energy_j":
+        found = load.charged(np.array([joules]), None)[name == "cost_usd"]
+        rate = 0.0 if found is None else float(found[0]) / joules
+        held = getattr(day, name) - rate * joules
+        per_day = joules * rate + held
+        steps.add(f"{name} of a joule", "1", rate)
+        text = f"{number_text(joules)} x {number_text(rate)} + {number_text(held)}"
+        steps.found.append(Step(f"{name} of a day, of electricity and of devices held", _unit(cell), text, per_day))
+    times = 365 if span == "year" else 1
+    steps.found.append(Step(cell, _unit(cell), f"{number_text(per_day)} x {times}", per_day * times))
+    return _explanation(Trace(), result, None, cell, (*OF_LOAD, *FORMULAS.get(name, ())), steps)
 
 
 # --- what is printed with it -----------------------------------------------------------------------------------------

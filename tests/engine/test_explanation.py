@@ -74,6 +74,8 @@ def recomputed(text: str, cell: str) -> float:
 
 
 SEARCHED = {"largest_batch", "longest_prompt"}  # found by bisection: the footprints of it and of the next are shown
+SEARCHED |= {"sequences in a step", *(f"energy of a request, {part}" for part in ("prompt", "steps", "waiting"))}
+SEARCHED |= {"carbon_g of a joule", "cost_usd of a joule"}  # inputs
 SIZES = {("parameters", "175000000000"), ("parameters", "30000000000")}
 STUDY = catalog.study("overview-175b")
 
@@ -339,3 +341,14 @@ def test_what_has_no_arithmetic_is_refused_with_the_reason(
     ran = bitnet_cost("explain", *words)
     assert ran.code == 2
     assert message in ran.err
+
+
+@pytest.mark.parametrize("cell", ["energy_j_per_day", "carbon_g_per_day", "cost_usd_per_year"])
+def test_a_day_as_requests_come_is_explained_at_the_batch_of_the_load(bitnet_cost: Cli, cell: str) -> None:
+    words = ("llama-3.1-8b", "-H", "h100-sxm-80gb", "-p", "fp8", "--price", "0.1", "--carbon", "300")
+    words += ("--requests-per-day", "1e6")
+    day = json.loads(bitnet_cost("estimate", *words, "-f", "json").out)["days"][0]
+    times = 365 if cell.endswith("year") else 1
+    text = bitnet_cost("explain", *words, "--cell", cell).out
+    assert recomputed(text, cell) == pytest.approx(day[cell.replace("year", "day")] * times, rel=1e-9)
+    assert "sequences in a step" in text
