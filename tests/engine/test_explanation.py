@@ -345,8 +345,8 @@ def test_what_has_no_arithmetic_is_refused_with_the_reason(
 
 @pytest.mark.parametrize("cell", ["energy_j_per_day", "carbon_g_per_day", "cost_usd_per_year"])
 def test_a_day_as_requests_come_is_explained_at_the_batch_of_the_load(bitnet_cost: Cli, cell: str) -> None:
-    words = ("llama-3.1-8b", "-H", "h100-sxm-80gb", "-p", "fp8", "--price", "0.1", "--carbon", "300")
-    words += ("--requests-per-day", "1e6")
+    words = ["llama-3.1-8b", "-H", "h100-sxm-80gb", "-p", "fp8", "--price", "0.1", "--carbon", "300"]
+    words += ["--requests-per-day", "1e6"]
     day = json.loads(bitnet_cost("estimate", *words, "-f", "json").out)["days"][0]
     times = 365 if cell.endswith("year") else 1
     text = bitnet_cost("explain", *words, "--cell", cell).out
