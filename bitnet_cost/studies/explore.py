@@ -17,12 +17,14 @@ import numpy as np
 
 from bitnet_cost.engine.difference import UNMEASURED, weak_figures
 from bitnet_cost.engine.estimate import against, evaluate
+from bitnet_cost.engine.load import over, serve
 from bitnet_cost.engine.trace import Trace
 from bitnet_cost.errors import BitnetCostError, MissingPrice
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import WEAK, Figure, Ratio
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.load import Load
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import LIMITS
@@ -49,6 +51,7 @@ from bitnet_cost.views.verdict import (
 USUAL_HARDWARE = ("h100-sxm-80gb", "rtx-4090", "apple-m1-pro-gpu-14c")  # where none is asked for
 MOST_DEVICES = 8  # that are offered; more where they were asked for
 ROOM = 2200  # kB of graphs
+SHARES = (*np.geomspace(1 / 300, 0.7, 12), 0.8, 0.87, 0.92, 0.95, 0.97, 0.98, 0.99, 0.995, 1)  # of a largest rate
 MANY = 1e6  # tokens, for money and emissions
 _CALLED = {
     "runtime.kernels.": "", "hierarchy.": "", "actions.": "", "rates.": "peak ", "power.static": "static power",
@@ -226,7 +229,26 @@ def _place(asked: Sequence[Scenario], graphs: list[Any], start: Start, both: boo
         "where": place_words(first.hardware, first.devices, hardware_name(first.hardware)),
         "what": ENERGY.get(first.scope or first.hardware.default_scope, "energy"), "command": _command(first, start),
         "graphs": sides, "refused": refused, "weak": weak, "measured": measured,
+        "load": _loads(asked) if first.devices == start.devices else {},
     }  # fmt: skip
+
+
+def _loads(asked: Sequence[Scenario]) -> dict[int, list[list[float]]]:
+    """Requests as they come, by precision: rates up to the largest stable one, J and s of a token at each."""
+    found: dict[int, list[list[float]]] = {}
+    for i, one in enumerate(asked):
+        prompt, generate = (int(x[0]) for x in one.workload.flat()[1:])
+        if generate == 1 or (one.parallel == "data" and one.devices > 1):
+            continue
+        try:
+            served = serve(one, Load(1.0, prompt, generate))
+        except MissingPrice:
+            continue
+        curve = over(served, served.largest * np.array(SHARES)) if served.largest else served
+        if curve.steady is not None:
+            columns = (curve.load.rates, curve.steady.energy_j[1] / generate, curve.steady.tpot_s)
+            found[i] = [[to_digits(float(x), 4) for x in column] for column in columns]
+    return found
 
 
 def _command(one: Scenario, start: Start) -> str:

@@ -54,3 +54,15 @@ def test_a_technology_node_is_refused(bitnet_cost: Callable[..., Ran]) -> None:
     ran = bitnet_cost("explore", "gpt2", "-H", "cmos-45nm", "-o", "x.html")
     assert ran.code == 2
     assert "technology node" in ran.err
+
+
+def test_a_page_holds_what_a_load_takes_at_the_devices_asked_for() -> None:
+    model, device = api.load_model("gpt2-medium"), api.load_hardware("h100-sxm-80gb")
+    asked = api.scenarios([model], [device], PRECISIONS, Workload(1, 64, 8), devices=1, facility=SITE)
+    (held,) = explore.explored(asked, explore.Start(SITE, {}))["places"].values()
+    for i, precision in enumerate(PRECISIONS):
+        rates, joules, seconds = held["load"][i]
+        rows = api.load(model, device, precision, rate=rates[3:5], prompt=64, generate=8, devices=1).to_records()
+        assert joules[3:5] == pytest.approx([row["energy_per_token_j"] for row in rows], rel=1e-3)
+        assert seconds[3:5] == pytest.approx([row["tpot_s"] for row in rows], rel=1e-3)
+        assert rates[-1] == pytest.approx(rows[0]["max_rate_per_s"], rel=1e-3)

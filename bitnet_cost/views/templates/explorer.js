@@ -297,7 +297,7 @@
   }
   const widths = {};
   function measured() { // before anything is written: a page is laid out once
-    for (const id of ["bars", "curve"]) widths[id] = Math.max(280, $(id).parentNode.clientWidth);
+    for (const id of ["bars", "curve", "joules", "seconds"]) widths[id] = Math.max(280, $(id).parentNode.clientWidth);
   }
   function canvas(id, height) {
     const drawing = $(id), width = widths[id];
@@ -361,6 +361,42 @@
     return done();
   }
 
+  // What the program found of requests as they come, when the page was made: [rates, joules, seconds] by precision.
+  const served = () => Object.entries((place() || {}).load || {}).filter(([i]) => asked.on[i]).map(([i, figures]) => ({ ...precisions[i], figures }));
+  function loads() {
+    const curves = served(), first = opening();
+    if (!curves.length) return;
+    const same = ["prompt", "generate", "pue"].every((key) => asked[key] === first[key]) && !Object.keys(asked.set).length;
+    say("loads-of", `Requests that come at random, ${count(first.prompt)} tokens in and ${count(first.generate)} out${same ? "" : ", as this page opened: what you moved since is not in these two charts"}. The batch is a result; bitnet-cost load has first tokens, percentiles and days.`);
+    overRates("joules", curves, 1, "J");
+    overRates("seconds", curves, 2, "s");
+  }
+  function ticksOf(values, most) {
+    const from = TICKS.findLast((t) => t <= Math.min(...values)), to = TICKS.find((t) => t >= Math.max(...values)), all = TICKS.filter((t) => t >= from && t <= to);
+    return all.length > most ? all.filter((t) => t === from || t === to || t.toExponential().startsWith("1e")) : all;
+  }
+  function overRates(id, curves, at, unit) {
+    const height = 220, { width, add, done } = canvas(id, height), left = 58, top = 10, bottom = 34;
+    const right = 16 + 8 * Math.max(...curves.map((curve) => curve.words.length));
+    const across = ticksOf(curves.flatMap(({ figures }) => figures[0]), Math.floor((width - left - right) / 44)), up = ticksOf(curves.flatMap(({ figures }) => figures[at]), 6);
+    const x = (value) => left + (Math.log(value / across[0]) / Math.log(across.at(-1) / across[0])) * (width - left - right);
+    const y = (value) => height - bottom - (Math.log(value / up[0]) / Math.log(up.at(-1) / up[0])) * (height - bottom - top);
+    for (const t of up) {
+      add("line", { x1: left, x2: width - right, y1: y(t), y2: y(t), class: "g" });
+      add("text", { x: left - 8, y: y(t) + 4, class: "ax", "text-anchor": "end" }, withPrefix(t, unit));
+    }
+    for (const t of across) add("text", { x: x(t), y: height - bottom + 18, class: "ax", "text-anchor": "middle" }, digits(t, 3));
+    let below = -Infinity;
+    for (const { figures, words, family } of [...curves].sort((one, other) => y(one.figures[at].at(-1)) - y(other.figures[at].at(-1)))) {
+      const ends = [x(figures[0].at(-1)), y(figures[at].at(-1))], [end, level] = ends;
+      below = Math.max(level, below + 15);
+      add("path", { d: `M${figures[0].map((rate, k) => `${x(rate).toFixed(1)} ${y(figures[at][k]).toFixed(1)}`).join("L")}`, class: "ln", "data-family": family });
+      add("path", { d: `M${end - 5} ${level - 5}l10 10m0-10l-10 10`, class: "end", "data-family": family });
+      add("text", { x: width - right + 12, y: below + 4, class: "lab", "data-family": family }, words);
+    }
+    done();
+  }
+
   // --- all of it ------------------------------------------------------------------------------------------------------
 
   const chosen = () => precisions.filter((_, i) => asked.on[i]);
@@ -376,6 +412,7 @@
     if ($(id).textContent !== words) $(id).textContent = words;
   }
   function show() {
+    $("loads").hidden = !served().length;
     measured();
     const found = ready && evaluated(ready.graph), work = `batch ${count(asked.batch)}, ${count(asked.prompt)} tokens in, ${count(asked.generate)} out${asked.devices > 1 ? `, on ${asked.devices} devices` : ""}`;
     say("kick", `${models[asked.model][1]} · ${devices[asked.device].short} · ${work}`);
@@ -387,6 +424,7 @@
       table(found[0]);
       if (found[0].cells.length) bars(found[0]);
       curve(found);
+      loads();
       for (const cell of precisions.map((_, i) => found[0].cells.find((c) => c.i === i))) {
         if (cell) $(`size-${cell.i}`).textContent = cell.refused ? "no price" : withPrefix(cell.bits, "B");
       }
