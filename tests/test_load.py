@@ -196,7 +196,6 @@ def test_beyond_the_largest_rate_it_is_not_stable_and_the_rate_is_said() -> None
         (("--rate", "1", "--devices", "some"), "devices: "),
         (("--rate", "1", "--max-batch", "0"), "max-batch: "),
         (("--rate", "1", "--peak", "0.5"), "peak: "),
-        (("--rate", "1", "--parallel", "data", "--devices", "2"), "parallel: "),
         (("--rate", "1", "--cv2", "-1"), "cv2: "),
         (("--requests-per-day", "nan"), "requests-per-day: "),
     ],
@@ -284,3 +283,13 @@ def test_json_has_the_columns_of_the_contract(bitnet_cost: Command) -> None:
     assert first["energy_j"] == first["energy_per_request_j"]
     assert first["energy_j"] / first["generate"] == pytest.approx(first["energy_per_token_j"], rel=1e-12)
     assert first["ttft_s"] + first["decode_s"] == pytest.approx(first["latency_s"], rel=1e-12)
+
+
+def test_devices_with_sequences_of_their_own_are_copies() -> None:
+    four = record(rate=20.0, devices=4, parallel="data")
+    copies = record(rate=20.0, devices=1, replicas=4)
+    assert {name: four[name] for name in copies} == copies
+    assert four["cards"] == 4
+    assert record(requests_per_day=5e6, devices=4, parallel="data")["cards"] % 4 == 0
+    with pytest.raises(BitnetCostError, match="take --parallel expert"):
+        load_answer("mixtral-8x7b", "h100-sxm-80gb", "fp8", rate=1.0, devices=2, parallel="data")

@@ -194,7 +194,8 @@ def serve(asked: Scenario, load: Load) -> LoadResult:
     """
     if asked.parallel == "data" and asked.devices > 1:
         raise BitnetCostError(
-            "parallel: devices with sequences of their own are --replicas here; take tensor or expert"
+            f"parallel: experts of {asked.model.name} shared by devices that have sequences of their own are not"
+            " modelled under load; take --parallel expert, or --replicas"
         )
     if why := cannot_share(asked):
         return LoadResult(asked, load, measure(asked.but(workload=held(asked, load, 1))), reason=why)

@@ -173,6 +173,8 @@ def _one(asked: Scenario, load: Load, terms: Terms) -> LoadResult:
                 raise BitnetCostError(f"devices: {devices!r} is neither a number nor 'auto'")
             devices = int(devices)
         check_devices(asked.hardware, devices)
+        if asked.parallel == "data" and devices > 1 and not any(layer.moe for layer in asked.model.layers):
+            return _copied(asked, load, devices)
         return _would_keep([serve(asked.but(devices=devices), load)])
     ways = [
         n for n in shareable(asked.model, asked.parallel)
@@ -187,6 +189,18 @@ def _one(asked: Scenario, load: Load, terms: Terms) -> LoadResult:
     tried = [first, *(serve(asked.but(devices=n), load) for n in holding[1:])]
     kept = [r for r in tried if r.within]
     return min(kept, key=_cards) if kept else _would_keep(tried)
+
+
+def _copied(asked: Scenario, load: Load, devices: int) -> LoadResult:
+    """Deployments of devices with sequences of their own: each is a copy of a model that has no experts."""
+    one = asked.but(devices=1)
+    if load.replicas != "auto":
+        return _would_keep([serve(one, replace(load, replicas=load.replicas * devices))])
+    found = serve(one, load)
+    if found.replicas is None or not found.within:
+        return _would_keep([found])
+    whole = int(-(-found.replicas.max() // devices)) * devices
+    return serve(one, replace(load, replicas=whole))
 
 
 def _holds(asked: Scenario, load: Load) -> bool:
