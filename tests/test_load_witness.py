@@ -110,7 +110,7 @@ def test_percentiles_are_those_of_single_requests(runtime: str, use: float, cv2:
 def test_a_wait_is_the_sum_of_its_parts(cv2: float) -> None:
     random, many = np.random.default_rng(1), 200_000
 
-    def prompts(count: np.ndarray) -> np.ndarray:  # the time of so many: gamma variables add up to one
+    def prompts(count: np.ndarray) -> np.ndarray:  # the time of each count: gamma variables add up to one
         return random.gamma(count / cv2, 0.02 * cv2) if cv2 else 0.02 * count
 
     wait = Wait(0.01, 0.02, cv2, 0.4, 0.3, 0.2, 0.1, 0.8, 0.03)

@@ -91,9 +91,9 @@ def bunching(use: Number, cv2: Number) -> Any:
 def full_chances(sequences: Array, steps: Array, prompts: float, cv2: float) -> Array:
     """Share of requests that find all places taken, in logarithms, at each of `FULL_USES` of the largest rate.  [use]
 
-    ``steps`` are the seconds of a step at so many ``sequences``, whole numbers up to all places; ``prompts`` is the
+    ``steps`` are the seconds of a step at each of ``sequences``, whole numbers up to all places; ``prompts`` is the
     work of a prompt over that of the steps of a request when all are taken. All sequences progress at once, so that
-    their number is a birth and death process whatever the lengths are (Kelly, Reversibility and Stochastic Networks,
+    their number is a birth and death process with lengths of any kind (Kelly, Reversibility and Stochastic Networks,
     1979, section 3.3): departures grow as ``n / steps``, and ``P(n - 1) / P(n)`` is departures at n over arrivals.
     A variance that grows by `bunching` is a root of that: the density of a diffusion with the same drift (Cox and
     Miller, The Theory of Stochastic Processes, 1965, section 5.7). A request meets what an outside observer does.

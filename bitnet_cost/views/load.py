@@ -211,7 +211,7 @@ def _than(change: float, r: LoadResult, other: LoadResult) -> str:
 
 def _unserved(results: Sequence[LoadResult]) -> str:
     """Why no precision serves the load, and what would."""
-    r = min(results, key=lambda r: (r.steady is None, r.beyond))  # the nearest to what is asked
+    r = min(results, key=lambda r: (r.steady is None, r.beyond))  # the nearest
     if all(r.steady is None or r.reason for r in results):
         return f"{_name(r)} on {hardware_name(r.hardware)} {r.reason}."
     best = max((r for r in results if r.steady is not None), key=lambda r: float(r.of_all(r.within)[0]))
