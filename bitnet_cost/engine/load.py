@@ -28,11 +28,13 @@ from bitnet_cost.formulas.queueing import (
 from bitnet_cost.formulas.sums import ordered_sum, sum_in_order
 from bitnet_cost.inputs.facility import overhead_in
 from bitnet_cost.inputs.load import SECONDS_OF_DAY, Load
+from bitnet_cost.inputs.ranges import Factors, RangeKind
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import LIMITS, Workload
 from bitnet_cost.ledger import load_record  # noqa: F401  # registers the columns of what is made here
 from bitnet_cost.ledger.contract import PARTS, contract
+from bitnet_cost.ledger.intervals import by_batch, factors
 from bitnet_cost.ledger.load import LoadResult, Pace, Prefill, Steady
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.told import Array
@@ -151,6 +153,29 @@ def over(result: LoadResult, rates: Array) -> LoadResult:
     copies = np.full(len(rates), result.replicas[0])
     at = steady(result.pace, load, rates / copies, result.scenario.runtime)
     return replace(result, load=load, steady=at, replicas=copies)
+
+
+def with_ends(result: LoadResult) -> LoadResult:
+    """The result with what its copies settle at where all steps and prompts are at an end of their 90 % interval."""
+    times = factors(result.full, "time")
+    if times is None or result.pace is None or result.replicas is None:
+        return result
+    load, rates, place = result.load, result.load.rates / result.replicas, result.scenario.runtime
+    fast, slow = (steady(_paced(result.pace, load, times, end), load, rates, place) for end in (0, 1))
+    return replace(result, fast=fast, slow=slow)
+
+
+def _paced(pace: Pace, load: Load, times: dict[RangeKind, Factors], end: int) -> Pace:
+    """The pace with all times at one end of their interval."""
+    step, prompt = (by_batch(times, pace.batches, phase)[end] for phase in ("decode", "prefill"))
+    apart = pace.prefill and pace.prefill._replace(prompt_s=pace.prefill.prompt_s * float(prompt[0]))
+    found = pace._replace(
+        step_s=pace.step_s * step,
+        prompt_s=pace.prompt_s * prompt,
+        alone_s=pace.alone_s * float(prompt[0]),
+        prefill=apart,
+    )
+    return found._replace(full=full_places(found, load))
 
 
 def largest_rate(pace: Pace, load: Load) -> float:

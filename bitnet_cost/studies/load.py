@@ -10,7 +10,7 @@ import numpy as np
 
 from bitnet_cost.engine.estimate import check_devices, check_scope, measure
 from bitnet_cost.engine.kernels import kernel_class
-from bitnet_cost.engine.load import held, over, serve, with_runs
+from bitnet_cost.engine.load import held, over, serve, with_ends, with_runs
 from bitnet_cost.errors import BitnetCostError, MissingPrice, quoted
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import WEAK
@@ -108,7 +108,7 @@ def serving(
             results = [replace(r, ends=_ends(r)) for r in results]
         base = _baseline(results, first, load, terms)
         known = {} if software is None else catalog.accuracy().of_load(device.name, software.runtime)
-        found += [replace(_saved(r, base), errors=known) for r in results]
+        found += [replace(_saved(with_ends(r), base), errors=known) for r in results]
     return found
 
 
