@@ -77,7 +77,8 @@ def __getattr__(name: str) -> Any:
 
 def main() -> None:
     """Run the command line; turn every foreseen fault into one message and an exit code."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if sys.argv[1:2] != ["calibrate"]:  # which measures products of matrices; nothing else here has large ones
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that knows no µ gets \xb5
         sys.stdout.reconfigure(errors="backslashreplace")
