@@ -36,11 +36,15 @@ def places_of(result: Result, plan: Schedule) -> tuple[str, ...]:
     return (*plan.places, "interconnect.write") if result.devices > 1 else plan.places
 
 
-def floor_of(hardware: Hardware) -> tuple[str, ...]:
-    """The actions that a second of power is: of the floor, between kernels, of kernels that wait."""
-    power = hardware.device_power
+def floor_of(hardware: Hardware, devices: int | Array) -> tuple[str, ...]:
+    """The actions that a second of power is: of the floor, between kernels, of kernels that wait, of lit links."""
+    power, link = hardware.device_power, hardware.interconnect
     waits = power.active is not None and hardware.priced == "actions"
-    return ("static.power", *("static.between",) * (power.between is not None), *("static.waiting",) * waits)
+    lit = link is not None and link.power is not None and bool(np.max(devices) > 1)
+    return (
+        "static.power", *("static.between",) * (power.between is not None), *("static.waiting",) * waits,
+        *("interconnect.power",) * lit,
+    )  # fmt: skip
 
 
 def _share(result: Result) -> Share | None:
@@ -93,6 +97,8 @@ def run(result: Result, actions: Actions, plan: Schedule, products: Stack, whole
         active = hardware.device_power.active
         if active is not None:
             dynamic = dynamic + active.value * timing.waited
+        if "interconnect.power" in floor_of(hardware, result.devices):
+            dynamic = dynamic + whole.prices["interconnect.power"][1] * timing.by_phase
         timing = capped(timing, dynamic, hardware)
     factor: float | Array = 1.0
     if share is not None:
@@ -108,7 +114,7 @@ def run(result: Result, actions: Actions, plan: Schedule, products: Stack, whole
 
 def _drawn(timing: Timing, hardware: Hardware, devices: int, turns: float | Array) -> list[Entries]:
     """Seconds of the floor of power, of the gaps between kernels, of kernels that wait, and of the host."""
-    kinds = floor_of(hardware)
+    kinds = floor_of(hardware, devices)
     tables, sums = [timing.seconds], [timing.by_phase]
     if apart := "static.between" in kinds:
         gaps = np.minimum(timing.overhead, timing.seconds)
@@ -117,6 +123,8 @@ def _drawn(timing: Timing, hardware: Hardware, devices: int, turns: float | Arra
     if "static.waiting" in kinds:
         waited = timing.waited[None]
         found.append(Entries(4, ("static.waiting",), lambda: timing.waiting[None], waited, turns))
+    if "interconnect.power" in kinds:
+        found.append(Entries(4, ("interconnect.power",), lambda: timing.seconds[None], timing.by_phase[None], devices))
     if hardware.housed:
         found.append(Entries(5, ("server.power",), lambda: timing.seconds[None], timing.by_phase[None],
                              devices * hardware.of_server))  # fmt: skip

@@ -232,7 +232,8 @@ def _priced(result: Result, prepared: Prepared | None) -> Result:
     by_time = hardware.priced == "time"  # its power holds every action
     if by_time:
         check_rates(result.counts.operators, precision, hardware)
-    actions = floor_of(hardware) if by_time else (*places_of(result, plan), *floor_of(hardware))
+    floor = floor_of(hardware, result.devices)
+    actions = floor if by_time else (*places_of(result, plan), *floor)
     whole = tariff(ready.part, hardware, precision.name, 0 if by_time else 2, actions, lasting=ready.lasting)
     fits = result.fits_in(capacity)
     if not filled(fits).any():

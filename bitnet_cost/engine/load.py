@@ -341,8 +341,7 @@ def _waiting(asked: Scenario) -> Array:
     scope = asked.scope or asked.hardware.default_scope
     if scope not in ("device", "facility"):
         return np.zeros(3)
-    power = asked.hardware.device_power
-    figure = power.between or power.idle or power.static
+    figure = asked.hardware.device_power.resting
     found = np.array([figure.low, figure.value, figure.high])
     server = asked.hardware.price("server.power") if scope == "facility" else None
     if server is not None:

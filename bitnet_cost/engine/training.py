@@ -354,7 +354,7 @@ def _timed(result: TrainingResult, counts: OpCounts, step: Step, lasting: bool) 
     if runtime is None:
         return result
     sent = exchanged(result.model, counts, plan, form, runtime, result.hardware, result.scenario.between)
-    hardware, floor = sent.hardware, floor_of(sent.hardware)
+    hardware, floor = sent.hardware, floor_of(sent.hardware, plan.devices)
     load, reached = Load(work, plan, counts.bases), _reached(work, result.model, Setting(form, hardware, runtime))
     work_at_rate, memory = load.over(reached.compute), load.over(reached.memory)
     compute = work_at_rate if form.wide else work_at_rate / filled(work, counts, plan, hardware, runtime)
@@ -404,6 +404,9 @@ def _timed(result: TrainingResult, counts: OpCounts, step: Step, lasting: bool) 
         waited = np.concatenate([waited[:3], sending[None]])
         entries.append(Entries(4, ("static.waiting",), lambda: (load.table(waits) + load.last(sending))[None],
                                waited[None]))  # fmt: skip
+    if "interconnect.power" in floor:
+        entries.append(Entries(4, ("interconnect.power",), lambda: ordered_sum(drawn_by_row(), 0)[None],
+                               (drawn + idle_by_phase)[None], np.where(plan.devices > 1, 1.0, 0.0)))  # fmt: skip
     if hardware.housed:
         entries.append(Entries(5, ("server.power",), lambda: ordered_sum(drawn_by_row(), 0)[None],
                                (drawn + idle_by_phase)[None], hardware.of_server))  # fmt: skip

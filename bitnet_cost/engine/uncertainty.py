@@ -33,6 +33,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from bitnet_cost.engine.device import floor_of
 from bitnet_cost.engine.estimate import Prepared, measure, prepare, priced
 from bitnet_cost.engine.kernels import kernel_class
 from bitnet_cost.errors import BitnetCostError, MissingPrice
@@ -502,8 +503,7 @@ def _prices_needed(result: Result) -> set[str]:
     moved = {} if result.ledger is None else contract(result.ledger, "action", "memory")
     found = moved.keys() | result.prices.keys()
     if result.hardware.power is not None:
-        found |= {"static.power"}
-        found |= {"static.waiting"} if result.hardware.power.active else set()
+        found |= {*floor_of(result.hardware, result.devices)}
     return found
 
 

@@ -169,15 +169,14 @@ class DeviceConstants(Input):
     static: float = Field(1.0, gt=0, description="on the power floor")
     memory: float = Field(1.0, gt=0, description="on the price of the memory that holds the model")
     mac: float = Field(1.0, gt=0, description="on the price of every MAC")
-    mac_8bit: float = Field(1.0, gt=0, description="on the price of a MAC in 8 bits, beyond the others")
+    mac_fp8: float = Field(1.0, gt=0, description="on the price of a MAC in FP8, beyond the others")
+    mac_int8: float = Field(1.0, gt=0, description="on the price of a MAC in INT8, beyond the others")
     rows: list[str] = Field(default_factory=list, description="ids of the measured rows they were solved from")
 
     def hardware_of(self, profile: Hardware) -> Hardware:
         """The device with these constants."""
-        narrow = self.mac * self.mac_8bit
-        return with_prices(
-            profile, self.static, self.memory, lambda action: narrow if action.endswith("8") else self.mac
-        )
+        apart = {"mac.fp8": self.mac * self.mac_fp8, "mac.int8": self.mac * self.mac_int8}
+        return with_prices(profile, self.static, self.memory, lambda action: apart.get(action, self.mac))
 
 
 class CounterConstants(Input):

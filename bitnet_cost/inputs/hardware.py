@@ -115,6 +115,11 @@ class PowerProfile(Input):
         "", max_length=120, description="what this power does not hold, as 'memory outside the chip'"
     )
 
+    @property
+    def resting(self) -> Power:
+        """What is drawn when work has just ended, or comes soon."""
+        return self.between or self.idle or self.static
+
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.cap is not None and self.cap.value < self.static.value:
@@ -159,6 +164,9 @@ class Interconnect(Input):
         None, description="share that short messages reach in their protocol; left out: as long"
     )
     start: Duration | None = Field(None, description="time that the protocol of long messages takes beyond the latency")
+    power: Power | None = Field(
+        None, description="drawn by each device that is joined, idle links too, beyond its own floor; left out: none"
+    )
     devices: int = Field(gt=1, le=100_000, description="devices that the link joins")
 
 
@@ -510,7 +518,7 @@ class Hardware(Shown, Input):
             own = {"waiting": "active", "between": "between"}.get(part, "static")
             return None if getattr(self.power, own) is None else f"power.{own}"
         if stem == "interconnect" and self.interconnect is not None:
-            return "interconnect.energy"
+            return "interconnect.power" if part == "power" else "interconnect.energy"
         if stem == "server":
             return None if self.host is None or self.host.power is None else "host.power"
         if stem == "host" and self.host is not None:

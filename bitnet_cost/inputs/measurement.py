@@ -136,6 +136,9 @@ class MeasuredSource(Source):
         "peak", description="what its memory counter holds: the peak, or weights and cache without the activations"
     )
     giga: Literal["GB", "GiB"] = Field("GB", description="unit of its memory column")
+    idle_s: float = Field(
+        0.0, ge=0, description="seconds of rest behind a request in its mean of power; its energy is that mean x time"
+    )
 
 
 class Task(Input):

@@ -47,7 +47,7 @@ SPREAD = {
     "per_pass": 1.0, "per_sequence": 0.5, "link": 0.6, "link_latency": 1.0,
 }  # fmt: skip
 OWN = {name: 0.7 * spread for name, spread in SPREAD.items()}
-PRICES = {"static": 0.2, "memory": 0.25, "mac": 0.3, "mac_8bit": 0.3}
+PRICES = {"static": 0.2, "memory": 0.25, "mac": 0.3, "mac_fp8": 0.3, "mac_int8": 0.3}
 ACTIVE = 0.7
 PROMPT = 0.5  # of a task's prompt length, where rows give none
 COUNTER = {"cache": (1.0, 0.5), "context_gb": (0.1, 1.5)}  # expected value and spread
@@ -304,8 +304,8 @@ def fit_prices(rows: Sequence[Rows], known: Mapping[str, RuntimeConstants]) -> F
         rows: those of one device.
         known: its constants by runtime.
     """
-    narrow = any(part.result.precision.linear.rescale == "elementwise" for part in rows)
-    names = [] if rows[0].has_measured_prices else [name for name in PRICES if narrow or name != "mac_8bit"]
+    formats = {f"mac_{part.result.precision.linear.format}" for part in rows}
+    names = [] if rows[0].has_measured_prices else [n for n in PRICES if not n.endswith("8") or n in formats]
     runtimes = list(dict.fromkeys(part.software.runtime for part in rows))
     spread = {name: PRICES[name] for name in names} | {f"active:{runtime}": ACTIVE for runtime in runtimes}
     sigmas: dict[Quantity, float] = {"power_w": POWER_SIGMA, "energy_j_per_token": 2 * POWER_SIGMA}

@@ -155,6 +155,7 @@ def all_reduced(size: int, hardware: Hardware, devices: int) -> dict[Quantity, f
     check_devices(hardware, devices)
     link, floor = hardware.interconnect, hardware.device_power.static.value
     assert link is not None  # checked
+    floor += link.power.value if link.power is not None else 0.0
     sent = all_reduce_factor(devices) * size * 8
     seconds = float(link_seconds(link, sent, 1.0))
     energy = devices * (sent * link.energy.value + floor * seconds)
@@ -199,12 +200,18 @@ def read(
         if result.timing is not None:
             time, energy, each = _of_phase(result, result.timing, row, i)
             tokens = {"prefill": prompt[i], "decode": generate[i] - 1}.get(row.phase, generate[i])
+            power = power_seen(result, energy, time, row.source) if time else float("nan")
             figures["seconds"] = float(time / each)
-            figures["energy_j_per_token"] = float(energy if row.phase in ALONE else energy / (tokens * batch[i]))
-            figures["power_w"] = float(energy / time) if time else float("nan")
-            if row.phase in ALONE:
-                figures["power_w"] = power_at(result, result.timing, row, i)
+            figures["energy_j_per_token"] = float(energy if row.phase in ALONE else power * time / (tokens * batch[i]))
+            figures["power_w"] = power_at(result, result.timing, row, i) if row.phase in ALONE else power
         yield figures
+
+
+def power_seen(result: Result, energy: float, seconds: float, source: str) -> float:
+    """Mean power over the samples of a source, which may go on when the devices have come to rest.  [W]"""
+    known = measured.sources().sources.get(source)
+    after = known.idle_s if known is not None else 0.0
+    return (energy + result.devices * result.hardware.device_power.resting.value * after) / (seconds + after)
 
 
 def power_at(result: Result, timing: Timing, row: Measurement, i: int) -> float:

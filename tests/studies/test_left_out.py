@@ -34,7 +34,7 @@ def test_a_fit_without_a_row_is_the_fit_of_the_others() -> None:
 
 
 def test_a_device_left_out_is_scored_by_the_others() -> None:
-    rows = [r for r in measured.rows() if r.runtime == "tensorrt-llm" and r.phase != "serving"]
+    rows = [r for r in measured.rows() if r.runtime == "tensorrt-llm-2024" and r.phase != "serving"]
     found = left_out.left_out(rows)
     assert {m.row.hardware for m in found} == {r.hardware for r in rows if not r.left_out}
     assert {m.row.id for m in found} >= {r.id for r in rows if r.id in calibration_ids(rows)}, "all rows of a device"

@@ -105,7 +105,9 @@ def test_of_two_precisions_the_faster_one_is_named() -> None:
 def test_a_row_is_what_a_single_estimate_says() -> None:
     import bitnet_cost
 
-    row = next(r for r in measured.rows() if r.source == "argonne" and r.runtime == "tensorrt-llm" and r.batch == 16)
+    row = next(
+        r for r in measured.rows() if r.source == "argonne" and r.runtime == "tensorrt-llm-2024" and r.batch == 16
+    )
     group = (row.model, row.hardware, row.devices, row.runtime, row.precision, False, row.logits, row.parallel)
     (figures,) = modelled(group, [row])
     single = bitnet_cost.estimate(
@@ -161,13 +163,14 @@ def test_validate_measured_asked_wrongly(bitnet_cost: Run, words: tuple[str, ...
 
 def test_an_answer_says_how_right_it_is(bitnet_cost: Run) -> None:
     words = ("estimate", "llama-3-8b", "-p", "fp16", "-H")
-    data = json.loads(bitnet_cost(*words, "h100-sxm-80gb", "-f", "json").out)
+    elder = ("h100-sxm-80gb", "--runtime", "tensorrt-llm-2024")
+    data = json.loads(bitnet_cost(*words, *elder, "-f", "json").out)
     energy = next(row for row in data["inputs"]["accuracy"] if row["class"] == "energy")
-    assert {"hardware": "h100-sxm-80gb", "runtime": "tensorrt-llm"}.items() <= energy.items()
+    assert {"hardware": "h100-sxm-80gb", "runtime": "tensorrt-llm-2024"}.items() <= energy.items()
     assert (
-        "On h100-sxm-80gb with tensorrt-llm the model meets measured energy per token within"
+        "On h100-sxm-80gb with tensorrt-llm-2024 the model meets measured energy per token within"
         f" {energy['median']:g}% in the median and {energy['p90']:g}% nine times in ten ({energy['n']} rows)"
-    ) in " ".join(bitnet_cost(*words, "h100-sxm-80gb").out.split())
+    ) in " ".join(bitnet_cost(*words, *elder).out.split())
     unmeasured = " ".join(bitnet_cost(*words, "mi300x").out.split())
     assert "No measured row of mi300x with vllm is scored." in unmeasured
     assert "the model meets measured" not in unmeasured
