@@ -208,7 +208,7 @@ def read(
 
 
 def power_seen(result: Result, energy: float, seconds: float, source: str) -> float:
-    """Mean power over the samples of a source, which may go on when the devices have come to rest.  [W]"""
+    """Mean power over the samples of a source, which may go on while the devices rest again.  [W]"""
     known = measured.sources().sources.get(source)
     after = known.idle_s if known is not None else 0.0
     return (energy + result.devices * result.hardware.device_power.resting.value * after) / (seconds + after)
