@@ -42,7 +42,7 @@ def test_what_was_found_stays_mended(path: Path) -> None:
 )
 def test_the_verdict_sees_what_it_should(run: object, signature: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verdict, "WATCHED_SECONDS", 0.0)
-    monkeypatch.setattr(work, "MOST", 1.0)
+    monkeypatch.setattr(work, "MOST", 0.2)
     with pytest.raises(Finding) as found:
         judged(run, b"data")  # type: ignore[arg-type]
     assert signature in found.value.signature

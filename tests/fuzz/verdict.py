@@ -15,6 +15,7 @@ from tests.fuzz import work
 WATCHED_SECONDS = 0.2  # of computing, from which on an input runs again, beside a control
 MOST_ERROR = 4000  # characters of one error
 _NO_NUMBER = re.compile(r"(?<![\w.])(nan|inf|infinity)(?![\w.])", re.IGNORECASE)
+_PACKED = re.compile(r"data-packed>[^<]*")  # base64, which may spell anything
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -66,7 +67,7 @@ def judged(run: Callable[[bytes], str], data: bytes) -> bool:
         around = said[max(0, found.start() - 100) : found.end() + 30]
         raise Finding("control character" + (" accepted" if accepted else ""), ascii(around))
     if accepted:
-        found = _NO_NUMBER.search(said)
+        found = _NO_NUMBER.search(_PACKED.sub("", said))
         if found and not _NO_NUMBER.search(data.decode("utf-8", "replace")):
             raise Finding("no number printed", said[max(0, found.start() - 200) : found.end() + 50])
     return accepted

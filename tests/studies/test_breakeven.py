@@ -83,7 +83,7 @@ def test_the_claim_checker_is_the_unshrinking_share() -> None:
             assert c.at[0] == pytest.approx(unshrinking_share(0.5, saving()), rel=1e-12)
             assert f"'50% less energy' holds while at most {100 * c.at[0]:.3g}% of fp16's energy" in c.verdict
     *parts, claim = find(0.99)
-    assert "does not hold here: w1a8 needs 59% less where all of fp16's energy shrinks" in claim.verdict
+    assert "does not hold here: w1a8 needs 64% less where all of fp16's energy shrinks" in claim.verdict
     assert not any(c.at for c in parts)
     assert "no share of static power or memory makes it true" in claim.verdict
 
@@ -141,9 +141,9 @@ def test_every_state_has_one_phrase(bitnet_cost: Cli) -> None:
     words = ("break-even", "llama-2-7b", "-H", "h100-sxm-80gb", "-p", "w1a8", "--axis", "batch", "--runtime")
     text = bitnet_cost(*words, "tensorrt-llm", "--runtime", "eager").out
     flat = " ".join(text.split())
-    assert flat.startswith("Llama 2 7B in w1a8 needs at least 50% less energy than in fp16 up to batch 2: on one H100")
-    assert "By runtime: up to batch 2 with tensorrt-llm; at no batch with eager." in flat
-    for runtime, at in (("eager", ["none", "none", "none"]), ("tensorrt-llm", ["to", "2", "none"])):
+    assert flat.startswith("Llama 2 7B in w1a8 needs at least 50% less energy than in fp16 up to batch 3: on one H100")
+    assert "By runtime: up to batch 3 with tensorrt-llm; at no batch with eager." in flat
+    for runtime, at in (("eager", ["none", "none", "to"]), ("tensorrt-llm", ["to", "3", "1"])):
         (row,) = [line.split() for line in text.splitlines() if line.startswith(runtime)]
         assert row[1:5] == ["batch", *at]
     never = " ".join(bitnet_cost(*words, "eager").out.split())
@@ -255,7 +255,7 @@ def test_the_command_prints_crossings_shares_and_what_ran(bitnet_cost: Cli) -> N
     ran = bitnet_cost(*words, "--notes")
     assert ran.code == 0, ran.err
     flat = " ".join(ran.out.split())
-    for text in ("up to batch 2", "static share", "memory share", "lowbit kernels at", "Not counted:",
+    for text in ("up to batch 3", "static share", "memory share", "lowbit kernels at", "Not counted:",
                  "* an assumed or scaled figure", "holds while at most"):  # fmt: skip
         assert text in flat
 
@@ -372,9 +372,11 @@ def test_a_range_says_when_it_ends_in_no_crossing(bitnet_cost: Cli) -> None:
     )
     context, *_ = json.loads(bitnet_cost(*words, "-f", "json").out)["crossings"]
     assert context["at"] == []
-    assert context["at_p5"] == context["at_p95"] == 1  # less than half from the start
-    assert context["at_all_low"] > 1
-    assert context["range"] == f"9 of 10 draws: none; at the ends: none to {context['at_all_low'] - 1:,.0f}"
+    assert context["at_p5"] == 1  # less than half from the start
+    drawn, ends = context["at_p95"], context["at_all_low"]
+    assert drawn > 1
+    assert ends > 1
+    assert context["range"] == f"9 of 10 draws: none to {drawn - 1:,.0f}; at the ends: none to {ends - 1:,.0f}"
     node = ("break-even", "gpt3-175b", "-H", "cmos-7nm", "-p", "bitnet", "--saving", "90", "--baseline", "fp16")
     batch, context, stays = json.loads(bitnet_cost(*node, "-f", "json").out)["crossings"]
     assert batch["at_p5"] is None

@@ -67,7 +67,10 @@ def test_draws_are_of_measured_errors_of_which_both_uses_share_a_part() -> None:
     assert base is not None
     assert found.spent is not None
     saved = found.spent[1] * base.energy[:, 0] - found.spent[0] * use.energy[:, 0]
-    assert 0.3 < np.corrcoef(use.energy[:, 0], base.energy[:, 0])[0, 1] < 1
+    ranges = found.new.runtime.ranges if found.new.runtime else None
+    assert ranges is not None
+    assert 0 < ranges.shared < 1
+    assert np.corrcoef(use.energy[:, 0], base.energy[:, 0])[0, 1] == pytest.approx(ranges.shared, abs=0.15)
     assert found.band is not None
     assert found.trained is not None
     assert found.tokens is not None
