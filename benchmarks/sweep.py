@@ -1,7 +1,7 @@
 # ruff: noqa: E501  # text of the report
 """Rates of a sweep against the peers over the same grid in one run; cost per point by grid size; peak memory; bounds.
 
-python -m benchmarks.sweep PEERS_PYTHON [--largest 8]     writes the table of benchmarks/README.md
+python -m benchmarks.sweep PEERS_PYTHON [--largest 8]     prints its section of benchmarks/README.md
 
 PEERS_PYTHON is the Python of an environment with llm-flops, llm-analysis, ecologits and calflops.
 """
@@ -20,15 +20,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import bitnet_cost
 from bitnet_cost.readers import catalog
 from bitnet_cost.studies import running
 from bitnet_cost.studies import sweep as sweeps
 
 HERE = Path(__file__).resolve().parent
-PASSES = 33  # over [phase, operator, n] in one evaluation: movement 13, roofline 14, sums over operators 6
 GOALS = [{"column": "latency_s"}, {"column": "energy_per_token_j"}]
 
 
@@ -111,22 +108,6 @@ def to_parquet(points: int) -> dict[str, float]:
         return {"rate": rows / seconds, "bytes": path.stat().st_size / rows, "rows": rows}
 
 
-def floor() -> dict[str, float]:
-    """What NumPy itself takes: nanoseconds per element of a product whose arrays stay in cache, and of a quotient."""
-    shape = (2, 17, sweeps.CHUNK)
-    random = np.random.default_rng(0)
-    one, other, out = random.random(shape), random.random(shape) + 1, np.empty(shape)
-    found = {}
-    for name, work in (("multiply", np.multiply), ("divide", np.divide), ("maximum", np.maximum)):
-        times = []
-        for _ in range(300):
-            start = time.perf_counter()
-            work(one, other, out=out)
-            times.append(time.perf_counter() - start)
-        found[name] = statistics.median(times) / one.size * 1e9
-    return found
-
-
 def peers(python: str) -> dict[str, dict[str, Any]]:
     """Rates of the other tools; see `benchmarks/peers.py`."""
     done = subprocess.run([python, str(HERE / "peers.py")], capture_output=True, text=True, check=True)
@@ -135,7 +116,7 @@ def peers(python: str) -> dict[str, dict[str, Any]]:
 
 
 def report(python: str, largest: int) -> str:
-    """The text of benchmarks/README.md."""
+    """The section of benchmarks/README.md."""
     cores = len(os.sched_getaffinity(0))
     theirs = peers(python)
     rounds = [front(16_777_216, cores) for _ in range(3)]
@@ -145,8 +126,8 @@ def report(python: str, largest: int) -> str:
     fastest = max(t["rate"] for t in (*theirs.values(), *again.values()) if "rate" in t)
     bare, lone = single(breakdown=False), single(breakdown=True)
     lines = [
-        "# Rates of sweeps", "",
-        "Written by `python -m benchmarks.sweep PEERS_PYTHON`. Llama 2 7B, bf16, one H100, the same grid of batch x prompt x",
+        "## Sweeps beside other tools", "",
+        "`python -m benchmarks.sweep PEERS_PYTHON`. Llama 2 7B, bf16, one H100, the same grid of batch x prompt x",
         f"generated tokens for every tool; both sides in one run on {cores} cores, the peers before and after. A record of ours",
         "has energy with components and range, time by phase, memory, fit; a peer's is what one call of it returns.",
         f"Load average of the machine after the run: {os.getloadavg()[1]:.1f}; above {cores} something else ran.", "",
@@ -175,38 +156,22 @@ def report(python: str, largest: int) -> str:
     bandwidths, floors = {"first": 1e13, "last": 4e13, "points": 1000}, {"first": 50, "last": 150, "points": 1000}
     vary = {"hierarchy.hbm.bandwidth": bandwidths, "power.static": floors}
     profiles = front(1, cores, vary=vary)
-    cost = floor()
-    per_point = cores / ours * 1e9
     lines += [
         "", f"Five columns of {written['rows']:,.0f} points into Parquet: {written['rate']:,.0f} points/s, {written['bytes']:.1f}"
         " bytes a row.",
         f"One workload on {profiles['points']:,.0f} profiles that differ in bandwidth and static power, reduced to their front:"
         f" {profiles['points'] / profiles['seconds']:,.0f} points/s.", "",
-        "## What bounds the rate", "",
-        f"A point takes {per_point:,.0f} ns of one core. Its tables are 2 phases x 17 operators that move, compute or launch"
-        f" something; one pass of NumPy over such a table in cache takes {34 * cost['multiply']:.1f} ns a point for a product,"
-        f" {34 * cost['maximum']:.1f} for a maximum, {34 * cost['divide']:.1f} for a quotient. About {PASSES} such passes are"
-        f" left (traffic, two memory levels, the roofline's maximum, waiting, sums): a floor of"
-        f" {PASSES * 34 * cost['multiply']:,.0f} ns."
-        " The rest is pricing, the front, and the interpreter between some 300 calls of NumPy for each chunk of"
-        f" {sweeps.CHUNK} points. No pass leaves the cache for memory, and divisions are few: the bound is the number of passes.",
-        "", "Counts and prices are folded to one figure per component and basis before they meet the grid, so pricing needs no"
-        " table."
-        " With Parquet, encoding figures whose digits do not compress in the one writing process is added.", "",
     ]  # fmt: skip
     return "\n".join(lines)
 
 
 def main() -> None:
-    """Write benchmarks/README.md."""
+    """Print the section."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("python", help="Python of the peers' environment")
     parser.add_argument("--largest", type=int, default=8, help="the largest grid is 10^N points")
     asked = parser.parse_args()
-    text = report(asked.python, asked.largest)
-    with contextlib.suppress(OSError):
-        (HERE / "README.md").write_text(text, "utf-8")
-    print(text)
+    print(report(asked.python, asked.largest))
 
 
 if __name__ == "__main__":
