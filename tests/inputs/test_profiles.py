@@ -155,7 +155,7 @@ def test_phones_have_a_battery_and_nothing_else_has() -> None:
 
 
 def test_defaults_are_tuned_runtimes() -> None:
-    own = {"mi300x": "vllm", "tpu-v5e": "vllm", "rtx-4090": "llama.cpp-2025", "snapdragon-8-gen-3": "qnn"}
+    own = {"mi300x": "vllm", "tpu-v5e": "vllm", "rtx-4090": "llama.cpp-2025"}
     for name in DEVICES:
         assert catalog.hardware(name).runtime == own.get(name, "tensorrt-llm" if name in GPUS else "llama.cpp")
 
