@@ -47,7 +47,7 @@ def step_spread(
     times, energies = result.factors("time"), result.factors("energy")
     if result.ranges is not None and result.seconds is not None and times is not None and energies is not None:
         middle = result.seconds.total, result.energy[1]
-        normal = normals(result.ranges, result.precision.name, draws, seed, "training")
+        normal = normals(result.ranges, result.precision, draws, seed, "training")
         time, energy = (
             _range(nominal * off_by(np.array(ends)[:, None], each)[:, 0])
             for nominal, ends, each in zip(middle, (times, energies), normal, strict=True)

@@ -42,6 +42,7 @@ from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.cited import Bandwidth, Duration, EnergyPerOperation, Figure, Rate, Ratio
 from bitnet_cost.inputs.facility import Range, overhead_in
 from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.ranges import RuntimeRanges
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.ledger.answers import Band, Lever, Swing
@@ -309,7 +310,7 @@ def drawn_errors(results: Sequence[Result], draws: int, seed: int) -> list[Error
         if times is None or energies is None or known is None or result.timing is None:
             found.append(None)
             continue
-        time, energy = normals(known, result.precision.name, draws, seed)
+        time, energy = normals(known, result.precision, draws, seed)
         seconds, batch = np.zeros(draws), result.workload.flat()[0][:1]
         for phase, nominal in zip(result.timing.phases, result.timing.by_phase[:, 0], strict=True):
             seconds = seconds + nominal * off_by(by_batch(times, batch, phase.name), time)[:, 0]
@@ -317,16 +318,19 @@ def drawn_errors(results: Sequence[Result], draws: int, seed: int) -> list[Error
     return found
 
 
-def normals(known: RuntimeRanges, precision: str, draws: int, seed: int, runs: str = "all") -> tuple[Array, Array]:
+def normals(
+    known: RuntimeRanges, precision: Precision, draws: int, seed: int, runs: str = "all"
+) -> tuple[Array, Array]:
     """Standard normal draws of the errors of a precision's time and energy, other ones for other ``runs``.  [draw]
 
     Raises:
         BitnetCostError: a number of draws or a seed that is none.
     """
     _check(draws, seed)
+    common = known.common(precision.linear.weights.bits) if runs == "all" else known.shared
     time, rest = (
-        known.shared**0.5 * _normal(f"{name} of {runs}", draws, seed)
-        + (1 - known.shared) ** 0.5 * _normal(f"{name} of {precision}{runs.removeprefix('all')}", draws, seed)
+        common**0.5 * _normal(f"{name} of {runs}", draws, seed)
+        + (1 - common) ** 0.5 * _normal(f"{name} of {precision.name}{runs.removeprefix('all')}", draws, seed)
         for name in ("time", "energy")
     )
     return time, known.together * time + (1 - known.together**2) ** 0.5 * rest

@@ -87,6 +87,23 @@ class RuntimeRanges(Input):
     fewest_bits: float = Field(0.0, ge=0, description="stored bits of the narrowest weights that were measured")
     together: float = Field(0.0, ge=-1, le=1, description="correlation of the errors of time and of energy")
     shared: float = Field(0.0, ge=0, le=1, description="correlation of the errors of two precisions")
+    left_out_shared: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="the same where the device has no rows, of precisions with rows elsewhere",
+    )
+
+    def common(self, weight_bits: float) -> float:
+        """The part of a precision's variance that it has in common with the others; two correlate by its root of both.
+
+        >>> known = RuntimeRanges(own_rows=False, time={}, energy={}, fewest_bits=4, shared=0.2, left_out_shared=0.9)
+        >>> known.common(4), known.common(2)
+        (0.9, 0.2)
+        """
+        if self.left_out_shared is None or weight_bits < self.fewest_bits:
+            return self.shared
+        return self.left_out_shared
 
     def of(self, quantity: RangedQuantity, weight_bits: float) -> dict[RangeKind, Factors]:
         """The factors of a quantity; of weights narrower than any that was measured those of an unmeasured device.
@@ -121,6 +138,9 @@ class Ranges(Input):
     )
     together: float = Field(ge=-1, le=1, description="correlation of the errors of time and of energy")
     shared: float = Field(ge=0, le=1, description="correlation of the errors of two precisions")
+    left_out_shared: float | None = Field(
+        None, ge=0, le=1, description="the same on devices that were left out: what a device is off by is common to all"
+    )
     errors: LeftOut = Field(description="devices left out one at a time")
 
     def of(self, hardware: str, runtime: str) -> RuntimeRanges:
@@ -145,5 +165,6 @@ class Ranges(Input):
         return RuntimeRanges(
             own_rows=own_rows, time=factors(near, "time"), energy=factors(near, "energy"),
             far_time=factors(self.left_out, "time"), far_energy=factors(self.left_out, "energy"),
-            together=self.together, shared=self.shared, fewest_bits=self.fewest_bits.get(runtime, 0.0),
+            together=self.together, shared=self.shared, left_out_shared=None if own_rows else self.left_out_shared,
+            fewest_bits=self.fewest_bits.get(runtime, 0.0),
         )  # fmt: skip

@@ -8,12 +8,23 @@ the intervals of energy and time, and from the ranges of what they are charged a
 
 from __future__ import annotations
 
+from math import sqrt
 from typing import Any
 
 import numpy as np
 
 from bitnet_cost.inputs.facility import Range
-from bitnet_cost.inputs.ranges import DECODES, MORE, SMALL, Factors, RangedQuantity, RangeKind, fixed_kind
+from bitnet_cost.inputs.precision import Precision
+from bitnet_cost.inputs.ranges import (
+    DECODES,
+    MORE,
+    SMALL,
+    Factors,
+    RangedQuantity,
+    RangeKind,
+    RuntimeRanges,
+    fixed_kind,
+)
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.told import Array, array, decided
 
@@ -167,6 +178,12 @@ def ratio_of(one: Any, other: Any, shared: float) -> tuple[Any, Any]:
     return np.minimum(1.0, np.exp(at - half)), np.maximum(1.0, np.exp(at + half))
 
 
+def correlation(known: RuntimeRanges, *precisions: Precision) -> float:
+    """Of the errors of two precisions on one device."""
+    one, other = (known.common(precision.linear.weights.bits) for precision in precisions)
+    return sqrt(one * other)
+
+
 def ratio_factors(result: Result, other: Result) -> Array | None:
     """The factors on the ratio of two energies of one device and work: what both errors share cancels.  [end, n]
 
@@ -175,7 +192,7 @@ def ratio_factors(result: Result, other: Result) -> Array | None:
     one, other_one = energy_factors(result), energy_factors(other)
     if one is None or other_one is None or result.runtime is None or result.runtime.ranges is None:
         return None
-    shared = result.runtime.ranges.shared
+    shared = correlation(result.runtime.ranges, result.precision, other.precision)
     ratios = {
         kind: ratio_of(
             one.get(kind, next(iter(one.values()))), other_one.get(kind, next(iter(other_one.values()))), shared

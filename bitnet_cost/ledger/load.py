@@ -20,7 +20,7 @@ from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.ranges import Factors, RangeKind
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.ledger.contract import Prices
-from bitnet_cost.ledger.intervals import by_batch, energy_factors, ratio_of, saved_within
+from bitnet_cost.ledger.intervals import by_batch, correlation, energy_factors, ratio_of, saved_within
 from bitnet_cost.ledger.result import Day, Result
 from bitnet_cost.ledger.rows import Answers, Rows
 from bitnet_cost.registry import LOAD_METRICS, records_of
@@ -277,7 +277,8 @@ class LoadResult(Rows):
         nominal = 1 - mine_j[1] / other_j[1]
         ranges = None if self.scenario.runtime is None else self.scenario.runtime.ranges
         if ranges is not None and self.measured is not None and other.measured is not None:
-            shared = ranges.shared if self.hardware.name == other.hardware.name else 0.0
+            alike = self.hardware.name == other.hardware.name
+            shared = correlation(ranges, self.precision, other.precision) if alike else 0.0
             ratio = ratio_of(mine_j[::2] / mine_j[1], other_j[::2] / other_j[1], shared)
             return saved_within(nominal, ratio)
         if self.hardware.name != other.hardware.name:  # each has prices of its own

@@ -177,7 +177,7 @@ def _errors(found: Repayment) -> list[Array]:
     for t in filter(None, (found.training, found.plain)):
         ends = t.factors("energy")
         if t.ranges is not None and ends is not None:
-            energy = normals(t.ranges, t.precision.name, count, seed, "training")[1]
+            energy = normals(t.ranges, t.precision, count, seed, "training")[1]
             made.append(off_by(np.array(ends)[:, None], energy)[:, 0])
     return use + made
 

@@ -20,6 +20,7 @@ from bitnet_cost.studies.measured import Point
 from bitnet_cost.studies.widths import (
     QUANTITIES,
     Error,
+    Judged,
     Together,
     apart,
     by_kind,
@@ -55,7 +56,7 @@ def ranges(
     return Ranges(
         own=own, left_out=away, held=accuracy.held(points, found), devices=_devices(rows),
         fewest_bits=_fewest_bits(rows), together=_together(errors),
-        shared=to_digits(min(0.95, 1 - apart(pairs(found)) ** 2), 2), errors=left_out.summary(missed),
+        shared=_shared(found), left_out_shared=_shared(judged(far, device_of)), errors=left_out.summary(missed),
     )  # fmt: skip
 
 
@@ -109,6 +110,11 @@ def _fewest_bits(rows: Sequence[Measurement]) -> dict[str, float]:
             bits = catalog.precision(row.precision).linear.weights.bits
             found[row.runtime] = min(bits, found.get(row.runtime, bits))
     return dict(sorted(found.items()))
+
+
+def _shared(found: Sequence[Judged]) -> float:
+    """The correlation at which nine of ten ratios of two precisions are within what both are off by."""
+    return to_digits(min(0.95, 1 - apart(pairs(found)) ** 2), 2)
 
 
 def _together(errors: Sequence[Error]) -> float:

@@ -325,7 +325,7 @@ def test_each_draw_turns_where_its_errors_say() -> None:
         assert run.runtime is not None
         assert run.runtime.ranges is not None
         known = run.runtime.ranges
-        normal = uncertainty.normals(known, run.precision.name, 1000, 0)[1]
+        normal = uncertainty.normals(known, run.precision, 1000, 0)[1]
         ends = known.of("energy", run.precision.linear.weights.bits)
         each = np.log([ends["decode-1" if b == 1 else "decode-64"] for b in at])
         factors.append(np.exp(each.mean(1) + np.outer(normal, each[:, 1] - each[:, 0]) / 2 / 1.6448536269514722))

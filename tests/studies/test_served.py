@@ -80,7 +80,7 @@ def test_draws_are_of_measured_errors_of_which_both_uses_share_a_part() -> None:
     made, ends = found.training, found.training.factors("energy")
     assert made.ranges is not None
     assert ends is not None
-    normal = normals(made.ranges, made.precision.name, 200, 0, "training")[1]  # others than of use
+    normal = normals(made.ranges, made.precision, 200, 0, "training")[1]  # others than of use
     trained = found.trained[1] * off_by(np.array(ends)[:, None], normal)[:, 0]
     assert abs(np.corrcoef(trained, saved)[0, 1]) < 0.2
     assert found.band == pytest.approx(middle_and_tails(tokens_until_paid(trained, saved)))
