@@ -88,10 +88,7 @@ class RuntimeRanges(Input):
     together: float = Field(0.0, ge=-1, le=1, description="correlation of the errors of time and of energy")
     shared: float = Field(0.0, ge=0, le=1, description="correlation of the errors of two precisions")
     left_out_shared: float | None = Field(
-        None,
-        ge=0,
-        le=1,
-        description="the same where the device has no rows, of precisions with rows elsewhere",
+        None, ge=0, le=1, description="the same where the device has no rows, of precisions with rows elsewhere"
     )
 
     def common(self, weight_bits: float) -> float:

@@ -52,6 +52,3 @@ def as_array(values: Any, points: int) -> NDArray[Any]:
     found = np.empty(points, dtype=object if values is None or isinstance(values, str) else None)
     found[:] = values
     return found
-
-
-# --- varied figures ------------------------------------------------------------------------------------------------
