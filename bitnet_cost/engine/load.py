@@ -211,13 +211,23 @@ def within(pace: Pace, load: Load, place: RuntimeProfile | None) -> float:
     return low
 
 
+def can_serve(asked: Scenario) -> bool:
+    """Whether `serve` has an answer to requests with the numbers of a question's first point: tokens are generated."""
+    return int(asked.workload.flat()[2][0]) > 1 and not _apart_in_data(asked)
+
+
+def _apart_in_data(asked: Scenario) -> bool:
+    """Whether several devices have sequences of their own."""
+    return asked.parallel == "data" and asked.devices > 1
+
+
 def serve(asked: Scenario, load: Load) -> LoadResult:
     """What a load takes on copies of the model, for each of its rates.
 
     Raises:
         MissingPrice, UnsupportedScope: see `evaluate`.
     """
-    if asked.parallel == "data" and asked.devices > 1:
+    if _apart_in_data(asked):
         raise BitnetCostError(
             f"parallel: experts of {asked.model.name} shared by devices that have sequences of their own are not"
             " modelled under load; take --parallel expert, or --replicas"

@@ -166,7 +166,7 @@ class Trace:
     def _varied(self, asked: Q, varied: Mapping[str, float]) -> Q:
         """A question whose figures at some paths are inputs."""
         for path, value in varied.items():
-            if asked.runtime is not None or not path.startswith("runtime."):
+            if not asked.lacks(path):
                 asked = asked.at(path, np.array([value]))
                 told = array([self.graph.input(path, value)])
                 asked = asked.at(path, asked.figure(path).model_copy(update=dict.fromkeys(ENDS, told)))

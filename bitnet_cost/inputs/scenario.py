@@ -116,6 +116,10 @@ class Question(Shown, Input):
         if self.runtime is not None:
             yield from figures_in(self.runtime, "runtime")
 
+    def lacks(self, path: str) -> bool:
+        """Whether a path is of the runtime, where there is none: what is there changes nothing."""
+        return self.runtime is None and path.startswith("runtime.")
+
     def figure(self, path: str) -> Any:
         """What is at a path, as ``hierarchy.hbm.bandwidth``, ``runtime.kernels.linear.compute``, ``workload.batch``.
 

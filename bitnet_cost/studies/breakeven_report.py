@@ -214,13 +214,19 @@ def _notes(asked: Scenario, baseline: Precision, found: Sequence[Crossing], scop
     return notes
 
 
+def draws_of(distribution: str, who: str, share: str, *, measured: bool) -> str:
+    """What draws are of: what measured runs were off by, or prices, the same for all ``who``."""
+    if measured:
+        return f"{DRAWN[True]}, of which {share} share a part"
+    return f"{DRAWN[False]}, {DISTRIBUTIONS[distribution]} over its range, the same for {who}, time held"
+
+
 def _ranges(found: Sequence[Crossing]) -> list[Note]:
     """What the ranges of the answers hold."""
     t: Turning | None = next((c.turning for c in found if c.turning), None)
     if t is None:
         return []
-    of = f"every price, {DISTRIBUTIONS[t.distribution]} over its range, the same for both precisions, time held"
-    of = f"{DRAWN[True]}, of which both precisions share a part" if t.measured else of
+    of = draws_of(t.distribution, "both precisions", "both precisions", measured=t.measured)
     return [Note(
         "band", f"9 of 10 draws: {with_commas(t.draws)} draws of {of}, seed"
         f" {t.seed}; along an axis between the points of the grid. At the ends:"

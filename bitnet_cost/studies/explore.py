@@ -17,7 +17,7 @@ import numpy as np
 
 from bitnet_cost.engine.difference import UNMEASURED, weak_figures
 from bitnet_cost.engine.estimate import against, evaluate
-from bitnet_cost.engine.load import over, serve
+from bitnet_cost.engine.load import can_serve, over, serve
 from bitnet_cost.engine.trace import Trace
 from bitnet_cost.errors import BitnetCostError, MissingPrice
 from bitnet_cost.inputs.architecture import Architecture
@@ -237,9 +237,9 @@ def _loads(asked: Sequence[Scenario]) -> dict[int, list[list[float]]]:
     """Requests as they come, by precision: rates up to the largest stable one, J and s of a token at each."""
     found: dict[int, list[list[float]]] = {}
     for i, one in enumerate(asked):
-        prompt, generate = (int(x[0]) for x in one.workload.flat()[1:])
-        if generate == 1 or (one.parallel == "data" and one.devices > 1):
+        if not can_serve(one):
             continue
+        prompt, generate = (int(x[0]) for x in one.workload.flat()[1:])
         try:
             served = serve(one, Load(1.0, prompt, generate))
         except MissingPrice:

@@ -67,7 +67,7 @@ def with_day(answer: Answer, requests: float | None) -> Answer:
     check_requests(requests)
     if requests is None:
         return answer
-    from bitnet_cost.engine.load import serve
+    from bitnet_cost.engine.load import can_serve, serve
     from bitnet_cost.inputs.load import SECONDS_OF_DAY, Load
 
     node = next((r.hardware.name for r in answer.results if not r.hardware.has_clock), None)
@@ -80,7 +80,7 @@ def with_day(answer: Answer, requests: float | None) -> Answer:
         serve(r.scenario, Load(requests / SECONDS_OF_DAY, int(r.workload.prompt), int(r.workload.generate), requests,
                                replicas="auto"))
         for r in answer.results
-        if r.has_energy and int(r.workload.generate) > 1 and (r.devices == 1 or r.parallel != "data")
+        if r.has_energy and can_serve(r.scenario)
     ]  # fmt: skip
     return replace(answer, requests_per_day=requests, loads=tuple(one for one in served if one.steady is not None))
 

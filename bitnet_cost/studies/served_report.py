@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from bitnet_cost.formulas.training import compute_optimal_tokens
 from bitnet_cost.numerals import change_words, figures_of, prefix_of, short_count, with_commas
-from bitnet_cost.studies.breakeven_report import DRAWN
+from bitnet_cost.studies.breakeven_report import DRAWN, draws_of
 from bitnet_cost.studies.served import Repayment
 from bitnet_cost.tables import Note, Report, Table, headed
-from bitnet_cost.views.ranges import DISTRIBUTIONS
 from bitnet_cost.views.training import NOT_COUNTED, energy_of_run
 from bitnet_cost.views.verdict import hardware_name, precision_name
 
@@ -124,9 +123,7 @@ def _notes(r: Repayment) -> list[Note]:
     if r.plain is not None:
         text = f"Paid back is only what training takes beyond that in {r.plain.precision.name}: one is trained anyway"
     notes.append(Note("paid", f"{text}. That both models are equally good is not implied."))
-    shape = DISTRIBUTIONS[drawn.distribution]
-    of = f"every price, {shape} over its range, the same for training and both uses, time held"
-    of = f"{DRAWN[True]}, of which two precisions share a part" if r.measured else of
+    of = draws_of(drawn.distribution, "training and both uses", "two precisions", measured=r.measured)
     notes.append(Note("band", f"9 of 10 draws: {with_commas(drawn.count)} draws of {of}; seed {drawn.seed}."))
     notes.append(Note("not-counted", f"Not counted: {'; '.join(NOT_COUNTED)}; runs that failed, or came before."))
     return notes

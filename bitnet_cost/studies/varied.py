@@ -28,7 +28,7 @@ def varied_to(asked: Q, values: Mapping[str, float | Array]) -> Q:
         BitnetCostError: see `Scenario.at`.
     """
     for path, value in values.items():
-        if asked.runtime is not None or not path.startswith("runtime."):
+        if not asked.lacks(path):
             asked = asked.at(path, value)
     return asked
 
