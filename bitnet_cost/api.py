@@ -20,7 +20,7 @@ from bitnet_cost.inputs.scenario import Scenario, usual_generate
 from bitnet_cost.inputs.workload import Workload, usual_attention
 from bitnet_cost.ledger.answers import Comparison, Explanation
 from bitnet_cost.ledger.result import Result
-from bitnet_cost.readers import catalog, quality
+from bitnet_cost.readers import catalog, machines, quality
 from bitnet_cost.readers.given import (
     Name,
     each_once,
@@ -146,7 +146,7 @@ def estimate(
     workload = Workload(batch, prompt, steps, attention or usual_attention(architecture.kind), logits, counting)
     workload = replace(workload, speculative=rounds_of(draft, accept, draft_tokens))
     check_devices(profile, devices)
-    profile, software = catalog.setting(profile, runtime, offload, None if facility is None else facility.host)
+    profile, software = machines.setting(profile, runtime, offload, None if facility is None else facility.host)
 
     asked = Scenario.of(
         model=architecture, precision=chosen, hardware=profile, runtime=software, workload=workload, scope=scope,

@@ -27,7 +27,7 @@ from bitnet_cost.ledger.rows import Rows
 from bitnet_cost.ledger.training import TrainingAnswer, TrainingResult
 from bitnet_cost.listing import entry_report
 from bitnet_cost.numerals import change_range, change_words
-from bitnet_cost.readers import catalog
+from bitnet_cost.readers import catalog, machines
 from bitnet_cost.shown import Shown, brief_value, named_fields
 from bitnet_cost.studies import equal_loss_report
 from bitnet_cost.studies.equal_loss import EqualLoss
@@ -324,7 +324,7 @@ def command_of(answer: Answer) -> str:
     """What to type for the same report; a comment where a part of it has no name in the catalogue."""
     asked = [r.scenario for r in answer.results]
     first, work = asked[0], asked[0].workload
-    usual = {s.hardware.name: catalog.setting(s.hardware, None)[1] for s in asked}
+    usual = {s.hardware.name: machines.setting(s.hardware, None)[1] for s in asked}
     runtimes = {s.runtime.runtime for s in asked if s.runtime and s.runtime != usual[s.hardware.name]}
     if not all(map(_is_named, asked)) or first.facility or first.accumulator != "paper" or len(runtimes) > 1:
         return FROM_PYTHON
@@ -352,7 +352,7 @@ def _is_named(asked: Scenario) -> bool:
             divided(catalog.model(model.name), asked.offload) == model
             and catalog.precision(precision.name) == precision
         )
-        device = asked.runtime is not None and catalog.is_shipped(asked.hardware, asked.runtime)
+        device = asked.runtime is not None and machines.is_shipped(asked.hardware, asked.runtime)
         return same and (device or catalog.hardware(asked.hardware.name) == asked.hardware)
     except BitnetCostError:
         return False

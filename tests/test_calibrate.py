@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from bitnet_cost.engine.estimate import priced
-from bitnet_cost.readers import benchmarks, catalog
+from bitnet_cost.readers import benchmarks, catalog, machines
 from bitnet_cost.studies import benchmarking, own_machine
 from bitnet_cost.studies.benchmarking import Row, csv_text, machine, measure, read_rows
 from bitnet_cost.studies.calibration import NONE
@@ -30,7 +30,7 @@ LLAMA_BENCH = """build_commit,model_filename,model_type,model_n_params,n_prompt,
 
 def modelled(hardware: str, runtime: str, rows: Iterable[Row], figures: own_machine.Figures) -> list[Row]:
     """Rows of a machine that is a relative with other figures, as the model has them, without noise."""
-    profile, software = catalog.setting(catalog.hardware(hardware), runtime)
+    profile, software = machines.setting(catalog.hardware(hardware), runtime)
     assert software is not None
     asked = own_machine.products(rows, hardware, runtime)
     found = []

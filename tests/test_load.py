@@ -16,7 +16,7 @@ from bitnet_cost.engine.load import largest_rate, pace, places_of, steady
 from bitnet_cost.inputs.load import Load
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.ledger.load import Pace
-from bitnet_cost.readers import catalog
+from bitnet_cost.readers import machines
 from bitnet_cost.registry import LOAD_METRICS
 from tests.conftest import Ran
 
@@ -25,7 +25,7 @@ ALONE, INSIDE = "cuda-graph", "vllm"
 
 
 def asked(runtime: str, model: str = "llama-3.1-8b", precision: str = "bf16") -> Scenario:
-    device, software = catalog.setting(load_hardware("h100-sxm-80gb"), runtime)
+    device, software = machines.setting(load_hardware("h100-sxm-80gb"), runtime)
     return Scenario(model=load_model(model), precision=load_precision(precision), hardware=device, runtime=software)
 
 

@@ -22,7 +22,7 @@ def ask(asked: Asking, placed: Deployment, default_hardware: tuple[str, ...] = (
     from bitnet_cost import api
     from bitnet_cost.inputs.scenario import Scenario
     from bitnet_cost.inputs.workload import Workload
-    from bitnet_cost.readers import catalog
+    from bitnet_cost.readers import catalog, machines
     from bitnet_cost.readers.spelling import pieces
 
     terms, (batch, prompt, generate) = asked.terms, asked.terms.work
@@ -30,7 +30,7 @@ def ask(asked: Asking, placed: Deployment, default_hardware: tuple[str, ...] = (
     workload = Workload(batch, prompt, steps, terms.attention, terms.logits, terms.counting)
     at_nodes = _scaled(placed)
     names = once([*(asked.hardware or ([] if at_nodes else default_hardware or api.CLASSIC_HARDWARE)), *at_nodes])
-    named = [catalog.linked(catalog.hardware(name), placed.link) for name in names]
+    named = [machines.linked(catalog.hardware(name), placed.link) for name in names]
     profiles = [h.with_prices(name) for h in named for name in once(placed.prices or ["own"])]
     models = [catalog.model(name) for name in (once(pieces([asked.model])) if several else [asked.model])]
     precisions = [catalog.precision(p) for p in once(asked.precision or api.with_own(api.CLASSIC_PRECISIONS, models))]

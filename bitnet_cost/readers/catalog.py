@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from bitnet_cost.errors import BitnetCostError, InvalidFile, UnknownName
 from bitnet_cost.formulas.nodes import TABLES
 from bitnet_cost.inputs.architecture import Architecture
-from bitnet_cost.inputs.cited import Input, Same, explain
+from bitnet_cost.inputs.cited import Input, explain
 from bitnet_cost.inputs.hardware import Hardware, Host, Interconnect, Links
 from bitnet_cost.inputs.precision import OWN, Precision, as_in_file, parse_name
 from bitnet_cost.inputs.runtime import RuntimeProfile
@@ -254,20 +254,6 @@ def own(kind: str, document: Document, model: type[M], path: Path) -> M:
     return found
 
 
-_OF_A_LINK = ("interconnect", "host", "sources")
-
-
-def is_shipped(device: Hardware, software: RuntimeProfile) -> bool:
-    """Whether a device with its runtime is the catalogue's, with any link; see `setting`."""
-    if not has("hardware", device.name) or not has("runtime", f"{software.runtime}-{software.device_class}"):
-        return False
-    shipped, known = setting(hardware(device.name), software.runtime)
-    return software == known and (
-        device is shipped
-        or all(getattr(device, n) == getattr(shipped, n) for n in Hardware.model_fields if n not in _OF_A_LINK)
-    )
-
-
 def entry(kind: str, name: str, model: type[M]) -> M:
     """An entry of the catalogue, or a file, as what it should be.
 
@@ -350,20 +336,6 @@ def _at_point(name: str, point: str) -> Hardware:
     return validate(extended(Document(own, document.lines), base, path), Hardware, path)
 
 
-def linked(device: Hardware, name: str | None) -> Hardware:
-    """A device with a link of the catalogue in place of its own; as it is where none is named.
-
-    Raises:
-        BitnetCostError: an unknown link, or a technology node.
-    """
-    if name is None:
-        return device
-    if not device.has_clock:
-        raise BitnetCostError(f"link: {device.name!r} is a technology node; nothing joins it to another")
-    _, found = link(name)
-    return device.model_copy(update={"interconnect": found, "sources": device.sources | links().sources})
-
-
 def link(name: str) -> tuple[str, Interconnect]:
     """A link of the catalogue: its name as listed, and what it is.
 
@@ -372,6 +344,17 @@ def link(name: str) -> tuple[str, Interconnect]:
     """
     known = links().links
     name = _listed_in(known, "link", name)
+    return name, known[name]
+
+
+def host(name: str) -> tuple[str, Host]:
+    """A host of the catalogue: its name as listed, and what it is.
+
+    Raises:
+        UnknownName: no such host.
+    """
+    known = links().hosts
+    name = _listed_in(known, "host", name)
     return name, known[name]
 
 
@@ -385,40 +368,6 @@ def _listed_in(known: Mapping[str, Any], kind: str, name: str) -> str:
     if name not in known:
         raise spelling.unknown(kind, name, known)
     return name
-
-
-def housed(device: Hardware, name: str | None) -> Hardware:
-    """A device in a server of the catalogue, whose power scope ``facility`` then holds; as it is where none is named.
-
-    Raises:
-        BitnetCostError: an unknown host, or one whose power is not known.
-    """
-    if name is None or not device.has_clock:
-        return device
-    known = links()
-    name = _listed_in(known.hosts, "host", name)
-    found = known.hosts[name]
-    if found.power is None:
-        raise BitnetCostError(f"host: the power of {name!r} beside its devices is not known; see 'list hosts'")
-    return device.model_copy(update={"host": found, "sources": device.sources | known.sources})
-
-
-def hosted(device: Hardware) -> Hardware:
-    """A device with the host of its own file, else the one that the catalogue's links list for it, else the first."""
-    return device if device.host is not None or not device.has_clock else _hosted(Same(device))
-
-
-@lru_cache(maxsize=256)
-def _hosted(same: Same) -> Hardware:
-    device: Hardware = same.it
-    known = links()
-
-    def of(host: Host) -> bool:
-        return any(device.name == name or device.name.startswith(f"{name}.") for name in host.of)
-
-    found = next(filter(of, known.hosts.values()), next(iter(known.hosts.values())))
-    unpriced = found.model_copy(update={"power": None, "supply": None})  # what --offload reads; --host asks for power
-    return device.model_copy(update={"host": unpriced, "sources": device.sources | known.sources})
 
 
 @cache
@@ -490,35 +439,6 @@ def parity() -> dict[str, list[tuple[float, float]]]:
     return read_json(path) if path.is_file() else {}
 
 
-@lru_cache(maxsize=256)
-def _tuned(profile: Same, runtime: Same, constants: Same) -> tuple[Hardware, RuntimeProfile]:
-    device, software, known = profile.it, runtime.it, constants.it
-    of_device, of_runtime = known.of_device(device.name), known.of(device, software)
-    if of_device is not None:
-        device = of_device.hardware_of(device)
-    if of_runtime is not None:
-        device, software = of_runtime.hardware_of(device), of_runtime.runtime_of(software)
-    spreads = ranges()
-    if spreads is not None:
-        software = software.model_copy(update={"ranges": spreads.of(device.name, software.runtime)})
-    return device, software
-
-
-def runtime_of(hardware: Hardware, asked: str | RuntimeProfile | None) -> RuntimeProfile | None:
-    """The runtime on a device: the one asked for, else the device's default; None for a technology node.
-
-    Raises:
-        BitnetCostError: a runtime asked of a technology node, or one that does not exist for the device's class.
-    """
-    if hardware.device_class is None:
-        if asked is not None:
-            raise BitnetCostError(f"runtime: {hardware.name!r} is a technology node; no software runs on it")
-        return None
-    if isinstance(asked, RuntimeProfile):
-        return asked
-    return runtime(asked or str(hardware.runtime), hardware.device_class)
-
-
 def training_runtimes() -> dict[str, TrainingRuntime]:
     """The training runtimes of the catalogue, by name.
 
@@ -537,35 +457,6 @@ def training_runtime(name: str) -> TrainingRuntime:
     from bitnet_cost.inputs.training import TrainingRuntime
 
     return entry("training-runtime", name, TrainingRuntime)
-
-
-def setting(
-    hardware: Hardware, asked: str | RuntimeProfile | None, offload: str | None = None, host: str | None = None
-) -> tuple[Hardware, RuntimeProfile | None]:
-    """Hardware and its runtime (see `runtime_of`), with the constants that measured rows gave them.
-
-    A runtime that is given as such, or read from a file, is used as it is. With the ``host`` asked for, or its usual
-    one where that keeps a part of the model.
-    """
-    hardware = housed(hardware, host)
-    if offload is not None:
-        hardware = hosted(hardware)
-    software = runtime_of(hardware, asked)
-    if software is not None and hardware.reached is not None and not isinstance(asked, RuntimeProfile):
-        software = software.reaching(hardware.reached, hardware.sources)
-    if software is None or isinstance(asked, RuntimeProfile) or (asked is not None and is_path(asked)):
-        return hardware, software
-    return _tuned(Same(hardware), Same(software), Same(constants()))
-
-
-def trainer(hardware: Hardware, host: str | None = None) -> Hardware:
-    """A device as training finds it: power as `setting` has it, its own link without what inference reaches of it.
-
-    Its sources hold those of links, since a step of several nodes prices the bits between them.
-    """
-    found = setting(hardware, None, host=host)[0]
-    sources = links().sources | found.sources
-    return found.model_copy(update={"interconnect": hardware.interconnect, "sources": sources})
 
 
 def study(name: str) -> Study:

@@ -11,7 +11,7 @@ from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Input
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
-from bitnet_cost.readers import catalog
+from bitnet_cost.readers import catalog, machines
 
 Name = str | os.PathLike[str]
 
@@ -76,7 +76,7 @@ def load_hardware(name: Name | Hardware, *, link: str | None = None, prices: str
     """
     profile = name if isinstance(name, Hardware) else catalog.hardware(word("hardware", name))
     joined = None if link is None else word("link", link)
-    return catalog.linked(profile, joined).with_prices(word("prices", prices))
+    return machines.linked(profile, joined).with_prices(word("prices", prices))
 
 
 def load_precision(name: Name | Precision) -> Precision:

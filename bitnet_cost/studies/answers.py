@@ -23,7 +23,7 @@ from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.answers import Answer, Fit
 from bitnet_cost.ledger.counted import OpCounts
 from bitnet_cost.ledger.result import Result
-from bitnet_cost.readers import catalog
+from bitnet_cost.readers import catalog, machines
 from bitnet_cost.readers.given import Name, distinct, load_model, loaded
 from bitnet_cost.studies.cells import Cell, baseline_in, offload_that_fits, with_what_fits
 from bitnet_cost.words import Accumulator, Parallel, Scope
@@ -117,7 +117,7 @@ def scenarios(
         check_scope(profile, common.get("scope") or profile.default_scope)
     site = common.get("facility")
     host = None if site is None else site.host
-    settings = [catalog.setting(profile, runtime, common.get("offload"), host) for profile in hardware]
+    settings = [machines.setting(profile, runtime, common.get("offload"), host) for profile in hardware]
     found = [
         Scenario.of(
             model=model, precision=precision, hardware=device, runtime=software,
@@ -168,7 +168,9 @@ def answer(asked: Sequence[Scenario], *, baseline: Precision | None = None) -> A
     if faults and len(results) == 1:
         raise faults[0]
     run_on = {(r.hardware.name, r.runtime.runtime): (r.hardware, r.runtime) for r in results if r.runtime}
-    held = {names: catalog.accuracy().of(*names) if catalog.is_shipped(*pair) else {} for names, pair in run_on.items()}
+    held = {
+        names: catalog.accuracy().of(*names) if machines.is_shipped(*pair) else {} for names, pair in run_on.items()
+    }
     unmeasured = any(
         r.runtime and not held.get((r.hardware.name, r.runtime.runtime)) and r.hardware.device_class in ("gpu", "igpu")
         for r in results

@@ -30,7 +30,7 @@ from bitnet_cost.ledger.answers import Crossing, Turning
 from bitnet_cost.ledger.intervals import is_measured
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import brief, change_words, digits, with_commas
-from bitnet_cost.readers import catalog
+from bitnet_cost.readers import catalog, machines
 from bitnet_cost.told import Array
 from bitnet_cost.words import BreakEvenAxis, Distribution
 
@@ -140,7 +140,7 @@ def find(
         raise BitnetCostError(f"axis: {asked.model.name} is an encoder, which keeps no context; ask --axis batch")
     found = []
     for name in runtimes_of(asked.hardware, runtimes):
-        device, software = catalog.setting(asked.hardware, name)
+        device, software = machines.setting(asked.hardware, name)
         first = asked.but(hardware=device, runtime=software)
         question = Question((first, first.but(precision=baseline)), wanted, draws or Draws())
         crossings_here = [*(_along(question, axis) for axis in axes), *_shares(question)]

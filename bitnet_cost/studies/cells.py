@@ -10,7 +10,7 @@ from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.ledger.counted import OpCounts
 from bitnet_cost.ledger.result import Result
-from bitnet_cost.readers import catalog, quality
+from bitnet_cost.readers import catalog, machines, quality
 
 FIT_PRECISIONS = ("fp32", "fp16", "int8", "int4", "bitnet-b1.58", "bitnet")
 USUAL_BASELINES = ("fp16", "bf16")  # on devices; the first that is asked for, else the first
@@ -72,5 +72,5 @@ def offload_that_fits(asked: Scenario) -> str | None:
     """What the host would have to keep for a model to fit one device: its experts, or nothing that helps."""
     if asked.offload is not None or asked.devices > 1 or not any(layer.moe for layer in asked.model.layers):
         return None
-    host = asked.but(hardware=catalog.hosted(asked.hardware), offload="experts")
+    host = asked.but(hardware=machines.hosted(asked.hardware), offload="experts")
     return host.offload if cannot_share(host) is None and measure(host).fits else None

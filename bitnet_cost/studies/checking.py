@@ -20,7 +20,7 @@ from bitnet_cost.inputs.scenario import Scenario, usual_generate
 from bitnet_cost.inputs.study import Options, Study
 from bitnet_cost.inputs.sweep import Sweep
 from bitnet_cost.inputs.workload import Workload
-from bitnet_cost.readers import catalog
+from bitnet_cost.readers import catalog, machines
 from bitnet_cost.readers.files import load_any
 from bitnet_cost.studies import sweep
 
@@ -69,7 +69,7 @@ def _remarks(path: Path, entry: Input) -> Iterator[str]:
 
 def _check_runtime(path: Path, device: Hardware) -> None:
     try:
-        catalog.runtime_of(device, None)
+        machines.runtime_of(device, None)
     except BitnetCostError as fault:
         raise InvalidFile(path, "runtime", str(fault)) from None
 
@@ -80,7 +80,7 @@ def _missing(profile: Hardware, precision: Precision) -> list[str]:
     some, model = next(iter(profile.actions.values()), None), catalog.model(TRIAL)
     if some is None:  # its power holds every action
         return found
-    profile, software = catalog.setting(profile, None)
+    profile, software = machines.setting(profile, None)
     work = Workload(generate=usual_generate(model, profile))
     while len(found) < MOST_ACTIONS:
         trial = profile.model_copy(update={"actions": profile.actions | dict.fromkeys(found, some)})

@@ -24,7 +24,7 @@ from bitnet_cost.inputs.sweep import Range, parse_axis
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.load import End, LoadResult
 from bitnet_cost.numerals import digits, to_digits, with_prefix
-from bitnet_cost.readers import catalog
+from bitnet_cost.readers import catalog, machines
 from bitnet_cost.words import Parallel, Scope
 
 DEVICE = "h100-sxm-80gb"
@@ -90,11 +90,13 @@ def serving(
         raise BitnetCostError(f"load: {architecture.name} is an encoder and generates no tokens; 'estimate' prices it")
     found: list[LoadResult] = []
     for name in hardware:
-        profile = catalog.linked(name if isinstance(name, Hardware) else catalog.hardware(name), terms.link)
+        profile = machines.linked(name if isinstance(name, Hardware) else catalog.hardware(name), terms.link)
         if not profile.has_clock:
             raise BitnetCostError(f"hardware: {profile.name!r} is a technology node: it has no clock, so no rate")
         check_scope(profile, terms.scope or profile.default_scope)
-        device, software = catalog.setting(profile, terms.runtime, host=terms.facility.host if terms.facility else None)
+        device, software = machines.setting(
+            profile, terms.runtime, host=terms.facility.host if terms.facility else None
+        )
         given = [each if isinstance(each, Precision) else catalog.precision(each) for each in precisions]
         first = Scenario(
             model=architecture, precision=given[0], hardware=device, runtime=software, workload=Workload(1),

@@ -21,7 +21,7 @@ from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.counted import Timing
 from bitnet_cost.ledger.result import Result
-from bitnet_cost.readers import catalog, measured
+from bitnet_cost.readers import catalog, machines, measured
 from bitnet_cost.readers.size import all_reduced_bytes
 from bitnet_cost.words import Logits, Parallel
 
@@ -138,7 +138,7 @@ def modelled(group: Group, rows: Sequence[Measurement]) -> list[dict[Quantity, f
     Raises:
         BitnetCostError: an unknown name, a missing price.
     """
-    profile, software = catalog.setting(catalog.hardware(group[1]), group[3])
+    profile, software = machines.setting(catalog.hardware(group[1]), group[3])
     size = all_reduced_bytes(group[0])
     if size is not None:
         return [all_reduced(size, profile, group[2])] * len(rows)

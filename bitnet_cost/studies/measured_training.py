@@ -12,7 +12,7 @@ from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.measurement import Decoder, TrainingMeasurement
 from bitnet_cost.inputs.training import Plan, training_format
 from bitnet_cost.ledger.training import TrainingResult
-from bitnet_cost.readers import catalog, measured
+from bitnet_cost.readers import catalog, machines, measured
 from bitnet_cost.studies.measured import Point, Quantity, calibration_ids
 from bitnet_cost.studies.training import precision
 
@@ -50,7 +50,7 @@ def _decoder(name: str, sizes: Decoder, *, llama: bool) -> Architecture:
 @cache
 def _roomy(name: str) -> Hardware:
     """A device with eight times its memory: what ran did fit, however much the model counts."""
-    device = catalog.trainer(catalog.hardware(name))
+    device = machines.trainer(catalog.hardware(name))
     levels = dict(device.hierarchy)
     last = list(levels)[-1]
     size = levels[last].capacity

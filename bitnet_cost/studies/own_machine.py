@@ -25,7 +25,7 @@ from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.measurement import Measurement
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.numerals import digits, with_prefix
-from bitnet_cost.readers import benchmarks, catalog
+from bitnet_cost.readers import benchmarks, catalog, machines
 from bitnet_cost.readers.csv_file import parse_csv
 from bitnet_cost.readers.yaml_file import read_text
 from bitnet_cost.studies.benchmarking import SIZES, Row, copies, read_rows
@@ -225,7 +225,7 @@ def fit(asked: Asked, say: Callable[[str], None]) -> OwnMachine:
     base, rows = catalog.hardware(asked.like), asked.rows
     tuned = catalog.constants().of_device(base.name)
     start = (tuned.hardware_of(base) if tuned else base).model_copy(update={"name": asked.name})
-    profile, software = catalog.setting(start, asked.runtime or _runtime_of(base))
+    profile, software = machines.setting(start, asked.runtime or _runtime_of(base))
     assert software is not None  # a device's
     by_hash = sorted(rows, key=lambda row: sha256(row.id.encode()).hexdigest())
     kept, used = by_hash[: len(rows) // KEPT], by_hash[len(rows) // KEPT :]

@@ -28,7 +28,7 @@ from bitnet_cost.ledger.contract import Ledger, contract
 from bitnet_cost.ledger.intervals import is_measured
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.ledger.training import TrainingResult
-from bitnet_cost.readers import catalog
+from bitnet_cost.readers import catalog, machines
 from bitnet_cost.studies.breakeven import Draws, runtimes_of
 from bitnet_cost.studies.training import DEVICE, Terms, half_format, train
 from bitnet_cost.told import Array
@@ -107,7 +107,7 @@ def find(
     )
     pairs = []
     for name in runtimes_of(profile, runtimes):
-        device, software = catalog.setting(profile, name)
+        device, software = machines.setting(profile, name)
         one = asked.but(hardware=device, runtime=software)
         pairs.append((evaluate(one), evaluate(one.but(precision=old))))
     tokens = trained.tokens or compute_optimal_tokens(pairs[0][0].parameters)

@@ -30,7 +30,7 @@ from bitnet_cost.inputs.sweep import Sweep, whole_numbers
 from bitnet_cost.inputs.workload import Speculative, Workload
 from bitnet_cost.ledger.record import METRICS
 from bitnet_cost.numerals import with_commas
-from bitnet_cost.readers import catalog
+from bitnet_cost.readers import catalog, machines
 from bitnet_cost.registry import Metric
 from bitnet_cost.studies.sweep_columns import Columns, among, as_array, grid_of, select_rows
 from bitnet_cost.studies.varied import broadcasts, unit_of, unit_varied, values_of, varied_to
@@ -369,7 +369,7 @@ def plan(spec: Sweep) -> Plan:
         )
         for profile in hardware
         for name in (spec.runtimes or [""])
-        for device, software in (catalog.setting(profile, name or None, spec.offload),)
+        for device, software in (machines.setting(profile, name or None, spec.offload),)
     )  # fmt: skip
     found = Plan(
         spec.model_copy(update={"devices": list(dict.fromkeys(spec.devices))}),

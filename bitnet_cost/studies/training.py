@@ -18,13 +18,12 @@ from bitnet_cost.ledger.contract import saving
 from bitnet_cost.ledger.intervals import ratio_of, saved_within
 from bitnet_cost.ledger.training import TrainingResult
 from bitnet_cost.numerals import with_commas
-from bitnet_cost.readers import catalog
+from bitnet_cost.readers import catalog, machines
 from bitnet_cost.words import Scope
 
 ON_DEVICES, ON_NODES = ("bf16", "bitnet-b1.58"), ("fp32", "bf16", "bitnet")
 DEVICE = "h100-sxm-80gb"
 BETWEEN_NODES = "infiniband-ndr"
-SEVERAL = "megatron"  # the software of several devices
 SEVERAL_NODES = 16  # devices; beyond them recomputation is tried too
 LORA = 16  # the rank that is tried where nothing else is given
 
@@ -73,7 +72,7 @@ def train(
         place = _Place(
             architecture,
             profile,
-            software_of(profile, terms.runtime, several=asked.devices > 1 or devices == "auto"),
+            machines.training_software(profile, terms.runtime, several=asked.devices > 1 or devices == "auto"),
             asked,
             devices == "auto",
         )
@@ -111,8 +110,8 @@ def _plan(model: Architecture, devices: int | str | None, given: dict[str, Any])
 
 def profile_of(name: str | Hardware, link: str | None = None, host: str | None = None) -> Hardware:
     """Hardware by name, as its measured rows have it; ``link`` joins several, ``host`` is the server around them."""
-    found = catalog.linked(name if isinstance(name, Hardware) else catalog.hardware(name), link)
-    return catalog.trainer(found, host) if found.has_clock else found
+    found = machines.linked(name if isinstance(name, Hardware) else catalog.hardware(name), link)
+    return machines.trainer(found, host) if found.has_clock else found
 
 
 def half_format(hardware: Hardware) -> str:
@@ -123,21 +122,6 @@ def half_format(hardware: Hardware) -> str:
 def usual_seq(model: Architecture) -> int:
     """Tokens of a sequence where none are given: 2,048, or as many as the model was made for."""
     return min(2048, model.max_positions or 2048)
-
-
-def software_of(profile: Hardware, runtime: str | None, *, several: bool) -> TrainingRuntime | None:
-    """The software of training by name, or the usual one of a device, or of several; none at a technology node.
-
-    Raises:
-        BitnetCostError: an unknown name, or one for a technology node.
-    """
-    if not profile.has_clock:
-        if runtime is not None:
-            raise BitnetCostError(f"runtime: {profile.name!r} is a technology node; no software runs on it")
-        return None
-    software, spreads = catalog.training_runtime(runtime or (SEVERAL if several else "eager")), catalog.ranges()
-    known = None if spreads is None else spreads.of(profile.name, software.name)
-    return software.model_copy(update={"ranges": known})
 
 
 def _one(place: _Place, asked: Precision, terms: Terms) -> TrainingResult:
@@ -164,7 +148,7 @@ def _one(place: _Place, asked: Precision, terms: Terms) -> TrainingResult:
 
 def _would_fit(tried: Tried, asked: Precision, plan: Plan, runtime: str | None) -> str:
     """What would hold a step that does not fit: more devices, or on those given a change of the plan, or adapters."""
-    several = tried._replace(runtime=catalog.training_runtime(runtime or SEVERAL))
+    several = tried._replace(runtime=catalog.training_runtime(runtime or machines.SEVERAL))
     change = lighter_plan(tried, plan)
     ways = [] if change is None else [" ".join(f"--{k.replace('_', '-')} {v}" for k, v in change.items())]
     for name in dict.fromkeys((asked.name, "nf4-double") if plan.lora is None else ()):

@@ -21,7 +21,7 @@ from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.sweep import Sweep, TrainingAxes, whole_numbers
 from bitnet_cost.inputs.training import Plan, TrainingFormat, TrainingScenario, training_format
 from bitnet_cost.ledger.training_record import STEP_METRICS
-from bitnet_cost.readers import catalog
+from bitnet_cost.readers import catalog, machines
 from bitnet_cost.registry import Metric
 from bitnet_cost.studies import sweep, training
 from bitnet_cost.studies.sweep import Cell
@@ -171,7 +171,7 @@ def plan(spec: Sweep) -> sweep.Plan:
             form = _form(precisions[0], asked.lora, training.half_format(profile))
             settings.append(TrainingScenario(
                 model=models[0], precision=precisions[0], hardware=profile, form=form, between=between,
-                runtime=training.software_of(profile, software or None, several=several),
+                runtime=machines.training_software(profile, software or None, several=several),
             ))  # fmt: skip
     numbers = {"seq": asked.seq, "micro_batch": asked.micro_batch, "global_batch": asked.global_batch}
     devices = None if spec.devices == [1] else whole_numbers("devices", spec.devices)  # left out: those of a layout

@@ -22,7 +22,7 @@ from bitnet_cost.inputs.workload import Workload, usual_attention
 from bitnet_cost.ledger.contract import price_of
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import digits, figures_of, fixed, with_commas
-from bitnet_cost.readers import catalog
+from bitnet_cost.readers import catalog, machines
 from bitnet_cost.studies import training_cells
 from bitnet_cost.studies.measured import bare_product
 from bitnet_cost.studies.quality_gap import gap_by_law, published_gap
@@ -254,7 +254,7 @@ def _scenario(options: Options) -> Scenario:
     model = catalog.model(str(options.model))
     if options.untied and model.lm_head is not None:
         model = model.model_copy(update={"lm_head": model.lm_head.model_copy(update={"tied": False})})
-    hardware, runtime = catalog.setting(
+    hardware, runtime = machines.setting(
         catalog.hardware(options.hardware or "cmos-45nm"), options.runtime, options.offload
     )
     work = {name: value for name in _WORK if (value := getattr(options, name)) is not None}

@@ -24,7 +24,7 @@ from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.result import Result
-from bitnet_cost.readers import catalog, measured
+from bitnet_cost.readers import catalog, machines, measured
 
 DEVICES = [h for name in catalog.names("hardware") if (h := catalog.hardware(name)).kind == "device"]
 MODELS = [
@@ -44,7 +44,7 @@ def test_bounds(
     """Power between the floor and the cap; no faster than bytes / bandwidth and MACs / rate; energy grows with scope."""
     asked = Scenario(
         model=model, precision=precision, hardware=hardware, workload=Workload(batch, prompt, generate),
-        runtime=catalog.runtime_of(hardware, None),
+        runtime=machines.runtime_of(hardware, None),
     )  # fmt: skip
     energies = []
     for scope in SCOPES:
@@ -94,7 +94,7 @@ def test_bounds(
 @given(st.sampled_from(["h100-sxm-80gb", "apple-m2-ultra"]), st.lists(st.tuples(st.integers(1, 9), st.integers(1, 900), st.integers(1, 99)), min_size=2, max_size=9))  # fmt: skip
 def test_an_element_of_a_grid_is_the_single_estimate(name: str, points: list[tuple[int, int, int]]) -> None:
     hardware, model, precision = catalog.hardware(name), MODELS[1], PRECISIONS[5]
-    runtime = catalog.runtime_of(hardware, None)
+    runtime = machines.runtime_of(hardware, None)
     batch, prompt, generate = (np.array(axis) for axis in zip(*points, strict=True))
     grid = evaluate(
         Scenario(
@@ -124,7 +124,7 @@ def test_more_stored_bits_never_cost_less(precision: object, more: float) -> Non
     linear = precision.linear.model_copy(update={"weights": storage.model_copy(update={"bits": storage.bits + more})})  # type: ignore[attr-defined]
     wider = precision.model_copy(update={"linear": linear})  # type: ignore[attr-defined]
     before, after = (
-        evaluate(Scenario(model=MODELS[2], precision=p, hardware=hardware, workload=Workload(1, 64, 9), runtime=catalog.runtime_of(hardware, None))) for p in (precision, wider)  # type: ignore[arg-type]
+        evaluate(Scenario(model=MODELS[2], precision=p, hardware=hardware, workload=Workload(1, 64, 9), runtime=machines.runtime_of(hardware, None))) for p in (precision, wider)  # type: ignore[arg-type]
     )  # fmt: skip
     assert float(after.energy_j) >= float(before.energy_j)
     assert float(after.timing.total[0]) >= float(before.timing.total[0])  # type: ignore[union-attr]
@@ -344,7 +344,7 @@ def test_a_pipeline_keeps_all_stages_busy_with_micro_batches(name: str, stages: 
     turns = -(-batch // largest)
     small = batch / turns  # the mean, which need not be whole
     workload = Workload(batch, 512, 33, "causal").one_of(np.array([float(turns)]))
-    device, software = catalog.setting(catalog.hardware(name), None)
+    device, software = machines.setting(catalog.hardware(name), None)
     one = evaluate(
         Scenario(
             model=catalog.model("llama-2-7b"),

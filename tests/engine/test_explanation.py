@@ -18,7 +18,7 @@ from bitnet_cost.engine.explain import cells, explain
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.answers import Answer
-from bitnet_cost.readers import catalog, electricity
+from bitnet_cost.readers import catalog, electricity, machines
 from bitnet_cost.studies import validation
 from bitnet_cost.views import explanation, records
 from tests.conftest import Ran
@@ -304,7 +304,7 @@ def test_time_carries_its_constants_too(bitnet_cost: Cli) -> None:
     out = bitnet_cost("explain", "llama-2-7b", "-H", "h100-sxm-80gb", "-p", "w1a8", "--cell", "decode_s").out
     assert "device.hierarchy.hbm.bandwidth = 26.8 Tbit/s (exact; published, bekman2024)" in out
     assert "device.rates.int8" in out
-    software = catalog.setting(catalog.hardware("h100-sxm-80gb"), None)[1]
+    software = machines.setting(catalog.hardware("h100-sxm-80gb"), None)[1]
     assert software is not None
     share = software.kernel("lowbit").compute
     assert share is not None

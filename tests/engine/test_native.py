@@ -7,11 +7,11 @@ import pytest
 from bitnet_cost import estimate
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
-from bitnet_cost.readers import catalog
+from bitnet_cost.readers import catalog, machines
 
 
 def asked(hardware: str, precision: str) -> Scenario:
-    device, software = catalog.setting(catalog.hardware(hardware), "tensorrt-llm")
+    device, software = machines.setting(catalog.hardware(hardware), "tensorrt-llm")
     return Scenario(
         model=catalog.model("llama-3.1-8b"), precision=catalog.precision(precision), hardware=device, runtime=software,
         workload=Workload(prompt=2048, generate=2),

@@ -6,7 +6,7 @@ from bitnet_cost.engine.estimate import evaluate
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.result import Result
-from bitnet_cost.readers import catalog
+from bitnet_cost.readers import catalog, machines
 
 
 def step(model: str, precision: str, batch: int, prompt: int, phase: str = "decode", **asked: str) -> float:
@@ -18,7 +18,7 @@ def run(
     model: str, precision: str, batch: int, prompt: int, phase: str = "decode", hardware: str = "h200-sxm-141gb",
     runtime: str = "cuda-graph",
 ) -> Result:  # fmt: skip
-    device, software = catalog.setting(catalog.hardware(hardware), runtime)
+    device, software = machines.setting(catalog.hardware(hardware), runtime)
     generate = 2 if phase == "decode" else 1
     return evaluate(
         Scenario(model=catalog.model(model), precision=catalog.precision(precision), hardware=device, runtime=software,

@@ -9,7 +9,7 @@ import bitnet_cost
 from bitnet_cost.engine.timing import link_seconds
 from bitnet_cost.formulas.experts import fullest_rows, fullest_visits, padded_rows
 from bitnet_cost.inputs.measurement import Measurement
-from bitnet_cost.readers import catalog, measured
+from bitnet_cost.readers import catalog, machines, measured
 from bitnet_cost.studies.measured import all_reduced
 
 H100, H200 = "h100-sxm-80gb", "h200-sxm-141gb"
@@ -72,7 +72,7 @@ def test_an_all_reduce_of_each_size_takes_what_two_h200_took() -> None:
     """Within 10 %, the four sizes that the link's figures are from and three others; with the card's own constants."""
     rows: list[Measurement] = [row for row in measured.rows() if row.phase == "exchange"]
     assert len(rows) == 7
-    card, _ = catalog.setting(catalog.hardware(H200), "cuda-graph")
+    card, _ = machines.setting(catalog.hardware(H200), "cuda-graph")
     for row in rows:
         found = all_reduced(int(row.model.rpartition("-")[2]), card, 2)
         assert found["seconds"] == pytest.approx(row.seconds, rel=0.1)

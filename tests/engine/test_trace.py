@@ -16,7 +16,7 @@ from bitnet_cost.engine.trace import Trace
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Speculative, Workload
-from bitnet_cost.readers import catalog
+from bitnet_cost.readers import catalog, machines
 from bitnet_cost.told import Graph, Node, OutsideGuards, array, decided, digest, evaluated
 from bitnet_cost.words import Counting
 
@@ -29,7 +29,7 @@ PRECISIONS = (
 def compared(draw: random.Random, model: str, *, everything: bool) -> int:
     """Compare a random cell of a model with its trace; returns how many columns were compared."""
     architecture, precision = catalog.model(model), catalog.precision(draw.choice(PRECISIONS))
-    hardware, runtime = catalog.setting(catalog.hardware(draw.choice(HARDWARE)), None)
+    hardware, runtime = machines.setting(catalog.hardware(draw.choice(HARDWARE)), None)
     device = hardware.kind == "device"
     link, devices = hardware.interconnect, 1
     if link is not None and draw.random() < 0.4:
@@ -47,7 +47,7 @@ def compared(draw: random.Random, model: str, *, everything: bool) -> int:
         "scope": scope,
     }
     if hardware.device_class == "gpu" and draw.random() < 0.4:
-        hardware, asked["offload"] = catalog.hosted(hardware), draw.choice(["experts", "layers=1", "kv"])
+        hardware, asked["offload"] = machines.hosted(hardware), draw.choice(["experts", "layers=1", "kv"])
     if architecture.kind == "decoder" and asked["parallel"] == "tensor" and draw.random() < 0.3:
         asked["draft"] = architecture.model_copy(update={"name": "smaller", "layers": architecture.layers[-1:]})
         rounds = Speculative(draw.choice([1, 3]), draw.choice([0.0, 0.6, 1.0]))

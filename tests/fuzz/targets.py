@@ -30,7 +30,7 @@ from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.sweep import options
 from bitnet_cost.inputs.training import TrainingRuntime
 from bitnet_cost.inputs.workload import Workload
-from bitnet_cost.readers import catalog, electricity
+from bitnet_cost.readers import catalog, electricity, machines
 from bitnet_cost.readers.configurations import imported
 from bitnet_cost.readers.files import load_any
 from bitnet_cost.readers.json_file import parse_json
@@ -276,7 +276,7 @@ def named(data: bytes) -> str:
         return ""
     lookups: tuple[Callable[[], object], ...] = (
         lambda: catalog.precision(name), lambda: catalog.model(name),
-        lambda: catalog.hardware(name), lambda: catalog.linked(catalog.hardware("l4"), name),
+        lambda: catalog.hardware(name), lambda: machines.linked(catalog.hardware("l4"), name),
         lambda: electricity.carbon_intensity(name), lambda: catalog.runtime(name, "gpu"), lambda: catalog.study(name),
     )  # fmt: skip
     return _all_of(lookups)

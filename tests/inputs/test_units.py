@@ -14,7 +14,7 @@ from bitnet_cost.engine.activity import unit_recipe
 from bitnet_cost.formulas.datapaths import tree_additions
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.ledger.result import Result
-from bitnet_cost.readers import catalog
+from bitnet_cost.readers import catalog, machines
 from bitnet_cost.studies.checking import check
 from tests.conftest import Ran
 
@@ -187,7 +187,7 @@ def test_a_head_as_the_layers_is_one_of_their_matrices() -> None:
 
 def test_a_design_reaches_what_it_says_of_its_peaks() -> None:
     design = catalog.hardware("vitallm")
-    _, runtime = catalog.setting(design, None)
+    _, runtime = machines.setting(design, None)
     assert design.reached is not None
     assert runtime is not None
     assert runtime.kernel("linear").compute == design.reached.compute

@@ -16,7 +16,7 @@ from bitnet_cost.engine.estimate import priced
 from bitnet_cost.errors import InvalidFile
 from bitnet_cost.inputs.accuracy import NOT_KNOWN, Group, Reason, Reasons
 from bitnet_cost.inputs.measurement import Measurement
-from bitnet_cost.readers import catalog, measured
+from bitnet_cost.readers import catalog, machines, measured
 from bitnet_cost.readers.size import all_reduced_bytes
 from bitnet_cost.studies import accuracy, savings
 from bitnet_cost.studies.measured import Point, all_reduced, calibration_ids, counted, modelled, points, read
@@ -220,7 +220,7 @@ def test_rows_that_a_host_holds_are_those_of_the_rule() -> None:
 
 def test_a_product_that_takes_its_modelled_time_draws_its_energy_over_it() -> None:
     row = next(r for r in measured.rows() if r.source == "aiconfigurator-operators" and r.prompt == 4352)
-    profile, software = catalog.setting(catalog.hardware(row.hardware), row.runtime)
+    profile, software = machines.setting(catalog.hardware(row.hardware), row.runtime)
     result = priced(counted([row], profile, software))
     usual = next(read(result, [row.model_copy(update={"seconds": None})]))
     assert usual["power_w"] == pytest.approx(usual["energy_j_per_token"] / usual["seconds"])
