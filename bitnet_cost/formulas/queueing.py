@@ -6,6 +6,7 @@ interrupt it. Arrays broadcast.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import comb
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from bitnet_cost.told import Array
 
 Number = Array | float
 
+EXACT = 40.0  # from here on the time with none is below what a number holds
 TERMS = 32  # beyond as many places the time with none is below 1e-13 where they bind
 STATES = 1024  # numbers of sequences below all places that tell how often these are taken
 FULL_USES = np.exp(-(np.linspace(5.5, 0, 300) ** 2))  # of what all places can do: close where they fill up
@@ -58,6 +60,28 @@ def mean_batch(sequences: Number, places: int) -> Any:
     for term in range(places - 1, 0, -1):
         above, below = beyond + sequences / term * above, above
     return above / below
+
+
+def sequences_at(batches: Array, places: int) -> Array:
+    """How many sequences there are on average where the mean batch is given: `mean_batch` backwards.  [k]
+
+    >>> round(float(sequences_at(np.array([1.0, 2 / (1 - np.exp(-2.0))]), 64)[1]), 12)
+    2.0
+    """
+    few = batches[batches < EXACT]
+    return np.concatenate((_found(few.tobytes(), min(places, TERMS + 1)), batches[len(few) :]))
+
+
+@lru_cache(maxsize=64)
+def _found(batches: bytes, places: int) -> Array:
+    """The same of batches of which some time is left with none, by halves."""
+    sought = np.frombuffer(batches)
+    low, high = np.zeros_like(sought), sought.copy()
+    for _ in range(60):
+        middle = (low + high) / 2
+        more = mean_batch(middle, places) < sought
+        low, high = np.where(more, middle, low), np.where(more, high, middle)
+    return np.where(sought > 1, high, 0.0)
 
 
 def queue_wait(use: Number, service: Number, cv2: Number) -> Any:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bitnet_cost.formulas.queueing import Wait, mean_batch
 from bitnet_cost.formulas.savings import saving_bounds
 from bitnet_cost.inputs.accuracy import Spread
 from bitnet_cost.inputs.facility import overhead_in
@@ -23,96 +21,10 @@ from bitnet_cost.ledger.contract import Prices
 from bitnet_cost.ledger.intervals import by_batch, correlation, energy_factors, ratio_of, saved_within
 from bitnet_cost.ledger.result import Day, Result
 from bitnet_cost.ledger.rows import Answers, Rows
+from bitnet_cost.ledger.steady import Pace, Steady
 from bitnet_cost.registry import LOAD_METRICS, records_of
 from bitnet_cost.told import Array, array
 from bitnet_cost.words import Scope
-
-
-class Prefill(NamedTuple):
-    """Devices of a copy that only take prompts in, and hand their cache on."""
-
-    workers: int  # that each take one prompt at a time
-    prompt_s: float
-    moved_s: float  # of the cache, to the devices that decode
-    waiting_w: Array  # of all of them while nothing runs  [bound]
-
-
-class Pace(NamedTuple):
-    """What a step takes at each batch, and what a prompt adds: all that the queue needs of the engine."""
-
-    places: int  # most sequences of a step
-    batches: Array  # mean sequences in a step, [k]
-    step_s: Array  # [k]
-    step_j: Array  # [bound, k]
-    prompt_s: Array  # what a prompt adds while others decode, [k]
-    prompt_j: Array  # [bound, k]
-    alone_s: float  # a prompt where nothing decodes
-    alone_j: Array  # [bound]
-    waiting_w: Array  # of all devices while nothing runs, in scopes that hold it  [bound]
-    prefill: Prefill | None = None  # prompts are taken in elsewhere, and add nothing to the steps
-    full: Array = np.empty(0)  # how often requests find all places taken: `full_chances`
-
-    def at(self, table: Array, batch: Array) -> Array:
-        """A row of the table at some batches: a batch is a whole number at any time, its mean lies between two."""
-        return np.interp(batch, self.batches, table)
-
-    def prompt_at(self, sequences: Array, batch: Array) -> Array:
-        """Seconds that a prompt adds: in part of the time it finds none that decodes.  [n]"""
-        with_others = sequences / batch
-        return with_others * self.at(self.prompt_s, batch) + (1 - with_others) * self.alone_s
-
-    def prompt_energy_at(self, sequences: Array, batch: Array) -> Array:
-        """Energy of a prompt, likewise.  [bound, n]"""
-        with_others = sequences / batch
-        inside = np.stack([self.at(row, batch) for row in self.prompt_j])
-        return with_others * inside + (1 - with_others) * self.alone_j[:, None]
-
-    def token_s(self, sequences: Array, steps: int) -> Array:
-        """Seconds per token with a number of sequences, at the rate that keeps them; see `served_rate`."""
-        batch = mean_batch(sequences, self.places)
-        token: Array = self.at(self.step_s, batch) + sequences * self.prompt_at(sequences, batch) / steps
-        return token
-
-    def departures_grow(self, sequences: Array, steps: int) -> Array:
-        """Requests per second more that are done with one sequence more.  [1/s]"""
-        ends = np.maximum(sequences * 0.9 - 0.1, 1e-6), np.maximum(sequences * 1.1 + 0.1, 2e-6)
-        low, high = (each / (steps * self.token_s(each, steps)) for each in ends)
-        grows: Array = np.maximum((high - low) / (ends[1] - ends[0]), 1e-12)
-        return grows
-
-
-class Steady(NamedTuple):
-    """What the devices of one copy settle at for each rate. Each [n]"""
-
-    rate: Array  # served
-    sequences: Array  # that decode, on average over all time
-    batch: Array  # in a step
-    busy: Array
-    tpot_s: Array
-    ttft_s: Array
-    energy_j: Array  # of a request, the sum of its parts  [bound, n]
-    parts_j: dict[str, Array]  # of a request: prompt, steps, and its share of the time without work, [bound, n] each
-    wait: Wait  # of which the time to the first token is the mean
-    spread: Array  # standard deviation of the sequences that a request meets
-
-    def ttft_of(self, percent: float | None) -> Array:
-        """Time to the first token: its mean, or what that many of 100 requests do not exceed.  [n]  [s]"""
-        if percent is None:
-            return self.ttft_s
-        served = np.isfinite(self.ttft_s)
-        wait = Wait(*(np.where(served, part, 0.0) for part in self.wait))
-        return np.where(served, wait.percentile(percent), np.inf)
-
-    def tpot_of(self, pace: Pace, load: Load, percent: float | None) -> Array:
-        """Time per token, likewise: each request's is one mean, at the sequences it meets.  [n]  [s]
-
-        Those spread as a normal variable, and are limited by the places.
-        """
-        if percent is None or not load.steps:
-            return self.tpot_s
-        met = self.sequences + NormalDist().inv_cdf(percent / 100) * self.spread
-        there = pace.token_s(np.clip(met, 0.0, float(pace.places)), load.steps)
-        return self.tpot_s * there / pace.token_s(self.sequences, load.steps)
 
 
 class End(NamedTuple):
@@ -213,7 +125,7 @@ class LoadResult(Rows):
         """Time per token that that many of 100 requests do not exceed; None where there is none.  [n]  [s]"""
         if self.pace is None or self.steady is None or not self.load.steps:
             return None
-        return self.steady.tpot_of(self.pace, self.load, percent)
+        return self.steady.tpot_of(percent)
 
     @property
     def kept(self) -> NDArray[np.bool_] | None:

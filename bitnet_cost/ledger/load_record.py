@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from bitnet_cost.ledger.intervals import WITH_POWER
-from bitnet_cost.ledger.load import LoadResult, Steady
+from bitnet_cost.ledger.load import LoadResult
+from bitnet_cost.ledger.steady import Steady
 from bitnet_cost.registry import LOAD_METRICS, METRICS, Kind, Metric
 
 __all__ = ["LOAD_METRICS"]  # who reads them here has every column in its place
@@ -65,7 +66,7 @@ def _count(name: str) -> None:
 
 def _per_request(r: LoadResult, at: Steady) -> tuple[Any, Any]:
     """Emissions and money of a request, and of the time that devices are held for it."""
-    return r.charged(at.energy_j[1], r.each / at.rate)
+    return r.charged(at.joules, r.each / at.rate)
 
 
 def _per_day(r: LoadResult) -> tuple[Any, Any]:
@@ -128,21 +129,21 @@ _settled("tokens_per_s", "token/s", "Tokens generated per second, all copies tog
 # --- energy ----------------------------------------------------------------------------------------------------------
 
 _settled("power_w", "W", "Power of all devices and of their host if it is named, on average, waiting included",
-    lambda r, at: r.of_all(at.energy_j[1] * at.rate / r.pue) if r.scope in WITH_POWER else None)  # fmt: skip
+    lambda r, at: r.of_all(at.joules * at.rate / r.pue) if r.scope in WITH_POWER else None)  # fmt: skip
 for _stem, _swept in (("energy_per_request", True), ("energy", False)):  # by the name of other answers too
-    _settled(f"{_stem}_j", "J", "Energy of a request", lambda r, at: at.energy_j[1], swept=_swept)
+    _settled(f"{_stem}_j", "J", "Energy of a request", lambda r, at: at.joules, swept=_swept)
     _settled(f"{_stem}_low_j", "J", "The same, low end of its 90 % interval; without rows all prices low",
         lambda r, at: r.energy_at(at)[0], swept=_swept)  # fmt: skip
     _settled(f"{_stem}_high_j", "J", "The same, high end of its 90 % interval; without rows all prices high",
         lambda r, at: r.energy_at(at)[2], swept=_swept)  # fmt: skip
 _settled("energy_per_token_j", "J/token", "Energy per generated token",
-    lambda r, at: at.energy_j[1] / r.load.generate)  # fmt: skip
+    lambda r, at: at.joules / r.load.generate)  # fmt: skip
 _settled("energy_per_input_token_j", "J/token", "Energy that prompts take per token of theirs",
-    lambda r, at: at.parts_j["prompt"][1] / r.load.prompt)  # fmt: skip
-_settled("prompt_energy_j", "J", "Of a request: what its prompt takes", lambda r, at: at.parts_j["prompt"][1])
-_settled("steps_energy_j", "J", "Of a request: its share of decode steps", lambda r, at: at.parts_j["steps"][1])
+    lambda r, at: at.nominal["prompt"] / r.load.prompt)  # fmt: skip
+_settled("prompt_energy_j", "J", "Of a request: what its prompt takes", lambda r, at: at.nominal["prompt"])
+_settled("steps_energy_j", "J", "Of a request: its share of decode steps", lambda r, at: at.nominal["steps"])
 _settled("waiting_energy_j", "J", "Of a request: its share of the time in which nothing runs",
-    lambda r, at: at.parts_j["waiting"][1])  # fmt: skip
+    lambda r, at: at.nominal["waiting"])  # fmt: skip
 _settled("carbon_g", "g", "Emissions of a request", lambda r, at: _per_request(r, at)[0])
 _settled("cost_usd", "USD", "Cost of a request", lambda r, at: _per_request(r, at)[1])
 _asked("requests_per_day", "figure", "1", "Requests of a day")

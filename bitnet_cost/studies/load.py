@@ -10,7 +10,8 @@ import numpy as np
 
 from bitnet_cost.engine.estimate import check_devices, check_scope, measure
 from bitnet_cost.engine.kernels import kernel_class
-from bitnet_cost.engine.load import held, over, serve, with_ends, with_runs
+from bitnet_cost.engine.load import over, serve, with_ends, with_runs
+from bitnet_cost.engine.load_tables import held
 from bitnet_cost.errors import BitnetCostError, MissingPrice, quoted
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import WEAK
