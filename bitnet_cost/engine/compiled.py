@@ -6,9 +6,9 @@ token. `Cell` decides as it did: where the points at hand would turn a guard of 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -19,6 +19,16 @@ from bitnet_cost.told import Array
 from bitnet_cost.told.translate import arrays, compiled
 
 Row = tuple[int, Collection[str]]  # points of a row, and the numbers that differ within it
+
+
+class Traced(Protocol):
+    """Columns of points of a cell by a graph."""
+
+    inputs: Sequence[str]
+    slow: str | None  # why it is not in machine code
+
+    def figures(self, numbers: Mapping[str, Array], row: Row | None = None) -> dict[str, Any] | None:
+        """The columns that were asked for; None: the engine is to be asked."""
 
 
 class Cell:
@@ -34,7 +44,7 @@ class Cell:
         self._reason, self._why = "reason" in wanted, swept.why
         self._limits = [why for _, why in swept.limits] if self._reason else []
         roots = {name: root for name, root in swept.columns.items() if name in wanted}
-        self.inputs = list(swept.graph.inputs)
+        self.inputs: Sequence[str] = list(swept.graph.inputs)
         self._names = list(roots)
         self._guards = [outcome for _, outcome in swept.graph.guards]
         limits = [holds for holds, _ in swept.limits] if self._reason else []

@@ -148,14 +148,15 @@ def copies_of(asked: Scenario, loads: Sequence[Load], steps: Steps = decode_step
         one = measure(asked.but(workload=held(asked, loads[0], 1)))
         return [LoadResult(asked, load, one, reason=why) for load in loads]
     places = places_of(asked, loads)
-    least = [np.maximum([each], 1) for each in places]
-    full = measure(asked.but(workload=held_by(asked, loads, least) if len(loads) > 1 else held(asked, loads[0], max(places[0], 1))))
+    least = [max(each, 1) for each in places]
+    full = measure(asked.but(workload=held_by(asked, loads, least)))
     some = [(load, each) for load, each in zip(loads, places, strict=True) if each]
     tempos = iter(paces(asked, *zip(*some, strict=True), steps) if some else ())
     why = does_not_fit(full, float(full.capacity_bits or 0.0))
     return [
-        LoadResult(asked, load, full, pace=tempo, largest=tempo.largest) if each and (tempo := next(tempos))
-        else LoadResult(asked, load, full, reason=why) for load, each in zip(loads, places, strict=True)
+        LoadResult(asked, load, full, number, tempo, largest=tempo.largest, within=tempo.largest, replicas=np.ones(1))
+        if each and (tempo := next(tempos)) else LoadResult(asked, load, full, number, reason=why)
+        for number, (load, each) in enumerate(zip(loads, places, strict=True))
     ]
 
 

@@ -65,7 +65,7 @@ def _work(asked: Scenario, batch: Array | int, prompt: Array | int, generate: fl
     return Workload(shape, staggered=paged).for_kind(asked.model.kind).with_numbers(batches, prompts, tokens)
 
 
-def held_by(asked: Scenario, loads: Sequence[Load], batches: Sequence[Array]) -> Workload:
+def held_by(asked: Scenario, loads: Sequence[Load], batches: Sequence[Array | int]) -> Workload:
     """The same of several loads, one after the other, each at batches of its own."""
     every = [held(asked, load, batch) for load, batch in zip(loads, batches, strict=True)]
     if len(every) == 1:

@@ -142,14 +142,23 @@ class Trace:
             BitnetCostError: see `measure` and `priced`.
             TypeError: a formula that forgets what a number is made of.
         """
+        told = self.priced_at(asked, varied)
+        fitting = told.has_energy and told.fits is not None
+        limits = _numbers([(told.fits, UNFIT)] if fitting else [])
+        return Swept(self.graph, numbers_of(told), limits, reason_where_it_fits(told))
+
+    def priced_at(self, asked: Scenario, varied: Mapping[str, float]) -> Result:
+        """The answer to a single point with told numbers of its workload and for its ``varied`` figures.
+
+        Raises:
+            BitnetCostError: see `measure` and `priced`.
+            TypeError: a formula that forgets what a number is made of.
+        """
         asked = asked.but(workload=self._workload(asked.workload.for_kind(asked.model.kind)))
         asked = self._varied(asked, varied)
         ready = prepare(asked, lean=True, lasting=not varied)
         with np.errstate(all="ignore"):
-            told = priced(measure(asked, prepared=ready), ready)
-        fitting = told.has_energy and told.fits is not None
-        limits = _numbers([(told.fits, UNFIT)] if fitting else [])
-        return Swept(self.graph, numbers_of(told), limits, reason_where_it_fits(told))
+            return priced(measure(asked, prepared=ready), ready)
 
     def swept_steps(self, asked: TrainingScenario, varied: Mapping[str, float]) -> Swept:
         """The same of training steps whose plan has told numbers.

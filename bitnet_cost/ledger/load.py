@@ -44,6 +44,7 @@ class LoadResult(Rows):
     scenario: Scenario
     load: Load
     full: Result  # what is resident with all places taken, or where not even one is there
+    number: int = 0  # of it in what is resident, of several loads
     pace: Pace | None = None
     steady: Steady | None = None  # of one copy
     day: Steady | None = None  # of one copy at the mean rate of a day

@@ -38,7 +38,7 @@ def _same(*names: str) -> None:
 def _of_all_rates(of: Callable[[Any], Any], r: LoadResult) -> Any:
     """A figure of what is resident, which no rate changes."""
     found = of(r.full)
-    return found.item() if isinstance(found, np.ndarray) else found
+    return found.flat[r.number if found.size > 1 else 0].item() if isinstance(found, np.ndarray) else found
 
 
 def _asked(name: str, kind: Kind, unit: str, description: str, field: str = "") -> None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bitnet_cost.engine.compiled import Cell as CompiledCell
+from bitnet_cost.engine.compiled import Row
 from bitnet_cost.engine.estimate import check_scope
-from bitnet_cost.engine.load import over, serve
+from bitnet_cost.engine.load import copies_of, over
+from bitnet_cost.engine.load_tables import Steps, decode_steps, held, of_decode, places_of
+from bitnet_cost.engine.trace import WORKLOAD, Swept, Trace
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.load import Load
+from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.sweep import LoadAxes, Sweep, whole_numbers
 from bitnet_cost.ledger.load import LoadResult
 from bitnet_cost.ledger.load_record import LOAD_METRICS
@@ -27,6 +31,8 @@ from bitnet_cost.studies.sweep_columns import Columns
 from bitnet_cost.studies.varied import varied_to
 from bitnet_cost.told import Array
 
+TOGETHER = 16  # lengths whose steps are evaluated at once
+Length = tuple[int, int]  # of a prompt and an answer
 GENERATE = 128
 WORDS = ("model", "hardware", "runtime", "precision", "scope", "reason")
 LEFT_OUT = ("saving", "slo_", "within_slo", "replicas", "cards")  # of one copy, without a baseline or an objective
@@ -46,41 +52,49 @@ class LoadPlan(sweep.Plan):
         """All columns, in their order."""
         return (*WORDS[:-1], *self.varied, *AXES[:2], *KNOWN, "reason")
 
-    def traced(self, cell: Cell, wanted: frozenset[str]) -> CompiledCell:
-        """None: the engine evaluates it."""
-        raise BitnetCostError("a load is found by steps, not by one formula")
-
-    def evaluate(self, cell: Cell, numbers: Mapping[str, Array | None], varied: dict[str, Array]) -> Columns:
-        """Columns of some points of a cell: rates of one prompt and answer together.
+    def traced(self, cell: Cell, wanted: frozenset[str]) -> LoadCell:
+        """Some columns of a cell, of which the steps are one function of batch and lengths.
 
         Raises:
-            BitnetCostError: see `serve`.
+            BitnetCostError: why the engine has to evaluate them.
+        """
+        points = math.prod(self.lengths)
+        if points < sweep.TRACED_FROM or self.inner:
+            raise BitnetCostError("a cell has few points, or figures that vary within it")
+        try:
+            return LoadCell(cell.asked, self, wanted, fast=points >= sweep.COMPILED_FROM)
+        except TypeError as fault:
+            raise BitnetCostError(f"a formula cannot be traced ({fault})") from None
+
+    def evaluate(self, cell: Cell, numbers: Mapping[str, Array | None], varied: dict[str, Array]) -> Columns:
+        """Columns of some points of a cell.
+
+        Raises:
+            BitnetCostError: see `copies_of`.
         """
         asked = varied_to(cell.asked, varied)
         check_scope(asked.hardware, asked.scope or asked.hardware.default_scope)
-        prompt, generate, rate = (np.asarray(numbers[name]) for name in AXES)
-        found: Columns = {name: np.full(rate.size, self.kind_of(name) != "bool" and np.nan) for name in KNOWN}
-        found |= {"prompt": prompt, "generate": generate, "reason": np.full(rate.size, None)}
-        if np.all(prompt == prompt[0]) and np.all(generate == generate[0]):
-            self._fill(found, slice(None), asked, (int(prompt[0]), int(generate[0]), rate))
-            return found
-        lengths, which = np.unique(np.stack((prompt, generate)), axis=1, return_inverse=True)
-        for number, (tokens, answer) in enumerate(lengths.T.tolist()):
-            at = np.flatnonzero(which.ravel() == number)
-            self._fill(found, at, asked, (int(tokens), int(answer), rate[at]))
-        return found
+        return self.columns_at(asked, numbers, KNOWN, decode_steps)
 
-    def _fill(self, found: Columns, at: NDArray[np.intp] | slice, asked: Any, numbers: tuple[int, int, Array]) -> None:
-        """Write the columns of the points of one prompt and answer."""
-        result = over(_copy(Same(asked), Same(self.load), *numbers[:2]), numbers[2])
-        if result.steady is None:
-            found["reason"][at] = UNFIT if (result.reason or "").startswith(UNFIT) else result.reason
-        for name in KNOWN:
-            value = LOAD_METRICS[name].of(result)
-            if value is not None:
-                found[name][at] = value
-                if found[name].dtype.kind == "f":  # infinite where a load is not served: null, as in a record
-                    found[name][~np.isfinite(found[name])] = np.nan
+    def columns_at(self, asked: Scenario, numbers: Mapping[str, Array | None], wanted: Collection[str],
+                   steps: Steps) -> Columns:  # fmt: skip
+        """Some columns, and the reason, of points one after the other, those of one prompt and answer together."""
+        prompt, generate, rate = (np.asarray(numbers[name]) for name in AXES)
+        found: Columns = {name: np.full(rate.size, self.kind_of(name) != "bool" and np.nan) for name in KNOWN
+                          if name in wanted}  # fmt: skip
+        found |= {"prompt": prompt, "generate": generate, "reason": np.full(rate.size, None)}
+        starts = np.flatnonzero((np.diff(prompt, prepend=-1) != 0) | (np.diff(generate, prepend=-1) != 0))
+        lengths = [(int(prompt[at]), int(generate[at])) for at in starts]
+        results: dict[Length, LoadResult] = {}
+        for alone in (False, True):  # an answer of one token has no steps
+            some = tuple(dict.fromkeys(each for each in lengths if (each[1] == 1) == alone))
+            for first in range(0, len(some), TOGETHER):
+                part = some[first : first + TOGETHER]
+                results |= dict(zip(part, _copies(Same(asked), Same(self.load), Same(steps), part), strict=True))
+        for length, points in zip(lengths, np.split(np.arange(rate.size), starts[1:]), strict=True):
+            part = slice(points[0], points[-1] + 1)
+            _fill({name: column[part] for name, column in found.items()}, results[length], rate[part])
+        return found
 
     @property
     def load(self) -> LoadAxes:
@@ -94,14 +108,64 @@ class LoadPlan(sweep.Plan):
         return self.spec.load
 
 
+class LoadCell:
+    """A cell of a sweep over loads: its steps are one function of batch and lengths, the rest few arrays a length.
+
+    Args:
+        asked: the question, for any numbers.
+        whole: the sweep.
+        wanted: the columns that are asked for.
+        fast: whether machine code is worth its time.
+    """
+
+    inputs = AXES
+
+    def __init__(self, asked: Scenario, whole: LoadPlan, wanted: frozenset[str], *, fast: bool) -> None:
+        longest = load_of(whole.load, *(int(np.asarray(whole.axes[name])[-1]) for name in AXES[:2]))
+        places = max(places_of(asked, [longest])[0], 1)
+        trace = Trace()
+        told = of_decode(trace.priced_at(asked.but(workload=held(asked, longest, places)), {}))
+        rows = {str(row): value for row, (value,) in enumerate(told)}
+        self._graph = CompiledCell(Swept(trace.graph, rows, []), rows, fast=fast)
+        self.slow = self._graph.slow
+        self._asked, self._whole, self._wanted = asked, whole, wanted
+        self._steps: Steps = self._by_graph
+
+    def _by_graph(self, asked: Scenario) -> Array:
+        found = self._graph.figures(dict(zip(WORKLOAD, asked.workload.flat(), strict=True)))
+        return decode_steps(asked) if found is None else np.stack(list(found.values()))
+
+    def figures(self, numbers: Mapping[str, Array], row: Row | None = None) -> dict[str, Any] | None:
+        """The columns that were asked for; rows are not looked at."""
+        return self._whole.columns_at(self._asked, numbers, self._wanted, self._steps)
+
+
+def load_of(axes: LoadAxes, prompt: int, generate: int) -> Load:
+    """Requests of some lengths, at any rate."""
+    return Load(1.0, prompt, generate, **axes.model_dump(exclude={"rate"}))
+
+
 @lru_cache(maxsize=8)
-def _copy(asked: Same, axes: Same, prompt: int, generate: int) -> LoadResult:
-    """A copy of the model for prompts and answers of some lengths, at any rate: what is known without it is found once.
+def _copies(asked: Same, axes: Same, steps: Same, lengths: tuple[Length, ...]) -> list[LoadResult]:
+    """Copies of the model for prompts and answers of some lengths, at any rate: what no rate changes is found once.
 
     Raises:
-        BitnetCostError: see `serve`.
+        BitnetCostError: see `copies_of`.
     """
-    return serve(asked.it, Load(1.0, prompt, generate, **axes.it.model_dump(exclude={"rate"})))
+    return copies_of(asked.it, [load_of(axes.it, *each) for each in lengths], steps.it)
+
+
+def _fill(found: Columns, copy: LoadResult, rates: Array) -> None:
+    """Write the columns of the points of one prompt and answer."""
+    if copy.pace is None:
+        found["reason"][:] = UNFIT if (copy.reason or "").startswith(UNFIT) else copy.reason
+    result = over(copy, rates)
+    for name in found.keys() & KNOWN:
+        value = LOAD_METRICS[name].of(result)
+        if value is not None:
+            found[name][:] = value
+            if found[name].dtype.kind == "f":  # infinite where a load is not served: null, as in a record
+                found[name][~np.isfinite(found[name])] = np.nan
 
 
 def plan(spec: Sweep) -> sweep.Plan:

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from bitnet_cost import __version__
 from bitnet_cost.engine.compiled import Cell as CompiledCell
+from bitnet_cost.engine.compiled import Traced
 from bitnet_cost.engine.estimate import cannot_share, check_scope
 from bitnet_cost.engine.grid import components_of, figures, swept
 from bitnet_cost.engine.trace import Swept, Trace
@@ -222,7 +223,7 @@ class Plan:
         found: Scenario = varied_to(cell.asked, varied).but(workload=work)
         return found
 
-    def traced(self, cell: Cell, wanted: frozenset[str]) -> CompiledCell:
+    def traced(self, cell: Cell, wanted: frozenset[str]) -> Traced:
         """Some columns of a cell as one function of its numbers.
 
         Raises:

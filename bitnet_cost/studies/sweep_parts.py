@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bitnet_cost.engine.compiled import Cell as CompiledCell
+from bitnet_cost.engine.compiled import Traced
 from bitnet_cost.errors import BitnetCostError, MissingPrice
 from bitnet_cost.front import Front, best, pareto
 from bitnet_cost.inputs.cited import Same
@@ -25,17 +25,17 @@ def partition(whole: Plan, number: int) -> tuple[int, Columns]:
     if start >= stop:
         return 0, {}
     fast = traced_cell(Same(whole), index)
-    early = whole.deciding if isinstance(fast, CompiledCell) else whole.deciding | whole.needed
+    early = whole.deciding if not isinstance(fast, str) else whole.deciding | whole.needed
     part = Part(whole, whole.cell(index), index * math.prod(whole.lengths), early, Front())
-    found = joined(whole, list(part.blocks(start, stop, fast if isinstance(fast, CompiledCell) else None)))
+    found = joined(whole, list(part.blocks(start, stop, None if isinstance(fast, str) else fast)))
     return len(found["index"]), part.completed(found)
 
 
 @lru_cache(maxsize=4)
-def traced_cell(whole: Same, index: int) -> CompiledCell | str:
+def traced_cell(whole: Same, index: int) -> Traced | str:
     """What decides about the rows of a cell of a plan, as a function of its numbers, or why the engine is asked."""
     try:
-        found: CompiledCell = whole.it.traced(whole.it.cell(index), whole.it.deciding)
+        found: Traced = whole.it.traced(whole.it.cell(index), whole.it.deciding)
         return found
     except BitnetCostError as fault:
         return str(fault).splitlines()[0]
@@ -62,7 +62,7 @@ class Part(NamedTuple):
     early: frozenset[str]  # columns that are made of all points; the others are made of what is kept
     front: Front
 
-    def blocks(self, start: int, stop: int, fast: CompiledCell | None) -> Iterator[Columns]:
+    def blocks(self, start: int, stop: int, fast: Traced | None) -> Iterator[Columns]:
         """The kept rows among some points with their early columns and ``index``, block by block."""
         length, inner = self.whole.row
         in_rows = length <= BLOCK
