@@ -148,7 +148,7 @@ def copies_of(asked: Scenario, loads: Sequence[Load], steps: Steps = decode_step
         one = measure(asked.but(workload=held(asked, loads[0], 1)))
         return [LoadResult(asked, load, one, reason=why) for load in loads]
     places = places_of(asked, loads)
-    least = [max(each, 1) for each in places]
+    least = [np.array([max(each, 1.0)]) for each in places]
     full = measure(asked.but(workload=held_by(asked, loads, least)))
     some = [(load, each) for load, each in zip(loads, places, strict=True) if each]
     tempos = iter(paces(asked, *zip(*some, strict=True), steps) if some else ())

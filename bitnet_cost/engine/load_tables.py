@@ -32,9 +32,8 @@ def places_of(asked: Scenario, loads: Sequence[Load]) -> list[int]:
     most = [1 + (LIMITS["batch"] if load.max_batch is None else load.max_batch) for load in loads]
     low, high = np.zeros(len(loads)), np.array(most, dtype=np.float64)
     while bool((high - low > 1).any()):  # some dozens at once: a search by halves would take a run for each
-        share = np.linspace(0, 1, TRIED + 2)[1:-1]
-        tried = np.clip(np.round(low + share[:, None] * (high - low)), low + 1, np.maximum(high - 1, low))
-        tried = np.sort(np.maximum(tried, 1.0), axis=0)
+        share = np.linspace(0, 1, TRIED + 1)[1:, None]  # of all that are not known yet, the highest among them
+        tried = np.clip(np.round(low + share * (high - low)), np.maximum(low, 1), np.maximum(high - 1, 1))
         work = held_by(asked, loads, list(tried.T))
         fits = np.asarray(measure(asked.but(workload=work)).fits).reshape(tried.T.shape).T
         inside, outside = np.where(fits & (tried < high), tried, 0.0), np.where(fits, np.inf, tried)
@@ -47,9 +46,23 @@ def held(asked: Scenario, load: Load, batch: Array | int) -> Workload:
 
     A step meets a long answer more often than a short one: those there are (1 + cv2) times as long as the mean.
     """
-    prompt, steps = (load.static_cache - 1, 1.0) if load.static_cache is not None else (load.prompt, steps_in(load))
-    paged = load.static_cache is None and asked.runtime is not None and asked.runtime.paged
-    return _work(asked, batch, prompt, 1 + steps, paged)
+    return _work(asked, batch, *_lengths(load), _paged(asked, load))
+
+
+def held_by(asked: Scenario, loads: Sequence[Load], batches: Sequence[Array]) -> Workload:
+    """The same of several loads, one after the other, each at batches of its own."""
+    lengths = np.repeat(np.array([_lengths(load) for load in loads]), [len(batch) for batch in batches], axis=0)
+    return _work(asked, np.concatenate(batches), *lengths.T, _paged(asked, loads[0]))
+
+
+def _lengths(load: Load) -> tuple[int, float]:
+    """Tokens of a prompt, and tokens generated over which steps are averaged."""
+    return (load.prompt if load.static_cache is None else load.static_cache - 1), 1 + steps_in(load)
+
+
+def _paged(asked: Scenario, load: Load) -> bool:
+    """Whether memory is taken as answers grow."""
+    return load.static_cache is None and asked.runtime is not None and asked.runtime.paged
 
 
 def steps_in(load: Load) -> float:
@@ -57,22 +70,14 @@ def steps_in(load: Load) -> float:
     return 1.0 if load.static_cache is not None else max(load.steps, 1) * (1 + load.cv2)
 
 
-def _work(asked: Scenario, batch: Array | int, prompt: Array | int, generate: float, paged: bool = False) -> Workload:
+def _work(
+    asked: Scenario, batch: Array | int, prompt: Array | int, generate: Array | float, paged: bool = False
+) -> Workload:
     """Work of some batches, prompts and generated tokens, which need not be whole."""
     numbers = (np.array(each, dtype=np.float64) for each in np.broadcast_arrays(batch, prompt, generate))
     batches, prompts, tokens = map(np.atleast_1d, numbers)
     shape = np.ones(len(batches), dtype=np.int64) if np.ndim(batch) or np.ndim(prompt) else 1
     return Workload(shape, staggered=paged).for_kind(asked.model.kind).with_numbers(batches, prompts, tokens)
-
-
-def held_by(asked: Scenario, loads: Sequence[Load], batches: Sequence[Array | int]) -> Workload:
-    """The same of several loads, one after the other, each at batches of its own."""
-    every = [held(asked, load, batch) for load, batch in zip(loads, batches, strict=True)]
-    if len(every) == 1:
-        return every[0]
-    numbers = (np.concatenate(each) for each in zip(*(work.flat() for work in every), strict=True))
-    batch, prompt, generate = numbers
-    return _work(asked, batch, prompt, generate, every[0].staggered)
 
 
 def decode_steps(asked: Scenario) -> Array:

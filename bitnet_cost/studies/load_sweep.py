@@ -24,6 +24,7 @@ from bitnet_cost.inputs.sweep import LoadAxes, Sweep, whole_numbers
 from bitnet_cost.ledger.load import LoadResult
 from bitnet_cost.ledger.load_record import LOAD_METRICS
 from bitnet_cost.ledger.record import UNFIT
+from bitnet_cost.numerals import with_commas
 from bitnet_cost.registry import Metric
 from bitnet_cost.studies import sweep, training_sweep
 from bitnet_cost.studies.sweep import Cell
@@ -52,19 +53,25 @@ class LoadPlan(sweep.Plan):
         """All columns, in their order."""
         return (*WORDS[:-1], *self.varied, *AXES[:2], *KNOWN, "reason")
 
+    def cell(self, number: int) -> Cell:
+        """The names and varied figures of a cell, one object for all who ask.
+
+        Raises:
+            BitnetCostError: a varied figure outside what its profile accepts.
+        """
+        return _cell(Same(self), number)
+
     def traced(self, cell: Cell, wanted: frozenset[str]) -> LoadCell:
         """Some columns of a cell, of which the steps are one function of batch and lengths.
 
         Raises:
             BitnetCostError: why the engine has to evaluate them.
         """
-        points = math.prod(self.lengths)
-        if points < sweep.TRACED_FROM or self.inner:
-            raise BitnetCostError("a cell has few points, or figures that vary within it")
-        try:
-            return LoadCell(cell.asked, self, wanted, fast=points >= sweep.COMPILED_FROM)
-        except TypeError as fault:
-            raise BitnetCostError(f"a formula cannot be traced ({fault})") from None
+        if self.inner:
+            raise BitnetCostError("figures vary within a cell")
+        if math.prod(self.lengths) < sweep.TRACED_FROM:
+            raise BitnetCostError(f"a cell has fewer than {with_commas(sweep.TRACED_FROM)} points")
+        return LoadCell(self, cell, wanted)
 
     def evaluate(self, cell: Cell, numbers: Mapping[str, Array | None], varied: dict[str, Array]) -> Columns:
         """Columns of some points of a cell.
@@ -74,7 +81,8 @@ class LoadPlan(sweep.Plan):
         """
         asked = varied_to(cell.asked, varied)
         check_scope(asked.hardware, asked.scope or asked.hardware.default_scope)
-        return self.columns_at(asked, numbers, KNOWN, decode_steps)
+        many = not self.inner and math.prod(self.lengths) >= sweep.TRACED_FROM
+        return self.columns_at(asked, numbers, KNOWN, _graph(Same(asked), Same(self)) if many else decode_steps)
 
     def columns_at(self, asked: Scenario, numbers: Mapping[str, Array | None], wanted: Collection[str],
                    steps: Steps) -> Columns:  # fmt: skip
@@ -109,35 +117,54 @@ class LoadPlan(sweep.Plan):
 
 
 class LoadCell:
-    """A cell of a sweep over loads: its steps are one function of batch and lengths, the rest few arrays a length.
-
-    Args:
-        asked: the question, for any numbers.
-        whole: the sweep.
-        wanted: the columns that are asked for.
-        fast: whether machine code is worth its time.
-    """
+    """A cell of a sweep over loads: its steps are one function of batch and lengths, the rest few arrays a length."""
 
     inputs = AXES
 
-    def __init__(self, asked: Scenario, whole: LoadPlan, wanted: frozenset[str], *, fast: bool) -> None:
-        longest = load_of(whole.load, *(int(np.asarray(whole.axes[name])[-1]) for name in AXES[:2]))
-        places = max(places_of(asked, [longest])[0], 1)
-        trace = Trace()
-        told = of_decode(trace.priced_at(asked.but(workload=held(asked, longest, places)), {}))
-        rows = {str(row): value for row, (value,) in enumerate(told)}
-        self._graph = CompiledCell(Swept(trace.graph, rows, []), rows, fast=fast)
-        self.slow = self._graph.slow
-        self._asked, self._whole, self._wanted = asked, whole, wanted
-        self._steps: Steps = self._by_graph
-
-    def _by_graph(self, asked: Scenario) -> Array:
-        found = self._graph.figures(dict(zip(WORKLOAD, asked.workload.flat(), strict=True)))
-        return decode_steps(asked) if found is None else np.stack(list(found.values()))
+    def __init__(self, whole: LoadPlan, cell: Cell, wanted: frozenset[str]) -> None:
+        self._whole, self._asked, self._wanted = whole, cell.asked, wanted
+        self._steps = _graph(Same(cell.asked), Same(whole))
+        self.slow = self._steps.slow
 
     def figures(self, numbers: Mapping[str, Array], row: Row | None = None) -> dict[str, Any] | None:
         """The columns that were asked for; rows are not looked at."""
         return self._whole.columns_at(self._asked, numbers, self._wanted, self._steps)
+
+
+class GraphOfSteps:
+    """Seconds and energy of decode phases as a function of batch, prompt and answer; see `decode_steps`.
+
+    Raises:
+        BitnetCostError: see `priced_at`; a formula that cannot be traced.
+    """
+
+    def __init__(self, asked: Scenario, whole: LoadPlan) -> None:
+        longest = load_of(whole.load, *(int(np.asarray(whole.axes[name])[-1]) for name in AXES[:2]))
+        places = max(places_of(asked, [longest])[0], 1)
+        trace = Trace()
+        try:
+            told = of_decode(trace.priced_at(asked.but(workload=held(asked, longest, places)), {}))
+        except TypeError as fault:
+            raise BitnetCostError(f"a formula cannot be traced ({fault})") from None
+        rows = {str(row): value for row, (value,) in enumerate(told)}
+        fast = math.prod(whole.lengths) >= sweep.COMPILED_FROM
+        self._graph = CompiledCell(Swept(trace.graph, rows, []), rows, fast=fast)
+        self.slow = self._graph.slow
+
+    def __call__(self, asked: Scenario) -> Array:
+        """The rows at the numbers of a question, which else is the one that was traced."""
+        found = self._graph.figures(dict(zip(WORKLOAD, asked.workload.flat(), strict=True)))
+        return decode_steps(asked) if found is None else np.stack(list(found.values()))
+
+
+@lru_cache(maxsize=4)
+def _graph(asked: Same, whole: Same) -> GraphOfSteps:
+    return GraphOfSteps(asked.it, whole.it)
+
+
+@lru_cache(maxsize=8)
+def _cell(whole: Same, number: int) -> Cell:
+    return sweep.Plan.cell(whole.it, number)
 
 
 def load_of(axes: LoadAxes, prompt: int, generate: int) -> Load:
