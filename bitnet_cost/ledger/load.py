@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -145,7 +146,7 @@ class LoadResult(Rows):
         """What the scope multiplies the energy of devices by."""
         return float(overhead_in(self.scope, self.scenario.facility, self.hardware.host))
 
-    @property
+    @cached_property
     def measured(self) -> dict[RangeKind, Factors] | None:
         """What nine of ten measured energies of such runs were between, over modelled; None where nothing tells."""
         return energy_factors(self.full)
@@ -170,7 +171,7 @@ class LoadResult(Rows):
         """The same at the rates asked for; None where nothing is served."""
         return None if self.steady is None else self.energy_at(self.steady)
 
-    @property
+    @cached_property
     def days_energy(self) -> Any:
         """What a day takes: its requests at their mean rate, or a day at the rate asked for.  [bound, n]  [J]"""
         at = self.day or self.steady

@@ -14,7 +14,7 @@ from bitnet_cost.engine.compiled import Cell as CompiledCell
 from bitnet_cost.engine.compiled import Row
 from bitnet_cost.engine.estimate import check_scope
 from bitnet_cost.engine.load import copies_of, over
-from bitnet_cost.engine.load_tables import Steps, decode_steps, held, of_decode, places_of
+from bitnet_cost.engine.load_tables import decode_steps, held, of_decode, places_of
 from bitnet_cost.engine.trace import WORKLOAD, Swept, Trace
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.cited import Same
@@ -33,6 +33,7 @@ from bitnet_cost.studies.varied import varied_to
 from bitnet_cost.told import Array
 
 TOGETHER = 16  # lengths whose steps are evaluated at once
+KEPT = 1000  # lengths whose steps are kept
 Length = tuple[int, int]  # of a prompt and an answer
 GENERATE = 128
 WORDS = ("model", "hardware", "runtime", "precision", "scope", "reason")
@@ -67,11 +68,10 @@ class LoadPlan(sweep.Plan):
         Raises:
             BitnetCostError: why the engine has to evaluate them.
         """
-        if self.inner:
-            raise BitnetCostError("figures vary within a cell")
-        if math.prod(self.lengths) < sweep.TRACED_FROM:
-            raise BitnetCostError(f"a cell has fewer than {with_commas(sweep.TRACED_FROM)} points")
-        return LoadCell(self, cell, wanted)
+        found = _copies(Same(cell.asked), Same(self))
+        if found.graph is None:
+            raise BitnetCostError(f"figures vary, or a cell has fewer than {with_commas(sweep.TRACED_FROM)} points")
+        return LoadCell(found, found.graph.slow, wanted)
 
     def evaluate(self, cell: Cell, numbers: Mapping[str, Array | None], varied: dict[str, Array]) -> Columns:
         """Columns of some points of a cell.
@@ -81,28 +81,7 @@ class LoadPlan(sweep.Plan):
         """
         asked = varied_to(cell.asked, varied)
         check_scope(asked.hardware, asked.scope or asked.hardware.default_scope)
-        many = not self.inner and math.prod(self.lengths) >= sweep.TRACED_FROM
-        return self.columns_at(asked, numbers, KNOWN, _graph(Same(asked), Same(self)) if many else decode_steps)
-
-    def columns_at(self, asked: Scenario, numbers: Mapping[str, Array | None], wanted: Collection[str],
-                   steps: Steps) -> Columns:  # fmt: skip
-        """Some columns, and the reason, of points one after the other, those of one prompt and answer together."""
-        prompt, generate, rate = (np.asarray(numbers[name]) for name in AXES)
-        found: Columns = {name: np.full(rate.size, self.kind_of(name) != "bool" and np.nan) for name in KNOWN
-                          if name in wanted}  # fmt: skip
-        found |= {"prompt": prompt, "generate": generate, "reason": np.full(rate.size, None)}
-        starts = np.flatnonzero((np.diff(prompt, prepend=-1) != 0) | (np.diff(generate, prepend=-1) != 0))
-        lengths = [(int(prompt[at]), int(generate[at])) for at in starts]
-        results: dict[Length, LoadResult] = {}
-        for alone in (False, True):  # an answer of one token has no steps
-            some = tuple(dict.fromkeys(each for each in lengths if (each[1] == 1) == alone))
-            for first in range(0, len(some), TOGETHER):
-                part = some[first : first + TOGETHER]
-                results |= dict(zip(part, _copies(Same(asked), Same(self.load), Same(steps), part), strict=True))
-        for length, points in zip(lengths, np.split(np.arange(rate.size), starts[1:]), strict=True):
-            part = slice(points[0], points[-1] + 1)
-            _fill({name: column[part] for name, column in found.items()}, results[length], rate[part])
-        return found
+        return _copies(Same(asked), Same(self)).columns(numbers, self.deciding | self.needed)
 
     @property
     def load(self) -> LoadAxes:
@@ -116,29 +95,22 @@ class LoadPlan(sweep.Plan):
         return self.spec.load
 
 
-class LoadCell:
-    """A cell of a sweep over loads: its steps are one function of batch and lengths, the rest few arrays a length."""
+class Copies:
+    """Copies of the model for prompts and answers of any lengths: what no rate changes is found once for each.
 
-    inputs = AXES
-
-    def __init__(self, whole: LoadPlan, cell: Cell, wanted: frozenset[str]) -> None:
-        self._whole, self._asked, self._wanted = whole, cell.asked, wanted
-        self._steps = _graph(Same(cell.asked), Same(whole))
-        self.slow = self._steps.slow
-
-    def figures(self, numbers: Mapping[str, Array], row: Row | None = None) -> dict[str, Any] | None:
-        """The columns that were asked for; rows are not looked at."""
-        return self._whole.columns_at(self._asked, numbers, self._wanted, self._steps)
-
-
-class GraphOfSteps:
-    """Seconds and energy of decode phases as a function of batch, prompt and answer; see `decode_steps`.
+    What a step takes is one function of batch and lengths where a cell has points enough, the engine's else.
 
     Raises:
         BitnetCostError: see `priced_at`; a formula that cannot be traced.
     """
 
     def __init__(self, asked: Scenario, whole: LoadPlan) -> None:
+        self._asked, self._whole = asked, whole
+        self._known: dict[Length, LoadResult] = {}
+        self.graph: CompiledCell | None = None
+        points = math.prod(whole.lengths)
+        if whole.inner or points < sweep.TRACED_FROM:
+            return
         longest = load_of(whole.load, *(int(np.asarray(whole.axes[name])[-1]) for name in AXES[:2]))
         places = max(places_of(asked, [longest])[0], 1)
         trace = Trace()
@@ -147,19 +119,59 @@ class GraphOfSteps:
         except TypeError as fault:
             raise BitnetCostError(f"a formula cannot be traced ({fault})") from None
         rows = {str(row): value for row, (value,) in enumerate(told)}
-        fast = math.prod(whole.lengths) >= sweep.COMPILED_FROM
-        self._graph = CompiledCell(Swept(trace.graph, rows, []), rows, fast=fast)
-        self.slow = self._graph.slow
+        self.graph = CompiledCell(Swept(trace.graph, rows, []), rows, fast=points >= sweep.COMPILED_FROM)
 
-    def __call__(self, asked: Scenario) -> Array:
-        """The rows at the numbers of a question, which else is the one that was traced."""
-        found = self._graph.figures(dict(zip(WORKLOAD, asked.workload.flat(), strict=True)))
-        return decode_steps(asked) if found is None else np.stack(list(found.values()))
+    def _steps(self, asked: Scenario) -> Array:
+        found = self.graph and self.graph.figures(dict(zip(WORKLOAD, asked.workload.flat(), strict=True)))
+        return np.stack(list(found.values())) if found else decode_steps(asked)
+
+    def of(self, lengths: Collection[Length]) -> dict[Length, LoadResult]:
+        """The copies of some lengths.
+
+        Raises:
+            BitnetCostError: see `copies_of`.
+        """
+        if len(self._known) > KEPT:
+            self._known.clear()
+        fresh = [each for each in dict.fromkeys(lengths) if each not in self._known]
+        for alone in (False, True):  # an answer of one token has no steps
+            some = [each for each in fresh if (each[1] == 1) == alone]
+            for first in range(0, len(some), TOGETHER):
+                part = some[first : first + TOGETHER]
+                loads = [load_of(self._whole.load, *each) for each in part]
+                self._known |= zip(part, copies_of(self._asked, loads, self._steps), strict=True)
+        return self._known
+
+    def columns(self, numbers: Mapping[str, Array | None], wanted: Collection[str]) -> Columns:
+        """Some columns, and the reason, of points one after the other, those of one prompt and answer together."""
+        prompt, generate, rate = (np.asarray(numbers[name]) for name in AXES)
+        found: Columns = {name: np.full(rate.size, self._whole.kind_of(name) != "bool" and np.nan) for name in KNOWN
+                          if name in wanted}  # fmt: skip
+        found |= {"prompt": prompt, "generate": generate, "reason": np.full(rate.size, None)}
+        starts = np.flatnonzero((np.diff(prompt, prepend=-1) != 0) | (np.diff(generate, prepend=-1) != 0)).tolist()
+        lengths = [(int(prompt[at]), int(generate[at])) for at in starts]
+        copies = self.of(lengths)
+        for length, start, stop in zip(lengths, starts, [*starts[1:], rate.size], strict=True):
+            _fill({name: column[start:stop] for name, column in found.items()}, copies[length], rate[start:stop])
+        return found
+
+
+class LoadCell:
+    """Some columns of a cell of a sweep over loads as a function of its points."""
+
+    inputs = AXES
+
+    def __init__(self, copies: Copies, slow: str | None, wanted: frozenset[str]) -> None:
+        self._copies, self.slow, self._wanted = copies, slow, wanted
+
+    def figures(self, numbers: Mapping[str, Array], row: Row | None = None) -> dict[str, Any] | None:
+        """The columns; rows are not looked at."""
+        return self._copies.columns(numbers, self._wanted)
 
 
 @lru_cache(maxsize=4)
-def _graph(asked: Same, whole: Same) -> GraphOfSteps:
-    return GraphOfSteps(asked.it, whole.it)
+def _copies(asked: Same, whole: Same) -> Copies:
+    return Copies(asked.it, whole.it)
 
 
 @lru_cache(maxsize=8)
@@ -170,16 +182,6 @@ def _cell(whole: Same, number: int) -> Cell:
 def load_of(axes: LoadAxes, prompt: int, generate: int) -> Load:
     """Requests of some lengths, at any rate."""
     return Load(1.0, prompt, generate, **axes.model_dump(exclude={"rate"}))
-
-
-@lru_cache(maxsize=8)
-def _copies(asked: Same, axes: Same, steps: Same, lengths: tuple[Length, ...]) -> list[LoadResult]:
-    """Copies of the model for prompts and answers of some lengths, at any rate: what no rate changes is found once.
-
-    Raises:
-        BitnetCostError: see `copies_of`.
-    """
-    return copies_of(asked.it, [load_of(axes.it, *each) for each in lengths], steps.it)
 
 
 def _fill(found: Columns, copy: LoadResult, rates: Array) -> None:
