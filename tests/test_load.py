@@ -12,10 +12,11 @@ import pytest
 from bitnet_cost import BitnetCostError, estimate, sweep
 from bitnet_cost import load as load_answer
 from bitnet_cost.api import load_hardware, load_model, load_precision
-from bitnet_cost.engine.load import largest_rate, pace, places_of, steady
+from bitnet_cost.engine.load import steady
+from bitnet_cost.engine.load_tables import paces, places_of
 from bitnet_cost.inputs.load import Load
 from bitnet_cost.inputs.scenario import Scenario
-from bitnet_cost.ledger.load import Pace
+from bitnet_cost.ledger.steady import Pace
 from bitnet_cost.readers import machines
 from bitnet_cost.registry import LOAD_METRICS
 from tests.conftest import Ran
@@ -31,7 +32,8 @@ def asked(runtime: str, model: str = "llama-3.1-8b", precision: str = "bf16") ->
 
 def paced(runtime: str, load: Load) -> tuple[Scenario, Pace]:
     one = asked(runtime)
-    return one, pace(one, load, places_of(one, load))
+    (found,) = paces(one, [load], places_of(one, [load]))
+    return one, found
 
 
 def record(**given: Any) -> dict[str, Any]:
@@ -57,9 +59,9 @@ def test_few_requests_take_what_one_sequence_takes_and_the_devices_wait(runtime:
 @pytest.mark.parametrize("runtime", [ALONE, INSIDE])
 def test_the_largest_rate_takes_what_a_full_batch_takes(runtime: str) -> None:
     load = Load(1.0, max_batch=48)
-    one, tempo = paced(runtime, load)
-    most = largest_rate(tempo, load)
-    at = steady(tempo, load, np.array([most]), one.runtime)
+    _one, tempo = paced(runtime, load)
+    most = tempo.largest
+    at = steady(tempo, np.array([most]))
     assert at.batch[0] == pytest.approx(48, rel=1e-9)
     assert at.busy[0] == pytest.approx(1, rel=1e-9)
     full = estimate("llama-3.1-8b", "h100-sxm-80gb", "bf16", batch=48, runtime=runtime)
@@ -75,9 +77,9 @@ def test_the_largest_rate_takes_what_a_full_batch_takes(runtime: str) -> None:
 @pytest.mark.parametrize("places", [1, 3, 40, 300])
 def test_the_batch_solves_its_equation_at_every_rate(runtime: str, places: int) -> None:
     load = Load(1.0, max_batch=places)
-    one, tempo = paced(runtime, load)
-    rates = np.linspace(1e-3, 0.999, 200) * largest_rate(tempo, load)
-    at = steady(tempo, load, rates, one.runtime)
+    _one, tempo = paced(runtime, load)
+    rates = np.linspace(1e-3, 0.999, 200) * tempo.largest
+    at = steady(tempo, rates)
     step, prompt = tempo.at(tempo.step_s, at.batch), tempo.prompt_at(at.sequences, at.batch)
     np.testing.assert_allclose(at.sequences, rates * 127 * step / (1 - rates * prompt), rtol=1e-9)
     np.testing.assert_allclose(at.busy, rates * (prompt + 127 * step / at.batch), rtol=1e-9)  # work of a request

@@ -5,15 +5,16 @@ The simulation knows only what a step and a prompt take; the queue, the batch an
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 
-from bitnet_cost.engine.load import full_places, largest_rate, steady, within
+from bitnet_cost.engine.load import steady, within
 from bitnet_cost.formulas.queueing import Wait
 from bitnet_cost.inputs.load import Load
-from bitnet_cost.ledger.load import Pace
+from bitnet_cost.ledger.steady import Pace
 from tests.test_load import ALONE, INSIDE, paced
 
 REQUESTS = 900
@@ -95,14 +96,14 @@ def test_few_places(places: int) -> None:
 @pytest.mark.parametrize(("use", "cv2"), [(0.3, 0.0), (0.6, 0.0), (0.5, 1.0)])
 def test_percentiles_are_those_of_single_requests(runtime: str, use: float, cv2: float) -> None:
     load = Load(1.0, max_batch=64, cv2=cv2)
-    one, pace = paced(runtime, load)
-    rate = use * largest_rate(pace, load)
-    found = steady(pace, load, np.array([rate]), one.runtime)
+    _one, pace = paced(runtime, load)
+    rate = use * pace.largest
+    found = steady(pace, np.array([rate]))
     runs = [simulated(pace, load, rate, inside=runtime == INSIDE, seed=seed) for seed in (7, 8, 9)]
     tpots, ttfts = (np.concatenate([getattr(run, name) for run in runs]) for name in ("tpots", "ttfts"))
     for percent, of_token, of_first in ((50, 0.06, 0.12), (90, 0.06, 0.12), (99, 0.12, 0.15)):
         if not cv2:  # a short answer meets few steps, which its time per token is the mean of
-            assert found.tpot_of(pace, load, percent)[0] == pytest.approx(np.percentile(tpots, percent), rel=of_token)
+            assert found.tpot_of(percent)[0] == pytest.approx(np.percentile(tpots, percent), rel=of_token)
         assert found.ttft_of(percent)[0] == pytest.approx(np.percentile(ttfts, percent), rel=of_first)
 
 
@@ -130,10 +131,9 @@ def test_a_wait_is_the_sum_of_its_parts(cv2: float) -> None:
 @pytest.mark.parametrize(("places", "cv2"), [(1, 1.0), (4, 1.0), (16, 1.0)])
 def test_many_places_wait_as_erlang_says(places: int, cv2: float) -> None:
     load = Load(1.0, prompt=1, max_batch=places, cv2=cv2)  # prompts of one token, so that steps are nearly alone
-    one, pace = paced(ALONE, load)
-    pace = pace._replace(prompt_s=pace.prompt_s * 0, alone_s=0.0, step_s=pace.step_s * 0 + 0.01)
-    pace = pace._replace(full=full_places(pace, load))
-    found = steady(pace, load, 0.7 * np.array([largest_rate(pace, load)]), one.runtime)
+    _one, pace = paced(ALONE, load)
+    pace = replace(pace, prompt_s=pace.prompt_s * 0, alone_s=0.0, step_s=pace.step_s * 0 + 0.01)
+    found = steady(pace, 0.7 * np.array([pace.largest]))
     offered = 0.7 * places
     terms = np.cumprod([1.0, *(offered / n for n in range(1, places + 1))])
     queue = terms[-1] / 0.3
@@ -143,20 +143,20 @@ def test_many_places_wait_as_erlang_says(places: int, cv2: float) -> None:
 
 def test_objectives_on_a_percentile_are_kept_by_it() -> None:
     load = Load(1.0, max_batch=64, slo_ttft=0.06, slo_tpot=0.013, percentile=99)
-    one, pace = paced(ALONE, load)
-    rate = within(pace, load, one.runtime)
-    at = steady(pace, load, np.array([rate, rate * 1.01]), one.runtime)
-    first, each = at.ttft_of(99), at.tpot_of(pace, load, 99)
+    _one, pace = paced(ALONE, load)
+    rate = within(pace)
+    at = steady(pace, np.array([rate, rate * 1.01]))
+    first, each = at.ttft_of(99), at.tpot_of(99)
     assert first[0] <= 0.06
     assert each[0] <= 0.013
     assert first[1] > 0.06 or each[1] > 0.013
-    assert rate < within(pace, Load(1.0, max_batch=64, slo_ttft=0.06, slo_tpot=0.013), one.runtime)
+    assert rate < within(replace(pace, load=Load(1.0, max_batch=64, slo_ttft=0.06, slo_tpot=0.013)))
 
 
 def _agrees(load: Load, runtime: str, use: float) -> None:
-    one, pace = paced(runtime, load)
-    rate = use * largest_rate(pace, load)
-    found = steady(pace, load, np.array([rate]), one.runtime)
+    _one, pace = paced(runtime, load)
+    rate = use * pace.largest
+    found = steady(pace, np.array([rate]))
     seen = simulated(pace, load, rate, inside=runtime == INSIDE, requests=REQUESTS if use < 0.8 else 3 * REQUESTS)
     assert found.batch[0] == pytest.approx(seen.batch, rel=0.07)
     assert found.busy[0] == pytest.approx(seen.busy, rel=0.03)

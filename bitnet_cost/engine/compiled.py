@@ -24,8 +24,13 @@ Row = tuple[int, Collection[str]]  # points of a row, and the numbers that diffe
 class Traced(Protocol):
     """Columns of points of a cell by a graph."""
 
-    inputs: Sequence[str]
-    slow: str | None  # why it is not in machine code
+    @property
+    def inputs(self) -> Sequence[str]:
+        """The names of its numbers."""
+
+    @property
+    def slow(self) -> str | None:
+        """Why it is not in machine code; None: it is."""
 
     def figures(self, numbers: Mapping[str, Array], row: Row | None = None) -> dict[str, Any] | None:
         """The columns that were asked for; None: the engine is to be asked."""

@@ -150,12 +150,13 @@ def copies_of(asked: Scenario, loads: Sequence[Load], steps: Steps = decode_step
     places = places_of(asked, loads)
     least = [np.array([max(each, 1.0)]) for each in places]
     full = measure(asked.but(workload=held_by(asked, loads, least)))
-    some = [(load, each) for load, each in zip(loads, places, strict=True) if each]
-    tempos = iter(paces(asked, *zip(*some, strict=True), steps) if some else ())
+    some = [load for load, each in zip(loads, places, strict=True) if each]
+    tempos = iter(paces(asked, some, [each for each in places if each], steps) if some else ())
     why = does_not_fit(full, float(full.capacity_bits or 0.0))
     return [
         LoadResult(asked, load, full, number, tempo, largest=tempo.largest, within=tempo.largest, replicas=np.ones(1))
-        if each and (tempo := next(tempos)) else LoadResult(asked, load, full, number, reason=why)
+        if each and (tempo := next(tempos))
+        else LoadResult(asked, load, full, number, reason=why)
         for number, (load, each) in enumerate(zip(loads, places, strict=True))
     ]
 

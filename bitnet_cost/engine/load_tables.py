@@ -46,13 +46,13 @@ def held(asked: Scenario, load: Load, batch: Array | int) -> Workload:
 
     A step meets a long answer more often than a short one: those there are (1 + cv2) times as long as the mean.
     """
-    return _work(asked, batch, *_lengths(load), _paged(asked, load))
+    return _work(asked, (batch, *_lengths(load)), _paged(asked, load))
 
 
 def held_by(asked: Scenario, loads: Sequence[Load], batches: Sequence[Array]) -> Workload:
     """The same of several loads, one after the other, each at batches of its own."""
     lengths = np.repeat(np.array([_lengths(load) for load in loads]), [len(batch) for batch in batches], axis=0)
-    return _work(asked, np.concatenate(batches), *lengths.T, _paged(asked, loads[0]))
+    return _work(asked, (np.concatenate(batches), *lengths.T), _paged(asked, loads[0]))
 
 
 def _lengths(load: Load) -> tuple[int, float]:
@@ -70,13 +70,12 @@ def steps_in(load: Load) -> float:
     return 1.0 if load.static_cache is not None else max(load.steps, 1) * (1 + load.cv2)
 
 
-def _work(
-    asked: Scenario, batch: Array | int, prompt: Array | int, generate: Array | float, paged: bool = False
-) -> Workload:
+def _work(asked: Scenario, numbers: tuple[Array | float, ...], paged: bool = False) -> Workload:
     """Work of some batches, prompts and generated tokens, which need not be whole."""
-    numbers = (np.array(each, dtype=np.float64) for each in np.broadcast_arrays(batch, prompt, generate))
-    batches, prompts, tokens = map(np.atleast_1d, numbers)
-    shape = np.ones(len(batches), dtype=np.int64) if np.ndim(batch) or np.ndim(prompt) else 1
+    batches, prompts, tokens = (
+        np.atleast_1d(np.array(each, dtype=np.float64)) for each in np.broadcast_arrays(*numbers)
+    )
+    shape = np.ones(len(batches), dtype=np.int64) if any(np.ndim(each) for each in numbers) else 1
     return Workload(shape, staggered=paged).for_kind(asked.model.kind).with_numbers(batches, prompts, tokens)
 
 
@@ -140,7 +139,7 @@ def _batches(runtime: RuntimeProfile | None, places: int) -> tuple[Array, Array]
     if given:
         sizes = np.array([*given, places], dtype=np.float64)
         middles = (sizes + np.concatenate(([0.0], sizes[:-1])) + 1) / 2
-        return np.append(middles, places), np.append(sizes, places)
+        return (middles, sizes) if middles[-1] == places else (np.append(middles, places), np.append(sizes, places))
     whole = np.arange(1.0, min(places, EACH) + 1)
     if places > EACH:
         whole = np.unique(np.append(whole, np.round(np.geomspace(EACH, places, 2 + int(50 * np.log(places / EACH))))))
@@ -155,7 +154,7 @@ def _prompt(asked: Scenario, loads: Sequence[Load], ready: Prepared, others: Seq
     """
 
     def taken(tokens: Array) -> Array:
-        return _by_operator(evaluate(asked.but(workload=_work(asked, 1, tokens, 1.0)), prepared=ready), "prefill")
+        return _by_operator(evaluate(asked.but(workload=_work(asked, (1, tokens, 1.0))), prepared=ready), "prefill")
 
     fresh = np.array([float(load.prompt - load.cached) for load in loads])
     attends = taken(fresh)
@@ -169,7 +168,7 @@ def _prompt(asked: Scenario, loads: Sequence[Load], ready: Prepared, others: Seq
 
 def _inside(asked: Scenario, loads: Sequence[Load], sizes: Sequence[Array], ready: Prepared) -> list[Array]:
     """What a prompt of each load adds to a step that it shares: weights are read once for both.  [1 + bound, k] each"""
-    few = [np.unique(np.round(np.geomspace(1, size[-1], PROMPTED))) for size in sizes]
+    few: list[Array] = [np.unique(np.round(np.geomspace(1, size[-1], PROMPTED))).astype(np.float64) for size in sizes]
     steps = evaluate(asked.but(workload=held_by(asked, loads, few)), prepared=ready)
     each = np.repeat([float(steps_in(load)) for load in loads], [len(batches) for batches in few])
     both, own = _prompt(asked, loads, ready, few), _by_operator(steps, "decode") / each
@@ -202,10 +201,8 @@ def _apart(asked: Scenario, load: Load, pace: Pace) -> Pace:
     energy = [] if PARTS[scope] < 3 else [getattr(link.energy, end) * cache for end in ("low", "value", "high")]
     alone = pace.alone_j + np.array(energy or [0.0] * 3)
     prefill = Prefill(devices // asked.devices, pace.alone_s, float(moved), pace.waiting_w * (devices / asked.devices))
-    return replace(
-        pace, prompt_s=pace.prompt_s * 0, prompt_j=alone[:, None] * np.ones_like(pace.prompt_s), alone_s=0.0, alone_j=alone,
-        prefill=prefill,
-    )  # fmt: skip
+    none = np.zeros_like(pace.prompt_s)
+    return replace(pace, prompt_s=none, prompt_j=alone[:, None] + none, alone_s=0.0, alone_j=alone, prefill=prefill)
 
 
 def _by_operator(result: Result, name: str) -> Array:

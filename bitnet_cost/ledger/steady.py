@@ -1,4 +1,4 @@
-"""What devices settle at under load: tables of steps and prompts, and the times and energies that follow at each rate."""
+"""What devices settle at under load: tables of steps and prompts, and the times and energies that follow."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bitnet_cost.formulas.queueing import (
     STATES,
@@ -125,7 +126,7 @@ class Pace:
         )
 
     def _lines(self, table: Array) -> tuple[Array, Array]:
-        """A table between its batches: what it were at none, and what each sequence adds.  [k - 1] each, at least one"""
+        """A table between its batches: at no batch, and what each sequence of one adds.  [k - 1] each, or [1]"""
         if len(table) == 1:
             return table, np.zeros(1)
         each = np.diff(table) / np.diff(self.batches)
@@ -138,7 +139,7 @@ class Steady:
 
     pace: Pace
     rate: Array  # served: at most the largest
-    late: Array  # rates at which no queue ends
+    late: NDArray[np.bool_]  # rates at which no queue ends
     sequences: Array  # that decode, on average over all time
 
     @cached_property

@@ -179,10 +179,21 @@ def test_the_command_says_what_is_compiled(bitnet_cost: Callable[..., Ran], tmp_
     assert "engine: 1 of 1 cells: compiled" in many.err
 
 
+def test_loads_by_compiled_steps_are_those_of_the_engine() -> None:
+    given = {"load": {"rate": "0.1:9:50000", "max_batch": 20}, "generate": [1, 20, 300]}
+    loads, few = plan(**given), plan(**(given | {"load": {"rate": "0.1:9:50", "max_batch": 20}}))
+    assert sweep_parts.engine_notes(loads) == ["engine: 1 of 1 cells: compiled"]
+    numbers, _ = few.slice(0, 150)
+    compiled, engine = (one.evaluate(one.cell(0), numbers, {}) for one in (loads, few))
+    assert set(compiled) == set(engine)
+    for name, column in engine.items():
+        assert np.array_equal(compiled[name], column, equal_nan=column.dtype.kind == "f"), name
+
+
 def test_what_is_not_compiled_says_why() -> None:
     steps = plan(training={"seq": "1:8000:8000", "micro_batch": list(range(1, 21))})
     assert sweep_parts.engine_notes(steps) == ["engine: 1 of 1 cells: compiled"]
-    loads = plan(load={"rate": "0.1:9:30000"})
-    assert "the engine, operator by operator" in sweep_parts.engine_notes(loads)[0]
+    few = plan(load={"rate": "0.1:9:100"})
+    assert "the engine, operator by operator; figures vary, or a cell has fewer" in sweep_parts.engine_notes(few)[0]
     powers = plan(vary={"rates.bf16": {"first": "500 TFLOP/s", "last": "900 TFLOP/s", "points": 30000}}, training={})
     assert "power is not for told numbers" in sweep_parts.engine_notes(powers)[0]
