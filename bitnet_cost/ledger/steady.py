@@ -135,7 +135,7 @@ class Pace:
 
 @dataclass(frozen=True, eq=False)
 class Steady:
-    """What the devices of one copy settle at for each rate. Each [n]; what is not asked for is not worked out."""
+    """What the devices of one copy settle at for each rate. Each [n]; figures that nobody reads cost nothing."""
 
     pace: Pace
     rate: Array  # served: at most the largest
