@@ -135,7 +135,7 @@ class Pace:
 
 @dataclass(frozen=True, eq=False)
 class Steady:
-    """What the devices of one copy settle at for each rate. Each [n]; figures that nobody reads cost nothing."""
+    """What the devices of one copy settle at for each rate. Each [n]; a figure is calculated where it is read."""
 
     pace: Pace
     rate: Array  # served: at most the largest
