@@ -200,19 +200,29 @@ def unit_recipe(hardware: Hardware, form: str, weights: str, activation_bits: fl
     return recipe
 
 
+def forms_of(ops: tuple[Operator, ...], precision: Precision, accumulator: Accumulator) -> tuple[str, ...]:
+    """Every format that an operator's products and elementwise work are in, before a device runs them in its own."""
+    actions = {
+        action for recipe in recipes(ops, precision, accumulator) for costs in recipe.values() for action, _ in costs
+    }
+    products = {form for op in ops if (form := product_format(op, precision)) is not None}
+    elsewhere = {precision.elsewhere, *(precision_at(op, precision).elsewhere for op in ops)}
+    return tuple(sorted({action.partition(".")[2] for action in actions} | products | elsewhere))
+
+
 class Runs:
-    """A device as far as it decides which actions a product is: equal to any that runs the same formats.
+    """A device as far as it decides which actions products in some ``forms`` are: equal to any that runs them alike.
 
     Units for low-bit weights may be made of datapaths, with figures of their own: a device that has any equals itself.
     """
 
     __slots__ = ("_formats", "hardware")
 
-    def __init__(self, hardware: Hardware) -> None:
+    def __init__(self, hardware: Hardware, forms: tuple[str, ...]) -> None:
         self.hardware = hardware
         self._formats = (
-            hardware.has_clock, frozenset(hardware.rates), frozenset(hardware.executes.items()),
-            frozenset({"mac.binary", "mac.ternary"} & hardware.actions.keys()),
+            hardware.has_clock, *map(hardware.executed, (*forms, "binary", "ternary")),
+            *(action in hardware.actions for action in ("mac.binary", "mac.ternary")),
             Same(hardware) if hardware.units else None,
         )  # fmt: skip
 

@@ -6,13 +6,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
-from bitnet_cost.engine.activity import Runs, actions_of, check_rates, count_actions
+from bitnet_cost.engine.activity import Runs, actions_of, check_rates, count_actions, forms_of
 from bitnet_cost.engine.counts import DRAFT, HOST, bases_of, coefficients_of, count_ops, with_rows
 from bitnet_cost.engine.device import floor_of, places_of, run
 from bitnet_cost.engine.footprint import Resident, footprint, in_host, resident
+from bitnet_cost.engine.kernels import Kind, kinds_of
 from bitnet_cost.engine.operators import operators
 from bitnet_cost.engine.parallel import split
 from bitnet_cost.engine.storage import Stored, stored_of
@@ -110,18 +112,34 @@ def _operators(
     return _with_coefficients((*operators(model.it, counting), *more))
 
 
+@lru_cache(maxsize=256)
+def _forms(counted: Same, precision: Same, accumulator: Accumulator) -> tuple[str, ...]:
+    return forms_of(counted.it[0], precision.it, accumulator)
+
+
+class InFormats(NamedTuple):
+    """What operators store, do, do on one of several devices, hold and run as, which is alike on many devices."""
+
+    stored: tuple[Stored, ...]
+    folded: Actions
+    part: Actions
+    weights: Resident
+    kinds: tuple[Kind, ...]  # none on a technology node
+
+
 @lru_cache(maxsize=256)  # every model of a comparison in four precisions, on devices that run the same formats
 def _in_formats(
     model: Same, precision: Same, counted: Same, accumulator: Accumulator, devices: int, parallel: Parallel,
     kept: Offload, runs: Runs,
-) -> tuple[tuple[Stored, ...], Actions, Actions, Resident]:  # fmt: skip
-    """What operators store, do, do on one of several devices, and hold, which is alike on many devices."""
+) -> InFormats:  # fmt: skip
     (ops, coefficients, _), chosen, hardware = counted.it, precision.it, runs.hardware
     stored = stored_of(model.it, chosen, ops)
     folded = part = actions_of(ops, coefficients, chosen, accumulator, hardware, stored)
     if devices > 1 and parallel != "pipeline":
         part = actions_of(ops, split(ops, coefficients, devices, parallel), chosen, accumulator, hardware, stored)
-    return stored, folded, part, resident(model.it, chosen, ops, coefficients, parallel, stored, kept)
+    kinds = kinds_of(ops, chosen, hardware) if hardware.has_clock else ()
+    held = resident(model.it, chosen, ops, coefficients, parallel, stored, kept)
+    return InFormats(stored, folded, part, held, kinds)
 
 
 @lru_cache(maxsize=256)  # every device in four precisions
@@ -131,12 +149,13 @@ def _prepared(names: Names, lean: bool, lasting: bool, ops: tuple[Operator, ...]
     on_device = hardware.has_clock
     waiting = (HOST,) if on_device and runtime is not None and runtime.waits_for_host else ()
     more = waiting if draft is None else (*waiting, DRAFT)
-    counted = _operators(model, counting, more) if ops is None else _with_coefficients((*ops, *more))
-    ops, coefficients, bases = counted
+    counted = Same(_operators(model, counting, more) if ops is None else _with_coefficients((*ops, *more)))
+    ops, coefficients, bases = counted.it
     part_of_host = parse_offload(offload)
-    form = _in_formats if lasting else _in_formats.__wrapped__
-    stored, folded, part, weights = form(
-        model, chosen, Same(counted), accumulator, devices, parallel, part_of_host, Runs(hardware)
+    forms, form = (_forms, _in_formats) if lasting else (_forms.__wrapped__, _in_formats.__wrapped__)
+    runs = Runs(hardware, forms(counted, chosen, accumulator))
+    stored, folded, part, weights, kinds = form(
+        model, chosen, counted, accumulator, devices, parallel, part_of_host, runs
     )
     stored_bits = weights.total_bits
     plan = None
@@ -145,7 +164,7 @@ def _prepared(names: Names, lean: bool, lasting: bool, ops: tuple[Operator, ...]
         if offload is not None and hardware.host is not None:
             rows = in_host(part_of_host, ops, architecture.depth)
             streamed = streamed_from(hardware.host, part_of_host, rows, len(ops), devices)
-        plan = schedule(ops, precision, hardware, runtime, logits, stored_bits, streamed)
+        plan = schedule(ops, kinds, hardware, runtime, logits, stored_bits, streamed)
     way = None if on_device else route(ops, precision, hardware, stored, stored_bits)
     if lean and plan is not None:
         kept = needed_rows(ops, plan)

@@ -78,10 +78,21 @@ def _packed(precision: Precision) -> KernelClass:
     return "dequantised-int4" if weights.code == "integer" and weights.bits < 5 else "dequantised"
 
 
-def kernel_of(op: Operator, precision: Precision, runtime: RuntimeProfile, hardware: Hardware) -> Kernel | None:
-    """The kernel that an operator runs as; None where it is fused into another: scales of a product, if not listed."""
-    name = kernel_class(op, precision, hardware)
-    return None if name is None or (name == "rescale" and name not in runtime.kernels) else runtime.kernel(name)
+class Kind(NamedTuple):
+    """What an operator runs as on any device that runs the same formats, in any runtime."""
+
+    kernel: KernelClass | None
+    form: str | None  # of its products
+
+    def of(self, runtime: RuntimeProfile) -> Kernel | None:
+        """Its kernel; None where it is fused into another: scales of a product, if not listed."""
+        name = self.kernel
+        return None if name is None or (name == "rescale" and name not in runtime.kernels) else runtime.kernel(name)
+
+
+def kinds_of(ops: tuple[Operator, ...], precision: Precision, hardware: Hardware) -> tuple[Kind, ...]:
+    """What each operator runs as on a device."""
+    return tuple(Kind(kernel_class(op, precision, hardware), format_run(op, precision, hardware)) for op in ops)
 
 
 def query_heads(op: Operator) -> float:
@@ -119,22 +130,17 @@ def unpacking(kernels: Sequence[Kernel | None], hardware: Hardware) -> Array | N
     return stacked([unpacking_seconds(k.unpacking, rate) if k and k.unpacking else 0.0 for k in kernels])
 
 
-def packing(
-    ops: tuple[Operator, ...], kernels: Sequence[Kernel | None], precision: Precision, hardware: Hardware
-) -> Array | None:
+def packing(kinds: Sequence[Kind], kernels: Sequence[Kernel | None], hardware: Hardware) -> Array | None:
     """Seconds of laying out one weight in the format that multiplies, at the bandwidth that kernels reach.  [op, 1]"""
     if not any(k and k.packing for k in kernels):
         return None
     rate = hardware.memory.rate
-    forms = [
-        format_run(op, precision, hardware) if k and k.packing else None for op, k in zip(ops, kernels, strict=True)
-    ]
     return stacked(
         [
-            k.packing.value * FORMAT_BITS.get(form, 8) / (rate * (k.bandwidth.value if k.bandwidth else 1.0))
-            if k and k.packing and form
+            k.packing.value * FORMAT_BITS.get(kind.form, 8) / (rate * (k.bandwidth.value if k.bandwidth else 1.0))
+            if k and k.packing and kind.form
             else 0.0
-            for k, form in zip(kernels, forms, strict=True)
+            for k, kind in zip(kernels, kinds, strict=True)
         ]
     )
 

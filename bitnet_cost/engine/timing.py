@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from bitnet_cost.engine.activity import format_run, stays
+from bitnet_cost.engine.activity import stays
 from bitnet_cost.engine.counts import DRAFT, HOST
-from bitnet_cost.engine.kernels import Tiled, kernel_of, launches_of, packing, repeated, stacked, tiles_of, unpacking
+from bitnet_cost.engine.kernels import Kind, Tiled, launches_of, packing, repeated, stacked, tiles_of, unpacking
 from bitnet_cost.engine.parallel import Share
 from bitnet_cost.engine.phases import READ_ONCE
 from bitnet_cost.engine.routed import sorted_seconds, sorting_of, uneven
@@ -35,7 +35,6 @@ from bitnet_cost.formulas.roofline import sum_of_maxima, waiting
 from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.hardware import Hardware, Host, Interconnect
 from bitnet_cost.inputs.offload import Offload
-from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import Kernel, RuntimeProfile
 from bitnet_cost.ledger.arrays import Bases, Basis
 from bitnet_cost.ledger.counted import Actions, Activity, OpCounts, Timing
@@ -168,18 +167,20 @@ def needed_rows(ops: tuple[Operator, ...], plan: Schedule) -> list[int]:
 
 
 def schedule(
-    ops: tuple[Operator, ...], precision: Precision, hardware: Hardware, runtime: RuntimeProfile, logits: str,
+    ops: tuple[Operator, ...], kinds: tuple[Kind, ...], hardware: Hardware, runtime: RuntimeProfile, logits: str,
     stored_bits: float, streamed: Streamed | None = None,
 ) -> Schedule:  # fmt: skip
     """How operators run; see `movement` and `roofline`. ``stored_bits`` of all weights say which level holds them."""
     levels = list(hardware.hierarchy)
     main, near = levels[-1], levels[-2] if len(levels) > 1 else levels[-1]
-    kernels = tuple(kernel_of(op, precision, runtime, hardware) for op in ops)
+    each = {kind: kind.of(runtime) for kind in dict.fromkeys(kinds)}
+    kernels = tuple(each[kind] for kind in kinds)
     moves = np.array([0.0 if k is None or k.bandwidth is None else 1.0 for k in kernels])[:, None]
     stepwise = np.array([bool(k and k.bytes_per_entry is not None) for k in kernels])[:, None]
     steps = [k.bytes_per_entry * 8.0 if k and k.bytes_per_entry is not None else 0.0 for k in kernels]
     repeats = np.array([op.repeat * op.parts for op in ops], dtype=np.float64)[:, None]
-    rate = stacked([reached_rate(op, k, precision, hardware) for op, k in zip(ops, kernels, strict=True)])
+    rates = {kind: reached_rate(kind, kernel, hardware) for kind, kernel in each.items()}
+    rate = stacked([rates[kind] for kind in kinds])
     reached = stacked([k.compute.value * (k.units is None) if k and k.compute else 1.0 for k in kernels])
     share = stacked([k.bandwidth.value if k and k.bandwidth else 1.0 for k in kernels])
     per_pass = stacked(
@@ -219,7 +220,7 @@ def schedule(
         window=None if windows.min() == UNLIMITED else windows,
         per_mac=1 / rate,
         per_weight=unpacking(kernels, hardware),
-        packing=packing(ops, kernels, precision, hardware),
+        packing=packing(kinds, kernels, hardware),
         row_tile=array(rows)[:, None] if any(k and k.row_tile for k in kernels) else None,
         tiles=tiles_of(ops, kernels, hardware),
         repeated=repeated(ops, kernels),
@@ -231,7 +232,7 @@ def schedule(
         sorting=sorting,
         host=ops.index(HOST) if runtime.waits_for_host else None,
         streamed=streamed,
-        decoding=decode_factors(ops, precision, hardware),
+        decoding=decode_factors(kinds, hardware),
     )
 
 
@@ -249,11 +250,11 @@ def _spans(ops: tuple[Operator, ...]) -> tuple[slice, ...]:
     return tuple(spans)
 
 
-def decode_factors(ops: tuple[Operator, ...], precision: Precision, hardware: Hardware) -> Array | None:
+def decode_factors(kinds: tuple[Kind, ...], hardware: Hardware) -> Array | None:
     """How much longer each product takes in the engine that decodes than in that of prompts; None: there is one."""
     if not hardware.decode_rates:
         return None
-    forms = [format_run(op, precision, hardware) for op in ops]
+    forms = [kind.form for kind in kinds]
     pairs = [(hardware.rates[form], hardware.decode_rates.get(form)) if form else (None, None) for form in forms]
     return stacked([rate.value / own.value if rate and own else 1.0 for rate, own in pairs])
 
@@ -506,14 +507,13 @@ def _launch(kernel: Kernel, op: Operator | None = None) -> float:
     return launch_seconds(kernel.overhead.value if kernel.overhead else 0.0, walked, op.shape[0] if op else 0)
 
 
-def reached_rate(op: Operator, kernel: Kernel | None, precision: Precision, hardware: Hardware) -> float:
+def reached_rate(kind: Kind, kernel: Kernel | None, hardware: Hardware) -> float:
     """MACs per second that an operator's products reach; infinite where it has none.  [MAC/s]"""
-    executed = None if kernel is None else format_run(op, precision, hardware)
-    if kernel is None or executed is None:
+    if kernel is None or kind.form is None:
         return np.inf  # it has no products, or what is missing is refused by name
     share = kernel.compute.value if kernel.compute else 1.0
     units = kernel.units and hardware.executed(kernel.units)
-    return hardware.rates[units or executed].value / 2 * share
+    return hardware.rates[units or kind.form].value / 2 * share
 
 
 def capped(timing: Timing, dynamic: Array, hardware: Hardware) -> Timing:

@@ -8,6 +8,7 @@ element of a grid equals the single estimate to the last bit.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, ValuesView
+from functools import cached_property
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -75,24 +76,31 @@ class _Term(NamedTuple):
 class Linear(Shown):
     """A figure of each operator that is linear in what the workload repeats: coefficients by basis, [op] or [op, n]."""
 
-    __slots__ = ("columns", "rows", "size", "terms")
-
     def __init__(self, columns: Iterable[tuple[Basis, Array]], size: int) -> None:
         self.size = size
         merged: dict[Basis, Array] = {}  # coefficients of one basis are added before they meet it, at every point
         for basis, column in columns:
             merged[basis] = merged[basis] + column if basis in merged else column
         self.columns = tuple(merged.items())
-        some = np.zeros(size, dtype=bool)
+
+    @cached_property
+    def terms(self) -> tuple[_Term, ...]:
+        """The coefficients of each basis, only where there is something: most bases belong to few operators."""
+        some = np.zeros(self.size, dtype=bool)
         terms = []
-        for basis, column in self.columns:  # only where there is something: most bases belong to few operators
+        for basis, column in self.columns:
             rows = span_of(column)
             if rows is not None:
                 part = column[rows] if column.ndim == 2 else column[rows, None]
                 terms.append(_Term(basis, rows, part, not some[rows].any()))
                 some[rows] = True
-        self.terms = tuple(terms)
-        self.rows = span_of(some) or slice(0, 0)  # from the first to the last operator that has any
+        return tuple(terms)
+
+    @cached_property
+    def rows(self) -> slice:
+        """From the first to the last operator that has any."""
+        spans = [term.rows for term in self.terms] or [slice(0, 0)]
+        return slice(min(span.start for span in spans), max(span.stop for span in spans))
 
     def of(self, rows: list[int]) -> Linear:
         """The figure of some operators."""

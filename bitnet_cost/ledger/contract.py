@@ -136,51 +136,102 @@ def tariff(
     Raises:
         MissingPrice: see `price_of`.
     """
-    make = _tariff if lasting else _tariff.__wrapped__
-    return make(Same(actions), Same(hardware), asker, parts, others)
+    if lasting:
+        return _tariff(Same(actions), Same(hardware), asker, parts, others)
+    folds = _Folds.of(actions, parts)
+    return folds.tariff(actions, *_prices.__wrapped__(Same(hardware), (*folds.actions, *others), asker), others)
 
 
 @lru_cache(maxsize=8192)  # every cell of a comparison: its energy is asked for again when cells are ranked
-def _tariff(same: Same, profile: Same, asker: str, parts: int, others: tuple[str, ...]) -> Tariff:
-    actions, hardware = same.it, profile.it
-    folded = [
-        (action, terms) for part in (True, False)[:parts] for (product, action), terms in actions.folded.items()
-        if product is part
-    ]  # fmt: skip
-    prices = {action: price_of(action, hardware, asker) for action in (*(action for action, _ in folded), *others)}
-    columns = {action: array(price).reshape(3, -1) for action, price in prices.items()}
-    points = max((column.shape[1] for column in columns.values()), default=1)
-    components = tuple(dict.fromkeys(component_of(action) for action, _ in folded))
-    names = actions.bits.names
-    rows = sorted(names.index(basis) for _, terms in folded for basis, _ in terms)
-    needed = slice(rows[0], rows[-1] + 1) if rows else slice(0, 1)
-    bases = names[needed]
-    every = [*columns.values(), *(times for _, terms in folded for _, times in terms)]
-    each = zeros((len(components), 3, len(bases), points), *every)
-    for action, terms in folded:
-        for basis, times in terms:
-            each[components.index(component_of(action)), :, bases.index(basis)] += columns[action] * times
+def _tariff(actions: Same, hardware: Same, asker: str, parts: int, others: tuple[str, ...]) -> Tariff:
+    folds = _folds(actions, parts)
+    return folds.tariff(actions.it, *_prices(hardware, (*folds.actions, *others), asker), others)
 
-    @cache
-    def of_operators() -> Stack:
-        found = zeros((len(components), 3, len(bases), actions.size, points), *every)
-        for (product, quantity, action), times in actions.columns.items():
-            if product not in (True, False)[:parts]:
-                continue
-            for basis, coefficient in actions.coefficients.get(quantity, {}).items():
-                if basis in bases:
-                    energy = columns[action][:, None] * (coefficient * times)[:, None]
-                    found[components.index(component_of(action)), :, bases.index(basis)] += energy
-        each = found.reshape(-1, *found.shape[2:])
-        return Stack([Linear(zip(bases, columns_of, strict=True), actions.size) for columns_of in each], names)
 
-    nominal = ordered_sum(each[:, 1], 0)[:, None] if components else np.zeros((1, 1, 1))
-    of_others = zeros((len(others), 3, points), *every)
-    first: dict[str, int] = {}
-    for i, action in enumerate(others):
-        of_others[i] = columns[action]
-        first.setdefault(component_of(action), i)
-    return Tariff(prices, components, names, needed, each, nominal, of_operators, others, of_others, first)
+@lru_cache(maxsize=1024)  # every device in four precisions, of models with and without some kinds of layer
+def _prices(hardware: Same, actions: tuple[str, ...], asker: str) -> tuple[Prices, Array]:
+    """Prices of some actions, and the same as an array.  [action, bound, 1]"""
+    prices = {action: price_of(action, hardware.it, asker) for action in actions}
+    columns = [array(price).reshape(3, -1) for price in prices.values()]
+    return prices, np.stack(np.broadcast_arrays(*columns)) if columns else np.zeros((0, 3, 1))
+
+
+@lru_cache(maxsize=512)
+def _folds(actions: Same, parts: int) -> _Folds:
+    return _Folds.of(actions.it, parts)
+
+
+class _Step(NamedTuple):
+    """One term of each sum over actions that has another. All are added at once; each sum keeps its order."""
+
+    components: list[int]
+    bases: list[int]
+    actions: list[int]
+    times: Array  # [term, 1, 1]
+
+
+class _Folds(NamedTuple):
+    """What prices of any hardware are folded with: coefficients of the first parts of products and elementwise work."""
+
+    parts: int
+    actions: tuple[str, ...]
+    components: tuple[str, ...]
+    needed: slice  # of the bases
+    steps: tuple[_Step, ...]
+
+    @classmethod
+    def of(cls, actions: Actions, parts: int) -> _Folds:
+        """That of some actions."""
+        folded = [
+            (action, terms) for part in (True, False)[:parts] for (product, action), terms in actions.folded.items()
+            if product is part
+        ]  # fmt: skip
+        order = tuple(dict.fromkeys(action for action, _ in folded))
+        components = tuple(dict.fromkeys(component_of(action) for action in order))
+        place = {basis: i for i, basis in enumerate(actions.bits.names)}
+        rows = [place[basis] for _, terms in folded for basis, _ in terms]
+        needed = slice(min(rows), max(rows) + 1) if rows else slice(0, 1)
+        sums: dict[tuple[int, int], list[tuple[int, Any]]] = {}
+        for action, terms in folded:
+            for basis, times in terms:
+                where = components.index(component_of(action)), place[basis] - needed.start
+                sums.setdefault(where, []).append((order.index(action), times))
+        steps = []
+        for nth in range(max(map(len, sums.values()), default=0)):
+            some = {where: terms[nth] for where, terms in sums.items() if len(terms) > nth}
+            coefficients = array([times for _, times in some.values()])[:, None, None]
+            places = [of for of, _ in some], [at for _, at in some]
+            steps.append(_Step(*places, [row for row, _ in some.values()], coefficients))
+        return cls(parts, order, components, needed, tuple(steps))
+
+    def tariff(self, actions: Actions, prices: Prices, table: Array, others: tuple[str, ...]) -> Tariff:
+        """The tariff at some prices, with a ``table`` of them, [action, bound, 1], those of ``others`` among them."""
+        components, names, needed = self.components, actions.bits.names, self.needed
+        bases, row = names[needed], {action: i for i, action in enumerate(prices)}
+        every = table, *(step.times for step in self.steps)
+        each = zeros((len(components), 3, len(bases), table.shape[2]), *every)
+        for of, at, rows, times in self.steps:
+            each[of, :, at] += table[rows] * times
+
+        @cache
+        def of_operators() -> Stack:
+            found = zeros((len(components), 3, len(bases), actions.size, table.shape[2]), *every)
+            for (product, quantity, action), times in actions.columns.items():
+                if product not in (True, False)[: self.parts]:
+                    continue
+                for basis, coefficient in actions.coefficients.get(quantity, {}).items():
+                    if basis in bases:
+                        energy = table[row[action]][:, None] * (coefficient * times)[:, None]
+                        found[components.index(component_of(action)), :, bases.index(basis)] += energy
+            whole = found.reshape(-1, *found.shape[2:])
+            return Stack([Linear(zip(bases, columns, strict=True), actions.size) for columns in whole], names)
+
+        nominal = ordered_sum(each[:, 1], 0)[:, None] if components else np.zeros((1, 1, 1))
+        first: dict[str, int] = {}
+        for i, action in enumerate(others):
+            first.setdefault(component_of(action), i)
+        of_others = table[[row[action] for action in others]]
+        return Tariff(prices, components, names, needed, each, nominal, of_operators, others, of_others, first)
 
 
 class Entries(NamedTuple):
