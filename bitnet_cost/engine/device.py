@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bitnet_cost.engine.activity import count_actions
-from bitnet_cost.engine.parallel import Share, data_share, pipeline_share, tensor_share
+from bitnet_cost.engine.parallel import Share, data_share, parts_of, pipeline_share, tensor_share
 from bitnet_cost.engine.timing import FROM_HOST, Schedule, capped, cut_prefill, movement, roofline, slowed
 from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.hardware import Hardware
@@ -55,7 +55,7 @@ def _share(result: Result) -> Share | None:
         return pipeline_share(result.architecture, result.counts, result.devices, bits)
     if result.parallel == "data":
         return data_share(result.counts, result.devices, bits)
-    return tensor_share(result.counts, result.devices, bits, result.parallel)
+    return tensor_share(result.counts, parts_of(result.devices, result.parallel, result.hardware, result.runtime), bits)
 
 
 class Turn(NamedTuple):

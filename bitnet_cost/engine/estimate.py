@@ -16,7 +16,7 @@ from bitnet_cost.engine.device import floor_of, places_of, run
 from bitnet_cost.engine.footprint import Resident, footprint, in_host, resident
 from bitnet_cost.engine.kernels import Kind, kinds_of
 from bitnet_cost.engine.operators import operators
-from bitnet_cost.engine.parallel import split
+from bitnet_cost.engine.parallel import Parts, parts_of, split
 from bitnet_cost.engine.storage import Stored, stored_of
 from bitnet_cost.engine.timing import Schedule, cut_prefill, needed_rows, schedule, streamed_from
 from bitnet_cost.engine.traffic import Route, route, traffic
@@ -129,16 +129,15 @@ class InFormats(NamedTuple):
 
 @lru_cache(maxsize=256)  # every model of a comparison in four precisions, on devices that run the same formats
 def _in_formats(
-    model: Same, precision: Same, counted: Same, accumulator: Accumulator, devices: int, parallel: Parallel,
-    kept: Offload, runs: Runs,
+    model: Same, precision: Same, counted: Same, accumulator: Accumulator, parts: Parts, kept: Offload, runs: Runs,
 ) -> InFormats:  # fmt: skip
     (ops, coefficients, _), chosen, hardware = counted.it, precision.it, runs.hardware
     stored = stored_of(model.it, chosen, ops)
     folded = part = actions_of(ops, coefficients, chosen, accumulator, hardware, stored)
-    if devices > 1 and parallel != "pipeline":
-        part = actions_of(ops, split(ops, coefficients, devices, parallel), chosen, accumulator, hardware, stored)
+    if parts.devices > 1 and parts.parallel != "pipeline":
+        part = actions_of(ops, split(ops, coefficients, parts), chosen, accumulator, hardware, stored)
     kinds = kinds_of(ops, chosen, hardware) if hardware.has_clock else ()
-    held = resident(model.it, chosen, ops, coefficients, parallel, stored, kept)
+    held = resident(model.it, chosen, ops, coefficients, parts.parallel, stored, kept)
     return InFormats(stored, folded, part, held, kinds)
 
 
@@ -155,7 +154,7 @@ def _prepared(names: Names, lean: bool, lasting: bool, ops: tuple[Operator, ...]
     forms, form = (_forms, _in_formats) if lasting else (_forms.__wrapped__, _in_formats.__wrapped__)
     runs = Runs(hardware, forms(counted, chosen, accumulator))
     stored, folded, part, weights, kinds = form(
-        model, chosen, counted, accumulator, devices, parallel, part_of_host, runs
+        model, chosen, counted, accumulator, parts_of(devices, parallel, hardware, runtime), part_of_host, runs
     )
     stored_bits = weights.total_bits
     plan = None
@@ -345,7 +344,7 @@ def cannot_share(asked: Scenario) -> str | None:
         return why
     if asked.devices == 1:
         return None
-    if why := refusal(asked.model, asked.devices, asked.parallel):
+    if why := refusal(asked.model, asked.devices, asked.parallel, padded=asked.pads_heads):
         joined = asked.hardware.interconnect
         way = advice(asked.model, asked.devices, asked.parallel, joined.devices if joined else asked.devices)
         return f"{why}; take {way}" if way else why

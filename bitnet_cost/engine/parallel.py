@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from bitnet_cost.engine.counts import count_ops
+from bitnet_cost.engine.kernels import query_heads
 from bitnet_cost.engine.routed import Routing
 from bitnet_cost.formulas.exchange import all_reduce_factor, copies_sent, pipeline_turns
 from bitnet_cost.inputs.architecture import Architecture
+from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.ledger.arrays import Coefficients
 from bitnet_cost.ledger.counted import OpCounts
 from bitnet_cost.ledger.operators import Operator
@@ -57,13 +61,41 @@ def stored_ways(op: Operator, parallel: Parallel) -> float:
     return math.inf if table else ways(op, "weights", parallel)
 
 
-def split(ops: tuple[Operator, ...], coefficients: Coefficients, devices: int, parallel: Parallel) -> Coefficients:
-    """The coefficients of one of ``devices``: its part of what is divided, all of what each repeats."""
-    found: Coefficients = {}
-    for name, of in coefficients.items():
-        share = np.array([1 / min(devices, ways(op, name, parallel)) for op in ops])
-        found[name] = {basis: column * share for basis, column in of.items()}
-    return found
+class Parts(NamedTuple):
+    """Into what devices divide a model: as many parts each as it has ``cores``, heads whole or ``filled`` up."""
+
+    devices: int
+    parallel: Parallel
+    cores: int = 1
+    filled: bool = False
+
+
+def parts_of(devices: int, parallel: Parallel, hardware: Hardware, runtime: RuntimeProfile | None) -> Parts:
+    """Those of devices with their runtime; only tensor-parallel software divides a model among cores."""
+    if parallel != "tensor":
+        return Parts(devices, parallel)
+    return Parts(devices, parallel, hardware.cores, runtime is not None and runtime.pads_heads)
+
+
+def split(ops: tuple[Operator, ...], coefficients: Coefficients, parts: Parts) -> Coefficients:
+    """The coefficients of one of several devices: its parts of what is divided, all of what each part repeats.
+
+    Of heads that the parts do not divide each does as many as the fullest.
+    """
+    many = parts.devices * parts.cores
+    heads = {op.layer: round(query_heads(op)) for op in ops if op.has("kv_read")} if parts.filled else {}
+
+    def share(op: Operator, quantity: str) -> float:
+        most = ways(op, quantity, parts.parallel)
+        whole = heads.get(op.layer, many) if math.isinf(most) else int(most)
+        if parts.filled and op.section == "attention" and whole > 1:
+            return parts.cores * math.ceil(whole / many) / whole
+        return parts.cores / min(many, most)
+
+    return {
+        name: {basis: column * np.array([share(op, name) for op in ops]) for basis, column in of.items()}
+        for name, of in coefficients.items()
+    }
 
 
 def sums_of(ops: tuple[Operator, ...]) -> Array:
@@ -71,19 +103,20 @@ def sums_of(ops: tuple[Operator, ...]) -> Array:
     return np.array([float(op.parts * op.repeat) if op.traits.summed else 0.0 for op in ops])
 
 
-def tensor_share(counts: OpCounts, devices: int, bits: float, parallel: Parallel = "tensor") -> Share:
-    """One of ``devices`` that split every matrix, or have whole experts each; ``bits`` is the residual stream's width.
+def tensor_share(counts: OpCounts, parts: Parts, bits: float) -> Share:
+    """One of the devices that split every matrix, or have whole experts each; ``bits`` is the residual stream's width.
 
     Each does its part of the products, of the heads and of what follows them, and all of the norms, residuals and
-    routers. An all-reduce of the residual stream closes every sum, two a layer (Shoeybi et al., Megatron-LM, 2019,
-    arXiv:1909.08053, section 3). Whole experts leave the sums as they are: each device adds what its experts made.
+    routers; see `split`. An all-reduce of the residual stream closes every sum, two a layer
+    (Shoeybi et al., Megatron-LM, 2019, arXiv:1909.08053, section 3). Whole experts leave the sums as they are: each
+    device adds what its experts made.
     """
-    part = replace(counts, coefficients=split(counts.operators, counts.coefficients, devices, parallel))
+    part, devices = replace(counts, coefficients=split(counts.operators, counts.coefficients, parts)), parts.devices
     summed = sums_of(counts.operators)
     sent: Array = counts["outputs"] * (summed > 0)[:, None] * (bits * all_reduce_factor(devices))
     exchanges = summed[:, None] * counts.passes[:, None, :]
     return Share(part, sent, exchanges, np.full(counts.points, float(devices)), np.ones_like(counts.passes),
-                 devices, parallel)  # fmt: skip
+                 devices, parts.parallel)  # fmt: skip
 
 
 def data_share(counts: OpCounts, devices: int, bits: float) -> Share:
@@ -93,7 +126,7 @@ def data_share(counts: OpCounts, devices: int, bits: float) -> Share:
     all in a layer of experts (Lepikhin et al., GShard, 2020, arXiv:2006.16668, section 3.2), and none in another.
     """
     ops = counts.operators
-    part = replace(counts, coefficients=split(ops, counts.coefficients, devices, "data"))
+    part = replace(counts, coefficients=split(ops, counts.coefficients, Parts(devices, "data")))
     routed = {op.layer: routing.per_token for op in ops if (routing := Routing.of(op))}
     copies = np.array([
         2 * copies_sent(devices, routed[op.layer]) / op.parts if op.traits.summed and op.layer in routed else 0.0

@@ -36,8 +36,8 @@ def whole_parts(layer: Layer, width: int) -> Iterator[tuple[int, str]]:
         yield width, "channels of the convolution"
 
 
-def refusal(model: Architecture, devices: int, parallel: Parallel) -> str | None:
-    """Why a model cannot be shared so, in words; None: it can.
+def refusal(model: Architecture, devices: int, parallel: Parallel, *, padded: bool = False) -> str | None:
+    """Why a model cannot be shared so, in words; None: it can, with its heads filled up where they may be ``padded``.
 
     A tensor-parallel device has whole query heads, and whole key-value heads, which are repeated where the devices are
     a multiple of them (Shoeybi et al., Megatron-LM, 2019, arXiv:1909.08053, section 3; Pope et al., Efficiently
@@ -51,7 +51,7 @@ def refusal(model: Architecture, devices: int, parallel: Parallel) -> str | None
     for layer in (*(model.encoder.layers if model.encoder else ()), *model.layers):
         if parallel != "tensor" and layer.moe is not None and layer.moe.experts % devices:
             return f"{devices} devices do not divide the {layer.moe.experts} experts of {model.name}"
-        if parallel == "data" or model.nominal_parameters is not None:
+        if parallel == "data" or (padded and parallel == "tensor") or model.nominal_parameters is not None:
             continue
         for count, what in whole_parts(layer, model.hidden_size):
             if count % devices:
@@ -65,13 +65,13 @@ def refusal(model: Architecture, devices: int, parallel: Parallel) -> str | None
 
 
 @lru_cache(maxsize=1024)
-def _shareable(model: Same, parallel: Parallel) -> tuple[int, ...]:
-    return tuple(n for n in range(1, MOST + 1) if refusal(model.it, n, parallel) is None)
+def _shareable(model: Same, parallel: Parallel, padded: bool) -> tuple[int, ...]:
+    return tuple(n for n in range(1, MOST + 1) if refusal(model.it, n, parallel, padded=padded) is None)
 
 
-def shareable(model: Architecture, parallel: Parallel) -> tuple[int, ...]:
+def shareable(model: Architecture, parallel: Parallel, *, padded: bool = False) -> tuple[int, ...]:
     """Numbers of devices that can share a model so, up to a thousand or so."""
-    return _shareable(Same(model), parallel)
+    return _shareable(Same(model), parallel, padded)
 
 
 def advice(model: Architecture, devices: int, parallel: Parallel, most: int) -> str:

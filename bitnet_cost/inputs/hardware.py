@@ -258,6 +258,12 @@ class Hardware(Shown, Input):
         default_factory=dict, description="memories by name, nearest first: the hierarchy, by the kind of each"
     )
     scaled: Scaled | None = Field(None, description="what its energies are scaled from, where it gives none of its own")
+    cores: int = Field(
+        1,
+        ge=1,
+        le=1024,
+        description="parts among which tensor-parallel software divides a model as among devices",
+    )
     released: int | None = Field(None, ge=1970, le=2100, description="year in which it was first sold")
     note: str = Field(default="", description="what a reader should know")
     actions: dict[str, EnergyPerOperation] = Field(

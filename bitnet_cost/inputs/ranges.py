@@ -14,6 +14,7 @@ from bitnet_cost.inputs.precision import Precision
 RangeKind = Literal[
     "product", "host", "fp32", "server-small", "server-dense", "server-moe", "prefill", "decode-1", "decode-64",
     "decode-more", "training",
+    "accelerator-prefill", "accelerator-decode",
 ]  # fmt: skip
 RangedQuantity = Literal["time", "energy"]
 DECODES: tuple[tuple[int, RangeKind], ...] = ((1, "decode-1"), (64, "decode-64"))  # up to which batch
@@ -44,7 +45,7 @@ def fixed_kind(
     if any(layer.product for layer in model.layers):
         return "product"
     if device_class not in ("gpu", "igpu"):
-        return "host"
+        return None if device_class == "tpu" else "host"
     if precision.linear.weights.bits == 32:
         return "fp32"
     if served:
@@ -61,6 +62,17 @@ def decode_kind(batch: float) -> RangeKind:
     ('decode-1', 'decode-64', 'decode-more')
     """
     return next((kind for most, kind in DECODES if batch <= most), MORE)
+
+
+def step_kind(step: RangeKind, device_class: str | None) -> RangeKind:
+    """The kind of run that a step of `STEPS` is on a class of devices.
+
+    >>> step_kind("decode-64", "gpu"), step_kind("decode-64", "tpu")
+    ('decode-64', 'accelerator-decode')
+    """
+    if device_class != "tpu":
+        return step
+    return "accelerator-prefill" if step == "prefill" else "accelerator-decode"
 
 
 class Held(Input):

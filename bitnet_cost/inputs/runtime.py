@@ -122,6 +122,10 @@ class RuntimeProfile(Shown, Input):
     paged: bool = Field(
         False, description="the cache takes memory as tokens come; left out: a sequence's whole length is reserved"
     )
+    pads_heads: bool = Field(
+        False,
+        description="devices that do not divide the heads of attention fill them up; left out: they are refused",
+    )
     batch_sizes: list[Annotated[int, Field(ge=1, le=10**6)]] = Field(
         default_factory=list,
         max_length=1000,

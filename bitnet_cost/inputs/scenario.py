@@ -224,6 +224,11 @@ class Scenario(Question):
         return self.but(draft=None, workload=replace(self.workload, speculative=None))
 
     @property
+    def pads_heads(self) -> bool:
+        """Whether tensor-parallel devices that do not divide the heads fill them up."""
+        return self.runtime is not None and self.runtime.pads_heads
+
+    @property
     def names(self) -> Names:
         """The scenario without its numbers."""
         work = self.workload

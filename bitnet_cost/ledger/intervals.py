@@ -19,11 +19,13 @@ from bitnet_cost.inputs.ranges import (
     DECODES,
     MORE,
     SMALL,
+    STEPS,
     Factors,
     RangedQuantity,
     RangeKind,
     RuntimeRanges,
     fixed_kind,
+    step_kind,
 )
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.told import Array, array, decided
@@ -50,7 +52,8 @@ def factors(result: Result, quantity: RangedQuantity) -> dict[RangeKind, Factors
     )  # fmt: skip
     if kind is not None:
         return {kind: found[kind]} if kind in found else None
-    return {step: found[step] for step in ("prefill", *(name for _, name in DECODES), MORE)}
+    kinds = {step: step_kind(step, result.hardware.device_class) for step in STEPS}
+    return {step: found[own] for step, own in kinds.items()} if found.keys() >= set(kinds.values()) else None
 
 
 def energy_factors(result: Result) -> dict[RangeKind, Factors] | None:

@@ -246,7 +246,7 @@ class Result(Rows):
     def not_shared(self) -> str | None:
         """Why its devices cannot share the model; None: they can."""
         part = cannot_offload(self.offload, self.architecture, self.hardware, self.parallel)
-        return part or refusal(self.architecture, self.devices, self.parallel)
+        return part or refusal(self.architecture, self.devices, self.parallel, padded=self.scenario.pads_heads)
 
     @property
     def devices_needed(self) -> int | None:
@@ -257,7 +257,9 @@ class Result(Rows):
         capacity, memory = self.capacity_bits, self.footprint
         if capacity is None:
             return None
-        allowed = shareable(self.architecture, self.parallel)  # more of them never hold more each
+        allowed = shareable(
+            self.architecture, self.parallel, padded=self.scenario.pads_heads
+        )  # more of them never hold more each
         at = bisect_left(allowed, True, key=lambda n: decided(memory.on_each(n) <= capacity))
         found = allowed[at] if at < len(allowed) else None
         if found is None or not is_told(memory.kv_bits):

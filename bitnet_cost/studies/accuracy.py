@@ -35,8 +35,9 @@ CLASSES = {
     for c in (
         AccuracyClass("decode-1", "decode time, batch 1 (vLLM, TensorRT-LLM, llama.cpp on GPUs)", 5, 18),
         AccuracyClass("decode-64", "decode time, batch 2 to 64", 8, 22),
-        AccuracyClass("decode-other", "decode time, other software and CPUs"),
+        AccuracyClass("decode-other", "decode time, other software, CPUs, phones and accelerators"),
         AccuracyClass("prefill", "prefill time", 11, 36),
+        AccuracyClass("prefill-other", "prefill time, phones and accelerators"),
         AccuracyClass("power", "power of GPUs at a fixed batch", 8, 22),
         AccuracyClass("energy", "energy per token at a fixed batch", 8, 20),
         AccuracyClass("serving-energy-dense", "energy per token of a server, dense models", 15, 50),
@@ -129,12 +130,12 @@ def class_of(point: Point) -> str:
         return "power"
     if quantity == "energy_j_per_token":
         return "energy"
-    if row.phase == "prefill":
-        return "prefill"
     gpu = catalog.hardware(row.hardware).device_class in ("gpu", "igpu")
+    if row.phase == "prefill":
+        return "prefill" if gpu else "prefill-other"
     if row.batch == 1:
         return "decode-1" if gpu and row.runtime in _TUNED else "decode-other"
-    return "decode-64" if row.batch <= 64 else "decode-other"
+    return "decode-64" if gpu and row.batch <= 64 else "decode-other"
 
 
 def _macs(row: Measurement) -> float:

@@ -488,7 +488,7 @@ def set_aside(rows: Sequence[Measurement]) -> tuple[list[Rows], list[Rows]]:
     usable: list[Rows] = []
     single: list[Rows] = []
     for group, members in grouped(r for r in rows if r.id in chosen and r.phase != "exchange").items():
-        if catalog.hardware(group[1]).device_class not in ("gpu", "igpu"):
+        if catalog.hardware(group[1]).device_class not in ("gpu", "igpu", "tpu"):
             continue
         if any(r.phase == "linear" for r in members):
             continue  # figures of profiles come from them, by hand

@@ -180,7 +180,7 @@ def _one(asked: Scenario, load: Load, terms: Terms) -> LoadResult:
             return _copied(asked, load, devices)
         return _would_keep([serve(asked.but(devices=devices), load)])
     ways = [
-        n for n in shareable(asked.model, asked.parallel)
+        n for n in shareable(asked.model, asked.parallel, padded=asked.pads_heads)
         if n <= asked.hardware.joined_at_most and (load.prefill_devices or 0) % n == 0
     ]  # fmt: skip
     holding = [n for n in ways if _holds(asked.but(devices=n), load)]

@@ -73,12 +73,12 @@ def _table(errors: Sequence[Error], together: Together) -> Table:
 def _complete(found: Table) -> None:
     """Kinds without figures: times as the widest step of a batch, energies of GPUs as their times.
 
-    Energies of bare products, of hosts and of training are left to their prices.
+    Energies of bare products, of hosts, of accelerators and of training are left to their prices.
     """
     steps = [found["time"][step][ANY] for step in STEPS]
     for kind in get_args(RangeKind):
         found["time"].setdefault(kind, {ANY: max(steps, key=lambda ends: ends[1] / ends[0])})
-        if kind not in ("product", "host", "training"):
+        if kind not in ("product", "host", "training") and not kind.startswith("accelerator"):
             found["energy"].setdefault(kind, found["time"][kind])
 
 

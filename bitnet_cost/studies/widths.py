@@ -36,6 +36,7 @@ from bitnet_cost.inputs.ranges import (
     decode_kind,
     fixed_kind,
     places_of,
+    step_kind,
 )  # fmt: skip
 from bitnet_cost.ledger.operators import parameters_in
 from bitnet_cost.numerals import to_digits
@@ -123,7 +124,7 @@ def kind_of(row: Measurement | TrainingMeasurement) -> RangeKind:
     served, device_class = row.phase == "serving", catalog.hardware(row.hardware).device_class
     small = served and parameters_of(row.model) < SMALL
     found = fixed_kind(catalog.model(row.model), catalog.precision(row.precision), device_class, served, small)
-    return found or ("prefill" if row.phase == "prefill" else decode_kind(row.batch))
+    return found or step_kind("prefill" if row.phase == "prefill" else decode_kind(row.batch), device_class)
 
 
 def errors_of(points: Iterable[Point]) -> list[Error]:

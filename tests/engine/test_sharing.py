@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import bitnet_cost
+from bitnet_cost.engine.parallel import Parts, tensor_share
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.division import refusal, shareable
@@ -215,3 +216,28 @@ def test_the_cache_of_an_encoders_keys_is_repeated_as_that_of_a_decoder() -> Non
     cache = float(found.footprint.kv_bits[0])
     assert cache == 2 * 2 * 8 * (100 + 5) * 16
     assert float(np.ravel(found.footprint.repeated[1])[0]) > cache
+
+
+def test_heads_that_devices_do_not_divide_are_filled_up() -> None:
+    """64 heads on twelve chips of two cores: three to a core, which is 72; the feed-forward part is divided evenly."""
+    model, work = catalog.model("llama-2-70b"), {"prompt": 64, "generate": 1, "devices": 12}
+    found = bitnet_cost.estimate(model, "inferentia2", "bf16", **work)  # type: ignore[arg-type]
+    share = tensor_share(found.counts, Parts(12, "tensor", 2, filled=True), 16)
+    of_all = dict(zip(
+        (op.name for op in found.counts.operators),
+        (12 * share.counts["mac"] / np.maximum(found.counts["mac"], 1)).max(axis=(0, 2)).tolist(), strict=True,
+    ))  # fmt: skip
+    assert of_all["attn_scores"] == of_all["q"] == pytest.approx(72 / 64)
+    assert of_all["k"] == pytest.approx(12 * 2 / 8)  # eight key-value heads on 24 cores, one on each
+    assert of_all["down"] == pytest.approx(1)
+    with pytest.raises(BitnetCostError, match="do not divide the 64 heads"):
+        bitnet_cost.estimate(model, "inferentia2", "bf16", runtime="vllm", **work)  # type: ignore[arg-type]
+
+
+def test_each_core_of_a_chip_repeats_the_heads_it_needs() -> None:
+    """Eight key-value heads on 16 chips of two cores: each of 32 cores reads one of them, a quarter of them a chip."""
+    one, many = (
+        bitnet_cost.estimate("llama-3-8b", "trainium1", "bf16", batch=4, prompt=500, generate=2, devices=n)
+        for n in (1, 16)
+    )
+    assert float(many.activity.kv_read_bits.sum()) == pytest.approx(16 * 2 / 8 * float(one.activity.kv_read_bits.sum()))
