@@ -20,9 +20,9 @@ from bitnet_cost.engine.load_tables import (
     held_by,
     paces,
     places_of,
+    ranks_of,
     steps_in,
 )
-from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.formulas.queueing import mean_batch
 from bitnet_cost.inputs.load import SECONDS_OF_DAY, Load
 from bitnet_cost.inputs.ranges import Factors, RangeKind
@@ -102,12 +102,8 @@ def within(pace: Pace) -> float:
 
 def can_serve(asked: Scenario) -> bool:
     """Whether `serve` has an answer to requests with the numbers of a question's first point: tokens are generated."""
-    return int(asked.workload.flat()[2][0]) > 1 and not _apart_in_data(asked)
-
-
-def _apart_in_data(asked: Scenario) -> bool:
-    """Whether several devices have sequences of their own."""
-    return asked.parallel == "data" and asked.devices > 1
+    alone = ranks_of(asked) > 1 and not any(layer.moe for layer in asked.model.layers)  # those are copies of a model
+    return int(asked.workload.flat()[2][0]) > 1 and not alone
 
 
 def serve(asked: Scenario, load: Load) -> LoadResult:
@@ -139,12 +135,8 @@ def copies_of(asked: Scenario, loads: Sequence[Load], steps: Steps = decode_step
     Raises:
         MissingPrice, UnsupportedScope: see `evaluate`.
     """
-    if _apart_in_data(asked):
-        raise BitnetCostError(
-            f"parallel: experts of {asked.model.name} shared by devices that have sequences of their own are not"
-            " modelled under load; take --parallel expert, or --replicas"
-        )
-    if why := cannot_share(asked):
+    one_each = asked.but(workload=Workload(ranks_of(asked)))
+    if why := cannot_share(one_each):
         one = measure(asked.but(workload=held(asked, loads[0], 1)))
         return [LoadResult(asked, load, one, reason=why) for load in loads]
     places = places_of(asked, loads)
@@ -167,15 +159,16 @@ def with_runs(result: LoadResult) -> LoadResult:
     if pace is None or at is None:
         return result
     ready = prepare(asked, lean=True)
-    steps = held(asked, load, at.batch)
+    ranks = ranks_of(asked)
+    steps = held(asked, load, at.batch if ranks == 1 else np.ceil(at.batch / ranks) * ranks)
     batch, prompt, _ = steps.flat()
     with_steps = evaluate(asked.but(workload=steps), prepared=ready)
     without = evaluate(asked.but(workload=steps.with_numbers(batch, prompt, np.ones_like(batch))), prepared=ready)
-    alone = evaluate(asked.but(workload=Workload(1, load.prompt, 1)), prepared=ready)
+    alone = evaluate(asked.but(workload=Workload(ranks, load.prompt, 1)), prepared=ready)
     before, after, first = (_actions(r) for r in (without, with_steps, alone))
     shares = (
-        load.steps / (at.batch * steps_in(load)),
-        at.parts_j["prompt"][1] / float(alone.energy_j),
+        load.steps / (batch * steps_in(load)),
+        at.nominal["prompt"] / float(alone.energy_j),
     )
     found = {action: (after[action] - before.get(action, 0.0)) * shares[0] for action in after}
     for action, times in first.items():

@@ -27,18 +27,35 @@ PROMPTED = 16  # batches at which what a prompt adds to a step is evaluated: it 
 Steps = Callable[[Scenario], Array]  # seconds of decode phases, and their energy at three bounds  [1 + bound, n]
 
 
+def ranks_of(asked: Scenario) -> int:
+    """Devices of a copy that have sequences of their own.
+
+    They step together, for they share experts: one without a sequence runs along on an empty one, as vLLM's do (Data
+    Parallel Deployment, its documentation of 0.9), and requests are spread evenly.
+    """
+    return asked.devices if asked.parallel == "data" else 1
+
+
 def places_of(asked: Scenario, loads: Sequence[Load]) -> list[int]:
-    """Most sequences of a step for each load: those that fit, at most those asked for; 0: not even one."""
-    most = [1 + (LIMITS["batch"] if load.max_batch is None else load.max_batch) for load in loads]
+    """Most sequences of a step for each load: those that fit, at most those asked for; 0: not even one.
+
+    Raises:
+        BitnetCostError: fewer than there are devices with sequences of their own.
+    """
+    ranks = ranks_of(asked)
+    fewer = next((load.max_batch for load in loads if load.max_batch is not None and load.max_batch < ranks), None)
+    if fewer is not None:
+        raise BitnetCostError(f"max-batch: {fewer} is fewer than the {ranks} devices that have sequences of their own")
+    most = [1 + (LIMITS["batch"] if load.max_batch is None else load.max_batch) // ranks for load in loads]
     low, high = np.zeros(len(loads)), np.array(most, dtype=np.float64)
     while bool((high - low > 1).any()):  # some dozens at once: a search by halves would take a run for each
         share = np.linspace(0, 1, TRIED + 1)[1:, None]  # of all that are not known yet, the highest among them
         tried = np.clip(np.round(low + share * (high - low)), np.maximum(low, 1), np.maximum(high - 1, 1))
-        work = held_by(asked, loads, list(tried.T))
+        work = held_by(asked, loads, list(tried.T * ranks))
         fits = np.asarray(measure(asked.but(workload=work)).fits).reshape(tried.T.shape).T
         inside, outside = np.where(fits & (tried < high), tried, 0.0), np.where(fits, np.inf, tried)
         low, high = np.maximum(low, inside.max(0)), np.minimum(high, outside.min(0))
-    return [int(each) for each in low]
+    return [int(each) * ranks for each in low]
 
 
 def held(asked: Scenario, load: Load, batch: Array | int) -> Workload:
@@ -104,7 +121,7 @@ def paces(asked: Scenario, loads: Sequence[Load], places: Sequence[int], steps: 
         MissingPrice, UnsupportedScope: see `evaluate`.
     """
     runtime = asked.runtime
-    tables = [_batches(runtime, each) for each in places]
+    tables = [_batches(runtime, each, ranks_of(asked)) for each in places]
     sizes = [size for _, size in tables]
     taken = _split(steps(asked.but(workload=held_by(asked, loads, sizes))), sizes)
     every = prepare(asked)  # operator by operator, none may be folded into others
@@ -113,12 +130,13 @@ def paces(asked: Scenario, loads: Sequence[Load], places: Sequence[int], steps: 
     shared = _inside(asked, loads, sizes, every) if inside and loads[0].generate > 1 else [
         alone[:, [i]] * np.ones_like(size) for i, size in enumerate(sizes)
     ]  # fmt: skip
-    waiting, found = _waiting(asked), []
+    waiting, ranks, found = _waiting(asked), ranks_of(asked), []
     for i, load in enumerate(loads):
-        step, prompt = taken[i] / steps_in(load), shared[i]
+        step, prompt, lone = taken[i] / steps_in(load), shared[i] / ranks, float(alone[0, i])
+        resting = waiting * (lone * (1 - 1 / ranks))  # of the ranks that run along
         pace = Pace(
-            load, inside, places[i], tables[i][0], step[0], step[1:], prompt[0], prompt[1:], float(alone[0, i]),
-            alone[1:, i], waiting,
+            load, inside, places[i], tables[i][0], step[0], step[1:], prompt[0], prompt[1:], lone,
+            alone[1:, i] / ranks + resting, waiting,
         )  # fmt: skip
         found.append(pace if load.prefill_devices is None else _apart(asked, load, pace))
     return found
@@ -129,12 +147,15 @@ def _split(rows: Array, parts: Sequence[Array]) -> list[Array]:
     return np.split(rows, np.cumsum([len(part) for part in parts])[:-1], axis=-1)
 
 
-def _batches(runtime: RuntimeProfile | None, places: int) -> tuple[Array, Array]:
+def _batches(runtime: RuntimeProfile | None, places: int, ranks: int = 1) -> tuple[Array, Array]:
     """Mean batches, and the batch that runs at each: [k], [k].
 
     Where batches are filled up to given sizes, the mean over batches that run as one size is in their middle; the
-    smallest and the largest batch are what they are.
+    smallest and the largest batch are what they are. With fewer sequences than ``ranks`` each of these has one.
     """
+    if ranks > 1:
+        means, sizes = _batches(runtime, places // ranks)
+        return np.append(1.0, means * ranks), np.append(ranks, sizes * ranks)
     given = [size for size in (runtime.batch_sizes if runtime else ()) if size < places]
     if given:
         sizes = np.array([*given, places], dtype=np.float64)
@@ -149,12 +170,16 @@ def _batches(runtime: RuntimeProfile | None, places: int) -> tuple[Array, Array]
 def _prompt(asked: Scenario, loads: Sequence[Load], ready: Prepared, others: Sequence[Array]) -> Array:
     """Seconds and energy of a prompt of each load by operator, in one pass with tokens of others.  [1 + bound, op, n]
 
+    Of several ranks each has a prompt: those of all of them.
+
     Products run on all tokens together, attention on those of the prompt; of one that is cached in part, what is left
     to work on attends to all of it: what the whole takes less what the cached part took.
     """
+    ranks = ranks_of(asked)
 
     def taken(tokens: Array) -> Array:
-        return _by_operator(evaluate(asked.but(workload=_work(asked, (1, tokens, 1.0))), prepared=ready), "prefill")
+        every = evaluate(asked.but(workload=_work(asked, (ranks, tokens, 1.0))), prepared=ready)
+        return _by_operator(every, "prefill")
 
     fresh = np.array([float(load.prompt - load.cached) for load in loads])
     attends = taken(fresh)
@@ -163,12 +188,15 @@ def _prompt(asked: Scenario, loads: Sequence[Load], ready: Prepared, others: Seq
         attends = np.maximum(attends, taken(fresh + cached) - taken(cached))
     apart = np.array([op.group == "attention" for op in ready.ops])[:, None]
     of = np.repeat(np.arange(len(loads)), [len(each) for each in others])
-    return np.where(apart, attends[:, :, of], taken(fresh[of] + np.concatenate(others)))
+    return np.where(apart, attends[:, :, of], taken(fresh[of] + np.concatenate(others) / ranks))
 
 
 def _inside(asked: Scenario, loads: Sequence[Load], sizes: Sequence[Array], ready: Prepared) -> list[Array]:
     """What a prompt of each load adds to a step that it shares: weights are read once for both.  [1 + bound, k] each"""
-    few: list[Array] = [np.unique(np.round(np.geomspace(1, size[-1], PROMPTED))).astype(np.float64) for size in sizes]
+    ranks = ranks_of(asked)
+    few = [
+        np.unique(np.round(np.geomspace(1, size[-1] / ranks, PROMPTED))).astype(np.float64) * ranks for size in sizes
+    ]
     steps = evaluate(asked.but(workload=held_by(asked, loads, few)), prepared=ready)
     each = np.repeat([float(steps_in(load)) for load in loads], [len(batches) for batches in few])
     both, own = _prompt(asked, loads, ready, few), _by_operator(steps, "decode") / each
@@ -178,7 +206,7 @@ def _inside(asked: Scenario, loads: Sequence[Load], sizes: Sequence[Array], read
     found = []
     for batches, size, rows in zip(few, sizes, _split(np.maximum(ordered_sum(added, 1), 0.0), few), strict=True):
         # A batch of sequences may fit where a prompt of as many tokens does not: beyond, as at the largest that fits.
-        fits = np.isfinite(rows).all(0) | (batches == 1)
+        fits = np.isfinite(rows).all(0) | (batches == ranks)
         found.append(np.stack([np.interp(size, batches[fits], row[fits]) for row in rows]))
     return found
 

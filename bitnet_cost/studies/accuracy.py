@@ -68,6 +68,10 @@ CLASSES = {
         AccuracyClass("load-batch", "mean batch of a server under load", 12, 30),
         AccuracyClass("load-power", "power of a server under load", 6, 12),
         AccuracyClass("load-energy", "energy per token of a server under load", 6, 15),
+        AccuracyClass("load-busy-token", "time per token of a busy server, from the rate that it completed"),
+        AccuracyClass("load-busy-batch", "its mean batch, likewise"),
+        AccuracyClass("load-busy-power", "its power, likewise"),
+        AccuracyClass("load-busy-energy", "its energy per token, likewise"),
         AccuracyClass("load-published", "time per token and batch of overloaded servers, as others published them"),
     )
 }
