@@ -295,5 +295,23 @@ def test_devices_with_sequences_of_their_own_are_copies() -> None:
     assert {name: four[name] for name in copies} == copies
     assert four["cards"] == 4
     assert record(requests_per_day=5e6, devices=4, parallel="data")["cards"] % 4 == 0
-    with pytest.raises(BitnetCostError, match="take --parallel expert"):
-        load_answer("mixtral-8x7b", "h100-sxm-80gb", "fp8", rate=1.0, devices=2, parallel="data")
+
+
+def test_experts_shared_by_devices_with_sequences_of_their_own() -> None:
+    names = ("mixtral-8x7b", "h100-sxm-80gb", "fp8")
+    few, full = (
+        load_answer(*names, rate=rate, devices=2, parallel="data", max_batch=65).to_records()[0] for rate in (1e-6, 1e4)
+    )
+    assert full["max_batch"] == 64, "as many on each"
+    ends = [estimate(*names, batch=batch, devices=2, parallel="data") for batch in (2, 64)]
+    for row, end in zip((few, full), ends, strict=True):
+        assert end.timing is not None
+        step = float(end.timing.of_phase("decode")[0]) / 127
+        stretch = (
+            float(row["rate_per_s"]) * float(row["prefill_s"])
+            if row["stable"]
+            else row["max_rate_per_s"] * row["prefill_s"]
+        )
+        assert row["tpot_s"] == pytest.approx(step / (1 - stretch), rel=1e-6)
+    with pytest.raises(BitnetCostError, match="max-batch: 1 is fewer than the 2 devices"):
+        load_answer(*names, rate=1.0, devices=2, parallel="data", max_batch=1)

@@ -21,7 +21,7 @@ from bitnet_cost.ledger.result import Result
 from bitnet_cost.ledger.steady import Pace, Prefill
 from bitnet_cost.told import Array
 
-EACH = 1024  # up to this many sequences every batch is evaluated, beyond it one in some 2 %
+EACH = 256  # up to this many sequences every batch is evaluated, beyond it one in some 2 %
 TRIED = 64  # batches that are tried at once
 PROMPTED = 16  # batches at which what a prompt adds to a step is evaluated: it is nearly a line
 Steps = Callable[[Scenario], Array]  # seconds of decode phases, and their energy at three bounds  [1 + bound, n]

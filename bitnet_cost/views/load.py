@@ -340,6 +340,8 @@ def _notes(results: Sequence[LoadResult]) -> list[Note]:
         inside = "inside decode steps" if runtime.prompts_inside else "alone, before the next decode step"
         filled = ", a batch filled up to a size that was captured" if runtime.batch_sizes else ""
         text = f"{runtime.runtime}: prompts run {inside}{filled}. Requests come at random; times are means."
+        if first.scenario.parallel == "data" and first.scenario.devices > 1:
+            text += " Devices have sequences of their own and step together; one without a sequence runs along."
         notes.append(Note("policy", text))
     served = [r for r in _ranked(results) if r.largest] if first.points == 1 else []
     if served:
@@ -398,6 +400,8 @@ def _spread(r: LoadResult) -> str:
 _HELD = {
     "load-token": "time per token", "load-first-token": "time to the first token", "load-batch": "mean batch",
     "load-power": "power", "load-energy": "energy per token", "load-published": "time per token and batch",
+    "load-busy-token": "time per token of busy ones", "load-busy-batch": "their batch",
+    "load-busy-power": "their power", "load-busy-energy": "their energy per token",
 }  # fmt: skip
 
 
