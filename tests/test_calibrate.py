@@ -217,5 +217,13 @@ def test_bad_rows_are_one_clear_line(text: str, told: str, bitnet_cost: Run, tmp
     assert told in ran.err
 
 
+def test_a_name_of_the_catalogue_is_refused_before_anything_is_fitted(bitnet_cost: Run, tmp_path: Path) -> None:
+    (tmp_path / "h.csv").write_text(csv_text(shapes()[:1]), "utf-8")
+    ran = bitnet_cost("calibrate", "fit", str(tmp_path / "h.csv"), "--name", "h100-sxm-80gb")
+    assert ran.code == 2
+    assert "'h100-sxm-80gb' is taken by the catalogue" in ran.err
+    assert not ran.out
+
+
 def test_rows_are_csv_that_others_read() -> None:
     assert next(csv.reader(io.StringIO(csv_text([]))))[:3] == ["id", "what", "device"]

@@ -348,8 +348,9 @@ def _explanation(
         f"[{lever.source}] {s.author}: {s.title}, {s.year}. {s.where}. ({s.seen})"
         for lever, s in zip(constants, cited, strict=True)
     )
+    against = "" if baseline is None else f" against {baseline.precision.name}"
     return Explanation(
-        f"{cell} of {result.architecture.name} in {result.precision.name} at {result.hardware.name}",
+        f"{cell} of {result.architecture.name} in {result.precision.name} at {result.hardware.name}{against}",
         cell, steps.found[-1].value, _unit(cell), tuple(dict.fromkeys(formula)), constants, tuple(steps.found),
         tuple(dict.fromkeys(sources)), _conventions(result, baseline),
         (*NOT_COUNTED, *([result.not_reached] if result.not_reached else [])),

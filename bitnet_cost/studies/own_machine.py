@@ -122,8 +122,11 @@ def asked(
         given: model and precision of rows that name none.
 
     Raises:
-        BitnetCostError: a file that cannot be read, is of no known kind, or rows of several devices.
+        BitnetCostError: a name of the catalogue, a file that cannot be read or is of no known kind, or rows of several
+            devices.
     """
+    if catalog.has("hardware", name):
+        raise BitnetCostError(f"--name: {name!r} is taken by the catalogue; give your own a name of its own")
     texts = [(str(file), read_text(file)) for file in files]
     others = [(path, text) for path, text in texts if benchmarks.is_benchmark(parse_csv(text, path)[0])]
     own = [row for path, text in texts if (path, text) not in others for row in read_rows(text, path)]

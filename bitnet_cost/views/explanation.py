@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from bitnet_cost.ledger.answers import Explanation, Lever
-from bitnet_cost.numerals import digits, with_prefix
+from bitnet_cost.numerals import change_words, digits, with_prefix
 from bitnet_cost.tables import Column, Report, Table, headed
 from bitnet_cost.told.arithmetic import Step, number_text
 from bitnet_cost.views.figures import Axis, Drawing, Layout, Look, log_axis, plain, trace
@@ -45,6 +45,8 @@ def _sections(told: Explanation) -> list[tuple[str, list[str]]]:
 def _sentence(told: Explanation) -> str:
     value = "nothing" if told.value is None else digits(told.value, 6)
     unit = "" if told.unit == "1" else f" {told.unit}"
+    if told.cell.startswith("saving") and told.value is not None:
+        return f"{told.title}: {change_words(-told.value) if told.value else 'as much'} energy ({value})"
     return f"{told.title}: {value}{unit}"
 
 

@@ -352,3 +352,10 @@ def test_a_day_as_requests_come_is_explained_at_the_batch_of_the_load(bitnet_cos
     text = bitnet_cost("explain", *words, "--cell", cell).out
     assert recomputed(text, cell) == pytest.approx(day[cell.replace("year", "day")] * times, rel=1e-9)
     assert "sequences in a step" in text
+
+
+@pytest.mark.parametrize(("precision", "words"), [("bitnet", "less energy (0.9"), ("fp32", "as much energy (0)")])
+def test_a_saving_is_a_sentence_with_its_baseline(bitnet_cost: Cli, precision: str, words: str) -> None:
+    first = bitnet_cost("explain", "gpt2", "-p", precision, "--cell", "saving").out.partition("\n")[0]
+    assert first.startswith(f"saving of gpt2 in {precision} at cmos-45nm against fp32: ")
+    assert words in first
