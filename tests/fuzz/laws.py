@@ -427,7 +427,7 @@ def waits_above(hardware: Tree | str, record: Tree) -> bool:
     if isinstance(hardware, str) or "active" not in hardware.get("power", {}) or record["power_w"] is None:
         return False
     watts = float(hardware["power"]["active"]["value"].removesuffix(" W"))
-    return watts * record["devices"] > record["power_w"]
+    return bool(watts * record["devices"] > record["power_w"])
 
 
 def a_load_is_served(ask: Ask) -> None:
