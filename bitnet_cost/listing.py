@@ -191,7 +191,7 @@ def _row(kind: str, name: str) -> dict[str, Any]:
     if kind == "precision":
         precision = catalog.precision(name)
         return {
-            "name": name, "stored bits": precision.linear.weights.bits,
+            "name": name, "stored bits": round(precision.linear.weights.bits_with_scales, 3),
             "information": round(precision.information_bits, 3), "activations": precision.linear.activation_bits,
             "title": precision.title,
         }  # fmt: skip

@@ -52,6 +52,15 @@ class WeightStorage(Input):
             raise ValueError(f"information_bits {brief(self.information_bits)} do not fit into bits {brief(self.bits)}")
         return self
 
+    @property
+    def bits_with_scales(self) -> float:
+        """Bits of a weight of a large matrix: with its part of its group's scale; scales of a channel add nothing.
+
+        >>> WeightStorage(bits=4, information_bits=4, scale_bits=16, scale_per="group", group=32).bits_with_scales
+        4.5
+        """
+        return self.bits + (self.scale_bits / self.group if self.group else 0.0)
+
     def scales(self, inputs: int, outputs: int) -> int:
         """Number of scales of one ``[inputs, outputs]`` matrix.
 

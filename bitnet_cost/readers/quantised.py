@@ -104,10 +104,6 @@ def _storage(bits: float, scale: float, group: int, information: float | None = 
     return WeightStorage(bits=bits, information_bits=information or bits, scale_bits=scale, **per)
 
 
-def _mean_bits(weights: WeightStorage) -> float:
-    return weights.bits + (weights.scale_bits / weights.group if weights.group else 0.0)
-
-
 # --- methods ----------------------------------------------------------------------------------------------------------
 
 
@@ -122,7 +118,7 @@ def _gptq(q: _Reader) -> Scheme:
         elif isinstance(given, dict):
             one = _Reader({**q.data, **given}, q.file, f"{q.place}.dynamic")
             width, size = one.whole("bits", default=4, most=16), one.group("group_size")
-            others.append((f"re:{pattern}", _mean_bits(_storage(width, 16 + width, size))))
+            others.append((f"re:{pattern}", _storage(width, 16 + width, size).bits_with_scales))
     weights = _storage(bits, 16 + bits, group)
     return Scheme(_of(bits, group), weights, kept=tuple(kept), others=tuple(others), head=q.data.get("lm_head") is True)
 
@@ -141,7 +137,7 @@ def _autoround(q: _Reader) -> Scheme:
         if bits >= 16:
             kept.append(name)
         else:
-            others.append((name, _mean_bits(_storage(bits, 16 + bits, one.group("group_size")))))
+            others.append((name, _storage(bits, 16 + bits, one.group("group_size")).bits_with_scales))
     return found._replace(kept=tuple(kept), others=tuple(others))
 
 
@@ -204,10 +200,10 @@ def _compressed(q: _Reader) -> Scheme:
         raise q.refuse("config_groups", "is missing: it says what the weights are stored in")
     schemes.sort(key=lambda found: "Linear" not in found[0])
     targets, main = schemes[0]
-    others = [(name, _mean_bits(s.weights)) for names, s in schemes[1:] for name in names]
+    others = [(name, s.weights.bits_with_scales) for names, s in schemes[1:] for name in names]
     kept = q.names("ignore")
     if "Linear" not in targets:  # what no target names is left as it was
-        others = [*((name, _mean_bits(main.weights)) for name in targets), *others]
+        others = [*((name, main.weights.bits_with_scales) for name in targets), *others]
         kept = ("re:.*", *kept)
     return main._replace(kept=kept, others=tuple(others), head=True, kv_bits=_kv_bits(q))
 
@@ -273,7 +269,7 @@ def _modelopt(q: _Reader) -> Scheme:
         main = max(found, key=lambda algorithm: len(found[algorithm]), default="")
         scheme = _algorithm(inner, main, 0)
         others = [
-            (module, _mean_bits(_algorithm(inner, algorithm, 0).weights))
+            (module, _algorithm(inner, algorithm, 0).weights.bits_with_scales)
             for algorithm, modules in found.items()
             for module in modules
         ]
@@ -334,7 +330,7 @@ def _quark(q: _Reader) -> Scheme:
     held = _quark_weights(one.part("output_tensors"))
     return Scheme(
         _of(weights.bits, weights.group, floating), weights, entering[0].bits if entering else 16, floating,
-        tuple(kept), tuple((name, _mean_bits(own)) for name, own, _ in others), head=True,
+        tuple(kept), tuple((name, own.bits_with_scales) for name, own, _ in others), head=True,
         kv_bits=held[0].bits if held else 16,
     )  # fmt: skip
 
@@ -467,12 +463,12 @@ def _precision(scheme: Scheme, words: str, plain: Format, architecture: Architec
     tensors: dict[str, float] = {}
     output = architecture.lm_head
     head = scheme.head and not left.head and output is not None and not output.tied
-    head_bits = _mean_bits(scheme.weights) if head else None
+    head_bits = scheme.weights.bits_with_scales if head else None
     for bits in dict.fromkeys(bits for _, bits in scheme.others):
         found = meant([name for name, own in scheme.others if own == bits], architecture, budget)
         for name, share in found.layers.items():
             # of what another name means too, that part has these bits
-            before = tensors.get(name, _mean_bits(scheme.weights) if name not in kept else _bits(plain))
+            before = tensors.get(name, scheme.weights.bits_with_scales if name not in kept else _bits(plain))
             tensors[name] = share * bits + (1 - share) * before
             if share > kept.get(name, 1.0) / 2:
                 kept.pop(name, None)
