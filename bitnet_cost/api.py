@@ -283,7 +283,8 @@ def train(
         tokens: of the whole run, as ``"300B"``; the run's totals are None without.
         seq: tokens of a sequence; 2,048, or what the model was made for, if left out.
         micro_batch: sequences that a device works on at once.
-        global_batch: sequences of one optimiser step; micro-batch x dp, times four for each stage, if left out.
+        global_batch: sequences of one optimiser step; if left out, a million tokens where ``tokens`` asks for a run,
+            else micro-batch x dp, times four for each stage.
         devices: that train it; ``auto``: the fewest that hold it; dp x tp x pp x cp if left out.
         dp: data-parallel devices; what devices leave if left out.
         tp: tensor-parallel devices.

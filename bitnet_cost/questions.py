@@ -237,7 +237,7 @@ TOKENS = Asked(("--tokens",), "tokens of the whole run, as 300B: adds days, ener
 SEQ = Asked(("--seq",), "tokens of a sequence", left_out="2,048, or what the model was made for")
 MICRO_BATCH = Asked(("--micro-batch",), "sequences that a device works on at once", 1)
 GLOBAL_BATCH = Asked(("--global-batch",), "sequences of one optimiser step",
-    left_out="micro-batch x dp, times four for each stage of a pipeline")
+    left_out="a million tokens in a run (--tokens), else micro-batch x dp, times four for each stage of a pipeline")
 TRAINING_DEVICES = Asked(("--devices",), "devices that train it; auto: the fewest that hold it",
     left_out="dp x tp x pp x cp", metavar="N|auto")
 DP = Asked(("--dp",), "data-parallel devices", left_out="devices / (tp x pp x cp)")

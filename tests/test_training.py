@@ -410,9 +410,9 @@ def billed(bitnet_cost: Callable[..., Ran], *words: str) -> dict[str, Any]:
 
 
 def test_days_energy_carbon_and_money_by_hand(bitnet_cost: Callable[..., Ran]) -> None:
-    """Each from the step alone: seconds and joules of a step, 16,384 tokens in each of 8 sequences of 2,048."""
+    """Each from the step alone: seconds and joules of a step, a million tokens in 512 sequences of 2,048."""
     step = billed(bitnet_cost)
-    steps = 2e12 / (8 * 2048)
+    steps = 2e12 / (512 * 2048)
     kwh = step["energy_step_j"] * steps / 3.6e6
     hours = step["step_s"] * steps / 3600
     assert step["days"] == pytest.approx(hours / 24)

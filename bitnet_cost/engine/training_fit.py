@@ -10,7 +10,7 @@ from bitnet_cost.engine.training_memory import counted, step_memory
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.hardware import Hardware
-from bitnet_cost.inputs.training import Plan, TrainingFormat, TrainingRuntime
+from bitnet_cost.inputs.training import Plan, TrainingFormat, TrainingRuntime, usual_batch
 from bitnet_cost.ledger.counted import OpCounts
 
 MOST = 16384
@@ -30,9 +30,9 @@ def _plans(plan: Plan, node: int) -> Iterator[Plan]:
     )
     for devices, pp, tp, dp in sorted(way for way in ways if way[0] <= MOST):
         zero = max(plan.zero, 1 if pp > 1 else 3) if dp > 1 else plan.zero
-        batch = plan.global_batch
-        if batch % (plan.micro_batch * dp):
-            batch = plan.micro_batch * dp * (1 if pp == 1 else 4 * pp)
+        batch, each = plan.global_batch, plan.micro_batch * dp
+        if batch % each:
+            batch = int(usual_batch(each, pp, plan.seq, plan.tokens))
         try:
             yield replace(
                 plan, devices=devices, dp=dp, tp=tp, pp=pp, zero=zero, global_batch=batch,

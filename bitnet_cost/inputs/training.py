@@ -145,6 +145,7 @@ def _is_multiple(number: Any, of: Any) -> Any:
     return np.floor(number / of) * of >= number
 
 
+STEP_TOKENS = 2**20  # of a step of a run: 0.5 to 3.2 million at GPT-3's sizes (Brown et al., 2020, Table 2.1)
 NUMBERS = ("seq", "micro_batch", "global_batch", "devices", "dp")
 """Fields of a plan that may be arrays over the points of a grid, each [n]; all others are its layout."""
 
@@ -331,14 +332,14 @@ def tokens_of(text: float | str) -> float:
 
 def plan_of(
     *, devices: int | None = None, dp: int | None = None, tp: int = 1, pp: int = 1, cp: int = 1,
-    global_batch: int | None = None, micro_batch: int = 1, **other: object,
+    global_batch: int | None = None, micro_batch: int = 1, seq: int = 2048, **other: Any,
 ) -> Plan:  # fmt: skip
-    """A plan in which what is left out follows: dp from devices, devices from dp, four micro-batches a stage.
+    """A plan in which what is left out follows: dp from devices, devices from dp, the batch as `usual_batch` has it.
 
     >>> plan_of(devices=16, tp=2, pp=2).dp, plan_of(devices=16, tp=2, pp=2).global_batch, plan_of(dp=4).devices
     (4, 32, 4)
     """
-    given = {"devices": devices, "dp": dp, "tp": tp, "pp": pp, "cp": cp, "micro-batch": micro_batch}
+    given = {"devices": devices, "dp": dp, "tp": tp, "pp": pp, "cp": cp, "micro-batch": micro_batch, "seq": seq}
     for name, value in given.items():  # before others follow from them
         most = 10**6 if name == "micro-batch" else 10**8
         if value is not None and (type(value) is not int or not 1 <= value <= most):
@@ -348,9 +349,23 @@ def plan_of(
     if devices is None:
         devices = dp * tp * pp * cp
     if global_batch is None:
-        global_batch = micro_batch * dp * (1 if pp == 1 else 4 * pp)
+        global_batch = int(usual_batch(micro_batch * dp, pp, seq, other.get("tokens")))
     return Plan(devices=devices, dp=dp, tp=tp, pp=pp, cp=cp, global_batch=global_batch, micro_batch=micro_batch,
-                **other)  # type: ignore[arg-type]  # fields of the plan  # fmt: skip
+                seq=seq, **other)  # fmt: skip
+
+
+def usual_batch(each: Any, pp: int, seq: Any, tokens: Any) -> Any:
+    """Sequences of a step where none are given: four micro-batches a stage; of a run, as many as hold `STEP_TOKENS`.
+
+    ``each`` is micro-batch x dp; it, ``seq`` and ``tokens`` may be arrays.
+
+    >>> usual_batch(8, 1, 2048, None), int(usual_batch(8, 1, 2048, 4e12))
+    (8, 512)
+    """
+    least = each * (1 if pp == 1 else 4 * pp)
+    if tokens is None:
+        return least
+    return least * -np.floor(-STEP_TOKENS / (least * seq))
 
 
 @dataclass(frozen=True, slots=True)

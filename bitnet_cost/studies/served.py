@@ -132,8 +132,10 @@ def _training(
         raise BitnetCostError(f"{why}; take bitnet, bitnet-b1.58 or fp8") from None
     names = [precision, *([half_format(place)] if asked.part == "extra" else [])]
     devices = asked.devices if place.has_clock else None
-    zero = 0 if devices in (None, "auto", "1", 1) else 3  # 'auto' takes what it needs
-    made = train(model, [where], names, Terms(scope=scope), devices=devices, zero=zero, tokens=asked.tokens)
+    for zero in (0,) if devices in (None, "auto", "1", 1) else (1, 3):  # 'auto' takes what it needs
+        made = train(model, [where], names, Terms(scope=scope), devices=devices, zero=zero, tokens=asked.tokens)
+        if made[0].fits:
+            break
     return made[0], made[1] if asked.part == "extra" else None
 
 

@@ -19,7 +19,7 @@ from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.sweep import Sweep, TrainingAxes, whole_numbers
-from bitnet_cost.inputs.training import Plan, TrainingFormat, TrainingScenario, training_format
+from bitnet_cost.inputs.training import Plan, TrainingFormat, TrainingScenario, training_format, usual_batch
 from bitnet_cost.ledger.training_record import STEP_METRICS
 from bitnet_cost.readers import catalog, machines
 from bitnet_cost.registry import Metric
@@ -98,7 +98,7 @@ class TrainingPlan(sweep.Plan):
             found["seq"] = np.full(points, float(training.usual_seq(cell.asked.model)))
         found["dp"] = np.floor(found["devices"] / ranks)
         if found["global_batch"] is None:
-            found["global_batch"] = found["micro_batch"] * found["dp"] * (1 if plan.pp == 1 else 4 * plan.pp)
+            found["global_batch"] = usual_batch(found["micro_batch"] * found["dp"], plan.pp, found["seq"], plan.tokens)
         return found
 
     def graph_of(self, cell: Cell, numbers: Mapping[str, Array | None], varied: Mapping[str, float]) -> Swept:

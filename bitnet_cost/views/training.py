@@ -188,9 +188,12 @@ def _also(results: Sequence[TrainingResult]) -> str:
         held = "1-bit saves nothing in training: weights, gradients and moments stay wide, products run in 16 bits"
         base = next((r for r in results if r.form.quantised == "no" and _comparable(r, narrow)), None)
         if base is not None and base.energy and narrow.energy:
-            times = change_words(narrow.energy[1] / base.energy[1] - 1)
+            more = narrow.energy[1] / base.energy[1] - 1
+            times = change_words(more) if more else "as much"
             than = "energy as" if times.endswith("as much") else "energy than"
             held += f"; {narrow.precision.name} needs {times} {than} {base.precision.name}"
+            if narrow.saving is not None and narrow.baseline == base.precision.name and narrow.saving[0] < 0:
+                held += f" ({change_range(-narrow.saving[2], -narrow.saving[0])})"
         parts.append(held)
     shown = _shown(results)
     missing = [r for r in results if r.reason is not None and not _alike(r, shown)]
@@ -324,9 +327,9 @@ def _notes(results: Sequence[TrainingResult]) -> list[Note]:
     others = [r for r in results if r.reason is not None and not _alike(r, first)]
     notes += [Note("fit", f"{r.precision.name} on {r.hardware.name} {r.reason}.") for r in others]
     notes.append(Note("states", _states(first)))
-    if plan.devices > 1:
+    if plan.devices > 1 or plan.tokens:
         parts = f"dp {plan.dp}, tp {plan.tp}, pp {plan.pp}, cp {plan.cp}, ep {plan.ep}, ZeRO {plan.zero}"
-        batches = f"micro-batches in a step: {with_commas(plan.micro_batches)}"
+        batches = f"{with_commas(plan.micro_batches)} micro-batches, {with_commas(plan.step_tokens)} tokens in a step"
         notes.append(Note("plan", f"{parts}; {batches}.{_network(first)}"))
     if first.facility is not None and plan.tokens is None:
         notes.insert(0, Note("totals", "Emissions and money are of a whole run: give its --tokens."))

@@ -36,7 +36,7 @@ def test_it_is_the_training_over_what_use_saves_on_a_token(bitnet_cost: Callable
     """One calculation: `train` says what training takes, `estimate` what a token does."""
     (paid,) = answers(bitnet_cost(*ASKED, "--tokens", "300B", "--training-devices", "4", "-f", "json"))
     trained = answers(
-        bitnet_cost("train", "llama-2-7b", "--tokens", "300B", "--devices", "4", "--zero", "3", "-f", "json")
+        bitnet_cost("train", "llama-2-7b", "--tokens", "300B", "--devices", "4", "--zero", "1", "-f", "json")
     )
     use = answers(bitnet_cost("estimate", "llama-2-7b", "-H", "h100-sxm-80gb", "-p", "fp16,bitnet-b1.58", "-f", "json"))
     whole = trained[1]["energy_kwh"] * 3.6e6
