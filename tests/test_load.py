@@ -185,8 +185,8 @@ def test_beyond_the_largest_rate_it_is_not_stable_and_the_rate_is_said() -> None
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        ((), "rate: give the requests per second (--rate) or of a day"),
-        (("--rate", "1", "--requests-per-day", "5"), "rate: give the requests per second (--rate) or of a day"),
+        ((), "rate: give requests per second (--rate) or"),
+        (("--rate", "1", "--requests-per-day", "5"), "rate: give requests per second (--rate) or"),
         (("--rate", "0"), "rate: "),
         (("--rate", "-1"), "rate: "),
         (("--rate", "fast"), "rate: "),
