@@ -130,9 +130,10 @@ class InFormats(NamedTuple):
 @lru_cache(maxsize=256)  # every model of a comparison in four precisions, on devices that run the same formats
 def _in_formats(
     model: Same, precision: Same, counted: Same, accumulator: Accumulator, parts: Parts, kept: Offload, runs: Runs,
+    least: float,
 ) -> InFormats:  # fmt: skip
     (ops, coefficients, _), chosen, hardware = counted.it, precision.it, runs.hardware
-    stored = stored_of(model.it, chosen, ops)
+    stored = stored_of(model.it, chosen, ops, least)
     folded = part = actions_of(ops, coefficients, chosen, accumulator, hardware, stored)
     if parts.devices > 1 and parts.parallel != "pipeline":
         part = actions_of(ops, split(ops, coefficients, parts), chosen, accumulator, hardware, stored)
@@ -153,8 +154,9 @@ def _prepared(names: Names, lean: bool, lasting: bool, ops: tuple[Operator, ...]
     part_of_host = parse_offload(offload)
     forms, form = (_forms, _in_formats) if lasting else (_forms.__wrapped__, _in_formats.__wrapped__)
     runs = Runs(hardware, forms(counted, chosen, accumulator))
+    parts = parts_of(devices, parallel, hardware, runtime)
     stored, folded, part, weights, kinds = form(
-        model, chosen, counted, accumulator, parts_of(devices, parallel, hardware, runtime), part_of_host, runs
+        model, chosen, counted, accumulator, parts, part_of_host, runs, runtime.least_bits if runtime else 0.0
     )
     stored_bits = weights.total_bits
     plan = None

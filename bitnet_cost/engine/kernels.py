@@ -44,7 +44,8 @@ def kernel_class(op: Operator, precision: Precision, hardware: Hardware | None =
             shared = op.has("kv_read") and decided(query_heads(op) > op.cached_heads)
             return "attention-fp32-grouped" if shared else "attention-fp32"
         case "experts":
-            return "experts-w8a8" if narrow else "experts"
+            widened = linear.rescale == "weights" and linear.weights.code == "integer"
+            return "experts-w8a8" if narrow else "experts-integer" if widened else "experts"
         case "product":
             if op.role == "lm_head" and precision.bits_of("lm_head") < 8:
                 return "dequantised"

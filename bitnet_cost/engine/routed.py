@@ -85,16 +85,20 @@ def _tiled(rows: Array, visited: Array, kernel: Kernel | None) -> Array:
 def sorting_of(ops: tuple[Operator, ...], kernels: Sequence[Kernel | None], runtime: RuntimeProfile) -> Array | None:
     """Seconds of kernels that sort, gather, quantise and sum routed rows: of a pass, a token, a decoding sequence.
 
-    They work, so that the device draws more than between kernels. None where nothing is routed.  [3, op, 1]
+    They work, so that the device draws more than between kernels. None where nothing is routed. A kernel that is
+    launched for each expert takes its time as often, though most have no rows (Lin, moe wna16 marlin kernel, 2025,
+    github.com/vllm-project/vllm/pull/14447, on what it replaces).  [3, op, 1]
     """
     if not any(op.traits.kernel == "experts" for op in ops):
         return None
     found: list[list[float | Array]] = [[], [], []]
     for op, kernel in zip(ops, kernels, strict=True):
         launches = launches_of(op, kernel, runtime) * op.repeat if kernel and op.traits.kernel == "experts" else 0.0
+        routing = Routing.of(op)
+        experts = routing.experts if kernel and kernel.each_expert and routing else 1
         figures = (kernel.overhead, kernel.per_token, kernel.per_sequence) if kernel else (None, None, None)
-        for row, figure in zip(found, figures, strict=True):
-            row.append(launches * figure.value if figure else 0.0)
+        for row, figure, times in zip(found, figures, (experts, 1, 1), strict=True):
+            row.append(launches * times * figure.value if figure else 0.0)
     return np.stack(np.broadcast_arrays(*(stacked(row) for row in found)))
 
 

@@ -45,13 +45,18 @@ def role_of(op: Operator, precision: Precision) -> str:
     return "elsewhere" if op.role == "linear" and precision.kept.get(op.name, 0.0) > MOSTLY else op.role
 
 
-def stored_of(architecture: Architecture, precision: Precision, ops: tuple[Operator, ...]) -> tuple[Stored, ...]:
-    """The bits of each operator: by the mixture of the precision, by what a file says of its tensors, else by role."""
+def stored_of(
+    architecture: Architecture, precision: Precision, ops: tuple[Operator, ...], least: float = 0.0
+) -> tuple[Stored, ...]:
+    """The bits of each operator: by the mixture of the precision, by what a file says of its tensors, else by role.
+
+    Software whose kernels take no narrower weights holds those of layers in ``least`` bits.
+    """
     _refuse_unknown(precision, ops)
     if precision.mixture is not None:
         whole = Whole.of(architecture)
         return tuple(_mixed(op, precision.mixture, whole) for op in _plain(architecture, ops))
-    by_role = [_by_role(op, precision) for op in ops]
+    by_role = [_by_role(op, precision, least) for op in ops]
     if precision.total_bytes is not None:
         return tuple(_in_all(_plain(architecture, ops), precision.total_bytes, by_role))
     if precision.stored_bytes:
@@ -174,7 +179,7 @@ def _mixed(op: Operator, mixture: str, whole: Whole) -> Stored:
     return Stored(bits / (op.weights * op.repeat) if op.weights else 0.0, 0.0, 32.0)
 
 
-def _by_role(op: Operator, precision: Precision) -> Stored:
+def _by_role(op: Operator, precision: Precision, least: float = 0.0) -> Stored:
     precision, plain = precision_at(op, precision), float(FORMAT_BITS[precision.elsewhere])
     bias = precision.tensors.get(f"{op.name}.bias", plain)
     if op.name in precision.tensors:
@@ -184,6 +189,7 @@ def _by_role(op: Operator, precision: Precision) -> Stored:
     storage = precision.linear.weights
     kept = precision.kept.get(op.name, 0.0)
     scales = storage.scales(*op.shape) * storage.scale_bits
+    bits = max(storage.bits, least)
     if not kept:
-        return Stored(storage.bits, scales, bias)
-    return Stored(kept * plain + (1 - kept) * storage.bits, (1 - kept) * scales, bias)
+        return Stored(bits, scales, bias)
+    return Stored(kept * plain + (1 - kept) * bits, (1 - kept) * scales, bias)

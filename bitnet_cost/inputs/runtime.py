@@ -11,17 +11,17 @@ from bitnet_cost.shown import Shown
 
 KernelClass = Literal[
     "linear", "linear-fp32", "dequantised", "dequantised-int4", "dequantised-int8", "dequantised-narrow", "lowbit",
-    "w8a8", "w8a8-blocks", "w8a8-int8", "experts", "experts-w8a8", "attention", "attention-fp32",
-    "attention-fp32-grouped", "norm", "rope", "activation", "residual", "cache", "quantise", "quantise-w8a8",
-    "quantise-blocks", "rescale", "elementwise",
+    "w8a8", "w8a8-blocks", "w8a8-int8", "experts", "experts-w8a8", "experts-integer", "attention",
+    "attention-fp32", "attention-fp32-grouped", "norm", "rope", "activation", "residual", "cache", "quantise",
+    "quantise-w8a8", "quantise-blocks", "rescale", "elementwise",
 ]  # fmt: skip
 # The class whose entry stands for one that a runtime does not list.
 WIDER: dict[KernelClass, KernelClass] = {
     "linear-fp32": "linear", "dequantised": "linear", "dequantised-int4": "dequantised",
     "dequantised-int8": "linear", "dequantised-narrow": "dequantised", "lowbit": "linear",
     "w8a8": "linear", "w8a8-blocks": "w8a8", "w8a8-int8": "w8a8", "experts": "linear", "experts-w8a8": "experts",
-    "attention": "linear", "attention-fp32": "attention", "attention-fp32-grouped": "attention",
-    "quantise-w8a8": "quantise", "quantise-blocks": "quantise-w8a8",
+    "experts-integer": "experts", "attention": "linear", "attention-fp32": "attention",
+    "attention-fp32-grouped": "attention", "quantise-w8a8": "quantise", "quantise-blocks": "quantise-w8a8",
 }  # fmt: skip
 
 
@@ -83,6 +83,7 @@ class Kernel(Input):
     )
     tile: int | None = Field(None, ge=1, le=1024, description="rows that a grouped product pads each expert's to")
     large_tile: int | None = Field(None, ge=1, le=1024, description="the same of its tiles for many rows")
+    each_expert: bool = Field(False, description="launched once for every expert, whether routed to or not")
     large_compute: Ratio | None = Field(None, description="share of the peak rate that filled large tiles reach")
     per_token: Duration | None = Field(
         None, description="time per token and launch, in which its rows are sorted to experts, gathered and summed"
@@ -130,6 +131,17 @@ class RuntimeProfile(Shown, Input):
         default_factory=list,
         max_length=1000,
         description="a step's batch is filled up to the next of these; left out: it runs without filling",
+    )
+    families: list[str] = Field(
+        default_factory=list,
+        max_length=100,
+        description="words of which a device's name holds one; left out: it runs on every device of its class",
+    )
+    least_bits: float = Field(
+        0.0,
+        ge=0,
+        le=32,
+        description="bits that it holds and reads a layer's weight in at least: no kernel takes narrower ones",
     )
     workspace: Ratio | None = Field(None, description="memory kept for workspace, as a share of the capacity")
     cache_copies: float = Field(1.0, ge=1, le=4, description="copies of the KV cache that are held at once")

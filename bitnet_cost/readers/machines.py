@@ -56,14 +56,22 @@ def runtime_of(hardware: Hardware, asked: str | RuntimeProfile | None) -> Runtim
     """The runtime on a device: the one asked for, else the device's default; None for a technology node.
 
     Raises:
-        BitnetCostError: a runtime asked of a technology node, or one that does not exist for the device's class.
+        BitnetCostError: a runtime asked of a technology node, or one that does not exist for the device's class or
+            does not run on this device.
     """
     if hardware.device_class is None:
         _refuse_software(hardware, asked)
         return None
     if isinstance(asked, RuntimeProfile):
         return asked
-    return catalog.runtime(asked or str(hardware.runtime), hardware.device_class)
+    name = asked or str(hardware.runtime)
+    found = catalog.runtime(name, hardware.device_class)
+    if found.families and not catalog.is_path(name) and not any(f in hardware.name for f in found.families):
+        raise BitnetCostError(
+            f"runtime: {found.runtime} ({found.title}) runs on devices named {' or '.join(found.families)}, "
+            f"{hardware.name!r} is none; leave the runtime out for {hardware.runtime}, or give a YAML file"
+        )
+    return found
 
 
 def training_software(hardware: Hardware, asked: str | None, *, several: bool) -> TrainingRuntime | None:
