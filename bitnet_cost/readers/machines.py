@@ -68,8 +68,8 @@ def runtime_of(hardware: Hardware, asked: str | RuntimeProfile | None) -> Runtim
     found = catalog.runtime(name, hardware.device_class)
     if found.families and not catalog.is_path(name) and not any(f in hardware.name for f in found.families):
         raise BitnetCostError(
-            f"runtime: {found.runtime} ({found.title}) runs on devices named {' or '.join(found.families)}, "
-            f"{hardware.name!r} is none; leave the runtime out for {hardware.runtime}, or give a YAML file"
+            f"runtime: {found.runtime!r} runs on devices named {' or '.join(found.families)}-..., not on "
+            f"{hardware.name!r}; leave it out for {hardware.runtime}, or give a YAML file of your own"
         )
     return found
 

@@ -43,6 +43,12 @@ def substitutes(results: Sequence[Result]) -> list[Note]:
         where = limited(list(dict.fromkeys(places)))
         text = f"{precision_name(name)} runs as {executed} products: no {asked} unit on {where}"
         found.append(Note("substitute", text))
+    held = {(r.precision.name, r.runtime.runtime, r.runtime.least_bits) for r in on_devices
+            if r.runtime and r.precision.linear.weights.bits < r.runtime.least_bits}  # fmt: skip
+    for name, software, least in sorted(held):
+        bits = digits(least, 3)
+        text = f"{precision_name(name)} is held and read in {bits} bits: {software} has no kernel of fewer"
+        found.append(Note("substitute", f"{text}."))
     return [*found, *own_units(results), *_without_effect(on_devices)]
 
 

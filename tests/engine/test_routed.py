@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import bitnet_cost
+from bitnet_cost.engine.kernels import kernel_class
+from bitnet_cost.engine.operators import operators
 from bitnet_cost.engine.timing import link_seconds
 from bitnet_cost.formulas.experts import fullest_rows, fullest_visits, padded_rows
 from bitnet_cost.inputs.measurement import Measurement
@@ -82,3 +84,53 @@ def test_an_all_reduce_of_each_size_takes_what_two_h200_took() -> None:
 def test_a_link_without_protocols_is_latency_and_bandwidth() -> None:
     link = catalog.link("infiniband-ndr")[1]
     assert float(link_seconds(link, 8e9, 2.0)) == 2.0 * 25e-6 + 8e9 / 400e9
+
+
+def test_each_joined_device_draws_its_lit_link_for_as_long_as_it_works() -> None:
+    """Two devices at the floor, with and without 20 W for each link."""
+    card, software = machines.setting(catalog.hardware(H200), "cuda-graph")
+    link = card.interconnect
+    assert link is not None
+    assert link.power is not None
+    dark = card.model_copy(update={"interconnect": link.model_copy(update={"power": None})})
+    work = {"batch": 1, "prompt": 8, "generate": 5}
+    for devices in (1, 2):
+        lit, unlit = (
+            bitnet_cost.estimate("gpt2", profile, "fp16", runtime=software, devices=devices, **work)  # type: ignore[arg-type]
+            for profile in (card, dark)
+        )
+        joined = devices if devices > 1 else 0
+        assert float(lit.energy_j - unlit.energy_j) == pytest.approx(
+            joined * link.power.value * float(lit.timing.total[0])  # type: ignore[union-attr]
+        )
+    found, bare = (all_reduced(1 << 20, profile, 2) for profile in (card, dark))
+    assert found["power_w"] - bare["power_w"] == pytest.approx(2 * link.power.value)
+
+
+def test_a_kernel_of_each_expert_is_launched_as_often_as_there_are_experts() -> None:
+    """By hand: 94 layers, gate and up in one kernel and down in another, 128 experts; whether routed to or not."""
+    hardware, software = machines.setting(catalog.hardware("h20-96gb"), "sglang")
+    kernel = software.kernels["experts-integer"]  # type: ignore[union-attr]
+    assert kernel.overhead is not None
+    once = software.model_copy(  # type: ignore[union-attr]
+        update={"kernels": software.kernels | {"experts-integer": kernel.model_copy(update={"each_expert": False})}}  # type: ignore[union-attr]
+    )
+    each, fused = (
+        bitnet_cost.estimate("qwen3-235b-a22b", hardware, "int4", runtime=runtime, devices=4, prompt=1, generate=2)
+        for runtime in (software, once)
+    )
+    assert each.timing is not None
+    assert fused.timing is not None
+    more = float(each.timing.by_phase[1, 0] - fused.timing.by_phase[1, 0])
+    assert more == pytest.approx(94 * 2 * 127 * kernel.overhead.value)
+
+
+@pytest.mark.parametrize(
+    ("precision", "name"),
+    [("int4", "experts-integer"), ("gptq-int8", "experts-integer"), ("nf4", "experts"), ("fp8", "experts-w8a8"),
+     ("bf16", "experts")],
+)  # fmt: skip
+def test_experts_in_integers_have_kernels_of_their_own(precision: str, name: str) -> None:
+    ops = operators(catalog.model("mixtral-8x7b"))
+    found = {kernel_class(op, catalog.precision(precision)) for op in ops if op.traits.kernel == "experts"}
+    assert found == {name}

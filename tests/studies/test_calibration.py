@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bitnet_cost.engine.estimate import priced
-from bitnet_cost.inputs.calibration import RuntimeConstants
+from bitnet_cost.inputs.calibration import DeviceConstants, RuntimeConstants
 from bitnet_cost.readers import catalog, measured
 from bitnet_cost.studies.calibration import (
     NONE,
@@ -110,3 +110,21 @@ def test_constants_that_explain_the_rows_worse_are_found() -> None:
         assert bool(calibrate.faults(file, found)) is wrong
     other = file.model_copy(update={"runtimes": file.runtimes[1:]})
     assert calibrate.faults(other, Calibration(file, {}, {}, {})) == ["rows of runtimes differ"]
+
+
+def test_factors_on_prices_of_eight_bits_are_beyond_that_of_every_mac() -> None:
+    card = catalog.hardware("h200-sxm-141gb")
+    found = DeviceConstants(hardware=card.name, mac=1.5, mac_fp8=2.0, mac_int8=0.5).hardware_of(card)
+    factors = {name: found.actions[name].value / card.actions[name].value for name in card.actions}
+    eight = {"mac.fp8": 3.0, "mac.int8": 0.75}
+    assert factors == pytest.approx({name: eight.get(name, 1.5 if name.startswith("mac.") else 1.0) for name in factors})
+
+
+def test_an_empty_launch_for_each_expert_takes_no_factor() -> None:
+    software = catalog.runtime("sglang", "gpu")
+    found = RuntimeConstants(hardware="*gpu", runtime="sglang", overhead=0.5, experts_overhead=3.0).runtime_of(software)
+    for name, factor in (("experts-integer", 1.0), ("experts", 1.5), ("norm", 0.5)):
+        before, after = software.kernel(name).overhead, found.kernel(name).overhead  # type: ignore[arg-type]
+        assert before is not None
+        assert after is not None
+        assert after.value == pytest.approx(factor * before.value)

@@ -19,7 +19,16 @@ from bitnet_cost.inputs.measurement import Measurement
 from bitnet_cost.readers import catalog, machines, measured
 from bitnet_cost.readers.size import all_reduced_bytes
 from bitnet_cost.studies import accuracy, savings
-from bitnet_cost.studies.measured import Point, all_reduced, calibration_ids, counted, modelled, points, read
+from bitnet_cost.studies.measured import (
+    Point,
+    all_reduced,
+    calibration_ids,
+    counted,
+    modelled,
+    points,
+    power_seen,
+    read,
+)
 from scripts import write_accuracy
 from tests.conftest import Ran
 
@@ -283,3 +292,15 @@ def test_a_reason_holds_while_the_error_has_its_sign(bias: float, why: str) -> N
     assert known.why(Group("prefill", "source", "device", "runtime", "y"), bias) == why
     assert known.why(Group("prefill", "source", "device", "runtime", "x"), 3.0) == "of a model that is another"
     assert known.why(Group("power", "source", "device", "runtime", "x"), 3.0) == NOT_KNOWN
+
+
+def test_power_of_a_source_is_a_mean_over_the_rest_behind_each_request() -> None:
+    """By hand: 900 J in 2 s, then 1 s at rest on each of two devices."""
+    row = next(r for r in measured.rows() if r.source == "own-2026" and r.devices == 2 and r.phase == "decode")
+    hardware, software = machines.setting(catalog.hardware(row.hardware), row.runtime)
+    result = counted([row], hardware, software)
+    resting = hardware.device_power.resting.value
+    (resting_source,) = (name for name, source in measured.sources().sources.items() if source.idle_s)
+    assert measured.sources().sources[resting_source].idle_s == 1.0
+    assert power_seen(result, 900.0, 2.0, resting_source) == pytest.approx((900 + 2 * resting) / 3)
+    assert power_seen(result, 900.0, 2.0, "own-2026") == 450.0
