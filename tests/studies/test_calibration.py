@@ -117,7 +117,9 @@ def test_factors_on_prices_of_eight_bits_are_beyond_that_of_every_mac() -> None:
     found = DeviceConstants(hardware=card.name, mac=1.5, mac_fp8=2.0, mac_int8=0.5).hardware_of(card)
     factors = {name: found.actions[name].value / card.actions[name].value for name in card.actions}
     eight = {"mac.fp8": 3.0, "mac.int8": 0.75}
-    assert factors == pytest.approx({name: eight.get(name, 1.5 if name.startswith("mac.") else 1.0) for name in factors})
+    assert factors == pytest.approx(
+        {name: eight.get(name, 1.5 if name.startswith("mac.") else 1.0) for name in factors}
+    )
 
 
 def test_an_empty_launch_for_each_expert_takes_no_factor() -> None:
