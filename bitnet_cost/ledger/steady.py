@@ -103,6 +103,17 @@ class Pace:
         prefill = self.prefill
         return self.decoded_rate if prefill is None else min(self.decoded_rate, prefill.workers / prefill.prompt_s)
 
+    @property
+    def place_s(self) -> float:
+        """Seconds after which another place is free where all are taken: a prompt inside a step keeps one as well."""
+        return 1 / self.decoded_rate + (float(self.step_s[-1]) / self.places if self.inside else 0.0)
+
+    @property
+    def work_cv2(self) -> float:
+        """What the work of requests varies by: their prompts and answers do so each on its own."""
+        prompts = self.decoded_rate * float(self.prompt_s[-1])
+        return self.load.cv2 * (prompts**2 + (1 - prompts) ** 2)
+
     @cached_property
     def full(self) -> Array:
         """How often requests find all places taken: `full_chances`."""
@@ -222,9 +233,11 @@ class Steady:
         """Of which the time to the first token is the mean."""
         pace, rate = self.pace, self.rate
         own = self._elsewhere() if pace.prefill else self._inside() if pace.inside else self._alone()
+        use, place = rate / pace.decoded_rate, pace.place_s
         with np.errstate(divide="ignore", invalid="ignore"):
-            use = rate / pace.decoded_rate
-            until_free = place_wait(use, pace.places, 1 / pace.decoded_rate, pace.load.cv2)
+            # The largest rate is that of steps and prompts: a place that is kept for longer is never sooner at its end.
+            use = np.minimum(rate * place, (1 + use) / 2)
+            until_free = place_wait(use, pace.places, place, pace.work_cv2)
             return own._replace(full=full_chance(use, pace.full), place=until_free)
 
     def _alone(self) -> Wait:
