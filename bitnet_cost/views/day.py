@@ -12,7 +12,7 @@ from bitnet_cost.ledger.result import Day, Result
 from bitnet_cost.numerals import figures_of, fixed, with_commas
 from bitnet_cost.tables import Table, headed
 from bitnet_cost.views.groups import alike
-from bitnet_cost.views.verdict import hardware_name, precision_name
+from bitnet_cost.views.verdict import hardware_name, listed, precision_name
 
 if TYPE_CHECKING:
     from bitnet_cost.ledger.load import LoadResult
@@ -25,7 +25,14 @@ def day_sentence(answer: Answer) -> str:
     days = [(load, day, r) for load, r in _served(answer) if (day := load.of_day) is not None]
     if not days:
         return ""
-    load, day, given = min(days, key=lambda one: one[1].energy_j)
+    days.sort(key=lambda one: one[1].energy_j)
+    load, day, given = days[0]
+    near = [
+        f"{figures_of(other_day.energy_j / KWH)} in {precision_name(other.precision.name)}"
+        for other, other_day, _ in days[1:]
+        if (saved := load.saving_on(other)) is not None and saved.min() < 0 and other.hardware is load.hardware
+    ]
+    apart = f" (not told apart from {listed(near, 'or')})" if near else ""
     batch = int(given.workload.batch)
     alone = "one by one" if batch == 1 else f"in full batches of {with_commas(batch)}"
     cards, steady = int(load.cards[0]) if load.cards is not None else 0, load.steady
@@ -33,8 +40,8 @@ def day_sentence(answer: Answer) -> str:
     return (
         f"As they come, {with_commas(answer.requests_per_day or 0.0)} requests a day need"
         f" {'one' if cards == 1 else with_commas(cards)} {hardware_name(load.hardware)} and"
-        f" {figures_of(day.energy_j / KWH)} kWh in {precision_name(load.precision.name)}{at_once} and waiting included;"
-        f" {alone} they would take {figures_of(answer.day(given).energy_j / KWH)} kWh."
+        f" {figures_of(day.energy_j / KWH)} kWh in {precision_name(load.precision.name)}{apart}{at_once} and waiting"
+        f" included; {alone} they would take {figures_of(answer.day(given).energy_j / KWH)} kWh."
     )
 
 

@@ -158,15 +158,18 @@ def _lead(ranked: Sequence[LoadResult]) -> str:
     if len(ranked) < 2:
         return ""
     first, second = ranked[:2]
-    change, money = _change(first, second), (_usd(first), _usd(second))
+    change, money, site = _change(first, second), (_usd(first), _usd(second)), first.scenario.facility
+    unsure = change is not None and min(change) < 0 < max(change)
     if money[0] is not None and money[1] is not None:
-        site = first.scenario.facility
-        text = f": {_at(first, second)} is cheapest, {figures_of(money[0])} USD a day against {figures_of(money[1])}"
+        both, names = [figures_of(usd) for usd in money], [_at(first, second), _at(second, first)]
+        text = f": {names[0]} is cheapest, {both[0]} USD a day against {both[1]}"
+        if unsure and _cards(first) == _cards(second):
+            text = f": which is cheapest is undecided between {listed(names)}, {listed(both)} USD a day"
         text += f" of {site.paid_for}" if site is not None else ""
     elif _cards(first) < _cards(second) or change is None:
         text = f": {_at(first, second)} is cheapest"
         text += "" if change is None else f", {_than(change[1], first, second)}"
-    elif min(change) < 0 < max(change):
+    elif unsure:
         text = f": which is cheapest is undecided between {_at(first, second)} and {_at(second, first)}"
     elif figure := _turned(first, second):
         text = f": which is cheapest is undecided, what is assumed about {figure} decides"
