@@ -334,12 +334,15 @@ def report(found: Outcome) -> Report:
     held = [c for c in found.cells if c.tolerance is not None]
     equal = sum(c.equal_digits for c in held)
     compared = [c.ratio for c in found.cells if c.kind == "compared"]
-    sentence = f"{study.title}: {equal} of {len(held)} cells equal the printed digits" if held else study.title
+    which = f"{equal} of {len(held)} cells equal" if equal else f"none of {len(held)} cells equals"
+    sentence = f"{study.title}: {which} the printed digits" if held else study.title
     if found.failed:
         sentence += f", {found.failed} outside their tolerance"
     elif equal < len(held):
         worst = max(held, key=lambda c: abs(c.error) / (c.tolerance or 1.0) if not c.equal_digits else 0.0)
-        sentence += f", the others are within their tolerance (worst {worst.row}, {worst.column})"
+        sentence += (
+            f", {'the others' if equal else 'all'} are within their tolerance (worst {worst.row}, {worst.column})"
+        )
     if compared:
         middle, low, high = (f"{fixed(float(np.percentile(compared, at)), 2)}" for at in (50, 0, 100))
         sentence += f"{';' if held else ':'} modelled over published is {middle} in the median of {len(compared)}"
