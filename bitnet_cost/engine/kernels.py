@@ -53,6 +53,8 @@ def kernel_class(op: Operator, precision: Precision, hardware: Hardware | None =
             if hardware is not None and unit_of(op, precision, hardware):
                 return "w8a8" if linear.activation_bits < 16 else "linear"
             if not of_layer or linear.weights.bits >= 8 or precision.widened is not None:
+                if narrow and of_layer and linear.weights.bits < 8:
+                    return "w4a4"
                 if narrow and of_layer:
                     return "w8a8-int8" if integers else "w8a8-blocks" if _in_blocks(precision) else "w8a8"
                 if of_layer and precision.widened is None and linear.weights.bits < 16:
@@ -64,9 +66,8 @@ def kernel_class(op: Operator, precision: Precision, hardware: Hardware | None =
 
 
 def _in_blocks(precision: Precision) -> bool:
-    """Whether operands of 8 bits have a scale for each block: one kernel finds the scales and narrows."""
-    weights = precision.linear.weights
-    return weights.scale_per == "group" and weights.bits >= 8
+    """Whether both operands have a scale for each block: one kernel finds the scales and narrows."""
+    return precision.linear.weights.scale_per == "group"
 
 
 def _packed(precision: Precision) -> KernelClass:

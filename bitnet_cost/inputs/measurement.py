@@ -139,6 +139,11 @@ class MeasuredSource(Source):
     idle_s: float = Field(
         0.0, ge=0, description="seconds of rest behind a request in its mean of power; its energy is that mean x time"
     )
+    copies: dict[str, dict[str, int]] = Field(
+        default_factory=dict,
+        description="by runtime and precision, how many products with weights of their own take turns in a measurement "
+        "of one; 1 where left out",
+    )
 
 
 class Task(Input):

@@ -11,7 +11,7 @@ from bitnet_cost.shown import Shown
 
 KernelClass = Literal[
     "linear", "linear-fp32", "dequantised", "dequantised-int4", "dequantised-int8", "dequantised-narrow", "lowbit",
-    "w8a8", "w8a8-blocks", "w8a8-int8", "experts", "experts-w8a8", "experts-integer", "attention",
+    "w8a8", "w8a8-blocks", "w8a8-int8", "w4a4", "experts", "experts-w8a8", "experts-integer", "attention",
     "attention-fp32", "attention-fp32-grouped", "norm", "rope", "activation", "residual", "cache", "quantise",
     "quantise-w8a8", "quantise-blocks", "rescale", "elementwise",
 ]  # fmt: skip
@@ -19,8 +19,8 @@ KernelClass = Literal[
 WIDER: dict[KernelClass, KernelClass] = {
     "linear-fp32": "linear", "dequantised": "linear", "dequantised-int4": "dequantised",
     "dequantised-int8": "linear", "dequantised-narrow": "dequantised", "lowbit": "linear",
-    "w8a8": "linear", "w8a8-blocks": "w8a8", "w8a8-int8": "w8a8", "experts": "linear", "experts-w8a8": "experts",
-    "experts-integer": "experts", "attention": "linear", "attention-fp32": "attention",
+    "w8a8": "linear", "w8a8-blocks": "w8a8", "w8a8-int8": "w8a8", "w4a4": "w8a8", "experts": "linear",
+    "experts-w8a8": "experts", "experts-integer": "experts", "attention": "linear", "attention-fp32": "attention",
     "attention-fp32-grouped": "attention", "quantise-w8a8": "quantise", "quantise-blocks": "quantise-w8a8",
 }  # fmt: skip
 

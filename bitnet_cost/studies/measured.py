@@ -172,11 +172,18 @@ def counted(
 ) -> Result:
     """Counts and memory of rows of one group on a device, without time and energy; ``prompts`` as in `workload_of`."""
     asked = Scenario(
-        model=catalog.model(rows[0].model), precision=catalog.precision(rows[0].precision), hardware=hardware,
+        model=catalog.model(_taking_turns(rows[0])), precision=catalog.precision(rows[0].precision), hardware=hardware,
         runtime=runtime, workload=workload_of(rows, prompts), devices=rows[0].devices,
         parallel=rows[0].parallel,
     )  # fmt: skip
     return measure(asked)
+
+
+def _taking_turns(row: Measurement) -> str:
+    """The model of a row; of a product alone with the copies of its weights that its source takes turns with."""
+    known = measured.sources().sources.get(row.source)
+    copies = known.copies.get(row.runtime, {}).get(row.precision, 1) if known is not None else 1
+    return row.model if copies == 1 else f"{row.model}x{copies}"
 
 
 def memory_of(result: Result, i: int, source: str, counter: CounterConstants) -> float:
@@ -218,6 +225,7 @@ def power_at(result: Result, timing: Timing, row: Measurement, i: int) -> float:
     """Power of a product alone that takes the time that was measured: what is known apart from its time.  [W]
 
     For what it lasts beyond the peaks it draws the floor: repeats of a kernel alone wait for the next launch as well.
+    A board at its limit lowers its clocks, and with them what a MAC takes, so that it draws the limit and no more.
     """
     seconds, energy, _ = _of_phase(result, timing, row, i)
     power, (at, steps) = result.hardware.device_power, _alone(result, row, i)
@@ -226,7 +234,7 @@ def power_at(result: Result, timing: Timing, row: Measurement, i: int) -> float:
     energy += power.static.value * (row.seconds - seconds)
     if power.active is not None:
         energy -= power.active.value * float(timing.waiting[at].sum()) / steps
-    return float(energy / row.seconds)
+    return float(min(energy / row.seconds, power.cap.value if power.cap is not None else np.inf))
 
 
 def bare_product(result: Result) -> int | None:

@@ -66,3 +66,12 @@ def test_layers_of_operators_follow_one_another() -> None:
     runs = [(op.layer, op.repeat) for op in operators(model) if op.traits.summed]
     assert [first for first, _ in runs] == [sum(repeat for _, repeat in runs[:i]) for i in range(len(runs))]
     assert sum(repeat for _, repeat in runs) == operators(model)[-1].layer == model.depth
+
+
+def test_operands_of_4_bits_in_blocks_run_classes_of_their_own() -> None:
+    """Where a runtime does not list them, they are those of 8 bits."""
+    ops = {op.name: op for op in operators(catalog.model("llama-2-7b"))}
+    native = catalog.precision("nvfp4").on(("fp4",))
+    assert [kernel_class(ops[name], native) for name in ("q", "attn_quantise")] == ["w4a4", "quantise-blocks"]
+    listed = catalog.runtime("vllm", "gpu").listed
+    assert [listed("w4a4"), listed("quantise-blocks")] == ["w8a8", listed("quantise-w8a8")]

@@ -235,6 +235,28 @@ def test_a_product_that_takes_its_modelled_time_draws_its_energy_over_it() -> No
     assert usual["power_w"] == pytest.approx(usual["energy_j_per_token"] / usual["seconds"])
     slow = next(read(result, [row.model_copy(update={"seconds": 1e3 * usual["seconds"]})]))
     assert slow["power_w"] == pytest.approx(profile.device_power.static.value, rel=0.02)  # almost all floor
+    fast = next(read(result, [row.model_copy(update={"seconds": 0.2 * usual["seconds"]})]))
+    power = profile.device_power
+    assert power.cap is not None
+    assert fast["power_w"] == power.cap.value
+
+
+def test_a_product_takes_turns_with_as_many_copies_as_its_source_does() -> None:
+    """Six times 13 MB do not stay in an H200's 50 MB of cache, one does."""
+    row = next(r for r in measured.rows() if r.runtime == "vllm-kernels" and r.model == "linear-8192x1536")
+    assert row.precision == "bf16"
+    profile, software = machines.setting(catalog.hardware("h200-sxm-141gb"), row.runtime)
+    few = row.model_copy(update={"prompt": 1})
+    turns, alone = (
+        next(read(priced(counted([few.model_copy(update={"source": source})], profile, software)), [few]))
+        for source in (row.source, "own")
+    )
+    assert software is not None
+    memory, cache = (profile.hierarchy[level].rate / 8 for level in ("hbm", "l2"))
+    reached = software.kernel("linear").bandwidth
+    assert reached is not None
+    longer = 8192 * 1536 * 2 / reached.value * (1 / memory - 1 / cache)
+    assert turns["seconds"] - alone["seconds"] == pytest.approx(longer, rel=0.02)
 
 
 def test_time_of_an_all_reduce_is_of_what_a_ring_sends() -> None:
