@@ -14,7 +14,7 @@ from bitnet_cost.inputs.precision import Precision
 RangeKind = Literal[
     "product", "host", "fp32", "server-small", "server-dense", "server-moe", "prefill", "decode-1", "decode-64",
     "decode-more", "training",
-    "accelerator-prefill", "accelerator-decode",
+    "accelerator", "prefill-other",
 ]  # fmt: skip
 RangedQuantity = Literal["time", "energy"]
 DECODES: tuple[tuple[int, RangeKind], ...] = ((1, "decode-1"), (64, "decode-64"))  # up to which batch
@@ -25,6 +25,7 @@ Below = Annotated[float, Field(gt=0, le=1)]
 Above = Annotated[float, Field(ge=1, le=1000)]
 SMALL = 2e10  # parameters
 ANY = "all"  # runtimes and devices
+GPUS = ("gpu", "igpu")
 Factors = Annotated[tuple[Below, Above], Field(strict=False)]
 """Factors on what is modelled: nine of ten measured figures are between the two."""
 
@@ -39,13 +40,13 @@ def fixed_kind(
 ) -> RangeKind | None:  # fmt: skip
     """The kind of run that a question is independent of its phases and batch; None where these decide.
 
-    A bare product, anything on a processor or a phone, 32 bits, a server; of small models steps are as short as what
+    A bare product, on a GPU 32 bits or a server; of small models steps are as short as what
     its host does between them.
     """
     if any(layer.product for layer in model.layers):
         return "product"
-    if device_class not in ("gpu", "igpu"):
-        return None if device_class == "tpu" else "host"
+    if device_class not in GPUS:
+        return None
     if precision.linear.weights.bits == 32:
         return "fp32"
     if served:
@@ -67,12 +68,14 @@ def decode_kind(batch: float) -> RangeKind:
 def step_kind(step: RangeKind, device_class: str | None) -> RangeKind:
     """The kind of run that a step of `STEPS` is on a class of devices.
 
-    >>> step_kind("decode-64", "gpu"), step_kind("decode-64", "tpu")
-    ('decode-64', 'accelerator-decode')
+    >>> [step_kind("decode-64", each) for each in ("gpu", "tpu", "phone")], step_kind("prefill", "phone")
+    (['decode-64', 'accelerator', 'host'], 'prefill-other')
     """
-    if device_class != "tpu":
+    if device_class in GPUS:
         return step
-    return "accelerator-prefill" if step == "prefill" else "accelerator-decode"
+    if step == "prefill":
+        return "prefill-other"
+    return "accelerator" if device_class == "tpu" else "host"
 
 
 class Held(Input):

@@ -78,7 +78,7 @@ def _complete(found: Table) -> None:
     steps = [found["time"][step][ANY] for step in STEPS]
     for kind in get_args(RangeKind):
         found["time"].setdefault(kind, {ANY: max(steps, key=lambda ends: ends[1] / ends[0])})
-        if kind not in ("product", "host", "training") and not kind.startswith("accelerator"):
+        if kind not in ("product", "host", "accelerator", "prefill-other", "training"):
             found["energy"].setdefault(kind, found["time"][kind])
 
 
