@@ -149,10 +149,11 @@ def _prepared(names: Names, lean: bool, lasting: bool, ops: tuple[Operator, ...]
     on_device = hardware.has_clock
     waiting = (HOST,) if on_device and runtime is not None and runtime.waits_for_host else ()
     more = waiting if draft is None else (*waiting, DRAFT)
+    # Figures that differ from point to point change no format: only told sizes, in ``ops``, are for this once.
+    forms, form = (_forms, _in_formats) if ops is None else (_forms.__wrapped__, _in_formats.__wrapped__)
     counted = Same(_operators(model, counting, more) if ops is None else _with_coefficients((*ops, *more)))
     ops, coefficients, bases = counted.it
     part_of_host = parse_offload(offload)
-    forms, form = (_forms, _in_formats) if lasting else (_forms.__wrapped__, _in_formats.__wrapped__)
     runs = Runs(hardware, forms(counted, chosen, accumulator))
     parts = parts_of(devices, parallel, hardware, runtime)
     stored, folded, part, weights, kinds = form(

@@ -27,7 +27,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from statistics import NormalDist
 from typing import Literal, NamedTuple
 
@@ -39,11 +39,12 @@ from bitnet_cost.engine.kernels import kernel_class
 from bitnet_cost.errors import BitnetCostError, MissingPrice
 from bitnet_cost.formulas.savings import saved
 from bitnet_cost.formulas.sums import ordered_sum
-from bitnet_cost.inputs.cited import Bandwidth, Duration, EnergyPerOperation, Figure, Rate, Ratio
+from bitnet_cost.inputs.cited import Bandwidth, Duration, EnergyPerOperation, Figure, Rate, Ratio, Same, figures_in
 from bitnet_cost.inputs.facility import Range, overhead_in
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.ranges import RuntimeRanges
+from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.ledger.answers import Band, Lever, Swing
 from bitnet_cost.ledger.arrays import Bases
@@ -403,17 +404,24 @@ def time_figures(result: Result) -> dict[str, Figure]:
     """
     if result.runtime is None:
         return {}
-    used = {kernel_class(op, result.precision, result.hardware) for op in result.counts.operators}
-    names = {result.runtime.listed(name) for name in used if name is not None} | {"cache"}
-    unused = {f"runtime.kernels.{name}." for name in result.runtime.kernels if name not in names}
-    unused |= {"interconnect."} if result.devices == 1 else set()
+    ops = Same(result.counts.operators)
+    return _time_figures(ops, Same(result.precision), Same(result.hardware), Same(result.runtime), result.devices == 1)
+
+
+@lru_cache(maxsize=2048)  # every cell of a page, whose figures move one by one, then in pairs
+def _time_figures(ops: Same, precision: Same, hardware: Same, runtime: Same, alone: bool) -> dict[str, Figure]:
+    software: RuntimeProfile = runtime.it
+    used = {kernel_class(op, precision.it, hardware.it) for op in ops.it}
+    names = {software.listed(name) for name in used if name is not None} | {"cache"}
+    unused = {f"runtime.kernels.{name}." for name in software.kernels if name not in names}
+    unused |= {"interconnect."} if alone else set()
     found: dict[str, Figure] = {}
-    for path, figure in result.scenario.figures():
+    for path, figure in (*figures_in(hardware.it), *figures_in(software, "runtime")):
         if figure.low == figure.high or path.endswith(".workspace") or path.startswith(("alternatives.", *unused)):
             continue
         if isinstance(figure, Bandwidth | Rate | Duration | Ratio) or path == "power.cap":
             found[path] = figure
-    power = result.hardware.power
+    power = hardware.it.power
     if power is not None and power.cap is not None and power.cap.low <= 1.1 * power.static.value:
         found.pop("power.cap", None)  # a cap that leaves nothing to work with is none
     return found

@@ -144,7 +144,7 @@ def tariff(
 
 @lru_cache(maxsize=8192)  # every cell of a comparison: its energy is asked for again when cells are ranked
 def _tariff(actions: Same, hardware: Same, asker: str, parts: int, others: tuple[str, ...]) -> Tariff:
-    folds = _folds(actions, parts)
+    folds = _Folds.of(actions.it, parts)
     return folds.tariff(actions.it, *_prices(hardware, (*folds.actions, *others), asker), others)
 
 
@@ -154,11 +154,6 @@ def _prices(hardware: Same, actions: tuple[str, ...], asker: str) -> tuple[Price
     prices = {action: price_of(action, hardware.it, asker) for action in actions}
     columns = [array(price).reshape(3, -1) for price in prices.values()]
     return prices, np.stack(np.broadcast_arrays(*columns)) if columns else np.zeros((0, 3, 1))
-
-
-@lru_cache(maxsize=512)
-def _folds(actions: Same, parts: int) -> _Folds:
-    return _Folds.of(actions.it, parts)
 
 
 class _Step(NamedTuple):
@@ -181,7 +176,12 @@ class _Folds(NamedTuple):
 
     @classmethod
     def of(cls, actions: Actions, parts: int) -> _Folds:
-        """That of some actions."""
+        """That of some actions, made once."""
+        found: _Folds | None = actions.of_tariffs.get(parts)
+        return found or actions.of_tariffs.setdefault(parts, cls._made(actions, parts))
+
+    @classmethod
+    def _made(cls, actions: Actions, parts: int) -> _Folds:
         folded = [
             (action, terms) for part in (True, False)[:parts] for (product, action), terms in actions.folded.items()
             if product is part

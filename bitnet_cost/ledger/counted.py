@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -122,6 +122,7 @@ class Actions(Shown):
     columns: dict[tuple[bool, str, str], Array]
     folded: dict[tuple[bool, str], list[tuple[Basis, float]]]
     bits: Stack
+    of_tariffs: dict[int, Any] = field(default_factory=dict)  # what any prices are folded with, by the parts they price
 
     @property
     def size(self) -> int:
