@@ -19,7 +19,7 @@ FLOORS = (
     ("ledger", "readers", "filters", "front"),
     ("inputs", "formulas", "registry"),
     ("told", "units", "tables", "frames", "questions", "shown"),
-    ("errors", "words", "numerals"),
+    ("errors", "words", "numerals", "garbage"),
 )
 WINGS = ("engine", "views", "readers")
 ENTRANCES = ("__init__", "__main__", "cli")  # the package's own names load late, and `python -m` calls the command

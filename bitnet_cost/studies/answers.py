@@ -11,6 +11,7 @@ from bitnet_cost.engine.counts import NOT_COUNTED, count_ops
 from bitnet_cost.engine.estimate import against, check_devices, check_scope, check_sharing, evaluate
 from bitnet_cost.engine.fit import fit, widest
 from bitnet_cost.errors import BitnetCostError, MissingPrice, check_word, quoted
+from bitnet_cost.garbage import uncollected
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.drafting import MTP, check_draft, own_draft, rounds_of
 from bitnet_cost.inputs.facility import Facility
@@ -130,6 +131,7 @@ def scenarios(
     return found
 
 
+@uncollected()
 def answer(asked: Sequence[Scenario], *, baseline: Precision | None = None) -> Answer:
     """The answer to every scenario, those of one model and hardware side by side and alike but for their precision.
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from bitnet_cost.engine.uncertainty import energies_with_each, swings, time_figures
+from bitnet_cost.garbage import uncollected
 from bitnet_cost.inputs.cited import WEAK, Figure, Source, figures_in
 from bitnet_cost.ledger.answers import Answer, Lever
 from bitnet_cost.ledger.load import LoadAnswer
@@ -29,7 +30,7 @@ from bitnet_cost.views.figures import family_looks, parity_figure
 from bitnet_cost.views.groups import alike, kept_by_host, place_of, places
 from bitnet_cost.views.load_charts import load_charts
 from bitnet_cost.views.memory import memory_tables
-from bitnet_cost.views.page import Cited, Page, charts, how_to_reproduce, uncollected
+from bitnet_cost.views.page import Cited, Page, charts, how_to_reproduce
 from bitnet_cost.views.ranges import SWINGS_SHOWN, lever_name, range_text
 from bitnet_cost.views.scatter import parity_svg
 from bitnet_cost.views.training_charts import training_charts

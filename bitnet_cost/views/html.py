@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from bitnet_cost import __version__
+from bitnet_cost.garbage import uncollected
 from bitnet_cost.tables import Table
 from bitnet_cost.views.figures import Drawing, template
 from bitnet_cost.views.offline import escaped, hash_of, json_text, packed_text
-from bitnet_cost.views.page import Page, uncollected
+from bitnet_cost.views.page import Page
 from bitnet_cost.views.records import csv_text
 from bitnet_cost.words import Plotly
 

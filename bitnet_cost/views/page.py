@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,18 +81,6 @@ class Page:
 def how_to_reproduce(command: str) -> tuple[tuple[str, str], ...]:
     """How to make a page again: the command and the version."""
     return ("Command", command), ("Version", f"bitnet-cost {__version__}")
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """No search for garbage: what every choice shows is half a million objects, all of them kept."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
 
 
 def charts(data: Data) -> tuple[Chart, ...]:
