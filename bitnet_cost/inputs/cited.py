@@ -206,11 +206,10 @@ class Price(Figure):
 
 def figures_in(root: Any, above: str = "") -> Iterator[tuple[str, Figure]]:
     """Every figure of an input, by its path below ``above``: ``hierarchy.hbm.bandwidth``."""
-    for name in type(root).model_fields:
-        value = getattr(root, name)
-        parts = value.items() if isinstance(value, dict) else [("", value)]
-        for key, part in parts:
-            path = ".".join(each for each in (above, name, key) if each)
+    for name in type(root).__pydantic_fields__:
+        value, here = getattr(root, name), f"{above}.{name}" if above else name
+        parts = [(f"{here}.{key}", part) for key, part in value.items()] if isinstance(value, dict) else [(here, value)]
+        for path, part in parts:
             if isinstance(part, Figure):
                 yield path, part
             elif isinstance(part, Input):
@@ -231,7 +230,8 @@ def walk(root: Any, path: str) -> tuple[list[tuple[Any, str]], Any]:
     way, here, parts = [], root, path.split(".")
     while parts:
         known = here if isinstance(here, dict) else _fields_of(here)
-        taken = next((n for n in range(len(parts), 0, -1) if ".".join(parts[:n]) in known), 0)
+        most = len(parts) if isinstance(here, dict) else 1
+        taken = next((n for n in range(most, 0, -1) if ".".join(parts[:n]) in known), 0)
         if not taken:
             raise NoSuchPart(parts[0], None if here is None else [str(name) for name in known])
         key, parts = ".".join(parts[:taken]), parts[taken:]
@@ -242,7 +242,7 @@ def walk(root: Any, path: str) -> tuple[list[tuple[Any, str]], Any]:
 
 def _fields_of(owner: Any) -> Collection[str]:
     if isinstance(owner, BaseModel):
-        return type(owner).model_fields
+        return type(owner).__pydantic_fields__
     return [f.name for f in fields(owner)] if is_dataclass(owner) else ()
 
 

@@ -22,7 +22,7 @@ from bitnet_cost.studies.load import curves
 from bitnet_cost.studies.ranges import judged
 from bitnet_cost.tables import Report, Table, headed
 from bitnet_cost.views import honesty, load, records, training
-from bitnet_cost.views.by_quality import best_of
+from bitnet_cost.views.by_quality import best_of, covered
 from bitnet_cost.views.charts import Chart, Data, Shown, undecided
 from bitnet_cost.views.day import load_batch
 from bitnet_cost.views.families import is_one_bit
@@ -183,7 +183,7 @@ def data_of(answer: Answer, operations: list[dict[str, Any]], opening: Result) -
         "names": {**short, **{p.name: precision_name(p.name) for p in wide}},
         "all_ranges": len(results) <= SENSITIVE,
         "marks": [honesty.mark(r) for r in results],
-        "quality": {(r.architecture.name, r.precision.name): best_of(r.quality) for r in results},
+        "evaluations": covered({(r.architecture.name, r.precision.name): best_of(r.quality) for r in results}),
         "scope_words": SCOPES,
         "node_scope": next((r.scope for r in results if not r.hardware.has_clock), opening.scope),
         "hardware": hardware,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,6 +47,23 @@ class Point(NamedTuple):
     def name(self) -> str:
         """The precision as sentences call it, with what it keeps at what energy."""
         return f"{precision_name(self.result.precision.name)} ({fixed(self.figure.value, quality.places(self.figure))})"
+
+
+def covered(
+    known: Mapping[tuple[str, str], Mapping[Evaluation, tuple[Published, int]]],
+) -> dict[Evaluation, dict[tuple[str, str], tuple[Published, int]]]:
+    """Published figures of two or more cells by table, metric and set, the one with most cells first."""
+    found: dict[Evaluation, dict[tuple[str, str], tuple[Published, int]]] = {}
+    for cell, figures in known.items():
+        for evaluation, best in figures.items():
+            found.setdefault(evaluation, {})[cell] = best
+
+    def order(evaluation: Evaluation) -> tuple[int, int, int]:
+        cells = found[evaluation]
+        place = quality.FIRST.index(evaluation[3]) if evaluation[3] in quality.FIRST else len(quality.FIRST)
+        return -len(cells), place, -sum(methods for _, methods in cells.values())
+
+    return {each: found[each] for each in sorted(found, key=order) if len(found[each]) > 1}
 
 
 def worse(figure: Published) -> float:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from bitnet_cost.front import efficient
-from bitnet_cost.inputs.quality import Published
 from bitnet_cost.numerals import fixed, significant
 from bitnet_cost.views import quality
-from bitnet_cost.views.by_quality import EFFICIENT, Evaluation, worse
+from bitnet_cost.views.by_quality import EFFICIENT, worse
 from bitnet_cost.views.charts import (
     Choice,
     Data,
@@ -26,33 +25,16 @@ from bitnet_cost.views.charts import (
 )
 from bitnet_cost.views.figures import Drawing, Label, Layout, Look, log_axis, plain, trace
 
-Cell = tuple[str, str]  # model and precision
-
-
-def _covered(data: Data) -> dict[Evaluation, dict[Cell, tuple[Published, int]]]:
-    """Figures of two or more cells by table, metric and set, the one with most cells first."""
-    found: dict[Evaluation, dict[Cell, tuple[Published, int]]] = {}
-    for cell, figures in data["quality"].items():
-        for evaluation, best in figures.items():
-            found.setdefault(evaluation, {})[cell] = best
-
-    def order(evaluation: Evaluation) -> tuple[int, int, int]:
-        cells = found[evaluation]
-        place = quality.FIRST.index(evaluation[3]) if evaluation[3] in quality.FIRST else len(quality.FIRST)
-        return -len(cells), place, -sum(methods for _, methods in cells.values())
-
-    return {each: found[each] for each in sorted(found, key=order) if len(found[each]) > 1}
-
 
 @chart(
     "What quality is left at which energy?", "hardware", "scope", "batch", "context",
-    answers=lambda data: bool(_covered(data)),
+    answers=lambda data: bool(data["evaluations"]),
     note="Figures of one published table, best method of each precision; nothing is interpolated, and other tables are"
     " other tests. Hollow: recalled, or an energy of which 1% or more rests on assumed or scaled prices.",
 )  # fmt: skip
 def _quality(data: Data, at: Choice) -> Shown:
     """Energy against perplexity or accuracy on one device."""
-    k, cells = point_index(data, at), next(iter(_covered(data).values()))
+    k, cells = point_index(data, at), next(iter(data["evaluations"].values()))
     several = len({model for model, _ in cells}) > 1
     first = next(iter(cells.values()))[0]
     found = []

@@ -409,6 +409,11 @@ def template() -> dict[str, Any]:
     }}  # fmt: skip
 
 
+@cache
+def _decade(steps: tuple[float, ...], power: int) -> tuple[float, ...]:
+    return tuple(float(f"{step}e{power}") for step in steps)  # 1e309 is infinite, where 10**309 is a fault
+
+
 def ticks(low: float, high: float, most: int = 8) -> list[float]:
     """Round figures from ``low`` to ``high`` on a logarithmic axis: 1, 2, 5; powers of ten where those are many.
 
@@ -420,8 +425,7 @@ def ticks(low: float, high: float, most: int = 8) -> list[float]:
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     found: list[float] = []
     for steps in ((1,), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)):
-        # 1e309 is infinite, where 10**309 is a fault
-        closer = [v for d in decades for s in steps if low <= (v := float(f"{s}e{d}")) <= high]
+        closer = [v for d in decades for v in _decade(steps, d) if low <= v <= high]
         if len(closer) > most and len(found) >= 2:
             break
         found = closer

@@ -11,6 +11,7 @@ from bitnet_cost.readers import quality as reader
 from bitnet_cost.studies.pages import data_of, lead
 from bitnet_cost.studies.ranges import judged
 from bitnet_cost.views import by_quality, eight_bit, quality, records
+from bitnet_cost.views.by_quality import covered
 from bitnet_cost.views.charts import CHARTS
 from tests.conftest import ROOT, Ran
 
@@ -72,7 +73,9 @@ def test_a_page_has_the_chart_where_figures_are_known() -> None:
     assert {row[1] for row in shown.table.rows} >= {"llama-2-7b int4", "llama-2-13b fp16"}
     assert len(shown.table.rows) == 8
     unknown = compare("gpt3-175b", ["h100-sxm-80gb"], ["fp16", "int8"], devices=8)
-    assert not CHARTS["quality"].answers({"quality": {("gpt3-175b", r.precision.name): {} for r in unknown.results}})
+    assert not CHARTS["quality"].answers(
+        {"evaluations": covered({("gpt3-175b", r.precision.name): {} for r in unknown.results})}
+    )
 
 
 def test_the_figure_of_each_precision_is_of_one_table_where_that_has_all() -> None:
