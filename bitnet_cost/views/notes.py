@@ -30,9 +30,9 @@ from bitnet_cost.views.verdict import Verdict, filled, listed, precision_name, t
 
 # Codes of notes, those first that change most how the numbers are to be read; others follow in their order.
 ORDER = (
-    "draft", "load", "busy", "facility", "turned", "refused", "power", "left-out", "file", "caveat", "band",
-    "time-ends", "tornado", "signs", "substitute", "accumulator", "papers", "beyond", "measured", "differences",
-    "quality",
+    "positions", "draft", "load", "busy", "facility", "turned", "refused", "power", "left-out", "file", "caveat",
+    "band", "time-ends", "tornado", "signs", "substitute", "accumulator", "papers", "beyond", "measured",
+    "differences", "quality",
 )  # fmt: skip
 OF_ONE_CELL = {"caveat", "refused", "facility", "battery", "busy"}
 """Codes of the notes that are of one cell each."""
