@@ -120,6 +120,6 @@ def test_equal_figures_have_no_winner(bitnet_cost: Run) -> None:
     assert re.search(r"BitNet b1.58 and BitNet b1.58-i2s are the smallest, [\d.]+ GB each", text)
 
 
-def test_more_positions_than_a_model_was_made_for_are_the_first_note(bitnet_cost: Cli) -> None:
+def test_more_positions_than_a_model_was_made_for_are_the_first_note(bitnet_cost: Run) -> None:
     out = bitnet_cost("estimate", "gpt2", "-H", "h100-sxm-80gb", "-p", "fp16,int8", "--prompt", "3000").out
     assert out[out.index("\n- ") :].startswith("\n- gpt2 was made for 1,024 positions; 3,127 are asked for.\n")
