@@ -315,3 +315,28 @@ def test_experts_shared_by_devices_with_sequences_of_their_own() -> None:
         assert row["tpot_s"] == pytest.approx(step / (1 - stretch), rel=1e-6)
     with pytest.raises(BitnetCostError, match="max-batch: 1 is fewer than the 2 devices"):
         load_answer(*names, rate=1.0, devices=2, parallel="data", max_batch=1)
+
+
+def test_carbon_and_cost_have_ends_as_their_energy_has(bitnet_cost: Command) -> None:
+    words = (
+        "load",
+        "llama-3.1-8b",
+        "-p",
+        "fp8",
+        "--requests-per-day",
+        "1e6",
+        "--carbon",
+        "400",
+        "--price",
+        "0.1",
+        "-f",
+        "json",
+    )
+    row = json.loads(bitnet_cost(*words).out)["records"][0]
+    low, nominal, high = (row[f"energy_day{end}_kwh"] for end in ("_low", "", "_high"))
+    assert low < nominal < high
+    for end, energy in (("_low", low), ("", nominal), ("_high", high)):
+        assert row[f"carbon_day{end}_kg"] == pytest.approx(energy * 0.4, rel=1e-9), (
+            "an intensity that was given is exact"
+        )
+        assert row[f"cost_year{end}_usd"] == pytest.approx(365 * energy * 0.1, rel=1e-9)

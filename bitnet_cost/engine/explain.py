@@ -323,8 +323,8 @@ def explain_day(load: LoadResult, result: Result, cell: str) -> Explanation:
         Step("energy of a day", "J", f"{number_text(requests)} x {number_text(each)}", joules),
     ]
     if name != "energy_j":
-        found = load.charged(np.array([joules]), None)[name == "cost_usd"]
-        rate = 0.0 if found is None else float(found[0]) / joules
+        found = load.charged(np.full((3, 1), joules), 0.0)[name == "cost_usd"]
+        rate = 0.0 if found is None else float(found[1, 0]) / joules
         held = getattr(day, name) - rate * joules
         per_day = joules * rate + held
         steps.add(f"{name} of a joule", "1", rate)

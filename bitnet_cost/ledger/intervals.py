@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from bitnet_cost.inputs.facility import Range
+from bitnet_cost.inputs.cited import Figure
+from bitnet_cost.inputs.facility import Facility, Range
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.ranges import (
     DECODES,
@@ -146,8 +147,7 @@ def cost_interval(result: Result) -> Array | None:
     site = result.facility
     if site is None:
         return None
-    prices = [None if price is None else (price, price, price) for price in (site.usd_per_j, site.usd_per_device_s)]
-    return _charged(result, result.cost_bounds, *prices)
+    return _charged(result, result.cost_bounds, exact(site.usd_per_j), exact(site.usd_per_device_s))
 
 
 def _charged(
@@ -157,9 +157,39 @@ def _charged(
     seconds = time_interval(result)
     if bounds is None or seconds is None or not is_measured(result):
         return None if bounds is None else bounds.reshape(3, -1)
-    amounts = ((energy_interval(result), per_joule), (seconds * result.devices, per_device_second))
+    return at_prices((energy_interval(result), per_joule), (seconds * result.devices, per_device_second))
+
+
+def exact(price: float | None) -> Range | None:
+    """A price that has no range, as one."""
+    return None if price is None else (price, price, price)
+
+
+def at_prices(*amounts: tuple[Array, Range | None]) -> Array | None:
+    """Low, nominal and high of what amounts cost together; None where no price is known.  ``amounts`` [bound, n]
+
+    >>> at_prices((np.array([[1.0], [2.0], [4.0]]), (3.0, 3.0, 3.0)), (np.ones((3, 1)), None)).ravel().round(9).tolist()
+    [3.0, 6.0, 12.0]
+    """
     parts = [product(amount, np.array(price)[:, None]) for amount, price in amounts if price is not None]
-    return sum(parts[1:], parts[0])
+    return sum(parts[1:], parts[0]) if parts else None
+
+
+def charged(site: Facility | None, profile: Figure | None, joules: Array, seconds: Array) -> list[Array | None]:
+    """Low, nominal and high emissions and cost of a facility's energy and of seconds of all devices.  [bound, n]
+
+    Args:
+        site: where they are; None: nothing is charged.
+        profile: emissions of making one device, as its profile cites them.
+        joules: energy of the facility.  [bound, n]  [J]
+        seconds: of all devices.  [bound, n]  [s]
+    """
+    if site is None:
+        return [None, None]
+    return [
+        at_prices((joules, site.carbon_range), (seconds, site.embodied_range(profile))),
+        at_prices((joules, exact(site.usd_per_j)), (seconds, exact(site.usd_per_device_s))),
+    ]
 
 
 def in_logs(ends: Any) -> tuple[Any, Any]:

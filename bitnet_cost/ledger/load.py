@@ -19,7 +19,7 @@ from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.ranges import Factors, RangeKind
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.ledger.contract import Prices
-from bitnet_cost.ledger.intervals import by_batch, correlation, energy_factors, ratio_of, saved_within
+from bitnet_cost.ledger.intervals import by_batch, charged, correlation, energy_factors, ratio_of, saved_within
 from bitnet_cost.ledger.result import Day, Result
 from bitnet_cost.ledger.rows import Answers, Rows
 from bitnet_cost.ledger.steady import Pace, Steady
@@ -211,17 +211,28 @@ class LoadResult(Rows):
         """What the requests of a day cost, the time between them included; None where none are served."""
         if self.steady is None:
             return None
-        energy = self.days_energy[1]
-        carbon, cost = self.charged(energy, self.of_all(self.each * float(SECONDS_OF_DAY)))
-        return Day(float(energy[0]), *(None if each is None else float(np.max(each)) for each in (carbon, cost)))
+        paid = (None if each is None else float(np.max(each[1])) for each in self.charged_day)
+        return Day(float(self.days_energy[1, 0]), *paid)
 
-    def charged(self, energy: Array, seconds: Any) -> tuple[Array | None, Array | None]:
-        """Emissions and money of an energy and of seconds that one device is held.  [n] each  [g], [USD]"""
+    @cached_property
+    def charged_request(self) -> list[Array | None]:
+        """Low, nominal and high emissions and cost of a request, and of the time that devices are held for it."""
+        if self.steady is None:
+            return [None, None]
+        return self.charged(self.energy_at(self.steady), self.each / self.steady.rate)
+
+    @cached_property
+    def charged_day(self) -> list[Array | None]:
+        """The same of a day."""
+        if self.steady is None:
+            return [None, None]
+        return self.charged(self.days_energy, self.of_all(self.each * float(SECONDS_OF_DAY)))
+
+    def charged(self, energy: Array, seconds: Array | float) -> list[Array | None]:
+        """Emissions and money of an energy and of seconds that one device is held.  [bound, n] each  [g], [USD]"""
         site = self.scenario.facility
-        if site is None:
-            return None, None
-        joules = energy * (1.0 if self.scope == "facility" else site.pue)
-        return site.emitted(joules, seconds, self.hardware.embodied), site.paid(joules, seconds)
+        joules = energy * (1.0 if site is None or self.scope == "facility" else site.pue)
+        return charged(site, self.hardware.embodied, joules, seconds * np.ones_like(joules))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -64,13 +64,16 @@ def _count(name: str) -> None:
     _register(name, "figure", "1", f"{metric.description}; of a request, all places taken", value, swept=False)
 
 
-def _per_request(r: LoadResult, at: Steady) -> tuple[Any, Any]:
-    """Emissions and money of a request, and of the time that devices are held for it."""
-    return r.charged(at.joules, r.each / at.rate)
+def _ranged(name: str, unit: str, description: str, of: Callable[[LoadResult], Any]) -> None:
+    """A figure and the ends of its range, ``{}`` in its name the place of their words."""
+    for bound, (word, end) in enumerate((("_low", "low end"), ("", ""), ("_high", "high end"))):
+        text = f"{description}, {end} of its range" if end else description
 
+        def value(r: LoadResult, at: Steady, bound: int = bound) -> Any:
+            found = of(r)
+            return None if found is None else found[bound]
 
-def _per_day(r: LoadResult) -> tuple[Any, Any]:
-    return r.charged(r.days_energy[1], r.of_all(r.each * 86400.0))
+        _settled(name.format(word), unit, text, value, swept=not end)
 
 
 # --- the question --------------------------------------------------------------------------------------------------
@@ -144,15 +147,16 @@ _settled("prompt_energy_j", "J", "Of a request: what its prompt takes", lambda r
 _settled("steps_energy_j", "J", "Of a request: its share of decode steps", lambda r, at: at.nominal["steps"])
 _settled("waiting_energy_j", "J", "Of a request: its share of the time in which nothing runs",
     lambda r, at: at.nominal["waiting"])  # fmt: skip
-_settled("carbon_g", "g", "Emissions of a request", lambda r, at: _per_request(r, at)[0])
-_settled("cost_usd", "USD", "Cost of a request", lambda r, at: _per_request(r, at)[1])
+_ranged("carbon{}_g", "g", "Emissions of a request", lambda r: r.charged_request[0])
+_ranged("cost{}_usd", "USD", "Cost of a request", lambda r: r.charged_request[1])
 _asked("requests_per_day", "figure", "1", "Requests of a day")
-_settled("energy_day_kwh", "kWh", "Energy of a day", lambda r, at: r.days_energy[1] / KWH)
-_settled("energy_year_kwh", "kWh", "Energy of 365 days", lambda r, at: r.days_energy[1] * 365 / KWH)
-_settled("carbon_day_kg", "kg", "Emissions of a day", lambda r, at: _scaled(_per_day(r)[0], 1e-3))
-_settled("carbon_year_kg", "kg", "Emissions of 365 days", lambda r, at: _scaled(_per_day(r)[0], 0.365))
-_settled("cost_day_usd", "USD", "Cost of a day", lambda r, at: _per_day(r)[1])
-_settled("cost_year_usd", "USD", "Cost of 365 days", lambda r, at: _scaled(_per_day(r)[1], 365))
+for _span, _days, _text in (("day", 1, "a day"), ("year", 365, "365 days")):
+    _ranged(f"energy_{_span}{{}}_kwh", "kWh", f"Energy of {_text}",
+        partial(lambda days, r: r.days_energy * days / KWH, _days))  # fmt: skip
+    _ranged(f"carbon_{_span}{{}}_kg", "kg", f"Emissions of {_text}",
+        partial(lambda days, r: _scaled(r.charged_day[0], 1e-3 * days), _days))  # fmt: skip
+    _ranged(f"cost_{_span}{{}}_usd", "USD", f"Cost of {_text}",
+        partial(lambda days, r: _scaled(r.charged_day[1], days), _days))  # fmt: skip
 
 # --- memory, all places taken ----------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.ranges import Factors, RangedQuantity, RuntimeRanges
 from bitnet_cost.inputs.training import Plan, TrainingFormat, TrainingRuntime, TrainingScenario
 from bitnet_cost.ledger.contract import Ledger, Prices, contract
-from bitnet_cost.ledger.intervals import WITH_POWER
+from bitnet_cost.ledger.intervals import WITH_POWER, charged
 from bitnet_cost.ledger.rows import Answers, Rows
 from bitnet_cost.registry import STEP_METRICS, records_of
 from bitnet_cost.told import Array
@@ -229,6 +229,16 @@ class TrainingResult(Rows):
         if energy is None or site is None:
             return None
         return site.paid(energy[1] * self.pue, self.device_seconds)
+
+    @property
+    def charged(self) -> list[Array | None]:
+        """Low, nominal and high emissions and cost of the whole run of one plan.  [bound, 1] each  [g], [USD]"""
+        if self.run_energy is None or self.device_seconds is None or self.seconds is None:
+            return [None, None]
+        times = self.time or (self.seconds.total,) * 3
+        joules, held = (np.array(each, dtype=np.float64).reshape(3, -1) for each in (self.run_energy, times))
+        seconds = held * (self.device_seconds / self.seconds.total)
+        return charged(self.facility, self.hardware.embodied, joules * self.pue, seconds)
 
     @property
     def device_seconds(self) -> Any:
