@@ -6,7 +6,6 @@ They are registered here as those of an answer are in `record`, in a registry of
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from bitnet_cost.ledger.training import TrainingResult
@@ -102,10 +101,6 @@ _register("fits", "bool", "", "Whether the device that holds most holds it", lam
 # --- energy, and the whole run -------------------------------------------------------------------------------------
 
 
-def _end(bounds: Any, at: int, times: float) -> Any:
-    return None if bounds is None else float(bounds[at, 0]) * times
-
-
 def _energy(r: TrainingResult, bound: int) -> Any:
     return None if r.energy is None else r.energy[bound]
 
@@ -125,13 +120,6 @@ _register("energy_kwh", "figure", "kWh", "Energy of the whole run, with the faci
 _register("carbon_kg", "figure", "kg", "Emissions of the whole run, where given",
     lambda r: None if r.carbon is None else r.carbon / 1e3)  # fmt: skip
 _register("cost_usd", "figure", "USD", "Cost of the whole run, where given", lambda r: r.cost)
-for _at, _word in ((0, "low"), (2, "high")):
-    _register(f"energy_{_word}_kwh", "figure", "kWh", f"Energy of the whole run, {_word} end of its range",
-        partial(lambda at, r: r.run_energy and r.run_energy[at] * r.pue / 3.6e6, _at), swept=False)  # fmt: skip
-    _register(f"carbon_{_word}_kg", "figure", "kg", f"Emissions of the whole run, {_word} end of their range",
-        partial(lambda at, r: _end(r.charged[0], at, 1e-3), _at), swept=False)  # fmt: skip
-    _register(f"cost_{_word}_usd", "figure", "USD", f"Cost of the whole run, {_word} end of its range",
-        partial(lambda at, r: _end(r.charged[1], at, 1.0), _at), swept=False)  # fmt: skip
 _register("baseline", "word", "", "Precision that the saving refers to", lambda r: r.baseline)
 _register("saving", "figure", "1", "1 - energy / energy of the baseline, nominal",
     lambda r: r.saving and r.saving[1], swept=False, better="more", printing="percent")  # fmt: skip

@@ -67,9 +67,13 @@ def document(results: Sequence[TrainingResult], spreads: Sequence[StepSpread | N
 
 
 def _ranges(r: TrainingResult) -> dict[str, Any]:
-    """What the ends of its energies are, and the range of its time."""
+    """What the ends of its energies are, and the ranges of its time and of what the whole run emits and costs."""
     low, high = (None, None) if r.time is None else (float(r.time[0]), float(r.time[2]))
-    return {"energy": RANGES[r.factors("energy") is not None], "step_low_s": low, "step_high_s": high}
+    found = {"energy": RANGES[r.factors("energy") is not None], "step_low_s": low, "step_high_s": high}
+    for name, unit, times, bounds in zip(("carbon", "cost"), ("kg", "usd"), (1e-3, 1.0), r.charged, strict=True):
+        if bounds is not None:
+            found |= {f"{name}_{end}_{unit}": float(bounds[at, 0]) * times for end, at in (("low", 0), ("high", 2))}
+    return found
 
 
 def _counts(result: TrainingResult) -> dict[str, Any]:
