@@ -9,7 +9,7 @@ import numpy as np
 
 from bitnet_cost.engine.activity import count_actions
 from bitnet_cost.engine.parallel import Share, data_share, parts_of, pipeline_share, tensor_share
-from bitnet_cost.engine.timing import FROM_HOST, Schedule, capped, cut_prefill, movement, roofline, slowed
+from bitnet_cost.engine.timing import FROM_HOST, Schedule, capped, cut_prefill, movement, roofline, slowed, steps_shared
 from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import FORMAT_BITS
@@ -99,7 +99,7 @@ def run(result: Result, actions: Actions, plan: Schedule, products: Stack, whole
             dynamic = dynamic + active.value * timing.waited
         if "interconnect.power" in floor_of(hardware, result.devices):
             dynamic = dynamic + whole.prices["interconnect.power"][1] * timing.by_phase
-        timing = capped(timing, dynamic, hardware)
+        timing = capped(timing, dynamic, hardware, steps_shared(counts, plan.runtime))
     factor: float | Array = 1.0
     if share is not None:
         factor = share.turns

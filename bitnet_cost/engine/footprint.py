@@ -103,7 +103,7 @@ def cached_bits(
 ) -> Array:
     """Bits of the cache after a workload, of all layers or of some; states as wide as the model's file says.  [n]"""
     batch, prompt, generate = workload.flat()
-    positions = prompt + (generate - 1) / (2 if workload.staggered else 1)
+    positions = prompt + (generate - 1) * (workload.age / 2 if workload.staggered else 1)
     if architecture.encoder and architecture.encoder.frames is None and workload.counting == "serving":
         positions = positions - prompt + 1  # the encoder reads the prompt, the decoder begins with one token
     bits = cached_entries(architecture, batch, positions, workload.counting, layers, prompt) * kv_bits

@@ -45,7 +45,9 @@ def kernel_class(op: Operator, precision: Precision, hardware: Hardware | None =
             return "attention-fp32-grouped" if shared else "attention-fp32"
         case "experts":
             widened = linear.rescale == "weights" and linear.weights.code == "integer"
-            return "experts-w8a8" if narrow else "experts-integer" if widened else "experts"
+            if narrow and linear.activation_bits >= 8:
+                return "experts-w8a8"
+            return "experts-integer" if widened else "experts"
         case "product":
             if op.role == "lm_head" and precision.bits_of("lm_head") < 8:
                 return "dequantised"
@@ -61,6 +63,8 @@ def kernel_class(op: Operator, precision: Precision, hardware: Hardware | None =
                     return "dequantised-int8"
                 return "linear-fp32" if product_format(op, precision) == "fp32" else "linear"
             return _packed(precision)
+        case "elementwise" if op.group == "state_space":
+            return "scan"
         case kernel:
             return kernel
 

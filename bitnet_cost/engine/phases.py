@@ -74,6 +74,26 @@ def speculative_phase(rounds: Speculative) -> Phase:
     )  # fmt: skip
 
 
+def aged_phase(age: Array | float) -> Phase:
+    """The decode of sequences of which each has ``age`` times half its tokens behind it: a pass goes so far."""
+
+    def keys(prompt: Array, generate: Array, span: str, window: float) -> Array:
+        reach = window if window == np.inf else window / age
+        return age * growing_pairs(prompt / age, generate - 1, reach)
+
+    return PHASES[1]._replace(pairs=keys, keys=keys, advance=age)
+
+
+def phases_of(workload: Workload) -> tuple[Phase, ...]:
+    """The phases that a workload may have, as its sequences run."""
+    if workload.speculative is not None:
+        return PHASES[0], speculative_phase(workload.speculative)
+    age = np.asarray(workload.age)
+    if (age == 1.0).all():
+        return PHASES
+    return PHASES[0], aged_phase(age if age.size > 1 else float(age.item()))
+
+
 class _Row(NamedTuple):
     """A phase of one workload."""
 
@@ -101,8 +121,7 @@ class _Worked:
         self.span = workload.attention or "causal"
         self.none = self.prompt * 0
         self.rows: list[_Row] = []
-        rounds = workload.speculative
-        for phase in PHASES if rounds is None else (PHASES[0], speculative_phase(rounds)):
+        for phase in phases_of(workload):
             passes = phase.passes(self.prompt, self.generate)
             if phase.prompts or decided(passes > 0):
                 width = phase.width(self.prompt, self.generate)

@@ -29,6 +29,7 @@ from bitnet_cost.formulas.launches import (
     launch_seconds,
     packing_seconds,
     padded_queries,
+    shared_steps,
     tile_rows,
 )
 from bitnet_cost.formulas.roofline import sum_of_maxima, waiting
@@ -429,10 +430,14 @@ def roofline(
             longest[p, rows] = grows + fixed
         else:
             phase, start, window = counts.phases[p], prompt, None if plan.window is None else plan.window[rows]
-            if phase.ahead or phase.advance != 1.0:
+            if phase.ahead or np.any(phase.advance != 1.0):
                 start = (prompt + phase.ahead) / phase.advance
                 window = None if window is None else (window + phase.reach) / phase.advance
             longest[p, rows] = sum_of_maxima(compute[p, rows], grows, fixed, start, counts.passes[p], window)
+    shared = steps_shared(counts, plan.runtime)
+    if shared is not None:
+        longest = np.stack(riding(longest, compute, memory, shared, counts.operators))
+    others = 0.0 if routed is None else longest * (1 - 1 / routed.weights)  # seconds that they rest for the fullest
     if routed is not None and plan.sorting is not None:
         longest = longest + sorted_seconds(counts, plan.sorting, routed.tokens)
     counts.named(longest, "busy", "s")
@@ -447,7 +452,7 @@ def roofline(
     waits = np.zeros(compute.shape)
     if hardware.power is not None and hardware.power.active is not None:
         moved = near * plan.busy_memory + stream  # a kernel that is stalled by its link draws the floor alone
-        waits = waiting(longest, needed * plan.busy_compute, moved)
+        waits = waiting(longest - others, needed * plan.busy_compute, moved)
         if idle is not None:
             waits = waits / idle
     longest = longest + counts.named(overhead, "launches", "s")
@@ -455,6 +460,29 @@ def roofline(
         longest = longest + counts.named(link, "link", "s")
     stretch = np.ones((len(counts.phases), counts.points))
     return Timing(longest, compute, memory, overhead, link, waits, stretch, counts.phases, stream)
+
+
+def steps_shared(counts: OpCounts, runtime: RuntimeProfile) -> Array | None:
+    """Share of a server's steps that carry prompts, too; None where prompts run alone.  [n]"""
+    batch, _, generate = counts.workload.flat()
+    if not (
+        runtime.prompts_inside and counts.workload.staggered and [p.prompts for p in counts.phases] == [True, False]
+    ):
+        return None
+    return shared_steps(batch / generate)
+
+
+def riding(
+    longest: Array, compute: Array, memory: Array, shared: Array, ops: tuple[Operator, ...]
+) -> tuple[Array, Array]:
+    """Seconds of operators that prompts add to steps, and of steps without them, where a share of these is ``shared``.
+
+    A product of both reads its weights once: what it waits for is the longer of the sums of both, not the sum of what
+    each waits for. Attention and recurrences of prompts are kernels of their own. Each [op, n].
+    """
+    weighted = np.array([op.has("mac") and op.has("weights") for op in ops])[:, None]
+    both = np.maximum(shared * compute[1] + compute[0], shared * memory[1] + memory[0])
+    return np.where(weighted, both - shared * longest[1], longest[0]), longest[1]
 
 
 def rows_of(counts: OpCounts) -> Array:
@@ -516,16 +544,21 @@ def reached_rate(kind: Kind, kernel: Kernel | None, hardware: Hardware) -> float
     return hardware.rates[units or kind.form].value / 2 * share
 
 
-def capped(timing: Timing, dynamic: Array, hardware: Hardware) -> Timing:
+def capped(timing: Timing, dynamic: Array, hardware: Hardware, shared: Array | None = None) -> Timing:
     """The timing under the board's limit: a phase whose dynamic power and floor exceed it takes E / (P_cap - P_static).
 
-    ``dynamic`` is the dynamic energy of each phase, [phase, n].
+    ``dynamic`` is the dynamic energy of each phase, [phase, n]. Prompts that share steps reach the limit together with
+    the ``shared`` ones, see `riding`.
     """
     power = hardware.device_power
     if power.cap is None:
         return timing
     seconds, room = timing.by_phase, power.cap.value - power.static.value
     stretch = cap_stretch(dynamic, seconds, room)
+    if shared is not None:
+        both = seconds[0] + shared * seconds[1]
+        longer = cap_stretch(dynamic[0] + shared * dynamic[1], both, room) * both - shared * (stretch[1] * seconds[1])
+        stretch = np.stack((np.maximum(longer / seconds[0], 1.0), stretch[1]))
     if holds_everywhere(stretch <= 1):
         return timing
     return Timing(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from bitnet_cost.formulas.experts import decay
 from bitnet_cost.told import Array
 
 
@@ -80,6 +81,19 @@ def idle_multiprocessors(queries: Array, tile: int, heads: Array, units: int) ->
     """
     longer: Array = np.maximum(1.0, units / np.maximum(heads * np.ceil(queries / tile), 1.0))
     return longer
+
+
+def shared_steps(prompts: Array) -> Array:
+    """Share of a busy server's steps that carry prompts, of which each has ``prompts`` in mean: 1 - exp(-prompts).
+
+    A prompt begins where a sequence ends, and those end independently. Decoding rides along with it: Agrawal et al.,
+    SARATHI, 2023, arXiv:2308.16369, section 4.2 (decode-maximal batches).
+
+    >>> [round(float(shared_steps(np.float64(x))), 3) for x in (0.1, 1.0)]
+    [0.095, 0.632]
+    """
+    share: Array = 1.0 - decay(-prompts)
+    return share
 
 
 def host_seconds(per_pass: float, per_sequence: float, batch: Array) -> Array:

@@ -61,6 +61,7 @@ class RuntimeConstants(Input):
     attention: float = Field(1.0, gt=0, description="on the bandwidth of attention")
     attention_compute: float = Field(1.0, gt=0, description="on the rate of attention")
     cache_repeats: float = Field(1.0, gt=0, description="on the share of a group's heads that read the cache again")
+    scan: float = Field(1.0, gt=0, description="on the bandwidth of recurrences")
     overhead: float = Field(1.0, gt=0, description="on the time of every launch")
     products: float = Field(1.0, gt=0, description="on the time of a launch of products, beyond others")
     packing: float = Field(1.0, gt=0, description="on the time of laying out the weights of a product")
@@ -105,7 +106,7 @@ class RuntimeConstants(Input):
                 update["per_sequence"] = scaled(kernel.per_sequence, self.experts_sequence)
             if kernel.large_compute is not None:
                 update["large_compute"] = scaled(kernel.large_compute, self.experts_compute, 0.95)
-            if name in PRODUCTS or WIDER.get(name) in (*PRODUCTS, "attention"):
+            if name in (*PRODUCTS, "scan") or WIDER.get(name) in (*PRODUCTS, "attention"):
                 wide, rate = self._of(name)
                 if kernel.bandwidth is not None:
                     update["bandwidth"] = scaled(kernel.bandwidth, wide, 0.95)
@@ -125,6 +126,7 @@ class RuntimeConstants(Input):
         """Factors on the bandwidth and on the rate of a class of kernels: its own, else those of the wider class."""
         own = {
             "attention": (self.attention, self.attention_compute),
+            "scan": (self.scan, 1.0),
             "dequantised": (self.bandwidth * self.dequantised, self.compute * self.dequantised_compute),
             "w8a8": (self.bandwidth * self.w8a8, self.compute * self.w8a8_compute),
             **dict.fromkeys(("experts", "experts-w8a8"), (self.experts, self.experts_compute)),

@@ -38,6 +38,9 @@ class Measurement(Input):
     memory_gb: float | None = Field(None, gt=0, description="peak memory, in the source's unit")
     task: str = Field("", description="task of a server, or variant of an experiment")
     left_out: str = Field("", description="why the row is shown and not scored")
+    requests: int | None = Field(
+        None, ge=1, description="requests that a server got at once; None: as many as the task"
+    )
 
 
 class TrainingMeasurement(Input):
@@ -150,6 +153,9 @@ class Task(Input):
     """A task of a serving benchmark whose prompt length is not in its rows."""
 
     prompt: int = Field(ge=1, description="mean prompt tokens")
+    solved: bool = Field(True, description="whether rows may say better how many")
+    variation: float = Field(0.0, ge=0, description="variance of the generated tokens over their squared mean")
+    requests: int | None = Field(None, ge=1, description="requests of a run, each again until there are 1.5 a place")
     note: str = Field(min_length=2, description="how it is known")
 
 

@@ -13,7 +13,7 @@ KernelClass = Literal[
     "linear", "linear-fp32", "dequantised", "dequantised-int4", "dequantised-int8", "dequantised-narrow", "lowbit",
     "w8a8", "w8a8-blocks", "w8a8-int8", "w4a4", "experts", "experts-w8a8", "experts-integer", "attention",
     "attention-fp32", "attention-fp32-grouped", "norm", "rope", "activation", "residual", "cache", "quantise",
-    "quantise-w8a8", "quantise-blocks", "rescale", "elementwise",
+    "quantise-w8a8", "quantise-blocks", "rescale", "scan", "elementwise",
 ]  # fmt: skip
 # The class whose entry stands for one that a runtime does not list.
 WIDER: dict[KernelClass, KernelClass] = {

@@ -44,6 +44,8 @@ class Workload(Shown):
         attention: ``causal`` scores P(P+1)/2 pairs in the prefill, ``full`` P^2; None: causal, full for an encoder.
         logits: positions of the prefill that get logits: the ``last``, ``all`` or ``none``.
         staggered: sequences stand at different positions, as in a server: the cache holds half their tokens on average.
+        age: tokens behind a decoding sequence, on average, over half of ``generate``: above 1 where some are longer
+            than others, which then are more of those that run. Numbers, or arrays as the others.
         counting: ``serving`` is what good serving software does, ``traced`` the convention of a tracing counter.
         speculative: how tokens are drafted and checked; None: each is decoded in a step of its own.
 
@@ -64,6 +66,7 @@ class Workload(Shown):
     logits: Logits = "last"
     counting: Counting = "serving"
     staggered: bool = False
+    age: Any = 1.0
     speculative: Speculative | None = None
     _flat: tuple[Array, Array, Array] | None = field(default=None, init=False, repr=False, compare=False)
 

@@ -38,7 +38,7 @@ class Phase(NamedTuple):
     cut: bool = False  # a runtime may cut a pass into several of fewer tokens
     fills: bool = False  # fills and drains a pipeline; else its stages stay busy
     grows: bool = False  # a pass attends to ``advance`` positions more than the one before
-    advance: float = 1.0
+    advance: Array | float = 1.0
     ahead: float = 0.0  # positions that the first such pass attends to beyond the prompt and one advance
     reach: float = 0.0  # positions that its queries reach back together beyond a window
 

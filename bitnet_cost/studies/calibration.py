@@ -43,7 +43,7 @@ DAMP = 2.5  # residuals in units of their noise
 SPREAD = {
     "bandwidth": 0.25, "compute": 0.35, "dequantised": 0.4, "dequantised_compute": 0.6, "w8a8": 0.4,
     "w8a8_compute": 0.5, "experts": 0.2, "experts_compute": 0.5, "experts_overhead": 0.7, "experts_sequence": 0.7,
-    "experts_w8a8": 0.7, "attention": 0.4, "attention_compute": 0.6, "cache_repeats": 1.5, "overhead": 0.6,
+    "experts_w8a8": 0.7, "attention": 0.4, "attention_compute": 0.6, "cache_repeats": 1.5, "scan": 0.4, "overhead": 0.6,
     "per_pass": 1.0, "per_sequence": 0.5, "link": 0.6, "link_latency": 1.0,
 }  # fmt: skip
 OWN = {name: 0.7 * spread for name, spread in SPREAD.items()}
@@ -250,6 +250,7 @@ def informed(rows: Sequence[Rows]) -> list[str]:
         **dict.fromkeys(("experts", "experts_compute", "experts_overhead", "experts_sequence"), experts),
         "experts_w8a8": experts and w8a8,
         "cache_repeats": any(r.software.kernel("attention").cache_repeats for r in rows),
+        "scan": any("scan" in r.software.kernels and r.result.architecture.recurrent for r in rows),
         "per_pass": any(r.software.per_pass for r in rows),
         "per_sequence": any(r.software.per_sequence for r in rows),
         "link": link, "link_latency": link,
@@ -374,7 +375,7 @@ def calibrate(
         own = [
             part for part in usable if (part.software.runtime, part.software.device_class) == (runtime, device_class)
         ]
-        tasks = sorted(set().union(*(part.tasks for part in own)))
+        tasks = sorted(t for t in set().union(*(part.tasks for part in own)) if measured.sources().tasks[t].solved)
         certain = [part for part in own if part.has_measured_prices or not tasks]
         certain = [part for part in certain if part.profile.name not in APART]
         every = f"{EVERY_DEVICE}{device_class}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from math import ceil
 from typing import Literal
 
 import numpy as np
@@ -12,10 +13,11 @@ import numpy as np
 from bitnet_cost.engine.estimate import check_devices, measure, priced
 from bitnet_cost.engine.timing import link_seconds
 from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.formulas.ages import lasting_turns, mean_age
 from bitnet_cost.formulas.exchange import all_reduce_factor
 from bitnet_cost.inputs.calibration import Constants, CounterConstants
 from bitnet_cost.inputs.hardware import Hardware
-from bitnet_cost.inputs.measurement import LoadMeasurement, Measurement, TrainingMeasurement
+from bitnet_cost.inputs.measurement import LoadMeasurement, Measurement, Task, TrainingMeasurement
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
@@ -28,6 +30,8 @@ from bitnet_cost.words import Logits, Parallel
 Quantity = Literal[
     "seconds", "energy_j_per_token", "power_w", "memory_gb", "energy_j", "tpot_s", "ttft_s", "mean_batch"
 ]
+PER_PLACE = 1.5  # requests for each place of a server, for which a benchmark repeats those of a task
+FEWEST_NEW = 0.01  # of the prompts that a server works on, those that it did not work on before
 ALONE = ("product", "linear")  # phases that are no phase of a model
 QUANTITIES: tuple[Quantity, ...] = ("seconds", "energy_j_per_token", "power_w", "memory_gb")
 
@@ -68,21 +72,77 @@ def grouped(rows: Iterable[Measurement]) -> dict[Group, list[Measurement]]:
     return groups
 
 
-def workload_of(rows: Sequence[Measurement], prompts: Mapping[str, int] | None = None) -> Workload:
+def workload_of(
+    rows: Sequence[Measurement], prompts: Mapping[str, int] | None = None, found: Sequence[float] | None = None
+) -> Workload:
     """The workloads of rows, as arrays.
 
-    ``prompts`` are mean prompt tokens of tasks whose rows give none, before those of the sources; the solved ones if
-    left out.
+    Args:
+        rows: those of one group.
+        prompts: mean prompt tokens of tasks whose rows give none, before those of the sources; the solved ones if left
+            out.
+        found: of each row the share of repeated prompts that its server finds in its cache, see `lengths_of`.
     """
-    assumed = {name: task.prompt for name, task in measured.sources().tasks.items()}
-    prompts = assumed | dict(catalog.constants().prompts if prompts is None else prompts)
+    tasks = measured.sources().tasks
+    shares = found or [0.0] * len(rows)
+    each = [lengths_of(row, tasks.get(row.task), share) for row, share in zip(rows, shares, strict=True)]
+    lengths, ages = zip(*each, strict=True)
     return Workload(
         np.array([row.batch for row in rows]),
-        np.array([row.prompt if row.prompt is not None else prompts[row.task] for row in rows]),
-        np.array([row.generate for row in rows]),
+        np.array(_prompts_of(rows, prompts)),
+        np.array(lengths),
         logits=rows[0].logits,
         staggered=any(row.phase == "serving" for row in rows),
+        age=np.array(ages),
     )
+
+
+def _prompts_of(rows: Sequence[Measurement], prompts: Mapping[str, int] | None) -> list[int]:
+    """Mean prompt tokens of rows."""
+    assumed = {name: task.prompt for name, task in measured.sources().tasks.items()}
+    known = assumed | dict(catalog.constants().prompts if prompts is None else prompts)
+    return [row.prompt if row.prompt is not None else known[row.task] for row in rows]
+
+
+def lengths_of(row: Measurement, task: Task | None, found: float = 0.0) -> tuple[int, float]:
+    """Tokens that a server generates for each prompt that it works on while a row is measured, and their `age`.
+
+    A benchmark that sends all of its requests at once measures while others are in line: long sequences that began
+    early still run, short ones have made room for further prompts. Of the prompts that come again a server has a share
+    ``found`` in its cache, and does not work on them.
+    """
+    if task is None or task.requests is None:
+        return row.generate, 1.0
+    requests = _sent(row, task)
+    turns = float(lasting_turns(requests, row.batch, task.variation))
+    again = 1 - max(task.requests - row.batch, 0) / (requests - row.batch)
+    each = row.generate * turns / (requests / row.batch - 1) / max(1 - found * again, FEWEST_NEW)
+    return round(each), float(mean_age(turns, task.variation)) * row.generate / each
+
+
+def _sent(row: Measurement, task: Task) -> int:
+    """Requests that a server got at once, prompts of a task again and again."""
+    assert task.requests is not None  # asked of such tasks
+    return row.requests or task.requests * ceil(PER_PLACE * row.batch / task.requests)
+
+
+def found_again(asked: Scenario, rows: Sequence[Measurement]) -> list[float]:
+    """Of each row the share of prompts that come again which the devices have in their cache.
+
+    It has room for that part of all prompts of the task with their answers, blocks being freed in turn; none where
+    layers are recurrent, whose states say nothing of a prefix (vLLM 0.11, Automatic Prefix Caching).
+    """
+    tasks = measured.sources().tasks
+    known = [task.requests if (task := tasks.get(row.task)) and task.requests else 0 for row in rows]
+    if not any(known) or asked.model.recurrent:
+        return [0.0] * len(rows)
+    generate = np.array([row.generate for row in rows])
+    everything = measure(asked.but(workload=Workload(np.maximum(known, 1), asked.workload.prompt, generate)))
+    if everything.capacity_bits is None:
+        return [0.0] * len(rows)
+    room = everything.capacity_bits * asked.devices - everything.footprint.total_weight_bits
+    share = np.clip(room / everything.footprint.kv_bits, 0.0, 1.0) * (np.array(known) > 0)
+    return [float(each) for each in share]
 
 
 def calibration_ids(rows: Iterable[Measurement | TrainingMeasurement]) -> frozenset[str]:
@@ -176,7 +236,8 @@ def counted(
         runtime=runtime, workload=workload_of(rows, prompts), devices=rows[0].devices,
         parallel=rows[0].parallel,
     )  # fmt: skip
-    return measure(asked)
+    found = found_again(asked, rows)
+    return measure(asked.but(workload=workload_of(rows, prompts, found)) if any(found) else asked)
 
 
 def _taking_turns(row: Measurement) -> str:
@@ -265,4 +326,4 @@ def _of_phase(result: Result, timing: Timing, row: Measurement, i: int) -> tuple
         each = 1.0 if row.phase == "prefill" else float(row.generate - 1)
         return float(seconds[phase, i]), float(joules[phase, i]), each
     whole, energy = float(seconds[:, i].sum()), float(joules[:, i].sum())
-    return whole, energy, float(row.generate) if row.phase == "serving" else 1.0
+    return whole, energy, float(result.workload.flat()[2][i]) if row.phase == "serving" else 1.0

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 
 import bitnet_cost
+from bitnet_cost.engine.estimate import evaluate
 from bitnet_cost.engine.parallel import Parts, tensor_share
+from bitnet_cost.engine.timing import riding
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.division import refusal, shareable
+from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.readers import catalog
 from bitnet_cost.words import Parallel
@@ -241,3 +244,29 @@ def test_each_core_of_a_chip_repeats_the_heads_it_needs() -> None:
         for n in (1, 16)
     )
     assert float(many.activity.kv_read_bits.sum()) == pytest.approx(16 * 2 / 8 * float(one.activity.kv_read_bits.sum()))
+
+
+def test_prompts_ride_on_the_steps_that_they_share() -> None:
+    """A product of prompts and steps waits for the longer of both sums; attention of prompts is a kernel of its own."""
+    ops = tuple(bitnet_cost.estimate("llama-2-7b", H100, "bf16", prompt=64, generate=64).counts.operators)
+    product = next(i for i, op in enumerate(ops) if op.name == "q_proj" or op.traits.kernel == "product")
+    compute, memory = np.full((2, len(ops), 1), 1.0), np.full((2, len(ops), 1), 4.0)
+    compute[0], memory[0] = 3.0, 1.0
+    longest = np.maximum(compute, memory)
+    prompts, steps = riding(longest, compute, memory, np.array([0.5]), ops)
+    assert steps[product, 0] == 4.0
+    assert prompts[product, 0] == max(0.5 * 1.0 + 3.0, 0.5 * 4.0 + 1.0) - 0.5 * 4.0
+    alone = [i for i, op in enumerate(ops) if op.group == "attention"]
+    assert (prompts[alone] == longest[0, alone]).all()
+
+
+def test_sequences_of_a_busy_server_attend_to_their_age() -> None:
+    """Twice as old sequences read twice as many generated positions, and the prompt as often."""
+    asked = bitnet_cost.estimate("llama-2-7b", H100, "bf16").scenario
+    old, plain = (
+        evaluate(asked.but(workload=Workload(4, 100, 1001, attention="causal", staggered=True, age=age)))
+        for age in (2.0, 1.0)
+    )
+    read, steps = plain.activity.kv_read_bits[1].sum(), 1000 * 1001 / 2
+    per_position = read / (4 * (1000 * 100 + steps))
+    assert float((old.activity.kv_read_bits[1].sum() - read) / per_position) == pytest.approx(4 * steps, rel=1e-9)

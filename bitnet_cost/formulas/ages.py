@@ -1,0 +1,38 @@
+"""How many tokens the sequences of a busy server have behind them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bitnet_cost.formulas.experts import decay
+from bitnet_cost.told import Array
+
+
+def lasting_turns(requests: Array | float, places: Array | float, variation: float) -> Array:
+    """Mean lengths that pass until the first of ``requests`` in line for ``places`` finds no other behind it.
+
+    All places begin together and have N/B - 1 further requests each. Lengths of mean m and squared coefficient of
+    variation c are renewed t/m + (c - 1) / 2 times in t, if that is long (Cox, Renewal Theory, 1962, section 4.2).
+
+    >>> [float(lasting_turns(np.float64(n), np.float64(256.0), 1.0)) for n in (512, 1024)]
+    [1.0, 3.0]
+    """
+    renewals = requests / places - 1.0
+    turns: Array = np.maximum(renewals + (1.0 - variation) / 2, renewals / 2)
+    return turns
+
+
+def mean_age(turns: Array | float, variation: float) -> Array:
+    """Tokens behind a running sequence over half the mean length, on average over some mean lengths from its start.
+
+    In the long run 1 + c, c the squared coefficient of variation of lengths: a long sequence is more often among those
+    that run (Cox, Renewal Theory, 1962, section 5.1). At the start all are young; ages approach the last figure as they
+    do where lengths are exponential, for which this is exact.
+
+    >>> [round(float(mean_age(np.float64(t), 1.0)), 3) for t in (0.5, 3.0, 1e9)]
+    [0.426, 1.367, 2.0]
+    """
+    last = 1.0 + variation
+    elapsed = np.asarray(2.0 * turns / last)
+    age: Array = last * (1.0 - (1.0 - decay(-elapsed)) / elapsed)
+    return age
