@@ -31,6 +31,7 @@ from bitnet_cost.formulas.launches import (
     padded_queries,
     shared_steps,
     tile_rows,
+    within_rows,
 )
 from bitnet_cost.formulas.roofline import sum_of_maxima, waiting
 from bitnet_cost.formulas.sums import ordered_sum
@@ -103,6 +104,7 @@ class Schedule:
     window: Array | None  # positions that attention reaches back, where it is limited; None: nowhere
     per_mac: Array  # seconds
     per_weight: Array | None  # seconds of widening a weight in a pass, where weights are packed; None: nowhere
+    unpacked_rows: Array | None  # rows up to which a kernel does so; None: any
     packing: Array | None  # seconds of laying out a weight before a product of several rows; None: nowhere
     row_tile: Array | None  # rows of a product's tile, 1 where it has none; None: nowhere
     tiles: tuple[Tiled, ...]  # attention that takes queries in tiles
@@ -133,7 +135,7 @@ class Schedule:
         for name in names:
             values = getattr(self, name)
             changed[name] = None if values is None else values[rows]
-        for name in ("per_weight", "packing", "repeated", "row_tile"):
+        for name in ("per_weight", "unpacked_rows", "packing", "repeated", "row_tile"):
             values = getattr(self, name)
             changed[name] = None if values is None else values[rows]
         changed["tiles"] = tuple(tile._replace(row=rows.index(tile.row)) for tile in self.tiles)
@@ -201,6 +203,7 @@ def schedule(
         per_pass = per_pass * np.array([op.group != "head" for op in ops])[:, None]
     holder = next((name for name in levels[:-1] if decided(stored_bits <= hardware.hierarchy[name].size)), main)
     rows = [float(k.row_tile or 1) if k else 1.0 for k in kernels]
+    few = [(k.unpacking_rows if k else None) or np.inf for k in kernels]
     windows = np.array([window_of(op) for op in ops])[:, None]
     places = tuple(dict.fromkeys(f"{level}.{way}" for level in (near, main) for way in ("read", "write")))
     places += (f"{holder}.read",) * (holder not in (near, main))
@@ -221,6 +224,7 @@ def schedule(
         window=None if windows.min() == UNLIMITED else windows,
         per_mac=1 / rate,
         per_weight=unpacking(kernels, hardware),
+        unpacked_rows=array(few)[:, None] if any(k and k.unpacking_rows for k in kernels) else None,
         packing=packing(kinds, kernels, hardware),
         row_tile=array(rows)[:, None] if any(k and k.row_tile for k in kernels) else None,
         tiles=tiles_of(ops, kernels, hardware),
@@ -415,7 +419,9 @@ def roofline(
     if routed is not None:
         compute, memory = compute * routed.arithmetic, memory * routed.weights
     if plan.per_weight is not None:
-        compute = compute + counts["weights"] * plan.per_weight
+        widening = counts["weights"] * plan.per_weight
+        few = plan.unpacked_rows
+        compute = compute + (widening if few is None else widening * within_rows(rows_of(counts), few))
     if plan.packing is not None:
         compute = compute + packing_seconds(counts["weights"], plan.packing, rows_of(counts))
     counts.named(compute, "arithmetic", "s")

@@ -30,6 +30,16 @@ def unpacking_seconds(slots: float, operations: Array | float) -> Array | float:
     return slots * 2 / operations
 
 
+def within_rows(rows: Array, most: Array | float) -> Array:
+    """1 for a pass of at most ``most`` rows, 0 for one of more: a kernel of few tokens gives way to one of tiles.
+
+    >>> within_rows(np.array([1.0, 8.0, 9.0, 512.0]), 8.0).tolist()
+    [1.0, 1.0, 0.0, 0.0]
+    """
+    found: Array = np.minimum(np.maximum(most + 1.0 - rows, 0.0), 1.0)
+    return found
+
+
 def packing_seconds(weights: Array, reading: Array | float, rows: Array) -> Array:
     """Seconds in which a product of several rows lays its weights out in panels, before it multiplies.  [s]
 

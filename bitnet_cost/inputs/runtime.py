@@ -72,6 +72,12 @@ class Kernel(Input):
         le=1000,
         description="INT32 multiply-add slots of widening a packed weight, once in every pass",
     )
+    unpacking_rows: float | None = Field(
+        None,
+        ge=1,
+        le=10**6,
+        description="tokens of a pass up to which a kernel that widens each weight runs; left out: any number",
+    )
     packing: Ratio | None = Field(
         None,
         description="times that reading its weights takes, in which a product of several rows lays them out in panels",
@@ -106,6 +112,7 @@ class RuntimeProfile(Shown, Input):
     """A runtime on a class of devices."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=60, description="catalogue id, <runtime>-<class>")
+    extends: str | None = Field(None, description="runtime whose figures hold where this file gives none")
     runtime: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._+-]+$", max_length=60, description="name of the runtime")
     device_class: DeviceClass = Field(description="devices it describes")
     title: str = Field(min_length=2, description="in words")

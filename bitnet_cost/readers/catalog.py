@@ -159,13 +159,10 @@ def read(path: Path, chain: tuple[Path, ...] = ()) -> Document:
         return Document(merged(_scaled(node, nm, of, rule), document.data), document.lines)
     if not isinstance(document.data, dict) or "extends" not in document.data:
         return document
-    from bitnet_cost.inputs.training import TrainingRuntime
-
     name, chain = chain_of(document, path, chain)
     base = beside(path, "extends", name) if is_path(name) else _base(path, name)
     found = read(base, chain)
-    trains = isinstance(found.data, dict) and "kernels" in found.data
-    validate(found, TrainingRuntime if trains else Hardware, base)
+    validate(found, _extendable(found.data), base)
     return _composed(extended(document, found.data, path), path)
 
 
@@ -187,9 +184,18 @@ def memories() -> Memories:
     return shipped(MEMORIES, Memories)
 
 
+def _extendable(data: Any) -> type[Input]:
+    """What a file describes that another extends."""
+    from bitnet_cost.inputs.training import TrainingRuntime
+
+    if not isinstance(data, dict) or "kernels" not in data:
+        return Hardware
+    return RuntimeProfile if "runtime" in data else TrainingRuntime
+
+
 def _base(path: Path, name: str) -> Path:
-    """The hardware that a file extends, or the training runtime."""
-    kinds = ("hardware", "training-runtime")
+    """The hardware that a file extends, or the runtime."""
+    kinds = ("hardware", "training-runtime", "runtime")
     known = [kind for kind in kinds if has(kind, listed(kind, name))]
     likely = known or [kind for kind in kinds if spelling.suggestions(kind, name)] or ["hardware"]
     try:
