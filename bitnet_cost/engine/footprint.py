@@ -242,9 +242,12 @@ def footprint(
     held = reduce(np.maximum, passes) * elsewhere
     if runtime and runtime.logits_bits and architecture.lm_head is not None:
         held = np.maximum(held, batch * prompt * (architecture.vocab_size * runtime.logits_bits))
+    weight_bits, head = held_weights.weight_bits, architecture.lm_head
+    if runtime and head and head.tied and precision.linear.format in runtime.heads_apart:
+        weight_bits = weight_bits | {"lm_head": weight_bits["embed_tokens"]}
     return Footprint(
         parameters=held_weights.parameters,
-        weight_bits=held_weights.weight_bits,
+        weight_bits=weight_bits,
         scale_bits=held_weights.scale_bits,
         kv_bits=kv,
         activation_bits=held,

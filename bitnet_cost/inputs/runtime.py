@@ -152,6 +152,11 @@ class RuntimeProfile(Shown, Input):
     )
     workspace: Ratio | None = Field(None, description="memory kept for workspace, as a share of the capacity")
     cache_copies: float = Field(1.0, ge=1, le=4, description="copies of the KV cache that are held at once")
+    heads_apart: list[str] = Field(
+        default_factory=list,
+        max_length=20,
+        description="formats of linear weights whose models get a head of their own, where it shares the token table",
+    )
     logits_bits: float | None = Field(
         None, ge=1, le=128, description="bits held per logit, where a prefill makes those of every position"
     )
