@@ -279,8 +279,12 @@ def step_memory(
     of_layer = layers / largest_stage(model.depth, plan.pp)
     first = in_flight(plan.pp, plan.micro_batches, plan.virtual_stages)
     beyond = np.maximum(again - logits, 0.0)  # logits are gone by then
+    passed = none
+    if "outputs" in runtime.held_besides:
+        shared = plan.tp if runtime.sequence_parallel else 1
+        passed = none + plan.micro_batch * plan.seq * model.hidden_size * form.width / shared / plan.cp
     stages = [(layers + tables + head, kept + beyond, logits)] if plan.pp == 1 else [
-        (layers + tables, kept * first + again, none), (layers + head, kept + beyond, logits)
+        (layers + tables, (kept + passed) * first + again, none), (layers + head, kept + beyond, logits)
     ]  # fmt: skip
     found = []
     for owned, activations, of_logits in stages:
@@ -308,6 +312,8 @@ def step_memory(
             last = gradients + again  # when the first layer's are there, and it is worked on
             freed = np.where(plan.shards <= 1, np.maximum(last, back), both)
             both = np.where(plan.micro_batches <= 1, freed, both)
+        if "wide gradients" in runtime.held_besides:  # activations are gone by then
+            both = np.maximum(both, gradients + 4.0 * owned / (plan.shards if plan.zero else 1))
         peak = weights + states + both
         if plan.zero == 0 and runtime.weights_wide:
             # buckets that are summed over devices, beside the gradients themselves

@@ -104,6 +104,10 @@ class TrainingRuntime(Input):
         [], description="what the device does not hold: gradients that the optimiser takes as soon as they are there,"
         " states and activations in the memory of the host",
     )  # fmt: skip
+    held_besides: list[Literal["outputs", "wide gradients"]] = Field(
+        [], description="what it holds besides: what a pipeline stage passed on, of each micro-batch in flight;"
+        " gradients of the optimiser's share in FP32, while it steps",
+    )  # fmt: skip
     kernels: dict[StepKernelClass, StepKernel] = Field(min_length=1, description="by class of operators")
     launch: Duration | None = Field(None, description="time of one launch in which nothing else runs")
     fused_projections: bool = Field(description="q, k, v in one product, gate and up in one: they share an input")

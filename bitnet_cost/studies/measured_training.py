@@ -119,7 +119,9 @@ def modelled(row: TrainingMeasurement) -> dict[Quantity, float]:
     """
     result = trained(row)
     seconds = result.seconds
-    found: dict[Quantity, float] = {"memory_gb": result.memory.peak / 1e9}
+    known = measured.sources()
+    beside = known.sources[row.source].beside_gb
+    found: dict[Quantity, float] = {"memory_gb": result.memory.peak / 1e9 + beside}
     if seconds is None or result.energy is None:
         return found
     parts = {
@@ -130,7 +132,6 @@ def modelled(row: TrainingMeasurement) -> dict[Quantity, float]:
     if row.part == "step":
         found["energy_j"] = result.energy[1]
         if row.whole == "node":
-            known = measured.sources()
             hosts = known.host.value * seconds.total * row.devices / DEVICES_OF_A_NODE
             found["energy_j"] = (found["energy_j"] + hosts) / known.supply.value
     return found
