@@ -140,7 +140,9 @@ class MeasuredSource(Source):
     )
     giga: Literal["GB", "GiB"] = Field("GB", description="unit of its memory column")
     beside_gb: float = Field(
-        0.0, ge=0, description="what its counter shows of a training device beside tensors: the median of rows set aside"
+        0.0,
+        ge=0,
+        description="what its counter shows of a training device beside tensors: the median of rows kept aside",
     )
     idle_s: float = Field(
         0.0, ge=0, description="seconds of rest behind a request in its mean of power; its energy is that mean x time"
