@@ -48,7 +48,8 @@ SHARE = 0.9  # of the figures that a range is to hold
 LEAST = 0.01  # narrower than the meters: logarithm
 FOLDS = 10
 FEWEST = 10  # figures of which the nine-in-ten is not the largest
-ENOUGH = 25  # figures of a kind of step; below them those of the kinds nearest to it count too
+ENOUGH = 25  # figures of a kind of step; below them those of the kinds nearest to it count too,
+MODELS = 8  # and so below as many models: what one is off by is common to its figures, and a question is of another
 QUANTITIES: dict[Quantity, RangedQuantity] = {"seconds": "time", "energy_j_per_token": "energy", "energy_j": "energy"}
 NEAR: tuple[tuple[RangeKind, ...], ...] = (DECODE_KINDS, (*STEPS, "fp32"))  # kinds that stand in for one another
 
@@ -226,7 +227,8 @@ def by_kind(errors: Sequence[Error]) -> Kinds:
         for kind in get_args(RangeKind):
             alone = of_kind.get(kind, [])
             wider = [[e for k in near for e in of_kind.get(k, [])] for near in NEAR if kind in near]
-            own = next((part for part in (alone, *wider) if len(part) >= ENOUGH), alone)
+            many = [part for part in (alone, *wider) if len(part) >= ENOUGH]
+            own = next((part for part in many if len({e.row.model for e in part}) >= MODELS), (*many, alone)[0])
             if len(own) >= FEWEST:
                 found[quantity, kind] = own
     return found
