@@ -484,7 +484,11 @@ def _with_prices(
 
 
 def set_aside(rows: Sequence[Measurement]) -> tuple[list[Rows], list[Rows]]:
-    """Rows for constants, and those for prices alone, with power: of products alone, and of runtimes that stand."""
+    """Rows for constants, and those for prices alone, with power: of runtimes that stand, and of products alone.
+
+    A device whose whole steps were metered takes no price from products: another card of it ran them, and cards differ
+    by 15 % in power at one speed.
+    """
     chosen = calibration_ids(rows)
     usable: list[Rows] = []
     single: list[Rows] = []
@@ -498,7 +502,12 @@ def set_aside(rows: Sequence[Measurement]) -> tuple[list[Rows], list[Rows]]:
             usable.append(Rows(members))
         elif group[3] in FIXED and all(r.power_w for r in members):
             single.append(Rows(members))
-    return usable, single
+    metered = {
+        part.profile.name
+        for part in (*usable, *single)
+        if any(r.power_w and r.phase != "product" for r in part.members)
+    }
+    return usable, [part for part in single if part.members[0].phase != "product" or part.profile.name not in metered]
 
 
 def _priced_devices(

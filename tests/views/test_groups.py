@@ -85,9 +85,17 @@ def test_nodes_and_devices_have_a_sentence_each(bitnet_cost: Run) -> None:
 def test_each_row_has_its_own_prefix_where_none_suits_all(bitnet_cost: Run) -> None:
     """An H100 and microcontrollers share scope, workload and baseline."""
     text = bitnet_cost("estimate", *APART, "--draws", "100", "--notes").out
-    assert re.search(r"h100-sxm- +int8 +\d+\.\d+ J +[\d.]+ to [\d.]+ J +baseline", text)
-    assert re.search(r"max78000 +int8 +\d+\.\d µJ\* +\d+ to \d+ µJ +baseline", text)
-    assert re.search(r"max78000 +int8 +\d+ µJ +\d+ µJ +\d+ µJ", text)
+    of = {r["hardware"]: r for r in records(bitnet_cost, *APART) if r["precision"] == "int8"}
+    for device, row, unit, scale in (("h100-sxm-80gb", "h100-sxm-", "J", 1), ("max78000", "max78000", "µJ", 1e-6)):
+        shown = re.search(rf"{row} +int8 +([\d.]+) {unit}\*? +([\d.]+) to ([\d.]+) {unit} +baseline", text)
+        assert shown
+        energies = [of[device][key] for key in ("energy_j", "energy_low_j", "energy_high_j")]
+        assert [float(each) * scale for each in shown.groups()] == pytest.approx(energies, rel=5e-3)
+    band = re.search(r"max78000 +int8 +(\d+) µJ +(\d+) µJ +(\d+) µJ", text)
+    assert band
+    least, middle, most = (float(each) for each in band.groups())
+    assert least < middle == pytest.approx(of["max78000"]["energy_j"] * 1e6, rel=0.1)
+    assert middle < most
     assert all(len(line) <= 80 for line in text.splitlines())
 
 
