@@ -319,7 +319,7 @@ def entry_report(kind: str, entry: Input, file: str = "") -> Report:
             sections.setdefault(section, []).append((name, work, span, value.basis, value.source))
             remarks.append((place, value.note))
         elif section != "sources":
-            fields.append((place, cell(value, 6)))
+            fields.append((place, str(value) if place == "released" else cell(value, 6)))  # a year is no count
     tables = []
     if fields:
         tables.append(Table("Fields", headed("field", "value", texts=2), tuple(fields)))

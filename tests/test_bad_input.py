@@ -550,6 +550,7 @@ def test_show_tells_whatever_list_prints(bitnet_cost: Run) -> None:
             assert ran.code == 0, (name, ran.err)
             assert "file: " in ran.out
     assert set(json.loads(bitnet_cost("show", "vllm", "-f", "json").out)) == {"runtime vllm-gpu", "runtime vllm-tpu"}
+    assert re.search(r"^released +2022$", bitnet_cost("show", "h100-sxm-80gb").out, re.MULTILINE)
     german = bitnet_cost("show", "deu").out
     assert "344.1 g/kWh  309.7 to 378.6  published  owid" in german
     assert "[owid] Our World in Data" in german

@@ -259,8 +259,11 @@ def _hardware(given: Answers, guessed: set[str]) -> dict[str, Any]:
     }  # fmt: skip
     static = like.power.static.value * share
     rule = f"{like.name} x {digits(share, 3)}, the ratio of the limits"
+    floor = _figure(static, "W", rule, (0.5, 1.8))
+    if idle > static:
+        static, floor = idle, _figure(idle, "W", f"what it draws at rest: more than {rule}", (1.0, 1.8))
     power = {
-        "static": _figure(static, "W", rule, (0.5, 1.8)),
+        "static": floor,
         "idle": _figure(idle, "W", rule, (0.3, 1.5)) if "idle" in guessed else _figure(idle, "W"),
         "cap": _figure(limit, "W"),
     }  # fmt: skip
