@@ -70,10 +70,12 @@ def load_of(rate: Any, requests_per_day: float | None, **rest: Any) -> Load:
 
 
 def _rates(text: str) -> Any:
-    """One rate, or an axis of them."""
+    """One rate, or an axis of them; what is no number is left to `Load`."""
     axis = parse_axis(text)
-    found = Range(**axis).values(axis["first"], axis["last"]) if isinstance(axis, dict) else axis
-    return found[0] if len(found) == 1 else found
+    if isinstance(axis, dict):
+        words = [end for end in (axis["first"], axis["last"]) if isinstance(end, str)]
+        return words[0] if words else Range(**axis).values(axis["first"], axis["last"])
+    return axis[0] if len(axis) == 1 else axis
 
 
 def serving(
