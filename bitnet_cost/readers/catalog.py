@@ -49,6 +49,7 @@ RANGES = "measured/ranges.yaml"
 CONSTANTS, ACCURACY = "measured/constants.yaml", "measured/accuracy.yaml"  # missing before the first calibration
 
 M = TypeVar("M", bound=Input)
+T = TypeVar("T")
 
 
 def folder(kind: str) -> Path:
@@ -348,32 +349,23 @@ def link(name: str) -> tuple[str, Interconnect]:
     Raises:
         UnknownName: no such link.
     """
-    known = links().links
-    name = _listed_in(known, "link", name)
-    return name, known[name]
+    return _listed_in(links().links, "link", name)
 
 
 def host(name: str) -> tuple[str, Host]:
-    """A host of the catalogue: its name as listed, and what it is.
+    """A host of the catalogue, likewise.
 
     Raises:
         UnknownName: no such host.
     """
-    known = links().hosts
-    name = _listed_in(known, "host", name)
-    return name, known[name]
+    return _listed_in(links().hosts, "host", name)
 
 
-def _listed_in(known: Mapping[str, Any], kind: str, name: str) -> str:
-    """A name as it is listed.
-
-    Raises:
-        UnknownName: it is not.
-    """
+def _listed_in(known: Mapping[str, T], kind: str, name: str) -> tuple[str, T]:
     name = listed(kind, name, known)
     if name not in known:
         raise spelling.unknown(kind, name, known)
-    return name
+    return name, known[name]
 
 
 @cache
