@@ -45,6 +45,7 @@ _LEVEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")  # a level's reads are the action
 TAKEN = ("mul", "add", "mac", *SPECIAL, "special", "static", "interconnect", "facility", "host", "server", "total")
 
 DeviceClass = Literal["gpu", "igpu", "tpu", "cpu", "soc", "phone", "board", "mcu", "npu"]
+GPUS: tuple[DeviceClass, ...] = ("gpu", "igpu")
 _UNLESS_BY_TIME: dict[str, JsonValue] = {  # of its JSON Schema: what only a device priced by time does without
     "if": {"properties": {"priced": {"const": "time"}}, "required": ["priced"]},
     "then": {},

@@ -9,6 +9,7 @@ from pydantic import Field
 from bitnet_cost.inputs.accuracy import Spread
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Input
+from bitnet_cost.inputs.hardware import GPUS
 from bitnet_cost.inputs.precision import Precision
 
 RangeKind = Literal[
@@ -25,7 +26,6 @@ Below = Annotated[float, Field(gt=0, le=1)]
 Above = Annotated[float, Field(ge=1, le=1000)]
 SMALL = 2e10  # parameters
 ANY = "all"  # runtimes and devices
-GPUS = ("gpu", "igpu")
 Factors = Annotated[tuple[Below, Above], Field(strict=False)]
 """Factors on what is modelled: nine of ten measured figures are between the two."""
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from bitnet_cost.errors import UnknownName
 from bitnet_cost.inputs.accuracy import Accuracy, Group, Spread
+from bitnet_cost.inputs.hardware import GPUS
 from bitnet_cost.inputs.measurement import LoadMeasurement, Measurement, TrainingMeasurement
 from bitnet_cost.inputs.ranges import Held
 from bitnet_cost.numerals import digits, fixed, with_commas
@@ -134,7 +135,7 @@ def class_of(point: Point) -> str:
         return "power"
     if quantity == "energy_j_per_token":
         return "energy"
-    gpu = catalog.hardware(row.hardware).device_class in ("gpu", "igpu")
+    gpu = catalog.hardware(row.hardware).device_class in GPUS
     if row.phase == "prefill":
         return "prefill" if gpu else "prefill-other"
     if row.batch == 1:

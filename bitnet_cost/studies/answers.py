@@ -15,7 +15,7 @@ from bitnet_cost.garbage import uncollected
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.drafting import MTP, check_draft, own_draft, rounds_of
 from bitnet_cost.inputs.facility import Facility
-from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.hardware import GPUS, Hardware
 from bitnet_cost.inputs.offload import parse_offload
 from bitnet_cost.inputs.precision import OWN, Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
@@ -174,7 +174,7 @@ def answer(asked: Sequence[Scenario], *, baseline: Precision | None = None) -> A
         names: catalog.accuracy().of(*names) if machines.is_shipped(*pair) else {} for names, pair in run_on.items()
     }
     unmeasured = any(
-        r.runtime and not held.get((r.hardware.name, r.runtime.runtime)) and r.hardware.device_class in ("gpu", "igpu")
+        r.runtime and not held.get((r.hardware.name, r.runtime.runtime)) and r.hardware.device_class in GPUS
         for r in results
     )
     known = catalog.ranges() if unmeasured else None

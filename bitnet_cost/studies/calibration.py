@@ -28,7 +28,7 @@ from bitnet_cost.inputs.calibration import (
     traits,
 )
 from bitnet_cost.inputs.cited import Input
-from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.hardware import GPUS, Hardware
 from bitnet_cost.inputs.measurement import Measurement
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.numerals import brief, to_digits
@@ -493,7 +493,7 @@ def set_aside(rows: Sequence[Measurement]) -> tuple[list[Rows], list[Rows]]:
     usable: list[Rows] = []
     single: list[Rows] = []
     for group, members in grouped(r for r in rows if r.id in chosen and r.phase != "exchange").items():
-        if catalog.hardware(group[1]).device_class not in ("gpu", "igpu", "tpu"):
+        if catalog.hardware(group[1]).device_class not in (*GPUS, "tpu"):
             continue
         if any(r.phase == "linear" for r in members):
             continue  # figures of profiles come from them, by hand

@@ -17,6 +17,7 @@ import numpy as np
 
 from bitnet_cost.inputs.accuracy import Spread
 from bitnet_cost.inputs.calibration import EVERY_DEVICE, Constants, DeviceConstants, RuntimeConstants
+from bitnet_cost.inputs.hardware import GPUS
 from bitnet_cost.inputs.measurement import Measurement
 from bitnet_cost.inputs.ranges import LeftOut
 from bitnet_cost.numerals import digits, fixed, with_commas
@@ -138,7 +139,7 @@ def left_out(rows: Sequence[Measurement], progress: Callable[[str], object] = la
     parts = [
         Rows(members, prompts)
         for group, members in grouped(asked).items()
-        if catalog.hardware(group[1]).device_class in ("gpu", "igpu")
+        if catalog.hardware(group[1]).device_class in GPUS
         and (group[3] not in FIXED - SHARED or (group[3] in KERNELS_OF and _elsewhere(members[0])))
     ]
     used = [part.with_prompts(prompts) for part in set_aside(rows)[0]]
