@@ -208,8 +208,9 @@ def measure(asked: Scenario, *, counts: OpCounts | None = None, prepared: Prepar
         counts = with_rows(counts, ready.ops[len(counts.operators) :])
     passes = counts if runtime is None else cut_prefill(counts, runtime.cut(architecture.kind))
     held = footprint(
-        architecture, asked.precision, counts, runtime, ready.weights, asked.parallel, parse_offload(asked.offload)
-    )
+        architecture, asked.precision, counts, runtime, ready.weights, asked.parallel, parse_offload(asked.offload),
+        parts_of(asked.devices, asked.parallel, asked.hardware, runtime).cores,
+    )  # fmt: skip
     drafting = asked.drafting
     draft = None if drafting is None else measure(drafting, prepared=ready.draft)
     return Result(
@@ -303,7 +304,7 @@ def does_not_fit(result: Result, capacity: float) -> str:
         more = f", more than the {with_commas(joined)} that its interconnect joins"
         many = ", but nothing joins them" if joined == 1 else more
         return f"{text}; {with_commas(enough)} such devices would hold it{many if enough > joined else ''}"
-    if float(np.min(result.footprint.activation_bits)) >= capacity:
+    if float(np.min(result.footprint.on_every)) >= capacity:
         whole = with_commas(math.ceil(factor))
         return f"{text}; {whole} such devices would hold the total, but none has room for its activations"
     text = f"{text}; no number of such devices holds it with what each repeats (--parallel {result.parallel})"

@@ -201,9 +201,11 @@ def resident(
 
 def footprint(
     architecture: Architecture, precision: Precision, counts: OpCounts, runtime: RuntimeProfile | None = None,
-    weights: Resident | None = None, parallel: Parallel = "tensor", part: Offload = NOTHING,
+    weights: Resident | None = None, parallel: Parallel = "tensor", part: Offload = NOTHING, cores: int = 1,
 ) -> Footprint:  # fmt: skip
     """Bits resident with this precision: weights (see `resident`), KV cache, peak activations.
+
+    Devices divide a model among their ``cores``, which share a memory; see `parallel.Parts`.
 
     On a device as its runtime holds them. Activations are those of the widest pass: of the whole prompts, of as many
     of their tokens as the runtime takes at once, or of a decode step.
@@ -254,4 +256,5 @@ def footprint(
         ideal_bits=held_weights.ideal_bits,
         repeated=repeated,
         host_bits=held_weights.host_bits + kv if part.kv else held_weights.host_bits,
+        cores=cores,
     )

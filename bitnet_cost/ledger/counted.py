@@ -215,6 +215,7 @@ class Footprint(Shown):
     ideal_bits: float
     repeated: dict[int, Array | float]  # bits of weights and cache by the devices that can divide them
     host_bits: Array | float = 0.0  # of weights and cache in the host's memory
+    cores: int = 1  # parts of the model in each device
 
     def _line(self) -> str:
         return f"{with_commas(self.total_parameters)} parameters, {with_prefix(self.total_weight_bits / 8, 'B')} stored"
@@ -243,21 +244,26 @@ class Footprint(Shown):
         return Footprint(
             self.parameters, self.weight_bits | {"draft": draft.total_weight_bits}, self.scale_bits,
             self.kv_bits + draft.kv_bits, np.maximum(self.activation_bits, draft.activation_bits), self.ideal_bits,
-            repeated, self.host_bits,
+            repeated, self.host_bits, self.cores,
         )  # fmt: skip
 
     def on_each(self, devices: int) -> Array:
-        """Bits on each of several devices that share weights and cache; each holds all activations.  [n]
+        """Bits on each of several devices that share weights and cache; each core holds all activations.  [n]
 
         What the host keeps is on none of them.
 
-        What fewer than them can divide is on several of them: whole key-value heads, a latent cache, norms.
+        What fewer than all cores can divide is in several of them: whole key-value heads, a latent cache, norms.
         """
-        own = (self.total_weight_bits + self.kv_bits - self.host_bits) / devices
+        own, parts = (self.total_weight_bits + self.kv_bits - self.host_bits) / devices, devices * self.cores
         for most, bits in self.repeated.items():
-            if most < devices:
-                own = own + bits * (1 / most - 1 / devices)
-        return own + self.activation_bits
+            if most < parts:
+                own = own + bits * (self.cores / most - 1 / devices)
+        return own + self.on_every
+
+    @property
+    def on_every(self) -> Array:
+        """Bits that each device has in full: the activations of each of its cores.  [n]"""
+        return self.activation_bits * self.cores
 
 
 def devices_that_hold(shared_bits: Array, activation_bits: Array, capacity_bits: float) -> Array:

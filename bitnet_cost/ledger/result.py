@@ -264,9 +264,9 @@ class Result(Rows):
         found = allowed[at] if at < len(allowed) else None
         if found is None or not is_told(memory.kv_bits):
             return found
-        held = (memory.on_each(found) - memory.activation_bits) * found
+        held = (memory.on_each(found) - memory.on_every) * found
         least = named(array([float(found)]), "least number that can share the model")
-        return cast(int, np.maximum(devices_that_hold(held, memory.activation_bits, capacity), least).item())
+        return cast(int, np.maximum(devices_that_hold(held, memory.on_every, capacity), least).item())
 
     @property
     def capacity_bits(self) -> float | None:

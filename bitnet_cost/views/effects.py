@@ -8,19 +8,21 @@ from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.ledger.result import Result
-from bitnet_cost.numerals import digits
+from bitnet_cost.numerals import digits, in_words
 from bitnet_cost.tables import Note
 from bitnet_cost.views.verdict import hardware_name, precision_name
 
 
 def limited(parts: Sequence[str], most: int = 4) -> str:
-    """Parts of a sentence, the first of them, and how many more.
+    """Classes of measured rows in a sentence: the first of them, and how many others there are.
 
-    >>> limited(["a", "b", "c"], most=2)
-    'a, b, and 1 more.'
+    >>> limited(["time within 2 %", "energy within 3 %", "memory within 1 %"], most=2)
+    'time within 2 %, energy within 3 %; one other class of rows: validate --measured.'
     """
-    shown = ", ".join(parts[:most])
-    return shown + (f", and {len(parts) - most} more." if len(parts) > most else ".")
+    shown, others = ", ".join(parts[:most]), len(parts) - most
+    if others < 1:
+        return f"{shown}."
+    return f"{shown}; {in_words(others)} other class{'es' if others > 1 else ''} of rows: validate --measured."
 
 
 def traced(results: Sequence[Result]) -> list[Note]:

@@ -37,7 +37,7 @@ def memory_table(results: Sequence[Result], where: str = "") -> Table:
         "ideal": lambda r: r.footprint.ideal_bits / 8,
         "stored": lambda r: r.footprint.total_weight_bits / 8,
         "KV cache": lambda r: float(r.footprint.kv_bits[0]) / 8,
-        "activations": lambda r: float(r.footprint.activation_bits[0]) / 8,
+        "activations": lambda r: float(r.footprint.on_every[0]) / 8,
         "total": lambda r: float(r.footprint.bits[0]) / 8,
     }
     headings, cells = in_columns((heading, "B", [value(r) for r in rows]) for heading, value in each.items())

@@ -246,6 +246,17 @@ def test_each_core_of_a_chip_repeats_the_heads_it_needs() -> None:
     assert float(many.activity.kv_read_bits.sum()) == pytest.approx(16 * 2 / 8 * float(one.activity.kv_read_bits.sum()))
 
 
+def test_a_chip_holds_what_each_of_its_cores_repeats() -> None:
+    """Eight key-value heads on 32 cores are held by four each: a chip of two has a quarter of the cache, not a 16th."""
+    model = catalog.model("llama-3-8b")
+    found = bitnet_cost.estimate(model, "trainium1", "bf16", batch=4, prompt=500, generate=2, devices=16).footprint
+    everywhere, by_heads = found.repeated[1], found.repeated[8]  # norms; the cache, and weights of keys and values
+    assert np.all(by_heads > found.kv_bits)
+    divided = found.total_weight_bits + found.kv_bits - everywhere - by_heads
+    by_hand = divided / 16 + 2 * everywhere + 2 / 8 * by_heads + 2 * found.activation_bits
+    assert found.on_each(16) == pytest.approx(by_hand)
+
+
 def test_prompts_ride_on_the_steps_that_they_share() -> None:
     """A product of prompts and steps waits for the longer of both sums; attention of prompts is a kernel of its own."""
     ops = tuple(bitnet_cost.estimate("llama-2-7b", H100, "bf16", prompt=64, generate=64).counts.operators)
