@@ -43,6 +43,8 @@ def kernel_class(op: Operator, precision: Precision, hardware: Hardware | None =
         case "attention" if precision.attention == "fp32":
             shared = op.has("kv_read") and decided(query_heads(op) > op.cached_heads)
             return "attention-fp32-grouped" if shared else "attention-fp32"
+        case "attention" if precision.kv_bits <= 8:
+            return "attention-kv8"
         case "experts":
             widened = linear.rescale == "weights" and linear.weights.code == "integer"
             if narrow and linear.activation_bits >= 8:

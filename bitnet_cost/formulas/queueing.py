@@ -40,6 +40,19 @@ def served_rate(sequences: Number, steps: Number, step: Number, prompt: Number) 
     return sequences / (steps * step + sequences * prompt)
 
 
+def after_first(prompts: Number, steps: Number, batch: Number, generate: Number) -> Any:
+    """Time per token of a request after its first, of a server that as many clients keep busy as a batch has.  [s]
+
+    ``prompts`` and ``steps`` are the seconds of all prompts and of all steps of a batch. Between a request's tokens
+    the others' prompts are worked on, not its own: one of a closed circle meets what the rest alone would be (Reiser
+    and Lavenberg, Mean-value analysis of closed multichain queuing networks, Journal of the ACM 27(2), 1980).
+
+    >>> round(after_first(0.8, 1.27, 8, 128), 6), after_first(0.1, 1.27, 1, 128)  # prompts of seven others, of none
+    (0.015512, 0.01)
+    """
+    return (prompts * (batch - 1) / batch + steps) / (generate - 1)
+
+
 def mean_batch(sequences: Number, places: int) -> Any:
     """Sequences there on average while any is there, from how many there are on average: the M/M/c queue.
 

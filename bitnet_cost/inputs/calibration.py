@@ -60,6 +60,9 @@ class RuntimeConstants(Input):
     experts_w8a8: float = Field(1.0, gt=0, description="on the time of a launch for experts of 8 bits, beyond others")
     attention: float = Field(1.0, gt=0, description="on the bandwidth of attention")
     attention_compute: float = Field(1.0, gt=0, description="on the rate of attention")
+    attention_kv8: float = Field(
+        1.0, gt=0, description="on the bandwidth of attention over a cache of 8 bits, beyond others"
+    )
     cache_repeats: float = Field(1.0, gt=0, description="on the share of a group's heads that read the cache again")
     scan: float = Field(1.0, gt=0, description="on the bandwidth of recurrences")
     overhead: float = Field(1.0, gt=0, description="on the time of every launch")
@@ -126,6 +129,7 @@ class RuntimeConstants(Input):
         """Factors on the bandwidth and on the rate of a class of kernels: its own, else those of the wider class."""
         own = {
             "attention": (self.attention, self.attention_compute),
+            "attention-kv8": (self.attention * self.attention_kv8, self.attention_compute),
             "scan": (self.scan, 1.0),
             "dequantised": (self.bandwidth * self.dequantised, self.compute * self.dequantised_compute),
             "w8a8": (self.bandwidth * self.w8a8, self.compute * self.w8a8_compute),

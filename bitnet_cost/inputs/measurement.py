@@ -147,6 +147,9 @@ class MeasuredSource(Source):
     idle_s: float = Field(
         0.0, ge=0, description="seconds of rest behind a request in its mean of power; its energy is that mean x time"
     )
+    after_first: bool = Field(
+        False, description="whether a server's time per token is that after the first, without a request's own prompt"
+    )
     copies: dict[str, dict[str, int]] = Field(
         default_factory=dict,
         description="by runtime and precision, how many products with weights of their own take turns in a measurement "

@@ -12,8 +12,8 @@ from bitnet_cost.shown import Shown
 KernelClass = Literal[
     "linear", "linear-fp32", "dequantised", "dequantised-int4", "dequantised-int8", "dequantised-narrow", "lowbit",
     "w8a8", "w8a8-blocks", "w8a8-int8", "w4a4", "experts", "experts-w8a8", "experts-integer", "attention",
-    "attention-fp32", "attention-fp32-grouped", "norm", "rope", "activation", "residual", "cache", "quantise",
-    "quantise-w8a8", "quantise-blocks", "rescale", "scan", "elementwise",
+    "attention-kv8", "attention-fp32", "attention-fp32-grouped", "norm", "rope", "activation", "residual", "cache",
+    "quantise", "quantise-w8a8", "quantise-blocks", "rescale", "scan", "elementwise",
 ]  # fmt: skip
 # The class whose entry stands for one that a runtime does not list.
 WIDER: dict[KernelClass, KernelClass] = {
@@ -21,7 +21,8 @@ WIDER: dict[KernelClass, KernelClass] = {
     "dequantised-int8": "linear", "dequantised-narrow": "dequantised", "lowbit": "linear",
     "w8a8": "linear", "w8a8-blocks": "w8a8", "w8a8-int8": "w8a8", "w4a4": "w8a8", "experts": "linear",
     "experts-w8a8": "experts", "experts-integer": "experts", "attention": "linear", "attention-fp32": "attention",
-    "attention-fp32-grouped": "attention", "quantise-w8a8": "quantise", "quantise-blocks": "quantise-w8a8",
+    "attention-fp32-grouped": "attention", "attention-kv8": "attention", "quantise-w8a8": "quantise",
+    "quantise-blocks": "quantise-w8a8",
 }  # fmt: skip
 
 

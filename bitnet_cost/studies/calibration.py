@@ -43,8 +43,8 @@ DAMP = 2.5  # residuals in units of their noise
 SPREAD = {
     "bandwidth": 0.25, "compute": 0.35, "dequantised": 0.4, "dequantised_compute": 0.6, "w8a8": 0.4,
     "w8a8_compute": 0.5, "experts": 0.2, "experts_compute": 0.5, "experts_overhead": 0.7, "experts_sequence": 0.7,
-    "experts_w8a8": 0.7, "attention": 0.4, "attention_compute": 0.6, "cache_repeats": 1.5, "scan": 0.4, "overhead": 0.6,
-    "per_pass": 1.0, "per_sequence": 0.5, "link": 0.6, "link_latency": 1.0,
+    "experts_w8a8": 0.7, "attention": 0.4, "attention_compute": 0.6, "attention_kv8": 0.4, "cache_repeats": 1.5,
+    "scan": 0.4, "overhead": 0.6, "per_pass": 1.0, "per_sequence": 0.5, "link": 0.6, "link_latency": 1.0,
 }  # fmt: skip
 OWN = {name: 0.7 * spread for name, spread in SPREAD.items()}
 PRICES = {"static": 0.2, "memory": 0.25, "mac": 0.3, "mac_fp8": 0.3, "mac_int8": 0.3}
@@ -249,6 +249,7 @@ def informed(rows: Sequence[Rows]) -> list[str]:
         "dequantised": dequantised, "dequantised_compute": dequantised, "w8a8": w8a8, "w8a8_compute": w8a8,
         **dict.fromkeys(("experts", "experts_compute", "experts_overhead", "experts_sequence"), experts),
         "experts_w8a8": experts and w8a8,
+        "attention_kv8": any("attention-kv8" in r.software.kernels and r.result.precision.kv_bits <= 8 for r in rows),
         "cache_repeats": any(r.software.kernel("attention").cache_repeats for r in rows),
         "scan": any("scan" in r.software.kernels and r.result.architecture.recurrent for r in rows),
         "per_pass": any(r.software.per_pass for r in rows),

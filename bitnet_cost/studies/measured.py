@@ -15,6 +15,7 @@ from bitnet_cost.engine.timing import link_seconds
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.formulas.ages import lasting_turns, mean_age
 from bitnet_cost.formulas.exchange import all_reduce_factor
+from bitnet_cost.formulas.queueing import after_first
 from bitnet_cost.inputs.calibration import Constants, CounterConstants
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.measurement import LoadMeasurement, Measurement, Task, TrainingMeasurement
@@ -326,4 +327,10 @@ def _of_phase(result: Result, timing: Timing, row: Measurement, i: int) -> tuple
         each = 1.0 if row.phase == "prefill" else float(row.generate - 1)
         return float(seconds[phase, i]), float(joules[phase, i]), each
     whole, energy = float(seconds[:, i].sum()), float(joules[:, i].sum())
-    return whole, energy, float(result.workload.flat()[2][i]) if row.phase == "serving" else 1.0
+    if row.phase != "serving":
+        return whole, energy, 1.0
+    batch, _, generate = result.workload.flat()
+    if not measured.sources().sources[row.source].after_first:
+        return whole, energy, float(generate[i])
+    prompts = float(seconds[result.counts.row_of("prefill"), i])
+    return whole, energy, whole / float(after_first(prompts, whole - prompts, batch[i], generate[i]))
