@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from bitnet_cost.engine.estimate import against, check_devices, check_sharing, evaluate
+from bitnet_cost.engine.asked import Asked
+from bitnet_cost.engine.estimate import check_devices, evaluate
 from bitnet_cost.errors import BitnetCostError, quoted
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.drafting import rounds_of
@@ -31,6 +32,7 @@ from bitnet_cost.readers.given import (
     word,
     word_or_loaded,
 )
+from bitnet_cost.studies import repeated
 from bitnet_cost.studies.answers import (
     answer,
     check_options,
@@ -135,6 +137,13 @@ def estimate(
     >>> result.parameters, round(2 * float(result.mac) / 1e12, 4)
     (6738415616, 6.9031)
     """
+    words = (
+        model, hardware, precision, attention, logits, counting, scope, accumulator, baseline, runtime, facility,
+        devices, parallel, link, offload, draft, accept, draft_tokens,
+    )  # fmt: skip
+    known = repeated.question(words)
+    if known is not None:
+        return known.answer(batch, prompt, generate)
     check_options(
         scope=scope, accumulator=accumulator, parallel=parallel, facility=facility, runtime=runtime, devices=devices,
         offload=offload,
@@ -148,16 +157,16 @@ def estimate(
     check_devices(profile, devices)
     profile, software = machines.setting(profile, runtime, offload, None if facility is None else facility.host)
 
-    asked = Scenario.of(
+    scenario = Scenario.of(
         model=architecture, precision=chosen, hardware=profile, runtime=software, workload=workload, scope=scope,
         accumulator=accumulator, devices=devices, parallel=parallel, facility=facility, offload=offload,
         draft=drafting_model(draft, architecture, parallel),
     )  # fmt: skip
-    check_sharing([asked])
-    result = replace(evaluate(asked), quality=quality.published(architecture.name, chosen.name))
-    if baseline is None:
-        return result
-    return against(result, evaluate(asked.but(precision=load_precision(baseline)), counts=result.counts))
+    reference = None if baseline is None else load_precision(baseline)
+    asked = Asked(scenario, reference, quality.published(architecture.name, chosen.name))
+    result = asked.by_engine(scenario)
+    repeated.remember(words, asked)
+    return result
 
 
 def compare(

@@ -147,8 +147,10 @@ class Trace:
         limits = _numbers([(told.fits, UNFIT)] if fitting else [])
         return Swept(self.graph, numbers_of(told), limits, reason_where_it_fits(told))
 
-    def priced_at(self, asked: Scenario, varied: Mapping[str, float]) -> Result:
+    def priced_at(self, asked: Scenario, varied: Mapping[str, float], *, lean: bool = True) -> Result:
         """The answer to a single point with told numbers of its workload and for its ``varied`` figures.
+
+        ``lean``: see `of`.
 
         Raises:
             BitnetCostError: see `measure` and `priced`.
@@ -156,7 +158,7 @@ class Trace:
         """
         asked = asked.but(workload=self._workload(asked.workload.for_kind(asked.model.kind)))
         asked = self._varied(asked, varied)
-        ready = prepare(asked, lean=True, lasting=not varied)
+        ready = prepare(asked, lean=lean, lasting=not varied)
         with np.errstate(all="ignore"):
             return priced(measure(asked, prepared=ready), ready)
 

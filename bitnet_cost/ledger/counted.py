@@ -299,8 +299,13 @@ class Timing(Shown):
     host: Array | float = 0.0  # of the time of memory, that of what the host's memory holds
 
     def _line(self) -> str:
-        first = zip(self.phases, self.by_phase[:, 0], strict=True)
-        return ", ".join(f"{phase.name} {with_prefix(seconds, 's')}" for phase, seconds in first)
+        first = zip(self.names, self.by_phase[:, 0], strict=True)
+        return ", ".join(f"{name} {with_prefix(seconds, 's')}" for name, seconds in first)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Those of the phases."""
+        return tuple(phase.name for phase in self.phases)
 
     def longer(self, factor: Array) -> Timing:
         """The timing where a phase takes ``factor`` times as long, [phase, n]."""
@@ -357,8 +362,8 @@ class Timing(Shown):
 
     def of_phase(self, name: str) -> Array:
         """Seconds of a phase; 0 without one.  [n]"""
-        found = (seconds for phase, seconds in zip(self.phases, self.by_phase, strict=True) if phase.name == name)
-        return next(found, np.zeros(self.seconds.shape[-1]))
+        found = (seconds for phase, seconds in zip(self.names, self.by_phase, strict=True) if phase == name)
+        return next(found, np.zeros(self.by_phase.shape[-1]))
 
     @cached_property
     def by_phase(self) -> Array:

@@ -180,7 +180,7 @@ class Result(Rows):
     @cached_property
     def energy_bounds(self) -> Array:
         """Low, nominal and high energy, the sum over components.  [bound, *grid]  [J]"""
-        if self.ledger is None:
+        if not self.has_energy:
             return np.full((3, *self.shape), np.nan)
         return sum_in_order(list(self.by_component.values())).reshape(3, *self.shape)
 

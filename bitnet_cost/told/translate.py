@@ -6,6 +6,8 @@ Each gives the same bits as the engine: IEEE 754 operations one for one, no oper
 from __future__ import annotations
 
 import ctypes
+import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -258,6 +260,130 @@ def arrays(roots: Sequence[Node | float], inputs: Sequence[str]) -> Callable[...
         return [found[place[root]] if isinstance(root, Node) else root for root in roots]
 
     return figures
+
+
+# --- Python --------------------------------------------------------------------------------------------------------
+
+_NESTED = 12  # operations within one another in a line, far from what Python's parser takes
+_IN_PYTHON = {"floor": "floored", "ceil": "ceiled", "sqrt": "rooted"}
+
+
+def _divided(one: float, other: float) -> float:
+    """A quotient by 0 as IEEE 754 has it."""
+    if one == 0 or math.isnan(one) or math.isnan(other):
+        return math.nan
+    return math.copysign(math.inf, one) * math.copysign(1.0, other)
+
+
+_NAMES = {
+    "inf": math.inf, "nan": math.nan, "divided": _divided,
+    "floored": lambda x: float(math.floor(x)) if math.isfinite(x) else x,
+    "ceiled": lambda x: float(math.ceil(x)) if math.isfinite(x) else x,
+    "rooted": lambda x: math.sqrt(x) if x >= 0 else math.nan,
+}  # fmt: skip
+
+
+class _Holding:
+    """A graph where some conditions are known: what chooses by one of them is what it chooses."""
+
+    def __init__(self, conditions: Sequence[tuple[Node | float, bool]]) -> None:
+        self.known = {node: outcome for node, outcome in conditions if isinstance(node, Node)}
+
+    def at(self, number: Node | float) -> Node | float:
+        while isinstance(number, Node) and number.op == "where" and number.args[0] in self.known:
+            number = number.args[1 if self.known[number.args[0]] else 2]  # type: ignore[index]
+        return number
+
+    def args(self, node: Node) -> list[Node | float]:
+        return [self.at(arg) for arg in node.args]
+
+    def needed(self, roots: Sequence[Node | float]) -> list[Node]:
+        """The nodes that some depend on, themselves included, in order."""
+        found = dict[int, Node]()
+        waiting = [root for root in roots if isinstance(root, Node)]
+        while waiting:
+            node = waiting.pop()
+            if node.index not in found:
+                found[node.index] = node
+                waiting += [arg for arg in self.args(node) if isinstance(arg, Node)]
+        return [found[index] for index in sorted(found)]
+
+
+def python_text(
+    roots: Sequence[Node | float], inputs: Sequence[str], conditions: Sequence[tuple[Node | float, bool]] = ()
+) -> str:
+    """A function ``figures`` of numbers, one for each input, to a tuple of the roots; None where a condition fails.
+
+    What is used once is written where it is used, so that Python keeps few names; a sum's order does not change.
+
+    >>> graph = Graph()
+    >>> width = graph.input("width", 3.0)
+    >>> print(python_text([width * width + 2.0], ["width"], [(width > 1.0, True)]))
+    def figures(x0):
+        if not (x0 > 1.0): return None
+        return (((x0 * x0) + 2.0),)
+    """
+    graph = _Holding(conditions)
+    roots = [graph.at(root) for root in roots]
+    nodes, first = graph.needed([*graph.known, *roots]), set(graph.needed(list(graph.known)))
+    uses = Counter(root for root in roots if isinstance(root, Node))
+    for node in nodes:
+        args = graph.args(node)
+        twice = args if node.op in ("max", "min") else args[1:] if node.op == "/" else []
+        uses.update(arg for arg in (*args, *twice) if isinstance(arg, Node))
+    words, nested, lines = dict[Node, str](), dict[Node, int](), list[str]()
+
+    def word(number: Node | float) -> str:
+        if isinstance(number, Node):
+            return words[number]
+        return f"({float(number)!r})" if number < 0 else repr(float(number))
+
+    def write(some: list[Node]) -> None:
+        for node in some:
+            args = graph.args(node)
+            depth = 1 + max((nested[arg] for arg in args if isinstance(arg, Node)), default=0)
+            if not node.op:
+                words[node], nested[node] = f"x{inputs.index(node.names[0])}", 0
+            elif uses[node] <= 1 and depth < _NESTED:
+                words[node], nested[node] = f"({_python(node.op, *map(word, args))})", depth
+            else:
+                lines.append(f"v{node.index} = {_python(node.op, *map(word, args))}")
+                words[node], nested[node] = f"v{node.index}", 0
+
+    write([node for node in nodes if node in first])
+    lines += [f"if {'not ' if outcome else ''}{words[node]}: return None" for node, outcome in graph.known.items()]
+    write([node for node in nodes if node not in first])
+    lines.append(f"return ({''.join(f'{word(root)}, ' for root in roots).removesuffix(' ')})")
+    head = f"def figures({', '.join(f'x{i}' for i in range(len(inputs)))}):"
+    return "\n    ".join([head, *lines])
+
+
+def _python(op: str, first: str, *others: str) -> str:
+    """An operation in Python, on operands that are names or numbers where they appear twice."""
+    second = others[0] if others else ""
+    if op == "/":
+        divided = f"divided({first}, {second})"
+        number = second[:1] != "v" and second[:1] != "x"
+        if number:
+            return divided if float(second.strip("()")) == 0 else f"{first} / {second}"
+        return f"{first} / {second} if {second} else {divided}"
+    if op in ("max", "min"):  # NumPy's hand a NaN on
+        return f"{first} if {first} {'>=' if op == 'max' else '<='} {second} or {first} != {first} else {second}"
+    if op == "where":
+        return f"{second} if {first} else {others[1]}"
+    return f"{_IN_PYTHON[op]}({first})" if op in _IN_PYTHON else f"{first} {op} {second}"
+
+
+def python(
+    roots: Sequence[Node | float], inputs: Sequence[str], conditions: Sequence[tuple[Node | float, bool]] = ()
+) -> Callable[..., tuple[float, ...] | None]:
+    """The function of `python_text`: of one point it is ten times as fast as NumPy on the graph."""
+    space: dict[str, Any] = dict(_NAMES)
+    exec(
+        compile(python_text(roots, inputs, conditions), "<graph>", "exec"), space
+    )  # names and numbers of a graph alone
+    found: Callable[..., tuple[float, ...] | None] = space["figures"]
+    return found
 
 
 # --- slopes --------------------------------------------------------------------------------------------------------
