@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from bitnet_cost import api
 from bitnet_cost.engine.trace import Trace
 from bitnet_cost.told import Graph, Node, OutsideGuards, array, evaluated
-from bitnet_cost.told.translate import compiled, packed, slopes
+from bitnet_cost.told.translate import compiled, packed, python, python_text, slopes
 from tests.traces import drawn, other_points
 
 
@@ -18,17 +20,55 @@ def test_cells_of_all_commands_are_the_engines_to_the_bit(seed: int) -> None:
     cells = 0
     for title, roots, wanted in drawn(seed, answers=10):
         numbers = list(roots.values())
-        python = [float(value) for value in evaluated(numbers, {})]
-        assert python == list(wanted.values()), title
+        again = [float(value) for value in evaluated(numbers, {})]
+        assert again == list(wanted.values()), title
+        inputs = _graph(numbers).inputs
+        printed = python(numbers, list(inputs))(*(node.value for node in inputs.values()))
+        assert printed == tuple(wanted.values()), title
         machine = [float(values[0]) for values in compiled(numbers, ["batch"])(_batch(numbers))]
         assert machine == list(wanted.values()), title
         cells += len(wanted)
     assert cells >= 95
 
 
+def _graph(numbers: list[Node | float]) -> Graph:
+    return next(number.graph for number in numbers if isinstance(number, Node))
+
+
 def _batch(numbers: list[Node | float]) -> float:
-    graph = next(number.graph for number in numbers if isinstance(number, Node))
-    return float(graph.inputs["batch"].value)
+    return float(_graph(numbers).inputs["batch"].value)
+
+
+def test_python_has_every_operation_as_numpy_has_it() -> None:
+    """Quotients by 0, what is no number, what is infinite: other readings leave them to the processor."""
+    graph = Graph()
+    one: Any = graph.input("one", 3.0)
+    other: Any = graph.input("other", 2.0)
+    with np.errstate(all="ignore"):
+        operations = [one + other, one - other, one * other, one / other, 1.0 / other, one / 0.0]
+    operations += [one < other, one <= other, one > other, one >= other]
+    operations += [function(one, other) for function in (np.maximum, np.minimum)]
+    operations += [np.maximum(1.0, one), np.minimum(one, -0.5), np.where(one <= other, one, other / one)]
+    operations += [function(one) for function in (np.floor, np.ceil, np.sqrt)]
+    roots = [*operations, operations[0] * operations[1] - operations[3], 4.0]
+    run = python(roots, ["one", "other"])
+    values = (0.0, 1.0, -2.5, 3.75, 1e300, -1e300, 5e-324, np.inf, -np.inf, np.nan)
+    for first in values:
+        for second in values:
+            found = run(first, second)
+            assert found is not None
+            wanted = evaluated(roots, {"one": first, "other": second})
+            assert np.array_equal(np.array(found, float), np.array(wanted, float), equal_nan=True), (first, second)
+
+
+def test_python_gives_nothing_where_a_condition_fails() -> None:
+    graph = Graph()
+    width: Any = graph.input("width", 3.0)
+    chosen: Any = np.where(width > 1.0, width, width * 2.0)
+    text = python_text([chosen], ["width"], [(width > 1.0, True)])
+    assert "*" not in text  # what is known is not calculated
+    run = python([chosen], ["width"], [(width > 1.0, True), (width > 9.0, False)])
+    assert [run(value) for value in (2.0, 1.0, 9.0, 9.5)] == [(2.0,), None, (9.0,), None]
 
 
 @pytest.mark.parametrize("model", ["llama-2-7b", "mistral-7b", "mixtral-8x7b", "mamba-2.8b", "deepseek-v2-lite"])

@@ -112,7 +112,7 @@ class Tariff(Shown):
         """Energy of products and elementwise work by component.  Each [bound, phase, op, n]  [J]"""
         if not self.components:
             return {}
-        found = np.asarray(self.of_operators().over(bases))
+        found = np.asanyarray(self.of_operators().over(bases))
         return dict(zip(self.components, found.reshape(len(self.components), 3, *found.shape[1:]), strict=True))
 
     def besides(self, times: Array) -> dict[str, Array]:

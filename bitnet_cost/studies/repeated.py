@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from bitnet_cost.engine.again import Printed
 
 AGAIN = 100
-"""Answers by the engine after which a graph is worth its time. To trace and print it takes as long as 60 to 110 of
-them, 25 to 45 ms: a script that ends right there took twice as long as without, at the most."""
+"""Answers by the engine after which a graph is worth its time. To trace and print it takes as long as 35 to 90 of them,
+25 to 45 ms on a device: a script that ends right there took twice as long as without, and each one further a
+twentieth."""
 MOST = 256  # questions that are known at once
-MOST_TRACED = 32  # of them, those with graphs, each of which takes about 0.3 MB
+MOST_TRACED = 64  # of them, those with graphs, each of which takes 0.15 MB
 GRAPHS = 4  # of a question: with and without decoding, and what else decides
 
 _LOADED = (Architecture, Hardware, Precision, RuntimeProfile, Facility)
@@ -81,6 +82,8 @@ def remember(words: tuple[Any, ...], asked: Asked) -> None:
             return
         if not (word is None or isinstance(word, (str, int, float, *_LOADED))):
             return
+    if asked.scenario.workload.shape:  # a grid's arrays are not to be kept
+        asked = asked._replace(scenario=asked.at((1, 1, 1)))
     with _changing:
         if len(_known) >= MOST:
             del _known[next(iter(_known))]
@@ -101,7 +104,7 @@ def _trace(known: Question, numbers: tuple[int, int, int]) -> None:
     if not _changing.acquire(blocking=False):
         return
     try:
-        from bitnet_cost.engine.again import Printed  # late: few questions come to this
+        from bitnet_cost.engine.again import Printed  # late: most programs need none
 
         known.answered = 0
         known.graphs += (Printed(known.asked, numbers),)
