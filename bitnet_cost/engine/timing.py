@@ -451,7 +451,7 @@ def roofline(
     if share is not None and hardware.interconnect is not None:
         link = link_seconds(hardware.interconnect, share.sent_bits, share.exchanges)
     if plan.host is not None:
-        host = _host(plan.runtime, counts) * counts.passes
+        host = _host(plan.runtime, counts)
         if plan.runtime.overlapped:
             host = host_wait(host, ordered_sum(longest + overhead + link, 1))
         overhead[:, plan.host] += host
@@ -529,10 +529,14 @@ def link_seconds(link: Interconnect, sent_bits: Array | float, exchanges: Array 
 
 
 def _host(runtime: RuntimeProfile, counts: OpCounts) -> Array:
-    """Seconds of one pass in which the host prepares it.  [n]"""
+    """Seconds in which the host prepares the passes of each phase.  [phase, n]"""
     batch, _, _ = counts.workload.flat()
     fixed = runtime.per_pass.value if runtime.per_pass else 0.0
-    return host_seconds(fixed, runtime.per_sequence.value if runtime.per_sequence else 0.0, batch)
+    each = host_seconds(fixed, runtime.per_sequence.value if runtime.per_sequence else 0.0, batch)
+    if runtime.per_prefill is None:
+        return each * counts.passes
+    prompts = np.array([float(phase.prompts) for phase in counts.phases])[:, None]
+    return each * counts.passes + prompts * runtime.per_prefill.value
 
 
 def _launch(kernel: Kernel, op: Operator | None = None) -> float:

@@ -121,6 +121,9 @@ class RuntimeProfile(Shown, Input):
     fused_projections: bool = Field(description="q, k, v in one kernel, gate and up in one")
     per_pass: Duration | None = Field(None, description="time of a pass in which the device waits for the host")
     per_sequence: Duration | None = Field(None, description="time of a pass that the host takes for each sequence")
+    per_prefill: Duration | None = Field(
+        None, description="time before a prefill in which the host prepares shapes and memory of its passes"
+    )
     overlapped: bool = Field(
         False, description="the device works while the host prepares: a pass takes the longer of the two, not the sum"
     )
@@ -180,7 +183,7 @@ class RuntimeProfile(Shown, Input):
     @property
     def waits_for_host(self) -> bool:
         """Whether passes take time in which the device waits for the host."""
-        return self.per_pass is not None or self.per_sequence is not None
+        return any(figure is not None for figure in (self.per_pass, self.per_sequence, self.per_prefill))
 
     def reaching(self, reached: Reached, sources: dict[str, Source]) -> "RuntimeProfile":
         """The runtime with what a design's own program reaches in place of the shares of its products."""

@@ -519,6 +519,15 @@ def test_the_host_is_a_row_of_its_own() -> None:
     assert float(result.timing.overhead[1, 0, 0]) < 1e-3  # the launches of the embedding, and nothing else
 
 
+def test_host_that_prepares_a_prefill_does_so_once_and_never_before_a_step() -> None:
+    result = bitnet_cost.estimate("llama-2-7b", "core-ultra-7-258v-gpu", "openvino-int4", prompt=700, generate=9)
+    assert result.timing is not None
+    assert result.runtime is not None
+    assert result.runtime.per_prefill is not None
+    (row,) = [i for i, op in enumerate(result.counts.operators) if op.group == "host"]
+    assert result.timing.seconds[:, row, 0] == pytest.approx([result.runtime.per_prefill.value, 0.0])
+
+
 @pytest.mark.parametrize(("hardware", "runtime"), [("cmos-45nm", None), ("h100-sxm-80gb", "cuda-graph")])
 def test_without_a_host_there_is_no_row_of_it(hardware: str, runtime: str | None) -> None:
     result = bitnet_cost.estimate("smollm-135m", hardware, "int4", runtime=runtime)

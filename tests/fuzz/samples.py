@@ -312,6 +312,7 @@ def runtime(random: Random) -> Tree:
         "name": "own-gpu", "runtime": "own", "device_class": "gpu", "title": "Own", "fused_projections": random.random() < 0.5,
         "kernels": {"linear": kernel(1), "elementwise": kernel(random.randint(0, 4)), **kernels}, "sources": SOURCES,
         **maybe(random, 0.5, per_pass=figure(log_uniform(random, 0.001, 10), "ms", random)),
+        **maybe(random, 0.2, per_prefill=figure(log_uniform(random, 0.001, 10), "ms", random)),
         **maybe(random, 0.3, per_sequence=figure(log_uniform(random, 0.001, 1), "ms")), **maybe(random, 0.3, overlapped=True),
         **maybe(random, 0.6, chunk=whole(random, 1, 16384)), **maybe(random, 0.5, workspace=figure(random.uniform(0, 0.3), "x")),
         **maybe(random, 0.2, cache_copies=2), **maybe(random, 0.2, logits_bits=random.choice([16, 32])),
