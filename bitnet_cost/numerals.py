@@ -96,13 +96,13 @@ def to_digits(value: float, count: int) -> float:
 def tick(value: float) -> str:
     """A tick of an axis.
 
-    >>> tick(0.05), tick(20000.0), tick(1e-5)
-    ('0.05', '20,000', '1e-5')
+    >>> tick(0.05), tick(20000.0), tick(1e-5), tick(150000.0)
+    ('0.05', '20,000', '1e-5', '1.5e5')
     """
     if 1e-3 <= value < 1e5:
         return grouped_digits(value, 6)
-    mantissa, power = f"{value:.0e}".split("e")
-    return f"{mantissa}e{int(power)}"
+    mantissa, power = f"{value:.5e}".split("e")
+    return f"{float(mantissa):g}e{int(power)}"
 
 
 def grouped_digits(value: float | None, count: int = 4) -> str:

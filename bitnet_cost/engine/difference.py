@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitnet_cost.engine.estimate import against, evaluate
-from bitnet_cost.engine.uncertainty import energies_with_each, time_figures
+from bitnet_cost.engine.time_figures import energies_at_ends, time_figures
 from bitnet_cost.errors import BitnetCostError, MissingPrice
 from bitnet_cost.inputs.cited import WEAK, Figure
 from bitnet_cost.ledger.difference import Difference
@@ -43,7 +43,7 @@ class Paired:
     @cached_property
     def _energies(self) -> dict[int, Array]:
         """Energy of each result with each of those figures at each of its ends.  [J]"""
-        return {id(r): energies_with_each(r, self.ends) for r in self.results} if self.ends else {}
+        return {id(r): energies_at_ends(r, self.ends) for r in self.results} if self.ends else {}
 
     def moving(self, result: Result, other: Result) -> NDArray[np.bool_]:
         """Which of the ends move the difference of two results: of kernels without a range of their own.  [end]"""

@@ -25,29 +25,25 @@ products is lower, and waiting is priced.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from functools import cache, lru_cache
+from collections.abc import Sequence
+from functools import cache
 from statistics import NormalDist
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from bitnet_cost.engine.device import floor_of
-from bitnet_cost.engine.estimate import Prepared, measure, prepare, priced
-from bitnet_cost.engine.kernels import kernel_class
+from bitnet_cost.engine.time_figures import at_values, energies_at_ends, revalued, time_figures
 from bitnet_cost.errors import BitnetCostError, MissingPrice
 from bitnet_cost.formulas.savings import saved
 from bitnet_cost.formulas.sums import ordered_sum
-from bitnet_cost.inputs.cited import Bandwidth, Duration, EnergyPerOperation, Figure, Rate, Ratio, Same, figures_in
+from bitnet_cost.inputs.cited import Duration, EnergyPerOperation, Figure
 from bitnet_cost.inputs.facility import Range, overhead_in
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.ranges import RuntimeRanges
-from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.ledger.answers import Band, Lever, Swing
-from bitnet_cost.ledger.arrays import Bases
 from bitnet_cost.ledger.contract import component_of, contract, price_of
 from bitnet_cost.ledger.intervals import by_batch, energy_factors, factors, in_logs, is_measured, of_energy
 from bitnet_cost.ledger.result import Result
@@ -394,76 +390,7 @@ def _percentiles(values: Array) -> Range:
     return low, middle, high
 
 
-# --- figures that set time -----------------------------------------------------------------------------------------
-
-
-def time_figures(result: Result) -> dict[str, Figure]:
-    """Every figure with a range that sets time on the device of a result, by its path. Empty for a technology node.
-
-    Kernels of classes that the model does not run are left out.
-    """
-    if result.runtime is None:
-        return {}
-    ops = Same(result.counts.operators)
-    return _time_figures(ops, Same(result.precision), Same(result.hardware), Same(result.runtime), result.devices == 1)
-
-
-@lru_cache(maxsize=2048)  # every cell of a page, whose figures move one by one, then in pairs
-def _time_figures(ops: Same, precision: Same, hardware: Same, runtime: Same, alone: bool) -> dict[str, Figure]:
-    software: RuntimeProfile = runtime.it
-    used = {kernel_class(op, precision.it, hardware.it) for op in ops.it}
-    names = {software.listed(name) for name in used if name is not None} | {"cache"}
-    unused = {f"runtime.kernels.{name}." for name in software.kernels if name not in names}
-    unused |= {"interconnect."} if alone else set()
-    found: dict[str, Figure] = {}
-    for path, figure in (*figures_in(hardware.it), *figures_in(software, "runtime")):
-        if figure.low == figure.high or path.endswith(".workspace") or path.startswith(("alternatives.", *unused)):
-            continue
-        if isinstance(figure, Bandwidth | Rate | Duration | Ratio) or path == "power.cap":
-            found[path] = figure
-    power = hardware.it.power
-    if power is not None and power.cap is not None and power.cap.low <= 1.1 * power.static.value:
-        found.pop("power.cap", None)  # a cap that leaves nothing to work with is none
-    return found
-
-
-def at_values(asked: Scenario, values: Mapping[str, float | Array]) -> Scenario:
-    """The scenario with figures at other nominal values, or one for each point of a grid; their ranges stay."""
-    for path, value in values.items():
-        asked = asked.at(path, asked.figure(path).model_copy(update={"value": value}))
-    return asked
-
-
-def revalued(result: Result, asked: Scenario, ready: Prepared | None = None) -> Result:
-    """What was counted for a result, asked of another scenario of the same model and work; ``ready`` is made for it.
-
-    Raises:
-        BitnetCostError: see `priced`.
-    """
-    return priced(measure(asked, counts=result.counts, prepared=ready), ready)
-
-
-def energies_with_each(result: Result, values: Sequence[tuple[str, float]]) -> Array:
-    """Energy with one figure of time at another value, one after the other, as one grid.  [point * n]  [J]
-
-    The figures become arrays over the points of a grid that is each point n times.
-
-    Raises:
-        BitnetCostError: see `priced`.
-    """
-    n, counts, asked = len(values), result.counts, result.scenario
-    nominal = {path: asked.figure(path).value for path, _ in values}
-    columns: dict[str, float | Array] = {
-        path: np.tile([value if path == own else usual for own, value in values], counts.points)
-        for path, usual in nominal.items()
-    }
-    batch, prompt, generate = (np.repeat(v, n) for v in result.workload.flat())
-    workload = replace(result.workload, batch=batch, prompt=prompt, generate=generate)
-    wide = replace(
-        counts, workload=workload, bases=Bases(counts.bases.names, np.repeat(counts.bases.table, n, axis=-1))
-    )
-    asked = at_values(asked, columns).but(workload=workload)
-    return revalued(replace(result, counts=wide), asked, prepare(asked, lasting=False)).energy_j
+# --- all figures at one end ------------------------------------------------------------------------------------------
 
 
 def end_of(figure: Figure, way: Literal["fast", "slow"]) -> float:
@@ -543,8 +470,8 @@ def swings(result: Result, baseline: Result | None) -> list[Swing]:
         found.append(_swing(lever, energy, other, whole, reference))
     timed = time_figures(result)
     ends = [(path, bound) for path, figure in timed.items() for bound in (figure.low, figure.high)]
-    energies = energies_with_each(result, ends).reshape(-1, 2).tolist() if ends else []
-    others = energies_with_each(compared, ends).reshape(-1, 2).tolist() if ends and compared else [None] * len(timed)
+    energies = energies_at_ends(result, ends).reshape(-1, 2).tolist()
+    others = energies_at_ends(compared, ends).reshape(-1, 2).tolist() if compared else [None] * len(timed)
     for (path, figure), pair, other in zip(timed.items(), energies, others, strict=True):
         of_runtime = path.startswith("runtime.")
         name = path.removeprefix("runtime.") + ("" if of_runtime else " (device)")

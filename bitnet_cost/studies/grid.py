@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bitnet_cost.engine.counts import count_ops
 from bitnet_cost.engine.difference import Paired
 from bitnet_cost.engine.estimate import measure, priced
-from bitnet_cost.engine.uncertainty import energies_with_each
+from bitnet_cost.engine.time_figures import energies_with_each
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.workload import LIMITS, Workload
 from bitnet_cost.ledger.answers import Answer

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from bitnet_cost.engine.uncertainty import energies_with_each, swings, time_figures
+from bitnet_cost.engine.time_figures import energies_at_ends, time_figures
+from bitnet_cost.engine.uncertainty import swings
 from bitnet_cost.garbage import uncollected
 from bitnet_cost.inputs.cited import WEAK, Figure, Source, figures_in
 from bitnet_cost.ledger.answers import Answer, Lever
@@ -33,6 +34,7 @@ from bitnet_cost.views.memory import memory_tables
 from bitnet_cost.views.page import Cited, Page, charts, how_to_reproduce
 from bitnet_cost.views.ranges import SWINGS_SHOWN, lever_name, range_text
 from bitnet_cost.views.scatter import parity_svg
+from bitnet_cost.views.scripted import script_data
 from bitnet_cost.views.training_charts import training_charts
 from bitnet_cost.views.verdict import hardware_name, precision_name
 
@@ -105,7 +107,7 @@ def of_answer(answer: Answer, report: Report, command: str) -> Page:
         {name: [(str(value), _reading(data, name, value)) for value in values]
          for name, values in data["choices"].items()},
         {name: str(value) for name, value in data["opening"].items()},
-        tables_heading=_counted_heading(answer), question=_question(answer, opening),
+        tables_heading=_counted_heading(answer), question=_question(answer, opening), data=script_data(data),
     )  # fmt: skip
 
 
@@ -254,7 +256,7 @@ def _of_rival_alone(result: Result, rival: Result) -> list[tuple[Lever, float, f
     if not others:
         return []
     ends = [(path, end) for path, figure in others.items() for end in (figure.low, figure.high)]
-    energies = energies_with_each(rival, ends).reshape(-1, 2).tolist()
+    energies = energies_at_ends(rival, ends).reshape(-1, 2).tolist()
     names = [path.removeprefix("runtime.") for path in others]
     levers = [Lever.of(name, figure) for name, figure in zip(names, others.values(), strict=True)]
     return [(lever, low, high) for lever, (low, high) in zip(levers, energies, strict=True)]

@@ -51,13 +51,13 @@ class Chart:
 
     A heading is chosen by ``headed_by`` as well. ``row_of``: the selector whose value marks a row of the table.
     ``drawing`` is markup in place of the figures. With ``at_once`` a page of few devices shows them together, in place
-    of a choice. ``first``: on the first screen, its table beside it. A registered chart shows what it would ``make``
-    of some data.
+    of a choice. ``first``: on the first screen, its table beside it. ``scripted``: the page's script makes it too, by a
+    function of its name in `templates/charts.js`. A registered chart shows what it would ``make`` of some data.
     """
 
     name: str
     question: str
-    shown: tuple[Shown, ...] = ()
+    shown: Sequence[Shown] = ()
     by: tuple[str, ...] = ()
     headed_by: tuple[str, ...] = ()
     note: str = ""
@@ -65,6 +65,7 @@ class Chart:
     drawing: str = ""
     at_once: bool = False
     first: bool = False
+    scripted: bool = False
     make: Callable[..., Shown] = Shown
     answers: Callable[[Data], bool] = lambda data: True
 
@@ -77,8 +78,27 @@ class Chart:
     def of(self, data: Data) -> Chart:
         """The chart of some data, for every choice."""
         mine = self.fitted(data)
-        choices = product(*(data["choices"][name] for name in mine.by))
-        return replace(mine, shown=tuple(mine.make(data, dict(zip(mine.by, each, strict=True))) for each in choices))
+        return replace(mine, shown=Made(mine, data))
+
+
+class Made(Sequence[Shown]):
+    """What a chart shows for each choice, made when it is looked at."""
+
+    def __init__(self, chart: Chart, data: Data) -> None:
+        self._chart, self._data = chart, data
+        self._choices = list(product(*(data["choices"][name] for name in chart.by)))
+        self._found: dict[int, Shown] = {}
+
+    def __len__(self) -> int:
+        return len(self._choices)
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return [self[i] for i in range(*place.indices(len(self)))]
+        if place not in self._found:
+            each = dict(zip(self._chart.by, self._choices[place], strict=True))
+            self._found[place] = self._chart.make(self._data, each)
+        return self._found[place]
 
 
 CHARTS: dict[str, Chart] = {}

@@ -46,7 +46,7 @@ from bitnet_cost.views.verdict import listed
 
 KINDS = {"mac": "arithmetic", "mul": "arithmetic", "add": "arithmetic", "special": "arithmetic",
           "static": "static and waiting", "facility": "the facility"}  # fmt: skip
-_LINES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")  # one for each piece of hardware
+LINES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")  # one for each piece of hardware
 _AT_NODES = {"mul": "multiplying", "add": "adding", "special": "special functions"}
 RAMP = {"memory": "c3", "static and waiting": "c4", "arithmetic": "c1", "the facility": "c2",
          "multiplying": "c1", "adding": "c3", "special functions": "c2"}  # fmt: skip
@@ -126,7 +126,7 @@ def _fit_heading(
 
 @chart(
     "Where does the energy go?", "model", "hardware", "scope", "batch", "context", headed_by=("precision",),
-    at_once=True,
+    at_once=True, scripted=True,
 )  # fmt: skip
 def _energy(data: Data, at: Choice) -> Shown:
     """Components of the energy, by hardware and precision."""
@@ -164,7 +164,7 @@ def _energy(data: Data, at: Choice) -> Shown:
     drawn = []
     for kind in (n for n in RAMP if n in bars):
         words = [plain(f"{where}: {kind} {with_prefix(e, 'J', 3)}") for e, _, where in bars[kind]]
-        look = Look("bar", 0, colour=RAMP[kind], worded=True)
+        look = kind_look(kind)
         across, up = [short(e / scale) for e, *_ in bars[kind]], [y for _, y, _ in bars[kind]]
         drawn.append(trace(look, kind, across, up, customdata=words, width=0.72))
     end = 1.16 * max(totals.values(), default=1.0) / scale
@@ -178,6 +178,11 @@ def _energy(data: Data, at: Choice) -> Shown:
     headings = tuple(_energy_heading(data, found, p, hardware) for p in data["precisions"])
     what = f"{prefix}J, {point_words(data, at)}, {data['scope_words'].get(scope, scope)}."
     return Shown(headings, table, figure if drawn else None, title, what)
+
+
+def kind_look(kind: str) -> Look:
+    """The bars of a kind of energy."""
+    return Look("bar", 0, colour=RAMP[kind], worded=True)
 
 
 def _by_kind(parts: dict[str, float], node: bool) -> dict[str, float]:
@@ -214,7 +219,7 @@ def _energy_heading(
 
 @chart(
     "How does the batch change the answer?", "model", "precision", "hardware", "scope", "context", at_once=True,
-    answers=several,
+    answers=several, scripted=True,
     note="Below 1x it needs less than the strongest of the others at that batch. Bands: every price moves for both"
     " sides at once, and so does what is assumed about time.",
 )  # fmt: skip
@@ -235,14 +240,11 @@ def _batch(data: Data, at: Choice) -> Shown:
         x = [b for b, _ in found]
         low, ratio, high = ([each[i] for _, each in found] for i in (1, 2, 3))
         values += [*low, *high]
-        colour = data["looks"][p][0]
-        band = Look("scatter", None, filled=True, listed=False, colour=colour)
+        band, line, signs = batch_looks(data["looks"][p][0], LINES[number % len(LINES)])
         drawn.append(trace(band, name_of(data, h), [*x, *reversed(x)], [*map(short, low), *map(short, reversed(high))]))
-        line = Look("scatter", 0, listed=False, colour=colour, dash=_LINES[number % len(_LINES)])
         drawn.append(trace(line, name_of(data, h), x, list(map(short, ratio)), hoverinfo="skip", hovertemplate=None))
-        for sign in ("circle", "circle-open"):
-            look = Look("scatter", 0, "markers", 8, listed=False, sign=sign, worded=True, colour=colour)
-            marks = [(b, *each) for b, each in found if undecided(each) is (sign == "circle-open")]
+        for hollow, look in enumerate(signs):
+            marks = [(b, *each) for b, each in found if undecided(each) is bool(hollow)]
             words = [plain(f"{name} {at_words(data, h)}, against {name_of(data, each[1])}") for each in marks]
             across, up = [each[0] for each in marks], [short(each[3]) for each in marks]
             drawn += [trace(look, name_of(data, h), across, up, words)] if marks else []
@@ -262,6 +264,13 @@ def _batch(data: Data, at: Choice) -> Shown:
     text += "" if data["all_ranges"] else " What is assumed about time moves at the batch and context asked for alone."
     title = f"{name}'s energy over that of its strongest rival at that batch"
     return Shown((_batch_heading(data, p, known, leads),), table, figure if drawn else None, title, text)
+
+
+def batch_looks(colour: str, dash: str) -> tuple[Look, Look, tuple[Look, Look]]:
+    """The band of a ratio along the batch, its line, its marks where it is decided, and where it is not."""
+    band = Look("scatter", None, filled=True, listed=False, colour=colour)
+    full = Look("scatter", 0, "markers", 8, listed=False, sign="circle", worded=True, colour=colour)
+    return band, Look("scatter", 0, listed=False, colour=colour, dash=dash), (full, full._replace(sign="circle-open"))
 
 
 def _batch_heading(data: Data, precision: str, known: dict[str, list[int]], leads: dict[str, list[int]]) -> str:

@@ -38,8 +38,8 @@ class Cited:
 class Page:
     """One page. ``document`` and ``rows`` are what can be taken from it as JSON and as CSV.
 
-    ``question`` is the question in a line; ``choices`` are the selectors with their values, ``opening`` the choice
-    that the page opens with.
+    ``data`` is what its script makes charts of; ``question`` is the question in a line; ``choices`` are the selectors
+    with their values, ``opening`` the choice that the page opens with.
     """
 
     report: Report
@@ -54,6 +54,7 @@ class Page:
     opening: dict[str, str] = field(default_factory=dict)
     tables_heading: str = "The tables beside the model"
     question: str = ""
+    data: dict[str, Any] | None = None
 
     def index(self, by: Sequence[str]) -> int:
         """Where the opening choice of some selectors is among what is shown for all."""

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bitnet_cost
-from bitnet_cost.engine import uncertainty
+from bitnet_cost.engine import time_figures, uncertainty
 from bitnet_cost.engine.estimate import against
 from bitnet_cost.engine.uncertainty import draw_prices, levers, runs_of, saving_extremes, scenario, spread, swings
 from bitnet_cost.errors import BitnetCostError
@@ -33,7 +33,7 @@ DISTRIBUTIONS: tuple[Literal["triangular", "lognormal"], ...] = ("triangular", "
 
 def with_figures(result: Result, values: dict[str, float]) -> Result:
     """The result with figures of time at other values."""
-    return uncertainty.revalued(result, uncertainty.at_values(result.scenario, values))
+    return time_figures.revalued(result, time_figures.at_values(result.scenario, values))
 
 
 def priced(precision: str, hardware: str | Hardware = NODE, **options: object) -> Result:
@@ -175,7 +175,7 @@ def test_time_at_the_fast_and_slow_ends_encloses_the_nominal_and_every_single_fi
         low, nominal, high = (float(r.timing.total[0]) for r in (fast, result, slow) if r.timing)
         assert low < nominal < high
         assert float(fast.energy_j) < float(result.energy_j) < float(slow.energy_j)
-        for place, figure in uncertainty.time_figures(result).items():
+        for place, figure in time_figures.time_figures(result).items():
             for bound in (figure.low, figure.high):
                 timing = with_figures(result, {place: bound}).timing
                 assert timing is not None
@@ -206,10 +206,20 @@ def test_a_swing_of_a_price_is_linear_and_one_of_time_moves_the_energy() -> None
 @pytest.mark.parametrize("name", ["fp16", "bitnet"])
 def test_figures_moved_as_one_grid_give_what_each_gives_alone(name: str) -> None:
     result = ON_DEVICE[name]
-    ends = [(place, bound) for place, f in uncertainty.time_figures(result).items() for bound in (f.low, f.high)]
+    ends = [(place, bound) for place, f in time_figures.time_figures(result).items() for bound in (f.low, f.high)]
     assert len(ends) > 20
     alone = [float(with_figures(result, {place: value}).energy_j) for place, value in ends]
-    assert uncertainty.energies_with_each(result, ends).tolist() == pytest.approx(alone, rel=1e-15)
+    assert time_figures.energies_with_each(result, ends).tolist() == pytest.approx(alone, rel=1e-15)
+
+
+@pytest.mark.parametrize(("name", "other"), [("fp16", "bitnet"), ("bitnet", "fp16")])
+def test_what_no_kernel_of_a_result_has_moves_nothing(name: str, other: str) -> None:
+    """Energies at ends of another's figures are looked up among a result's own, to the last bit of those of a grid."""
+    result, theirs = ON_DEVICE[name], time_figures.time_figures(ON_DEVICE[other])
+    ends = [(place, bound) for place, f in theirs.items() for bound in (f.low, f.high)]
+    assert set(theirs) != set(time_figures.time_figures(result))
+    found = time_figures.energies_at_ends(result, ends)
+    assert found.tolist() == time_figures.energies_with_each(result, ends).tolist()
 
 
 def test_a_result_without_energy_has_no_spread() -> None:
@@ -411,7 +421,7 @@ def test_times_within_the_ranges_lie_within_the_bounds_of_time(precision: str, s
     shares = np.random.default_rng(seed)
     values = {
         place: figure.low + shares.random() * (figure.high - figure.low)
-        for place, figure in uncertainty.time_figures(result).items()
+        for place, figure in time_figures.time_figures(result).items()
     }
     drawn, fast, slow = with_figures(result, values), scenario(result, "fast"), scenario(result, "slow")
     assert drawn.timing is not None
@@ -426,7 +436,7 @@ def test_narrowing_a_figure_of_time_never_widens_the_bounds_of_time(
     precision: str, pick: int, below: float, above: float
 ) -> None:
     result = ON_DEVICE[precision]
-    places = list(uncertainty.time_figures(result).items())
+    places = list(time_figures.time_figures(result).items())
     place, figure = places[pick % len(places)]
     narrow = replace(result, scenario=result.scenario.at(place, narrowed(figure, below, above)))
     outer = [scenario(result, way).timing for way in WAYS]

@@ -15,13 +15,18 @@ function digits(value, count) {
 }
 const prefixOf = (value) => (!value || !Number.isFinite(value) ? STEPS[4] : STEPS.find(([, scale]) => Math.abs(value) >= scale * 0.99995) || STEPS[8]);
 const withPrefix = (value, unit) => `${digits(value / prefixOf(value)[1], 3)} ${prefixOf(value)[0]}${unit}`;
-function significant(value, scale = 1) {
+function significant(value, scale = 1, count = 3) {
   const scaled = value / scale;
   if (!Number.isFinite(value)) return "-";
   if (scaled === 0) return "0";
   if (Math.abs(scaled) < 0.0001) return "<0.0001";
-  if (Math.abs(scaled) >= 1e7) return scaled.toExponential(2).replace(/e([+-])(\d)$/, "e$10$2");
-  return grouped(fixed(scaled, Math.min(4, Math.max(0, 2 - Math.floor(Math.log10(Math.abs(scaled)))))));
+  if (Math.abs(scaled) >= 1e7) return scaled.toExponential(count - 1).replace(/e([+-])(\d)$/, "e$10$2");
+  return grouped(fixed(scaled, Math.min(4, Math.max(0, count - 1 - Math.floor(Math.log10(Math.abs(scaled)))))));
+}
+function tick(value) {
+  if (value >= 1e-3 && value < 1e5) return grouped(digits(value, 6));
+  const [mantissa, power] = value.toExponential(5).split("e");
+  return `${Number(mantissa)}e${Number(power)}`;
 }
 const largest = (values) => Math.max(0, ...values.filter(Number.isFinite).map(Math.abs));
 function columnFigures(values, unit) {

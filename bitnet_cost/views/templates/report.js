@@ -1,5 +1,5 @@
 "use strict";
-// Everything that is shown was printed and drawn by Python; this picks what a choice shows, sorts tables and saves files.
+// This picks what a choice shows, sorts tables and saves files. Python printed it, or charts.js makes it of the page's data.
 (() => {
   const $ = (id) => document.getElementById(id);
   const root = document.documentElement;
@@ -33,16 +33,25 @@
     if (!held) return;
     for (const box of document.querySelectorAll("[data-of]")) box.textContent = form.elements.namedItem(box.dataset.of).value;
     for (const [name, chart] of Object.entries(held.charts)) {
-      const at = place(chart.by), [title, words] = chart.words[at];
-      $("h-" + name).textContent = chart.headings[place(chart.headed)];
+      const { heading, title, words, table, figure } = chosen(name, chart);
+      $("h-" + name).textContent = heading;
       if ($("c-" + name)) $("c-" + name).textContent = title;
       if ($("w-" + name)) $("w-" + name).textContent = words;
-      fill($("t-" + name), chart.tables[at], chart.row && form.elements.namedItem(chart.row).value);
-      draw($("d-" + name), chart.figures[at]);
+      fill($("t-" + name), table, chart.row && form.elements.namedItem(chart.row).value);
+      draw($("d-" + name), figure);
     }
   }
-  function fill(table, [title, head, rows], marked) {
-    const columns = held.heads[head];
+  function chosen(name, chart = held.charts[name]) {
+    if (!chart.tables) {
+      const { batch, context, ...names } = Object.fromEntries(selects.map((select) => [select.name, select.value]));
+      const at = { ...names, batch: Number(batch), context: Number(context) };
+      return CHARTED[name](held.data, at, chart.by.includes("hardware") ? [at.hardware] : held.data.hardware);
+    }
+    const at = place(chart.by), [title, words] = chart.words[at], [caption, head, rows] = chart.tables[at], drawn = chart.figures[at];
+    const figure = drawn && drawn.with(1, drawn[1].map(([look, own]) => [held.looks[look], own]));
+    return { heading: chart.headings[place(chart.headed)], title, words, table: [caption, held.heads[head], rows], figure };
+  }
+  function fill(table, [title, columns, rows], marked) {
     table.caption.textContent = title;
     table.parentElement.setAttribute("aria-label", title);
     table.tHead.rows[0].replaceChildren(...columns.map(([words, figures]) => {
@@ -59,11 +68,8 @@
     sortable(table);
   }
   // A figure in the colours of the page; plotly.js writes into what it is given, so each is a copy.
-  function whole([traces, wide, narrow], colours, width) {
-    const [layout, beside] = width < 560 ? narrow : wide;
-    const data = traces.map((trace) => ({ ...held.looks[trace.look], ...trace }));
-    const found = { data, layout: { ...held.layouts[layout], ...beside, template: held.template } };
-    return JSON.parse(JSON.stringify(found).replace(/"var\((--\w+)\)(\w\w)?"/g,
+  function whole(figure, colours, width) {
+    return JSON.parse(JSON.stringify(figureOf(figure, width < 560, held.template)).replace(/"var\((--\w+)\)(\w\w)?"/g,
       (_, name, alpha) => `"${colours.getPropertyValue(name).trim()}${alpha || ""}"`));
   }
   function draw(box, figure) {
@@ -76,10 +82,10 @@
   }
   // A chart as a file: wide, on a light ground, with its title.
   async function picture(name, format) {
-    const chart = held.charts[name], at = place(chart.by), [title, words] = chart.words[at];
+    const { title, words, figure: drawn } = chosen(name);
     const before = root.dataset.theme;
     root.dataset.theme = "light";
-    const figure = whole(chart.figures[at], getComputedStyle(root), 720);
+    const figure = whole(drawn, getComputedStyle(root), 720);
     if (before) root.dataset.theme = before; else delete root.dataset.theme;
     const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;");
     const lines = `${document.querySelector(".asked").textContent}. ${words}`.replace(/(.{1,105})( |$)/g, "$1<br>");
