@@ -19,6 +19,7 @@ import bitnet_cost
 from bitnet_cost.readers.catalog import devices, names
 bitnet_cost.compare(names("model")[:20], devices()[:50], ["fp16", "int8", "int4", "bitnet"])
 """
+PAGE = ["report", "llama-2-7b", "llama-2-70b", "mistral-7b"]
 PAIRS = [
     ("bitnet-cost --help", ["--help"], "import typer", 1.2),
     (
@@ -56,7 +57,11 @@ def main(pairs: int = 15) -> None:
         print(f"  ratio {ratio:.2f}, of the least {least / lowest:.2f} (aim {bar})")
     ratio = seconds([sys.executable, "-c", CELLS]) / lowest
     most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    page = seconds([program, *PAGE])
     print(f"compare 20 x 50 x 4: {ratio:.0f} times the least (aim 15), {most:.0f} MiB (aim 300)")
+    print(
+        f"report of three models on all measured devices: {page:.1f} s, {page / lowest:.0f} times the least (aim 3 s)"
+    )
 
 
 if __name__ == "__main__":

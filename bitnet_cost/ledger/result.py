@@ -333,7 +333,11 @@ class Result(Rows):
         each published figure of this model in this precision, empty where none is known.
         """
         figures = [figure.record for figure in self.quality]
-        return [row | {"quality": figures} for row in registry.records_of(self, self.counts.points)]
+        return [row | {"quality": figures} for row in self._columns]
+
+    @cached_property
+    def _columns(self) -> list[dict[str, Any]]:
+        return registry.records_of(self, self.counts.points)
 
     def plot(self, x: str | None = None, y: str | None = None, *, theme: Theme = "light") -> Figure:
         """A figure of plotly: where the energy goes; over a grid the column ``y`` along the column ``x``.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,7 +26,7 @@ from bitnet_cost.ledger.counted import OpCounts
 from bitnet_cost.ledger.intervals import WITH_POWER, ratio_factors
 from bitnet_cost.ledger.record import METRICS
 from bitnet_cost.ledger.result import Result
-from bitnet_cost.numerals import to_digits
+from bitnet_cost.numerals import several_to_digits
 from bitnet_cost.studies.ranges import judged
 from bitnet_cost.told import Array
 from bitnet_cost.views.groups import alike, place_of
@@ -54,7 +55,9 @@ def axes(workload: Workload) -> tuple[list[int], list[int]]:
 def _list(values: Array, exact: int = 0) -> list[float | None]:
     """Figures with five significant digits, the one at ``exact`` whole; None where there is none."""
     flat = np.asarray(values, dtype=float).ravel().tolist()
-    return [None if not np.isfinite(v) else v if i == exact else to_digits(v, 5) for i, v in enumerate(flat)]
+    found: list[float | None] = [v if isfinite(v) else None for v in several_to_digits(flat, 5)]
+    found[exact] = flat[exact] if isfinite(flat[exact]) else None
+    return found
 
 
 def grid(answer: Answer) -> dict[str, Any]:
@@ -79,13 +82,14 @@ def grid(answer: Answer) -> dict[str, Any]:
         return count_ops(like.architecture, wide)
 
     runs = [_run(r, counted(r.architecture.name, int(r.workload.generate))) for r in answer.results]
-    cells = [_cell(at, r, run) for r, run in zip(answer.results, runs, strict=True)]
+    narrow = [{s: run.within(s) for s in _scopes(r)} for r, run in zip(answer.results, runs, strict=True)]
+    cells = [_cell(at, r, run, within) for r, run, within in zip(answer.results, runs, narrow, strict=True)]
     index = {id(r): i for i, r in enumerate(answer.results)}
     for place in alike(answer.results, place_of):
         own = {r.precision.name: index[id(r)] for r in place}
         timed = _at_ends({n: runs[i] for n, i in own.items()}) if len(cells) <= SENSITIVE else None
         for scope in _scopes(place[0]):
-            priced_in = {n: runs[i].within(scope) for n, i in own.items() if scope in cells[i].get("scopes", {})}
+            priced_in = {n: narrow[i][scope] for n, i in own.items() if scope in cells[i].get("scopes", {})}
             for name, found in _against(priced_in, timed if scope in WITH_POWER else None).items():
                 cells[own[name]]["scopes"][scope]["against"] = found
     if len(cells) > SENSITIVE:
@@ -124,8 +128,8 @@ def _fits(found: Result) -> Mask:
     return np.ones(found.counts.points, dtype=bool) if found.fits is None else np.asarray(found.fits).ravel()
 
 
-def _cell(at: int, result: Result, found: Result) -> dict[str, Any]:
-    """One cell of `grid`."""
+def _cell(at: int, result: Result, found: Result, within: dict[Scope, Result]) -> dict[str, Any]:
+    """One cell of `grid`, and the same within each scope."""
     values: dict[str, Any] = {"needs": _list(found.footprint.on_each(result.devices) / 8, at)}
     if not found.has_energy:
         return values
@@ -134,14 +138,13 @@ def _cell(at: int, result: Result, found: Result) -> dict[str, Any]:
         for name, column in (("seconds", "latency_s"), ("tokens_per_s", "tokens_per_s")):
             values[name] = _list(np.where(fits, METRICS[column].of(found), np.nan), at)
     scopes: dict[str, Any] = {}
-    for scope in _scopes(result):
-        narrow = found.within(scope)
+    for scope, narrow in within.items():
         try:
             parts = narrow.by_component
         except BitnetCostError:  # a package priced by time may have no prices of its actions
             continue
         scopes[scope] = {"energy": [_list(v, at) for v in np.where(fits, sum(parts.values()), np.nan)]}
-        if scope in ("arithmetic", _scopes(result)[-1]) or found.hardware.priced == "time":
+        if scope in ("arithmetic", list(within)[-1]) or found.hardware.priced == "time":
             scopes[scope]["parts"] = {n: _list(np.where(fits, v[1], np.nan), at) for n, v in parts.items()}
     values["scopes"] = scopes
     return values
@@ -201,12 +204,16 @@ def _against(place: dict[str, Result], timed: Ends | None) -> dict[str, Against]
                 low, high = np.minimum(low, each.min(1)), np.maximum(high, each.max(1))
         return np.array([low, nominal, high])
 
+    @cache
+    def rounded(a: int, b: int) -> list[list[float]]:
+        flat = several_to_digits(ratio(a, b).T.ravel().tolist(), 7)
+        return [flat[k : k + 3] for k in range(0, len(flat), 3)]
+
     found: dict[str, Against] = {}
     for i, name in enumerate(names):
         rivals = np.where(order[0] == i, order[1], order[0])
         known = np.isfinite(energies[i]) & np.isfinite(np.take_along_axis(energies, rivals[None], 0)[0])
         found[name] = [
-            (names[j], *(to_digits(v, 7) for v in ratio(i, j)[:, k].tolist())) if known[k] else None
-            for k, j in enumerate(rivals.tolist())
+            (names[j], *rounded(i, j)[k]) if known[k] else None for k, j in enumerate(rivals.tolist())
         ]  # fmt: skip
     return found

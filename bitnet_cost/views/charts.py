@@ -200,7 +200,10 @@ def parts_at(cell: dict[str, Any], scope: str, k: int) -> dict[str, float]:
 def energy_at(cell: dict[str, Any], scope: str, k: int) -> tuple[float, ...] | None:
     """Low, nominal and high energy of the whole run at a point; None where there is none.  [J]"""
     found = cell.get("scopes", {}).get(scope)
-    return None if found is None or found["energy"][1][k] is None else tuple(each[k] for each in found["energy"])
+    if found is None:
+        return None
+    low, nominal, high = found["energy"]
+    return None if nominal[k] is None else (low[k], nominal[k], high[k])
 
 
 def against_at(cell: dict[str, Any], scope: str, k: int) -> Any:
@@ -210,7 +213,7 @@ def against_at(cell: dict[str, Any], scope: str, k: int) -> Any:
 
 def undecided(against: Any) -> bool:
     """Whether a ratio, as `against_at` gives it, may be on either side of 1."""
-    return against is not None and Difference(*(bound - 1 for bound in (against[2], against[1], against[3]))).undecided
+    return against is not None and Difference(against[2] - 1, against[1] - 1, against[3] - 1).undecided
 
 
 def missing(data: Data, cell: dict[str, Any], at: Choice, hardware: str) -> str:

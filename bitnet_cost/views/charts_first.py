@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -227,7 +228,7 @@ def _lane(data: Data, absent: Sequence[tuple[str, str, str]]) -> _Lane:
         lines.append(f"{names} {fails}" + (f":{pairs[0][1]}" if len(pairs) == 1 and pairs[0][1] else ""))
         brief.append(f"{names}: not on {device}" if len(names) < 24 else f"{len(pairs)} not on {device}")
     if len(lines) > 3:
-        count = {p: sum(q == p for _, q, _ in absent) for _, p, _ in absent}
+        count = Counter(p for _, p, _ in absent)
         lines = [f"does not fit, or has no price: {', '.join(f'{name_of(data, p)} on {n}' for p, n in count.items())}"]
         brief = [f"{len(absent)} do not fit, or have no price"]
     ups = [16 + 20 * (len(lines) - 1 - i) for i in range(len(lines))]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, get_args
 
-from bitnet_cost.inputs.cited import WEAK, Figure
+from bitnet_cost.inputs.cited import WEAK, Figure, Same
 from bitnet_cost.ledger.answers import Answer
 from bitnet_cost.ledger.contract import component_of
 from bitnet_cost.ledger.result import Result
@@ -32,8 +33,19 @@ def weak_share(result: Result, component: str | None = None) -> float:
 
     A single point.
     """
-    weak, whole = weak_energy(result, lambda action: float(result.hardware.basis(action) in WEAK), component)
+    return _weak_share(Same(result), component)
+
+
+@lru_cache(maxsize=4096)  # every cell of a table marks its columns
+def _weak_share(result: Same, component: str | None) -> float:
+    hardware = Same(result.it.hardware)
+    weak, whole = weak_energy(result.it, lambda action: _is_weak(hardware, action), component)
     return weak / whole if whole and math.isfinite(weak) else 0.0
+
+
+@lru_cache(maxsize=8192)  # some 30 actions of every device
+def _is_weak(hardware: Same, action: str) -> float:
+    return float(hardware.it.basis(action) in WEAK)
 
 
 def weak_energy(result: Result, weakness: Callable[[str], Any], component: str | None = None) -> tuple[Any, Any]:
@@ -73,17 +85,14 @@ def mark_basis(basis: str | None) -> str:
 
 def mark_time(result: Result) -> str:
     """A mark where what the runtime reaches of the device is assumed or scaled, for any of its kernels."""
-    return MARK if any(figure.basis in WEAK for figure in _of_runtime(result)) else ""
+    return MARK if result.runtime is not None and _has_weak(Same(result.runtime)) else ""
 
 
-def _of_runtime(result: Result) -> Iterator[Figure]:
-    if result.runtime is None:
-        return
-    for holder in (result.runtime, *result.runtime.kernels.values()):
-        for name in type(holder).model_fields:
-            value = getattr(holder, name)
-            if isinstance(value, Figure) and name != "workspace":
-                yield value
+@lru_cache(maxsize=1024)  # the software of every device
+def _has_weak(runtime: Same) -> bool:
+    owners = (runtime.it, *runtime.it.kernels.values())
+    held = ((name, getattr(owner, name)) for owner in owners for name in type(owner).model_fields)
+    return any(isinstance(it, Figure) and it.basis in WEAK for name, it in held if name != "workspace")
 
 
 def explained(results: Sequence[Result], undecided: bool = False) -> list[Note]:

@@ -25,6 +25,8 @@ def _prefix(x: float) -> str:
 
 PRINTERS: dict[str, Callable[[float], str]] = {
     "significant(x)": numerals.figures_of,
+    "significant(x, 1, 4)": lambda x: numerals.significant(x, 1.0, 4),
+    "tick(Math.abs(x) + 1e-15)": lambda x: numerals.tick(abs(x) + 1e-15),
     "digits(x, 2)": lambda x: numerals.digits(x, 2),
     "digits(x, 3)": lambda x: numerals.digits(x, 3),
     "withPrefix(x, 'J')": lambda x: numerals.with_prefix(x, "J", 3),

@@ -25,12 +25,16 @@ from bitnet_cost.readers import catalog
 from bitnet_cost.studies import pages
 from bitnet_cost.studies.ranges import judged
 from bitnet_cost.views import estimate, html
+from bitnet_cost.views.charts import FEW
 from scripts.reference import EXPLORERS
-from tests.browser.conftest import HOSTILE, Opened, chosen, missing, written
+from tests.browser.conftest import HARDWARE, HOSTILE, Opened, chosen, missing, written
 from tests.conftest import ROOT, Ran
 
 AXE = (Path(__file__).parent / "axe.min.js").read_text("utf-8")
 PAGES = ("page_file", "study_file", "nodes_file", "bare_file", "curve_file", "chart_file", "measured_file")
+FIGURE = """box => [box.data.map(t => [t.name, t.x, t.y, t.text ?? null, t.customdata ?? null]),
+  [box.layout.xaxis, box.layout.yaxis].map(a => [a.title.text, a.tickvals ?? null, a.ticktext ?? null]),
+  box.layout.annotations.map(a => [a.text, a.x, a.y, a.xanchor, a.yanchor, a.xshift ?? 0, a.yshift ?? 0])]"""
 CHOSEN = """words => [...new URLSearchParams(words)].every(
   ([name, value]) => document.querySelector(`select[name=${name}]`).value === value)"""
 MARKS = ".bars path, .scatterlayer path, .trace path, path.mark"
@@ -95,17 +99,31 @@ def test_the_script_leaves_what_the_command_printed(any_file: Path, opened: Open
         assert texts(with_script, selector) == texts(without, selector), selector
 
 
-def test_a_choice_shows_what_python_printed_for_it(folder: Path, opened: Opened) -> None:
-    """Tables, headings and numbers of random choices are those of pages that were asked for just these."""
+@pytest.mark.parametrize(
+    ("models", "hardware", "precisions"),
+    [
+        (("gpt2",), ("l4", "cmos-7nm"), ("fp16", "bitnet-b1.58")),
+        (("gpt2",), ("cmos-7nm", "cmos-45nm"), ("fp32", "int8", "bitnet")),
+        (("llama-2-7b", "llama-2-70b"), ("h100-sxm-80gb", *HARDWARE[1:], "a100-sxm-80gb", "rtx-4090", "raspberry-pi-5"),
+         ("fp16", "int8", "int4", "bitnet-b1.58")),
+    ],
+)  # fmt: skip
+def test_a_choice_shows_what_python_printed_for_it(
+    folder: Path, opened: Opened, models: tuple[str, ...], hardware: tuple[str, ...], precisions: tuple[str, ...]
+) -> None:
+    """Tables, headings and numbers of random choices are those that Python makes, also where the script makes them."""
     scenarios = api.scenarios(
-        [catalog.model("gpt2")], [catalog.hardware(n) for n in ("l4", "cmos-7nm")],
-        [catalog.precision(p) for p in ("fp16", "bitnet-b1.58")], Workload(2, 64, 16),
+        [catalog.model(m) for m in models], [catalog.hardware(n) for n in hardware],
+        [catalog.precision(p) for p in precisions], Workload(2, 64, 16),
     )  # fmt: skip
     found = api.answer(scenarios)
     made = pages.of_answer(found, estimate.estimate_report(found, judged(found)), "x")
     path = folder / "chosen.html"
     path.write_text(html.as_html(made), "utf-8")
     page, draws = opened(path), random.Random(4)
+    assert len(made.choices["hardware"]) <= FEW or {c.name for c in made.charts if c.scripted} == {
+        "energy", "batch", "quality"
+    }  # fmt: skip
     for _ in range(12):
         asked = {name: draws.choice(values)[0] for name, values in made.choices.items()}
         page.evaluate("words => { location.hash = words; }", urlencode(asked))
@@ -116,24 +134,39 @@ def test_a_choice_shows_what_python_printed_for_it(folder: Path, opened: Opened)
             whole = [h for s in chart.shown for h in s.headings]
             assert texts(page, heading) == [whole[one.index((*chart.by, *chart.headed_by))]]
             assert texts(page, f"#t-{chart.name} caption") == [shown.table.title]
-            assert texts(page, f"#c-{chart.name}, #w-{chart.name}") == [
-                t for t in (shown.title, shown.words) if shown.title
-            ]
+            titled = chart.shown[made.index(chart.by)].title  # else there is no place for one
+            assert texts(page, f"#c-{chart.name}, #w-{chart.name}") == ([shown.title, shown.words] if titled else [])
             cells = [cell for row in shown.table.rows for cell in row]
             assert texts(page, f"#t-{chart.name} tbody :is(th, td)") == cells
             drawn = page.evaluate(f"document.getElementById('d-{chart.name}').hidden ? null : "
-                                  f"document.getElementById('d-{chart.name}').data.map(t => [t.name, t.x, t.y])")  # fmt: skip
+                                  f"({FIGURE})(document.getElementById('d-{chart.name}'))")  # fmt: skip
+            assert (drawn is None) is (shown.figure is None)
             if shown.figure is None:
-                assert drawn is None
-            else:
-                expected = [[own["name"], own["x"], own["y"]] for _, own in shown.figure.traces]
-                assert json.loads(json.dumps(drawn)) == json.loads(json.dumps(expected))
+                continue
+            traces, axes, labels = drawn
+            expected = [[own["name"], own["x"], own["y"], own.get("text"), own.get("customdata")]
+                        for _, own in shown.figure.traces]  # fmt: skip
+            assert traces == json.loads(json.dumps(expected))
+            whole = json.loads(json.dumps(shown.figure.whole()["layout"]))
+            assert axes == [[a["title"]["text"], a.get("tickvals"), a.get("ticktext")]
+                            for a in (whole["xaxis"], whole["yaxis"])]  # fmt: skip
+            assert [label[0] for label in labels] == [label["text"] for label in whole["annotations"]]
+            for (text, *at), label in zip(labels, whole["annotations"], strict=True):
+                assert at[:2] == pytest.approx([label["x"], label["y"]], rel=5.1e-5, abs=1e-5), text  # of five digits
+                assert at[2:] == [label["xanchor"], label["yanchor"], label.get("xshift", 0), label.get("yshift", 0)], (
+                    text
+                )
 
 
-def test_the_script_is_short_and_prints_no_number() -> None:
-    script = (html.HERE / "templates" / "report.js").read_text("utf-8")
-    assert len(script.splitlines()) < 250
-    assert not re.search(r"toFixed|toPrecision|toExponential|toLocaleString|Intl\.|Math\.", script)
+def test_scripts_print_no_number_but_as_python_does() -> None:
+    """`test_numerals` asks both; what picks and sorts is short and does not count."""
+    scripts = {name: (html.HERE / "templates" / name).read_text("utf-8") for name in html.SCRIPTS}
+    assert len(scripts["report.js"].splitlines()) < 250
+    assert "Math." not in scripts["report.js"]
+    for name, script in scripts.items():
+        assert name == "numerals.js" or not re.search(
+            r"toFixed|toPrecision|toExponential|toLocaleString|Intl\.", script
+        )
 
 
 def test_tables_read_without_script(page_file: Path, opened: Opened) -> None:
