@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bitnet_cost.engine.estimate import against, check_sharing, evaluate
 from bitnet_cost.inputs.precision import Precision
-from bitnet_cost.inputs.quality import Published
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import LIMITS, Workload
 from bitnet_cost.ledger.result import Result
+
+if TYPE_CHECKING:
+    from bitnet_cost.inputs.quality import Published
 
 Numbers = tuple[int, int, int]
 """Batch, prompt and generated tokens, of one point."""

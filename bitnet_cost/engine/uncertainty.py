@@ -27,7 +27,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from functools import cache
-from statistics import NormalDist
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -53,7 +52,6 @@ from bitnet_cost.words import Distribution
 PERCENTILES = (5.0, 50.0, 95.0)
 MOST_DRAWS = 1_000_000
 _TAIL = 0.025  # share beyond low, and beyond high, that a log-normal leaves out
-_NINETY = NormalDist().inv_cdf(0.95)  # standard deviations to either end of a 90 % interval
 
 
 def triangular(quantile: Array, low: float, mode: float, high: float) -> Array:
@@ -89,11 +87,18 @@ def lognormal(quantile: Array, low: float, median: float, high: float) -> Array:
     return found
 
 
+def _normal_quantile(share: float) -> float:
+    """The quantile of a standard normal distribution at a share."""
+    from statistics import NormalDist  # late: most answers draw nothing
+
+    return NormalDist().inv_cdf(share)
+
+
 @cache
 def _normal_quantiles() -> tuple[Array, Array]:
     """Shares, and the quantiles of a standard normal distribution there."""
     shares = np.linspace(_TAIL, 1 - _TAIL, 4001)
-    return shares, np.array([NormalDist().inv_cdf(float(share)) for share in shares])
+    return shares, np.array([_normal_quantile(float(share)) for share in shares])
 
 
 def levers(hardware: Hardware, actions: Sequence[str]) -> list[Lever]:
@@ -336,7 +341,7 @@ def normals(
 def off_by(ends: Array, normal: Array) -> Array:
     """Factors of draws whose 5 and 95 % are the ends of an interval, ``ends`` [end, n].  [draw, n]"""
     middle, half = in_logs(ends)
-    found: Array = np.exp(middle + half * normal[:, None] / _NINETY)
+    found: Array = np.exp(middle + half * normal[:, None] / _normal_quantile(0.95))
     return found
 
 

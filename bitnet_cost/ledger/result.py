@@ -23,7 +23,6 @@ from bitnet_cost.inputs.facility import Facility, Range
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.offload import cannot_offload
 from bitnet_cost.inputs.precision import Precision
-from bitnet_cost.inputs.quality import Published
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Speculative, Workload
@@ -38,6 +37,8 @@ from bitnet_cost.words import Accumulator, Parallel, Scope
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
+
+    from bitnet_cost.inputs.quality import Published
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
-from bitnet_cost.inputs.quality import Published, Quality
 from bitnet_cost.readers import catalog, spelling
+
+if TYPE_CHECKING:
+    from bitnet_cost.inputs.quality import Published, Quality
 
 FOLDER = "quality"
 LAWS = "laws"  # the one file of the folder that holds no figures
@@ -15,6 +18,8 @@ SAME = {"w4a16": "int4", "w8a8": "int8"}
 
 @cache
 def _tables(file: str) -> Quality:
+    from bitnet_cost.inputs.quality import Quality  # late: of most models no file says anything
+
     return catalog.shipped(f"{FOLDER}/{file}.yaml", Quality)
 
 
@@ -43,8 +48,8 @@ def every() -> list[Published]:
 
 
 @cache
-def _text(file: str) -> str:
-    return (spelling.root(FOLDER) / f"{file}.yaml").read_text("utf-8")
+def _text(file: str) -> bytes:
+    return (spelling.root(FOLDER) / f"{file}.yaml").read_bytes()
 
 
 @cache
@@ -58,7 +63,7 @@ def published(model: str, precision: str) -> tuple[Published, ...]:
     """
     precision = SAME.get(precision, precision)
     found = [
-        figure for file in files() if model in _text(file)
+        figure for file in files() if model.encode() in _text(file)
         for figure in figures(file) if (figure.model, figure.precision) == (model, precision)
     ]  # fmt: skip
     order = ("opened", "second-hand", "memory")

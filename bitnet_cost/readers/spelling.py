@@ -53,7 +53,8 @@ def names(kind: str) -> list[str]:
 
 @cache
 def _names(folder: Path) -> list[str]:
-    return sorted((path.stem for path in folder.glob("*.yaml")), key=_natural)
+    listed = os.listdir(folder)  # a third of the time that `Path.glob` takes: each command asks for some
+    return sorted((name.removesuffix(".yaml") for name in listed if name.endswith(".yaml")), key=_natural)
 
 
 def typed(kind: str) -> list[str]:

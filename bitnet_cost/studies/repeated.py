@@ -11,6 +11,8 @@ from collections import deque
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from bitnet_cost.engine.asked import Asked
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.architecture import Architecture
@@ -51,7 +53,7 @@ class Question:
             BitnetCostError: see `Workload` and `Asked.by_engine`.
         """
         numbers = batch, prompt, self.usual if generate is None else generate
-        single = all(type(number) is int for number in numbers)
+        single = all(type(number) is int or isinstance(number, np.integer) for number in numbers)
         if single and self.graphs and self.asked.traceable(numbers):
             for graph in self.graphs:
                 found = graph.at(numbers)
@@ -67,7 +69,7 @@ class Question:
 
 _known: dict[tuple[Any, ...], Question] = {}
 _traced: deque[Question] = deque()
-_changing = Lock()
+_remembering, _tracing = Lock(), Lock()
 
 
 def question(words: tuple[Any, ...]) -> Question | None:
@@ -84,7 +86,7 @@ def remember(words: tuple[Any, ...], asked: Asked) -> None:
             return
     if asked.scenario.workload.shape:  # a grid's arrays are not to be kept
         asked = asked._replace(scenario=asked.at((1, 1, 1)))
-    with _changing:
+    with _remembering:
         if len(_known) >= MOST:
             del _known[next(iter(_known))]
         _known[_key(words)] = Question(asked, words)
@@ -101,7 +103,7 @@ def _mark(word: Any) -> Any:
 
 def _trace(known: Question, numbers: tuple[int, int, int]) -> None:
     """Add a graph to a question that holds for some numbers, if no other is being traced."""
-    if not _changing.acquire(blocking=False):
+    if not _tracing.acquire(blocking=False):
         return
     try:
         from bitnet_cost.engine.again import Printed  # late: most programs need none
@@ -115,4 +117,4 @@ def _trace(known: Question, numbers: tuple[int, int, int]) -> None:
     except (BitnetCostError, TypeError):  # a formula that cannot be traced: the engine goes on
         known.answered = -(10**9)
     finally:
-        _changing.release()
+        _tracing.release()

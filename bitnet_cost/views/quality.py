@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bitnet_cost.inputs.quality import Published
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import brief, fixed
 from bitnet_cost.tables import Note, Table, headed
 from bitnet_cost.views.groups import alike
+
+if TYPE_CHECKING:
+    from bitnet_cost.inputs.quality import Published
 
 FIRST = (
     "wikitext2",
@@ -30,7 +32,7 @@ SHORT = {"perplexity": "ppl", "accuracy": "%"}
 SEEN = ("opened", "second-hand", "memory")
 MODELS = 3  # models that have a table each
 UNKNOWN = "; quality not known"
-Cells = Mapping[str, Sequence[Published]]  # of a model, by precision
+Cells = Mapping[str, "Sequence[Published]"]  # of a model, by precision
 
 
 def evaluated(figure: Published) -> str:
@@ -65,6 +67,7 @@ def row(figure: Published) -> dict[str, Any]:
 def places(figure: Published) -> int:
     """Decimals of a figure and its baseline: as many as are printed, two of a perplexity at least, three at most.
 
+    >>> from bitnet_cost.inputs.quality import Published
     >>> places(Published("", "", "", "accuracy", "", 65.0, 64.5, "", "", "", ""))
     1
     """

@@ -62,6 +62,8 @@ def test_other_numbers_and_words_are_asked_as_before() -> None:
     for _ in range(5):
         api.estimate(*WORDS)
     assert by_graph(api.estimate(*WORDS))
+    assert by_graph(api.estimate(*WORDS, batch=np.int64(3), prompt=np.uint16(40)))
+    assert not by_graph(api.estimate(*WORDS, batch=3.0))
     several = api.estimate(*WORDS, batch=[1, 2])
     assert np.array_equal(several.energy_j, [float(api.estimate(*WORDS, batch=batch).energy_j) for batch in (1, 2)])
     wrong: list[dict[str, Any]] = [
