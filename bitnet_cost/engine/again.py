@@ -102,7 +102,7 @@ class Printed:
     def at(self, numbers: Numbers) -> Result | None:
         """The answer at a point; None: something is decided otherwise."""
         figures = self._figures(*map(float, numbers))
-        return None if figures is None else RepeatedResult.of(_Point(self, numbers, figures))
+        return None if figures is None else _result_at(_Point(self, numbers, figures))
 
     def footprint(self, figures: Figures) -> Footprint:
         """What is resident."""
@@ -148,7 +148,7 @@ class _Later:
     def __get__(self, one: Any, owner: type) -> Any:
         if one is None:
             return self
-        whole = one.point.engine
+        whole = one._point.engine
         found = one.__dict__[self.name] = getattr(getattr(whole, self.part) if self.part else whole, self.name)
         return found
 
@@ -163,7 +163,7 @@ def _of_engine(part: str | None) -> Callable[[type[R]], type[R]]:
                 setattr(made, each.name, _Later(each.name, part))
 
         def reduced(one: Any, protocol: Any) -> Any:
-            whole = one.point.engine
+            whole = one._point.engine
             return (getattr(whole, part) if part else whole).__reduce_ex__(protocol)
 
         made.__new__ = lambda _, *given, **named: plain(*given, **named)  # type: ignore[method-assign]
@@ -178,40 +178,30 @@ def _of_engine(part: str | None) -> Callable[[type[R]], type[R]]:
 class RepeatedTiming(Timing):
     """Times of which those of the phases are known before the engine is asked."""
 
-    point: _Point
+    _point: _Point
 
-    @classmethod
-    def of(cls, point: _Point) -> Timing | None:
-        """The times of a point; None at a technology node."""
-        if point.of.seconds is None:
-            return None
-        made = object.__new__(cls)
-        made.__dict__.update(point=point, names=point.of.phases, by_phase=point.of.seconds(point.figures))
-        return made
+
+def _timing_at(point: _Point) -> Timing | None:
+    """The times of a point; None at a technology node."""
+    if point.of.seconds is None:
+        return None
+    made = object.__new__(RepeatedTiming)
+    made.__dict__.update(_point=point, names=point.of.phases, by_phase=point.of.seconds(point.figures))
+    return made
 
 
 @_of_engine(None)
 class RepeatedResult(Result):
     """A result of which some figures are known before the engine is asked."""
 
-    point: _Point
+    _point: _Point
     has_energy = True
     shape = ()
-
-    @classmethod
-    def of(cls, point: _Point) -> Result:
-        """The answer at a point."""
-        made, of = object.__new__(cls), point.of
-        saving = None if of.saving is None else Bounds.of(of.saving(point.figures))
-        made.__dict__.update(
-            point=point, baseline=of.baseline, saving=saving, reason=None, quality=of.asked.quality, plain=None
-        )
-        return made
 
     @cached_property
     def scenario(self) -> Scenario:
         """The question."""
-        return self.point.scenario
+        return self._point.scenario
 
     @cached_property
     def workload(self) -> Workload:
@@ -221,25 +211,35 @@ class RepeatedResult(Result):
     @cached_property
     def footprint(self) -> Footprint:
         """What is resident."""
-        return self.point.of.footprint(self.point.figures)
+        return self._point.of.footprint(self._point.figures)
 
     @cached_property
     def timing(self) -> Timing | None:
         """How long it takes; None at a technology node."""
-        return RepeatedTiming.of(self.point)
+        return _timing_at(self._point)
 
     @cached_property
     def by_component(self) -> dict[str, Array]:
         """Energy of each component.  Each [bound, n]  [J]"""
-        return self.point.of.by_component(self.point.figures)
+        return self._point.of.by_component(self._point.figures)
 
     @cached_property
     def energy_by_phase(self) -> dict[str, Array]:
         """Nominal energy of each phase.  Each [n]  [J]"""
-        return self.point.of.energy_by_phase(self.point.figures)
+        return self._point.of.energy_by_phase(self._point.figures)
 
     @cached_property
     def by_operator(self) -> Array:
         """Energy of each operator.  [bound, phase, op, n]  [J]"""
-        found = self.point.of.by_operator(self.point.numbers)
-        return self.point.engine.by_operator if found is None else found
+        found = self._point.of.by_operator(self._point.numbers)
+        return self._point.engine.by_operator if found is None else found
+
+
+def _result_at(point: _Point) -> Result:
+    """The answer at a point."""
+    of, made = point.of, object.__new__(RepeatedResult)
+    saving = None if of.saving is None else Bounds.of(of.saving(point.figures))
+    made.__dict__.update(
+        _point=point, baseline=of.baseline, saving=saving, reason=None, quality=of.asked.quality, plain=None
+    )
+    return made
