@@ -9,7 +9,8 @@ import numpy as np
 
 from bitnet_cost.engine.activity import format_run, product_format, unit_of
 from bitnet_cost.engine.storage import precision_at, role_of
-from bitnet_cost.formulas.launches import unpacking_seconds
+from bitnet_cost.formulas.launches import host_wait, launch_seconds, unpacking_seconds, within_rows
+from bitnet_cost.formulas.roofline import partly_overlapped
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import FORMAT_BITS, Precision
 from bitnet_cost.inputs.runtime import Kernel, KernelClass, RuntimeProfile
@@ -118,6 +119,50 @@ def launches_of(op: Operator, kernel: Kernel, runtime: RuntimeProfile) -> float:
     """Kernels launched for an operator in one pass over one layer."""
     fused = op.traits.fused == "always" or (op.traits.fused == "projections" and runtime.fused_projections)
     return 0.0 if fused else kernel.launches * op.parts
+
+
+class Single(NamedTuple):
+    """Kernels of products as they are measured one by one; arrays are [op, 1]."""
+
+    overlapped: Array  # whether bytes, arithmetic and walk overlap in part
+    walk: Array  # seconds of a pass along the inner dimension, where they do
+    few_rows: Array
+    few_overhead: Array  # part of a launch for few rows
+    issued: Array  # whether the device works while the host issues the next one
+
+    def of(self, rows: list[int]) -> Single:
+        """The same of some operators."""
+        return Single(*(values[rows] for values in self))
+
+    def busy(self, longest: Array, compute: Array, memory: Array, passes: Array) -> Array:
+        """Seconds in which kernels work: as they overlap, else the ``longest``.  [phase, op, n]"""
+        return np.where(self.overlapped, partly_overlapped(compute, memory, self.walk * passes), longest)
+
+    def launches(self, overhead: Array, busy: Array, tokens: Array) -> Array:
+        """Seconds of launches, beyond what the device is ``busy`` where it does not wait for them.  [phase, op, n]"""
+        overhead = overhead * (1.0 - (1.0 - self.few_overhead) * within_rows(tokens, self.few_rows))
+        return np.where(self.issued, host_wait(overhead, busy), overhead)
+
+
+def single_kernels(
+    ops: tuple[Operator, ...], kernels: Sequence[Kernel | None], runtime: RuntimeProfile
+) -> Single | None:
+    """What kernels of products add to the roofline; None where no kernel of the runtime says so."""
+    if not any(k and (k.partly_overlapped or k.few_rows or k.issued) for k in kernels):
+        return None
+    overlapped = [bool(k and k.partly_overlapped) for k in kernels]
+    walked = [
+        launches_of(op, k, runtime) * op.repeat * launch_seconds(0.0, k.per_input.value, op.shape[0])
+        if k and k.partly_overlapped and k.per_input
+        else 0.0
+        for op, k in zip(ops, kernels, strict=True)
+    ]
+    few = [float(k.few_rows or 0) if k else 0.0 for k in kernels]
+    part = [k.few_overhead.value if k and k.few_overhead else 1.0 for k in kernels]
+    issued = [bool(k and k.issued) for k in kernels]
+    return Single(
+        np.array(overlapped)[:, None], stacked(walked), array(few)[:, None], stacked(part), np.array(issued)[:, None]
+    )
 
 
 class Tiled(NamedTuple):

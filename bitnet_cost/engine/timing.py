@@ -16,7 +16,18 @@ import numpy as np
 
 from bitnet_cost.engine.activity import stays
 from bitnet_cost.engine.counts import DRAFT, HOST
-from bitnet_cost.engine.kernels import Kind, Tiled, launches_of, packing, repeated, stacked, tiles_of, unpacking
+from bitnet_cost.engine.kernels import (
+    Kind,
+    Single,
+    Tiled,
+    launches_of,
+    packing,
+    repeated,
+    single_kernels,
+    stacked,
+    tiles_of,
+    unpacking,
+)
 from bitnet_cost.engine.parallel import Share
 from bitnet_cost.engine.phases import READ_ONCE
 from bitnet_cost.engine.routed import sorted_seconds, sorting_of, uneven
@@ -118,6 +129,7 @@ class Schedule:
     # [3, op, 1]; None: nothing is routed
     host: int | None  # the row of the host, where the device waits for it
     streamed: Streamed | None = None  # what is read from the host's memory
+    single: Single | None = None  # of products measured one by one; None: nowhere
     decoding: Array | None = None  # seconds of a product while decoding over those of a prefill; None: the same
 
     def of(self, rows: list[int]) -> Schedule:
@@ -128,6 +140,7 @@ class Schedule:
             "per_level": self.per_level[:, :, rows],
             "host": None if self.host is None else rows.index(self.host),
             "streamed": self.streamed and self.streamed.of(rows),
+            "single": self.single and self.single.of(rows),
             "sorting": None if self.sorting is None else self.sorting[:, rows],
         }
         names = ("moves", "stepwise", "steps", "room", "window", "per_mac", "busy_compute", "busy_memory", "per_pass",
@@ -237,6 +250,7 @@ def schedule(
         sorting=sorting,
         host=ops.index(HOST) if runtime.waits_for_host else None,
         streamed=streamed,
+        single=single_kernels(ops, kernels, runtime),
         decoding=decode_factors(kinds, hardware),
     )
 
@@ -427,6 +441,9 @@ def roofline(
     counts.named(compute, "arithmetic", "s")
     counts.named(memory, "memory", "s")
     longest = np.maximum(compute, memory)
+    if plan.single is not None:
+        longest = plan.single.busy(longest, compute, memory, counts.passes[:, None, :])
+        overhead = plan.single.launches(overhead, longest, rows_of(counts))
     _, prompt, _ = counts.workload.flat()
     for p, rows in product([p for p, phase in enumerate(counts.phases) if phase.grows], plan.attention):
         of_cache = plan.streamed.per_bit if plan.streamed and plan.streamed.cache else plan.per_bit[plan.main]
@@ -541,7 +558,7 @@ def _host(runtime: RuntimeProfile, counts: OpCounts) -> Array:
 
 def _launch(kernel: Kernel, op: Operator | None = None) -> float:
     """Seconds of one launch of an operator's kernel."""
-    walked = kernel.per_input.value if kernel.per_input and op else 0.0
+    walked = kernel.per_input.value if kernel.per_input and op and not kernel.partly_overlapped else 0.0
     return launch_seconds(kernel.overhead.value if kernel.overhead else 0.0, walked, op.shape[0] if op else 0)
 
 

@@ -46,6 +46,20 @@ def sum_of_maxima(
     return total
 
 
+def partly_overlapped(arithmetic: Array, memory: Array, walk: Array) -> Array:
+    """Seconds of a product whose arithmetic, traffic and walk along its inner dimension overlap in part.  [s]
+
+    The root of the sum of squares: the longest where the others are short, between the longest, as if all ran at once,
+    and the sum, as if one waited for the other. Limits of a rate blended by a power: Churchill & Usagi, A general
+    expression for the correlation of rates of transfer, AIChE Journal 18(6), 1972, doi:10.1002/aic.690180606, eq. 1.
+
+    >>> float(partly_overlapped(np.float64(2.0), np.float64(3.0), np.float64(6.0)))
+    7.0
+    """
+    both: Array = np.sqrt(arithmetic * arithmetic + memory * memory + walk * walk)
+    return both
+
+
 def waiting(busy: Array, compute: Array, memory: Array) -> Array:
     """Seconds of a kernel in which it draws power and waits: beyond what arithmetic and memory need at their peaks.
 

@@ -42,6 +42,25 @@ def traits(profile: Hardware) -> dict[Trait, float]:
     return {"any": 1.0, "hbm": memory, "per_watt": per_watt}
 
 
+class KernelFactors(Input):
+    """Factors on the figures of one class of kernels, beyond those of its runtime."""
+
+    overhead: float = Field(1.0, gt=0, description="on the time of a launch")
+    per_input: float = Field(1.0, gt=0, description="on the time per entry of the inner dimension")
+    bandwidth: float = Field(1.0, gt=0, description="on the share of the bandwidth")
+    compute: float = Field(1.0, gt=0, description="on the share of the peak rate")
+
+    def of(self, kernel: Kernel) -> Kernel:
+        """The kernel with these factors."""
+        most = {"bandwidth": 0.98, "compute": 0.98}
+        update = {
+            name: scaled(figure, factor, most.get(name, float("inf")))
+            for name, factor in self.model_dump().items()
+            if (figure := getattr(kernel, name)) is not None
+        }
+        return kernel.model_copy(update=update)
+
+
 class RuntimeConstants(Input):
     """Factors on the figures of a runtime on one device, and times that a pass takes beyond its kernels."""
 
@@ -73,6 +92,9 @@ class RuntimeConstants(Input):
     link: float = Field(1.0, gt=0, description="on the bandwidth of the interconnect")
     link_latency: float = Field(1.0, gt=0, description="on the latency of an exchange")
     active: float = Field(1.0, gt=0, description="on the power of the device's kernels that wait")
+    kernels: dict[KernelClass, KernelFactors] = Field(
+        default_factory=dict, description="of single products, by class of kernels"
+    )
     trends: dict[Trait, dict[str, float]] = Field(
         default_factory=dict,
         description="of every device of a class: by trait, how the logarithms of factors of those with rows follow it",
@@ -117,7 +139,9 @@ class RuntimeConstants(Input):
                     update["compute"] = scaled(kernel.compute, rate, 0.95)
             if kernel.cache_repeats is not None:
                 update["cache_repeats"] = scaled(kernel.cache_repeats, self.cache_repeats, 1.0)
+            own = self.kernels.get(name)
             kernels[name] = kernel.model_copy(update=update)
+            kernels[name] = own.of(kernels[name]) if own is not None else kernels[name]
         changed = {
             name: scaled(figure, getattr(self, name))
             for name in ("per_pass", "per_sequence")

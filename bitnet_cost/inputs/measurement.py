@@ -150,6 +150,10 @@ class MeasuredSource(Source):
     after_first: bool = Field(
         False, description="whether a server's time per token is that after the first, without a request's own prompt"
     )
+    bursts: bool = Field(
+        False,
+        description="products without a reading of power ran for milliseconds, in which no limit of a board takes hold",
+    )
     copies: dict[str, dict[str, int]] = Field(
         default_factory=dict,
         description="by runtime and precision, how many products with weights of their own take turns in a measurement "

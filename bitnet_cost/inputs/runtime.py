@@ -36,6 +36,20 @@ class Kernel(Input):
     )
     bandwidth: Ratio | None = Field(None, description="share of the peak bandwidth; left out: fused, moves nothing")
     compute: Ratio | None = Field(None, description="share of the peak rate; left out: not limited by it")
+    partly_overlapped: bool = Field(
+        False,
+        description="bytes, arithmetic and the walk of `per_input` overlap in part: a product takes the root of the "
+        "sum of their squares; left out: the longer of bytes and arithmetic, after the walk",
+    )
+    few_rows: int | None = Field(
+        None, ge=1, le=1024, description="tokens of a pass up to which another kernel runs, whose launch is shorter"
+    )
+    few_overhead: Ratio | None = Field(None, description="part of `overhead` that a launch for few_rows takes")
+    issued: bool = Field(
+        False,
+        description="the host issues it while the device works on what came before: the longer of launch and kernel, "
+        "not the sum",
+    )
     bytes_per_entry: float | None = Field(
         None,
         ge=0,
@@ -104,6 +118,8 @@ class Kernel(Input):
     def _complete(self) -> Self:
         if self.launches and self.overhead is None:
             raise ValueError("a kernel that is launched needs its overhead")
+        if (self.few_rows is None) != (self.few_overhead is None):
+            raise ValueError("few_rows and few_overhead need one another")
         if self.large_tile is not None and (self.tile is None or self.compute is None or self.large_compute is None):
             raise ValueError("large_tile needs tile, compute and large_compute")
         return self

@@ -47,6 +47,13 @@ def rows() -> tuple[Measurement, ...]:
     return tuple(row for path in sorted(catalog.place("measured/").glob("*.csv")) for row in read_rows(path))
 
 
+@cache
+def product_rows() -> tuple[Measurement, ...]:
+    """Single products that constants are solved from and that are never scored: none of them is among `rows`."""
+    files = sorted(catalog.place("measured/products/").glob("*.csv"))
+    return tuple(row for path in files for row in read_rows(path))
+
+
 def used() -> frozenset[str]:
     """Ids of the rows that a constant or a figure of the catalogue came from; none of them may be scored."""
     return catalog.constants().rows | {row for part in sources().used for row in part.rows}

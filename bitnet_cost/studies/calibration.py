@@ -31,6 +31,7 @@ from bitnet_cost.inputs.cited import Input
 from bitnet_cost.inputs.hardware import GPUS, Hardware
 from bitnet_cost.inputs.measurement import Measurement
 from bitnet_cost.inputs.runtime import RuntimeProfile
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import brief, to_digits
 from bitnet_cost.readers import catalog, measured
 from bitnet_cost.studies.measured import Quantity, calibration_ids, counted, grouped, memory_of, read
@@ -52,7 +53,10 @@ ACTIVE = 0.7
 PROMPT = 0.5  # of a task's prompt length, where rows give none
 COUNTER = {"cache": (1.0, 0.5), "context_gb": (0.1, 1.5)}  # expected value and spread
 # Runtimes of single kernels, or solved by hand.
-FIXED = {"cuda-graph", "vllm-kernels", "tensorrt-llm-kernels", "bitnet.cpp", "fastertransformer", "qnn", "bitsandbytes"}
+FIXED = {
+    "cuda-graph", "vllm-kernels", "tensorrt-llm-kernels", "traced-kernels", "synchronised", "bitnet.cpp",
+    "fastertransformer", "qnn", "bitsandbytes",
+}  # fmt: skip
 # Devices whose rows ran another program under the same name, Vulkan where the others of the class run Metal.
 APART = {"ryzen-ai-max-395"}
 STEP = 1e-3  # of a numeric derivative
@@ -225,11 +229,15 @@ class Rows:
         """The same rows with the prompt lengths of their tasks."""
         return Rows(self.members, prompts, self.profile, self.software) if self.tasks & set(prompts) else self
 
+    def priced(self, hardware: Hardware, software: RuntimeProfile) -> Result:
+        """The rows on a device and in a runtime with other figures."""
+        return priced(replace(self.result, scenario=self.result.scenario.but(hardware=hardware, runtime=software)))
+
     def residuals(
         self, hardware: Hardware, software: RuntimeProfile, sigmas: Mapping[Quantity, float]
     ) -> Iterator[float]:
         """Logarithms of modelled over measured in units of noise, of the quantities in ``sigmas``; 0 if no fit."""
-        result = priced(replace(self.result, scenario=self.result.scenario.but(hardware=hardware, runtime=software)))
+        result = self.priced(hardware, software)
         for row, answer in zip(self.members, read(result, self.members, NONE), strict=True):
             for quantity, sigma in sigmas.items():
                 value = getattr(row, quantity)
@@ -346,7 +354,10 @@ def fit_counter(source: str, rows: Sequence[Rows]) -> tuple[CounterConstants, Fi
 
 
 def calibrate(
-    rows: Sequence[Measurement], progress: Callable[[str], object] = lambda line: None, before: Constants | None = None
+    rows: Sequence[Measurement],
+    progress: Callable[[str], object] = lambda line: None,
+    before: Constants | None = None,
+    products: Sequence[RuntimeConstants] = (),
 ) -> Calibration:
     """Constants of every device and runtime with rows among those that `calibration_ids` sets aside.
 
@@ -354,10 +365,11 @@ def calibrate(
         rows: all measured rows.
         progress: is called with a line for every device and runtime.
         before: constants whose misfit with the rows is told beside that of each fit of times.
+        products: constants of the kernels of single products, by which energies of such rows are priced.
     """
     factors_before = {
         (entry.hardware, entry.runtime): entry.model_dump(
-            exclude_defaults=True, exclude={"hardware", "runtime", "trends", "rows"}
+            exclude_defaults=True, exclude={"hardware", "runtime", "kernels", "trends", "rows"}
         )
         | {f"prompt:{task}": float(length) for task, length in (before.prompts if before else {}).items()}
         for entry in (before.runtimes if before else [])
@@ -399,6 +411,7 @@ def calibrate(
                 ids,
             )
             progress(f"{runtime} {hardware} {len(here)}")
+    runtimes += products
     devices, prices = _with_prices(usable, single, runtimes)
     sources = dict.fromkeys(row.source for part in usable for row in part.members if row.memory_gb)
     counters = {source: fit_counter(source, usable) for source in sources}
@@ -461,10 +474,8 @@ def _trends(every: RuntimeConstants, own: Sequence[RuntimeConstants]) -> dict[Tr
     x = np.array([[one[name] for name in names] for one in known])
     y = np.log([[getattr(part, name) / getattr(every, name) for name in SPREAD] for part in own])
     slopes = np.linalg.solve(x.T @ x + np.eye(len(names)), x.T @ y).round(2).tolist()
-    return {
-        trait: {name: slope for name, slope in zip(SPREAD, row, strict=True) if slope}
-        for trait, row in zip(names, slopes, strict=True)
-    }
+    found = ({name: slope for name, slope in zip(SPREAD, row, strict=True) if slope} for row in slopes)
+    return {trait: moved for trait, moved in zip(names, found, strict=True) if moved}
 
 
 def _with_prices(
@@ -551,11 +562,19 @@ def text_of(constants: Constants) -> str:
         for entry in entries:
             known = entry.model_dump(exclude_defaults=True)
             rows = known.pop("rows", [])
-            trends = known.pop("trends", {})
+            trends, kernels = known.pop("trends", {}), known.pop("kernels", {})
             words = [f"{k}: {v!r}" if isinstance(v, str) else f"{k}: {brief(v)}" for k, v in known.items()]
             lines.append(f"  - {{{', '.join(words)},")
+            for name, figures in kernels.items():
+                lines.append("     " + ("kernels: {" if name == next(iter(kernels)) else "  ") + _flow(name, figures))
+                lines[-1] += "}," if name == list(kernels)[-1] else ","
             if trends:
-                slopes = (f"{t}: {{{', '.join(f'{k}: {brief(v)}' for k, v in s.items())}}}" for t, s in trends.items())
+                slopes = (_flow(trait, factors) for trait, factors in trends.items())
                 lines.append(f"     trends: {{{', '.join(slopes)}}},")
             lines.append(f"     rows: [{', '.join(rows)}]}}")
     return "\n".join(lines) + "\n"
+
+
+def _flow(name: str, figures: Mapping[str, float]) -> str:
+    """A section of figures on one line."""
+    return f"{name}: {{{', '.join(f'{key}: {brief(value)}' for key, value in figures.items())}}}"

@@ -36,7 +36,7 @@ BEFORE = {"": "", SERVER: " of a server", PRODUCT: " of a product alone"}
 Kind = tuple[str, str]  # runtime, class of devices
 # Of the runtimes whose figures are measured on single kernels: those devices, and what only they say nothing of.
 KERNELS_OF = {"cuda-graph": {"h100-sxm-80gb": (), "h200-sxm-141gb": ("bf16", "fp16")}}
-# Those whose figures are one set for all of their devices: without one its median error goes from 16 to 18 %.
+# Those of many devices, whose mean hardly changes without one of them: a device that is left out takes it.
 SHARED = {"vllm-kernels", "tensorrt-llm-kernels"}
 
 
@@ -228,7 +228,7 @@ _NOTE = (
     "The factors of a runtime, those of its other devices and the trends of these are solved again without the rows of"
     " a device, all of which are then scored with the prices of its profile. A runtime that was measured on few devices"
     " is left with little; servers of vLLM are such; one that was measured on that device alone is not"
-    " scored there. Constants do not come from products alone: a runtime's file has what they reach."
+    " scored there. Of products alone the device takes the mean of its runtime's kernels over all devices."
 )
 
 

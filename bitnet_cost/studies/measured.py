@@ -290,7 +290,7 @@ def power_at(result: Result, timing: Timing, row: Measurement, i: int) -> float:
     A board at its limit lowers its clocks, and with them what a MAC takes, so that it draws the limit and no more.
     """
     seconds, energy, _ = _of_phase(result, timing, row, i)
-    power, (at, steps) = result.hardware.device_power, _alone(result, row, i)
+    power, (at, steps) = result.hardware.device_power, alone_at(result, row, i)
     if row.seconds is None:
         return float(energy / seconds)
     energy += power.static.value * (row.seconds - seconds)
@@ -306,7 +306,7 @@ def bare_product(result: Result) -> int | None:
     return next(i for i, op in enumerate(result.counts.operators) if op.role == "linear")
 
 
-def _alone(result: Result, row: Measurement, i: int) -> tuple[tuple[int, list[int], int], int]:
+def alone_at(result: Result, row: Measurement, i: int) -> tuple[tuple[int, list[int], int], int]:
     """Where a product, or a linear layer, is in a table of phases, operators and points, and how often it runs."""
     index = bare_product(result)
     assert index is not None  # asked of products alone
@@ -316,11 +316,18 @@ def _alone(result: Result, row: Measurement, i: int) -> tuple[tuple[int, list[in
     return (result.counts.row_of("decode" if row.generate > 1 else "prefill"), [index, *found], i), steps
 
 
+def is_burst(row: Measurement) -> bool:
+    """Whether a product ran too shortly for the limit of its board's power to take hold."""
+    known = measured.sources().sources.get(row.source)
+    return known is not None and known.bursts and row.power_w is None
+
+
 def _of_phase(result: Result, timing: Timing, row: Measurement, i: int) -> tuple[float, float, float]:
     """Time and energy of what a row measured, and how many steps of it its seconds are one of."""
     if row.phase in ALONE and bare_product(result) is not None:
-        at, steps = _alone(result, row, i)
-        return float(timing.seconds[at].sum()) / steps, float(result.by_operator[1][at].sum()) / steps, 1.0
+        at, steps = alone_at(result, row, i)
+        longer = float(timing.stretch[at[0], i]) if is_burst(row) else 1.0
+        return float(timing.seconds[at].sum()) / steps / longer, float(result.by_operator[1][at].sum()) / steps, 1.0
     seconds, joules = timing.by_phase, result.by_operator[1].sum(1)
     if row.phase in ("prefill", "decode"):
         phase = result.counts.row_of(row.phase)

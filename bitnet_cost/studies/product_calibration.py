@@ -1,0 +1,157 @@
+"""Solve what kernels of single products reach, by runtime, class of kernels and device: factors on their figures.
+
+First the factors that serve all devices of a runtime, then those of each device, held to the former by a penalty: a
+device with few rows keeps the mean (shrinkage; Efron & Morris, Data analysis using Stein's estimator, JASA 70, 1975,
+doi:10.1080/01621459.1975.10479864). Rows are those of ``measured/products/``, which are never scored. A product is
+timed by the engine once at the runtime's figures, and by the same formulas again at others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bitnet_cost.engine.kernels import kernel_class
+from bitnet_cost.formulas.roofline import partly_overlapped
+from bitnet_cost.inputs.calibration import EVERY_DEVICE, Constants, KernelFactors, RuntimeConstants
+from bitnet_cost.inputs.cited import Figure
+from bitnet_cost.inputs.measurement import Measurement
+from bitnet_cost.inputs.runtime import Kernel, KernelClass
+from bitnet_cost.ledger.result import Result
+from bitnet_cost.numerals import to_digits
+from bitnet_cost.readers import measured
+from bitnet_cost.studies.calibration import Rows, Vector, solve
+from bitnet_cost.studies.measured import alone_at, bare_product, calibration_ids, grouped, is_burst
+
+RUNTIMES = frozenset(
+    ("tensorrt-llm-kernels", "vllm-kernels", "traced-kernels", "synchronised")
+)  # of products one by one
+SIGMA = 0.1  # noise of a time, as a logarithm: a library has a kernel for one size and none for its neighbour
+# How far a factor may stray, as a logarithm: of a class of kernels on all devices, and of one device from those.
+SPREAD = {"overhead": 1.0, "per_input": 1.5, "bandwidth": 0.3, "compute": 0.6}
+OWN = {"overhead": 0.4, "per_input": 0.6, "bandwidth": 0.15, "compute": 0.3}
+FASTEST = KernelFactors(overhead=1e-3, per_input=1e-3, bandwidth=1e3, compute=1e3)
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """What products of one class of kernels take at a runtime's figures, in seconds, one entry a row."""
+
+    ids: list[str]
+    kernel: Kernel
+    seconds: Vector  # measured
+    launch: Vector
+    walk: Vector
+    memory: Vector
+    compute: Vector
+    rest: Vector  # of what narrows their inputs
+    limit: Vector  # at the limit of the board's power, however fast the kernel; 0 below it
+
+    def at(self, factors: KernelFactors) -> Vector:
+        """Seconds with other figures."""
+        kernel = factors.of(self.kernel)
+        launch = self.launch * _times(kernel.overhead, self.kernel.overhead)
+        memory = self.memory / _times(kernel.bandwidth, self.kernel.bandwidth)
+        compute = self.compute / _times(kernel.compute, self.kernel.compute)
+        busy = partly_overlapped(compute, memory, self.walk * factors.per_input)
+        both = np.maximum(launch, busy) if self.kernel.issued else launch + busy
+        seconds: Vector = np.maximum(both + self.rest, self.limit)
+        return seconds
+
+
+def _times(figure: Figure | None, before: Figure | None) -> float:
+    """How many times what it was a figure is."""
+    return figure.value / before.value if figure is not None and before is not None else 1.0
+
+
+def pieces_of(part: Rows) -> tuple[KernelClass, Pieces]:
+    """The class of kernels that products run as, and what they take."""
+    index = bare_product(part.result)
+    op = part.result.counts.operators[index or 0]
+    name = part.software.listed(kernel_class(op, part.result.precision, part.profile) or "linear")
+    kernel = part.software.kernel(name)
+    fastest = RuntimeConstants(hardware="one", runtime="one", kernels={name: FASTEST})
+    base, fast = (part.priced(part.profile, s) for s in (part.software, fastest.runtime_of(part.software)))
+    found = [_row(base, fast, kernel, row, i) for i, row in enumerate(part.members)]
+    columns = (np.array(values) for values in zip(*found, strict=True))
+    return name, Pieces([row.id for row in part.members], kernel, *columns)
+
+
+def _row(base: Result, fast: Result, kernel: Kernel, row: Measurement, i: int) -> tuple[float, ...]:
+    """Seconds of a row as `Pieces` has them."""
+    timing, capped = base.timing, fast.timing
+    assert timing is not None  # priced
+    assert capped is not None
+    (phase, (first, *others), _), steps = alone_at(base, row, i)
+    inputs = base.counts.operators[first].shape[0]
+    few = kernel.few_overhead if (row.prompt or 1) <= (kernel.few_rows or 0) else None
+    launch = (kernel.overhead.value if kernel.overhead else 0.0) * (few.value if few else 1.0)
+    walk = kernel.per_input.value * inputs if kernel.per_input else 0.0
+    rest = float(timing.seconds[phase, others, i].sum() / timing.stretch[phase, i]) / steps
+    at_limit = float(capped.stretch[phase, i]) > 1.0 and not is_burst(row)
+    limit = float(capped.seconds[phase, [first, *others], i].sum()) / steps if at_limit else 0.0
+    memory, compute = (float(part[phase, first, i]) / steps for part in (timing.memory, timing.compute))
+    return row.seconds or np.nan, launch, walk, memory, compute, rest, limit
+
+
+def fit_kernels(parts: Sequence[Pieces], start: KernelFactors, spread: Mapping[str, float]) -> KernelFactors:
+    """Factors that bring the times of products near the measured ones, held to ``start``."""
+
+    def residuals(x: Vector) -> list[float]:
+        factors = KernelFactors(**dict(zip(SPREAD, np.exp(x).tolist(), strict=True)))
+        return [float(r) for part in parts for r in np.log(part.at(factors) / part.seconds) / SIGMA]
+
+    found = solve(residuals, start.model_dump(), spread)
+    return KernelFactors(**{name: to_digits(value, 3) for name, value in found.values.items()})
+
+
+def chosen_rows(rows: Iterable[Measurement]) -> list[Measurement]:
+    """Rows of single products that their kernels' factors come from.
+
+    Those of ``measured/products/``; of a runtime without any there, measured ones that `calibration_ids` sets aside.
+    """
+    own = measured.product_rows()
+    everything, known = list(rows), {row.runtime for row in own}
+    ids = calibration_ids(everything)
+    return [*own, *(row for row in everything if row.id in ids and row.runtime in RUNTIMES - known)]
+
+
+def product_constants(
+    rows: Iterable[Measurement], progress: Callable[[str], object] = lambda line: None
+) -> list[RuntimeConstants]:
+    """Constants of the kernels of single products: of every device of a runtime, then of each with rows."""
+    found: dict[tuple[str, str], dict[KernelClass, list[tuple[str, Pieces]]]] = {}
+    for members in grouped(chosen_rows(rows)).values():
+        part = Rows(members)
+        name, pieces = pieces_of(part)
+        of_runtime = found.setdefault((part.software.runtime, str(part.software.device_class)), {})
+        of_runtime.setdefault(name, []).append((part.profile.name, pieces))
+    constants = []
+    for (runtime, device_class), classes in found.items():
+        every = {name: fit_kernels([p for _, p in parts], KernelFactors(), SPREAD) for name, parts in classes.items()}
+        constants.append(RuntimeConstants(hardware=EVERY_DEVICE + device_class, runtime=runtime, kernels=every))
+        for hardware in dict.fromkeys(device for parts in classes.values() for device, _ in parts):
+            own = {name: [p for device, p in parts if device == hardware] for name, parts in classes.items()}
+            solved = {name: fit_kernels(parts, every[name], OWN) for name, parts in own.items() if parts}
+            scored = [row for parts in own.values() for p in parts for row in p.ids if row in _measured_ids()]
+            constants.append(
+                RuntimeConstants(hardware=hardware, runtime=runtime, kernels={**every, **solved}, rows=scored)
+            )
+            progress(f"{runtime} {hardware} {sum(map(len, own.values()))}")
+    return constants
+
+
+def _measured_ids() -> frozenset[str]:
+    return frozenset(row.id for row in measured.rows())
+
+
+def with_products(constants: Constants, products: Sequence[RuntimeConstants]) -> Constants:
+    """Constants with those of single products in place of what they had; power of kernels that wait as it was."""
+    known = {(part.hardware, part.runtime): part for part in constants.runtimes}
+    runtimes = [part for part in constants.runtimes if not part.kernels and part.runtime not in RUNTIMES]
+    for part in products:
+        before = known.get((part.hardware, part.runtime))
+        runtimes.append(part if before is None else part.model_copy(update={"active": before.active}))
+    return constants.model_copy(update={"runtimes": runtimes})
