@@ -121,6 +121,12 @@ def launches_of(op: Operator, kernel: Kernel, runtime: RuntimeProfile) -> float:
     return 0.0 if fused else kernel.launches * op.parts
 
 
+def launch_of(kernel: Kernel, op: Operator | None = None) -> float:
+    """Seconds of one launch of an operator's kernel."""
+    walked = kernel.per_input.value if kernel.per_input and op and not kernel.partly_overlapped else 0.0
+    return launch_seconds(kernel.overhead.value if kernel.overhead else 0.0, walked, op.shape[0] if op else 0)
+
+
 class Single(NamedTuple):
     """Kernels of products as they are measured one by one; arrays are [op, 1]."""
 

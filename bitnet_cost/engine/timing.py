@@ -20,6 +20,7 @@ from bitnet_cost.engine.kernels import (
     Kind,
     Single,
     Tiled,
+    launch_of,
     launches_of,
     packing,
     repeated,
@@ -37,7 +38,6 @@ from bitnet_cost.formulas.launches import (
     host_seconds,
     host_wait,
     idle_multiprocessors,
-    launch_seconds,
     packing_seconds,
     padded_queries,
     shared_steps,
@@ -201,7 +201,7 @@ def schedule(
     share = stacked([k.bandwidth.value if k and k.bandwidth else 1.0 for k in kernels])
     per_pass = stacked(
         [
-            launches_of(op, k, runtime) * op.repeat * _launch(k, op) if k else 0.0
+            launches_of(op, k, runtime) * op.repeat * launch_of(k, op) if k else 0.0
             for op, k in zip(ops, kernels, strict=True)
         ]
     )
@@ -211,7 +211,7 @@ def schedule(
     cache = runtime.kernels.get("cache")
     if cache is not None:
         written = np.array([op.repeat if op.has("kv_write") else 0 for op in ops])
-        per_pass = per_pass + (written * cache.launches)[:, None] * _launch(cache)
+        per_pass = per_pass + (written * cache.launches)[:, None] * launch_of(cache)
     if any(op.group == "head" for op in ops) and logits == "none":
         per_pass = per_pass * np.array([op.group != "head" for op in ops])[:, None]
     holder = next((name for name in levels[:-1] if decided(stored_bits <= hardware.hierarchy[name].size)), main)
@@ -554,12 +554,6 @@ def _host(runtime: RuntimeProfile, counts: OpCounts) -> Array:
         return each * counts.passes
     prompts = np.array([float(phase.prompts) for phase in counts.phases])[:, None]
     return each * counts.passes + prompts * runtime.per_prefill.value
-
-
-def _launch(kernel: Kernel, op: Operator | None = None) -> float:
-    """Seconds of one launch of an operator's kernel."""
-    walked = kernel.per_input.value if kernel.per_input and op and not kernel.partly_overlapped else 0.0
-    return launch_seconds(kernel.overhead.value if kernel.overhead else 0.0, walked, op.shape[0] if op else 0)
 
 
 def reached_rate(kind: Kind, kernel: Kernel | None, hardware: Hardware) -> float:
