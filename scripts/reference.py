@@ -323,6 +323,31 @@ def accuracy_by_device() -> str:
     return table(["device", "runtime", "class", "rows", "median error", "nine in ten", "bias"], found)
 
 
+def tuned_systems() -> str:
+    """Whole systems tuned to their limit beside the model, by device, runtime and how requests come."""
+    from bitnet_cost.inputs.measurement import SystemMeasurement
+    from bitnet_cost.studies import measured_systems
+    from bitnet_cost.studies.accuracy import CLASSES, spread
+    from bitnet_cost.studies.measured import Point
+
+    groups: dict[tuple[str, ...], list[Point]] = {}
+    for point in measured_systems.points():
+        assert isinstance(point.row, SystemMeasurement)
+        if point.scored:
+            key = (measured_systems.kind_of(point), point.row.hardware, point.row.runtime, point.row.scenario)
+            groups.setdefault(key, []).append(point)
+    rows = []
+    for (kind, *where, scenario), members in sorted(groups.items()):
+        s = spread(members)
+        words = "energy per token" if kind != "load-mlperf" else "tokens/s"
+        assert CLASSES[kind].witness
+        rows.append([*(f"`{name}`" for name in where), scenario, words, str(s.n), f"{1 / (1 + s.bias / 100):.2f}",
+                     f"{s.median:.1f} %", f"{s.p90:.1f} %", f"{s.bias:+.1f} %"])  # fmt: skip
+    heads = ["device", "nearest runtime", "scenario", "figure", "results", "tuned / modelled", "median error",
+             "nine in ten", "bias"]  # fmt: skip
+    return table(heads, rows)
+
+
 def worst_groups() -> str:
     """Of each class the groups with the largest errors and why, then what is not known of it."""
     from bitnet_cost.readers import measured
@@ -500,6 +525,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "accuracy": accuracy,
     "accuracy-by-device": accuracy_by_device,
     "left-out": left_out,
+    "tuned-systems": tuned_systems,
     "worst-groups": worst_groups,
     "not-counted": not_counted,
     "scopes": scopes,

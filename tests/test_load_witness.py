@@ -142,6 +142,16 @@ def test_many_places_wait_as_erlang_says(places: int, cv2: float) -> None:
     assert np.ravel(found.wait.place)[0] == pytest.approx(load.steps * 0.01 / (places * 0.3), rel=1e-9)
 
 
+@pytest.mark.parametrize("use", [0.3, 0.9])
+def test_a_wait_is_within_a_limit_where_its_percentile_is(use: float) -> None:
+    wait = Wait(0.01, 0.02, 0.5, use=use, met=0.8, rest=0.03, full=0.2, place=0.05)
+    for percent in (50, 90, 99):
+        limit = float(wait.percentile(percent))
+        assert wait.within(limit * (1 + 1e-6), percent)
+        assert not wait.within(limit * (1 - 1e-6), percent)
+    assert not wait.within(0.005, 50)
+
+
 def test_objectives_on_a_percentile_are_kept_by_it() -> None:
     load = Load(1.0, max_batch=64, slo_ttft=0.06, slo_tpot=0.013, percentile=99)
     _one, pace = paced(ALONE, load)

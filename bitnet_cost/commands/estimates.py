@@ -236,7 +236,7 @@ def report(
     if len(subjects) == 1 and (catalog.has("study", subjects[0]) or catalog.is_study(subjects[0])):
         page = pages.of_study(subjects[0], typed())
     else:
-        measured = [name for name in catalog.devices() if name in catalog.accuracy().devices]
+        measured = [name for name in catalog.devices() if name in catalog.accuracy().measured]
         answer, made = _compared(subjects, asked if asked.hardware else asked._replace(hardware=measured))
         page = pages.of_answer(answer, pages.full(answer, made), typed())
     if figure is None:

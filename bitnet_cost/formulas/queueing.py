@@ -235,6 +235,20 @@ class Wait(NamedTuple):
         parts = ((1 - self.transform(s)) / s).real
         return np.exp(EULER_A / 2) / seconds * np.tensordot(EULER, parts, 1)
 
+    def within(self, seconds: Number, percent: float) -> Any:
+        """Whether that many of 100 requests wait no longer: what `percentile` finds, asked of one wait.
+
+        >>> [bool(Wait(1.0, full=0.5, place=1.0).within(seconds, 90)) for seconds in (2.6, 2.62, 0.9)]
+        [False, True, False]
+        """
+        rest = seconds - self.shortest
+        return (rest > 0) & (self.above(np.where(rest > 0, rest, 1.0)) <= 1 - percent / 100)
+
+    @property
+    def shortest(self) -> Any:
+        """The wait that every request has, that of its prompt where all are alike.  [s]"""
+        return self.sure + np.where(self.cv2 > 0, 0.0, self.prompt)
+
     def percentile(self, percent: float) -> Any:
         """The wait that that many of 100 requests do not exceed.  [s]
 
@@ -242,10 +256,9 @@ class Wait(NamedTuple):
         (2.609438, 1.609438)
         """
         beyond, low = 1 - percent / 100, np.zeros(np.shape(self.mean))
-        sure = self.sure + np.where(self.cv2 > 0, 0.0, self.prompt)
-        high = (self.mean - sure + LEAST) / beyond  # Markov's inequality: no more of them wait longer
+        high = (self.mean - self.shortest + LEAST) / beyond  # Markov's inequality: no more of them wait longer
         for _ in range(44):
             middle = (low + high) / 2
             longer = self.above(middle) > beyond
             low, high = np.where(longer, middle, low), np.where(longer, high, middle)
-        return sure + high
+        return self.shortest + high

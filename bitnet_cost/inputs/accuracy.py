@@ -8,6 +8,7 @@ from bitnet_cost.inputs.cited import Input
 
 TRAINING = "training-"
 LOAD = "load-"
+TUNED = "load-mlperf"  # systems that are tuned to their limit: no answer is of such
 ALL = "all "  # before the name of a class, over every device and runtime
 
 
@@ -26,6 +27,15 @@ class Accuracy(Input):
     classes: dict[str, Spread] = Field(description="by class")
     devices: dict[str, dict[str, dict[str, Spread]]] = Field(description="by device, runtime and class")
 
+    @property
+    def measured(self) -> frozenset[str]:
+        """Devices with measured rows, those of tuned systems apart."""
+        return frozenset(
+            device
+            for device, runtimes in self.devices.items()
+            if any(not name.startswith(TUNED) for classes in runtimes.values() for name in classes)
+        )
+
     def of(self, hardware: str, runtime: str) -> dict[str, Spread]:
         """The classes of inference that were compared with measurements on a device and runtime."""
         known = self.devices.get(hardware, {}).get(runtime, {})
@@ -36,13 +46,16 @@ class Accuracy(Input):
         return self._of_kind(TRAINING, hardware, runtime)
 
     def of_load(self, hardware: str, runtime: str) -> dict[str, Spread]:
-        """The same of servers under load."""
-        return self._of_kind(LOAD, hardware, runtime)
+        """The same of servers under load, and of systems tuned to their limit on the same device and runtime."""
+        own = self.devices.get(hardware, {}).get(runtime, {})
+        return self._of_kind(LOAD, hardware, runtime) | {name: s for name, s in own.items() if name == TUNED}
 
     def _of_kind(self, kind: str, hardware: str, runtime: str) -> dict[str, Spread]:
-        known = self.devices.get(hardware, {}).get(runtime, {})
-        found = {name: errors for name, errors in known.items() if name.startswith(kind)}
-        return found or {f"{ALL}{name}": s for name, s in self.classes.items() if name.startswith(kind)}
+        def of_kind(known: dict[str, Spread]) -> dict[str, Spread]:
+            return {name: s for name, s in known.items() if name.startswith(kind) and not name.startswith(TUNED)}
+
+        found = of_kind(self.devices.get(hardware, {}).get(runtime, {}))
+        return found or {f"{ALL}{name}": s for name, s in of_kind(self.classes).items()}
 
 
 class Group(NamedTuple):

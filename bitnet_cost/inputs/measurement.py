@@ -113,6 +113,42 @@ class LoadMeasurement(Input):
         return "load"
 
 
+class SystemMeasurement(Input):
+    """A whole system at the most that it serves. What a source does not state is None.
+
+    Requests are all there at once (offline), or come at random at the largest rate at which 99 of 100 keep the times.
+    """
+
+    id: str = Field(min_length=1, description="row id, never changed or reused")
+    source: str = Field(min_length=1, description="a key of measured/sources.yaml")
+    entry: str = Field(min_length=1, description="id of the result in its round, and who submitted it")
+    model: str = Field(min_length=1, description="catalogue name")
+    hardware: str = Field(min_length=1, description="catalogue name")
+    devices: int = Field(1, ge=1, description="devices of the system")
+    each: int | None = Field(None, ge=1, description="devices that share a copy; None: as many as serve the most")
+    runtime: str = Field(min_length=1, description="name of the runtime that is nearest")
+    precision: str = Field(min_length=1, description="catalogue name")
+    kv_bits: float | None = Field(None, ge=1, le=32, description="bits of a cached entry; None: those of the precision")
+    scenario: Literal["offline", "server", "interactive"] = Field(description="how requests come")
+    slo_ttft: float | None = Field(None, gt=0, description="time to the first token that 99 of 100 requests keep")
+    slo_tpot: float | None = Field(None, gt=0, description="time per token after it, likewise")
+    prompt: int = Field(ge=1, description="prompt tokens, the mean")
+    generate: int = Field(ge=1, description="generated tokens, the mean")
+    tokens_per_s: float = Field(gt=0, description="generated tokens per second of the whole system")
+    power_w: float | None = Field(None, gt=0, description="mean power of the whole system at the wall")
+    left_out: str = Field("", description="why the row is shown and not scored")
+
+    @property
+    def phase(self) -> str:
+        """What rows are told apart by."""
+        return "system"
+
+    @property
+    def energy_j_per_token(self) -> float | None:
+        """Energy at the wall per generated token.  [J]"""
+        return None if self.power_w is None else self.power_w / self.tokens_per_s
+
+
 class Decoder(Input):
     """Sizes of a decoder whose layers are alike."""
 

@@ -281,9 +281,22 @@ class Steady:
         """Time to the first token: its mean, or what that many of 100 requests do not exceed.  [n]  [s]"""
         if percent is None:
             return self.ttft_s
-        served = np.isfinite(self.ttft_s)
-        wait = Wait(*(np.where(served, part, 0.0) for part in self.wait))
-        return np.where(served, wait.percentile(percent), np.inf)
+        return np.where(self._served, self._settled.percentile(percent), np.inf)
+
+    def ttft_within(self, limit: float, percent: float | None) -> NDArray[np.bool_]:
+        """Whether the time to the first token is kept, by its mean or by that many of 100 requests.  [n]"""
+        if percent is None:
+            return np.asarray(self.ttft_s <= limit)
+        return np.asarray(self._served & self._settled.within(limit, percent))
+
+    @property
+    def _served(self) -> NDArray[np.bool_]:
+        return np.isfinite(self.ttft_s)
+
+    @property
+    def _settled(self) -> Wait:
+        """The wait where no queue grows, none elsewhere."""
+        return Wait(*(np.where(self._served, part, 0.0) for part in self.wait))
 
     @cached_property
     def spread(self) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -11,12 +12,19 @@ from pydantic import ValidationError
 from bitnet_cost.errors import InvalidFile
 from bitnet_cost.inputs.accuracy import Reasons
 from bitnet_cost.inputs.cited import Input
-from bitnet_cost.inputs.measurement import Decoders, LoadMeasurement, Measured, Measurement, TrainingMeasurement
+from bitnet_cost.inputs.measurement import (
+    Decoders,
+    LoadMeasurement,
+    Measured,
+    Measurement,
+    SystemMeasurement,
+    TrainingMeasurement,
+)
 from bitnet_cost.readers import catalog
 from bitnet_cost.readers.csv_file import parse_csv
 from bitnet_cost.readers.yaml_file import read_text, read_yaml
 
-R = TypeVar("R", Measurement, TrainingMeasurement, LoadMeasurement)
+R = TypeVar("R", Measurement, TrainingMeasurement, LoadMeasurement, SystemMeasurement)
 
 
 @cache
@@ -74,6 +82,13 @@ def load_rows() -> tuple[LoadMeasurement, ...]:
 
 
 @cache
+def system_rows() -> tuple[SystemMeasurement, ...]:
+    """Every measured row of a whole system at the most that it serves, in the order of the files."""
+    files = sorted(catalog.place("measured/systems/").glob("*.csv"))
+    return tuple(row for path in files for row in read_rows(path, SystemMeasurement))
+
+
+@cache
 def decoders() -> Decoders:
     """Sizes of the decoders that rows of training name and the catalogue does not have."""
     path = catalog.place("measured/training/models.yaml")
@@ -100,7 +115,7 @@ def read_rows(path: Path, kind: type[R] = Measurement) -> list[R]:  # type: igno
 
 def _value(name: str, text: str, kind: type[Input]) -> str | int | float:
     """A cell as its field wants it, which takes no text for a number."""
-    wanted = str(kind.model_fields[name].annotation) if name in kind.model_fields else ""
+    wanted = re.findall(r"\w+", str(kind.model_fields[name].annotation)) if name in kind.model_fields else []
     if "int" in wanted:
         return int(text)
     return float(text) if "float" in wanted else text

@@ -11,11 +11,11 @@ import numpy as np
 from bitnet_cost.errors import UnknownName
 from bitnet_cost.inputs.accuracy import Accuracy, Group, Spread
 from bitnet_cost.inputs.hardware import GPUS
-from bitnet_cost.inputs.measurement import LoadMeasurement, Measurement, TrainingMeasurement
+from bitnet_cost.inputs.measurement import LoadMeasurement, Measurement, SystemMeasurement, TrainingMeasurement
 from bitnet_cost.inputs.ranges import Held
 from bitnet_cost.numerals import digits, fixed, with_commas
 from bitnet_cost.readers import catalog, measured
-from bitnet_cost.studies import measured_load, measured_training, savings
+from bitnet_cost.studies import measured_load, measured_systems, measured_training, savings
 from bitnet_cost.studies.measured import ALONE, Point, points
 from bitnet_cost.studies.widths import Judged, errors_of, held_of, held_ratios, judged, pairs, parameters_of
 from bitnet_cost.tables import Column, Note, Report, Table, headed
@@ -29,6 +29,7 @@ class AccuracyClass:
     title: str
     median: float | None = None
     p90: float | None = None
+    witness: bool = False  # of systems that the model does not describe: shown, and free to become worse
 
 
 CLASSES = {
@@ -74,6 +75,8 @@ CLASSES = {
         AccuracyClass("load-busy-power", "its power, likewise"),
         AccuracyClass("load-busy-energy", "its energy per token, likewise"),
         AccuracyClass("load-published", "time per token and batch of overloaded servers, as others published them"),
+        AccuracyClass("load-mlperf", "tokens/s of whole systems tuned to their limit (MLPerf Inference)", witness=True),
+        AccuracyClass("load-mlperf-energy", "their energy per token, hosts and supplies with it", witness=True),
     )
 }
 LARGE = 2.5e11  # MACs of a product whose operands pass no cache unnoticed, and that fills a GPU
@@ -117,6 +120,8 @@ def class_of(point: Point) -> str:
         return measured_training.kind_of(point)
     if isinstance(row, LoadMeasurement):
         return measured_load.kind_of(point)
+    if isinstance(row, SystemMeasurement):
+        return measured_systems.kind_of(point)
     if quantity == "memory_gb":
         return "memory"
     if row.phase in ALONE:
@@ -164,19 +169,24 @@ def scored(found: Sequence[Point], beside: Iterable[Judged] = ()) -> list[Scored
 
 def _scored(point: Point) -> Scored:
     row = point.row
-    if not isinstance(row, Measurement):
-        words = measured_load.conditions(row) if isinstance(row, LoadMeasurement) else measured_training.conditions(row)
-        return Scored(
-            class_of(point), row.id, row.model, row.hardware, row.runtime, row.precision, row.source,
-            words, point.measured, point.modelled,
-        )  # fmt: skip
-    prompt = "task" if row.prompt is None else str(row.prompt)
-    conditions = f"{row.phase}, {row.devices} x, batch {row.batch}, {prompt} > {row.generate}"
-    conditions += f", {row.task}" if row.task else ""
     return Scored(
         class_of(point), row.id, row.model, row.hardware, row.runtime, row.precision, row.source,
-        conditions, point.measured, point.modelled,
+        conditions(row), point.measured, point.modelled,
     )  # fmt: skip
+
+
+def conditions(row: Measurement | TrainingMeasurement | LoadMeasurement | SystemMeasurement) -> str:
+    """How a row was measured, in words."""
+    match row:
+        case TrainingMeasurement():
+            return measured_training.conditions(row)
+        case LoadMeasurement():
+            return measured_load.conditions(row)
+        case SystemMeasurement():
+            return measured_systems.conditions(row)
+    prompt = "task" if row.prompt is None else str(row.prompt)
+    task = f", {row.task}" if row.task else ""
+    return f"{row.phase}, {row.devices} x, batch {row.batch}, {prompt} > {row.generate}{task}"
 
 
 def _ratios(found: Sequence[Point]) -> list[Scored]:
@@ -273,8 +283,8 @@ def parity(rows: Sequence[Scored]) -> dict[str, list[tuple[float, float]]]:
     of_class = _by(rows, lambda r: r.kind)
     return {
         name: [(float(digits(r.measured)), float(digits(r.modelled))) for r in of_class[name]]
-        for name in CLASSES
-        if name in of_class
+        for name, known in CLASSES.items()
+        if name in of_class and not known.witness
     }
 
 
@@ -328,7 +338,8 @@ def compare(kinds: Sequence[str] | None = None) -> Comparison:
 
 def every_point() -> list[Point]:
     """Every measured quantity of the catalogue beside the modelled one."""
-    return points(measured.rows(), measured.used()) + measured_training.points() + measured_load.points()
+    own = points(measured.rows(), measured.used())
+    return own + measured_training.points() + measured_load.points() + measured_systems.points()
 
 
 def left_out(found: Sequence[Point], kinds: Sequence[str]) -> dict[str, int]:

@@ -18,7 +18,7 @@ from bitnet_cost.formulas.exchange import all_reduce_factor
 from bitnet_cost.formulas.queueing import after_first
 from bitnet_cost.inputs.calibration import Constants, CounterConstants
 from bitnet_cost.inputs.hardware import Hardware
-from bitnet_cost.inputs.measurement import LoadMeasurement, Measurement, Task, TrainingMeasurement
+from bitnet_cost.inputs.measurement import LoadMeasurement, Measurement, SystemMeasurement, Task, TrainingMeasurement
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
@@ -29,9 +29,18 @@ from bitnet_cost.readers.size import all_reduced_bytes
 from bitnet_cost.words import Logits, Parallel
 
 Quantity = Literal[
-    "seconds", "energy_j_per_token", "power_w", "memory_gb", "energy_j", "tpot_s", "ttft_s", "mean_batch"
+    "seconds",
+    "energy_j_per_token",
+    "power_w",
+    "memory_gb",
+    "energy_j",
+    "tpot_s",
+    "ttft_s",
+    "mean_batch",
+    "tokens_per_s",
 ]
 PER_PLACE = 1.5  # requests for each place of a server, for which a benchmark repeats those of a task
+DEVICES_OF_A_NODE = 8
 FEWEST_NEW = 0.01  # of the prompts that a server works on, those that it did not work on before
 ALONE = ("product", "linear")  # phases that are no phase of a model
 QUANTITIES: tuple[Quantity, ...] = ("seconds", "energy_j_per_token", "power_w", "memory_gb")
@@ -41,7 +50,7 @@ QUANTITIES: tuple[Quantity, ...] = ("seconds", "energy_j_per_token", "power_w", 
 class Point:
     """One measured quantity of a row beside the modelled one."""
 
-    row: Measurement | TrainingMeasurement | LoadMeasurement
+    row: Measurement | TrainingMeasurement | LoadMeasurement | SystemMeasurement
     quantity: Quantity
     measured: float
     modelled: float
@@ -274,6 +283,12 @@ def read(
             figures["energy_j_per_token"] = float(energy if row.phase in ALONE else power * time / (tokens * batch[i]))
             figures["power_w"] = power_at(result, result.timing, row, i) if row.phase in ALONE else power
         yield figures
+
+
+def at_the_wall(joules: float, seconds: float, devices: int) -> float:
+    """Energy of whole nodes, of devices that take ``joules`` in ``seconds``: with their hosts and power supplies."""
+    known = measured.sources()
+    return (joules + known.host.value * seconds * devices / DEVICES_OF_A_NODE) / known.supply.value
 
 
 def power_seen(result: Result, energy: float, seconds: float, source: str) -> float:

@@ -13,11 +13,10 @@ from bitnet_cost.inputs.measurement import Decoder, TrainingMeasurement
 from bitnet_cost.inputs.training import Plan, training_format
 from bitnet_cost.ledger.training import TrainingResult
 from bitnet_cost.readers import catalog, machines, measured
-from bitnet_cost.studies.measured import Point, Quantity, calibration_ids
+from bitnet_cost.studies.measured import Point, Quantity, at_the_wall, calibration_ids
 from bitnet_cost.studies.training import precision
 
 QUANTITIES: tuple[Quantity, ...] = ("seconds", "energy_j", "memory_gb")
-DEVICES_OF_A_NODE = 8
 PLAN = (
     "seq", "global_batch", "micro_batch", "devices", "dp", "tp", "pp", "cp", "ep", "zero", "virtual_stages",
     "recompute", "lora",
@@ -119,8 +118,7 @@ def modelled(row: TrainingMeasurement) -> dict[Quantity, float]:
     """
     result = trained(row)
     seconds = result.seconds
-    known = measured.sources()
-    beside = known.sources[row.source].beside_gb
+    beside = measured.sources().sources[row.source].beside_gb
     found: dict[Quantity, float] = {"memory_gb": result.memory.peak / 1e9 + beside}
     if seconds is None or result.energy is None:
         return found
@@ -132,8 +130,7 @@ def modelled(row: TrainingMeasurement) -> dict[Quantity, float]:
     if row.part == "step":
         found["energy_j"] = result.energy[1]
         if row.whole == "node":
-            hosts = known.host.value * seconds.total * row.devices / DEVICES_OF_A_NODE
-            found["energy_j"] = (found["energy_j"] + hosts) / known.supply.value
+            found["energy_j"] = at_the_wall(found["energy_j"], seconds.total, row.devices)
     return found
 
 

@@ -24,7 +24,7 @@ from typing import NamedTuple, get_args
 import numpy as np
 
 from bitnet_cost.engine.operators import operators
-from bitnet_cost.inputs.measurement import LoadMeasurement, Measurement, TrainingMeasurement
+from bitnet_cost.inputs.measurement import Measurement, TrainingMeasurement
 from bitnet_cost.inputs.ranges import (
     DECODE_KINDS,
     SMALL,
@@ -132,7 +132,7 @@ def errors_of(points: Iterable[Point]) -> list[Error]:
     """Errors of the scored points that an interval is printed for."""
     return [
         Error.of(p.row, p.quantity, float(np.log(p.modelled / p.measured)))
-        for p in points if p.scored and is_ranged(p) and not isinstance(p.row, LoadMeasurement)
+        for p in points if p.scored and is_ranged(p) and isinstance(p.row, Measurement | TrainingMeasurement)
     ]  # fmt: skip
 
 

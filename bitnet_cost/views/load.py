@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bitnet_cost import __version__
-from bitnet_cost.inputs.accuracy import ALL
+from bitnet_cost.inputs.accuracy import ALL, TUNED
 from bitnet_cost.ledger.intervals import MOVED, RANGES
 from bitnet_cost.ledger.load import LoadResult
 from bitnet_cost.ledger.load_record import KWH
@@ -16,9 +16,11 @@ from bitnet_cost.numerals import (
     brief,
     change_range,
     change_words,
+    digits,
     figures_of,
     percent,
     signed_change,
+    to_digits,
     with_commas,
     with_prefix,
 )
@@ -410,12 +412,21 @@ _HELD = {
 
 def _held(r: LoadResult, runtime: str) -> str:
     """How far off the model was on measured servers of the device and runtime, else on those of all."""
-    own = {name: found for name, found in r.errors.items() if not name.startswith(ALL)}
+    own = r.errors.keys() & _HELD.keys()
     parts = [
         f"{what} within {brief(found.median)}% ({found.n} rows)"
         for name, what in _HELD.items() if (found := r.errors.get(name if own else f"{ALL}{name}")) is not None
     ]  # fmt: skip
     if own:
-        return f"On {r.hardware.name} with {runtime} the model meets measured servers: {limited(parts, 5)}"
+        return f"On {r.hardware.name} with {runtime} the model meets measured servers: {limited(parts, 5)}{_tuned(r)}"
     text = f"No measured server under load of {r.hardware.name} with {runtime} is scored"
-    return f"{text}; on others the model meets {limited(parts, 3)}" if parts else f"{text}."
+    return (f"{text}; on others the model meets {limited(parts, 3)}" if parts else f"{text}.") + _tuned(r)
+
+
+def _tuned(r: LoadResult) -> str:
+    """What systems tuned to their limit reach of the rate that is modelled, where there are such."""
+    found = r.errors.get(TUNED)
+    if found is None:
+        return ""
+    reach = digits(to_digits(1 / (1 + found.bias / 100), 2), 2)
+    return f" Systems tuned for MLPerf Inference serve {reach} times what it gives (median of {found.n} results)."

@@ -46,7 +46,7 @@ def test_every_row_has_a_source_and_names_what_the_catalogue_has() -> None:
     assert len(rows) >= 2000
     assert len({row.id for row in rows}) == len(rows)
     cited = {row.source for row in rows} | {row.source for row in measured.training_rows()}
-    cited |= {row.source for row in measured.load_rows()}
+    cited |= {row.source for row in measured.load_rows()} | {row.source for row in measured.system_rows()}
     assert cited | {sources.host.source, sources.supply.source} == set(sources.sources)
     for name in {row.model for row in rows}:
         assert all_reduced_bytes(name) or catalog.model(name)
@@ -98,6 +98,17 @@ def test_a_worse_value_is_named() -> None:
     )
     assert any("memory: median" in fault for fault in write_accuracy.worse(grown, committed))
     assert any("decode-1: no rows" in fault for fault in write_accuracy.worse(grown, committed))
+
+
+def test_witnesses_have_no_target_and_may_become_worse() -> None:
+    committed = catalog.accuracy()
+    names = [name for name, known in accuracy.CLASSES.items() if known.witness]
+    assert names == ["load-mlperf", "load-mlperf-energy"]
+    assert all(accuracy.CLASSES[name].median is None for name in names)
+    grown = {n: s.model_copy(update={"median": s.median + 1, "p90": s.p90 + 1}) for n, s in committed.classes.items()}
+    faults = write_accuracy.worse(committed.model_copy(update={"classes": grown}), committed)
+    assert {fault.partition(":")[0] for fault in faults} == committed.classes.keys() - set(names)
+    assert not set(names) & accuracy.parity(found().rows).keys()
 
 
 def test_targets_are_met() -> None:
