@@ -97,7 +97,7 @@ def single(*, breakdown: bool) -> tuple[float, float]:
                 result.tokens_per_s,
             )
         times.append(time.perf_counter() - start)
-    return statistics.median(times[10:90]), statistics.median(times[-200:])
+    return statistics.median(times[10:70]), statistics.median(times[-200:])
 
 
 def to_parquet(points: int) -> dict[str, float]:
@@ -148,7 +148,7 @@ def report(python: str, largest: int) -> str:
     lines += [
         "", f"A warm single estimate: {bare * 1e3:.3f} ms, {bare * fastest:.2f} times the fastest peer's call"
         f" ({1e3 / fastest:.3f} ms); with its whole", f"breakdown made, by operator and component: {lone * 1e3:.3f} ms,"
-        f" {lone * fastest:.2f} times. The first hundred of a question, by the engine: {first * 1e3:.3f} ms.", "",
+        f" {lone * fastest:.2f} times. The first 80 of a question, by the engine: {first * 1e3:.3f} ms.", "",
         "| points | seconds | us/point | peak MB, all processes |", "| ---: | ---: | ---: | ---: |",
     ]  # fmt: skip
     for power in range(1, largest + 1):

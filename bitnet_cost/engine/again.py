@@ -25,8 +25,8 @@ from bitnet_cost.ledger.result import Result
 from bitnet_cost.told import Array, Node, array, is_told
 from bitnet_cost.told.translate import python
 
-READ_AGAIN = 150
-"""Breakdowns by operator that the engine makes before a graph of them is worth its time: 45 to 150 take as long."""
+READ_AGAIN = 120
+"""Breakdowns by operator that the engine makes before a graph of them is worth its time: 30 to 121 take as long."""
 
 Figures = tuple[float, ...]
 R = TypeVar("R")

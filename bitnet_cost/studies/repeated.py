@@ -27,10 +27,10 @@ from bitnet_cost.readers import catalog
 if TYPE_CHECKING:
     from bitnet_cost.engine.again import Printed
 
-AGAIN = 100
-"""Answers by the engine after which a graph is worth its time. To trace and print it takes as long as 35 to 90 of them,
-25 to 45 ms on a device: a script that ends right there took twice as long as without, and each one further a
-twentieth."""
+AGAIN = 80
+"""Answers by the engine after which a graph is worth its time. To trace and print it takes as long as 26 to 80 of them,
+20 to 40 ms on a device: a script that ends right there took twice as long as without at the most, and each one further
+a twentieth."""
 MOST = 256  # questions that are known at once
 MOST_TRACED = 64  # of them, those with graphs, each of which takes 0.15 MB
 GRAPHS = 4  # of a question: with and without decoding, and what else decides

@@ -106,12 +106,13 @@ class Graph:
         found: Node | float | None = _folded(op, args)
         if found is not None:
             return found
-        marks = [a.index if isinstance(a, Node) else float(a).hex() for a in args]
-        key = (op, *(sorted(marks, key=str) if op in _COMMUTE else marks))
+        marks: list[Node | float] = [a if isinstance(a, Node) else float(a) for a in args]
+        if op in _COMMUTE and _place(marks[1]) < _place(marks[0]):
+            marks.reverse()
+        key = (op, *marks)
         node = self._known.get(key)
         if node is None:
-            with np.errstate(all="ignore"):
-                value = FUNCTIONS[op](*(a.value if isinstance(a, Node) else a for a in args))
+            value = FUNCTIONS[op](*[a.value if isinstance(a, Node) else a for a in args])
             node = self._known[key] = Node(self, op, args, value.item() if hasattr(value, "item") else value)
         return node
 
@@ -124,6 +125,11 @@ class Graph:
                 wanted.add(node.index)
                 open_nodes += [arg for arg in node.args if isinstance(arg, Node)]
         return [self.nodes[index] for index in sorted(wanted)]
+
+
+def _place(number: Node | float) -> int:
+    """Where a number is in its graph; constants come first."""
+    return number.index if isinstance(number, Node) else -1
 
 
 def _folded(op: str, args: tuple[Any, ...]) -> Any:
@@ -154,8 +160,7 @@ def _make(op: str) -> Callable[..., Any]:
         for arg in args:
             if isinstance(arg, Node):
                 return arg.graph.operation(op, args)
-        with np.errstate(all="ignore"):
-            return function(*args)
+        return function(*args)
 
     step: Callable[..., Any] = np.frompyfunc(make, getattr(function, "nin", 3), 1)
     return step
@@ -218,13 +223,11 @@ def _applied(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict
     step = _OF_UFUNC.get(ufunc)
     if step is None or kwargs.get("where", True) is not True:
         raise TypeError(f"{ufunc.__name__} is not for told numbers; use where, maximum, minimum and ordered sums")
-    values = [_plain(value) for value in inputs]
-    if method == "__call__":
-        found = step(*values)
-    elif method in ("reduce", "accumulate"):
-        found = _in_order(step, values[0], method, kwargs.get("axis", 0))
-    else:
+    if method not in ("__call__", "reduce", "accumulate"):
         raise TypeError(f"{ufunc.__name__}.{method} is not for told numbers")
+    values = [_plain(value) for value in inputs]
+    with np.errstate(all="ignore"):
+        found = step(*values) if method == "__call__" else _in_order(step, values[0], method, kwargs.get("axis", 0))
     (out,) = kwargs.get("out") or (None,)
     if out is not None:
         out[...] = found

@@ -288,6 +288,7 @@ class _Holding:
 
     def __init__(self, conditions: Sequence[tuple[Node | float, bool]]) -> None:
         self.known = {node: outcome for node, outcome in conditions if isinstance(node, Node)}
+        self._args = dict[Node, list[Node | float]]()
 
     def at(self, number: Node | float) -> Node | float:
         while isinstance(number, Node) and number.op == "where" and number.args[0] in self.known:
@@ -295,7 +296,10 @@ class _Holding:
         return number
 
     def args(self, node: Node) -> list[Node | float]:
-        return [self.at(arg) for arg in node.args]
+        found = self._args.get(node)
+        if found is None:
+            found = self._args[node] = [self.at(arg) for arg in node.args]
+        return found
 
     def needed(self, roots: Sequence[Node | float]) -> list[Node]:
         """The nodes that some depend on, themselves included, in order."""
@@ -330,7 +334,9 @@ def python_text(
     for node in nodes:
         args = graph.args(node)
         twice = args if node.op in ("max", "min") else args[1:] if node.op == "/" else []
-        uses.update(arg for arg in (*args, *twice) if isinstance(arg, Node))
+        for arg in (*args, *twice):
+            if isinstance(arg, Node):
+                uses[arg] += 1
     words, nested, lines = dict[Node, str](), dict[Node, int](), list[str]()
 
     def word(number: Node | float) -> str:
