@@ -25,6 +25,7 @@ from bitnet_cost.readers import catalog, measured
 from bitnet_cost.studies.accuracy import spread_of
 from bitnet_cost.studies.calibration import APART, FIXED, OWN, SPREAD, Rows, informed, set_aside, with_trends
 from bitnet_cost.studies.measured import ALONE, Quantity, grouped
+from bitnet_cost.studies.product_calibration import every_device, products_by_kind
 from bitnet_cost.studies.tangents import Tangent, errors, refit, tangents
 from bitnet_cost.tables import Column, Note, Report, Table, headed
 
@@ -36,8 +37,8 @@ BEFORE = {"": "", SERVER: " of a server", PRODUCT: " of a product alone"}
 Kind = tuple[str, str]  # runtime, class of devices
 # Of the runtimes whose figures are measured on single kernels: those devices, and what only they say nothing of.
 KERNELS_OF = {"cuda-graph": {"h100-sxm-80gb": (), "h200-sxm-141gb": ("bf16", "fp16")}}
-# Those of many devices, whose mean hardly changes without one of them: a device that is left out takes it.
-SHARED = {"vllm-kernels", "tensorrt-llm-kernels"}
+# Those of many devices: one that is left out takes the mean of the others.
+SHARED = {"vllm-kernels", "tensorrt-llm-kernels", "traced-kernels"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +145,18 @@ def left_out(rows: Sequence[Measurement], progress: Callable[[str], object] = la
     ]
     used = [part.with_prompts(prompts) for part in set_aside(rows)[0]]
     found: list[Missed] = []
+    products = products_by_kind(rows) if any(part.kind[0] in SHARED for part in parts) else {}
     for kind in dict.fromkeys(part.kind for part in parts):
         known = calibrated([part for part in used if part.kind == kind], kind)
         own = [part for part in parts if part.kind == kind]
         if len(known.devices) == 1:
             own = [part for part in own if part.profile.name not in known.devices]
         for device in dict.fromkeys(part.profile.name for part in own):
-            found += _missed([part for part in own if part.profile.name == device], known.without(device))
+            constants = known.without(device)
+            if kind in products:
+                every = every_device(kind, products[kind], device)
+                constants = constants.model_copy(update={"runtimes": [every]})
+            found += _missed([part for part in own if part.profile.name == device], constants)
         progress(f"{kind[0]}: {len(own)} groups of rows")
     return found
 
@@ -228,7 +234,7 @@ _NOTE = (
     "The factors of a runtime, those of its other devices and the trends of these are solved again without the rows of"
     " a device, all of which are then scored with the prices of its profile. A runtime that was measured on few devices"
     " is left with little; servers of vLLM are such; one that was measured on that device alone is not"
-    " scored there. Of products alone the device takes the mean of its runtime's kernels over all devices."
+    " scored there. Of products alone the device takes the mean of its runtime's kernels on the other devices."
 )
 
 

@@ -61,6 +61,10 @@ class Pieces:
         return seconds
 
 
+Kind = tuple[str, str]  # runtime, class of devices
+Products = dict[KernelClass, list[tuple[str, Pieces]]]
+
+
 def _times(figure: Figure | None, before: Figure | None) -> float:
     """How many times what it was a figure is."""
     return figure.value / before.value if figure is not None and before is not None else 1.0
@@ -118,28 +122,40 @@ def chosen_rows(rows: Iterable[Measurement]) -> list[Measurement]:
     return [*own, *(row for row in everything if row.id in ids and row.runtime in RUNTIMES - known)]
 
 
+def products_by_kind(rows: Iterable[Measurement]) -> dict[Kind, Products]:
+    """What single products take, by runtime and class of devices, then by class of kernels, each with its device."""
+    found: dict[Kind, Products] = {}
+    for members in grouped(chosen_rows(rows)).values():
+        part = Rows(members)
+        name, pieces = pieces_of(part)
+        found.setdefault(part.kind, {}).setdefault(name, []).append((part.profile.name, pieces))
+    return found
+
+
+def every_device(kind: Kind, products: Products, without: str = "") -> RuntimeConstants:
+    """Constants of the kernels of every device of a runtime, as they are without the rows of one."""
+    factors = {}
+    for name, parts in products.items():
+        others = [pieces for device, pieces in parts if device != without]
+        factors[name] = fit_kernels(others, KernelFactors(), SPREAD)
+    return RuntimeConstants(hardware=EVERY_DEVICE + kind[1], runtime=kind[0], kernels=factors)
+
+
 def product_constants(
     rows: Iterable[Measurement], progress: Callable[[str], object] = lambda line: None
 ) -> list[RuntimeConstants]:
     """Constants of the kernels of single products: of every device of a runtime, then of each with rows."""
-    found: dict[tuple[str, str], dict[KernelClass, list[tuple[str, Pieces]]]] = {}
-    for members in grouped(chosen_rows(rows)).values():
-        part = Rows(members)
-        name, pieces = pieces_of(part)
-        of_runtime = found.setdefault((part.software.runtime, str(part.software.device_class)), {})
-        of_runtime.setdefault(name, []).append((part.profile.name, pieces))
     constants = []
-    for (runtime, device_class), classes in found.items():
-        every = {name: fit_kernels([p for _, p in parts], KernelFactors(), SPREAD) for name, parts in classes.items()}
-        constants.append(RuntimeConstants(hardware=EVERY_DEVICE + device_class, runtime=runtime, kernels=every))
+    for kind, classes in products_by_kind(rows).items():
+        every = every_device(kind, classes)
+        constants.append(every)
         for hardware in dict.fromkeys(device for parts in classes.values() for device, _ in parts):
             own = {name: [p for device, p in parts if device == hardware] for name, parts in classes.items()}
-            solved = {name: fit_kernels(parts, every[name], OWN) for name, parts in own.items() if parts}
+            solved = {name: fit_kernels(parts, every.kernels[name], OWN) for name, parts in own.items() if parts}
             scored = [row for parts in own.values() for p in parts for row in p.ids if row in _measured_ids()]
-            constants.append(
-                RuntimeConstants(hardware=hardware, runtime=runtime, kernels={**every, **solved}, rows=scored)
-            )
-            progress(f"{runtime} {hardware} {sum(map(len, own.values()))}")
+            kernels = {**every.kernels, **solved}
+            constants.append(RuntimeConstants(hardware=hardware, runtime=kind[0], kernels=kernels, rows=scored))
+            progress(f"{kind[0]} {hardware} {sum(map(len, own.values()))}")
     return constants
 
 

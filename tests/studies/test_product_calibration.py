@@ -13,7 +13,7 @@ from bitnet_cost.inputs.measurement import Measurement
 from bitnet_cost.readers import catalog, measured
 from bitnet_cost.studies.calibration import NONE, Rows
 from bitnet_cost.studies.measured import grouped, read
-from bitnet_cost.studies.product_calibration import OWN, SPREAD, Pieces, fit_kernels, pieces_of
+from bitnet_cost.studies.product_calibration import OWN, SPREAD, Pieces, every_device, fit_kernels, pieces_of
 
 FACTORS = KernelFactors(overhead=1.3, per_input=0.6, bandwidth=0.8, compute=1.1)
 
@@ -89,3 +89,13 @@ def test_a_kernel_without_rows_of_its_device_has_the_factors_of_all() -> None:
     assert own is not None
     assert own.kernels["w4a4"] == every.kernels["w4a4"]  # no FP4 there
     assert own.kernels["w8a8"] != every.kernels["w8a8"]
+
+
+def test_a_device_that_is_left_out_takes_the_mean_of_the_others() -> None:
+    kind = ("tensorrt-llm-kernels", "gpu")
+    fast, slow = KernelFactors(compute=1.2), KernelFactors(compute=0.8)
+    parts = [(name, part) for name, truth in (("a", fast), ("b", slow)) for part in planted(truth, 20)]
+    every = {left: every_device(kind, {"linear": parts}, left).kernels["linear"].compute for left in ("", "a", "b")}
+    assert every["a"] == pytest.approx(0.8, rel=0.06)
+    assert every["b"] == pytest.approx(1.2, rel=0.06)  # 20 rows are held to 1 a little
+    assert every["a"] < every[""] < every["b"]
