@@ -388,6 +388,23 @@ def left_out() -> str:
     return "\n".join(lines) + "\n\n" + each
 
 
+def families_left_out() -> str:
+    """The committed errors on servers whose models' families were left out of calibration one at a time."""
+    from bitnet_cost.studies.accuracy import CLASSES
+
+    known = catalog.ranges()
+    if known is None or known.families is None:
+        return ""
+    committed = catalog.accuracy().classes
+    rows = []
+    for family, classes in {"all": known.families.classes, **known.families.families}.items():
+        for name, s in classes.items():
+            whole = f"{committed[name].median:.1f} / {committed[name].p90:.1f} %" if family == "all" else ""
+            figures = (str(s.n), f"{s.median:.1f} %", f"{s.p90:.1f} %", f"{s.bias:+.1f} %", whole)
+            rows.append([CLASSES[name].title, f"`{family}`" if family != "all" else family, *figures])
+    return table(["measured", "family left out", "rows", "median error", "nine in ten", "bias", "with it"], rows)
+
+
 def not_counted() -> str:
     """What every answer leaves out."""
     from bitnet_cost.engine.counts import NOT_COUNTED
@@ -526,6 +543,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "accuracy-by-device": accuracy_by_device,
     "left-out": left_out,
     "tuned-systems": tuned_systems,
+    "families-left-out": families_left_out,
     "worst-groups": worst_groups,
     "not-counted": not_counted,
     "scopes": scopes,

@@ -88,11 +88,16 @@ def _validate_left_out(to: options.Writing) -> None:
     from bitnet_cost.studies import left_out
 
     loud = watched()
-    found = left_out.summary(
-        left_out.left_out(measured.rows(), lambda line: typer.echo(line, err=True) if loud else None)
-    )
+
+    def progress(line: str) -> None:
+        if loud:
+            typer.echo(line, err=True)
+
+    found = left_out.summary(left_out.left_out(measured.rows(), progress))
+    families = left_out.summary_of_families(left_out.families_left_out(measured.rows(), progress))
     deliver(to, Offer(
-        lambda: [left_out.report(found)], lambda: left_out.document(found), lambda: left_out.rows_of(found)
+        lambda: [left_out.report(found, families)], lambda: left_out.document(found, families),
+        lambda: left_out.rows_of(found, families),
     ))  # fmt: skip
     missed = left_out.missed_targets(found)
     typer.echo(f"{len(found.devices)} devices; targets missed: {', '.join(missed) or 'none'}", err=True)

@@ -138,6 +138,13 @@ class LeftOut(Input):
     devices: dict[str, dict[str, Spread]] = Field(description="of each device")
 
 
+class FamiliesLeftOut(Input):
+    """Errors on servers of models whose family had no part in the constants: each left out in turn."""
+
+    classes: dict[str, Spread] = Field(description="by class of measured rows, over all families")
+    families: dict[str, dict[str, Spread]] = Field(description="the same of each family, the first word of its names")
+
+
 class Ranges(Input):
     """The committed spreads of errors by quantity, kind of run and place."""
 
@@ -154,6 +161,7 @@ class Ranges(Input):
         None, ge=0, le=1, description="the same on devices that were left out: what a device is off by is common to all"
     )
     errors: LeftOut = Field(description="devices left out one at a time")
+    families: FamiliesLeftOut | None = Field(None, description="families of models left out one at a time, on servers")
 
     def of(self, hardware: str, runtime: str) -> RuntimeRanges:
         """The intervals of a runtime on a device: of its rows where there are any, else of devices left out.

@@ -5,6 +5,9 @@ rows, then those of each other device, then the trends that a device without row
 the committed ones, see `tangents`; prompt lengths of tasks are no device's and stay). The device is then what it would
 be had it never been measured: the prices of its profile, those factors and trends, and the waiting power of the other
 devices. Every row of the device is scored, those that constants came from too: here none has.
+
+So it is with families of models on servers: factors are solved again without the rows of a family, on all devices, and
+all of its rows are scored. A device that has no other rows is then one without; prices and waiting power stay.
 """
 
 from __future__ import annotations
@@ -19,12 +22,12 @@ from bitnet_cost.inputs.accuracy import Spread
 from bitnet_cost.inputs.calibration import EVERY_DEVICE, Constants, DeviceConstants, RuntimeConstants
 from bitnet_cost.inputs.hardware import GPUS
 from bitnet_cost.inputs.measurement import Measurement
-from bitnet_cost.inputs.ranges import LeftOut
+from bitnet_cost.inputs.ranges import FamiliesLeftOut, LeftOut
 from bitnet_cost.numerals import digits, fixed, with_commas
 from bitnet_cost.readers import catalog, measured
-from bitnet_cost.studies.accuracy import spread_of
+from bitnet_cost.studies.accuracy import CLASSES, class_of, spread_of
 from bitnet_cost.studies.calibration import APART, FIXED, OWN, SPREAD, Rows, informed, set_aside, with_trends
-from bitnet_cost.studies.measured import ALONE, Quantity, grouped
+from bitnet_cost.studies.measured import ALONE, Point, Quantity, grouped
 from bitnet_cost.studies.product_calibration import every_device, products_by_kind
 from bitnet_cost.studies.tangents import Tangent, errors, refit, tangents
 from bitnet_cost.tables import Column, Note, Report, Table, headed
@@ -35,6 +38,7 @@ TARGETS = {"time": (12.0, 35.0), "power": (10.0, 25.0), "energy": (15.0, 35.0)} 
 TITLES = {"time": "time", "power": "power", "energy": "energy per token"}
 BEFORE = {"": "", SERVER: " of a server", PRODUCT: " of a product alone"}
 Kind = tuple[str, str]  # runtime, class of devices
+Left = Callable[[Measurement], bool]  # whether a row is left out
 # Of the runtimes whose figures are measured on single kernels: those devices, and what only they say nothing of.
 KERNELS_OF = {"cuda-graph": {"h100-sxm-80gb": (), "h200-sxm-141gb": ("bf16", "fp16")}}
 # Those of many devices: one that is left out takes the mean of the others.
@@ -62,14 +66,14 @@ class Solved:
     constants: RuntimeConstants
     rows: tuple[Tangent, ...]
 
-    def again(self, expected: RuntimeConstants, names: Sequence[str], spread: dict[str, float], left: str) -> Solved:
-        """The same without the rows of a device.
+    def again(self, expected: RuntimeConstants, names: Sequence[str], spread: dict[str, float], left: Left) -> Solved:
+        """The same without some rows.
 
         Slopes say nothing of factors further off than one may stray, so that none goes there.
         """
         near, held = ({n: float(getattr(c, n)) for n in names} for c in (self.constants, expected))
         at, stray = np.log(list(near.values())), np.array([spread[n] for n in names])
-        found = refit([t for t in self.rows if t.row.hardware != left], near, held, spread)
+        found = refit([t for t in self.rows if not left(t.row)], near, held, spread)
         factors = np.exp(np.clip(found, at - stray, at + stray)).tolist()
         return Solved(self.constants.model_copy(update=dict(zip(names, factors, strict=True))), self.rows)
 
@@ -100,14 +104,22 @@ class Calibrated:
 
     def without(self, device: str) -> Constants:
         """The constants of the runtime had a device never been measured."""
-        unmoved = RuntimeConstants(hardware=self.every.constants.hardware, runtime=self.every.constants.runtime)
-        every = self.every.again(unmoved, self.names, SPREAD, device).constants
-        others = [
-            one.again(every, self.names, OWN, device).constants for name, one in self.devices.items() if name != device
-        ]
+        every, others = self._again(lambda row: row.hardware == device)
         waiting = [part.active for part in others if part.hardware in self.powered]
         every = every.model_copy(update={"active": float(np.median(waiting)) if waiting else 1.0})
         return with_trends(Constants(note="without one device", runtimes=[every, *others]))
+
+    def without_family(self, family: str) -> Constants:
+        """The constants of the runtime had no model of a family been measured."""
+        every, others = self._again(lambda row: family_of(row.model) == family)
+        return with_trends(Constants(note="without one family", runtimes=[every, *others]))
+
+    def _again(self, left: Left) -> tuple[RuntimeConstants, list[RuntimeConstants]]:
+        """Those of every device without some rows, and those of each device that has others."""
+        unmoved = RuntimeConstants(hardware=self.every.constants.hardware, runtime=self.every.constants.runtime)
+        every = self.every.again(unmoved, self.names, SPREAD, left).constants
+        known = [one for one in self.devices.values() if not all(left(t.row) for t in one.rows)]
+        return every, [one.again(every, self.names, OWN, left).constants for one in known]
 
 
 def calibrated(parts: Sequence[Rows], kind: Kind) -> Calibrated:
@@ -161,18 +173,55 @@ def left_out(rows: Sequence[Measurement], progress: Callable[[str], object] = la
     return found
 
 
+def family_of(model: str) -> str:
+    """The family of a model: the first word of its name.
+
+    >>> family_of("llama-3.1-70b"), family_of("gpt-oss-20b")
+    ('llama', 'gpt')
+    """
+    return model.split("-", maxsplit=1)[0]
+
+
+def families_left_out(
+    rows: Sequence[Measurement], progress: Callable[[str], object] = lambda line: None
+) -> list[Missed]:
+    """Every quantity of servers, scored without the rows of its model's family.
+
+    A family is not scored with a runtime that no other was measured with.
+    """
+    prompts = catalog.constants().prompts
+    parts = [
+        Rows(members, prompts)
+        for members in grouped(r for r in rows if r.phase == "serving" and not r.left_out).values()
+    ]
+    used = [part.with_prompts(prompts) for part in set_aside(rows)[0]]
+    found: list[Missed] = []
+    for kind in dict.fromkeys(part.kind for part in parts):
+        known = calibrated([part for part in used if part.kind == kind], kind)
+        measured_families = {family_of(t.row.model) for t in known.every.rows}
+        own = [part for part in parts if part.kind == kind]
+        for family in dict.fromkeys(family_of(part.members[0].model) for part in own):
+            if measured_families - {family}:
+                these = [part for part in own if family_of(part.members[0].model) == family]
+                found += _missed(these, known.without_family(family), priced=True)
+        progress(f"{kind[0]}: {len(own)} groups of rows")
+    return found
+
+
 def _elsewhere(row: Measurement) -> bool:
     """Whether a row of a runtime of measured kernels has no part in them."""
     apart = KERNELS_OF[row.runtime].get(row.hardware)
     return apart is None or (row.precision in apart and row.devices == 1)
 
 
-def _missed(parts: Sequence[Rows], constants: Constants) -> Iterator[Missed]:
+def _missed(parts: Sequence[Rows], constants: Constants, priced: bool = False) -> Iterator[Missed]:
+    """Errors with these constants; devices are ``priced`` as their rows have it, else as their profiles."""
     for part in parts:
         device = part.profile.name
+        prices = catalog.constants().of_device(device) if priced else None
         software = constants.of(part.profile, part.software)
         software = software or RuntimeConstants(hardware=device, runtime=part.software.runtime)
-        for row, quantity, error in errors(part, software, DeviceConstants(hardware=device)):
+        for row, quantity, error in errors(part, software, prices or DeviceConstants(hardware=device)):
             if np.isfinite(error):
                 yield Missed(row, quantity, error)
 
@@ -181,6 +230,20 @@ def summary(found: Sequence[Missed]) -> LeftOut:
     """Errors over all devices and of each, by quantity; those of servers and of products alone apart."""
     devices = {d: _spreads([m for m in found if m.row.hardware == d]) for d in sorted({m.row.hardware for m in found})}
     return LeftOut(classes=_spreads(found), devices=devices)
+
+
+def summary_of_families(found: Sequence[Missed]) -> FamiliesLeftOut:
+    """Errors by class of measured rows, over all families and of each."""
+    families = sorted({family_of(m.row.model) for m in found})
+    own = {name: _of_class([m for m in found if family_of(m.row.model) == name]) for name in families}
+    return FamiliesLeftOut(classes=_of_class(found), families=own)
+
+
+def _of_class(found: Sequence[Missed]) -> dict[str, Spread]:
+    parts: dict[str, list[float]] = {}
+    for m in found:
+        parts.setdefault(class_of(Point(m.row, m.quantity, 1.0, 1.0)), []).append(m.error)
+    return {name: spread_of(parts[name]) for name in CLASSES if name in parts}
 
 
 def _spreads(found: Sequence[Missed]) -> dict[str, Spread]:
@@ -208,8 +271,8 @@ def missed_targets(found: LeftOut) -> list[str]:
             if (s := found.classes.get(name)) is not None and (s.median > median or s.p90 > p90)]  # fmt: skip
 
 
-def report(found: LeftOut) -> Report:
-    """Errors over all devices with their targets, and of each device."""
+def report(found: LeftOut, families: FamiliesLeftOut | None = None) -> Report:
+    """Errors over all devices with their targets, and of each device; then those of families left out."""
     whole, each = [], []
     for name, s in found.classes.items():
         target = TARGETS.get(name)
@@ -219,15 +282,20 @@ def report(found: LeftOut) -> Report:
     for device, quantities in found.devices.items():
         each += [(device, title(name), *_printed(s)) for name, s in quantities.items()]
     heads = ("n", "median %", "p90 %", "bias %")
-    tables = (
+    tables = [
         Table("All devices", (*headed("quantity", *heads, "target"), Column("met", False)), tuple(whole)),
         Table("By device", headed("device", "quantity", *heads, texts=2), tuple(each)),
-    )
+    ]
+    if families is not None:
+        classes = tuple((name, *_printed(s)) for name, s in families.classes.items())
+        own = [(family, name, *_printed(s)) for family, part in families.families.items() for name, s in part.items()]
+        tables.append(Table("Servers, without the family of the model", headed("class", *heads), classes))
+        tables.append(Table("By family", headed("family", "class", *heads, texts=2), tuple(own)))
     time = found.classes["time"]
     text = f"{len(found.devices)} devices, each scored as if it had never been measured: times at a fixed batch are off"
     text += f" by {fixed(time.median, 1)}% in the median and by {fixed(time.p90, 1)}% nine times in ten"
     text += f" ({with_commas(time.n)} rows)."
-    return Report("Devices left out of calibration, one at a time", text, tables, (Note("left-out", _NOTE),))
+    return Report("Devices left out of calibration, one at a time", text, tuple(tables), (Note("left-out", _NOTE),))
 
 
 _NOTE = (
@@ -242,15 +310,18 @@ def _printed(s: Spread) -> tuple[str, str, str, str]:
     return str(s.n), fixed(s.median, 1), fixed(s.p90, 1), fixed(s.bias, 1, sign=True)
 
 
-def rows_of(found: LeftOut) -> list[dict[str, Any]]:
-    """Errors of each device and quantity as flat rows."""
+def rows_of(found: LeftOut, families: FamiliesLeftOut | None = None) -> list[dict[str, Any]]:
+    """Errors of each device and quantity, and of each family and class, as flat rows."""
+    parts = [(name, "") for name in found.devices] + [("", name) for name in (families.families if families else ())]
     return [
-        {"device": device, "quantity": name, **s.model_dump()}
-        for device, quantities in found.devices.items() for name, s in quantities.items()
-    ]  # fmt: skip
+        {"device": device, "family": family, "quantity": name, **s.model_dump()}
+        for device, family in parts
+        for name, s in (found.devices[device] if device or families is None else families.families[family]).items()
+    ]
 
 
-def document(found: LeftOut) -> dict[str, Any]:
+def document(found: LeftOut, families: FamiliesLeftOut | None = None) -> dict[str, Any]:
     """The errors as JSON data."""
     targets = {name: {"median": median, "p90": p90} for name, (median, p90) in TARGETS.items()}
-    return {"schema": "bitnet-cost/left-out-1", **found.model_dump(), "targets": targets}
+    own = {} if families is None else {"families": families.model_dump()}
+    return {"schema": "bitnet-cost/left-out-1", **found.model_dump(), **own, "targets": targets}

@@ -1,7 +1,8 @@
 """The committed ranges: widths of 90 % intervals, how much they hold, and the errors on devices left out.
 
 Widths are those of `widths`: of scored rows on devices with rows, and of devices left out one at a time elsewhere. A
-device that was never measured is not surer than those that were.
+device that was never measured is not surer than those that were, nor is a server of a new model surer than one whose
+family had no part in the constants.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from bitnet_cost.studies.widths import (
     intervals,
     judged,
     model_of,
+    nine_in_ten,
     pairs,
 )  # fmt: skip
 
@@ -52,11 +54,15 @@ def ranges(
     far = [Error.of(m.row, m.quantity, m.log_error) for m in missed if m.quantity in QUANTITIES]
     own, away = _table(errors, model_of), _table(far, device_of)
     _complete(own)
+    served = left_out.families_left_out(rows, progress)
+    new = [Error.of(m.row, m.quantity, m.log_error) for m in served if m.quantity in QUANTITIES]
+    _stretch(own, new)
     _widen(away, own)
     return Ranges(
         own=own, left_out=away, held=accuracy.held(points, found), devices=_devices(rows),
         fewest_bits=_fewest_bits(rows), together=_together(errors),
         shared=_shared(found), left_out_shared=_shared(judged(far, device_of)), errors=left_out.summary(missed),
+        families=left_out.summary_of_families(served),
     )  # fmt: skip
 
 
@@ -91,6 +97,17 @@ def _widen(found: Table, least: Table) -> None:
                 own = widths.get(place, widths[ANY])
                 far = known.get(place, known.get(ANY, own))
                 known[place] = min(own[0], far[0]), max(own[1], far[1])
+
+
+def _stretch(found: Table, errors: Sequence[Error]) -> None:
+    """Every interval of a kind longer by one factor, so that it holds nine of ten of these errors."""
+    for (quantity, kind), own in by_kind(errors).items():
+        widths = found[quantity][kind]
+        ends = ((widths[e.place_in(widths)][0 if e.value > 0 else 1], e.value) for e in own)
+        times = max(1.0, nine_in_ten(-value / float(np.log(end)) for end, value in ends))
+        found[quantity][kind] = {
+            place: (to_digits(low**times, 3), to_digits(high**times, 3)) for place, (low, high) in widths.items()
+        }
 
 
 def _devices(rows: Sequence[Measurement]) -> dict[str, list[str]]:

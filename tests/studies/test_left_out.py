@@ -11,10 +11,11 @@ import pytest
 from bitnet_cost.inputs.calibration import Constants, RuntimeConstants
 from bitnet_cost.inputs.measurement import Measurement
 from bitnet_cost.readers import catalog, measured
-from bitnet_cost.studies import left_out
+from bitnet_cost.studies import left_out, spreads
 from bitnet_cost.studies.calibration import set_aside, with_trends
 from bitnet_cost.studies.measured import calibration_ids
 from bitnet_cost.studies.tangents import Tangent, refit
+from bitnet_cost.studies.widths import Error
 from tests.conftest import Ran
 
 Run = Callable[..., Ran]
@@ -55,6 +56,52 @@ def test_nothing_of_a_device_that_is_left_out_enters() -> None:
     assert found[0][0] == found[1][0]
     assert found[0][1] != found[1][1]
     assert device not in {part.hardware for part in found[0][0].runtimes}
+
+
+def test_nothing_of_a_family_that_is_left_out_enters() -> None:
+    """Its rows twice as long: what is solved without it is the same to the bit; a device with no other rows has none."""
+    rows = [r for r in measured.rows() if r.runtime == "tensorrt-llm" and not r.left_out]
+    slow = [r.model_copy(update={"seconds": 2 * r.seconds}) if r.model.startswith("qwen3") and r.seconds else r
+            for r in rows]  # fmt: skip
+    without, whole = [], []
+    for these in (rows, slow):
+        known = left_out.calibrated(set_aside(these)[0], ("tensorrt-llm", "gpu"))
+        without.append(known.without_family("qwen3"))
+        whole.append(known.without_family("no such"))
+    assert without[0] == without[1]
+    assert whole[0] != whole[1]
+    assert {"h200-sxm-141gb", "*gpu"} <= {part.hardware for part in without[0].runtimes}
+    assert "h100-sxm-80gb" not in {part.hardware for part in without[0].runtimes}
+
+
+def test_ranges_of_servers_hold_families_that_were_left_out() -> None:
+    rows = [r for r in measured.rows() if r.runtime == "tensorrt-llm"]
+    missed = left_out.families_left_out(rows)
+    assert {left_out.family_of(m.row.model) for m in missed} == {"llama", "qwen3"}
+    assert not {m.row.id for m in missed} & {r.id for r in rows if r.left_out}
+    known = catalog.ranges()
+    assert known is not None
+    assert known.families is not None
+    steps = left_out.summary_of_families(missed).classes["serving-step"]
+    assert steps.n < known.families.classes["serving-step"].n, "vllm too"
+    inside = [
+        low <= np.exp(-m.log_error) <= high
+        for m in missed
+        for low, high in [known.of(m.row.hardware, "tensorrt-llm").time["server-dense"]]
+    ]
+    assert np.mean(inside) > 0.8
+
+
+def test_a_stretched_interval_holds_nine_in_ten_and_none_gets_shorter() -> None:
+    row = ROW.model_copy(update={"phase": "serving", "model": "llama-3.1-70b", "hardware": "h100-sxm-80gb",
+                                 "runtime": "vllm", "precision": "bf16"})  # fmt: skip
+    errors = [Error.of(row, "seconds", sign * size) for size in np.linspace(0.01, 0.5, 20) for sign in (-1, 1)]
+    for before in (1.05, 3.0):
+        found: spreads.Table = {"time": {"server-dense": {"all": (1 / before, before)}}, "energy": {}}
+        spreads._stretch(found, errors)
+        low, high = found["time"]["server-dense"]["all"]
+        held = np.mean([low <= np.exp(-e.value) <= high for e in errors])
+        assert (before == 3.0 and high == 3.0) or 0.85 <= held <= 0.95
 
 
 def test_a_device_without_rows_takes_from_its_relatives() -> None:
