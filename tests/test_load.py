@@ -224,10 +224,10 @@ def test_the_first_line_says_devices_energy_and_the_cheapest(bitnet_cost: Comman
     records = json.loads(bitnet_cost(*words, "-f", "json").out)["records"]
     days = {"fp8": "fp8", "bitnet-b1.58": "BitNet b1.58", "w4a16": "w4a16", "bf16": "bf16"}
     least, *others = sorted(records, key=lambda r: r["energy_day_kwh"])
-    day = f"{least['energy_day_kwh']:.3g}"
+    day = f"{least['energy_day_kwh']:#.3g}"
     assert first.startswith(f"1,000,000 requests a day need 1 H100 SXM in {days[least['precision']]} ({day} kWh a day)")
     for other in others:
-        assert f"1 in {days[other['precision']]} ({other['energy_day_kwh']:.3g})" in first
+        assert f"1 in {days[other['precision']]} ({other['energy_day_kwh']:#.3g})" in first
     assert "which is cheapest is undecided between" in first
 
 
