@@ -362,10 +362,10 @@ def _notes(results: Sequence[TrainingResult]) -> list[Note]:
 
 
 _HELD = {
-    "training-time-own": "time", "training-time-dense": "time of dense models",
-    "training-time-moe": "time of mixtures of experts", "training-energy-own": "energy",
+    "training-time-own": "time on one or two GPUs", "training-time-dense": "time of dense models as published",
+    "training-time-moe": "time of mixtures of experts as published", "training-energy-own": "energy",
     "training-energy-node": "energy of whole nodes", "training-memory-own": "memory",
-    "training-memory-published": "memory",
+    "training-memory-published": "memory as published",
 }  # fmt: skip
 
 
