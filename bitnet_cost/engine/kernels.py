@@ -68,8 +68,18 @@ def kernel_class(op: Operator, precision: Precision, hardware: Hardware | None =
             return _packed(precision)
         case "elementwise" if op.group == "state_space":
             return "scan"
+        case "norm" if decided(op.bias > 0):
+            return "layer-norm"
+        case "activation" if op.has("tanh") and not is_gated(op):
+            return "activation-tanh"
         case kernel:
             return kernel
+
+
+def is_gated(op: Operator) -> bool:
+    """Whether an activation takes a gate's product, too: two entries in for each one out."""
+    entries = {quantity: each for quantity, _, each in op.terms}
+    return decided(entries.get("inputs", 0.0) > entries.get("outputs", 0.0))
 
 
 def _in_blocks(precision: Precision) -> bool:
@@ -171,15 +181,6 @@ def single_kernels(
     )
 
 
-class Tiled(NamedTuple):
-    """An operator of attention whose kernel gives a tile of one head's queries to a multiprocessor."""
-
-    row: int
-    queries: int  # of a tile
-    width: float  # entries of a query in all layers
-    multiprocessors: int
-
-
 def unpacking(kernels: Sequence[Kernel | None], hardware: Hardware) -> Array | None:
     """Seconds of widening one packed weight, on the units of INT32, as shifts and masks are.  [op, 1]"""
     form = hardware.executed("int32")
@@ -202,19 +203,6 @@ def packing(kinds: Sequence[Kind], kernels: Sequence[Kernel | None], hardware: H
             for k, kind in zip(kernels, kinds, strict=True)
         ]
     )
-
-
-def tiles_of(ops: tuple[Operator, ...], kernels: Sequence[Kernel | None], hardware: Hardware) -> tuple[Tiled, ...]:
-    """Operators whose kernels work on tiles of queries; none where the device does not say its multiprocessors."""
-    units = hardware.multiprocessors
-    if units is None:
-        return ()
-    found = []
-    for i, (op, kernel) in enumerate(zip(ops, kernels, strict=True)):
-        if kernel and kernel.query_tile and op.has("kv_read"):
-            width = next(each for quantity, _, each in op.terms if quantity == "kv_read") / op.cached_heads
-            found.append(Tiled(i, kernel.query_tile, width * op.repeat, units))
-    return tuple(found)
 
 
 def repeated(ops: tuple[Operator, ...], kernels: Sequence[Kernel | None]) -> Array | None:

@@ -19,29 +19,25 @@ from bitnet_cost.engine.counts import DRAFT, HOST
 from bitnet_cost.engine.kernels import (
     Kind,
     Single,
-    Tiled,
     launch_of,
     launches_of,
     packing,
     repeated,
     single_kernels,
     stacked,
-    tiles_of,
     unpacking,
 )
 from bitnet_cost.engine.parallel import Share
 from bitnet_cost.engine.phases import READ_ONCE
 from bitnet_cost.engine.routed import sorted_seconds, sorting_of, uneven
+from bitnet_cost.engine.tiles import Tiles, rectangles, rows_of, tiles_of, unfused
 from bitnet_cost.formulas.cap import cap_stretch
 from bitnet_cost.formulas.exchange import collective_seconds
 from bitnet_cost.formulas.launches import (
     host_seconds,
     host_wait,
-    idle_multiprocessors,
     packing_seconds,
-    padded_queries,
     shared_steps,
-    tile_rows,
     within_rows,
 )
 from bitnet_cost.formulas.roofline import sum_of_maxima, waiting
@@ -116,9 +112,10 @@ class Schedule:
     per_mac: Array  # seconds
     per_weight: Array | None  # seconds of widening a weight in a pass, where weights are packed; None: nowhere
     unpacked_rows: Array | None  # rows up to which a kernel does so; None: any
+    packed_rows: Array  # rows up to which nothing is laid out
     packing: Array | None  # seconds of laying out a weight before a product of several rows; None: nowhere
-    row_tile: Array | None  # rows of a product's tile, 1 where it has none; None: nowhere
-    tiles: tuple[Tiled, ...]  # attention that takes queries in tiles
+    tiles: Tiles | None  # where kernels work on whole tiles; None: nowhere
+    unfused: Array | None  # whether products of attention calculate masked pairs too; None: nowhere
     repeated: Array | None  # bits moved per cached entry, where heads get copies of it; None: nowhere
     per_bit: dict[str, Array]  # seconds, by level
     per_level: Array  # the same of the levels that are read and written, in the order of places, [level, 1, op, 1]
@@ -141,17 +138,17 @@ class Schedule:
             "host": None if self.host is None else rows.index(self.host),
             "streamed": self.streamed and self.streamed.of(rows),
             "single": self.single and self.single.of(rows),
+            "tiles": self.tiles and self.tiles.of(rows),
             "sorting": None if self.sorting is None else self.sorting[:, rows],
         }
         names = ("moves", "stepwise", "steps", "room", "window", "per_mac", "busy_compute", "busy_memory", "per_pass",
-                 "decoding")  # fmt: skip
+                 "packed_rows", "decoding")  # fmt: skip
         for name in names:
             values = getattr(self, name)
             changed[name] = None if values is None else values[rows]
-        for name in ("per_weight", "unpacked_rows", "packing", "repeated", "row_tile"):
+        for name in ("per_weight", "unpacked_rows", "packing", "unfused", "repeated"):
             values = getattr(self, name)
             changed[name] = None if values is None else values[rows]
-        changed["tiles"] = tuple(tile._replace(row=rows.index(tile.row)) for tile in self.tiles)
         if changed["moves"] is not None and changed["moves"].all():
             changed["moves"] = None
         return replace(self, per_bit={level: values[rows] for level, values in self.per_bit.items()}, **changed)
@@ -215,7 +212,6 @@ def schedule(
     if any(op.group == "head" for op in ops) and logits == "none":
         per_pass = per_pass * np.array([op.group != "head" for op in ops])[:, None]
     holder = next((name for name in levels[:-1] if decided(stored_bits <= hardware.hierarchy[name].size)), main)
-    rows = [float(k.row_tile or 1) if k else 1.0 for k in kernels]
     few = [(k.unpacking_rows if k else None) or np.inf for k in kernels]
     windows = np.array([window_of(op) for op in ops])[:, None]
     places = tuple(dict.fromkeys(f"{level}.{way}" for level in (near, main) for way in ("read", "write")))
@@ -238,9 +234,10 @@ def schedule(
         per_mac=1 / rate,
         per_weight=unpacking(kernels, hardware),
         unpacked_rows=array(few)[:, None] if any(k and k.unpacking_rows for k in kernels) else None,
+        packed_rows=array([k.packing_rows if k else 1.0 for k in kernels])[:, None],
         packing=packing(kinds, kernels, hardware),
-        row_tile=array(rows)[:, None] if any(k and k.row_tile for k in kernels) else None,
-        tiles=tiles_of(ops, kernels, hardware),
+        tiles=tiles_of(ops, kernels, runtime, hardware),
+        unfused=unfused(ops, kernels),
         repeated=repeated(ops, kernels),
         per_bit=per_bit,
         per_level=np.stack(np.broadcast_arrays(*(per_bit[name] for name in dict.fromkeys((near, main)))))[:, None],
@@ -311,9 +308,9 @@ def movement(counts: OpCounts, activity: Activity, actions: Actions, plan: Sched
         found[2:4] = passing - found[:2]
     pairs = scores_in_memory(counts, plan)
     copies = None if plan.repeated is None else counts["kv_read"] * plan.repeated
-    for unfused in (part for part in (pairs, copies) if part is not None):
+    for apart in (part for part in (pairs, copies) if part is not None):
         for way in ("read", "write"):
-            found[places.index(f"{plan.main}.{way}")] += unfused / 2
+            found[places.index(f"{plan.main}.{way}")] += apart / 2
     weights, _, _, kv_read, kv_write = actions.bits.figures
     of_weights, streamed = activity.weight_bits, plan.streamed
     cache = "host" if streamed and streamed.cache else plan.main
@@ -362,10 +359,7 @@ def scores_in_memory(counts: OpCounts, plan: Schedule) -> Array | None:
     if each is None:
         return None
     exponentials = counts["exp"] * np.array([op.traits.scores for op in counts.operators])[:, None]
-    _, prompt, _ = counts.workload.flat()
-    masked = 2 * prompt / (prompt + 1) if counts.workload.attention == "causal" else np.ones_like(prompt)
-    whole = array([masked if phase.prompts else np.ones_like(prompt) for phase in counts.phases])[:, None]
-    bits: Array = exponentials * whole * (each * 8)
+    bits: Array = exponentials * rectangles(counts, plan.runtime) * (each * 8)
     return bits
 
 
@@ -426,8 +420,11 @@ def roofline(
         memory = memory + stream
     overhead = plan.per_pass * counts.passes[:, None, :]
     needed, idle = compute, None
-    if plan.tiles or plan.row_tile is not None:
-        padding, idle = tiles_worked(counts, plan, compute)
+    if plan.unfused is not None:
+        compute = np.where(plan.unfused, compute * rectangles(counts, plan.runtime), compute)
+    if plan.tiles is not None:
+        divided = share.devices if share and share.parallel == "tensor" else 1
+        padding, idle = plan.tiles.worked(counts, compute.shape, divided)
         compute = compute * padding * idle
     routed = uneven(counts, plan.kernels, *((share.devices, share.parallel) if share else (1, "tensor")))
     if routed is not None:
@@ -437,7 +434,7 @@ def roofline(
         few = plan.unpacked_rows
         compute = compute + (widening if few is None else widening * within_rows(rows_of(counts), few))
     if plan.packing is not None:
-        compute = compute + packing_seconds(counts["weights"], plan.packing, rows_of(counts))
+        compute = compute + packing_seconds(counts["weights"], plan.packing, rows_of(counts), plan.packed_rows)
     counts.named(compute, "arithmetic", "s")
     counts.named(memory, "memory", "s")
     longest = np.maximum(compute, memory)
@@ -506,32 +503,6 @@ def riding(
     weighted = np.array([op.has("mac") and op.has("weights") for op in ops])[:, None]
     both = np.maximum(shared * compute[1] + compute[0], shared * memory[1] + memory[0])
     return np.where(weighted, both - shared * longest[1], longest[0]), longest[1]
-
-
-def rows_of(counts: OpCounts) -> Array:
-    """Tokens of a pass, which are the rows of its products.  [phase, 1, n]"""
-    batch, prompt, generate = counts.workload.flat()
-    return (array([phase.width(prompt, generate) for phase in counts.phases]) * batch)[:, None]
-
-
-def tiles_worked(counts: OpCounts, plan: Schedule, compute: Array) -> tuple[Array, Array]:
-    """How much longer products take where kernels work on whole tiles, and how much of it units idle.
-
-    Both are factors, [phase, op, n]: of the arithmetic that fills tiles, and of the units that have no tile.
-    """
-    _, prompt, generate = counts.workload.flat()
-    widths = array([phase.width(prompt, generate) for phase in counts.phases])
-    padded = np.ones(compute.shape)
-    if plan.row_tile is not None:
-        tokens = rows_of(counts)
-        padded = padded * (tile_rows(tokens, plan.row_tile) / np.maximum(tokens, 1.0))
-    padding, idle = list(padded.swapaxes(0, 1)), list(np.ones(compute.shape).swapaxes(0, 1))
-    brought = counts["inputs"] + counts["outputs"]
-    for row, tile, width, units in plan.tiles:
-        heads = brought[:, row] / np.maximum(counts.passes * widths, 1.0) / width
-        padding[row] = padding[row] * padded_queries(widths, tile)
-        idle[row] = idle[row] * idle_multiprocessors(widths, tile, heads, units)
-    return np.stack(padding, 1), np.stack(idle, 1)
 
 
 def link_seconds(link: Interconnect, sent_bits: Array | float, exchanges: Array | float) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 from bitnet_cost.engine.training_memory import over
 from bitnet_cost.engine.training_step import PHASES, Row, Work
-from bitnet_cost.formulas.training import wave_share
+from bitnet_cost.formulas.tiling import wave_share
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.training import Plan, TrainingRuntime
 from bitnet_cost.ledger.counted import OpCounts

@@ -40,16 +40,16 @@ def within_rows(rows: Array, most: Array | float) -> Array:
     return found
 
 
-def packing_seconds(weights: Array, reading: Array | float, rows: Array) -> Array:
+def packing_seconds(weights: Array, reading: Array | float, rows: Array, most: Array | float = 1.0) -> Array:
     """Seconds in which a product of several rows lays its weights out in panels, before it multiplies.  [s]
 
-    ``reading`` is the time that copying one weight takes. One row reads them where they are. Goto, van de Geijn,
-    Anatomy of High-Performance Matrix Multiplication, 2008, doi:10.1145/1356052.1356053, section 4.
+    ``reading`` is the time that copying one weight takes. Up to ``most`` rows read them where they are. Goto, van de
+    Geijn, Anatomy of High-Performance Matrix Multiplication, 2008, doi:10.1145/1356052.1356053, section 4.
 
     >>> packing_seconds(np.array([1e6, 1e6, 1e6]), 2e-10, np.array([1.0, 2.0, 64.0])).tolist()
     [0.0, 0.0002, 0.0002]
     """
-    panels: Array = weights * reading * np.minimum(rows - 1.0, 1.0)
+    panels: Array = weights * reading * (1.0 - within_rows(rows, most))
     return panels
 
 

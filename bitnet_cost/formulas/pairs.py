@@ -23,6 +23,22 @@ def prefill_pairs(prompt: Array, span: str, window: float = np.inf) -> Array:
     return pairs
 
 
+def rectangle_share(prompt: Array, chunk: Array | float = np.inf) -> Array:
+    """Pairs that unfused causal attention calculates over those attended, in passes of at most ``chunk`` positions.
+
+    A product of all queries of a pass with all keys so far knows no mask: (P + c) / (P + 1) with passes of c, so that
+    one pass of a whole prompt does nearly twice the work. Dao et al., FlashAttention, 2022, arXiv:2205.14135,
+    algorithm 0; passes: Agrawal et al., SARATHI, 2023, arXiv:2308.16369, section 4.1.
+
+    >>> float(rectangle_share(np.float64(4)))           # 4 x 4 of 10
+    1.6
+    >>> float(rectangle_share(np.float64(4), chunk=2))  # 2 x 2 + 2 x 4 of 10
+    1.2
+    """
+    share: Array = (prompt + np.minimum(prompt, chunk)) / (prompt + 1)
+    return share
+
+
 def decode_pairs(prompt: Array, generate: Array, window: Array | float = np.inf) -> Array:
     """Query-key pairs that one sequence scores while it generates.  [pair]
 

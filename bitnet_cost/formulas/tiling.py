@@ -1,10 +1,12 @@
-"""Bits that a tiled product reads again."""
+"""What a tiled product reads again, and the waves that its tiles fill."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+
+TILE = (256, 128)  # entries of a product's result that one multiprocessor works on at once
 
 
 def tiled_bits(weight: Any, activation: Any, accumulator: Any, capacity: Any) -> Any:
@@ -22,3 +24,20 @@ def tiled_bits(weight: Any, activation: Any, accumulator: Any, capacity: Any) ->
     0.125
     """
     return 2 * np.sqrt(weight * activation * accumulator / capacity)
+
+
+def wave_share(rows: Any, columns: Any, units: int) -> Any:
+    """Share of the multiprocessors that work, on average, while a product's result is made tile by tile.
+
+    Tiles run in waves of one a multiprocessor, and the last wave is not full; tiles at an edge are not full either.
+    With fewer tiles than multiprocessors, several share a tile along the inner side. NVIDIA, Matrix Multiplication
+    Background User's Guide, 2023, sections 3.1 and 3.2 (tile and wave quantisation).
+
+    >>> round(float(wave_share(2048, 7168, 108)), 2), round(float(wave_share(8192, 7168, 108)), 2)
+    (0.83, 0.98)
+    """
+    tall, wide = np.ceil(rows / TILE[0]), np.ceil(columns / TILE[1])
+    tiles = tall * wide
+    tiles = tiles * np.maximum(1.0, np.floor(units / tiles))
+    full = rows * columns / (tall * TILE[0] * wide * TILE[1])
+    return full * tiles / (np.ceil(tiles / units) * units)

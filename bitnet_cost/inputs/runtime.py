@@ -12,8 +12,9 @@ from bitnet_cost.shown import Shown
 KernelClass = Literal[
     "linear", "linear-fp32", "dequantised", "dequantised-int4", "dequantised-int8", "dequantised-narrow", "lowbit",
     "w8a8", "w8a8-blocks", "w8a8-int8", "w4a4", "experts", "experts-w8a8", "experts-integer", "attention",
-    "attention-kv8", "attention-fp32", "attention-fp32-grouped", "norm", "rope", "activation", "residual", "cache",
-    "quantise", "quantise-w8a8", "quantise-blocks", "rescale", "scan", "elementwise",
+    "attention-kv8", "attention-fp32", "attention-fp32-grouped", "norm", "layer-norm", "rope", "activation",
+    "activation-tanh", "residual", "cache", "quantise", "quantise-w8a8", "quantise-blocks", "rescale", "scan",
+    "elementwise",
 ]  # fmt: skip
 # The class whose entry stands for one that a runtime does not list.
 WIDER: dict[KernelClass, KernelClass] = {
@@ -21,8 +22,8 @@ WIDER: dict[KernelClass, KernelClass] = {
     "dequantised-int8": "linear", "dequantised-narrow": "dequantised", "lowbit": "linear",
     "w8a8": "linear", "w8a8-blocks": "w8a8", "w8a8-int8": "w8a8", "w4a4": "w8a8", "experts": "linear",
     "experts-w8a8": "experts", "experts-integer": "experts", "attention": "linear", "attention-fp32": "attention",
-    "attention-fp32-grouped": "attention", "attention-kv8": "attention", "quantise-w8a8": "quantise",
-    "quantise-blocks": "quantise-w8a8",
+    "attention-fp32-grouped": "attention", "attention-kv8": "attention", "layer-norm": "norm",
+    "activation-tanh": "activation", "quantise-w8a8": "quantise", "quantise-blocks": "quantise-w8a8",
 }  # fmt: skip
 
 
@@ -78,6 +79,9 @@ class Kernel(Input):
     row_tile: int | None = Field(
         None, ge=1, le=1024, description="rows that a product of fewer tokens takes as long as, see `ROWS_OF_ONE`"
     )
+    waves: bool = Field(
+        False, description="tiles of a product's result run in waves of one a multiprocessor, the last one not full"
+    )
     units: Literal["int32", "fp32"] | None = Field(
         None, description="units whose rate `compute` is a share of; left out: those of the product's format"
     )
@@ -95,8 +99,10 @@ class Kernel(Input):
     )
     packing: Ratio | None = Field(
         None,
-        description="times that reading its weights takes, in which a product of several rows lays them out in panels",
+        description="times that reading its weights takes, in which a product of several rows lays them out in panels "
+        "or widens them",
     )
+    packing_rows: float = Field(1, ge=1, le=10**6, description="rows up to which a product reads them where they are")
     cache_repeats: Ratio | None = Field(
         None,
         description="share of the query heads of a group, beyond the first, for which a decode step reads the cache "

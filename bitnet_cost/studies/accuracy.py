@@ -81,7 +81,9 @@ CLASSES = {
 }
 LARGE = 2.5e11  # MACs of a product whose operands pass no cache unnoticed, and that fills a GPU
 WORST, FEW = 3, 3  # groups that are listed of a class, and figures of which a median is more than one of them
-_TUNED = ("vllm", "vllm-2023", "vllm-2024", "vllm-0.6", "tensorrt-llm", "tensorrt-llm-2024", "llama.cpp")
+_TUNED = (
+    "vllm", "vllm-2023", "vllm-2024", "vllm-0.6", "tensorrt-llm", "tensorrt-llm-2024", "llama.cpp", "llama.cpp-vulkan",
+)  # fmt: skip
 _WIDE = ("bf16", "fp16")
 
 

@@ -57,8 +57,6 @@ FIXED = {
     "cuda-graph", "vllm-kernels", "tensorrt-llm-kernels", "traced-kernels", "synchronised", "bitnet.cpp",
     "fastertransformer", "qnn", "bitsandbytes",
 }  # fmt: skip
-# Devices whose rows ran another program under the same name, Vulkan where the others of the class run Metal.
-APART = {"ryzen-ai-max-395"}
 STEP = 1e-3  # of a numeric derivative
 RESTARTS = 2  # most times that a search begins again,
 JUMP = 4.0  # spreads of one factor away
@@ -390,7 +388,6 @@ def calibrate(
         ]
         tasks = sorted(t for t in set().union(*(part.tasks for part in own)) if measured.sources().tasks[t].solved)
         certain = [part for part in own if part.has_measured_prices or not tasks]
-        certain = [part for part in certain if part.profile.name not in APART]
         every = f"{EVERY_DEVICE}{device_class}"
         shared = fit_times(certain, {}, SPREAD, tasks, factors_before.get((every, runtime)))
         factors = {name: value for name, value in shared.values.items() if not name.startswith("prompt:")}
@@ -455,8 +452,7 @@ def with_trends(constants: Constants) -> Constants:
             device_class = every.hardware.removeprefix(EVERY_DEVICE)
             own = [
                 part for part in constants.runtimes
-                if part.runtime == every.runtime and part.hardware not in APART
-                and not part.hardware.startswith(EVERY_DEVICE)
+                if part.runtime == every.runtime and not part.hardware.startswith(EVERY_DEVICE)
                 and catalog.hardware(part.hardware).device_class == device_class
             ]  # fmt: skip
             runtimes.append(every.model_copy(update={"trends": _trends(every, own)}))

@@ -26,7 +26,7 @@ from bitnet_cost.inputs.ranges import FamiliesLeftOut, LeftOut
 from bitnet_cost.numerals import digits, fixed, with_commas
 from bitnet_cost.readers import catalog, measured
 from bitnet_cost.studies.accuracy import CLASSES, class_of, spread_of
-from bitnet_cost.studies.calibration import APART, FIXED, OWN, SPREAD, Rows, informed, set_aside, with_trends
+from bitnet_cost.studies.calibration import FIXED, OWN, SPREAD, Rows, informed, set_aside, with_trends
 from bitnet_cost.studies.measured import ALONE, Point, Quantity, grouped
 from bitnet_cost.studies.product_calibration import every_device, products_by_kind
 from bitnet_cost.studies.tangents import Tangent, errors, refit, tangents
@@ -128,7 +128,7 @@ def calibrated(parts: Sequence[Rows], kind: Kind) -> Calibrated:
     every = constants.every(*kind) or RuntimeConstants(hardware=EVERY_DEVICE + kind[1], runtime=kind[0])
     certain = [
         part for part in parts
-        if (part.has_measured_prices or not any(p.tasks for p in parts)) and part.profile.name not in APART
+        if part.has_measured_prices or not any(p.tasks for p in parts)
     ]  # fmt: skip
     devices = {}
     for name in dict.fromkeys(part.profile.name for part in parts):

@@ -1,0 +1,151 @@
+"""What kernels calculate that no result needs: tiles not full, waves not full, masked pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from bitnet_cost.formulas.launches import idle_multiprocessors, padded_queries, tile_rows
+from bitnet_cost.formulas.pairs import rectangle_share
+from bitnet_cost.formulas.tiling import wave_share
+from bitnet_cost.inputs.hardware import Hardware
+from bitnet_cost.inputs.runtime import Kernel, RuntimeProfile
+from bitnet_cost.ledger.counted import OpCounts
+from bitnet_cost.ledger.operators import Operator
+from bitnet_cost.told import Array, array
+
+
+class Tiled(NamedTuple):
+    """An operator of attention whose kernel gives a tile of one head's queries to a multiprocessor."""
+
+    row: int
+    queries: int  # of a tile
+    width: float  # entries of a query in all layers
+    multiprocessors: int
+
+
+class Waves(NamedTuple):
+    """Products whose tiles run in waves: the outer side of each as it is launched."""
+
+    columns: tuple[
+        tuple[int, float, bool], ...
+    ]  # row of the table, outer side, whether tensor-parallel devices share it
+    multiprocessors: int
+
+    def of(self, rows: list[int]) -> Waves:
+        """Those of some operators of the table."""
+        kept = tuple((rows.index(row), wide, shared) for row, wide, shared in self.columns if row in rows)
+        return Waves(kept, self.multiprocessors)
+
+    def unfilled(self, tokens: Array, devices: int) -> Iterator[tuple[int, Array]]:
+        """How much longer each takes for some ``tokens`` than if every multiprocessor worked to the end."""
+        for row, wide, shared in self.columns:
+            share = wave_share(tokens, wide / devices if shared else wide, self.multiprocessors)
+            yield row, np.maximum(1.0, 1.0 / share)
+
+
+def waves_of(
+    ops: tuple[Operator, ...], kernels: Sequence[Kernel | None], runtime: RuntimeProfile, hardware: Hardware
+) -> Waves | None:
+    """Those of a run; None where no kernel has them, or the device does not say its multiprocessors.
+
+    A product that runs as one with the one before it, whose input it shares, adds its outer side to it.
+    """
+    units = hardware.multiprocessors
+    rows = [i for i, (op, k) in enumerate(zip(ops, kernels, strict=True)) if k and k.waves and op.shape[1]]
+    if units is None or not rows:
+        return None
+    first, leading, together = rows[0], {}, dict.fromkeys(rows, 0.0)
+    for i in rows:
+        if ops[i].traits.fused != "projections" or not runtime.fused_projections:
+            first = i
+        leading[i] = first
+        together[first] += ops[i].shape[1]
+    shared = {i: ops[i].traits.split and ops[i].traits.tensor not in ("output", "down") for i in rows}
+    return Waves(tuple((i, together[leading[i]], shared[i]) for i in rows), units)
+
+
+def query_tiles(ops: tuple[Operator, ...], kernels: Sequence[Kernel | None], hardware: Hardware) -> tuple[Tiled, ...]:
+    """Operators whose kernels work on tiles of queries; none where the device does not say its multiprocessors."""
+    units = hardware.multiprocessors
+    if units is None:
+        return ()
+    found = []
+    for i, (op, kernel) in enumerate(zip(ops, kernels, strict=True)):
+        if kernel and kernel.query_tile and op.has("kv_read"):
+            width = next(each for quantity, _, each in op.terms if quantity == "kv_read") / op.cached_heads
+            found.append(Tiled(i, kernel.query_tile, width * op.repeat, units))
+    return tuple(found)
+
+
+def unfused(ops: tuple[Operator, ...], kernels: Sequence[Kernel | None]) -> Array | None:
+    """Whether an operator is a product of attention whose scores go to memory: its rectangle is calculated.  [op, 1]"""
+    found = [
+        bool(k and k.bytes_per_pair is not None and op.group == "attention" and op.has("mac"))
+        for op, k in zip(ops, kernels, strict=True)
+    ]
+    return np.array(found)[:, None] if any(found) else None
+
+
+class Tiles(NamedTuple):
+    """Where kernels of a runtime work on whole tiles."""
+
+    queries: tuple[Tiled, ...]  # attention that takes queries in tiles
+    waves: Waves | None  # products whose tiles run in waves; None: nowhere
+    rows: Array | None  # rows of a product's tile, 1 where it has none, [op, 1]; None: nowhere
+    chunk: float  # tokens of a pass of a prefill at most
+
+    def of(self, rows: list[int]) -> Tiles:
+        """The same of some operators."""
+        queries = tuple(tile._replace(row=rows.index(tile.row)) for tile in self.queries)
+        return Tiles(queries, self.waves and self.waves.of(rows), None if self.rows is None else self.rows[rows],
+                     self.chunk)  # fmt: skip
+
+    def worked(self, counts: OpCounts, shape: tuple[int, ...], devices: int) -> tuple[Array, Array]:
+        """How much longer products take where kernels work on whole tiles, and how much of it units idle.
+
+        Both are factors, [phase, op, n]: of the arithmetic that fills tiles, and of the units that have no tile.
+        ``devices`` divide each matrix.
+        """
+        _, prompt, generate = counts.workload.flat()
+        widths = array([phase.width(prompt, generate) for phase in counts.phases])
+        tokens, padded = rows_of(counts), np.ones(shape)
+        if self.rows is not None:
+            padded = padded * (tile_rows(tokens, self.rows) / np.maximum(tokens, 1.0))
+        padding, idle = list(padded.swapaxes(0, 1)), list(np.ones(shape).swapaxes(0, 1))
+        brought = counts["inputs"] + counts["outputs"]
+        for row, tile, width, units in self.queries:
+            heads = brought[:, row] / np.maximum(counts.passes * widths, 1.0) / width
+            padding[row] = padding[row] * padded_queries(widths, tile)
+            idle[row] = idle[row] * idle_multiprocessors(widths, tile, heads, units)
+        if self.waves is not None:
+            prompts = np.array([phase.prompts for phase in counts.phases])[:, None]
+            for row, longer in self.waves.unfilled(np.minimum(tokens[:, 0], self.chunk), devices):
+                idle[row] = idle[row] * np.where(prompts, longer, 1.0)
+        return np.stack(padding, 1), np.stack(idle, 1)
+
+
+def tiles_of(
+    ops: tuple[Operator, ...], kernels: Sequence[Kernel | None], runtime: RuntimeProfile, hardware: Hardware
+) -> Tiles | None:
+    """Those of a run; None where no kernel has any."""
+    rows = [float(k.row_tile or 1) if k else 1.0 for k in kernels]
+    queries, waves = query_tiles(ops, kernels, hardware), waves_of(ops, kernels, runtime, hardware)
+    few = array(rows)[:, None] if any(k and k.row_tile for k in kernels) else None
+    return Tiles(queries, waves, few, float(runtime.chunk or np.inf)) if queries or waves or few is not None else None
+
+
+def rows_of(counts: OpCounts) -> Array:
+    """Tokens of a pass, which are the rows of its products.  [phase, 1, n]"""
+    batch, prompt, generate = counts.workload.flat()
+    return (array([phase.width(prompt, generate) for phase in counts.phases]) * batch)[:, None]
+
+
+def rectangles(counts: OpCounts, runtime: RuntimeProfile) -> Array:
+    """Pairs that unfused attention calculates over those attended.  [phase, 1, n]"""
+    _, prompt, _ = counts.workload.flat()
+    causal = counts.workload.attention == "causal"
+    masked = rectangle_share(prompt, runtime.chunk or np.inf) if causal else np.ones_like(prompt)
+    return array([masked if phase.prompts else np.ones_like(prompt) for phase in counts.phases])[:, None]
