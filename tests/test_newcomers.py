@@ -217,7 +217,10 @@ def test_a_name_written_twice_is_one(bitnet_cost: Run, tmp_path: Path) -> None:
         ),
         ("estimate gpt2 -p fp16,q4", ["fp16,q4_0", "fp16,q4_1", "fp16,q4_k_m", "fp16,q4_k_s"]),
         ("estimate llama-3.1", ["llama-3.1-8b", "llama-3.1-70b", "llama-3.1-405b"]),
-        ("estimate gpt2 --runtime t", ["tensorrt-llm", "tensorrt-llm-2024", "tensorrt-llm-kernels", "t-mac"]),
+        (
+            "estimate gpt2 --runtime t",
+            ["tensorrt-llm", "tensorrt-llm-2024", "tensorrt-llm-kernels", "t-mac", "traced-kernels"],
+        ),
     ],
 )
 def test_a_shell_completes_names(typed: str, completed: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
