@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -11,11 +12,14 @@ from bitnet_cost.engine.activity import format_run, product_format, unit_of
 from bitnet_cost.engine.storage import precision_at, role_of
 from bitnet_cost.formulas.launches import host_wait, launch_seconds, unpacking_seconds, within_rows
 from bitnet_cost.formulas.roofline import partly_overlapped
+from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import FORMAT_BITS, Precision
 from bitnet_cost.inputs.runtime import Kernel, KernelClass, RuntimeProfile
 from bitnet_cost.ledger.operators import Operator
 from bitnet_cost.told import Array, array, decided
+
+UNLIMITED = 2.0**53  # a window of more positions than any workload has
 
 
 def kernel_class(op: Operator, precision: Precision, hardware: Hardware | None = None) -> KernelClass | None:
@@ -179,6 +183,51 @@ def single_kernels(
     return Single(
         np.array(overlapped)[:, None], stacked(walked), array(few)[:, None], stacked(part), np.array(issued)[:, None]
     )
+
+
+class Shapes(NamedTuple):
+    """What a schedule needs of operators alone, with any kernels on any device."""
+
+    repeats: Array  # parts in all layers  [op, 1]
+    written: Array  # layers that write a cache  [op]
+    windows: Array | None  # positions that attention reaches back; None: all, everywhere  [op, 1]
+    attention: tuple[slice, ...]
+
+
+@lru_cache(maxsize=64)  # many models side by side, on devices one after the other
+def shapes_of(ops: Same) -> Shapes:
+    """The shapes of some operators."""
+    windows = np.array([window_of(op) for op in ops.it])[:, None]
+    return Shapes(
+        np.array([op.repeat * op.parts for op in ops.it], dtype=np.float64)[:, None],
+        np.array([op.repeat if op.has("kv_write") else 0 for op in ops.it]),
+        None if windows.min() == UNLIMITED else windows,
+        _spans(ops.it),
+    )
+
+
+def window_of(op: Operator) -> float:
+    """Positions that an operator of attention reaches back.
+
+    >>> window_of(Operator("attn_scores", "attention", "attention", 1, (("mac", ("pairs", 512.0), 64),)))
+    512.0
+    """
+    limits = [basis[1] for quantity, basis, _ in op.terms if quantity == "mac" and len(basis) == 2]
+    return limits[0] if limits and op.group == "attention" else UNLIMITED
+
+
+def _spans(ops: tuple[Operator, ...]) -> tuple[slice, ...]:
+    """Runs of attention's operators. The softmax between two of them has neither products nor a cache."""
+    spans: list[slice] = []
+    for i, op in enumerate(ops):
+        if op.group != "attention":
+            continue
+        between = ops[spans[-1].stop : i] if spans else ()
+        if spans and not any(other.has("mac", "kv_read") for other in between):
+            spans[-1] = slice(spans[-1].start, i + 1)
+        else:
+            spans.append(slice(i, i + 1))
+    return tuple(spans)
 
 
 def unpacking(kernels: Sequence[Kernel | None], hardware: Hardware) -> Array | None:

@@ -113,7 +113,7 @@ def energies_at_ends(result: Result, ends: Sequence[tuple[str, float]]) -> Array
     return np.array([known.get(each, usual) for each in ends])
 
 
-@lru_cache(maxsize=4096)  # every cell of a page, which is compared with several
+@lru_cache(maxsize=1024)  # every cell of a page, which is compared with several
 def _at_each_end(result: Same) -> dict[tuple[str, float], float]:
     """Energy of a single point with each of its figures of time at its low and at its high.  [J]"""
     figures = time_figures(result.it).items()

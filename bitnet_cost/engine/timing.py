@@ -23,6 +23,7 @@ from bitnet_cost.engine.kernels import (
     launches_of,
     packing,
     repeated,
+    shapes_of,
     single_kernels,
     stacked,
     unpacking,
@@ -42,6 +43,7 @@ from bitnet_cost.formulas.launches import (
 )
 from bitnet_cost.formulas.roofline import sum_of_maxima, waiting
 from bitnet_cost.formulas.sums import ordered_sum
+from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.hardware import Hardware, Host, Interconnect
 from bitnet_cost.inputs.offload import Offload
 from bitnet_cost.inputs.runtime import Kernel, RuntimeProfile
@@ -56,8 +58,6 @@ REACHED_BANDWIDTH, REACHED_RATE = 0.92, 0.68
 
 FROM_HOST = ("host.read", "host.write", "host.link")  # what moves to and from the host, and all of it over the link
 HELD = 32.0  # bits of an entry that a step between kernels reads and writes, 16 each
-
-UNLIMITED = 2.0**53  # a window of more positions than any workload has
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,16 +154,6 @@ class Schedule:
         return replace(self, per_bit={level: values[rows] for level, values in self.per_bit.items()}, **changed)
 
 
-def window_of(op: Operator) -> float:
-    """Positions that an operator of attention reaches back.
-
-    >>> window_of(Operator("attn_scores", "attention", "attention", 1, (("mac", ("pairs", 512.0), 64),)))
-    512.0
-    """
-    limits = [basis[1] for quantity, basis, _ in op.terms if quantity == "mac" and len(basis) == 2]
-    return limits[0] if limits and op.group == "attention" else UNLIMITED
-
-
 def needed_rows(ops: tuple[Operator, ...], plan: Schedule) -> list[int]:
     """Operators that take time or memory traffic, or hold operands; the others add exact zeros."""
     felt = ("mac", "inputs", "outputs", "weights", "bias_weights", "kv_read", "kv_write")
@@ -191,7 +181,7 @@ def schedule(
     moves = np.array([0.0 if k is None or k.bandwidth is None else 1.0 for k in kernels])[:, None]
     stepwise = np.array([bool(k and k.bytes_per_entry is not None) for k in kernels])[:, None]
     steps = [k.bytes_per_entry * 8.0 if k and k.bytes_per_entry is not None else 0.0 for k in kernels]
-    repeats = np.array([op.repeat * op.parts for op in ops], dtype=np.float64)[:, None]
+    shapes = shapes_of(Same(ops))
     rates = {kind: reached_rate(kind, kernel, hardware) for kind, kernel in each.items()}
     rate = stacked([rates[kind] for kind in kinds])
     reached = stacked([k.compute.value * (k.units is None) if k and k.compute else 1.0 for k in kernels])
@@ -207,13 +197,11 @@ def schedule(
         per_pass = per_pass * np.array([op.traits.kernel != "experts" for op in ops])[:, None]
     cache = runtime.kernels.get("cache")
     if cache is not None:
-        written = np.array([op.repeat if op.has("kv_write") else 0 for op in ops])
-        per_pass = per_pass + (written * cache.launches)[:, None] * launch_of(cache)
+        per_pass = per_pass + (shapes.written * cache.launches)[:, None] * launch_of(cache)
     if any(op.group == "head" for op in ops) and logits == "none":
         per_pass = per_pass * np.array([op.group != "head" for op in ops])[:, None]
     holder = next((name for name in levels[:-1] if decided(stored_bits <= hardware.hierarchy[name].size)), main)
     few = [(k.unpacking_rows if k else None) or np.inf for k in kernels]
-    windows = np.array([window_of(op) for op in ops])[:, None]
     places = tuple(dict.fromkeys(f"{level}.{way}" for level in (near, main) for way in ("read", "write")))
     places += (f"{holder}.read",) * (holder not in (near, main))
     places += FROM_HOST if streamed else ()
@@ -224,13 +212,13 @@ def schedule(
         moves=None if moves.all() else moves,
         stepwise=stepwise if stepwise.any() else None,
         steps=np.array(steps)[:, None],
-        room=repeats * hardware.hierarchy[near].size,
+        room=shapes.repeats * hardware.hierarchy[near].size,
         near=near,
         main=main,
         holder=holder,
         places=places,
-        attention=_spans(ops),
-        window=None if windows.min() == UNLIMITED else windows,
+        attention=shapes.attention,
+        window=shapes.windows,
         per_mac=1 / rate,
         per_weight=unpacking(kernels, hardware),
         unpacked_rows=array(few)[:, None] if any(k and k.unpacking_rows for k in kernels) else None,
@@ -250,20 +238,6 @@ def schedule(
         single=single_kernels(ops, kernels, runtime),
         decoding=decode_factors(kinds, hardware),
     )
-
-
-def _spans(ops: tuple[Operator, ...]) -> tuple[slice, ...]:
-    """Runs of attention's operators. The softmax between two of them has neither products nor a cache."""
-    spans: list[slice] = []
-    for i, op in enumerate(ops):
-        if op.group != "attention":
-            continue
-        between = ops[spans[-1].stop : i] if spans else ()
-        if spans and not any(other.has("mac", "kv_read") for other in between):
-            spans[-1] = slice(spans[-1].start, i + 1)
-        else:
-            spans.append(slice(i, i + 1))
-    return tuple(spans)
 
 
 def decode_factors(kinds: tuple[Kind, ...], hardware: Hardware) -> Array | None:

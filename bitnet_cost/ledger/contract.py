@@ -410,9 +410,19 @@ def saving(ledger: Ledger, baseline: Ledger, scope: Scope, prices: Prices | None
     return saving_bounds(runs, base, array([known[action] for action in actions]))
 
 
+POINTS_KEPT = 64  # a sweep has ten thousands of them at once
+
+
+@lru_cache(maxsize=64)  # each of the precisions on one device, compared with several others
+def _by_action(ledger: Same, scope: Scope) -> dict[str, Array]:
+    return contract(ledger.it, "action", scope)
+
+
 def paired(ledger: Ledger, baseline: Ledger, scope: Scope) -> tuple[Sequence[str], Array, Array]:
     """The actions of either run, and how often each of both does them.  Names, [action, n], [action, n]"""
-    runs, base = contract(ledger, "action", scope), contract(baseline, "action", scope)
+    few = ledger.bases.table.shape[-1] <= POINTS_KEPT
+    find = _by_action if few else _by_action.__wrapped__
+    runs, base = (find(Same(each), scope) for each in (ledger, baseline))
     actions = sorted(runs.keys() | base.keys())
     zero = np.zeros_like(next(iter(runs.values())))
     return actions, array([runs.get(a, zero) for a in actions]), array([base.get(a, zero) for a in actions])

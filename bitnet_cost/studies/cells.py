@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from bitnet_cost.engine.estimate import cannot_share, measure, priced
+from bitnet_cost.engine.estimate import cannot_share, measure, prepare, priced
 from bitnet_cost.errors import MissingPrice
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.scenario import Scenario
@@ -17,22 +17,29 @@ USUAL_BASELINES = ("fp16", "bf16")  # on devices; the first that is asked for, e
 NODE_BASELINE = "fp32"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cell:
     """One model on one hardware, counted once, to be priced in one precision after another."""
 
     asked: Scenario  # of any of the precisions
     counts: OpCounts
+    _fits: dict[str, bool] = field(default_factory=dict)
 
-    def measured(self, precision: Precision) -> Result:
-        """What is known before pricing."""
-        return measure(self.asked.but(precision=precision), counts=self.counts)
+    def fits(self, precision: Precision) -> bool:
+        """Whether it fits in a precision."""
+        if precision.name not in self._fits:
+            found = measure(self.asked.but(precision=precision), counts=self.counts).fits
+            self._fits[precision.name] = bool(found)
+        return self._fits[precision.name]
 
     def refused_or_priced(self, precision: Precision, faults: list[MissingPrice]) -> Result:
         """The energy, or why there is none; a price that is missing joins the faults."""
-        measured = replace(self.measured(precision), quality=quality.published(self.asked.model.name, precision.name))
+        asked = self.asked.but(precision=precision)
+        ready = prepare(asked)
+        measured = measure(asked, counts=self.counts, prepared=ready)
+        measured = replace(measured, quality=quality.published(asked.model.name, precision.name))
         try:
-            return priced(measured)
+            return priced(measured, ready)
         except MissingPrice as fault:
             faults.append(fault)
             return replace(measured, reason=f"no {fault.lacking}")
@@ -60,7 +67,7 @@ def with_what_fits(cell: Cell, result: Result) -> Result:
     for name in FIT_PRECISIONS:
         other = catalog.precision(name)
         narrower = other.linear.weights.bits < result.precision.linear.weights.bits
-        if narrower and cell.measured(other).fits:
+        if narrower and cell.fits(other):
             needed = result.devices_needed
             promised = needed is not None and needed <= result.hardware.joined_at_most
             return replace(result, reason=f"{result.reason}{', or' if promised else ';'} {name} would fit one")

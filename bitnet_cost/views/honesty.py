@@ -36,7 +36,7 @@ def weak_share(result: Result, component: str | None = None) -> float:
     return _weak_share(Same(result), component)
 
 
-@lru_cache(maxsize=4096)  # every cell of a table marks its columns
+@lru_cache(maxsize=1024)  # every cell of a table marks its columns
 def _weak_share(result: Same, component: str | None) -> float:
     hardware = Same(result.it.hardware)
     weak, whole = weak_energy(result.it, lambda action: _is_weak(hardware, action), component)
