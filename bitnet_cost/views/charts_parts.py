@@ -51,6 +51,8 @@ _AT_NODES = {"mul": "multiplying", "add": "adding", "special": "special function
 RAMP = {"memory": "c3", "static and waiting": "c4", "arithmetic": "c1", "the facility": "c2",
          "multiplying": "c1", "adding": "c3", "special functions": "c2"}  # fmt: skip
 
+ALIKE = 0.05  # sizes that differ by as much or less are told by one
+
 
 @chart(
     "Does it fit?", "model", "batch", "context", answers=on_a_device, row_of="hardware",
@@ -65,9 +67,10 @@ def _fit(data: Data, at: Choice) -> Shown:
         (h, p): cell["needs"][k]
         for h in devices for p in data["precisions"] if (cell := cell_of(data, at, hardware=h, precision=p))
     }  # fmt: skip
-    own: dict[str, float] = {}
+    sizes_of: dict[str, list[float]] = {}
     for (_, p), size in needs.items():
-        own[p] = max(size, own.get(p, 0.0))
+        sizes_of.setdefault(p, []).append(size)
+    own = {p: _most_common(sizes) for p, sizes in sizes_of.items()}  # software without a kernel stores wider formats
     held = {p: sum(n <= devices[h] for (h, q), n in needs.items() if q == p) for p in own}
     rows = [
         (h, with_prefix(has, "B"), *("-" if (h, p) not in needs else used(needs[h, p] / has) for p in own))
@@ -101,10 +104,21 @@ def _fit(data: Data, at: Choice) -> Shown:
     )  # fmt: skip
     beyond = [f"{name_of(data, h)} {three(has / unit[1])}" for h, has in devices.items() if has / unit[1] > end]
     what = f"{unit[0]}, {point_words(data, at)}."
+    differ = any(abs(size / own[p] - 1) > ALIKE for p, sizes_at in sizes_of.items() for size in sizes_at)
+    what += " As most devices store it." if differ else ""
     what += " Lines: what a device holds." if inside else ""
     what += f" Beyond the axis: {listed(beyond)}." if beyond and few else ""
     heading = _fit_heading(data, devices, needs, held)
     return Shown((heading,), table, figure, "Memory against capacity" if few else "Memory by precision", what)
+
+
+def _most_common(sizes: Sequence[float]) -> float:
+    """The size that is most often met, of those the first; sizes of about the same count as one.
+
+    >>> _most_common([7.4, 2.52, 2.53, 2.52])
+    2.52
+    """
+    return max(sizes, key=lambda size: sum(abs(other / size - 1) <= ALIKE for other in sizes))
 
 
 def _fit_heading(

@@ -14,14 +14,25 @@ from bitnet_cost.views.verdict import hardware_name, precision_name
 
 
 def limited(parts: Sequence[str], most: int = 4) -> str:
-    """Classes of measured rows in a sentence: the first of them, and how many others there are.
+    """Parts of a sentence, the first of them, and how many more.
 
-    >>> limited(["time within 2 %", "energy within 3 %", "memory within 1 %"], most=2)
+    >>> limited(["a", "b", "c"], most=2)
+    'a, b, and 1 more.'
+    """
+    shown = ", ".join(parts[:most])
+    return shown + (f", and {len(parts) - most} more." if len(parts) > most else ".")
+
+
+def classes_met(parts: Sequence[str], most: int) -> str:
+    """How well classes of measured rows are met, the first of them, and where the others are.
+
+    >>> classes_met(["time within 2 %", "energy within 3 %", "memory within 1 %"], most=2)
     'time within 2 %, energy within 3 %; one other class of rows: validate --measured.'
     """
-    shown, others = ", ".join(parts[:most]), len(parts) - most
+    others = len(parts) - most
     if others < 1:
-        return f"{shown}."
+        return limited(parts, most)
+    shown = limited(parts[:most], most).removesuffix(".")
     return f"{shown}; {in_words(others)} other class{'es' if others > 1 else ''} of rows: validate --measured."
 
 

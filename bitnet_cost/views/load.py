@@ -26,7 +26,7 @@ from bitnet_cost.numerals import (
 )
 from bitnet_cost.tables import Look, Note, Report, Table, headed
 from bitnet_cost.views.day import cost_table, load_batch
-from bitnet_cost.views.effects import limited
+from bitnet_cost.views.effects import classes_met, limited
 from bitnet_cost.views.families import is_one_bit
 from bitnet_cost.views.records import SCHEMA
 from bitnet_cost.views.verdict import hardware_name, listed, precision_name
@@ -418,9 +418,10 @@ def _held(r: LoadResult, runtime: str) -> str:
         for name, what in _HELD.items() if (found := r.errors.get(name if own else f"{ALL}{name}")) is not None
     ]  # fmt: skip
     if own:
-        return f"On {r.hardware.name} with {runtime} the model meets measured servers: {limited(parts, 5)}{_tuned(r)}"
+        met = classes_met(parts, 5) + _tuned(r)
+        return f"On {r.hardware.name} with {runtime} the model meets measured servers: {met}"
     text = f"No measured server under load of {r.hardware.name} with {runtime} is scored"
-    return (f"{text}; on others the model meets {limited(parts, 3)}" if parts else f"{text}.") + _tuned(r)
+    return (f"{text}; on others the model meets {classes_met(parts, 3)}" if parts else f"{text}.") + _tuned(r)
 
 
 def _tuned(r: LoadResult) -> str:

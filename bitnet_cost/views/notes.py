@@ -25,7 +25,7 @@ from bitnet_cost.numerals import (
 from bitnet_cost.tables import Note, distinct
 from bitnet_cost.told import Array
 from bitnet_cost.views import drafting, effects, honesty, quality, ranges
-from bitnet_cost.views.effects import limited
+from bitnet_cost.views.effects import classes_met, limited
 from bitnet_cost.views.verdict import Verdict, filled, listed, precision_name, than
 
 # Codes of notes, those first that change most how the numbers are to be read; others follow in their order.
@@ -210,7 +210,7 @@ def validated(answer: Answer) -> list[Note]:
         ]  # fmt: skip
         text = f"No measured row of {hardware} with {runtime} is scored.{_left_out(answer)}"
         if parts:
-            text = f"On {hardware} with {runtime} the model meets measured {limited(parts, 1)}"
+            text = f"On {hardware} with {runtime} the model meets measured {classes_met(parts, 1)}"
         found.append(Note("measured", text))
     return found
 

@@ -25,7 +25,7 @@ from bitnet_cost.numerals import (
     with_prefix,
 )
 from bitnet_cost.tables import Look, Note, Report, Table, headed
-from bitnet_cost.views.effects import limited
+from bitnet_cost.views.effects import classes_met
 from bitnet_cost.views.records import SCHEMA
 from bitnet_cost.views.verdict import hardware_name, listed
 
@@ -380,9 +380,9 @@ def _held(r: TrainingResult, runtime: str) -> str:
             often = f" in the median and {brief(found.p90)}% nine times in ten" if found.n > 2 else ""
             parts.append(f"{what} within {brief(found.median)}%{often} ({found.n} {'row' if found.n == 1 else 'rows'})")
     if not every:
-        return f"On {r.hardware.name} with {runtime} the model meets steps measured: {limited(parts, 3)}"
+        return f"On {r.hardware.name} with {runtime} the model meets steps measured: {classes_met(parts, 3)}"
     text = f"No measured step of {r.hardware.name} with {runtime} is scored"
-    return f"{text}; on others the model meets {limited(parts, 3)}" if parts else f"{text}."
+    return f"{text}; on others the model meets {classes_met(parts, 3)}" if parts else f"{text}."
 
 
 def _network(r: TrainingResult) -> str:
