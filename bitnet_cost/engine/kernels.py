@@ -12,6 +12,7 @@ from bitnet_cost.engine.activity import format_run, product_format, unit_of
 from bitnet_cost.engine.storage import precision_at, role_of
 from bitnet_cost.formulas.launches import host_wait, launch_seconds, unpacking_seconds, within_rows
 from bitnet_cost.formulas.roofline import partly_overlapped
+from bitnet_cost.formulas.tiling import read_again
 from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import FORMAT_BITS, Precision
@@ -99,6 +100,23 @@ def _packed(precision: Precision) -> KernelClass:
     if weights.bits < 4:
         return "dequantised-narrow"
     return "dequantised-int4" if weights.code == "integer" and weights.bits < 5 else "dequantised"
+
+
+class Rereads(NamedTuple):
+    """Products whose tiles read their operands again.  Each [op, 1]"""
+
+    rows: Array  # of a tile, for each of which weights are read; infinite where once
+    inputs: Array  # how often inputs are read beyond once
+
+
+def rereads_of(ops: tuple[Operator, ...], kernels: Sequence[Kernel | None]) -> Rereads | None:
+    """Where products read their operands again; None: nowhere."""
+    if not any(k and (k.reads_rows or k.reads_outputs) for k in kernels):
+        return None
+    rows = [float(k.reads_rows) if k and k.reads_rows else np.inf for k in kernels]
+    tiles = [(op.shape[1], k.reads_outputs) if k and k.reads_outputs and op.shape[1] else (1, 1)
+             for op, k in zip(ops, kernels, strict=True)]  # fmt: skip
+    return Rereads(array(rows)[:, None], array([float(read_again(*tile)) * (tile[1] > 1) for tile in tiles])[:, None])
 
 
 class Kind(NamedTuple):

@@ -18,11 +18,13 @@ from bitnet_cost.engine.activity import stays
 from bitnet_cost.engine.counts import DRAFT, HOST
 from bitnet_cost.engine.kernels import (
     Kind,
+    Rereads,
     Single,
     launch_of,
     launches_of,
     packing,
     repeated,
+    rereads_of,
     shapes_of,
     single_kernels,
     stacked,
@@ -43,6 +45,7 @@ from bitnet_cost.formulas.launches import (
 )
 from bitnet_cost.formulas.roofline import sum_of_maxima, waiting
 from bitnet_cost.formulas.sums import ordered_sum
+from bitnet_cost.formulas.tiling import read_again
 from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.hardware import Hardware, Host, Interconnect
 from bitnet_cost.inputs.offload import Offload
@@ -127,6 +130,7 @@ class Schedule:
     host: int | None  # the row of the host, where the device waits for it
     streamed: Streamed | None = None  # what is read from the host's memory
     single: Single | None = None  # of products measured one by one; None: nowhere
+    rereads: Rereads | None = None  # operands that products read again
     decoding: Array | None = None  # seconds of a product while decoding over those of a prefill; None: the same
 
     def of(self, rows: list[int]) -> Schedule:
@@ -149,6 +153,7 @@ class Schedule:
         for name in ("per_weight", "unpacked_rows", "packing", "unfused", "repeated"):
             values = getattr(self, name)
             changed[name] = None if values is None else values[rows]
+        changed["rereads"] = self.rereads and Rereads(self.rereads.rows[rows], self.rereads.inputs[rows])
         if changed["moves"] is not None and changed["moves"].all():
             changed["moves"] = None
         return replace(self, per_bit={level: values[rows] for level, values in self.per_bit.items()}, **changed)
@@ -184,7 +189,7 @@ def schedule(
     shapes = shapes_of(Same(ops))
     rates = {kind: reached_rate(kind, kernel, hardware) for kind, kernel in each.items()}
     rate = stacked([rates[kind] for kind in kinds])
-    reached = stacked([k.compute.value * (k.units is None) if k and k.compute else 1.0 for k in kernels])
+    reached = stacked([_busy(k) for k in kernels])
     share = stacked([k.bandwidth.value if k and k.bandwidth else 1.0 for k in kernels])
     per_pass = stacked(
         [
@@ -227,6 +232,7 @@ def schedule(
         tiles=tiles_of(ops, kernels, runtime, hardware),
         unfused=unfused(ops, kernels),
         repeated=repeated(ops, kernels),
+        rereads=rereads_of(ops, kernels),
         per_bit=per_bit,
         per_level=np.stack(np.broadcast_arrays(*(per_bit[name] for name in dict.fromkeys((near, main)))))[:, None],
         busy_compute=reached / REACHED_RATE,
@@ -238,6 +244,13 @@ def schedule(
         single=single_kernels(ops, kernels, runtime),
         decoding=decode_factors(kinds, hardware),
     )
+
+
+def _busy(kernel: Kernel | None) -> float:
+    """Share of the peak rate at which a kernel works; of units that are not its format's, as far as reads keep up."""
+    if kernel is None or kernel.compute is None:
+        return 1.0
+    return kernel.compute.value if kernel.units is None else REACHED_RATE * (kernel.reads_outputs is not None)
 
 
 def decode_factors(kinds: tuple[Kind, ...], hardware: Hardware) -> Array | None:
@@ -302,6 +315,11 @@ def movement(counts: OpCounts, activity: Activity, actions: Actions, plan: Sched
     again = cache_again(counts, activity, plan.runtime)
     if again is not None:
         found[0] += again
+    if plan.rereads is not None:
+        held = stays(counts, of_weights, plan.room)
+        more = of_weights * read_again(rows_of(counts), plan.rereads.rows)
+        found[0] += more * held + activity.passing_bits[0] * plan.rereads.inputs
+        found[places.index(f"{plan.main}.read")] += more * (1 - held)
     if streamed:
         found[places.index("host.link")] += found[places.index("host.read")] + found[places.index("host.write")]
     for place, moved in zip(places, found, strict=True) if is_told(found) else ():
@@ -406,7 +424,10 @@ def roofline(
     if plan.per_weight is not None:
         widening = counts["weights"] * plan.per_weight
         few = plan.unpacked_rows
-        compute = compute + (widening if few is None else widening * within_rows(rows_of(counts), few))
+        widening = widening if few is None else widening * within_rows(rows_of(counts), few)
+        compute = compute + widening
+        if plan.rereads is not None:  # widening is priced as work
+            needed = needed + widening * (plan.rereads.inputs > 0)
     if plan.packing is not None:
         compute = compute + packing_seconds(counts["weights"], plan.packing, rows_of(counts), plan.packed_rows)
     counts.named(compute, "arithmetic", "s")

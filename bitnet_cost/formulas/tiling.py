@@ -9,6 +9,18 @@ import numpy as np
 TILE = (256, 128)  # entries of a product's result that one multiprocessor works on at once
 
 
+def read_again(size: Any, tile: Any) -> Any:
+    """How often a product reads an operand beyond once, whose other operand is cut into tiles along ``size``.
+
+    A block makes the sums of one tile, and blocks share nothing: NVIDIA, Matrix Multiplication Background User's Guide,
+    2023, section 2 (tiling).
+
+    >>> [float(read_again(rows, 16)) for rows in (1.0, 16.0, 17.0, 512.0)]
+    [0.0, 0.0, 1.0, 31.0]
+    """
+    return np.ceil(size / tile) - 1
+
+
 def tiled_bits(weight: Any, activation: Any, accumulator: Any, capacity: Any) -> Any:
     """Bits that cross into a level for each MAC of a product too large for it: 2 sqrt(b_w b_a b_acc / S).  [bit/MAC]
 

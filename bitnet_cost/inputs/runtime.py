@@ -82,6 +82,12 @@ class Kernel(Input):
     waves: bool = Field(
         False, description="tiles of a product's result run in waves of one a multiprocessor, the last one not full"
     )
+    reads_rows: int | None = Field(
+        None, ge=1, le=1024, description="rows of a product's tile, for each of which its weights are read again"
+    )
+    reads_outputs: int | None = Field(
+        None, ge=1, le=1024, description="outputs of a product's tile, for each of which its inputs are read again"
+    )
     units: Literal["int32", "fp32"] | None = Field(
         None, description="units whose rate `compute` is a share of; left out: those of the product's format"
     )

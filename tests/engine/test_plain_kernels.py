@@ -5,6 +5,7 @@ import pytest
 from bitnet_cost.engine.estimate import evaluate
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
+from bitnet_cost.ledger.contract import contract
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.readers import catalog, machines
 
@@ -65,3 +66,19 @@ def test_two_bits_take_as_long_to_unpack_as_three() -> None:
     times = [step("llama-2-70b", p, 1, 64, runtime="tensorrt-llm") for p in ("w2a16", "w3a16", "int4")]
     assert times[0] == pytest.approx(times[1], rel=0.02)
     assert times[2] < times[1]
+
+
+def test_tiles_of_int4_read_activations_for_each_8_outputs_and_weights_for_each_16_rows() -> None:
+    shapes = ((4096, 6144), (4096, 4096), (4096, 28672), (14336, 4096))  # of a layer of Llama-3-8B
+    l2, hbm = [], []
+    for batch in (16, 17, 32):
+        ledger = run("llama-3-8b", "int4", batch, 1, "prefill").ledger
+        assert ledger is not None
+        runs = contract(ledger, "action", "device")
+        l2.append(float(runs["l2.read"][0]))
+        hbm.append(float(runs["hbm.read"][0]))
+    activations = 32 * sum(16 * inputs * (outputs / 8 - 1) for inputs, outputs in shapes)  # bits a token
+    assert (l2[2] - l2[1]) / 15 == pytest.approx(activations, rel=0.02)
+    weights = 32 * 4 * sum(inputs * outputs for inputs, outputs in shapes)
+    again = l2[1] - l2[0] + hbm[1] - hbm[0] - activations
+    assert again == pytest.approx(weights, rel=0.08)  # scales and zeros of groups with them
