@@ -264,7 +264,7 @@ def test_the_command_prints_what_was_worked_through(bitnet_cost: Cli) -> None:
         ("tensor", "decode_s", r"decode residual, link \[s\] = "),
         ("tensor experts", "mac", r"prefill expert_gate, MAC \(and prefill expert_up, MAC.* \[MAC\] = "),
         ("chunks", "prefill_s", r"prefill q, hbm.read .*\[bit\] = .* 32 x 4096 x 4096 x 8\.\d+ x max\(1, ceil\(18000 / 8192\)\) = "),
-        ("scores", "prefill_s", r"prefill softmax, \S+\.read .*\[bit\] = .*2 x 700 / \(700 \+ 1\)\) x 128 / 2 = "),
+        ("scores", "prefill_s", r"prefill softmax, \S+\.read .*\[bit\] = .*\(\(700 \+ min\(700, 512\)\) / \(700 \+ 1\)\) x 128 / 2 = "),
     ],
 )  # fmt: skip
 def test_what_differs_from_a_plain_product_is_worked_through(question: str, cell: str, line: str) -> None:

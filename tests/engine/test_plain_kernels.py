@@ -82,3 +82,51 @@ def test_tiles_of_int4_read_activations_for_each_8_outputs_and_weights_for_each_
     weights = 32 * 4 * sum(inputs * outputs for inputs, outputs in shapes)
     again = l2[1] - l2[0] + hbm[1] - hbm[0] - activations
     assert again == pytest.approx(weights, rel=0.08)  # scales and zeros of groups with them
+
+
+def arithmetic(result: Result, name: str) -> float:
+    """Seconds in which the products of an operator of a prefill calculate."""
+    assert result.timing is not None
+    return float(result.timing.compute[0, [op.name for op in result.counts.operators].index(name), 0])
+
+
+def test_products_of_a_prompt_run_in_waves_of_tiles() -> None:
+    for hardware, narrow, wide in (("a100-sxm-80gb", 64 / 108, 224 / 324), ("rtx-4090", 1.0, 224 / 256)):
+        found = run("llama-3-8b", "fp16", 1, 512, "prefill", hardware, "llama.cpp")  # tiles of 256 x 128
+        per_mac = [arithmetic(found, name) / columns for name, columns in (("o", 4096), ("up", 14336))]
+        assert per_mac[0] / per_mac[1] == pytest.approx(wide / narrow)
+
+
+def test_attention_that_stores_scores_calculates_masked_pairs_too() -> None:
+    per_pair = [
+        arithmetic(run("llama-2-7b", "fp16", 1, n, "prefill", "a100-sxm-80gb", "llama.cpp"), "attn_scores")
+        / n
+        / (n + 1)
+        for n in (512, 2048)
+    ]
+    assert per_pair[0] / per_pair[1] == pytest.approx((1024 / 513) / (2560 / 2049))  # passes of 512
+    shapes = [("eager-fp32", n) for n in (512, 1024)]
+    times = [arithmetic(run("opt-1.3b", "fp32", 1, n, "prefill", "l4", name), "attn_scores") for name, n in shapes]
+    assert times[1] / times[0] == pytest.approx(4.0)  # no half is saved
+
+
+def test_the_framework_has_one_kernel_for_a_layer_norm_and_eight_for_the_tanh_form() -> None:
+    def moved(model: str, name: str) -> float:
+        found = run(model, "fp32", 8, 512, "prefill", "h100-sxm-80gb", "eager-fp32")
+        assert found.timing is not None
+        i = [op.name for op in found.counts.operators].index(name)
+        entries = sum(each for quantity, _, each in found.counts.operators[i].terms if quantity == "inputs")
+        return float(found.timing.memory[0, i, 0] / entries / found.counts.operators[i].repeat)
+
+    assert moved("gpt2-large", "activation") == pytest.approx(9 * moved("bert-large", "activation"))  # 72 and 8 bytes
+    assert moved("gpt2-large", "norm") < moved("llama-2-7b", "norm") / 3
+
+
+def test_weights_are_widened_for_prompts_and_not_for_a_few_rows() -> None:
+    def gain(batch: int, prompt: int, phase: str) -> float:
+        times = [step("llama-3-8b", p, batch, prompt, phase, hardware="a100-sxm-80gb", runtime="llama.cpp")
+                 for p in ("fp16", "q4_k_m")]  # fmt: skip
+        return times[0] / times[1]
+
+    assert gain(1, 512, "prefill") < 0.85
+    assert gain(1, 512, "decode") > 1.8
