@@ -190,6 +190,11 @@ class MeasuredSource(Source):
         False,
         description="products without a reading of power ran for milliseconds, in which no limit of a board takes hold",
     )
+    another_card: bool = Field(
+        False,
+        description="whether it ran on another card of the device than rows that its prices come from: its power and "
+        "energy are scored apart",
+    )
     copies: dict[str, dict[str, int]] = Field(
         default_factory=dict,
         description="by runtime and precision, how many products with weights of their own take turns in a measurement "

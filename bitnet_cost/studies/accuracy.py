@@ -42,6 +42,8 @@ CLASSES = {
         AccuracyClass("prefill-other", "prefill time, phones and accelerators"),
         AccuracyClass("power", "power of GPUs at a fixed batch", 8, 22),
         AccuracyClass("energy", "energy per token at a fixed batch", 8, 20),
+        AccuracyClass("power-card", "power of another card of a device than its prices are taken from"),
+        AccuracyClass("energy-card", "its energy per token"),
         AccuracyClass("serving-energy-dense", "energy per token of a server, dense models", 15, 50),
         AccuracyClass("serving-energy-moe", "energy per token of a server, mixtures of experts", 14, 38),
         AccuracyClass("serving-rate-dense", "time per token of a server, dense models", 8, 28),
@@ -138,10 +140,9 @@ def class_of(point: Point) -> str:
         kind = "moe" if any(layer.moe for layer in catalog.model(row.model).layers) else "dense"
         word = {"seconds": "rate", "power_w": "power"}.get(quantity, "energy")
         return f"serving-{word}-{kind}"
-    if quantity == "power_w":
-        return "power"
-    if quantity == "energy_j_per_token":
-        return "energy"
+    if quantity != "seconds":
+        what = "power" if quantity == "power_w" else "energy"
+        return f"{what}-card" if measured.sources().sources[row.source].another_card else what
     gpu = catalog.hardware(row.hardware).device_class in GPUS
     if row.phase == "prefill":
         return "prefill" if gpu else "prefill-other"

@@ -516,8 +516,8 @@ def _with_prices(
 def set_aside(rows: Sequence[Measurement]) -> tuple[list[Rows], list[Rows]]:
     """Rows for constants, and those for prices alone, with power: of runtimes that stand, and of products alone.
 
-    A device whose whole steps were metered takes no price from products: another card of it ran them, and cards differ
-    by 15 % in power at one speed.
+    A device whose whole steps were metered takes no price from products, nor one from rows of another card of it
+    (`MeasuredSource.another_card`): cards differ by 15 % in power at one speed.
     """
     chosen = calibration_ids(rows)
     usable: list[Rows] = []
@@ -547,8 +547,15 @@ def _priced_devices(
     devices: list[DeviceConstants] = []
     active: dict[tuple[str, str], float] = {}
     prices: dict[str, Fit] = {}
+    known_sources = measured.sources().sources
     for hardware in dict.fromkeys(part.profile.name for part in rows):
-        ids = {id(part): [r.id for r in part.members if r.power_w or r.energy_j_per_token] for part in rows}
+        ids = {
+            id(part): [
+                r.id for r in part.members
+                if (r.power_w or r.energy_j_per_token) and not known_sources[r.source].another_card
+            ]
+            for part in rows
+        }  # fmt: skip
         here = [part for part in rows if part.profile.name == hardware and ids[id(part)]]
         if not here:
             continue
