@@ -150,6 +150,10 @@ class Ranges(Input):
 
     own: dict[RangedQuantity, dict[RangeKind, Widths]] = Field(description="devices with rows")
     left_out: dict[RangedQuantity, dict[RangeKind, Widths]] = Field(description="devices that were left out in turn")
+    longer: dict[RangedQuantity, dict[RangeKind, float]] = Field(
+        default_factory=dict,
+        description="times that the intervals of a kind of run are made longer, to hold families of models left out",
+    )
     held: dict[str, Held] = Field(default_factory=dict, description="figures within their intervals, by class")
     devices: dict[str, list[str]] = Field(description="devices with rows by runtime")
     fewest_bits: dict[str, float] = Field(

@@ -306,8 +306,11 @@ RUNS = {"fp32": "time of runs in 32 bits", "ratio": "time of one precision over 
 
 
 def held(found: Sequence[Point], beside: Sequence[Judged]) -> dict[str, Held]:
-    """How many measured figures of each class their intervals hold; of 32 bits and of two precisions too."""
-    classes = {(p.row.id, p.quantity): class_of(p) for p in found}
+    """How many measured figures of each class their intervals hold; of 32 bits and of two precisions too.
+
+    An interval is that of any card of a device: energies of those that prices are taken from and of others are one.
+    """
+    classes = {(p.row.id, p.quantity): class_of(p).removesuffix("-card") for p in found}
     parts: dict[str, list[Judged]] = {}
     for j in beside:
         parts.setdefault(classes[j.error.row.id, j.error.measured], []).append(j)
@@ -334,7 +337,8 @@ def compare(kinds: Sequence[str] | None = None) -> Comparison:
             raise UnknownName("class of measured rows", kind, CLASSES, there_are=", ".join(CLASSES))
         chosen += matching
     found = every_point()
-    beside = judged(errors_of(found))
+    known = catalog.ranges()
+    beside = judged(errors_of(found), longer=known.longer if known is not None else {})
     rows = [row for row in scored(found, beside) if row.kind in chosen]
     return Comparison(tuple(found), tuple(rows), tuple(dict.fromkeys(chosen)), tuple(beside))
 

@@ -4,7 +4,7 @@ Times first: for every runtime and class of devices the factors that serve all o
 rows of its own, held to the former by a penalty. Where rows leave prompt lengths open, these and the former factors are
 solved on devices whose prices are measured. Then prices: floor, memory and MAC of each device from energies and powers,
 held to the profile's figures, those that are measured more tightly. Least squares of the logarithm of modelled over
-measured, large residuals damped; a factor is worth a penalty of one residual of `SIGMA` for each of its `SPREAD`.
+measured (`solving.solve`); a factor is worth a penalty of one residual of `SIGMA` for each of its `SPREAD`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bitnet_cost.engine.estimate import priced
 from bitnet_cost.inputs.calibration import (
@@ -35,12 +34,12 @@ from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import brief, to_digits
 from bitnet_cost.readers import catalog, measured
 from bitnet_cost.studies.measured import Quantity, calibration_ids, counted, grouped, memory_of, read
+from bitnet_cost.studies.solving import Fit, Vector, solve
 
 SIGMA = 0.06  # believable noise of a time, as a logarithm
 POWER_SIGMA = 0.08
 CARD_SIGMA = 0.06  # by which cards of one device differ, as a logarithm: what all rows of a source have in common
 MEMORY_SIGMA = 0.02
-DAMP = 2.5  # residuals in units of their noise
 # How far a factor may stray, as a logarithm: of a runtime on all devices, and of one device from those.
 SPREAD = {
     "bandwidth": 0.25, "compute": 0.35, "dequantised": 0.4, "dequantised_compute": 0.6, "w8a8": 0.4,
@@ -58,33 +57,8 @@ FIXED = {
     "cuda-graph", "vllm-kernels", "tensorrt-llm-kernels", "traced-kernels", "synchronised", "bitnet.cpp",
     "fastertransformer", "qnn", "bitsandbytes",
 }  # fmt: skip
-STEP = 1e-3  # of a numeric derivative
-RESTARTS = 2  # most times that a search begins again,
-JUMP = 4.0  # spreads of one factor away
-PROMPT_STEP = 0.05  # the same of a prompt length: it is whole tokens, so that the residuals have steps themselves
+RESTARTS = 2  # most times that a search begins again far away
 NONE = Constants(note="none")
-
-Vector = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """Factors that rows lead to, and how well each is determined."""
-
-    values: dict[str, float]
-    sigma: dict[str, float]  # standard error of the logarithm of what was solved, from rows and penalty
-    spread: dict[str, float]  # the same before any row: the penalty's
-    misfit: float = 0.0  # what was made least: the sum of damped squares of rows and penalty
-    misfit_known: float | None = None  # the same at factors that were known before
-
-    @property
-    def from_rows(self) -> dict[str, float]:
-        """How far rows determine a factor: near 1 they alone do, at 0 it stays where the search started.
-
-        >>> Fit({"link": 1.2}, {"link": 0.3}, {"link": 0.6}).from_rows
-        {'link': 0.75}
-        """
-        return {name: max(0.0, 1 - (sigma / self.spread[name]) ** 2) for name, sigma in self.sigma.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,99 +69,6 @@ class Calibration:
     times: dict[tuple[str, str], Fit]  # by hardware, or *CLASS, and runtime
     prices: dict[str, Fit]  # by hardware; ``active:RUNTIME`` is on the power of kernels that wait
     counters: dict[str, Fit]  # by source
-
-
-def solve(
-    residuals: Callable[[Vector], Sequence[float]],
-    start: Mapping[str, float],
-    spread: Mapping[str, float],
-    coarse: Sequence[str] = (),
-    rounds: int = 30,
-    known: Mapping[str, float] | None = None,
-    restarts: int = 0,
-) -> Fit:
-    """Positive factors by least squares, large residuals damped, each held to ``start`` by a penalty of its spread.
-
-    Levenberg and Marquardt's steps with a numeric derivative. They end where a step gains little, which may be far from
-    the minimum in directions that rows do not determine, or in a valley of its own: from there each factor is moved
-    `JUMP` spreads either way, and the steps begin again where that gains. The answers rest on where these steps end, so
-    that another solver (SciPy's moves a third of the factors by more than 2 %) is another calibration.
-
-    Args:
-        residuals: those of rows, in units of their noise, from the logarithms of the factors in ``start``'s order.
-        start: the expected factors, where the search starts.
-        spread: how far each may stray, as a logarithm.
-        coarse: factors whose derivative takes the step `PROMPT_STEP` instead of `STEP`.
-        rounds: most steps.
-        known: other factors, at which the misfit is told as well, and where the search begins again: it ends in the
-            lower of two valleys.
-        restarts: most times that the search begins again far away.
-
-    >>> fit = solve(lambda x: ((x - np.log([3.0, 0.5])) / 1e-3).tolist(), {"a": 1, "b": 1}, {"a": 10, "b": 10})
-    >>> {name: round(value, 3) for name, value in fit.values.items()}
-    {'a': 3.0, 'b': 0.5}
-    """
-    base, stray = np.log(list(start.values())), np.array([spread[name] for name in start])
-    steps = [PROMPT_STEP if name in coarse else STEP for name in start]
-
-    def damped(x: Vector) -> Vector:
-        """Cauchy's: a square below `DAMP`, a logarithm above, so that a row of another kind pulls little."""
-        values = np.array([*residuals(x), *((x - base) / stray)])
-        found: Vector = np.sign(values) * DAMP * np.sqrt(np.log1p((values / DAMP) ** 2))
-        return found
-
-    x, normal = _descend(damped, base.copy(), steps, stray, rounds)
-    for _ in range(restarts):
-        beside = [damped(x + move) for move in _moves(stray)]
-        least = int(np.argmin([values @ values for values in beside]))
-        if beside[least] @ beside[least] > damped(x) @ damped(x) - 1.0:
-            break
-        x, normal = _descend(damped, x + _moves(stray)[least], steps, stray, rounds)
-    if known is not None:
-        there = np.log([known.get(name, expected) for name, expected in start.items()])
-        misfit_known = float(damped(there) @ damped(there))
-        from_known, normal_there = _descend(damped, there, steps, stray, rounds)
-        if damped(from_known) @ damped(from_known) < damped(x) @ damped(x):
-            x, normal = from_known, normal_there
-    now = damped(x)
-    sigma = np.sqrt(np.diag(np.linalg.inv(normal)))
-    values, errors, spreads = (dict(zip(start, part.tolist(), strict=True)) for part in (np.exp(x), sigma, stray))
-    fit = Fit(values, errors, spreads, float(now @ now))
-    return fit if known is None else replace(fit, misfit_known=misfit_known)
-
-
-def _descend(
-    damped: Callable[[Vector], Vector], x: Vector, steps: Sequence[float], stray: Vector, rounds: int
-) -> tuple[Vector, NDArray[np.float64]]:
-    """Where steps of Levenberg and Marquardt from ``x`` end, and the normal matrix there."""
-    damping, now = 1e-2, damped(x)
-    normal: NDArray[np.float64] = np.diag(stray**-2.0)
-    for _ in range(rounds):
-        columns = []
-        for i, small in enumerate(steps):
-            beside = x.copy()
-            beside[i] += small
-            columns.append((damped(beside) - now) / small)
-        jacobian = np.array(columns).T
-        normal, slope = jacobian.T @ jacobian, jacobian.T @ now
-        for _ in range(8):
-            step = np.linalg.solve(normal + damping * np.diag(np.maximum(np.diag(normal), 1e-9)), -slope)
-            after = damped(x + step)
-            if after @ after < now @ now:
-                break
-            damping *= 4
-        else:
-            break
-        gain = now @ now - after @ after
-        x, now, damping = x + step, after, max(damping / 3, 1e-7)
-        if gain < 1e-4:
-            break
-    return x, normal
-
-
-def _moves(stray: Vector) -> list[Vector]:
-    """One factor moved far down or up: a penalty that is damped has a far side."""
-    return [sign * JUMP * row for row in np.diag(stray) for sign in (-1.0, 1.0)]
 
 
 class Rows:
@@ -233,15 +114,18 @@ class Rows:
         return priced(replace(self.result, scenario=self.result.scenario.but(hardware=hardware, runtime=software)))
 
     def residuals(
-        self, hardware: Hardware, software: RuntimeProfile, sigmas: Mapping[Quantity, float]
+        self, hardware: Hardware, software: RuntimeProfile, sigmas: Mapping[Quantity, float], card: float = 1.0
     ) -> Iterator[float]:
-        """Logarithms of modelled over measured in units of noise, of the quantities in ``sigmas``; 0 if no fit."""
+        """Logarithms of modelled over measured in units of noise, of the quantities in ``sigmas``; 0 if no fit.
+
+        The ``card`` that was measured draws so many times what is modelled.
+        """
         result = self.priced(hardware, software)
         for row, answer in zip(self.members, read(result, self.members, NONE), strict=True):
             for quantity, sigma in sigmas.items():
                 value = getattr(row, quantity)
                 if value is not None:
-                    ratio = answer[quantity] / value
+                    ratio = card * answer[quantity] / value
                     yield float(np.log(ratio) / sigma) if np.isfinite(ratio) else 0.0
 
 
@@ -306,23 +190,27 @@ def fit_times(
     return replace(fit, values=dict(start) | fit.values)
 
 
-def fit_prices(rows: Sequence[Rows], known: Mapping[str, RuntimeConstants]) -> Fit:
-    """Factors on a device's prices, unless they are measured, and under ``active:RUNTIME`` on its waiting power.
+def fit_prices(rows: Sequence[Rows], known: Mapping[str, RuntimeConstants], held: DeviceConstants | None = None) -> Fit:
+    """Factors on a device's prices, unless measured or ``held``, and under ``active:RUNTIME`` on its waiting power.
 
     Args:
         rows: those of one device.
         known: its constants by runtime.
+        held: factors on its prices that are known of other cards: what these draw times them is ``card``.
     """
     formats = {f"mac_{part.result.precision.linear.format}" for part in rows}
-    names = [] if rows[0].has_measured_prices else [n for n in PRICES if not n.endswith("8") or n in formats]
+    priced = held is not None or rows[0].has_measured_prices
+    names = [] if priced else [n for n in PRICES if not n.endswith("8") or n in formats]
     runtimes = list(dict.fromkeys(part.software.runtime for part in rows))
     spread = {name: PRICES[name] for name in names} | {f"active:{runtime}": ACTIVE for runtime in runtimes}
+    spread |= {} if held is None else {"card": CARD_SIGMA}
     weights = _card_weights(rows)
 
     def residuals(x: Vector) -> list[float]:
         values = np.exp(x).tolist()
-        prices = DeviceConstants(hardware="one", **dict(zip(names, values, strict=False)))
-        active = dict(zip(runtimes, values[len(names) :], strict=True))
+        prices = held or DeviceConstants(hardware="one", **dict(zip(names, values, strict=False)))
+        active = dict(zip(runtimes, values[len(names) :], strict=False))
+        card = 1.0 if held is None else values[-1]
         found: list[float] = []
         for part in rows:
             runtime = part.software.runtime
@@ -330,7 +218,7 @@ def fit_prices(rows: Sequence[Rows], known: Mapping[str, RuntimeConstants]) -> F
             hardware = constants.hardware_of(prices.hardware_of(part.profile))
             sigma = POWER_SIGMA / weights[part.members[0].source] ** 0.5
             sigmas: dict[Quantity, float] = {"power_w": sigma, "energy_j_per_token": 2 * sigma}
-            found += part.residuals(hardware, constants.runtime_of(part.software), sigmas)
+            found += part.residuals(hardware, constants.runtime_of(part.software), sigmas, card)
         return found
 
     return solve(residuals, dict.fromkeys(spread, 1.0), spread)
@@ -547,24 +435,25 @@ def _priced_devices(
     devices: list[DeviceConstants] = []
     active: dict[tuple[str, str], float] = {}
     prices: dict[str, Fit] = {}
-    known_sources = measured.sources().sources
+    sources = measured.sources().sources
     for hardware in dict.fromkeys(part.profile.name for part in rows):
-        ids = {
-            id(part): [
-                r.id for r in part.members
-                if (r.power_w or r.energy_j_per_token) and not known_sources[r.source].another_card
-            ]
-            for part in rows
-        }  # fmt: skip
-        here = [part for part in rows if part.profile.name == hardware and ids[id(part)]]
+        ids = {id(part): [r.id for r in part.members if r.power_w or r.energy_j_per_token] for part in rows}
+        metered = [part for part in rows if part.profile.name == hardware and ids[id(part)]]
+        here = [part for part in metered if not sources[part.members[0].source].another_card]
         if not here:
             continue
-        prices[hardware] = fit_prices(here, {part.runtime: part for part in runtimes if part.hardware == hardware})
-        factors = _rounded(prices[hardware].values)
-        for name in [name for name in factors if name.startswith("active:")]:
-            active[hardware, name.removeprefix("active:")] = factors.pop(name)
-        used = [row for part in here for row in ids[id(part)]]
-        devices.append(DeviceConstants(hardware=hardware, rows=used, **factors))
+        known = {part.runtime: part for part in runtimes if part.hardware == hardware}
+        prices[hardware] = fit_prices(here, known)
+        factors: dict[str, Any] = _rounded(prices[hardware].values)
+        waiting = {name: factors.pop(name) for name in [*factors] if name.startswith("active:")}
+        found = DeviceConstants(hardware=hardware, **factors)
+        beside = [part for part in metered if part not in here and f"active:{part.software.runtime}" not in waiting]
+        if beside:  # programs that another card alone ran wait at a power of their own, at the prices of these
+            waiting |= _rounded(fit_prices(beside, known, found).values)
+            waiting.pop("card")
+        active |= {(hardware, name.removeprefix("active:")): value for name, value in waiting.items()}
+        used = [row for part in (*here, *beside) for row in ids[id(part)]]
+        devices.append(found.model_copy(update={"rows": used}))
     return devices, active, prices
 
 

@@ -29,8 +29,9 @@ from bitnet_cost.readers import benchmarks, catalog, machines
 from bitnet_cost.readers.csv_file import parse_csv
 from bitnet_cost.readers.yaml_file import read_text
 from bitnet_cost.studies.benchmarking import SIZES, Row, copies, read_rows
-from bitnet_cost.studies.calibration import NONE, POWER_SIGMA, SIGMA, Fit, Rows, Vector, solve
+from bitnet_cost.studies.calibration import NONE, POWER_SIGMA, SIGMA, Rows
 from bitnet_cost.studies.measured import Quantity, grouped, read
+from bitnet_cost.studies.solving import Fit, Vector, solve
 from bitnet_cost.tables import Column, Note, Report, Table
 from bitnet_cost.views.model_yaml import figure_of, rate_unit, yaml_text
 

@@ -22,8 +22,9 @@ from bitnet_cost.inputs.runtime import Kernel, KernelClass
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import to_digits
 from bitnet_cost.readers import measured
-from bitnet_cost.studies.calibration import Rows, Vector, solve
+from bitnet_cost.studies.calibration import Rows
 from bitnet_cost.studies.measured import alone_at, bare_product, calibration_ids, grouped, is_burst
+from bitnet_cost.studies.solving import Vector, solve
 
 RUNTIMES = frozenset(
     ("tensorrt-llm-kernels", "vllm-kernels", "traced-kernels", "synchronised")

@@ -7,7 +7,7 @@ family had no part in the constants.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import get_args
 
 import numpy as np
@@ -48,18 +48,19 @@ def ranges(
         progress: what is told of each step.
     """
     errors = errors_of(points)
-    found = judged(errors)
-    progress(f"{len(found)} figures, each judged without its model")
+    progress(f"{len(errors)} figures, each judged without its model")
     missed = left_out.left_out(rows, progress)
     far = [Error.of(m.row, m.quantity, m.log_error) for m in missed if m.quantity in QUANTITIES]
     own, away = _table(errors, model_of), _table(far, device_of)
     _complete(own)
     served = left_out.families_left_out(rows, progress)
     new = [Error.of(m.row, m.quantity, m.log_error) for m in served if m.quantity in QUANTITIES]
-    _stretch(own, new)
+    longer = _longer(own, [e for e in (*new, *errors) if e.kind.startswith("server-")])
+    _lengthen(own, longer)
     _widen(away, own)
+    found = judged(errors, longer=longer)
     return Ranges(
-        own=own, left_out=away, held=accuracy.held(points, found), devices=_devices(rows),
+        own=own, longer=longer, left_out=away, held=accuracy.held(points, found), devices=_devices(rows),
         fewest_bits=_fewest_bits(rows), together=_together(errors),
         shared=_shared(found), left_out_shared=_shared(judged(far, device_of)), errors=left_out.summary(missed),
         families=left_out.summary_of_families(served),
@@ -99,15 +100,28 @@ def _widen(found: Table, least: Table) -> None:
                 known[place] = min(own[0], far[0]), max(own[1], far[1])
 
 
-def _stretch(found: Table, errors: Sequence[Error]) -> None:
-    """Every interval of a kind longer by one factor, so that it holds nine of ten of these errors."""
+def _longer(found: Table, errors: Sequence[Error]) -> dict[RangedQuantity, dict[RangeKind, float]]:
+    """How many times as long the intervals of a kind have to be to hold nine of ten of these errors, at least once.
+
+    Those of servers are of models of a family that is known and of one that is new: a question is of either.
+    """
+    longer: dict[RangedQuantity, dict[RangeKind, float]] = {}
     for (quantity, kind), own in by_kind(errors).items():
         widths = found[quantity][kind]
         ends = ((widths[e.place_in(widths)][0 if e.value > 0 else 1], e.value) for e in own)
-        times = max(1.0, nine_in_ten(-value / float(np.log(end)) for end, value in ends))
-        found[quantity][kind] = {
-            place: (to_digits(low**times, 3), to_digits(high**times, 3)) for place, (low, high) in widths.items()
-        }
+        times = nine_in_ten(-value / float(np.log(end)) for end, value in ends)
+        longer.setdefault(quantity, {})[kind] = to_digits(max(1.0, times), 3)
+    return longer
+
+
+def _lengthen(found: Table, longer: Mapping[RangedQuantity, Mapping[RangeKind, float]]) -> None:
+    """Every interval of a kind as many times as long."""
+    for quantity, kinds in longer.items():
+        for kind, times in kinds.items():
+            found[quantity][kind] = {
+                place: (to_digits(low**times, 3), to_digits(high**times, 3))
+                for place, (low, high) in found[quantity][kind].items()
+            }
 
 
 def _devices(rows: Sequence[Measurement]) -> dict[str, list[str]]:

@@ -2,7 +2,7 @@
 
 Around the committed constants the logarithm of modelled over measured is nearly linear in those of the factors. So a
 fit without a row, or without a device, is a small linear problem with the penalties and the damping of
-`calibration.solve`, where the fit itself evaluates the model some hundred times.
+`solving.solve`, where the fit itself evaluates the model some hundred times.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from bitnet_cost.engine.estimate import priced
 from bitnet_cost.inputs.calibration import DeviceConstants, RuntimeConstants
 from bitnet_cost.inputs.measurement import Measurement
-from bitnet_cost.studies.calibration import MEMORY_SIGMA, NONE, POWER_SIGMA, SIGMA, STEP, Rows, solve
+from bitnet_cost.studies.calibration import MEMORY_SIGMA, NONE, POWER_SIGMA, SIGMA, Rows
 from bitnet_cost.studies.measured import Quantity, read
+from bitnet_cost.studies.solving import STEP, solve
 
 NOISE: dict[Quantity, float] = {
     "seconds": SIGMA, "power_w": POWER_SIGMA, "energy_j_per_token": 2 * POWER_SIGMA, "memory_gb": MEMORY_SIGMA,

@@ -13,7 +13,7 @@ How many measured figures an interval holds is counted the same way, by interval
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
@@ -107,7 +107,13 @@ class Interval(NamedTuple):
         """Half of it."""
         return (self.high - self.low) / 2
 
+    def longer(self, times: float) -> Interval:
+        """The same so many times as long."""
+        return Interval(self.low * times, self.high * times)
 
+
+Longer = Mapping[RangeKind, float]  # times
+NONE_LONGER: dict[RangedQuantity, Longer] = {}
 Together = Callable[[Error], str]  # what is left out at once
 Kinds = dict[tuple[RangedQuantity, RangeKind], list[Error]]
 
@@ -251,13 +257,16 @@ class Judged:
         return modelled * exp(-self.interval.high), modelled * exp(-self.interval.low)
 
 
-def judged(errors: Sequence[Error], together: Together = model_of) -> list[Judged]:
-    """Every error beside an interval solved without what belongs together with it."""
+def judged(
+    errors: Sequence[Error], together: Together = model_of, longer: Mapping[RangedQuantity, Longer] = NONE_LONGER
+) -> list[Judged]:
+    """Every error beside an interval solved without what belongs together with it, ``longer`` in some kinds of run."""
     found = []
-    for (_, kind), own in by_kind(errors).items():
+    for (quantity, kind), own in by_kind(errors).items():
+        times = longer.get(quantity, {}).get(kind, 1.0)
         for inside, others in split(own, together):
             known = intervals(others or inside, together)
-            found += [Judged(e, known[e.place_in(known)]) for e in inside if e.kind == kind]
+            found += [Judged(e, known[e.place_in(known)].longer(times)) for e in inside if e.kind == kind]
     return found
 
 

@@ -15,15 +15,13 @@ from bitnet_cost.studies.calibration import (
     SIGMA,
     SPREAD,
     Calibration,
-    Fit,
     Rows,
-    Vector,
     fit_times,
     informed,
-    solve,
     text_of,
 )
 from bitnet_cost.studies.measured import grouped, read
+from bitnet_cost.studies.solving import Fit, Vector, solve
 from scripts import calibrate
 
 
