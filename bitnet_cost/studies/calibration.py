@@ -118,7 +118,7 @@ class Rows:
     ) -> Iterator[float]:
         """Logarithms of modelled over measured in units of noise, of the quantities in ``sigmas``; 0 if no fit.
 
-        The ``card`` that was measured draws so many times what is modelled.
+        The ``card`` that was measured draws that many times what is modelled.
         """
         result = self.priced(hardware, software)
         for row, answer in zip(self.members, read(result, self.members, NONE), strict=True):

@@ -108,7 +108,7 @@ class Interval(NamedTuple):
         return (self.high - self.low) / 2
 
     def longer(self, times: float) -> Interval:
-        """The same so many times as long."""
+        """The same a number of times as long."""
         return Interval(self.low * times, self.high * times)
 
 
