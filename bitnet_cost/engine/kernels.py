@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bitnet_cost.engine.activity import format_run, product_format, unit_of
 from bitnet_cost.engine.storage import precision_at, role_of
@@ -20,6 +21,9 @@ from bitnet_cost.inputs.runtime import Kernel, KernelClass, RuntimeProfile
 from bitnet_cost.ledger.operators import Operator
 from bitnet_cost.told import Array, array, decided
 
+# Shares of the peaks at which prices per action were measured (h100-sxm-80gb.yaml: hbm_read_8GiB, gemm_float16_8192):
+# up to them a kernel's power is in the prices, beyond them it waits.
+REACHED_BANDWIDTH, REACHED_RATE = 0.92, 0.68
 UNLIMITED = 2.0**53  # a window of more positions than any workload has
 
 
@@ -133,7 +137,20 @@ class Kind(NamedTuple):
 
 def kinds_of(ops: tuple[Operator, ...], precision: Precision, hardware: Hardware) -> tuple[Kind, ...]:
     """What each operator runs as on a device."""
-    return tuple(Kind(kernel_class(op, precision, hardware), format_run(op, precision, hardware)) for op in ops)
+    if hardware.has_low_bit_units:
+        return tuple(Kind(kernel_class(op, precision, hardware), format_run(op, precision, hardware)) for op in ops)
+    return tuple(
+        [
+            Kind(name, None if form is None else hardware.executed(form))
+            for name, form in _plain(Same(ops), Same(precision))
+        ]
+    )
+
+
+@lru_cache(maxsize=64)  # a model in its precisions, on devices without low-bit units
+def _plain(ops: Same, precision: Same) -> tuple[tuple[KernelClass | None, str | None], ...]:
+    """The class of each operator's kernel, and the format of its products before a device runs them in another."""
+    return tuple((kernel_class(op, precision.it), product_format(op, precision.it)) for op in ops.it)
 
 
 def query_heads(op: Operator) -> float:
@@ -203,10 +220,110 @@ def single_kernels(
     )
 
 
+class Columns(NamedTuple):
+    """What a schedule needs of kernels alone, of one kind each, with any operators; arrays are [kind, 1] or [kind, n].
+
+    None stands for a figure that none of them has; see `timing.Schedule` for what each is.
+    """
+
+    kernels: tuple[Kernel | None, ...]
+    given: frozenset[str]  # fields that any of them has
+    launches: Array  # of one part of an operator
+    launch: Array  # seconds of one, without a walk along the inner dimension
+    moves: Array | None
+    stepwise: Array | None
+    steps: Array
+    per_mac: Array
+    per_weight: Array | None
+    unpacked_rows: Array | None
+    packed_rows: Array
+    packing: Array | None
+    per_bit: dict[str, Array]
+    per_level: Array  # [level, 1, kind, 1]
+    busy_compute: Array
+    busy_memory: Array
+    decoding: Array | None
+
+    def has(self, *fields: str) -> bool:
+        """Whether any kernel has one of some fields."""
+        return not self.given.isdisjoint(fields)
+
+
+@lru_cache(maxsize=256)  # a model in its precisions, on devices that run the same formats
+def kinds_apart(kinds: Same) -> tuple[tuple[Kind, ...], NDArray[np.intp]]:
+    """The kinds of some operators, each once, and the place of each operator's among them."""
+    apart = tuple(dict.fromkeys(kinds.it))
+    place = {kind: i for i, kind in enumerate(apart)}
+    return apart, np.array([place[kind] for kind in kinds.it], dtype=np.intp)
+
+
+@lru_cache(maxsize=1024)  # every device in four precisions, for models with and without some kinds of layer
+def columns_of(kinds: tuple[Kind, ...], software: Same, device: Same) -> Columns:
+    """Those of kinds that are not alike, in a runtime on a device."""
+    runtime, hardware = software.it, device.it
+    kernels = tuple(kind.of(runtime) for kind in kinds)
+    given = {name for k in kernels if k for name, value in k if value is not None and value is not False}
+    moves = np.array([0.0 if k is None or k.bandwidth is None else 1.0 for k in kernels])[:, None]
+    stepwise = np.array([bool(k and k.bytes_per_entry is not None) for k in kernels])[:, None]
+    steps = [k.bytes_per_entry * 8.0 if k and k.bytes_per_entry is not None else 0.0 for k in kernels]
+    few = [(k.unpacking_rows if k else None) or np.inf for k in kernels]
+    levels = list(hardware.hierarchy)
+    rate = stacked([reached_rate(kind, kernel, hardware) for kind, kernel in zip(kinds, kernels, strict=True)])
+    share = stacked([k.bandwidth.value if k and k.bandwidth else 1.0 for k in kernels])
+    per_bit = {name: 1 / (level.rate * share) for name, level in hardware.hierarchy.items()}
+    return Columns(
+        kernels=kernels,
+        given=frozenset(given),
+        launches=np.array([k.launches if k else 0.0 for k in kernels])[:, None],
+        launch=stacked([launch_of(k) if k else 0.0 for k in kernels]),
+        moves=None if moves.all() else moves,
+        stepwise=stepwise if stepwise.any() else None,
+        steps=np.array(steps)[:, None],
+        per_mac=1 / rate,
+        per_weight=unpacking(kernels, hardware),
+        unpacked_rows=array(few)[:, None] if any(k and k.unpacking_rows for k in kernels) else None,
+        packed_rows=array([k.packing_rows if k else 1.0 for k in kernels])[:, None],
+        packing=packing(kinds, kernels, hardware),
+        per_bit=per_bit,
+        per_level=np.stack(np.broadcast_arrays(*(per_bit[name] for name in levels[-2:])))[:, None],
+        busy_compute=stacked([_busy(k) for k in kernels]) / REACHED_RATE,
+        busy_memory=share / REACHED_BANDWIDTH,
+        decoding=decode_factors(kinds, hardware),
+    )
+
+
+def _busy(kernel: Kernel | None) -> float:
+    """Share of the peak rate at which a kernel works; of units that are not its format's, as far as reads keep up."""
+    if kernel is None or kernel.compute is None:
+        return 1.0
+    return kernel.compute.value if kernel.units is None else REACHED_RATE * (kernel.reads_outputs is not None)
+
+
+def decode_factors(kinds: tuple[Kind, ...], hardware: Hardware) -> Array | None:
+    """How much longer each product takes in the engine that decodes than in that of prompts; None: there is one."""
+    if not hardware.decode_rates:
+        return None
+    forms = [kind.form for kind in kinds]
+    pairs = [(hardware.rates[form], hardware.decode_rates.get(form)) if form else (None, None) for form in forms]
+    return stacked([rate.value / own.value if rate and own else 1.0 for rate, own in pairs])
+
+
+def reached_rate(kind: Kind, kernel: Kernel | None, hardware: Hardware) -> float:
+    """MACs per second that an operator's products reach; infinite where it has none.  [MAC/s]"""
+    if kernel is None or kind.form is None:
+        return np.inf  # it has no products, or what is missing is refused by name
+    share = kernel.compute.value if kernel.compute else 1.0
+    units = kernel.units and hardware.executed(kernel.units)
+    return hardware.rates[units or kind.form].value / 2 * share
+
+
 class Shapes(NamedTuple):
     """What a schedule needs of operators alone, with any kernels on any device."""
 
     repeats: Array  # parts in all layers  [op, 1]
+    parts: Array  # of one layer that launch kernels, where products of one input are kernels of their own  [op, 1]
+    joined: Array  # the same where they are one kernel  [op, 1]
+    layers: Array  # [op, 1]
     written: Array  # layers that write a cache  [op]
     windows: Array | None  # positions that attention reaches back; None: all, everywhere  [op, 1]
     attention: tuple[slice, ...]
@@ -218,6 +335,9 @@ def shapes_of(ops: Same) -> Shapes:
     windows = np.array([window_of(op) for op in ops.it])[:, None]
     return Shapes(
         np.array([op.repeat * op.parts for op in ops.it], dtype=np.float64)[:, None],
+        np.array([op.parts if op.traits.fused != "always" else 0.0 for op in ops.it])[:, None],
+        np.array([op.parts if op.traits.fused not in ("always", "projections") else 0.0 for op in ops.it])[:, None],
+        np.array([op.repeat for op in ops.it], dtype=np.float64)[:, None],
         np.array([op.repeat if op.has("kv_write") else 0 for op in ops.it]),
         None if windows.min() == UNLIMITED else windows,
         _spans(ops.it),

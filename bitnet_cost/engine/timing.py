@@ -20,15 +20,15 @@ from bitnet_cost.engine.kernels import (
     Kind,
     Rereads,
     Single,
+    columns_of,
+    kinds_apart,
     launch_of,
     launches_of,
-    packing,
     repeated,
     rereads_of,
     shapes_of,
     single_kernels,
     stacked,
-    unpacking,
 )
 from bitnet_cost.engine.parallel import Share
 from bitnet_cost.engine.phases import READ_ONCE
@@ -54,10 +54,6 @@ from bitnet_cost.ledger.arrays import Bases, Basis
 from bitnet_cost.ledger.counted import Actions, Activity, OpCounts, Timing
 from bitnet_cost.ledger.operators import Operator
 from bitnet_cost.told import Array, array, decided, filled, holds_everywhere, is_told, zeros
-
-# Shares of the peaks at which prices per action were measured (h100-sxm-80gb.yaml: hbm_read_8GiB, gemm_float16_8192):
-# up to them a kernel's power is in the prices, beyond them it waits.
-REACHED_BANDWIDTH, REACHED_RATE = 0.92, 0.68
 
 FROM_HOST = ("host.read", "host.write", "host.link")  # what moves to and from the host, and all of it over the link
 HELD = 32.0  # bits of an entry that a step between kernels reads and writes, 16 each
@@ -176,47 +172,46 @@ def needed_rows(ops: tuple[Operator, ...], plan: Schedule) -> list[int]:
 
 def schedule(
     ops: tuple[Operator, ...], kinds: tuple[Kind, ...], hardware: Hardware, runtime: RuntimeProfile, logits: str,
-    stored_bits: float, streamed: Streamed | None = None,
+    stored_bits: float, streamed: Streamed | None = None, *, lasting: bool = True,
 ) -> Schedule:  # fmt: skip
     """How operators run; see `movement` and `roofline`. ``stored_bits`` of all weights say which level holds them."""
     levels = list(hardware.hierarchy)
     main, near = levels[-1], levels[-2] if len(levels) > 1 else levels[-1]
-    each = {kind: kind.of(runtime) for kind in dict.fromkeys(kinds)}
-    kernels = tuple(each[kind] for kind in kinds)
-    moves = np.array([0.0 if k is None or k.bandwidth is None else 1.0 for k in kernels])[:, None]
-    stepwise = np.array([bool(k and k.bytes_per_entry is not None) for k in kernels])[:, None]
-    steps = [k.bytes_per_entry * 8.0 if k and k.bytes_per_entry is not None else 0.0 for k in kernels]
+    apart, rows = kinds_apart(Same(kinds))
+    of = (columns_of if lasting else columns_of.__wrapped__)(apart, Same(runtime), Same(hardware))
+    kernels = tuple([of.kernels[row] for row in rows.tolist()])
     shapes = shapes_of(Same(ops))
-    rates = {kind: reached_rate(kind, kernel, hardware) for kind, kernel in each.items()}
-    rate = stacked([rates[kind] for kind in kinds])
-    reached = stacked([_busy(k) for k in kernels])
-    share = stacked([k.bandwidth.value if k and k.bandwidth else 1.0 for k in kernels])
-    per_pass = stacked(
-        [
+    if of.has("per_input"):
+        times = [
             launches_of(op, k, runtime) * op.repeat * launch_of(k, op) if k else 0.0
             for op, k in zip(ops, kernels, strict=True)
         ]
-    )
+        per_pass = stacked(times)
+    else:
+        parts = shapes.joined if runtime.fused_projections else shapes.parts
+        per_pass = of.launches[rows] * parts * shapes.layers * of.launch[rows]
     sorting = sorting_of(ops, kernels, runtime)
     if sorting is not None:
         per_pass = per_pass * np.array([op.traits.kernel != "experts" for op in ops])[:, None]
     cache = runtime.kernels.get("cache")
     if cache is not None:
         per_pass = per_pass + (shapes.written * cache.launches)[:, None] * launch_of(cache)
-    if any(op.group == "head" for op in ops) and logits == "none":
+    if logits == "none" and any(op.group == "head" for op in ops):
         per_pass = per_pass * np.array([op.group != "head" for op in ops])[:, None]
     holder = next((name for name in levels[:-1] if decided(stored_bits <= hardware.hierarchy[name].size)), main)
-    few = [(k.unpacking_rows if k else None) or np.inf for k in kernels]
     places = tuple(dict.fromkeys(f"{level}.{way}" for level in (near, main) for way in ("read", "write")))
     places += (f"{holder}.read",) * (holder not in (near, main))
     places += FROM_HOST if streamed else ()
-    per_bit = {name: 1 / (hardware.hierarchy[name].rate * share) for name in levels}
+
+    def each(values: Array | None) -> Array | None:
+        return None if values is None else values[rows]
+
     return Schedule(
         runtime=runtime,
         kernels=kernels,
-        moves=None if moves.all() else moves,
-        stepwise=stepwise if stepwise.any() else None,
-        steps=np.array(steps)[:, None],
+        moves=each(of.moves),
+        stepwise=each(of.stepwise),
+        steps=of.steps[rows],
         room=shapes.repeats * hardware.hierarchy[near].size,
         near=near,
         main=main,
@@ -224,42 +219,26 @@ def schedule(
         places=places,
         attention=shapes.attention,
         window=shapes.windows,
-        per_mac=1 / rate,
-        per_weight=unpacking(kernels, hardware),
-        unpacked_rows=array(few)[:, None] if any(k and k.unpacking_rows for k in kernels) else None,
-        packed_rows=array([k.packing_rows if k else 1.0 for k in kernels])[:, None],
-        packing=packing(kinds, kernels, hardware),
-        tiles=tiles_of(ops, kernels, runtime, hardware),
-        unfused=unfused(ops, kernels),
-        repeated=repeated(ops, kernels),
-        rereads=rereads_of(ops, kernels),
-        per_bit=per_bit,
-        per_level=np.stack(np.broadcast_arrays(*(per_bit[name] for name in dict.fromkeys((near, main)))))[:, None],
-        busy_compute=reached / REACHED_RATE,
-        busy_memory=share / REACHED_BANDWIDTH,
+        per_mac=of.per_mac[rows],
+        per_weight=each(of.per_weight),
+        unpacked_rows=each(of.unpacked_rows),
+        packed_rows=of.packed_rows[rows],
+        packing=each(of.packing),
+        tiles=tiles_of(ops, kernels, runtime, hardware) if of.has("query_tile", "waves", "row_tile") else None,
+        unfused=unfused(ops, kernels) if of.has("bytes_per_pair") else None,
+        repeated=repeated(ops, kernels) if of.has("bytes_per_repeat") else None,
+        rereads=rereads_of(ops, kernels) if of.has("reads_rows", "reads_outputs") else None,
+        per_bit={name: values[rows] for name, values in of.per_bit.items()},
+        per_level=of.per_level[:, :, rows],
+        busy_compute=of.busy_compute[rows],
+        busy_memory=of.busy_memory[rows],
         per_pass=per_pass,
         sorting=sorting,
         host=ops.index(HOST) if runtime.waits_for_host else None,
         streamed=streamed,
-        single=single_kernels(ops, kernels, runtime),
-        decoding=decode_factors(kinds, hardware),
+        single=single_kernels(ops, kernels, runtime) if of.has("partly_overlapped", "few_rows", "issued") else None,
+        decoding=each(of.decoding),
     )
-
-
-def _busy(kernel: Kernel | None) -> float:
-    """Share of the peak rate at which a kernel works; of units that are not its format's, as far as reads keep up."""
-    if kernel is None or kernel.compute is None:
-        return 1.0
-    return kernel.compute.value if kernel.units is None else REACHED_RATE * (kernel.reads_outputs is not None)
-
-
-def decode_factors(kinds: tuple[Kind, ...], hardware: Hardware) -> Array | None:
-    """How much longer each product takes in the engine that decodes than in that of prompts; None: there is one."""
-    if not hardware.decode_rates:
-        return None
-    forms = [kind.form for kind in kinds]
-    pairs = [(hardware.rates[form], hardware.decode_rates.get(form)) if form else (None, None) for form in forms]
-    return stacked([rate.value / own.value if rate and own else 1.0 for rate, own in pairs])
 
 
 def slowed(products: Array, counts: OpCounts, plan: Schedule) -> Array:
@@ -520,15 +499,6 @@ def _host(runtime: RuntimeProfile, counts: OpCounts) -> Array:
         return each * counts.passes
     prompts = np.array([float(phase.prompts) for phase in counts.phases])[:, None]
     return each * counts.passes + prompts * runtime.per_prefill.value
-
-
-def reached_rate(kind: Kind, kernel: Kernel | None, hardware: Hardware) -> float:
-    """MACs per second that an operator's products reach; infinite where it has none.  [MAC/s]"""
-    if kernel is None or kind.form is None:
-        return np.inf  # it has no products, or what is missing is refused by name
-    share = kernel.compute.value if kernel.compute else 1.0
-    units = kernel.units and hardware.executed(kernel.units)
-    return hardware.rates[units or kind.form].value / 2 * share
 
 
 def capped(timing: Timing, dynamic: Array, hardware: Hardware, shared: Array | None = None) -> Timing:

@@ -17,8 +17,8 @@ from bitnet_cost.engine.activity import actions_of, product_format
 from bitnet_cost.engine.counts import coefficients_of
 from bitnet_cost.engine.device import floor_of
 from bitnet_cost.engine.estimate import check_scope
+from bitnet_cost.engine.kernels import REACHED_BANDWIDTH, REACHED_RATE
 from bitnet_cost.engine.storage import stored_of
-from bitnet_cost.engine.timing import REACHED_BANDWIDTH, REACHED_RATE
 from bitnet_cost.engine.training_exchange import exchanged
 from bitnet_cost.engine.training_memory import bytes_each, check_rank, counted, model_parameters, over, step_memory
 from bitnet_cost.engine.training_products import filled

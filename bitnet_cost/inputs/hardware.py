@@ -484,6 +484,12 @@ class Hardware(Shown, Input):
         return None
 
     @property
+    def has_low_bit_units(self) -> bool:
+        """Whether `unit_for` finds one for any weights."""
+        known = set(self.rates) if self.has_clock else {action.removeprefix("mac.") for action in self.actions}
+        return bool(self.units) or not known.isdisjoint(("binary", "ternary"))
+
+    @property
     def multiplies_in(self) -> frozenset[str]:
         """Formats of products that it prices and, where time passes on it, has a rate for."""
         stem = "mac." if self.has_clock else "mul."
