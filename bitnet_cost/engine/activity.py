@@ -8,6 +8,7 @@ Activity is therefore linear in the counts, and nothing here knows a joule.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -203,7 +204,10 @@ def unit_recipe(hardware: Hardware, form: str, weights: str, activation_bits: fl
 def forms_of(ops: tuple[Operator, ...], precision: Precision, accumulator: Accumulator) -> tuple[str, ...]:
     """Every format that an operator's products and elementwise work are in, before a device runs them in its own."""
     actions = {
-        action for recipe in recipes(ops, precision, accumulator) for costs in recipe.values() for action, _ in costs
+        action
+        for recipe in _recipes(Same(ops), Same(precision), accumulator)
+        for costs in recipe.values()
+        for action, _ in costs
     }
     products = {form for op in ops if (form := product_format(op, precision)) is not None}
     elsewhere = {precision.elsewhere, *(precision_at(op, precision).elsewhere for op in ops)}
@@ -300,6 +304,11 @@ def recipes(
     ]
 
 
+@lru_cache(maxsize=64)  # a model in its precisions, on any device
+def _recipes(ops: Same, precision: Same, accumulator: Accumulator) -> list[dict[str, list[tuple[str, float]]]]:
+    return recipes(ops.it, precision.it, accumulator)
+
+
 def actions_of(
     ops: tuple[Operator, ...], coefficients: Coefficients, precision: Precision, accumulator: Accumulator,
     hardware: Hardware | None, stored: tuple[Stored, ...],
@@ -312,12 +321,18 @@ def actions_of(
     executed = hardware.executed if hardware is not None and hardware.has_clock else None
     columns: dict[tuple[bool, str, str], list[float]] = {}
     size = len(ops)
-    for i, (op, recipe) in enumerate(zip(ops, recipes(ops, precision, accumulator), strict=True)):
+    asked = _recipes(Same(ops), Same(precision), accumulator)
+    run: dict[tuple[int, bool], dict[str, list[tuple[str, float]]]] = {}  # by the recipe's identity: roles share one
+    for i, (op, own) in enumerate(zip(ops, asked, strict=True)):
         product = op.group not in ("elementwise", "embedding")
-        if hardware is not None and product and (executed or unit_of(op, precision, hardware)):
-            recipe = executed_recipe(op, precision, hardware)  # noqa: PLW2901
-        if executed is not None:  # a device runs what it lacks in another format
-            recipe = on_device(recipe, executed)  # noqa: PLW2901
+        recipe = run.get((id(own), product))
+        if recipe is None:
+            recipe = own
+            if hardware is not None and product and (executed or unit_of(op, precision, hardware)):
+                recipe = executed_recipe(op, precision, hardware)
+            if executed is not None:  # a device runs what it lacks in another format
+                recipe = on_device(recipe, executed)
+            run[id(own), product] = recipe
         for quantity, _, _ in op.terms:
             for action, times in recipe.get(quantity, ()):
                 column = columns.get((product, quantity, action))

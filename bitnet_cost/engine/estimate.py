@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import NamedTuple
+from functools import cache, lru_cache, partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from bitnet_cost.engine.activity import Runs, actions_of, check_rates, count_actions, forms_of
 from bitnet_cost.engine.counts import DRAFT, HOST, bases_of, coefficients_of, count_ops, with_rows
 from bitnet_cost.engine.device import floor_of, places_of, run
-from bitnet_cost.engine.footprint import Resident, footprint, in_host, resident
+from bitnet_cost.engine.footprint import NO_SOFTWARE, Resident, footprint, in_host, resident
 from bitnet_cost.engine.kernels import Kind, kinds_of
 from bitnet_cost.engine.operators import operators
 from bitnet_cost.engine.parallel import Parts, parts_of, split
@@ -27,11 +27,12 @@ from bitnet_cost.inputs.division import advice, refusal
 from bitnet_cost.inputs.facility import overhead
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.offload import Offload, cannot_offload, parse_offload
+from bitnet_cost.inputs.runtime import Holds
 from bitnet_cost.inputs.scenario import Names, Scenario
 from bitnet_cost.ledger import record  # noqa: F401  # registers the columns of what is made here
 from bitnet_cost.ledger.arrays import Basis, Bounds, Coefficients, Linear, Stack
 from bitnet_cost.ledger.contract import Entries, Ledger, saving, tariff
-from bitnet_cost.ledger.counted import Actions, OpCounts
+from bitnet_cost.ledger.counted import Actions, Activity, Footprint, OpCounts
 from bitnet_cost.ledger.intervals import saving_interval
 from bitnet_cost.ledger.operators import Operator
 from bitnet_cost.ledger.result import Result
@@ -117,29 +118,32 @@ def _forms(counted: Same, precision: Same, accumulator: Accumulator) -> tuple[st
     return forms_of(counted.it[0], precision.it, accumulator)
 
 
-class InFormats(NamedTuple):
-    """What operators store, do, do on one of several devices, hold and run as, which is alike on many devices."""
+@lru_cache(maxsize=256)  # a model in its precisions, on any device
+def _held(
+    model: Same, precision: Same, counted: Same, parallel: Parallel, kept: Offload, least: float
+) -> tuple[tuple[Stored, ...], Resident]:
+    ops, coefficients, _ = counted.it
+    stored = stored_of(model.it, precision.it, ops, least)
+    return stored, resident(model.it, precision.it, ops, coefficients, parallel, stored, kept)
 
-    stored: tuple[Stored, ...]
+
+class InFormats(NamedTuple):
+    """What operators do, do on one of several devices, and run as, which is alike on many devices."""
+
     folded: Actions
     part: Actions
-    weights: Resident
     kinds: tuple[Kind, ...]  # none on a technology node
 
 
 @lru_cache(maxsize=256)  # every model of a comparison in four precisions, on devices that run the same formats
 def _in_formats(
-    model: Same, precision: Same, counted: Same, accumulator: Accumulator, parts: Parts, kept: Offload, runs: Runs,
-    least: float,
-) -> InFormats:  # fmt: skip
+    precision: Same, counted: Same, accumulator: Accumulator, parts: Parts, runs: Runs, stored: Same
+) -> InFormats:
     (ops, coefficients, _), chosen, hardware = counted.it, precision.it, runs.hardware
-    stored = stored_of(model.it, chosen, ops, least)
-    folded = part = actions_of(ops, coefficients, chosen, accumulator, hardware, stored)
+    folded = part = actions_of(ops, coefficients, chosen, accumulator, hardware, stored.it)
     if parts.devices > 1 and parts.parallel != "pipeline":
-        part = actions_of(ops, split(ops, coefficients, parts), chosen, accumulator, hardware, stored)
-    kinds = kinds_of(ops, chosen, hardware) if hardware.has_clock else ()
-    held = resident(model.it, chosen, ops, coefficients, parts.parallel, stored, kept)
-    return InFormats(stored, folded, part, held, kinds)
+        part = actions_of(ops, split(ops, coefficients, parts), chosen, accumulator, hardware, stored.it)
+    return InFormats(folded, part, kinds_of(ops, chosen, hardware) if hardware.has_clock else ())
 
 
 @lru_cache(maxsize=256)  # every device in four precisions
@@ -150,15 +154,16 @@ def _prepared(names: Names, lean: bool, lasting: bool, ops: tuple[Operator, ...]
     waiting = (HOST,) if on_device and runtime is not None and runtime.waits_for_host else ()
     more = waiting if draft is None else (*waiting, DRAFT)
     # Figures that differ from point to point change no format: only told sizes, in ``ops``, are for this once.
-    forms, form = (_forms, _in_formats) if ops is None else (_forms.__wrapped__, _in_formats.__wrapped__)
+    made: tuple[Any, ...] = _forms, _held, _in_formats
+    forms, held, form = made if ops is None else [each.__wrapped__ for each in made]
     counted = Same(_operators(model, counting, more) if ops is None else _with_coefficients((*ops, *more)))
     ops, coefficients, bases = counted.it
     part_of_host = parse_offload(offload)
     runs = Runs(hardware, forms(counted, chosen, accumulator))
     parts = parts_of(devices, parallel, hardware, runtime)
-    stored, folded, part, weights, kinds = form(
-        model, chosen, counted, accumulator, parts, part_of_host, runs, runtime.least_bits if runtime else 0.0
-    )
+    least = runtime.least_bits if runtime else 0.0
+    stored, weights = held(model, chosen, counted, parts.parallel, part_of_host, least)
+    folded, part, kinds = form(chosen, counted, accumulator, parts, runs, Same(stored))
     stored_bits = weights.total_bits
     plan = None
     if on_device and runtime is not None:
@@ -166,7 +171,7 @@ def _prepared(names: Names, lean: bool, lasting: bool, ops: tuple[Operator, ...]
         if offload is not None and hardware.host is not None:
             rows = in_host(part_of_host, ops, architecture.depth)
             streamed = streamed_from(hardware.host, part_of_host, rows, len(ops), devices)
-        plan = schedule(ops, kinds, hardware, runtime, logits, stored_bits, streamed)
+        plan = schedule(ops, kinds, hardware, runtime, logits, stored_bits, streamed, lasting=lasting)
     way = None if on_device else route(ops, precision, hardware, stored, stored_bits)
     if lean and plan is not None:
         kept = needed_rows(ops, plan)
@@ -189,6 +194,19 @@ def _prepared(names: Names, lean: bool, lasting: bool, ops: tuple[Operator, ...]
     return Prepared(ops, coefficients, bases, folded, part, weights, plan, way, compute, lasting)
 
 
+@lru_cache(maxsize=128)  # a model in its precisions, on devices that run the same formats
+def _activity(counts: Same, found: Same) -> Activity:
+    return count_actions(counts.it, found.it)
+
+
+@lru_cache(maxsize=128)  # a model in its precisions, in any software
+def _footprint(
+    model: Same, precision: Same, counts: Same, weights: Same, software: Holds, parallel: Parallel, part: Offload,
+    cores: int,
+) -> Footprint:  # fmt: skip
+    return footprint(model.it, precision.it, counts.it, software, weights.it, parallel, part, cores)
+
+
 def measure(asked: Scenario, *, counts: OpCounts | None = None, prepared: Prepared | None = None) -> Result:
     """Counts, actions and memory, not yet priced: what is known for any figures of the hardware.
 
@@ -207,16 +225,18 @@ def measure(asked: Scenario, *, counts: OpCounts | None = None, prepared: Prepar
     elif len(counts.operators) < len(ready.ops):
         counts = with_rows(counts, ready.ops[len(counts.operators) :])
     passes = counts if runtime is None else cut_prefill(counts, runtime.cut(architecture.kind))
-    held = footprint(
-        architecture, asked.precision, counts, runtime, ready.weights, asked.parallel, parse_offload(asked.offload),
-        parts_of(asked.devices, asked.parallel, asked.hardware, runtime).cores,
+    few = ready.lasting and counts.points == 1
+    held = (_footprint if few else _footprint.__wrapped__)(
+        Same(architecture), Same(asked.precision), Same(counts), Same(ready.weights),
+        NO_SOFTWARE if runtime is None else runtime.holds(architecture.kind), asked.parallel,
+        parse_offload(asked.offload), parts_of(asked.devices, asked.parallel, asked.hardware, runtime).cores,
     )  # fmt: skip
     drafting = asked.drafting
     draft = None if drafting is None else measure(drafting, prepared=ready.draft)
     return Result(
         scenario=asked,
         counts=counts,
-        activity=count_actions(passes, ready.folded),
+        activity=(_activity if few else _activity.__wrapped__)(Same(passes), Same(ready.folded)),
         footprint=held if draft is None else held.with_draft(draft.footprint),
         draft=draft,
     )
@@ -387,18 +407,22 @@ def against(result: Result, baseline: Result) -> Result:
 
     No saving, and a reason, where either has no energy; NaN at points of a grid where either has none.
     """
-    shape = (3, *result.shape)
     if result.ledger is None or baseline.ledger is None:
         lacks = baseline.reason or "no energy"
         lacks = f"has {lacks}" if lacks.startswith("no ") else lacks
         why = result.reason or f"no saving: baseline {baseline.precision.name} {lacks}"
-        return replace(result, baseline=baseline.precision.name, saving=None, reason=why)
+        return replace(result, baseline=baseline.precision.name, _saving=None, reason=why)
+    saved = cache(partial(_saved, result, baseline, result.ledger, baseline.ledger))
+    return replace(result, baseline=baseline.precision.name, _saving=saved)
+
+
+def _saved(result: Result, baseline: Result, ledger: Ledger, other: Ledger) -> Bounds:
+    shape = (3, *result.shape)
     if result.precision == baseline.precision:
         none = np.where(result.energy_j >= 0, 0.0, np.nan)
-        return replace(result, baseline=baseline.precision.name, saving=Bounds.of(np.broadcast_to(none, shape).copy()))
-    found = saving(result.ledger, baseline.ledger, result.scope)
+        return Bounds.of(np.broadcast_to(none, shape).copy())
+    found = saving(ledger, other, result.scope)
     measured = saving_interval(result, baseline, found[1])
     found = found if measured is None else measured
     known = (result.energy_bounds + baseline.energy_bounds).reshape(3, -1)[1] >= 0
-    found = np.where(known, found, np.nan)
-    return replace(result, baseline=baseline.precision.name, saving=Bounds.of(found.reshape(shape)))
+    return Bounds.of(np.where(known, found, np.nan).reshape(shape))

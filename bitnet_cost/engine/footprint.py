@@ -17,13 +17,15 @@ from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.architecture import Architecture, Layer
 from bitnet_cost.inputs.offload import NOTHING, Offload
 from bitnet_cost.inputs.precision import FORMAT_BITS, Precision
-from bitnet_cost.inputs.runtime import RuntimeProfile
+from bitnet_cost.inputs.runtime import Holds
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.arrays import Coefficients
 from bitnet_cost.ledger.counted import Footprint, OpCounts, sum_of_roles
 from bitnet_cost.ledger.operators import Operator
 from bitnet_cost.told import Array, array, filled, holds_everywhere, is_told
 from bitnet_cost.words import Parallel
+
+NO_SOFTWARE = Holds()
 
 
 def parameters_by_role(operators: tuple[Operator, ...]) -> dict[str, int]:
@@ -200,7 +202,7 @@ def resident(
 
 
 def footprint(
-    architecture: Architecture, precision: Precision, counts: OpCounts, runtime: RuntimeProfile | None = None,
+    architecture: Architecture, precision: Precision, counts: OpCounts, software: Holds = NO_SOFTWARE,
     weights: Resident | None = None, parallel: Parallel = "tensor", part: Offload = NOTHING, cores: int = 1,
 ) -> Footprint:  # fmt: skip
     """Bits resident with this precision: weights (see `resident`), KV cache, peak activations.
@@ -216,8 +218,7 @@ def footprint(
     kv = np.zeros(batch.shape)
     repeated: dict[int, Array | float] = dict(held_weights.repeated)
     if not architecture.bidirectional:
-        copies = runtime.cache_copies if runtime else 1.0
-        kv = cached_bits(architecture, counts.workload, precision.kv_bits) * copies
+        kv = cached_bits(architecture, counts.workload, precision.kv_bits) * software.copies
         by_heads = parallel in ("tensor", "expert") and not part.kv
         heads = [cached_heads(layer) for layer in architecture.layers] if by_heads else []
         for most in dict.fromkeys(most for most in heads if most is not None):
@@ -227,9 +228,9 @@ def footprint(
                 layer.model_copy(update={"state_space": None}) if layer.state_space else layer for layer in some
             ]
             if stateless != architecture.layers:  # the states beside keys and values can be divided further
-                bits = cached_bits(architecture, counts.workload, precision.kv_bits, stateless) * copies
+                bits = cached_bits(architecture, counts.workload, precision.kv_bits, stateless) * software.copies
             repeated[most] = repeated.get(most, 0.0) + bits
-    chunk = runtime.cut(architecture.kind) if runtime else None
+    chunk = software.chunk
     peaks, width = peak_activation_entries(held_weights.widest, counts.bases.table), architecture.hidden_size
     passes: list[Array] = []
     if chunk and holds_everywhere(batch * prompt <= chunk):
@@ -242,10 +243,10 @@ def footprint(
             ) + together * width
             passes.append(entries * np.minimum(1.0, chunk / together) if chunk and phase.cut else entries)
     held = reduce(np.maximum, passes) * elsewhere
-    if runtime and runtime.logits_bits and architecture.lm_head is not None:
-        held = np.maximum(held, batch * prompt * (architecture.vocab_size * runtime.logits_bits))
+    if software.logits_bits and architecture.lm_head is not None:
+        held = np.maximum(held, batch * prompt * (architecture.vocab_size * software.logits_bits))
     weight_bits, head = held_weights.weight_bits, architecture.lm_head
-    if runtime and head and head.tied and precision.linear.format in runtime.heads_apart:
+    if head and head.tied and precision.linear.format in software.heads_apart:
         weight_bits = weight_bits | {"lm_head": weight_bits["embed_tokens"]}
     return Footprint(
         parameters=held_weights.parameters,

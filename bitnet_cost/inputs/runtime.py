@@ -1,6 +1,6 @@
 """Runtimes: how much of a device software reaches. One entry per runtime and device class, every figure with source."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
@@ -137,6 +137,15 @@ class Kernel(Input):
         return self
 
 
+class Holds(NamedTuple):
+    """What software decides of the memory that a model takes; without any, as it begins."""
+
+    copies: float = 1.0  # of the cache
+    chunk: int | None = None  # tokens of one pass of a prefill at most
+    logits_bits: float | None = None  # where a prefill makes those of every position
+    heads_apart: frozenset[str] = frozenset()  # formats whose models get a head of their own
+
+
 class RuntimeProfile(Shown, Input):
     """A runtime on a class of devices."""
 
@@ -226,6 +235,10 @@ class RuntimeProfile(Shown, Input):
     def cut(self, kind: str) -> int | None:
         """Tokens of one pass of a prefill at most; an encoder attends both ways, so that nothing of it is cut."""
         return self.chunk if kind == "decoder" else None
+
+    def holds(self, kind: str) -> Holds:
+        """What it decides of the memory that a kind of model takes."""
+        return Holds(self.cache_copies, self.cut(kind), self.logits_bits, frozenset(self.heads_apart))
 
     def listed(self, name: KernelClass) -> KernelClass:
         """The class whose entry a class of operators runs as: its own, a wider one's, else plain elementwise work."""

@@ -40,6 +40,7 @@ Prices = dict[str, tuple[Any, Any, Any]]
 SPECIAL_QUANTITIES = ("exp", "tanh", "erf", "div", "sqrt")
 _SPECIAL_ACTIONS = (*SPECIAL_QUANTITIES, "unpack", "lookup")
 
+POINTS_KEPT = 64  # a sweep has ten thousands of them at once
 PARTS: dict[Scope, int] = {"arithmetic": 1, "compute": 2, "memory": 3, "device": 4, "facility": 5}
 """Parts that each scope holds: products, elementwise work, what moves, what is drawn while time passes, the host."""
 
@@ -159,8 +160,7 @@ def _prices(hardware: Same, actions: tuple[str, ...], asker: str) -> tuple[Price
 class _Step(NamedTuple):
     """One term of each sum over actions that has another. All are added at once; each sum keeps its order."""
 
-    components: list[int]
-    bases: list[int]
+    sums: list[int]  # by component, then basis
     actions: list[int]
     times: Array  # [term, 1, 1]
 
@@ -200,8 +200,9 @@ class _Folds(NamedTuple):
         for nth in range(max(map(len, sums.values()), default=0)):
             some = {where: terms[nth] for where, terms in sums.items() if len(terms) > nth}
             coefficients = array([times for _, times in some.values()])[:, None, None]
-            places = [of for of, _ in some], [at for _, at in some]
-            steps.append(_Step(*places, [row for row, _ in some.values()], coefficients))
+            width = needed.stop - needed.start
+            places = [of * width + at for of, at in some]
+            steps.append(_Step(places, [row for row, _ in some.values()], coefficients))
         return cls(parts, order, components, needed, tuple(steps))
 
     def tariff(self, actions: Actions, prices: Prices, table: Array, others: tuple[str, ...]) -> Tariff:
@@ -209,9 +210,10 @@ class _Folds(NamedTuple):
         components, names, needed = self.components, actions.bits.names, self.needed
         bases, row = names[needed], {action: i for i, action in enumerate(prices)}
         every = table, *(step.times for step in self.steps)
-        each = zeros((len(components), 3, len(bases), table.shape[2]), *every)
-        for of, at, rows, times in self.steps:
-            each[of, :, at] += table[rows] * times
+        sums = zeros((len(components) * len(bases), 3, table.shape[2]), *every)
+        for places, rows, times in self.steps:
+            sums[places] += table[rows] * times
+        each = sums.reshape(len(components), len(bases), *sums.shape[1:]).swapaxes(1, 2).copy()
 
         @cache
         def of_operators() -> Stack:
@@ -387,14 +389,22 @@ def energy_by_phase(ledger: Ledger, scope: Scope) -> Array:
 
 def _runs(ledger: Ledger, parts: int) -> dict[str, Array]:
     """How often the actions of products and elementwise work run.  Each [n]"""
+    few = ledger.lasting and ledger.bases.table.shape[-1] <= POINTS_KEPT
+    of_turn = _runs_of_turn if few else _runs_of_turn.__wrapped__
     found: dict[str, Array] = {}
-    for part in (True, False)[:parts]:
-        for (product, action), terms in ledger.actions.folded.items():
-            if product is part:
-                runs = sum_in_order([over_phases(ledger.bases[basis]) * times for basis, times in terms])
-                runs = runs if ledger.turns is None else runs * ledger.turns
-                found[action] = found[action] + runs if action in found else runs
+    for action, runs in of_turn(Same(ledger.actions), Same(ledger.bases), parts):
+        each = runs if ledger.turns is None else runs * ledger.turns
+        found[action] = found[action] + each if action in found else each
     return found
+
+
+@lru_cache(maxsize=64)  # a model in its precisions, on devices that run the same formats
+def _runs_of_turn(actions: Same, bases: Same, parts: int) -> list[tuple[str, Array]]:
+    """The same in one turn, of products and of elementwise work apart."""
+    return [
+        (action, sum_in_order([over_phases(bases.it[basis]) * times for basis, times in terms]))
+        for part in (True, False)[:parts] for (product, action), terms in actions.it.folded.items() if product is part
+    ]  # fmt: skip
 
 
 # --- savings -------------------------------------------------------------------------------------------------------
@@ -408,9 +418,6 @@ def saving(ledger: Ledger, baseline: Ledger, scope: Scope, prices: Prices | None
     actions, runs, base = paired(ledger, baseline, scope)
     known = prices or {**baseline.prices(scope), **ledger.prices(scope)}
     return saving_bounds(runs, base, array([known[action] for action in actions]))
-
-
-POINTS_KEPT = 64  # a sweep has ten thousands of them at once
 
 
 @lru_cache(maxsize=64)  # each of the precisions on one device, compared with several others

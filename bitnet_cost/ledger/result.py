@@ -8,6 +8,7 @@ element of a grid equals the single estimate to the last bit.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
@@ -54,7 +55,7 @@ class Result(Rows):
     footprint: Footprint
     ledger: Ledger | None = None
     baseline: str | None = None
-    saving: Bounds | None = None  # [bound, *grid]: ``low``, ``nominal`` and ``high`` by name too
+    _saving: Callable[[], Bounds] | None = None  # makes `saving`
     reason: str | None = None  # why there is no energy
     timing: Timing | None = None  # devices
     quality: tuple[Published, ...] = ()  # what is published for this model in this precision
@@ -157,6 +158,11 @@ class Result(Rows):
         """Bits that move at each memory level, and seconds that each power is drawn.  Each [phase, op, n]"""
         held = () if self.ledger is None else self.ledger.entries
         return {action: table for entries in held for action, table in entries.each(kept=True).items()}
+
+    @cached_property
+    def saving(self) -> Bounds | None:
+        """Share of the baseline's energy that is saved; None without one.  [bound, *grid]"""
+        return None if self._saving is None else self._saving()
 
     @cached_property
     def by_operator(self) -> Array:

@@ -157,14 +157,14 @@ def answer(asked: Sequence[Scenario], *, baseline: Precision | None = None) -> A
         work = (first.model.name, id(first.workload))
         counts = counted[work] = counted.get(work) or count_ops(first.model, first.workload)
         cell = Cell(first, counts)
-        row = [cell.refused_or_priced(one.precision, faults) for one in (first, *others)]
+        row = [cell.refused_or_priced(one, faults) for one in (first, *others)]
         reference = baseline_in(cell, row, baseline, faults)
         if reference is not None:
             baselines[place] = reference
         for result in row:
             if result.draft is not None and result.has_energy:
                 result = replace(result, plain=evaluate(result.scenario.plain))  # noqa: PLW2901
-            if result.fits is not None and not result.fits:
+            if not result.has_energy and result.fits is not None and not result.fits:
                 result = with_what_fits(cell, result)  # noqa: PLW2901
             results.append(against(result, reference) if reference and result.has_energy else result)
     if faults and len(results) == 1:

@@ -32,12 +32,11 @@ class Cell:
             self._fits[precision.name] = bool(found)
         return self._fits[precision.name]
 
-    def refused_or_priced(self, precision: Precision, faults: list[MissingPrice]) -> Result:
-        """The energy, or why there is none; a price that is missing joins the faults."""
-        asked = self.asked.but(precision=precision)
+    def refused_or_priced(self, asked: Scenario, faults: list[MissingPrice]) -> Result:
+        """The energy in one of its precisions, or why there is none; a price that is missing joins the faults."""
         ready = prepare(asked)
         measured = measure(asked, counts=self.counts, prepared=ready)
-        measured = replace(measured, quality=quality.published(asked.model.name, precision.name))
+        measured = replace(measured, quality=quality.published(asked.model.name, asked.precision.name))
         try:
             return priced(measured, ready)
         except MissingPrice as fault:
@@ -51,11 +50,11 @@ def baseline_in(cell: Cell, row: list[Result], asked: Precision | None, faults: 
     The usual one is priced for it if need be; the widest is of the row.
     """
     if asked is not None:
-        return cell.refused_or_priced(asked, faults)
+        return cell.refused_or_priced(cell.asked.but(precision=asked), faults)
     in_row = {r.precision.name: r for r in row}
     names = USUAL_BASELINES if cell.asked.hardware.has_clock else (NODE_BASELINE,)
     name = next((n for n in names if n in in_row), names[0])
-    usual = in_row.get(name) or cell.refused_or_priced(catalog.precision(name), [])
+    usual = in_row.get(name) or cell.refused_or_priced(cell.asked.but(precision=catalog.precision(name)), [])
     if usual.has_energy:
         return usual
     answered = [r for r in row if r.has_energy]
