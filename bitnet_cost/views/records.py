@@ -207,7 +207,7 @@ def json_chunks(data: Any) -> Iterator[str]:
 def _chunks(value: Any, line: str, levels: int) -> Iterator[str]:
     """A value item by item down to some levels, below them at once; ``line`` begins a new one."""
     if levels == 0 or not isinstance(value, dict | list | Iterator):
-        yield _STRICT.encode(value).replace("\n", line)  # a word has none: JSON writes it as an escape
+        yield _encoded(value).replace("\n", line)  # a word has none: JSON writes it as an escape
         return
     if isinstance(value, dict):
         opening, closing = "{}"
@@ -223,6 +223,14 @@ def _chunks(value: Any, line: str, levels: int) -> Iterator[str]:
     yield opening + closing if before == opening else line + closing
 
 
+def _encoded(value: Any) -> str:
+    """A value as `_STRICT` writes it; a row of plain values at once, by the encoder that cannot indent."""
+    if not value or not isinstance(value, dict):
+        return _STRICT.encode(value)
+    nested = any(isinstance(each, dict | list | tuple) and each for each in value.values())
+    return _STRICT.encode(value) if nested else f"{{\n {_ROW.encode(value)[1:-1]}\n}}"
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
@@ -230,6 +238,7 @@ def _plain(value: Any) -> Any:
 
 
 _STRICT = json.JSONEncoder(indent=1, allow_nan=False, default=_plain)
+_ROW = json.JSONEncoder(separators=(",\n ", ": "), allow_nan=False, default=_plain)
 
 
 def csv_text(rows: list[dict[str, Any]]) -> str:
