@@ -38,7 +38,7 @@ from bitnet_cost.studies.solving import Fit, Vector, solve
 
 SIGMA = 0.06  # believable noise of a time, as a logarithm
 POWER_SIGMA = 0.08
-CARD_SIGMA = 0.06  # by which cards of one device differ, as a logarithm: what all rows of a source have in common
+CARD_SIGMA = 0.06  # by which cards of one device differ
 MEMORY_SIGMA = 0.02
 # How far a factor may stray, as a logarithm: of a runtime on all devices, and of one device from those.
 SPREAD = {
@@ -204,7 +204,6 @@ def fit_prices(rows: Sequence[Rows], known: Mapping[str, RuntimeConstants], held
     runtimes = list(dict.fromkeys(part.software.runtime for part in rows))
     spread = {name: PRICES[name] for name in names} | {f"active:{runtime}": ACTIVE for runtime in runtimes}
     spread |= {} if held is None else {"card": CARD_SIGMA}
-    weights = _card_weights(rows)
 
     def residuals(x: Vector) -> list[float]:
         values = np.exp(x).tolist()
@@ -216,31 +215,11 @@ def fit_prices(rows: Sequence[Rows], known: Mapping[str, RuntimeConstants], held
             runtime = part.software.runtime
             constants = known[runtime].model_copy(update={"active": active[runtime]})
             hardware = constants.hardware_of(prices.hardware_of(part.profile))
-            sigma = POWER_SIGMA / weights[part.members[0].source] ** 0.5
-            sigmas: dict[Quantity, float] = {"power_w": sigma, "energy_j_per_token": 2 * sigma}
+            sigmas: dict[Quantity, float] = {"power_w": POWER_SIGMA, "energy_j_per_token": 2 * POWER_SIGMA}
             found += part.residuals(hardware, constants.runtime_of(part.software), sigmas, card)
         return found
 
     return solve(residuals, dict.fromkeys(spread, 1.0), spread)
-
-
-def _card_weights(rows: Sequence[Rows]) -> dict[str, float]:
-    """Weight of a row by its source, in the mean 1: rows of a source are of its cards, and share what these deviate by.
-
-    The mean of n rows with a common deviation is known no better than that: its weight goes as 1 / (1 + (n - 1) r), r
-    the common part of a row's variance. Laird and Ware, Random-effects models for longitudinal data, Biometrics 38,
-    1982, doi:10.2307/2529876.
-    """
-    counts: dict[str, int] = {}
-    for part in rows:
-        for row in part.members:
-            counts[row.source] = counts.get(row.source, 0) + (
-                row.power_w is not None or row.energy_j_per_token is not None
-            )
-    common = CARD_SIGMA**2 / (CARD_SIGMA**2 + POWER_SIGMA**2)
-    each = {source: 1 / (1 + (n - 1) * common) for source, n in counts.items()}
-    scale = sum(counts.values()) / sum(each[source] * n for source, n in counts.items())
-    return {source: weight * scale for source, weight in each.items()}
 
 
 def fit_counter(source: str, rows: Sequence[Rows]) -> tuple[CounterConstants, Fit]:

@@ -352,7 +352,8 @@ def _of_phase(result: Result, timing: Timing, row: Measurement, i: int) -> tuple
     if row.phase != "serving":
         return whole, energy, 1.0
     batch, _, generate = result.workload.flat()
-    if not measured.sources().sources[row.source].after_first:
+    known = measured.sources().sources.get(row.source)  # none of a user's own rows
+    if known is None or not known.after_first:
         return whole, energy, float(generate[i])
     prompts = float(seconds[result.counts.row_of("prefill"), i])
     return whole, energy, whole / float(after_first(prompts, whole - prompts, batch[i], generate[i]))
