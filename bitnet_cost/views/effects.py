@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bitnet_cost.inputs.accuracy import Spread
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.ledger.result import Result
-from bitnet_cost.numerals import digits, in_words
+from bitnet_cost.numerals import brief, digits, in_words
 from bitnet_cost.tables import Note
 from bitnet_cost.views.verdict import hardware_name, precision_name
 
@@ -21,6 +22,16 @@ def limited(parts: Sequence[str], most: int = 4) -> str:
     """
     shown = ", ".join(parts[:most])
     return shown + (f", and {len(parts) - most} more." if len(parts) > most else ".")
+
+
+def met(what: str, spread: Spread) -> str:
+    """How well the rows of a class are met; of one or two there is no nine in ten.
+
+    >>> met("decode", Spread(n=1, median=11.6, p90=11.6, bias=11.6))
+    'decode within 11.6% (1 row)'
+    """
+    often = f" in the median and {brief(spread.p90)}% nine times in ten" if spread.n > 2 else ""
+    return f"{what} within {brief(spread.median)}%{often} ({spread.n} {'row' if spread.n == 1 else 'rows'})"
 
 
 def classes_met(parts: Sequence[str], most: int) -> str:

@@ -25,7 +25,7 @@ from bitnet_cost.numerals import (
 from bitnet_cost.tables import Note, distinct
 from bitnet_cost.told import Array
 from bitnet_cost.views import drafting, effects, honesty, quality, ranges
-from bitnet_cost.views.effects import classes_met, limited
+from bitnet_cost.views.effects import classes_met, limited, met
 from bitnet_cost.views.verdict import Verdict, filled, listed, precision_name, than
 
 # Codes of notes, those first that change most how the numbers are to be read; others follow in their order.
@@ -204,10 +204,7 @@ def validated(answer: Answer) -> list[Note]:
         return [Note("measured", f"{text}; an estimate of one device gives its errors.")]
     for (hardware, runtime), classes in answer.accuracy.items():
         held = {n: s for n, s in classes.items() if experts or not n.endswith("-moe")}
-        parts = [
-            f"{_HELD[name]} within {brief(s.median)}% in the median and {brief(s.p90)}% nine times in ten ({s.n} rows)"
-            for name in _HELD if (s := held.get(name))
-        ]  # fmt: skip
+        parts = [met(what, held[name]) for name, what in _HELD.items() if name in held]
         text = f"No measured row of {hardware} with {runtime} is scored.{_left_out(answer)}"
         if parts:
             text = f"On {hardware} with {runtime} the model meets measured {classes_met(parts, 1)}"

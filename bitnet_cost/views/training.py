@@ -12,7 +12,6 @@ from bitnet_cost.ledger.contract import saving
 from bitnet_cost.ledger.intervals import HEADING, MOVED, RANGES
 from bitnet_cost.ledger.training import StepSpread, TrainingResult
 from bitnet_cost.numerals import (
-    brief,
     change_range,
     change_words,
     figures_of,
@@ -25,7 +24,7 @@ from bitnet_cost.numerals import (
     with_prefix,
 )
 from bitnet_cost.tables import Look, Note, Report, Table, headed
-from bitnet_cost.views.effects import classes_met
+from bitnet_cost.views.effects import classes_met, met
 from bitnet_cost.views.records import SCHEMA
 from bitnet_cost.views.verdict import hardware_name, listed
 
@@ -377,8 +376,7 @@ def _held(r: TrainingResult, runtime: str) -> str:
     for name, what in _HELD.items():
         found = r.errors.get(f"{ALL}{name}" if every else name)
         if found and (experts or not name.endswith("-moe")):
-            often = f" in the median and {brief(found.p90)}% nine times in ten" if found.n > 2 else ""
-            parts.append(f"{what} within {brief(found.median)}%{often} ({found.n} {'row' if found.n == 1 else 'rows'})")
+            parts.append(met(what, found))
     if not every:
         return f"On {r.hardware.name} with {runtime} the model meets steps measured: {classes_met(parts, 3)}"
     text = f"No measured step of {r.hardware.name} with {runtime} is scored"
