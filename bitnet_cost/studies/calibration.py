@@ -199,11 +199,12 @@ def fit_prices(rows: Sequence[Rows], known: Mapping[str, RuntimeConstants], held
         held: factors on its prices that are known of other cards: what these draw times them is ``card``.
     """
     formats = {f"mac_{part.result.precision.linear.format}" for part in rows}
-    priced = held is not None or rows[0].has_measured_prices
-    names = [] if priced else [n for n in PRICES if not n.endswith("8") or n in formats]
+    known_prices = held is not None or rows[0].has_measured_prices
+    names = [] if known_prices else [n for n in PRICES if not n.endswith("8") or n in formats]
     runtimes = list(dict.fromkeys(part.software.runtime for part in rows))
     spread = {name: PRICES[name] for name in names} | {f"active:{runtime}": ACTIVE for runtime in runtimes}
     spread |= {} if held is None else {"card": CARD_SIGMA}
+    sigmas: dict[Quantity, float] = {"power_w": POWER_SIGMA, "energy_j_per_token": 2 * POWER_SIGMA}
 
     def residuals(x: Vector) -> list[float]:
         values = np.exp(x).tolist()
@@ -215,7 +216,6 @@ def fit_prices(rows: Sequence[Rows], known: Mapping[str, RuntimeConstants], held
             runtime = part.software.runtime
             constants = known[runtime].model_copy(update={"active": active[runtime]})
             hardware = constants.hardware_of(prices.hardware_of(part.profile))
-            sigmas: dict[Quantity, float] = {"power_w": POWER_SIGMA, "energy_j_per_token": 2 * POWER_SIGMA}
             found += part.residuals(hardware, constants.runtime_of(part.software), sigmas, card)
         return found
 
