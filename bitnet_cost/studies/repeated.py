@@ -60,7 +60,7 @@ class Question:
                 if found is not None:
                     return found
         result = self.asked.by_engine(self.asked.at(numbers))
-        if single and result.has_energy and (self.asked.baseline is None or result.saving is not None):
+        if single and result.has_energy and result.reason is None:  # with a baseline, that it has an energy too
             self.answered += 1
             if self.answered >= AGAIN and len(self.graphs) < GRAPHS and self.asked.traceable(numbers):
                 _trace(self, numbers)
