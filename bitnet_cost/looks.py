@@ -196,10 +196,9 @@ def _(grid: Grid, **asked: str | None) -> Titled:
 def _(answer: Answer, *, chart: str | None = None) -> Titled:
     from bitnet_cost.studies import pages
     from bitnet_cost.views.charts import CHARTS
-    from bitnet_cost.views.records import operation_rows
 
     opening = pages.lead(answer.results)
-    data = pages.data_of(answer, list(operation_rows(answer)), opening)
+    data = pages.data_of(answer, opening)
     known = [name for name, each in CHARTS.items() if each.answers(data)]
     name = chart or known[0]
     check_word("chart", name, known)

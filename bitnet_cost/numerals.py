@@ -8,12 +8,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _once = lru_cache(maxsize=1 << 16)  # a page prints most of its figures for many choices
 _STEPS = (
     ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0), ("m", 1e-3), ("µ", 1e-6), ("n", 1e-9), ("p", 1e-12),
 )  # fmt: skip
 
+
+_EXACT_POWERS = tuple(float(f"1e{power}") for power in range(23))  # all that a float holds exactly
 
 _READ_AS = {
     f"{unit}/J": (f"{unit}/kWh", 3.6e6) for unit in ("g", "USD", "L")
@@ -93,14 +100,31 @@ def to_digits(value: float, count: int) -> float:
     return float(digits(value, count))
 
 
-def several_to_digits(values: Sequence[float], count: int) -> list[float]:
-    """Figures rounded to a number of significant digits, as `to_digits` rounds each, in a third of its time.
+def many_to_digits(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Figures rounded to a number of significant digits, to the bit as `to_digits` rounds each, in a tenth of its time.
 
-    >>> several_to_digits([1234.56, -0.0], 3)
-    [1230.0, 0.0]
+    A whole number of that many digits over a power of ten that a float holds exactly is the float nearest to what is
+    printed. What such a power does not reach, and what is close to a tie, is printed and read.
+
+    >>> import numpy as np
+    >>> many_to_digits(np.array([1234.56, -0.0, 2.5, 3e-30]), 3).tolist()
+    [1230.0, 0.0, 2.5, 3e-30]
     """
-    text = f"%.{count}g " * len(values) % tuple([value + 0.0 for value in values])
-    return list(map(float, text.split()))
+    import numpy as np
+
+    size = np.abs(values)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        behind = count - 1 - np.floor(np.log10(size))  # digits behind the point
+        sure = np.abs(behind) <= 22
+        shift = np.where(sure, behind, 0.0).astype(int)
+        up, down = (np.array(_EXACT_POWERS)[np.maximum(way, 0)] for way in (shift, -shift))
+        scaled = size * up / down
+        whole = np.rint(scaled)
+        sure &= (np.abs(scaled % 1.0 - 0.5) > 1e-6) & (scaled >= 10.0 ** (count - 1)) & (whole < 10.0**count)
+    found = np.where(sure, np.copysign(whole / up * down, values), values)
+    rest = np.flatnonzero(~sure)
+    found[rest] = [to_digits(value, count) for value in values[rest].tolist()]
+    return found
 
 
 def tick(value: float) -> str:

@@ -117,6 +117,8 @@ def column(
 
 def records_of(result: Any, points: int, metrics: Mapping[str, Metric] = METRICS) -> list[dict[str, Any]]:
     """One record for each of the points of a result's grid, in its order; what cannot be computed is None.  [n]"""
+    if points == 1:
+        return [{name: _cell(metric, metric.of(result)) for name, metric in metrics.items()}]
     columns = [_cells(metric, metric.of(result), points) for metric in metrics.values()]
     return [dict(zip(metrics, values, strict=True)) for values in zip(*columns, strict=True)]
 
@@ -131,6 +133,12 @@ def frame(
     """
     kinds = {name: str(metric.kind) for name, metric in metrics.items()}
     return dataframe({name: [row[name] for row in records] for name in metrics}, kinds, library)
+
+
+def _cell(metric: Metric, found: Any) -> Any:
+    """What `_cells` has of a single point."""
+    value = found.item() if isinstance(found, np.ndarray) else found[0] if isinstance(found, list) else found
+    return None if value is None else _PLAIN[metric.kind](value)
 
 
 def _cells(metric: Metric, found: Any, points: int) -> list[Any]:

@@ -290,7 +290,8 @@ def _prose(text: str) -> str:
 
 def accuracy(part: str = "") -> str:
     """The committed errors by class, and how much the printed ranges hold; ``gated``: of classes with a target."""
-    from bitnet_cost.studies.accuracy import CLASSES, RUNS
+    from bitnet_cost.studies.accuracy import RUNS
+    from bitnet_cost.studies.accuracy_classes import CLASSES
 
     known = catalog.ranges()
     held = {} if known is None else known.held
@@ -327,7 +328,8 @@ def tuned_systems() -> str:
     """Whole systems tuned to their limit beside the model, by device, runtime and how requests come."""
     from bitnet_cost.inputs.measurement import SystemMeasurement
     from bitnet_cost.studies import measured_systems
-    from bitnet_cost.studies.accuracy import CLASSES, spread
+    from bitnet_cost.studies.accuracy import spread
+    from bitnet_cost.studies.accuracy_classes import CLASSES
     from bitnet_cost.studies.measured import Point
 
     groups: dict[tuple[str, ...], list[Point]] = {}
@@ -351,7 +353,8 @@ def tuned_systems() -> str:
 def worst_groups() -> str:
     """Of each class the groups with the largest errors and why, then what is not known of it."""
     from bitnet_cost.readers import measured
-    from bitnet_cost.studies.accuracy import CLASSES, every_point, scored, worst_groups
+    from bitnet_cost.studies.accuracy import every_point, scored, worst_groups
+    from bitnet_cost.studies.accuracy_classes import CLASSES
 
     rows = [
         [
@@ -390,7 +393,7 @@ def left_out() -> str:
 
 def families_left_out() -> str:
     """The committed errors on servers whose models' families were left out of calibration one at a time."""
-    from bitnet_cost.studies.accuracy import CLASSES
+    from bitnet_cost.studies.accuracy_classes import CLASSES
 
     known = catalog.ranges()
     if known is None or known.families is None:

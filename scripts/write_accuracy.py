@@ -15,7 +15,8 @@ import yaml
 
 from bitnet_cost.inputs.accuracy import Accuracy, Spread
 from bitnet_cost.readers import catalog
-from bitnet_cost.studies.accuracy import CLASSES, accuracy, compare
+from bitnet_cost.studies.accuracy import accuracy, compare
+from bitnet_cost.studies.accuracy_classes import CLASSES
 
 FILE = Path(__file__).resolve().parent.parent / "measured" / "accuracy.yaml"
 SLACK = 0.05  # percent: half of the last digit

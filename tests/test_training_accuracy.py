@@ -15,7 +15,8 @@ import pytest
 from bitnet_cost.inputs.measurement import TrainingMeasurement
 from bitnet_cost.readers import catalog, measured
 from bitnet_cost.studies import measured_training
-from bitnet_cost.studies.accuracy import CLASSES, class_of
+from bitnet_cost.studies.accuracy import class_of
+from bitnet_cost.studies.accuracy_classes import CLASSES
 from bitnet_cost.studies.measured import Point
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import Any, NamedTuple, cast
+from functools import cache, lru_cache, partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from bitnet_cost.engine.storage import Stored, stored_of
 from bitnet_cost.engine.timing import Schedule, cut_prefill, needed_rows, schedule, streamed_from
 from bitnet_cost.engine.traffic import Route, route, traffic
 from bitnet_cost.errors import BitnetCostError, UnsupportedScope
+from bitnet_cost.formulas.savings import saved
 from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.division import advice, refusal
@@ -31,11 +32,11 @@ from bitnet_cost.inputs.runtime import Holds
 from bitnet_cost.inputs.scenario import Names, Scenario
 from bitnet_cost.ledger import record  # noqa: F401  # registers the columns of what is made here
 from bitnet_cost.ledger.arrays import Basis, Bounds, Coefficients, Linear, Stack
-from bitnet_cost.ledger.contract import Entries, Ledger, saving, tariff
+from bitnet_cost.ledger.contract import POINTS_KEPT, Entries, Ledger, saving, tariff
 from bitnet_cost.ledger.counted import Actions, Activity, Footprint, OpCounts
-from bitnet_cost.ledger.intervals import saving_interval
+from bitnet_cost.ledger.intervals import ratio_factors, saved_within
 from bitnet_cost.ledger.operators import Operator
-from bitnet_cost.ledger.result import Result
+from bitnet_cost.ledger.result import Result, energy_of_actions, handed_on
 from bitnet_cost.numerals import digits, with_commas, with_prefix
 from bitnet_cost.told import filled, holds_everywhere, is_told
 from bitnet_cost.words import Accumulator, Counting, Parallel, Scope
@@ -50,6 +51,10 @@ SCOPES: dict[Scope, str] = {
     "device": "and static power x time",
     "facility": "times the facility's PUE",
 }
+
+
+ENERGIES = ("fits", "prices", "runs", "by_component", "energy_bounds")
+"""Figures of a result that do not change with what its saving refers to."""
 
 
 def check_scope(hardware: Hardware, scope: Scope) -> None:
@@ -85,17 +90,24 @@ class Prepared:
     way: Route | None  # of a technology node's data
     compute: Stack | None  # seconds of the products at the rate that a device reaches: one figure
     lasting: bool  # whether the same names may be asked for again
+    priced_as: Hardware | None = None  # whose prices hold, where figures of the hardware move that set time alone
     draft: Prepared | None = None  # of what drafts tokens
 
 
 def prepare(
-    asked: Scenario, *, lean: bool = False, lasting: bool = True, ops: tuple[Operator, ...] | None = None
+    asked: Scenario,
+    *,
+    lean: bool = False,
+    lasting: bool = True,
+    once: bool = False,
+    ops: tuple[Operator, ...] | None = None,
 ) -> Prepared:
     """What `measure` and `priced` need of the names; see `Prepared`. The same inputs are prepared once.
 
-    What is not ``lasting``, as figures that differ from point to point of a grid, is prepared each time.
+    What is not ``lasting``, as figures that differ from point to point of a grid, is prepared each time. Of a
+    question asked ``once`` only what others share with it is kept.
     """
-    make = _prepared if lasting else _prepared.__wrapped__
+    make = _prepared if lasting and not once else _prepared.__wrapped__
     found = make(asked.names, lean, lasting, ops)
     drafting = asked.drafting
     return found if drafting is None else replace(found, draft=prepare(drafting, lean=lean, lasting=lasting))
@@ -146,7 +158,7 @@ def _in_formats(
     return InFormats(folded, part, kinds_of(ops, chosen, hardware) if hardware.has_clock else ())
 
 
-@lru_cache(maxsize=256)  # every device in four precisions
+@lru_cache(maxsize=1024)  # three models on every measured device in four precisions, over a page's grid once more
 def _prepared(names: Names, lean: bool, lasting: bool, ops: tuple[Operator, ...] | None) -> Prepared:
     model, chosen, profile, software, counting, logits, accumulator, devices, parallel, offload, draft = names
     architecture, precision, hardware, runtime = model.it, chosen.it, profile.it, software.it
@@ -225,7 +237,7 @@ def measure(asked: Scenario, *, counts: OpCounts | None = None, prepared: Prepar
     elif len(counts.operators) < len(ready.ops):
         counts = with_rows(counts, ready.ops[len(counts.operators) :])
     passes = counts if runtime is None else cut_prefill(counts, runtime.cut(architecture.kind))
-    few = ready.lasting and counts.points == 1
+    few = ready.lasting and counts.points <= POINTS_KEPT
     held = (_footprint if few else _footprint.__wrapped__)(
         Same(architecture), Same(asked.precision), Same(counts), Same(ready.weights),
         NO_SOFTWARE if runtime is None else runtime.holds(architecture.kind), asked.parallel,
@@ -276,19 +288,20 @@ def _priced(result: Result, prepared: Prepared | None) -> Result:
         check_rates(result.counts.operators, precision, hardware)
     floor = floor_of(hardware, result.devices)
     actions = floor if by_time else (*places_of(result, plan), *floor)
-    whole = tariff(ready.part, hardware, precision.name, 0 if by_time else 2, actions, lasting=ready.lasting)
-    fits = result.fits_in(capacity)
-    if not filled(fits).any():
+    prices, lasting = ready.priced_as or hardware, ready.lasting or ready.priced_as is not None
+    whole = tariff(ready.part, prices, precision.name, 0 if by_time else 2, actions, lasting=lasting)
+    fits = result.fits
+    if fits is None or not filled(fits).any():
         return replace(result, reason=does_not_fit(result, float(np.max(capacity))))
     done = run(result, ready.part, plan, ready.compute, whole)
     inside, timing = None if holds_everywhere(fits) else fits.ravel(), done.timing
     ledger = Ledger(
-        ready.part, done.counts.bases, done.entries, hardware, precision.name, done.turns, inside,
-        overhead(result.facility, hardware.host), ready.lasting,
+        ready.part, done.counts.bases, done.entries, prices, precision.name, done.turns, inside,
+        overhead(result.facility, hardware.host), lasting,
     )  # fmt: skip
     if inside is not None:
         timing = replace(timing, seconds=np.where(inside, timing.seconds, np.nan))
-    return replace(result, activity=done.activity, timing=timing, ledger=ledger)
+    return handed_on(result, replace(result, activity=done.activity, timing=timing, ledger=ledger), "fits")
 
 
 def _at_node(result: Result, ready: Prepared) -> Result:
@@ -412,24 +425,19 @@ def against(result: Result, baseline: Result) -> Result:
         lacks = f"has {lacks}" if lacks.startswith("no ") else lacks
         why = result.reason or f"no saving: baseline {baseline.precision.name} {lacks}"
         return replace(result, baseline=baseline.precision.name, _saving=None, reason=why)
-    return replace(result, baseline=baseline.precision.name, _saving=_Saved(baseline).of)
+    saving_of = cache(partial(_saved, result, baseline, result.ledger, baseline.ledger))
+    return handed_on(result, replace(result, baseline=baseline.precision.name, _saving=saving_of), *ENERGIES)
 
 
-class _Saved(NamedTuple):
-    """What a result saves of a baseline's energy, in the scope that the result is read in."""
-
-    baseline: Result
-
-    def of(self, result: Result) -> Bounds:
-        baseline = self.baseline
-        if baseline.scope != result.scope:
-            baseline = baseline.within(result.scope)
-        shape = (3, *result.shape)
-        if result.precision == baseline.precision:
-            none = np.where(result.energy_j >= 0, 0.0, np.nan)
-            return Bounds.of(np.broadcast_to(none, shape).copy())
-        found = saving(cast(Ledger, result.ledger), cast(Ledger, baseline.ledger), result.scope)
-        measured = saving_interval(result, baseline, found[1])
-        found = found if measured is None else measured
-        known = (result.energy_bounds + baseline.energy_bounds).reshape(3, -1)[1] >= 0
-        return Bounds.of(np.where(known, found, np.nan).reshape(shape))
+def _saved(result: Result, baseline: Result, ledger: Ledger, other: Ledger) -> Bounds:
+    shape = (3, *result.shape)
+    if result.precision == baseline.precision:
+        none = np.where(result.energy_j >= 0, 0.0, np.nan)
+        return Bounds.of(np.broadcast_to(none, shape).copy())
+    ends = ratio_factors(result, baseline)
+    found = (
+        saving(ledger, other, result.scope) if ends is None
+        else saved_within(saved(energy_of_actions(result), energy_of_actions(baseline)), ends)
+    )  # fmt: skip
+    known = (result.energy_bounds + baseline.energy_bounds).reshape(3, -1)[1] >= 0
+    return Bounds.of(np.where(known, found, np.nan).reshape(shape))

@@ -147,6 +147,13 @@ def kinds_of(ops: tuple[Operator, ...], precision: Precision, hardware: Hardware
     )
 
 
+def classes_of(ops: tuple[Operator, ...], precision: Precision, hardware: Hardware) -> set[KernelClass | None]:
+    """The classes of kernels that some operators run in on a device."""
+    if hardware.has_low_bit_units:
+        return {kernel_class(op, precision, hardware) for op in ops}
+    return {name for name, _ in _plain(Same(ops), Same(precision))}
+
+
 @lru_cache(maxsize=64)  # a model in its precisions, on devices without low-bit units
 def _plain(ops: Same, precision: Same) -> tuple[tuple[KernelClass | None, str | None], ...]:
     """The class of each operator's kernel, and the format of its products before a device runs them in another."""

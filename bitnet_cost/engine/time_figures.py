@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bitnet_cost.engine.estimate import Prepared, measure, prepare, priced
-from bitnet_cost.engine.kernels import kernel_class
+from bitnet_cost.engine.kernels import classes_of
 from bitnet_cost.inputs.cited import Bandwidth, Duration, Figure, Rate, Ratio, Same, figures_in, put, walk
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario
@@ -33,7 +33,7 @@ def time_figures(result: Result) -> dict[str, Figure]:
 @lru_cache(maxsize=2048)  # every cell of a page, whose figures move one by one, then in pairs
 def _time_figures(ops: Same, precision: Same, hardware: Same, runtime: Same, alone: bool) -> dict[str, Figure]:
     software: RuntimeProfile = runtime.it
-    used = {kernel_class(op, precision.it, hardware.it) for op in ops.it}
+    used = classes_of(ops.it, precision.it, hardware.it)
     names = {software.listed(name) for name in used if name is not None} | {"cache"}
     unused = {f"runtime.kernels.{name}." for name in software.kernels if name not in names}
     unused |= {"interconnect."} if alone else set()
@@ -86,8 +86,9 @@ def energies_with_each(result: Result, values: Sequence[tuple[str, float]]) -> A
         counts, workload=workload, bases=Bases(counts.bases.names, np.repeat(counts.bases.table, n, axis=-1))
     )
     moved = _one_by_one(Same(asked.hardware), Same(asked.runtime), tuple(values), counts.points)
-    asked = asked.model_copy(update={**moved, "workload": workload})
-    return revalued(replace(result, counts=wide), asked, prepare(asked, lasting=False)).energy_j
+    priced_as, asked = asked.hardware, asked.model_copy(update={**moved, "workload": workload})
+    ready = replace(prepare(asked, once=True), lasting=False, priced_as=priced_as)
+    return revalued(replace(result, counts=wide), asked, ready).energy_j
 
 
 @lru_cache(maxsize=512)  # every device of a comparison, of all models in all precisions that run the same kernels
@@ -106,10 +107,12 @@ def energies_at_ends(result: Result, ends: Sequence[tuple[str, float]]) -> Array
 
     The figures may be those of another result on the same hardware: what no kernel of this one has moves nothing here.
     """
-    known, mine = _at_each_end(Same(result)), time_figures(result)
+    mine, usual = time_figures(result), float(result.energy_j)
+    if not any(path in mine for path, _ in ends):
+        return np.full(len(ends), usual)
+    known = _at_each_end(Same(result))
     if any(path in mine and (path, end) not in known for path, end in ends):  # of another software
         return energies_with_each(result, ends)
-    usual = float(result.energy_j)
     return np.array([known.get(each, usual) for each in ends])
 
 

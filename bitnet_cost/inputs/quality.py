@@ -31,7 +31,7 @@ class Published(NamedTuple):
     @property
     def record(self) -> dict[str, Any]:
         """The figure as data, under the names that records have."""
-        return {name: value for name, value in self._asdict().items() if name != "conditions"}
+        return dict(zip(self._fields, self[:-1], strict=False))  # the last are the conditions
 
     @property
     def evaluation(self) -> tuple[str, str, str, str]:

@@ -69,6 +69,7 @@ class Workload(Shown):
     age: Any = 1.0
     speculative: Speculative | None = None
     _flat: tuple[Array, Array, Array] | None = field(default=None, init=False, repr=False, compare=False)
+    _shape: tuple[int, ...] | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name, limit in LIMITS.items():
@@ -100,6 +101,11 @@ class Workload(Shown):
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the grid: ``()`` for a single point."""
+        if self._shape is None:
+            object.__setattr__(self, "_shape", self._common_shape())
+        return self._shape or ()
+
+    def _common_shape(self) -> tuple[int, ...]:
         if type(self.batch) is type(self.prompt) is type(self.generate) is int:
             return ()
         shapes = [np.shape(value) for value in (self.batch, self.prompt, self.generate)]

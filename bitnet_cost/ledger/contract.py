@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache, partial
+from functools import cache, lru_cache
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -73,9 +73,9 @@ class Tariff(Shown):
     """Prices of some actions, folded with the coefficients of products and elementwise work.
 
     ``each`` is their energy per unit of what the workload repeats, [component, bound, basis, 1]; ``nominal`` the sum
-    over components at nominal prices, [basis, 1, 1]; ``of_operators`` makes the same for each operator, a figure for
-    each component and bound. ``of_others`` are the prices of other actions, [action, bound, 1], those of a component
-    one after the other; ``first`` says where each begins.
+    over components at nominal prices, [basis, 1, 1]; ``of_operators`` makes the same for each operator,
+    [basis, component x bound, op, 1]. ``of_others`` are the prices of other actions, [action, bound, 1], those of a
+    component one after the other; ``first`` says where each begins.
     Where a price differs from point to point of a grid, the last axis is the grid's.
     """
 
@@ -85,7 +85,7 @@ class Tariff(Shown):
     needed: slice  # those of them that it needs
     each: Array
     nominal: Array
-    of_operators: Callable[[], Stack]
+    of_operators: Callable[[], Array]
     others: tuple[str, ...]
     of_others: Array
     first: dict[str, int]
@@ -113,7 +113,14 @@ class Tariff(Shown):
         """Energy of products and elementwise work by component.  Each [bound, phase, op, n]  [J]"""
         if not self.components:
             return {}
-        found = np.asanyarray(self.of_operators().over(bases))
+        each, times = self.of_operators(), bases.of(self.names)[self.needed]
+        if times.shape[2] == each.shape[3] == 1:  # as in `Stack.over`
+            found = ordered_sum(each[:, None] * times[:, :, None, None], 0).swapaxes(0, 1)
+        else:
+            figures = [
+                Linear(zip(self.names[self.needed], of, strict=True), each.shape[2]) for of in each.swapaxes(0, 1)
+            ]
+            found = np.asanyarray(Stack(figures, self.names).over(bases))
         return dict(zip(self.components, found.reshape(len(self.components), 3, *found.shape[1:]), strict=True))
 
     def besides(self, times: Array) -> dict[str, Array]:
@@ -162,7 +169,7 @@ class _Step(NamedTuple):
 
     sums: list[int]  # by component, then basis
     actions: list[int]
-    times: Array  # [term, 1, 1]
+    times: Array  # [term, 1, 1], or of each operator [term, 1, op, 1]
 
 
 class _Folds(NamedTuple):
@@ -191,19 +198,38 @@ class _Folds(NamedTuple):
         place = {basis: i for i, basis in enumerate(actions.bits.names)}
         rows = [place[basis] for _, terms in folded for basis, _ in terms]
         needed = slice(min(rows), max(rows) + 1) if rows else slice(0, 1)
+        found = cls(parts, order, components, needed, ())
+        terms = [(action, place[basis], times) for action, terms in folded for basis, times in terms]
+        return found._replace(steps=found._in_steps(terms))
+
+    def _in_steps(self, terms: list[tuple[str, int, Any]]) -> tuple[_Step, ...]:
+        """Terms of an action, the place of a basis, and a coefficient or those of operators, as steps."""
         sums: dict[tuple[int, int], list[tuple[int, Any]]] = {}
-        for action, terms in folded:
-            for basis, times in terms:
-                where = components.index(component_of(action)), place[basis] - needed.start
-                sums.setdefault(where, []).append((order.index(action), times))
-        steps = []
+        for action, basis, times in terms:
+            where = self.components.index(component_of(action)), basis - self.needed.start
+            sums.setdefault(where, []).append((self.actions.index(action), times))
+        steps, width = [], self.needed.stop - self.needed.start
         for nth in range(max(map(len, sums.values()), default=0)):
             some = {where: terms[nth] for where, terms in sums.items() if len(terms) > nth}
-            coefficients = array([times for _, times in some.values()])[:, None, None]
-            width = needed.stop - needed.start
+            coefficients = array([times for _, times in some.values()])
+            coefficients = coefficients[:, None, None] if coefficients.ndim == 1 else coefficients[:, None, :, None]
             places = [of * width + at for of, at in some]
             steps.append(_Step(places, [row for row, _ in some.values()], coefficients))
-        return cls(parts, order, components, needed, tuple(steps))
+        return tuple(steps)
+
+    def of_operators(self, actions: Actions) -> tuple[_Step, ...]:
+        """The steps that give the same for each operator, made once."""
+        found: tuple[_Step, ...] | None = actions.of_tariffs.get(("operators", self.parts))
+        if found is None:
+            place = {basis: i for i, basis in enumerate(actions.bits.names)}
+            within = range(*self.needed.indices(len(place)))
+            found = actions.of_tariffs["operators", self.parts] = self._in_steps([
+                (action, place[basis], coefficient * times)
+                for (product, quantity, action), times in actions.columns.items()
+                if product in (True, False)[: self.parts]
+                for basis, coefficient in actions.coefficients.get(quantity, {}).items() if place[basis] in within
+            ])  # fmt: skip
+        return found
 
     def tariff(self, actions: Actions, prices: Prices, table: Array, others: tuple[str, ...]) -> Tariff:
         """The tariff at some prices, with a ``table`` of them, [action, bound, 1], those of ``others`` among them."""
@@ -215,18 +241,13 @@ class _Folds(NamedTuple):
             sums[places] += table[rows] * times
         each = sums.reshape(len(components), len(bases), *sums.shape[1:]).swapaxes(1, 2).copy()
 
-        @cache
-        def of_operators() -> Stack:
-            found = zeros((len(components), 3, len(bases), actions.size, table.shape[2]), *every)
-            for (product, quantity, action), times in actions.columns.items():
-                if product not in (True, False)[: self.parts]:
-                    continue
-                for basis, coefficient in actions.coefficients.get(quantity, {}).items():
-                    if basis in bases:
-                        energy = table[row[action]][:, None] * (coefficient * times)[:, None]
-                        found[components.index(component_of(action)), :, bases.index(basis)] += energy
-            whole = found.reshape(-1, *found.shape[2:])
-            return Stack([Linear(zip(bases, columns, strict=True), actions.size) for columns in whole], names)
+        def of_operators() -> Array:
+            width = len(components) * 3
+            found = zeros((len(components) * len(bases), 3, actions.size, table.shape[2]), *every)
+            for places, rows, times in self.of_operators(actions):
+                found[places] += table[rows][:, :, None] * times
+            found = found.reshape(len(components), len(bases), *found.shape[1:]).swapaxes(0, 1)
+            return found.reshape(len(bases), width, *found.shape[3:])
 
         nominal = ordered_sum(each[:, 1], 0)[:, None] if components else np.zeros((1, 1, 1))
         first: dict[str, int] = {}
@@ -252,10 +273,6 @@ class Entries(NamedTuple):
     def __repr__(self) -> str:
         return f"<Entries: {', '.join(self.actions)}>"
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """With the tables made: what makes them holds too much to be copied or sent to another process."""
-        return Entries, self._replace(tables=partial(_made, self.tables()))[:]
-
     def amounts(self, *, kept: bool) -> Array:
         """How often each runs: [action, phase, op, n] where phases and operators are kept, else [action, n]."""
         return self._apart((self.tables() if kept else over_phases(self.by_phase.swapaxes(0, 1))) * self.factor)
@@ -270,10 +287,6 @@ class Entries(NamedTuple):
     def each(self, *, kept: bool) -> dict[str, Array]:
         """The same by action."""
         return dict(zip(self.actions, self.amounts(kept=kept), strict=True))
-
-
-def _made(tables: Array) -> Array:
-    return tables
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -301,7 +314,9 @@ class Ledger(Shown):
             MissingPrice: see `price_of`.
         """
         beside = {} if self.draft is None else self.draft.prices(scope)
-        return {**beside, **self.tariff(scope).prices}
+        actions = (*_Folds.of(self.actions, self.linear_parts(scope)).actions, *self._others(scope))
+        find = _prices if self.lasting else _prices.__wrapped__
+        return {**beside, **find(Same(self.hardware), actions, self.asker)[0]}
 
     def tariff(self, scope: Scope) -> Tariff:
         """The prices of a scope.
@@ -309,9 +324,12 @@ class Ledger(Shown):
         Raises:
             MissingPrice: see `price_of`.
         """
-        others = tuple(action for entries in self.entries_of(scope) for action in entries.actions)
         parts = self.linear_parts(scope)
-        return tariff(self.actions, self.hardware, self.asker, parts, others, lasting=self.lasting)
+        return tariff(self.actions, self.hardware, self.asker, parts, self._others(scope), lasting=self.lasting)
+
+    def _others(self, scope: Scope) -> tuple[str, ...]:
+        """The actions of `entries_of` a scope."""
+        return tuple(action for entries in self.entries_of(scope) for action in entries.actions)
 
     def all_by_time(self, scope: Scope) -> bool:
         """Whether seconds of power are all that a scope prices."""
@@ -357,6 +375,24 @@ def contract(ledger: Ledger, by: Kept, scope: Scope) -> dict[str, Array]:
     if ledger.inside is None:
         return found
     return {component: np.where(ledger.inside, values, np.nan) for component, values in found.items()}
+
+
+def narrowed(found: dict[str, Array], ledger: Ledger, wide: Scope, narrow: Scope) -> dict[str, Array] | None:
+    """The components of a scope among those ``found`` in a wider one; None where it does not hold each in full or not.
+
+    So it is where both price the same of products and elementwise work, and no component has entries of either kind.
+    """
+    if ledger.draft is not None or ledger.linear_parts(wide) != ledger.linear_parts(narrow):
+        return None
+    linear = _Folds.of(ledger.actions, ledger.linear_parts(narrow)).components
+    kept = {*linear, *(component_of(action) for action in ledger._others(narrow))}
+    outside = {
+        component_of(action) for entries in ledger.entries_of(wide) if entries.part > PARTS[narrow]
+        for action in entries.actions
+    }  # fmt: skip
+    if kept & outside:
+        return None
+    return {name: energy for name, energy in found.items() if name not in outside and name != "facility"}
 
 
 def _joined(found: dict[str, Array], draft: dict[str, Array], by: Kept) -> dict[str, Array]:
@@ -423,21 +459,37 @@ def saving(ledger: Ledger, baseline: Ledger, scope: Scope, prices: Prices | None
 
     At other ``prices`` than their own, if given.
     """
-    actions, runs, base = paired(ledger, baseline, scope)
-    known = prices or {**baseline.prices(scope), **ledger.prices(scope)}
-    return saving_bounds(runs, base, array([known[action] for action in actions]))
+    found: Array = savings((ledger, baseline), [(0, 1)], scope, prices)[0]
+    return found
+
+
+def savings(
+    ledgers: Sequence[Ledger], pairs: Sequence[tuple[int, int]], scope: Scope, prices: Prices | None = None
+) -> Array:  # fmt: skip
+    """`saving` of each pair of some runs, all at once.  [pair, bound, n]
+
+    An action that neither of a pair does adds zeros to it, and its price moves nothing.
+    """
+    few = ledgers[0].bases.table.shape[-1] <= POINTS_KEPT
+    find = _by_action if few else _by_action.__wrapped__
+    runs = [find(Same(ledger), scope) for ledger in ledgers]
+    known = prices or {action: price for ledger in reversed(ledgers) for action, price in ledger.prices(scope).items()}
+    actions = sorted({action for each in runs for action in each})
+    zero = np.zeros_like(next(iter(runs[0].values())))
+    tables = [array([each.get(action, zero) for action in actions]) for each in runs]
+    mine, others = (np.concatenate([tables[pair[side]] for pair in pairs], axis=1) for side in (0, 1))
+    found = saving_bounds(mine, others, array([known[action] for action in actions]))
+    return found.reshape(3, len(pairs), -1).swapaxes(0, 1)
+
+
+def energy_by_action(runs: dict[str, Array], prices: Prices) -> Array:
+    """Nominal energy, summed over actions in the order of their names: a side of `saving`, to the bit.  [n]  [J]
+
+    An action that one side alone runs adds a zero to the other.
+    """
+    return ordered_sum(array([prices[action][1] * runs[action] for action in sorted(runs)]), 0)
 
 
 @lru_cache(maxsize=64)  # each of the precisions on one device, compared with several others
 def _by_action(ledger: Same, scope: Scope) -> dict[str, Array]:
     return contract(ledger.it, "action", scope)
-
-
-def paired(ledger: Ledger, baseline: Ledger, scope: Scope) -> tuple[Sequence[str], Array, Array]:
-    """The actions of either run, and how often each of both does them.  Names, [action, n], [action, n]"""
-    few = ledger.bases.table.shape[-1] <= POINTS_KEPT
-    find = _by_action if few else _by_action.__wrapped__
-    runs, base = (find(Same(each), scope) for each in (ledger, baseline))
-    actions = sorted(runs.keys() | base.keys())
-    zero = np.zeros_like(next(iter(runs.values())))
-    return actions, array([runs.get(a, zero) for a in actions]), array([base.get(a, zero) for a in actions])

@@ -122,7 +122,7 @@ class Actions(Shown):
     columns: dict[tuple[bool, str, str], Array]
     folded: dict[tuple[bool, str], list[tuple[Basis, float]]]
     bits: Stack
-    of_tariffs: dict[int, Any] = field(default_factory=dict)  # what any prices are folded with, by the parts they price
+    of_tariffs: dict[Any, Any] = field(default_factory=dict)  # what any prices are folded with, by the parts they price
 
     @property
     def size(self) -> int:

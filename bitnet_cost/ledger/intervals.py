@@ -28,7 +28,7 @@ from bitnet_cost.inputs.ranges import (
     fixed_kind,
     step_kind,
 )
-from bitnet_cost.ledger.result import Result
+from bitnet_cost.ledger.result import Result, once
 from bitnet_cost.told import Array, array, decided
 
 RANGES = {True: "90 % intervals of measured errors", False: "the ends of prices"}  # what low and high are
@@ -57,11 +57,13 @@ def factors(result: Result, quantity: RangedQuantity) -> dict[RangeKind, Factors
     return {step: found[own] for step, own in kinds.items()} if found.keys() >= set(kinds.values()) else None
 
 
+@once
 def energy_factors(result: Result) -> dict[RangeKind, Factors] | None:
     """Those of energies, in the scopes that hold all that was measured."""
     return factors(result, "energy") if result.scope in WITH_POWER else None
 
 
+@once
 def is_measured(result: Result) -> bool:
     """Whether its energy has an interval of measured errors, which holds what is unsure of its runtime's kernels."""
     return result.timing is not None and energy_factors(result) is not None
@@ -85,6 +87,7 @@ def of_energy(found: dict[RangeKind, Factors], result: Result) -> Array:
     return np.where(steps > 1, by_batch(found, batch, "decode"), by_batch(found, batch, "prefill"))
 
 
+@once
 def energy_interval(result: Result) -> Array:
     """Low, nominal and high energy: a 90 % interval, or all prices at their low and high.  [bound, n]  [J]"""
     bounds: Array = result.energy_bounds.reshape(3, -1)
@@ -95,6 +98,7 @@ def energy_interval(result: Result) -> Array:
     return array([bounds[1] * low, bounds[1], bounds[1] * high])
 
 
+@once
 def time_interval(result: Result) -> Array | None:
     """Low, nominal and high time of all phases, which are off together: a 90 % interval.  [bound, n]  [s]
 
@@ -233,15 +237,6 @@ def ratio_factors(result: Result, other: Result) -> Array | None:
         for kind in max(one, other_one, key=len)  # FP32 is of one kind in every phase
     }
     return of_energy(ratios, result)
-
-
-def saving_interval(result: Result, other: Result, nominal: Array) -> Array | None:
-    """Low, nominal and high of what one result saves of another's energy: a 90 % interval.  [bound, n]
-
-    None where nothing measured tells.
-    """
-    found = ratio_factors(result, other)
-    return None if found is None else saved_within(nominal, found)
 
 
 def saved_within(nominal: Any, ratio: Any) -> Array:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Literal, NamedTuple, get_args
 
+from bitnet_cost.inputs.cited import Same
 from bitnet_cost.ledger.arrays import Basis
 
 Term = tuple[str, Basis, float]
@@ -69,10 +72,15 @@ class Operator(NamedTuple):
         return any(quantity in quantities for quantity, _, _ in self.terms)
 
 
-def parameters_in(operators: tuple[Operator, ...]) -> dict[Section, int]:
+def parameters_in(operators: tuple[Operator, ...]) -> Mapping[Section, int]:
     """Parameters of each section, biases with their products, tied weights once; their sum is the model's count."""
+    return _parameters_in(Same(operators))
+
+
+@lru_cache(maxsize=64)  # many models side by side, each record of which asks for every section
+def _parameters_in(operators: Same) -> dict[Section, int]:
     found: dict[Section, int] = dict.fromkeys(get_args(Section), 0)
-    for op in operators:
+    for op in operators.it:
         found[op.section] = found[op.section] + op.repeat * (
             op.weights + op.bias
         )  # a told number has no place to add to
@@ -81,10 +89,15 @@ def parameters_in(operators: tuple[Operator, ...]) -> dict[Section, int]:
 
 def active_parameters(operators: tuple[Operator, ...]) -> int:
     """Parameters less those of the routed experts that a token does not visit; tables count whole."""
+    return _active_parameters(Same(operators))
+
+
+@lru_cache(maxsize=64)
+def _active_parameters(operators: Same) -> int:
     idle = 0
-    for op in operators:
+    for op in operators.it:
         for quantity, basis, _ in op.terms:
             if quantity == "weights" and basis[0].endswith("experts"):
                 *_, experts, chosen = (int(number) for number in basis[1:])
                 idle += op.repeat * (op.weights + op.bias) // experts * (experts - chosen)
-    return sum(parameters_in(operators).values()) - idle
+    return sum(_parameters_in(operators).values()) - idle

@@ -10,16 +10,16 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from functools import cached_property, lru_cache, wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bitnet_cost import registry
-from bitnet_cost.errors import UnsupportedScope
 from bitnet_cost.formulas.sums import ordered_sum, sum_in_order
 from bitnet_cost.inputs.architecture import Architecture
+from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.division import refusal, shareable
 from bitnet_cost.inputs.facility import Facility, Range
 from bitnet_cost.inputs.hardware import Hardware
@@ -29,7 +29,17 @@ from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Speculative, Workload
 from bitnet_cost.ledger.arrays import Bounds
-from bitnet_cost.ledger.contract import Ledger, Prices, component_of, contract, energy_by_phase
+from bitnet_cost.ledger.contract import (
+    PARTS,
+    POINTS_KEPT,
+    Ledger,
+    Prices,
+    component_of,
+    contract,
+    energy_by_action,
+    energy_by_phase,
+    narrowed,
+)
 from bitnet_cost.ledger.counted import Activity, Footprint, OpCounts, Timing, devices_that_hold
 from bitnet_cost.ledger.rows import Rows
 from bitnet_cost.numerals import with_prefix
@@ -56,7 +66,7 @@ class Result(Rows):
     footprint: Footprint
     ledger: Ledger | None = None
     baseline: str | None = None
-    _saving: Callable[[Result], Bounds] | None = None  # makes `saving`
+    _saving: Callable[[], Bounds] | None = None  # makes `saving`
     reason: str | None = None  # why there is no energy
     timing: Timing | None = None  # devices
     quality: tuple[Published, ...] = ()  # what is published for this model in this precision
@@ -141,16 +151,13 @@ class Result(Rows):
         return self.ledger is not None
 
     def within(self, scope: Scope) -> Result:
-        """The same run read in another scope, and the saving with it.
-
-        Raises:
-            UnsupportedScope: the hardware has no such scope, or a technology node was not asked what moves.
-        """
-        if scope not in self.hardware.scopes:
-            raise UnsupportedScope(f"scope {scope!r}: {self.hardware.name!r} answers {', '.join(self.hardware.scopes)}")
-        if scope == "memory" != self.scope and self.has_energy and not self.hardware.has_clock:
-            raise UnsupportedScope(f"scope {scope!r}: in {self.scope!r} what moves was not counted; ask in {scope!r}")
-        return replace(self, scenario=self.scenario.but(scope=scope))
+        """The same run read in another scope; a technology node does not count what moves but in scope ``memory``."""
+        found = handed_on(self, replace(self, scenario=self.scenario.but(scope=scope)), "fits")
+        if self.ledger is not None and PARTS[scope] < PARTS[self.scope] and "by_component" in self.__dict__:
+            parts = narrowed(self.by_component, self.ledger, self.scope, scope)
+            if parts is not None:
+                found.__dict__["by_component"] = parts
+        return found
 
     @cached_property
     def prices(self) -> Prices:
@@ -171,7 +178,7 @@ class Result(Rows):
     @cached_property
     def saving(self) -> Bounds | None:
         """Share of the baseline's energy that is saved; None without one.  [bound, *grid]"""
-        return None if self._saving is None else self._saving(self)
+        return None if self._saving is None else self._saving()
 
     @cached_property
     def by_operator(self) -> Array:
@@ -206,7 +213,7 @@ class Result(Rows):
         nominal: Array = self.energy_bounds[1]
         return nominal
 
-    @property
+    @cached_property
     def fits(self) -> NDArray[np.bool_] | None:
         """Whether everything resident fits the device's memory; None for a technology node.  [*grid]"""
         capacity = self.capacity_bits
@@ -387,15 +394,53 @@ class Result(Rows):
 
         Widening packed weights is listed among the energy of special functions; it is none.
         """
-        found = np.zeros((len(self.counts.phases), len(self.counts.operators), self.counts.points))
-        for part in (self.activity.arithmetic, self.activity.elementwise):
-            for action, times in part.items():
-                if component_of(action) == kind and not action.startswith("unpack."):
-                    found = found + times
+        few = self.counts.points <= POINTS_KEPT
+        find = actions_of if few else actions_of.__wrapped__
+        found: Array = find(Same(self.counts), Same(self.activity), kind)
         if self.draft is not None:
             drafted = ordered_sum(self.draft.actions(kind), 1)[:, None]
             found = np.concatenate((found[:, :-1], drafted), axis=1)
         return found
+
+
+T = TypeVar("T")
+
+
+def once(function: Callable[[Result], T]) -> Callable[[Result], T]:
+    """A function of a result alone, calculated once for each: the result keeps what it gave."""
+    name = f"once {function.__qualname__}"
+
+    @wraps(function)
+    def kept(result: Result) -> T:
+        if name not in result.__dict__:
+            result.__dict__[name] = function(result)
+        found: T = result.__dict__[name]
+        return found
+
+    return kept
+
+
+@once
+def energy_of_actions(result: Result) -> Array:
+    """Nominal energy, summed over actions in the order of their names: what savings are made of.  [n]  [J]"""
+    return energy_by_action(result.runs, result.prices)
+
+
+def handed_on(result: Result, found: Result, *names: str) -> Result:
+    """Another result with figures of one that are the same there, as far as they were calculated."""
+    found.__dict__.update({name: result.__dict__[name] for name in names if name in result.__dict__})
+    return found
+
+
+@lru_cache(maxsize=256)  # a model in its precisions, on devices that run the same formats
+def actions_of(counts: Same, activity: Same, kind: str) -> Array:
+    """How often actions of a kind run, without those of a draft.  [phase, op, n]"""
+    found = np.zeros((len(counts.it.phases), len(counts.it.operators), counts.it.points))
+    for part in (activity.it.arithmetic, activity.it.elementwise):
+        for action, times in part.items():
+            if component_of(action) == kind and not action.startswith("unpack."):
+                found = found + times
+    return found
 
 
 @dataclass(frozen=True, repr=False, slots=True)

@@ -5,7 +5,8 @@ Every list of points runs over batches, then contexts. What cannot be computed a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from math import isfinite
@@ -19,14 +20,16 @@ from bitnet_cost.engine.difference import Paired
 from bitnet_cost.engine.estimate import measure, priced
 from bitnet_cost.engine.time_figures import energies_with_each
 from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.formulas.savings import saved
+from bitnet_cost.formulas.sums import sum_in_order
 from bitnet_cost.inputs.workload import LIMITS, Workload
 from bitnet_cost.ledger.answers import Answer
-from bitnet_cost.ledger.contract import saving
+from bitnet_cost.ledger.contract import savings
 from bitnet_cost.ledger.counted import OpCounts
 from bitnet_cost.ledger.intervals import WITH_POWER, ratio_factors
 from bitnet_cost.ledger.record import METRICS
-from bitnet_cost.ledger.result import Result
-from bitnet_cost.numerals import several_to_digits
+from bitnet_cost.ledger.result import Result, energy_of_actions
+from bitnet_cost.numerals import many_to_digits
 from bitnet_cost.studies.ranges import judged
 from bitnet_cost.told import Array
 from bitnet_cost.views.groups import alike, place_of
@@ -35,7 +38,6 @@ from bitnet_cost.words import Scope
 CURVE = tuple(2**i for i in range(7))  # batches that are drawn beside those to choose from
 SENSITIVE = 40  # cells up to which what is assumed about time moves at every point; beyond, at the one asked for
 Mask = NDArray[np.bool_]
-Against = list[tuple[str, float, float, float] | None]  # rival, and the ratio to it: low, nominal, high
 
 
 def axes(workload: Workload) -> tuple[list[int], list[int]]:
@@ -52,26 +54,46 @@ def axes(workload: Workload) -> tuple[list[int], list[int]]:
     )
 
 
-def _list(values: Array, exact: int = 0) -> list[float | None]:
-    """Figures with five significant digits, the one at ``exact`` whole; None where there is none."""
-    flat = np.asarray(values, dtype=float).ravel().tolist()
-    found: list[float | None] = [v if isfinite(v) else None for v in several_to_digits(flat, 5)]
-    found[exact] = flat[exact] if isfinite(flat[exact]) else None
-    return found
+class _Rows:
+    """Rows of figures, which `numbers` rounds all at once: one pass over those of all cells."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[list[Any], Array]] = []
+
+    def add(self, values: Array) -> list[Any]:
+        """A list that is filled later: with the figures of a row, None where there is none."""
+        found: list[Any] = []
+        self._rows.append((found, values))
+        return found
+
+    def fill(self, digits: int, exact: int | None = None) -> None:
+        """Every list with a number of significant digits, but the figure at ``exact`` of each, which is whole."""
+        if not self._rows:
+            return
+        table = np.array([values for _, values in self._rows])
+        rounded = many_to_digits(table.ravel(), digits).reshape(table.shape)
+        if exact is not None:
+            rounded[:, exact] = table[:, exact]
+        figures: Any = rounded.tolist()
+        for (to_fill, _), row in zip(self._rows, figures, strict=True):
+            to_fill.extend(value if isfinite(value) else None for value in row)
 
 
 def grid(answer: Answer) -> dict[str, Any]:
     """Energy by component and scope, memory, time, and what each needs against its strongest rival, over a grid.
 
-    ``batches`` can be chosen, ``curve`` is drawn; ``at`` is the point that was asked for, whose figures are whole, the
-    others having five digits. ``cells`` are in the order of the answer's results. Memory in bytes; energies in J, as
-    [low, nominal, high]. ``parts`` of the scopes between the first and the last follow from the last's.
+    ``batches`` can be chosen; what each needs against its rival is along the ``curve`` of batches, of which they are
+    some, and ``at`` is the point of that which was asked for. There figures are whole, elsewhere they have five digits.
+    ``cells`` are in the order of the answer's results. Memory in bytes; energies in J, as [low, nominal, high].
+    ``parts`` of the scopes between the first and the last follow from the last's.
     """
     first = answer.results[0]
     batches, contexts = axes(first.workload)
     each = first.devices if first.scenario.parallel == "data" else 1  # devices that take whole sequences
     curve = [batch for batch in sorted({*CURVE, *batches}) if batch % each == 0]
-    at = curve.index(int(first.workload.batch)) * len(contexts) + contexts.index(int(first.workload.prompt))
+    asked = contexts.index(int(first.workload.prompt))  # of the first batch that can be chosen
+    at = curve.index(int(first.workload.batch)) * len(contexts) + asked
+    chosen = np.array([curve.index(b) * len(contexts) + i for b in batches for i in range(len(contexts))])
 
     @cache
     def counted(model: str, generate: int) -> OpCounts:
@@ -82,16 +104,25 @@ def grid(answer: Answer) -> dict[str, Any]:
         return count_ops(like.architecture, wide)
 
     runs = [_run(r, counted(r.architecture.name, int(r.workload.generate))) for r in answer.results]
-    narrow = [{s: run.within(s) for s in _scopes(r)} for r, run in zip(answer.results, runs, strict=True)]
-    cells = [_cell(at, r, run, within) for r, run, within in zip(answer.results, runs, narrow, strict=True)]
+    narrow = [_within(r, run) for r, run in zip(answer.results, runs, strict=True)]
+    rows = _Rows()
+    cells = [_cell(chosen, run, within, rows) for run, within in zip(runs, narrow, strict=True)]
+    rows.fill(5, asked)
     index = {id(r): i for i, r in enumerate(answer.results)}
+    ratios, drawn = _Rows(), []
     for place in alike(answer.results, place_of):
         own = {r.precision.name: index[id(r)] for r in place}
         timed = _at_ends({n: runs[i] for n, i in own.items()}) if len(cells) <= SENSITIVE else None
         for scope in _scopes(place[0]):
             priced_in = {n: narrow[i][scope] for n, i in own.items() if scope in cells[i].get("scopes", {})}
-            for name, found in _against(priced_in, timed if scope in WITH_POWER else None).items():
-                cells[own[name]]["scopes"][scope]["against"] = found
+            for name, rivals, found in _against(priced_in, timed if scope in WITH_POWER else None):
+                drawn.append((cells[own[name]]["scopes"][scope], rivals, ratios.add(found.ravel())))
+    ratios.fill(7)
+    for narrowed, rivals, flat in drawn:
+        narrowed["against"] = [
+            None if each is None else (rival, each, *flat[k : k + 2])
+            for rival, each, k in zip(rivals, flat[::3], range(1, len(flat), 3), strict=True)
+        ]
     if len(cells) > SENSITIVE:
         _as_judged(answer, cells, at)
     return {"batches": batches, "curve": curve, "contexts": contexts, "at": at, "cells": cells}
@@ -118,6 +149,14 @@ def _run(result: Result, counts: OpCounts) -> Result:
         return replace(measured, reason="no price")
 
 
+def _within(result: Result, run: Result) -> dict[Scope, Result]:
+    """A run in each scope, the widest of which is its own, and tells what most of the others hold."""
+    *scopes, _ = _scopes(result)
+    with suppress(BitnetCostError):  # it may have no prices of its actions
+        _ = run.by_component
+    return {**{scope: run.within(scope) for scope in scopes}, run.scope: run}
+
+
 def _scopes(result: Result) -> tuple[Scope, ...]:
     return tuple(
         s for s in result.hardware.scopes if s != "facility" or result.facility is not None or result.scope == s
@@ -128,24 +167,28 @@ def _fits(found: Result) -> Mask:
     return np.ones(found.counts.points, dtype=bool) if found.fits is None else np.asarray(found.fits).ravel()
 
 
-def _cell(at: int, result: Result, found: Result, within: dict[Scope, Result]) -> dict[str, Any]:
-    """One cell of `grid`, and the same within each scope."""
-    values: dict[str, Any] = {"needs": _list(found.footprint.on_each(result.devices) / 8, at)}
+def _cell(chosen: NDArray[np.intp], found: Result, within: dict[Scope, Result], rows: _Rows) -> dict[str, Any]:
+    """One cell of `grid` at the points to choose from, and the same within each scope."""
+    values: dict[str, Any] = {"needs": rows.add(found.footprint.on_each(found.devices)[chosen] / 8)}
     if not found.has_energy:
         return values
-    fits = _fits(found)
+    fits = _fits(found)[chosen]
+
+    def listed(column: Array) -> list[float | None]:
+        return rows.add(np.where(fits, column[chosen], np.nan))
+
     if found.timing is not None:
-        for name, column in (("seconds", "latency_s"), ("tokens_per_s", "tokens_per_s")):
-            values[name] = _list(np.where(fits, METRICS[column].of(found), np.nan), at)
+        values["seconds"] = listed(found.timing.total)
+        values["tokens_per_s"] = listed(METRICS["tokens_per_s"].of(found))
     scopes: dict[str, Any] = {}
     for scope, narrow in within.items():
         try:
             parts = narrow.by_component
         except BitnetCostError:  # a package priced by time may have no prices of its actions
             continue
-        scopes[scope] = {"energy": [_list(v, at) for v in np.where(fits, sum(parts.values()), np.nan)]}
+        scopes[scope] = {"energy": list(map(listed, sum_in_order(list(parts.values()))))}
         if scope in ("arithmetic", list(within)[-1]) or found.hardware.priced == "time":
-            scopes[scope]["parts"] = {n: _list(np.where(fits, v[1], np.nan), at) for n, v in parts.items()}
+            scopes[scope]["parts"] = {name: listed(energy[1]) for name, energy in parts.items()}
     values["scopes"] = scopes
     return values
 
@@ -175,45 +218,50 @@ def _at_ends(place: dict[str, Result]) -> Ends | None:
     return Ends(paired, priced_ones, each)
 
 
-def _against(place: dict[str, Result], timed: Ends | None) -> dict[str, Against]:
+def _against(place: dict[str, Result], timed: Ends | None) -> Iterator[tuple[str, list[str], Array]]:
     """What each precision on one hardware needs against the strongest of the others, over the grid.
 
-    Prices move for both sides at once, and so does what is assumed about time; see `engine.difference`.
+    Its name, its rival at each point, and the ratio to that: low, nominal and high, NaN where either has no energy,
+    [n, bound]. Prices move for both sides at once, and so does what is assumed about time; see `engine.difference`.
     """
     if len(place) < 2:
-        return {}
+        return
     names = list(place)
     energies = np.array([np.where(_fits(r), r.energy_bounds.reshape(3, -1)[1], np.inf) for r in place.values()])
     order = np.argsort(energies, axis=0, kind="stable")
 
-    @cache
-    def ratio(a: int, b: int) -> Array:
-        """Low, nominal and high of the energy of one over another's.  [bound, n]"""
-        mine, other = place[names[a]], place[names[b]]
-        if a > b:
-            return 1 / ratio(b, a)[::-1]
-        if mine.ledger is None or other.ledger is None:
-            return np.full((3, energies.shape[1]), np.nan)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            low, nominal, high = 1 - saving(mine.ledger, other.ledger, mine.scope)[::-1]
-            ends = ratio_factors(mine, other)
-            if ends is not None:
-                low, high = nominal * ends
-            each = None if timed is None else timed.ratios(names[a], names[b])
-            if each is not None and each.shape[1]:
-                low, high = np.minimum(low, each.min(1)), np.maximum(high, each.max(1))
-        return np.array([low, nominal, high])
-
-    @cache
-    def rounded(a: int, b: int) -> list[list[float]]:
-        flat = several_to_digits(ratio(a, b).T.ravel().tolist(), 7)
-        return [flat[k : k + 3] for k in range(0, len(flat), 3)]
-
-    found: dict[str, Against] = {}
+    rivals = [np.where(order[0] == i, order[1], order[0]) for i in range(len(names))]
+    finite = np.isfinite(energies)
+    known = [finite[i] & finite[of, np.arange(len(of))] for i, of in enumerate(rivals)]
+    used = [
+        (i, j) for i, (of, some) in enumerate(zip(rivals, known, strict=True)) for j in sorted({*of[some].tolist()})
+    ]
+    ratios = _ratios(list(place.values()), sorted({(min(pair), max(pair)) for pair in used}), timed)
     for i, name in enumerate(names):
-        rivals = np.where(order[0] == i, order[1], order[0])
-        known = np.isfinite(energies[i]) & np.isfinite(np.take_along_axis(energies, rivals[None], 0)[0])
-        found[name] = [
-            (names[j], *rounded(i, j)[k]) if known[k] else None for k, j in enumerate(rivals.tolist())
-        ]  # fmt: skip
+        found = np.full((3, energies.shape[1]), np.nan)
+        for j in (j for one, j in used if one == i):
+            ratio = ratios[i, j] if i < j else 1 / ratios[j, i][::-1]
+            found = np.where(known[i] & (rivals[i] == j), ratio, found)
+        yield name, [names[j] for j in rivals[i].tolist()], found.T
+
+
+def _ratios(
+    place: Sequence[Result], pairs: Sequence[tuple[int, int]], timed: Ends | None
+) -> dict[tuple[int, int], Array]:  # fmt: skip
+    """Low, nominal and high of the energy of one over another's, of pairs of results on one hardware.  [bound, n]"""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ends = {(a, b): ratio_factors(place[a], place[b]) for a, b in pairs}
+        by_prices = [pair for pair, factors in ends.items() if factors is None]
+        ledgers = [r.ledger for r in place if r.ledger is not None]
+        apart = savings(ledgers, by_prices, place[0].scope) if by_prices else ()
+        found = {pair: 1 - saving[::-1] for pair, saving in zip(by_prices, apart, strict=True)}
+        for (a, b), factors in ends.items():
+            if factors is not None:
+                nominal = 1 - saved(energy_of_actions(place[a]), energy_of_actions(place[b]))
+                low, high = nominal * factors
+                found[a, b] = np.array([low, nominal, high])
+            each = None if timed is None else timed.ratios(place[a].precision.name, place[b].precision.name)
+            if each is not None and each.shape[1]:
+                low, nominal, high = found[a, b]
+                found[a, b] = np.array([np.minimum(low, each.min(1)), nominal, np.maximum(high, each.max(1))])
     return found

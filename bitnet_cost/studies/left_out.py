@@ -25,7 +25,8 @@ from bitnet_cost.inputs.measurement import Measurement
 from bitnet_cost.inputs.ranges import FamiliesLeftOut, LeftOut
 from bitnet_cost.numerals import digits, fixed, with_commas
 from bitnet_cost.readers import catalog, measured
-from bitnet_cost.studies.accuracy import CLASSES, class_of, spread_of
+from bitnet_cost.studies.accuracy import class_of, spread_of
+from bitnet_cost.studies.accuracy_classes import CLASSES
 from bitnet_cost.studies.calibration import FIXED, OWN, SPREAD, Rows, informed, set_aside, with_trends
 from bitnet_cost.studies.measured import ALONE, Point, Quantity, grouped
 from bitnet_cost.studies.product_calibration import every_device, products_by_kind

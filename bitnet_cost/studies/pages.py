@@ -5,38 +5,37 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from bitnet_cost.engine.time_figures import energies_at_ends, time_figures
 from bitnet_cost.engine.uncertainty import swings
 from bitnet_cost.garbage import uncollected
 from bitnet_cost.inputs.cited import WEAK, Figure, Source, figures_in
 from bitnet_cost.ledger.answers import Answer, Lever
-from bitnet_cost.ledger.load import LoadAnswer
 from bitnet_cost.ledger.result import Result
-from bitnet_cost.ledger.training import TrainingAnswer, TrainingResult
 from bitnet_cost.numerals import digits, fixed, range_of, span, to_digits, with_commas, with_prefix
 from bitnet_cost.readers import catalog
-from bitnet_cost.studies import accuracy, validation
+from bitnet_cost.studies.accuracy_classes import CLASSES
 from bitnet_cost.studies.grid import SENSITIVE, grid
-from bitnet_cost.studies.load import curves
 from bitnet_cost.studies.ranges import judged
 from bitnet_cost.tables import Report, Table, headed
-from bitnet_cost.views import honesty, load, records, training
+from bitnet_cost.views import honesty, records
 from bitnet_cost.views.by_quality import best_of, covered
 from bitnet_cost.views.charts import Chart, Data, Shown, undecided
 from bitnet_cost.views.day import load_batch
 from bitnet_cost.views.families import is_one_bit
 from bitnet_cost.views.figures import family_looks, parity_figure
 from bitnet_cost.views.groups import alike, kept_by_host, place_of, places
-from bitnet_cost.views.load_charts import load_charts
 from bitnet_cost.views.memory import memory_tables
 from bitnet_cost.views.page import Cited, Page, charts, how_to_reproduce
 from bitnet_cost.views.ranges import SWINGS_SHOWN, lever_name, range_text
-from bitnet_cost.views.scatter import parity_svg
 from bitnet_cost.views.scripted import script_data
-from bitnet_cost.views.training_charts import training_charts
 from bitnet_cost.views.verdict import hardware_name, precision_name
+
+if TYPE_CHECKING:
+    from bitnet_cost.ledger.load import LoadAnswer
+    from bitnet_cost.ledger.training import TrainingAnswer, TrainingResult
 
 SCOPES = {
     "arithmetic": "energy of the arithmetic of linear layers", "compute": "energy of all arithmetic",
@@ -98,8 +97,8 @@ def of_answer(answer: Answer, report: Report, command: str) -> Page:
     ``command`` is what to type to reproduce it.
     """
     opening = lead(answer.results)
-    document = records.answer_document(answer, judged(answer))
-    data = data_of(answer, document["operations"], opening)
+    document = records.answer_document(answer, judged(answer), operations=False)
+    data = data_of(answer, opening)
     return Page(
         report, charts(data), document, records.answer_rows(answer),
         (*how_to_reproduce(command), *_inputs(answer)),
@@ -138,7 +137,7 @@ def _reading(data: Data, selector: str, value: Any) -> str:
     return f"{value} tokens in" if selector == "context" else str(value)
 
 
-def data_of(answer: Answer, operations: list[dict[str, Any]], opening: Result) -> Data:
+def data_of(answer: Answer, opening: Result) -> Data:
     """What the charts are made of: all cells over a grid, and every value of every selector."""
     results, points = answer.results, grid(answer)
     hardware: dict[str, dict[str, Any]] = {}
@@ -160,12 +159,9 @@ def data_of(answer: Answer, operations: list[dict[str, Any]], opening: Result) -
     errors = catalog.accuracy().classes
     kinds = [name for name in errors if name in held]
     measured = {
-        "classes": [{"name": n, "title": accuracy.CLASSES[n].title, **errors[n].model_dump()} for n in kinds],
+        "classes": [{"name": n, "title": CLASSES[n].title, **errors[n].model_dump()} for n in kinds],
         "points": [[i, *pair] for i, name in enumerate(kinds) for pair in held[name]],
     }
-    by_record: dict[int, list[dict[str, Any]]] = {}
-    for row in operations:
-        by_record.setdefault(row["record"], []).append(row)
     scopes = list(dict.fromkeys(s for cell in points["cells"] for s in cell.get("scopes", {}))) or [opening.scope]
     models = list(dict.fromkeys(r.architecture.name for r in results))
     return {
@@ -193,7 +189,7 @@ def data_of(answer: Answer, operations: list[dict[str, Any]], opening: Result) -
         "grid": points,
         **_swings(answer, points),
         "parity": measured,
-        "operations": by_record,
+        "operations": cache(lambda i: records.operation_table(results[i])),
         "days": _days(answer),
         "requests_per_day": answer.requests_per_day,
     }  # fmt: skip
@@ -346,6 +342,9 @@ HOLLOW = {
 
 def of_training(answer: TrainingAnswer, command: str) -> Page:
     """The page of training steps: verdict, where time, memory and energy go, sources, how to reproduce."""
+    from bitnet_cost.views import training  # late, as below: the page of a comparison needs none of them
+    from bitnet_cost.views.training_charts import training_charts
+
     results = answer.results
     opening = next((r for r in results if r.energy is not None), results[0])
     report, plan = training.report(results, answer.spreads), opening.plan
@@ -362,6 +361,10 @@ def of_training(answer: TrainingAnswer, command: str) -> Page:
 
 def of_load(answer: LoadAnswer, command: str) -> Page:
     """The page of a served load: verdict, energy and latency over the rate, sources, how to reproduce."""
+    from bitnet_cost.studies.load import curves
+    from bitnet_cost.views import load
+    from bitnet_cost.views.load_charts import load_charts
+
     results = answer.results
     opening = next((r for r in results if r.steady is not None), results[0])
     report = load.report(results)
@@ -380,6 +383,9 @@ def of_study(name: str, command: str) -> Page:
     Raises:
         BitnetCostError: an unknown name, an invalid file.
     """
+    from bitnet_cost.studies import validation
+    from bitnet_cost.views.scatter import parity_svg
+
     found = validation.run([name])
     study = found[0].study
     report = validation.report(found[0])

@@ -149,10 +149,10 @@ def cell_of(data: Data, at: Choice, **other: str) -> dict[str, Any]:
     return found
 
 
-def point_index(data: Data, at: Choice) -> int:
-    """Index of the chosen batch and context."""
+def point_index(data: Data, at: Choice, batches: str = "batches") -> int:
+    """Index of the chosen batch and context among those to choose from, or along the ``curve`` of batches."""
     grid = data["grid"]
-    return int(grid["curve"].index(at["batch"]) * len(grid["contexts"]) + grid["contexts"].index(at["context"]))
+    return int(grid[batches].index(at["batch"]) * len(grid["contexts"]) + grid["contexts"].index(at["context"]))
 
 
 def hardware_at(data: Data, at: Choice) -> list[str]:

@@ -51,7 +51,7 @@ def _subject(data: Data, cells: dict[str, dict[str, Any]], scope: str, k: int) -
 
 def _best_table(data: Data, at: Choice, hardware: Sequence[str]) -> Table:
     """The best precision on each, and what 1-bit needs against its strongest rival; the least energy first."""
-    k, scope, rows = point_index(data, at), at["scope"], []
+    k, along, scope, rows = point_index(data, at), point_index(data, at, "curve"), at["scope"], []
     for h in hardware:
         cells = {p: cell_of(data, at, hardware=h, precision=p) for p in data["precisions"]}
         found = {p: e for p, cell in cells.items() if (e := energy_at(cell, scope, k)) is not None}
@@ -64,13 +64,13 @@ def _best_table(data: Data, at: Choice, hardware: Sequence[str]) -> Table:
         mark = data["marks"][data["index"][at["model"], h, best]]
         rate = cells[best].get("tokens_per_s", {k: None})[k]
         # where two cannot be told apart neither is the best
-        tied = [p for p in found if p != best and undecided(against_at(cells[p], scope, k))]
+        tied = [p for p in found if p != best and undecided(against_at(cells[p], scope, along))]
         names = [name_of(data, p) for p in (best, *sorted(tied, key=lambda p: found[p][1]))]
         name = listed(names if len(names) < 4 else [names[0], f"{len(names) - 1} others"], "or")
         energy = with_prefix(found[best][1] / tokens, "J", 3).replace(" ", f"{mark}\u00a0")
         least = f"{name}\n{energy}{'' if rate is None else f', {three(rate)}/s'}"
         subject = _subject(data, cells, scope, k)
-        against = against_at(cells[subject], scope, k)
+        against = against_at(cells[subject], scope, along)
         needs = "-"
         if against is not None:
             rival, low, ratio, high = against
@@ -88,13 +88,13 @@ def _best_table(data: Data, at: Choice, hardware: Sequence[str]) -> Table:
 
 def _ranks(data: Data, at: Choice, hardware: str) -> dict[str, tuple[str, tuple[float, ...]]]:
     """Whether each precision with an energy there is ``least``, ``tied`` or ``more``, and its energy."""
-    k, scope = point_index(data, at), at["scope"]
+    k, along, scope = point_index(data, at), point_index(data, at, "curve"), at["scope"]
     cells = {p: cell_of(data, at, hardware=hardware, precision=p) for p in data["precisions"]}
     found = {p: e for p, cell in cells.items() if (e := energy_at(cell, scope, k)) is not None}
     if not found:
         return {}
     best = min(found, key=lambda p: found[p][1])
-    tied = {p for p in found if p != best and undecided(against_at(cells[p], scope, k))}
+    tied = {p for p in found if p != best and undecided(against_at(cells[p], scope, along))}
     rank = {p: "tied" if p in tied or (p == best and tied) else "more" for p in found}
     rank[best] = "tied" if tied else "least" if len(found) > 1 else "more"
     return {p: (rank[p], e) for p, e in found.items()}
@@ -110,6 +110,18 @@ def _sign(data: Data, precision: str, rank: str, many: bool = False) -> Look:
     )  # fmt: skip
 
 
+def overview_looks(data: Data) -> dict[str, Any]:
+    """The looks of `_overview`, for few cells and for many: of each precision by its rank, the line, the ring."""
+    return {
+        "marks": [
+            {p: {rank: _sign(data, p, rank, many).as_plotly() for rank in ("least", "tied", "more")}
+             for p in data["precisions"]}
+            for many in (False, True)
+        ],
+        "line": _LINE.as_plotly(), "rings": [ring.as_plotly() for ring in _RINGS.values()],
+    }  # fmt: skip
+
+
 def _whiskers(look: Look, bounds: Sequence[tuple[float, ...]]) -> dict[str, Any]:
     """Bars from low to high, of (low, nominal, high)."""
     return {
@@ -119,17 +131,20 @@ def _whiskers(look: Look, bounds: Sequence[tuple[float, ...]]) -> dict[str, Any]
     }  # fmt: skip
 
 
+_LINE = Look("scatter", None, listed=False, opacity=0.35)
+_RINGS = {m: Look("scatter", None, "markers", size=13 if m else 21, sign="circle-open", listed=False) for m in (0, 1)}
+MANY = 32  # cells from which on marks are small
 NAMED = 12  # of many devices, those with the least energy have their names in the chart
 
 
 @chart(
     "Which precision needs the least energy, and how fast is it?", "model", "scope", "batch", "context",
-    answers=on_a_device, first=True,
+    answers=on_a_device, first=True, scripted=True,
 )  # fmt: skip
 def _overview(data: Data, at: Choice) -> Shown:
     """Energy a token against tokens a second, of all devices and precisions."""
     k, devices = point_index(data, at), [h for h, facts in data["hardware"].items() if facts["capacity"] is not None]
-    many, few = sum(len(data["precisions"]) for _ in devices) > 32, len(devices) <= FEW
+    many, few = len(data["precisions"]) * len(devices) > MANY, len(devices) <= FEW
     unit = max((unit_at(data, at, h)[0] for h in devices), key=len)
     points: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
     paths: list[tuple[float | None, float | None]] = []
@@ -170,9 +185,8 @@ def _overview(data: Data, at: Choice) -> Shown:
             best = min(mine, key=lambda m: m[1])
             named.append((best[1], Label(*best[:2], name_of(data, h), "ink", True, weak=True, brief="")))
     labels += [label for _, label in sorted(named, key=lambda each: each[0])[:NAMED]]
-    line = Look("scatter", None, listed=False, opacity=0.35)
     joined = few and any(x is not None for x, _ in paths)
-    drawn = [trace(line, "of one device", *zip(*paths, strict=True))] if joined else []
+    drawn = [trace(_LINE, "of one device", *zip(*paths, strict=True))] if joined else []
     shown: set[str] = set()
     for (p, rank), rows in points.items():
         look = _sign(data, p, rank, many)._replace(listed=p not in shown)
@@ -182,10 +196,10 @@ def _overview(data: Data, at: Choice) -> Shown:
         across, up = [short(row[0]) for row in rows], [short(row[2]) for row in rows]
         drawn.append(trace(look, name_of(data, p), across, up, texts, **bars))
     if rings:
-        ring = Look("scatter", None, "markers", size=13 if many else 21, sign="circle-open", listed=False)
-        drawn.append(
-            trace(ring, "least on its device", *zip(*rings, strict=True), hoverinfo="skip", hovertemplate=None)
+        ring = trace(
+            _RINGS[many], "least on its device", *zip(*rings, strict=True), hoverinfo="skip", hovertemplate=None
         )
+        drawn.append(ring)
     speeds = [row[0] for rows in points.values() for row in rows]
     spans = [v for rows in points.values() for row in rows for v in row[1:4]]
     rates = f"{unit}s per second"

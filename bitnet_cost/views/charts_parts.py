@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
@@ -118,7 +119,8 @@ def _most_common(sizes: Sequence[float]) -> float:
     >>> _most_common([7.4, 2.52, 2.53, 2.52])
     2.52
     """
-    return max(sizes, key=lambda size: sum(abs(other / size - 1) <= ALIKE for other in sizes))
+    count = Counter(sizes)
+    return max(count, key=lambda size: sum(n for other, n in count.items() if abs(other / size - 1) <= ALIKE))
 
 
 def _fit_heading(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from bitnet_cost.numerals import (
@@ -33,7 +33,7 @@ from bitnet_cost.views.figures import Axis, Drawing, Label, Layout, Look, log_ax
 
 
 @chart(
-    "What binds each operator?", "model", "precision", "hardware", answers=on_a_device,
+    "What binds each operator?", "model", "precision", "hardware", answers=on_a_device, scripted=True,
     note="Of the batch and context asked for. Bytes are what an operator needs at least once: what stays in a cache"
     " lifts it above the roof of the memory.",
 )  # fmt: skip
@@ -42,22 +42,20 @@ def _roofline(data: Data, at: Choice) -> Shown:
     rows: list[tuple[str, ...]] = []
     waits: dict[str, float] = {}
     marks: dict[str, list[tuple[float, float, str]]] = {}
-    for row in data["operations"].get(data["index"].get((at["model"], at["hardware"], at["precision"])), ()):
-        if not row["seconds"]:
+    place = data["index"].get((at["model"], at["hardware"], at["precision"]))
+    for phase, op, seconds, bound, mac, moved in () if place is None else _timed(data["operations"](place)):
+        waits[bound] = waits.get(bound, 0.0) + seconds
+        if not mac:
             continue
-        waits[row["bound"]] = waits.get(row["bound"], 0.0) + row["seconds"]
-        if not row["mac"]:
-            continue
-        moved = row["weight_bytes"] + row["activation_bytes"] + row["kv_bytes"]
-        intensity, rate = 2 * row["mac"] / moved, 2 * row["mac"] / row["seconds"]
+        intensity, rate = 2 * mac / moved, 2 * mac / seconds
         rows.append(
             (
-                row["phase"], row["op"], significant(intensity, 1.0, 4),
-                significant(rate, 1e12, 4), significant(row["seconds"], 1e-3, 4), row["bound"] or "-",
+                phase, op, significant(intensity, 1.0, 4), significant(rate, 1e12, 4), significant(seconds, 1e-3, 4),
+                bound or "-",
             )
         )  # fmt: skip
-        mark = (to_digits(intensity, 4), to_digits(rate / 1e12, 4), plain(f"{row['op']}: {row['bound']}"))
-        marks.setdefault(row["phase"], []).append(mark)
+        mark = (to_digits(intensity, 4), to_digits(rate / 1e12, 4), plain(f"{op}: {bound}"))
+        marks.setdefault(phase, []).append(mark)
     what = f"{name_of(data, at['precision'])} {at_words(data, at['hardware'])}"
     heading = f"No time can be computed for {what}"
     if waits:
@@ -68,7 +66,7 @@ def _roofline(data: Data, at: Choice) -> Shown:
     drawn, labels = _roofs(data["hardware"][at["hardware"]]) if marks else ([], [])
     for number, (phase, found) in enumerate(marks.items()):
         x, y, words = zip(*found, strict=True)
-        drawn.append(trace(Look("scatter", number, "markers", size=9, worded=True), phase, x, y, words))
+        drawn.append(trace(phase_look(number), phase, x, y, words))
     xs, ys = ([v for _, own in drawn for v in own[way]] for way in ("x", "y"))
     right = 16 + 7 * max((len(label.text) for label in labels), default=0)
     layout = Layout(log_axis("operations per byte moved", xs, 0.02), log_axis("Top/s", ys, 0.09), right=right)
@@ -82,6 +80,23 @@ def _roofline(data: Data, at: Choice) -> Shown:
     )
 
 
+ROOF = Look("scatter", None, listed=False, opacity=0.6)
+
+
+def phase_look(number: int) -> Look:
+    """The marks of a phase."""
+    return Look("scatter", number, "markers", size=9, worded=True)
+
+
+def _timed(found: Any) -> Iterator[tuple[str, str, float, str, float, float]]:
+    """Rows of operators that take time: phase, name, seconds, bound, MACs, bytes."""
+    for (phase, op, *_), mac, weights, activations, cache, seconds, bound in zip(
+        found.rows, *(found.amounts[i] for i in (0, 4, 5, 6)), found.seconds or (), found.bound or (), strict=False
+    ):
+        if seconds:
+            yield phase, op, seconds, bound, mac, weights + activations + cache
+
+
 def _roofs(facts: dict[str, Any]) -> tuple[list[tuple[Look, dict[str, Any]]], list[Label]]:
     """A line for each rate of products, over the slope of the memory; formats of one rate share theirs."""
     forms: dict[float, list[str]] = {}
@@ -91,9 +106,8 @@ def _roofs(facts: dict[str, Any]) -> tuple[list[tuple[Look, dict[str, Any]]], li
     for form, rate in facts["rates"].items():
         forms.setdefault(rate, []).append(form)
     end = to_digits(max(1e4, 10 * max(forms) / slope), 4)
-    look = Look("scatter", None, listed=False, opacity=0.6)
     lines = [
-        trace(look, f"roof of {', '.join(forms[rate])}", [0.1, short(rate / slope), end],
+        trace(ROOF, f"roof of {', '.join(forms[rate])}", [0.1, short(rate / slope), end],
               [short(v / 1e12) for v in (0.1 * slope, rate, rate)])
         for rate in sorted(forms, reverse=True)
     ]  # fmt: skip

@@ -18,7 +18,7 @@ from bitnet_cost.numerals import (
 )
 from bitnet_cost.tables import Table, headed
 from bitnet_cost.views import honesty
-from bitnet_cost.views.groups import by_energy, by_row, describe, lettered, others_of
+from bitnet_cost.views.groups import by_energy, by_row, describe, group_of, lettered, others_of
 from bitnet_cost.views.memory import leads, memory_share
 
 
@@ -89,7 +89,7 @@ def _energies(results: Sequence[Result]) -> tuple[str, list[tuple[str, str]]]:
 def breakdown_table(result: Result) -> Table:
     """Where the energy of one cell goes: by phase and group of operators, with shares and the total."""
     columns = {"MAC": result.counts["mac"], "MUL": result.actions("mul"), "ADD": result.actions("add")}
-    rows = by_row(result.counts, [*columns.values(), result.by_operator[1]], lambda op: op.group)
+    rows = by_row(result.counts, [*columns.values(), result.by_operator[1]], group_of)
     rows = {key: sums for key, (_, *sums) in rows.items() if sums[-1]}  # what the scope holds
     totals = [sum(column) for column in zip(*rows.values(), strict=True)]
     units = zip((*columns, "energy"), ("", "", "", "J"), zip(*rows.values(), totals, strict=True), strict=True)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import TypeVar
+from functools import lru_cache
+from typing import NamedTuple, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.workload import usual_attention
 from bitnet_cost.ledger.counted import OpCounts
 from bitnet_cost.ledger.operators import Operator
@@ -43,19 +47,10 @@ def kept_by_host(offload: str | None) -> str:
     return f", {what} in the host's memory"
 
 
-def tokens_in(prompt: float | Array) -> str:
-    """A prompt in words.
-
-    >>> tokens_in(1), tokens_in(4096)
-    ('1 token in', '4,096 tokens in')
-    """
-    return f"{with_commas(int(prompt))} token{'s' * (int(prompt) != 1)} in"
-
-
 def describe_briefly(result: Result) -> str:
     """The workload in words, as far as it differs from what is usual."""
     work, model = result.workload, result.architecture
-    text = f"batch {with_commas(int(work.batch))}, {tokens_in(work.prompt)}"
+    text = f"batch {with_commas(int(work.batch))}, {with_commas(int(work.prompt))} tokens in"
     text += f", {with_commas(int(work.generate))} out" if int(work.generate) > 1 else ""
     text += f", on {result.devices} devices ({result.parallel})" if result.devices > 1 else ""
     text += kept_by_host(result.offload) + drafted_by(result)
@@ -78,6 +73,58 @@ def alike(results: Sequence[T], key: Callable[[T], Hashable]) -> list[list[T]]:
     return list(groups.values())
 
 
+class Rows(NamedTuple):
+    """Rows of a table by phase and by what operators share: the operators of each, identical layers as one."""
+
+    names: tuple[tuple[str, str], ...]  # phase, and what its operators share
+    repeats: tuple[int, ...]  # layers of its operators
+    places: Array  # of the first operator of each row in a table [phase, op], both run together
+    more: tuple[tuple[int, int], ...]  # a row, and the place of a further operator, in their order
+
+    def sums(self, table: Array) -> Array:
+        """Sums of columns, in the order of the operators.  ``table`` [column, phase, op]  ->  [column, row]"""
+        flat = table.reshape(len(table), -1)
+        found: Array = flat[:, self.places]
+        for row, place in self.more:
+            found[:, row] += flat[:, place]
+        return found
+
+
+def rows_of(counts: OpCounts, kept: NDArray[np.bool_], key: Callable[[Operator], str]) -> Rows:
+    """The rows of some operators in some phases, ``kept`` [phase, op]; the same are found once."""
+    return _rows_of(Same(counts.operators), tuple(phase.name for phase in counts.phases), kept.tobytes(), key)
+
+
+@lru_cache(maxsize=256)  # a model in its precisions: what devices spend time on differs a little
+def _rows_of(operators: Same, phases: tuple[str, ...], kept: bytes, key: Callable[[Operator], str]) -> Rows:
+    places: dict[tuple[str, str], list[int]] = {}
+    ops = operators.it
+    for place in np.flatnonzero(np.frombuffer(kept, dtype=bool)).tolist():
+        phase, op = divmod(place, len(ops))
+        places.setdefault((phases[phase], key(ops[op])), []).append(place)
+    return Rows(
+        tuple(places), tuple(sum(ops[at % len(ops)].repeat for at in of) for of in places.values()),
+        np.array([of[0] for of in places.values()], dtype=np.intp),
+        tuple((row, at) for row, of in enumerate(places.values()) for at in of[1:]),
+    )  # fmt: skip
+
+
+def has_figures(table: Array) -> NDArray[np.bool_]:
+    """Where any column has a figure.  ``table`` [column, phase, op]  ->  [phase, op]"""
+    found: NDArray[np.bool_] = (np.isfinite(table) & (table != 0)).any(0)
+    return found
+
+
+def name_of(op: Operator) -> str:
+    """The name of an operator."""
+    return op.name
+
+
+def group_of(op: Operator) -> str:
+    """The group of an operator."""
+    return op.group
+
+
 def by_row(
     counts: OpCounts, columns: Sequence[Array], key: Callable[[Operator], str]
 ) -> dict[tuple[str, str], list[float]]:
@@ -86,14 +133,12 @@ def by_row(
     Before the sums: how many operators, identical layers each, have a figure in any column; rows without one are left
     out.
     """
-    rows: dict[tuple[str, str], list[float]] = {}
-    for p, (phase, *_) in enumerate(counts.phases):
-        for i, op in enumerate(counts.operators):
-            values = [float(column[p, i, 0]) for column in columns]
-            if any(v for v in values if math.isfinite(v)):
-                row = rows.get((phase, key(op)), [0.0] * (1 + len(columns)))
-                rows[phase, key(op)] = [a + b for a, b in zip(row, (op.repeat, *values), strict=True)]
-    return rows
+    table = np.array([column[:, :, 0] for column in columns])
+    rows = rows_of(counts, has_figures(table), key)
+    return {
+        name: [float(repeat), *values]
+        for name, repeat, values in zip(rows.names, rows.repeats, rows.sums(table).T.tolist(), strict=True)
+    }
 
 
 def by_time(results: Sequence[Result]) -> list[list[Result]]:

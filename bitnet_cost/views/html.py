@@ -24,7 +24,7 @@ from bitnet_cost.views.records import csv_text
 from bitnet_cost.words import Plotly
 
 HERE = Path(__file__).resolve().parent
-SCRIPTS = ("numerals.js", "figures.js", "charts.js", "report.js")
+SCRIPTS = ("numerals.js", "figures.js", "charts.js", "overview.js", "operators.js", "report.js")
 PLOTLY = HERE / "vendor" / "plotly-basic.min.js"
 _EMPTY = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="  # of the style sheet that plotly.js fills by script
 

@@ -10,7 +10,7 @@ from bitnet_cost.numerals import in_columns, percent, with_prefix
 from bitnet_cost.tables import Note, Report, Table, headed
 from bitnet_cost.told import Array
 from bitnet_cost.views import honesty
-from bitnet_cost.views.groups import alike, by_row, describe, place_of
+from bitnet_cost.views.groups import alike, by_row, describe, name_of, place_of
 from bitnet_cost.views.notes import notes
 
 
@@ -41,7 +41,7 @@ def operators_table(cells: Sequence[Result]) -> Table:
     if single:
         columns += [(kind.upper(), "", first.actions(kind)) for kind in ("mul", "add", "special")]
     columns += [(("energy" if single else r.precision.name) + honesty.mark(r), "J", r.by_operator[1]) for r in cells]
-    rows = by_row(first.counts, [values for _, _, values in columns], lambda op: op.name)
+    rows = by_row(first.counts, [values for _, _, values in columns], name_of)
     _, *totals = [sum(column) for column in zip(*rows.values(), strict=True)]
     sums = zip(*(row[1:] for row in rows.values()), totals, strict=True)
     headings, (*texts, whole) = in_columns(

@@ -28,7 +28,6 @@ from bitnet_cost.tables import Look, Note, Report, Table, headed
 from bitnet_cost.views.day import cost_table, load_batch
 from bitnet_cost.views.effects import classes_met, limited
 from bitnet_cost.views.families import is_one_bit
-from bitnet_cost.views.groups import tokens_in
 from bitnet_cost.views.records import SCHEMA
 from bitnet_cost.views.verdict import hardware_name, listed, precision_name
 
@@ -89,7 +88,7 @@ def report(results: Sequence[LoadResult]) -> Report:
 def _title(r: LoadResult) -> str:
     asked = r.load
     name = r.scenario.model.title or r.scenario.model.name
-    return f"{name}: {_many(r)}, {tokens_in(asked.prompt)} and {with_commas(asked.generate)} out"
+    return f"{name}: {_many(r)}, {with_commas(asked.prompt)} tokens in and {with_commas(asked.generate)} out"
 
 
 def _many(r: LoadResult) -> str:
@@ -98,19 +97,8 @@ def _many(r: LoadResult) -> str:
     if asked.requests_per_day is not None:
         return f"{with_commas(asked.requests_per_day)} requests a day"
     if r.points > 1:
-        return f"{_rate(asked.rates.min())} to {_rate(asked.rates.max())} requests a second"
-    return f"{_rate(asked.rates[0])} requests a second"
-
-
-def _rate(rate: float) -> str:
-    """A rate that was typed, however small or large.
-
-    >>> _rate(2.0), _rate(1e-6), _rate(1e9)
-    ('2.00', '0.000001', '1,000,000,000')
-    """
-    if rate >= 1e-3:
-        return figures_of(rate) if rate < 1e6 else with_commas(round(rate))
-    return np.format_float_positional(rate, precision=3, fractional=False, trim="-")
+        return f"{figures_of(asked.rates.min())} to {figures_of(asked.rates.max())} requests a second"
+    return f"{figures_of(asked.rates[0])} requests a second"
 
 
 def serves(r: LoadResult) -> bool:
@@ -370,8 +358,7 @@ def _notes(results: Sequence[LoadResult]) -> list[Note]:
     ]
     if first.load.peak > 1:
         peak = figures_of(float(first.load.rates[0]))
-        text = f"Devices, watts, joules and times are those of {peak} requests a second at the peak"
-        text += ", the energy of a day is that of its mean."
+        text = f"Devices are for {peak} requests a second at the peak, the energy of the day for the mean."
         notes.insert(0, Note("peak", text))
     for r in results:
         if r.saving is not None and r.baseline != r.precision.name and r.points == 1:
@@ -407,13 +394,12 @@ def _spread(r: LoadResult) -> str:
     """How long 90 and 99 of 100 requests wait at most."""
     if r.steady is None:
         return ""
-    parts = []
-    for share, whom in ((90, "90% of requests wait"), (99, "99%")):
-        each = r.tpot_of(share)
-        token = "" if each is None else f" and {with_prefix(float(each[0]), 's', 3)} for each further one"
-        first = with_prefix(float(r.steady.ttft_of(share)[0]), "s", 3)
-        parts.append(f"{whom} at most {first} for a first token{token}")
-    return f"{r.precision.name} on {r.hardware.name}: {', '.join(parts)}."
+    names = [f"{percent}% of requests" for percent in (90, 99)]
+    first = [with_prefix(float(r.steady.ttft_of(percent)[0]), "s", 3) for percent in (90, 99)]
+    each = [r.tpot_of(percent) for percent in (90, 99)]
+    tokens = ["" if one is None else f" and {with_prefix(float(one[0]), 's', 3)} a token" for one in each]
+    parts = [f"{what} within {time}{token}" for what, time, token in zip(names, first, tokens, strict=True)]
+    return f"{r.precision.name} on {r.hardware.name}, first token: {listed(parts)}."
 
 
 _HELD = {

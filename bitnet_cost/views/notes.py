@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from bitnet_cost.errors import MissingPrice
-from bitnet_cost.inputs.cited import WEAK
+from bitnet_cost.inputs.cited import WEAK, Same
 from bitnet_cost.inputs.precision import OWN
 from bitnet_cost.ledger.answers import Answer
 from bitnet_cost.ledger.intervals import RANGES, carbon_interval, cost_interval, is_measured
@@ -107,7 +107,7 @@ def _of_answer(answer: Answer) -> list[Note]:
             _busy(r, answer.requests_per_day) for r in results
             if r.has_energy and r.timing and (int(r.workload.batch) > 1 or not answer.loads)
         ]  # fmt: skip
-    return [*found, *quality.notes(results), *validated(answer), *how_sure(results)]
+    return [*found, *quality.notes(results), *validated(answer), how_sure(results)]
 
 
 def _model(result: Result, precisions: set[str]) -> Iterator[Note]:
@@ -284,20 +284,20 @@ def _battery(result: Result) -> Note:
     return Note("battery", f"{text} tokens; screen, radio and losses not counted.")
 
 
-def how_sure(results: Sequence[Result]) -> list[Note]:
+def how_sure(results: Sequence[Result]) -> Note:
     """The last line: what the figures rest on, weak ones named."""
     bases: dict[str, set[str]] = {}
     sources: dict[str, None] = {}
-    for r in results:
-        for action in r.prices:
-            bases.setdefault(str(r.hardware.basis(action)), set()).add(action)
-            figure = r.hardware.figure(action)
-            if figure is not None:
-                source = r.hardware.sources[figure.source]
-                if source.seen != "own":
-                    sources[f"{source.author.split(',')[0]} {source.year}"] = None
+    priced = dict.fromkeys((Same(r.hardware), action) for r in results for action in r.prices)
+    for hardware, action in priced:
+        bases.setdefault(str(hardware.it.basis(action)), set()).add(action)
+        figure = hardware.it.figure(action)
+        if figure is not None:
+            source = hardware.it.sources[figure.source]
+            if source.seen != "own":
+                sources[f"{source.author.split(',')[0]} {source.year}"] = None
     if not bases:
-        return []
+        return Note("prices", "No figure was used.")
     kinds = []
     for basis in (name for name in ("measured", "published", *WEAK) if name in bases):
         actions = sorted(bases[basis])
@@ -305,4 +305,4 @@ def how_sure(results: Sequence[Result]) -> list[Note]:
         kinds.append(f"{len(actions)} {basis}{named}")
     ranges = "Ranges: energy with all prices low or high; saving with each price moved alone, and all together."
     cited = ", ".join(sources) or "own"
-    return [Note("prices", f"{ranges} Prices: {', '.join(kinds)} ({cited}); 'bitnet-cost show NAME' prints each.")]
+    return Note("prices", f"{ranges} Prices: {', '.join(kinds)} ({cited}); 'bitnet-cost show NAME' prints each.")

@@ -14,8 +14,8 @@ def hash_of(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
 
 
-def packed_text(text: str, level: int = 6) -> str:
-    """Base64 of the gzip; level 5 takes a fifth less time for 7 % more."""
+def packed_text(text: str, level: int = 4) -> str:
+    """Base64 of the gzip; level 6 takes twice the time for 7 % less."""
     return base64.b64encode(gzip.compress(text.encode("utf-8"), compresslevel=level, mtime=0)).decode("ascii")
 
 

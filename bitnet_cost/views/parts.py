@@ -13,7 +13,7 @@ from bitnet_cost.ledger.counted import Activity, Footprint, OpCounts, Timing
 from bitnet_cost.numerals import in_columns, percent, with_commas, with_prefix
 from bitnet_cost.tables import Column, Report, Table, headed
 from bitnet_cost.told import Array
-from bitnet_cost.views.groups import by_row
+from bitnet_cost.views.groups import by_row, name_of
 
 
 def _first(points: int) -> str:
@@ -50,7 +50,7 @@ def timing_report(timing: Timing) -> Report:
 
 def counts_report(counts: OpCounts) -> Report:
     """Multiply-accumulates of each operator, with how many layers have it."""
-    macs = by_row(counts, [counts["mac"]], lambda op: op.name)
+    macs = by_row(counts, [counts["mac"]], name_of)
     whole = float(counts.total("mac")[0])
     rows = [
         (phase, name, with_commas(int(layers)), with_prefix(mac, ""), percent(mac / whole))

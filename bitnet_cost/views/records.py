@@ -7,49 +7,108 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
-from typing import Any
+from functools import lru_cache, partial
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bitnet_cost import __version__
+from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.ledger.answers import Answer, Fit
-from bitnet_cost.ledger.counted import longest_wait
+from bitnet_cost.ledger.counted import Activity, OpCounts
 from bitnet_cost.ledger.intervals import RANGES, carbon_interval, cost_interval, is_measured
-from bitnet_cost.ledger.result import Result
+from bitnet_cost.ledger.result import Result, actions_of
 from bitnet_cost.registry import figure, size
 from bitnet_cost.told import Array
-from bitnet_cost.views.groups import by_row
+from bitnet_cost.views.groups import has_figures, name_of, rows_of
 from bitnet_cost.views.honesty import rounded, uncounted
 from bitnet_cost.views.verdict import Verdict
 
 SCHEMA = "bitnet-cost/1"
 
 
-def operations(result: Result, index: int) -> list[dict[str, Any]]:
-    """One row per phase and operator; runs of layers with the same operator are one row."""
-    counts, activity, timing = result.counts, result.activity, result.timing
-    columns: dict[str, Array] = {
-        "mac": counts["mac"], **{kind: result.actions(kind) for kind in ("mul", "add", "special")},
-        "weight_bytes": activity.weight_bits / 8, "activation_bytes": activity.activation_bits / 8,
-        "kv_bytes": activity.kv_bits / 8,
-    }  # fmt: skip
+AMOUNTS = ("mac", "mul", "add", "special", "weight_bytes", "activation_bytes", "kv_bytes")
+
+
+class OperationTable(NamedTuple):
+    """What operators do in a result, a row per phase and operator; runs of layers with the same operator are one row.
+
+    ``rows`` are the phase, the operator, its group, and its layers; ``amounts`` are [column, row], columns as in
+    `AMOUNTS`. Results that count the same have the same ``rows`` and ``amounts``, as objects too.
+    """
+
+    rows: list[tuple[str, str, str, int]]
+    amounts: list[list[float]]
+    energy_j: list[float | None]
+    seconds: list[float] | None
+    bound: list[str | None] | None
+
+
+def operation_table(result: Result) -> OperationTable:
+    """The operators of a result."""
+    counts, timing = result.counts, result.timing
+    counted = (
+        _counted(Same(counts), Same(result.activity)) if result.draft is None
+        else _tabled(counts, result.activity, result.actions)
+    )  # fmt: skip
     waits = {} if timing is None else timing.waits
-    spent = [] if timing is None else [timing.seconds, *waits.values()]
-    sums = by_row(counts, [*columns.values(), result.by_operator[1], *spent], lambda op: op.name)
-    group = {op.name: op.group for op in reversed(counts.operators)}
-    rows = []
-    for (phase, name), (repeat, *values) in sums.items():
-        energy, *times = values[len(columns) :]
-        rows.append(
-            {
-                "record": index, "phase": phase, "op": name, "group": group[name], "repeat": int(repeat),
-                **{column: size(value) for column, value in zip(columns, values, strict=False)},
-                "energy_j": figure(energy), "seconds": times[0] if times else None,
-                "bound": longest_wait(dict(zip(waits, times[1:], strict=True))) if times else None,
-            }
-        )  # fmt: skip
-    return rows
+    columns = [result.by_operator[1], *([] if timing is None else [timing.seconds, *waits.values()])]
+    own = np.array([column[:, :, 0] for column in columns])
+    rows = rows_of(counts, has_figures(own) | counted.filled, name_of)
+    energy, *times = rows.sums(own)
+    names, amounts = _amounts(Same(counts), Same(counted), Same(rows))
+    bound = None
+    if timing is not None:
+        spent = np.array(times[1:])
+        longest, which = spent.max(0).tolist(), list(waits)
+        bound = [which[i] if most else None for i, most in zip(spent.argmax(0).tolist(), longest, strict=True)]
+    seconds = times[0].tolist() if times else None
+    return OperationTable(names, amounts, list(map(figure, energy.tolist())), seconds, bound)
+
+
+class _Counted(NamedTuple):
+    """Amounts of each operator, and which operators have any.  [column, phase, op], [phase, op]"""
+
+    table: Array
+    filled: NDArray[np.bool_]
+
+
+def _tabled(counts: OpCounts, activity: Activity, actions: Callable[[str], Array]) -> _Counted:
+    moved = (activity.weight_bits / 8, activity.activation_bits / 8, activity.kv_bits / 8)
+    columns = (counts["mac"], *(actions(kind) for kind in ("mul", "add", "special")), *moved)
+    table = np.array([column[:, :, 0] for column in columns])
+    return _Counted(table, has_figures(table))
+
+
+@lru_cache(maxsize=256)  # a model in its precisions, on devices that run the same formats
+def _counted(counts: Same, activity: Same) -> _Counted:
+    return _tabled(counts.it, activity.it, partial(actions_of, counts, activity))
+
+
+@lru_cache(maxsize=256)
+def _amounts(counts: Same, counted: Same, rows: Same) -> tuple[list[tuple[str, str, str, int]], list[list[float]]]:
+    group = {op.name: op.group for op in reversed(counts.it.operators)}
+    found = zip(rows.it.names, rows.it.repeats, strict=True)
+    return [(*name, group[name[1]], repeat) for name, repeat in found], rows.it.sums(counted.it.table).tolist()
+
+
+def operations(result: Result, index: int) -> list[dict[str, Any]]:
+    """One row per phase and operator; see `OperationTable`."""
+    found = operation_table(result)
+    nothing = [None] * len(found.rows)
+    own = found.energy_j, found.seconds or nothing, found.bound or nothing
+    each = zip(found.rows, zip(*found.amounts, strict=True), *own, strict=True)
+    return [
+        {
+            "record": index, "phase": phase, "op": name, "group": group, "repeat": repeat,
+            **dict(zip(AMOUNTS, map(size, amounts), strict=True)),
+            "energy_j": energy, "seconds": seconds, "bound": bound,
+        }
+        for (phase, name, group, repeat), amounts, energy, seconds, bound in each
+    ]  # fmt: skip
 
 
 def components(result: Result, index: int) -> list[dict[str, Any]]:
@@ -72,7 +131,12 @@ def inputs(answer: Answer) -> dict[str, Any]:
         for (hardware, runtime), classes in answer.accuracy.items()
         for name, s in classes.items()
     ]
-    runtimes = {r.runtime.name: r.runtime.model_dump(exclude_none=True) for r in answer.results if r.runtime}
+    software = {r.runtime.name: r.runtime for r in answer.results if r.runtime}
+    runtimes = {name: runtime.model_dump(exclude_none=True) for name, runtime in software.items()}
+    precisions, hardware = (
+        {name: part.model_dump(exclude_none=True) for name, part in {of(r).name: of(r) for r in answer.results}.items()}
+        for of in (attrgetter("precision"), attrgetter("hardware"))
+    )
     work = first.workload
     return {
         "workload": {
@@ -94,8 +158,7 @@ def inputs(answer: Answer) -> dict[str, Any]:
             }
             for name, r in models.items()
         },
-        "precisions": {r.precision.name: r.precision.model_dump(exclude_none=True) for r in answer.results},
-        "hardware": {r.hardware.name: r.hardware.model_dump(exclude_none=True) for r in answer.results},
+        "precisions": precisions, "hardware": hardware,
         **({"runtimes": runtimes, "accuracy": accuracy} if runtimes else {}),
     }  # fmt: skip
 
@@ -139,7 +202,8 @@ def verdict_part(verdict: Verdict) -> dict[str, Any]:
 
 
 def answer_document(
-    answer: Answer, verdict: Verdict | None = None, *, gather: Callable[[Iterator[Any]], Iterable[Any]] = list
+    answer: Answer, verdict: Verdict | None = None, *, gather: Callable[[Iterator[Any]], Iterable[Any]] = list,
+    operations: bool = True,
 ) -> dict[str, Any]:  # fmt: skip
     """The JSON document of an answer.
 
@@ -147,6 +211,7 @@ def answer_document(
         answer: the answer.
         verdict: what it says first.
         gather: how the many rows are held; ``iter``: not at all, for `json_chunks` makes each as it is written.
+        operations: whether they are there; a page holds them apart, and its script puts them in their place.
     """
     return {
         "schema": SCHEMA,
@@ -155,7 +220,7 @@ def answer_document(
         **({"days": days(answer)} if answer.requests_per_day is not None else {}),
         **_ranges(answer),
         **_ends(answer),
-        "operations": gather(operation_rows(answer)),
+        "operations": gather(operation_rows(answer)) if operations else None,
         "components": gather(row for i, r in enumerate(answer.results) for row in components(r, i)),
         "inputs": inputs(answer),
         "not_counted": uncounted(answer),

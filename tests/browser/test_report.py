@@ -122,7 +122,7 @@ def test_a_choice_shows_what_python_printed_for_it(
     path.write_text(html.as_html(made), "utf-8")
     page, draws = opened(path), random.Random(4)
     assert len(made.choices["hardware"]) <= FEW or {c.name for c in made.charts if c.scripted} == {
-        "energy", "batch", "quality"
+        "overview", "energy", "batch", "quality", "roofline"
     }  # fmt: skip
     for _ in range(12):
         asked = {name: draws.choice(values)[0] for name, values in made.choices.items()}

@@ -18,7 +18,7 @@ from bitnet_cost.inputs.accuracy import NOT_KNOWN, Group, Reason, Reasons
 from bitnet_cost.inputs.measurement import Measurement
 from bitnet_cost.readers import catalog, machines, measured
 from bitnet_cost.readers.size import all_reduced_bytes
-from bitnet_cost.studies import accuracy, savings
+from bitnet_cost.studies import accuracy, accuracy_classes, savings
 from bitnet_cost.studies.measured import (
     Point,
     all_reduced,
@@ -102,9 +102,9 @@ def test_a_worse_value_is_named() -> None:
 
 def test_witnesses_have_no_target_and_may_become_worse() -> None:
     committed = catalog.accuracy()
-    names = [name for name, known in accuracy.CLASSES.items() if known.witness]
+    names = [name for name, known in accuracy_classes.CLASSES.items() if known.witness]
     assert names == ["load-mlperf", "load-mlperf-energy"]
-    assert all(accuracy.CLASSES[name].median is None for name in names)
+    assert all(accuracy_classes.CLASSES[name].median is None for name in names)
     grown = {n: s.model_copy(update={"median": s.median + 1, "p90": s.p90 + 1}) for n, s in committed.classes.items()}
     faults = write_accuracy.worse(committed.model_copy(update={"classes": grown}), committed)
     assert {fault.partition(":")[0] for fault in faults} == committed.classes.keys() - set(names)
@@ -316,7 +316,7 @@ def test_every_class_lists_its_worst_groups_with_a_reason_or_the_words_that_ther
     for group, s, why in worst:
         assert why in reasons or why == NOT_KNOWN
         assert accuracy.spread([row for row in rows if row.group == group]) == s
-    counts = [sum(group.kind == name for group, *_ in worst) for name in accuracy.CLASSES]
+    counts = [sum(group.kind == name for group, *_ in worst) for name in accuracy_classes.CLASSES]
     assert max(counts) <= accuracy.WORST
     assert sum(why != NOT_KNOWN for *_, why in worst) > len(worst) / 2
 
@@ -325,7 +325,7 @@ def test_a_reason_of_a_group_that_is_no_more_is_refused() -> None:
     groups = {row.group for row in found().rows}
     known = measured.reasons()
     assert [reason for reason in known.reasons if not any(map(reason.names, groups))] == []
-    assert {name for classes in known.unknown.values() for name in classes} == set(accuracy.CLASSES)
+    assert {name for classes in known.unknown.values() for name in classes} == set(accuracy_classes.CLASSES)
 
 
 @pytest.mark.parametrize(("bias", "why"), [(3.0, "of every model in this class"), (-3.0, NOT_KNOWN)])

@@ -18,11 +18,11 @@ from bitnet_cost import api
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.answers import Answer
 from bitnet_cost.readers import catalog
-from bitnet_cost.studies import accuracy, pages, validation
+from bitnet_cost.studies import accuracy_classes, pages, validation
 from bitnet_cost.studies.grid import SENSITIVE
 from bitnet_cost.studies.ranges import judged
 from bitnet_cost.tables import Column, Table
-from bitnet_cost.views import charts, compare, figures, html, page, records
+from bitnet_cost.views import charts, compare, figures, html, page
 from bitnet_cost.views.page import Page
 from bitnet_cost.views.verdict import precision_name
 from tests.conftest import ROOT, Ran
@@ -42,7 +42,7 @@ def answer() -> Answer:
 
 
 def data_of(answer: Answer) -> dict[str, Any]:
-    return pages.data_of(answer, records.answer_document(answer)["operations"], pages.lead(answer.results))
+    return pages.data_of(answer, pages.lead(answer.results))
 
 
 def shown(name: str, data: dict[str, Any], **other: str) -> charts.Shown:
@@ -137,7 +137,7 @@ def test_the_heading_of_the_tornado_is_true(data: dict[str, Any]) -> None:
 
 def test_a_grid_costs_what_an_estimate_says(data: dict[str, Any]) -> None:
     found = data["grid"]
-    point = found["curve"].index(8) * len(found["contexts"]) + 2
+    point = found["batches"].index(8) * len(found["contexts"]) + 2
     for hardware in ("l4", "cmos-7nm"):
         alone = api.estimate("gpt2", hardware, "int8", batch=8, prompt=256, generate=32)
         cell = found["cells"][data["index"]["gpt2", hardware, "int8"]]
@@ -183,7 +183,7 @@ def test_a_page_of_a_study_is_small_and_draws_without_a_library() -> None:
 
 def test_the_drawn_points_are_those_of_the_errors() -> None:
     held = catalog.parity()
-    errors = {n: s.n for n, s in catalog.accuracy().classes.items() if not accuracy.CLASSES[n].witness}
+    errors = {n: s.n for n, s in catalog.accuracy().classes.items() if not accuracy_classes.CLASSES[n].witness}
     assert {name: len(pairs) for name, pairs in held.items()} == errors
 
 

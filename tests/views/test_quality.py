@@ -10,7 +10,7 @@ from bitnet_cost import compare
 from bitnet_cost.readers import quality as reader
 from bitnet_cost.studies.pages import data_of, lead
 from bitnet_cost.studies.ranges import judged
-from bitnet_cost.views import by_quality, eight_bit, quality, records
+from bitnet_cost.views import by_quality, eight_bit, quality
 from bitnet_cost.views.by_quality import covered
 from bitnet_cost.views.charts import CHARTS
 from tests.conftest import ROOT, Ran
@@ -66,8 +66,7 @@ def test_rows_are_the_points_with_their_conditions(bitnet_cost: Callable[..., Ra
 
 
 def test_a_page_has_the_chart_where_figures_are_known() -> None:
-    document = records.answer_document(ASKED, judged(ASKED))
-    data = data_of(ASKED, document["operations"], lead(ASKED.results))
+    data = data_of(ASKED, lead(ASKED.results))
     (shown,) = [s for s in CHARTS["quality"].of(data).shown if s.title.endswith("H100 SXM")][:1]
     assert shown.figure is not None
     assert {row[1] for row in shown.table.rows} >= {"llama-2-7b int4", "llama-2-13b fp16"}

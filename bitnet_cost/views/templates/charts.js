@@ -1,4 +1,4 @@
-// Charts that have a figure for each of thousands of choices, made when one is chosen from the numbers of the model that
+// Charts that have a figure for each of hundreds of choices, made when one is chosen from the numbers of the model that
 // the page holds: as the functions of the same names in bitnet_cost/views make them, which a test asks beside these.
 "use strict";
 const FEW = 6, DASHES = 6; // as in charts.py and charts_parts.py
@@ -11,7 +11,7 @@ const three = (value) => significant(value);
 const commas = (count) => grouped(String(count));
 const nameOf = (data, name) => data.names[name] ?? name;
 const cellOf = (data, at) => data.cells[data.places[`${at.model}\n${at.hardware}\n${at.precision}`]];
-const pointOf = (data, at) => data.curve.indexOf(at.batch) * data.contexts.length + data.contexts.indexOf(at.context);
+const pointOf = (data, at, batches = data.batches) => batches.indexOf(at.batch) * data.contexts.length + data.contexts.indexOf(at.context);
 const onNode = (data) => data.hardware.every((name) => data.capacities[name] === null);
 const atWords = (data, hardware) => `${data.capacities[hardware] === null ? "at" : "on the"} ${nameOf(data, hardware)}`;
 const undecided = ([, low, , high]) => low - 1 < HALF && high - 1 > -HALF;
@@ -44,8 +44,8 @@ const label = (x, y, text, colour = "ink", more = {}) => {
   return [x, y, text, colour, bold, side, brief, gap, weak];
 };
 const drawing = (layout, traces, more) => {
-  const { level = null, rem = 24, labels = [], lines = [] } = more;
-  return [layout, traces, level, null, rem, labels, lines, [], null];
+  const { level = null, rem = 24, labels = [], lines = [], words = [], brief = null } = more;
+  return [layout, traces, level, null, rem, labels, lines, words, brief];
 };
 const named = (name, x, y, more = {}) => ({ name: markup(name), x, y, ...more });
 const UNMARKED = { hoverinfo: "skip", hovertemplate: null };
@@ -179,7 +179,7 @@ function quality(data, at) {
   const several = new Set(published.map((one) => one.model)).size > 1;
   let unit = "token";
   for (const one of published) {
-    const joules = cellOf(data, { ...at, ...one, hardware: h })?.scopes?.[at.scope]?.energy?.[k] ?? null;
+    const joules = cellOf(data, { ...at, ...one, hardware: h })?.scopes?.[at.scope]?.energy[1][k] ?? null;
     if (joules === null) continue;
     const [of, tokens] = unitOf(data, { ...at, model: one.model }, h), marked = data.marks[data.places[`${one.model}\n${h}\n${one.precision}`]];
     unit = of;

@@ -120,7 +120,7 @@ function obstacles(traces, across, up) { // boxes of the marks, and of their whi
 }
 
 // Axes with round ticks.
-const listed = (words) => (words.length > 1 ? `${words.slice(0, -1).join(", ")} and ${words.at(-1)}` : words.join(""));
+const listed = (words, last = "and") => (words.length > 1 ? `${words.slice(0, -1).join(", ")} ${last} ${words.at(-1)}` : words.join(""));
 const stepBelow = (size) => { const decade = 10 ** Math.floor(Math.log10(size)); return decade * Math.max(...[1, 2, 5].filter((s) => s * decade <= size)); };
 function linearAxis(title, end) {
   const step = stepBelow(end / 3), ticks = Array.from({ length: Math.floor(end / step) + 1 }, (_, i) => Number(digits(i * step, 6)));

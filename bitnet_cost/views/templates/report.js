@@ -150,7 +150,11 @@
     event.target.textContent = "Copied";
   });
   const read = async (name) => JSON.parse((await text(name)) || "null");
-  $("json").addEventListener("click", async () => save("bitnet-cost.json", "application/json", JSON.stringify(await read("json"), null, 1) + "\n"));
+  $("json").addEventListener("click", async () => {
+    const found = await read("json"), operations = held?.data?.operations;
+    if (operations) found.operations = operations.cells.flatMap((_, record) => operationsOf(operations, record));
+    save("bitnet-cost.json", "application/json", JSON.stringify(found, null, 1) + "\n");
+  });
   $("csv").addEventListener("click", async () => save("bitnet-cost.csv", "text/csv", await read("csv")));
 
   // The choice, and its deep link.
