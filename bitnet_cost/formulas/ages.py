@@ -22,6 +22,19 @@ def lasting_turns(requests: Array | float, places: Array | float, variation: flo
     return turns
 
 
+def fresh_share(turns: float) -> float:
+    """Share of prompts that no earlier request brought, where each turn of a conversation is one with all before it.
+
+    A server that keeps what it worked on (vLLM 0.11, Automatic Prefix Caching) has the prompt of turn k - 1 when turn
+    k comes. If each turn is followed by another as often, q = 1 - 1/``turns``, prompts of P(k) tokens come q^(k - 1)
+    times as often as first ones, and the sum of what is known, q^(k - 1) P(k - 1), is q times that of all.
+
+    >>> fresh_share(1.25)
+    0.8
+    """
+    return 1.0 / turns
+
+
 def mean_age(turns: Array | float, variation: float) -> Array:
     """Tokens behind a running sequence over half the mean length, on average over some mean lengths from its start.
 

@@ -209,6 +209,7 @@ class Task(Input):
     solved: bool = Field(True, description="whether rows may say better how many")
     variation: float = Field(0.0, ge=0, description="variance of the generated tokens over their squared mean")
     requests: int | None = Field(None, ge=1, description="requests of a run, each again until there are 1.5 a place")
+    turns: float = Field(1.0, ge=1, description="mean turns of a conversation, each a request with all before it")
     note: str = Field(min_length=2, description="how it is known")
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from bitnet_cost.engine.estimate import check_devices, measure, priced
 from bitnet_cost.engine.timing import link_seconds
 from bitnet_cost.errors import BitnetCostError
-from bitnet_cost.formulas.ages import lasting_turns, mean_age
+from bitnet_cost.formulas.ages import fresh_share, lasting_turns, mean_age
 from bitnet_cost.formulas.exchange import all_reduce_factor
 from bitnet_cost.formulas.queueing import after_first
 from bitnet_cost.inputs.calibration import Constants, CounterConstants
@@ -95,7 +95,9 @@ def workload_of(
     """
     tasks = measured.sources().tasks
     shares = found or [0.0] * len(rows)
-    each = [lengths_of(row, tasks.get(row.task), share) for row, share in zip(rows, shares, strict=True)]
+    known = [tasks.get(row.task) for row in rows]
+    kept = any(task and task.turns > 1 for task in known) and not catalog.model(rows[0].model).recurrent
+    each = [lengths_of(row, task, share, kept) for row, task, share in zip(rows, known, shares, strict=True)]
     lengths, ages = zip(*each, strict=True)
     return Workload(
         np.array([row.batch for row in rows]),
@@ -114,19 +116,20 @@ def _prompts_of(rows: Sequence[Measurement], prompts: Mapping[str, int] | None) 
     return [row.prompt if row.prompt is not None else known[row.task] for row in rows]
 
 
-def lengths_of(row: Measurement, task: Task | None, found: float = 0.0) -> tuple[int, float]:
+def lengths_of(row: Measurement, task: Task | None, found: float = 0.0, kept: bool = False) -> tuple[int, float]:
     """Tokens that a server generates for each prompt that it works on while a row is measured, and their `age`.
 
     A benchmark that sends all of its requests at once measures while others are in line: long sequences that began
     early still run, short ones have made room for further prompts. Of the prompts that come again a server has a share
-    ``found`` in its cache, and does not work on them.
+    ``found`` in its cache, and does not work on them, nor on what a conversation had before where prompts are ``kept``.
     """
     if task is None or task.requests is None:
         return row.generate, 1.0
     requests = _sent(row, task)
     turns = float(lasting_turns(requests, row.batch, task.variation))
     again = 1 - max(task.requests - row.batch, 0) / (requests - row.batch)
-    each = row.generate * turns / (requests / row.batch - 1) / max(1 - found * again, FEWEST_NEW)
+    new = (1 - found * again) * (fresh_share(task.turns) if kept else 1.0)
+    each = row.generate * turns / (requests / row.batch - 1) / max(new, FEWEST_NEW)
     return round(each), float(mean_age(turns, task.variation)) * row.generate / each
 
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from math import prod
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ from bitnet_cost.studies.measured import (
     points,
     power_seen,
     read,
+    workload_of,
 )
 from scripts import write_accuracy
 from tests.conftest import Ran
@@ -356,8 +358,8 @@ def test_lengths_of_a_run_that_ends_while_others_are_in_line() -> None:
     task = measured.sources().tasks[row.task]
     assert task.requests is not None
 
-    def lengths(batch: int, requests: int, found: float = 0.0) -> tuple[int, float]:
-        return lengths_of(row.model_copy(update={"batch": batch, "requests": requests}), task, found)
+    def lengths(batch: int, requests: int, found: float = 0.0, kept: bool = False) -> tuple[int, float]:
+        return lengths_of(row.model_copy(update={"batch": batch, "requests": requests}), task, found, kept)
 
     each, age = lengths(1, 100_000)
     assert each == pytest.approx(row.generate, rel=0.01)
@@ -366,3 +368,21 @@ def test_lengths_of_a_run_that_ends_while_others_are_in_line() -> None:
     again = lengths(task.requests // 2, 2 * task.requests, 1.0)[0]
     assert again == pytest.approx(3 * lengths(task.requests // 2, 2 * task.requests)[0], rel=0.01)
     assert lengths_of(row, None) == (row.generate, 1.0)
+    kept, young = lengths(8, 1024, kept=True)
+    assert task.turns > 1
+    assert kept == pytest.approx(task.turns * lengths(8, 1024)[0], rel=0.01)
+    assert kept * young == pytest.approx(prod(lengths(8, 1024)))  # as many tokens behind a sequence
+
+
+def test_turns_before_the_last_are_worked_on_where_no_prefix_is_kept() -> None:
+    """A model with recurrent layers works on all of a conversation, one with attention alone on what is new."""
+    task = "lm-arena-chat"
+    rows = {
+        model: next(r for r in measured.rows() if (r.model, r.task, r.batch) == (model, task, 8))
+        for model in ("nemotron-nano-9b-v2", "qwen3-14b")
+    }
+    for model, row in rows.items():
+        recurrent = catalog.model(model).recurrent
+        each = lengths_of(row, measured.sources().tasks[task], kept=not recurrent)
+        assert workload_of([row]).flat()[2][0] == each[0]
+    assert [catalog.model(model).recurrent > 0 for model in rows] == [True, False]
