@@ -25,6 +25,17 @@ def test_a_command_alone_takes_what_it_takes_among_all(name: str) -> None:
     assert options(cli.application([name])) == options(cli.app)
 
 
+def test_commands_stand_in_one_order_whichever_was_called_first() -> None:
+    script = (
+        "from bitnet_cost.commands import main, root; main.application(['train']); main.application(['list']);"
+        "print(*map(root.name_of, main.app.registered_commands))"
+    )
+    found = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.split()
+    assert [name for name in found if name != "help"] == [
+        name for module, names in cli.MODULES.items() if module != "calibrate" for name in names
+    ]
+
+
 def test_an_estimate_imports_no_other_command() -> None:
     script = (
         "import sys; from bitnet_cost.commands.main import application; application(['train']);"

@@ -44,6 +44,7 @@ def application(words: list[str]) -> typer.Typer:
     for module in [home] if home else MODULES:
         import_module(f"bitnet_cost.commands.{module}")
     every = root.app.registered_commands
+    every.sort(key=_place)  # whichever was called, or imported, first
     found = copy(root.app)
     if home:
         found.registered_commands = [_quick(command) for command in every if root.name_of(command) == called]
@@ -51,6 +52,10 @@ def application(words: list[str]) -> typer.Typer:
     elif called in ("-h", "--help"):
         found.registered_commands = list(map(_without_options, every))
     return found
+
+
+def _place(command: CommandInfo) -> int:
+    return list(MODULES).index(command.callback.__module__.rpartition(".")[2])
 
 
 def _quick(command: CommandInfo) -> CommandInfo:
