@@ -6,6 +6,7 @@ import _thread
 import contextlib
 import hashlib
 import json
+import logging
 import multiprocessing
 import os
 import pickle
@@ -45,6 +46,7 @@ AHEAD = 3  # partitions under way for each worker: enough to keep it busy, few e
 _plans: list[Plan] = []  # the one of this worker process
 _busy: list[int] = []  # what it has worked on: before that there is nothing to leave in order
 _counts: list[Any] = []  # points evaluated, shared with the parent
+_pools: dict[int, Any] = {}  # of processes, for the threads of a Dask worker in this one
 
 
 def _begin(whole: Plan, wanted: Connection, done: Any) -> None:
@@ -89,10 +91,18 @@ def _in_order(
 
 
 def in_processes(
-    whole: Plan, workers: int, numbers: list[int] | range, task: Callable[[Plan, int], T], progress: Progress
-) -> Iterator[T]:
-    """What a task makes of the numbers, in their order, from as many processes; one worker runs them here."""
-    if workers == 1 or len(numbers) <= 1:
+    whole: Plan, workers: int, numbers: list[int] | range, task: Callable[[Plan, int], T], progress: Progress,
+    engine: Engine = "processes",
+) -> Iterator[T]:  # fmt: skip
+    """What a task makes of the numbers, in their order, from as many processes; one worker runs them here.
+
+    They are submitted to a pool, or to a Dask cluster whose tasks run in it.
+
+    Raises:
+        BitnetCostError: a process was ended from outside, or Dask is not installed.
+    """
+    dask = engine == "dask"
+    if not numbers or (not dask and (workers == 1 or len(numbers) == 1)):
         _counts.append(progress)
         try:
             for number in numbers:
@@ -100,30 +110,73 @@ def in_processes(
         finally:
             _counts.pop()
         return
-    from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, wait
+    from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 
     context = multiprocessing.get_context(START)
     wanted, waits = context.Pipe(duplex=False)
     done = _Count(context.Value("q"))
-    pool = ProcessPoolExecutor(min(workers, len(numbers)), context, _begin, (whole, wanted, done))
+    workers = min(workers, len(numbers))
+    pool = ProcessPoolExecutor(workers, context, _begin, (whole, wanted, done))
 
-    def result(future: Future[T]) -> T:
-        while wait([future], EVERY).not_done:
+    def start() -> None:
+        with contextlib.suppress(Exception):  # a task will say it again
+            for _ in range(workers):
+                pool.submit(int)
+
+    def result(future: Any) -> T:
+        ended = threading.Event()
+        future.add_done_callback(lambda _: ended.set())
+        while not ended.wait(EVERY):
             progress.set(done.points)
         progress.set(done.points)
-        return future.result()
+        found: T = future.result()
+        return found
 
+    starting = threading.Thread(target=start)  # meanwhile Dask is imported; no interrupt leaves one half started
+    starting.start()
     try:
-        yield from _in_order(lambda number: pool.submit(_work, task, number), numbers, AHEAD * workers, result)
+        with _cluster(pool, workers) if dask else contextlib.nullcontext(pool.submit) as submit:
+            try:
+                yield from _in_order(lambda number: submit(_work, task, number), numbers, AHEAD * workers, result)
+            except BaseException:  # an interrupt among others: parts under way could take half a minute to end
+                waits.close()
+                raise
     except BrokenExecutor:
         raise BitnetCostError("a worker process was ended from outside; -o FOLDER/ with --resume keeps parts") from None
-    except BaseException:  # an interrupt among others: parts under way could take half a minute to end
-        waits.close()
-        raise
     finally:
+        starting.join()
         pool.shutdown(wait=True, cancel_futures=True)
         waits.close()
         wanted.close()
+
+
+@contextlib.contextmanager
+def _cluster(pool: Any, workers: int) -> Iterator[Callable[..., Any]]:
+    """What submits to a Dask cluster in this process, whose tasks run in a pool of processes.
+
+    What goes to its worker and back is not encoded on the way; no page shows it, and no other machine reaches it.
+    """
+    dask = _dask()
+    quiet = {"protocol": "inproc://", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
+    worker = {"cls": dask.Worker, "options": {**quiet, "nthreads": AHEAD * workers, "memory_limit": None}}
+    scheduler = {"cls": dask.Scheduler, "options": quiet}
+    _pools[id(pool)] = pool
+    try:
+        with (
+            dask.SpecCluster(workers={0: worker}, scheduler=scheduler, silence_logs=logging.CRITICAL) as cluster,
+            dask.Client(cluster) as connected,
+        ):
+            yield partial(connected.submit, _in_pool, id(pool), pure=False)
+    finally:
+        del _pools[id(pool)]
+
+
+def _in_pool(pool: int, *call: Any) -> Any:
+    """What a process makes of a call; a thread waits for it.
+
+    A pool that were the executor of Dask's worker would import Dask in each process, and have its futures cancelled.
+    """
+    return _pools[pool].submit(*call).result()
 
 
 class _Count:
@@ -149,6 +202,19 @@ def counted(whole: Plan, number: int) -> Outcome:
     for count in _counts[-1:]:
         count.add(points_of(whole, [number]))
     return found
+
+
+def reduced(whole: Plan, outcomes: Iterable[Outcome]) -> Outcome:
+    """The front or the best of several parts."""
+    found: Columns = {}
+    for _, part in outcomes:
+        found = joined(whole, [found, part] if found else [part])
+    return len(found["index"]), found
+
+
+def counted_reduced(whole: Plan, number: int, *, each: int) -> Outcome:
+    """The front or the best of ``each`` partitions; their points are counted as done."""
+    return reduced(whole, (counted(whole, n) for n in part_numbers(whole, each, number)))
 
 
 def points_of(whole: Plan, numbers: Iterable[int]) -> int:
@@ -179,47 +245,39 @@ def _of_packed(packed: bytes, task: Callable[[Plan, int], T], number: int) -> T:
     return task(_unpacked(packed), number)
 
 
-def in_dask(
-    whole: Plan, scheduler: str | None, workers: int, numbers: list[int] | range, task: Callable[[Plan, int], T]
-) -> Iterator[T]:
-    """What a task makes of the numbers, in their order, on a Dask cluster: the scheduler's, or one on this machine.
+def in_dask(whole: Plan, scheduler: str, numbers: list[int] | range, task: Callable[[Plan, int], T]) -> Iterator[T]:
+    """What a task makes of the numbers, in their order, on the Dask cluster of a scheduler.
 
     A partition depends on the plan and its number alone, so one that is lost with its worker runs again elsewhere.
 
     Raises:
         BitnetCostError: Dask is not installed, or the scheduler does not answer.
     """
-    if scheduler is None and START == "forkserver":  # which imports once for all workers, while this process does too
-        from multiprocessing.forkserver import ensure_running
-
-        multiprocessing.get_context(START).set_forkserver_preload(["distributed.nanny", "distributed.worker", __name__])
-        ensure_running()
+    client = _dask().Client
     try:
-        import dask
-        from distributed import Client
+        connected = client(scheduler, timeout=20)
+    except (OSError, ValueError) as error:
+        raise BitnetCostError(f"scheduler: {scheduler}: does not answer ({error})") from None
+    with connected:
+        packed = pickle.dumps(whole)  # each task brings it: what lies on a worker alone is lost with that worker
+        submit = partial(connected.submit, _of_packed, packed, task, pure=False, retries=3)
+        most = AHEAD * max(2, sum(connected.nthreads().values()))
+        yield from _in_order(submit, numbers, most, lambda future: future.result())
+
+
+def _dask() -> Any:
+    """Dask, with clusters.
+
+    Raises:
+        BitnetCostError: it is not installed.
+    """
+    try:
+        import distributed
     except ImportError:
         raise BitnetCostError(
             "--engine dask needs Dask: pip install distributed (the extra bitnet-cost[dask])"
         ) from None
-    with dask.config.set({"distributed.worker.multiprocessing-method": START}), contextlib.ExitStack() as closing:
-        try:
-            if scheduler is None:
-                cluster = closing.enter_context(_cluster(workers))
-            client: Any = Client(cluster if scheduler is None else scheduler, timeout=20)  # type: ignore[no-untyped-call]
-            closing.enter_context(client)
-        except (OSError, ValueError) as error:
-            raise BitnetCostError(f"scheduler: {scheduler}: does not answer ({error})") from None
-        packed = pickle.dumps(whole)  # each task brings it: what lies on a worker alone is lost with that worker
-        submit = partial(client.submit, _of_packed, packed, task, pure=False, retries=3)
-        most = AHEAD * max(2, sum(client.nthreads().values()))
-        yield from _in_order(submit, numbers, most, lambda future: future.result())
-
-
-def _cluster(workers: int) -> Any:
-    """A Dask cluster on this machine; no page shows it."""
-    from distributed import LocalCluster
-
-    return LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None, host="127.0.0.1")  # type: ignore[no-untyped-call]
+    return distributed
 
 
 class Runner:
@@ -240,20 +298,19 @@ class Runner:
 
     def results(self, numbers: list[int] | range, task: Callable[[Plan, int], T], each: int = 1) -> Iterator[T]:
         """What a task makes of the numbers, in their order; a number is of ``each`` partitions."""
-        if self.engine != "dask":
-            yield from in_processes(self.whole, self.workers, numbers, task, self.progress)
+        if self.scheduler is None:
+            yield from in_processes(self.whole, self.workers, numbers, task, self.progress, self.engine)
             return
-        found = in_dask(self.whole, self.scheduler, self.workers, numbers, task)
+        found = in_dask(self.whole, self.scheduler, numbers, task)
         for number, result in zip(numbers, found, strict=True):
             self.progress.add(points_of(self.whole, part_numbers(self.whole, each, number)))
             yield result
 
     def reduced_rows(self) -> tuple[int, Columns]:
         """The front or the best of the whole grid: how many rows, and their columns."""
-        found: Columns = {}
-        for _, part in self.results(range(self.whole.partitions), counted):
-            found = joined(self.whole, [found, part] if found else [part])
-        return len(found["index"]), found
+        each = max(1, min(4, self.whole.partitions // 48))  # Dask needs 3 ms a task, a partition 30
+        tasks = range(-(-self.whole.partitions // each))
+        return reduced(self.whole, self.results(tasks, partial(counted_reduced, each=each), each))
 
     def every(self) -> Iterator[Outcome]:
         """All kept rows: those of each partition, or the front or the best of the whole grid."""
@@ -308,7 +365,7 @@ class Runner:
         missing = [i for i in range(count) if not self._is_part(folder / part_name(i))]
         points = sum(points_of(self.whole, part_numbers(self.whole, each, i)) for i in missing)
         self.progress = Progress(points, "points", self.progress.watched, self.whole.points)
-        if self.engine != "dask":
+        if self.scheduler is None:
             return sum(self.results(missing, partial(write_part, folder=folder, each=each)))
         found = self.results(missing, partial(encoded, suffix=".parquet", each=each), each)
         # its workers may not see the folder: what they find is written here

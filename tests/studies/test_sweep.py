@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -573,6 +574,24 @@ def test_dask_gives_the_same_rows_while_a_worker_dies() -> None:
     assert len(found) == whole.partitions
     for name, values in expected.items():
         np.testing.assert_array_equal(values, kept[name], err_msg=name)
+
+
+def test_a_dask_cluster_of_its_own_writes_the_same_bytes_and_is_closed(tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    pytest.importorskip("pyarrow")
+    whole = plan(batch=list(range(1, 65)), prompt={"first": 1, "last": 4096, "points": 512}, generate=[2, 30, 60, 90])
+    running.run(whole, str(tmp_path / "here.parquet"), workers=1)
+    rows, progress = running.run(whole, str(tmp_path / "dask.parquet"), engine="dask", workers=2)
+    assert rows == progress.done == whole.points
+    assert (tmp_path / "dask.parquet").read_bytes() == (tmp_path / "here.parquet").read_bytes()
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "part-000000.parquet").mkdir()  # where a process cannot write
+    runner = running.Runner(whole, engine="dask", workers=2)
+    with pytest.raises(BitnetCostError, match=r"part-000000\.parquet"):
+        list(runner.results([0, 1], partial(running.write_part, folder=tmp_path / "parts", each=1)))
+    assert not running._pools
+    with pytest.raises(ValueError, match="No clients found"):
+        distributed.default_client()
 
 
 def test_plain_numbers_of_a_figure_with_a_unit_are_said_to_be_si(bitnet_cost: Callable[..., Ran]) -> None:
