@@ -48,7 +48,7 @@ def kernel_class(op: Operator, precision: Precision, hardware: Hardware | None =
             return "rescale" if narrow and integers and linear.weights.bits >= 8 else None
         case "quantise":
             if narrow and (linear.weights.bits >= 8 or precision.widened is not None):
-                return "quantise-blocks" if _in_blocks(precision) else "quantise-w8a8"
+                return "quantise-blocks" if _in_blocks(precision) else "quantise-int8" if integers else "quantise-w8a8"
             return "quantise" if narrow or linear.rescale == "product" else None
         case "attention" if precision.attention == "fp32":
             shared = op.has("kv_read") and decided(query_heads(op) > op.cached_heads)
@@ -111,6 +111,11 @@ class Rereads(NamedTuple):
 
     rows: Array  # of a tile, for each of which weights are read; infinite where once
     inputs: Array  # how often inputs are read beyond once
+    kept: Array | None = None  # bits of a tile's inputs, in all layers, that are kept between reads; None: none
+
+    def of(self, rows: list[int]) -> Rereads:
+        """The same of some operators."""
+        return Rereads(self.rows[rows], self.inputs[rows], None if self.kept is None else self.kept[rows])
 
 
 def rereads_of(ops: tuple[Operator, ...], kernels: Sequence[Kernel | None]) -> Rereads | None:
@@ -120,7 +125,9 @@ def rereads_of(ops: tuple[Operator, ...], kernels: Sequence[Kernel | None]) -> R
     rows = [float(k.reads_rows) if k and k.reads_rows else np.inf for k in kernels]
     tiles = [(op.shape[1], k.reads_outputs) if k and k.reads_outputs and op.shape[1] else (1, 1)
              for op, k in zip(ops, kernels, strict=True)]  # fmt: skip
-    return Rereads(array(rows)[:, None], array([float(read_again(*tile)) * (tile[1] > 1) for tile in tiles])[:, None])
+    again = array([float(read_again(*tile)) * (tile[1] > 1) for tile in tiles])[:, None]
+    kept = [8.0 * (k.keeps or 0) * op.repeat * op.parts if k else 0.0 for op, k in zip(ops, kernels, strict=True)]
+    return Rereads(array(rows)[:, None], again, array(kept)[:, None] if any(kept) else None)
 
 
 class Kind(NamedTuple):
@@ -240,6 +247,7 @@ class Columns(NamedTuple):
     moves: Array | None
     stepwise: Array | None
     steps: Array
+    wide: Array | None  # whether such steps hold entries in 32 bits; None: nowhere
     per_mac: Array
     per_weight: Array | None
     unpacked_rows: Array | None
@@ -249,6 +257,7 @@ class Columns(NamedTuple):
     per_level: Array  # [level, 1, kind, 1]
     busy_compute: Array
     busy_memory: Array
+    waits: Array | None  # share of a kernel's time in which it draws as one that waits; negative: what is beyond both
     decoding: Array | None
 
     def has(self, *fields: str) -> bool:
@@ -277,7 +286,10 @@ def columns_of(kinds: tuple[Kind, ...], software: Same, device: Same) -> Columns
     levels = list(hardware.hierarchy)
     rate = stacked([reached_rate(kind, kernel, hardware) for kind, kernel in zip(kinds, kernels, strict=True)])
     share = stacked([k.bandwidth.value if k and k.bandwidth else 1.0 for k in kernels])
-    per_bit = {name: 1 / (level.rate * share) for name, level in hardware.hierarchy.items()}
+    shares = dict.fromkeys(levels, share)
+    if len(levels) > 1 and "near_bandwidth" in given:
+        shares[levels[-2]] = stacked([_near_share(k) for k in kernels])
+    per_bit = {name: 1 / (level.rate * shares[name]) for name, level in hardware.hierarchy.items()}
     return Columns(
         kernels=kernels,
         given=frozenset(given),
@@ -286,6 +298,7 @@ def columns_of(kinds: tuple[Kind, ...], software: Same, device: Same) -> Columns
         moves=None if moves.all() else moves,
         stepwise=stepwise if stepwise.any() else None,
         steps=np.array(steps)[:, None],
+        wide=np.array([bool(k and k.wide_steps) for k in kernels])[:, None] if "wide_steps" in given else None,
         per_mac=1 / rate,
         per_weight=unpacking(kernels, hardware),
         unpacked_rows=array(few)[:, None] if any(k and k.unpacking_rows for k in kernels) else None,
@@ -295,15 +308,22 @@ def columns_of(kinds: tuple[Kind, ...], software: Same, device: Same) -> Columns
         per_level=np.stack(np.broadcast_arrays(*(per_bit[name] for name in levels[-2:])))[:, None],
         busy_compute=stacked([_busy(k) for k in kernels]) / REACHED_RATE,
         busy_memory=share / REACHED_BANDWIDTH,
+        waits=stacked([k.waits.value if k and k.waits else -1.0 for k in kernels]) if "waits" in given else None,
         decoding=decode_factors(kinds, hardware),
     )
 
 
-def _busy(kernel: Kernel | None) -> float:
-    """Share of the peak rate at which a kernel works; of units that are not its format's, as far as reads keep up."""
+def _near_share(kernel: Kernel | None) -> float | Array:
+    """Share of the bandwidth of the last on-chip level that a kernel reaches."""
+    reached = kernel and (kernel.near_bandwidth or kernel.bandwidth)
+    return reached.value if reached else 1.0
+
+
+def _busy(kernel: Kernel | None) -> float | Array:
+    """Share of the peak rate at which a kernel works; of units that are not its format's, none."""
     if kernel is None or kernel.compute is None:
         return 1.0
-    return kernel.compute.value if kernel.units is None else REACHED_RATE * (kernel.reads_outputs is not None)
+    return kernel.compute.value if kernel.units is None else 0.0
 
 
 def decode_factors(kinds: tuple[Kind, ...], hardware: Hardware) -> Array | None:

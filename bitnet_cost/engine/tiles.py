@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bitnet_cost.formulas.launches import idle_multiprocessors, padded_queries, tile_rows
+from bitnet_cost.formulas.launches import idle_multiprocessors, padded_queries, tile_rows, within_rows
 from bitnet_cost.formulas.pairs import rectangle_share
 from bitnet_cost.formulas.tiling import wave_share
 from bitnet_cost.inputs.hardware import Hardware
@@ -95,13 +95,14 @@ class Tiles(NamedTuple):
     queries: tuple[Tiled, ...]  # attention that takes queries in tiles
     waves: Waves | None  # products whose tiles run in waves; None: nowhere
     rows: Array | None  # rows of a product's tile, 1 where it has none, [op, 1]; None: nowhere
+    beyond: Array | None  # tokens up to which another kernel runs, without such tiles, [op, 1]; None: nowhere
     chunk: float  # tokens of a pass of a prefill at most
 
     def of(self, rows: list[int]) -> Tiles:
         """The same of some operators."""
         queries = tuple(tile._replace(row=rows.index(tile.row)) for tile in self.queries)
         return Tiles(queries, self.waves and self.waves.of(rows), None if self.rows is None else self.rows[rows],
-                     self.chunk)  # fmt: skip
+                     None if self.beyond is None else self.beyond[rows], self.chunk)  # fmt: skip
 
     def worked(self, counts: OpCounts, shape: tuple[int, ...], devices: int) -> tuple[Array, Array]:
         """How much longer products take where kernels work on whole tiles, and how much of it units idle.
@@ -113,7 +114,10 @@ class Tiles(NamedTuple):
         widths = array([phase.width(prompt, generate) for phase in counts.phases])
         tokens, padded = rows_of(counts), np.ones(shape)
         if self.rows is not None:
-            padded = padded * (tile_rows(tokens, self.rows) / np.maximum(tokens, 1.0))
+            filled = tile_rows(tokens, self.rows) / np.maximum(tokens, 1.0)
+            if self.beyond is not None:
+                filled = filled + (1.0 - filled) * within_rows(tokens, self.beyond)
+            padded = padded * filled
         padding, idle = list(padded.swapaxes(0, 1)), list(np.ones(shape).swapaxes(0, 1))
         brought = counts["inputs"] + counts["outputs"]
         for row, tile, width, units in self.queries:
@@ -133,8 +137,11 @@ def tiles_of(
     """Those of a run; None where no kernel has any."""
     rows = [float(k.row_tile or 1) if k else 1.0 for k in kernels]
     queries, waves = query_tiles(ops, kernels, hardware), waves_of(ops, kernels, runtime, hardware)
-    few = array(rows)[:, None] if any(k and k.row_tile for k in kernels) else None
-    return Tiles(queries, waves, few, float(runtime.chunk or np.inf)) if queries or waves or few is not None else None
+    if not (queries or waves or any(k and k.row_tile for k in kernels)):
+        return None
+    padded = array(rows)[:, None] if any(k and k.row_tile for k in kernels) else None
+    few = [float(k.few_rows or 0) if k and k.row_tile else 0.0 for k in kernels]
+    return Tiles(queries, waves, padded, array(few)[:, None] if any(few) else None, float(runtime.chunk or np.inf))
 
 
 def rows_of(counts: OpCounts) -> Array:

@@ -45,7 +45,7 @@ from bitnet_cost.formulas.launches import (
 )
 from bitnet_cost.formulas.roofline import sum_of_maxima, waiting
 from bitnet_cost.formulas.sums import ordered_sum
-from bitnet_cost.formulas.tiling import read_again
+from bitnet_cost.formulas.tiling import missed, read_again
 from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.hardware import Hardware, Host, Interconnect
 from bitnet_cost.inputs.offload import Offload
@@ -101,6 +101,7 @@ class Schedule:
     moves: Array | None  # 0 where a kernel is fused into another; None: nowhere
     stepwise: Array | None  # whether steps are kernels of their own; None: nowhere
     steps: Array  # bits moved per entry where they are
+    wide: Array | None  # whether these hold entries in 32 bits; None: nowhere
     room: Array  # bits that an operator's layers may hold in the near level, for one pass
     near: str
     main: str
@@ -120,6 +121,7 @@ class Schedule:
     per_level: Array  # the same of the levels that are read and written, in the order of places, [level, 1, op, 1]
     busy_compute: Array  # share of a kernel's time in which the peak rate, or the bandwidth, does not wait
     busy_memory: Array
+    waits: Array | None  # share of a kernel's time in which it draws as one that waits, see `Columns`; None: nowhere
     per_pass: Array  # seconds of launches
     sorting: Array | None  # seconds of a pass, a token and a decoding sequence in kernels that sort routed rows,
     # [3, op, 1]; None: nothing is routed
@@ -146,10 +148,10 @@ class Schedule:
         for name in names:
             values = getattr(self, name)
             changed[name] = None if values is None else values[rows]
-        for name in ("per_weight", "unpacked_rows", "packing", "unfused", "repeated"):
+        for name in ("per_weight", "unpacked_rows", "packing", "unfused", "repeated", "waits", "wide"):
             values = getattr(self, name)
             changed[name] = None if values is None else values[rows]
-        changed["rereads"] = self.rereads and Rereads(self.rereads.rows[rows], self.rereads.inputs[rows])
+        changed["rereads"] = self.rereads and self.rereads.of(rows)
         if changed["moves"] is not None and changed["moves"].all():
             changed["moves"] = None
         return replace(self, per_bit={level: values[rows] for level, values in self.per_bit.items()}, **changed)
@@ -212,6 +214,7 @@ def schedule(
         moves=each(of.moves),
         stepwise=each(of.stepwise),
         steps=of.steps[rows],
+        wide=each(of.wide),
         room=shapes.repeats * hardware.hierarchy[near].size,
         near=near,
         main=main,
@@ -232,6 +235,7 @@ def schedule(
         per_level=of.per_level[:, :, rows],
         busy_compute=of.busy_compute[rows],
         busy_memory=of.busy_memory[rows],
+        waits=each(of.waits),
         per_pass=per_pass,
         sorting=sorting,
         host=ops.index(HOST) if runtime.waits_for_host else None,
@@ -261,6 +265,8 @@ def movement(counts: OpCounts, activity: Activity, actions: Actions, plan: Sched
     if plan.stepwise is not None:
         alone = counts["quantise"] + counts["dequantise"]  # rows whose entries no basis of inputs counts
         near = near * stays(counts, alone * HELD, plan.room)
+        if plan.wide is not None:
+            near = near * stays(counts, counts["inputs"] * (2 * HELD * plan.wide), plan.room)
         several = plan.steps * (counts["inputs"] + alone) / 2
         passing = np.where(plan.stepwise, several, passing)
     if plan.moves is not None:
@@ -297,13 +303,24 @@ def movement(counts: OpCounts, activity: Activity, actions: Actions, plan: Sched
     if plan.rereads is not None:
         held = stays(counts, of_weights, plan.room)
         more = of_weights * read_again(rows_of(counts), plan.rereads.rows)
-        found[0] += more * held + activity.passing_bits[0] * plan.rereads.inputs
+        found[0] += more * held + inputs_again(counts, activity.passing_bits[0], plan.rereads)
         found[places.index(f"{plan.main}.read")] += more * (1 - held)
     if streamed:
         found[places.index("host.link")] += found[places.index("host.read")] + found[places.index("host.write")]
     for place, moved in zip(places, found, strict=True) if is_told(found) else ():
         counts.named(moved, place, "bit")
     return found
+
+
+def inputs_again(counts: OpCounts, inputs: Array, rereads: Rereads) -> Array:
+    """Bits of inputs that products read beyond once, from the nearest level.  [phase, op, n]"""
+    again = inputs * rereads.inputs
+    if rereads.kept is None:
+        return again
+    passes = np.maximum(counts.passes, 1.0)[:, None, :]
+    tile = inputs / passes * np.minimum(1.0, rereads.rows / np.maximum(rows_of(counts), 1.0))
+    bits: Array = again * missed(tile, rereads.kept)
+    return bits
 
 
 def cache_again(counts: OpCounts, activity: Activity, runtime: RuntimeProfile) -> Array | None:
@@ -400,13 +417,12 @@ def roofline(
     routed = uneven(counts, plan.kernels, *((share.devices, share.parallel) if share else (1, "tensor")))
     if routed is not None:
         compute, memory = compute * routed.arithmetic, memory * routed.weights
+    widening = None
     if plan.per_weight is not None:
         widening = counts["weights"] * plan.per_weight
         few = plan.unpacked_rows
         widening = widening if few is None else widening * within_rows(rows_of(counts), few)
         compute = compute + widening
-        if plan.rereads is not None:  # widening is priced as work
-            needed = needed + widening * (plan.rereads.inputs > 0)
     if plan.packing is not None:
         compute = compute + packing_seconds(counts["weights"], plan.packing, rows_of(counts), plan.packed_rows)
     counts.named(compute, "arithmetic", "s")
@@ -447,6 +463,11 @@ def roofline(
     if hardware.power is not None and hardware.power.active is not None:
         moved = near * plan.busy_memory + stream  # a kernel that is stalled by its link draws the floor alone
         waits = waiting(longest - others, needed * plan.busy_compute, moved)
+        if plan.waits is not None:
+            drawn = (longest - others) * plan.waits
+            if widening is not None and plan.rereads is not None:  # beyond once, which is priced as work
+                drawn = drawn + widening * read_again(rows_of(counts), plan.rereads.rows)
+            waits = np.where(plan.waits >= 0, drawn, waits)
         if idle is not None:
             waits = waits / idle
     longest = longest + counts.named(overhead, "launches", "s")

@@ -17,8 +17,24 @@ def read_again(size: Any, tile: Any) -> Any:
 
     >>> [float(read_again(rows, 16)) for rows in (1.0, 16.0, 17.0, 512.0)]
     [0.0, 0.0, 1.0, 31.0]
+    >>> float(read_again(512.0, np.inf))  # no tiles
+    0.0
     """
-    return np.ceil(size / tile) - 1
+    return np.maximum(np.ceil(size / tile), 1.0) - 1
+
+
+def missed(tile: Any, kept: Any) -> Any:
+    """Share of a tile, read again for each tile of the other operand, that a cache which keeps ``kept`` of it misses.
+
+    A loop over more than a cache holds, whose lines are replaced at random, misses little beyond the cache's size and
+    nearly all from twice of it on (Smith & Goodman, A study of instruction cache organizations and replacement
+    policies, ISCA 1983): a straight line between.
+
+    >>> [float(missed(np.float64(tile), 128.0)) for tile in (64.0, 128.0, 160.0, 256.0, 512.0)]
+    [0.0, 0.0, 0.25, 1.0, 1.0]
+    """
+    beyond = (tile - kept) / np.maximum(kept, 1.0)
+    return np.minimum(1.0, np.maximum(0.0, beyond))
 
 
 def tiled_bits(weight: Any, activation: Any, accumulator: Any, capacity: Any) -> Any:

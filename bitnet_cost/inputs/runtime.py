@@ -13,8 +13,8 @@ KernelClass = Literal[
     "linear", "linear-fp32", "dequantised", "dequantised-int4", "dequantised-int8", "dequantised-narrow", "lowbit",
     "w8a8", "w8a8-blocks", "w8a8-int8", "w4a4", "experts", "experts-w8a8", "experts-integer", "attention",
     "attention-kv8", "attention-fp32", "attention-fp32-grouped", "norm", "layer-norm", "rope", "activation",
-    "activation-tanh", "residual", "cache", "quantise", "quantise-w8a8", "quantise-blocks", "rescale", "scan",
-    "elementwise",
+    "activation-tanh", "residual", "cache", "quantise", "quantise-w8a8", "quantise-int8", "quantise-blocks", "rescale",
+    "scan", "elementwise",
 ]  # fmt: skip
 # The class whose entry stands for one that a runtime does not list.
 WIDER: dict[KernelClass, KernelClass] = {
@@ -23,7 +23,8 @@ WIDER: dict[KernelClass, KernelClass] = {
     "w8a8": "linear", "w8a8-blocks": "w8a8", "w8a8-int8": "w8a8", "w4a4": "w8a8", "experts": "linear",
     "experts-w8a8": "experts", "experts-integer": "experts", "attention": "linear", "attention-fp32": "attention",
     "attention-fp32-grouped": "attention", "attention-kv8": "attention", "layer-norm": "norm",
-    "activation-tanh": "activation", "quantise-w8a8": "quantise", "quantise-blocks": "quantise-w8a8",
+    "activation-tanh": "activation", "quantise-w8a8": "quantise", "quantise-int8": "quantise-w8a8",
+    "quantise-blocks": "quantise-w8a8",
 }  # fmt: skip
 
 
@@ -36,6 +37,10 @@ class Kernel(Input):
         None, description="time per entry of the inner dimension, where a product walks it without enough at once"
     )
     bandwidth: Ratio | None = Field(None, description="share of the peak bandwidth; left out: fused, moves nothing")
+    near_bandwidth: Ratio | None = Field(
+        None,
+        description="the same of the last on-chip level's, for what stays there; left out: as of the memory's",
+    )
     compute: Ratio | None = Field(None, description="share of the peak rate; left out: not limited by it")
     partly_overlapped: bool = Field(
         False,
@@ -43,7 +48,10 @@ class Kernel(Input):
         "sum of their squares; left out: the longer of bytes and arithmetic, after the walk",
     )
     few_rows: int | None = Field(
-        None, ge=1, le=1024, description="tokens of a pass up to which another kernel runs, whose launch is shorter"
+        None,
+        ge=1,
+        le=1024,
+        description="tokens of a pass up to which another kernel runs, whose launch is shorter, without row_tile",
     )
     few_overhead: Ratio | None = Field(None, description="part of `overhead` that a launch for few_rows takes")
     issued: bool = Field(
@@ -56,6 +64,9 @@ class Kernel(Input):
         ge=0,
         le=1000,
         description="bytes moved per entry of the operator's input, where steps are kernels of their own",
+    )
+    wide_steps: bool = Field(
+        False, description="such steps hold entries in 32 bits, and stay on chip only where these fit there"
     )
     bytes_per_pair: float | None = Field(
         None,
@@ -88,8 +99,20 @@ class Kernel(Input):
     reads_outputs: int | None = Field(
         None, ge=1, le=1024, description="outputs of a product's tile, for each of which its inputs are read again"
     )
+    keeps: int | None = Field(
+        None,
+        ge=1,
+        le=10**8,
+        description="bytes of a tile's inputs that a multiprocessor keeps from one tile of outputs to the next; left "
+        "out: none, see `missed`",
+    )
     units: Literal["int32", "fp32"] | None = Field(
         None, description="units whose rate `compute` is a share of; left out: those of the product's format"
+    )
+    waits: Ratio | None = Field(
+        None,
+        description="share of its time in which it draws as a kernel that waits, beside what it moves and multiplies; "
+        "left out: of its time beyond what both take at the peaks",
     )
     unpacking: float | None = Field(
         None,
@@ -132,6 +155,8 @@ class Kernel(Input):
             raise ValueError("a kernel that is launched needs its overhead")
         if (self.few_rows is None) != (self.few_overhead is None):
             raise ValueError("few_rows and few_overhead need one another")
+        if self.keeps is not None and self.reads_outputs is None:
+            raise ValueError("keeps needs reads_outputs")
         if self.large_tile is not None and (self.tile is None or self.compute is None or self.large_compute is None):
             raise ValueError("large_tile needs tile, compute and large_compute")
         return self

@@ -43,7 +43,7 @@ def test_operators_carry_traits(model: str, name: str, traits: Traits) -> None:
     ("precision", "classes"),
     [
         ("fp16", ("linear", "linear", None)),
-        ("int8", ("w8a8-int8", "linear", "quantise-w8a8")),
+        ("int8", ("w8a8-int8", "linear", "quantise-int8")),
         ("fp8", ("w8a8", "linear", "quantise-w8a8")),
         ("fp8-block", ("w8a8-blocks", "linear", "quantise-blocks")),
         ("w8a16", ("dequantised-int8", "linear", None)),
