@@ -265,6 +265,7 @@ def options(**given: Any) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for name, value in given.items():
+        value = value.tolist() if isinstance(value, np.ndarray | np.generic) else value  # noqa: PLW2901
         if value is None or (isinstance(value, Sized) and len(value) == 0 and name != "training"):
             continue
         if name in ("batch", "prompt", "generate"):

@@ -268,6 +268,13 @@ def sweep(
         accept=accept, draft_tokens=draft_tokens, where=where,
         objectives=objectives, pareto=pareto, top=top, columns=columns, limit=limit,
     )  # fmt: skip
+    axes = {
+        "models": models, "precisions": precisions, "hardware": hardware, "runtimes": runtimes, "devices": devices,
+        "scopes": scopes, "batch": batch, "prompt": prompt, "generate": generate,
+    }  # fmt: skip
+    for name, value in axes.items():
+        if value is not None and name not in update:  # an empty one; the usual one is another question
+            raise BitnetCostError(f"{name}: none are given; leave it out for the usual ones, or name one")
     if type(workers) is not int or not 1 <= workers <= 1024:
         raise BitnetCostError(f"workers: {workers!r} is not a whole number from 1 to 1024")
     if study is not None and not isinstance(study, str | os.PathLike | Mapping | Sweep):

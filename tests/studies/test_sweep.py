@@ -764,3 +764,17 @@ def test_a_varied_number_keeps_to_the_limits_of_its_file(bitnet_cost: Callable[.
         assert ran.code == 2
         assert path in ran.err
     assert bitnet_cost(*words, "runtime.chunk=256,512").code == 0
+
+
+@pytest.mark.parametrize(("name", "none"), [
+    ("batch", []), ("prompt", range(0)), ("generate", np.array([])), ("devices", ()), ("hardware", []), ("models", ""),
+])  # fmt: skip
+def test_an_empty_axis_is_not_the_usual_one(name: str, none: Any) -> None:
+    given: dict[str, Any] = {"models": "gpt2", "hardware": "l4", "precisions": "fp16", name: none}
+    with pytest.raises(BitnetCostError, match=f"{name}: none are given"):
+        package.sweep(**given)
+
+
+@pytest.mark.parametrize("three", [3, np.int64(3), np.array(3), np.array([3])])
+def test_a_number_of_numpys_is_a_number(three: Any) -> None:
+    assert package.sweep(models="gpt2", hardware="l4", precisions="fp16", batch=three).to_records()[0]["batch"] == 3
