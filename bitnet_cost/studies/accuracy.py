@@ -335,7 +335,8 @@ def report(found: Comparison, worst: int = 12) -> Report:
     used = len(_used())
     ids = {part for r in found.rows for part in r.id.split("/")}
     text = f"{with_commas(len(found.rows))} figures of {with_commas(len(ids))} measured rows: {good} of {len(held_to)}"
-    text += f" classes meet their target; {used} other rows were used for constants."
+    others = "other rows" if len(found.kinds) == len(CLASSES) else "rows of all classes"
+    text += f" classes meet their target; {used} {others} were used for constants."
     words = [
         f"{name}: {CLASSES[name].title}." for name in found.kinds if name in of_class
     ]  # what a class is, in the order of the table

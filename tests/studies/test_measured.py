@@ -172,7 +172,7 @@ def test_validate_measured_in_every_format(bitnet_cost: Run, tmp_path: Path, mon
     counts, used = data["accuracy"]["classes"]["memory"], len(data["used_for_constants"])
     drawn = page.read_text("utf-8")
     assert f"<h1>{counts['n']} figures of {len(data['rows'])} measured rows: " in drawn
-    assert f"{used} other rows were used for constants.</h1>" in drawn
+    assert f"{used} rows of all classes were used for constants.</h1>" in drawn
     assert f"Within {counts['median']:g}% of the measurement for half of {counts['n']} figures</h2>" in drawn
     assert "Model over measurement, one dot a row</h3>" in drawn
     cells = "".join(f'<td class="n">{counts[k]:{f}}</td>' for k, f in (("n", ""), ("median", "g"), ("p90", "g")))
