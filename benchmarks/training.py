@@ -37,11 +37,13 @@ def rate(spec: Mapping[str, Any], precision: str, partitions: int) -> float:
     """Points that a sweep evaluates in a second of processor time."""
     asked = {"models": MODEL, "hardware": HARDWARE, "precisions": [precision], "pareto": True, **spec}
     whole = load_sweep.plan(sweeps.of_options(asked))
-    start, points = time.process_time(), 0
+    start, points, kept = time.process_time(), 0, dict[str, Any]()
     for number in range(min(partitions, whole.partitions)):
-        sweep_parts.partition(whole, number)
+        _, part = sweep_parts.partition(whole, number)
+        kept = sweep_parts.joined(whole, [kept, part] if kept else [part])
         _, first, last = whole.span(number)
         points += last - first
+    sweep_parts.completed(whole, kept)
     return points / (time.process_time() - start)
 
 

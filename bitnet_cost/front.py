@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from bitnet_cost.told import Array
 
 MANY = 1000  # rows from which most are dropped before the rest is sorted
+TOGETHER = 32  # rows that follow one another, of which often none can be on a front
 
 
 def pareto(values: Array) -> NDArray[np.intp]:
@@ -55,10 +56,25 @@ def _left_by_some(first: Array, last: Array) -> NDArray[np.intp]:
         return np.arange(len(first))
     by_first = some[np.argsort(first[some])]
     x, y = first[by_first], last[by_first]
+    near = _near(x, y, first, last)
+    first, last = first[near], last[near]
     beaten = (first[::step] >= x[:, None]) & (last[::step] >= y[:, None])
     good = int(np.argmax(beaten.sum(axis=1)))
     rows = np.flatnonzero((first < x[good]) | (last <= y[good]))
-    return rows[_unbeaten(x, y, first[rows], last[rows])]
+    return near[rows[_unbeaten(x, y, first[rows], last[rows])]]
+
+
+def _near(x: Array, y: Array, first: Array, last: Array) -> NDArray[np.intp]:
+    """Rows without those that lie together where a row of a sorted front ``x, y`` beats all that they could be.  [k]
+
+    >>> x, y = np.array([1.0, 2.0]), np.array([2.0, 1.0])
+    >>> _near(x, y, np.append(np.full(64, 3.0), 2.0), np.append(np.full(32, 0.5), np.full(33, 1.5))).tolist()[-2:]
+    [31, 64]
+    """
+    whole = len(first) // TOGETHER * TOGETHER
+    corner = [np.fmin.reduce(values[:whole].reshape(-1, TOGETHER), axis=1) for values in (first, last)]
+    left = np.repeat(_unbeaten(x, y, *corner), TOGETHER)
+    return np.concatenate((np.flatnonzero(left), np.arange(whole, len(first))))
 
 
 def _unbeaten(x: Array, y: Array, first: Array, last: Array) -> NDArray[np.bool_]:
@@ -83,15 +99,19 @@ class Front:
         """Rows that no row before them, here or in what was added before, beats or equals, in their order.  [k]"""
         if values.shape[1] != 2:
             return pareto(values)
-        rows = pareto(values)
-        both = values[rows]
-        if self._values is not None and len(self._values):
+        if self._values is None or not len(self._values):
+            rows = pareto(values)
+            both = values[rows]
+        else:
             x, y = self._values.T
+            rows = _near(x, y, *values.T) if len(values) >= MANY else np.arange(len(values))
+            both = values[rows]
             before = np.searchsorted(x, both[:, 0], side="right") - 1
             new = (before < 0) | (both[:, 1] < y[before])  # equal ones are there already
-            rows = rows[new]
-            both = np.concatenate((self._values, both[new]))
-            both = both[pareto(both)]
+            rows, both = rows[new], both[new]
+            alone = pareto(both)
+            rows, both = rows[alone], np.concatenate((self._values, both[alone]))
+            both = both[pareto(both)] if len(rows) else both
         self._values = both[np.argsort(both[:, 0])]
         return rows
 

@@ -28,7 +28,7 @@ from bitnet_cost.numerals import digits, fixed, with_commas, with_prefix
 from bitnet_cost.studies.progress import EVERY, Progress
 from bitnet_cost.studies.sweep import PARTITION, Plan
 from bitnet_cost.studies.sweep_columns import Columns
-from bitnet_cost.studies.sweep_parts import joined, partition
+from bitnet_cost.studies.sweep_parts import completed, joined, partition
 from bitnet_cost.views import columns as files
 from bitnet_cost.views.files import whole_or_nothing, write_first
 from bitnet_cost.words import Engine
@@ -310,7 +310,8 @@ class Runner:
         """The front or the best of the whole grid: how many rows, and their columns."""
         each = max(1, min(4, self.whole.partitions // 48))  # Dask needs 3 ms a task, a partition 30
         tasks = range(-(-self.whole.partitions // each))
-        return reduced(self.whole, self.results(tasks, partial(counted_reduced, each=each), each))
+        rows, found = reduced(self.whole, self.results(tasks, partial(counted_reduced, each=each), each))
+        return rows, completed(self.whole, found)
 
     def every(self) -> Iterator[Outcome]:
         """All kept rows: those of each partition, or the front or the best of the whole grid."""
@@ -432,7 +433,7 @@ class Runner:
             kept, part = partition(self.whole, number)
             _, first, last = self.whole.span(number)
             points, rows = points + last - first, rows + kept
-            size += self._encoded(part, kept)
+            size += self._encoded(completed(self.whole, part) if self.whole.reducing else part, kept)
         seconds = (time.perf_counter() - start) / points
         return {
             "points": self.whole.points,

@@ -18,17 +18,41 @@ from bitnet_cost.studies.sweep import BLOCK, CHUNK, PARTITION, TRIES, Cell, Plan
 from bitnet_cost.studies.sweep_columns import Columns, as_array, select_rows
 from bitnet_cost.told import Array
 
+FEW = 8 * CHUNK  # rows that are completed at once
+
 
 def partition(whole: Plan, number: int) -> tuple[int, Columns]:
-    """Rows of one partition that are kept: how many, and the written columns. A pure function of its arguments."""
+    """Rows of one partition that are kept: how many, and their columns. A pure function of its arguments.
+
+    Of a front or the best they are those that decide between the rows of several partitions; see `completed`.
+    """
     index, start, stop = whole.span(number)
     if start >= stop:
         return 0, {}
     fast = traced_cell(Same(whole), index)
     early = whole.deciding if not isinstance(fast, str) else whole.deciding | whole.needed
-    part = Part(whole, whole.cell(index), index * math.prod(whole.lengths), early, Front())
+    part = part_of(whole, index, early)
     found = joined(whole, list(part.blocks(start, stop, None if isinstance(fast, str) else fast)))
+    if whole.reducing:
+        return len(found["index"]), {name: found[name] for name in (*sorted(whole.deciding), "index")}
     return len(found["index"]), part.completed(found)
+
+
+def completed(whole: Plan, kept: Columns) -> Columns:
+    """Rows of a front or the best of all partitions with the columns that are written, in their order."""
+    if whole.needed <= whole.deciding or not kept:
+        return {name: kept[name] for name in (*sorted(whole.needed), "index")} if kept else kept
+    index = kept["index"]
+    order = np.argsort(index, kind="stable")  # points of a cell one after the other, whichever is the best
+    cells = index[order] // math.prod(whole.lengths)
+    starts = np.flatnonzero(np.diff(cells, prepend=-1)).tolist()
+    parts: list[Columns] = []
+    for first, last in zip(starts, [*starts[1:], len(index)], strict=True):
+        part = part_of(whole, int(cells[first]), whole.deciding)
+        several = (order[at : min(at + FEW, last)] for at in range(first, last, FEW))
+        parts.extend(part.completed(select_rows(kept, rows)) for rows in several)
+    together = concatenated(parts)
+    return select_rows({name: as_array(values, len(index)) for name, values in together.items()}, np.argsort(order))
 
 
 @lru_cache(maxsize=4)
@@ -51,6 +75,11 @@ def engine_notes(whole: Plan) -> list[str]:
     )  # fmt: skip
     of = f"the first {cells}" if cells < math.prod(whole.radices) else f"{cells}"
     return [f"engine: {count} of {of} cells: {reason}" for reason, count in reasons.items()]
+
+
+def part_of(whole: Plan, index: int, early: frozenset[str]) -> Part:
+    """What is the same for all points of a cell."""
+    return Part(whole, whole.cell(index), index * math.prod(whole.lengths), early, Front())
 
 
 class Part(NamedTuple):
@@ -135,7 +164,7 @@ def reduced(whole: Plan, columns: Columns, front: Front | None = None) -> Column
         return columns
     points = len(columns["index"])
     signs = [1.0 if o.goal == "min" else -1.0 for o in spec.objectives]
-    values = np.empty((points, len(signs)))
+    values = np.empty((len(signs), points)).T  # each objective contiguous
     for i, (objective, sign) in enumerate(zip(spec.objectives, signs, strict=True)):
         values[:, i] = columns[objective.column]
         values[:, i] *= sign
@@ -146,11 +175,14 @@ def reduced(whole: Plan, columns: Columns, front: Front | None = None) -> Column
 
 def joined(whole: Plan, parts: Sequence[Columns]) -> Columns:
     """Rows of several parts as one, reduced to what the sweep asks for; of one part, as they are."""
-    if len(parts) < 2:
-        return parts[0] if parts else {}
+    return reduced(whole, concatenated(parts)) if len(parts) > 1 else parts[0] if parts else {}
+
+
+def concatenated(parts: Sequence[Columns]) -> Columns:
+    """Rows of several parts as one; what is the same in all of them stays a single value."""
     found: Columns = {}
     for name, values in parts[0].items():
         several = [part[name] for part in parts]
         alone = all(not isinstance(v, np.ndarray) and v == values for v in several)
         found[name] = values if alone else np.concatenate([as_array(part[name], len(part["index"])) for part in parts])
-    return reduced(whole, found)
+    return found
