@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitnet_cost.errors import BitnetCostError
-from bitnet_cost.told import FUNCTIONS, Graph, Node
+from bitnet_cost.told import FUNCTIONS, Array, Graph, Node
 
 OPERATIONS = ("", *FUNCTIONS)
 """By their number in packed data: an input, then the functions of a graph."""
@@ -73,69 +73,115 @@ def _plain(value: float) -> float | str:
 
 _ARITHMETIC = {"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv"}
 _COMPARED = {"<": "olt", "<=": "ole", ">": "ogt", ">=": "oge"}
-_SIGNATURE = "define void @figures(ptr noalias %k, ptr noalias %in, ptr noalias %out, i64 %groups) {"
+_SIGNATURE = (
+    "define void @figures(ptr noalias %k, ptr noalias %each, ptr noalias %spans, ptr noalias %in, ptr noalias %out,"
+    " i64 %runs, i64 %length) {"
+)
 
 
-def llvm_text(roots: Sequence[Node], inputs: Sequence[str], lanes: int) -> tuple[str, list[float]]:
-    """A function ``figures(double* constants, double* in, double* out, i64 groups)`` over groups of ``lanes`` points.
+def llvm_text(
+    roots: Sequence[Node | float], inputs: Sequence[str], lanes: int, of_runs: Sequence[str] = ()
+) -> tuple[str, list[float]]:
+    """A function of LLVM over points in groups of ``lanes``, and the constants that it takes.
 
-    And the constants that it takes: graphs of one shape have the same text. Rows of ``in`` and ``out`` are an input and
-    a root each, as long as all groups. Inputs that are not among ``inputs`` keep the value at which they were traced. A
-    maximum is NumPy's, which hands a NaN on.
+    ``figures(double* constants, double* each, i64* spans, double* in, double* out, i64 runs, i64 length)``. Rows of
+    ``in`` and ``out`` are an input and a root each, of a ``length`` that has room for a group beyond the points. Points
+    come in runs, of which ``spans`` are the first points and those after them; inputs ``of_runs`` are the same within
+    one, a row of ``each`` for every run, and what depends on them alone is evaluated once a run. Inputs that are in
+    neither keep the value at which they were traced. Graphs of one shape have the same text. A maximum is NumPy's,
+    which hands a NaN on.
     """
     vector, bits = f"<{lanes} x double>", f"<{lanes} x i1>"
-    lines = list[str]()
+    before, within = list[str](), list[str]()  # a run's points, and for each group of them
+    lines = before
     known: dict[Node, str] = {}
     constants: dict[str, tuple[str, float]] = {}
 
     def put(text: str) -> str:
-        lines.append(f"  %v{len(lines)} = {text}")
-        return f"%v{len(lines) - 1}"
+        name = f"%v{len(before) + len(within)}"
+        lines.append(f"  {name} = {text}")
+        return name
 
     def at(rows: str, row: int) -> str:
-        return put(f"getelementptr {vector}, ptr %{rows}, i64 {put(f'add i64 %i, {row_starts[row]}') if row else '%i'}")
+        return put(f"getelementptr double, ptr %{rows}, i64 {put(f'add i64 %i, {row_starts[row]}') if row else '%i'}")
+
+    def spread(rows: str, place: int) -> str:
+        alone = put(f"load double, ptr {put(f'getelementptr double, ptr %{rows}, i64 {place}')}, align 8")
+        first = put(f"insertelement {vector} poison, double {alone}, i64 0")
+        return put(f"shufflevector {vector} {first}, {vector} poison, <{lanes} x i32> zeroinitializer")
 
     def constant(value: float) -> str:
         key = float(value).hex()
         if key not in constants:
-            alone = put(f"load double, ptr {put(f'getelementptr double, ptr %k, i64 {len(constants)}')}, align 8")
-            first = put(f"insertelement {vector} poison, double {alone}, i64 0")
-            spread = put(f"shufflevector {vector} {first}, {vector} poison, <{lanes} x i32> zeroinitializer")
-            constants[key] = spread, float(value)
+            constants[key] = spread("k", len(constants)), float(value)
         return constants[key][0]
 
     def name(number: Node | float) -> str:
         return known[number] if isinstance(number, Node) else constant(number)
 
-    starts = [f"  %row{i} = mul i64 %groups, {i}" for i in range(max(len(inputs), len(roots)))]
-    row_starts = [f"%row{i}" for i in range(len(starts))]
-    entering = [put(f"load {vector}, ptr {at('in', i)}, align 8") for i in range(len(inputs))]
-    for node in _graph_of(roots).needed(roots):
+    def found(node: Node) -> str:
         args = [name(arg) for arg in node.args]
         if not node.op:
-            known[node] = entering[inputs.index(node.names[0])] if node.names[0] in inputs else constant(node.value)
-        elif node.op in _ARITHMETIC:
-            known[node] = put(f"{_ARITHMETIC[node.op]} {vector} {args[0]}, {args[1]}")
-        elif node.op in _COMPARED:
-            found = put(f"fcmp {_COMPARED[node.op]} {vector} {args[0]}, {args[1]}")
-            known[node] = put(f"uitofp {bits} {found} to {vector}")
-        elif node.op in ("max", "min"):
+            return constant(node.value)
+        if node.op in _ARITHMETIC:
+            return put(f"{_ARITHMETIC[node.op]} {vector} {args[0]}, {args[1]}")
+        if node.op in _COMPARED:
+            holds = put(f"fcmp {_COMPARED[node.op]} {vector} {args[0]}, {args[1]}")
+            return put(f"uitofp {bits} {holds} to {vector}")
+        if node.op in ("max", "min"):
             larger = put(f"fcmp {'oge' if node.op == 'max' else 'ole'} {vector} {args[0]}, {args[1]}")
             odd = put(f"fcmp uno {vector} {args[0]}, {args[0]}")
             chosen = put(f"or {bits} {larger}, {odd}")
-            known[node] = put(f"select {bits} {chosen}, {vector} {args[0]}, {vector} {args[1]}")
-        elif node.op == "where":
+            return put(f"select {bits} {chosen}, {vector} {args[0]}, {vector} {args[1]}")
+        if node.op == "where":
             holds = put(f"fcmp une {vector} {args[0]}, {constant(0.0)}")
-            known[node] = put(f"select {bits} {holds}, {vector} {args[1]}, {vector} {args[2]}")
-        else:
-            known[node] = put(f"call {vector} @llvm.{node.op}.v{lanes}f64({vector} {args[0]})")
+            return put(f"select {bits} {holds}, {vector} {args[1]}, {vector} {args[2]}")
+        return put(f"call {vector} @llvm.{node.op}.v{lanes}f64({vector} {args[0]})")
+
+    starts = [f"  %row{i} = mul i64 %length, {i}" for i in range(max(len(inputs), len(roots)))]
+    row_starts = [f"%row{i}" for i in range(len(starts))]
+    nodes = _graph_of(roots).needed(roots)
+    varying = set[Node]()
+    for node in nodes:
+        entered = not node.op and node.names[0] in inputs
+        if entered or any(isinstance(arg, Node) and arg in varying for arg in node.args):
+            varying.add(node)
+    once = [node for node in nodes if node not in varying] if of_runs else []
+    for node in once:
+        mine = not node.op and node.names[0] in of_runs
+        known[node] = spread("mine", of_runs.index(node.names[0])) if mine else found(node)
+    lines = within
+    entering = [put(f"load {vector}, ptr {at('in', i)}, align 8") for i in range(len(inputs))]
+    for node in nodes:
+        if node not in known:
+            known[node] = entering[inputs.index(node.names[0])] if node in varying and not node.op else found(node)
     for i, root in enumerate(roots):
-        lines.append(f"  store {vector} {known[root]}, ptr {at('out', i)}, align 8")
+        value, place = name(root), at("out", i)
+        lines.append(
+            f"  call void @llvm.masked.store.v{lanes}f64.p0({vector} {value}, ptr {place}, i32 8, {bits} %inside)"
+            if of_runs else f"  store {vector} {value}, ptr {place}, align 8"
+        )  # fmt: skip
+    places = ", ".join(f"i64 {lane}" for lane in range(lanes))
+    inside = [
+        f"  %first = insertelement <{lanes} x i64> poison, i64 %left, i64 0",
+        f"  %lefts = shufflevector <{lanes} x i64> %first, <{lanes} x i64> poison, <{lanes} x i32> zeroinitializer",
+        f"  %inside = icmp slt <{lanes} x i64> <{places}>, %lefts",
+    ]
     text = "\n".join([
         *(f"declare {vector} @llvm.{op}.v{lanes}f64({vector})" for op in ("floor", "ceil", "sqrt")),
-        _SIGNATURE, "start:", *starts, "  br label %head", "head:",
-        "  %i = phi i64 [0, %start], [%next, %body]", "  %more = icmp slt i64 %i, %groups",
-        "  br i1 %more, label %body, label %end", "body:", *lines, "  %next = add i64 %i, 1", "  br label %head",
+        f"declare void @llvm.masked.store.v{lanes}f64.p0({vector}, ptr, i32, {bits})",
+        _SIGNATURE, "start:", *starts, "  br label %runs_head", "runs_head:",
+        "  %r = phi i64 [0, %start], [%r_next, %run_end]",
+        "  %more_runs = icmp slt i64 %r, %runs", "  br i1 %more_runs, label %run, label %end", "run:",
+        "  %r_twice = mul i64 %r, 2", "  %from_at = getelementptr i64, ptr %spans, i64 %r_twice",
+        "  %to_at = getelementptr i64, ptr %from_at, i64 1",
+        "  %from = load i64, ptr %from_at, align 8", "  %to = load i64, ptr %to_at, align 8",
+        f"  %mine_at = mul i64 %r, {len(of_runs)}", "  %mine = getelementptr double, ptr %each, i64 %mine_at",
+        *before, "  br label %head", "head:",
+        "  %i = phi i64 [%from, %run], [%next, %body]", "  %more = icmp slt i64 %i, %to",
+        "  br i1 %more, label %body, label %run_end", "body:",
+        "  %left = sub i64 %to, %i", *inside, *within, f"  %next = add i64 %i, {lanes}",
+        "  br label %head", "run_end:", "  %r_next = add i64 %r, 1", "  br label %runs_head",
         "end:", "  ret void", "}",
     ])  # fmt: skip
     return text, [value for _, value in constants.values()]
@@ -174,7 +220,7 @@ def _machine_code(text: str) -> tuple[Any, Any]:
         raise BitnetCostError("this llvmlite is too old; pip install -U 'bitnet-cost[fast]'") from None
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.finalize_object()
-    kinds = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
+    kinds = (*[ctypes.c_void_p] * 5, ctypes.c_int64, ctypes.c_int64)
     return ctypes.CFUNCTYPE(None, *kinds)(engine.get_function_address("figures")), engine
 
 
@@ -188,21 +234,53 @@ def compiled(roots: Sequence[Node | float], inputs: Sequence[str]) -> Callable[.
     nodes = list(dict.fromkeys(root for root in roots if isinstance(root, Node)))
     text, values = llvm_text(nodes, inputs, lanes)
     call, engine = _machine_code(text)
-    constants = np.array(values)
+    constants, nothing = np.array(values), np.empty(0)
 
     def figures(*given: Any) -> list[NDArray[np.float64]]:
         points = max((np.size(value) for value in given), default=1)
-        groups = -(-points // lanes)
-        entering = np.empty((len(given), groups * lanes))
+        length = -(-points // lanes) * lanes
+        entering = np.empty((len(given), length))
         for row, value in zip(entering, given, strict=True):
             row[:points], row[points:] = value, 1.0
-        leaving = np.empty((len(nodes), groups * lanes))
-        call(constants.ctypes.data, entering.ctypes.data, leaving.ctypes.data, groups)
+        leaving = np.empty((len(nodes), length))
+        spans = np.array([0, points])
+        call(*(part.ctypes.data for part in (constants, nothing, spans, entering, leaving)), 1, length)
         _ = engine
         rows = dict(zip(nodes, leaving[:, :points], strict=True))
         return [rows[root] if isinstance(root, Node) else np.broadcast_to(root, points) for root in roots]
 
     return figures
+
+
+WIDE = 2  # vectors at once where operations wait for one another, as in rounds of a search
+
+
+def compiled_runs(
+    roots: Sequence[Node | float], inputs: Sequence[str], of_runs: Sequence[str]
+) -> Callable[[Array, NDArray[np.int64], Sequence[Array], Array], None]:
+    """A function that writes the roots ``[root, n]`` of points in runs, in machine code.
+
+    It takes the numbers of each run ``[run, of_runs]``, its first point and that after its last ``[run, 2]``, arrays of
+    the inputs, and where to write; all contiguous. Other points are left as they are.
+
+    Raises:
+        BitnetCostError: llvmlite, which ``bitnet-cost[fast]`` brings, is not installed.
+    """
+    lanes = WIDE * lanes_here()
+    text, values = llvm_text(roots, inputs, lanes, of_runs)
+    call, engine = _machine_code(text)
+    constants = np.array(values)
+
+    def write(each: Array, spans: NDArray[np.int64], given: Sequence[Array], found: Array) -> None:
+        points = found.shape[1]
+        entering = np.empty(len(given) * points + lanes)  # a group may read beyond its run, not beyond this
+        entering[-lanes:] = 1.0
+        for row, value in zip(entering[:-lanes].reshape(len(given), points), given, strict=True):
+            row[:] = value
+        call(*(part.ctypes.data for part in (constants, each, spans, entering, found)), len(spans), points)
+        _ = engine
+
+    return write
 
 
 # --- NumPy ---------------------------------------------------------------------------------------------------------
