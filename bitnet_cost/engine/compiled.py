@@ -54,6 +54,7 @@ class Cell:
         self._guards = [outcome for _, outcome in swept.graph.guards]
         limits = [holds for holds, _ in swept.limits] if self._reason else []
         every = [*roots.values(), *limits, *(node for node, _ in swept.graph.guards)]
+        self.operations = sum(bool(node.op) for node in swept.graph.needed(every))
         self.slow: str | None = None if fast else "too few points to compile"
         if fast:
             try:

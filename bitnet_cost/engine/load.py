@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from bitnet_cost.engine.estimate import cannot_share, does_not_fit, evaluate, measure, prepare
 from bitnet_cost.engine.load_tables import (
-    Steps,
-    decode_steps,
+    Engine,
     held,
     held_by,
     paces,
@@ -34,7 +33,7 @@ from bitnet_cost.ledger.contract import contract
 from bitnet_cost.ledger.intervals import by_batch, factors
 from bitnet_cost.ledger.load import LoadResult
 from bitnet_cost.ledger.result import Result
-from bitnet_cost.ledger.steady import Pace, Steady
+from bitnet_cost.ledger.steady import Between, Lines, Pace, Steady
 from bitnet_cost.told import Array
 
 CLOSE = 1e-15  # of two steps in a row, their product: what the next will be, relative to the sequences
@@ -45,8 +44,28 @@ WAITING = "waiting"  # a second in which nothing runs
 
 def steady(pace: Pace, rates: Array) -> Steady:
     """What one copy settles at for each rate; a rate beyond the largest is served at the largest.  ``rates`` [n]"""
-    rate = np.minimum(rates, pace.largest)
-    return Steady(pace, rate, rates >= pace.largest, _sequences(pace, rate))
+    if not pace.load.steps:
+        rate = np.minimum(rates, pace.largest)
+        lines = pace.lines(np.zeros(rate.shape, dtype=np.intp))
+        return Steady(pace, rate, rates >= pace.largest, np.zeros_like(rate), lines)
+    knots, served = pace.knots, np.minimum(rates, pace.largest)
+    at = np.clip(np.searchsorted(knots.rates, served), 1, len(knots.rates) - 1) - 1
+    lines = pace.lines(knots.starts[at])
+    between = Between(knots.sequences[at], knots.sequences[at + 1], knots.work[at], knots.bends[at])
+    found, close = settled(pace, rates, pace.largest, lines, between)
+    if close.all():
+        return found
+    halved = _halved(pace, lines, between, found.rate)
+    return replace(found, sequences=np.where(close, found.sequences, halved))
+
+
+def settled(
+    pace: Pace, rates: Array, largest: Array | float, lines: Lines, between: Between, secants: int = SECANTS
+) -> tuple[Steady, NDArray[np.bool_]]:
+    """What one copy settles at between two knots of its tables, and at which rates that is known to the last bits."""
+    rate = np.minimum(rates, largest)
+    sequences, close = _sequences(pace, lines, between, rate, secants)
+    return Steady(pace, rate, rates >= largest, sequences, lines), close
 
 
 def over(result: LoadResult, rates: Array) -> LoadResult:
@@ -131,7 +150,7 @@ def serve(asked: Scenario, load: Load) -> LoadResult:
     return replace(found, steady=at, day=day, replicas=copies, within=least)
 
 
-def copies_of(asked: Scenario, loads: Sequence[Load], steps: Steps = decode_steps) -> list[LoadResult]:
+def copies_of(asked: Scenario, loads: Sequence[Load], engine: Engine | None = None) -> list[LoadResult]:
     """A copy of the model for each of several loads, at no rate yet; all are held in one result of their memory.
 
     Raises:
@@ -145,7 +164,7 @@ def copies_of(asked: Scenario, loads: Sequence[Load], steps: Steps = decode_step
     least = [np.array([max(each, 1.0)]) for each in places]
     full = measure(asked.but(workload=held_by(asked, loads, least)))
     some = [load for load, each in zip(loads, places, strict=True) if each]
-    tempos = iter(paces(asked, some, [each for each in places if each], steps) if some else ())
+    tempos = iter(paces(asked, some, [each for each in places if each], engine) if some else ())
     why = does_not_fit(full, float(full.capacity_bits or 0.0))
     return [
         LoadResult(asked, load, full, number, tempo, largest=tempo.largest, within=tempo.largest, replicas=np.ones(1))
@@ -189,39 +208,44 @@ def _actions(result: Result) -> dict[str, Array]:
 # --- the fixed point -------------------------------------------------------------------------------------------------
 
 
-def _sequences(pace: Pace, rate: Array) -> Array:
-    """Sequences that decode on average at each rate: as many as it brings in the time that they take.  [n]
+def _sequences(
+    pace: Pace, lines: Lines, between: Between, rate: Array, secants: int
+) -> tuple[Array, NDArray[np.bool_]]:
+    """Sequences that decode on average at each rate, and whether they are known to the last bits.  [n] each
 
-    ``L = R w(L)``, w the seconds of steps and prompts. Between two knots w bends little: by secants, from its chord.
+    They are as many as it brings in the time that they take: ``L = R w(L)``, w the seconds of steps and prompts.
+    Between two knots w bends little: by secants, from its chord. Each point stops where it is close by itself.
     """
-    if not pace.load.steps:
-        return np.zeros_like(rate)
-    knots = pace.knots
-    at = np.clip(np.searchsorted(knots.rates, rate), 1, len(knots.rates) - 1) - 1
-    low, high = knots.sequences[at], knots.sequences[at + 1]
-    step_0, step_1, prompt_0, prompt_1 = knots.lines[:, at]
-
-    def off(sequences: Array) -> Array:
-        batch = mean_batch(sequences, pace.places)
-        others = sequences / batch
-        prompt = others * (prompt_0 + prompt_1 * batch) + (1 - others) * pace.alone_s
-        found: Array = sequences - rate * (step_0 + step_1 * batch + sequences * prompt)
-        return found
-
-    bend = knots.bends[at]
+    low, high, work, bend = between
     steep = np.maximum(1 - rate * bend, LEVEL)
-    found = np.clip(rate * (knots.work[at] - bend * low) / steep, low, high)
-    was, before = off(found), high - low
-    for _ in range(SECANTS):
-        there = np.clip(found - was / steep, low, high)
-        step, found = found - there, there
-        if bool(np.all(np.abs(step * before) <= CLOSE * found * found)):
-            return found
-        now = off(found)
-        steep = np.where(step != 0, (was - now) / np.where(step != 0, step, 1.0), steep)
-        steep, was, before = np.where(steep > LEVEL, steep, LEVEL), now, step
-    for _ in range(60):  # where they leave their knots
+    found = np.minimum(np.maximum(rate * (work - bend * low) / steep, low), high)
+    was, before, close = _off(pace, lines, rate, found), high - low, found < 0
+    for left in range(secants - 1, -1, -1):
+        there = np.minimum(np.maximum(found - was / steep, low), high)
+        step = there - found
+        length = np.maximum(step, found - there)
+        found, close = np.where(close, found, there), close | (length * before <= CLOSE * there * there)
+        if left:
+            now = _off(pace, lines, rate, found)
+            steep = np.maximum(np.where(length > 0, (now - was) / np.where(length > 0, step, 1.0), steep), LEVEL)
+            was, before = now, length
+    return found, close
+
+
+def _halved(pace: Pace, lines: Lines, between: Between, rate: Array) -> Array:
+    """The same by halves: where secants leave their knots."""
+    low, high = between.low, between.high
+    for _ in range(60):
         middle = (low + high) / 2
-        less = off(middle) < 0
+        less = _off(pace, lines, rate, middle) < 0
         low, high = np.where(less, middle, low), np.where(less, high, middle)
     return (low + high) / 2
+
+
+def _off(pace: Pace, lines: Lines, rate: Array, sequences: Array) -> Array:
+    """How many sequences there are more than the rate brings in the time that they take."""
+    batch = mean_batch(sequences, pace.places)
+    others = sequences / batch
+    prompt = others * lines.at(lines.prompt_s, batch) + (1 - others) * pace.alone_s
+    found: Array = sequences - rate * (pace.load.steps * lines.at(lines.step_s, batch) + sequences * prompt)
+    return found

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from bitnet_cost.engine.estimate import Prepared, evaluate, measure, prepare
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.formulas.exchange import exchange_seconds
+from bitnet_cost.formulas.queueing import EXACT, served_rate
 from bitnet_cost.formulas.sums import ordered_sum, sum_in_order
 from bitnet_cost.inputs.facility import overhead_in
 from bitnet_cost.inputs.load import Load
@@ -19,12 +22,11 @@ from bitnet_cost.inputs.workload import LIMITS, Workload
 from bitnet_cost.ledger.contract import PARTS, contract
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.ledger.steady import Pace, Prefill
-from bitnet_cost.told import Array
+from bitnet_cost.told import Array, array, is_told
 
 EACH = 256  # up to this many sequences every batch is evaluated, beyond it one in some 2 %
 TRIED = 64  # batches that are tried at once
 PROMPTED = 16  # batches at which what a prompt adds to a step is evaluated: it is nearly a line
-Steps = Callable[[Scenario], Array]  # seconds of decode phases, and their energy at three bounds  [1 + bound, n]
 
 
 def ranks_of(asked: Scenario) -> int:
@@ -36,7 +38,7 @@ def ranks_of(asked: Scenario) -> int:
     return asked.devices if asked.parallel == "data" else 1
 
 
-def places_of(asked: Scenario, loads: Sequence[Load]) -> list[int]:
+def places_of(asked: Scenario, loads: Sequence[Load], engine: Engine | None = None) -> list[int]:
     """Most sequences of a step for each load: those that fit, at most those asked for; 0: not even one.
 
     Raises:
@@ -48,11 +50,12 @@ def places_of(asked: Scenario, loads: Sequence[Load]) -> list[int]:
         raise BitnetCostError(f"max-batch: {fewer} is fewer than the {ranks} devices that have sequences of their own")
     most = [1 + (LIMITS["batch"] if load.max_batch is None else load.max_batch) // ranks for load in loads]
     low, high = np.zeros(len(loads)), np.array(most, dtype=np.float64)
+    fit = (engine or Engine(asked)).fits
+    low = np.where(fit(loads, list((high[:, None] - 1) * ranks)), high - 1, low)  # often as many as are asked for
     while bool((high - low > 1).any()):  # some dozens at once: a search by halves would take a run for each
         share = np.linspace(0, 1, TRIED + 1)[1:, None]  # of all that are not known yet, the highest among them
         tried = np.clip(np.round(low + share * (high - low)), np.maximum(low, 1), np.maximum(high - 1, 1))
-        work = held_by(asked, loads, list(tried.T * ranks))
-        fits = np.asarray(measure(asked.but(workload=work)).fits).reshape(tried.T.shape).T
+        fits = fit(loads, list(tried.T * ranks)).reshape(tried.T.shape).T
         inside, outside = np.where(fits & (tried < high), tried, 0.0), np.where(fits, np.inf, tried)
         low, high = np.maximum(low, inside.max(0)), np.minimum(high, outside.min(0))
     return [int(each) * ranks for each in low]
@@ -68,11 +71,12 @@ def held(asked: Scenario, load: Load, batch: Array | int) -> Workload:
 
 def held_by(asked: Scenario, loads: Sequence[Load], batches: Sequence[Array]) -> Workload:
     """The same of several loads, one after the other, each at batches of its own."""
-    lengths = np.repeat(np.array([_lengths(load) for load in loads]), [len(batch) for batch in batches], axis=0)
-    return _work(asked, (np.concatenate(batches), *lengths.T), _paged(asked, loads[0]))
+    many = [len(batch) for batch in batches]
+    prompts, tokens = (np.repeat(array(each), many) for each in zip(*map(_lengths, loads), strict=True))
+    return _work(asked, (np.concatenate(batches), prompts, tokens), _paged(asked, loads[0]))
 
 
-def _lengths(load: Load) -> tuple[int, float]:
+def _lengths(load: Load) -> tuple[Any, Any]:
     """Tokens of a prompt, and tokens generated over which steps are averaged."""
     return (load.prompt if load.static_cache is None else load.static_cache - 1), 1 + steps_in(load)
 
@@ -82,27 +86,19 @@ def _paged(asked: Scenario, load: Load) -> bool:
     return load.static_cache is None and asked.runtime is not None and asked.runtime.paged
 
 
-def steps_in(load: Load) -> float:
+def steps_in(load: Load) -> Any:
     """Steps of the answers that a step meets, over which what it takes is averaged."""
-    return 1.0 if load.static_cache is not None else max(load.steps, 1) * (1 + load.cv2)
+    return 1.0 if load.static_cache is not None else np.maximum(load.steps, 1) * (1.0 + load.cv2)
 
 
 def _work(asked: Scenario, numbers: tuple[Array | float, ...], paged: bool = False) -> Workload:
     """Work of some batches, prompts and generated tokens, which need not be whole."""
     batches, prompts, tokens = (
-        np.atleast_1d(np.array(each, dtype=np.float64)) for each in np.broadcast_arrays(*numbers)
+        each if is_told(each) else np.atleast_1d(np.array(each, dtype=np.float64))
+        for each in np.broadcast_arrays(*numbers)
     )
     shape = np.ones(len(batches), dtype=np.int64) if any(np.ndim(each) for each in numbers) else 1
     return Workload(shape, staggered=paged).for_kind(asked.model.kind).with_numbers(batches, prompts, tokens)
-
-
-def decode_steps(asked: Scenario) -> Array:
-    """Seconds and energy of decode phases, by the engine.  [1 + bound, n]
-
-    Raises:
-        MissingPrice, UnsupportedScope: see `evaluate`.
-    """
-    return of_decode(evaluate(asked, prepared=prepare(asked, lean=True)))
 
 
 def of_decode(result: Result) -> Array:
@@ -114,37 +110,141 @@ def of_decode(result: Result) -> Array:
     return np.concatenate((result.timing.of_phase("decode")[None], energy[:, at]))
 
 
-def paces(asked: Scenario, loads: Sequence[Load], places: Sequence[int], steps: Steps = decode_steps) -> list[Pace]:
+class Engine:
+    """What steps and prompts take, by the engine."""
+
+    def __init__(self, asked: Scenario) -> None:
+        self.asked = asked
+
+    @cached_property
+    def ready(self) -> Prepared:
+        """Operator by operator, none may be folded into others."""
+        return prepare(self.asked)
+
+    def fits(self, loads: Sequence[Load], batches: Sequence[Array]) -> Any:
+        """Whether each load fits at some batches of its own, one after the other.  [n]"""
+        return measure(self.asked.but(workload=held_by(self.asked, loads, batches))).fits
+
+    def steps(self, loads: Sequence[Load], batches: Sequence[Array]) -> Array:
+        """Seconds and energy of the decode phases of each load, one after the other, at some batches of its own.
+
+        [1 + bound, n]
+
+        Raises:
+            MissingPrice, UnsupportedScope: see `evaluate`.
+        """
+        asked = self.asked.but(workload=held_by(self.asked, loads, batches))
+        return of_decode(evaluate(asked, prepared=prepare(asked, lean=True)))
+
+    def alone(self, loads: Sequence[Load]) -> Array:
+        """The same of a prompt of each load where nothing decodes.  [1 + bound, n]"""
+        return ordered_sum(_prompt(self.asked, loads, self.ready, [np.zeros(1)] * len(loads)), 1)
+
+    def added(self, loads: Sequence[Load], batches: Sequence[Array]) -> Array:
+        """What a prompt of each load adds to a step that it shares: weights are read once for both.  [1 + bound, n]"""
+        return _added(self.asked, loads, self.ready, batches)
+
+
+def paces(asked: Scenario, loads: Sequence[Load], places: Sequence[int], engine: Engine | None = None) -> list[Pace]:
     """What steps and prompts of each load take with up to its ``places`` sequences.
 
     Raises:
         MissingPrice, UnsupportedScope: see `evaluate`.
     """
-    runtime = asked.runtime
-    tables = [_batches(runtime, each, ranks_of(asked)) for each in places]
-    sizes = [size for _, size in tables]
-    taken = _split(steps(asked.but(workload=held_by(asked, loads, sizes))), sizes)
-    every = prepare(asked)  # operator by operator, none may be folded into others
-    alone = ordered_sum(_prompt(asked, loads, every, [np.zeros(1)] * len(loads)), 1)
+    found: dict[int, Pace] = {}
+    for side in paces_together(asked, loads, places, engine or Engine(asked)):
+        for i, number in enumerate(side.numbers):
+            pace = side.pace.of(i, loads[number], side.places[i])
+            found[number] = pace if pace.load.prefill_devices is None else _apart(asked, pace.load, pace)
+    return [found[i] for i in range(len(loads))]
+
+
+class Side(NamedTuple):
+    """Loads side by side."""
+
+    numbers: list[int]  # where they are among those asked for
+    places: list[int]  # of each
+    pace: Pace  # of all, with as many places as the most of them; tables beyond a load's own say nothing
+
+    @property
+    def decoded_rates(self) -> Array:
+        """The rate at which all places of a load are taken.  [load]  [1/s]"""
+        pace, of = self.pace, np.arange(len(self.places))
+        last = np.searchsorted(pace.batches, self.places)
+        steps = np.asarray(pace.load.steps)[:, 0]
+        rates: Array = served_rate(np.array(self.places) * 1.0, steps, pace.step_s[of, last], pace.prompt_s[of, last])
+        return rates
+
+
+def paces_together(asked: Scenario, loads: Sequence[Load], places: Sequence[int], engine: Engine) -> list[Side]:
+    """The same side by side, of those whose batches begin alike: as many places, or each whole number up to them."""
+    runtime, ranks, waiting = asked.runtime, ranks_of(asked), _waiting(asked)
+    whole = ranks == 1 and not (runtime and runtime.batch_sizes)
+    groups: dict[int, list[int]] = {}
+    for i, each in enumerate(places):
+        groups.setdefault(EACH if whole and EXACT <= each <= EACH else each, []).append(i)
+    tables = {each: _batches(runtime, each, ranks) for each in dict.fromkeys(places)}
     inside = runtime is not None and runtime.prompts_inside
-    shared = _inside(asked, loads, sizes, every) if inside and loads[0].generate > 1 else [
-        alone[:, [i]] * np.ones_like(size) for i, size in enumerate(sizes)
-    ]  # fmt: skip
-    waiting, ranks, found = _waiting(asked), ranks_of(asked), []
-    for i, load in enumerate(loads):
-        step, prompt, lone = taken[i] / steps_in(load), shared[i] / ranks, float(alone[0, i])
-        resting = waiting * (lone * (1 - 1 / ranks))  # of the ranks that run along
+    several = inside and loads[0].generate > 1
+    few = {each: _few(size, ranks) if several else np.array([1.0]) for each, (_, size) in tables.items()}
+    taken = engine.steps(loads, [tables[each][1] for each in places])
+    alone = engine.alone(loads)
+    added = engine.added(loads, [few[each] for each in places]) if several else alone
+    step_rows, prompt_rows = (
+        _by_load(taken, [len(tables[each][1]) for each in places]),
+        _by_load(added, [len(few[each]) for each in places]),
+    )
+    found = []
+    for numbers in groups.values():
+        own = [places[i] for i in numbers]
+        most, size = max(own), tables[max(own)][1]
+        prompts, answers = (np.array([[getattr(loads[i], name)] for i in numbers]) for name in ("prompt", "generate"))
+        every = loads[numbers[0]].with_numbers(prompt=prompts, generate=answers)
+        steps = step_rows[:, numbers, : len(size)] / steps_in(every)
+        lone = alone[:, numbers, None]
+        prompt = _between([few[each] for each in own], prompt_rows[:, numbers], size) / ranks
+        resting = waiting[:, None, None] * (lone[0] * (1 - 1 / ranks))  # of the ranks that run along
         pace = Pace(
-            load, inside, places[i], tables[i][0], step[0], step[1:], prompt[0], prompt[1:], lone,
-            alone[1:, i] / ranks + resting, waiting,
+            every, inside, most, tables[most][0], steps[0], steps[1:], prompt[0], prompt[1:], lone[0],
+            lone[1:] / ranks + resting, waiting,
         )  # fmt: skip
-        found.append(pace if load.prefill_devices is None else _apart(asked, load, pace))
+        found.append(Side(numbers, own, pace))
     return found
 
 
-def _split(rows: Array, parts: Sequence[Array]) -> list[Array]:
-    """Rows of all loads by load.  [row, k] each"""
-    return np.split(rows, np.cumsum([len(part) for part in parts])[:-1], axis=-1)
+def _by_load(rows: Array, many: Sequence[int]) -> Array:
+    """Rows of loads one after the other as rows of each, of its own length.  [row, load, k]"""
+    found = np.full((len(rows), len(many), max(many)), np.nan)
+    found[:, np.arange(max(many)) < np.array(many)[:, None]] = rows
+    return found
+
+
+def _few(sizes: Array, ranks: int) -> Array:
+    """Batches at which what a prompt adds to a step is evaluated."""
+    most = float(sizes[-1]) / ranks
+    return np.unique(np.round(np.geomspace(1, most, PROMPTED))).astype(np.float64) * ranks
+
+
+def _between(few: Sequence[Array], added: Array, sizes: Array) -> Array:
+    """What prompts add at all sizes, straight between a few batches of each load.  ``added`` [row, load, few]
+
+    A batch of sequences may fit where a prompt of as many tokens does not: beyond, as at the largest that fits.
+    """
+    found = np.empty((*added.shape[:2], len(sizes)))
+    finite = np.asarray(np.isfinite(added).all(0))
+    groups: dict[tuple[int, int], list[int]] = {}
+    for i, batches in enumerate(few):
+        fits = int(np.append(finite[i, 1 : len(batches)], False).argmin()) + 1  # from the first on
+        groups.setdefault((id(batches), fits), []).append(i)
+    for (_, fits), rows in groups.items():
+        batches, values = few[rows[0]][:fits], added[:, rows, :fits]
+        if fits == 1:
+            found[:, rows] = values
+            continue
+        at = np.clip(np.searchsorted(batches, sizes, side="right") - 1, 0, fits - 2)
+        each = np.diff(values) / np.diff(batches)
+        found[:, rows] = values[..., at] + each[..., at] * (np.minimum(sizes, batches[-1]) - batches[at])
+    return found
 
 
 def _batches(runtime: RuntimeProfile | None, places: int, ranks: int = 1) -> tuple[Array, Array]:
@@ -181,7 +281,7 @@ def _prompt(asked: Scenario, loads: Sequence[Load], ready: Prepared, others: Seq
         every = evaluate(asked.but(workload=_work(asked, (ranks, tokens, 1.0))), prepared=ready)
         return _by_operator(every, "prefill")
 
-    fresh = np.array([float(load.prompt - load.cached) for load in loads])
+    fresh = array([load.prompt - load.cached for load in loads]) * 1.0
     attends = taken(fresh)
     if loads[0].cached:
         cached = np.array([float(load.cached) for load in loads])
@@ -191,24 +291,15 @@ def _prompt(asked: Scenario, loads: Sequence[Load], ready: Prepared, others: Seq
     return np.where(apart, attends[:, :, of], taken(fresh[of] + np.concatenate(others) / ranks))
 
 
-def _inside(asked: Scenario, loads: Sequence[Load], sizes: Sequence[Array], ready: Prepared) -> list[Array]:
-    """What a prompt of each load adds to a step that it shares: weights are read once for both.  [1 + bound, k] each"""
-    ranks = ranks_of(asked)
-    few = [
-        np.unique(np.round(np.geomspace(1, size[-1] / ranks, PROMPTED))).astype(np.float64) * ranks for size in sizes
-    ]
-    steps = evaluate(asked.but(workload=held_by(asked, loads, few)), prepared=ready)
-    each = np.repeat([float(steps_in(load)) for load in loads], [len(batches) for batches in few])
-    both, own = _prompt(asked, loads, ready, few), _by_operator(steps, "decode") / each
+def _added(asked: Scenario, loads: Sequence[Load], ready: Prepared, batches: Sequence[Array]) -> Array:
+    """What a prompt of each load adds to steps of some batches that it shares.  [1 + bound, n]"""
+    steps = evaluate(asked.but(workload=held_by(asked, loads, batches)), prepared=ready)
+    each = np.repeat(array([steps_in(load) for load in loads]), [len(many) for many in batches])
+    both, own = _prompt(asked, loads, ready, batches), _by_operator(steps, "decode") / each
     groups = np.array([op.group for op in ready.ops])[:, None]
     # A step has read the head's weights already; its attention and the prompt's are kernels of their own.
     added = np.where(groups == "attention", both, np.where(groups == "head", 0.0, both - own))
-    found = []
-    for batches, size, rows in zip(few, sizes, _split(np.maximum(ordered_sum(added, 1), 0.0), few), strict=True):
-        # A batch of sequences may fit where a prompt of as many tokens does not: beyond, as at the largest that fits.
-        fits = np.isfinite(rows).all(0) | (batches == ranks)
-        found.append(np.stack([np.interp(size, batches[fits], row[fits]) for row in rows]))
-    return found
+    return np.maximum(ordered_sum(added, 1), 0.0)
 
 
 def _apart(asked: Scenario, load: Load, pace: Pace) -> Pace:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,6 +12,7 @@ import numpy as np
 from bitnet_cost.errors import BitnetCostError, quoted
 from bitnet_cost.inputs.workload import LIMITS
 from bitnet_cost.shown import Shown
+from bitnet_cost.told import decided, is_told
 
 SECONDS_OF_DAY = 86400
 MOST_REPLICAS = 10**6
@@ -94,7 +96,19 @@ class Load(Shown):
     @property
     def rates(self) -> np.ndarray[Any, np.dtype[np.float64]]:
         """The rates as an array.  [n]"""
-        return np.asarray(self.rate, dtype=np.float64).reshape(-1)
+        return self.rate if is_told(self.rate) else np.asarray(self.rate, dtype=np.float64).reshape(-1)
+
+    def with_numbers(self, **numbers: Any) -> Load:
+        """The same with other rates or lengths, which may be arrays or told: nothing is checked."""
+        found = copy.copy(self)
+        for name, value in numbers.items():
+            object.__setattr__(found, name, value)
+        return found
+
+    @property
+    def decodes(self) -> bool:
+        """Whether answers have more than their first token."""
+        return decided(self.generate > 1)
 
     @property
     def positions(self) -> int:

@@ -110,22 +110,22 @@ _settled("busy", "1", "Share of the time in which something runs", lambda r, at:
 _settled("mean_batch", "1", "Sequences in a decode step, on average", lambda r, at: at.batch)
 _settled("ttft_s", "s", "Mean time to the first token, waiting included", lambda r, at: at.ttft_s)
 _settled("tpot_s", "s", "Mean time per token after the first, prompts in between included",
-    lambda r, at: at.tpot_s if r.load.steps else None)  # fmt: skip
+    lambda r, at: at.tpot_s if r.load.decodes else None)  # fmt: skip
 for _percent in PERCENTILES:
     _settled(f"ttft_p{_percent}_s", "s", f"Time to the first token that {_percent} of 100 requests do not exceed",
         partial(lambda percent, r, at: at.ttft_of(percent), _percent), swept=False)  # fmt: skip
     _settled(f"tpot_p{_percent}_s", "s", f"Time per token that {_percent} of 100 requests do not exceed",
         partial(lambda percent, r, at: r.tpot_of(percent), _percent), swept=False)  # fmt: skip
 _settled("latency_s", "s", "Mean time of a request, from its arrival to its last token",
-    lambda r, at: at.ttft_s + (r.load.steps * at.tpot_s if r.load.steps else 0.0))  # fmt: skip
+    lambda r, at: at.ttft_s + (r.load.steps * at.tpot_s if r.load.decodes else 0.0))  # fmt: skip
 _settled(
     "prefill_s",
     "s",
     "Time that a prompt adds",
-    lambda r, at: r.pace and (r.pace.prefill.prompt_s if r.pace.prefill else r.pace.prompt_at(at.sequences, at.batch)),
+    lambda r, at: at.prompt_s if at.pace.prefill is None else at.pace.prefill.prompt_s,
 )
 _settled("decode_s", "s", "Time of a request's decode steps",
-    lambda r, at: r.load.steps * at.tpot_s if r.load.steps else 0.0)  # fmt: skip
+    lambda r, at: r.load.steps * at.tpot_s if r.load.decodes else 0.0)  # fmt: skip
 _settled("tokens_per_s", "token/s", "Tokens generated per second, all copies together",
     lambda r, at: r.of_all(at.rate * r.load.generate), better="more")  # fmt: skip
 

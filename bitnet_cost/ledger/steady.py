@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import NormalDist
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,22 +39,50 @@ class Prefill(NamedTuple):
     waiting_w: Array  # of all of them while nothing runs  [bound]
 
 
+class Between(NamedTuple):
+    """Two knots of sequences between which all tables are straight lines, and a settled number of them is sought."""
+
+    low: Array
+    high: Array
+    work: Array  # at the low one: seconds that all of them need for a request's steps, those of its prompt for each
+    bend: Array  # of work over sequences
+
+
+class Lines(NamedTuple):
+    """Tables between two of their batches: what they are at the first, and what each sequence more adds.  [2, ...]"""
+
+    first: Array
+    step_s: Array
+    prompt_s: Array
+    step_j: Array  # [bound, 2, ...]
+    prompt_j: Array
+
+    def at(self, line: Array, batch: Array) -> Array:
+        """A table at a batch."""
+        found: Array = line[0] + line[1] * (batch - self.first)
+        return found
+
+
 class Knots(NamedTuple):
     """Numbers of sequences between which all tables are straight lines: what they take, and what they are brought by.
 
-    Each [m], of a stretch between two [m - 1].
+    Of several loads side by side, with as many places, the first axis of all but ``sequences`` and ``starts``.
     """
 
-    sequences: Array
-    work: Array  # seconds that all of them need for a request's steps, those of its prompt for each of them
-    rates: Array
-    bends: Array  # of work over sequences
-    lines: Array  # seconds of a request's steps and of a prompt, each at no batch and with each sequence of one  [4, .]
+    sequences: Array  # [m]
+    starts: NDArray[np.intp]  # where the lines of each stretch between two of them begin among the batches  [m - 1]
+    work: Array  # [..., m]
+    rates: Array  # [..., m]
+    bends: Array  # [..., m - 1]
 
 
 @dataclass(frozen=True, eq=False)
 class Pace:
-    """What a step takes at each batch, and what a prompt adds: all that the queue needs of the engine."""
+    """What a step takes at each batch, and what a prompt adds: all that the queue needs of the engine.
+
+    Several loads may stand side by side: tables then have an axis of loads before the last, figures are ``[load, 1]``,
+    and properties of a single one are not theirs.
+    """
 
     load: Load
     inside: bool  # prompts run in the steps of others, else alone between them
@@ -69,9 +97,40 @@ class Pace:
     waiting_w: Array  # of all devices while nothing runs, in scopes that hold it  [bound]
     prefill: Prefill | None = None  # prompts are taken in elsewhere, and add nothing to the steps
 
+    def of(self, number: int, load: Load, places: int) -> Pace:
+        """The pace of one of several side by side, which has as many places or fewer."""
+        k = int(np.searchsorted(self.batches, places)) + 1
+        step_s, step_j, prompt_s, prompt_j = (
+            table[..., number, :k] for table in (self.step_s, self.step_j, self.prompt_s, self.prompt_j)
+        )
+        alone: Any = self.alone_s
+        return Pace(
+            load, self.inside, places, self.batches[:k], step_s, step_j, prompt_s, prompt_j,
+            float(alone[number, 0]), self.alone_j[:, number, 0], self.waiting_w,
+        )  # fmt: skip
+
     def at(self, table: Array, batch: Array) -> Array:
         """A row of the table at some batches: a batch is a whole number at any time, its mean lies between two."""
-        return np.interp(batch, self.batches, table)
+        at = np.clip(np.searchsorted(self.batches, batch) - 1, 0, max(len(self.batches) - 2, 0))
+        start, each = self.line(table, at)
+        found: Array = start + each * (batch - self.batches[at])
+        return found
+
+    def line(self, table: Array, starts: NDArray[np.intp]) -> Array:
+        """A table from some of its batches on, as far as the next: what it is there, and what each sequence more adds.
+
+        [2, ..., n]
+        """
+        if len(self.batches) == 1:
+            return np.stack((table[..., starts], 0 * table[..., starts]))
+        each = np.diff(table) / np.diff(self.batches)
+        return np.stack((table[..., starts], each[..., starts]))
+
+    def lines(self, starts: NDArray[np.intp]) -> Lines:
+        """All tables from some of their batches on."""
+        times = (self.line(table, starts) for table in (self.step_s, self.prompt_s))
+        joules = (np.stack([self.line(row, starts) for row in rows]) for rows in (self.step_j, self.prompt_j))
+        return Lines(self.batches[starts], *times, *joules)
 
     def prompt_at(self, sequences: Array, batch: Array) -> Array:
         """Seconds that a prompt adds: in part of the time it finds none that decodes.  [n]"""
@@ -125,23 +184,13 @@ class Pace:
     @cached_property
     def knots(self) -> Knots:
         """What the fixed point is found between."""
-        ends, steps = sequences_at(self.batches, self.places), self.load.steps
+        ends = sequences_at(self.batches, self.places)
         sequences = np.unique(np.concatenate((np.linspace(0.0, ends[:2].max(), START), ends, [float(self.places)])))
         batch = mean_batch(sequences, self.places)
-        work = steps * self.at(self.step_s, batch) + sequences * self.prompt_at(sequences, batch)
-        last = max(len(self.batches) - 2, 0)
-        segment = np.clip(np.searchsorted(ends, sequences[:-1], side="right") - 1, 0, last)
-        lines = np.stack([row[segment] for table in (self.step_s * steps, self.prompt_s) for row in self._lines(table)])
-        return Knots(
-            sequences, work, np.maximum.accumulate(sequences / work), np.diff(work) / np.diff(sequences), lines
-        )
-
-    def _lines(self, table: Array) -> tuple[Array, Array]:
-        """A table between its batches: at no batch, and what each sequence of one adds.  [k - 1] each, or [1]"""
-        if len(table) == 1:
-            return table, np.zeros(1)
-        each = np.diff(table) / np.diff(self.batches)
-        return table[:-1] - each * self.batches[:-1], each
+        work = self.load.steps * self.at(self.step_s, batch) + sequences * self.prompt_at(sequences, batch)
+        starts = np.clip(np.searchsorted(ends, sequences[:-1], side="right") - 1, 0, max(len(self.batches) - 2, 0))
+        rates = np.maximum.accumulate(sequences / work, axis=-1)
+        return Knots(sequences, starts, work, rates, np.diff(work) / np.diff(sequences))
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +201,7 @@ class Steady:
     rate: Array  # served: at most the largest
     late: NDArray[np.bool_]  # rates at which no queue ends
     sequences: Array  # that decode, on average over all time
+    lines: Lines  # of the tables there
 
     @cached_property
     def batch(self) -> Array:
@@ -162,12 +212,14 @@ class Steady:
     @cached_property
     def step_s(self) -> Array:
         """A step at the batch."""
-        return self.pace.at(self.pace.step_s, self.batch)
+        return self.lines.at(self.lines.step_s, self.batch)
 
     @cached_property
     def prompt_s(self) -> Array:
         """What a prompt adds."""
-        return self.pace.prompt_at(self.sequences, self.batch)
+        with_others = self.lines.at(self.lines.prompt_s, self.batch)
+        found: Array = self.decoding * with_others + (1 - self.decoding) * self.pace.alone_s
+        return found
 
     @cached_property
     def stretch(self) -> Array:
@@ -194,14 +246,14 @@ class Steady:
     def _parts(self, bound: int) -> dict[str, Array]:
         """Prompt, steps, and its share of the time without work.  [J]"""
         pace, none = self.pace, 1 - self.decoding
-        inside = pace.at(pace.prompt_j[bound], self.batch)
+        inside = self.lines.at(self.lines.prompt_j[bound], self.batch)
         waiting = pace.waiting_w[bound] * ((1 - self.busy) / self.rate)
         if pace.prefill is not None:
             working = self.rate * pace.prefill.prompt_s / pace.prefill.workers
             waiting = waiting + pace.prefill.waiting_w[bound] * ((1 - working) / self.rate)
         return {
             "prompt": self.decoding * inside + none * pace.alone_j[bound],
-            "steps": pace.at(pace.step_j[bound], self.batch) * (pace.load.steps / self.batch),
+            "steps": self.lines.at(self.lines.step_j[bound], self.batch) * (pace.load.steps / self.batch),
             "waiting": waiting,
         }
 

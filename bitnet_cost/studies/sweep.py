@@ -119,8 +119,7 @@ class Plan:
     @cached_property
     def partition_points(self) -> int:
         """Points of one partition: more where there are many and only a front or the best is sent back."""
-        few_rows = self.reducing and not self.spec.load
-        return PARTITION * (8 if few_rows and math.prod(self.lengths) >= 64 * PARTITION else 1)
+        return PARTITION * (8 if self.reducing and math.prod(self.lengths) >= 64 * PARTITION else 1)
 
     @property
     def slices(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -10,9 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bitnet_cost.engine import load_traced
+from bitnet_cost.engine.load import copies_of, over
 from bitnet_cost.front import Front
 from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.sweep import options
+from bitnet_cost.ledger.load_record import LOAD_METRICS
 from bitnet_cost.readers import catalog
 from bitnet_cost.studies import load_sweep, running, sweep_columns, sweep_parts
 from bitnet_cost.studies import sweep as sweeps
@@ -179,15 +183,86 @@ def test_the_command_says_what_is_compiled(bitnet_cost: Callable[..., Ran], tmp_
     assert "engine: 1 of 1 cells: compiled" in many.err
 
 
-def test_loads_by_compiled_steps_are_those_of_the_engine() -> None:
-    given = {"load": {"rate": "0.1:9:50000", "max_batch": 20}, "generate": [1, 20, 300]}
-    loads, few = plan(**given), plan(**(given | {"load": {"rate": "0.1:9:50", "max_batch": 20}}))
-    assert sweep_parts.engine_notes(loads) == ["engine: 1 of 1 cells: compiled"]
-    numbers, _ = few.slice(0, 150)
-    compiled, engine = (one.evaluate(one.cell(0), numbers, {}) for one in (loads, few))
-    assert set(compiled) == set(engine)
-    for name, column in engine.items():
-        assert np.array_equal(compiled[name], column, equal_nan=column.dtype.kind == "f"), name
+LOADS: dict[str, dict[str, Any]] = {  # many places, few, as many as fit, experts on devices of their own, batches filled
+    "many places": {"load": {"rate": "0.01:50:2000:log", "max_batch": 256}, "generate": [1, 2, 300]},
+    "few places": {"load": {"rate": "0.01:9:2000:log", "max_batch": 5, "cv2": 1.0}, "generate": [20, 300]},
+    "what fits": {"load": {"rate": "0.01:9:2000:log", "cached": 9}, "prompt": [700, 9000, 30000], "hardware": ["l4"]},
+    "data parallel": {"load": {"rate": "0.1:9:2000", "max_batch": 96}, "models": ["deepseek-v2-lite"], "devices": [4],
+                      "parallel": "data", "prompt": [900]},
+    "filled batches": {"load": {"rate": "0.1:90:2000", "static_cache": 2000}, "prompt": [99, 900],
+                       "runtimes": ["cuda-graph"], "hardware": ["h100-sxm-80gb"]},
+}  # fmt: skip
+OF_LOADS = frozenset(
+    ("tpot_s", "energy_per_token_j", "busy", "mean_batch", "stable", "tokens_per_s", "power_w", "prefill_s", "decode_s",
+     "max_rate_per_s", "prompt_energy_j", "steps_energy_j", "waiting_energy_j", "reason")
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("compiled", [1, 10**9], ids=["machine code", "NumPy"])
+@pytest.mark.parametrize("given", LOADS.values(), ids=list(LOADS))
+def test_loads_by_graphs_are_single_answers_to_the_bit(
+    given: dict[str, Any], compiled: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeps, "TRACED_FROM", 1)
+    monkeypatch.setattr(sweeps, "COMPILED_FROM", compiled)
+    monkeypatch.setattr(load_traced, "TRACED_FROM", dict.fromkeys(load_traced.TRACED_FROM, 1))
+    monkeypatch.setattr(load_traced, "COMPILED_FROM", compiled)
+    whole = plan(**({"prompt": [100, 900], "generate": 200, "precisions": ["int8"]} | given))
+    assert isinstance(whole, load_sweep.LoadPlan)
+    asked = whole.cell(0).asked
+    copies = load_sweep.Copies(asked, whole)
+    cell, engine, by_engine = load_sweep.LoadCell(copies, OF_LOADS), copies.columns, list[int]()
+
+    def columns(numbers: Any, wanted: Any) -> Any:
+        by_engine.extend(numbers["generate"][numbers["generate"] > 1])
+        return engine(numbers, wanted)
+
+    monkeypatch.setattr(copies, "columns", columns)
+    served, alone, points = 0, dict[Any, Any](), math.prod(whole.lengths)
+    for first, last in ((0, points), (777, min(2345, points))):  # and a block that cuts two lengths
+        numbers: Any = whole.slice(first, last)[0]
+        found = cell.figures(numbers)
+        assert found is not None
+        for row in range(0, last - first, 197):
+            prompt, generate, rate = (numbers[name][row] for name in load_sweep.AXES)
+            if (prompt, generate) not in alone:
+                (alone[prompt, generate],) = copies_of(
+                    asked, [load_sweep.load_of(whole.load, int(prompt), int(generate))]
+                )
+            copy = alone[prompt, generate]
+            one = over(copy, np.array([rate]))
+            served += copy.pace is not None
+            for name in OF_LOADS:
+                value, single = found[name][row], LOAD_METRICS[name].of(one)
+                single = np.ravel(single)[0] if isinstance(single, np.ndarray) else single
+                if LOAD_METRICS[name].kind == "figure":
+                    single = np.nan if single is None or not np.isfinite(single) else single
+                    assert value == single or np.isnan([value, single]).all(), (name, prompt, generate, rate)
+                elif name == "stable":
+                    assert value == bool(single)
+    assert served
+    assert not by_engine or given["hardware"] == ["l4"]  # where some do not fit
+
+
+def test_a_front_of_loads_is_the_same_by_graphs_or_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = plan(
+        load={"rate": "0.1:30:300:log", "max_batch": 60}, prompt="100:900:20", generate=[1, 40, 80], pareto=True,
+        objectives=[{"column": "tpot_s"}, {"column": "energy_per_token_j"}], where=["busy < 0.95"],
+    )  # fmt: skip
+    tables = []
+    for traced, compiled, way in ((1, 1, "compiled"), (1, 10**9, "by NumPy"), (10**9, 10**9, "operator by operator")):
+        monkeypatch.setattr(sweeps, "TRACED_FROM", traced)
+        monkeypatch.setattr(sweeps, "COMPILED_FROM", compiled)
+        sweep_parts.traced_cell.cache_clear()
+        load_sweep._copies.cache_clear()
+        assert way in sweep_parts.engine_notes(whole)[0]
+        tables.append(running.Runner(whole, workers=1).reduced_rows())
+    *ours, (rows, engine) = tables
+    assert rows > 100
+    for count, table in ours:
+        assert count == rows
+        for name, column in engine.items():
+            assert np.array_equal(table[name], column, equal_nan=column.dtype.kind == "f"), name
 
 
 def test_what_is_not_compiled_says_why() -> None:
