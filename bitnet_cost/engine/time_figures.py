@@ -11,7 +11,7 @@ import numpy as np
 
 from bitnet_cost.engine.estimate import Prepared, measure, prepare, priced
 from bitnet_cost.engine.kernels import classes_of
-from bitnet_cost.inputs.cited import Bandwidth, Duration, Figure, Rate, Ratio, Same, figures_in, put, walk
+from bitnet_cost.inputs.cited import Bandwidth, Duration, Figure, Rate, Ratio, Same, figures_in, put_each, walk
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.ledger.arrays import Bases
@@ -95,11 +95,16 @@ def energies_with_each(result: Result, values: Sequence[tuple[str, float]]) -> A
 def _one_by_one(hardware: Same, runtime: Same, values: tuple[tuple[str, float], ...], points: int) -> dict[str, Any]:
     """Hardware and runtime with one figure at another value, one after the other, at each of some points."""
     both = {"hardware": hardware.it, "runtime": runtime.it}
-    for path in dict.fromkeys(path for path, _ in values):
+    places: dict[str, list[int]] = {}
+    for i, (path, _) in enumerate(values):
+        places.setdefault(path, []).append(i)
+    moved = []
+    for path, own in places.items():
         way, figure = walk(both, path if path.startswith("runtime.") else f"hardware.{path}")
-        column = np.tile([value if path == own else figure.value for own, value in values], points)
-        both = put(way, figure.model_copy(update={"value": column}))
-    return both
+        column = np.full((points, len(values)), figure.value, dtype=np.float64)
+        column[:, own] = [values[i][1] for i in own]
+        moved.append((way, figure.model_copy(update={"value": column.ravel()})))
+    return put_each(moved) if moved else both
 
 
 def energies_at_ends(result: Result, ends: Sequence[tuple[str, float]]) -> Array:

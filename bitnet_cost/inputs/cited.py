@@ -1,6 +1,6 @@
 """Figures with their unit, range, basis and source; the strict base of every input model."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
@@ -254,16 +254,40 @@ class NoSuchPart(LookupError):
         self.part, self.known = part, known
 
 
-def put(way: list[tuple[Any, str]], part: Any) -> Any:
+Way = list[tuple[Any, str]]
+
+
+def put(way: Way, part: Any) -> Any:
     """The root of a way (see `walk`) with another part at its end; nothing is checked, and nothing changed."""
     for owner, key in reversed(way):
-        if isinstance(owner, dict):
-            part = {**owner, key: part}
-        else:
-            part = (
-                owner.model_copy(update={key: part}) if isinstance(owner, BaseModel) else replace(owner, **{key: part})
-            )
+        part = _with(owner, {key: part})
     return part
+
+
+def put_each(ends: Sequence[tuple[Way, Any]]) -> Any:
+    """The common root of several ways, each with another part at its end: what `put` makes one after the other.
+
+    >>> root = {"a": {"b": 1, "c": 2}}
+    >>> put_each([(walk(root, "a.b")[0], 3), (walk(root, "a.c")[0], 4)]), root
+    ({'a': {'b': 3, 'c': 4}}, {'a': {'b': 1, 'c': 2}})
+    """
+    parts: dict[str, Any] = {}
+    below: dict[str, list[tuple[Way, Any]]] = {}
+    for ((_, key), *rest), part in ends:
+        if rest:
+            below.setdefault(key, []).append((rest, part))
+        else:
+            parts[key] = part
+    parts |= {key: put_each(inside) for key, inside in below.items()}
+    owner = ends[0][0][0][0]
+    return _with(owner, parts)
+
+
+def _with(owner: Any, parts: dict[str, Any]) -> Any:
+    """An owner with other parts."""
+    if isinstance(owner, dict):
+        return {**owner, **parts}
+    return owner.model_copy(update=parts) if isinstance(owner, BaseModel) else replace(owner, **parts)
 
 
 IN_USE = {"in_use": True}

@@ -12,6 +12,7 @@ import numpy as np
 from bitnet_cost import front
 from bitnet_cost.errors import BitnetCostError, UnknownName
 from bitnet_cost.filters import Filter
+from bitnet_cost.garbage import uncollected
 from bitnet_cost.ledger.answers import Answer
 from bitnet_cost.ledger.record import METRICS
 from bitnet_cost.ledger.result import Result
@@ -213,6 +214,7 @@ def first_by(column: str, cells: Sequence[CellRow], verdict: Verdict) -> str:
     return f"{best} {metric.words}: {precision_name(result.precision.name)} {where}, {figure} {unit}".strip() + "."
 
 
+@uncollected()
 def compare_report(answer: Answer, verdict: Verdict) -> Report:
     """The verdict and its table; carbon and cost where they are known; as details every column of every cell."""
     rows: list[CellRow] = [(r, r.to_records()[0]) for r in answer.results]
