@@ -105,6 +105,13 @@ class Rows:
         """Whether the device's floor and prices were measured, so that its power tells how busy it was."""
         return self.profile.power is not None and self.profile.power.static.basis == "measured"
 
+    @property
+    def tells_waiting(self) -> bool:
+        """Whether powers say what kernels of the device draw that wait."""
+        power = self.profile.power
+        waits = power is not None and power.active is not None
+        return waits and self.has_measured_prices and any(row.power_w is not None for row in self.members)
+
     def with_prompts(self, prompts: Mapping[str, int]) -> Rows:
         """The same rows with the prompt lengths of their tasks."""
         return Rows(self.members, prompts, self.profile, self.software) if self.tasks & set(prompts) else self
@@ -157,9 +164,11 @@ def fit_times(
     """Factors that bring the times of rows near the measured ones, held to ``start``; others stay as there.
 
     With ``tasks`` their prompt lengths too, one for all devices and models, under ``prompt:TASK``. Power counts as well
-    where prices are measured: a device that waits for its host draws less than one that works on prompts.
+    where prices are measured: a device that waits for its host draws less than one that works on prompts, and than one
+    whose kernels wait. What those draw is solved beside the times: held at the profile's figure it would turn waiting
+    kernels into a host that is waited for, or the other way round, until powers agree.
     """
-    names = informed(rows)
+    names = [*informed(rows), *["active"] * any(part.tells_waiting for part in rows)]
     lengths = {f"prompt:{task}": float(measured.sources().tasks[task].prompt) for task in tasks}
     counted_rows: dict[tuple[int, ...], Sequence[Rows]] = {tuple(round(n) for n in lengths.values()): rows}
 
@@ -182,7 +191,7 @@ def fit_times(
     fit = solve(
         residuals,
         expected,
-        dict(spread) | dict.fromkeys(lengths, PROMPT),
+        dict(spread) | {"active": ACTIVE} | dict.fromkeys(lengths, PROMPT),
         list(lengths),
         known=known,
         restarts=restarts,

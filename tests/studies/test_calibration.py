@@ -82,6 +82,37 @@ def test_factors_that_stand_for_one_another_are_said_to_be_undetermined() -> Non
     assert fit.sigma["overhead"] > 5
 
 
+def test_powers_say_what_kernels_that_wait_draw_while_times_are_solved() -> None:
+    """Times and powers that were made together are found again together: the waiting power is not held at 1."""
+    truth = RuntimeConstants(hardware="one", runtime="one", experts=0.8, active=1.8)
+    rows = []
+    for group, members in grouped(measured.rows()).items():
+        if group[:4] == ("qwen3-30b-a3b", "h100-sxm-80gb", 2, "vllm"):
+            plain = [row.model_copy(update={"power_w": None}) for row in members]
+            part = Rows(plain)
+            assert not part.tells_waiting
+            made = priced(
+                replace(
+                    part.result,
+                    scenario=part.result.scenario.but(
+                        hardware=truth.hardware_of(part.profile), runtime=truth.runtime_of(part.software)
+                    ),
+                )
+            )
+            answers = read(made, members, NONE)
+            exact = [
+                row.model_copy(update={name: answer[name] for name in ("seconds", "power_w")})
+                for row, answer in zip(members, answers, strict=True)
+            ]
+            rows.append(Rows(exact))
+            assert rows[-1].tells_waiting
+    assert sum(len(part.members) for part in rows) >= 5
+    fit = fit_times(rows, {}, dict.fromkeys(SPREAD, 1e-3) | {"experts": 10.0})
+    for name in ("experts", "active"):
+        assert fit.values[name] == pytest.approx(getattr(truth, name), rel=0.03), name
+    assert fit.from_rows["active"] > 0.9
+
+
 def test_rows_start_at_a_profile_of_ones_own() -> None:
     members = next(iter(grouped(measured.rows()).values()))
     device = catalog.hardware("h100-sxm-80gb")
