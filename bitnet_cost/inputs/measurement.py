@@ -200,6 +200,11 @@ class MeasuredSource(Source):
         description="by runtime and precision, how many products with weights of their own take turns in a measurement "
         "of one; 1 where left out",
     )
+    rested_s: dict[str, dict[str, dict[str, float]]] = Field(
+        default_factory=dict,
+        description="by runtime, device and precision, seconds that a device rested before a product was measured, "
+        "which a meter that shows the second before each reading still sees; 0 where left out",
+    )
 
 
 class Task(Input):

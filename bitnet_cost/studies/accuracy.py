@@ -17,11 +17,10 @@ from bitnet_cost.numerals import digits, fixed, with_commas
 from bitnet_cost.readers import catalog, measured
 from bitnet_cost.studies import measured_load, measured_systems, measured_training, savings
 from bitnet_cost.studies.accuracy_classes import CLASSES, AccuracyClass
-from bitnet_cost.studies.measured import ALONE, Point, points
+from bitnet_cost.studies.measured import ALONE, Point, is_large, points
 from bitnet_cost.studies.widths import Judged, errors_of, held_of, held_ratios, judged, pairs, parameters_of
 from bitnet_cost.tables import Column, Note, Report, Table, headed
 
-LARGE = 2.5e11  # MACs of a product whose operands pass no cache unnoticed, and that fills a GPU
 WORST, FEW = 3, 3  # groups that are listed of a class, and figures of which a median is more than one of them
 _TUNED = (
     "vllm", "vllm-2023", "vllm-2024", "vllm-0.6", "tensorrt-llm", "tensorrt-llm-2024", "llama.cpp", "llama.cpp-vulkan",
@@ -70,7 +69,7 @@ def class_of(point: Point) -> str:
         return "memory"
     if row.phase in ALONE:
         if quantity == "energy_j_per_token":
-            return "operators-energy" if _macs(row) >= LARGE else "operators-energy-small"
+            return "operators-energy" if is_large(row) else "operators-energy-small"
         return "operators-time" if quantity == "seconds" else "operators-power"
     if row.phase == "exchange":
         return "exchange-time" if quantity == "seconds" else "exchange-energy"
@@ -89,14 +88,6 @@ def class_of(point: Point) -> str:
     if row.batch == 1:
         return "decode-1" if gpu and row.runtime in _TUNED else "decode-other"
     return "decode-64" if gpu and row.batch <= 64 else "decode-other"
-
-
-def _macs(row: Measurement) -> float:
-    """Multiply-accumulates of a product alone, for all its tokens."""
-    model = catalog.model(row.model)
-    (product,) = (layer.product for layer in model.layers)
-    assert product is not None  # asked of products alone
-    return float(model.hidden_size * product.outputs) * row.batch * (row.prompt or 1)
 
 
 def scored(found: Sequence[Point], beside: Iterable[Judged] = ()) -> list[Scored]:

@@ -15,6 +15,7 @@ from bitnet_cost.engine.timing import link_seconds
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.formulas.ages import fresh_share, lasting_turns, mean_age
 from bitnet_cost.formulas.exchange import all_reduce_factor
+from bitnet_cost.formulas.meters import shown_power
 from bitnet_cost.formulas.queueing import after_first
 from bitnet_cost.inputs.calibration import Constants, CounterConstants
 from bitnet_cost.inputs.hardware import Hardware
@@ -43,6 +44,7 @@ PER_PLACE = 1.5  # requests for each place of a server, for which a benchmark re
 DEVICES_OF_A_NODE = 8
 FEWEST_NEW = 0.01  # of the prompts that a server works on, those that it did not work on before
 ALONE = ("product", "linear")  # phases that are no phase of a model
+LARGE = 2.5e11  # MACs of a product whose operands pass no cache unnoticed, and that fills a GPU
 QUANTITIES: tuple[Quantity, ...] = ("seconds", "energy_j_per_token", "power_w", "memory_gb")
 
 
@@ -283,8 +285,11 @@ def read(
             tokens = {"prefill": prompt[i], "decode": generate[i] - 1}.get(row.phase, generate[i])
             power = power_seen(result, energy, time, row.source) if time else float("nan")
             figures["seconds"] = float(time / each)
-            figures["energy_j_per_token"] = float(energy if row.phase in ALONE else power * time / (tokens * batch[i]))
-            figures["power_w"] = power_at(result, result.timing, row, i) if row.phase in ALONE else power
+            figures["energy_j_per_token"] = float(power * time / (tokens * batch[i]))
+            figures["power_w"] = power
+            if row.phase in ALONE:
+                figures["energy_j_per_token"] = _shown(result, energy / time, row) * time
+                figures["power_w"] = _shown(result, power_at(result, result.timing, row, i), row)
         yield figures
 
 
@@ -299,6 +304,14 @@ def power_seen(result: Result, energy: float, seconds: float, source: str) -> fl
     known = measured.sources().sources.get(source)
     after = known.idle_s if known is not None else 0.0
     return (energy + result.devices * result.hardware.device_power.resting.value * after) / (seconds + after)
+
+
+def _shown(result: Result, power: float, row: Measurement) -> float:
+    """What the meter of a product's source shows of a power.  [W]"""
+    known = measured.sources().sources.get(row.source)
+    rested = known.rested_s if known is not None else {}
+    before = rested.get(row.runtime, {}).get(row.hardware, {}).get(row.precision, 0.0)
+    return shown_power(float(power), result.hardware.device_power.static.value, before) if before else float(power)
 
 
 def power_at(result: Result, timing: Timing, row: Measurement, i: int) -> float:
@@ -332,6 +345,14 @@ def alone_at(result: Result, row: Measurement, i: int) -> tuple[tuple[int, list[
     found = [j for j, op in enumerate(ops) if row.phase == "linear" and op.traits.kernel == "quantise"]
     steps = ops[index].repeat * max(1, row.generate - 1)
     return (result.counts.row_of("decode" if row.generate > 1 else "prefill"), [index, *found], i), steps
+
+
+def is_large(row: Measurement) -> bool:
+    """Whether a product alone has many multiply-accumulates, for all its tokens."""
+    model = catalog.model(row.model)
+    (product,) = (layer.product for layer in model.layers)
+    assert product is not None  # asked of products alone
+    return float(model.hidden_size * product.outputs) * row.batch * (row.prompt or 1) >= LARGE
 
 
 def is_burst(row: Measurement) -> bool:
