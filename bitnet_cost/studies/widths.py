@@ -41,7 +41,7 @@ from bitnet_cost.inputs.ranges import (
 from bitnet_cost.ledger.operators import parameters_in
 from bitnet_cost.numerals import to_digits
 from bitnet_cost.readers import catalog
-from bitnet_cost.studies.measured import Point, Quantity
+from bitnet_cost.studies.measured import Point, Quantity, is_large
 
 PRIOR = 4.0  # models of the level above that those of a runtime, and of a device, are weighed with
 SHARE = 0.9  # of the figures that a range is to hold
@@ -73,6 +73,13 @@ class Error:
     def quantity(self) -> RangedQuantity:
         """Whether it is of a time or of an energy."""
         return QUANTITIES[self.measured]
+
+    @property
+    def part(self) -> str:
+        """The part of its kind that is scored alone and counts alike: energies of large products are."""
+        if self.kind != "product" or self.quantity != "energy" or not isinstance(self.row, Measurement):
+            return ""
+        return "large" if is_large(self.row) else ""
 
     def place_in(self, known: Container[str]) -> str:
         """The narrowest of its places that is known."""
@@ -172,6 +179,20 @@ def nine_in_ten(sizes: Iterable[float]) -> float:
     return float(np.quantile(list(sizes), SHARE))
 
 
+def nine_in_ten_of_each(parts: Mapping[str, Sequence[float]]) -> float:
+    """The size that nine of ten keep where each part counts as much as any other; of one part `nine_in_ten`.
+
+    A class that is scored alone is not to be held by the figures of a larger one (Vovk, V., Conditional validity of
+    inductive conformal predictors, Machine Learning 92, 2013, doi:10.1007/s10994-013-5355-6).
+
+    >>> nine_in_ten_of_each({"": [0.1] * 8 + [0.2, 0.3]}), nine_in_ten_of_each({"": [0.1] * 20, "large": [0.1, 0.9]})
+    (0.21, 0.66)
+    """
+    sizes, weights = np.array(sorted((s, 1 / len(own)) for own in parts.values() for s in own)).T
+    before = np.cumsum(weights) - weights
+    return float(np.interp(SHARE, before / before[-1], sizes))
+
+
 def folds(errors: Sequence[Error], together: Together) -> list[list[int]]:
     """Positions of errors by fold, as even as may be: what belongs together is in one.  [fold][position]"""
     parts: dict[str, list[int]] = {}
@@ -209,13 +230,13 @@ def levels(errors: Sequence[Error], together: Together) -> dict[str, Level]:
 
 def intervals(errors: Sequence[Error], together: Together) -> dict[str, Interval]:
     """The interval of each place with errors of one kind of run."""
-    sizes: list[float] = []
+    sizes: dict[str, list[float]] = {}
     for inside, others in split(errors, together):
         known = levels(others or inside, together)
         for e in inside:
             level = known[e.place_in(known)]
-            sizes.append(abs(e.value - level.bias) / max(level.size, LEAST))
-    bound = nine_in_ten(sizes)
+            sizes.setdefault(e.part, []).append(abs(e.value - level.bias) / max(level.size, LEAST))
+    bound = nine_in_ten_of_each(sizes)
     return {
         place: Interval(min(bias - bound * size, -LEAST), max(bias + bound * size, LEAST))
         for place, (bias, size) in levels(errors, together).items() if place

@@ -84,15 +84,11 @@ def test_a_ratio_holds_nine_of_ten_where_errors_are_shared() -> None:
 
 
 def test_committed_intervals_hold_nine_of_ten_in_every_class() -> None:
-    """Of classes with 25 figures or more, each judged by intervals that its model had no part in.
-
-    Energies of large products are 26, of which 22 are held: one more would be enough. Two engines' tables differ by
-    two thirds in the power of the same product in 4 bits.
-    """
+    """Of classes with 25 figures or more, each judged by intervals that its model had no part in."""
     known = catalog.ranges()
     assert known is not None
     off = {name: part.held for name, part in known.held.items() if part.n >= 25 and not 85 <= part.held <= 95}
-    assert off == {"operators-energy": pytest.approx(84.6, abs=0.1)}
+    assert off == {}
     assert np.median([known.held[name].half_width for name in ("decode-1", "decode-64")]) <= 18
 
 
