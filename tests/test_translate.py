@@ -10,7 +10,7 @@ import pytest
 from bitnet_cost import api
 from bitnet_cost.engine.trace import Trace
 from bitnet_cost.told import Graph, Node, OutsideGuards, array, evaluated
-from bitnet_cost.told.translate import compiled, packed, python, python_text, slopes
+from bitnet_cost.told.translate import arrays, compiled, packed, python, python_text, slopes
 from tests.traces import drawn, other_points
 
 
@@ -37,6 +37,15 @@ def _graph(numbers: list[Node | float]) -> Graph:
 
 def _batch(numbers: list[Node | float]) -> float:
     return float(_graph(numbers).inputs["batch"].value)
+
+
+def test_conditions_may_be_multiplied() -> None:
+    graph = Graph()
+    one, other = graph.input("one", 3.0), graph.input("other", 2.0)
+    both: Any = (one < other) * (one < 9.0)
+    rest: Any = (both + 1.0) * other - one * 0.5
+    run, numbers = arrays([rest + other * 2.0], ["one", "other"]), (np.array([1.0, 5.0]), np.array([2.0, 4.0]))
+    assert [run(*numbers)[0].tolist() for _ in range(2)] == [[7.5, 9.5]] * 2
 
 
 def test_python_has_every_operation_as_numpy_has_it() -> None:

@@ -332,7 +332,8 @@ def arrays(roots: Sequence[Node | float], inputs: Sequence[str]) -> Callable[...
                 if own is None:
                     found[i] = function(*values)
                 else:
-                    found[i] = rooms[own] = function(*values, out=rooms[own])
+                    found[i] = value = function(*values, out=rooms[own])
+                    rooms[own] = value if value.dtype == np.float64 else None  # conditions may be multiplied
                 for part in over:
                     found[part] = None
         return [found[place[root]] if isinstance(root, Node) else root for root in roots]
