@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,7 +29,7 @@ from bitnet_cost.ledger.steady import Between, Lines
 from bitnet_cost.told import Array, Graph, array
 from bitnet_cost.told.translate import arrays, compiled_runs
 
-SECANTS = 4  # rounds: nearly every rate is settled then, the others take more
+SECANTS = {1.0: 4, 2 * EXACT: 3}  # rounds for some sequences: nearly every rate is settled then, others take more
 ROWS = range(4)  # seconds, and three bounds of energy
 TRACED_FROM = {"fits": 500, "alone": 500, "steps": 5000, "added": 5000}  # numbers of tables that are worth a graph
 COMPILED_FROM = 20_000  # and those that are worth machine code
@@ -187,14 +188,13 @@ class Points:
 
     def __init__(self, example: LoadResult, wanted: Collection[str], *, fast: bool) -> None:
         several = example.pace is not None and example.pace.places > TERMS
-        self.graphs = [Graphed(example, wanted, count, SECANTS) for count in ([1.0, 2 * EXACT] if several else [1.0])]
-        last = Graphed(example, wanted, 1.0, MOST_SECANTS)
+        self.graphs = [Graphed(example, wanted, *each) for each in list(SECANTS.items())[: 2 if several else 1]]
+        self._longest = partial(Graphed, example, wanted, 1.0, MOST_SECANTS)
         self.names = list(dict.fromkeys(("low", *(name for graph in self.graphs for name in graph.numbers))))
         bounds = {int(rest[0]) for stem, *rest in map(str.split, self.names) if stem.endswith("_j")}
         self.rows = {0, *(1 + bound for bound in bounds)}  # of tables, of which the columns are made
         self.operations = [graph.operations for graph in self.graphs]
         self.slow = None if fast else "too few points to compile"
-        self._last = self._by_numpy(last)
         if fast:
             try:
                 self._ways = [
@@ -204,6 +204,11 @@ class Points:
             except BitnetCostError as fault:
                 self.slow = str(fault)
         self._ways = [self._over_spans(self._by_numpy(graph)) for graph in self.graphs]
+
+    @cached_property
+    def _last(self) -> Callable[[Array, Array], Any]:
+        """The same with all rounds of a search, for points that a few leave."""
+        return self._by_numpy(self._longest())
 
     def _by_numpy(self, graph: Graphed) -> Callable[[Array, Array], Any]:
         run = arrays(list(graph.roots.values()), ["rate_per_s", *self.names])

@@ -250,7 +250,7 @@ class LoadCell:
         elif "reason" in self._wanted:
             found["reason"] = np.full(rates.size, None)
         for column in found.values():
-            if column.dtype.kind == "f" and not np.isfinite(column).all():
+            if column.dtype.kind == "f" and not np.isfinite(column.sum()):  # of which a sum is finite, all are
                 column[~np.isfinite(column)] = np.nan
         return found
 
