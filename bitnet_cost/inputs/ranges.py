@@ -170,8 +170,8 @@ class Ranges(Input):
     def of(self, hardware: str, runtime: str) -> RuntimeRanges:
         """The intervals of a runtime on a device: of its rows where there are any, else of devices left out.
 
-        Energies of training were measured with few runtimes on one and two devices: with another, an energy is no surer
-        than the time.
+        Energies of training were measured with few runtimes on one and two devices: elsewhere an energy is no surer
+        than the time of a device that was left out.
         """
         own_rows = hardware in self.devices.get(runtime, ())
         places = places_of(hardware, runtime)
@@ -180,8 +180,8 @@ class Ranges(Input):
             known: dict[RangedQuantity, dict[RangeKind, Widths]], quantity: RangedQuantity
         ) -> dict[RangeKind, Factors]:
             found = {kind: next(widths[p] for p in places if p in widths) for kind, widths in known[quantity].items()}
-            if quantity == "energy" and "training" in found and runtime not in known["energy"]["training"]:
-                (low, high), (fast, slow) = found["training"], factors(known, "time")["training"]
+            if quantity == "energy" and "training" in found and places[0] not in self.own["energy"]["training"]:
+                (low, high), (fast, slow) = found["training"], factors(self.left_out, "time")["training"]
                 found["training"] = min(low, fast), max(high, slow)
             return found
 

@@ -106,6 +106,18 @@ def test_no_device_is_surer_than_those_with_rows() -> None:
     assert measured.time["decode-1"][1] < other.time["decode-1"][1]
 
 
+@pytest.mark.parametrize("hardware", ["a100-sxm-80gb", "rtx-4090"])
+def test_energy_of_training_is_no_surer_than_time_where_none_was_measured(hardware: str) -> None:
+    """One of the two has rows of inference by the runtime, which say nothing of its training."""
+    known = catalog.ranges()
+    assert known is not None
+    time, energy = (known.of(hardware, "eager").of(quantity, 16)["training"] for quantity in ("time", "energy"))
+    assert energy[0] <= time[0]
+    assert energy[1] >= time[1]
+    measured = known.of("h100-sxm-80gb", "eager").energy["training"]
+    assert energy[0] < measured[0] < measured[1] < energy[1]
+
+
 @pytest.mark.parametrize("runtime", ["vllm", "llama.cpp", "none of these"])
 def test_every_runtime_has_an_interval_of_every_kind_of_time(runtime: str) -> None:
     known = catalog.ranges()
