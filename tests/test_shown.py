@@ -20,6 +20,7 @@ from bitnet_cost import compare, estimate, explain, load_hardware, load_model, l
 from bitnet_cost.api import fitting
 from bitnet_cost.engine.uncertainty import swings
 from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.ledger.rows import Rows
 from bitnet_cost.readers import catalog
 from bitnet_cost.shown import Shown
 
@@ -148,3 +149,36 @@ def test_a_saving_has_named_ends_and_is_the_array() -> None:
     assert grid is not None
     assert grid.low.shape == (2, 2)
     assert np.array_equal(grid.nominal, np.asarray(grid)[1])
+
+
+# --- in other processes, in other scopes -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", results())
+def test_what_is_sent_to_another_process_is_what_arrives(what: str) -> None:
+    one = results()[what]
+    other = pickle.loads(pickle.dumps(one))
+    assert repr(other) == repr(one)
+    if isinstance(one, Rows) and what not in ("grid of results", "loads at several rates"):
+        assert repr(other.to_records()) == repr(one.to_records())
+
+
+def test_answers_by_a_graph_and_with_drafted_tokens_are_sent_too() -> None:
+    for options in ({}, {"draft": "llama-3.2-1b", "accept": 0.7}):
+        asked = [estimate("llama-3.1-8b", "h100-sxm-80gb", "fp8", batch=3, baseline="fp16", **options)]
+        asked += [estimate("llama-3.1-8b", "h100-sxm-80gb", "fp8", batch=3, baseline="fp16") for _ in range(100)]
+        for one in (asked[0], asked[-1]):
+            other = pickle.loads(pickle.dumps(one))
+            assert repr(other.to_records()) == repr(one.to_records())
+            assert np.array_equal(other.by_operator, one.by_operator)
+
+
+def test_a_saving_is_read_in_the_scope_of_its_result() -> None:
+    narrow, wide = (estimate("gpt3-175b", "cmos-45nm", "bitnet", baseline="fp16", scope=s) for s in (None, "memory"))
+    assert wide.within("arithmetic").saving.tolist() == narrow.saving.tolist() != wide.saving.tolist()
+
+
+@pytest.mark.parametrize("scope", ["memory", "device", "all"])
+def test_a_scope_that_was_not_counted_is_refused(scope: Any) -> None:
+    with pytest.raises(BitnetCostError, match=f"scope '{scope}': "):
+        estimate("gpt2", "cmos-45nm", "bitnet").within(scope)

@@ -153,6 +153,10 @@ class _Later:
         return found
 
 
+def _plain(one: R) -> R:
+    return one
+
+
 def _of_engine(part: str | None) -> Callable[[type[R]], type[R]]:
     """Fields that are not known are read of the engine's answer. Made of all of them, as by `replace`, it is plain."""
 
@@ -164,7 +168,7 @@ def _of_engine(part: str | None) -> Callable[[type[R]], type[R]]:
 
         def reduced(one: Any, protocol: Any) -> Any:
             whole = one._point.engine
-            return (getattr(whole, part) if part else whole).__reduce_ex__(protocol)
+            return _plain, (getattr(whole, part) if part else whole,)
 
         made.__new__ = lambda _, *given, **named: plain(*given, **named)  # type: ignore[method-assign]
         made.__reduce_ex__ = reduced  # type: ignore[method-assign]

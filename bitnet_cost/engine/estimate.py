@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache, partial
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -425,19 +425,27 @@ def against(result: Result, baseline: Result) -> Result:
         lacks = f"has {lacks}" if lacks.startswith("no ") else lacks
         why = result.reason or f"no saving: baseline {baseline.precision.name} {lacks}"
         return replace(result, baseline=baseline.precision.name, _saving=None, reason=why)
-    saving_of = cache(partial(_saved, result, baseline, result.ledger, baseline.ledger))
-    return handed_on(result, replace(result, baseline=baseline.precision.name, _saving=saving_of), *ENERGIES)
+    found = replace(result, baseline=baseline.precision.name, _saving=_Saved(baseline).of)
+    return handed_on(result, found, *ENERGIES)
 
 
-def _saved(result: Result, baseline: Result, ledger: Ledger, other: Ledger) -> Bounds:
-    shape = (3, *result.shape)
-    if result.precision == baseline.precision:
-        none = np.where(result.energy_j >= 0, 0.0, np.nan)
-        return Bounds.of(np.broadcast_to(none, shape).copy())
-    ends = ratio_factors(result, baseline)
-    found = (
-        saving(ledger, other, result.scope) if ends is None
-        else saved_within(saved(energy_of_actions(result), energy_of_actions(baseline)), ends)
-    )  # fmt: skip
-    known = (result.energy_bounds + baseline.energy_bounds).reshape(3, -1)[1] >= 0
-    return Bounds.of(np.where(known, found, np.nan).reshape(shape))
+class _Saved(NamedTuple):
+    """What a result saves of a baseline's energy, in the scope that the result is read in."""
+
+    baseline: Result
+
+    def of(self, result: Result) -> Bounds:
+        baseline = self.baseline
+        if baseline.scope != result.scope:
+            baseline = baseline.within(result.scope)
+        shape = (3, *result.shape)
+        if result.precision == baseline.precision:
+            none = np.where(result.energy_j >= 0, 0.0, np.nan)
+            return Bounds.of(np.broadcast_to(none, shape).copy())
+        ends = ratio_factors(result, baseline)
+        found = (
+            saving(cast(Ledger, result.ledger), cast(Ledger, baseline.ledger), result.scope) if ends is None
+            else saved_within(saved(energy_of_actions(result), energy_of_actions(baseline)), ends)
+        )  # fmt: skip
+        known = (result.energy_bounds + baseline.energy_bounds).reshape(3, -1)[1] >= 0
+        return Bounds.of(np.where(known, found, np.nan).reshape(shape))

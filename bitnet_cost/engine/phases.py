@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -16,26 +16,48 @@ from bitnet_cost.ledger.arrays import Bases, Basis
 from bitnet_cost.ledger.counted import Attended, Phase
 from bitnet_cost.told import Array, array, decided
 
+# Functions with names: a result goes to another process with its phases.
+
 
 def _one(prompt: Array, generate: Array) -> Array:
     return prompt * 0 + 1
+
+
+def _whole(prompt: Array, generate: Array) -> Array:
+    return prompt
+
+
+def _prefilled(prompt: Array, generate: Array, span: str, window: float) -> Array:
+    return prefill_pairs(prompt, span, window)
+
+
+def _prompt_keys(prompt: Array, generate: Array, span: str, window: float) -> Array:
+    return prompt
+
+
+def _steps(prompt: Array, generate: Array) -> Array:
+    return generate - 1
+
+
+def _decoded(prompt: Array, generate: Array, span: str, window: float) -> Array:
+    return decode_pairs(prompt, generate, window)
 
 
 PHASES = (
     Phase(
         "prefill",
         passes=_one,
-        width=lambda prompt, generate: prompt,
-        pairs=lambda prompt, generate, span, window: prefill_pairs(prompt, span, window),
-        keys=lambda prompt, generate, span, window: prompt,
+        width=_whole,
+        pairs=_prefilled,
+        keys=_prompt_keys,
         prompts=True, cut=True, fills=True,
     ),
     Phase(
         "decode",
-        passes=lambda prompt, generate: generate - 1,
+        passes=_steps,
         width=_one,
-        pairs=(decoded := lambda prompt, generate, span, window: decode_pairs(prompt, generate, window)),
-        keys=decoded,
+        pairs=_decoded,
+        keys=_decoded,
         grows=True,
     ),
 )  # fmt: skip
@@ -57,31 +79,47 @@ def speculative_phase(rounds: Speculative) -> Phase:
     else:
         queries, advance, ahead, reach = drafted + 1, yields, drafted + 1 - yields, drafted
 
-    def passes(prompt: Array, generate: Array) -> Array:
-        return (generate - 1) / advance
-
-    def keys(prompt: Array, generate: Array, span: str, window: float) -> Array:
-        start = (prompt + ahead) / advance
-        return advance * growing_pairs(start, passes(prompt, generate), (window + reach) / advance)
-
-    def pairs(prompt: Array, generate: Array, span: str, window: float) -> Array:
-        start = (prompt + (ahead - (queries - 1) / 2)) / advance  # the mean of its queries
-        return (queries * advance) * growing_pairs(start, passes(prompt, generate), window / advance)
-
+    of = _Rounds(queries, advance, ahead, reach)
     return Phase(
-        "decode", passes=passes, width=lambda prompt, generate: _one(prompt, generate) * queries, pairs=pairs,
-        keys=keys, grows=True, advance=advance, ahead=ahead, reach=reach,
+        "decode", passes=of.passes, width=of.width, pairs=of.pairs, keys=of.keys, grows=True, advance=advance,
+        ahead=ahead, reach=reach,
     )  # fmt: skip
+
+
+class _Rounds(NamedTuple):
+    """What passes of drafted tokens do; see `speculative_phase`."""
+
+    queries: int
+    advance: float
+    ahead: float
+    reach: int
+
+    def passes(self, prompt: Array, generate: Array) -> Array:
+        return (generate - 1) / self.advance
+
+    def width(self, prompt: Array, generate: Array) -> Array:
+        return _one(prompt, generate) * self.queries
+
+    def keys(self, prompt: Array, generate: Array, span: str, window: float) -> Array:
+        start = (prompt + self.ahead) / self.advance
+        reach = (window + self.reach) / self.advance
+        return self.advance * growing_pairs(start, self.passes(prompt, generate), reach)
+
+    def pairs(self, prompt: Array, generate: Array, span: str, window: float) -> Array:
+        start = (prompt + (self.ahead - (self.queries - 1) / 2)) / self.advance  # the mean of its queries
+        passes = self.passes(prompt, generate)
+        return (self.queries * self.advance) * growing_pairs(start, passes, window / self.advance)
 
 
 def aged_phase(age: Array | float) -> Phase:
     """The decode of sequences of which each has ``age`` times half its tokens behind it: a pass goes so far."""
-
-    def keys(prompt: Array, generate: Array, span: str, window: float) -> Array:
-        reach = window if window == np.inf else window / age
-        return age * growing_pairs(prompt / age, generate - 1, reach)
-
+    keys = partial(_aged_keys, age)
     return PHASES[1]._replace(pairs=keys, keys=keys, advance=age)
+
+
+def _aged_keys(age: Array | float, prompt: Array, generate: Array, span: str, window: float) -> Array:
+    reach = window if window == np.inf else window / age
+    return age * growing_pairs(prompt / age, generate - 1, reach)
 
 
 def phases_of(workload: Workload) -> tuple[Phase, ...]:

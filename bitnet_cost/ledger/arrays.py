@@ -168,6 +168,10 @@ class Later(Mapping[str, Array], Shown):
             self._made, self._make = self._make(), None
         return self._made
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The arrays: what makes them holds too much to be copied or sent to another process."""
+        return {"_make": None, "_made": dict(self._arrays())}
+
     def __getitem__(self, name: str) -> Array:
         return self._arrays()[name]
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -273,6 +273,10 @@ class Entries(NamedTuple):
     def __repr__(self) -> str:
         return f"<Entries: {', '.join(self.actions)}>"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """With the tables made: what makes them holds too much to be copied or sent to another process."""
+        return Entries, self._replace(tables=partial(_made, self.tables()))[:]
+
     def amounts(self, *, kept: bool) -> Array:
         """How often each runs: [action, phase, op, n] where phases and operators are kept, else [action, n]."""
         return self._apart((self.tables() if kept else over_phases(self.by_phase.swapaxes(0, 1))) * self.factor)
@@ -287,6 +291,10 @@ class Entries(NamedTuple):
     def each(self, *, kept: bool) -> dict[str, Array]:
         """The same by action."""
         return dict(zip(self.actions, self.amounts(kept=kept), strict=True))
+
+
+def _made(tables: Array) -> Array:
+    return tables
 
 
 @dataclass(frozen=True, eq=False, repr=False)

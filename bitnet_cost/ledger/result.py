@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitnet_cost import registry
+from bitnet_cost.errors import UnsupportedScope
 from bitnet_cost.formulas.sums import ordered_sum, sum_in_order
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Same
@@ -66,7 +67,7 @@ class Result(Rows):
     footprint: Footprint
     ledger: Ledger | None = None
     baseline: str | None = None
-    _saving: Callable[[], Bounds] | None = None  # makes `saving`
+    _saving: Callable[[Result], Bounds] | None = None  # makes `saving`
     reason: str | None = None  # why there is no energy
     timing: Timing | None = None  # devices
     quality: tuple[Published, ...] = ()  # what is published for this model in this precision
@@ -151,7 +152,15 @@ class Result(Rows):
         return self.ledger is not None
 
     def within(self, scope: Scope) -> Result:
-        """The same run read in another scope; a technology node does not count what moves but in scope ``memory``."""
+        """The same run read in another scope, and the saving with it.
+
+        Raises:
+            UnsupportedScope: the hardware has no such scope, or a technology node was not asked what moves.
+        """
+        if scope not in self.hardware.scopes:
+            raise UnsupportedScope(f"scope {scope!r}: {self.hardware.name!r} answers {', '.join(self.hardware.scopes)}")
+        if scope == "memory" != self.scope and self.has_energy and not self.hardware.has_clock:
+            raise UnsupportedScope(f"scope {scope!r}: in {self.scope!r} what moves was not counted; ask in {scope!r}")
         found = handed_on(self, replace(self, scenario=self.scenario.but(scope=scope)), "fits")
         if self.ledger is not None and PARTS[scope] < PARTS[self.scope] and "by_component" in self.__dict__:
             parts = narrowed(self.by_component, self.ledger, self.scope, scope)
@@ -178,7 +187,7 @@ class Result(Rows):
     @cached_property
     def saving(self) -> Bounds | None:
         """Share of the baseline's energy that is saved; None without one.  [bound, *grid]"""
-        return None if self._saving is None else self._saving()
+        return None if self._saving is None else self._saving(self)
 
     @cached_property
     def by_operator(self) -> Array:
