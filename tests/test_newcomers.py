@@ -116,6 +116,8 @@ REFUSED = [
     Row("estimate gpt2 -f png", 2, "--format: 'png' is not a choice", "table, json, csv, markdown, latex, html"),
     Row("estimate gpt2 --carbon germny", 2, "no grid is called 'germny'", "deu?"),
     Row("estimate gpt2 -H l4 --runtime lama.cpp", 2, "no runtime is called 'lama.cpp'", "llama.cpp or llama.cpp-2025?"),
+    Row("estimate gpt2 -H l4 --runtime llama.cpp-vulkan", 2, "no runtime", "software for devices of class 'igpu'\n"),
+    Row("load gpt2 -H l4", 2, "rate: give requests per second (--rate) or of a day (--requests-per-day)"),
     Row("report x.json -f png", 2, "report has no option -f", "-o FILE"),
 ]
 

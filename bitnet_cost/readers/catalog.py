@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pydantic import ValidationError
 
-from bitnet_cost.errors import BitnetCostError, InvalidFile, UnknownName
+from bitnet_cost.errors import BitnetCostError, InvalidFile, UnknownName, either
 from bitnet_cost.formulas.nodes import TABLES
 from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.cited import Input, explain
@@ -482,7 +482,8 @@ def runtime(name: str, device_class: str) -> RuntimeProfile:
         return entry("runtime", name + ending, RuntimeProfile)
     if not there:
         raise BitnetCostError(f"runtime: there is none yet for devices of class {device_class!r}; give a YAML file")
+    others = [of for run, _, of in (n.rpartition("-") for n in names("runtime")) if run == name]
+    more = {"that_is": f"software for devices of class {either(map(repr, others))}"} if others else {}
     label = "there_are" if len(there) > 1 else "there_is"
-    raise spelling.unknown(
-        "runtime", name, there, **{label: f"{', '.join(there)} for devices of class {device_class!r}"}
-    )
+    more[label] = f"{', '.join(there)} for devices of class {device_class!r}"
+    raise spelling.unknown("runtime", name, there, **more)

@@ -54,7 +54,8 @@ def load_of(rate: Any, requests_per_day: float | None, **rest: Any) -> Load:
         BitnetCostError: both, or neither; a number outside of what it can be.
     """
     if (rate is None) == (requests_per_day is None):
-        raise BitnetCostError("rate: give requests per second (--rate) or of a day (--requests-per-day), not both")
+        both = "" if rate is None else ", not both"
+        raise BitnetCostError(f"rate: give requests per second (--rate) or of a day (--requests-per-day){both}")
     if requests_per_day is not None:
         if not (isinstance(requests_per_day, int | float) and 0 < requests_per_day <= 1e15):
             raise BitnetCostError(f"requests-per-day: {quoted(requests_per_day)} is not a number above 0, up to 1e15")

@@ -355,6 +355,7 @@ def report(found: Outcome) -> Report:
     reasons = [f"{c.row}, {c.column}: {c.why}" for c in found.cells if c.why and c.kind != "compared"]
     reasons += list(dict.fromkeys(f"{c.row}: {c.why}" for c in found.cells if c.why and c.kind == "compared"))
     reasons += [f"{table.title}: {table.why}" for table in study.tables if table.why]
+    reasons = [f"{reason.removesuffix('.')}." for reason in reasons]
     weak = sum(c.weak for c in found.cells)
     signs = [
         f"{honesty.MARK} rests on figures that are scaled or assumed, by a percent of its energy or more, or in"

@@ -25,9 +25,9 @@ from bitnet_cost.numerals import (
 from bitnet_cost.tables import Column, Look, Note, Report, Table
 from bitnet_cost.views.drafting import drafted_by
 from bitnet_cost.views.families import family_of, is_one_bit
-from bitnet_cost.views.groups import alike, kept_by_host
+from bitnet_cost.views.groups import alike, kept_by_host, tokens_in
 from bitnet_cost.views.memory import memory_share
-from bitnet_cost.views.verdict import hardware_name, listed, precision_name, title_of
+from bitnet_cost.views.verdict import hardware_name, listed, precision_name, sentence_case, title_of
 
 LISTED = 20  # models of the catalogue in a table
 
@@ -150,14 +150,14 @@ def _on_one(asked: Sequence[Result]) -> str:
         if len(rest) == 1:
             return f"{model} does not fit {where} in {_name(least)}: it needs {_of_capacity(least)}{_more(least)}."
         what = f"{_name(least)}, the smallest, needs {_of_capacity(least)}{_more(least)}"
-        return f"{model} fits {where} in none of the {number} precisions: {what}."
+        return f"{model} fits {where} in {'neither' if number == 'two' else 'none'} of the {number} precisions: {what}."
     widest, least = held[-1], held[0]
     if len(asked) == 1:
         return f"{model} fits {where} in {_name(widest)}: it needs {_of_capacity(widest)}."
     also = "" if least is widest else f", {_name(least)} {_without_unit(least)}"
     if not rest:
         what = f"{_name(widest)}, the widest, needs {_of_capacity(widest)}{also}"
-        return f"{model} fits {where} in all {number} precisions: {what}."
+        return f"{model} fits {where} in {'both' if number == 'two' else f'all {number}'} precisions: {what}."
     others = [r for r in rest if not is_one_bit(r.precision)]
     only = bool(others) and all(is_one_bit(r.precision) for r in held)
     nearest = others[0] if only else rest[0]
@@ -171,11 +171,11 @@ def _on_one(asked: Sequence[Result]) -> str:
 
 
 def _with_host(group: Sequence[Fit]) -> str:
-    """The widest precision that fits once the host keeps a part, where it does not fit without."""
+    """The precisions that fit once the host keeps a part, where they do not fit without."""
     helped = [f for f in group if f.offload]
     if not helped:
         return ""
-    return f" With --offload {helped[-1].offload} it fits in {_name(helped[-1].result)}."
+    return f" With --offload {helped[-1].offload} it fits in {_names([f.result for f in helped])}."
 
 
 def _on_several(groups: Sequence[Sequence[Result]]) -> str:
@@ -281,7 +281,7 @@ def _each(first: Result) -> str:
 def _columns(fits: Sequence[Fit]) -> str:
     """What batch and prompt mean, and where the model ends before the memory does."""
     work = fits[0].result.workload
-    tokens = f"{with_commas(int(work.prompt))} tokens in"
+    tokens = tokens_in(work.prompt)
     tokens += f", {with_commas(int(work.generate))} out" if work.generate > 1 else ""
     text = f"batch: the largest at {tokens}. prompt: the longest at batch {with_commas(int(work.batch))}"
     over = [f for f in fits if f.positions > (f.result.architecture.max_positions or LIMITS["prompt"])]
@@ -302,7 +302,7 @@ def _joined(results: Sequence[Result]) -> list[str]:
     found = []
     for most in dict.fromkeys(rs[0].hardware.joined_at_most for rs in short.values()):
         mine = [rs[0] for rs in short.values() if rs[0].hardware.joined_at_most == most]
-        where, s = _sentence(_devices(mine, results)), "s" if len(mine) == 1 else ""
+        where, s = sentence_case(_devices(mine, results)), "s" if len(mine) == 1 else ""
         if most == 1:
             found.append(f"{where} run{s} alone; nothing joins two of them.")
             continue
@@ -310,10 +310,6 @@ def _joined(results: Sequence[Result]) -> list[str]:
         so = f", so {listed([_name(r) for r in beyond])} need{'s' if len(beyond) == 1 else ''} another device"
         found.append(f"{where} join{s} {_many(most, mine[0])} at most{so if s else ''}.")
     return found
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _workspaces(results: Sequence[Result]) -> list[str]:
@@ -370,7 +366,7 @@ def _largest(found: Sequence[Result], held: Sequence[Result]) -> str:
 def _catalogue_notes(found: Sequence[Result], held: Sequence[Result], precisions: Sequence[Precision]) -> list[Note]:
     """How the table was made, and what it leaves out."""
     work = held[0].workload if held else found[0].workload
-    tokens = f"batch {with_commas(int(work.batch))}, {with_commas(int(work.prompt))} tokens in"
+    tokens = f"batch {with_commas(int(work.batch))}, {tokens_in(work.prompt)}"
     tokens += f", {with_commas(int(work.generate))} out" if work.generate > 1 else ""
     asked = listed([precision_name(p.name) for p in precisions])
     notes = [Note("columns", f"Each model in the widest that fits of {asked}; at {tokens}.")]

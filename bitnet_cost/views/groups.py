@@ -47,10 +47,19 @@ def kept_by_host(offload: str | None) -> str:
     return f", {what} in the host's memory"
 
 
+def tokens_in(prompt: float | Array) -> str:
+    """A prompt in words.
+
+    >>> tokens_in(1), tokens_in(4096)
+    ('1 token in', '4,096 tokens in')
+    """
+    return f"{with_commas(int(prompt))} token{'s' * (int(prompt) != 1)} in"
+
+
 def describe_briefly(result: Result) -> str:
     """The workload in words, as far as it differs from what is usual."""
     work, model = result.workload, result.architecture
-    text = f"batch {with_commas(int(work.batch))}, {with_commas(int(work.prompt))} tokens in"
+    text = f"batch {with_commas(int(work.batch))}, {tokens_in(work.prompt)}"
     text += f", {with_commas(int(work.generate))} out" if int(work.generate) > 1 else ""
     text += f", on {result.devices} devices ({result.parallel})" if result.devices > 1 else ""
     text += kept_by_host(result.offload) + drafted_by(result)

@@ -14,6 +14,7 @@ from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import whole_percent
 from bitnet_cost.registry import Metric
 from bitnet_cost.tables import Note
+from bitnet_cost.views.verdict import sentence_case
 from bitnet_cost.words import Scope
 
 MARK = "*"
@@ -112,7 +113,7 @@ def explained(results: Sequence[Result], undecided: bool = False) -> list[Note]:
         parts.append(f"{MARK} at least 1% of this energy rests on assumed or scaled prices: {named}")
     if timed:
         parts.append("times rest on what the runtime is assumed to reach")
-    return [Note("signs", f"{'; '.join(parts)}.")] if parts else []
+    return [Note("signs", f"{sentence_case('; '.join(parts))}.")] if parts else []
 
 
 def rounded(answer: Answer) -> str | None:

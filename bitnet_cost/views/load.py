@@ -28,6 +28,7 @@ from bitnet_cost.tables import Look, Note, Report, Table, headed
 from bitnet_cost.views.day import cost_table, load_batch
 from bitnet_cost.views.effects import classes_met, limited
 from bitnet_cost.views.families import is_one_bit
+from bitnet_cost.views.groups import tokens_in
 from bitnet_cost.views.records import SCHEMA
 from bitnet_cost.views.verdict import hardware_name, listed, precision_name
 
@@ -88,7 +89,7 @@ def report(results: Sequence[LoadResult]) -> Report:
 def _title(r: LoadResult) -> str:
     asked = r.load
     name = r.scenario.model.title or r.scenario.model.name
-    return f"{name}: {_many(r)}, {with_commas(asked.prompt)} tokens in and {with_commas(asked.generate)} out"
+    return f"{name}: {_many(r)}, {tokens_in(asked.prompt)} and {with_commas(asked.generate)} out"
 
 
 def _many(r: LoadResult) -> str:

@@ -107,7 +107,7 @@ def _of_answer(answer: Answer) -> list[Note]:
             _busy(r, answer.requests_per_day) for r in results
             if r.has_energy and r.timing and (int(r.workload.batch) > 1 or not answer.loads)
         ]  # fmt: skip
-    return [*found, *quality.notes(results), *validated(answer), how_sure(results)]
+    return [*found, *quality.notes(results), *validated(answer), *how_sure(results)]
 
 
 def _model(result: Result, precisions: set[str]) -> Iterator[Note]:
@@ -284,7 +284,7 @@ def _battery(result: Result) -> Note:
     return Note("battery", f"{text} tokens; screen, radio and losses not counted.")
 
 
-def how_sure(results: Sequence[Result]) -> Note:
+def how_sure(results: Sequence[Result]) -> list[Note]:
     """The last line: what the figures rest on, weak ones named."""
     bases: dict[str, set[str]] = {}
     sources: dict[str, None] = {}
@@ -297,7 +297,7 @@ def how_sure(results: Sequence[Result]) -> Note:
             if source.seen != "own":
                 sources[f"{source.author.split(',')[0]} {source.year}"] = None
     if not bases:
-        return Note("prices", "No figure was used.")
+        return []
     kinds = []
     for basis in (name for name in ("measured", "published", *WEAK) if name in bases):
         actions = sorted(bases[basis])
@@ -305,4 +305,4 @@ def how_sure(results: Sequence[Result]) -> Note:
         kinds.append(f"{len(actions)} {basis}{named}")
     ranges = "Ranges: energy with all prices low or high; saving with each price moved alone, and all together."
     cited = ", ".join(sources) or "own"
-    return Note("prices", f"{ranges} Prices: {', '.join(kinds)} ({cited}); 'bitnet-cost show NAME' prints each.")
+    return [Note("prices", f"{ranges} Prices: {', '.join(kinds)} ({cited}); 'bitnet-cost show NAME' prints each.")]

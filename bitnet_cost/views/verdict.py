@@ -16,7 +16,7 @@ from bitnet_cost.inputs.precision import OWN
 from bitnet_cost.ledger.difference import Difference
 from bitnet_cost.ledger.intervals import energy_interval
 from bitnet_cost.ledger.result import Result
-from bitnet_cost.numerals import change_words, figures_of, whole_percent, with_commas, with_prefix
+from bitnet_cost.numerals import change_words, digits, figures_of, prefix_of, whole_percent, with_commas, with_prefix
 from bitnet_cost.views.families import is_one_bit
 from bitnet_cost.views.groups import alike, place_of
 
@@ -63,6 +63,15 @@ def hardware_name(hardware: Hardware) -> str:
     """A piece of hardware as sentences call it: its title without the maker and what follows a comma."""
     short = hardware.title.partition(",")[0].removeprefix("NVIDIA ").removeprefix("GeForce ").removesuffix(" CMOS")
     return short if len(short) <= 32 else hardware.name
+
+
+def sentence_case(text: str) -> str:
+    """Words as a sentence begins.
+
+    >>> sentence_case("= a sign; vLLM"), sentence_case("times")
+    ('= a sign; vLLM', 'Times')
+    """
+    return text[:1].upper() + text[1:]
 
 
 def listed(words: Sequence[str], last: str = "and") -> str:
@@ -327,20 +336,25 @@ class Verdict:
         strongest = f"{filled('strongest')}," if places[0].one_bit and len(places[0].ranked) > 2 else ""
         what = _energy(places[0])
         first, where = changes[0], self.at(pairs[0][0])
+        open_ones = [self.at(p) for p, c in zip((p for p, _, _ in pairs), changes, strict=True) if c.undecided]
         if first.undecided:
-            text = f"{name} and {other} cannot be told apart by their {what} {where}"
+            text = f"{name} and {other} cannot be told apart by their {what} {listed(open_ones)}"
         else:
             against = f"{than(first.nominal)} {other}{strongest}"
             text = f"{name} needs {change_words(first.nominal)} {what} {against} {where}"
         for change, (place, _, _) in zip(changes[1:], pairs[1:], strict=True):
-            text += f", and {_decided(change)} {self.at(place)}"
+            if not first.undecided:
+                text += f", and {_decided(change)} {self.at(place)}"
+            elif not change.undecided:
+                text += f"; {self.at(place)} {name} needs {change_words(change.nominal)}"
         wide = [(self.moved_of(a), self.moved_of(b)) for _, a, b in pairs]
         left = [self.differ(a, b) for a, b in wide if a is not None and b is not None]
         if not left:
             return f"{text}."
+        text += f"; once memory traffic counts, {f'{name} needs ' * first.undecided}"
         if all(c.nominal < 0 and not c.undecided for c in left):
-            return f"{text}; once memory traffic counts, {listed([whole_percent(c.nominal) for c in left])} less."
-        return f"{text}; once memory traffic counts, {listed([_decided(c) for c in left])}."
+            return f"{text}{listed([whole_percent(c.nominal) for c in left])} less."
+        return f"{text}{listed(list(dict.fromkeys(_decided(c) for c in left)))}."
 
     @cached_property
     def also(self) -> str:
@@ -451,8 +465,8 @@ def _unit_words(result: Result) -> str:
 def _needs(result: Result, where: str = "") -> str:
     """Energy with its range, a token's where any are generated, and the rate."""
     low, energy, high = (float(e) * per_token(result) for e in energy_interval(result)[:, 0])
-    unit = with_prefix(energy, "J", 3).split(" ")[1]
-    ends = " to ".join(with_prefix(end, "J", 3).removesuffix(f" {unit}") for end in (low, high))
+    scaled = (end / prefix_of(energy)[1] for end in (low, high))  # in the unit of what they are the ends of
+    ends = " to ".join(digits(end, 3) if end < 999.5 else figures_of(end) for end in scaled)
     rate = "" if result.tokens_per_s is None else filled("rate", rate=figures_of(result.tokens_per_s))
     return filled(
         "needs", energy=with_prefix(energy, "J", 3), unit=_unit_words(result), ends=ends, where=where, rate=rate
@@ -465,7 +479,7 @@ def than(change: float) -> str:
 
 
 def _decided(change: Difference) -> str:
-    return "no difference that the model can tell" if change.undecided else change_words(change.nominal)
+    return "as much as far as the model can tell" if change.undecided else change_words(change.nominal)
 
 
 def _without_unit(place: Place) -> str:

@@ -123,3 +123,45 @@ def test_equal_figures_have_no_winner(bitnet_cost: Run) -> None:
 def test_more_positions_than_a_model_was_made_for_are_the_first_note(bitnet_cost: Run) -> None:
     out = bitnet_cost("estimate", "gpt2", "-H", "h100-sxm-80gb", "-p", "fp16,int8", "--prompt", "3000").out
     assert out[out.index("\n- ") :].startswith("\n- gpt2 was made for 1,024 positions; 3,127 are asked for.\n")
+
+
+def test_at_nodes_what_cannot_be_told_apart_is_said_of_both(bitnet_cost: Run) -> None:
+    def said(*precisions: str) -> str:
+        return first(bitnet_cost("estimate", "llama-2-7b", "-p", ",".join(precisions)).out)
+
+    assert said("w2a16", "int3") == (
+        "w2a16 and int3 cannot be told apart by their arithmetic energy at 45 nm and at 7 nm; once memory traffic"
+        " counts, w2a16 needs 5% and 7% less."
+    )
+    assert said("w2a16", "w3a16", "fp4") == (
+        "fp4 needs 36% less arithmetic energy than w2a16 at 45 nm, and as much as far as the model can tell at 7 nm;"
+        " once memory traffic counts, as much as far as the model can tell."
+    )
+
+
+def test_the_ends_of_a_range_are_in_the_unit_of_its_middle(bitnet_cost: Run) -> None:
+    words = ("estimate", "llama-3.1-8b", "-H", "h100-sxm-80gb", "-p", "fp8-kv8", "--runtime", "vllm")
+    for batch in (64, 70, 76):
+        text = first(bitnet_cost(*words, "--prompt", "8192", "-b", str(batch)).out)
+        found = re.search(r"needs ([\d.]+) J a token \(([\d.]+) to ([\d.]+)\)", text)
+        assert found, text
+        low, middle, high = float(found[2]), float(found[1]), float(found[3])
+        assert low < middle < high
+
+
+def test_a_prompt_of_one_token_is_one_token(bitnet_cost: Run) -> None:
+    for command in (("estimate",), ("fit",), ("load", "--rate", "1")):
+        text = bitnet_cost(command[0], "gpt2", *command[1:], "-H", "l4", "-p", "fp16", "--prompt", "1").out
+        assert "1 token in" in text
+        assert "1 tokens" not in text
+
+
+def test_notes_are_whole_sentences(bitnet_cost: Run) -> None:
+    asked = ("estimate", "llama-3.1-8b", "-H", "rtx-4090", "-p", "fp32", "--notes")
+    for words in (("validate", "bitnet-table-1", "--notes"), asked, ("estimate", "gpt2", "-H", "l4", "--notes")):
+        text = bitnet_cost(*words).out
+        notes = re.findall(r"^- (.+(?:\n  .+)*)", text, re.MULTILINE)
+        assert len(notes) > 2
+        assert all(note[-1] in ".)" for note in notes), notes
+        assert "No figure was used" not in text
+    assert "the cell is low." in " ".join(bitnet_cost("validate", "bitnet-table-1").out.split())
