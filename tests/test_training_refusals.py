@@ -56,6 +56,9 @@ def test_other_numbers(bitnet_cost: Callable[..., Ran], option: str, value: str)
     ("llama-3.2-1b --ep 2 --dp 2", "ep: llama-3.2-1b has no experts"),
     ("mixtral-8x7b --ep 3 --dp 3", "ep: 3 does not divide the 8 experts"),
     ("mixtral-8x7b --ep 3 --dp 4", "ep: 3 does not divide"),
+    ("mixtral-8x7b --devices auto --ep 3", "ep: 3 does not divide the 8 experts"),
+    ("mixtral-8x7b --devices auto --ep 0", "ep: 0 is not a whole number"),
+    ("mixtral-8x7b --devices auto --ep 8 --dp 4", "ep: 8 does not divide dp x tp x cp = 4"),
     ("llama-3.2-1b -p int4", "precision 'int4' has no gradients: give --lora RANK"),
     ("llama-3.2-1b -p nf4-double", "precision 'nf4-double' has no gradients"),
     ("llama-3.2-1b -p q4_k_m", "precision 'q4_k_m' has no gradients"),
@@ -87,6 +90,7 @@ def test_what_excludes_one_another(bitnet_cost: Callable[..., Ran], words: str, 
 @pytest.mark.parametrize("words", [
     "llama-3.1-8b", "llama-3.1-8b --devices 16", "llama-3.1-8b -H l4 --lora 8", "llama-3.1-70b --lora 16 -p nf4-double",
     "llama-3.2-1b --micro-batch 16", "llama-3.1-70b -H rtx-4090", "llama-3.2-1b --seq 400000", "175B --micro-batch 2",
+    "mixtral-8x7b --devices 16 --ep 8 --zero 1", "mixtral-8x7b --devices 8 --ep 4",
 ])  # fmt: skip
 def test_what_would_fit_does(bitnet_cost: Callable[..., Ran], words: str) -> None:
     """Each way that the reason names, typed as it says, holds the step."""
@@ -117,6 +121,12 @@ def test_automatic_devices_keep_what_was_given(given: dict[str, Any], kept: str)
     assert found.fits
     assert getattr(found.plan, kept) >= given[kept]
     assert kept == "zero" or getattr(found.plan, kept) == given[kept]
+
+
+def test_automatic_devices_spread_experts_as_asked() -> None:
+    found = train("mixtral-8x7b", precisions=["bf16"], devices="auto", ep=8)[0]
+    assert found.fits
+    assert (found.plan.ep, found.plan.devices) == (8, 16)
 
 
 def test_automatic_devices_are_the_fewest() -> None:

@@ -17,10 +17,10 @@ MOST = 16384
 _POWERS = tuple(2**i for i in range(15))
 
 
-def _plans(plan: Plan, node: int) -> Iterator[Plan]:
+def _plans(plan: Plan, node: int, ep: int) -> Iterator[Plan]:
     """Plans of more and more devices: data-parallel with ZeRO, then tensor-parallel in a node, then stages.
 
-    Numbers above 1 are kept as they were given, others are powers of two.
+    Numbers above 1 are kept as they were given, others are powers of two; experts are spread over ``ep`` devices.
     """
     ways = (
         (dp * tp * pp * plan.cp, pp, tp, dp)
@@ -35,7 +35,7 @@ def _plans(plan: Plan, node: int) -> Iterator[Plan]:
             batch = int(usual_batch(each, pp, plan.seq, plan.tokens))
         try:
             yield replace(
-                plan, devices=devices, dp=dp, tp=tp, pp=pp, zero=zero, global_batch=batch,
+                plan, devices=devices, dp=dp, tp=tp, pp=pp, ep=ep, zero=zero, global_batch=batch,
                 virtual_stages=plan.virtual_stages if plan.pp > 1 else 1,
             )  # fmt: skip
         except BitnetCostError:
@@ -79,12 +79,16 @@ def lighter_plan(tried: Tried, plan: Plan) -> dict[str, Any] | None:
 
 
 def smallest_plan(
-    model: Architecture, form: TrainingFormat, hardware: Hardware, runtime: TrainingRuntime, plan: Plan
-) -> Plan | None:
-    """The plan with fewest devices on which a step fits; None where none of up to `MOST` does."""
+    model: Architecture, form: TrainingFormat, hardware: Hardware, runtime: TrainingRuntime, plan: Plan,
+    ep: int | None = None,
+) -> Plan | None:  # fmt: skip
+    """The plan with fewest devices on which a step fits; None where none of up to `MOST` does.
+
+    ``ep``: devices that experts are spread over, which may be more than the plan to begin with has.
+    """
     link = hardware.interconnect
     tried, counts = Tried(model, form, hardware, runtime), counted(model, plan)
-    for found in _plans(plan, 1 if link is None else link.devices):
+    for found in _plans(plan, 1 if link is None else link.devices, ep or plan.ep):
         if found.devices > 1 and link is None:
             return None
         if tried.holds(found, counts):

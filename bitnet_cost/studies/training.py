@@ -68,14 +68,14 @@ def train(
         names = precisions or (ON_DEVICES if profile.has_clock else ON_NODES)
         given = [architecture.own(precision(each)) for each in names]
         formats = list({each.name: each for each in given}.values())
-        asked = _plan(architecture, devices, plan)
-        place = _Place(
-            architecture,
-            profile,
-            machines.training_software(profile, terms.runtime, several=asked.devices > 1 or devices == "auto"),
-            asked,
-            devices == "auto",
-        )
+        auto, ep = devices == "auto", 1 if plan.get("ep") is None else plan["ep"]
+        if auto and plan.get("dp") is None:  # the plan to begin with is too small for experts that are spread
+            plan_of(dp=ep if type(ep) is int and ep > 0 else 1, ep=ep).check(architecture)
+            asked = _plan(architecture, devices, plan | {"ep": 1})
+        else:
+            asked, ep = (made := _plan(architecture, devices, plan)), made.ep
+        software = machines.training_software(profile, terms.runtime, several=asked.devices > 1 or auto)
+        place = _Place(architecture, profile, software, asked, auto, ep)
         results = [_one(place, each, terms) for each in formats]
         against = formats[0] if len(formats) > 1 else None
         against = against if terms.baseline is None else architecture.own(precision(terms.baseline))
@@ -94,6 +94,7 @@ class _Place(NamedTuple):
     software: TrainingRuntime | None
     plan: Plan
     auto: bool
+    ep: int  # devices that experts are spread over, of a plan that is to be found
 
 
 def _plan(model: Architecture, devices: int | str | None, given: dict[str, Any]) -> Plan:
@@ -126,13 +127,13 @@ def usual_seq(model: Architecture) -> int:
 
 def _one(place: _Place, asked: Precision, terms: Terms) -> TrainingResult:
     """One result; where it does not fit, its reason names the fewest devices on which it would."""
-    model, profile, software, plan, auto = place
+    model, profile, software, plan, auto, ep = place
     form = training_format(asked, lora=plan.lora, half=half_format(profile))
     if auto and software is not None:
         plan.check(model)
-        smallest = smallest_plan(model, form, profile, software, plan)
+        smallest = smallest_plan(model, form, profile, software, plan, ep)
         if smallest is None:
-            again = _smallest(Tried(model, form, profile, software), plan)
+            again = _smallest(Tried(model, form, profile, software), plan, ep)
             why = f"devices: no plan of up to {with_commas(MOST)} {profile.name} holds {model.name}"
             raise BitnetCostError(why if again is None else f"{why}; take --recompute full")
         plan = smallest
@@ -157,7 +158,8 @@ def _would_fit(tried: Tried, asked: Precision, plan: Plan, runtime: str | None) 
             ways.append(f"--lora {LORA}" + (f" -p {name}" if name != asked.name else ""))
             break
     here = either(ways) if ways else ""
-    smallest = _smallest(several, replace(plan, devices=plan.cp, dp=1, tp=1, pp=1, virtual_stages=1))
+    alone = replace(plan, devices=plan.cp, dp=1, tp=1, pp=1, ep=1, virtual_stages=1)
+    smallest = _smallest(several, alone, plan.ep)
     if smallest is None:
         return f"{here} would hold it" if here else f"no plan of up to {with_commas(MOST)} such devices would hold it"
     options = layout(smallest) + (" --recompute full" if smallest.recompute != plan.recompute else "")
@@ -168,12 +170,12 @@ def _would_fit(tried: Tried, asked: Precision, plan: Plan, runtime: str | None) 
     return f"{text}, {given} with {here}" if here else text
 
 
-def _smallest(tried: Tried, plan: Plan) -> Plan | None:
+def _smallest(tried: Tried, plan: Plan, ep: int) -> Plan | None:
     """The plan with fewest devices; with full recomputation where that takes less than half as many."""
-    found = smallest_plan(*tried, plan)
+    found = smallest_plan(*tried, plan, ep)
     if plan.recompute == "full" or (found is not None and found.devices <= SEVERAL_NODES):
         return found
-    again = smallest_plan(*tried, replace(plan, recompute="full"))
+    again = smallest_plan(*tried, replace(plan, recompute="full"), ep)
     return again if again is not None and (found is None or again.devices * 2 < found.devices) else found
 
 
