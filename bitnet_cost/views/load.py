@@ -98,8 +98,19 @@ def _many(r: LoadResult) -> str:
     if asked.requests_per_day is not None:
         return f"{with_commas(asked.requests_per_day)} requests a day"
     if r.points > 1:
-        return f"{figures_of(asked.rates.min())} to {figures_of(asked.rates.max())} requests a second"
-    return f"{figures_of(asked.rates[0])} requests a second"
+        return f"{_rate(asked.rates.min())} to {_rate(asked.rates.max())} requests a second"
+    return f"{_rate(asked.rates[0])} requests a second"
+
+
+def _rate(rate: float) -> str:
+    """A rate that was typed, however small or large.
+
+    >>> _rate(2.0), _rate(1e-6), _rate(1e9)
+    ('2.00', '0.000001', '1,000,000,000')
+    """
+    if rate >= 1e-3:
+        return figures_of(rate) if rate < 1e6 else with_commas(round(rate))
+    return np.format_float_positional(rate, precision=3, fractional=False, trim="-")
 
 
 def serves(r: LoadResult) -> bool:
@@ -359,7 +370,8 @@ def _notes(results: Sequence[LoadResult]) -> list[Note]:
     ]
     if first.load.peak > 1:
         peak = figures_of(float(first.load.rates[0]))
-        text = f"Devices are for {peak} requests a second at the peak, the energy of the day for the mean."
+        text = f"Devices, watts, joules and times are those of {peak} requests a second at the peak"
+        text += ", the energy of a day is that of its mean."
         notes.insert(0, Note("peak", text))
     for r in results:
         if r.saving is not None and r.baseline != r.precision.name and r.points == 1:
@@ -400,7 +412,7 @@ def _spread(r: LoadResult) -> str:
     each = [r.tpot_of(percent) for percent in (90, 99)]
     tokens = ["" if one is None else f" and {with_prefix(float(one[0]), 's', 3)} a token" for one in each]
     parts = [f"{what} within {time}{token}" for what, time, token in zip(names, first, tokens, strict=True)]
-    return f"{r.precision.name} on {r.hardware.name}, first token: {listed(parts)}."
+    return f"{r.precision.name} on {r.hardware.name}: a first token comes to {', to '.join(parts)}."
 
 
 _HELD = {

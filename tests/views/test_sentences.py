@@ -165,3 +165,14 @@ def test_notes_are_whole_sentences(bitnet_cost: Run) -> None:
         assert all(note[-1] in ".)" for note in notes), notes
         assert "No figure was used" not in text
     assert "the cell is low." in " ".join(bitnet_cost("validate", "bitnet-table-1").out.split())
+
+
+def test_a_load_is_said_as_it_was_asked_and_at_its_peak(bitnet_cost: Run) -> None:
+    words = ("load", "gpt2", "-H", "l4", "-p", "fp16")
+    assert first(bitnet_cost(*words, "--rate", "1e-6").out).startswith("0.000001 requests a second need 1 L4 in fp16")
+    assert first(bitnet_cost(*words, "--rate", "1e9").out).startswith("1,000,000,000 requests a second are more than")
+    asked = (*words, "--requests-per-day", "1e6", "--peak", "4")
+    text = " ".join(bitnet_cost(*asked, "--notes").out.split())
+    assert "Devices, watts, joules and times are those of 46.3 requests a second at the peak" in text
+    found = json.loads(bitnet_cost(*asked, "-f", "json").out)["records"][0]
+    assert abs(found["energy_per_token_j"] * 128 * found["rate_per_s"] / found["power_w"] - 1) < 1e-9
