@@ -407,12 +407,13 @@ def _spread(r: LoadResult) -> str:
     """How long 90 and 99 of 100 requests wait at most."""
     if r.steady is None:
         return ""
-    names = [f"{percent}% of requests" for percent in (90, 99)]
-    first = [with_prefix(float(r.steady.ttft_of(percent)[0]), "s", 3) for percent in (90, 99)]
-    each = [r.tpot_of(percent) for percent in (90, 99)]
-    tokens = ["" if one is None else f" and {with_prefix(float(one[0]), 's', 3)} a token" for one in each]
-    parts = [f"{what} within {time}{token}" for what, time, token in zip(names, first, tokens, strict=True)]
-    return f"{r.precision.name} on {r.hardware.name}: a first token comes to {', to '.join(parts)}."
+    parts = []
+    for share, whom in ((90, "90% of requests wait"), (99, "99%")):
+        each = r.tpot_of(share)
+        token = "" if each is None else f" and {with_prefix(float(each[0]), 's', 3)} for each further one"
+        first = with_prefix(float(r.steady.ttft_of(share)[0]), "s", 3)
+        parts.append(f"{whom} at most {first} for a first token{token}")
+    return f"{r.precision.name} on {r.hardware.name}: {', '.join(parts)}."
 
 
 _HELD = {
