@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +22,7 @@ from bitnet_cost.inputs.architecture import Architecture
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.workload import LIMITS, Workload
 from bitnet_cost.ledger.answers import Answer
+from bitnet_cost.numerals import many_to_digits, to_digits
 from bitnet_cost.readers import catalog
 from bitnet_cost.studies import pages, ranges
 from bitnet_cost.studies.ranges import judged
@@ -262,3 +264,8 @@ def test_csv_has_an_empty_cell_for_what_cannot_be_said() -> None:
     for row in csv.DictReader(io.StringIO(records.csv_text(records.answer_rows(answer)))):
         assert row["energy_j"] == ""
         assert row["reason"]
+
+
+@given(st.lists(st.floats(allow_nan=False, width=64), min_size=1, max_size=40), st.integers(1, 9))
+def test_many_figures_are_rounded_as_each_is_printed(values: list[float], count: int) -> None:
+    assert many_to_digits(np.array(values), count).tolist() == [to_digits(value, count) for value in values]

@@ -15,7 +15,7 @@ import bitnet_cost
 from bitnet_cost.errors import MissingPrice
 from bitnet_cost.formulas.savings import saving_bounds, unshrinking_share
 from bitnet_cost.formulas.sums import sum_in_order
-from bitnet_cost.ledger.contract import contract
+from bitnet_cost.ledger.contract import contract, saving, savings
 from bitnet_cost.readers import catalog
 
 
@@ -95,10 +95,10 @@ def test_the_baseline_saves_nothing_on_itself() -> None:
 
 
 def test_the_share_that_would_make_a_claim_true() -> None:
-    for claim, saving in ((0.45, 0.6739), (0.8, 0.9923)):
-        share = unshrinking_share(claim, saving)
+    for claim, modelled in ((0.45, 0.6739), (0.8, 0.9923)):
+        share = unshrinking_share(claim, modelled)
         assert share is not None
-        assert (1 - share) * saving == pytest.approx(claim, rel=1e-15)
+        assert (1 - share) * modelled == pytest.approx(claim, rel=1e-15)
     assert unshrinking_share(0.9, 0.8) is None
 
 
@@ -158,3 +158,25 @@ def test_a_run_read_in_another_scope_is_the_answer_of_that_scope(
         }
         assert narrowed.by_operator.tolist() == wanted.by_operator.tolist()
         assert narrowed.runs.keys() == wanted.prices.keys()
+
+
+@pytest.mark.parametrize("hardware", ["h100-sxm-80gb", "raspberry-pi-5", "cmos-7nm"])
+def test_a_narrower_scope_takes_its_components_from_a_wider_one_to_the_bit(hardware: str) -> None:
+    wide = catalog.hardware(hardware).scopes[-1]
+    site = bitnet_cost.Facility(pue=1.3) if wide == "facility" else None
+    found = bitnet_cost.estimate("gpt2", hardware, "int4", scope=wide, facility=site)
+    assert found.by_component
+    for scope in found.hardware.scopes[:-1]:
+        assert found.ledger is not None
+        taken, made = found.within(scope).by_component, contract(found.ledger, "component", scope)
+        assert list(taken) == list(made)
+        assert all((taken[name] == made[name]).all() for name in made), scope
+
+
+def test_savings_of_several_pairs_are_those_of_each() -> None:
+    names = ["fp16", "int8", "int4", "bitnet-b1.58"]
+    results = bitnet_cost.compare("gpt2", "h100-sxm-80gb", names, scope="memory").results
+    ledgers = [r.ledger for r in results if r.ledger is not None]
+    pairs = list(itertools.combinations(range(len(names)), 2))
+    for (a, b), found in zip(pairs, savings(ledgers, pairs, "memory"), strict=True):
+        assert (found == saving(ledgers[a], ledgers[b], "memory")).all()
