@@ -182,9 +182,9 @@
   const count = (number) => grouped(String(number));
   const unit = () => (asked.generate > 1 ? " a token" : "");
   function needs(cell, where = "") {
-    const one = withPrefix(cell.energy, "J"), tail = ` ${one.split(" ")[1]}`;
-    const ends = [cell.low, cell.high].map((end) => withPrefix(end, "J")).map((text) => (text.endsWith(tail) ? text.slice(0, -tail.length) : text)).join(" to ");
-    return filled("needs", { energy: one, unit: unit(), ends, where, rate: cell.rate > 0 ? filled("rate", { rate: significant(cell.rate) }) : "" });
+    const scale = prefixOf(cell.energy)[1]; // the ends are in the unit of what they are the ends of
+    const ends = [cell.low / scale, cell.high / scale].map((end) => (end < 999.5 ? digits(end, 3) : significant(end))).join(" to ");
+    return filled("needs", { energy: withPrefix(cell.energy, "J"), unit: unit(), ends, where, rate: cell.rate > 0 ? filled("rate", { rate: significant(cell.rate) }) : "" });
   }
   function sentence(found) {
     const { where, what } = ready.place, { cells, ranked, tied, winner, oneBit, rival, differ } = found;
