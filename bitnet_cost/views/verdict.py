@@ -59,10 +59,15 @@ def precision_name(name: str) -> str:
     return name.replace("bitnet-", "BitNet ", 1).replace("bitnet", "BitNet", 1) if name.startswith("bitnet") else name
 
 
+MAKERS = ("AMD", "Google", "Intel", "Qualcomm", "ST")  # left out of the names of their products where these are long
+
+
 def hardware_name(hardware: Hardware) -> str:
-    """A piece of hardware as sentences call it: its title without the maker and what follows a comma."""
+    """A piece of hardware as sentences call it: its title without what follows a comma, as short as it has to be."""
     short = hardware.title.partition(",")[0].removeprefix("NVIDIA ").removeprefix("GeForce ").removesuffix(" CMOS")
-    return short if len(short) <= 32 else hardware.name
+    maker, _, rest = short.partition(" ")
+    product = rest if maker in MAKERS else short
+    return next((words for words in (short, product, product.partition(" (")[0]) if len(words) <= 32), hardware.name)
 
 
 def sentence_case(text: str) -> str:

@@ -184,3 +184,17 @@ def test_the_figure_that_turns_a_lead_is_named() -> None:
 @pytest.mark.parametrize("name", catalog.devices())
 def test_hardware_has_a_name_that_a_sentence_can_hold(name: str) -> None:
     assert 1 < len(hardware_name(catalog.hardware(name))) <= 32
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("snapdragon-8-elite", "Qualcomm Snapdragon 8 Elite"),
+        ("snapdragon-8-elite-gen5", "Snapdragon 8 Elite Gen 5"),
+        ("core-ultra-x7-368h-gpu", "Arc B390 (Core Ultra X7 368H)"),
+        ("stm32n6", "STM32N6"),
+        ("rtx-pro-6000-server", "rtx-pro-6000-server"),
+    ],
+)
+def test_a_long_name_goes_without_its_maker(name: str, said: str) -> None:
+    assert hardware_name(catalog.hardware(name)) == said
