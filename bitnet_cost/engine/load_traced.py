@@ -269,7 +269,7 @@ def _runs_of(side: Side, names: Sequence[str], axis: Array) -> tuple[NDArray[np.
     start = knots.starts[at]
     step = np.diff(pace.batches)
 
-    def line(table: Array, end: str) -> Array:
+    def line(table: Array, end: str) -> Array:  # `Pace.line`, of these runs alone
         if end == "0":
             return table[of, start]
         if len(pace.batches) == 1:

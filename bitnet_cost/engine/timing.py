@@ -45,7 +45,7 @@ from bitnet_cost.formulas.launches import (
 )
 from bitnet_cost.formulas.roofline import sum_of_maxima, waiting
 from bitnet_cost.formulas.sums import ordered_sum
-from bitnet_cost.formulas.tiling import missed, read_again
+from bitnet_cost.formulas.tiling import missed_share, read_again
 from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.hardware import Hardware, Host, Interconnect
 from bitnet_cost.inputs.offload import Offload
@@ -319,7 +319,7 @@ def inputs_again(counts: OpCounts, inputs: Array, rereads: Rereads) -> Array:
         return again
     passes = np.maximum(counts.passes, 1.0)[:, None, :]
     tile = inputs / passes * np.minimum(1.0, rereads.rows / np.maximum(rows_of(counts), 1.0))
-    bits: Array = again * missed(tile, rereads.kept)
+    bits: Array = again * missed_share(tile, rereads.kept)
     return bits
 
 

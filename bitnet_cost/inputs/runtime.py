@@ -104,7 +104,7 @@ class Kernel(Input):
         ge=1,
         le=10**8,
         description="bytes of a tile's inputs that a multiprocessor keeps from one tile of outputs to the next; left "
-        "out: none, see `missed`",
+        "out: none",
     )
     units: Literal["int32", "fp32"] | None = Field(
         None, description="units whose rate `compute` is a share of; left out: those of the product's format"

@@ -386,9 +386,9 @@ def contract(ledger: Ledger, by: Kept, scope: Scope) -> dict[str, Array]:
 
 
 def narrowed(found: dict[str, Array], ledger: Ledger, wide: Scope, narrow: Scope) -> dict[str, Array] | None:
-    """The components of a scope among those ``found`` in a wider one; None where it does not hold each in full or not.
+    """The components of a scope among those ``found`` in a wider one; None where some are in it only in part.
 
-    So it is where both price the same of products and elementwise work, and no component has entries of either kind.
+    None are where both price the same of products and elementwise work, and no component has entries in and beyond it.
     """
     if ledger.draft is not None or ledger.linear_parts(wide) != ledger.linear_parts(narrow):
         return None

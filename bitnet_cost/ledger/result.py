@@ -404,7 +404,7 @@ class Result(Rows):
         Widening packed weights is listed among the energy of special functions; it is none.
         """
         few = self.counts.points <= POINTS_KEPT
-        find = actions_of if few else actions_of.__wrapped__
+        find = runs_of_kind if few else runs_of_kind.__wrapped__
         found: Array = find(Same(self.counts), Same(self.activity), kind)
         if self.draft is not None:
             drafted = ordered_sum(self.draft.actions(kind), 1)[:, None]
@@ -417,7 +417,7 @@ T = TypeVar("T")
 
 def once(function: Callable[[Result], T]) -> Callable[[Result], T]:
     """A function of a result alone, calculated once for each: the result keeps what it gave."""
-    name = f"once {function.__qualname__}"
+    name = f"{function.__module__}.{function.__qualname__}"  # no name of an attribute
 
     @wraps(function)
     def kept(result: Result) -> T:
@@ -442,7 +442,7 @@ def handed_on(result: Result, found: Result, *names: str) -> Result:
 
 
 @lru_cache(maxsize=256)  # a model in its precisions, on devices that run the same formats
-def actions_of(counts: Same, activity: Same, kind: str) -> Array:
+def runs_of_kind(counts: Same, activity: Same, kind: str) -> Array:
     """How often actions of a kind run, without those of a draft.  [phase, op, n]"""
     found = np.zeros((len(counts.it.phases), len(counts.it.operators), counts.it.points))
     for part in (activity.it.arithmetic, activity.it.elementwise):

@@ -288,8 +288,8 @@ def read(
             figures["energy_j_per_token"] = float(power * time / (tokens * batch[i]))
             figures["power_w"] = power
             if row.phase in ALONE:
-                figures["energy_j_per_token"] = _shown(result, energy / time, row) * time
-                figures["power_w"] = _shown(result, power_at(result, result.timing, row, i), row)
+                figures["energy_j_per_token"] = _on_meter(result, energy / time, row) * time
+                figures["power_w"] = _on_meter(result, power_at(result, result.timing, row, i), row)
         yield figures
 
 
@@ -306,7 +306,7 @@ def power_seen(result: Result, energy: float, seconds: float, source: str) -> fl
     return (energy + result.devices * result.hardware.device_power.resting.value * after) / (seconds + after)
 
 
-def _shown(result: Result, power: float, row: Measurement) -> float:
+def _on_meter(result: Result, power: float, row: Measurement) -> float:
     """What the meter of a product's source shows of a power.  [W]"""
     known = measured.sources().sources.get(row.source)
     rested = known.rested_s if known is not None else {}

@@ -182,8 +182,9 @@ def nine_in_ten(sizes: Iterable[float]) -> float:
 def nine_in_ten_of_each(parts: Mapping[str, Sequence[float]]) -> float:
     """The size that nine of ten keep where each part counts as much as any other; of one part `nine_in_ten`.
 
-    A class that is scored alone is not to be held by the figures of a larger one (Vovk, V., Conditional validity of
-    inductive conformal predictors, Machine Learning 92, 2013, doi:10.1007/s10994-013-5355-6).
+    An interval of all holds each category only by chance (Vovk, V., Conditional validity of inductive conformal
+    predictors, Machine Learning 92, 2013, doi:10.1007/s10994-013-5355-6, who gives each its own). Here it is one for
+    all, but no larger category outweighs another.
 
     >>> nine_in_ten_of_each({"": [0.1] * 8 + [0.2, 0.3]}), nine_in_ten_of_each({"": [0.1] * 20, "large": [0.1, 0.9]})
     (0.21, 0.66)

@@ -20,7 +20,7 @@ from bitnet_cost.inputs.facility import Facility
 from bitnet_cost.ledger.answers import Answer, Fit
 from bitnet_cost.ledger.counted import Activity, OpCounts
 from bitnet_cost.ledger.intervals import RANGES, carbon_interval, cost_interval, is_measured
-from bitnet_cost.ledger.result import Result, actions_of
+from bitnet_cost.ledger.result import Result, runs_of_kind
 from bitnet_cost.registry import figure, size
 from bitnet_cost.told import Array
 from bitnet_cost.views.groups import has_figures, name_of, rows_of
@@ -85,7 +85,7 @@ def _tabled(counts: OpCounts, activity: Activity, actions: Callable[[str], Array
 
 @lru_cache(maxsize=256)  # a model in its precisions, on devices that run the same formats
 def _counted(counts: Same, activity: Same) -> _Counted:
-    return _tabled(counts.it, activity.it, partial(actions_of, counts, activity))
+    return _tabled(counts.it, activity.it, partial(runs_of_kind, counts, activity))
 
 
 @lru_cache(maxsize=256)
