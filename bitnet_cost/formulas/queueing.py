@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bitnet_cost.formulas.sums import sum_in_order
 from bitnet_cost.told import Array, decided
 
 Number = Array | float
@@ -256,7 +257,7 @@ class Wait(NamedTuple):
         """
         s = np.multiply.outer(EULER_A / 2 + 1j * np.pi * np.arange(len(EULER)), 1 / np.asarray(seconds))
         parts = ((1 - self.transform(s)) / s).real
-        return np.exp(EULER_A / 2) / seconds * np.tensordot(EULER, parts, 1)
+        return np.exp(EULER_A / 2) / seconds * sum_in_order([w * part for w, part in zip(EULER, parts, strict=True)])
 
     def within(self, seconds: Number, percent: float) -> Any:
         """Whether that many of 100 requests wait no longer: what `percentile` finds, asked of one wait.
