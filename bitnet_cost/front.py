@@ -40,7 +40,10 @@ def _of_two(first: Array, last: Array) -> NDArray[np.intp]:
     """The front of two objectives, as rows in order: by the first, each that is below all before it in the last."""
     rows = np.arange(len(first)) if len(first) < MANY else _left_by_some(first, last)
     first, last = first[rows], last[rows]
-    order = np.lexsort((last, first))  # stable: of equal rows the first
+    order = np.argsort(first, kind="stable")  # rows often are in order already, piece by piece: not by both at once
+    in_order = first[order]
+    if (in_order[1:] == in_order[:-1]).any():
+        order = np.lexsort((last, first))  # stable: of equal rows the first
     order = order[~(np.isnan(first) | np.isnan(last))[order]]
     below = last[order]
     kept = np.ones(len(order), dtype=bool)
@@ -110,9 +113,12 @@ class Front:
             new = (before < 0) | (both[:, 1] < y[before])  # equal ones are there already
             rows, both = rows[new], both[new]
             alone = pareto(both)
-            rows, both = rows[alone], np.concatenate((self._values, both[alone]))
-            both = both[pareto(both)] if len(rows) else both
-        self._values = both[np.argsort(both[:, 0])]
+            rows, both = rows[alone], both[alone]
+            if not len(rows):
+                return rows
+            both = both[np.argsort(both[:, 0], kind="stable")]
+            both = np.concatenate((self._values[_unbeaten(*both.T, x, y)], both))
+        self._values = both[np.argsort(both[:, 0], kind="stable")]  # two parts in order
         return rows
 
 

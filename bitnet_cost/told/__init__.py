@@ -13,6 +13,7 @@ turned out. Beyond a guard the graph does not hold, and another must be traced.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -38,6 +39,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 """What a node can do. Every reading of a graph has these, and rounds as IEEE 754 does."""
 
 _COMMUTE = {"+", "*", "max", "min"}
+_PYTHON = {"+": operator.add, "-": operator.sub, "*": operator.mul}  # a quotient by 0 it refuses
 
 
 class Node(NDArrayOperatorsMixin):
@@ -106,13 +108,12 @@ class Graph:
         found: Node | float | None = _folded(op, args)
         if found is not None:
             return found
-        marks: list[Node | float] = [a if isinstance(a, Node) else float(a) for a in args]
-        if op in _COMMUTE and _place(marks[1]) < _place(marks[0]):
-            marks.reverse()
-        key = (op, *marks)
+        key: tuple[Any, ...] = (op, *[a if type(a) is Node or type(a) is float else float(a) for a in args])
+        if op in _COMMUTE and _place(key[2]) < _place(key[1]):
+            key = (op, key[2], key[1])
         node = self._known.get(key)
         if node is None:
-            value = FUNCTIONS[op](*[a.value if isinstance(a, Node) else a for a in args])
+            value = _of_plain(op, *[a.value if type(a) is Node else a for a in args])
             node = self._known[key] = Node(self, op, args, value.item() if hasattr(value, "item") else value)
         return node
 
@@ -129,7 +130,14 @@ class Graph:
 
 def _place(number: Node | float) -> int:
     """Where a number is in its graph; constants come first."""
-    return number.index if isinstance(number, Node) else -1
+    return number.index if type(number) is Node else -1
+
+
+def _of_plain(op: str, *args: Any) -> Any:
+    """An operation on plain numbers; where Python has it, by Python, which takes a tenth of the time, same bits."""
+    if op in _PYTHON and type(args[0]) is float and type(args[1]) is float:
+        return _PYTHON[op](*args)
+    return FUNCTIONS[op](*args)
 
 
 def _folded(op: str, args: tuple[Any, ...]) -> Any:
@@ -138,18 +146,21 @@ def _folded(op: str, args: tuple[Any, ...]) -> Any:
     And 0 / x of an x that is not 0. A zero has no sign here: no formula divides by one, but within a `where`.
     """
     first, second = args[0], args[-1]
+    told_first, told_second = type(first) is Node, type(second) is Node
+    if op in ("max", "min"):
+        return first if first is second else None
+    if told_first and told_second:
+        return None
     if op == "*":
-        for one, other in ((first, second), (second, first)):
-            if not isinstance(one, Node) and one in (0.0, 1.0):
+        for plain, one, other in ((not told_first, first, second), (not told_second, second, first)):
+            if plain and one in (0.0, 1.0):
                 return other if one == 1.0 else 0.0
-    elif op in ("+", "-", "/") and not isinstance(second, Node) and second == (1.0 if op == "/" else 0.0):
+    elif op in ("+", "-", "/") and not told_second and second == (1.0 if op == "/" else 0.0):
         return first
-    elif op in ("+", "/") and not isinstance(first, Node) and first == 0.0:
+    elif op in ("+", "/") and not told_first and first == 0.0:
         return second if op == "+" else 0.0
-    elif op == "where" and not isinstance(first, Node):
+    elif op == "where" and not told_first:
         return args[1] if first else args[2]
-    elif op in ("max", "min") and first is second:
-        return first
     return None
 
 
@@ -158,9 +169,9 @@ def _make(op: str) -> Callable[..., Any]:
 
     def make(*args: Any) -> Any:
         for arg in args:
-            if isinstance(arg, Node):
+            if type(arg) is Node:
                 return arg.graph.operation(op, args)
-        return function(*args)
+        return _of_plain(op, *args)
 
     step: Callable[..., Any] = np.frompyfunc(make, getattr(function, "nin", 3), 1)
     return step
