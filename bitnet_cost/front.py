@@ -113,11 +113,11 @@ class Front:
             new = (before < 0) | (both[:, 1] < y[before])  # equal ones are there already
             rows, both = rows[new], both[new]
             alone = pareto(both)
+            if not len(alone):
+                return alone
             rows, both = rows[alone], both[alone]
-            if not len(rows):
-                return rows
             both = both[np.argsort(both[:, 0], kind="stable")]
-            both = np.concatenate((self._values[_unbeaten(*both.T, x, y)], both))
+            both = np.concatenate((self._values[_unbeaten(both[:, 0], both[:, 1], x, y)], both))
         self._values = both[np.argsort(both[:, 0], kind="stable")]  # two parts in order
         return rows
 

@@ -36,7 +36,8 @@ from bitnet_cost.ledger.result import Result
 from bitnet_cost.ledger.steady import Between, Lines, Pace, Steady
 from bitnet_cost.told import Array
 
-CLOSE = 1e-15  # of two steps in a row, their product: what the next will be, relative to the sequences
+CLOSE = 1e-15  # what the next step will be, relative to the sequences: two steps in a row by half the curve over slope
+STRAIGHT = 0.05  # of that, times the sequences, at least: no curve is one parabola
 LEVEL = 1e-3  # a slope is at least this steep
 SECANTS = 8  # rounds before intervals are halved
 WAITING = "waiting"  # a second in which nothing runs
@@ -51,7 +52,7 @@ def steady(pace: Pace, rates: Array) -> Steady:
     knots, served = pace.knots, np.minimum(rates, pace.largest)
     at = np.clip(np.searchsorted(knots.rates, served), 1, len(knots.rates) - 1) - 1
     lines = pace.lines(knots.starts[at])
-    between = Between(knots.sequences[at], knots.sequences[at + 1], knots.work[at], knots.bends[at])
+    between = Between(knots.sequences[at], knots.sequences[at + 1], knots.work[at], knots.bends[at], knots.curves[at])
     found, close = settled(pace, rates, pace.largest, lines, between)
     if close.all():
         return found
@@ -214,17 +215,24 @@ def _sequences(
     """Sequences that decode on average at each rate, and whether they are known to the last bits.  [n] each
 
     They are as many as it brings in the time that they take: ``L = R w(L)``, w the seconds of steps and prompts.
-    Between two knots w bends little: by secants, from its chord. Each point stops where it is close by itself.
+    Between two knots w is nearly a parabola: by secants, from where that is met. Each point stops where it is close by
+    itself.
     """
-    low, high, work, bend = between
+    low, high, work, bend, curve = between
     steep = np.maximum(1 - rate * bend, LEVEL)
-    found = np.minimum(np.maximum(rate * (work - bend * low) / steep, low), high)
+    chord = np.minimum(np.maximum(rate * (work - bend * low) / steep, low), high)
+    above, below = chord - low, chord - high
+    steep = np.maximum(1 - rate * (bend + curve * (above + below)), LEVEL)
+    found = np.minimum(np.maximum(chord + rate * curve * above * below / steep, low), high)
+    steep = np.maximum(1 - rate * (bend + curve * (found - low + (found - high))), LEVEL)
     was, before, close = _off(pace, lines, rate, found), high - low, found < 0
+    curved = rate * np.maximum(curve, 0.0 - curve)
     for left in range(secants - 1, -1, -1):
         there = np.minimum(np.maximum(found - was / steep, low), high)
         step = there - found
         length = np.maximum(step, found - there)
-        found, close = np.where(close, found, there), close | (length * before <= CLOSE * there * there)
+        next_off = length * before * np.maximum(curved * there, STRAIGHT * steep)
+        found, close = np.where(close, found, there), close | (next_off <= CLOSE * there * there * steep)
         if left:
             now = _off(pace, lines, rate, found)
             steep = np.maximum(np.where(length > 0, (now - was) / np.where(length > 0, step, 1.0), steep), LEVEL)

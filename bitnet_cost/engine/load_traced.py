@@ -29,7 +29,7 @@ from bitnet_cost.ledger.steady import Between, Lines
 from bitnet_cost.told import Array, Graph, array
 from bitnet_cost.told.translate import arrays, compiled_runs
 
-SECANTS = {1.0: 4, 2 * EXACT: 3}  # rounds for some sequences: nearly every rate is settled then, others take more
+SECANTS = {1.0: 2, 2 * EXACT: 2}  # rounds for some sequences: nearly every rate is settled then, others take more
 ROWS = range(4)  # seconds, and three bounds of energy
 TRACED_FROM = {"fits": 500, "alone": 500, "steps": 5000, "added": 5000}  # numbers of tables that are worth a graph
 COMPILED_FROM = 20_000  # and those that are worth machine code
@@ -150,7 +150,7 @@ class Graphed:
             told("first"), told_line("step_s"), told_line("prompt_s"),
             *(array([told_line(f"{table} {bound}") for bound in range(3)]) for table in ("step_j", "prompt_j")),
         )  # fmt: skip
-        between = Between(told("low", sequences), told("high", sequences), told("work"), told("bend"))
+        between = Between(told("low", sequences), told("high", sequences), told("work"), told("bend"), told("curve"))
         load = example.load.with_numbers(rate=told("rate_per_s"), prompt=told("prompt"), generate=told("generate", 2))
         none: Any = None  # a table itself is not told
         places = told("places", pace.places) if pace.places > TERMS else pace.places
@@ -285,6 +285,7 @@ def _runs_of(side: Side, names: Sequence[str], axis: Array) -> tuple[NDArray[np.
         simple: dict[str, Callable[[], Array]] = {
             "low": lambda: knots.sequences[at], "high": lambda: knots.sequences[at + 1],
             "work": lambda: knots.work[of, at], "bend": lambda: knots.bends[of, at],
+            "curve": lambda: knots.curves[of, at],
             "first": lambda: pace.batches[start], "places": lambda: np.array(side.places)[of],
             "alone_s": lambda: np.asarray(pace.alone_s)[of, 0], "alone_j": lambda: pace.alone_j[int(rest[0]), of, 0],
             "largest": lambda: largest[of], "prompt": lambda: np.asarray(pace.load.prompt)[of, 0],

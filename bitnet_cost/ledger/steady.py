@@ -27,7 +27,8 @@ from bitnet_cost.inputs.load import Load
 from bitnet_cost.told import Array
 
 NOMINAL = 1  # of low, nominal and high
-START = 8  # knots between none and the first batch that is a whole number
+FIRST = 6  # batches up to which work bends most
+START = 20  # knots up to there
 
 
 class Prefill(NamedTuple):
@@ -46,6 +47,7 @@ class Between(NamedTuple):
     high: Array
     work: Array  # at the low one: seconds that all of them need for a request's steps, those of its prompt for each
     bend: Array  # of work over sequences
+    curve: Array  # of the parabola that work is as well in the middle
 
 
 class Lines(NamedTuple):
@@ -74,6 +76,7 @@ class Knots(NamedTuple):
     work: Array  # [..., m]
     rates: Array  # [..., m]
     bends: Array  # [..., m - 1]
+    curves: Array  # half the second derivative of work, as its middle tells  [..., m - 1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,12 +188,20 @@ class Pace:
     def knots(self) -> Knots:
         """What the fixed point is found between."""
         ends = sequences_at(self.batches, self.places)
-        sequences = np.unique(np.concatenate((np.linspace(0.0, ends[:2].max(), START), ends, [float(self.places)])))
-        batch = mean_batch(sequences, self.places)
-        work = self.load.steps * self.at(self.step_s, batch) + sequences * self.prompt_at(sequences, batch)
+        sequences = np.unique(np.concatenate((np.linspace(0.0, ends[:FIRST].max(), START), ends, [float(self.places)])))
+        middles = (sequences[:-1] + sequences[1:]) / 2
+        work, middle = (self._work(each) for each in (sequences, middles))
         starts = np.clip(np.searchsorted(ends, sequences[:-1], side="right") - 1, 0, max(len(self.batches) - 2, 0))
         rates = np.maximum.accumulate(sequences / work, axis=-1)
-        return Knots(sequences, starts, work, rates, np.diff(work) / np.diff(sequences))
+        apart = np.diff(sequences)
+        curves = 2 * (work[..., :-1] - 2 * middle + work[..., 1:]) / apart**2
+        return Knots(sequences, starts, work, rates, np.diff(work) / apart, curves)
+
+    def _work(self, sequences: Array) -> Array:
+        """Seconds that all of some sequences need for a request's steps, and those of its prompt for each."""
+        batch = mean_batch(sequences, self.places)
+        found: Array = self.load.steps * self.at(self.step_s, batch) + sequences * self.prompt_at(sequences, batch)
+        return found
 
 
 @dataclass(frozen=True, eq=False)
