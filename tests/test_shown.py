@@ -174,6 +174,13 @@ def test_answers_by_a_graph_and_with_drafted_tokens_are_sent_too() -> None:
             assert np.array_equal(other.by_operator, one.by_operator)
 
 
+def test_what_results_share_cannot_be_written_to() -> None:
+    one, other = compare("gpt2", ["l4", "a10"], ["fp16"]).results
+    assert one.actions("mul") is other.actions("mul")
+    with pytest.raises(ValueError, match="read-only"):
+        one.actions("mul")[:] = 0
+
+
 def test_a_saving_is_read_in_the_scope_of_its_result() -> None:
     narrow, wide = (estimate("gpt3-175b", "cmos-45nm", "bitnet", baseline="fp16", scope=s) for s in (None, "memory"))
     inner = wide.within("arithmetic")

@@ -449,6 +449,7 @@ def runs_of_kind(counts: Same, activity: Same, kind: str) -> Array:
         for action, times in part.items():
             if component_of(action) == kind and not action.startswith("unpack."):
                 found = found + times
+    found.setflags(write=False)  # results share it
     return found
 
 
