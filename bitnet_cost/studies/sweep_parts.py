@@ -40,8 +40,10 @@ def partition(whole: Plan, number: int) -> tuple[int, Columns]:
 
 def completed(whole: Plan, kept: Columns) -> Columns:
     """Rows of a front or the best of all partitions with the columns that are written, in their order."""
-    if whole.needed <= whole.deciding or not kept:
-        return {name: kept[name] for name in (*sorted(whole.needed), "index")} if kept else kept
+    if not kept:
+        return kept
+    if whole.needed <= whole.deciding or not len(kept["index"]):
+        return {name: kept.get(name, np.zeros(0)) for name in (*sorted(whole.needed), "index")}
     index = kept["index"]
     order = np.argsort(index, kind="stable")  # points of a cell one after the other, whichever is the best
     cells = index[order] // math.prod(whole.lengths)

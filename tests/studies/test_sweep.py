@@ -349,6 +349,14 @@ def test_a_streamed_front_and_top_are_those_of_the_whole_grid() -> None:
         assert top[name].tolist() == every[name][rows].tolist()
 
 
+@pytest.mark.parametrize("few", [{"top": 1}, {"pareto": True}])
+def test_the_best_of_no_rows_has_the_columns_of_a_sweep(few: dict[str, Any]) -> None:
+    grid: dict[str, Any] = {"batch": [1, 2], "prompt": [8], "objectives": [{"column": "latency_s"}]}
+    none = table_of(plan(**grid, **few, where=["latency_s < 0"]))
+    assert none.keys() == table_of(plan(**grid, **few)).keys()
+    assert all(len(values) == 0 for values in none.values())
+
+
 # --- interruption --------------------------------------------------------------------------------------------------
 
 LONG = ("-m", "llama-2-7b", "-H", "h100-sxm-80gb", "-p", "bf16", "--batch", "1:64:64", "--prompt", "1:4096:512",

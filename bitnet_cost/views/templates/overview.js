@@ -26,7 +26,7 @@ function bestRow(data, at, h, { all, found, best, tied }) {
   const [, tokens] = unitOf(data, at, h), short1 = nameOf(data, h);
   if (!found.length) {
     const why = new Set(all.map(({ cell }) => missing(data, cell, at, h).split(":")[0]));
-    return [Infinity, [short1, [...why].sort().join("\n") || "-", "-"]];
+    return [Number.MAX_VALUE, [short1, [...why].sort().join("\n") || "-", "-"]];
   }
   const others = [...tied].sort((a, b) => a.energy[1] - b.energy[1]), names = [best, ...others].map(({ p }) => nameOf(data, p));
   const name = listed(names.length < 4 ? names : [names[0], `${names.length - 1} others`], "or");
