@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """No search for garbage: all cells of a comparison, and half a million objects of a page, are kept.
+    """No search for garbage: all cells of a comparison, half a million objects of a page, a traced graph, are kept.
 
     Afterwards they count as old, as if they had been searched: else the next new object has all of them searched.
     """

@@ -21,6 +21,7 @@ from bitnet_cost.engine.load_tables import Engine, Side
 from bitnet_cost.engine.trace import Swept
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.formulas.queueing import EXACT, TERMS
+from bitnet_cost.garbage import uncollected
 from bitnet_cost.inputs.load import Load
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.ledger.load import LoadResult
@@ -94,6 +95,7 @@ class TracedEngine(Engine):
             rows[int(row)] = values
         return rows
 
+    @uncollected()
     def _traced(self, what: str) -> Cell | None:
         graph = Graph()
         load = self._load.with_numbers(**{name: graph.input(name, getattr(self._load, name)) for name in NUMBERS[1:]})
@@ -186,6 +188,7 @@ class Points:
         BitnetCostError: a column that is no function of told numbers.
     """
 
+    @uncollected()
     def __init__(self, example: LoadResult, wanted: Collection[str], *, fast: bool) -> None:
         several = example.pace is not None and example.pace.places > TERMS
         self.graphs = [Graphed(example, wanted, *each) for each in list(SECANTS.items())[: 2 if several else 1]]
@@ -208,7 +211,8 @@ class Points:
     @cached_property
     def _last(self) -> Callable[[Array, Array], Any]:
         """The same with all rounds of a search, for points that a few leave."""
-        return self._by_numpy(self._longest())
+        with uncollected():
+            return self._by_numpy(self._longest())
 
     def _by_numpy(self, graph: Graphed) -> Callable[[Array, Array], Any]:
         run = arrays(list(graph.roots.values()), ["rate_per_s", *self.names])
