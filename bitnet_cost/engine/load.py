@@ -65,8 +65,11 @@ def settled(
 ) -> tuple[Steady, NDArray[np.bool_]]:
     """What one copy settles at between two knots of its tables, and at which rates that is known to the last bits."""
     rate = np.minimum(rates, largest)
+    late = rates >= largest
     sequences, close = _sequences(pace, lines, between, rate, secants)
-    return Steady(pace, rate, rates >= largest, sequences, lines), close
+    if pace.prefill is None:  # then all places are taken
+        sequences, close = np.where(late, pace.places * 1.0, sequences), close | late
+    return Steady(pace, rate, late, sequences, lines), close
 
 
 def over(result: LoadResult, rates: Array) -> LoadResult:
