@@ -160,7 +160,7 @@ class Graphed:
             pace, load=load, places=places, batches=none, step_s=none, step_j=none, prompt_s=none, prompt_j=none,
             alone_s=told("alone_s"), alone_j=array([told(f"alone_j {bound}") for bound in range(3)]),
         )  # fmt: skip
-        largest = told("largest")
+        largest = told("largest", 2.0)  # more than the rate: else all places are taken, which decides what is traced
         full: Any = replace(example.full, counts=none, activity=none, footprint=none)
         try:
             with np.errstate(all="ignore"):
