@@ -67,8 +67,9 @@ def settled(
     rate = np.minimum(rates, largest)
     late = rates >= largest
     sequences, close = _sequences(pace, lines, between, rate, secants)
-    if pace.prefill is None:  # then all places are taken
-        sequences, close = np.where(late, pace.places * 1.0, sequences), close | late
+    if pace.prefill is None:  # then all places are taken, if no fewer of them serve as many
+        full = late & (between.high >= pace.places)
+        sequences, close = np.where(full, between.high, sequences), close | full
     return Steady(pace, rate, late, sequences, lines), close
 
 
