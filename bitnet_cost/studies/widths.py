@@ -17,7 +17,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
-from math import exp, hypot
+from math import exp, sqrt
 from statistics import median
 from typing import NamedTuple, get_args
 
@@ -38,6 +38,7 @@ from bitnet_cost.inputs.ranges import (
     places_of,
     step_kind,
 )  # fmt: skip
+from bitnet_cost.ledger.intervals import left_between
 from bitnet_cost.ledger.operators import parameters_in
 from bitnet_cost.numerals import to_digits
 from bitnet_cost.readers import catalog
@@ -310,21 +311,30 @@ def _held(found: Sequence[tuple[bool, float]]) -> Held:
 
 
 class Pair(NamedTuple):
-    """Two precisions of one run: what their ratio is off by, over the half width that both would have alone."""
+    """Two precisions of one run, and what their ratio is off by."""
 
     one: Judged
     other: Judged
 
     @property
-    def both(self) -> float:
-        """Half the width of the logarithm of their ratio, were their errors independent."""
-        return hypot(self.one.interval.half, self.other.interval.half)
+    def halves(self) -> tuple[float, float]:
+        """Half widths of the logarithms of both."""
+        return self.one.interval.half, self.other.interval.half
 
     @property
-    def size(self) -> float:
-        """The error of the ratio in it."""
+    def own(self) -> float:
+        """The least share of both errors that is their own, as a standard deviation, with which the ratio is held.
+
+        The square is 1 less the correlation at which `left_between` is the error of the ratio.
+        """
         middle = self.one.interval.middle - self.other.interval.middle
-        return abs(self.one.error.value - self.other.error.value - middle) / self.both
+        error = self.one.error.value - self.other.error.value - middle
+        one, other = self.halves
+        return sqrt(max(0.0, error**2 - (one - other) ** 2) / (2 * one * other))
+
+    def half(self, own: float) -> float:
+        """Half the width of the logarithm of their ratio at such a share."""
+        return float(left_between(*self.halves, 1 - own**2))
 
 
 def pairs(found: Sequence[Judged]) -> list[Pair]:
@@ -343,13 +353,13 @@ def pairs(found: Sequence[Judged]) -> list[Pair]:
 
 
 def apart(found: Sequence[Pair]) -> float:
-    """Which share of both half widths nine of ten ratios keep; 1 where there are few."""
-    return min(1.0, nine_in_ten(p.size for p in found)) if len(found) >= FEWEST else 1.0
+    """The share of errors that is their own with which nine of ten ratios are held; 1 where there are few."""
+    return min(1.0, nine_in_ten(p.own for p in found)) if len(found) >= FEWEST else 1.0
 
 
 def held_ratios(found: Sequence[Pair]) -> Held | None:
     """How many ratios of two precisions their intervals hold, each solved without its model."""
     models = {p.one.error.row.model for p in found}
-    share = {model: apart([p for p in found if p.one.error.row.model != model]) for model in models}
-    rows = [(p.size <= share[p.one.error.row.model], share[p.one.error.row.model] * p.both) for p in found]
+    own = {model: apart([p for p in found if p.one.error.row.model != model]) for model in models}
+    rows = [(p.own <= own[p.one.error.row.model], p.half(own[p.one.error.row.model])) for p in found]
     return _held(rows) if rows else None
