@@ -206,8 +206,8 @@ def left_between(one: Any, other: Any, shared: float) -> Any:
 
     The 90 % interval of a difference of normal variables: sqrt(a^2 + b^2 - 2 c a b).
 
-    >>> left_between(0.1, 0.1, 1.0), round(left_between(0.3, 0.1, 1.0), 12), left_between(3.0, 4.0, 0.0)
-    (0.0, 0.2, 5.0)
+    >>> [round(float(left_between(*given)), 3) for given in ((0.1, 0.1, 1.0), (0.3, 0.1, 1.0), (3.0, 4.0, 0.0))]
+    [0.0, 0.2, 5.0]
     """
     return np.sqrt((one - other) ** 2 + 2 * (1 - shared) * one * other)
 

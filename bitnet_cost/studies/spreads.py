@@ -21,6 +21,7 @@ from bitnet_cost.studies.measured import Point
 from bitnet_cost.studies.widths import (
     QUANTITIES,
     Error,
+    Interval,
     Judged,
     Together,
     apart,
@@ -35,6 +36,7 @@ from bitnet_cost.studies.widths import (
 )  # fmt: skip
 
 Table = dict[RangedQuantity, dict[RangeKind, Widths]]
+MOST = 0.95  # of the figures of known families that an interval lengthened for new ones holds
 
 
 def ranges(
@@ -55,7 +57,7 @@ def ranges(
     _complete(own)
     served = left_out.families_left_out(rows, progress)
     new = [Error.of(m.row, m.quantity, m.log_error) for m in served if m.quantity in QUANTITIES]
-    longer = _longer(own, [e for e in (*new, *errors) if e.kind.startswith("server-")])
+    longer = _longer(own, [e for e in errors if e.kind.startswith("server-")], new)
     _lengthen(own, longer)
     _widen(away, own)
     found = judged(errors, longer=longer)
@@ -100,17 +102,20 @@ def _widen(found: Table, least: Table) -> None:
                 known[place] = min(own[0], far[0]), max(own[1], far[1])
 
 
-def _longer(found: Table, errors: Sequence[Error]) -> dict[RangedQuantity, dict[RangeKind, float]]:
-    """How many times as long the intervals of a kind have to be to hold nine of ten of these errors, at least once.
+def _longer(found: Table, known: Sequence[Error], new: Sequence[Error]) -> dict[RangedQuantity, dict[RangeKind, float]]:
+    """How many times as long the intervals of a kind have to be, at least once, to hold nine of ten of both errors.
 
-    Those of servers are of models of a family that is known and of one that is new: a question is of either.
+    They are of models of a family that is known and of one that is new: a question is of either. No longer than what
+    holds `MOST` of the known ones, each judged without its model.
     """
     longer: dict[RangedQuantity, dict[RangeKind, float]] = {}
-    for (quantity, kind), own in by_kind(errors).items():
+    alone = judged(known)
+    for (quantity, kind), both in by_kind([*known, *new]).items():
         widths = found[quantity][kind]
-        ends = ((widths[e.place_in(widths)][0 if e.value > 0 else 1], e.value) for e in own)
-        times = nine_in_ten(-value / float(np.log(end)) for end, value in ends)
-        longer.setdefault(quantity, {})[kind] = to_digits(max(1.0, times), 3)
+        every = [Interval.of(widths[e.place_in(widths)]).times(e.value) for e in both]
+        own = [j.interval.times(j.error.value) for j in alone if (j.error.quantity, j.error.kind) == (quantity, kind)]
+        enough = min(nine_in_ten(every), float(np.quantile(own, MOST)) if own else np.inf)
+        longer.setdefault(quantity, {})[kind] = to_digits(max(1.0, enough), 3)
     return longer
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
-from math import exp, sqrt
+from math import exp, log, sqrt
 from statistics import median
 from typing import NamedTuple, get_args
 
@@ -100,6 +100,16 @@ class Interval(NamedTuple):
     low: float
     high: float
 
+    @classmethod
+    def of(cls, factors: Factors) -> Interval:
+        """The interval of factors on what is modelled.
+
+        >>> [round(end, 2) for end in Interval.of(Interval(-0.1, 0.2).factors)]
+        [-0.1, 0.2]
+        """
+        low, high = factors
+        return cls(-log(high), -log(low))
+
     @property
     def factors(self) -> Factors:
         """The same as factors on what is modelled."""
@@ -118,6 +128,10 @@ class Interval(NamedTuple):
     def longer(self, times: float) -> Interval:
         """The same a number of times as long."""
         return Interval(self.low * times, self.high * times)
+
+    def times(self, error: float) -> float:
+        """How many times as long it has to be to hold an error."""
+        return error / (self.high if error > 0 else self.low)
 
 
 Longer = Mapping[RangeKind, float]  # times

@@ -143,7 +143,7 @@ def test_every_state_has_one_phrase(bitnet_cost: Cli) -> None:
     flat = " ".join(text.split())
     assert flat.startswith("Llama 2 7B in w1a8 needs at least 50% less energy than in fp16 up to batch 3: on one H100")
     assert "By runtime: up to batch 3 with tensorrt-llm; at no batch with eager." in flat
-    for runtime, at in (("eager", ["none", "none", "none"]), ("tensorrt-llm", ["to", "3", "1"])):
+    for runtime, at in (("eager", ["none", "none", "none"]), ("tensorrt-llm", ["to", "3", "2"])):
         (row,) = [line.split() for line in text.splitlines() if line.startswith(runtime)]
         assert row[1:5] == ["batch", *at]
     never = " ".join(bitnet_cost(*words, "eager").out.split())
@@ -364,7 +364,7 @@ def test_a_range_says_when_it_ends_in_no_crossing(bitnet_cost: Cli) -> None:
         "-H",
         "h100-sxm-80gb",
         "-p",
-        "w1a8",
+        "bitnet-b1.58",
         "--runtime",
         "vllm-0.6",
         "--axis",
