@@ -175,10 +175,9 @@ def test_answers_by_a_graph_and_with_drafted_tokens_are_sent_too() -> None:
 
 
 def test_what_results_share_cannot_be_written_to() -> None:
-    one, other = compare("gpt2", ["l4", "a10"], ["fp16"]).results
-    assert one.actions("mul") is other.actions("mul")
-    with pytest.raises(ValueError, match="read-only"):
-        one.actions("mul")[:] = 0
+    for one in compare("gpt2", ["l4", "a10"], ["fp16"]).results:
+        with pytest.raises(ValueError, match="read-only"):
+            one.actions("mul")[:] = 0
 
 
 def test_a_saving_is_read_in_the_scope_of_its_result() -> None:
