@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -271,21 +271,18 @@ def _runs_of(side: Side, names: Sequence[str], axis: Array) -> tuple[NDArray[np.
     counts = np.diff(past)
     of, at = np.nonzero(counts)
     start = knots.starts[at]
-    step = np.diff(pace.batches)
 
-    def line(table: Array, end: str) -> Array:  # `Pace.line`, of these runs alone
-        if end == "0":
-            return table[of, start]
-        if len(pace.batches) == 1:
-            return 0 * table[of, start]
-        found: Array = (table[of, start + 1] - table[of, start]) / step[start]
-        return found
+    @cache
+    def line(stem: str, bound: str | None) -> Array:
+        table: Array = getattr(pace, stem)
+        return pace.line(table if bound is None else table[int(bound)], start, of)
 
     def number(name: str) -> Array:
         stem, *rest = name.split()
         if rest and stem.startswith(("step", "prompt")):
-            table: Array = getattr(pace, stem)
-            return line(table[int(rest[0])] if len(rest) > 1 else table, rest[-1])
+            *bound, end = rest
+            found: Array = line(stem, bound[0] if bound else None)[int(end)]
+            return found
         simple: dict[str, Callable[[], Array]] = {
             "low": lambda: knots.sequences[at], "high": lambda: knots.sequences[at + 1],
             "work": lambda: knots.work[of, at], "bend": lambda: knots.bends[of, at],

@@ -80,7 +80,7 @@ def lighter_plan(tried: Tried, plan: Plan) -> dict[str, Any] | None:
 
 def smallest_plan(
     model: Architecture, form: TrainingFormat, hardware: Hardware, runtime: TrainingRuntime, plan: Plan,
-    ep: int | None = None,
+    ep: int,
 ) -> Plan | None:  # fmt: skip
     """The plan with fewest devices on which a step fits; None where none of up to `MOST` does.
 
@@ -88,7 +88,7 @@ def smallest_plan(
     """
     link = hardware.interconnect
     tried, counts = Tried(model, form, hardware, runtime), counted(model, plan)
-    for found in _plans(plan, 1 if link is None else link.devices, ep or plan.ep):
+    for found in _plans(plan, 1 if link is None else link.devices, ep):
         if found.devices > 1 and link is None:
             return None
         if tried.holds(found, counts):

@@ -119,15 +119,16 @@ class Pace:
         found: Array = start + each * (batch - self.batches[at])
         return found
 
-    def line(self, table: Array, starts: NDArray[np.intp]) -> Array:
+    def line(self, table: Array, starts: NDArray[np.intp], loads: Any = ...) -> Array:
         """A table from some of its batches on, as far as the next: what it is there, and what each sequence more adds.
 
-        [2, ..., n]
+        Of all loads that stand side by side, or of one for each of ``starts``.  [2, ..., n]
         """
+        first = table[loads, starts]
         if len(self.batches) == 1:
-            return np.stack((table[..., starts], 0 * table[..., starts]))
-        each = np.diff(table) / np.diff(self.batches)
-        return np.stack((table[..., starts], each[..., starts]))
+            return np.stack((first, 0 * first))
+        apart = self.batches[starts + 1] - self.batches[starts]
+        return np.stack((first, (table[loads, starts + 1] - first) / apart))
 
     def lines(self, starts: NDArray[np.intp]) -> Lines:
         """All tables from some of their batches on."""
