@@ -7,6 +7,7 @@ token. `Cell` decides as it did: where the points at hand would turn a guard of 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
 from itertools import islice
 from typing import Any, Protocol
 
@@ -53,8 +54,8 @@ class Cell:
         self._names = list(roots)
         self._guards = [outcome for _, outcome in swept.graph.guards]
         limits = [holds for holds, _ in swept.limits] if self._reason else []
-        every = [*roots.values(), *limits, *(node for node, _ in swept.graph.guards)]
-        self.operations = sum(bool(node.op) for node in swept.graph.needed(every))
+        self._graph = swept.graph
+        self._every = every = [*roots.values(), *limits, *(node for node, _ in swept.graph.guards)]
         self.slow: str | None = None if fast else "too few points to compile"
         if fast:
             try:
@@ -63,6 +64,11 @@ class Cell:
             except BitnetCostError as fault:
                 self.slow = str(fault)
         self._run = arrays(every, self.inputs)
+
+    @cached_property
+    def operations(self) -> int:
+        """How many of the graph a point takes: what `benchmarks` compares cells by."""
+        return sum(bool(node.op) for node in self._graph.needed(self._every))
 
     def figures(self, numbers: Mapping[str, Array], row: Row | None = None) -> dict[str, Any] | None:
         """The columns that were asked for, as `engine.grid.figures` has them; None: they are decided otherwise.
