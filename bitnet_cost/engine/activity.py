@@ -27,7 +27,7 @@ from bitnet_cost.ledger.contract import SPECIAL_QUANTITIES
 from bitnet_cost.ledger.counted import Actions, Activity, OpCounts
 from bitnet_cost.ledger.operators import Operator
 from bitnet_cost.numerals import brief
-from bitnet_cost.told import Array, array, filled
+from bitnet_cost.told import Array, array, filled, read_only
 from bitnet_cost.words import Accumulator
 
 Recipe = dict[tuple[str, str], float]  # (quantity, action) -> times
@@ -339,7 +339,7 @@ def actions_of(
                 if column is None:
                     column = columns[product, quantity, action] = [0.0] * size
                 column[i] = times
-    made = {key: array(column) for key, column in columns.items()}
+    made = read_only({key: array(column) for key, column in columns.items()})
     folded: dict[tuple[bool, str], list[tuple[Basis, float]]] = {}
     for (product, quantity, action), per_unit in made.items():
         terms = folded.setdefault((product, action), [])
@@ -381,13 +381,9 @@ def count_actions(counts: OpCounts, found: Actions) -> Activity:
             if product is products:
                 term = counts[quantity] * column[:, None]
                 part[action] = part[action] + term if action in part else term
-        return part
+        return read_only(part)
 
-    return Activity(
-        Later(lambda: table(True)),
-        Later(lambda: table(False)),
-        found.bits.over(bases),
-    )
+    return Activity(Later(lambda: table(True)), Later(lambda: table(False)), read_only(found.bits.over(bases)))
 
 
 def stays(counts: OpCounts, passing: Array, room: Array) -> Array:

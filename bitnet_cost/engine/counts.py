@@ -32,7 +32,7 @@ from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.arrays import PASSES, Basis, Coefficients
 from bitnet_cost.ledger.counted import OpCounts
 from bitnet_cost.ledger.operators import Operator, Traits
-from bitnet_cost.told import array
+from bitnet_cost.told import array, read_only
 
 NOT_COUNTED = (
     "embedding look-up (a read, no arithmetic)",
@@ -67,7 +67,7 @@ def coefficients_of(ops: tuple[Operator, ...]) -> Coefficients:
         for quantity, basis, coefficient in op.terms:
             column = columns.setdefault(quantity, {}).setdefault(basis, [0.0] * len(ops))
             column[i] += op.repeat * coefficient
-    return {q: {basis: array(column) for basis, column in of.items()} for q, of in columns.items()}
+    return read_only({q: {basis: array(column) for basis, column in of.items()} for q, of in columns.items()})
 
 
 def bases_of(coefficients: Coefficients) -> tuple[Basis, ...]:

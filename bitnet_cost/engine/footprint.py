@@ -22,7 +22,7 @@ from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.arrays import Coefficients
 from bitnet_cost.ledger.counted import Footprint, OpCounts, sum_of_roles
 from bitnet_cost.ledger.operators import Operator
-from bitnet_cost.told import Array, array, filled, holds_everywhere, is_told
+from bitnet_cost.told import Array, array, filled, holds_everywhere, is_told, read_only
 from bitnet_cost.words import Parallel
 
 NO_SOFTWARE = Holds()
@@ -252,10 +252,10 @@ def footprint(
         parameters=held_weights.parameters,
         weight_bits=weight_bits,
         scale_bits=held_weights.scale_bits,
-        kv_bits=kv,
-        activation_bits=held,
+        kv_bits=read_only(kv),
+        activation_bits=read_only(held),
         ideal_bits=held_weights.ideal_bits,
-        repeated=repeated,
+        repeated=read_only(repeated),
         host_bits=held_weights.host_bits + kv if part.kv else held_weights.host_bits,
         cores=cores,
     )

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bitnet_cost.formulas.sums import sum_in_order
-from bitnet_cost.told import Array, decided
+from bitnet_cost.told import Array, decided, read_only
 
 Number = Array | float
 
@@ -118,7 +118,7 @@ def _found(batches: bytes, places: int) -> Array:
         middle = (low + high) / 2
         more = mean_batch(middle, places) < sought
         low, high = np.where(more, middle, low), np.where(more, high, middle)
-    return np.where(sought > 1, high, 0.0)
+    return read_only(np.where(sought > 1, high, 0.0))
 
 
 def queue_wait(use: Number, service: Number, cv2: Number) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from bitnet_cost.errors import BitnetCostError, check_word
 from bitnet_cost.shown import Shown
-from bitnet_cost.told import Array
+from bitnet_cost.told import Array, read_only
 from bitnet_cost.words import AttentionSpan, Counting, Logits
 
 _CHOICES: dict[str, tuple[str, ...]] = {
@@ -140,7 +140,7 @@ class Workload(Shown):
         given = (self.batch, self.prompt, self.generate)
         shape = self.shape
         if not shape:
-            batch, prompt, generate = np.array(given, dtype=np.float64).reshape(3, 1)
+            batch, prompt, generate = read_only(np.array(given, dtype=np.float64).reshape(3, 1))
             return batch, prompt, generate
         if all(isinstance(x, np.ndarray) and x.dtype == np.float64 and x.ndim == 1 for x in given) and (
             len(self.batch) == len(self.prompt) == len(self.generate)

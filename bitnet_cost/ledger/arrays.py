@@ -15,7 +15,7 @@ import numpy as np
 
 from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.shown import Shown
-from bitnet_cost.told import Array, filled, is_told, zeros
+from bitnet_cost.told import Array, filled, is_told, read_only, zeros
 
 Basis = tuple[str, *tuple[float, ...]]
 """A quantity of the workload, by name, with its numbers: ``("tokens",)``, ``("pairs", 4096.0)``."""
@@ -37,7 +37,7 @@ class Bases(Mapping[Basis, Array], Shown):
     __slots__ = ("names", "table")
 
     def __init__(self, names: tuple[Basis, ...], table: Array) -> None:
-        self.names, self.table = names, table
+        self.names, self.table = names, read_only(table)
 
     def of(self, names: tuple[Basis, ...]) -> Array:
         """Some of them, in their order.  [basis, phase, n]"""
@@ -81,7 +81,7 @@ class Linear(Shown):
         merged: dict[Basis, Array] = {}  # coefficients of one basis are added before they meet it, at every point
         for basis, column in columns:
             merged[basis] = merged[basis] + column if basis in merged else column
-        self.columns = tuple(merged.items())
+        self.columns = read_only(tuple(merged.items()))
 
     @cached_property
     def terms(self) -> tuple[_Term, ...]:
@@ -143,7 +143,7 @@ class Stack(Shown):
             return found
         # At a single point a step of the interpreter costs more than a pass over zeros, and zeros change no sum.
         if self._dense is None:
-            self._dense = self._table()
+            self._dense = read_only(self._table())
         return ordered_sum(self._dense * bases.of(self.names)[:, :, None, None], 0).swapaxes(0, 1)
 
     def _table(self) -> Array:

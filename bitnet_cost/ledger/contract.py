@@ -31,7 +31,7 @@ from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.ledger.arrays import Bases, Basis, Linear, Stack
 from bitnet_cost.ledger.counted import Actions
 from bitnet_cost.shown import Shown
-from bitnet_cost.told import Array, array, zeros
+from bitnet_cost.told import Array, array, read_only, zeros
 from bitnet_cost.words import Scope
 
 Prices = dict[str, tuple[Any, Any, Any]]
@@ -214,7 +214,7 @@ class _Folds(NamedTuple):
             coefficients = array([times for _, times in some.values()])
             coefficients = coefficients[:, None, None] if coefficients.ndim == 1 else coefficients[:, None, :, None]
             places = [of * width + at for of, at in some]
-            steps.append(_Step(places, [row for row, _ in some.values()], coefficients))
+            steps.append(_Step(places, [row for row, _ in some.values()], read_only(coefficients)))
         return tuple(steps)
 
     def of_operators(self, actions: Actions) -> tuple[_Step, ...]:
@@ -453,10 +453,10 @@ def _runs(ledger: Ledger, parts: int) -> dict[str, Array]:
 @lru_cache(maxsize=64)  # a model in its precisions, on devices that run the same formats
 def _runs_of_turn(actions: Same, bases: Same, parts: int) -> list[tuple[str, Array]]:
     """The same in one turn, of products and of elementwise work apart."""
-    return [
+    return read_only([
         (action, sum_in_order([over_phases(bases.it[basis]) * times for basis, times in terms]))
         for part in (True, False)[:parts] for (product, action), terms in actions.it.folded.items() if product is part
-    ]  # fmt: skip
+    ])  # fmt: skip
 
 
 # --- savings -------------------------------------------------------------------------------------------------------

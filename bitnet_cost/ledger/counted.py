@@ -16,7 +16,7 @@ from bitnet_cost.ledger.arrays import PASSES, Bases, Basis, Coefficients, Later,
 from bitnet_cost.ledger.operators import Operator
 from bitnet_cost.numerals import with_commas, with_prefix
 from bitnet_cost.shown import Shown
-from bitnet_cost.told import Array, is_told, named
+from bitnet_cost.told import Array, is_told, named, read_only
 
 Count = Callable[[Array, Array], Array]
 """A number of one sequence, from its prompt and its generated tokens.  [n]"""
@@ -75,7 +75,7 @@ class OpCounts(Shown):
         """A quantity, zero where no operator has it."""
         found = self._made.get(quantity)
         if found is None:
-            found = self._made[quantity] = self.times(quantity, 1.0)
+            found = self._made[quantity] = read_only(self.times(quantity, 1.0))
         return found
 
     def __contains__(self, quantity: str) -> bool:

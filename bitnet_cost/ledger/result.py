@@ -45,7 +45,7 @@ from bitnet_cost.ledger.counted import Activity, Footprint, OpCounts, Timing, de
 from bitnet_cost.ledger.rows import Rows
 from bitnet_cost.numerals import with_prefix
 from bitnet_cost.shown import Shown, Theme, drawn
-from bitnet_cost.told import EXACT, Array, array, decided, is_told, named
+from bitnet_cost.told import EXACT, Array, array, decided, is_told, named, read_only
 from bitnet_cost.words import Accumulator, Parallel, Scope
 
 if TYPE_CHECKING:
@@ -449,8 +449,7 @@ def runs_of_kind(counts: Same, activity: Same, kind: str) -> Array:
         for action, times in part.items():
             if component_of(action) == kind and not action.startswith("unpack."):
                 found = found + times
-    found.setflags(write=False)  # results share it
-    return found
+    return read_only(found)
 
 
 @dataclass(frozen=True, repr=False, slots=True)

@@ -14,8 +14,8 @@ turned out. Beyond a guard the graph does not hold, and another must be traced.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
@@ -29,6 +29,7 @@ Array = NDArray[np.float64]
 EXACT = 2.0**53
 """Whole numbers up to here, 9.0e15, are exact as floats; above they are rounded to 53 bits."""
 
+Shared = TypeVar("Shared")
 Value = Any  # a float, a bool, or an array over points, in the functions below
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -293,6 +294,20 @@ def array(values: Sequence[Any]) -> NDArray[Any]:
     """
     found = np.array(values)
     return found.view(Told) if found.dtype == object else found
+
+
+def read_only(shared: Shared) -> Shared:
+    """The same, its arrays read-only: that of several answers, which one of them must not change for the others.
+
+    >>> read_only({"mac": np.zeros(2)})["mac"].flags.writeable
+    False
+    """
+    if isinstance(shared, np.ndarray):
+        shared.setflags(write=False)
+    elif isinstance(shared, Mapping | list | tuple):
+        for part in shared.values() if isinstance(shared, Mapping) else shared:
+            read_only(part)
+    return shared
 
 
 def holds_everywhere(condition: NDArray[Any]) -> bool:
