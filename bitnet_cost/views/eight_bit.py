@@ -8,7 +8,7 @@ from typing import NamedTuple
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.quality import Published
 from bitnet_cost.ledger.result import Result
-from bitnet_cost.numerals import brief, fixed, signed_change, span, whole_percent, with_prefix
+from bitnet_cost.numerals import brief, change_words, fixed, signed_change, span, with_prefix
 from bitnet_cost.tables import Note, Report, Table, headed
 from bitnet_cost.views import honesty, quality
 from bitnet_cost.views.effects import instead_of
@@ -107,9 +107,7 @@ def eight_bit_report(answered: Sequence[Answered], devices: Sequence[Hardware]) 
     memory, device = [a.memory for a in answered], [a.change("device") for a in answered]
     worse = [a for a in answered if (lost := a.lost) is not None and lost[1] > lost[0]]
     sentence = f"One bit stores {span(min(memory), max(memory), 2)} times the weights of eight bits after training and"
-    sentence += (
-        f" needs {whole_percent(-max(device))} to {whole_percent(-min(device))} less energy a token on the H100;"
-    )
+    sentence += f" needs {change_words(min(device))} to {change_words(max(device))} energy a token on the H100;"
     sentence += f" it loses more quality in {len(worse)} of {len(answered)} sizes."
     arithmetic, moved = ([a.change(scope) for a in answered] for scope in ("arithmetic", "memory"))
     also = f"Arithmetic alone goes from {signed_change(min(arithmetic))} to {signed_change(max(arithmetic))}, the"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 from bitnet_cost import compare
+from bitnet_cost.numerals import change_words
 from bitnet_cost.readers import quality as reader
 from bitnet_cost.studies.pages import data_of, lead
 from bitnet_cost.studies.ranges import judged
@@ -82,6 +84,15 @@ def test_the_figure_of_each_precision_is_of_one_table_where_that_has_all() -> No
     found = quality.of_model(cells)
     assert list(found) == ["fp16", "int4", "w3a16", "w2a16"]
     assert len({f.evaluation for f in found.values()}) == 1
+
+
+def test_the_first_line_on_eight_bits_has_the_sign_of_either_end(bitnet_cost: Callable[..., Ran]) -> None:
+    text = bitnet_cost("eight-bit").out
+    changes = [int(found) / 100 for found in re.findall(r"([+-]\d+)% +-?[\d.]+ +[\d.]+ +(?:%|ppl)$", text, re.MULTILINE)]
+    assert len(changes) == len(eight_bit.CASES)
+    assert min(changes) < 0 < max(changes)
+    first = " ".join(text.partition("Arithmetic alone")[0].split())
+    assert f"needs {change_words(min(changes))} to {change_words(max(changes))} energy a token" in first
 
 
 def test_eight_bits_against_one_has_a_figure_and_a_source_in_every_cell(
