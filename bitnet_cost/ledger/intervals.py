@@ -212,6 +212,15 @@ def left_between(one: Any, other: Any, shared: float) -> Any:
     return np.sqrt((one - other) ** 2 + 2 * (1 - shared) * one * other)
 
 
+def uncorrelated(one: float, other: float, left: float) -> float:
+    """1 less the correlation at which ``left`` is `left_between` two half widths; 0 where more is left at any.
+
+    >>> [round(uncorrelated(0.3, 0.1, left), 3) for left in (0.1, float(left_between(0.3, 0.1, 0.25)))]
+    [0.0, 0.75]
+    """
+    return max(0.0, left**2 - (one - other) ** 2) / (2 * one * other)
+
+
 def ratio_of(one: Any, other: Any, shared: float) -> tuple[Any, Any]:
     """The factors on the ratio of two figures whose errors are correlated; factors may be arrays.
 

@@ -13,8 +13,9 @@ import numpy as np
 
 from bitnet_cost.ledger.intervals import WITH_POWER
 from bitnet_cost.ledger.load import LoadResult
+from bitnet_cost.ledger.record import METRICS
 from bitnet_cost.ledger.steady import Steady
-from bitnet_cost.registry import LOAD_METRICS, METRICS, Kind, Metric
+from bitnet_cost.registry import LOAD_METRICS, Kind, Metric
 
 __all__ = ["LOAD_METRICS"]  # who reads them here has every column in its place
 

@@ -38,7 +38,7 @@ from bitnet_cost.inputs.ranges import (
     places_of,
     step_kind,
 )  # fmt: skip
-from bitnet_cost.ledger.intervals import left_between
+from bitnet_cost.ledger.intervals import left_between, uncorrelated
 from bitnet_cost.ledger.operators import parameters_in
 from bitnet_cost.numerals import to_digits
 from bitnet_cost.readers import catalog
@@ -337,14 +337,10 @@ class Pair(NamedTuple):
 
     @property
     def own(self) -> float:
-        """The least share of both errors that is their own, as a standard deviation, with which the ratio is held.
-
-        The square is 1 less the correlation at which `left_between` is the error of the ratio.
-        """
+        """The least share of both errors that is their own, as a standard deviation, with which the ratio is held."""
         middle = self.one.interval.middle - self.other.interval.middle
         error = self.one.error.value - self.other.error.value - middle
-        one, other = self.halves
-        return sqrt(max(0.0, error**2 - (one - other) ** 2) / (2 * one * other))
+        return sqrt(uncorrelated(*self.halves, error))
 
     def half(self, own: float) -> float:
         """Half the width of the logarithm of their ratio at such a share."""
