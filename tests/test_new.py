@@ -76,6 +76,7 @@ def test_the_figures_are_those_that_were_typed(bitnet_cost: Run, tmp_path: Path)
     ("words", "told"),
     [
         ("hardware --name x", "new hardware needs --memory, --bandwidth, --rates, --power"),
+        ("hardware --name x", "\n  --power       limit of its power, as in 450 W"),
         ("hardware --nmae x", "--nmae: nothing is asked so"),
         ("model --name x --layers twelve --hidden 768 --heads 12", "--layers: 'twelve' is no whole number"),
         ("model --name x --layers 12 --hidden 768 --heads 7", "heads"),

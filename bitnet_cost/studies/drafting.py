@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 from bitnet_cost import units
-from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.errors import BitnetCostError, labelled
 from bitnet_cost.inputs.hardware import DeviceClass
 from bitnet_cost.inputs.precision import FORMAT_BITS, parse_name
 from bitnet_cost.numerals import brief, digits, figure_text
@@ -157,9 +157,9 @@ def draft(kind: str, answers: Answers) -> Draft:
     for key in answers:
         if key not in asked:
             raise BitnetCostError(f"--{key}: nothing is asked so; new {kind} asks --{', --'.join(asked)}")
-    missing = [f"--{key}" for key, question in asked.items() if question.guess is None and not answers.get(key)]
+    missing = {f"--{key}": q.words for key, q in asked.items() if q.guess is None and not answers.get(key, "").strip()}
     if missing:
-        raise BitnetCostError(f"new {kind} needs {', '.join(missing)}: {asked[missing[0][2:]].words}")
+        raise BitnetCostError(f"new {kind} needs {', '.join(missing)}{labelled(**missing)}")
     given = {key: value.strip() for key, value in answers.items() if value.strip()}
     guesses = []
     for key, question in asked.items():  # in their order: a guess may rest on the answers above it
