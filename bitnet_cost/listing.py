@@ -197,7 +197,8 @@ def _row(kind: str, name: str) -> dict[str, Any]:
         }  # fmt: skip
     if kind == "runtime":
         runtime = catalog.entry("runtime", name, RuntimeProfile)
-        return {"runtime": runtime.runtime, "devices": runtime.device_class, "for": "inference", "title": runtime.title}
+        runs = "products" if runtime.products_alone else "inference"
+        return {"runtime": runtime.runtime, "devices": runtime.device_class, "for": runs, "title": runtime.title}
     if kind == "training-runtime":
         software = catalog.training_runtime(name)
         return {"runtime": name, "devices": "gpu", "for": "training", "title": software.title}

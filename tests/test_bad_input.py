@@ -486,6 +486,11 @@ def test_what_was_measured_is_said_of_the_catalogue_alone() -> None:
         (["estimate", "gpt2", "-H", ""], ["no hardware is called ''"]),
         (["estimate", "gpt2", "-p", ""], ["no precision is called ''"]),
         (["estimate", "gpt2", "-H", "l4", "--runtime", ""], ["runtime: ''"]),
+        *(
+            ([*words, "--runtime", runtime], [f"runtime: '{runtime}' has figures of single products", "a whole model"])
+            for words in (["estimate", "gpt2", "-H", "l4"], ["load", "gpt2", "-H", "l4", "--rate", "1"])
+            for runtime in ("synchronised", "traced-kernels", "vllm-kernels", "tensorrt-llm-kernels")
+        ),
         (["import", ""], ["import: ''", "config.json"]),
         (["import", ".", "--name", ""], ["name: ''", "no Latin letter or digit"]),
         (["import", ".", "--name", "模型"], ["name: '模型'"]),

@@ -163,6 +163,11 @@ def _prepared(names: Names, lean: bool, lasting: bool, ops: tuple[Operator, ...]
     model, chosen, profile, software, counting, logits, accumulator, devices, parallel, offload, draft = names
     architecture, precision, hardware, runtime = model.it, chosen.it, profile.it, software.it
     on_device = hardware.has_clock
+    if runtime is not None and runtime.products_alone and not architecture.is_product:
+        raise BitnetCostError(
+            f"runtime: {runtime.runtime!r} has figures of single products, each measured alone; {architecture.name!r} "
+            f"is a whole model\n  leave it out for {hardware.runtime}, or name another"
+        )
     waiting = (HOST,) if on_device and runtime is not None and runtime.waits_for_host else ()
     more = waiting if draft is None else (*waiting, DRAFT)
     # Figures that differ from point to point change no format: only told sizes, in ``ops``, are for this once.

@@ -28,10 +28,10 @@ def missed_share(tile: Any, kept: Any) -> Any:
 
     A loop over more than a cache holds misses all of it where the oldest line makes room, and less where any line does
     (Smith & Goodman, A study of instruction cache organizations and replacement policies, ISCA 1983, the loop model):
-    a line outlives the misses m of a round with exp(-m x), x = tile / kept, so that m = 0.37, 0.58 and 0.80 at x of 1.25,
-    1.5 and 2. That is 1 + W(-x exp(-x)) / x with Lambert's W, which no sums and products give. Instead a straight line
-    up to all of it at twice: 0.12 less than the model at 1.3, 0.2 more at 2, within 0.06 from 3 on. The one runtime with
-    ``keeps`` was solved with it; between the two no figure of `measured/` moves by more than 2.6 %.
+    a line outlives the misses m of a round with exp(-m x), x = tile / kept, so that m = 0.37, 0.58 and 0.80 at an x of
+    1.25, 1.5 and 2. That is 1 + W(-x exp(-x)) / x with Lambert's W, which no sums and products give. Instead a straight
+    line up to all of it at twice: 0.12 less than the model at 1.3, 0.2 more at 2, within 0.06 from 3 on. The runtime
+    with ``keeps`` was solved with it; between the two no figure of `measured/` moves by more than 2.6 %.
 
     >>> [float(missed_share(np.float64(tile), 128.0)) for tile in (64.0, 128.0, 160.0, 256.0, 512.0)]
     [0.0, 0.0, 0.25, 1.0, 1.0]

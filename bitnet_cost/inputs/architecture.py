@@ -514,6 +514,11 @@ class Architecture(Shown, Input):
         return self if len(runs) == len(self.layers) else self.model_copy(update={"layers": runs})
 
     @property
+    def is_product(self) -> bool:
+        """Whether it is a matrix product and nothing else."""
+        return any(layer.product for layer in self.layers)
+
+    @property
     def recurrent(self) -> bool:
         """Whether a layer folds positions into a state, in place of a cache of them."""
         return any({*layer.mixers} - {"attention", "latent_attention"} for layer in self.layers)

@@ -180,6 +180,9 @@ class RuntimeProfile(Shown, Input):
     device_class: DeviceClass = Field(description="devices it describes")
     title: str = Field(min_length=2, description="in words")
     note: str = Field(default="", description="what a reader should know")
+    products_alone: bool = Field(
+        False, description="its figures are of single products, each measured alone: it runs no whole model"
+    )
     fused_projections: bool = Field(description="q, k, v in one kernel, gate and up in one")
     per_pass: Duration | None = Field(None, description="time of a pass in which the device waits for the host")
     per_sequence: Duration | None = Field(None, description="time of a pass that the host takes for each sequence")

@@ -24,6 +24,7 @@ from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.formulas.savings import saved
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import Precision
+from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.answers import Crossing, Turning
@@ -113,13 +114,13 @@ class Question:
 
 
 def runtimes_of(hardware: Hardware, asked: Sequence[str]) -> list[str | None]:
-    """The runtimes to answer for: those asked for, 'all' of the device's class, else its own; [None] for a node."""
+    """Runtimes to answer for: those asked for, 'all' that run models on its class, else its own; [None] for a node."""
     if not hardware.has_clock:
         return [None]
     if "all" not in asked:
         return [*asked] or [hardware.runtime]
-    suffix = f"-{hardware.device_class}"
-    return [n.removesuffix(suffix) for n in catalog.names("runtime") if n.endswith(suffix)]
+    of_class = [n for n in catalog.names("runtime") if n.endswith(f"-{hardware.device_class}")]
+    return [r.runtime for n in of_class if not (r := catalog.entry("runtime", n, RuntimeProfile)).products_alone]
 
 
 def find(

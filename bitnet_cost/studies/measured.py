@@ -332,7 +332,7 @@ def power_at(result: Result, timing: Timing, row: Measurement, i: int) -> float:
 
 def bare_product(result: Result) -> int | None:
     """Where the operator of a matrix product that is measured alone stands; None in a model of anything else."""
-    if not any(layer.product for layer in result.architecture.layers):
+    if not result.architecture.is_product:
         return None
     return next(i for i, op in enumerate(result.counts.operators) if op.role == "linear")
 
