@@ -88,7 +88,9 @@ def test_the_figure_of_each_precision_is_of_one_table_where_that_has_all() -> No
 
 def test_the_first_line_on_eight_bits_has_the_sign_of_either_end(bitnet_cost: Callable[..., Ran]) -> None:
     text = bitnet_cost("eight-bit").out
-    changes = [int(found) / 100 for found in re.findall(r"([+-]\d+)% +-?[\d.]+ +[\d.]+ +(?:%|ppl)$", text, re.MULTILINE)]
+    changes = [
+        int(found) / 100 for found in re.findall(r"([+-]\d+)% +-?[\d.]+ +[\d.]+ +(?:%|ppl)$", text, re.MULTILINE)
+    ]
     assert len(changes) == len(eight_bit.CASES)
     assert min(changes) < 0 < max(changes)
     first = " ".join(text.partition("Arithmetic alone")[0].split())
