@@ -224,11 +224,12 @@ def compare_report(answer: Answer, verdict: Verdict) -> Report:
     signs = f"{BEST} best of the column, of cells with an answer; {EFFICIENT} efficient: no other cell is as good in"
     signs += " energy, tokens/s and memory and better in one."
     ordered = first_by(answer.sorted_by, rows, verdict) if answer.sorted_by else ""
+    also = verdict.also if len(verdict.places) == 1 or not ordered else ""  # one first of all devices is enough
     return Report(
         f"{names_of(answer.results)}: hardware side by side", verdict.sentence,
         (*verdict_tables(verdict), *quality.tables(answer.results),
          *(table for tables in found for table in tables[1:])),
-        (*notes(answer, verdict), Note("marks", signs)), f"{ordered} {verdict.also}".strip(),
+        (*notes(answer, verdict), Note("marks", signs)), f"{ordered} {also}".strip(),
         tuple(tables[0] for tables in found),
     )  # fmt: skip
 

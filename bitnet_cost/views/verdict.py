@@ -18,11 +18,12 @@ from bitnet_cost.ledger.intervals import energy_interval
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import change_words, digits, figures_of, prefix_of, whole_percent, with_commas, with_prefix
 from bitnet_cost.views.families import is_one_bit
-from bitnet_cost.views.groups import alike, place_of
+from bitnet_cost.views.groups import alike, describe, place_of
 
 Differ = Callable[[Result, Result], Difference]
 Revise = Callable[..., Result | None]  # a result asked with other fields of its scenario; None: it has no price
-NAMED = 4  # places that a sentence tells apart; of more it gives the number
+NAMED = 4  # places that a sentence tells apart; of more it gives the number,
+FEW = 2  # but those that are so few among them have their names
 SENTENCES = {
     "undecided": "Undecided {where}: {names} cannot be told apart by their {what}{rest}.",
     "than": "; {rest} {than} {first}",
@@ -363,8 +364,10 @@ class Verdict:
 
     @cached_property
     def also(self) -> str:
-        """Who is fastest and who is smallest, where there is something to compare."""
-        if len(self.places) > 1 or len(self.places[0].ranked) < 2:
+        """Who is fastest and who is smallest, where there is something to compare; of several devices who is first."""
+        if len(self.places) > 1:
+            return self._of_all()
+        if len(self.places[0].ranked) < 2:
             return ""
         place = self.places[0]
         smallest = sorted(place.results, key=held_bits)
@@ -381,6 +384,28 @@ class Verdict:
         names = {"first": _name(first), "second": _name(second)}
         parts.append(filled(f"{'both ' * (size == other)}smallest", **names, size=size, other=other))
         return f"{'; '.join(parts)}."
+
+    def _of_all(self) -> str:
+        """Which device needs the least of all, and which is fastest; "" where they do not do the same work."""
+        firsts = sorted((p for p in self.places if p.ranked), key=lambda p: float(p.ranked[0].energy_j))
+        results = [r for p in firsts for r in p.ranked]
+        same = len({(r.architecture.name, r.scope, r.hardware.has_clock, describe(r)) for r in results}) == 1
+        if len(firsts) < 2 or not same or not results[0].hardware.has_clock:
+            return ""
+        first, places = firsts[0].ranked[0], {id(r): p for p in firsts for r in p.ranked}
+        lowest = min(float(energy_interval(p.ranked[0])[0, 0]) for p in firsts[1:])
+        name = f"{_name(first)} {self.at(firsts[0])}"
+        if lowest <= float(energy_interval(first)[2, 0]):
+            text = f"Which of {len(firsts)} {_kind(firsts)} needs the least is undecided: ranges overlap"
+        else:
+            energy = with_prefix(float(first.energy_j) * per_token(first), "J", 3) + _unit_words(first)
+            text = f"Of all, {name} needs the least, {energy}"
+        fast = max(results, key=lambda r: r.tokens_per_s or 0.0)
+        if not fast.tokens_per_s:
+            return f"{text}."
+        rate, other = figures_of(fast.tokens_per_s), f"{_name(fast)} {self.at(places[id(fast)])}"
+        joined = ", and" if other in text else f"; {other}"
+        return f"{text}{joined} is the fastest, {rate} tokens/s."
 
     @property
     def turned_by(self) -> dict[str, list[str]]:
@@ -410,7 +435,7 @@ class Verdict:
         return f"for {title_of(r)}" if len(short) == 1 else f"for {title_of(r)} {where}"
 
     def _counted(self, places: Sequence[Place], of: Sequence[Place]) -> str:
-        if len(of) <= NAMED:
+        if len(of) <= NAMED or len(places) <= FEW:
             return listed([self.at(p) for p in places])
         return f"{'in' if _kind(of) == 'cases' else 'on'} {len(places)} of {len(of)} {_kind(of)}"
 

@@ -11,6 +11,7 @@ import pytest
 from bitnet_cost import api
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.ledger.answers import Comparison
+from bitnet_cost.ledger.intervals import energy_interval
 from bitnet_cost.readers import catalog
 from bitnet_cost.studies.ranges import judged
 from bitnet_cost.views.verdict import Verdict, hardware_name, precision_name
@@ -198,3 +199,30 @@ def test_hardware_has_a_name_that_a_sentence_can_hold(name: str) -> None:
 )
 def test_a_long_name_goes_without_its_maker(name: str, said: str) -> None:
     assert hardware_name(catalog.hardware(name)) == said
+
+
+def test_of_several_devices_the_second_line_names_the_first_of_all_and_the_fastest() -> None:
+    found = api.compare("llama-2-7b", ["l4", "h100-sxm-80gb", "raspberry-pi-5"], ["fp16", "int4"])
+    least = min((r for r in found.results if r.has_energy), key=lambda r: float(r.energy_j))
+    fastest = max(found.results, key=lambda r: r.tokens_per_s or 0.0)
+    assert (least.precision.name, fastest.precision.name, fastest.hardware.name) == ("int4", "int4", "h100-sxm-80gb")
+    also = judged(found).also
+    overlap = energy_interval(least)[2, 0] >= min(
+        energy_interval(r)[0, 0] for r in found.results if r.has_energy and r.hardware.name != least.hardware.name
+    )
+    assert also.startswith("Which of 3 devices needs the least is undecided" if overlap else "Of all, int4 on the ")
+    assert "int4 on the H100 SXM" in also
+    assert also.endswith(f"is the fastest, {fastest.tokens_per_s:.0f} tokens/s.")
+    alone = judged(api.compare("llama-2-7b", ["raspberry-pi-5", "h100-sxm-80gb"], ["int4"]))
+    assert alone.also.startswith("Of all, int4 on the H100 SXM needs the least, ")
+    assert ", and is the fastest, " in alone.also
+    assert not judged(api.compare(["gpt2", "llama-2-7b"], ["l4", "t4"], ["fp16", "int4"])).also
+    assert not judged(api.compare("gpt2", ["cmos-45nm", "cmos-7nm"], ["fp16", "int4"])).also
+
+
+def test_few_of_many_places_have_their_names() -> None:
+    devices = ["h100-sxm-80gb", "h200-sxm-141gb", "b200", "mi300x", "l40s"]
+    verdict = judged(api.compare("llama-3.1-70b", devices, ["bf16", "fp8", "int4"], devices=4))
+    (decided,) = [p for p in verdict.places if p.winner is not None]
+    assert f"needs the least energy {verdict.at(decided)} (by " in verdict.sentence
+    assert "undecided on 4 of 5 devices" in verdict.sentence
