@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -229,6 +230,30 @@ def test_the_first_line_says_devices_energy_and_the_cheapest(bitnet_cost: Comman
     for other in others:
         assert f"1 in {days[other['precision']]} ({other['energy_day_kwh']:#.3g})" in first
     assert "which is cheapest is undecided between" in first
+
+
+def test_a_load_saves_nothing_against_itself_and_has_a_baseline_that_is_served(bitnet_cost: Command) -> None:
+    words = ("load", "llama-3.1-70b", "-p", "bf16,fp8,int4", "--rate", "1", "-H")
+    rows = json.loads(bitnet_cost(*words, "h200-sxm-141gb,rtx-4090", "-f", "json").out)["records"]
+    assert {(r["hardware"], r["baseline"]) for r in rows} == {("h200-sxm-141gb", "bf16"), ("rtx-4090", "int4")}
+    for row in rows:
+        if row["baseline"] == row["precision"]:
+            assert (row["saving_low"], row["saving"], row["saving_high"]) == (0, 0, 0)
+    text = bitnet_cost(*words, "rtx-4090").out
+    assert re.search(r"int4 +2 .* base$", text, re.MULTILINE)
+    assert re.search(r" vs\n +.* int4$", text, re.MULTILINE)
+
+
+def test_many_ways_to_serve_a_load_leave_the_first_line_short(bitnet_cost: Command) -> None:
+    devices = "h100-sxm-80gb,h200-sxm-141gb,mi300x,l4"
+    text = bitnet_cost("load", "llama-3.1-8b", "-H", devices, "-p", "bf16,fp8,int4", "--requests-per-day", "1e6").out
+    head, _, rest = text.partition("\n\n")
+    first = " ".join(head.split())
+    assert first.count(" in ") <= 6
+    assert "(8 more ways in the table): " in first
+    notes = " ".join(rest.split())
+    assert re.search(r"of the largest stable rate the load is \d+% in \w+ on the ", notes)
+    assert "tensorrt-llm and vllm: prompts run inside decode steps." in notes
 
 
 def test_a_long_wait_for_the_first_token_has_a_line_where_no_limit_was_given(bitnet_cost: Command) -> None:

@@ -156,18 +156,21 @@ def _energy(result: LoadResult) -> float:
 
 
 def _baseline(results: Sequence[LoadResult], first: Scenario, load: Load, terms: Terms) -> LoadResult:
-    """What savings refer to: the baseline given, else 16 bits where they are among the precisions, else the first."""
+    """What savings refer to: the baseline given, else 16 bits where they are served, else the first that is."""
     names = {r.precision.name: r for r in results}
     if terms.baseline is None:
-        served = [r for r in results if r.steady is not None] or results
-        return next((names[name] for name in ("fp16", "bf16") if name in names), served[0])
+        served = {name: r for name, r in names.items() if r.steady is not None} or names
+        return next((served[name] for name in ("fp16", "bf16") if name in served), next(iter(served.values())))
     given = terms.baseline if isinstance(terms.baseline, Precision) else catalog.precision(terms.baseline)
     return names.get(given.name) or with_runs(_one(first.but(precision=given), load, terms))
 
 
 def _saved(result: LoadResult, base: LoadResult) -> LoadResult:
-    """The result with what a request saves on the baseline's."""
-    return replace(result, baseline=base.precision.name, saving=result.saving_on(base))
+    """The result with what a request saves on the baseline's; on its own, nothing at either end."""
+    saving = result.saving_on(base)
+    if saving is not None and result.precision.name == base.precision.name:
+        saving = np.zeros_like(saving)
+    return replace(result, baseline=base.precision.name, saving=saving)
 
 
 def _one(asked: Scenario, load: Load, terms: Terms) -> LoadResult:

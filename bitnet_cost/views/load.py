@@ -35,6 +35,8 @@ from bitnet_cost.views.verdict import hardware_name, listed, precision_name
 NOT_COUNTED = ("requests that are cancelled, and gaps in which a batch is rearranged",)
 AROUND = "hosts, fans, power supplies and network around the devices (--host)"
 MOST_RATES = 12  # rows of a curve in a table
+NAMED = 4  # ways to serve a load that the first line tells apart
+UNSERVED = 3  # lines on what does not serve it
 LONG_WAIT_S = 1.0  # a mean wait for the first token that the answer names
 
 
@@ -147,13 +149,14 @@ def _sentence(results: Sequence[LoadResult]) -> str:
         return _unserved(results)
     parts: list[str] = []
     several = len({r.hardware.name for r in results}) > 1
-    for r in ranked:
+    for r in ranked[:NAMED]:
         cards = _cards(r)
         where = f" {hardware_name(r.hardware)}" if several or not parts else ""
         unit = " kWh a day" if not parts else ""
         parts.append(f"{with_commas(cards)}{where} in {_name(r)} ({figures_of(_kwh(r))}{unit})")
     verb = "needs" if _many(first).startswith("1 ") else "need"
-    text = f"{_many(first)} {verb} {listed(parts)}"
+    more = len(ranked) - len(parts)
+    text = f"{_many(first)} {verb} {listed(parts)}{f' ({with_commas(more)} more ways in the table)' if more else ''}"
     lead = _lead(ranked)
     return f"{text[:1].upper()}{text[1:]}{lead}."
 
@@ -262,11 +265,17 @@ def _also(results: Sequence[LoadResult]) -> str:
     if results[0].points > 1 or not ranked:
         return ""
     parts = _waits(ranked)
-    parts += [f"{_name(r)} on {hardware_name(r.hardware)} {r.reason}" for r in results if r.reason]
-    parts += [
+    reasons = [f"{_name(r)} on {hardware_name(r.hardware)} {r.reason}" for r in results if r.reason]
+    reasons += [
         f"{_name(r)} would need --replicas {int(np.ceil(float(r.load.rates[0]) / r.within))}"
         for r in results if not r.reason and not serves(r) and r.within
     ]  # fmt: skip
+    if len(reasons) > UNSERVED:
+        reasons = [
+            *reasons[: UNSERVED - 1],
+            f"{with_commas(len(reasons) - UNSERVED + 1)} more do not serve it: --notes",
+        ]
+    parts += reasons
     return ". ".join(parts) + "." if parts else ""
 
 
@@ -313,8 +322,8 @@ HEADS = ("batch", "busy %", "TTFT ms", "ms/token", "W", "J/token")
 
 def _table(results: Sequence[LoadResult], title: str) -> Table:
     """A row for each result."""
-    base = next((r for r in results if r.baseline == r.precision.name), None)
-    versus = f"vs {base.precision.name}" if base is not None else "vs base"
+    bases = {r.baseline for r in results if r.saving is not None}
+    versus = f"vs {bases.pop()}" if len(bases) == 1 else "vs base"
     rows: list[tuple[str, ...]] = []
     looks = []
     names = list(dict.fromkeys(r.hardware.name for r in results))
@@ -351,18 +360,13 @@ def _curve(r: LoadResult, title: str) -> Table:
 
 def _notes(results: Sequence[LoadResult]) -> list[Note]:
     first = next((r for r in results if r.steady is not None), results[0])
-    notes = []
     runtime = first.scenario.runtime
-    if runtime is not None:
-        inside = "inside decode steps" if runtime.prompts_inside else "alone, before the next decode step"
-        filled = ", a batch filled up to a size that was captured" if runtime.batch_sizes else ""
-        text = f"{runtime.runtime}: prompts run {inside}{filled}. Requests come at random; times are means."
-        if first.scenario.parallel == "data" and first.scenario.devices > 1:
-            text += " Devices have sequences of their own and step together; one without a sequence runs along."
-        notes.append(Note("policy", text))
+    notes = [Note("policy", text)] if (text := _policy(results)) else []
     served = [r for r in _ranked(results) if r.largest] if first.points == 1 else []
     if served:
-        shares = [f"{percent(_used(r), 0)}% in {r.precision.name}" for r in served]
+        several = len({r.hardware.name for r in results}) > 1
+        where = [f" on the {hardware_name(r.hardware)}" if several else "" for r in served]
+        shares = [f"{percent(_used(r), 0)}% in {_name(r)}{at}" for r, at in zip(served, where, strict=True)]
         text = f"busy: time with any request at work; of the largest stable rate the load is {limited(shares, 4)}"
         notes.append(Note("busy-share", text))
     notes += [
@@ -390,6 +394,24 @@ def _notes(results: Sequence[LoadResult]) -> list[Note]:
         notes.append(Note("measured", _held(first, runtime.runtime)))
     notes.append(Note("not-counted", f"Not counted: {'; '.join(uncounted(results))}."))
     return notes
+
+
+def _policy(results: Sequence[LoadResult]) -> str:
+    """How each software works on prompts, and what is true of all."""
+    found: dict[str, list[str]] = {}
+    for r in results:
+        if (runtime := r.scenario.runtime) is not None and r.steady is not None:
+            inside = "inside decode steps" if runtime.prompts_inside else "alone, before the next decode step"
+            filled = ", a batch filled up to a size that was captured" if runtime.batch_sizes else ""
+            names = found.setdefault(f"prompts run {inside}{filled}", [])
+            names += [runtime.runtime] if runtime.runtime not in names else []
+    if not found:
+        return ""
+    text = "; ".join(f"{listed(names)}: {words}" for words, names in found.items())
+    text += ". Requests come at random; times are means."
+    if any(r.scenario.parallel == "data" and r.scenario.devices > 1 for r in results):
+        text += " Devices have sequences of their own and step together; one without a sequence runs along."
+    return text
 
 
 def _interval(r: LoadResult) -> str:
