@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from bitnet_cost.commands.options import CurveWriting, PageWriting, Writing
@@ -46,7 +47,7 @@ def deliver(to: Writing | PageWriting | CurveWriting, offer: Offer) -> None:
     form, output = formats.format_name(to.form, to.output, offer), to.output
     if (found := offer.reports) is not None:
         offer = offer._replace(reports=lambda: [made.whole if to.notes else made.brief() for made in found()])
-    if form == "table" and offer.reports and output is None and sys.stdout is not None and sys.stdout.isatty():
+    if offer.reports and on_terminal(form, output):
         if "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb":
             from bitnet_cost.views.terminal import as_terminal
 
@@ -59,16 +60,24 @@ def deliver(to: Writing | PageWriting | CurveWriting, offer: Offer) -> None:
     write(formats.text_in_format(form, offer), output)
 
 
+def on_terminal(form: str, output: str | None) -> bool:
+    """Whether an answer is a table that a person reads as it comes."""
+    return form == "table" and output is None and sys.stdout is not None and sys.stdout.isatty()
+
+
 def deliver_explanation(to: Writing | PageWriting, told: Explanation) -> None:
-    """Write an explanation; its text has every step on one line."""
+    """Write an explanation; its text has every step on one line, but on a terminal."""
     from bitnet_cost.views import explanation
+    from bitnet_cost.views.table import width_of_terminal
 
     data = explanation.as_data(told)
     offer = Offer(lambda: [], lambda: data, lambda: data["steps"])
     form = formats.format_name(to.form, to.output, offer)
     if form in formats.format_names("reports"):
         text_of = {"markdown": explanation.explanation_markdown, "latex": explanation.explanation_latex}
-        write(text_of.get(form, explanation.explanation_text)(told), to.output)
+        width = width_of_terminal() if on_terminal(form, to.output) else None
+        plain = partial(explanation.explanation_text, width=width)
+        write(text_of.get(form, plain)(told), to.output)
         return
     if form == "html":
         raise BitnetCostError("--format html: an explanation is text, Markdown, LaTeX, JSON or CSV")

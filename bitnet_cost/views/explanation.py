@@ -1,4 +1,4 @@
-"""An explanation as text, Markdown or data. A step is one line, however long, so that it can be read back."""
+"""An explanation as text, Markdown or data. But on a terminal a step is one line, so that it can be read back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from bitnet_cost.ledger.answers import Explanation, Lever
 from bitnet_cost.numerals import change_words, digits, with_prefix
-from bitnet_cost.tables import Column, Report, Table, headed
+from bitnet_cost.tables import Column, Report, Table, headed, wrap
 from bitnet_cost.told.arithmetic import Step, number_text
 from bitnet_cost.views.figures import Axis, Drawing, Layout, Look, log_axis, plain, trace
 from bitnet_cost.views.honesty import mark_basis
@@ -81,11 +81,17 @@ def constants_drawing(told: Explanation) -> Drawing | None:
     return Drawing(layout, tuple(traces), mark=1.0, rem=8.0 + 1.8 * len(ranged))
 
 
-def explanation_text(told: Explanation) -> str:
-    """The explanation as plain text, sections indented by two."""
-    blocks = [_sentence(told)]
-    blocks += ["\n".join([head, *(f"  {text}" for text in lines)]) for head, lines in _sections(told)]
-    return "\n\n".join(blocks) + "\n"
+def explanation_text(told: Explanation, width: int | None = None) -> str:
+    """The explanation as plain text, sections indented by two; lines are wrapped where a ``width`` is given."""
+
+    def laid_out(text: str, indent: str) -> list[str]:
+        if width is None:
+            return [indent + text]
+        return wrap(text, width, initial_indent=indent, subsequent_indent=2 * indent, break_on_hyphens=False)
+
+    blocks = [laid_out(_sentence(told), "")]
+    blocks += [[head, *(line for text in lines for line in laid_out(text, "  "))] for head, lines in _sections(told)]
+    return "\n\n".join(map("\n".join, blocks)) + "\n"
 
 
 def explanation_markdown(told: Explanation) -> str:

@@ -89,24 +89,27 @@ class _Text(textwrap.TextWrapper):
 
 
 def wrapped(cell: str, width: int, figures: bool) -> list[str]:
-    """The lines of a cell. A figure is never broken.
+    """The lines of a cell. A figure is never broken, and text that is indented stays so.
 
     >>> wrapped("apple-m1-pro-gpu-14c", 15, False), wrapped("does not fit", 8, True), wrapped("-1.5e-05", 4, True)
     (['apple-m1-pro-', 'gpu-14c'], ['does not', 'fit'], ['-1.5e-05'])
+    >>> wrapped("  bitnet-b1.58", 10, False)
+    ['  bitnet-', '  b1.58']
     """
     if figures:
         lines = wrap(_bound(cell), width, break_long_words=False, break_on_hyphens=False)
         return [line.replace(_HARD_SPACE, " ") for line in lines] or [""]
-    return _Text(width).wrap(cell) or [""]
+    indent = " " * (len(cell) - len(cell.lstrip()))
+    return _Text(width, subsequent_indent=indent).wrap(cell) or [""]
 
 
 def _bound(cell: str) -> str:
-    """A cell whose figures keep their units.
+    """A cell whose figures keep their units, and the ends of a range a line each.
 
-    >>> _bound("16.3 to 23.4 J").replace(_HARD_SPACE, "_")
-    '16.3 to 23.4_J'
+    >>> _bound("16.3 to 23.4 J").replace(_HARD_SPACE, "_"), _bound("none to 5").replace(_HARD_SPACE, "_")
+    ('16.3_to 23.4_J', 'none_to 5')
     """
-    return re.sub(r"(?<=[0-9*]) (?!to\b)", _HARD_SPACE, cell)
+    return re.sub(r"(?<=[0-9*]) | (?=to\b)", _HARD_SPACE, cell)
 
 
 def _least(cells: Sequence[str], figures: bool) -> int:
@@ -164,7 +167,7 @@ def _narrow(widths: list[int], least: dict[int, int], spare: int) -> None:
 
 
 def within(table: Table, width: int = WIDTH) -> tuple[Table, str]:
-    """The table without the last columns of figures that ``width`` has no room for, and a line that names them.
+    """The table without what ``width`` has no room for, bars and then the last figures, and a line that names those.
 
     >>> from bitnet_cost.tables import Column
     >>> wide = Table("", (Column("name", False), Column("J"), Column("tokens/s")), (("l4", "1.25", "264.4"),))
@@ -174,10 +177,11 @@ def within(table: Table, width: int = WIDTH) -> tuple[Table, str]:
     kept = list(range(len(table.columns)))
     found = table
     while sum(column_widths(found, width)) + 2 * (len(kept) - 1) > width:
+        bars = [i for i in kept if not table.columns[i].heading]
         figures = [i for i in kept if table.columns[i].figures]
-        if len(figures) < 2:
+        if not bars and len(figures) < 2:
             break
-        kept.remove(figures[-1])
+        kept.remove((bars or figures)[-1])
 
         def pick(cells: tuple[str, ...]) -> tuple[str, ...]:
             return tuple(cells[i] for i in kept if i < len(cells))
@@ -186,7 +190,7 @@ def within(table: Table, width: int = WIDTH) -> tuple[Table, str]:
             table.title, tuple(table.columns[i] for i in kept), tuple(pick(row) for row in table.rows),
             pick(table.footer) if table.footer else None, table.looks,
         )  # fmt: skip
-    gone = [column.heading for i, column in enumerate(table.columns) if i not in kept]
+    gone = [column.heading for i, column in enumerate(table.columns) if i not in kept and column.heading]
     return found, f"No room for {', '.join(gone)}; -f markdown prints every column." if gone else ""
 
 

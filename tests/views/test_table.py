@@ -107,9 +107,10 @@ def test_a_terminal_of_any_width_breaks_no_figure_and_no_name(
     words: list[str], bitnet_cost: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for made in reports_of(monkeypatch, bitnet_cost, words):
-        for width in (60, 80, 100, 140):
+        for width in (50, 60, 80, 100, 140):
             text = re.sub(r"\x1b\[[0-9;]*m", "", as_terminal(made, width))
             assert max(map(len, text.splitlines())) <= width
+            assert not [line for line in text.splitlines() if set(line.split()) == {"to"}]  # a range in two lines
             shown, piped = (re.sub(r"[\s─-]", "", each) for each in (text, as_text(made, width)))
             assert sorted(shown) == sorted(piped)  # headings of several lines stand at the rule
             for table in (within(table, width)[0] for table in made.tables):
@@ -138,10 +139,27 @@ def test_a_terminal_without_colours_gets_plain_text(
     assert 65 < max(map(len, text.splitlines())) <= 72
 
 
+def test_steps_of_an_explanation_are_wrapped_on_a_terminal_alone(
+    bitnet_cost: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["explain", "gpt2", "-p", "bitnet", "--cell", "energy_j"]
+    piped, shown = bitnet_cost(*words).out, on_terminal(monkeypatch, *words, COLUMNS="60")
+    assert max(map(len, shown.splitlines())) <= 60 < max(map(len, piped.splitlines()))
+    assert shown.split() == piped.split()
+
+
 def test_a_number_is_never_broken_whatever_the_room() -> None:
     table = Table("", (Column("a-name", False), Column("J")), (("apple-m1-pro", "1,234,567.25"),))
     for width in (1, 10, 20, 80):
         assert "1,234,567.25" in as_text(Report("t", "s", (table,)), max(width, 5))
+
+
+def test_bars_give_way_to_figures() -> None:
+    heads = (Column("name", False), Column("GB"), Column("", False), Column("cards"))
+    drawn = Table("", heads, (("l4", "36.9", "############|#####", "2"),))
+    kept, words = within(drawn, 30)
+    assert [c.heading for c in kept.columns] == ["name", "GB", "cards"]
+    assert not words
 
 
 def test_markdown_escapes_what_would_break_a_row() -> None:
