@@ -49,6 +49,16 @@ def test_a_relative_that_is_priced_by_its_time_gives_neither_prices_nor_rates_of
     assert (device.actions, device.decode_rates, device.reached, device.points) == ({}, {}, None, {})
 
 
+def test_a_relative_of_another_class_lends_no_software_that_the_class_has_not(bitnet_cost: Run, tmp_path: Path) -> None:
+    words = "--name mine --class npu --memory 4GB --bandwidth 100GB/s --rates int8=50TOP/s --power 15W --idle 3W"
+    ran = bitnet_cost("new", "hardware", *words.split(), "--like", "jetson-agx-orin", "-o", str(tmp_path / "mine.yaml"))
+    assert ran.code == 0, ran.err
+    assert catalog.hardware(str(tmp_path / "mine.yaml")).runtime == "roofline"
+    marked = (tmp_path / "mine.yaml").read_text("utf-8").count("note: 'GUESSED")
+    assert marked > 3
+    assert f"guessed: {marked} figures, each marked GUESSED in the file" in ran.err
+
+
 def test_the_figures_are_those_that_were_typed(bitnet_cost: Run, tmp_path: Path) -> None:
     for kind, words in ANSWERS.items():
         assert bitnet_cost("new", kind, *words.split(), "-o", str(tmp_path / f"{kind}.yaml")).code == 0

@@ -44,6 +44,8 @@ def new(
     write(found.text, output)
     if sys.stderr is not None:
         shown = [guess for guess in found.guesses if not guess.startswith("title")]
+        marked = found.text.count("note: 'GUESSED: ")
+        shown += [f"{marked} figures, each marked GUESSED in the file"] if marked else []
         guessed = f"guessed: {'; '.join(shown)}" if shown else "nothing was guessed"
         sys.stderr.write("\n".join([guessed, *found.remarks]) + "\n")
 

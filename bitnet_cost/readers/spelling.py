@@ -212,7 +212,7 @@ _GIVEN = {
 def unknown(kind: str, word: str, known: Iterable[str] | None = None, **more: str) -> UnknownName:
     """The fault that a word names nothing of a kind, or several: with what may be meant, and what else it is."""
     every = list(names(kind) if known is None else known)
-    near = suggestions(kind, word, every)
+    near = [name for name in suggestions(kind, word, every) if name != word]  # known, but not one of these
     if len(near) > SUGGESTED + 1 and kind in LISTINGS:
         more[f"see_these_{len(near)}"] = shlex.join(["bitnet-cost", "list", LISTINGS[kind], _without_owner(kind, word)])
         near = near[:SUGGESTED]

@@ -82,6 +82,11 @@ def _default_runtime(given: Answers) -> str:
     return {"gpu": "vllm", "npu": "roofline", "tpu": "vllm"}.get(_class(given), "llama.cpp")
 
 
+def _runs(runtime: str, given: Answers) -> bool:
+    """Whether there is a runtime of that name for devices of the class."""
+    return catalog.has("runtime", f"{runtime}-{_class(given)}")
+
+
 NAME = Question("name", "its name, in small letters, digits, '.', '-' and '_'")
 QUESTIONS: dict[str, tuple[Question, ...]] = {
     "hardware": (
@@ -282,6 +287,7 @@ def _hardware(given: Answers, guessed: set[str]) -> dict[str, Any]:
     return {
         "name": given["name"], "extends": like.name, "title": given["title"],
         **({"device_class": given["class"]} if given["class"] != like.device_class else {}),
+        **({} if like.runtime is None or _runs(like.runtime, given) else {"runtime": _default_runtime(given)}),
         **({"released": _whole(given, "year")} if "year" in given else {"released": None}),
         "note": f"{prices}, nothing was measured: compare with care.",
         "multiprocessors": None, "embodied": None, "launch_price": None,
