@@ -109,7 +109,8 @@ def _fit(data: Data, at: Choice) -> Shown:
     what += " As most devices store it." if differ else ""
     what += " Lines: what a device holds." if inside else ""
     what += f" Beyond the axis: {listed(beyond)}." if beyond and few else ""
-    heading = _fit_heading(data, devices, needs, held)
+    whose = f" of {name_of(data, at['model'])}" if len(data["choices"]["model"]) > 1 else ""
+    heading = _fit_heading(data, devices, needs, held, whose)
     return Shown((heading,), table, figure, "Memory against capacity" if few else "Memory by precision", what)
 
 
@@ -124,20 +125,21 @@ def _most_common(sizes: Sequence[float]) -> float:
 
 
 def _fit_heading(
-    data: Data, devices: dict[str, float], needs: dict[tuple[str, str], float], held: dict[str, int]
+    data: Data, devices: dict[str, float], needs: dict[tuple[str, str], float], held: dict[str, int], whose: str
 ) -> str:
-    """What fits where."""
+    """What fits where; of whom, where a page has several models."""
     failing = [(h, p) for (h, p), size in needs.items() if size > devices[h]]
     where = f" {at_words(data, next(iter(devices)))}" if len(devices) == 1 else " every device"
     if not failing:
-        return f"{'Everything' if len(held) > 1 else name_of(data, next(iter(held)))} fits{where}"
+        return f"{'Everything' if len(held) > 1 else name_of(data, next(iter(held)))}{whose} fits{where}"
     if len(failing) == len(needs):
-        return "Nothing fits" if len(needs) > 1 else f"{name_of(data, failing[0][1])} does not fit{where}"
+        one = name_of(data, failing[0][1])
+        return f"Nothing{whose} fits" if len(needs) > 1 else f"{one}{whose} does not fit{where}"
     if len(devices) <= FEW and len(failing) <= 4:
         lost = {h: listed([name_of(data, p) for other, p in failing if other == h]) for h, _ in failing}
-        return f"Everything fits except {listed([f'{names} {at_words(data, h)}' for h, names in lost.items()])}"
+        return f"Everything{whose} fits except {listed([f'{names} {at_words(data, h)}' for h, names in lost.items()])}"
     most, least = max(held, key=held.__getitem__), min(held, key=held.__getitem__)
-    return f"{name_of(data, most)} fits {held[most]} of {len(devices)} devices, {name_of(data, least)} {held[least]}"
+    return f"{name_of(data, most)}{whose} fits {held[most]} of {len(devices)} devices, {name_of(data, least)} {held[least]}"
 
 
 @chart(

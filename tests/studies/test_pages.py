@@ -194,6 +194,15 @@ def test_what_fits_is_said_plainly() -> None:
         assert shown("fit", data_of(found)).headings == (heading,)
 
 
+def test_on_a_page_of_several_models_it_is_one_of_them_that_fits() -> None:
+    several = data_of(api.compare(["llama-3.1-8b", "llama-3.1-70b"], ["h100-sxm-80gb", "l40s"], ["bf16", "int4"]))
+    for model, says in {
+        "llama-3.1-8b": "Everything of llama-3.1-8b fits every device",
+        "llama-3.1-70b": "Everything of llama-3.1-70b fits except bf16 on the H100 SXM and bf16 on the L40S",
+    }.items():
+        assert shown("fit", several, model=model).headings == (says,)
+
+
 def test_every_choice_has_its_figure_and_its_words(answer: Answer, data: dict[str, Any]) -> None:
     made = pages.of_answer(answer, compare.compare_report(answer, judged(answer)), "x")
     counts = {name: len(values) for name, values in made.choices.items()}
