@@ -52,6 +52,7 @@ BANDWIDTH = Dimension("bandwidth", "bit/s", _bytes("/s"), 1.0, 1e18, "3350 GB/s"
 CAPACITY = Dimension("capacity", "bit", _bytes(), 1.0, 1e18, "80 GB")
 TIME = Dimension("time", "s", _with("pnumµ", ("s", 1.0)) | {"h": 3600.0, "year": 31_557_600.0}, 1e-12, 1e10, "3.4 us")
 _PER_SECOND = _with("kMGTP", ("FLOP/s", 1.0), ("OP/s", 1.0))
+OPERATIONS_PER_MAC = 2  # a multiplication and an addition: what a rate counts, and nothing else does
 RATE = Dimension("operations per second", "OP/s", _PER_SECOND, 1e3, 1e18, "989 TFLOP/s")
 ENERGY = Dimension("energy", "J", _with("mkM", ("J", 1.0), ("Wh", 3600.0)), 1e-3, 1e12, "19.4 Wh")
 CARBON = Dimension("carbon intensity", "g/J", {"g/kWh": 1 / 3.6e6, "kg/MWh": 1 / 3.6e6}, 1e-9, 1e-2, "344 g/kWh")

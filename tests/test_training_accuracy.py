@@ -63,7 +63,7 @@ def test_rows_are_set_aside_by_their_ids_and_never_scored() -> None:
 
 
 def test_every_row_has_a_source_a_runtime_and_an_answer() -> None:
-    known, runtimes = measured.sources().sources, catalog.training_runtimes()
+    known, runtimes = measured.sources().sources, catalog.names("training-runtime")
     for point in points():
         assert point.row.source in known
         assert point.row.runtime in runtimes

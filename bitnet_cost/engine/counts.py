@@ -2,7 +2,7 @@
 
 Conventions, once (the workload's fields choose where papers disagree):
 
-- 1 MAC is one multiplication and one addition; 2 operations per MAC, in `operations_per_mac` and nowhere else.
+- 1 MAC is one multiplication and one addition; 2 operations per MAC, in `units.OPERATIONS_PER_MAC`.
 - A dense product ``[m, k] x [k, n]`` has m k n multiplications and m (k-1) n additions, and m n more for a bias
   (Wang et al., BitNet, 2023, arXiv:2310.11453, eq. 15-17).
 - Elementwise work is counted in its own group. Compare, max, round and clamp count as one addition each.

@@ -41,15 +41,6 @@ def parameters_by_role(operators: tuple[Operator, ...]) -> dict[str, int]:
     return found
 
 
-def biases_by_role(operators: tuple[Operator, ...]) -> dict[str, int]:
-    """Biases of products by the role of the product; `parameters_by_role` has their sum under ``bias``."""
-    found: dict[str, int] = {}
-    for op in operators:
-        if op.bias and op.bias_parameter == "bias":
-            found[op.parameter] = found.get(op.parameter, 0) + op.bias * op.repeat
-    return found
-
-
 def cached_entries(
     architecture: Architecture, batch: Array, positions: Array, counting: str, layers: Sequence[Layer] | None = None,
     source: Array | None = None,

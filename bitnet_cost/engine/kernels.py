@@ -341,7 +341,7 @@ def reached_rate(kind: Kind, kernel: Kernel | None, hardware: Hardware) -> float
         return np.inf  # it has no products, or what is missing is refused by name
     share = kernel.compute.value if kernel.compute else 1.0
     units = kernel.units and hardware.executed(kernel.units)
-    return hardware.rates[units or kind.form].value / 2 * share
+    return hardware.mac_rate(units or kind.form) * share
 
 
 class Shapes(NamedTuple):

@@ -12,12 +12,6 @@ from bitnet_cost.inputs.architecture import Attention
 from bitnet_cost.ledger.arrays import PASSES, Basis
 from bitnet_cost.ledger.operators import Term
 
-
-def operations_per_mac() -> int:
-    """Operations (FLOP) in one multiply-accumulate: a multiplication and an addition."""
-    return 2
-
-
 TOKENS: Basis = ("tokens",)
 LOGITS: Basis = ("logits",)
 

@@ -79,7 +79,7 @@ def rate_of(op: Operator, form: TrainingFormat, hardware: Hardware) -> Any:
     if computed is None or op.traits.kernel in ("elementwise", "embedding"):
         return np.inf
     executed = hardware.executed(computed)
-    return np.inf if executed is None else hardware.rates[executed].value / 2
+    return np.inf if executed is None else hardware.mac_rate(executed)
 
 
 class Setting(NamedTuple):

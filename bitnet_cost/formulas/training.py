@@ -19,26 +19,6 @@ def compute_of_tokens(parameters: Any, tokens: Any) -> Any:
     return 6 * parameters * tokens
 
 
-def layer_activation_bytes(
-    tokens: Any, seq: Any, hidden: float, heads: float, tensor: int = 1, *, sequence_parallel: bool = False,
-    scores: bool = True,
-) -> Any:  # fmt: skip
-    """Bytes that a layer of GPT keeps for its backward pass in 16 bits, with dropout: s b h (34 + 5 a s / h).
-
-    With t tensor-parallel devices s b h (10 + 24/t + 5 a s/(h t)); with sequence parallelism all of it over t.
-    Korthikanti et al., Reducing Activation Recomputation, 2022, arXiv:2205.05198, table 2. Without ``scores`` they are
-    recomputed (selective), and 5 a s / h is left out.  ``tokens`` = s b
-
-    >>> layer_activation_bytes(2048, 2048, 12288, 96) / (2048 * 12288)
-    114.0
-    >>> round(layer_activation_bytes(2048, 2048, 12288, 96, 8, sequence_parallel=True, scores=False) / 2048 / 12288, 2)
-    4.25
-    """
-    whole = 0 if sequence_parallel else 10
-    shared = (34 - whole + (5 * heads * seq / hidden if scores else 0)) / tensor
-    return tokens * hidden * (whole + shared)
-
-
 def state_bytes(
     parameters: float, weights: float, gradients: float, states: float, shards: Any, stage: int
 ) -> tuple[Any, Any, Any]:

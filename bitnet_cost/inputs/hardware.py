@@ -36,6 +36,7 @@ from bitnet_cost.inputs.composed import MacArray, PlacedMemory
 from bitnet_cost.inputs.datapath import UNITS, Unit, takes, units_for
 from bitnet_cost.numerals import brief
 from bitnet_cost.shown import Shown
+from bitnet_cost.units import OPERATIONS_PER_MAC
 from bitnet_cost.words import Scope
 
 SPECIAL = ("exp", "tanh", "erf", "div", "sqrt", "unpack", "lookup")
@@ -501,6 +502,10 @@ class Hardware(Shown, Input):
         if form in self.rates:
             return form
         return self.executes.get(form)
+
+    def mac_rate(self, form: str) -> float:
+        """Peak rate of products in a format that it has.  [MAC/s]"""
+        return self.rates[form].value / OPERATIONS_PER_MAC
 
     def price(self, action: str) -> tuple[float, float, float] | None:
         """``(low, nominal, high)`` energy of an action, or None.  [J]

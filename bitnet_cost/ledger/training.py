@@ -259,7 +259,7 @@ class TrainingResult(Rows):
         executed = self.hardware.executed(form)
         if executed is None:
             return None
-        peak = self.hardware.rates[executed].value / 2 * self.plan.devices * self.seconds.total
+        peak = self.hardware.mac_rate(executed) * self.plan.devices * self.seconds.total
         return self.counts.model / peak, self.counts.run / peak
 
 

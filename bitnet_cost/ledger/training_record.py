@@ -10,10 +10,9 @@ from typing import Any
 
 from bitnet_cost.ledger.training import TrainingResult
 from bitnet_cost.registry import STEP_METRICS, Kind, Metric
+from bitnet_cost.units import OPERATIONS_PER_MAC
 
 __all__ = ["STEP_METRICS"]  # who reads them here has every column in its place
-
-OPERATIONS = 2  # a MAC is a multiplication and an addition
 
 
 def _register(
@@ -69,7 +68,7 @@ def _rate(r: TrainingResult) -> Any:
 
 
 def _model_flop(r: TrainingResult) -> Any:
-    return OPERATIONS * r.counts.model
+    return OPERATIONS_PER_MAC * r.counts.model
 
 
 _register("tokens_per_s", "figure", "token/s", "Tokens trained on per second, all devices", _rate, better="more")

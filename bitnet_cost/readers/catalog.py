@@ -437,15 +437,6 @@ def parity() -> dict[str, list[tuple[float, float]]]:
     return read_json(path) if path.is_file() else {}
 
 
-def training_runtimes() -> dict[str, TrainingRuntime]:
-    """The training runtimes of the catalogue, by name.
-
-    Raises:
-        BitnetCostError: an invalid file.
-    """
-    return {name: training_runtime(name) for name in names("training-runtime")}
-
-
 def training_runtime(name: str) -> TrainingRuntime:
     """A training runtime by name or YAML file.
 

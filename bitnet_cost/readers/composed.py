@@ -77,7 +77,7 @@ def _cited(low: str, value: str, high: str, note: str, **more: str) -> Data:
 def _rate(array: Data) -> Data:
     match = re.fullmatch(CLOCK, array["clock"])
     hertz = float(match[1]) * _PREFIX[match[2]] if match else 0.0
-    text = f"{2 * float(array['macs']) * hertz / 1e9:.10g} GOP/s"
+    text = f"{units.OPERATIONS_PER_MAC * float(array['macs']) * hertz / 1e9:.10g} GOP/s"
     return _cited(text, text, text, f"2 x {array['macs']} MAC x {array['clock']}")
 
 

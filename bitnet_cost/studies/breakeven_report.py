@@ -49,17 +49,6 @@ def report(asked: Scenario, baseline: Precision, found: Sequence[Crossing]) -> R
     )  # fmt: skip
 
 
-def crossing_report(crossing: Crossing) -> Report:
-    """One of the answers by itself."""
-    table = (_shares_table if "share" in crossing.axis else _axes_table)([crossing], "")
-    where = f"{crossing.hardware}{f' with {crossing.runtime}' if crossing.runtime else ''}"
-    verdict = crossing.verdict if crossing.axis in _ONE else f"{crossing.verdict[:1].upper()}{crossing.verdict[1:]}"
-    text = f"{verdict}, on {where}."
-    return Report(
-        "Break-even", text, (table,) if table.rows else (), also="" if "share" in crossing.axis else _moved([crossing])
-    )
-
-
 def _reached(mine: Sequence[Crossing], work: Workload) -> str:
     """Where along batch and prompt the saving is what is wanted, with the best there is where it is nowhere."""
     parts = []

@@ -280,7 +280,7 @@ def _hardware(given: Answers, guessed: set[str]) -> dict[str, Any]:
     actions = {}
     prices = f"Prices are those of {like.name}" if like.actions else f"Like {like.name} its power holds every action"
     for form, rate in rates.items() if like.priced == "actions" else ():
-        fed, price = (limit - static) / (rate / 2), like.actions.get(f"mac.{form}")
+        fed, price = (limit - static) / (rate / units.OPERATIONS_PER_MAC), like.actions.get(f"mac.{form}")
         if price is None or price.value > fed:
             why = "what the limit leaves above the floor at the full rate"
             actions[f"mac.{form}"] = _figure(fed, "J", why, (0.4, 1.2))

@@ -23,7 +23,6 @@ from bitnet_cost.studies.solving import STEP, solve
 NOISE: dict[Quantity, float] = {
     "seconds": SIGMA, "power_w": POWER_SIGMA, "energy_j_per_token": 2 * POWER_SIGMA, "memory_gb": MEMORY_SIGMA,
 }  # fmt: skip
-PRICED: tuple[Quantity, ...] = ("power_w", "energy_j_per_token")
 
 Vector = NDArray[np.float64]
 

@@ -135,12 +135,6 @@ def several(data: Data) -> bool:
     return len(data["precisions"]) > 1
 
 
-def index_of(data: Data, at: Choice) -> int:
-    """The place of a chosen cell among the records."""
-    found: int = data["index"][at["model"], at["hardware"], at["precision"]]
-    return found
-
-
 def cell_of(data: Data, at: Choice, **other: str) -> dict[str, Any]:
     """A chosen cell over the grid; empty where it was not asked for."""
     at = at | other

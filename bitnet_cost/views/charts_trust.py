@@ -14,6 +14,7 @@ from bitnet_cost.numerals import (
     whole_percent,
     with_commas,
 )
+from bitnet_cost.units import OPERATIONS_PER_MAC
 from bitnet_cost.views.charts import (
     Choice,
     Data,
@@ -47,7 +48,7 @@ def _roofline(data: Data, at: Choice) -> Shown:
         waits[bound] = waits.get(bound, 0.0) + seconds
         if not mac:
             continue
-        intensity, rate = 2 * mac / moved, 2 * mac / seconds
+        intensity, rate = OPERATIONS_PER_MAC * mac / moved, OPERATIONS_PER_MAC * mac / seconds
         rows.append(
             (
                 phase, op, significant(intensity, 1.0, 4), significant(rate, 1e12, 4), significant(seconds, 1e-3, 4),

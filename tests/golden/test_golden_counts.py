@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bitnet_cost.engine.footprint import biases_by_role, parameters_by_role
+from bitnet_cost.engine.footprint import parameters_by_role
 from bitnet_cost.engine.operators import operators
 from bitnet_cost.inputs.architecture import Architecture
+from bitnet_cost.ledger.operators import Operator
 from bitnet_cost.readers import catalog
 
 from .golden_data import SCENARIOS, architecture, cached, given, golden, macs
@@ -19,6 +20,15 @@ CACHING = [name for name in MODELS if "kv_cache" in golden()[name] and name not 
 def test_the_data_is_all_here() -> None:
     assert len(given()) == 36
     assert len(MODELS) == 36 + 92 + 79
+
+
+def biases_by_role(operators: tuple[Operator, ...]) -> dict[str, int]:
+    """Biases of products by the role of the product; `parameters_by_role` has their sum under ``bias``."""
+    found: dict[str, int] = {}
+    for op in operators:
+        if op.bias and op.bias_parameter == "bias":
+            found[op.parameter] = found.get(op.parameter, 0) + op.bias * op.repeat
+    return found
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -23,7 +23,6 @@ from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.answers import Crossing
 from bitnet_cost.readers import catalog
 from bitnet_cost.studies import breakeven
-from bitnet_cost.studies.breakeven_report import crossing_report
 from bitnet_cost.told import Array
 from tests.conftest import ROOT, Ran
 
@@ -202,14 +201,6 @@ def test_the_first_line_is_true_of_the_curve(
         spans = [(low or each[0], each[-1] if high is None else high) for each in stretches]
         for n, value in zip(c["axis_values"], c["saving"], strict=True):
             assert (value >= saving / 100) == any(a <= n <= b for a, b in spans), (c["axis"], n, text)
-
-
-def test_an_answer_by_itself_is_its_verdict_and_its_row() -> None:
-    for c in find():
-        made = crossing_report(c)
-        assert made.sentence[1:] == f"{c.verdict[1:]}, on h100-sxm-80gb with tensorrt-llm."
-        (table,) = made.tables
-        assert [row[0] for row in table.rows] == ["prompt" if c.axis == "context" else c.axis]
 
 
 @given(st.floats(-1, 1), st.floats(-1, 1), st.floats(0, 1))
