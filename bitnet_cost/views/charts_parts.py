@@ -139,7 +139,8 @@ def _fit_heading(
         lost = {h: listed([name_of(data, p) for other, p in failing if other == h]) for h, _ in failing}
         return f"Everything{whose} fits except {listed([f'{names} {at_words(data, h)}' for h, names in lost.items()])}"
     most, least = max(held, key=held.__getitem__), min(held, key=held.__getitem__)
-    return f"{name_of(data, most)}{whose} fits {held[most]} of {len(devices)} devices, {name_of(data, least)} {held[least]}"
+    fits = f"{name_of(data, most)}{whose} fits {held[most]} of {len(devices)} devices"
+    return f"{fits}, {name_of(data, least)} {held[least]}"
 
 
 @chart(
