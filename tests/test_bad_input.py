@@ -348,6 +348,20 @@ def test_a_refused_question_writes_no_file(bitnet_cost: Run, tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("-H l4 -H h100-sxm-80gb -p int4", "--hardware is given twice; break-even takes one"),
+        ("--gpu l4 -p int4 -H l4", "--hardware is given twice; break-even takes one"),
+        ("-H l4,h100-sxm-80gb -p int4", "--hardware: 'l4,h100-sxm-80gb' are several; one is taken here"),
+        ("-H l4 -p int4,fp8", "--precision: 'int4,fp8' are several; one is taken here"),
+    ],
+)
+def test_of_several_where_one_is_taken_none_is_left_out_unsaid(words: str, told: str, bitnet_cost: Run) -> None:
+    ran = bitnet_cost("break-even", "gpt2", *words.split())
+    assert (ran.code, ran.out, ran.err.strip()) == (2, "", f"error: {told}")
+
+
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_closed_pipe_is_no_fault(unbuffered: str) -> None:
     command = f"set -o pipefail; {shlex.quote(sys.executable)} -m bitnet_cost estimate gpt3-175b -f json | head -n 1"

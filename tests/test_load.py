@@ -256,6 +256,17 @@ def test_many_ways_to_serve_a_load_leave_the_first_line_short(bitnet_cost: Comma
     assert "tensorrt-llm and vllm: prompts run inside decode steps." in notes
 
 
+def test_a_curve_names_the_devices_of_each_rate(bitnet_cost: Command) -> None:
+    words = ("load", "llama-3.1-8b", "-H", "h100-sxm-80gb,l4", "-p", "fp8", "--rate", "1:2:2")
+    first = " ".join(bitnet_cost(*words).out.partition("\n\n")[0].split())
+    rows = json.loads(bitnet_cost(*words, "-f", "json").out)["records"]
+    most = {row["hardware"]: f"{row['max_rate_per_s']:#.3g}" for row in rows}
+    assert first.startswith(f"H100 SXM serves fp8 up to {most['h100-sxm-80gb']} requests a second (")
+    assert f"; L4 serves fp8 up to {most['l4']} requests a second (" in first
+    shared = bitnet_cost("load", "llama-3.1-8b", "-p", "fp8", "--rate", "1:2:2", "--devices", "2").out
+    assert shared.startswith("2 H100 SXM serve fp8 up to ")
+
+
 def test_a_long_wait_for_the_first_token_has_a_line_where_no_limit_was_given(bitnet_cost: Command) -> None:
     words = ("load", "llama-3.1-8b", "-H", "raspberry-pi-5", "-p", "int4", "--requests-per-day", "10000")
     row = json.loads(bitnet_cost(*words, "-f", "json").out)["records"][0]

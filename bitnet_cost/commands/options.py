@@ -13,6 +13,7 @@ import typer
 
 from bitnet_cost import questions
 from bitnet_cost.commands.completing import completed
+from bitnet_cost.errors import BitnetCostError, quoted
 from bitnet_cost.questions import Asked
 from bitnet_cost.views import formats
 from bitnet_cost.views.formats import Shape
@@ -103,12 +104,16 @@ def _of_names(asked: Asked) -> dict[str, Any]:
     return {"callback": _one_by_one, "autocompletion": completed(asked.names)} if asked.names else {}
 
 
-def _one_by_one(given: list[str] | str | None) -> list[str] | str | None:
-    if not isinstance(given, list):
+def _one_by_one(param: typer.CallbackParam, given: list[str] | str | None) -> list[str] | str | None:
+    if given is None or (isinstance(given, str) and "," not in given):
         return given
     from bitnet_cost.readers.spelling import pieces
 
-    return pieces(given)
+    if isinstance(given, list):
+        return pieces(given)
+    if len(pieces([given])) > 1:
+        raise BitnetCostError(f"{max(param.opts, key=len)}: {quoted(given)} are several; one is taken here")
+    return given
 
 
 def one_of(words: Sequence[str], *flags: str, meaning: str) -> Any:

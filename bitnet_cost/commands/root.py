@@ -10,6 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.models import CommandInfo
 
 from bitnet_cost import __version__
+from bitnet_cost.errors import BitnetCostError
 
 
 class _ConvertsLittle:
@@ -24,6 +25,22 @@ class _ConvertsLittle:
         for parameter in found:
             parameter.process_value = partial(_value_of, parameter)
         return found
+
+    def make_parser(self, ctx: Any) -> Any:
+        """A parser that refuses a second piece of hardware or precision where one is taken: the first would be lost."""
+        parser = super().make_parser(ctx)  # type: ignore[misc]
+        parsed = parser.parse_args
+
+        def once(args: list[str]) -> Any:
+            found = parsed(args=args)
+            for parameter in found[2]:
+                several = parameter.multiple or parameter.nargs == -1
+                if not several and {"-H", "-p"}.intersection(parameter.opts) and found[2].count(parameter) > 1:
+                    raise BitnetCostError(f"{max(parameter.opts, key=len)} is given twice; {ctx.info_name} takes one")
+            return found
+
+        parser.parse_args = once
+        return parser
 
 
 def _value_of(parameter: Any, ctx: typer.Context, value: Any) -> Any:

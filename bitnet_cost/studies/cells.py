@@ -69,7 +69,8 @@ def with_what_fits(cell: Cell, result: Result) -> Result:
         if narrower and cell.fits(other):
             needed = result.devices_needed
             promised = needed is not None and needed <= result.hardware.joined_at_most
-            return replace(result, reason=f"{result.reason}{', or' if promised else ';'} {name} would fit one")
+            so_many = "one" if result.devices == 1 else f"these {result.devices}"
+            return replace(result, reason=f"{result.reason}{', or' if promised else ';'} {name} would fit {so_many}")
     offload = offload_that_fits(result.scenario)
     return replace(result, reason=f"{result.reason}; one would with --offload {offload}") if offload else result
 

@@ -275,7 +275,8 @@ def _beside(results: Sequence[Result]) -> Iterator[str]:
 
 
 def _each(first: Result) -> str:
-    return f"Needs are those of each of {in_words(first.devices)} {_noun([first])}s that share weights and KV cache."
+    many, noun = in_words(first.devices), f"{_noun([first])}s"
+    return f"Needs are those of each of {many} {noun} that share weights and KV cache; {noun}: the fewest that hold it."
 
 
 def _columns(fits: Sequence[Fit]) -> str:

@@ -248,15 +248,23 @@ def _curve_sentence(results: Sequence[LoadResult]) -> str:
     served = [r for r in results if r.steady is not None]
     if not served:
         return _unserved(results)
-    parts = []
+    found: dict[str, list[str]] = {}
     for r in served:
         if r.steady is None:
             continue
         each = (r.steady.energy_j[1] / r.load.generate)[r.stable]
         first, best = (with_prefix(float(e), "J", 3) for e in (each[0], each.min())) if len(each) else ("-", "-")
         ends = f"{first} a token at the first rate, {best} at best"
-        parts.append(f"{_name(r)} up to {figures_of(float(r.of_all(r.largest)[0]))} requests a second ({ends})")
-    return f"{hardware_name(served[0].hardware)} serves {listed(parts)}."
+        text = f"{_name(r)} up to {figures_of(float(r.of_all(r.largest)[0]))} requests a second ({ends})"
+        found.setdefault(_serving(r), []).append(text)
+    clauses = [f"{where} {listed(parts)}" for where, parts in found.items()]
+    return f"{'; '.join(clauses)}."
+
+
+def _serving(r: LoadResult) -> str:
+    """The devices of a curve and what they do, with their number where it is more than one."""
+    many, name = _cards(r), hardware_name(r.hardware)
+    return f"{name} serves" if many == 1 else f"{with_commas(many)} {name} serve"
 
 
 def _also(results: Sequence[LoadResult]) -> str:

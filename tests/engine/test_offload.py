@@ -149,6 +149,11 @@ def test_fit_says_how_fast_and_an_answer_names_the_offload_that_would_fit() -> N
     assert "90.19 GB of 96 GB; 1.09 tokens/s" in text
     plain = api.answer(api.scenarios([model], [device], [catalog.precision("int8")], Workload(generate=128)))
     assert "int4 would fit one" in str(plain.results[0].reason)
+    pair = api.scenarios(
+        [catalog.model("llama-3.1-70b")], [catalog.hardware(H100)], [catalog.precision("fp8")],
+        Workload(32, 8192, 512), devices=2,
+    )  # fmt: skip
+    assert str(api.answer(pair).results[0].reason).endswith("4 such devices would hold it, or int4 would fit these 2")
     large = api.scenarios([catalog.model("qwen3-235b-a22b")], [device], [catalog.precision("bitnet")], Workload())
     assert str(api.answer(large).results[0].reason).endswith("one would with --offload experts")
     every = api.scenarios(
