@@ -19,12 +19,13 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from bitnet_cost.engine.estimate import priced
 from bitnet_cost.inputs.hardware import Hardware
-from bitnet_cost.inputs.measurement import Measurement
+from bitnet_cost.inputs.measurement import Before, Measurement
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.readers import catalog, machines
 from bitnet_cost.studies.measured import Quantity, counted, grouped, read
@@ -46,8 +47,8 @@ def layers() -> list[Measurement]:
         Measurement(
             id=f"layer-{i}", source="aiconfigurator-operators", model=f"linear-{row['outputs']}x{row['inputs']}",
             hardware=row["hardware"], runtime=row["runtime"], precision=row["precision"], prompt=int(row["tokens"]),
-            generate=1, phase="linear", seconds=float(row["seconds"]), power_w=float(row["power_w"]),
-            energy_j_per_token=float(row["power_w"]) * float(row["seconds"]),
+            generate=1, phase="linear", before=cast("Before", row["before"]), seconds=float(row["seconds"]),
+            power_w=float(row["power_w"]), energy_j_per_token=float(row["power_w"]) * float(row["seconds"]),
         )
         for i, row in enumerate(rows)
     ]  # fmt: skip

@@ -9,6 +9,7 @@ from bitnet_cost.words import Logits, Parallel, Recompute
 
 TrainedPart = Literal["step", "fwdbwd", "forward", "adamw"]
 RowPhase = Literal["prefill", "decode", "request", "serving", "product", "linear", "exchange"]
+Before = Literal["", "compiled", "first", "made"]
 
 
 class Measurement(Input):
@@ -37,6 +38,7 @@ class Measurement(Input):
     power_w: float | None = Field(None, gt=0, description="mean power of all devices together")
     memory_gb: float | None = Field(None, gt=0, description="peak memory, in the source's unit")
     task: str = Field("", description="task of a server, or variant of an experiment")
+    before: Before = Field("", description="what a product's device did in the second before it, by its source's order")
     left_out: str = Field("", description="why the row is shown and not scored")
     requests: int | None = Field(
         None, ge=1, description="requests that a server got at once; None: as many as the task"
@@ -200,10 +202,10 @@ class MeasuredSource(Source):
         description="by runtime and precision, how many products with weights of their own take turns in a measurement "
         "of one; 1 where left out",
     )
-    rested_s: dict[str, dict[str, dict[str, float]]] = Field(
+    rested_s: dict[str, dict[str, dict[str, dict[Before, float]]]] = Field(
         default_factory=dict,
-        description="by runtime, device and precision, seconds that a device rested before a product was measured, "
-        "which a meter that shows the second before each reading still sees; 0 where left out",
+        description="by runtime, device, precision and what was before, seconds that a device rested before a product "
+        "was measured, which a meter that shows the second before each reading still sees; 0 where left out",
     )
 
 

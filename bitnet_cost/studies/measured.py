@@ -288,7 +288,9 @@ def read(
             figures["energy_j_per_token"] = float(power * time / (tokens * batch[i]))
             figures["power_w"] = power
             if row.phase in ALONE:
-                figures["energy_j_per_token"] = _on_meter(result, energy / time, row) * time
+                figures["energy_j_per_token"] = time * _on_meter(
+                    result, power_at(result, result.timing, row, i, time), row
+                )
                 figures["power_w"] = _on_meter(result, power_at(result, result.timing, row, i), row)
         yield figures
 
@@ -310,24 +312,25 @@ def _on_meter(result: Result, power: float, row: Measurement) -> float:
     """What the meter of a product's source shows of a power.  [W]"""
     known = measured.sources().sources.get(row.source)
     rested = known.rested_s if known is not None else {}
-    before = rested.get(row.runtime, {}).get(row.hardware, {}).get(row.precision, 0.0)
-    return shown_power(float(power), result.hardware.device_power.static.value, before) if before else float(power)
+    seconds = rested.get(row.runtime, {}).get(row.hardware, {}).get(row.precision, {}).get(row.before, 0.0)
+    return shown_power(float(power), result.hardware.device_power.static.value, seconds) if seconds else float(power)
 
 
-def power_at(result: Result, timing: Timing, row: Measurement, i: int) -> float:
+def power_at(result: Result, timing: Timing, row: Measurement, i: int, lasts: float | None = None) -> float:
     """Power of a product alone that takes the time that was measured: what is known apart from its time.  [W]
+
+    ``lasts`` is the time in place of that; where neither is known, that which is modelled.  [s]
 
     For what it lasts beyond the peaks it draws the floor: repeats of a kernel alone wait for the next launch as well.
     A board at its limit lowers its clocks, and with them what a MAC takes, so that it draws the limit and no more.
     """
     seconds, energy, _ = _of_phase(result, timing, row, i)
     power, (at, steps) = result.hardware.device_power, alone_at(result, row, i)
-    if row.seconds is None:
-        return float(energy / seconds)
-    energy += power.static.value * (row.seconds - seconds)
+    taken = lasts or row.seconds or seconds
+    energy += power.static.value * (taken - seconds)
     if power.active is not None:
         energy -= power.active.value * float(timing.waiting[at].sum()) / steps
-    return float(min(energy / row.seconds, power.cap.value if power.cap is not None else np.inf))
+    return float(min(energy / taken, power.cap.value if power.cap is not None else np.inf))
 
 
 def bare_product(result: Result) -> int | None:
