@@ -137,7 +137,14 @@ def test_reading_at_full_bandwidth_stays_within_the_limit(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "best"),  # [op/s], BF16, the best published product
-    [("a100-sxm-80gb", 271e12), ("h100-sxm-80gb", 794.5e12), ("b200", 1745e12), ("mi300x", 668e12)],
+    [
+        ("a100-sxm-80gb", 271e12),
+        ("h100-sxm-80gb", 794.5e12),
+        ("b200", 1745e12),
+        ("mi300x", 668e12),
+        ("mi325x", 785e12),
+        ("mi355x", 1565e12),
+    ],
 )
 def test_the_limit_allows_about_the_product_rates_that_were_measured(name: str, best: float) -> None:
     profile = catalog.hardware(name)
