@@ -13,6 +13,7 @@ from bitnet_cost.commands.options import FileOption, argument, option
 from bitnet_cost.commands.root import app
 from bitnet_cost.commands.writing import must_end, write
 from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.numerals import brief
 
 calibrate = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Your own machine in a profile: measure it, then fit its figures."
@@ -43,7 +44,7 @@ def measure(
 
     must_end(output, ".csv")
     if not 1 <= seconds <= 3600:
-        raise BitnetCostError(f"--seconds: {seconds:g} is outside 1 to 3600")
+        raise BitnetCostError(f"--seconds: {brief(seconds)} is outside 1 to 3600")
     if (idle_watts is None) != (load_watts is None):
         raise BitnetCostError("give both --idle-watts and --load-watts")
     watts = None if idle_watts is None or load_watts is None else (idle_watts, load_watts)

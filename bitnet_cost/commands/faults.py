@@ -8,6 +8,7 @@ from typing import Any
 
 from bitnet_cost import questions
 from bitnet_cost.errors import close_to, either, labelled
+from bitnet_cost.numerals import digits
 
 EXAMPLE = re.compile(r"Example: (.+)")
 
@@ -138,7 +139,7 @@ def as_number(word: str, whole: bool) -> str:
     if found is None:
         return ""
     numbers = [float(found[1]) * scale for scale in _LETTERS[found[2]]]
-    return either([str(round(number)) for number in numbers]) if whole else f"{numbers[0]:.15g}"
+    return either([str(round(number)) for number in numbers]) if whole else digits(numbers[0], 15)
 
 
 def _no_command(word: str, context: Any) -> str:

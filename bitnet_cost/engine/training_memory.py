@@ -23,6 +23,7 @@ from bitnet_cost.ledger.arrays import Bases, Basis, Coefficients
 from bitnet_cost.ledger.counted import OpCounts
 from bitnet_cost.ledger.operators import Operator
 from bitnet_cost.ledger.training import StepMemory
+from bitnet_cost.numerals import brief
 from bitnet_cost.told import Array, filled
 from bitnet_cost.words import Counting
 
@@ -80,7 +81,7 @@ def check_rank(model: Architecture, counts: OpCounts, plan: Plan) -> None:
     if not sides:
         raise BitnetCostError(f"lora: {model.name} has no matrix in its layers that an adapter could be beside")
     if plan.lora > least:
-        side = f"{least:g}, the smaller side of {name!r} of {model.name}"
+        side = f"{brief(least)}, the smaller side of {name!r} of {model.name}"
         raise BitnetCostError(f"lora: a rank of {plan.lora} is above {side}")
 
 

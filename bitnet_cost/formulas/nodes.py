@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 
 from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.numerals import brief
 
 Factor = tuple[float, float, float]  # low, nominal, high
 
@@ -106,9 +107,9 @@ def by_statements(base: float, nm: float) -> Factor:
     while here != nm:
         step = next(((to, factor) for (start, to), factor in STATEMENTS.items() if start == here and to >= nm), None)
         if step is None:
-            there = ", ".join(f"{start:g} to {to:g}" for start, to in STATEMENTS)
+            there = ", ".join(f"{brief(start)} to {brief(to)}" for start, to in STATEMENTS)
             raise BitnetCostError(
-                f"node: rule 'foundry' does not lead from {base:g} to {nm:g} nm; its statements: {there}"
+                f"node: rule 'foundry' does not lead from {brief(base)} to {brief(nm)} nm; its statements: {there}"
             )
         here, (a, b, c) = step
         low, nominal, high = low * a, nominal * b, high * c
@@ -130,7 +131,9 @@ def by_dennard(base: float, nm: float) -> Factor:
 
 def _within(rule: str, nm: float, least: float, most: float) -> None:
     if not least <= nm <= most:
-        raise BitnetCostError(f"node: rule {rule!r} holds from {most:g} to {least:g} nm, not at {nm:g} nm")
+        raise BitnetCostError(
+            f"node: rule {rule!r} holds from {brief(most)} to {brief(least)} nm, not at {brief(nm)} nm"
+        )
 
 
 RULES: dict[str, Callable[[float, float, float], Factor]] = {

@@ -21,6 +21,7 @@ from bitnet_cost.inputs.cited import Input, explain
 from bitnet_cost.inputs.hardware import Hardware, Host, Interconnect, Links
 from bitnet_cost.inputs.precision import OWN, Precision, as_in_file, parse_name
 from bitnet_cost.inputs.runtime import RuntimeProfile
+from bitnet_cost.numerals import brief
 from bitnet_cost.readers import nodes, prebuilt, spelling
 from bitnet_cost.readers.composed import composed
 from bitnet_cost.readers.configurations import configuration
@@ -319,7 +320,7 @@ def hardware(name: str) -> Hardware:
 
 @lru_cache(maxsize=64)
 def _scaled_node(name: str, nm: float, base: float, rule: str) -> Hardware:
-    return validate(Document(_scaled(f"cmos-{base:g}nm", nm, base, rule), {}), Hardware, Path(name))
+    return validate(Document(_scaled(f"cmos-{brief(base)}nm", nm, base, rule), {}), Hardware, Path(name))
 
 
 def _scaled(base: str, nm: float, of: float, rule: str) -> dict[str, Any]:

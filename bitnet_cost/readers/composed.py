@@ -12,7 +12,7 @@ from bitnet_cost import units
 from bitnet_cost.errors import BitnetCostError, InvalidFile, suggested
 from bitnet_cost.inputs.composed import CLOCK
 from bitnet_cost.inputs.datapath import LEVELS, UNITS
-from bitnet_cost.numerals import figure_text
+from bitnet_cost.numerals import digits, figure_text
 from bitnet_cost.readers.extends import cited_sources
 
 Data = dict[str, Any]
@@ -77,7 +77,7 @@ def _cited(low: str, value: str, high: str, note: str, **more: str) -> Data:
 def _rate(array: Data) -> Data:
     match = re.fullmatch(CLOCK, array["clock"])
     hertz = float(match[1]) * _PREFIX[match[2]] if match else 0.0
-    text = f"{units.OPERATIONS_PER_MAC * float(array['macs']) * hertz / 1e9:.10g} GOP/s"
+    text = f"{digits(units.OPERATIONS_PER_MAC * float(array['macs']) * hertz / 1e9, 10)} GOP/s"
     return _cited(text, text, text, f"2 x {array['macs']} MAC x {array['clock']}")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from bitnet_cost import units
 from bitnet_cost.errors import BitnetCostError, suggested
 from bitnet_cost.formulas.nodes import RULES, TABLES, Factor
-from bitnet_cost.numerals import digits, figure_text
+from bitnet_cost.numerals import brief, digits, figure_text
 from bitnet_cost.readers.extends import cited_sources
 
 _NODE = re.compile(r"cmos-([0-9.]+)nm")
@@ -109,8 +109,8 @@ def scaled(base: dict[str, Any], anchors: list[dict[str, Any]], nm: float, of: f
                 key: _times(parts[key], by, nm, rule) if key in ("read", "write") else parts[key] for key in parts
             }
     found = {
-        "name": f"cmos-{nm:g}nm-from-{of:g}nm-by-{rule}",
-        "title": f"{nm:g} nm CMOS, scaled from {of:g} nm by {rule}",
+        "name": f"cmos-{brief(nm)}nm-from-{brief(of)}nm-by-{rule}",
+        "title": f"{brief(nm)} nm CMOS, scaled from {brief(of)} nm by {rule}",
         "kind": "technology",
         "scaled": {"base": base["name"], "to": nm, "by": rule},
         "note": f"Energy of operations: {contradictions(of, nm, ratio)}.",
@@ -135,7 +135,7 @@ def contradictions(of: float, nm: float, ratio: Any) -> str:
         found.append(
             f"{rule} {texts[0] if len(texts) == 1 else f'{texts[0]} ({_ANCHORS[0]}) and {texts[1]} ({_ANCHORS[1]})'}"
         )
-    return f"{of:g} to {nm:g} nm by rule: {', '.join(found)}"
+    return f"{brief(of)} to {brief(nm)} nm by rule: {', '.join(found)}"
 
 
 def _energy(figure: dict[str, Any]) -> float:

@@ -29,6 +29,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from bitnet_cost.errors import BitnetCostError
+from bitnet_cost.numerals import digits
 from bitnet_cost.readers.csv_file import parse_csv
 
 BEYOND_CACHES = 384 * 2**20  # bytes of weights that are taken in turn
@@ -304,7 +305,7 @@ def measure(
             row(case.name, "product", format=case.form, tokens=case.tokens, inputs=case.inputs, outputs=case.outputs,
                 seconds=took, energy_j=known, power_w=power, meter=name)
         )  # fmt: skip
-        say(f"{case.name}: {took * 1e6:.4g} us" + (f", {power:.3g} W" if power else ""))
+        say(f"{case.name}: {digits(took * 1e6, 4)} us" + (f", {digits(power, 3)} W" if power else ""))
     products = sum(r.what == "product" for r in rows)
     if products < len(cases):
         say(f"{products} of {len(cases)} products measured; for the others repeat it, longer (--seconds) or at rest")

@@ -14,6 +14,7 @@ from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
 from bitnet_cost.ledger.load import LoadResult
 from bitnet_cost.ledger.load_record import LOAD_METRICS
+from bitnet_cost.numerals import brief
 from bitnet_cost.readers import catalog, machines, measured
 from bitnet_cost.studies.load import Terms, serving
 from bitnet_cost.studies.measured import Point, Quantity, grouped, workload_of
@@ -116,4 +117,4 @@ def kind_of(point: Point) -> str:
 def conditions(row: LoadMeasurement) -> str:
     """How a row was measured, in words."""
     limit = f", at most {row.max_batch}" if row.max_batch else ""
-    return f"{row.devices} x, {row.rate:g} requests/s, {row.prompt} > {row.generate}{limit}"
+    return f"{row.devices} x, {brief(row.rate)} requests/s, {row.prompt} > {row.generate}{limit}"

@@ -99,7 +99,7 @@ def find(
     steps = GENERATE_ON_DEVICES if generate is None else generate
     if steps < 2:
         raise BitnetCostError(f"generate: {steps} generated token shows no decoding; expected 2 or more")
-    new, old = (catalog.precision(p or ("fp16" if profile.has_clock else "fp32")) for p in precisions)
+    new, old = (catalog.precision(name or ("fp16" if profile.has_clock else "fp32")) for name in precisions)
     if new.name == old.name:
         raise BitnetCostError(f"baseline: {old.name!r} saves nothing against itself; choose another --baseline")
     asked = Scenario(

@@ -276,7 +276,7 @@ def _read(result: Result, quantity: str) -> float:
     if quantity == "prefill":
         if result.timing is None:
             raise InvalidFile(f"study cell of {result.architecture.name}", quantity, "needs a device")
-        return float(result.timing.by_phase[0, 0])
+        return float(result.timing.of_phase("prefill")[0])
     if quantity in ("product_time", "product_energy"):
         return _product(result, quantity)
     if quantity == "saving":

@@ -72,7 +72,7 @@ def places(figure: Published) -> int:
     1
     """
     values = [v for v in (figure.value, figure.baseline_value) if v is not None]
-    printed = max(len(f"{v:.3f}".rstrip("0").partition(".")[2]) for v in values)
+    printed = max(len(fixed(v, 3).rstrip("0").partition(".")[2]) for v in values)
     return max(printed, 2) if figure.metric == "perplexity" else printed
 
 
