@@ -152,6 +152,36 @@ def test_what_fits_in_no_precision_is_said_once(bitnet_cost: Callable[..., Ran])
     assert " ".join(done.split()).count("would hold it") == 1
 
 
+def test_the_first_line_is_of_the_hardware_that_needs_least(bitnet_cost: Callable[..., Ran]) -> None:
+    words = ("train", "7B", "-H", "h100-sxm-80gb,b200", "-p", "bf16,fp8", "--devices", "auto", "--tokens", "1e12")
+    rows = json.loads(bitnet_cost(*words, "-f", "json").out)["records"]
+    least = min(rows, key=lambda r: r["energy_per_token_j"])
+    assert (least["hardware"], least["devices"]) == ("b200", 1)
+    text = bitnet_cost(*words, "--notes").out
+    first, _, rest = " ".join(text.split()).partition(" 7B (GPT-3-like shape), training: ")
+    assert f"in {least['precision']} on 1T tokens takes {least['days']:.0f} days and " in first
+    assert " on one B200 SXM. Of those asked there it needs least energy: " in first
+    assert "Which hardware needs least is undecided: its range and that of fp8 on the H100 SXM overlap." in first
+    assert "h100-sxm-80gb, 2 devices" in rest
+    assert "fp8 against bf16 on the H100 SXM: " in rest
+
+
+def test_one_bit_is_told_of_the_hardware_of_the_first_line(bitnet_cost: Callable[..., Ran]) -> None:
+    words = ("train", "llama-3.2-1b", "-H", "h100-sxm-80gb,h200-sxm-141gb", "-p", "bf16,bitnet-b1.58")
+    wide, narrow = json.loads(bitnet_cost(*words, "-f", "json").out)["records"][2:]
+    head = " ".join(bitnet_cost(*words).out.partition("\n\n")[0].split())
+    assert "on one H200 SXM takes" in head
+    more = 100 * (narrow["energy_step_j"] / wide["energy_step_j"] - 1)
+    assert f"bitnet-b1.58 needs {more:.0f}% more energy than bf16" in head
+
+
+def test_power_above_the_limit_of_a_board_is_explained(bitnet_cost: Callable[..., Ran]) -> None:
+    words = ("train", "llama-3.1-8b", "-H", "b200", "-p", "bf16", "--devices", "8", "--zero", "3")
+    row = json.loads(bitnet_cost(*words, "-f", "json").out)["records"][0]
+    links = "what links draw is not held by it and comes on top" in " ".join(bitnet_cost(*words, "--notes").out.split())
+    assert links is (row["power_w"] > 8 * 1000)
+
+
 def test_the_first_line_says_what_is_trained_beside_a_frozen_model(bitnet_cost: Callable[..., Ran]) -> None:
     for words, first in (([], "training a LoRA of rank 16 on"), (["--tokens", "1e9"], "Training a LoRA of rank 16 on")):
         assert first in bitnet_cost("train", "llama-3.1-8b", "-H", "h100-sxm-80gb", "--lora", "16", *words).out

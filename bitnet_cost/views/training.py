@@ -108,11 +108,16 @@ def report(results: Sequence[TrainingResult], spreads: Sequence[StepSpread | Non
 
 
 def _ranked(results: Sequence[TrainingResult]) -> list[TrainingResult]:
-    """Results with an energy on the hardware of the first, least first; 1-bit training has a sentence of its own."""
+    """Results with an energy, the least for a token first; 1-bit training has a sentence of its own."""
     priced = [r for r in results if r.energy is not None]
-    here = [r for r in priced if r.hardware.name == priced[0].hardware.name]
-    wide = [r for r in here if r.form.quantised not in ONE_BIT]
-    return sorted(wide or here, key=lambda r: r.energy[1] if r.energy else 0.0)
+    wide = [r for r in priced if r.form.quantised not in ONE_BIT]
+    return sorted(wide or priced, key=lambda r: _per_token(r)[1])
+
+
+def _per_token(r: TrainingResult) -> tuple[float, float, float]:
+    """Least, nominal and most energy of a token.  [J]"""
+    low, nominal, high = (float(e) / r.plan.step_tokens for e in r.energy or (0.0, 0.0, 0.0))
+    return low, nominal, high
 
 
 def _shown(results: Sequence[TrainingResult]) -> TrainingResult:
@@ -121,19 +126,40 @@ def _shown(results: Sequence[TrainingResult]) -> TrainingResult:
 
 
 def _lead(results: Sequence[TrainingResult]) -> list[str]:
-    """By how much the result of the first line leads the next in energy, every price moved on both sides at once."""
-    if len(ranked := _ranked(results)) < 2:
+    """By how much the result of the first line leads the next precision on its hardware, and other hardware."""
+    if not (ranked := _ranked(results)):
         return []
-    first, rival = ranked[:2]
+    first = ranked[0]
+    rival = next((r for r in ranked[1:] if r.hardware.name == first.hardware.name), None)
+    other = next((r for r in ranked if r.hardware.name != first.hardware.name), None)
+    parts = (
+        [] if rival is None else [_over(first, rival, "Of those asked" if other is None else "Of those asked there")]
+    )
+    if other is not None:
+        elsewhere = f"{other.precision.name} {_at(other)}"
+        if _per_token(other)[0] <= _per_token(first)[2]:
+            parts.append(f"Which hardware needs least is undecided: its range and that of {elsewhere} overlap")
+        else:
+            more = change_words(_per_token(other)[1] / _per_token(first)[1] - 1)
+            parts.append(f"{elsewhere} needs {more} energy")
+    return [part for part in parts if part]
+
+
+def _at(r: TrainingResult) -> str:
+    return f"{'on the' if r.hardware.has_clock else 'at'} {hardware_name(r.hardware)}"
+
+
+def _over(first: TrainingResult, rival: TrainingResult, among: str) -> str:
+    """By how much one needs less than another on its hardware, every price moved on both sides at once."""
     if first.ledger is None or rival.ledger is None:
-        return []
+        return ""
     low, nominal, high = saving(first.ledger, rival.ledger, first.scope)[:, 0].tolist()
     if low <= 0 <= high:
-        return [f"Its energy and that of {rival.precision.name} cannot be told apart"]
-    text = f"Of those asked it needs least energy: {change_words(-nominal)} than {rival.precision.name}"
+        return f"Its energy and that of {rival.precision.name} cannot be told apart"
+    text = f"{among} it needs least energy: {change_words(-nominal)} than {rival.precision.name}"
     if first.seconds is None or rival.seconds is None:
-        return [text]
-    return [f"{text}, and {change_words(first.seconds.total / rival.seconds.total - 1)} time"]
+        return text
+    return f"{text}, and {change_words(first.seconds.total / rival.seconds.total - 1)} time"
 
 
 def _alike(one: TrainingResult, other: TrainingResult) -> bool:
@@ -186,7 +212,9 @@ def energy_of_run(joules: float) -> str:
 def _also(results: Sequence[TrainingResult]) -> str:
     """What 1-bit does not save in training, and what does not fit."""
     parts = [*_bill(_shown(results)), *_lead(results)]
-    narrow = next((r for r in results if r.form.quantised in ONE_BIT), None)
+    one_bit = [r for r in results if r.form.quantised in ONE_BIT]
+    here = _shown(results).hardware.name
+    narrow = next((r for r in one_bit if r.hardware.name == here), next(iter(one_bit), None))
     if narrow is not None:
         held = "1-bit saves nothing in training: weights, gradients and moments stay wide, products run in 16 bits"
         base = next((r for r in results if r.form.quantised == "no" and _comparable(r, narrow)), None)
@@ -250,12 +278,13 @@ def _grouped(
     cells: Callable[[TrainingResult], tuple[str, ...]],
 ) -> Table:  # fmt: skip
     """A table of results, below the name of their hardware where there are several."""
-    names = dict.fromkeys(r.hardware.name for r in results)
+    names = {r.hardware.name: r.plan.devices for r in results}
+    unlike = len(set(names.values())) > 1
     rows: list[tuple[str, ...]] = []
     looks = []
-    for name in names:
+    for name, many in names.items():
         if len(names) > 1:
-            rows.append((name,))
+            rows.append((f"{name}, {with_commas(many)} device{'s' * (many != 1)}" if unlike else name,))
             looks.append(Look("head"))
         for r in results:
             if r.hardware.name == name:
@@ -340,11 +369,16 @@ def _notes(results: Sequence[TrainingResult]) -> list[Note]:
     if longest is not None and plan.seq > longest:
         notes.append(Note("positions", f"{first.model.name} was made for {with_commas(longest)} positions."))
     if first.capped:
-        notes.append(Note("cap", "The board's limit of power stretches the step."))
+        limit = first.hardware.device_power.cap
+        text, watts = "The board's limit of power stretches the step", record(first)["power_w"]
+        if limit is not None and watts is not None and watts > limit.value * first.plan.devices:
+            text += "; what links draw is not held by it and comes on top"
+        notes.append(Note("cap", f"{text}."))
     for r in results:
         if r.saving is not None and r.baseline != r.precision.name:
             low, high = -r.saving[2], -r.saving[0]
-            text = f"{r.precision.name} against {r.baseline}: {change_range(low, high)} energy"
+            where = f" {_at(r)}" if len({each.hardware.name for each in results}) > 1 else ""
+            text = f"{r.precision.name} against {r.baseline}{where}: {change_range(low, high)} energy"
             notes.append(Note("range", f"{text}, {MOVED[r.factors('energy') is not None]}."))
     if runtime is not None:
         notes.append(Note("measured", _held(first, runtime.name)))
