@@ -16,7 +16,9 @@ from bitnet_cost.inputs.precision import OWN
 from bitnet_cost.ledger.difference import Difference
 from bitnet_cost.ledger.intervals import energy_interval
 from bitnet_cost.ledger.result import Result
-from bitnet_cost.numerals import change_words, digits, figures_of, prefix_of, whole_percent, with_commas, with_prefix
+from bitnet_cost.numerals import (
+    change_words, digits, figures_of, in_words, prefix_of, whole_percent, with_commas, with_prefix,
+)  # fmt: skip
 from bitnet_cost.views.families import is_one_bit
 from bitnet_cost.views.groups import alike, describe, place_of
 
@@ -396,7 +398,7 @@ class Verdict:
         lowest = min(float(energy_interval(p.ranked[0])[0, 0]) for p in firsts[1:])
         name = f"{_name(first)} {self.at(firsts[0])}"
         if lowest <= float(energy_interval(first)[2, 0]):
-            text = f"Which of {len(firsts)} {_kind(firsts)} needs the least is undecided: ranges overlap"
+            text = f"Which of the {in_words(len(firsts))} {_kind(firsts)} needs the least is undecided: ranges overlap"
         else:
             energy = with_prefix(float(first.energy_j) * per_token(first), "J", 3) + _unit_words(first)
             text = f"Of all, {name} needs the least, {energy}"

@@ -210,7 +210,9 @@ def test_of_several_devices_the_second_line_names_the_first_of_all_and_the_faste
     overlap = energy_interval(least)[2, 0] >= min(
         energy_interval(r)[0, 0] for r in found.results if r.has_energy and r.hardware.name != least.hardware.name
     )
-    assert also.startswith("Which of 3 devices needs the least is undecided" if overlap else "Of all, int4 on the ")
+    assert also.startswith(
+        "Which of the three devices needs the least is undecided" if overlap else "Of all, int4 on the "
+    )
     assert "int4 on the H100 SXM" in also
     assert also.endswith(f"is the fastest, {fastest.tokens_per_s:.0f} tokens/s.")
     alone = judged(api.compare("llama-2-7b", ["raspberry-pi-5", "h100-sxm-80gb"], ["int4"]))
