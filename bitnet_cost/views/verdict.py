@@ -17,7 +17,14 @@ from bitnet_cost.ledger.difference import Difference
 from bitnet_cost.ledger.intervals import energy_interval
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import (
-    change_words, digits, figures_of, in_words, prefix_of, whole_percent, with_commas, with_prefix,
+    change_words,
+    digits,
+    figures_of,
+    in_words,
+    prefix_of,
+    whole_percent,
+    with_commas,
+    with_prefix,
 )  # fmt: skip
 from bitnet_cost.views.families import is_one_bit
 from bitnet_cost.views.groups import alike, describe, place_of
