@@ -256,6 +256,14 @@ def bytes_each(plan: Plan, form: TrainingFormat, runtime: TrainingRuntime | None
     return 2.0, runtime.gradient_bytes, 4.0 + moments
 
 
+def logits_bytes(model: Architecture, plan: Plan, runtime: TrainingRuntime, form: TrainingFormat) -> Array:
+    """Bytes of a micro-batch's logits and of what the loss makes of them.  [n]"""
+    scale = 1.0 if form.width == 2 else 12 / 14
+    share = plan.tp if runtime.sequence_parallel or plan.tp > 1 else 1
+    found: Array = plan.micro_batch * plan.seq * model.vocab_size * runtime.logit_bytes * scale / share / plan.cp
+    return found
+
+
 def step_memory(
     model: Architecture, counts: OpCounts, plan: Plan, form: TrainingFormat, runtime: TrainingRuntime
 ) -> StepMemory:
@@ -271,11 +279,7 @@ def step_memory(
         again = again + layer_bytes(model, counts, plan.with_numbers(recompute="none"), runtime, form) / model.depth
         if "activations" in runtime.not_held:
             kept = none
-    logits = none
-    if model.lm_head is not None:
-        scale = 1.0 if form.width == 2 else 12 / 14
-        share = plan.tp if runtime.sequence_parallel or plan.tp > 1 else 1
-        logits = plan.micro_batch * plan.seq * model.vocab_size * runtime.logit_bytes * scale / share / plan.cp
+    logits = none if model.lm_head is None else logits_bytes(model, plan, runtime, form)
     wide_weights = casts_weights(plan, form, runtime)
     of_layer = layers / largest_stage(model.depth, plan.pp)
     first = in_flight(plan.pp, plan.micro_batches, plan.virtual_stages)

@@ -24,6 +24,7 @@ Format = Literal["fp32", "fp16", "bf16", "fp8", "int16", "int8", "int4"]
 FORMAT_BITS: dict[str, int] = {"fp32": 32, "fp16": 16, "bf16": 16, "fp8": 8, "int16": 16, "int8": 8, "int4": 4}
 ACCUMULATE = "add.accumulator"
 TERNARY_BITS = math.log2(3)
+SPELT_TERNARY = (1.58, 1.585)
 OWN = "file"  # the name of what a model's own file is stored in, whichever that is
 _MOST = 200  # operators that an entry may name
 
@@ -327,6 +328,20 @@ _GRAMMAR = {
 }
 
 
+def _storage(weight: float, packed: float, group: int, *, grouped: bool) -> WeightStorage:
+    """How weights of some bits are stored: above ternary and below 8 bits, or where ``grouped``, in ``packed`` bits."""
+    if weight == 16:
+        return WeightStorage(bits=16, information_bits=16)
+    if weight in SPELT_TERNARY:
+        return WeightStorage(bits=2.0, information_bits=TERNARY_BITS, scale_bits=16, scale_per="tensor")
+    if weight == 1:
+        return WeightStorage(bits=1.0, information_bits=1.0, scale_bits=16, scale_per="tensor")
+    if weight >= 8 and not grouped:
+        return WeightStorage(bits=weight, information_bits=weight, scale_bits=16, scale_per="channel")
+    scale = 16 + math.ceil(weight)
+    return WeightStorage(bits=packed, information_bits=weight, scale_bits=scale, scale_per="group", group=group)
+
+
 def parse_name(name: str) -> Precision | None:
     """A precision from a name such as ``w4a16``, ``w1.58a8kv8``, ``w4a16g64``; None when it is of another form.
 
@@ -371,21 +386,10 @@ def parse_name(name: str) -> Precision | None:
         raise BitnetCostError(
             f"precision {name!r}: activations of {brief(activation)} bits name no arithmetic; give a whole number"
         )
-    ternary, group = weight in (1.58, 1.585), int(match[4]) if match[4] else 128
+    ternary, group = weight in SPELT_TERNARY, int(match[4]) if match[4] else 128
     if not group or (match[4] and not 1.585 < weight < 16):
         raise BitnetCostError(f"precision {name!r}: groups are of 2 to 15 bits and have at least one weight")
-    if weight == 16:
-        storage = WeightStorage(bits=16, information_bits=16)
-    elif ternary:
-        storage = WeightStorage(bits=2.0, information_bits=TERNARY_BITS, scale_bits=16, scale_per="tensor")
-    elif weight == 1:
-        storage = WeightStorage(bits=1.0, information_bits=1.0, scale_bits=16, scale_per="tensor")
-    elif weight >= 8 and not match[4]:
-        storage = WeightStorage(bits=weight, information_bits=weight, scale_bits=16, scale_per="channel")
-    else:
-        scale = 16 + math.ceil(weight)
-        bits = 3.2 if weight == 3 and activation >= 16 and not recipe_of else weight
-        storage = WeightStorage(bits=bits, information_bits=weight, scale_bits=scale, scale_per="group", group=group)
+    packed = 3.2 if weight == 3 and activation >= 16 and not recipe_of else weight
     recipe: dict[str, float]
     accumulator = None
     if activation >= 16:
@@ -403,7 +407,7 @@ def parse_name(name: str) -> Precision | None:
         source="grammar",
         sources={"grammar": Source.model_validate(_GRAMMAR)},
         linear=LinearPrecision(
-            weights=storage,
+            weights=_storage(weight, packed, group, grouped=bool(match[4])),
             activation_bits=activation,
             recipe=recipe,
             accumulator=accumulator,

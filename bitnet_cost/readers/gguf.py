@@ -9,7 +9,7 @@ import math
 import mmap
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -239,6 +239,17 @@ def _of_other_shards(file: Path, header: Header) -> list[Listed]:
     return found
 
 
+def _latent_heads(of: Callable[[str], Any]) -> dict[str, Any]:
+    """The same of latent attention's heads, from the fields of the architecture."""
+    head, turned = of("attention.key_length_mla") or of("attention.key_length"), of("rope.dimension_count")
+    rope = turned if type(turned) is int else 64
+    return {
+        "qk_nope_head_dim": head - rope if type(head) is int else None, "qk_rope_head_dim": rope,
+        "v_head_dim": of("attention.value_length_mla") or of("attention.value_length"),
+        "q_lora_rank": of("attention.q_lora_rank") or None,
+    }  # fmt: skip
+
+
 def _configuration(kind: str, header: Header, tensors: Mapping[str, Listed]) -> dict[str, Any]:
     """The fields of a ``config.json`` that the header of a GGUF file stands for."""
     fields = header.fields
@@ -260,12 +271,11 @@ def _configuration(kind: str, header: Header, tensors: Mapping[str, Listed]) -> 
     model_type = "mixtral" if mixed else _FAMILIES.get(kind, kind.replace("-", "_"))
     if kind == "deepseek2":
         model_type = "deepseek_v3" if "exp_probs_b.bias" in layer else "deepseek_v2"
-    head = of("attention.key_length")
     config: dict[str, Any] = {
         "model_type": model_type, "hidden_size": width, "n_embd": width, "num_hidden_layers": of("block_count"),
         "n_layer": of("block_count"), "num_attention_heads": heads, "n_head": heads,
         "num_key_value_heads": None if latent else of("attention.head_count_kv"),
-        "head_dim": None if latent else head, "max_position_embeddings": of("context_length"),
+        "head_dim": None if latent else of("attention.key_length"), "max_position_embeddings": of("context_length"),
         "intermediate_size": of("feed_forward_length"), "n_inner": of("feed_forward_length"),
         "vocab_size": table[1] if len(table) == 2 else of("vocab_size"),
         "n_positions": of("context_length"), "tie_word_embeddings": "output.weight" not in tensors,
@@ -280,14 +290,7 @@ def _configuration(kind: str, header: Header, tensors: Mapping[str, Listed]) -> 
         "time_step_rank": of("ssm.time_step_rank"), "use_qk_norm": "attn_q_norm.weight" in layer,
     }  # fmt: skip
     if latent:
-        head = of("attention.key_length_mla") or head
-        value = of("attention.value_length_mla") or of("attention.value_length")
-        rope = turned if type(turned) is int else 64
-        config |= {"qk_nope_head_dim": head - rope if type(head) is int else None, "qk_rope_head_dim": rope,
-                   "v_head_dim": value, "q_lora_rank": of("attention.q_lora_rank") or None}  # fmt: skip
-        kept = {"q_lora_rank"}
-    else:
-        kept = set()
+        config |= _latent_heads(of)
     if mixed:
         config |= {"intermediate_size": size}
     if of("ssm.inner_size") and not of("feed_forward_length"):
@@ -301,4 +304,4 @@ def _configuration(kind: str, header: Header, tensors: Mapping[str, Listed]) -> 
         }
     if kind in ("phi2", "gptneox", "stablelm") and type(turned) is int and heads and width:
         config["partial_rotary_factor"] = config["rotary_pct"] = turned / (width / heads)
-    return {name: value for name, value in config.items() if value is not None or name in kept}
+    return {name: value for name, value in config.items() if value is not None or (latent and name == "q_lora_rank")}

@@ -342,16 +342,7 @@ def _drawn(
     longest = max((len(label.text) for label in labels), default=0)
     layout = Layout(across.axis(shown), up.axis(shown), even=True, right=min(18 + 7 * longest, 200))
     figure = Drawing(layout, tuple(traces), labels=tuple(labels))
-    count = len(across.values)
-    if both:
-        settings = f"{with_commas(count)} settings"
-        how_many = f"One of {settings} is" if len(best) == 1 else f"{with_commas(len(best))} of {settings} are"
-        finding = f"{how_many} unbeaten in {across.words} and {up.words}"
-        finding += f": {_where(columns, varied, best[0])}" if len(best) == 1 and varied else ""
-    else:
-        goal = up if up.goal else across
-        finding = f"{goal.goal_text.capitalize()}: {goal.value_text(best[0])}"
-        finding += f" at {_where(columns, varied, best[0])}" if varied else ""
+    finding = _finding(across, up, best, _where(columns, varied, best[0]) if varied and len(best) else "")
     rows = [
         {n: str(columns[n][i]) for n in named} | {a.name: float(a.values[i]) for a in (across, up)}
         for i in best.tolist()
@@ -364,6 +355,16 @@ def _drawn(
     alike = _alike(columns, varied)
     words = f"{finding} (ringed).{lines_read}{f' All: {alike}.' if alike else ''}"
     return DrawnSweep(f"{up.words[:1].upper()}{up.words[1:]} over {across.words}", finding, words, figure, chart, rows)
+
+
+def _finding(across: DrawnColumn, up: DrawnColumn, best: Any, where: str) -> str:
+    """Which rows are best, in a sentence; ``where`` the first of them is, if they differ."""
+    if across.goal and up.goal:
+        settings = f"{with_commas(len(across.values))} settings"
+        how_many = f"One of {settings} is" if len(best) == 1 else f"{with_commas(len(best))} of {settings} are"
+        return f"{how_many} unbeaten in {across.words} and {up.words}{f': {where}' if len(best) == 1 and where else ''}"
+    goal = up if up.goal else across
+    return f"{goal.goal_text.capitalize()}: {goal.value_text(best[0])}{f' at {where}' if where else ''}"
 
 
 def _alike(columns: dict[str, list[Any]], varied: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -138,14 +138,9 @@ def llvm_text(
             return put(f"select {bits} {holds}, {vector} {args[1]}, {vector} {args[2]}")
         return put(f"call {vector} @llvm.{node.op}.v{lanes}f64({vector} {args[0]})")
 
-    starts = [f"  %row{i} = mul i64 %length, {i}" for i in range(max(len(inputs), len(roots)))]
-    row_starts = [f"%row{i}" for i in range(len(starts))]
+    row_starts = [f"%row{i}" for i in range(max(len(inputs), len(roots)))]
     nodes = _graph_of(roots).needed(roots)
-    varying = set[Node]()
-    for node in nodes:
-        entered = not node.op and node.names[0] in inputs
-        if entered or any(isinstance(arg, Node) and arg in varying for arg in node.args):
-            varying.add(node)
+    varying = _varying(nodes, inputs)
     once = [node for node in nodes if node not in varying] if of_runs else []
     for node in once:
         mine = not node.op and node.names[0] in of_runs
@@ -161,13 +156,31 @@ def llvm_text(
             f"  call void @llvm.masked.store.v{lanes}f64.p0({vector} {value}, ptr {place}, i32 8, {bits} %inside)"
             if of_runs else f"  store {vector} {value}, ptr {place}, align 8"
         )  # fmt: skip
+    text = _llvm_loops(lanes, len(row_starts), len(of_runs), before, within)
+    return text, [value for _, value in constants.values()]
+
+
+def _varying(nodes: Iterable[Node], inputs: Sequence[str]) -> set[Node]:
+    """Nodes that some inputs, or what depends on them, enter; nodes come after what enters them."""
+    found = set[Node]()
+    for node in nodes:
+        entered = not node.op and node.names[0] in inputs
+        if entered or any(isinstance(arg, Node) and arg in found for arg in node.args):
+            found.add(node)
+    return found
+
+
+def _llvm_loops(lanes: int, rows: int, of_runs: int, before: Sequence[str], within: Sequence[str]) -> str:
+    """The function of `llvm_text` around the lines that run once a run of points, and once a group of them."""
+    vector, bits = f"<{lanes} x double>", f"<{lanes} x i1>"
+    starts = [f"  %row{i} = mul i64 %length, {i}" for i in range(rows)]
     places = ", ".join(f"i64 {lane}" for lane in range(lanes))
     inside = [
         f"  %first = insertelement <{lanes} x i64> poison, i64 %left, i64 0",
         f"  %lefts = shufflevector <{lanes} x i64> %first, <{lanes} x i64> poison, <{lanes} x i32> zeroinitializer",
         f"  %inside = icmp slt <{lanes} x i64> <{places}>, %lefts",
     ]
-    text = "\n".join([
+    return "\n".join([
         *(f"declare {vector} @llvm.{op}.v{lanes}f64({vector})" for op in ("floor", "ceil", "sqrt")),
         f"declare void @llvm.masked.store.v{lanes}f64.p0({vector}, ptr, i32, {bits})",
         _SIGNATURE, "start:", *starts, "  br label %runs_head", "runs_head:",
@@ -176,7 +189,7 @@ def llvm_text(
         "  %r_twice = mul i64 %r, 2", "  %from_at = getelementptr i64, ptr %spans, i64 %r_twice",
         "  %to_at = getelementptr i64, ptr %from_at, i64 1",
         "  %from = load i64, ptr %from_at, align 8", "  %to = load i64, ptr %to_at, align 8",
-        f"  %mine_at = mul i64 %r, {len(of_runs)}", "  %mine = getelementptr double, ptr %each, i64 %mine_at",
+        f"  %mine_at = mul i64 %r, {of_runs}", "  %mine = getelementptr double, ptr %each, i64 %mine_at",
         *before, "  br label %head", "head:",
         "  %i = phi i64 [%from, %run], [%next, %body]", "  %more = icmp slt i64 %i, %to",
         "  br i1 %more, label %body, label %run_end", "body:",
@@ -184,7 +197,6 @@ def llvm_text(
         "  br label %head", "run_end:", "  %r_next = add i64 %r, 1", "  br label %runs_head",
         "end:", "  ret void", "}",
     ])  # fmt: skip
-    return text, [value for _, value in constants.values()]
 
 
 def lanes_here() -> int:

@@ -86,6 +86,30 @@ def _best_table(data: Data, at: Choice, hardware: Sequence[str]) -> Table:
     return table_of(f"Best precision on each {kind}", heads, [row[: len(heads)] for _, row in rows], (0, 1))
 
 
+_Mark = tuple[float, float, str, str, float, float]  # rate, energy, precision, rank, low and high end of the energy
+
+
+def _marks(data: Data, at: Choice, h: str, unit: str) -> tuple[list[_Mark], list[tuple[str, str, str]]]:
+    """What a device has of each precision; device, precision and reason of those without an answer there."""
+    ranks, k, per = _ranks(data, at, h), point_index(data, at), unit_at(data, at, h)[1]
+    found: list[_Mark] = []
+    absent = []
+    for p in data["precisions"]:
+        cell = cell_of(data, at, hardware=h, precision=p)
+        if p not in ranks:
+            if cell:
+                absent.append((h, p, missing(data, cell, at, h)))
+            continue
+        rank, energy = ranks[p]
+        rate = cell.get("tokens_per_s", {k: None})[k]
+        if unit == "sequence" and cell.get("seconds"):
+            rate = at["batch"] / cell["seconds"][k]
+        if rate is not None:
+            low, value, high = (e / per for e in energy)
+            found.append((rate, value, p, rank, low, high))
+    return found, absent
+
+
 def _ranks(data: Data, at: Choice, hardware: str) -> dict[str, tuple[str, tuple[float, ...]]]:
     """Whether each precision with an energy there is ``least``, ``tied`` or ``more``, and its energy."""
     k, along, scope = point_index(data, at), point_index(data, at, "curve"), at["scope"]
@@ -143,29 +167,16 @@ NAMED = 12  # of many devices, those with the least energy have their names in t
 )  # fmt: skip
 def _overview(data: Data, at: Choice) -> Shown:
     """Energy a token against tokens a second, of all devices and precisions."""
-    k, devices = point_index(data, at), [h for h, facts in data["hardware"].items() if facts["capacity"] is not None]
+    devices = [h for h, facts in data["hardware"].items() if facts["capacity"] is not None]
     many, few = len(data["precisions"]) * len(devices) > MANY, len(devices) <= FEW
     unit = max((unit_at(data, at, h)[0] for h in devices), key=len)
     points: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
     paths: list[tuple[float | None, float | None]] = []
     rings, labels, absent, named = [], [], [], []
     for h in devices:
-        ranks, mine = _ranks(data, at, h), []
-        per = unit_at(data, at, h)[1]
-        for p in data["precisions"]:
-            cell = cell_of(data, at, hardware=h, precision=p)
-            if p not in ranks:
-                if cell:
-                    absent.append((h, p, missing(data, cell, at, h)))
-                continue
-            rank, energy = ranks[p]
-            rate = cell.get("tokens_per_s", {k: None})[k]
-            if unit == "sequence" and cell.get("seconds"):
-                rate = at["batch"] / cell["seconds"][k]
-            if rate is None:
-                continue
-            low, value, high = (e / per for e in energy)
-            mine.append((rate, value, p, rank, low, high))
+        mine, without = _marks(data, at, h, unit)
+        absent += without
+        for rate, value, p, rank, low, high in mine:
             points.setdefault((p, rank), []).append((rate, low, value, high, h))
         paths += [(short(x), short(y)) for x, y, *_ in mine] + [(None, None)]
         for x, y, p, rank, *_ in mine:
