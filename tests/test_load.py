@@ -256,6 +256,19 @@ def test_many_ways_to_serve_a_load_leave_the_first_line_short(bitnet_cost: Comma
     assert "tensorrt-llm and vllm: prompts run inside decode steps." in notes
 
 
+def test_devices_of_several_kinds_are_not_counted_against_each_other(bitnet_cost: Command) -> None:
+    """Two cards of 72 W are no more than one of 700 W, nor dearer, for all that is known."""
+    words = ("load", "llama-3.1-8b", "-H", "h100-sxm-80gb,l4", "-p", "fp8,int4", "--requests-per-day", "1e6")
+    rows = json.loads(bitnet_cost(*words, "-f", "json").out)["records"]
+    least, second = sorted(rows, key=lambda r: r["energy_day_kwh"])[:2]
+    assert (least["hardware"], least["precision"], second["hardware"]) == ("l4", "fp8", "l4")
+    assert least["cards"] > min(r["cards"] for r in rows)
+    first = " ".join(bitnet_cost(*words).out.partition("\n\n")[0].split())
+    assert first.startswith(f"1,000,000 requests a day need {least['cards']} L4 in fp8 (")
+    saved = 100 * (1 - least["energy_day_kwh"] / second["energy_day_kwh"])
+    assert f": fp8 on the L4 needs the least energy, {saved:.0f}% less than int4 on the L4." in first
+
+
 def test_a_curve_names_the_devices_of_each_rate(bitnet_cost: Command) -> None:
     words = ("load", "llama-3.1-8b", "-H", "h100-sxm-80gb,l4", "-p", "fp8", "--rate", "1:2:2")
     first = " ".join(bitnet_cost(*words).out.partition("\n\n")[0].split())
@@ -299,7 +312,7 @@ def test_compare_takes_a_rate(bitnet_cost: Command) -> None:
     words = ("llama-3.1-8b", "-H", "h100-sxm-80gb", "-H", "l4", "-p", "fp8", "--rate", "2")
     compared = json.loads(bitnet_cost("compare", *words, "-f", "json").out)["records"]
     assert compared == json.loads(bitnet_cost("load", *words, "-f", "json").out)["records"]
-    assert "fp8 on the L4 is cheapest" in " ".join(bitnet_cost("compare", *words).out.split())
+    assert "fp8 on the L4 needs the least energy" in " ".join(bitnet_cost("compare", *words).out.split())
     assert "not combined with --sort" in bitnet_cost("compare", *words, "--sort", "tokens").err
 
 

@@ -129,12 +129,16 @@ def _kwh(r: LoadResult) -> float:
 
 
 def _ranked(results: Sequence[LoadResult]) -> list[LoadResult]:
-    """Those that serve the load: by money where its price is known, else fewest devices, then least energy."""
+    """Those that serve the load: by money where its price is known, else fewest devices, then least energy.
+
+    Devices of several kinds are not counted against each other: of those without a price the least energy is first.
+    """
     served = [r for r in results if serves(r)]
+    alike = len({r.hardware.name for r in served}) == 1
 
     def key(r: LoadResult) -> tuple[float, float]:
         cost = _usd(r)
-        return (cost, 0.0) if cost is not None else (float(_cards(r)), _kwh(r))
+        return (cost, 0.0) if cost is not None else (float(_cards(r)) if alike else 0.0, _kwh(r))
 
     return sorted(served, key=key)
 
@@ -175,23 +179,28 @@ def _lead(ranked: Sequence[LoadResult]) -> str:
     if len(ranked) < 2:
         return ""
     first, second = ranked[:2]
+    alike = len({r.hardware.name for r in ranked}) == 1
+    one, other = (_name(r) if alike else f"{_name(r)} on the {hardware_name(r.hardware)}" for r in (first, second))
     change, money, site = _change(first, second), (_usd(first), _usd(second)), first.scenario.facility
     unsure = change is not None and min(change) < 0 < max(change)
     if money[0] is not None and money[1] is not None:
-        both, names = [figures_of(usd) for usd in money], [_at(first, second), _at(second, first)]
-        text = f": {names[0]} is cheapest, {both[0]} USD a day against {both[1]}"
+        both = [figures_of(usd) for usd in money]
+        text = f": {one} is cheapest, {both[0]} USD a day against {both[1]}"
         if unsure and _cards(first) == _cards(second):
-            text = f": which is cheapest is undecided between {listed(names)}, {listed(both)} USD a day"
+            text = f": which is cheapest is undecided between {one} and {other}, {listed(both)} USD a day"
         text += f" of {site.paid_for}" if site is not None else ""
-    elif _cards(first) < _cards(second) or change is None:
-        text = f": {_at(first, second)} is cheapest"
-        text += "" if change is None else f", {_than(change[1], first, second)}"
-    elif unsure:
-        text = f": which is cheapest is undecided between {_at(first, second)} and {_at(second, first)}"
-    elif figure := _turned(first, second):
-        text = f": which is cheapest is undecided, what is assumed about {figure} decides"
     else:
-        text = f": {_at(first, second)} is cheapest, {_than(change[1], first, second)}"
+        best = "is cheapest" if alike else "needs the least energy"
+        by = "" if change is None else change_words(change[1]) + " energy" * alike
+        than = f", {by} {'as' if 'as much' in by else 'than'} {other}" if by else ""
+        if change is None or (alike and _cards(first) < _cards(second)):
+            text = f": {one} {best}{than}"
+        elif unsure:
+            text = f": which {best} is undecided between {one} and {other}"
+        elif figure := _turned(first, second):
+            text = f": which {best} is undecided, what is assumed about {figure} decides"
+        else:
+            text = f": {one} {best}{than}"
     narrow = next((r for r in ranked if is_one_bit(r.precision)), None)
     rival = next((r for r in ranked if not is_one_bit(r.precision)), None)
     if narrow is None or rival is None or narrow in (first, second):
@@ -244,10 +253,13 @@ def _unserved(results: Sequence[LoadResult]) -> str:
 
 
 def _curve_sentence(results: Sequence[LoadResult]) -> str:
-    """The largest stable rate of each, and what a token costs at its least and its largest rate."""
+    """The largest stable rate of each, of many of those that serve most, and what a token costs at its ends."""
     served = [r for r in results if r.steady is not None]
     if not served:
         return _unserved(results)
+    more = len(served) - NAMED
+    if more > 0:
+        served = sorted(served, key=lambda r: -float(r.of_all(r.largest)[0]))[:NAMED]
     found: dict[str, list[str]] = {}
     for r in served:
         if r.steady is None:
@@ -258,7 +270,7 @@ def _curve_sentence(results: Sequence[LoadResult]) -> str:
         text = f"{_name(r)} up to {figures_of(float(r.of_all(r.largest)[0]))} requests a second ({ends})"
         found.setdefault(_serving(r), []).append(text)
     clauses = [f"{where} {listed(parts)}" for where, parts in found.items()]
-    return f"{'; '.join(clauses)}."
+    return f"{'; '.join(clauses)}{f'; {with_commas(more)} more in the tables' if more > 0 else ''}."
 
 
 def _serving(r: LoadResult) -> str:
