@@ -137,8 +137,8 @@ def rows_of(folder: Path, run: Run) -> Iterator[Row]:
             group += layout(tokens, outputs, inputs, run.multiprocessors)
             before = "compiled" if ran[group] < run.compilers else ""
         elif run.grouped:
-            kept = outputs * inputs * BYTES[precision] >= L2
-            before = "first" if ran[group] < run.workers else "made" if precision == "nvfp4" and not kept else ""
+            made = precision == "nvfp4" and outputs * inputs * BYTES[precision] < L2
+            before = "made" if made else "first" if ran[group] < run.workers else ""
         ran[group] += 1
         yield Row(run.hardware, run.runtime, precision, outputs, inputs, tokens, power, before)
 
