@@ -135,8 +135,13 @@ class Decoder:
         return once
 
 
-def measure(work: Callable[[], torch.Tensor], handle: object) -> tuple[float, float, int, int]:
-    """Seconds and watts of a pass, the median clock and the temperature at the end of its replays."""
+def measure(
+    work: Callable[[], torch.Tensor], handle: object, agreed: Callable[[int], int] = int
+) -> tuple[float, float, int, int]:
+    """Seconds and watts of a pass, the median clock and the temperature at the end of its replays.
+
+    ``agreed`` makes one number of replays of those that each card of several counts for itself.
+    """
     for _ in range(2):
         made = work()
     torch.cuda.synchronize()
@@ -144,17 +149,20 @@ def measure(work: Callable[[], torch.Tensor], handle: object) -> tuple[float, fl
         raise RuntimeError("not finite")
     del made
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
         work()
     began, ended = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
     graph.replay()
     torch.cuda.synchronize()
-    start, warmed = time.perf_counter(), 0
-    while time.perf_counter() - start < WARM:
+    start = time.perf_counter()
+    graph.replay()
+    torch.cuda.synchronize()
+    warm = agreed(1 + int(WARM / (time.perf_counter() - start)))
+    start = time.perf_counter()
+    for _ in range(warm):
         graph.replay()
         torch.cuda.synchronize()
-        warmed += 1
-    each = (time.perf_counter() - start) / warmed
+    each = (time.perf_counter() - start) / warm
     steps: list[tuple[float, float]] = []
     clocks: list[int] = []
     over = threading.Event()
@@ -168,7 +176,7 @@ def measure(work: Callable[[], torch.Tensor], handle: object) -> tuple[float, fl
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
-    replays = max(2, int(WINDOW / each))
+    replays = agreed(max(2, int(WINDOW / each)))
     began.record()
     for _ in range(replays):
         graph.replay()

@@ -192,10 +192,10 @@ class MeasuredSource(Source):
         False,
         description="products without a reading of power ran for milliseconds, in which no limit of a board takes hold",
     )
-    another_card: bool = Field(
+    another_meter: bool = Field(
         False,
-        description="whether it ran on another card of the device than rows that its prices come from: its power and "
-        "energy are scored apart",
+        description="whether its power was read in another way than that of rows which the device's prices come from: "
+        "its power and energy are scored apart",
     )
     copies: dict[str, dict[str, int]] = Field(
         default_factory=dict,

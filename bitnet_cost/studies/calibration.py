@@ -38,7 +38,7 @@ from bitnet_cost.studies.solving import Fit, Vector, solve
 
 SIGMA = 0.06  # believable noise of a time, as a logarithm
 POWER_SIGMA = 0.08
-CARD_SIGMA = 0.06  # by which cards of one device differ
+READING_SIGMA = 0.06  # by which powers of one step differ with how a meter is read (`benchmarks/device/meter_h200.csv`)
 MEMORY_SIGMA = 0.02
 # How far a factor may stray, as a logarithm: of a runtime on all devices, and of one device from those.
 SPREAD = {
@@ -121,18 +121,18 @@ class Rows:
         return priced(replace(self.result, scenario=self.result.scenario.but(hardware=hardware, runtime=software)))
 
     def residuals(
-        self, hardware: Hardware, software: RuntimeProfile, sigmas: Mapping[Quantity, float], card: float = 1.0
+        self, hardware: Hardware, software: RuntimeProfile, sigmas: Mapping[Quantity, float], reading: float = 1.0
     ) -> Iterator[float]:
         """Logarithms of modelled over measured in units of noise, of the quantities in ``sigmas``; 0 if no fit.
 
-        The ``card`` that was measured draws that many times what is modelled.
+        The meter as it was read shows ``reading`` times what is modelled.
         """
         result = self.priced(hardware, software)
         for row, answer in zip(self.members, read(result, self.members, NONE), strict=True):
             for quantity, sigma in sigmas.items():
                 value = getattr(row, quantity)
                 if value is not None:
-                    ratio = card * answer[quantity] / value
+                    ratio = reading * answer[quantity] / value
                     yield float(np.log(ratio) / sigma) if np.isfinite(ratio) else 0.0
 
 
@@ -205,27 +205,27 @@ def fit_prices(rows: Sequence[Rows], known: Mapping[str, RuntimeConstants], held
     Args:
         rows: those of one device.
         known: its constants by runtime.
-        held: factors on its prices that are known of other cards: what these draw times them is ``card``.
+        held: factors on its prices that are known of other readings: these show ``reading`` times what they make.
     """
     formats = {f"mac_{part.result.precision.linear.format}" for part in rows}
     known_prices = held is not None or rows[0].has_measured_prices
     names = [] if known_prices else [n for n in PRICES if not n.endswith("8") or n in formats]
     runtimes = list(dict.fromkeys(part.software.runtime for part in rows))
     spread = {name: PRICES[name] for name in names} | {f"active:{runtime}": ACTIVE for runtime in runtimes}
-    spread |= {} if held is None else {"card": CARD_SIGMA}
+    spread |= {} if held is None else {"reading": READING_SIGMA}
     sigmas: dict[Quantity, float] = {"power_w": POWER_SIGMA, "energy_j_per_token": 2 * POWER_SIGMA}
 
     def residuals(x: Vector) -> list[float]:
         values = np.exp(x).tolist()
         prices = held or DeviceConstants(hardware="one", **dict(zip(names, values, strict=False)))
         active = dict(zip(runtimes, values[len(names) :], strict=False))
-        card = 1.0 if held is None else values[-1]
+        reading = 1.0 if held is None else values[-1]
         found: list[float] = []
         for part in rows:
             runtime = part.software.runtime
             constants = known[runtime].model_copy(update={"active": active[runtime]})
             hardware = constants.hardware_of(prices.hardware_of(part.profile))
-            found += part.residuals(hardware, constants.runtime_of(part.software), sigmas, card)
+            found += part.residuals(hardware, constants.runtime_of(part.software), sigmas, reading)
         return found
 
     return solve(residuals, dict.fromkeys(spread, 1.0), spread)
@@ -392,8 +392,8 @@ def _with_prices(
 def set_aside(rows: Sequence[Measurement]) -> tuple[list[Rows], list[Rows]]:
     """Rows for constants, and those for prices alone, with power: of runtimes that stand, and of products alone.
 
-    A device whose whole steps were metered takes no price from products, nor one from rows of another card of it
-    (`MeasuredSource.another_card`): cards differ by 15 % in power at one speed.
+    A device whose whole steps were metered takes no price from products, nor one from rows whose power was
+    read in another way (`MeasuredSource.another_meter`).
     """
     chosen = calibration_ids(rows)
     usable: list[Rows] = []
@@ -427,7 +427,7 @@ def _priced_devices(
     for hardware in dict.fromkeys(part.profile.name for part in rows):
         ids = {id(part): [r.id for r in part.members if r.power_w or r.energy_j_per_token] for part in rows}
         metered = [part for part in rows if part.profile.name == hardware and ids[id(part)]]
-        here = [part for part in metered if not sources[part.members[0].source].another_card]
+        here = [part for part in metered if not sources[part.members[0].source].another_meter]
         if not here:
             continue
         known = {part.runtime: part for part in runtimes if part.hardware == hardware}
@@ -436,9 +436,9 @@ def _priced_devices(
         waiting = {name: factors.pop(name) for name in [*factors] if name.startswith("active:")}
         found = DeviceConstants(hardware=hardware, **factors)
         beside = [part for part in metered if part not in here and f"active:{part.software.runtime}" not in waiting]
-        if beside:  # programs that another card alone ran wait at a power of their own, at the prices of these
+        if beside:  # programs that were read in another way alone wait at a power of their own, at the prices of these
             waiting |= _rounded(fit_prices(beside, known, found).values)
-            waiting.pop("card")
+            waiting.pop("reading")
         active |= {(hardware, name.removeprefix("active:")): value for name, value in waiting.items()}
         used = [row for part in (*here, *beside) for row in ids[id(part)]]
         devices.append(found.model_copy(update={"rows": used}))
