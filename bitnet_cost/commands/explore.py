@@ -64,7 +64,8 @@ def explore(
                 continue
             asked += api.scenarios(
                 shared, [profile], wanted, Workload(work.batch, work.prompt, work.generate or 1),
-                runtime=runtime, usual=work.generate is None, scope=scope or "facility", devices=devices,
+                runtime=runtime, usual=work.generate is None, devices=devices,
+                scope=scope or ("facility" if profile.has_clock else None),
                 parallel=sharing.parallel, offload=sharing.offload, facility=place,
             )  # fmt: skip
     write(as_explorer(explored(asked, start)), output)

@@ -53,7 +53,7 @@ def test_too_much_is_refused_before_it_is_traced(monkeypatch: pytest.MonkeyPatch
 def test_a_technology_node_is_refused(bitnet_cost: Callable[..., Ran]) -> None:
     ran = bitnet_cost("explore", "gpt2", "-H", "cmos-45nm", "-o", "x.html")
     assert ran.code == 2
-    assert "technology node" in ran.err
+    assert "explore: 'cmos-45nm' is a technology node, without time; name a device" in ran.err
 
 
 def test_a_page_holds_what_a_load_takes_at_the_devices_asked_for() -> None:
