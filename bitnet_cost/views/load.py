@@ -138,7 +138,7 @@ def _ranked(results: Sequence[LoadResult]) -> list[LoadResult]:
 
     def key(r: LoadResult) -> tuple[float, float]:
         cost = _usd(r)
-        return (cost, 0.0) if cost is not None else (float(_cards(r)) if alike else 0.0, _kwh(r))
+        return (cost, _kwh(r)) if cost is not None else (float(_cards(r)) if alike else 0.0, _kwh(r))
 
     return sorted(served, key=key)
 
