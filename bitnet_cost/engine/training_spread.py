@@ -8,14 +8,14 @@ from __future__ import annotations
 import numpy as np
 
 from bitnet_cost.engine.training import training_step
-from bitnet_cost.engine.uncertainty import PERCENTILES, draw_prices, levers, normals, off_by
+from bitnet_cost.engine.uncertainty import draw_prices, levers, normals, off_by, percentiles_of
 from bitnet_cost.formulas.sums import sum_in_order
 from bitnet_cost.inputs.cited import Bandwidth, Duration, Figure, Rate, Ratio
 from bitnet_cost.inputs.facility import overhead_in
 from bitnet_cost.inputs.training import NUMBERS
 from bitnet_cost.ledger.answers import Lever
 from bitnet_cost.ledger.contract import contract
-from bitnet_cost.ledger.training import Range, StepSpread, TrainingResult
+from bitnet_cost.ledger.training import StepSpread, TrainingResult
 from bitnet_cost.told import Array
 from bitnet_cost.words import Distribution
 
@@ -49,7 +49,7 @@ def step_spread(
         middle = result.seconds.total, result.energy[1]
         normal = normals(result.ranges, result.precision, draws, seed, "training")
         time, energy = (
-            _range(nominal * off_by(np.array(ends)[:, None], each)[:, 0])
+            percentiles_of(nominal * off_by(np.array(ends)[:, None], each)[:, 0])
             for nominal, ends, each in zip(middle, (times, energies), normal, strict=True)
         )
         return StepSpread(draws, seed, distribution, time, energy, measured=True)
@@ -70,8 +70,8 @@ def step_spread(
         seconds += [] if drawn.seconds is None else [drawn.seconds.total]
     factor = overhead_in(result.scope, result.facility, result.hardware.host)
     return StepSpread(
-        draws, seed, distribution, _range(np.concatenate(seconds)) if seconds else None,
-        _range(np.concatenate(spent_j) * factor),
+        draws, seed, distribution, percentiles_of(np.concatenate(seconds)) if seconds else None,
+        percentiles_of(np.concatenate(spent_j) * factor),
     )  # fmt: skip
 
 
@@ -83,8 +83,3 @@ def _at(result: TrainingResult, values: dict[str, Array], points: int) -> Traini
     plan = result.plan.flat
     alike = plan.with_numbers(**{name: np.full(points, getattr(plan, name)[0]) for name in NUMBERS})
     return training_step(asked.but(plan=alike), lasting=False)
-
-
-def _range(values: Array) -> Range:
-    low, middle, high = np.percentile(values, PERCENTILES).tolist()
-    return low, middle, high

@@ -272,20 +272,20 @@ def spread(
     least_j, nominal_j, most_j = result.energy_bounds.tolist()
     saving = extremes = seconds = scenarios = None
     if compared is not None:
-        saving = _percentiles(saved(drawn, other))
+        saving = percentiles_of(saved(drawn, other))
         nominal = saved(float(ends[:, 1] @ runs), float(ends[:, 1] @ base))
         least, most = saving_extremes(runs, base, ends)
         extremes = (min(least, nominal), nominal, max(most, nominal))
     latency, device_seconds = None, np.full(draws, _device_seconds(result))
     if errors[0] is not None:
-        latency, device_seconds = _percentiles(errors[0].seconds), errors[0].seconds * result.devices
+        latency, device_seconds = percentiles_of(errors[0].seconds), errors[0].seconds * result.devices
     if result.timing is not None:
         fast, slow = scenario(result, "fast"), scenario(result, "slow")
         low, nominal_s, high = (float(r.timing.total[0]) for r in (fast, result, slow) if r.timing is not None)
         seconds = (low, nominal_s, high)
         scenarios = (float(fast.energy_j), float(slow.energy_j))
     return Band(
-        draws, seed, distribution, _percentiles(energy), (least_j, nominal_j, most_j), saving, extremes, seconds,
+        draws, seed, distribution, percentiles_of(energy), (least_j, nominal_j, most_j), saving, extremes, seconds,
         scenarios, _emitted(result, energy, device_seconds, seed, distribution), _range_of(result.carbon_bounds),
         _paid(result, energy, device_seconds), _range_of(result.cost_bounds), latency,
     )  # fmt: skip
@@ -360,7 +360,7 @@ def _emitted(
     grid = f"electricity {site.zone.name}" if site.zone else "electricity"
     intensity = _drawn(grid, site.carbon_range, len(energy), seed, distribution)
     making = _drawn("embodied", site.embodied_range(result.hardware.embodied), len(energy), seed, distribution)
-    return _percentiles(energy * intensity + device_seconds * making)
+    return percentiles_of(energy * intensity + device_seconds * making)
 
 
 def _paid(result: Result, energy: Array, device_seconds: Array) -> Range | None:
@@ -368,7 +368,7 @@ def _paid(result: Result, energy: Array, device_seconds: Array) -> Range | None:
     site = result.facility
     if site is None or result.cost_bounds is None:
         return None
-    return _percentiles(energy * (site.usd_per_j or 0.0) + device_seconds * (site.usd_per_device_s or 0.0))
+    return percentiles_of(energy * (site.usd_per_j or 0.0) + device_seconds * (site.usd_per_device_s or 0.0))
 
 
 def _device_seconds(result: Result) -> float:
@@ -390,7 +390,8 @@ def _range_of(values: Array | None) -> Range | None:
     return None if values is None else (float(values[0]), float(values[1]), float(values[2]))
 
 
-def _percentiles(values: Array) -> Range:
+def percentiles_of(values: Array) -> Range:
+    """Percentiles of draws: `PERCENTILES`."""
     low, middle, high = np.percentile(values, PERCENTILES).tolist()
     return low, middle, high
 

@@ -292,12 +292,12 @@ def left_out(found: Sequence[Point], kinds: Sequence[str]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: -item[1]))
 
 
-def _printed(s: Spread) -> tuple[str, str, str, str]:
+def error_texts(s: Spread) -> tuple[str, str, str, str]:
     """How many, median, nine in ten, bias."""
     return str(s.n), fixed(s.median, 1), fixed(s.p90, 1), fixed(s.bias, 1, sign=True)
 
 
-_ERRORS = ("n", "median %", "p90 %", "bias %")
+ERRORS = ("n", "median %", "p90 %", "bias %")
 
 
 def report(found: Comparison, worst: int = 12) -> Report:
@@ -310,8 +310,8 @@ def report(found: Comparison, worst: int = 12) -> Report:
             within = known.get(name)
             inside = ("", "") if within is None else (fixed(within.held, 0), fixed(within.half_width, 0))
             target = "-" if c.median is None else digits(c.median, 6) + (f" / {digits(c.p90, 6)}" if c.p90 else "")
-            rows.append((name, *_printed(s), target, met, *inside))
-    heads = (*headed("class", *_ERRORS, "target"), Column("met", False), Column("held %"), Column("+- %"))
+            rows.append((name, *error_texts(s), target, met, *inside))
+    heads = (*headed("class", *ERRORS, "target"), Column("met", False), Column("held %"), Column("+- %"))
     tables = [Table("Error of the model on rows not used for calibration", heads, tuple(rows))]
     for title, key in (("device", lambda r: r.hardware), ("precision", lambda r: r.precision)):
         tables.append(_split(found, title, key))
@@ -369,8 +369,8 @@ def _split(found: Comparison, title: str, key: Callable[[Scored], str]) -> Table
     rows = []
     for kind in found.kinds:
         groups = _by((r for r in found.rows if r.kind == kind), key)
-        rows += [(kind, name, *_printed(spread(members))) for name, members in sorted(groups.items())]
-    return Table(f"By {title}", headed("class", title, *_ERRORS, texts=2), tuple(rows))
+        rows += [(kind, name, *error_texts(spread(members))) for name, members in sorted(groups.items())]
+    return Table(f"By {title}", headed("class", title, *ERRORS, texts=2), tuple(rows))
 
 
 def _shown(found: Comparison) -> Table:
@@ -382,7 +382,7 @@ def _shown(found: Comparison) -> Table:
             groups.setdefault((kind, p.row.hardware, p.left_out), []).append(p)
     rows = []
     for (kind, hardware, why), members in sorted(groups.items(), key=lambda item: item[0]):
-        n, median, _, bias = _printed(spread(members))
+        n, median, _, bias = error_texts(spread(members))
         rows.append((kind, hardware, n, median, bias, why))
     heads = (*headed("class", "device", "n", "median %", "bias %", texts=2), Column("why not scored", False))
     return Table("Shown, not scored", heads, tuple(rows))
@@ -391,7 +391,7 @@ def _shown(found: Comparison) -> Table:
 def _worst_groups(found: Iterable[Scored]) -> Table:
     rows = []
     for group, s, why in worst_groups(found):
-        n, median, _, bias = _printed(s)
+        n, median, _, bias = error_texts(s)
         rows.append((group.kind, group.place, n, median, bias, why))
     heads = headed("class", "source, device, runtime, what ran", "n", "median %", "bias %", texts=2)
     return Table("Worst groups, and why", (*heads, Column("why", False)), tuple(rows))

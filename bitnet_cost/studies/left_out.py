@@ -25,7 +25,7 @@ from bitnet_cost.inputs.measurement import Measurement
 from bitnet_cost.inputs.ranges import FamiliesLeftOut, LeftOut
 from bitnet_cost.numerals import digits, fixed, with_commas
 from bitnet_cost.readers import catalog, measured
-from bitnet_cost.studies.accuracy import class_of, spread_of
+from bitnet_cost.studies.accuracy import ERRORS, class_of, error_texts, spread_of
 from bitnet_cost.studies.accuracy_classes import CLASSES
 from bitnet_cost.studies.calibration import FIXED, OWN, SPREAD, Rows, informed, set_aside, with_trends
 from bitnet_cost.studies.measured import ALONE, Point, Quantity, grouped
@@ -279,19 +279,20 @@ def report(found: LeftOut, families: FamiliesLeftOut | None = None) -> Report:
         target = TARGETS.get(name)
         words = "-" if target is None else " / ".join(digits(t, 6) for t in target)
         met = "" if target is None else "NO" if name in missed_targets(found) else "yes"
-        whole.append((title(name), *_printed(s), words, met))
+        whole.append((title(name), *error_texts(s), words, met))
     for device, quantities in found.devices.items():
-        each += [(device, title(name), *_printed(s)) for name, s in quantities.items()]
-    heads = ("n", "median %", "p90 %", "bias %")
+        each += [(device, title(name), *error_texts(s)) for name, s in quantities.items()]
     tables = [
-        Table("All devices", (*headed("quantity", *heads, "target"), Column("met", False)), tuple(whole)),
-        Table("By device", headed("device", "quantity", *heads, texts=2), tuple(each)),
+        Table("All devices", (*headed("quantity", *ERRORS, "target"), Column("met", False)), tuple(whole)),
+        Table("By device", headed("device", "quantity", *ERRORS, texts=2), tuple(each)),
     ]
     if families is not None:
-        classes = tuple((name, *_printed(s)) for name, s in families.classes.items())
-        own = [(family, name, *_printed(s)) for family, part in families.families.items() for name, s in part.items()]
-        tables.append(Table("Servers, without the family of the model", headed("class", *heads), classes))
-        tables.append(Table("By family", headed("family", "class", *heads, texts=2), tuple(own)))
+        classes = tuple((name, *error_texts(s)) for name, s in families.classes.items())
+        own = [
+            (family, name, *error_texts(s)) for family, part in families.families.items() for name, s in part.items()
+        ]
+        tables.append(Table("Servers, without the family of the model", headed("class", *ERRORS), classes))
+        tables.append(Table("By family", headed("family", "class", *ERRORS, texts=2), tuple(own)))
     time = found.classes["time"]
     text = f"{len(found.devices)} devices, each scored as if it had never been measured: times at a fixed batch are off"
     text += f" by {fixed(time.median, 1)}% in the median and by {fixed(time.p90, 1)}% nine times in ten"
@@ -305,10 +306,6 @@ _NOTE = (
     " is left with little; servers of vLLM are such; one that was measured on that device alone is not"
     " scored there. Of products alone the device takes the mean of its runtime's kernels on the other devices."
 )
-
-
-def _printed(s: Spread) -> tuple[str, str, str, str]:
-    return str(s.n), fixed(s.median, 1), fixed(s.p90, 1), fixed(s.bias, 1, sign=True)
 
 
 def rows_of(found: LeftOut, families: FamiliesLeftOut | None = None) -> list[dict[str, Any]]:
