@@ -14,7 +14,7 @@ from bitnet_cost.views import families
 from bitnet_cost.views.offline import hash_of, json_text, packed_text
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
-SCRIPTS = ("graph.js", "numerals.js", "explorer.js")
+SCRIPTS = ("graph.js", "numerals.js", "drawings.js", "explorer.js")
 FAMILIES = (families.FP32, families.WIDE, families.EIGHT, families.FOUR, families.TWO, families.ONE)
 
 

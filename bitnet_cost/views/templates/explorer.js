@@ -41,12 +41,6 @@
 
   // --- fields: a number and its slider --------------------------------------------------------------------------------
 
-  function made(tag, attributes = {}, words = undefined) {
-    const element = tag.startsWith("svg:") ? document.createElementNS("http://www.w3.org/2000/svg", tag.slice(4)) : document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-    if (words !== undefined) element.textContent = words;
-    return element;
-  }
   function field(key, spec, value, change) {
     const box = made("div", { class: "f" }), id = `n-${key}`, row = made("div", { class: "row" });
     const label = made("label", { for: id }, spec.label), number = made("input", { type: "number", id, step: spec.whole ? "1" : "any", inputmode: "decimal" });
@@ -286,35 +280,19 @@
     $("head").replaceChildren(head);
     $("rows").replaceChildren(...rows);
   }
-  const TICKS = Array.from({ length: 33 }, (_, k) => [1, 2, 5].map((m) => Number(`${m}e${k - 16}`))).flat();
   const hollow = (cell) => precisions.findIndex((p) => p.family === cell.family) !== cell.i;
-  function mark(cell, x, y) {
-    const shapes = { circle: `M${x - 6} ${y}a6 6 0 1 0 12 0a6 6 0 1 0-12 0Z`, "triangle-up": `M${x} ${y - 7}L${x + 6.5} ${y + 5}H${x - 6.5}Z`, diamond: `M${x} ${y - 7}L${x + 7} ${y}L${x} ${y + 7}L${x - 7} ${y}Z`,
-      pentagon: `M${x} ${y - 7}L${x + 6.7} ${y - 2}L${x + 4} ${y + 6}H${x - 4}L${x - 6.7} ${y - 2}Z` };
-    const shape = made("svg:path", { d: shapes[cell.shape] || `M${x - 5.5} ${y - 5.5}h11v11h-11Z`, class: `m${hollow(cell) || cell.shape.endsWith("open") ? " hollow" : ""}`, "data-family": cell.family });
-    shape.append(made("svg:title", {}, `${cell.words}: ${needs(cell)}`));
-    return shape;
-  }
+  const mark = (cell, x, y) => markAt(x, y, cell, hollow(cell), `${cell.words}: ${needs(cell)}`);
   const widths = {};
   function measured() { // before anything is written: a page is laid out once
     for (const id of ["bars", "curve", "joules", "seconds"]) widths[id] = Math.max(280, $(id).parentNode.clientWidth);
   }
-  function canvas(id, height) {
-    const drawing = $(id), width = widths[id];
-    drawing.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    drawing.setAttribute("height", height);
-    const add = (tag, attributes, words) => parts.push(made(`svg:${tag}`, attributes, words)), parts = [];
-    return { width, add, parts, done: () => drawing.replaceChildren(...parts) };
-  }
   function bars({ cells, ranked, winner }) {
-    const row = 46, top = 10, height = top + cells.length * row + 28, { width, add, parts, done } = canvas("bars", height);
+    const row = 46, top = 10, height = top + cells.length * row + 28, width = widths.bars, { add, parts, done } = canvas("bars", width, height);
     const left = Math.max(56, 8 * Math.max(...cells.map((cell) => cell.words.length)) + 14), right = 18;
     const low = Math.min(...ranked.map((cell) => cell.low)), high = Math.max(...ranked.map((cell) => cell.high));
     const from = TICKS.findLast((t) => t <= low) || low / 2, to = TICKS.find((t) => t >= high) || high * 2;
-    const x = (value) => left + (Math.log(value / from) / Math.log(to / from)) * (width - left - right);
-    let ticks = ranked.length ? TICKS.filter((t) => t >= from && t <= to) : [];
-    if (ticks.length > 7) ticks = ticks.filter((t) => String(t).startsWith("1") || t.toExponential().startsWith("1e"));
-    for (const t of ticks) {
+    const x = logScale(from, to, left, width - left - right);
+    for (const t of ranked.length ? fewer(ticksBetween(from, to), 7) : []) {
       add("line", { x1: x(t), x2: x(t), y1: top, y2: height - 26, class: "g" });
       add("text", { x: x(t), y: height - 8, class: "ax", "text-anchor": "middle" }, withPrefix(t, "J"));
     }
@@ -330,7 +308,7 @@
     done();
   }
   function curve([now, ...along]) {
-    const height = 10 + Math.max(3, now.cells.length) * 46 + 28, { width, add, parts, done } = canvas("curve", height);
+    const height = 10 + Math.max(3, now.cells.length) * 46 + 28, width = widths.curve, { add, parts, done } = canvas("curve", width, height);
     const subject = now.oneBit || precisions.map((p, i) => ({ ...p, i })).find((p) => p.oneBit && asked.on[p.i]);
     const left = 46, right = 14, top = 10, bottom = 34;
     const points = along.map((at) => ({ at, own: at.oneBit, rival: at.rival })).filter(({ own, rival }) => own && rival)
@@ -341,9 +319,8 @@
       return done();
     }
     const ends = points.flatMap((p) => [1 + p.low, 1 + p.high]), from = TICKS.findLast((t) => t <= Math.min(0.5, ...ends)), to = TICKS.find((t) => t >= Math.max(2, ...ends));
-    const x = (batch) => left + (Math.log(batch) / Math.log(CURVE.at(-1))) * (width - left - right);
-    const y = (ratio) => height - bottom - (Math.log(ratio / from) / Math.log(to / from)) * (height - bottom - top);
-    for (const t of TICKS.filter((t) => t >= from && t <= to)) {
+    const x = logScale(1, CURVE.at(-1), left, width - left - right), y = logScale(from, to, height - bottom, top + bottom - height);
+    for (const t of ticksBetween(from, to)) {
       add("line", { x1: left, x2: width - right, y1: y(t), y2: y(t), class: t === 1 ? "zero" : "g" });
       add("text", { x: left - 8, y: y(t) + 4, class: "ax", "text-anchor": "end" }, `${digits(t, 3)}×`);
     }
@@ -368,33 +345,8 @@
     if (!curves.length) return;
     const same = ["prompt", "generate", "pue"].every((key) => asked[key] === first[key]) && !Object.keys(asked.set).length;
     say("loads-of", `Requests that come at random, ${count(first.prompt)} tokens in and ${count(first.generate)} out${same ? "" : ", as this page opened: what you moved since is not in these two charts"}. The batch is a result; bitnet-cost load has first tokens, percentiles and days.`);
-    overRates("joules", curves, 1, "J");
-    overRates("seconds", curves, 2, "s");
-  }
-  function ticksOf(values, most) {
-    const from = TICKS.findLast((t) => t <= Math.min(...values)), to = TICKS.find((t) => t >= Math.max(...values)), all = TICKS.filter((t) => t >= from && t <= to);
-    return all.length > most ? all.filter((t) => t === from || t === to || t.toExponential().startsWith("1e")) : all;
-  }
-  function overRates(id, curves, at, unit) {
-    const height = 220, { width, add, done } = canvas(id, height), left = 58, top = 10, bottom = 34;
-    const right = 16 + 8 * Math.max(...curves.map((curve) => curve.words.length));
-    const across = ticksOf(curves.flatMap(({ figures }) => figures[0]), Math.floor((width - left - right) / 44)), up = ticksOf(curves.flatMap(({ figures }) => figures[at]), 6);
-    const x = (value) => left + (Math.log(value / across[0]) / Math.log(across.at(-1) / across[0])) * (width - left - right);
-    const y = (value) => height - bottom - (Math.log(value / up[0]) / Math.log(up.at(-1) / up[0])) * (height - bottom - top);
-    for (const t of up) {
-      add("line", { x1: left, x2: width - right, y1: y(t), y2: y(t), class: "g" });
-      add("text", { x: left - 8, y: y(t) + 4, class: "ax", "text-anchor": "end" }, withPrefix(t, unit));
-    }
-    for (const t of across) add("text", { x: x(t), y: height - bottom + 18, class: "ax", "text-anchor": "middle" }, digits(t, 3));
-    let below = -Infinity;
-    for (const { figures, words, family } of [...curves].sort((one, other) => y(one.figures[at].at(-1)) - y(other.figures[at].at(-1)))) {
-      const ends = [x(figures[0].at(-1)), y(figures[at].at(-1))], [end, level] = ends;
-      below = Math.max(level, below + 15);
-      add("path", { d: `M${figures[0].map((rate, k) => `${x(rate).toFixed(1)} ${y(figures[at][k]).toFixed(1)}`).join("L")}`, class: "ln", "data-family": family });
-      add("path", { d: `M${end - 5} ${level - 5}l10 10m0-10l-10 10`, class: "end", "data-family": family });
-      add("text", { x: width - right + 12, y: below + 4, class: "lab", "data-family": family }, words);
-    }
-    done();
+    overRates("joules", widths.joules, curves, 1, "J");
+    overRates("seconds", widths.seconds, curves, 2, "s");
   }
 
   // --- all of it ------------------------------------------------------------------------------------------------------
