@@ -9,12 +9,15 @@ which order rows are run, and what a device does before each (`collector/*/colle
 - TensorRT-LLM's makes the weights of a shape and format once a worker, one worker a device, and goes through the
   numbers of tokens: the `first` row of each worker follows the end of another group. NVFP4 weights that fit into L2 are
   `made` on the host for every row.
+- vLLM's goes through all shapes of a number of tokens, from many inputs to few: where one worker ran it, the meter
+  showed small products before the `first` row of a number of outputs (`before_w`).
 - FP8 in blocks runs DeepGEMM, which compiles a kernel for each number of outputs and inputs and each layout of tiles.
   Rows whose layout is new to their worker follow seconds of compilation (`compiled`). One worker ran vLLM on a B200: of
   its 1,343 large rows of fewer than 32,768 tokens, 437 of the 438 that are compiled by this show less than 800 W, and 4
   of the 905 others.
 
-A rest is what explains the median of rows that are neither scored nor solved from, against those with nothing before.
+A rest, or the time that small products took, is what explains the median of rows that are neither scored nor solved
+from, against those with nothing before.
 """
 
 from __future__ import annotations
@@ -53,6 +56,7 @@ class Run(NamedTuple):
     workers: int
     multiprocessors: int = 0  # 0: its FP8 in blocks is no kernel of `layout`
     compilers: int = 1  # workers that compile a kernel each before one finds it in the cache of another
+    alone: int = 0  # tokens from which on one worker ran all rows, the table's order is the collector's; 0: none
     again: tuple[int, int, int] | None = None  # tokens, outputs and inputs from which on nothing is compiled yet
 
     @property
@@ -71,10 +75,10 @@ class Run(NamedTuple):
 
 RUNS = (
     Run("b200_sxm/gemm/trtllm/1.3.0rc15", "b200", "tensorrt-llm-kernels", 8, 148, 8),
-    Run("b200_sxm/gemm/vllm/0.22.0", "b200", "vllm-kernels", 1, 148, 1, (2816, 3072, 65536)),
+    Run("b200_sxm/gemm/vllm/0.22.0", "b200", "vllm-kernels", 1, 148, 1, 193, (2816, 3072, 65536)),
     Run("gb200/gemm/trtllm/1.3.0rc17", "gb200", "tensorrt-llm-kernels", 4, 152, 4),
     Run("gb200/gemm/vllm/0.22.0", "gb200", "vllm-kernels", 4, 152, 2),
-    Run("h200_sxm/gemm/vllm/0.22.0", "h200-sxm-141gb", "vllm-kernels", 1),
+    Run("h200_sxm/gemm/vllm/0.22.0", "h200-sxm-141gb", "vllm-kernels", 1, alone=3),
 )
 
 
@@ -89,6 +93,7 @@ class Row(NamedTuple):
     tokens: int
     power: float
     before: str
+    before_w: float | None  # what the meter showed of the row before; None: not told, or more of the same
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -128,6 +133,7 @@ def rows_of(folder: Path, run: Run) -> Iterator[Row]:
     names = ("n", "k", "gemm_dtype", "m", "power")
     turns = sorted(zip(*(table[name] for name in names), strict=True), key=run.turn)
     ran: Counter[tuple[object, ...]] = Counter()
+    last: tuple[int, int, float] | None = None
     for outputs, inputs, format_, tokens, power in turns:
         precision, before = FORMATS[format_], ""
         if (tokens, outputs, inputs) == run.again:
@@ -139,8 +145,12 @@ def rows_of(folder: Path, run: Run) -> Iterator[Row]:
         elif run.grouped:
             made = precision == "nvfp4" and outputs * inputs * BYTES[precision] < L2
             before = "made" if made else "first" if ran[group] < run.workers else ""
+        smaller = None
+        if run.alone and tokens >= run.alone and precision == "bf16" and last and last[:2] != (outputs, tokens):
+            before, smaller = "first", last[2]
         ran[group] += 1
-        yield Row(run.hardware, run.runtime, precision, outputs, inputs, tokens, power, before)
+        last = outputs, tokens, power
+        yield Row(run.hardware, run.runtime, precision, outputs, inputs, tokens, power, before, smaller)
 
 
 def carried() -> set[tuple[object, ...]]:
@@ -167,33 +177,33 @@ def sizes(model: str) -> tuple[int, int]:
     return int(outputs), int(inputs)
 
 
-def rested(shown: float, settled: float, resting: float) -> float:
-    """Seconds of rest that a mean of the second before shows so, see `shown_power`; at most 1.
+def rested(part: float) -> float:
+    """Seconds of rest that are such a part of a mean of the second before, see `shown_power`; at most 1.
 
-    >>> rested(700.0, 1000.0, 200.0), rested(500.0, 1000.0, 200.0)
-    (0.5, 1.0)
+    >>> rested(0.375), rested(0.5), rested(0.0)
+    (0.5, 1.0, 0.0)
     """
-    part = max((settled - shown) / (settled - resting), 0.0)
-    return 1 - max(1 - 2 * part, 0.0) ** 0.5
+    return 1 - max(1 - 2 * max(part, 0.0), 0.0) ** 0.5
 
 
 def rests(rows: list[Row]) -> Iterator[tuple[tuple[str, ...], int, float, float]]:
     """Of each engine, device, format and what was before: how many large rows, their median power, the rest."""
-    known, found = carried(), dict[tuple[str, ...], list[float]]()
+    known, found = carried(), dict[tuple[str, ...], list[Row]]()
     for row in rows:
         if row.outputs * row.inputs * row.tokens >= LARGE and row.key not in known:
-            found.setdefault((row.runtime, row.hardware, row.precision, row.before), []).append(row.power)
-    for key, powers in sorted(found.items()):
+            found.setdefault((row.runtime, row.hardware, row.precision, row.before), []).append(row)
+    for key, members in sorted(found.items()):
         power = catalog.hardware(key[1]).device_power
-        alike = found.get((*key[:3], ""), [])
+        alike = [row.power for row in found.get((*key[:3], ""), [])]
         cap = power.cap.value if power.cap is not None else np.inf
         settled = float(np.median(alike)) if len(alike) >= FEW else cap
-        yield key, len(powers), float(np.median(powers)), rested(float(np.median(powers)), settled, power.static.value)
+        parts = [(settled - row.power) / (settled - (row.before_w or power.static.value)) for row in members]
+        yield key, len(members), float(np.median([row.power for row in members])), rested(float(np.median(parts)))
 
 
 def write(rows: list[Row]) -> None:
     """Write what was before each row that has power."""
-    before = {row.key: row.before for row in rows}
+    known = {row.key: row for row in rows}
     for path in (CARRIED, POWERS):
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)
@@ -201,10 +211,14 @@ def write(rows: list[Row]) -> None:
         for line in lines:
             shape = sizes(line["model"]) if "model" in line else (int(line["outputs"]), int(line["inputs"]))
             tokens = int(line["prompt" if "model" in line else "tokens"])
-            key = (line["hardware"], line["runtime"], line["precision"], *shape, tokens)
-            line["before"] = before.get(key, "") if line["power_w"] else ""
+            row = known.get((line["hardware"], line["runtime"], line["precision"], *shape, tokens))
+            told = row is not None and line["power_w"]
+            line["before"] = row.before if row is not None and told else ""
+            line["before_w"] = f"{row.before_w:.6g}" if row is not None and told and row.before_w is not None else ""
         with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, [n for n in names if n != "before"] + ["before"], lineterminator="\n")
+            writer = csv.DictWriter(
+                file, [n for n in names if not n.startswith("before")] + ["before", "before_w"], lineterminator="\n"
+            )
             writer.writeheader()
             writer.writerows(lines)
 

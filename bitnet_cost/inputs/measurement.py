@@ -39,6 +39,9 @@ class Measurement(Input):
     memory_gb: float | None = Field(None, gt=0, description="peak memory, in the source's unit")
     task: str = Field("", description="task of a server, or variant of an experiment")
     before: Before = Field("", description="what a product's device did in the second before it, by its source's order")
+    before_w: float | None = Field(
+        None, gt=0, description="power that the meter showed of what ran before; None: none ran, or nothing else"
+    )
     left_out: str = Field("", description="why the row is shown and not scored")
     requests: int | None = Field(
         None, ge=1, description="requests that a server got at once; None: as many as the task"
@@ -205,7 +208,8 @@ class MeasuredSource(Source):
     rested_s: dict[str, dict[str, dict[str, dict[Before, float]]]] = Field(
         default_factory=dict,
         description="by runtime, device, precision and what was before, seconds that a device rested before a product "
-        "was measured, which a meter that shows the second before each reading still sees; 0 where left out",
+        "was measured, or ran what `before_w` is of, which a meter that shows the second before each reading still "
+        "sees; 0 where left out",
     )
 
 

@@ -313,7 +313,8 @@ def _on_meter(result: Result, power: float, row: Measurement) -> float:
     known = measured.sources().sources.get(row.source)
     rested = known.rested_s if known is not None else {}
     seconds = rested.get(row.runtime, {}).get(row.hardware, {}).get(row.precision, {}).get(row.before, 0.0)
-    return shown_power(float(power), result.hardware.device_power.static.value, seconds) if seconds else float(power)
+    resting = row.before_w or result.hardware.device_power.static.value
+    return shown_power(float(power), resting, seconds) if seconds else float(power)
 
 
 def power_at(result: Result, timing: Timing, row: Measurement, i: int, lasts: float | None = None) -> float:
