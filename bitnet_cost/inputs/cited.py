@@ -360,6 +360,7 @@ def explain(error: Any, lines: dict[tuple[str | int, ...], int], model: type[Bas
     else:
         message = fault["msg"][0].lower() + fault["msg"][1:]
         what = f"{quoted(value)}: {message}"
+        what += f"; write [{value}]" if kind in ("list_type", "tuple_type") and isinstance(value, int | float) else ""
     return where, what
 
 

@@ -290,6 +290,14 @@ def test_the_output_must_be_a_file_that_can_be_written(bitnet_cost: Callable[...
     assert bitnet_cost(*words, "--resume", "-o", tmp_path / "a.csv").code == 2
 
 
+def test_one_value_where_a_list_is_wanted_is_told_how_to_write_it(
+    bitnet_cost: Callable[..., Ran], tmp_path: Path
+) -> None:
+    study = tmp_path / "s.yaml"
+    study.write_text("name: s\nmodels: [gpt2]\nprecisions: [bf16]\nhardware: [l4]\ndevices: 2\n", "utf-8")
+    assert bitnet_cost("check", study).err.endswith("2: input should be a valid list; write [2]\n")
+
+
 def test_a_study_in_yaml_with_options_on_top(bitnet_cost: Callable[..., Ran], tmp_path: Path) -> None:
     study = tmp_path / "s.yaml"
     study.write_text(
