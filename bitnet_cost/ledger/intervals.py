@@ -8,6 +8,7 @@ the intervals of energy and time, and from the ranges of what they are charged a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import sqrt
 from typing import Any
 
@@ -231,6 +232,18 @@ def ratio_of(one: Any, other: Any, shared: float) -> tuple[Any, Any]:
     half = left_between(a, b, shared)
     at = middle - other_middle
     return np.minimum(1.0, np.exp(at - half)), np.maximum(1.0, np.exp(at + half))
+
+
+def surely_more(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    """Whether one figure is more than another over the whole range of their ratio, of errors with nothing in common.
+
+    Each is low, nominal and high.
+
+    >>> surely_more((1.1, 1.4, 1.8), (0.65, 0.88, 1.19)), surely_more((0.9, 1.0, 1.1), (0.85, 0.95, 1.05))
+    (True, False)
+    """
+    low, _ = ratio_of((one[0] / one[1], one[2] / one[1]), (other[0] / other[1], other[2] / other[1]), 0.0)
+    return bool(one[1] / other[1] * low > 1)
 
 
 def correlation(known: RuntimeRanges, *precisions: Precision) -> float:

@@ -9,7 +9,7 @@ from bitnet_cost import __version__
 from bitnet_cost.inputs.accuracy import ALL
 from bitnet_cost.inputs.cited import WEAK
 from bitnet_cost.ledger.contract import saving
-from bitnet_cost.ledger.intervals import HEADING, MOVED, RANGES
+from bitnet_cost.ledger.intervals import HEADING, MOVED, RANGES, surely_more
 from bitnet_cost.ledger.training import StepSpread, TrainingResult
 from bitnet_cost.numerals import (
     change_range,
@@ -137,8 +137,8 @@ def _lead(results: Sequence[TrainingResult]) -> list[str]:
     )
     if other is not None:
         elsewhere = f"{other.precision.name} {_at(other)}"
-        if _per_token(other)[0] <= _per_token(first)[2]:
-            parts.append(f"Which hardware needs least is undecided: its range and that of {elsewhere} overlap")
+        if not surely_more(_per_token(other), _per_token(first)):
+            parts.append(f"Whether {elsewhere} needs more is undecided")
         else:
             more = change_words(_per_token(other)[1] / _per_token(first)[1] - 1)
             parts.append(f"{elsewhere} needs {more} energy")

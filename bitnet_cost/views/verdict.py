@@ -14,7 +14,7 @@ from functools import cached_property
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import OWN
 from bitnet_cost.ledger.difference import Difference
-from bitnet_cost.ledger.intervals import energy_interval
+from bitnet_cost.ledger.intervals import energy_interval, surely_more
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import (
     change_words,
@@ -402,10 +402,10 @@ class Verdict:
         if len(firsts) < 2 or not same or not results[0].hardware.has_clock:
             return ""
         first, places = firsts[0].ranked[0], {id(r): p for p in firsts for r in p.ranked}
-        lowest = min(float(energy_interval(p.ranked[0])[0, 0]) for p in firsts[1:])
+        least, *more = (energy_interval(p.ranked[0])[:, 0].tolist() for p in firsts)
         name = f"{_name(first)} {self.at(firsts[0])}"
-        if lowest <= float(energy_interval(first)[2, 0]):
-            text = f"Which of the {in_words(len(firsts))} {_kind(firsts)} needs the least is undecided: ranges overlap"
+        if not all(surely_more(each, least) for each in more):
+            text = f"Which of the {in_words(len(firsts))} {_kind(firsts)} needs the least is undecided"
         else:
             energy = with_prefix(float(first.energy_j) * per_token(first), "J", 3) + _unit_words(first)
             text = f"Of all, {name} needs the least, {energy}"
