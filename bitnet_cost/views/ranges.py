@@ -22,9 +22,10 @@ def range_tables(answer: Answer) -> list[Table]:
     found = band_tables(answer)
     if answer.spreads and any(s is not None and s.seconds for s in answer.spreads):
         found.append(time_band_table(answer))
-    for result, rows in zip(answer.results, answer.swings, strict=False):
-        if rows and result.baseline != result.precision.name:
-            found.append(tornado_table(result, rows))
+    swung = [(r, rows) for r, rows in zip(answer.results, answer.swings, strict=False) if rows]
+    compared = [(r, rows) for r, rows in swung if r.baseline != r.precision.name]
+    for result, rows in compared or swung:  # of a baseline where there is nothing else
+        found.append(tornado_table(result, rows))
     return found
 
 
@@ -137,7 +138,7 @@ def tornado_table(result: Result, rows: tuple[Swing, ...]) -> Table:
     """The figures that move one result most."""
     shown = rows[:SWINGS_SHOWN]
     unit, texts = column_figures([e for s in shown for e in s.energy], "J", 3)
-    based = result.baseline is not None
+    based = result.baseline not in (None, result.precision.name)
     body = []
     for i, s in enumerate(shown):
         saving = "" if s.saving is None else f"{percent(s.saving[0], 1)} to {percent(s.saving[1], 1)}"

@@ -160,3 +160,12 @@ def test_assumed_figures_are_marked_where_they_are_shown(bitnet_cost: Cli) -> No
     out = bitnet_cost("show", "cmos-45nm").out
     assert "0.2 pJ*" in out
     assert "assumed or scaled: weaker than the rest" in out
+
+
+def test_sensitivity_of_a_single_precision_has_its_table(bitnet_cost: Cli) -> None:
+    alone = bitnet_cost("estimate", "gpt2", "-H", "l4", "-p", "fp16", "--sensitivity").out
+    assert "Sensitivity: fp16 at l4, scope device\n" in alone
+    assert "saving %" not in alone
+    both = bitnet_cost("estimate", "gpt2", "-H", "l4", "-p", "fp16,int8", "--sensitivity").out
+    assert "Sensitivity: int8 at l4, scope device\n" in both
+    assert "Sensitivity: fp16" not in both
