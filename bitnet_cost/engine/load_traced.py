@@ -114,7 +114,7 @@ class TracedEngine(Engine):
 class Runs(NamedTuple):
     """Rates between the same two knots, run by run over the points of some loads."""
 
-    each: Array  # numbers that a graph takes of each  [run, `NUMBERS_OF_RUNS`]
+    each: Array  # numbers that a graph takes of each  [run, number]
     ends: NDArray[np.intp]  # the first points after them  [run]
 
     def between(self, first: int, points: int) -> Runs:
