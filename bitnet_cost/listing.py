@@ -28,6 +28,7 @@ from bitnet_cost.readers.files import load_any
 from bitnet_cost.readers.nodes import parts_of
 from bitnet_cost.readers.size import parse_size
 from bitnet_cost.tables import Column, Note, Report, Table, headed
+from bitnet_cost.units import KWH
 from bitnet_cost.views import law_words
 from bitnet_cost.views import quality as figures
 from bitnet_cost.views.honesty import MARK, mark_basis
@@ -134,9 +135,9 @@ def rows(plural: str) -> list[dict[str, Any]]:
         grids = electricity.grids()
         return [
             {
-                "zone": zone, "g/kWh": round(figure.value * 3.6e6, 1),
-                "USD/kWh": round(grids.prices[zone].value * 3.6e6, 3) if zone in grids.prices else None,
-                "L/kWh": round(grids.water[zone].value * 3.6e6, 1) if zone in grids.water else None,
+                "zone": zone, "g/kWh": round(figure.value * KWH, 1),
+                "USD/kWh": round(grids.prices[zone].value * KWH, 3) if zone in grids.prices else None,
+                "L/kWh": round(grids.water[zone].value * KWH, 1) if zone in grids.water else None,
                 "source": f"{figure.source}, {figure.year}",
             }
             for zone, figure in grids.zones.items()

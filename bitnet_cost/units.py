@@ -17,6 +17,7 @@ _PREFIX = {
 }  # fmt: skip
 _BINARY = {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
 _NUMBER = re.compile(r"([+-]?(?:[0-9]+(?:_[0-9]+)*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*(\S.*)?")
+KWH = 3.6e6  # J
 _LONGEST = 100  # characters of a figure
 
 
@@ -55,11 +56,11 @@ _PER_SECOND = _with("kMGTP", ("FLOP/s", 1.0), ("OP/s", 1.0))
 OPERATIONS_PER_MAC = 2  # a multiplication and an addition: what a rate counts, and nothing else does
 RATE = Dimension("operations per second", "OP/s", _PER_SECOND, 1e3, 1e18, "989 TFLOP/s")
 ENERGY = Dimension("energy", "J", _with("mkM", ("J", 1.0), ("Wh", 3600.0)), 1e-3, 1e12, "19.4 Wh")
-CARBON = Dimension("carbon intensity", "g/J", {"g/kWh": 1 / 3.6e6, "kg/MWh": 1 / 3.6e6}, 1e-9, 1e-2, "344 g/kWh")
+CARBON = Dimension("carbon intensity", "g/J", {"g/kWh": 1 / KWH, "kg/MWh": 1 / KWH}, 1e-9, 1e-2, "344 g/kWh")
 MASS = Dimension("mass of CO2 equivalent", "g", {"g": 1.0, "kg": 1e3, "t": 1e6}, 1e-3, 1e12, "164 kg")
 MONEY = Dimension("price", "USD", {"USD": 1.0}, 1e-2, 1e9, "1999 USD")
-TARIFF = Dimension("price of electricity", "USD/J", {"USD/kWh": 1 / 3.6e6}, 1e-10, 1e-5, "0.16 USD/kWh")
-WATER = Dimension("water of electricity", "L/J", {"L/kWh": 1 / 3.6e6}, 1e-10, 1e-3, "3.1 L/kWh")
+TARIFF = Dimension("price of electricity", "USD/J", {"USD/kWh": 1 / KWH}, 1e-10, 1e-5, "0.16 USD/kWh")
+WATER = Dimension("water of electricity", "L/J", {"L/kWh": 1 / KWH}, 1e-10, 1e-3, "3.1 L/kWh")
 RATIO = Dimension("ratio", "", {"x": 1.0, "%": 0.01}, 1e-6, 100.0, "0.88 x")
 # fmt: on
 DIMENSIONS = (

@@ -35,6 +35,7 @@ from bitnet_cost.ledger.result import Result
 from bitnet_cost.ledger.training import TrainingResult
 from bitnet_cost.numerals import brief, digits
 from bitnet_cost.told import Graph, Node, array, named
+from bitnet_cost.units import KWH
 
 WORKLOAD = {"batch": "sequence", "prompt": "token", "generate": "token"}
 STEP = {"seq": "token", "micro_batch": "sequence", "global_batch": "sequence"}
@@ -209,7 +210,7 @@ class Trace:
         """A facility whose three numbers are inputs as the command takes them: ``pue``, ``carbon`` and ``price``."""
         found = copy.copy(site)
         numbers = {"carbon_g_per_j": ("carbon", "g/kWh"), "usd_per_j": ("price", "USD/kWh")}
-        told = {name: self.graph.input(word, (getattr(site, name) or 0.0) * 3.6e6, unit) / 3.6e6
+        told = {name: self.graph.input(word, (getattr(site, name) or 0.0) * KWH, unit) / KWH
                 for name, (word, unit) in numbers.items()}  # fmt: skip
         for name, value in (told | {"pue": self.graph.input("pue", site.pue), "zone": None}).items():
             object.__setattr__(found, name, value)

@@ -11,6 +11,7 @@ from bitnet_cost.inputs.cited import CarbonIntensity, Figure, Input, Source, Tar
 from bitnet_cost.inputs.hardware import Host
 from bitnet_cost.numerals import brief
 from bitnet_cost.shown import Shown
+from bitnet_cost.units import KWH
 from bitnet_cost.words import Scope
 
 
@@ -87,8 +88,8 @@ class Facility(Shown):
         if not 1 <= self.pue <= 10:
             raise BitnetCostError(f"pue: {brief(self.pue)} is not facility energy / device energy; expected 1 to 10")
         for name, value, most in (("carbon", self.carbon_g_per_j, 5e3), ("price", self.usd_per_j, 100.0)):
-            if value is not None and not 0 <= value * 3.6e6 <= most:
-                raise BitnetCostError(f"{name}: {brief(value * 3.6e6)} per kWh is outside 0 to {brief(most)}")
+            if value is not None and not 0 <= value * KWH <= most:
+                raise BitnetCostError(f"{name}: {brief(value * KWH)} per kWh is outside 0 to {brief(most)}")
         kilograms = self.embodied_g / 1e3 if isinstance(self.embodied_g, float | int) else None
         for name, value, most in (("device-hour", self.usd_per_device_hour, 1e5), ("embodied", kilograms, 1e6)):
             if value is not None and not 0 <= value <= most:

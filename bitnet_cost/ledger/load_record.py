@@ -16,10 +16,10 @@ from bitnet_cost.ledger.load import LoadResult
 from bitnet_cost.ledger.record import METRICS
 from bitnet_cost.ledger.steady import Steady
 from bitnet_cost.registry import LOAD_METRICS, Kind, Metric
+from bitnet_cost.units import KWH
 
 __all__ = ["LOAD_METRICS"]  # who reads them here has every column in its place
 
-KWH = 3.6e6  # J
 PERCENTILES = (50, 90, 99)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from bitnet_cost.ledger.training import TrainingResult
 from bitnet_cost.registry import STEP_METRICS, Kind, Metric
-from bitnet_cost.units import OPERATIONS_PER_MAC
+from bitnet_cost.units import KWH, OPERATIONS_PER_MAC
 
 __all__ = ["STEP_METRICS"]  # who reads them here has every column in its place
 
@@ -115,7 +115,7 @@ _register("energy_per_token_j", "figure", "J/token", "Energy of a step / its tok
     lambda r: None if r.energy is None else r.energy[1] / r.plan.step_tokens)  # fmt: skip
 _register("days", "figure", "day", "Days of the whole run", lambda r: r.days)
 _register("energy_kwh", "figure", "kWh", "Energy of the whole run, with the facility's PUE",
-    lambda r: r.run_energy and r.run_energy[1] * r.pue / 3.6e6)  # fmt: skip
+    lambda r: r.run_energy and r.run_energy[1] * r.pue / KWH)  # fmt: skip
 _register("carbon_kg", "figure", "kg", "Emissions of the whole run, where given",
     lambda r: None if r.carbon is None else r.carbon / 1e3)  # fmt: skip
 _register("cost_usd", "figure", "USD", "Cost of the whole run, where given", lambda r: r.cost)

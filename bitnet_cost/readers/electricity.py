@@ -8,6 +8,7 @@ from bitnet_cost.inputs.facility import Grids, Zone
 from bitnet_cost.numerals import brief, fixed
 from bitnet_cost.readers.catalog import shipped
 from bitnet_cost.readers.spelling import listed, unknown
+from bitnet_cost.units import KWH
 
 GRIDS = "electricity/grids.yaml"
 
@@ -29,7 +30,7 @@ def carbon_intensity(text: str) -> tuple[float, str, Zone | None]:
         BitnetCostError: neither a number nor a known zone.
     """
     try:
-        return float(text) / 3.6e6, f"{brief(float(text))} g/kWh", None
+        return float(text) / KWH, f"{brief(float(text))} g/kWh", None
     except ValueError:
         pass
     known = grids()
@@ -37,7 +38,7 @@ def carbon_intensity(text: str) -> tuple[float, str, Zone | None]:
     figure = known.zones.get(name)
     if figure is None:
         raise unknown("grid", text, known.zones, wants="a country such as deu, 'world', or g/kWh")
-    low, value, high = (fixed(x * 3.6e6, 0, grouping=False) for x in (figure.low, figure.value, figure.high))
+    low, value, high = (fixed(x * KWH, 0, grouping=False) for x in (figure.low, figure.value, figure.high))
     words = f"{name}, {figure.year}: {value} g/kWh, {low} to {high}"
     return figure.value, words, Zone(name, figure, known.sources[figure.source], known.water.get(name))
 
@@ -52,7 +53,7 @@ def price(text: str) -> float:
     '0.185'
     """
     try:
-        return float(text) / 3.6e6
+        return float(text) / KWH
     except ValueError:
         pass
     known = grids().prices

@@ -25,7 +25,6 @@ WORST, FEW = 3, 3  # groups that are listed of a class, and figures of which a m
 _TUNED = (
     "vllm", "vllm-2023", "vllm-2024", "vllm-0.6", "tensorrt-llm", "tensorrt-llm-2024", "llama.cpp", "llama.cpp-vulkan",
 )  # fmt: skip
-_WIDE = ("bf16", "fp16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +132,11 @@ def _ratios(found: Sequence[Point]) -> list[Scored]:
             alike.setdefault(key, {}).setdefault(r.precision, p)
     ratios = []
     for members in alike.values():
-        wide = next((members[name] for name in _WIDE if name in members), None)
+        wide = next((members[name] for name in savings.WIDE if name in members), None)
         if wide is None:
             continue
         for name, narrow in members.items():
-            if name in _WIDE:
+            if name in savings.WIDE:
                 continue
             row = narrow.row
             assert isinstance(row, Measurement)

@@ -35,6 +35,7 @@ from bitnet_cost.numerals import digits, figure_text, to_digits
 from bitnet_cost.readers import quality
 from bitnet_cost.told import Node
 from bitnet_cost.told.translate import packed
+from bitnet_cost.units import KWH
 from bitnet_cost.views import honesty
 from bitnet_cost.views.families import family_of, is_one_bit
 from bitnet_cost.views.notes import TURNED
@@ -120,8 +121,8 @@ def explored(asked: Sequence[Scenario], start: Start) -> dict[str, Any]:
         "commands": {f"{i}/{j}": places[key]["command"] for (i, j, _), key in zip(groups, places, strict=True)},
         "start": {
             "batch": batch, "prompt": prompt, "generate": generate, "devices": start.devices,
-            "pue": start.site.pue, "carbon": _plain((start.site.carbon_g_per_j or 0.0) * 3.6e6),
-            "price": _plain((start.site.usd_per_j or 0.0) * 3.6e6),
+            "pue": start.site.pue, "carbon": _plain((start.site.carbon_g_per_j or 0.0) * KWH),
+            "price": _plain((start.site.usd_per_j or 0.0) * KWH),
         },
     }  # fmt: skip
 

@@ -28,7 +28,7 @@ from bitnet_cost.ledger.record import UNFIT
 from bitnet_cost.numerals import with_commas
 from bitnet_cost.registry import Metric
 from bitnet_cost.studies import sweep, training_sweep
-from bitnet_cost.studies.sweep import Cell
+from bitnet_cost.studies.sweep import WORDS, Cell
 from bitnet_cost.studies.sweep_columns import Columns, among
 from bitnet_cost.studies.varied import varied_to
 from bitnet_cost.told import Array
@@ -38,7 +38,6 @@ LEAST_TOGETHER, MOST_TOGETHER = 64, 512  # the same where tables are made for a 
 KEPT = 1000  # lengths whose steps are kept
 Length = tuple[int, int]  # of a prompt and an answer
 GENERATE = 128
-WORDS = ("model", "hardware", "runtime", "precision", "scope", "reason")
 LEFT_OUT = ("saving", "slo_", "within_slo", "replicas", "cards")  # of one copy, without a baseline or an objective
 KNOWN = tuple(name for name, metric in LOAD_METRICS.items() if metric.swept and not name.startswith(LEFT_OUT))
 AXES = ("prompt", "generate", "rate_per_s")

@@ -14,7 +14,7 @@ from bitnet_cost.numerals import (
     whole_percent,
     with_commas,
 )
-from bitnet_cost.units import OPERATIONS_PER_MAC
+from bitnet_cost.units import KWH, OPERATIONS_PER_MAC
 from bitnet_cost.views.charts import (
     Choice,
     Data,
@@ -243,7 +243,7 @@ def _day(data: Data, at: Choice) -> Shown:
     days, requests = data["days"], with_commas(data["requests_per_day"])
     several_batches = len({d["batch"] for d in days}) > 1
     names, labels, drawn, rows = [], [], [], []
-    values = [d["energy_j"] / 3.6e6 for d in days]
+    values = [d["energy_j"] / KWH for d in days]
     for y, (d, kwh) in enumerate(zip(days, values, strict=True)):
         batch = f", batch {d['batch']}" if several_batches else ""
         names.append(f"{name_of(data, d['precision'])} {at_words(data, d['hardware'])}{batch}")

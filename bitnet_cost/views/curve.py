@@ -12,6 +12,7 @@ import numpy as np
 from bitnet_cost.ledger.answers import Crossing
 from bitnet_cost.numerals import brief, short_count
 from bitnet_cost.tables import Report, Table
+from bitnet_cost.units import KWH
 from bitnet_cost.views.charts import Chart, apart
 from bitnet_cost.views.figures import Drawing, Label, Layout, Look, log_axis, trace
 from bitnet_cost.views.page import Page, how_to_reproduce, one_chart
@@ -72,7 +73,7 @@ def _spending(both: tuple[Spending, Spending], paid: float) -> Drawing:
     middle = paid if 0 < paid < math.inf else max(s.trained for s in both) / max(s.each for s in both)
     tokens = np.geomspace(max(middle, 1.0) / 300, max(middle, 1.0) * 300, 61)
     traces = [
-        trace(Look("scatter", number), s.name, tokens.tolist(), ((s.trained + s.each * tokens) / 3.6e6).tolist())
+        trace(Look("scatter", number), s.name, tokens.tolist(), ((s.trained + s.each * tokens) / KWH).tolist())
         for number, s in enumerate(both)
     ]
     y = [e for _, series in traces for e in series["y"]]

@@ -11,13 +11,12 @@ from bitnet_cost.ledger.answers import Answer
 from bitnet_cost.ledger.result import Day, Result
 from bitnet_cost.numerals import figures_of, fixed, with_commas
 from bitnet_cost.tables import Table, headed
+from bitnet_cost.units import KWH
 from bitnet_cost.views.groups import alike
 from bitnet_cost.views.verdict import hardware_name, listed, precision_name
 
 if TYPE_CHECKING:
     from bitnet_cost.ledger.load import LoadResult
-
-KWH = 3.6e6  # J
 
 
 def day_sentence(answer: Answer) -> str:

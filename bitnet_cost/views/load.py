@@ -11,7 +11,6 @@ from bitnet_cost import __version__
 from bitnet_cost.inputs.accuracy import ALL, TUNED
 from bitnet_cost.ledger.intervals import MOVED, RANGES
 from bitnet_cost.ledger.load import LoadResult
-from bitnet_cost.ledger.load_record import KWH
 from bitnet_cost.numerals import (
     brief,
     change_range,
@@ -25,6 +24,7 @@ from bitnet_cost.numerals import (
     with_prefix,
 )
 from bitnet_cost.tables import Look, Note, Report, Table, headed
+from bitnet_cost.units import KWH
 from bitnet_cost.views.day import cost_table, load_batch
 from bitnet_cost.views.effects import classes_met, limited
 from bitnet_cost.views.families import is_one_bit
