@@ -7,8 +7,9 @@
 40 of 2.5e11 MACs and more and 20 of fewer, from those that `measured/operators_2026.csv` does not have and whose run of
 3,000 replays lasts a second. What their meter shows is modelled as it shows it (`formulas/meters.py`). A price holds
 where it was measured, at the board's limit of power: one that is too high makes products slower than they were, so that
-times count as well. Those of a B200, which servers have measured too, are left: its rows lead to 0.63 pJ in FP8 and
-0.30 in FP4, within the +-11 and +-14 % of 0.58 and 0.27 that the rows set aside gave.
+times count as well. Those of a B200, which servers
+have measured too, are left: its rows lead to 0.68 pJ in FP8 and 0.34 in FP4, where servers and MLPerf's systems agree
+with 0.58 and 0.27 that the rows set aside gave before it was known what ran before each.
 """
 
 from __future__ import annotations
