@@ -321,7 +321,20 @@ class Verdict:
             if those:
                 words = f"; {words}" if text else words.capitalize()  # noqa: PLW2901
                 text += f"{words} {self._counted(those, places)}"
-        return f"{text}."
+        return f"{text}{self._left([p for p in compared if p.winner])}."
+
+    def _left(self, places: Sequence[Place]) -> str:
+        """What is left of leads at technology nodes with memory traffic; "" on devices, which count it."""
+        pairs = [(self.moved_of(p.ranked[0]), self.moved_of(p.runner_up)) for p in places]
+        left = [self.differ(a, b) for a, b in pairs if a is not None and b is not None]
+        if not left:
+            return ""
+        least, most = (pick(c.nominal for c in left) for pick in (max, min))
+        if all(c.nominal < 0 and not c.undecided for c in left):
+            ends = list(dict.fromkeys(map(whole_percent, (least, most))))
+            return f"; once memory traffic counts, by {' to '.join(ends)}"
+        ends = list(dict.fromkeys(map(change_words, (most, least))))
+        return f"; once memory traffic counts, they need {' to '.join(ends)}"
 
     def _lead(self, place: Place) -> str:
         """By how much the first leads: what 1-bit needs where it does not, else as the column against the rival."""
@@ -446,7 +459,9 @@ class Verdict:
     def _counted(self, places: Sequence[Place], of: Sequence[Place]) -> str:
         if len(of) <= NAMED or len(places) <= FEW:
             return listed([self.at(p) for p in places])
-        return f"{'in' if _kind(of) == 'cases' else 'on'} {len(places)} of {len(of)} {_kind(of)}"
+        kind = _kind(of)
+        where = {"cases": "in", "nodes": "at"}.get(kind, "on")
+        return f"{where} {len(places)} of {len(of)} {kind}"
 
 
 def filled(sentence: str, **slots: str) -> str:

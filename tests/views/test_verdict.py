@@ -228,3 +228,18 @@ def test_few_of_many_places_have_their_names() -> None:
     (decided,) = [p for p in verdict.places if p.winner is not None]
     assert f"needs the least energy {verdict.at(decided)} (by " in verdict.sentence
     assert "undecided on 4 of 5 devices" in verdict.sentence
+
+
+def test_many_nodes_say_what_is_left_with_memory_as_few_do() -> None:
+    nodes = ["cmos-5nm", "cmos-7nm", "cmos-16nm", "cmos-28nm", "cmos-45nm"]
+    for models in ("llama-3.1-8b", ["gpt2", "llama-3.1-8b"]):
+        found = api.compare(models, nodes, ["int8", "bitnet"])
+        moved = {
+            (r.architecture.name, r.hardware.name, r.precision.name): float(r.energy_j)
+            for r in api.compare(models, nodes, ["int8", "bitnet"], scope="memory").results
+        }
+        saved = [100 * (1 - e / moved[*key, "int8"]) for (*key, p), e in moved.items() if p == "bitnet"]
+        sentence = judged(found).sentence
+        assert sentence.startswith("BitNet needs the least arithmetic energy ")
+        assert f"; once memory traffic counts, by {min(saved):.0f}% to {max(saved):.0f}%." in sentence
+    assert " at 5 of 5 nodes (by " in judged(api.compare("gpt2", nodes, ["int8", "bitnet"])).sentence
