@@ -58,7 +58,9 @@ def kernel_class(op: Operator, precision: Precision, hardware: Hardware | None =
         case "experts":
             widened = linear.rescale == "weights" and linear.weights.code == "integer"
             if narrow and linear.activation_bits >= 8:
-                return "experts-w8a8"
+                return "experts-blocks" if _in_blocks(precision) else "experts-w8a8"
+            if linear.weights.code == "float" and linear.weights.bits < 8:
+                return "experts-w4a4" if narrow else "experts-dequantised"
             return "experts-integer" if widened else "experts"
         case "product":
             if op.role == "lm_head" and precision.bits_of("lm_head") < 8:

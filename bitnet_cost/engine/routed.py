@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bitnet_cost.engine.kernels import launches_of, stacked
-from bitnet_cost.formulas.experts import fullest_rows, fullest_visits, padded_rows, share_visited
+from bitnet_cost.formulas.experts import fullest_rows, fullest_visits, laid_out_rows, padded_rows, share_visited
 from bitnet_cost.inputs.runtime import Kernel, RuntimeProfile
 from bitnet_cost.ledger.counted import OpCounts
 from bitnet_cost.ledger.operators import Operator
@@ -31,12 +31,19 @@ class Routing(NamedTuple):
         return next((cls(*found[-2:]) for found in numbers), None)
 
 
+# Bits that pass between two grouped products for each input of the second one: two results of the first are written and
+# read in 16, the activation is written and read in 16, and written in 8.
+BETWEEN_PRODUCTS = 2 * 2 * 16 + 2 * 16 + 8
+
+
 class Uneven(NamedTuple):
     """Work of the fullest device over that of the mean one, [phase, op, n], 1 where nothing is routed."""
 
     arithmetic: Array  # rows are padded, too
     weights: Array
     tokens: Array  # of all passes, those of routed operators; 0 elsewhere
+    slower: Array  # times in which tiles read over that of small ones
+    laid_out: Array  # bits between two products beside those of routed rows, where all room is worked on; 0 elsewhere
 
 
 def uneven(counts: OpCounts, kernels: Sequence[Kernel | None], devices: int, parallel: Parallel) -> Uneven | None:
@@ -50,12 +57,10 @@ def uneven(counts: OpCounts, kernels: Sequence[Kernel | None], devices: int, par
         return None
     apart = devices if parallel in ("expert", "data") else 1
     one, none = np.ones_like(counts.passes), np.zeros_like(counts.passes)
-    arithmetic: list[Array] = []
-    weights: list[Array] = []
-    every: list[Array] = []
+    parts: list[Sequence[Array]] = []
     for op, routing, kernel in zip(counts.operators, routings, kernels, strict=True):
         if routing is None:
-            arithmetic, weights, every = [*arithmetic, one], [*weights, one], [*every, none]
+            parts.append((one, one, none, one, none))
             continue
         tokens = counts.bases[next(basis for quantity, basis, _ in op.terms if quantity == "mac")]
         each = tokens / np.maximum(counts.passes, 1.0)
@@ -64,10 +69,32 @@ def uneven(counts: OpCounts, kernels: Sequence[Kernel | None], devices: int, par
         visited = fullest_visits(routing.experts, routing.per_token, each, apart)
         share = share_visited(routing.experts, routing.per_token, each) * (routing.experts / apart)
         mean = np.where(worked, each * (routing.per_token / apart), 1.0)
-        arithmetic.append(np.where(worked, _tiled(rows, visited, kernel) / mean, 1.0))
-        weights.append(np.where(worked, visited / np.where(worked, share, 1.0), 1.0))
-        every.append(tokens)
-    return Uneven(*(array(part).swapaxes(0, 1) for part in (arithmetic, weights, every)))
+        large = each > routing.experts / apart
+        slower, beside = one, none
+        if kernel is not None and kernel.laid_out and kernel.large_tile is not None:
+            room = laid_out_rows(routing.experts, routing.per_token, each, apart, kernel.large_tile)
+            padded = room * _slower(kernel)
+            if op.traits.tensor == "down":
+                width = op.shape[0] * op.repeat * BETWEEN_PRODUCTS * (apart / devices)
+                beside = np.where(worked, (room - mean) * counts.passes * width, 0.0)
+        elif kernel is not None and kernel.tiles_by_experts and kernel.tile and kernel.large_tile:
+            few, many = padded_rows(rows, visited, kernel.tile), padded_rows(rows, visited, kernel.large_tile)
+            padded = np.where(large, many * _slower(kernel), few)
+            if kernel.bandwidth is not None and kernel.large_bandwidth is not None:
+                slower = np.where(large, kernel.bandwidth.value / kernel.large_bandwidth.value, 1.0)
+        else:
+            padded = _tiled(rows, visited, kernel)
+        weights = np.where(worked, visited / np.where(worked, share, 1.0), 1.0)
+        parts.append((np.where(worked, padded / mean, 1.0), weights, tokens, slower, beside))
+    return Uneven(*(array(list(part)).swapaxes(0, 1) for part in zip(*parts, strict=True)))
+
+
+def _slower(kernel: Kernel) -> float:
+    """Times that a row takes in large tiles over that in small ones."""
+    if kernel.compute is None or kernel.large_compute is None:
+        return 1.0
+    slower: float = kernel.compute.value / kernel.large_compute.value
+    return slower
 
 
 def _tiled(rows: Array, visited: Array, kernel: Kernel | None) -> Array:
@@ -75,10 +102,9 @@ def _tiled(rows: Array, visited: Array, kernel: Kernel | None) -> Array:
     if kernel is None or kernel.tile is None:
         return rows
     small = padded_rows(rows, visited, kernel.tile)
-    if kernel.large_tile is None or kernel.large_compute is None or kernel.compute is None:
+    if kernel.large_tile is None:
         return small
-    slower = kernel.compute.value / kernel.large_compute.value
-    least: Array = np.minimum(small, padded_rows(rows, visited, kernel.large_tile) * slower)
+    least: Array = np.minimum(small, padded_rows(rows, visited, kernel.large_tile) * _slower(kernel))
     return least
 
 

@@ -416,7 +416,7 @@ def roofline(
         compute = compute * padding * idle
     routed = uneven(counts, plan.kernels, *((share.devices, share.parallel) if share else (1, "tensor")))
     if routed is not None:
-        compute, memory = compute * routed.arithmetic, memory * routed.weights
+        compute, memory = compute * routed.arithmetic, memory * (routed.weights * routed.slower)
     widening = None
     if plan.per_weight is not None:
         widening = counts["weights"] * plan.per_weight
@@ -450,6 +450,7 @@ def roofline(
     others = 0.0 if routed is None else longest * (1 - 1 / routed.weights)  # seconds that they rest for the fullest
     if routed is not None and plan.sorting is not None:
         longest = longest + sorted_seconds(counts, plan.sorting, routed.tokens)
+        longest = longest + routed.laid_out * plan.per_bit[plan.main]
     counts.named(longest, "busy", "s")
     link = np.zeros(compute.shape)
     if share is not None and hardware.interconnect is not None:

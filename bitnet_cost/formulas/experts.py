@@ -92,6 +92,20 @@ def padded_rows(rows: Array, visited: Array, tile: float) -> Array:
     return padded
 
 
+def laid_out_rows(experts: int, per_token: int, tokens: Array, devices: int, tile: int) -> Array:
+    """Rows of a grouped product that works on all the room that its rows may take on a device: T k + (E/N) (t - 1).
+
+    How many rows each of its E/N experts gets is not known to the host, so that there is room for the routed rows of
+    all devices and for filling up each expert's to tiles; what is left over is worked on as well: vLLM 0.11.1 (2025),
+    fused_moe/deep_gemm_utils.py, `compute_aligned_M` and `deepgemm_moe_permute`, whose blocks begin as expert 0's.
+
+    >>> float(laid_out_rows(128, 8, np.float64(8), 2, 128))
+    8192.0
+    """
+    rows: Array = tokens * per_token + experts / devices * (tile - 1.0)
+    return rows
+
+
 @cache
 def logarithm_of_rest(share: float) -> float:
     """log(1 - share) for a share from 0 to 1, from sums and products alone: the same bits on every processor.

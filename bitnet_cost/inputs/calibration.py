@@ -122,7 +122,7 @@ class RuntimeConstants(Input):
             update: dict[str, Figure] = {}
             if kernel.overhead is not None and not kernel.each_expert:  # the time of an empty launch is the device's
                 slower = self.overhead * (self.experts_overhead if name.startswith("experts") else 1.0)
-                slower *= self.experts_w8a8 if name == "experts-w8a8" else 1.0
+                slower *= self.experts_w8a8 if name in ("experts-w8a8", "experts-blocks") else 1.0
                 slower *= self.products if name != "attention" and {name, WIDER.get(name)} & {*PRODUCTS} else 1.0
                 update["overhead"] = scaled(kernel.overhead, slower)
             if kernel.packing is not None:
@@ -135,6 +135,8 @@ class RuntimeConstants(Input):
                 wide, rate = self._of(name)
                 if kernel.bandwidth is not None:
                     update["bandwidth"] = scaled(kernel.bandwidth, wide, 0.95)
+                if kernel.large_bandwidth is not None:
+                    update["large_bandwidth"] = scaled(kernel.large_bandwidth, wide, 0.95)
                 if kernel.compute is not None:
                     update["compute"] = scaled(kernel.compute, rate, 0.95)
             if kernel.cache_repeats is not None:

@@ -205,6 +205,11 @@ class MeasuredSource(Source):
         description="by runtime and precision, how many products with weights of their own take turns in a measurement "
         "of one; 1 where left out",
     )
+    scales: dict[str, str] = Field(
+        default_factory=dict,
+        description="by model, the precision that says where the scales of its published weights are, where rows name "
+        "their format alone",
+    )
     rested_s: dict[str, dict[str, dict[str, dict[Before, float]]]] = Field(
         default_factory=dict,
         description="by runtime, device, precision and what was before, seconds that a device rested before a product "

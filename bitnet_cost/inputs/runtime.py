@@ -11,18 +11,20 @@ from bitnet_cost.shown import Shown
 
 KernelClass = Literal[
     "linear", "linear-fp32", "dequantised", "dequantised-int4", "dequantised-int8", "dequantised-narrow", "lowbit",
-    "w8a8", "w8a8-blocks", "w8a8-int8", "w4a4", "experts", "experts-w8a8", "experts-integer", "attention",
-    "attention-kv8", "attention-fp32", "attention-fp32-grouped", "norm", "layer-norm", "rope", "activation",
-    "activation-tanh", "residual", "cache", "quantise", "quantise-w8a8", "quantise-int8", "quantise-blocks", "rescale",
-    "scan", "elementwise",
+    "w8a8", "w8a8-blocks", "w8a8-int8", "w4a4", "experts", "experts-dequantised", "experts-w4a4", "experts-w8a8",
+    "experts-blocks", "experts-integer", "attention", "attention-kv8", "attention-fp32", "attention-fp32-grouped",
+    "norm", "layer-norm", "rope", "activation", "activation-tanh", "residual", "cache", "quantise", "quantise-w8a8",
+    "quantise-int8", "quantise-blocks", "rescale", "scan", "elementwise",
 ]  # fmt: skip
 # The class whose entry stands for one that a runtime does not list.
 WIDER: dict[KernelClass, KernelClass] = {
     "linear-fp32": "linear", "dequantised": "linear", "dequantised-int4": "dequantised",
     "dequantised-int8": "linear", "dequantised-narrow": "dequantised", "lowbit": "linear",
     "w8a8": "linear", "w8a8-blocks": "w8a8", "w8a8-int8": "w8a8", "w4a4": "w8a8", "experts": "linear",
-    "experts-w8a8": "experts", "experts-integer": "experts", "attention": "linear", "attention-fp32": "attention",
-    "attention-fp32-grouped": "attention", "attention-kv8": "attention", "layer-norm": "norm",
+    "experts-dequantised": "experts", "experts-w4a4": "experts", "experts-w8a8": "experts",
+    "experts-blocks": "experts-w8a8", "experts-integer": "experts", "attention": "linear",
+    "attention-fp32": "attention", "attention-fp32-grouped": "attention", "attention-kv8": "attention",
+    "layer-norm": "norm",
     "activation-tanh": "activation", "quantise-w8a8": "quantise", "quantise-int8": "quantise-w8a8",
     "quantise-blocks": "quantise-w8a8",
 }  # fmt: skip
@@ -139,6 +141,19 @@ class Kernel(Input):
     )
     tile: int | None = Field(None, ge=1, le=1024, description="rows that a grouped product pads each expert's to")
     large_tile: int | None = Field(None, ge=1, le=1024, description="the same of its tiles for many rows")
+    large_bandwidth: Ratio | None = Field(
+        None, description="share of the peak bandwidth that large tiles reach; left out: that of small ones"
+    )
+    tiles_by_experts: bool = Field(
+        False,
+        description="small tiles run in passes of no more tokens than a device has experts, large ones in others; left "
+        "out: whichever take less time",
+    )
+    laid_out: bool = Field(
+        False,
+        description="works on all the room that its rows may take: those routed to any device, and a large tile less a "
+        "row for each expert of its own",
+    )
     each_expert: bool = Field(False, description="launched once for every expert, whether routed to or not")
     large_compute: Ratio | None = Field(None, description="share of the peak rate that filled large tiles reach")
     per_token: Duration | None = Field(
@@ -157,6 +172,10 @@ class Kernel(Input):
             raise ValueError("few_rows and few_overhead need one another")
         if self.keeps is not None and self.reads_outputs is None:
             raise ValueError("keeps needs reads_outputs")
+        if (self.laid_out or self.tiles_by_experts or self.large_bandwidth) and self.large_tile is None:
+            raise ValueError("laid_out, tiles_by_experts and large_bandwidth need large_tile")
+        if self.large_bandwidth is not None and (self.bandwidth is None or not self.tiles_by_experts):
+            raise ValueError("large_bandwidth needs bandwidth and tiles_by_experts")
         if self.large_tile is not None and (self.tile is None or self.compute is None or self.large_compute is None):
             raise ValueError("large_tile needs tile, compute and large_compute")
         return self

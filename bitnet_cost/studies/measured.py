@@ -20,6 +20,7 @@ from bitnet_cost.formulas.queueing import after_first
 from bitnet_cost.inputs.calibration import Constants, CounterConstants
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.measurement import LoadMeasurement, Measurement, SystemMeasurement, Task, TrainingMeasurement
+from bitnet_cost.inputs.precision import Precision
 from bitnet_cost.inputs.runtime import RuntimeProfile
 from bitnet_cost.inputs.scenario import Scenario
 from bitnet_cost.inputs.workload import Workload
@@ -247,12 +248,28 @@ def counted(
 ) -> Result:
     """Counts and memory of rows of one group on a device, without time and energy; ``prompts`` as in `workload_of`."""
     asked = Scenario(
-        model=catalog.model(_taking_turns(rows[0])), precision=catalog.precision(rows[0].precision), hardware=hardware,
+        model=catalog.model(_taking_turns(rows[0])), precision=precision_of(rows[0]), hardware=hardware,
         runtime=runtime, workload=workload_of(rows, prompts), devices=rows[0].devices,
         parallel=rows[0].parallel,
     )  # fmt: skip
     found = found_again(asked, rows)
     return measure(asked.but(workload=workload_of(rows, prompts, found)) if any(found) else asked)
+
+
+def precision_of(row: Measurement) -> Precision:
+    """The precision of a row, with scales where its source's weights have them.
+
+    >>> [precision_of(row).name for row in measured.rows() if row.id in ("mlenergy_v3-0027", "mlenergy_v3-0050")]
+    ['fp8-block', 'bf16']
+    """
+    known = measured.sources().sources.get(row.source)
+    found = catalog.precision(row.precision)
+    named = known.scales.get(row.model) if known is not None else None
+    if named is None:
+        return found
+    apart = catalog.precision(named)
+    weights, kept = apart.linear.weights, found.linear.weights
+    return apart if (weights.bits, weights.code) == (kept.bits, kept.code) else found
 
 
 def _taking_turns(row: Measurement) -> str:

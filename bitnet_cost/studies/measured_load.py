@@ -17,7 +17,7 @@ from bitnet_cost.ledger.load_record import LOAD_METRICS
 from bitnet_cost.numerals import brief
 from bitnet_cost.readers import catalog, machines, measured
 from bitnet_cost.studies.load import Terms, serving
-from bitnet_cost.studies.measured import Point, Quantity, grouped, workload_of
+from bitnet_cost.studies.measured import Point, Quantity, grouped, precision_of, workload_of
 
 COLUMNS: dict[Quantity, str] = {
     "tpot_s": "tpot_s", "ttft_s": "ttft_s", "mean_batch": "mean_batch", "power_w": "power_w",
@@ -53,7 +53,7 @@ def _at_its_rate(rows: list[Measurement]) -> list[Point]:
     first = rows[0]
     profile, software = machines.setting(catalog.hardware(first.hardware), first.runtime)
     asked = Scenario(
-        model=catalog.model(first.model), precision=catalog.precision(first.precision), hardware=profile,
+        model=catalog.model(first.model), precision=precision_of(first), hardware=profile,
         runtime=software, workload=Workload(1), devices=first.devices, parallel=first.parallel,
     )  # fmt: skip
     loads = [

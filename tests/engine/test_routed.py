@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 import bitnet_cost
-from bitnet_cost.engine.kernels import kernel_class
+from bitnet_cost.engine.kernels import kernel_class, kinds_of
 from bitnet_cost.engine.operators import operators
+from bitnet_cost.engine.routed import uneven
 from bitnet_cost.engine.timing import link_seconds
 from bitnet_cost.formulas.experts import fullest_rows, fullest_visits, padded_rows
 from bitnet_cost.inputs.measurement import Measurement
+from bitnet_cost.inputs.runtime import Kernel
+from bitnet_cost.ledger.result import Result
 from bitnet_cost.readers import catalog, machines, measured
 from bitnet_cost.studies.measured import all_reduced
 
@@ -128,9 +132,68 @@ def test_a_kernel_of_each_expert_is_launched_as_often_as_there_are_experts() -> 
 @pytest.mark.parametrize(
     ("precision", "name"),
     [("int4", "experts-integer"), ("gptq-int8", "experts-integer"), ("nf4", "experts"), ("fp8", "experts-w8a8"),
-     ("bf16", "experts")],
+     ("bf16", "experts"), ("fp8-block", "experts-blocks"), ("mxfp4", "experts-dequantised")],
 )  # fmt: skip
 def test_experts_in_integers_have_kernels_of_their_own(precision: str, name: str) -> None:
     ops = operators(catalog.model("mixtral-8x7b"))
     found = {kernel_class(op, catalog.precision(precision)) for op in ops if op.traits.kernel == "experts"}
     assert found == {name}
+
+
+def _experts(batch: int, precision: str, *, devices: int = 2) -> Result:
+    work = {"batch": batch, "prompt": 8, "generate": 2, "devices": devices, "parallel": "expert", "runtime": "vllm"}
+    return bitnet_cost.estimate("qwen3-235b-a22b", H200, precision, **work)  # type: ignore[arg-type]
+
+
+def test_all_the_room_of_laid_out_rows_is_worked_on() -> None:
+    """By hand: 8 tokens x 8 rows and 127 more for each of a device's experts, at the rate of large tiles."""
+    found = _experts(8, "fp8-block")
+    _, software = machines.setting(catalog.hardware(H200), "vllm")
+    kernel = software.kernel("experts-blocks")  # type: ignore[union-attr]
+    assert kernel.large_compute is not None
+    rate = found.hardware.rates["fp8"].value / 2 * kernel.large_compute.value
+    ops = [i for i, op in enumerate(found.counts.operators) if op.traits.kernel == "experts"]
+    seconds = float(found.timing.compute[1, ops].sum())  # type: ignore[union-attr]
+    assert seconds == pytest.approx(94 * (8 * 8 + 64 * 127) * 3 * 4096 * 1536 / rate)
+    fewer = float(_experts(8, "fp8-block", devices=4).timing.compute[1, ops].sum())  # type: ignore[union-attr]
+    assert seconds / fewer == pytest.approx((64 + 64 * 127) / (64 + 32 * 127))
+
+
+def test_what_passes_between_products_is_moved_for_laid_out_rows() -> None:
+    """By hand: 13 bytes an input of the second product for each row that nobody was routed to."""
+    found = _experts(8, "fp8-block")
+    of = uneven(found.counts, schedule_kernels(found), 2, "expert")
+    assert of is not None
+    down = next(i for i, op in enumerate(found.counts.operators) if op.name == "expert_down")
+    assert of.laid_out[1, down, 0] == pytest.approx(94 * 1536 * 13 * 8 * (64 + 64 * 127 - 32))
+    assert of.laid_out[1].sum() == of.laid_out[1, down].sum()
+
+
+def test_large_tiles_run_in_passes_of_more_tokens_than_a_device_has_experts() -> None:
+    """64 experts a device: reads of 65 tokens are slower than those of 64 by the shares that both tiles reach."""
+    kernel = machines.setting(catalog.hardware(H200), "vllm")[1].kernel("experts")  # type: ignore[union-attr]
+    assert kernel.bandwidth is not None
+    assert kernel.large_bandwidth is not None
+    few, many = (uneven(found.counts, schedule_kernels(found), 2, "expert") for found in
+                 (_experts(64, "bf16"), _experts(65, "bf16")))  # fmt: skip
+    assert few is not None
+    assert many is not None
+    assert few.slower[1].max() == 1
+    assert many.slower[1].max() == pytest.approx(kernel.bandwidth.value / kernel.large_bandwidth.value)
+
+
+def schedule_kernels(found: Result) -> list[Kernel | None]:
+    """The kernels of a result's operators."""
+    assert found.scenario.runtime is not None
+    kinds = kinds_of(found.counts.operators, found.precision, found.hardware)
+    return [kind.of(found.scenario.runtime) for kind in kinds]
+
+
+def test_large_tiles_are_described_whole() -> None:
+    share = {"value": "0.5 x", "low": "0.4 x", "high": "0.6 x", "basis": "assumed", "source": "none"}
+    whole = {"launches": 0, "bandwidth": share, "compute": share, "tile": 16, "large_compute": share, "large_tile": 64,
+             "large_bandwidth": share, "tiles_by_experts": True}  # fmt: skip
+    assert Kernel.model_validate(whole).large_tile == 64
+    for lacking in ("large_tile", "bandwidth"):
+        with pytest.raises(ValidationError, match=f"need.* {lacking}"):
+            Kernel.model_validate(whole | {lacking: None})
