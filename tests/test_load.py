@@ -269,6 +269,13 @@ def test_devices_of_several_kinds_are_not_counted_against_each_other(bitnet_cost
     assert f": fp8 on the L4 needs the least energy, {saved:.0f}% less than int4 on the L4." in first
 
 
+def test_prompts_on_devices_of_their_own_are_said_to_be_there(bitnet_cost: Command) -> None:
+    words = ("load", "llama-3.1-8b", "-p", "fp8", "--rate", "2")
+    assert "tensorrt-llm: prompts run inside decode steps." in " ".join(bitnet_cost(*words).out.split())
+    apart = " ".join(bitnet_cost(*words, "--prefill-devices", "1").out.split())
+    assert "tensorrt-llm: prompts run on devices of their own." in apart
+
+
 def test_a_curve_names_the_devices_of_each_rate(bitnet_cost: Command) -> None:
     words = ("load", "llama-3.1-8b", "-H", "h100-sxm-80gb,l4", "-p", "fp8", "--rate", "1:2:2")
     first = " ".join(bitnet_cost(*words).out.partition("\n\n")[0].split())

@@ -422,6 +422,7 @@ def _policy(results: Sequence[LoadResult]) -> str:
     for r in results:
         if (runtime := r.scenario.runtime) is not None and r.steady is not None:
             inside = "inside decode steps" if runtime.prompts_inside else "alone, before the next decode step"
+            inside = "on devices of their own" if r.load.prefill_devices else inside
             filled = ", a batch filled up to a size that was captured" if runtime.batch_sizes else ""
             names = found.setdefault(f"prompts run {inside}{filled}", [])
             names += [runtime.runtime] if runtime.runtime not in names else []
