@@ -305,7 +305,7 @@ def _bits(
     products = kind in ("linear", "experts", "attention")
     if (op.traits.scores and not products) or (kind == "attention" and not op.has("inputs", "outputs")):  # scores alone
         unfused = runtime is not None and not runtime.fused_attention and op.traits.scores
-        each = 8.0 if unfused else 0.0
+        each = 4.0 * form.width if unfused else 0.0  # written, read and written by the softmax, and read
         whole = 1.0 if plan.counting == "traced" else 2.0  # masked scores are written too
         return linear_in(op, exp=whole * each * 8), linear_in(op, exp=whole * each * 16)
     if products:
