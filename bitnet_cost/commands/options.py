@@ -111,7 +111,7 @@ def _one_by_one(param: typer.CallbackParam, given: list[str] | str | None) -> li
 
     if isinstance(given, list):
         return pieces(given)
-    if len(pieces([given])) > 1:
+    if len(pieces([given])) > 1 and param.param_type_name == "option":  # `estimate` takes several models as one word
         raise BitnetCostError(f"{max(param.opts, key=len)}: {quoted(given)} are several; one is taken here")
     return given
 
