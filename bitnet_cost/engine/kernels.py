@@ -138,10 +138,12 @@ class Kind(NamedTuple):
     kernel: KernelClass | None
     form: str | None  # of its products
 
-    def of(self, runtime: RuntimeProfile) -> Kernel | None:
-        """Its kernel; None where it is fused into another: scales of a product, if not listed."""
+    def of(self, runtime: RuntimeProfile, device: str = "") -> Kernel | None:
+        """Its kernel on a device; None where it is fused into another: scales of a product, if not listed."""
         name = self.kernel
-        return None if name is None or (name == "rescale" and name not in runtime.kernels) else runtime.kernel(name)
+        if name is None or (name == "rescale" and name not in runtime.kernels):
+            return None
+        return runtime.kernel(name, device)
 
 
 def kinds_of(ops: tuple[Operator, ...], precision: Precision, hardware: Hardware) -> tuple[Kind, ...]:
@@ -279,7 +281,7 @@ def kinds_apart(kinds: Same) -> tuple[tuple[Kind, ...], NDArray[np.intp]]:
 def columns_of(kinds: tuple[Kind, ...], software: Same, device: Same) -> Columns:
     """Those of kinds that are not alike, in a runtime on a device."""
     runtime, hardware = software.it, device.it
-    kernels = tuple(kind.of(runtime) for kind in kinds)
+    kernels = tuple(kind.of(runtime, hardware.name) for kind in kinds)
     given = {name for k in kernels if k for name, value in k if value is not None and value is not False}
     moves = np.array([0.0 if k is None or k.bandwidth is None else 1.0 for k in kernels])[:, None]
     stepwise = np.array([bool(k and k.bytes_per_entry is not None) for k in kernels])[:, None]

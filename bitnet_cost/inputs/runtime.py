@@ -154,6 +154,12 @@ class Kernel(Input):
         description="works on all the room that its rows may take: those routed to any device, and a large tile less a "
         "row for each expert of its own",
     )
+    families: list[str] = Field(
+        default_factory=list,
+        max_length=100,
+        description="words of which a device's name holds one; others run the kernel of the wider class; left out: all "
+        "run it",
+    )
     each_expert: bool = Field(False, description="launched once for every expert, whether routed to or not")
     large_compute: Ratio | None = Field(None, description="share of the peak rate that filled large tiles reach")
     per_token: Duration | None = Field(
@@ -257,6 +263,9 @@ class RuntimeProfile(Shown, Input):
         for name in ("linear", "elementwise"):
             if name not in self.kernels:
                 raise ValueError(f"kernels.{name} is missing; classes without an entry of their own run as it")
+        for name, kernel in self.kernels.items():
+            if kernel.families and name not in WIDER:
+                raise ValueError(f"kernels.{name}.families: other devices have no wider class to run")
         return self
 
     @model_validator(mode="after")
@@ -293,6 +302,9 @@ class RuntimeProfile(Shown, Input):
             name = WIDER.get(name, "elementwise")
         return name
 
-    def kernel(self, name: KernelClass) -> Kernel:
-        """The entry of a class of operators, see `listed`."""
-        return self.kernels[self.listed(name)]
+    def kernel(self, name: KernelClass, device: str = "") -> Kernel:
+        """The entry of a class of operators, see `listed`; on a ``device`` that it is not for, the wider one's."""
+        found = self.kernels[self.listed(name)]
+        if not device or not found.families or any(word in device for word in found.families):
+            return found
+        return self.kernel(WIDER[self.listed(name)], device)

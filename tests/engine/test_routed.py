@@ -13,7 +13,7 @@ from bitnet_cost.engine.routed import uneven
 from bitnet_cost.engine.timing import link_seconds
 from bitnet_cost.formulas.experts import fullest_rows, fullest_visits, padded_rows
 from bitnet_cost.inputs.measurement import Measurement
-from bitnet_cost.inputs.runtime import Kernel
+from bitnet_cost.inputs.runtime import Kernel, RuntimeProfile
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.readers import catalog, machines, measured
 from bitnet_cost.studies.measured import all_reduced
@@ -197,3 +197,13 @@ def test_large_tiles_are_described_whole() -> None:
     for lacking in ("large_tile", "bandwidth"):
         with pytest.raises(ValidationError, match=f"need.* {lacking}"):
             Kernel.model_validate(whole | {lacking: None})
+
+
+def test_a_kernel_of_some_devices_is_no_other_ones() -> None:
+    """DeepGEMM is Hopper's and that of Blackwell's servers; an L40S runs the kernel of any FP8."""
+    software = catalog.runtime("vllm", "gpu")
+    assert software.kernel("experts-blocks", H200).laid_out
+    assert software.kernel("experts-blocks", "l40s") == software.kernel("experts-w8a8")
+    alone = software.kernels["linear"].model_copy(update={"families": ["h100"]})
+    with pytest.raises(ValidationError, match=r"kernels\.linear\.families"):
+        RuntimeProfile(**dict(software) | {"kernels": software.kernels | {"linear": alone}})
