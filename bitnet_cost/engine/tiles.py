@@ -9,7 +9,7 @@ import numpy as np
 
 from bitnet_cost.formulas.launches import idle_multiprocessors, padded_queries, tile_rows, within_rows
 from bitnet_cost.formulas.pairs import rectangle_share
-from bitnet_cost.formulas.tiling import wave_share
+from bitnet_cost.formulas.tiling import last_wave, wave_share
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.runtime import Kernel, RuntimeProfile
 from bitnet_cost.ledger.counted import OpCounts
@@ -26,12 +26,14 @@ class Tiled(NamedTuple):
     multiprocessors: int
 
 
-class Waves(NamedTuple):
-    """Products whose tiles run in waves: the outer side of each as it is launched."""
+# Of each product: row of the table, outer side as it is launched, whether tensor-parallel devices share that.
+Sides = tuple[tuple[int, float, bool], ...]
 
-    columns: tuple[
-        tuple[int, float, bool], ...
-    ]  # row of the table, outer side, whether tensor-parallel devices share it
+
+class Waves(NamedTuple):
+    """Products whose tiles run in waves."""
+
+    columns: Sides
     multiprocessors: int
 
     def of(self, rows: list[int]) -> Waves:
@@ -46,17 +48,89 @@ class Waves(NamedTuple):
             yield row, np.maximum(1.0, 1.0 / share)
 
 
+class Blocks(NamedTuple):
+    """Products whose result is made in blocks of few entries, in waves."""
+
+    columns: Sides
+    tile: tuple[int, int]  # rows and outputs of a block
+    multiprocessors: int
+    each: int  # blocks that a multiprocessor works on at once
+
+    def of(self, rows: list[int]) -> Blocks:
+        """Those of some operators of the table."""
+        return self._replace(
+            columns=tuple((rows.index(i), wide, shared) for i, wide, shared in self.columns if i in rows)
+        )
+
+    def unfilled(self, tokens: Array, devices: int) -> Iterator[tuple[int, Array]]:
+        """How much longer each takes for some ``tokens`` than if the last wave were full."""
+        tall = self.tall(tokens)
+        for row, outer, shared in self.columns:
+            wide = np.ceil((outer / devices if shared else outer) / self.tile[1])
+            yield row, last_wave(tall * wide, self.multiprocessors, self.each)
+
+    def tall(self, tokens: Array) -> Array:
+        """Blocks that some tokens fill, the last one not whole."""
+        return np.maximum(np.ceil(tokens / self.tile[0]), 1.0)
+
+
 def waves_of(
     ops: tuple[Operator, ...], kernels: Sequence[Kernel | None], runtime: RuntimeProfile, hardware: Hardware
 ) -> Waves | None:
-    """Those of a run; None where no kernel has them, or the device does not say its multiprocessors.
+    """Those of a run; None where no kernel has them, or the device does not say its multiprocessors."""
+    rows = [i for i, (op, k) in enumerate(zip(ops, kernels, strict=True)) if k and k.waves and op.shape[1]]
+    if hardware.multiprocessors is None or not rows:
+        return None
+    return Waves(outer_sides(ops, rows, runtime), hardware.multiprocessors)
+
+
+def blocks_of(
+    ops: tuple[Operator, ...], kernels: Sequence[Kernel | None], runtime: RuntimeProfile, hardware: Hardware
+) -> Blocks | None:
+    """Those of a run whose kernel works on several at once, of one class of kernels; None as in `waves_of`."""
+    rows = [i for i, (op, k) in enumerate(zip(ops, kernels, strict=True)) if k and k.blocks and op.shape[1]]
+    kernel = kernels[rows[0]] if rows else None
+    if hardware.multiprocessors is None or kernel is None:
+        return None
+    tile = (kernel.reads_rows or 1, kernel.reads_outputs or 1)
+    return Blocks(outer_sides(ops, rows, runtime), tile, hardware.multiprocessors, kernel.blocks or 1)
+
+
+class Few(NamedTuple):
+    """Products of few rows whose kernel is another, of smaller blocks."""
+
+    blocks: Blocks
+    most: int  # rows
+    slower: float | Array  # how much longer a full wave of them takes
+
+    def of(self, rows: list[int]) -> Few:
+        """Those of some operators of the table."""
+        return self._replace(blocks=self.blocks.of(rows))
+
+    def padding(self, tokens: Array) -> Array:
+        """How much longer they take for some ``tokens`` than full tiles of the other kernel."""
+        return self.blocks.tall(tokens) * self.blocks.tile[0] / np.maximum(tokens, 1.0) * self.slower
+
+
+def few_of(
+    ops: tuple[Operator, ...], kernels: Sequence[Kernel | None], runtime: RuntimeProfile, hardware: Hardware
+) -> Few | None:
+    """Those of a run, of one class of kernels; None as in `waves_of`."""
+    rows = [i for i, (op, k) in enumerate(zip(ops, kernels, strict=True)) if k and k.few_tile and op.shape[1]]
+    kernel = kernels[rows[0]] if rows else None
+    if hardware.multiprocessors is None or kernel is None:
+        return None
+    high, wide = kernel.few_tile or (1, 1)
+    blocks = Blocks(outer_sides(ops, rows, runtime), (high, wide), hardware.multiprocessors, 1)
+    slower = kernel.compute.value / kernel.few_compute.value if kernel.compute and kernel.few_compute else 1.0
+    return Few(blocks, kernel.few_rows or 0, slower)
+
+
+def outer_sides(ops: tuple[Operator, ...], rows: list[int], runtime: RuntimeProfile) -> Sides:
+    """Outer sides of the products in some ``rows`` as they are launched.
 
     A product that runs as one with the one before it, whose input it shares, adds its outer side to it.
     """
-    units = hardware.multiprocessors
-    rows = [i for i, (op, k) in enumerate(zip(ops, kernels, strict=True)) if k and k.waves and op.shape[1]]
-    if units is None or not rows:
-        return None
     first, leading, together = rows[0], {}, dict.fromkeys(rows, 0.0)
     for i in rows:
         if ops[i].traits.fused != "projections" or not runtime.fused_projections:
@@ -64,7 +138,7 @@ def waves_of(
         leading[i] = first
         together[first] += ops[i].shape[1]
     shared = {i: ops[i].traits.split and ops[i].traits.tensor not in ("output", "down") for i in rows}
-    return Waves(tuple((i, together[leading[i]], shared[i]) for i in rows), units)
+    return tuple((i, together[leading[i]], shared[i]) for i in rows)
 
 
 def query_tiles(ops: tuple[Operator, ...], kernels: Sequence[Kernel | None], hardware: Hardware) -> tuple[Tiled, ...]:
@@ -94,6 +168,8 @@ class Tiles(NamedTuple):
 
     queries: tuple[Tiled, ...]  # attention that takes queries in tiles
     waves: Waves | None  # products whose tiles run in waves; None: nowhere
+    blocks: Blocks | None  # the same of small blocks
+    few: Few | None  # the same where there are few rows
     rows: Array | None  # rows of a product's tile, 1 where it has none, [op, 1]; None: nowhere
     beyond: Array | None  # tokens up to which another kernel runs, without such tiles, [op, 1]; None: nowhere
     chunk: float  # tokens of a pass of a prefill at most
@@ -101,7 +177,8 @@ class Tiles(NamedTuple):
     def of(self, rows: list[int]) -> Tiles:
         """The same of some operators."""
         queries = tuple(tile._replace(row=rows.index(tile.row)) for tile in self.queries)
-        return Tiles(queries, self.waves and self.waves.of(rows), None if self.rows is None else self.rows[rows],
+        return Tiles(queries, self.waves and self.waves.of(rows), self.blocks and self.blocks.of(rows),
+                     self.few and self.few.of(rows), None if self.rows is None else self.rows[rows],
                      None if self.beyond is None else self.beyond[rows], self.chunk)  # fmt: skip
 
     def worked(self, counts: OpCounts, shape: tuple[int, ...], devices: int) -> tuple[Array, Array]:
@@ -128,6 +205,15 @@ class Tiles(NamedTuple):
             prompts = np.array([phase.prompts for phase in counts.phases])[:, None]
             for row, longer in self.waves.unfilled(np.minimum(tokens[:, 0], self.chunk), devices):
                 idle[row] = idle[row] * np.where(prompts, longer, 1.0)
+        if self.few is not None:
+            passed = np.minimum(tokens[:, 0], self.chunk)
+            within, filled = within_rows(passed, self.few.most), self.few.padding(passed)
+            for row, longer in self.few.blocks.unfilled(passed, devices):
+                padding[row] = padding[row] + (filled - padding[row]) * within
+                idle[row] = idle[row] * (1.0 + (longer - 1.0) * within)
+        if self.blocks is not None:  # few tokens take as long as a tile before it matters how many blocks they fill
+            for row, longer in self.blocks.unfilled(np.minimum(tokens[:, 0], self.chunk), devices):
+                idle[row] = idle[row] * np.maximum(1.0, longer / padding[row])
         return np.stack(padding, 1), np.stack(idle, 1)
 
 
@@ -137,11 +223,13 @@ def tiles_of(
     """Those of a run; None where no kernel has any."""
     rows = [float(k.row_tile or 1) if k else 1.0 for k in kernels]
     queries, waves = query_tiles(ops, kernels, hardware), waves_of(ops, kernels, runtime, hardware)
-    if not (queries or waves or any(k and k.row_tile for k in kernels)):
+    blocks, few = blocks_of(ops, kernels, runtime, hardware), few_of(ops, kernels, runtime, hardware)
+    if not (queries or waves or blocks or few or any(k and k.row_tile for k in kernels)):
         return None
     padded = array(rows)[:, None] if any(k and k.row_tile for k in kernels) else None
-    few = [float(k.few_rows or 0) if k and k.row_tile else 0.0 for k in kernels]
-    return Tiles(queries, waves, padded, array(few)[:, None] if any(few) else None, float(runtime.chunk or np.inf))
+    beyond = [float(k.few_rows or 0) if k and k.row_tile else 0.0 for k in kernels]
+    return Tiles(queries, waves, blocks, few, padded, array(beyond)[:, None] if any(beyond) else None,
+                 float(runtime.chunk or np.inf))  # fmt: skip
 
 
 def rows_of(counts: OpCounts) -> Array:

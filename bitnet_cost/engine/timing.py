@@ -227,7 +227,9 @@ def schedule(
         unpacked_rows=each(of.unpacked_rows),
         packed_rows=of.packed_rows[rows],
         packing=each(of.packing),
-        tiles=tiles_of(ops, kernels, runtime, hardware) if of.has("query_tile", "waves", "row_tile") else None,
+        tiles=tiles_of(ops, kernels, runtime, hardware)
+        if of.has("query_tile", "waves", "blocks", "few_tile", "row_tile")
+        else None,
         unfused=unfused(ops, kernels) if of.has("bytes_per_pair") else None,
         repeated=repeated(ops, kernels) if of.has("bytes_per_repeat") else None,
         rereads=rereads_of(ops, kernels) if of.has("reads_rows", "reads_outputs") else None,
@@ -417,12 +419,15 @@ def roofline(
     routed = uneven(counts, plan.kernels, *((share.devices, share.parallel) if share else (1, "tensor")))
     if routed is not None:
         compute, memory = compute * routed.arithmetic, memory * (routed.weights * routed.slower)
-    widening = None
+    rewidened = None
     if plan.per_weight is not None:
         widening = counts["weights"] * plan.per_weight
         few = plan.unpacked_rows
         widening = widening if few is None else widening * within_rows(rows_of(counts), few)
         compute = compute + widening
+        if plan.rereads is not None:  # whoever reads a weight again widens it again
+            rewidened = widening * read_again(rows_of(counts), plan.rereads.rows)
+            compute = compute + rewidened
     if plan.packing is not None:
         compute = compute + packing_seconds(counts["weights"], plan.packing, rows_of(counts), plan.packed_rows)
     counts.named(compute, "arithmetic", "s")
@@ -466,8 +471,8 @@ def roofline(
         waits = waiting(longest - others, needed * plan.busy_compute, moved)
         if plan.waits is not None:
             drawn = (longest - others) * plan.waits
-            if widening is not None and plan.rereads is not None:  # beyond once, which is priced as work
-                drawn = drawn + widening * read_again(rows_of(counts), plan.rereads.rows)
+            if rewidened is not None:  # beyond once, which is priced as work
+                drawn = drawn + rewidened
             waits = np.where(plan.waits >= 0, drawn, waits)
         if idle is not None:
             waits = waits / idle

@@ -138,7 +138,7 @@ class RuntimeConstants(Input):
                 if kernel.large_bandwidth is not None:
                     update["large_bandwidth"] = scaled(kernel.large_bandwidth, wide, 0.95)
                 if kernel.compute is not None:
-                    update["compute"] = scaled(kernel.compute, rate, 0.95)
+                    update["compute"] = scaled(kernel.compute, rate, max(0.95, kernel.compute.value))
             if kernel.cache_repeats is not None:
                 update["cache_repeats"] = scaled(kernel.cache_repeats, self.cache_repeats, 1.0)
             own = self.kernels.get(name)

@@ -56,6 +56,13 @@ class Kernel(Input):
         description="tokens of a pass up to which another kernel runs, whose launch is shorter, without row_tile",
     )
     few_overhead: Ratio | None = Field(None, description="part of `overhead` that a launch for few_rows takes")
+    few_compute: Ratio | None = Field(None, description="share of the peak rate that a kernel for few_rows reaches")
+    few_tile: list[Annotated[int, Field(ge=1, le=1024)]] | None = Field(
+        None,
+        min_length=2,
+        max_length=2,
+        description="rows and outputs of the tiles of a kernel for few_rows, in waves of one a multiprocessor",
+    )
     issued: bool = Field(
         False,
         description="the host issues it while the device works on what came before: the longer of launch and kernel, "
@@ -100,6 +107,13 @@ class Kernel(Input):
     )
     reads_outputs: int | None = Field(
         None, ge=1, le=1024, description="outputs of a product's tile, for each of which its inputs are read again"
+    )
+    blocks: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="tiles of `reads_rows` and `reads_outputs` that a multiprocessor works on at once, the last wave "
+        "of them not full",
     )
     keeps: int | None = Field(
         None,
@@ -176,12 +190,16 @@ class Kernel(Input):
             raise ValueError("a kernel that is launched needs its overhead")
         if (self.few_rows is None) != (self.few_overhead is None):
             raise ValueError("few_rows and few_overhead need one another")
+        if self.few_rows is None and (self.few_tile is not None or self.few_compute is not None):
+            raise ValueError("few_tile and few_compute need few_rows")
         if self.keeps is not None and self.reads_outputs is None:
             raise ValueError("keeps needs reads_outputs")
         if (self.laid_out or self.tiles_by_experts or self.large_bandwidth) and self.large_tile is None:
             raise ValueError("laid_out, tiles_by_experts and large_bandwidth need large_tile")
         if self.large_bandwidth is not None and (self.bandwidth is None or not self.tiles_by_experts):
             raise ValueError("large_bandwidth needs bandwidth and tiles_by_experts")
+        if self.blocks is not None and (self.reads_rows is None or self.reads_outputs is None):
+            raise ValueError("blocks needs reads_rows and reads_outputs")
         if self.large_tile is not None and (self.tile is None or self.compute is None or self.large_compute is None):
             raise ValueError("large_tile needs tile, compute and large_compute")
         return self
