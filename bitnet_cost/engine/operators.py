@@ -141,7 +141,6 @@ class _Builder(Rows):
         hidden, heads = self.hidden, attention.heads
         kv_heads, width = attention.kv_heads or attention.heads, self.architecture.head_dim(attention)
         queries, keys = heads * width, kv_heads * width
-        write = [("kv_write", TOKENS, keys)]
         window = () if attention.window is None else (float(attention.window),)
         pairs, cached = ("pairs", *window), ("keys", *window)
         bias = attention.qkv_bias
@@ -152,7 +151,7 @@ class _Builder(Rows):
             made = FUSED._replace(tensor="key"), FUSED._replace(tensor="value")
             for name, biased, traits in zip("kv", (k_bias, bias), made, strict=True):
                 if name == "k" or not attention.value_is_key:
-                    self.linear(name, hidden, keys, bias=biased, terms=write, traits=traits, cached_heads=kv_heads)
+                    self.linear(name, hidden, keys, bias=biased, traits=traits, cached_heads=kv_heads)
             vectors += kv_heads
         if attention.gate:
             self.linear("attn_gate", hidden, queries, bias=bias, traits=FUSED)
@@ -224,12 +223,11 @@ class _Builder(Rows):
         queries, keys = heads * width, kv_heads * width
         source: Basis = ("encoder_tokens", frames)
         once = Copies(touched=("encoder_passes", frames), basis=source)
-        write = [("kv_write", source, keys)]
         k_bias = attention.qkv_bias if attention.k_bias is None else attention.k_bias
         self.linear("cross_q", hidden, queries, bias=attention.qkv_bias, traits=PRODUCT._replace(tensor="query"))
-        self.linear("cross_k", hidden, keys, bias=k_bias, terms=write, copies=once, cached_heads=kv_heads,
+        self.linear("cross_k", hidden, keys, bias=k_bias, copies=once, cached_heads=kv_heads,
                     traits=PRODUCT._replace(tensor="key"))  # fmt: skip
-        self.linear("cross_v", hidden, keys, bias=attention.qkv_bias, terms=write, copies=once, cached_heads=kv_heads,
+        self.linear("cross_v", hidden, keys, bias=attention.qkv_bias, copies=once, cached_heads=kv_heads,
                     traits=FUSED._replace(tensor="value"))  # fmt: skip
         pairs: Basis = ("cross_pairs", frames, float(frames == 0))
         cached: Basis = ("cross_keys", frames)
@@ -297,8 +295,7 @@ class _Builder(Rows):
             self.linear("q_a", hidden, mla.q_rank, bias=mla.bias, traits=REPEATED)
             self.norm("q_norm", mla.q_rank)
             self.linear("q_b", mla.q_rank, heads * query)
-        self.linear("kv_a", hidden, rank + rope, bias=mla.bias, terms=[("kv_write", TOKENS, rank + rope)],
-                    cached_heads=1)  # fmt: skip
+        self.linear("kv_a", hidden, rank + rope, bias=mla.bias, cached_heads=1)
         self.norm("kv_norm", rank)
         if mla.rotary:
             self.rope((heads + 1) * rope)
@@ -352,7 +349,7 @@ class _Builder(Rows):
         """
         heads, width = indexer.heads, indexer.head_dim
         self.linear("index_q", query, heads * width, traits=REPEATED)
-        self.linear("index_k", self.hidden, width, terms=[("kv_write", TOKENS, width)], cached_heads=1)
+        self.linear("index_k", self.hidden, width, cached_heads=1)
         self.norm("index_norm", width, kind="layernorm")
         self.linear("index_weights", self.hidden, heads, role="elsewhere", traits=ROUTER)
         self.add("index_scores", "attention", "attention", [

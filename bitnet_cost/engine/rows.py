@@ -84,14 +84,16 @@ class Rows:
 
     def linear(
         self, name: str, inputs: int, outputs: int, *, bias: bool = False, role: str = "linear", copies: Copies = ONE,
-        terms: Iterable[Term] = (), traits: Traits = PRODUCT, cached_heads: int = 0,
+        traits: Traits = PRODUCT, cached_heads: int = 0,
     ) -> None:  # fmt: skip
-        """A product with a weight matrix, or with one of several."""
+        """A product with a weight matrix, or with one of several. The cache keeps outputs of ``cached_heads``."""
         group = "head" if role == "lm_head" else "linear"
         if role == "linear" and self.architecture.linear_norms:
             self.norm(f"{name}_norm", inputs, copies.run, groups=copies.stored, kind="rmsnorm")
         body = dense(inputs, outputs, bias=bias, copies=copies.run, basis=copies.basis, touched=copies.touched)
-        self.add(name, group, role, [*body, *terms], weights=copies.stored * inputs * outputs,
+        if cached_heads:
+            body.append(("kv_write", copies.basis, outputs))
+        self.add(name, group, role, body, weights=copies.stored * inputs * outputs,
                  bias=copies.biases * outputs * bias, matrices=copies.stored, shape=(inputs, outputs),
                  cached_heads=cached_heads, traits=traits)  # fmt: skip
 
