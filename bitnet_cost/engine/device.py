@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from bitnet_cost.engine.activity import count_actions
+from bitnet_cost.engine.clocks import Boosted, clocked
 from bitnet_cost.engine.parallel import Share, data_share, parts_of, pipeline_share, tensor_share
-from bitnet_cost.engine.timing import FROM_HOST, Schedule, capped, cut_prefill, movement, roofline, slowed, steps_shared
+from bitnet_cost.engine.timing import FROM_HOST, Schedule, cut_prefill, movement, roofline, slowed, steps_shared
 from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.precision import FORMAT_BITS
@@ -75,11 +76,13 @@ def turn_of(result: Result, actions: Actions, plan: Schedule) -> Turn:
     return Turn(counts, activity, movement(counts, activity, actions, plan), share)
 
 
-def run(result: Result, actions: Actions, plan: Schedule, products: Stack, whole: Tariff) -> Run:
+def run(
+    result: Result, actions: Actions, plan: Schedule, products: Stack, whole: Tariff, work: Boosted | None
+) -> Run:  # fmt: skip
     """A measured result run on its devices.
 
-    ``actions`` and ``products``, the seconds of the products, are those of one device; ``whole`` prices all that it
-    does, for the limit of its power.
+    ``actions`` and ``products``, the seconds of the products, are those of one device, as is its ``work`` in tensor
+    units; ``whole`` prices all that it does, for the limit of its power.
     """
     hardware = result.hardware
     counts, activity, bits, share = turn_of(result, actions, plan)
@@ -90,6 +93,8 @@ def run(result: Result, actions: Actions, plan: Schedule, products: Stack, whole
     timing = roofline(
         counts, activity, hardware, plan, slowed(products.over(counts.bases)[0], counts, plan), bits, share
     )
+    factor: float | Array = 1.0 if share is None else share.turns
+    clocks: list[Entries] = []
     if hardware.priced == "actions":
         nominal = whole.of_others[: len(moved), 1]  # the first of them are the places
         near = [i for i, place in enumerate(places) if place not in FROM_HOST]  # the board's limit holds no other power
@@ -99,16 +104,21 @@ def run(result: Result, actions: Actions, plan: Schedule, products: Stack, whole
             dynamic = dynamic + active.value * timing.waited
         if "interconnect.power" in floor_of(hardware, result.devices):
             dynamic = dynamic + whole.prices["interconnect.power"][1] * timing.by_phase
-        timing = capped(timing, dynamic, hardware, steps_shared(counts, plan.runtime))
-    factor: float | Array = 1.0
+        spent = None if work is None else work.spent(counts.bases, whole)
+        products_j = None if spent is None else spent.energy
+        timing, dearer = clocked(timing, dynamic, hardware, products_j, steps_shared(counts, plan.runtime))
+        clocks = [] if spent is None else [spent.beyond(dearer, factor)]
     if share is not None:
-        factor = share.turns
         activity, timing = activity.times(share.turns), timing.longer(share.wait)
 
     def tables() -> Array:
         return bits if share is None else np.concatenate((bits, share.sent_bits[None]))
 
-    entries = (Entries(3, places, tables, moved, factor), *_drawn(timing, hardware, result.devices, factor))
+    entries = (
+        Entries(3, places, tables, moved, factor),
+        *clocks,
+        *_drawn(timing, hardware, result.devices, factor),
+    )
     return Run(counts, activity, timing, None if share is None else share.turns, entries)
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from bitnet_cost.engine.activity import Runs, actions_of, check_rates, count_actions, forms_of
+from bitnet_cost.engine.clocks import Boosted, boosted
 from bitnet_cost.engine.counts import DRAFT, HOST, bases_of, coefficients_of, count_ops, with_rows
 from bitnet_cost.engine.device import floor_of, places_of, run
 from bitnet_cost.engine.footprint import NO_SOFTWARE, Resident, footprint, in_host, resident
@@ -89,6 +90,7 @@ class Prepared:
     plan: Schedule | None
     way: Route | None  # of a technology node's data
     compute: Stack | None  # seconds of the products at the rate that a device reaches: one figure
+    work: Boosted | None  # its products in tensor units, where clocks follow its power
     lasting: bool  # whether the same names may be asked for again
     priced_as: Hardware | None = None  # whose prices hold, where figures of the hardware move that set time alone
     draft: Prepared | None = None  # of what drafts tokens
@@ -203,12 +205,13 @@ def _prepared(names: Names, lean: bool, lasting: bool, ops: tuple[Operator, ...]
         same = part is folded
         coefficients, folded, plan = few(coefficients), folded.of(kept, few(coefficients)), plan.of(kept)
         part = folded if same else part.of(kept, few(part.coefficients))
-    compute = None
+    compute = work = None
     if plan is not None:
+        work = boosted(part, bases, plan, hardware)
         products = part.coefficients.get("mac", {}).items()
         taken = Linear([(basis, column[:, None] * plan.per_mac) for basis, column in products], len(ops))
         compute = Stack([taken], bases)
-    return Prepared(ops, coefficients, bases, folded, part, weights, plan, way, compute, lasting)
+    return Prepared(ops, coefficients, bases, folded, part, weights, plan, way, compute, work, lasting)
 
 
 @lru_cache(maxsize=128)  # a model in its precisions, on devices that run the same formats
@@ -292,13 +295,14 @@ def _priced(result: Result, prepared: Prepared | None) -> Result:
     if by_time:
         check_rates(result.counts.operators, precision, hardware)
     floor = floor_of(hardware, result.devices)
-    actions = floor if by_time else (*places_of(result, plan), *floor)
+    work = () if ready.work is None else ready.work.actions
+    actions = floor if by_time else (*places_of(result, plan), *work, *floor)
     prices, lasting = ready.priced_as or hardware, ready.lasting or ready.priced_as is not None
     whole = tariff(ready.part, prices, precision.name, 0 if by_time else 2, actions, lasting=lasting)
     fits = result.fits
     if fits is None or not filled(fits).any():
         return replace(result, reason=does_not_fit(result, float(np.max(capacity))))
-    done = run(result, ready.part, plan, ready.compute, whole)
+    done = run(result, ready.part, plan, ready.compute, whole, ready.work)
     inside, timing = None if holds_everywhere(fits) else fits.ravel(), done.timing
     ledger = Ledger(
         ready.part, done.counts.bases, done.entries, prices, precision.name, done.turns, inside,

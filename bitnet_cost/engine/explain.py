@@ -48,7 +48,7 @@ UNITS = {
 }  # fmt: skip
 TIME = (
     "time of an operator = max(MAC / rate, bits / bandwidth) + launches + link; decode sums the max of each step",
-    "time of a phase = sum over operators and the host, stretched to dynamic energy / (cap - floor) where that is more",
+    "time of a phase = sum over operators and the host, at the clocks that keep its power within the limit",
     "what passes between operators stays in the last on-chip level where one layer's tensors fit it",
 )
 MEMORY = (

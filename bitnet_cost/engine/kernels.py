@@ -23,7 +23,7 @@ from bitnet_cost.told import Array, array, decided
 
 # Shares of the peaks at which prices per action were measured (h100-sxm-80gb.yaml: hbm_read_8GiB, gemm_float16_8192):
 # up to them a kernel's power is in the prices, beyond them it waits.
-REACHED_BANDWIDTH, REACHED_RATE = 0.92, 0.68
+REACHED_BANDWIDTH, REACHED_RATE = 0.92, 0.81
 UNLIMITED = 2.0**53  # a window of more positions than any workload has
 
 

@@ -34,7 +34,6 @@ from bitnet_cost.engine.parallel import Share
 from bitnet_cost.engine.phases import READ_ONCE
 from bitnet_cost.engine.routed import sorted_seconds, sorting_of, uneven
 from bitnet_cost.engine.tiles import Tiles, rectangles, rows_of, tiles_of, unfused
-from bitnet_cost.formulas.cap import cap_stretch
 from bitnet_cost.formulas.exchange import collective_seconds
 from bitnet_cost.formulas.launches import (
     host_seconds,
@@ -526,33 +525,3 @@ def _host(runtime: RuntimeProfile, counts: OpCounts) -> Array:
         return each * counts.passes
     prompts = np.array([float(phase.prompts) for phase in counts.phases])[:, None]
     return each * counts.passes + prompts * runtime.per_prefill.value
-
-
-def capped(timing: Timing, dynamic: Array, hardware: Hardware, shared: Array | None = None) -> Timing:
-    """The timing under the board's limit: a phase whose dynamic power and floor exceed it takes E / (P_cap - P_static).
-
-    ``dynamic`` is the dynamic energy of each phase, [phase, n]. Prompts that share steps reach the limit together with
-    the ``shared`` ones, see `riding`.
-    """
-    power = hardware.device_power
-    if power.cap is None:
-        return timing
-    seconds, room = timing.by_phase, power.cap.value - power.static.value
-    stretch = cap_stretch(dynamic, seconds, room)
-    if shared is not None:
-        both = seconds[0] + shared * seconds[1]
-        longer = cap_stretch(dynamic[0] + shared * dynamic[1], both, room) * both - shared * (stretch[1] * seconds[1])
-        stretch = np.stack((np.maximum(longer / seconds[0], 1.0), stretch[1]))
-    if holds_everywhere(stretch <= 1):
-        return timing
-    return Timing(
-        timing.seconds * stretch[:, None, :],
-        timing.compute,
-        timing.memory,
-        timing.overhead,
-        timing.link,
-        timing.waiting,
-        stretch,
-        timing.phases,
-        timing.host,
-    )

@@ -299,7 +299,8 @@ def label(result: Result) -> None:
             named(value, f"{phase.name} {text}", UNITS.get(basis[0], "1"))
     counts.named(counts["mac"], "MAC", "MAC")
     for action, table in result.tables.items():
-        counts.named(table, action, "s" if action.startswith("static") else "bit")
+        unit = "s" if action.startswith("static") else "MAC" if action.startswith("mac.") else "bit"
+        counts.named(table, f"{action} at higher clocks" if unit == "MAC" else action, unit)
     if result.timing is not None:
         counts.named(result.timing.waiting, "waiting", "s")
         counts.named(result.timing.seconds, "seconds", "s")

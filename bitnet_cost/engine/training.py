@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bitnet_cost.engine.activity import actions_of, product_format
+from bitnet_cost.engine.clocks import room_of
 from bitnet_cost.engine.counts import coefficients_of
 from bitnet_cost.engine.device import floor_of
 from bitnet_cost.engine.estimate import check_scope
@@ -24,7 +25,7 @@ from bitnet_cost.engine.training_memory import bytes_each, check_rank, counted, 
 from bitnet_cost.engine.training_products import filled
 from bitnet_cost.engine.training_step import PHASES, Row, Step, Work, clocked, column, step_of, trained_parameters
 from bitnet_cost.errors import BitnetCostError
-from bitnet_cost.formulas.cap import boosted, cap_stretch
+from bitnet_cost.formulas.cap import limited
 from bitnet_cost.formulas.roofline import waiting
 from bitnet_cost.formulas.sums import ordered_sum
 from bitnet_cost.formulas.training import bubble_share, largest_stage
@@ -329,15 +330,15 @@ def _limited(
 
     ``dynamic`` energy, of it ``products``, and ``held`` seconds are of all devices, by phase.  [phase, n]
     """
-    power = hardware.device_power
-    if power.cap is None or hardware.priced != "actions":
+    if hardware.device_power.cap is None or hardware.priced != "actions":
         return np.ones(held.shape), np.ones(held.shape[1:])
-    room = power.cap.value - power.static.value
-    stretch = cap_stretch(dynamic, held, room)
+    room = room_of(hardware)
+    none = 0.0 * held
+    stretch, _ = limited(none, dynamic, none, held, room)
     if product_format(_PRODUCT, form.compute) == "fp32":  # not in tensor units
         return stretch, np.ones(held.shape[1:])
     worked, rest = (products[0] + products[1]), (dynamic - products)[0] + (dynamic - products)[1]
-    longer, dearer = boosted(worked, rest, held[0] + held[1], room)
+    longer, dearer = limited(worked, rest, held[0] + held[1], none[0], room)
     return np.stack([longer, longer, *stretch[2:]]), dearer
 
 

@@ -17,7 +17,7 @@ Formula = tuple[str, ...]
 TIME: Formula = (
     "time of an operator in a micro-batch = max(MAC / (rate x units at work), bits / bandwidth) + launches",
     "backward MAC = 2 x forward",
-    "time of a phase = micro-batches x slowest stage, stretched to dynamic energy / (cap - floor) where that is more",
+    "time of a phase = micro-batches x slowest stage, at the clocks that keep its power within the limit",
     "bubble = (forward + backward) x (stages - 1) / (virtual stages x micro-batches)",
     "exchange = bytes / bandwidth + messages x latency, less what work hides",
 )

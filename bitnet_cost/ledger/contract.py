@@ -258,12 +258,12 @@ class _Folds(NamedTuple):
 
 
 class Entries(NamedTuple):
-    """Entries of actions that are no work of the datapath: bits that move, or seconds at a power.
+    """Entries of actions besides the linear ones: bits that move, seconds at a power, MACs' worth of higher clocks.
 
     Each runs ``factor`` times its table; with ``apart`` the first runs so much less as the second runs.
     """
 
-    part: int  # 3: they move; 4: drawn while time passes
+    part: int  # 3: they move; 4: drawn while time passes, or spent by clocks
     actions: tuple[str, ...]
     tables: Callable[[], Array]  # [action, phase, op, n], made when they are asked for
     by_phase: Array  # their sums over operators, [action, phase, n]
@@ -370,14 +370,16 @@ def contract(ledger: Ledger, by: Kept, scope: Scope) -> dict[str, Array]:
         return _joined(contract(replace(ledger, draft=None), by, scope), contract(ledger.draft, by, scope), by)
     held = ledger.entries_of(scope)
     if by == "action":
-        linear = _runs(ledger, ledger.linear_parts(scope))
-        return linear | {action: row for entries in held for action, row in entries.each(kept=False).items()}
+        runs = _runs(ledger, ledger.linear_parts(scope))
+        for entries in held:
+            runs = _added(runs, entries.each(kept=False))
+        return runs
     amounts = [e.phases() if by == "phase" else e.amounts(kept=by == "operator") for e in held]
     bill = ledger.tariff(scope)
     found = {"phase": bill.linear_by_phase, "operator": bill.by_operator}.get(by, bill.linear)(ledger.bases)
     if ledger.turns is not None:
         found = {component: energy * ledger.turns for component, energy in found.items()}
-    found |= bill.besides(np.concatenate(amounts)) if amounts else {}
+    found = _added(found, bill.besides(np.concatenate(amounts)) if amounts else {})
     if scope == "facility" and ledger.pue is not None:
         found["facility"] = (ledger.pue - 1) * sum_in_order(list(found.values()))
     if ledger.inside is None:
@@ -403,17 +405,17 @@ def narrowed(found: dict[str, Array], ledger: Ledger, wide: Scope, narrow: Scope
     return {name: energy for name, energy in found.items() if name not in outside and name != "facility"}
 
 
+def _added(found: dict[str, Array], more: dict[str, Array]) -> dict[str, Array]:
+    """Two sums as one, name by name."""
+    return found | {name: found[name] + each if name in found else each for name, each in more.items()}
+
+
 def _joined(found: dict[str, Array], draft: dict[str, Array], by: Kept) -> dict[str, Array]:
     """Two sums as one; a draft's, over its operators, in the last row."""
     if by == "operator":
         none = 0 * next(iter(found.values()))[:, :, :-1]
         draft = {name: np.concatenate((none, ordered_sum(of, 2)[:, :, None]), axis=2) for name, of in draft.items()}
-    return {
-        name: found[name] + draft[name]
-        if name in found and name in draft
-        else (found if name in found else draft)[name]
-        for name in dict.fromkeys((*found, *draft))
-    }
+    return _added(found, draft)
 
 
 def energy_by_phase(ledger: Ledger, scope: Scope) -> Array:

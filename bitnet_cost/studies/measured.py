@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from bitnet_cost.engine.clocks import room_of
 from bitnet_cost.engine.estimate import check_devices, measure, priced
 from bitnet_cost.engine.timing import link_seconds
 from bitnet_cost.errors import BitnetCostError
@@ -348,7 +349,7 @@ def power_at(result: Result, timing: Timing, row: Measurement, i: int, lasts: fl
     energy += power.static.value * (taken - seconds)
     if power.active is not None:
         energy -= power.active.value * float(timing.waiting[at].sum()) / steps
-    return float(min(energy / taken, power.cap.value if power.cap is not None else np.inf))
+    return float(min(energy / taken, room_of(result.hardware) + power.static.value))
 
 
 def bare_product(result: Result) -> int | None:

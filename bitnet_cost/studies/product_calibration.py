@@ -13,12 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bitnet_cost.engine.clocks import room_of
 from bitnet_cost.engine.kernels import kernel_class
+from bitnet_cost.formulas.cap import limited
 from bitnet_cost.formulas.roofline import partly_overlapped
 from bitnet_cost.inputs.calibration import EVERY_DEVICE, Constants, KernelFactors, RuntimeConstants
 from bitnet_cost.inputs.cited import Figure
 from bitnet_cost.inputs.measurement import Measurement
 from bitnet_cost.inputs.runtime import Kernel, KernelClass
+from bitnet_cost.ledger.contract import contract
 from bitnet_cost.ledger.result import Result
 from bitnet_cost.numerals import to_digits
 from bitnet_cost.readers import measured
@@ -48,7 +51,11 @@ class Pieces:
     memory: Vector
     compute: Vector
     rest: Vector  # of what narrows their inputs
-    limit: Vector  # at the limit of the board's power, however fast the kernel; 0 below it
+    products: Vector  # energy of their MACs, and what else is spent above the floor, at prices; none in bursts  [J]
+    others: Vector
+    room: Vector  # power that the board's limit leaves above the floor  [W]
+    least: Vector  # seconds at the rates of the prices, beyond which a kernel waits
+    active: Vector  # what it draws then  [W]
 
     def at(self, factors: KernelFactors) -> Vector:
         """Seconds with other figures."""
@@ -58,7 +65,10 @@ class Pieces:
         compute = self.compute / _times(kernel.compute, self.kernel.compute)
         busy = partly_overlapped(compute, memory, self.walk * factors.per_input)
         both = np.maximum(launch, busy) if self.kernel.issued else launch + busy
-        seconds: Vector = np.maximum(both + self.rest, self.limit)
+        whole, clocked = both + self.rest, np.where(compute > memory, compute, 0.0)
+        others = self.others + self.active * np.maximum(busy - self.least, 0.0)
+        stretch, _ = limited(self.products, others, clocked, whole - clocked, self.room)
+        seconds: Vector = whole * stretch
         return seconds
 
 
@@ -95,10 +105,19 @@ def _row(base: Result, fast: Result, kernel: Kernel, row: Measurement, i: int) -
     launch = (kernel.overhead.value if kernel.overhead else 0.0) * (few.value if few else 1.0)
     walk = kernel.per_input.value * inputs if kernel.per_input else 0.0
     rest = float(timing.seconds[phase, others, i].sum() / timing.stretch[phase, i]) / steps
-    at_limit = float(capped.stretch[phase, i]) > 1.0 and not is_burst(row)
-    limit = float(capped.seconds[phase, [first, *others], i].sum()) / steps if at_limit else 0.0
+    room, power, macs, spent, waits = float(room_of(base.hardware)), base.hardware.device_power, 0.0, 0.0, 0.0
+    busy, waited = (float(part[phase, first, i]) / steps for part in (timing.seconds, timing.waiting))
+    busy = busy / float(timing.stretch[phase, i]) - float(timing.overhead[phase, first, i]) / steps
+    if np.isfinite(room) and not is_burst(row):
+        at, assumed = (phase, [first, *others], i), base.ledger
+        assert assumed is not None
+        priced, drawn = (contract(assumed, "operator", scope) for scope in ("compute", "device"))
+        macs = float(priced["mac"][1][at].sum()) / steps
+        spent = sum(float(energy[1][at].sum()) for name, energy in drawn.items() if name != "mac") / steps
+        waits = power.active.value if power.active is not None else 0.0
+        spent -= float(timing.seconds[at].sum()) / steps * power.static.value + waits * waited
     memory, compute = (float(part[phase, first, i]) / steps for part in (timing.memory, timing.compute))
-    return row.seconds or np.nan, launch, walk, memory, compute, rest, limit
+    return row.seconds or np.nan, launch, walk, memory, compute, rest, macs, spent, min(room, 1e9), busy - waited, waits
 
 
 def fit_kernels(parts: Sequence[Pieces], start: KernelFactors, spread: Mapping[str, float]) -> KernelFactors:

@@ -76,4 +76,4 @@ def test_a_price_that_the_rows_do_not_give_is_named() -> None:
     there = {name: catalog.hardware("gb200").actions[name].value * 1e12 for name in START}
     assert derive_gb200.faults(Fit(there, {}, {})) == []
     (told,) = derive_gb200.faults(Fit(there | {"mac.fp4": 0.5}, {}, {}))
-    assert told == "mac.fp4: the profile has 0.376 pJ, the rows give 0.5"
+    assert told == "mac.fp4: the profile has 0.301 pJ, the rows give 0.5"

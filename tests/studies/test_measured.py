@@ -15,6 +15,7 @@ import pytest
 
 from bitnet_cost.engine.estimate import priced
 from bitnet_cost.errors import InvalidFile
+from bitnet_cost.formulas.cap import HELD
 from bitnet_cost.inputs.accuracy import NOT_KNOWN, Group, Reason, Reasons
 from bitnet_cost.inputs.measurement import Measurement
 from bitnet_cost.readers import catalog, machines, measured
@@ -262,7 +263,7 @@ def test_a_product_that_takes_its_modelled_time_draws_its_energy_over_it() -> No
     fast = next(read(result, [row.model_copy(update={"seconds": 0.2 * usual["seconds"]})]))
     power = profile.device_power
     assert power.cap is not None
-    assert fast["power_w"] == power.cap.value
+    assert fast["power_w"] == power.cap.value * HELD
 
 
 def test_a_product_takes_turns_with_as_many_copies_as_its_source_does() -> None:
