@@ -38,7 +38,7 @@ from bitnet_cost.studies.solving import Fit, Vector, solve
 
 SIGMA = 0.06  # believable noise of a time, as a logarithm
 POWER_SIGMA = 0.08
-READING_SIGMA = 0.06  # by which powers of one step differ with how a meter is read (`benchmarks/device/meter_h200.csv`)
+READING_SIGMA = 0.3  # by how much a meter read in another way may show more, as a logarithm: hardly held
 MEMORY_SIGMA = 0.02
 # How far a factor may stray, as a logarithm: of a runtime on all devices, and of one device from those.
 SPREAD = {
@@ -199,33 +199,39 @@ def fit_times(
     return replace(fit, values=dict(start) | fit.values)
 
 
-def fit_prices(rows: Sequence[Rows], known: Mapping[str, RuntimeConstants], held: DeviceConstants | None = None) -> Fit:
-    """Factors on a device's prices, unless measured or ``held``, and under ``active:RUNTIME`` on its waiting power.
+def fit_prices(rows: Sequence[Rows], known: Mapping[str, RuntimeConstants], others: Sequence[Rows] = ()) -> Fit:
+    """Factors on a device's prices, unless measured, and under ``active:RUNTIME`` on its waiting power.
 
     Args:
         rows: those of one device.
         known: its constants by runtime.
-        held: factors on its prices that are known of other readings: these show ``reading`` times what they make.
+        others: rows of it whose meter was read in another way, which shows ``reading`` times what is modelled: they
+            say how prices compare, not how high they are. Either way counts as much as the other, however many rows
+            it has.
     """
-    formats = {f"mac_{part.result.precision.linear.format}" for part in rows}
-    known_prices = held is not None or rows[0].has_measured_prices
-    names = [] if known_prices else [n for n in PRICES if not n.endswith("8") or n in formats]
-    runtimes = list(dict.fromkeys(part.software.runtime for part in rows))
+    every = (*rows, *others)
+    here, beside = (sum(len(part.members) for part in each) for each in (rows, others))
+    counts = (max(1.0, beside / here) ** 0.5, max(1.0, here / beside) ** 0.5 if others else 1.0)
+    formats = {f"mac_{part.result.precision.linear.format}" for part in every}
+    names = [] if rows[0].has_measured_prices else [n for n in PRICES if not n.endswith("8") or n in formats]
+    runtimes = list(dict.fromkeys(part.software.runtime for part in every))
     spread = {name: PRICES[name] for name in names} | {f"active:{runtime}": ACTIVE for runtime in runtimes}
-    spread |= {} if held is None else {"reading": READING_SIGMA}
+    spread |= {"reading": READING_SIGMA} if others else {}
     sigmas: dict[Quantity, float] = {"power_w": POWER_SIGMA, "energy_j_per_token": 2 * POWER_SIGMA}
 
     def residuals(x: Vector) -> list[float]:
-        values = np.exp(x).tolist()
-        prices = held or DeviceConstants(hardware="one", **dict(zip(names, values, strict=False)))
-        active = dict(zip(runtimes, values[len(names) :], strict=False))
-        reading = 1.0 if held is None else values[-1]
+        values = dict(zip(spread, np.exp(x).tolist(), strict=True))
+        prices = DeviceConstants(hardware="one", **{name: values[name] for name in names})
         found: list[float] = []
-        for part in rows:
+        for part in every:
             runtime = part.software.runtime
-            constants = known[runtime].model_copy(update={"active": active[runtime]})
+            constants = known[runtime].model_copy(update={"active": values[f"active:{runtime}"]})
             hardware = constants.hardware_of(prices.hardware_of(part.profile))
-            found += part.residuals(hardware, constants.runtime_of(part.software), sigmas, reading)
+            apart = part in others
+            off = part.residuals(
+                hardware, constants.runtime_of(part.software), sigmas, values["reading"] if apart else 1.0
+            )
+            found += [counts[apart] * each for each in off]
         return found
 
     return solve(residuals, dict.fromkeys(spread, 1.0), spread)
@@ -392,8 +398,8 @@ def _with_prices(
 def set_aside(rows: Sequence[Measurement]) -> tuple[list[Rows], list[Rows]]:
     """Rows for constants, and those for prices alone, with power: of runtimes that stand, and of products alone.
 
-    A device whose whole steps were metered takes no price from products, nor one from rows whose power was
-    read in another way (`MeasuredSource.another_meter`).
+    A device whose whole steps were metered takes no price from products, and how high its prices are not from rows
+    whose power was read in another way (`MeasuredSource.another_meter`).
     """
     chosen = calibration_ids(rows)
     usable: list[Rows] = []
@@ -431,16 +437,14 @@ def _priced_devices(
         if not here:
             continue
         known = {part.runtime: part for part in runtimes if part.hardware == hardware}
-        prices[hardware] = fit_prices(here, known)
+        others = [part for part in metered if part not in here]
+        prices[hardware] = fit_prices(here, known, others)
         factors: dict[str, Any] = _rounded(prices[hardware].values)
+        factors.pop("reading", None)
         waiting = {name: factors.pop(name) for name in [*factors] if name.startswith("active:")}
         found = DeviceConstants(hardware=hardware, **factors)
-        beside = [part for part in metered if part not in here and f"active:{part.software.runtime}" not in waiting]
-        if beside:  # programs that were read in another way alone wait at a power of their own, at the prices of these
-            waiting |= _rounded(fit_prices(beside, known, found).values)
-            waiting.pop("reading")
         active |= {(hardware, name.removeprefix("active:")): value for name, value in waiting.items()}
-        used = [row for part in (*here, *beside) for row in ids[id(part)]]
+        used = [row for part in (*here, *others) for row in ids[id(part)]]
         devices.append(found.model_copy(update={"rows": used}))
     return devices, active, prices
 
