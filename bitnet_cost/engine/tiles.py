@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
 
 from bitnet_cost.formulas.launches import idle_multiprocessors, padded_queries, tile_rows, within_rows
 from bitnet_cost.formulas.pairs import rectangle_share
-from bitnet_cost.formulas.tiling import last_wave, wave_share
+from bitnet_cost.formulas.tiling import last_wave, missed_share, wave_share
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.runtime import Kernel, RuntimeProfile
 from bitnet_cost.ledger.counted import OpCounts
@@ -28,6 +29,8 @@ class Tiled(NamedTuple):
 
 # Of each product: row of the table, outer side as it is launched, whether tensor-parallel devices share that.
 Sides = tuple[tuple[int, float, bool], ...]
+INNER = ("output", "down")  # matrices whose inputs tensor-parallel devices share
+ENTRY = 2  # bytes of an input of a product in blocks
 
 
 class Waves(NamedTuple):
@@ -55,19 +58,22 @@ class Blocks(NamedTuple):
     tile: tuple[int, int]  # rows and outputs of a block
     multiprocessors: int
     each: int  # blocks that a multiprocessor works on at once
+    inputs: tuple[tuple[float, bool], ...]  # of each product, and whether tensor-parallel devices share them
+    keeps: float = np.inf  # entries of a block's rows that stay near
 
     def of(self, rows: list[int]) -> Blocks:
         """Those of some operators of the table."""
-        return self._replace(
-            columns=tuple((rows.index(i), wide, shared) for i, wide, shared in self.columns if i in rows)
-        )
+        kept = [i in rows for i, _, _ in self.columns]
+        columns = tuple((rows.index(i), wide, shared) for i, wide, shared in compress(self.columns, kept))
+        return self._replace(columns=columns, inputs=tuple(compress(self.inputs, kept)))
 
     def unfilled(self, tokens: Array, devices: int) -> Iterator[tuple[int, Array]]:
         """How much longer each takes for some ``tokens`` than if the last wave were full."""
-        tall = self.tall(tokens)
-        for row, outer, shared in self.columns:
+        tall, high = self.tall(tokens), np.minimum(tokens, self.tile[0])
+        for (row, outer, shared), (inner, parted) in zip(self.columns, self.inputs, strict=True):
             wide = np.ceil((outer / devices if shared else outer) / self.tile[1])
-            yield row, last_wave(tall * wide, self.multiprocessors, self.each)
+            missed = missed_share(high * (inner / devices if parted else inner), self.keeps)
+            yield row, last_wave(tall * wide, self.multiprocessors, self.each, missed)
 
     def tall(self, tokens: Array) -> Array:
         """Blocks that some tokens fill, the last one not whole."""
@@ -93,7 +99,9 @@ def blocks_of(
     if hardware.multiprocessors is None or kernel is None:
         return None
     tile = (kernel.reads_rows or 1, kernel.reads_outputs or 1)
-    return Blocks(outer_sides(ops, rows, runtime), tile, hardware.multiprocessors, kernel.blocks or 1)
+    keeps = kernel.keeps / ENTRY if kernel.keeps else np.inf
+    return Blocks(outer_sides(ops, rows, runtime), tile, hardware.multiprocessors, kernel.blocks or 1,
+                  inner_sides(ops, rows), keeps)  # fmt: skip
 
 
 class Few(NamedTuple):
@@ -121,7 +129,8 @@ def few_of(
     if hardware.multiprocessors is None or kernel is None:
         return None
     high, wide = kernel.few_tile or (1, 1)
-    blocks = Blocks(outer_sides(ops, rows, runtime), (high, wide), hardware.multiprocessors, 1)
+    sides = outer_sides(ops, rows, runtime)
+    blocks = Blocks(sides, (high, wide), hardware.multiprocessors, 1, inner_sides(ops, rows))
     slower = kernel.compute.value / kernel.few_compute.value if kernel.compute and kernel.few_compute else 1.0
     return Few(blocks, kernel.few_rows or 0, slower)
 
@@ -137,8 +146,13 @@ def outer_sides(ops: tuple[Operator, ...], rows: list[int], runtime: RuntimeProf
             first = i
         leading[i] = first
         together[first] += ops[i].shape[1]
-    shared = {i: ops[i].traits.split and ops[i].traits.tensor not in ("output", "down") for i in rows}
+    shared = {i: ops[i].traits.split and ops[i].traits.tensor not in INNER for i in rows}
     return tuple((i, together[leading[i]], shared[i]) for i in rows)
+
+
+def inner_sides(ops: tuple[Operator, ...], rows: list[int]) -> tuple[tuple[float, bool], ...]:
+    """Inputs of the products in some ``rows``, and whether tensor-parallel devices share them."""
+    return tuple((float(ops[i].shape[0]), ops[i].traits.split and ops[i].traits.tensor in INNER) for i in rows)
 
 
 def query_tiles(ops: tuple[Operator, ...], kernels: Sequence[Kernel | None], hardware: Hardware) -> tuple[Tiled, ...]:

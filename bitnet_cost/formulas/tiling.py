@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 TILE = (256, 128)  # entries of a product's result that one multiprocessor works on at once
-LAST_WAVE = 0.7
-"""Of a wave's time that one takes at least that is not full, where blocks share a multiprocessor: fewer of them hide
-less of what they wait for. Of 4-bit products of six matrices with 4 to 512 tokens on an H200, 0.7 and 0.8 leave the
-least misfit (benchmarks/device/lowbit_h200.csv); of the times that constants are solved from, 0.7."""
+LAST_WAVE = (0.7, 0.4)
+"""Of a wave's time that one takes at least that is not full, where blocks share a multiprocessor, if rows of a block
+all stay near and if all are read again. Fewer blocks hide less of what they wait for, but have what the level behind
+delivers to themselves. Times of 36 4-bit products of 16 to 512 tokens on an H200, of 4 to 0.1 waves beyond a whole one,
+scatter by 3.0 % with these, by 4.3 % with 0.7 and by 3.3 % with 0.5 for all, which steps of narrow models rule out
+(benchmarks/device/lowbit_h200.csv, tiles_h200.csv)."""
 
 
 def read_again(size: Any, tile: Any) -> Any:
@@ -78,18 +80,21 @@ def wave_share(rows: Any, columns: Any, units: int) -> Any:
     return full * tiles / (np.ceil(tiles / units) * units)
 
 
-def last_wave(blocks: Any, units: int, each: int = 1) -> Any:
+def last_wave(blocks: Any, units: int, each: int = 1, missed: Any = 0.0) -> Any:
     """How much longer some blocks take than if their last wave were full; ``units`` work on ``each`` at once.
 
     A wave of one block each takes as long with fewer blocks (NVIDIA, Matrix Multiplication Background User's Guide,
     2023, section 3.2, wave quantisation). Where a unit has several, fewer of them go faster: a wave takes as long as it
-    is full, at least `LAST_WAVE`.
+    is full, at least `LAST_WAVE`, for the ``missed`` share of a block's rows that is read again (`missed_share`).
 
     >>> [round(float(last_wave(np.float64(blocks), 132, 4)), 3) for blocks in (264, 528, 640, 8192)]  # 0.5 to 15.5
     [1.4, 1.0, 1.402, 1.012]
+    >>> round(float(last_wave(np.float64(640), 132, 4, missed=1.0)), 3)
+    1.155
     >>> float(last_wave(np.float64(198), 132))  # one and a half take as long as two
     1.3333333333333333
     """
     waves = blocks / (units * each)
     full = np.ceil(waves) - 1
-    return (full + np.maximum(waves - full, LAST_WAVE if each > 1 else 1.0)) / waves
+    stays, again = LAST_WAVE
+    return (full + np.maximum(waves - full, stays + (again - stays) * missed if each > 1 else 1.0)) / waves
