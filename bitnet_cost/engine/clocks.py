@@ -24,17 +24,29 @@ OTHER_UNITS = ("mac.fp32", "mac.int32")
 
 
 class Spent(NamedTuple):
-    """Products in tensor units: MACs, [action, phase, n], and their energy at prices, [phase, n]."""
+    """Products in tensor units: MACs, [action, phase, n], and their energy at prices, [phase, n].
+
+    ``empty`` rows of tiles spend so much more, [phase, op, n]: the ``padding`` MACs, with the energy ``besides``.
+    """
 
     work: Boosted
     bases: Bases
     macs: Array
-    energy: Array
+    energy: Array  # with what empty rows spend
+    empty: Array | None = None
+    padding: Array | float = 0.0
+    besides: Array | float = 0.0
 
     def beyond(self, dearer: Array, turns: float | Array) -> Entries:
         """What they spend beyond their prices, as MACs: ``dearer`` times their energy is spent.  [phase, n]"""
-        work, bases, more = self.work, self.bases, dearer - 1
-        return Entries(4, work.actions, lambda: work.macs.over(bases) * more[:, None, :], self.macs * more, turns)
+        work, bases, more, empty = self.work, self.bases, dearer - 1, self.empty
+        spent = self.macs * more + self.padding * dearer
+
+        def tables() -> Array:
+            each = more[:, None, :] if empty is None else more[:, None, :] + empty * dearer[:, None, :]
+            return work.macs.over(bases) * each
+
+        return Entries(4, work.actions, tables, spent, turns)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -45,11 +57,19 @@ class Boosted:
     macs: Stack
     sums: Stack
 
-    def spent(self, bases: Bases, whole: Tariff) -> Spent:
-        """What they spend where the workload's bases and their prices are known."""
+    def spent(self, bases: Bases, whole: Tariff, empty: Array | None = None) -> Spent:
+        """What they, and ``empty`` rows of their tiles, spend where the workload's bases and their prices are known."""
         macs: Array = self.sums.over(bases)[:, :, 0]
-        energies = [each * whole.prices[action][1] for action, each in zip(self.actions, macs, strict=True)]
-        return Spent(self, bases, macs, sum_in_order(energies))
+        energy = self._priced(macs, whole)
+        if empty is None:
+            return Spent(self, bases, macs, energy)
+        padding = ordered_sum(self.macs.over(bases) * empty, 2)
+        besides = self._priced(padding, whole)
+        return Spent(self, bases, macs, energy + besides, empty, padding, besides)
+
+    def _priced(self, macs: Array, whole: Tariff) -> Array:
+        """Energy of MACs at prices.  [phase, n]"""
+        return sum_in_order([n * whole.prices[action][1] for action, n in zip(self.actions, macs, strict=True)])
 
 
 def boosted(part: Actions, bases: tuple[Basis, ...], plan: Schedule, hardware: Hardware) -> Boosted | None:

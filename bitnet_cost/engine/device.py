@@ -104,8 +104,11 @@ def run(
             dynamic = dynamic + active.value * timing.waited
         if "interconnect.power" in floor_of(hardware, result.devices):
             dynamic = dynamic + whole.prices["interconnect.power"][1] * timing.by_phase
-        spent = None if work is None else work.spent(counts.bases, whole)
+        empty = plan.tiles.empty(counts, len(plan.kernels)) if plan.tiles is not None else None
+        spent = None if work is None else work.spent(counts.bases, whole, empty)
         products_j = None if spent is None else spent.energy
+        if spent is not None:
+            dynamic = dynamic + spent.besides
         timing, dearer = clocked(timing, dynamic, hardware, products_j, steps_shared(counts, plan.runtime))
         clocks = [] if spent is None else [spent.beyond(dearer, factor)]
     if share is not None:

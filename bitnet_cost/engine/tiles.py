@@ -10,7 +10,7 @@ import numpy as np
 
 from bitnet_cost.formulas.launches import idle_multiprocessors, padded_queries, tile_rows, within_rows
 from bitnet_cost.formulas.pairs import rectangle_share
-from bitnet_cost.formulas.tiling import last_wave, missed_share, wave_share
+from bitnet_cost.formulas.tiling import EMPTY, last_wave, missed_share, wave_share
 from bitnet_cost.inputs.hardware import Hardware
 from bitnet_cost.inputs.runtime import Kernel, RuntimeProfile
 from bitnet_cost.ledger.counted import OpCounts
@@ -117,7 +117,11 @@ class Few(NamedTuple):
 
     def padding(self, tokens: Array) -> Array:
         """How much longer they take for some ``tokens`` than full tiles of the other kernel."""
-        return self.blocks.tall(tokens) * self.blocks.tile[0] / np.maximum(tokens, 1.0) * self.slower
+        return (1.0 + self.empty(tokens)) * self.slower
+
+    def empty(self, tokens: Array) -> Array:
+        """Rows of their tiles that hold no token, over those that hold one."""
+        return self.blocks.tall(tokens) * self.blocks.tile[0] / np.maximum(tokens, 1.0) - 1.0
 
 
 def few_of(
@@ -194,6 +198,15 @@ class Tiles(NamedTuple):
         return Tiles(queries, self.waves and self.waves.of(rows), self.blocks and self.blocks.of(rows),
                      self.few and self.few.of(rows), None if self.rows is None else self.rows[rows],
                      None if self.beyond is None else self.beyond[rows], self.chunk)  # fmt: skip
+
+    def empty(self, counts: OpCounts, operators: int) -> Array | None:
+        """Energy of rows of tiles without a token, over that of those with one; None: nowhere.  [phase, op, n]"""
+        if self.few is None:
+            return None
+        tokens = np.minimum(rows_of(counts)[:, 0], self.chunk)
+        spent = EMPTY * self.few.empty(tokens) * within_rows(tokens, self.few.most)
+        rows = {row for row, _, _ in self.few.blocks.columns}
+        return np.stack([spent if row in rows else np.zeros(spent.shape) for row in range(operators)], 1)
 
     def worked(self, counts: OpCounts, shape: tuple[int, ...], devices: int) -> tuple[Array, Array]:
         """How much longer products take where kernels work on whole tiles, and how much of it units idle.

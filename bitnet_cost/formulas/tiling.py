@@ -15,6 +15,12 @@ scatter by 3.0 % with these, by 4.3 % with 0.7 and by 3.3 % with 0.5 for all, wh
 (benchmarks/device/lowbit_h200.csv, tiles_h200.csv)."""
 
 
+EMPTY = 0.45
+"""Energy of a row of a tile that holds no token, over that of one that holds one: weights move to the units as before,
+products are of zeros. An INT8 product of 64 tokens, whose tile is full, spends 0.50 to 0.65 of the price of 32 tokens
+more than one of 32: six matrices on an H200 below its limit (benchmarks/device/lowbit_h200.csv, calibrate_h200.csv)."""
+
+
 def read_again(size: Any, tile: Any) -> Any:
     """How often a product reads an operand beyond once, whose other operand is cut into tiles along ``size``.
 

@@ -196,3 +196,14 @@ def test_one_token_of_a_batch_takes_shorter_launches() -> None:
     fp8 = [step("tinyllama-1.1b", "fp8", n, 64, runtime="cuda-graph-2026") for n in (1, 2)]
     assert bf16[1] - bf16[0] > 0.1e-3
     assert fp8[1] - fp8[0] > bf16[1] - bf16[0]
+
+
+def test_empty_rows_of_int8_tiles_spend_less_than_half_of_what_full_ones_do() -> None:
+    """Of 4096 x 14336 with 32 tokens a tile of 64 is half empty; 64 and 128 tokens leave no row empty."""
+    model, tokens = "linear-4096x14336x20", (32, 64, 128)
+    runs = [run(model, "int8", n, 1, "prefill") for n in tokens]
+    spent = [contract(result.ledger, "action", "device")["mac.int8"].sum() for result in runs if result.ledger]
+    assert spent[0] / spent[1] == pytest.approx((1 + 0.45) / 2)
+    assert spent[2] / spent[1] == pytest.approx(2)
+    operator = [result.by_operator[1].sum() / result.energy_j.sum() for result in runs]
+    assert operator == pytest.approx([1, 1, 1])
