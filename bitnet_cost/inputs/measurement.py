@@ -195,9 +195,9 @@ class MeasuredSource(Source):
         False,
         description="products without a reading of power ran for milliseconds, in which no limit of a board takes hold",
     )
-    another_meter: bool = Field(
+    another_program: bool = Field(
         False,
-        description="whether its power was read in another way than that of rows which the device's prices come from: "
+        description="whether another program ran than the one whose rows say how high the device's prices are: "
         "its power and energy are scored apart",
     )
     copies: dict[str, dict[str, int]] = Field(

@@ -80,7 +80,7 @@ def class_of(point: Point) -> str:
         return f"serving-{word}-{kind}"
     if quantity != "seconds":
         what = "power" if quantity == "power_w" else "energy"
-        return f"{what}-meter" if measured.sources().sources[row.source].another_meter else what
+        return f"{what}-program" if measured.sources().sources[row.source].another_program else what
     gpu = catalog.hardware(row.hardware).device_class in GPUS
     if row.phase == "prefill":
         return "prefill" if gpu else "prefill-other"
@@ -240,7 +240,7 @@ def held(found: Sequence[Point], beside: Sequence[Judged]) -> dict[str, Held]:
 
     An interval is that of any card of a device: energies of those that prices are taken from and of others are one.
     """
-    classes = {(p.row.id, p.quantity): class_of(p).removesuffix("-meter") for p in found}
+    classes = {(p.row.id, p.quantity): class_of(p).removesuffix("-program") for p in found}
     parts: dict[str, list[Judged]] = {}
     for j in beside:
         parts.setdefault(classes[j.error.row.id, j.error.measured], []).append(j)

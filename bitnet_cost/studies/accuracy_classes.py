@@ -26,10 +26,8 @@ CLASSES = {
         AccuracyClass("prefill-other", "prefill time, phones and accelerators"),
         AccuracyClass("power", "power of GPUs at a fixed batch", 8, 22),
         AccuracyClass("energy", "energy per token at a fixed batch", 8, 20),
-        AccuracyClass(
-            "power-meter", "power of steps whose meter was read in another way than of those that prices are taken from"
-        ),
-        AccuracyClass("energy-meter", "its energy per token"),
+        AccuracyClass("power-program", "power of another program's steps than those that say how high prices are"),
+        AccuracyClass("energy-program", "its energy per token"),
         AccuracyClass("serving-energy-dense", "energy per token of a server, dense models", 8, 28),
         AccuracyClass("serving-energy-moe", "energy per token of a server, mixtures of experts", 14, 38),
         AccuracyClass("serving-rate-dense", "time per token of a server, dense models", 8, 28),

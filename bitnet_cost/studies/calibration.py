@@ -38,7 +38,7 @@ from bitnet_cost.studies.solving import Fit, Vector, solve
 
 SIGMA = 0.06  # believable noise of a time, as a logarithm
 POWER_SIGMA = 0.08
-READING_SIGMA = 0.3  # by how much a meter read in another way may show more, as a logarithm: hardly held
+PROGRAM_SIGMA = 0.3  # by how much another program may draw more at the same work, as a logarithm: hardly held
 MEMORY_SIGMA = 0.02
 # How far a factor may stray, as a logarithm: of a runtime on all devices, and of one device from those.
 SPREAD = {
@@ -121,18 +121,18 @@ class Rows:
         return priced(replace(self.result, scenario=self.result.scenario.but(hardware=hardware, runtime=software)))
 
     def residuals(
-        self, hardware: Hardware, software: RuntimeProfile, sigmas: Mapping[Quantity, float], reading: float = 1.0
+        self, hardware: Hardware, software: RuntimeProfile, sigmas: Mapping[Quantity, float], more: float = 1.0
     ) -> Iterator[float]:
         """Logarithms of modelled over measured in units of noise, of the quantities in ``sigmas``; 0 if no fit.
 
-        The meter as it was read shows ``reading`` times what is modelled.
+        The program draws ``more`` times what is modelled.
         """
         result = self.priced(hardware, software)
         for row, answer in zip(self.members, read(result, self.members, NONE), strict=True):
             for quantity, sigma in sigmas.items():
                 value = getattr(row, quantity)
                 if value is not None:
-                    ratio = reading * answer[quantity] / value
+                    ratio = more * answer[quantity] / value
                     yield float(np.log(ratio) / sigma) if np.isfinite(ratio) else 0.0
 
 
@@ -205,9 +205,8 @@ def fit_prices(rows: Sequence[Rows], known: Mapping[str, RuntimeConstants], othe
     Args:
         rows: those of one device.
         known: its constants by runtime.
-        others: rows of it whose meter was read in another way, which shows ``reading`` times what is modelled: they
-            say how prices compare, not how high they are. Either way counts as much as the other, however many rows
-            it has.
+        others: rows of it of another program, which draws ``more`` times what is modelled: they say how prices
+            compare, not how high they are. Either counts as much as the other, however many rows it has.
     """
     every = (*rows, *others)
     here, beside = (sum(len(part.members) for part in each) for each in (rows, others))
@@ -216,7 +215,7 @@ def fit_prices(rows: Sequence[Rows], known: Mapping[str, RuntimeConstants], othe
     names = [] if rows[0].has_measured_prices else [n for n in PRICES if not n.endswith("8") or n in formats]
     runtimes = list(dict.fromkeys(part.software.runtime for part in every))
     spread = {name: PRICES[name] for name in names} | {f"active:{runtime}": ACTIVE for runtime in runtimes}
-    spread |= {"reading": READING_SIGMA} if others else {}
+    spread |= {"more": PROGRAM_SIGMA} if others else {}
     sigmas: dict[Quantity, float] = {"power_w": POWER_SIGMA, "energy_j_per_token": 2 * POWER_SIGMA}
 
     def residuals(x: Vector) -> list[float]:
@@ -229,7 +228,7 @@ def fit_prices(rows: Sequence[Rows], known: Mapping[str, RuntimeConstants], othe
             hardware = constants.hardware_of(prices.hardware_of(part.profile))
             apart = part in others
             off = part.residuals(
-                hardware, constants.runtime_of(part.software), sigmas, values["reading"] if apart else 1.0
+                hardware, constants.runtime_of(part.software), sigmas, values["more"] if apart else 1.0
             )
             found += [counts[apart] * each for each in off]
         return found
@@ -399,7 +398,7 @@ def set_aside(rows: Sequence[Measurement]) -> tuple[list[Rows], list[Rows]]:
     """Rows for constants, and those for prices alone, with power: of runtimes that stand, and of products alone.
 
     A device whose whole steps were metered takes no price from products, and how high its prices are not from rows
-    whose power was read in another way (`MeasuredSource.another_meter`).
+    of another program (`MeasuredSource.another_program`).
     """
     chosen = calibration_ids(rows)
     usable: list[Rows] = []
@@ -433,14 +432,14 @@ def _priced_devices(
     for hardware in dict.fromkeys(part.profile.name for part in rows):
         ids = {id(part): [r.id for r in part.members if r.power_w or r.energy_j_per_token] for part in rows}
         metered = [part for part in rows if part.profile.name == hardware and ids[id(part)]]
-        here = [part for part in metered if not sources[part.members[0].source].another_meter]
+        here = [part for part in metered if not sources[part.members[0].source].another_program]
         if not here:
             continue
         known = {part.runtime: part for part in runtimes if part.hardware == hardware}
         others = [part for part in metered if part not in here]
         prices[hardware] = fit_prices(here, known, others)
         factors: dict[str, Any] = _rounded(prices[hardware].values)
-        factors.pop("reading", None)
+        factors.pop("more", None)
         waiting = {name: factors.pop(name) for name in [*factors] if name.startswith("active:")}
         found = DeviceConstants(hardware=hardware, **factors)
         active |= {(hardware, name.removeprefix("active:")): value for name, value in waiting.items()}

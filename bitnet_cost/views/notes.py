@@ -182,7 +182,7 @@ def _beyond() -> Note:
 
 # What an answer holds, and the class of measured rows that says how right it is.
 _HELD = {
-    "energy": "energy per token", "energy-meter": "energy per token, meter read in another way",
+    "energy": "energy per token", "energy-program": "energy per token of another program",
     "decode-1": "decode at batch 1", "decode-64": "decode at batch 2 to 64", "decode-other": "decode",
     "prefill": "prefill", "power": "power",
     "serving-rate-dense": "time per token of a server", "serving-energy-dense": "energy per token of a server",
