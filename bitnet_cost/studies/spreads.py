@@ -37,6 +37,8 @@ from bitnet_cost.studies.widths import (
 
 Table = dict[RangedQuantity, dict[RangeKind, Widths]]
 MOST = 0.95  # of the figures of known families that an interval lengthened for new ones holds
+LEAST = 0.86  # of those of each source that it holds, where there are as many as these
+MANY = 25
 
 
 def ranges(
@@ -106,16 +108,22 @@ def _longer(found: Table, known: Sequence[Error], new: Sequence[Error]) -> dict[
     """How many times as long the intervals of a kind have to be, at least once, to hold nine of ten of both errors.
 
     They are of models of a family that is known and of one that is new: a question is of either. No longer than what
-    holds `MOST` of the known ones, each judged without its model.
+    holds `MOST` of the known ones, each judged without its model, but that `LEAST` of those of a source are held: one
+    that nearly all errors are of would else speak for the others.
     """
     longer: dict[RangedQuantity, dict[RangeKind, float]] = {}
     alone = judged(known)
     for (quantity, kind), both in by_kind([*known, *new]).items():
         widths = found[quantity][kind]
         every = [Interval.of(widths[e.place_in(widths)]).times(e.value) for e in both]
-        own = [j.interval.times(j.error.value) for j in alone if (j.error.quantity, j.error.kind) == (quantity, kind)]
-        enough = min(nine_in_ten(every), float(np.quantile(own, MOST)) if own else np.inf)
-        longer.setdefault(quantity, {})[kind] = to_digits(max(1.0, enough), 3)
+        own: dict[str, list[float]] = {}
+        for j in alone:
+            if (j.error.quantity, j.error.kind) == (quantity, kind):
+                own.setdefault(j.error.row.source, []).append(j.interval.times(j.error.value))
+        known_ones = [times for each in own.values() for times in each]
+        enough = min(nine_in_ten(every), float(np.quantile(known_ones, MOST)) if known_ones else np.inf)
+        least = [float(np.quantile(each, LEAST)) for each in own.values() if len(each) >= MANY]
+        longer.setdefault(quantity, {})[kind] = to_digits(max(1.0, enough, *least), 3)
     return longer
 
 
