@@ -28,7 +28,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
-from math import ceil
+from math import ceil, sqrt
 from pathlib import Path
 from typing import NamedTuple
 
@@ -183,7 +183,7 @@ def rested(part: float) -> float:
     >>> rested(0.375), rested(0.5), rested(0.0)
     (0.5, 1.0, 0.0)
     """
-    return 1 - max(1 - 2 * max(part, 0.0), 0.0) ** 0.5
+    return 1 - sqrt(max(1 - 2 * max(part, 0.0), 0.0))
 
 
 def rests(rows: list[Row]) -> Iterator[tuple[tuple[str, ...], int, float, float]]:

@@ -199,7 +199,8 @@ def test_what_results_share_cannot_be_written_to() -> None:
     kept: dict[int, Any] = {}
     for i, one in enumerate(results):
         _ = one.energy_j, one.by_component, len(one.activity.arithmetic), one.counts["mac"], one.actions("mul")
-        for array in arrays_in(one, seen := {}):
+        seen: dict[int, Any] = {}
+        for array in arrays_in(one, seen):
             holders.setdefault(id(array), set()).add(i)
             held[id(array)] = array
         kept |= seen

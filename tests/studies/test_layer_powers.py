@@ -25,7 +25,7 @@ def test_no_row_that_prices_come_from_is_carried() -> None:
 
 
 def test_a_meter_that_saw_rest_shows_less_and_a_settled_one_the_same() -> None:
-    rows = {(row.runtime, row.precision, row.before): row for row in derive_gb200.layers()}
+    rows = {(row.runtime, row.precision, str(row.before)): row for row in derive_gb200.layers()}
     trt = "tensorrt-llm-kernels"
     for runtime, precision, before, rested in (
         (trt, "nvfp4", "made", 1.0), (trt, "nvfp4", "", 0.0), (trt, "bf16", "first", 0.55), ("vllm-kernels", "bf16", "", 0.0),

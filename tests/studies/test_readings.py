@@ -15,13 +15,13 @@ DEVICE = ROOT / "benchmarks/device"
 PAGE = " ".join((ROOT / "docs/accuracy.md").read_text().split())
 
 
-def rows(name):
+def rows(name: str) -> list[dict[str, str]]:
     with (DEVICE / name).open() as file:
         return list(csv.DictReader(file))
 
 
-def test_cards_differ_as_the_page_says():
-    powers = {}
+def test_cards_differ_as_the_page_says() -> None:
+    powers: dict[tuple[str, ...], list[float]] = {}
     for row in rows("cards_h200.csv"):
         if row["phase"]:
             powers.setdefault((row["what"], row["phase"], row["batch"], row["prompt"]), []).append(
@@ -38,8 +38,10 @@ def test_cards_differ_as_the_page_says():
     )
 
 
-def test_a_counter_read_before_and_after_a_window_is_off_as_the_page_says():
-    steady, off, rested = {}, [], []
+def test_a_counter_read_before_and_after_a_window_is_off_as_the_page_says() -> None:
+    steady: dict[tuple[str, ...], float] = {}
+    off: list[float] = []
+    rested: list[float] = []
     for row in rows("meter_h200.csv"):
         step, watts = (row["phase"], row["batch"], row["prompt"]), float(row["power_w"])
         if row["contents"] == "normal" and row["reading"].startswith("between"):
