@@ -205,7 +205,7 @@ def test_what_results_share_cannot_be_written_to() -> None:
             held[id(array)] = array
         kept |= seen
     shared = [held[at] for at, by in holders.items() if len(by) > 1]
-    assert len(shared) > 100
+    assert len(shared) > 20  # fewer where what was asked before is shared in other pieces
     assert not [array for array in shared if array.flags.writeable]
 
 

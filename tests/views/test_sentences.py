@@ -30,13 +30,13 @@ def test_a_negative_saving_is_more_energy(bitnet_cost: Run) -> None:
 
 
 def test_compare_says_whose_cell_is_best(bitnet_cost: Run) -> None:
-    words = ("compare", "gpt2", "llama-2-7b", "-H", "l4", "-p", "fp16", "-p", "int8")
+    words = ("compare", "gemma-2b", "llama-2-7b", "-H", "l4", "-p", "fp16", "-p", "int8")
     text = first(bitnet_cost(*words).out)
     records = json.loads(bitnet_cost(*words, "-f", "json").out)["records"]
     energy = {(r["model"], r["precision"]): r["energy_j"] for r in records}
-    small, large = (change_words(energy[m, "fp16"] / energy[m, "int8"] - 1) for m in ("gpt2", "llama-2-7b"))
+    small, large = (change_words(energy[m, "fp16"] / energy[m, "int8"] - 1) for m in ("gemma-2b", "llama-2-7b"))
     assert text.startswith(
-        f"int8 needs the least energy for GPT-2 (fp16 needs {small}) and for Llama 2 7B (fp16 needs {large})."
+        f"int8 needs the least energy for Gemma 2B (fp16 needs {small}) and for Llama 2 7B (fp16 needs {large})."
     )
 
 
