@@ -41,8 +41,7 @@ class Waves(NamedTuple):
 
     def of(self, rows: list[int]) -> Waves:
         """Those of some operators of the table."""
-        kept = tuple((rows.index(row), wide, shared) for row, wide, shared in self.columns if row in rows)
-        return Waves(kept, self.multiprocessors)
+        return self._replace(columns=_moved(self.columns, rows))
 
     def unfilled(self, tokens: Array, devices: int) -> Iterator[tuple[int, Array]]:
         """How much longer each takes for some ``tokens`` than if every multiprocessor worked to the end."""
@@ -63,9 +62,8 @@ class Blocks(NamedTuple):
 
     def of(self, rows: list[int]) -> Blocks:
         """Those of some operators of the table."""
-        kept = [i in rows for i, _, _ in self.columns]
-        columns = tuple((rows.index(i), wide, shared) for i, wide, shared in compress(self.columns, kept))
-        return self._replace(columns=columns, inputs=tuple(compress(self.inputs, kept)))
+        inputs = tuple(compress(self.inputs, (row in rows for row, _, _ in self.columns)))
+        return self._replace(columns=_moved(self.columns, rows), inputs=inputs)
 
     def unfilled(self, tokens: Array, devices: int) -> Iterator[tuple[int, Array]]:
         """How much longer each takes for some ``tokens`` than if the last wave were full."""
@@ -84,7 +82,7 @@ def waves_of(
     ops: tuple[Operator, ...], kernels: Sequence[Kernel | None], runtime: RuntimeProfile, hardware: Hardware
 ) -> Waves | None:
     """Those of a run; None where no kernel has them, or the device does not say its multiprocessors."""
-    rows = [i for i, (op, k) in enumerate(zip(ops, kernels, strict=True)) if k and k.waves and op.shape[1]]
+    rows, _ = products_with("waves", ops, kernels)
     if hardware.multiprocessors is None or not rows:
         return None
     return Waves(outer_sides(ops, rows, runtime), hardware.multiprocessors)
@@ -94,8 +92,7 @@ def blocks_of(
     ops: tuple[Operator, ...], kernels: Sequence[Kernel | None], runtime: RuntimeProfile, hardware: Hardware
 ) -> Blocks | None:
     """Those of a run whose kernel works on several at once, of one class of kernels; None as in `waves_of`."""
-    rows = [i for i, (op, k) in enumerate(zip(ops, kernels, strict=True)) if k and k.blocks and op.shape[1]]
-    kernel = kernels[rows[0]] if rows else None
+    rows, kernel = products_with("blocks", ops, kernels)
     if hardware.multiprocessors is None or kernel is None:
         return None
     tile = (kernel.reads_rows or 1, kernel.reads_outputs or 1)
@@ -128,8 +125,7 @@ def few_of(
     ops: tuple[Operator, ...], kernels: Sequence[Kernel | None], runtime: RuntimeProfile, hardware: Hardware
 ) -> Few | None:
     """Those of a run, of one class of kernels; None as in `waves_of`."""
-    rows = [i for i, (op, k) in enumerate(zip(ops, kernels, strict=True)) if k and k.few_tile and op.shape[1]]
-    kernel = kernels[rows[0]] if rows else None
+    rows, kernel = products_with("few_tile", ops, kernels)
     if hardware.multiprocessors is None or kernel is None:
         return None
     high, wide = kernel.few_tile or (1, 1)
@@ -137,6 +133,20 @@ def few_of(
     blocks = Blocks(sides, (high, wide), hardware.multiprocessors, 1, inner_sides(ops, rows))
     slower = kernel.compute.value / kernel.few_compute.value if kernel.compute and kernel.few_compute else 1.0
     return Few(blocks, kernel.few_rows or 0, slower)
+
+
+def products_with(
+    figure: str, ops: tuple[Operator, ...], kernels: Sequence[Kernel | None]
+) -> tuple[list[int], Kernel | None]:
+    """Rows of the products whose kernel has a figure, and the kernel of the first."""
+    pairs = enumerate(zip(ops, kernels, strict=True))
+    rows = [i for i, (op, kernel) in pairs if kernel and getattr(kernel, figure) and op.shape[1]]
+    return rows, kernels[rows[0]] if rows else None
+
+
+def _moved(columns: Sides, rows: list[int]) -> Sides:
+    """Those of some operators of the table, at their places among these."""
+    return tuple((rows.index(row), wide, shared) for row, wide, shared in columns if row in rows)
 
 
 def outer_sides(ops: tuple[Operator, ...], rows: list[int], runtime: RuntimeProfile) -> Sides:
@@ -199,11 +209,15 @@ class Tiles(NamedTuple):
                      self.few and self.few.of(rows), None if self.rows is None else self.rows[rows],
                      None if self.beyond is None else self.beyond[rows], self.chunk)  # fmt: skip
 
+    def passed(self, tokens: Array) -> Array:
+        """Tokens of a pass, a prompt cut into chunks, of those of a whole one, [phase, 1, n].  [phase, n]"""
+        return np.minimum(tokens[:, 0], self.chunk)
+
     def empty(self, counts: OpCounts, operators: int) -> Array | None:
         """Energy of rows of tiles without a token, over that of those with one; None: nowhere.  [phase, op, n]"""
         if self.few is None:
             return None
-        tokens = np.minimum(rows_of(counts)[:, 0], self.chunk)
+        tokens = self.passed(rows_of(counts))
         spent = EMPTY * self.few.empty(tokens) * within_rows(tokens, self.few.most)
         rows = {row for row, _, _ in self.few.blocks.columns}
         return np.stack([spent if row in rows else np.zeros(spent.shape) for row in range(operators)], 1)
@@ -228,18 +242,18 @@ class Tiles(NamedTuple):
             heads = brought[:, row] / np.maximum(counts.passes * widths, 1.0) / width
             padding[row] = padding[row] * padded_queries(widths, tile)
             idle[row] = idle[row] * idle_multiprocessors(widths, tile, heads, units)
+        passed = self.passed(tokens)
         if self.waves is not None:
             prompts = np.array([phase.prompts for phase in counts.phases])[:, None]
-            for row, longer in self.waves.unfilled(np.minimum(tokens[:, 0], self.chunk), devices):
+            for row, longer in self.waves.unfilled(passed, devices):
                 idle[row] = idle[row] * np.where(prompts, longer, 1.0)
         if self.few is not None:
-            passed = np.minimum(tokens[:, 0], self.chunk)
             within, filled = within_rows(passed, self.few.most), self.few.padding(passed)
             for row, longer in self.few.blocks.unfilled(passed, devices):
                 padding[row] = padding[row] + (filled - padding[row]) * within
                 idle[row] = idle[row] * (1.0 + (longer - 1.0) * within)
         if self.blocks is not None:  # few tokens take as long as a tile before it matters how many blocks they fill
-            for row, longer in self.blocks.unfilled(np.minimum(tokens[:, 0], self.chunk), devices):
+            for row, longer in self.blocks.unfilled(passed, devices):
                 idle[row] = idle[row] * np.maximum(1.0, longer / padding[row])
         return np.stack(padding, 1), np.stack(idle, 1)
 

@@ -30,6 +30,15 @@ WIDER: dict[KernelClass, KernelClass] = {
 }  # fmt: skip
 
 
+def is_of(families: list[str], device: str) -> bool:
+    """Whether a device's name holds one of some words; any does where there are none.
+
+    >>> is_of(["h100", "h20"], "h200-sxm-141gb"), is_of(["h100"], "b200"), is_of([], "b200")
+    (True, False, True)
+    """
+    return not families or any(word in device for word in families)
+
+
 class Kernel(Input):
     """How one class of operators runs: launches, memory passes, and the shares of the peaks that are reached."""
 
@@ -323,6 +332,6 @@ class RuntimeProfile(Shown, Input):
     def kernel(self, name: KernelClass, device: str = "") -> Kernel:
         """The entry of a class of operators, see `listed`; on a ``device`` that it is not for, the wider one's."""
         found = self.kernels[self.listed(name)]
-        if not device or not found.families or any(word in device for word in found.families):
+        if not device or is_of(found.families, device):
             return found
         return self.kernel(WIDER[self.listed(name)], device)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from bitnet_cost.errors import BitnetCostError
 from bitnet_cost.inputs.cited import Same
 from bitnet_cost.inputs.hardware import Hardware, Host
-from bitnet_cost.inputs.runtime import RuntimeProfile
+from bitnet_cost.inputs.runtime import RuntimeProfile, is_of
 from bitnet_cost.readers import catalog
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def runtime_of(hardware: Hardware, asked: str | RuntimeProfile | None) -> Runtim
         return asked
     name = asked or str(hardware.runtime)
     found = catalog.runtime(name, hardware.device_class)
-    if found.families and not catalog.is_path(name) and not any(f in hardware.name for f in found.families):
+    if not catalog.is_path(name) and not is_of(found.families, hardware.name):
         raise BitnetCostError(
             f"runtime: {found.runtime!r} runs on devices named {' or '.join(found.families)}-..., not on "
             f"{hardware.name!r}; leave it out for {hardware.runtime}, or give a YAML file of your own"

@@ -238,7 +238,7 @@ RUNS = {"fp32": "time of runs in 32 bits", "ratio": "time of one precision over 
 def held(found: Sequence[Point], beside: Sequence[Judged]) -> dict[str, Held]:
     """How many measured figures of each class their intervals hold; of 32 bits and of two precisions too.
 
-    An interval is that of any card of a device: energies of those that prices are taken from and of others are one.
+    An interval is that of any program on a device: energies of those that prices follow, and of others, are one.
     """
     classes = {(p.row.id, p.quantity): class_of(p).removesuffix("-program") for p in found}
     parts: dict[str, list[Judged]] = {}

@@ -36,7 +36,6 @@ SIGMA = 0.1  # noise of a time, as a logarithm: a library has a kernel for one s
 # How far a factor may stray, as a logarithm: of a class of kernels on all devices, and of one device from those.
 SPREAD = {"overhead": 1.0, "per_input": 1.5, "bandwidth": 0.3, "compute": 0.6}
 OWN = {"overhead": 0.4, "per_input": 0.6, "bandwidth": 0.15, "compute": 0.3}
-FASTEST = KernelFactors(overhead=1e-3, per_input=1e-3, bandwidth=1e3, compute=1e3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +86,16 @@ def pieces_of(part: Rows) -> tuple[KernelClass, Pieces]:
     op = part.result.counts.operators[index or 0]
     name = part.software.listed(kernel_class(op, part.result.precision, part.profile) or "linear")
     kernel = part.software.kernel(name)
-    fastest = RuntimeConstants(hardware="one", runtime="one", kernels={name: FASTEST})
-    base, fast = (part.priced(part.profile, s) for s in (part.software, fastest.runtime_of(part.software)))
-    found = [_row(base, fast, kernel, row, i) for i, row in enumerate(part.members)]
+    base = part.priced(part.profile, part.software)
+    found = [_row(base, kernel, row, i) for i, row in enumerate(part.members)]
     columns = (np.array(values) for values in zip(*found, strict=True))
     return name, Pieces([row.id for row in part.members], kernel, *columns)
 
 
-def _row(base: Result, fast: Result, kernel: Kernel, row: Measurement, i: int) -> tuple[float, ...]:
+def _row(base: Result, kernel: Kernel, row: Measurement, i: int) -> tuple[float, ...]:
     """Seconds of a row as `Pieces` has them."""
-    timing, capped = base.timing, fast.timing
+    timing = base.timing
     assert timing is not None  # priced
-    assert capped is not None
     (phase, (first, *others), _), steps = alone_at(base, row, i)
     inputs = base.counts.operators[first].shape[0]
     few = kernel.few_overhead if (row.prompt or 1) <= (kernel.few_rows or 0) else None
